@@ -1,0 +1,1 @@
+"""The third front door: the `propdesk` command."""

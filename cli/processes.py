@@ -1,0 +1,86 @@
+"""The two long-running processes, `serve` and `work`, as a service manager or `propdesk up` runs them."""
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+import threading
+
+import uvicorn
+from app.main import create_app
+
+from config.connections import require_connections
+from config.database import require_current_schema
+from config.embedded import running_database
+from config.errors import Problem
+from config.logs import configure_logging
+from config.settings import Settings, load_settings
+from workers import main as worker
+
+SUPERVISED = "PROPDESK_SUPERVISED"  # set for children of `propdesk up`: standard input ends when it does
+WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
+STOP_SECONDS_MAX = 5
+
+
+def serve() -> None:
+    """Serve the API: GraphQL over HTTP and websocket, and the health check."""
+    settings = _begin("api")
+    require_free_port(settings)
+    with running_database(settings) as ready:
+        asyncio.run(_require_ready(ready))
+        config = uvicorn.Config(
+            create_app(ready),
+            host=ready.host,
+            port=ready.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws="websockets-sansio",
+            ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        uvicorn.Server(config).run()
+
+
+def work() -> None:
+    """Run a worker: jobs, marks and what is periodic."""
+    settings = _begin("worker")
+    with running_database(settings) as ready:
+        asyncio.run(_require_ready(ready))
+        worker.run(ready)
+
+
+def require_free_port(settings: Settings) -> None:
+    """Raise Problem when something else listens where we are to."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            raise Problem(
+                f"cannot listen on {settings.host}:{settings.port} ({error.strerror}); "
+                "stop what listens there, or set PROPDESK_PORT or PROPDESK_HOST"
+            ) from None
+
+
+def _begin(process: str) -> Settings:
+    settings = load_settings()
+    configure_logging(settings.log_level, process)
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    return settings
+
+
+def _end_with_supervisor() -> None:
+    """The supervisor holds the other end of our standard input; when it is killed, nobody would ever stop us."""
+    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: it holds a lock that the interpreter's end wants
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+async def _require_ready(settings: Settings) -> None:
+    assert settings.database_url, "running_database has filled it in"
+    await require_current_schema(settings.database_url)
+    await require_connections(settings)

@@ -1,0 +1,126 @@
+"""Keeps a few child processes alive: restarts one that dies, stops all of them in order."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+
+from cli.processes import SUPERVISED
+from config.errors import Problem
+
+BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5, 15)
+STEADY_SECONDS = 30  # who lived this long starts over with the shortest pause
+STOP_SECONDS_MAX = 20
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Child:
+    """A command of ours to keep running, named as in its log lines."""
+
+    name: str
+    command: str
+
+
+class Keeper:
+    """Keeps one child running until told to stop; its output goes where ours goes."""
+
+    def __init__(self, child: Child, environment: dict[str, str]) -> None:
+        self.child = child
+        self.environment = os.environ | environment | {SUPERVISED: "1"}
+        self.process: asyncio.subprocess.Process | None = None
+        self.deaths = 0
+        self.stopping = False
+
+    async def run(self) -> None:
+        """Start the child, again and again, each time a little later if it does not live long."""
+        while not self.stopping:
+            began = time.monotonic()
+            self.process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-P",  # our packages, not whatever lies in the current directory
+                "-m",
+                "cli.main",
+                self.child.command,
+                env=self.environment,
+                stdin=asyncio.subprocess.PIPE,  # ends when we do, however we end
+                start_new_session=True,  # so that Ctrl-C reaches us alone, and we stop the children in order
+            )
+            log.info("started %s, process %s", self.child.name, self.process.pid)
+            status = await self.process.wait()
+            if self.stopping:
+                return
+            self.deaths = 1 if time.monotonic() - began > STEADY_SECONDS else self.deaths + 1
+            pause = BACKOFF_SECONDS[min(self.deaths, len(BACKOFF_SECONDS)) - 1]
+            log.warning("%s ended with status %s; starting it again in %s s", self.child.name, status, pause)
+            await asyncio.sleep(pause)
+
+    async def stop(self, hurry: asyncio.Event) -> None:
+        """Ask the child to end, and make it end when it takes too long or we are in a hurry."""
+        self.stopping = True
+        if self.process is None or self.process.returncode is not None:
+            return
+        with suppress(ProcessLookupError):
+            self.process.terminate()
+            ended = asyncio.create_task(self.process.wait())
+            hurried = asyncio.create_task(hurry.wait())
+            await asyncio.wait([ended, hurried], timeout=STOP_SECONDS_MAX, return_when=asyncio.FIRST_COMPLETED)
+            hurried.cancel()
+            if not ended.done():
+                log.warning("%s does not stop; killing it", self.child.name)
+                self.process.kill()
+            await ended
+
+
+async def supervise(
+    children: Sequence[Child], environment: dict[str, str], wait_until_ready: Callable[[], Awaitable[None]]
+) -> None:
+    """Run the children until SIGINT or SIGTERM, then stop them in the given order; a second signal kills them.
+
+    Raises Problem when one ends before `wait_until_ready` has returned; later deaths are mended.
+    """
+    stopped, hurry = asyncio.Event(), asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, lambda: hurry.set() if stopped.is_set() else stopped.set())
+    keepers = [Keeper(child, environment) for child in children]
+    tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
+    try:
+        await _until_first(stopped.wait(), _all_ready(keepers, wait_until_ready))
+        await stopped.wait()
+        log.info("stopping")
+    finally:
+        for keeper in keepers:
+            await keeper.stop(hurry)
+        for task in tasks:
+            task.cancel()
+
+
+async def _all_ready(keepers: Sequence[Keeper], wait_until_ready: Callable[[], Awaitable[None]]) -> None:
+    await _until_first(wait_until_ready(), _first_death(keepers))
+
+
+async def _first_death(keepers: Sequence[Keeper]) -> None:
+    while True:
+        for keeper in keepers:
+            if keeper.deaths:
+                raise Problem(f"{keeper.child.name} ended before it was ready; the line above says why")
+        await asyncio.sleep(0.1)
+
+
+async def _until_first(*waits: Awaitable[object]) -> None:
+    """Wait until one of these is done, give up the others, and raise what it raised."""
+    tasks = [asyncio.ensure_future(wait) for wait in waits]
+    try:
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in done:
+            task.result()
+    finally:
+        for task in tasks:
+            task.cancel()

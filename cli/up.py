@@ -1,0 +1,87 @@
+"""`propdesk up`: everything on one machine, from nothing to a served API, until Ctrl-C."""
+
+import asyncio
+import time
+
+import httpx
+from rich.console import Console
+from rich.panel import Panel
+from rich.table import Table
+
+from cli.processes import require_free_port
+from cli.supervisor import Child, supervise
+from config.connections import require_connections
+from config.database import close_database, migrate, open_database
+from config.embedded import running_database
+from config.errors import Problem
+from config.logs import configure_logging
+from config.settings import Settings, load_settings
+from services import sample
+
+READY_SECONDS_MAX = 60
+API, WORKER = Child("api", "serve"), Child("worker", "work")
+FEED = Child("feed", "feed")
+
+console = Console()
+
+
+def up() -> None:
+    """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops them all."""
+    settings = load_settings()
+    configure_logging(settings.log_level, "up")
+    require_free_port(settings)
+    with running_database(settings) as ready:
+        asyncio.run(_run(ready))
+
+
+async def _run(settings: Settings) -> None:
+    url = settings.database_url
+    assert url, "running_database has filled it in"
+    await require_connections(settings)
+    await migrate(url, settings.broker_url)
+    tokens = await _seed(url) if settings.sample_data else {}
+
+    async def announce() -> None:
+        await _healthy(settings.base_url)
+        console.print(_panel(settings, tokens))
+
+    children = [FEED, API, WORKER] if settings.sample_data else [API, WORKER]
+    await supervise(children, {"DATABASE_URL": url}, announce)
+
+
+async def _seed(url: str) -> dict[str, str]:
+    """The sample brand's tokens, by role; the sample data is made where it is missing."""
+    await open_database(url, pool_size=4, name="up")
+    try:
+        return await sample.seed()
+    finally:
+        await close_database()
+
+
+async def _healthy(base_url: str) -> None:
+    deadline = time.monotonic() + READY_SECONDS_MAX
+    async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
+        while time.monotonic() < deadline:
+            try:
+                if (await client.get(f"{base_url}/healthz")).is_success:
+                    return
+            except httpx.HTTPError:
+                pass
+            await asyncio.sleep(0.2)
+    raise Problem(f"{base_url}/healthz did not answer within {READY_SECONDS_MAX} s")
+
+
+def _panel(settings: Settings, tokens: dict[str, str]) -> Panel:
+    table = Table.grid(padding=(0, 2))
+    websocket = settings.base_url.replace("http", "ws", 1)
+    table.add_row("GraphQL", f"{settings.base_url}/graphql")
+    table.add_row("websocket", f"{websocket}/graphql (graphql-transport-ws)")
+    table.add_row("health", f"{settings.base_url}/healthz")
+    for role, token in tokens.items():
+        table.add_row(f"{role} token", token)
+    if settings.sample_data:
+        table.add_row("", "[yellow]SAMPLE DATA: brand `demo`, made up. SIMULATED QUOTES: a random walk, no market.")
+        table.add_row("", "[yellow]PROPDESK_SAMPLE_DATA=false switches both off.")
+    else:
+        table.add_row("tokens", "propdesk token --role ADMIN --name YOU")
+    return Panel(table, title="Propdesk", subtitle="Ctrl-C stops it", expand=False)

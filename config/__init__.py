@@ -1,0 +1,1 @@
+"""Settings, logging, the addresses of database and broker, embedded PostgreSQL; imports none of our packages."""

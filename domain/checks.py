@@ -1,0 +1,53 @@
+"""What is wrong with a value from outside, in words, or None."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.money import PLACES, ZERO, is_whole_minor, plain
+from domain.quotes import PRICE_MAX
+
+
+@dataclass(frozen=True, slots=True)
+class Within:
+    """The numbers from `least` to `most`, both included unless `above` or `below` says otherwise."""
+
+    least: Decimal = ZERO
+    most: Decimal = PRICE_MAX
+    above: bool = False  # more than `least`
+    below: bool = False  # less than `most`
+    places: int = PLACES
+
+    def fault(self, value: Decimal | int) -> str | None:
+        """Why the number cannot be used, or None."""
+        number = Decimal(value)
+        if not number.is_finite():
+            return "is not a finite number"
+        if number < self.least or (self.above and number == self.least):
+            return f"must be {'above' if self.above else 'at least'} {plain(self.least)}"
+        if number > self.most or (self.below and number == self.most):
+            return f"must be {'below' if self.below else 'at most'} {plain(self.most)}"
+        if not is_whole_minor(number, self.places):
+            return f"has more than {self.places} decimal places"
+        return None
+
+
+def amount(minor_units: int, *, above: bool = True) -> Within:
+    """Money in a currency's minor units, below what the columnar book holds; 0 counts unless `above`."""
+    return Within(above=above, below=True, places=minor_units)
+
+
+def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None:
+    """Why the text cannot be stored, or None; PostgreSQL knows neither NUL nor lone surrogates."""
+    if not empty and not text.strip():
+        return "must not be empty"
+    if len(text) > length_max:
+        return f"is longer than {length_max} characters"
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        return "holds a character that is not text"
+    return None
+
+
+def api_name(name: str) -> str:
+    """A field's name as the API spells it: max_positions is maxPositions."""
+    first, *rest = name.split("_")
+    return first + "".join(word.capitalize() for word in rest)

@@ -1,0 +1,172 @@
+"""The trading days of a running phase: how it starts, what a mark does to its figures, how a day rolls over."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from domain.accounts import Account, Day, Journal, Metric, PhaseRun
+from domain.calendar import Calendar
+from domain.ledger import Facts, Kind
+from domain.lifecycles import ChallengeStatus
+from domain.money import ZERO, plain
+
+MINUTE = timedelta(minutes=1)
+
+
+def begin(
+    account: Account,
+    *,
+    phase_id: int,
+    challenge_id: int,
+    index: int,
+    initial_balance: Decimal,
+    calendar: Calendar,
+    at: datetime,
+    journal: Journal,
+) -> Account:
+    """The account with its phase running from now, on day 1."""
+    start = calendar.day_of(at)
+    phase = PhaseRun(
+        id=phase_id,
+        challenge_id=challenge_id,
+        index=index,
+        status=ChallengeStatus.ACTIVE,
+        initial_balance=initial_balance,
+        started_at=at,
+        day=1,
+        day_date=calendar.name_of(start),
+        day_ends_at=calendar.next_boundary(at),
+        day_start_balance=account.cash,
+        day_start_equity=account.equity,
+        day_low=account.equity,
+        day_high=account.equity,
+        peak_equity=account.equity,
+        peak_balance=account.cash,
+        peak_end_of_day=account.cash,
+        metric_due_at=at,
+    )
+    account = replace(account, phase=phase)
+    snapshot(account, journal, closed=False)
+    return account
+
+
+def observe(account: Account) -> Account:
+    """Raise the highs and lower the lows to the equity and balance of now."""
+    phase, equity = account.phase, account.equity
+    high = max(account.high_watermark, equity)
+    if phase is None or not phase.running:
+        return account if high == account.high_watermark else replace(account, high_watermark=high)
+    seen = replace(
+        phase,
+        day_low=min(phase.day_low, equity),
+        day_high=max(phase.day_high, equity),
+        peak_equity=max(phase.peak_equity, equity),
+        peak_balance=max(phase.peak_balance, account.cash),
+    )
+    return replace(account, high_watermark=high, phase=seen)
+
+
+def trade(account: Account) -> Account:
+    """Count today as traded: a fill happened on it."""
+    phase = account.phase
+    if phase is None or not phase.running:
+        return account
+    counted = phase.days_traded + (not phase.day_traded)
+    return replace(account, phase=replace(phase, day_traded=True, days_traded=counted, last_fill_day=phase.day))
+
+
+def snapshot(account: Account, journal: Journal, *, closed: bool) -> None:
+    """Write the running day as it stands."""
+    phase = account.phase
+    assert phase, "only a phase has days"
+    journal.days[phase.id, phase.day] = Day(
+        phase_id=phase.id,
+        number=phase.day,
+        date=phase.day_date,
+        start_balance=phase.day_start_balance,
+        start_equity=phase.day_start_equity,
+        balance=account.cash,
+        equity=account.equity,
+        low=phase.day_low,
+        high=phase.day_high,
+        traded=phase.day_traded,
+        ends_at=phase.day_ends_at,
+        closed=closed,
+    )
+
+
+def measure(account: Account, at: datetime, batch: int, journal: Journal) -> Account:
+    """Write a metric snapshot; the next one is due in the next minute."""
+    phase = account.phase
+    assert phase, "only a phase has metrics"
+    journal.metrics.append(
+        Metric(
+            phase_id=phase.id,
+            challenge_id=phase.challenge_id,
+            account_id=account.id,
+            market_time=at,
+            batch=batch,
+            balance=account.cash,
+            equity=account.equity,
+            day_start_balance=phase.day_start_balance,
+            day_start_equity=phase.day_start_equity,
+            day_low=phase.day_low,
+            day_high=phase.day_high,
+            peak_equity=phase.peak_equity,
+        )
+    )
+    return replace(account, phase=replace(phase, metric_due_at=at.replace(second=0, microsecond=0) + MINUTE))
+
+
+def mark_facts(account: Account, cause: str) -> Facts:
+    """What a mark_to_market row says."""
+    return {
+        "cause": cause,
+        "unrealised": plain(account.unrealised),
+        "equity": plain(account.equity),
+        "high_watermark": plain(account.high_watermark),
+    }
+
+
+def note_mark(account: Account, at: datetime, batch: int, interval: timedelta, journal: Journal) -> Account:
+    """Write the mark_to_market row of the cadence; the next one is due an interval later."""
+    facts = mark_facts(account, "cadence")
+    return journal.append(account, Kind.MARK_TO_MARKET, at, batch, facts, ledger_due_at=at + interval)
+
+
+def end(account: Account, batch: int, journal: Journal) -> Account:
+    """Close the running day at its boundary: its snapshot and its mark_to_market row."""
+    phase = account.phase
+    assert phase, "only a phase has days"
+    snapshot(account, journal, closed=True)
+    facts = mark_facts(account, "day_end") | {"day": phase.day, "date": phase.day_date.isoformat()}
+    return journal.append(account, Kind.MARK_TO_MARKET, phase.day_ends_at, batch, facts)
+
+
+def next_day(account: Account, calendar: Calendar, profitable_above: Decimal, journal: Journal) -> Account:
+    """Open the day after the one that ended; its start is the balance and equity of the boundary.
+
+    `profitable_above` is the profit beyond which the ended day counts as profitable.
+    """
+    phase = account.phase
+    assert phase, "only a phase has days"
+    profit = account.cash - phase.day_start_balance
+    start = phase.day_ends_at
+    phase = replace(
+        phase,
+        day=phase.day + 1,
+        day_date=calendar.name_of(calendar.day_of(start)),
+        day_ends_at=calendar.next_boundary(start),
+        day_start_balance=account.cash,
+        day_start_equity=account.equity,
+        day_low=account.equity,
+        day_high=account.equity,
+        peak_end_of_day=max(phase.peak_end_of_day, account.cash),
+        day_traded=False,
+        days_profitable=phase.days_profitable + (profit > profitable_above),
+        best_day_profit=max(phase.best_day_profit, profit, ZERO),
+        day_findings=frozenset(),
+    )
+    account = replace(account, phase=phase)
+    snapshot(account, journal, closed=False)
+    return account

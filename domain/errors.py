@@ -1,0 +1,145 @@
+"""Refusals: what the desk will not do, why, and whether asking again may help.
+
+    Refused
+    ├── InvalidInput          a field's value cannot be used; names the field
+    ├── InvalidProgram        everything that is wrong with a program at once
+    ├── Forbidden             your role may not do this
+    ├── NotFound              no such object, or not yours to see
+    ├── InvalidTransition     the life cycle has no such move
+    ├── VersionConflict       the object changed since it was read
+    ├── IdempotencyConflict   the key was used for another request; names the field
+    ├── ProgramNotAvailable, InsufficientFunds, WalletCurrencyMismatch, ...
+    └── MarketMoved, NoMarket   transient: try again
+
+A refusal is an answer and carries facts; a fault is an assertion and crashes. The docstring is the message.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+REGISTRY: dict[str, type["Refused"]] = {}
+
+
+class Refused(Exception):
+    """The desk will not do this."""
+
+    code: ClassVar[str] = "REFUSED"
+    transient: ClassVar[bool] = False
+
+    def __init__(self, field: str | None = None, **facts: object) -> None:
+        self.field = field
+        self.facts = facts
+        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+        message = (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
+        super().__init__(f"{message}: {told}." if told else f"{message}.")
+
+    def __init_subclass__(cls) -> None:
+        REGISTRY[cls.code] = cls
+
+
+class InvalidInput(Refused):
+    """This value cannot be used."""
+
+    code = "INVALID_INPUT"
+
+
+class NotFound(Refused):
+    """There is no such object."""
+
+    code = "NOT_FOUND"
+
+
+class AlreadyExists(Refused):
+    """An object of this name exists already."""
+
+    code = "ALREADY_EXISTS"
+
+
+class InvalidTransition(Refused):
+    """The life cycle does not allow this move."""
+
+    code = "INVALID_TRANSITION"
+
+
+class VersionConflict(Refused):
+    """The object has changed since it was read; read it again and repeat the change."""
+
+    code = "VERSION_CONFLICT"
+    transient = True
+
+
+class IdempotencyConflict(Refused):
+    """This idempotency key was already used for a different request."""
+
+    code = "IDEMPOTENCY_CONFLICT"
+
+
+class ProgramNotAvailable(Refused):
+    """The program is not on sale."""
+
+    code = "PROGRAM_NOT_AVAILABLE"
+
+
+class InsufficientFunds(Refused):
+    """The wallet does not hold enough free cash."""
+
+    code = "INSUFFICIENT_FUNDS"
+    transient = True
+
+
+class WalletMismatch(Refused):
+    """The wallet is not in the currency of the price."""
+
+    code = "WALLET_MISMATCH"
+
+
+class AccountInChallenge(Refused):
+    """The account belongs to a challenge whose phase still runs."""
+
+    code = "ACCOUNT_IN_CHALLENGE"
+
+
+class AccountTerminal(Refused):
+    """The account has ended; nothing can be done with it any more."""
+
+    code = "ACCOUNT_TERMINAL"
+
+
+class NoMarket(Refused):
+    """The desk has no quotes yet."""
+
+    code = "NO_MARKET"
+    transient = True
+
+
+class Busy(Refused):
+    """The desk could not get the locks in time; nothing was done, try again."""
+
+    code = "BUSY"
+    transient = True
+
+
+class Forbidden(Refused):
+    """Your role may not do this."""
+
+    code = "FORBIDDEN"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a program. `path` is the API's, such as steps[0].profitTargetPct."""
+
+    path: str
+    code: str
+    message: str
+
+
+class InvalidProgram(Refused):
+    """The program cannot be saved as it is."""
+
+    code = "INVALID_PROGRAM"
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems[0].path, **{problem.path: problem.message for problem in self.problems})

@@ -1,0 +1,130 @@
+"""How far an account is from its limits: as equity thresholds for the book, as progress for people."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from decimal import ROUND_DOWN, Decimal
+
+from domain import levels, rules
+from domain.accounts import Account, PhaseRun
+from domain.money import AMOUNT_MAX, EXACT, ONE, ZERO, divide
+from domain.rules import Bound, Rule
+from domain.terms import Measured, PhaseTerms, Trail
+
+FOUR_PLACES = Decimal("0.0001")
+ALWAYS = AMOUNT_MAX  # no equity is above it: an account with this `low` is looked at in every batch
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """Equity strictly between these, and no new high where `new_peak`, changes no verdict by itself.
+
+    They err on the side of looking: reaching one is a reason to judge, not yet a verdict. They hold while cash, day
+    and phase stay as they are.
+    """
+
+    low: Decimal | None = None
+    high: Decimal | None = None
+    new_peak: bool = False  # a high above phase.peak_equity moves a floor
+
+
+def thresholds(account: Account, terms: PhaseTerms | None) -> Thresholds:
+    """The bounds of an account; without a challenge only its liquidation level, after a phase nothing.
+
+    `terms` may be None where no phase runs.
+    """
+    if account.phase is None:
+        bound = rules.liquidation_bound(account)
+        return Thresholds(low=bound.level if bound.limit.configured else None)
+    if not account.phase.running:
+        return Thresholds()
+    assert terms is not None, "a running phase has terms"
+    bounds = rules.bounds(account, terms)
+    goal = rules.target(account.phase, terms)
+    if goal is not None and rules.qualifies(account, terms):
+        bounds.append(goal)
+    if any(_certain(bound, account.balance) for bound in bounds):
+        return Thresholds(low=ALWAYS)
+    watched = [bound for bound in bounds if _open(bound, account.balance)]
+    return Thresholds(
+        low=max((bound.level for bound in watched if not bound.ceiling), default=None),
+        high=min((bound.level for bound in watched if bound.ceiling), default=None),
+        new_peak=any(_moves_with_equity(bound, account.phase) for bound in bounds),
+    )
+
+
+def _certain(bound: Bound, balance: Decimal) -> bool:
+    """Does the balance alone hit it, whatever equity is?"""
+    alone = bound.limit.measured is Measured.BALANCE or (bound.limit.measured is Measured.LOWER and not bound.ceiling)
+    return alone and bound.hit(balance)
+
+
+def _open(bound: Bound, balance: Decimal) -> bool:
+    """Can equity hit it? The lower of both exceeds a ceiling only if the balance does."""
+    if bound.limit.measured is Measured.LOWER and bound.ceiling:
+        return bound.hit(balance)
+    return bound.limit.measured is not Measured.BALANCE
+
+
+def _moves_with_equity(bound: Bound, phase: PhaseRun) -> bool:
+    """Does a new high of equity raise this floor? Not once it has stopped."""
+    if bound.rule is not Rule.MAX_TOTAL_LOSS or bound.limit.trail is not Trail.TRAIL_INTRADAY:
+        return False
+    return bound.level != levels.total_stop(bound.limit, phase.initial_balance)
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One configured rule: amounts in the account's currency, or counts of days (or positions)."""
+
+    rule: Rule
+    limit: Decimal  # the configured percentage, amount or count
+    measured: Decimal
+    level: Decimal  # the floor, ceiling, or what is needed
+    headroom: Decimal  # what is left to the level, negative beyond it
+    used: Decimal  # the way to the level gone so far, a share cut to 4 places: 0 at the start, 1 at the level
+
+
+def progress(account: Account, terms: PhaseTerms) -> list[Progress]:
+    """Where the account stands on every configured rule, in the order of `Rule`."""
+    phase = rules.run_of(account)
+    goal = rules.target(phase, terms)
+    held = [bound(account, phase, terms) for bound in rules.BOUNDS]
+    amounts = [_distance(account, bound) for bound in (*held, *([goal] if goal else [])) if bound.limit.configured]
+    done = {item.rule: item for item in (*amounts, *_best_day(account, terms), *_counts(account, phase, terms))}
+    return [done[rule] for rule in Rule if rule in done]
+
+
+def _distance(account: Account, bound: Bound) -> Progress:
+    limit, observed = bound.limit, levels.observe(bound.limit.measured, account.balance, account.equity)
+    whole, left = abs(bound.level - bound.reference), bound.headroom(observed)
+    figure = limit.pct if limit.amount is None else limit.amount
+    return Progress(bound.rule, figure, observed, bound.level, left, _share(whole - left, whole))
+
+
+def _best_day(account: Account, terms: PhaseTerms) -> Iterator[Progress]:
+    """The net profit, and the one from which on the best day's share is small enough."""
+    if terms.best_day_pct:
+        net = account.balance - rules.run_of(account).initial_balance
+        needed = rules.best_day_needs(terms.best_day_pct, rules.best_day(account))
+        yield Progress(Rule.BEST_DAY, terms.best_day_pct, net, needed, needed - net, _share(net, needed))
+
+
+def _counts(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Iterator[Progress]:
+    counts = (
+        (Rule.MIN_TRADING_DAYS, terms.min_trading_days, phase.days_traded),
+        (Rule.PROFITABLE_DAYS, terms.profitable_days, rules.days_profitable(account, terms)),
+        (Rule.DURATION, terms.duration_days, phase.day),
+        (Rule.MAX_TRADING_DAYS, terms.max_trading_days, phase.days_traded),
+        (Rule.INACTIVITY, terms.inactivity_days, rules.days_idle(phase)),
+        (Rule.MAX_POSITIONS, terms.max_positions, len(account.positions)),
+    )
+    for rule, needed, done in counts:
+        if needed:
+            level, measured = Decimal(needed), Decimal(done)
+            yield Progress(rule, level, measured, level, level - measured, _share(measured, level))
+
+
+def _share(part: Decimal, whole: Decimal) -> Decimal:
+    """part / whole, cut to 4 places so that 1 means reached; never negative, and 1 where there is no way to go."""
+    share = divide(max(ZERO, part), whole) if whole > 0 else ONE
+    return share.quantize(FOUR_PLACES, rounding=ROUND_DOWN, context=EXACT)

@@ -1,0 +1,100 @@
+"""The account's append-only history: dense seq, cash amount, balance after, and a chain of sha256.
+
+The hashed bytes of a row are the previous row's hash (32 zero bytes before the first), then, in UTF-8, joined by
+newlines: account, seq, kind, amount and balance with eight places, market time in microseconds since 1970 (UTC),
+batch, and the facts as JSON with sorted keys and no spaces.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from domain.money import EXACT, ZERO
+
+GENESIS = bytes(32)
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+
+Facts = dict[str, Any]
+"""JSON scalars only: text, whole numbers, booleans, null. Decimals are text."""
+
+
+class Kind(StrEnum):
+    ACCOUNT_CREATED = "account_created"
+    DEPOSIT = "deposit"
+    ACCOUNT_STARTED = "account_started"
+    ACTION_ACCEPTED = "action_accepted"
+    ACTION_REJECTED = "action_rejected"
+    ORDER_PLACED = "order_placed"
+    ORDER_CANCELLED = "order_cancelled"
+    FILL = "fill"
+    POSITION_OPENED = "position_opened"
+    POSITION_CHANGED = "position_changed"
+    POSITION_CLOSED = "position_closed"
+    MARK_TO_MARKET = "mark_to_market"
+    FINDING = "finding"
+    PHASE_PASSED = "phase_passed"
+    PHASE_FAILED = "phase_failed"
+    MARK_FAILED = "mark_failed"
+    ACCOUNT_COMPLETED = "account_completed"
+    ACCOUNT_LIQUIDATED = "account_liquidated"
+    ACCOUNT_LOCKED = "account_locked"
+    PAYOUT = "payout"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    account: int
+    seq: int
+    kind: Kind
+    amount: Decimal
+    balance_after: Decimal
+    market_time: datetime
+    batch: int
+    facts: Facts
+    hash: bytes
+
+
+def canonical(facts: Facts) -> str:
+    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def microseconds(moment: datetime) -> int:
+    """Whole microseconds since 1970, exact."""
+    return (moment - EPOCH) // MICROSECOND
+
+
+def _eight_places(amount: Decimal) -> str:
+    """Zero has no sign: the database keeps none, and a chain checked from it must agree."""
+    return f"{EXACT.add(amount, ZERO):.8f}"
+
+
+def chain(
+    head: bytes,
+    account: int,
+    seq: int,
+    kind: str,
+    amount: Decimal,
+    balance_after: Decimal,
+    market_time: datetime,
+    batch: int,
+    facts: Facts,
+) -> bytes:
+    """The hash of a row that follows the row whose hash is `head`."""
+    line = "\n".join(
+        (
+            str(account),
+            str(seq),
+            kind,
+            _eight_places(amount),
+            _eight_places(balance_after),
+            str(microseconds(market_time)),
+            str(batch),
+            canonical(facts),
+        )
+    )
+    return hashlib.sha256(head + line.encode()).digest()

@@ -1,0 +1,90 @@
+"""Exact amounts: decimals with eight places, rounded half-even once, when an amount is booked."""
+
+from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+
+ZERO = Decimal(0)
+ONE = Decimal(1)
+HUNDRED = Decimal(100)
+PLACES = 8
+EIGHTH = Decimal("0.00000001")
+EIGHTEENTH = Decimal("0.000000000000000001")
+AMOUNT_MAX = Decimal(10) ** 20  # exclusive: what numeric(28, 8) holds
+
+# Wide enough for a product of two amounts at full length; the default context would round it at 28 digits.
+EXACT = Context(prec=96, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
+
+
+class NotAnAmount(ValueError):
+    """The text is not an amount the desk can hold."""
+
+
+def round8(value: Decimal) -> Decimal:
+    """The value booked: eight places, half-even."""
+    return EXACT.quantize(value, EIGHTH)
+
+
+def round18(value: Decimal) -> Decimal:
+    """A cost basis or a conversion rate: eighteen places, half-even."""
+    return EXACT.quantize(value, EIGHTEENTH)
+
+
+def multiply(left: Decimal, right: Decimal) -> Decimal:
+    """The exact product."""
+    return EXACT.multiply(left, right)
+
+
+def divide(left: Decimal, right: Decimal) -> Decimal:
+    """The quotient to 96 digits; round it where it is booked."""
+    return EXACT.divide(left, right)
+
+
+def percent(value: Decimal, pct: Decimal) -> Decimal:
+    """`pct` hundredths of the value, rounded to eight places."""
+    return round8(EXACT.divide(EXACT.multiply(value, pct), HUNDRED))
+
+
+def floor_step(value: Decimal, step: Decimal) -> Decimal:
+    """The largest multiple of `step` that does not exceed the value; both are positive."""
+    return EXACT.multiply(EXACT.divide_int(value, step), step)
+
+
+def floor_minor(value: Decimal, minor_units: int) -> Decimal:
+    """The value cut to a currency's minor unit, towards zero."""
+    return value.quantize(Decimal(1).scaleb(-minor_units), rounding=ROUND_DOWN, context=EXACT)
+
+
+def is_whole_minor(value: Decimal, minor_units: int) -> bool:
+    """Does the amount fit the currency's minor unit?"""
+    return floor_minor(value, minor_units) == value
+
+
+def plain(value: Decimal) -> str:
+    """The one text of an amount: no exponent, no trailing zeros, no negative zero."""
+    text = format(value, "f")
+    if "." in text:
+        text = text.rstrip("0").rstrip(".")
+    return "0" if text in ("-0", "") else text
+
+
+def parse(text: str) -> Decimal:
+    """An amount from text. Raises NotAnAmount saying what is wrong: not a number, not finite, too long."""
+    if len(text) > 64:
+        raise NotAnAmount("is longer than 64 characters")
+    try:
+        value = Decimal(text)
+    except InvalidOperation:
+        raise NotAnAmount(f"is not a decimal number: {text!r}") from None
+    if not value.is_finite():
+        raise NotAnAmount(f"is not finite: {text!r}")
+    if not text.isascii() or "_" in text or text != text.strip():
+        raise NotAnAmount(f"is not a plain decimal number: {text!r}")
+    if abs(value) >= AMOUNT_MAX:
+        raise NotAnAmount("is beyond 20 digits before the point")
+    if not value:
+        return ZERO  # whatever its exponent was
+    exponent = value.normalize(EXACT).as_tuple().exponent
+    assert isinstance(exponent, int), "a finite decimal has a whole exponent"
+    # A number too small even for the wide context would normalise to zero, so its first digit is looked at too.
+    if exponent < -PLACES or value.adjusted() < -PLACES:
+        raise NotAnAmount(f"has more than {PLACES} decimal places")
+    return value

@@ -1,0 +1,263 @@
+"""What is to be sold, as a manager writes it down, and everything that is wrong with it at once.
+
+Percentages are the source's: 5 means 5 %; 0 means not configured. The shape is the source's "Funded Phase Rules".
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import time
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+from domain.calendar import is_zone
+from domain.checks import Within, amount, api_name, text_fault
+from domain.errors import InvalidInput, NotFound, Problem
+from domain.instruments import Currency
+from domain.money import HUNDRED, ONE, ZERO, plain
+from domain.terms import (
+    Consequence,
+    Group,
+    GroupKind,
+    Limit,
+    Measured,
+    PercentOf,
+    PhaseTerms,
+    PhaseType,
+    Reference,
+    Touch,
+    Trail,
+    limit_from_data,
+)
+
+Axes = Mapping[str, Any]
+"""Fields of Limit by name; one that is left out, or None, has its default."""
+
+STEPS_MAX = 20
+DAYS_MAX = 3660
+POSITIONS_MAX = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A phase of a program. `account_group` is a group's name; `limits` has the axes of each limit by its name."""
+
+    phase_index: int
+    phase_type: PhaseType
+    name: str
+    account_group: str
+    duration_days: int = 0
+    max_daily_loss_pct: Decimal = ZERO
+    max_total_loss_pct: Decimal = ZERO
+    max_daily_profit_pct: Decimal = ZERO
+    profit_target_pct: Decimal = ZERO
+    profit_split: Decimal = ZERO
+    min_trading_days: int = 0
+    max_trading_days: int = 0
+    max_positions: int = 0
+    limits: Mapping[str, Axes] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A program as it is to be saved; `day_start` is local to `zone`."""
+
+    name: str
+    price: Decimal
+    price_currency: str
+    steps: tuple[Step, ...]
+    description: str = ""
+    sort_index: int = 0
+    zone: str = "UTC"
+    day_start: time = time(0)
+
+    @property
+    def profit_split(self) -> Decimal:
+        """The funded phase's; 0 where there is none."""
+        return max((step.profit_split for step in self.steps if step.phase_type is PhaseType.FUNDED), default=ZERO)
+
+
+PERCENTAGES = {
+    "daily_loss": "max_daily_loss_pct",
+    "total_loss": "max_total_loss_pct",
+    "daily_profit": "max_daily_profit_pct",
+    "profit_target": "profit_target_pct",
+}
+"""Each limit and the field of a step that holds its percentage."""
+
+AXES: dict[str, frozenset[str]] = {
+    "daily_loss": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
+    "total_loss": frozenset({"amount", "percent_of", "measured", "trail", "lock_at", "touch", "consequence"}),
+    "daily_profit": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
+    "profit_target": frozenset({"amount", "measured", "touch"}),
+}
+"""The axes that mean something for each limit."""
+
+CHOICES: dict[str, type[StrEnum]] = {
+    "reference": Reference,
+    "percent_of": PercentOf,
+    "measured": Measured,
+    "trail": Trail,
+    "touch": Touch,
+    "consequence": Consequence,
+}
+AMOUNTS = {"amount": amount(8), "lock_at": amount(8, above=False)}
+NUMBERS = {
+    "max_daily_loss_pct": Within(most=HUNDRED),
+    "max_total_loss_pct": Within(most=HUNDRED),
+    "max_daily_profit_pct": Within(most=Decimal(10_000)),
+    "profit_target_pct": Within(most=Decimal(10_000)),
+    "profit_split": Within(most=ONE),
+    "duration_days": Within(most=Decimal(DAYS_MAX)),
+    "min_trading_days": Within(most=Decimal(DAYS_MAX)),
+    "max_trading_days": Within(most=Decimal(DAYS_MAX)),
+    "max_positions": Within(most=Decimal(POSITIONS_MAX)),
+}
+DEFAULTS = PhaseTerms(0, PhaseType.EVALUATION, "", Group("", GroupKind.DEMO, "", ZERO))
+
+Faults = Iterator[tuple[str, str]]
+"""Path and what is wrong there."""
+
+
+def limits_data(step: Step) -> dict[str, dict[str, str]]:
+    """The axes that were given, as text: what is stored."""
+    return {
+        name: {axis: _plain_text(value) for axis, value in axes.items() if value is not None}
+        for name, axes in step.limits.items()
+    }
+
+
+def _plain_text(value: Any) -> str:
+    return plain(value) if isinstance(value, Decimal) else str(value)
+
+
+def phase_terms(step: Step, group: Group) -> PhaseTerms:
+    """The step as it is sold, in its group."""
+    return PhaseTerms(
+        index=step.phase_index,
+        type=step.phase_type,
+        name=step.name,
+        group=group,
+        profit_split=step.profit_split,
+        duration_days=step.duration_days,
+        min_trading_days=step.min_trading_days,
+        max_trading_days=step.max_trading_days,
+        max_positions=step.max_positions,
+        daily_loss=_limit(step, "daily_loss"),
+        total_loss=_limit(step, "total_loss"),
+        daily_profit=_limit(step, "daily_profit"),
+        profit_target=_limit(step, "profit_target"),
+    )
+
+
+def _limit(step: Step, name: str) -> Limit:
+    axes = limits_data(step).get(name, {})
+    return limit_from_data({**axes, "pct": plain(getattr(step, PERCENTAGES[name]))}, getattr(DEFAULTS, name))
+
+
+def kind_for(phase_type: PhaseType) -> GroupKind:
+    """The kind of group a phase's accounts are opened in."""
+    return GroupKind.REAL if phase_type is PhaseType.FUNDED else GroupKind.DEMO
+
+
+def problems(draft: Draft, groups: Mapping[str, GroupKind], currencies: Mapping[str, Currency]) -> list[Problem]:
+    """Everything that is wrong with the draft, in the order of its fields; `groups` are the brand's."""
+    found = [Problem(path, InvalidInput.code, message) for path, message in _head(draft, currencies)]
+    if draft.price_currency not in currencies:
+        found.append(Problem("priceCurrency", NotFound.code, f"there is no currency {draft.price_currency!r}"))
+    found += [Problem(path, InvalidInput.code, message) for path, message in _shape(draft.steps)]
+    for place, step in enumerate(draft.steps):
+        at = f"steps[{place}]"
+        found += [Problem(f"{at}.{path}", InvalidInput.code, message) for path, message in _step(step)]
+        found += _group(f"{at}.accountGroup", step, groups)
+    return found
+
+
+def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
+    currency = currencies.get(draft.price_currency)
+    checks = {
+        "name": text_fault(draft.name, 200),
+        "description": text_fault(draft.description, 10_000, empty=True),
+        "price": amount(currency.minor_units if currency else 8, above=False).fault(draft.price),
+        "sortIndex": Within(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
+        "zone": None if is_zone(draft.zone) else f"is not an IANA time zone: {draft.zone!r}",
+        "dayStart": "has an offset of its own" if draft.day_start.tzinfo else None,
+    }
+    yield from ((path, fault) for path, fault in checks.items() if fault)
+
+
+def _shape(steps: Sequence[Step]) -> Faults:
+    """Phases count from 1 without gaps; at most one is funded, and it is the last."""
+    if not 1 <= len(steps) <= STEPS_MAX:
+        yield "steps", f"must be 1 to {STEPS_MAX}"
+    for place, step in enumerate(steps):
+        if step.phase_index != place + 1:
+            yield f"steps[{place}].phaseIndex", f"must be {place + 1}: phases count from 1, in order, without gaps"
+        if step.phase_type is PhaseType.FUNDED and place != len(steps) - 1:
+            yield f"steps[{place}].phaseType", "only the last phase can be funded"
+
+
+def _step(step: Step) -> Faults:
+    if fault := text_fault(step.name, 200):
+        yield "name", fault
+    sound = True
+    for name, within in NUMBERS.items():
+        if fault := within.fault(getattr(step, name)):
+            sound = False
+            yield api_name(name), fault
+    yield from _axes(step)
+    if sound:  # numbers that are none cannot be compared
+        yield from _together(step)
+
+
+def _together(step: Step) -> Faults:
+    """What fields ask of each other."""
+    funded, target = step.phase_type is PhaseType.FUNDED, step.profit_target_pct > 0
+    target_amount = step.limits.get("profit_target", {}).get("amount") is not None
+    if funded and not step.profit_split:
+        yield "profitSplit", "a funded phase shares its profit: above 0, at most 1"
+    if not funded and step.profit_split:
+        yield "profitSplit", "only a funded phase shares its profit"
+    if funded and (target or target_amount):
+        yield "profitTargetPct", "a funded phase has no target: it ends by its days or by a breach"
+    if not funded and not (target or target_amount):
+        yield "profitTargetPct", "an evaluation phase needs a target"
+    if 0 < step.max_trading_days < step.min_trading_days:
+        yield "maxTradingDays", "is less than minTradingDays"
+    if 0 < step.duration_days < step.min_trading_days:
+        yield "durationDays", "is less than minTradingDays"
+
+
+def _axes(step: Step) -> Faults:
+    for name, axes in step.limits.items():
+        at = f"limits.{api_name(name)}"
+        if name not in AXES:
+            yield at, "is not a limit"
+            continue
+        given = {axis: value for axis, value in axes.items() if value is not None}
+        for axis, value in given.items():
+            if fault := _axis_fault(name, axis, value):
+                yield f"{at}.{api_name(axis)}", fault
+        if "amount" in given and getattr(step, PERCENTAGES[name]):
+            yield f"{at}.amount", f"stands instead of {api_name(PERCENTAGES[name])}, not beside it"
+        if "lock_at" in given and given.get("trail", Trail.STATIC) == Trail.STATIC:
+            yield f"{at}.lockAt", "only a trailing limit can lock"
+
+
+def _axis_fault(name: str, axis: str, value: Any) -> str | None:
+    known = {item.name for item in fields(Limit)}
+    if axis not in known or (axis not in AXES[name] and value != getattr(getattr(DEFAULTS, name), axis)):
+        return f"means nothing for {api_name(name)}"
+    if axis in AMOUNTS:
+        return AMOUNTS[axis].fault(Decimal(value))
+    choices = [choice.value for choice in CHOICES.get(axis, ())]
+    return None if value in choices else f"must be one of {', '.join(choices)}"
+
+
+def _group(path: str, step: Step, groups: Mapping[str, GroupKind]) -> list[Problem]:
+    kind, wanted = groups.get(step.account_group), kind_for(step.phase_type)
+    if kind is None:
+        return [Problem(path, NotFound.code, f"there is no account group {step.account_group!r}")]
+    if kind is not wanted:
+        return [Problem(path, InvalidInput.code, f"must be a {wanted} group for this type of phase")]
+    return []

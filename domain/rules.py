@@ -1,0 +1,255 @@
+"""The judge: what an account's figures say under its phase's terms, with the evidence (design, section 6).
+
+After each mark `judge` finds limits that are broken and `passes` says whether the phase is won; `judge_day_end` and
+`ends_by_passing` speak when a trading day ends. Best day and profitable days never fail a phase, they only delay it.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+
+from domain import levels
+from domain.accounts import Account, Finding, PhaseRun
+from domain.ledger import Facts
+from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
+from domain.terms import Consequence, Limit, PercentOf, PhaseTerms, PhaseType, Touch, to_data
+
+
+class Rule(StrEnum):
+    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
+    MAX_TOTAL_LOSS = "MAX_TOTAL_LOSS"
+    MAX_DAILY_PROFIT = "MAX_DAILY_PROFIT"
+    LIQUIDATION = "LIQUIDATION"
+    PROFIT_TARGET = "PROFIT_TARGET"
+    MIN_TRADING_DAYS = "MIN_TRADING_DAYS"
+    BEST_DAY = "BEST_DAY"
+    PROFITABLE_DAYS = "PROFITABLE_DAYS"
+    DURATION = "DURATION"
+    MAX_TRADING_DAYS = "MAX_TRADING_DAYS"
+    INACTIVITY = "INACTIVITY"
+    MAX_POSITIONS = "MAX_POSITIONS"
+
+
+@dataclass(frozen=True, slots=True)
+class Bound:
+    """A level and the side of it that is hit: below a floor, above a ceiling."""
+
+    rule: Rule
+    limit: Limit
+    reference: Decimal  # what the level is counted from
+    level: Decimal
+    ceiling: bool = False
+
+    def headroom(self, observed: Decimal) -> Decimal:
+        """The distance left to the level, negative beyond it."""
+        return self.level - observed if self.ceiling else observed - self.level
+
+    def hit(self, observed: Decimal) -> bool:
+        """Is it beyond the level, or at one that counts when reached?"""
+        room = self.headroom(observed)
+        return room < 0 or (room == 0 and self.limit.touch is Touch.REACHED)
+
+
+def daily_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+    limit, balance, equity = terms.daily_loss, phase.day_start_balance, phase.day_start_equity
+    floor = levels.daily_floor(limit, phase.initial_balance, balance, equity)
+    return Bound(Rule.MAX_DAILY_LOSS, limit, levels.daily_reference(limit, balance, equity), floor)
+
+
+def total_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+    limit = terms.total_loss
+    figures = (phase.initial_balance, phase.peak_equity, phase.peak_balance, phase.peak_end_of_day)
+    reference = levels.total_reference(limit, *figures)
+    return Bound(Rule.MAX_TOTAL_LOSS, limit, reference, levels.total_floor(limit, *figures))
+
+
+def daily_profit(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+    limit, balance, equity = terms.daily_profit, phase.day_start_balance, phase.day_start_equity
+    ceiling = levels.daily_ceiling(limit, phase.initial_balance, balance, equity)
+    reference = levels.daily_reference(limit, balance, equity)
+    return Bound(Rule.MAX_DAILY_PROFIT, limit, reference, ceiling, ceiling=True)
+
+
+def liquidation(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+    return liquidation_bound(account)
+
+
+def liquidation_bound(account: Account) -> Bound:
+    """The policy's own floor; it stands on every account, in a challenge or not."""
+    pct, start = account.policy.liquidation_pct, account.starting_balance
+    limit = Limit(pct=pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
+    return Bound(Rule.LIQUIDATION, limit, start, levels.liquidation_level(pct, start))
+
+
+BOUNDS = (daily_loss, total_loss, daily_profit, liquidation)
+"""In the order in which findings are written."""
+
+FIGURES: dict[Rule, tuple[str, ...]] = {
+    Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity"),
+    Rule.MAX_TOTAL_LOSS: ("initial_balance", "peak_equity", "peak_balance", "peak_end_of_day"),
+    Rule.MAX_DAILY_PROFIT: ("initial_balance", "day_start_balance", "day_start_equity"),
+    Rule.LIQUIDATION: (),
+}
+"""The phase's figures from which each level is derived."""
+
+
+def run_of(account: Account) -> PhaseRun:
+    """The account's phase; to judge an account without one is a fault."""
+    assert account.phase is not None, "only an account in a challenge is judged"
+    return account.phase
+
+
+def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
+    """Every configured limit that has not been found already today."""
+    phase = run_of(account)
+    every = [bound(account, phase, terms) for bound in BOUNDS]
+    return [bound for bound in every if bound.limit.configured and bound.rule not in phase.day_findings]
+
+
+def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
+    """What the mark of a batch broke, in the order of the rules; `at` is its market time."""
+    found = []
+    for bound in bounds(account, terms):
+        observed = levels.observe(bound.limit.measured, account.balance, account.equity)
+        if bound.hit(observed):
+            found.append(_broken(account, bound, observed, batch, at))
+    return found
+
+
+def _broken(account: Account, bound: Bound, observed: Decimal, batch: int, at: datetime) -> Finding:
+    phase, limit = run_of(account), bound.limit
+    return Finding(
+        phase_id=phase.id,
+        challenge_id=phase.challenge_id,
+        account_id=account.id,
+        rule=bound.rule,
+        consequence=limit.consequence,
+        day=phase.day,
+        day_date=phase.day_date,
+        market_time=at,
+        batch=batch,
+        limit=limit.pct if limit.amount is None else limit.amount,
+        floor=bound.level,
+        observed=observed,
+        headroom=bound.headroom(observed),
+        derivation=_derivation(account, bound),
+    )
+
+
+def _derivation(account: Account, bound: Bound) -> Facts:
+    """The limit as sold, and every figure the level and the observation come from."""
+    figures = {name: plain(getattr(run_of(account), name)) for name in FIGURES[bound.rule]}
+    return {
+        **to_data(bound.limit),
+        **figures,
+        "counted_from": plain(bound.reference),
+        "balance": plain(account.balance),
+        "equity": plain(account.equity),
+    }
+
+
+def judge_day_end(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
+    """What the end of `phase.day` breaks, called before the day rolls. Time running out fails only an evaluation."""
+    phase, evaluation = run_of(account), terms.type is PhaseType.EVALUATION
+    counts = (
+        (Rule.DURATION, terms.duration_days if evaluation else 0, phase.day),
+        (Rule.MAX_TRADING_DAYS, terms.max_trading_days if evaluation else 0, phase.days_traded),
+        (Rule.INACTIVITY, terms.inactivity_days, days_idle(phase)),
+    )
+    return [_run_out(account, rule, most, done, batch, at) for rule, most, done in counts if 0 < most <= done]
+
+
+def days_idle(phase: PhaseRun) -> int:
+    """Trading days since the last one with a fill, this one included; the starting day counts as one."""
+    return phase.day - phase.last_fill_day
+
+
+def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at: datetime) -> Finding:
+    phase = run_of(account)
+    return Finding(
+        phase_id=phase.id,
+        challenge_id=phase.challenge_id,
+        account_id=account.id,
+        rule=rule,
+        consequence=Consequence.FAIL,
+        day=phase.day,
+        day_date=phase.day_date,
+        market_time=at,
+        batch=batch,
+        limit=Decimal(most),
+        floor=Decimal(most),
+        observed=Decimal(done),
+        headroom=Decimal(most - done),
+        derivation={
+            "day": phase.day,
+            "days_traded": phase.days_traded,
+            "last_fill_day": phase.last_fill_day,
+            "started_at": phase.started_at.isoformat(),
+        },
+    )
+
+
+def ends_by_passing(account: Account, terms: PhaseTerms) -> bool:
+    """Does a funded phase that has not breached end, with its profit paid, as `phase.day` ends?"""
+    phase = run_of(account)
+    counts = ((terms.duration_days, phase.day), (terms.max_trading_days, phase.days_traded))
+    return terms.type is PhaseType.FUNDED and any(0 < most <= done for most, done in counts)
+
+
+def passes(account: Account, terms: PhaseTerms) -> bool:
+    """Is the evaluation won: its target met, and everything else that only delays holds at once?
+
+    Positions may be open; what they count for is the target's own axis.
+    """
+    goal = target(run_of(account), terms)
+    if goal is None or not qualifies(account, terms):
+        return False
+    return goal.hit(levels.observe(goal.limit.measured, account.balance, account.equity))
+
+
+def target(phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
+    """The level an evaluation must meet; a funded phase has none."""
+    limit = terms.profit_target
+    if terms.type is not PhaseType.EVALUATION or not limit.configured:
+        return None
+    level = levels.target_level(limit, phase.initial_balance)
+    return Bound(Rule.PROFIT_TARGET, limit, phase.initial_balance, level, ceiling=True)
+
+
+def qualifies(account: Account, terms: PhaseTerms) -> bool:
+    """Does everything but the target hold? None of it depends on open positions."""
+    phase = run_of(account)
+    net = account.balance - phase.initial_balance
+    return (
+        phase.days_traded >= terms.min_trading_days
+        and days_profitable(account, terms) >= terms.profitable_days
+        and best_day_holds(terms.best_day_pct, best_day(account), net)
+    )
+
+
+def profit_today(account: Account) -> Decimal:
+    """The balance's gain since the day began, negative for a loss."""
+    return account.balance - run_of(account).day_start_balance
+
+
+def best_day(account: Account) -> Decimal:
+    """The largest profit of one day, today's so far included."""
+    return max(run_of(account).best_day_profit, profit_today(account))
+
+
+def best_day_holds(pct: Decimal, best: Decimal, net: Decimal) -> bool:
+    """Is the best day's share of the net profit at most `pct` hundredths? 0 = not configured."""
+    return pct == 0 or multiply(best, HUNDRED) <= multiply(net, pct)
+
+
+def best_day_needs(pct: Decimal, best: Decimal) -> Decimal:
+    """The least net profit, in eight places, at which the best day's share is small enough."""
+    needed = divide(multiply(best, HUNDRED), pct).quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
+    return max(ZERO, needed)
+
+
+def days_profitable(account: Account, terms: PhaseTerms) -> int:
+    """Days with a profit above the terms' share of the initial balance, today's so far included."""
+    phase = run_of(account)
+    return phase.days_profitable + (profit_today(account) > percent(phase.initial_balance, terms.profitable_day_pct))

@@ -1,0 +1,223 @@
+"""What was sold: the program's phases and each group's policy, frozen at the sale under a version and a hash.
+
+Percentages are the source's: 5 means 5 %. A limit of 0, or None, is not configured.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass, field, fields, is_dataclass
+from datetime import time
+from decimal import Decimal
+from enum import IntEnum, StrEnum
+from functools import lru_cache
+from types import UnionType
+from typing import Any, Union, get_args, get_origin, get_type_hints
+
+from domain.money import ZERO, plain
+
+TERMS_VERSION = 1
+
+
+class GroupKind(StrEnum):
+    DEMO = "DEMO"
+    REAL = "REAL"
+
+
+class PhaseType(IntEnum):
+    EVALUATION = 0
+    FUNDED = 1
+
+
+class Slippage(StrEnum):
+    MID_PRICE = "MID_PRICE"
+    BID_ASK = "BID_ASK"
+
+
+class Reference(StrEnum):
+    """What a daily limit starts from: a figure of the day's start."""
+
+    BALANCE = "BALANCE"
+    EQUITY = "EQUITY"
+    HIGHER = "HIGHER"
+
+
+class PercentOf(StrEnum):
+    INITIAL = "INITIAL"
+    REFERENCE = "REFERENCE"
+
+
+class Measured(StrEnum):
+    EQUITY = "EQUITY"
+    BALANCE = "BALANCE"
+    LOWER = "LOWER"
+
+
+class Trail(StrEnum):
+    STATIC = "STATIC"
+    TRAIL_INTRADAY = "TRAIL_INTRADAY"
+    TRAIL_BALANCE = "TRAIL_BALANCE"
+    TRAIL_END_OF_DAY = "TRAIL_END_OF_DAY"
+
+
+class Touch(StrEnum):
+    """Is the limit itself already a breach?"""
+
+    BEYOND = "BEYOND"
+    REACHED = "REACHED"
+
+
+class Consequence(StrEnum):
+    FAIL = "FAIL"
+    PAUSE_DAY = "PAUSE_DAY"
+    WARN = "WARN"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How an account may trade; amounts in the account's currency."""
+
+    leverage_max: Decimal = Decimal(5)
+    notional_max: Decimal = Decimal(50_000)  # of one position
+    positions_max: int = 5
+    orders_max: int = 10
+    long_allowed: bool = True
+    short_allowed: bool = True
+    symbols: tuple[str, ...] = ()  # empty: every instrument
+    fee_bps: Decimal = Decimal(10)
+    slippage: Slippage = Slippage.MID_PRICE
+    quote_age_seconds_max: int = 60
+    position_equity_pct_max: Decimal = Decimal(50)
+    liquidation_pct: Decimal = Decimal(50)  # of the starting balance; at or below it the account is liquidated
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    name: str
+    kind: GroupKind
+    currency: str
+    deposit: Decimal
+    policy: Policy = field(default_factory=Policy)
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A loss or profit limit and what its percentage means (design, section 6)."""
+
+    pct: Decimal = ZERO
+    amount: Decimal | None = None  # instead of a percentage
+    reference: Reference = Reference.EQUITY
+    percent_of: PercentOf = PercentOf.REFERENCE
+    measured: Measured = Measured.EQUITY
+    trail: Trail = Trail.STATIC
+    lock_at: Decimal | None = None  # a trailing floor stops once it reaches initial + lock_at
+    touch: Touch = Touch.BEYOND
+    consequence: Consequence = Consequence.FAIL
+
+    @property
+    def configured(self) -> bool:
+        return self.amount is not None or self.pct > 0
+
+
+@dataclass(frozen=True, slots=True)
+class PhaseTerms:
+    """One phase as sold; days are trading days of the program's calendar, 0 = not configured."""
+
+    index: int
+    type: PhaseType
+    name: str
+    group: Group
+    daily_loss: Limit = field(default_factory=Limit)
+    total_loss: Limit = field(default_factory=lambda: Limit(percent_of=PercentOf.INITIAL))
+    daily_profit: Limit = field(default_factory=Limit)
+    profit_target: Limit = field(
+        default_factory=lambda: Limit(percent_of=PercentOf.INITIAL, measured=Measured.LOWER, touch=Touch.REACHED)
+    )
+    profit_split: Decimal = ZERO
+    duration_days: int = 0
+    min_trading_days: int = 0
+    max_trading_days: int = 0
+    max_positions: int = 0
+    best_day_pct: Decimal = ZERO  # the largest day's share of the net profit, at most
+    profitable_days: int = 0
+    profitable_day_pct: Decimal = ZERO  # of the initial balance; a day above it counts
+    inactivity_days: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    program_id: int
+    program_version: int
+    name: str
+    price: Decimal
+    price_currency: str
+    zone: str
+    day_start: time
+    phases: tuple[PhaseTerms, ...]
+    version: int = TERMS_VERSION
+
+    def phase(self, index: int) -> PhaseTerms:
+        """The phase with the source's index, counted from 1."""
+        return self.phases[index - 1]
+
+
+def _encode(value: Any) -> Any:
+    if is_dataclass(value):
+        return {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
+    if isinstance(value, tuple):
+        return [_encode(item) for item in value]
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, time):
+        return value.isoformat()
+    return value
+
+
+def _decode(kind: Any, value: Any) -> Any:
+    if get_origin(kind) in (Union, UnionType):
+        return None if value is None else _decode(next(a for a in get_args(kind) if a is not type(None)), value)
+    if get_origin(kind) is tuple:
+        return tuple(_decode(get_args(kind)[0], item) for item in value)
+    if is_dataclass(kind) and isinstance(kind, type):
+        hints = get_type_hints(kind)
+        return kind(**{name: _decode(hints[name], item) for name, item in value.items()})
+    if kind is time:
+        return time.fromisoformat(value)
+    if kind is Decimal:
+        return Decimal(value)
+    return kind(value)
+
+
+def to_text(value: Terms | Policy) -> str:
+    """The canonical text: sorted keys, no spaces; the same terms give the same bytes."""
+    return json.dumps(_encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def to_data(value: Terms | Policy | PhaseTerms | Limit) -> dict[str, Any]:
+    """Plain dicts, lists, text and numbers of the same content."""
+    encoded: dict[str, Any] = _encode(value)
+    return encoded
+
+
+@lru_cache(maxsize=4096)
+def terms_from_text(text: str) -> Terms:
+    """Terms from their canonical text."""
+    terms: Terms = _decode(Terms, json.loads(text))
+    return terms
+
+
+@lru_cache(maxsize=4096)
+def policy_from_text(text: str) -> Policy:
+    """A policy from its canonical text; fields left out take their defaults."""
+    policy: Policy = _decode(Policy, json.loads(text))
+    return policy
+
+
+def limit_from_data(data: dict[str, Any], default: Limit) -> Limit:
+    """A limit whose missing axes take those of `default`."""
+    limit: Limit = _decode(Limit, {**_encode(default), **data})
+    return limit
+
+
+def fingerprint(text: str) -> str:
+    """Hex sha256 of the canonical text."""
+    return hashlib.sha256(text.encode()).hexdigest()

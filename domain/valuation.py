@@ -1,0 +1,69 @@
+"""What an account's holdings are worth at a market: marks, unrealised profit, exposure."""
+
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+from domain.accounts import Account
+from domain.instruments import Catalogue
+from domain.money import ZERO
+from domain.positions import Position, Side
+from domain.quotes import Market, Quote
+from domain.terms import Policy, Slippage
+
+
+def deal_price(quote: Quote, buys: bool, slippage: Slippage) -> Decimal:
+    """The price a fill gets, in the quote currency."""
+    if slippage is Slippage.MID_PRICE:
+        return quote.mid
+    return quote.ask if buys else quote.bid
+
+
+def mark_price(quote: Quote, side: Side, slippage: Slippage) -> Decimal:
+    """The price at which the holding could be closed now."""
+    return deal_price(quote, buys=side is Side.SHORT, slippage=slippage)
+
+
+def is_fresh(moment: datetime | None, at: datetime, policy: Policy) -> bool:
+    """Is a quote of this source time young enough to deal on? None (par) always is."""
+    return moment is None or at - moment <= timedelta(seconds=policy.quote_age_seconds_max)
+
+
+def rate_of(symbol: str, currency: str, market: Market, catalogue: Catalogue) -> Decimal:
+    """What the instrument's quote currency is worth in the account's.
+
+    A position is only opened where a rate is known, and a market never forgets, so it is there.
+    """
+    found = catalogue.rate(catalogue.instruments[symbol].quote_currency, currency, market)
+    assert found, f"{symbol} was opened without a rate into {currency}"
+    return found[0]
+
+
+def position_unrealised(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
+    """Open profit of one holding in the account's currency."""
+    mark = mark_price(market[position.symbol], position.side, account.policy.slippage)
+    return position.unrealised(mark, rate_of(position.symbol, account.currency, market, catalogue))
+
+
+def unrealised(account: Account, market: Market, catalogue: Catalogue) -> Decimal:
+    """Open profit of all holdings in the account's currency."""
+    return sum((position_unrealised(p, account, market, catalogue) for p in account.positions.values()), ZERO)
+
+
+def position_notional(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
+    """Exposure of one holding at its mark, positive, in the account's currency."""
+    mark = mark_price(market[position.symbol], position.side, account.policy.slippage)
+    return position.notional(mark, rate_of(position.symbol, account.currency, market, catalogue))
+
+
+def gross_notional(account: Account, market: Market, catalogue: Catalogue) -> Decimal:
+    """Exposure of all holdings, longs and shorts added up."""
+    return sum((position_notional(p, account, market, catalogue) for p in account.positions.values()), ZERO)
+
+
+def symbols_that_move(account: Account, catalogue: Catalogue) -> frozenset[str]:
+    """Every symbol whose quote changes the account's equity: its holdings and their conversion pairs."""
+    moving = {symbol for symbol, _ in account.positions}
+    for symbol in tuple(moving):
+        if pair := catalogue.pair(catalogue.instruments[symbol].quote_currency, account.currency):
+            moving.add(pair[0])
+    return frozenset(moving)

@@ -1,0 +1,1 @@
+"""Hand-written SQL, run in order by aerich under an advisory lock."""

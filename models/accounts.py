@@ -1,0 +1,298 @@
+"""Accounts, their balances and the running phase: loaded for the fold, written after it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+
+from domain.accounts import Account, Mode, PhaseRun
+from domain.calendar import Calendar
+from domain.ledger import GENESIS
+from domain.lifecycles import AccountStatus, ChallengeStatus
+from domain.positions import Position, Side
+from domain.terms import Terms, policy_from_text, terms_from_text
+from models import sql
+from models.sql import Connection
+
+SELECT = """
+select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance, a.read_only, a.blocked_until,
+  a.challenge_id, b.cash, b.realised, b.fees, b.unrealised, b.high_watermark, b.seq, b.head, b.marked_through,
+  b.marked_at, b.ledger_due_at, b.day, b.day_date, b.day_ends_at, b.day_start_balance, b.day_start_equity, b.day_low,
+  b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
+  b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at,
+  p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
+  p.started_at as phase_started_at, t.body as terms_body,
+  (select count(*) from orders o where o.account_id = a.id and o.status = 'WORKING') as orders_working
+from accounts a
+join balances b on b.account_id = a.id
+left join challenge_phases p on p.account_id = a.id
+left join challenges c on c.id = a.challenge_id
+left join terms t on t.hash = c.terms_hash
+"""
+BY_ID = SELECT + "where a.id = any($1::bigint[]) order by a.id"
+LOCKED = BY_ID + " for no key update of a, b"
+POSITIONS = """
+select account_id, seq, symbol, side, quantity, cost_basis, realised, fees, opened_at
+from positions where account_id = any($1::bigint[]) and status = 'OPEN' order by account_id, seq
+"""
+OF_CHALLENGES = """
+select a.id from accounts a join balances b on b.account_id = a.id join challenges c on c.id = a.challenge_id
+where c.id = any($1::bigint[]) and (b.live or a.id = c.account_id or a.status = 'PENDING') order by a.id
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An account as stored, with its challenge and the terms it runs under."""
+
+    account: Account
+    challenge_id: int | None
+    terms: Terms | None
+    phase_id: int | None
+    phase_index: int | None
+
+    @property
+    def calendar(self) -> Calendar | None:
+        return Calendar(self.terms.zone, self.terms.day_start) if self.terms else None
+
+
+def _phase(row: asyncpg.Record) -> PhaseRun | None:
+    if row["phase_started_at"] is None:
+        return None
+    return PhaseRun(
+        id=row["phase_id"],
+        challenge_id=row["challenge_id"],
+        index=row["phase_index"],
+        status=ChallengeStatus(row["phase_status"]),
+        initial_balance=row["phase_initial"],
+        started_at=row["phase_started_at"],
+        day=row["day"],
+        day_date=row["day_date"],
+        day_ends_at=row["day_ends_at"],
+        day_start_balance=row["day_start_balance"],
+        day_start_equity=row["day_start_equity"],
+        day_low=row["day_low"],
+        day_high=row["day_high"],
+        peak_equity=row["peak_equity"],
+        peak_balance=row["peak_balance"],
+        peak_end_of_day=row["peak_end_of_day"],
+        day_traded=row["day_traded"],
+        days_traded=row["days_traded"],
+        days_profitable=row["days_profitable"],
+        best_day_profit=row["best_day_profit"],
+        last_fill_day=row["last_fill_day"],
+        day_findings=frozenset(row["day_findings"]),
+        metric_due_at=row["metric_due_at"],
+    )
+
+
+def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position]) -> Account:
+    return Account(
+        id=row["id"],
+        brand=row["brand"],
+        currency=row["currency"],
+        mode=Mode(row["mode"]),
+        status=AccountStatus(row["status"]),
+        policy=policy_from_text(row["policy"]),
+        starting_balance=row["starting_balance"],
+        read_only=row["read_only"],
+        blocked_until=row["blocked_until"],
+        cash=row["cash"],
+        realised=row["realised"],
+        fees=row["fees"],
+        unrealised=row["unrealised"],
+        high_watermark=row["high_watermark"],
+        seq=row["seq"],
+        head=row["head"],
+        marked_through=row["marked_through"],
+        marked_at=row["marked_at"],
+        ledger_due_at=row["ledger_due_at"],
+        positions=positions,
+        orders_working=row["orders_working"],
+        phase=_phase(row),
+    )
+
+
+async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> list[Loaded]:
+    """The accounts in order of id; `locked` holds their rows until the transaction ends."""
+    rows = await conn.fetch(LOCKED if locked else BY_ID, ids)
+    held: dict[int, dict[tuple[str, Side], Position]] = {row["id"]: {} for row in rows}
+    for p in await conn.fetch(POSITIONS, ids):
+        side = Side(p["side"])
+        held[p["account_id"]][p["symbol"], side] = Position(
+            p["seq"], p["symbol"], side, p["opened_at"], p["quantity"], p["cost_basis"], p["realised"], p["fees"]
+        )
+    return [
+        Loaded(
+            account=_account(row, held[row["id"]]),
+            challenge_id=row["challenge_id"],
+            terms=terms_from_text(row["terms_body"]) if row["terms_body"] else None,
+            phase_id=row["phase_id"],
+            phase_index=row["phase_index"],
+        )
+        for row in rows
+    ]
+
+
+async def of_challenges(conn: Connection, challenges: Sequence[int]) -> list[int]:
+    """The accounts of challenges that can still change: current, pending, or marked."""
+    return [row["id"] for row in await conn.fetch(OF_CHALLENGES, challenges)]
+
+
+async def lock_roots(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Lock accounts that are their own lock root, in order of id; answers those that exist."""
+    found = await conn.fetch(
+        "select id from accounts where id = any($1::bigint[]) and challenge_id is null order by id for no key update",
+        ids,
+    )
+    return [row["id"] for row in found]
+
+
+async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:
+    """brand, account_id, challenge_id, the challenge's client, owner and clone of one account."""
+    return await conn.fetchrow(
+        """select a.brand, a.id as account_id, a.challenge_id, c.client, a.owner, a.clone
+        from accounts a left join challenges c on c.id = a.challenge_id where a.id = $1""",
+        account_id,
+    )
+
+
+async def insert(
+    conn: Connection,
+    *,
+    brand: str,
+    challenge_id: int | None,
+    group_name: str,
+    mode: Mode,
+    owner: str | None,
+    currency: str,
+    policy: str,
+    starting_balance: Decimal,
+    marked_through: int,
+    at: datetime,
+) -> int:
+    """A PENDING account with empty balances; answers its number."""
+    account_id: int = await conn.fetchval(
+        """insert into accounts (brand, challenge_id, group_name, mode, owner, currency, policy, starting_balance,
+          created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id""",
+        brand,
+        challenge_id,
+        group_name,
+        mode.value,
+        owner,
+        currency,
+        policy,
+        starting_balance,
+        at,
+    )
+    await conn.execute(
+        "insert into balances (account_id, head, marked_through, marked_at) values ($1, $2, $3, $4)",
+        account_id,
+        GENESIS,
+        marked_through,
+        at,
+    )
+    return account_id
+
+
+BALANCES: sql.Columns = {
+    "account_id": "bigint",
+    "cash": "numeric",
+    "realised": "numeric",
+    "fees": "numeric",
+    "unrealised": "numeric",
+    "equity": "numeric",
+    "high_watermark": "numeric",
+    "seq": "bigint",
+    "head": "bytea",
+    "marked_through": "bigint",
+    "marked_at": "timestamptz",
+    "ledger_due_at": "timestamptz",
+    "live": "boolean",
+    "day": "integer",
+    "day_date": "date",
+    "day_ends_at": "timestamptz",
+    "day_start_balance": "numeric",
+    "day_start_equity": "numeric",
+    "day_low": "numeric",
+    "day_high": "numeric",
+    "peak_equity": "numeric",
+    "peak_balance": "numeric",
+    "peak_end_of_day": "numeric",
+    "day_traded": "boolean",
+    "days_traded": "integer",
+    "days_profitable": "integer",
+    "best_day_profit": "numeric",
+    "last_fill_day": "integer",
+    "day_findings": "text",
+    "metric_due_at": "timestamptz",
+}
+# unnest flattens an array of arrays, so the set of findings travels as one text.
+WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES).replace(
+    '"day_findings" = n."day_findings"', '"day_findings" = string_to_array(n."day_findings", \' \')'
+)
+WRITE_ACCOUNTS = sql.update_statement(
+    "accounts",
+    ["id"],
+    {"id": "bigint", "status": "text", "read_only": "boolean", "blocked_until": "timestamptz"},
+)
+
+
+def _balance_row(account: Account) -> tuple[Any, ...]:
+    head = (
+        account.id,
+        account.cash,
+        account.realised,
+        account.fees,
+        account.unrealised,
+        account.equity,
+        account.high_watermark,
+        account.seq,
+        account.head,
+        account.marked_through,
+        account.marked_at,
+        account.ledger_due_at,
+        account.live,
+    )
+    phase = account.phase
+    if phase is None:
+        return *head, *([None] * 10), False, 0, 0, Decimal(0), 1, "", None
+    return (
+        *head,
+        phase.day,
+        phase.day_date,
+        phase.day_ends_at,
+        phase.day_start_balance,
+        phase.day_start_equity,
+        phase.day_low,
+        phase.day_high,
+        phase.peak_equity,
+        phase.peak_balance,
+        phase.peak_end_of_day,
+        phase.day_traded,
+        phase.days_traded,
+        phase.days_profitable,
+        phase.best_day_profit,
+        phase.last_fill_day,
+        " ".join(sorted(phase.day_findings)),
+        phase.metric_due_at,
+    )
+
+
+async def write(conn: Connection, accounts: Sequence[Account], flags: Sequence[Account]) -> None:
+    """Write the balances of `accounts`, and status, read-only and block of `flags`. Their rows are locked."""
+    await sql.write(conn, WRITE_BALANCES, [_balance_row(account) for account in accounts])
+    rows = [(account.id, account.status.value, account.read_only, account.blocked_until) for account in flags]
+    await sql.write(conn, WRITE_ACCOUNTS, rows)
+
+
+async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:
+    await conn.execute("update accounts set started_at = $2 where id = $1", account_id, at)
+
+
+async def mark_ended(conn: Connection, account_id: int, at: datetime, result: str) -> None:
+    """The final snapshot of an account that has ended, as JSON text."""
+    await conn.execute("update accounts set ended_at = $2, result = $3 where id = $1", account_id, at, result)

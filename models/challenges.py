@@ -1,0 +1,149 @@
+"""Challenges and their phases: locked, made, moved."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from domain.lifecycles import ChallengeStatus
+from domain.terms import PhaseType
+from models import sql
+from models.sql import Connection
+
+
+class PhaseMove(NamedTuple):
+    id: int
+    status: ChallengeStatus
+    ended_at: datetime
+    end_reason: str
+
+
+class ChallengeMove(NamedTuple):
+    id: int
+    status: ChallengeStatus
+    ended_at: datetime
+    end_reason: str
+
+
+_MOVE: sql.Columns = {"id": "bigint", "status": "smallint", "ended_at": "timestamptz", "end_reason": "text"}
+MOVE_PHASES = sql.update_statement("challenge_phases", ["id"], _MOVE)
+MOVE_CHALLENGES = sql.update_statement("challenges", ["id"], _MOVE)
+
+
+async def lock(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Lock challenges in order of id; answers those that exist."""
+    found = await conn.fetch(
+        "select id from challenges where id = any($1::bigint[]) order by id for no key update", ids
+    )
+    return [row["id"] for row in found]
+
+
+async def write(conn: Connection, phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> None:
+    """Move phases and challenges to their new status."""
+    await sql.write(conn, MOVE_PHASES, phases)
+    await sql.write(conn, MOVE_CHALLENGES, challenges)
+
+
+async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]:
+    """The hash of the terms each challenge was sold under."""
+    if not ids:
+        return {}
+    found = await conn.fetch("select id, terms_hash from challenges where id = any($1::bigint[])", list(ids))
+    return {row["id"]: row["terms_hash"] for row in found}
+
+
+async def keep_terms(conn: Connection, digest: str, version: int, body: str) -> None:
+    """Store terms under their hash; the same terms are stored once."""
+    await conn.execute(
+        "insert into terms (hash, version, body) values ($1, $2, $3) on conflict do nothing", digest, version, body
+    )
+
+
+async def insert(
+    conn: Connection,
+    *,
+    brand: str,
+    client: str,
+    purchase_id: int,
+    program_id: int,
+    terms_hash: str,
+    at: datetime,
+) -> int:
+    """An ACTIVE challenge at its first phase."""
+    challenge_id: int = await conn.fetchval(
+        """insert into challenges (brand, client, purchase_id, program_id, terms_hash, status, created_at)
+        values ($1, $2, $3, $4, $5, $6, $7) returning id""",
+        brand,
+        client,
+        purchase_id,
+        program_id,
+        terms_hash,
+        ChallengeStatus.ACTIVE,
+        at,
+    )
+    return challenge_id
+
+
+async def insert_phase(
+    conn: Connection,
+    *,
+    challenge_id: int,
+    index: int,
+    kind: PhaseType,
+    account_id: int,
+    status: ChallengeStatus,
+    initial_balance: Decimal,
+) -> int:
+    """The run of one phase on one account, not yet started."""
+    phase_id: int = await conn.fetchval(
+        """insert into challenge_phases (challenge_id, phase_index, phase_type, account_id, status, initial_balance)
+        values ($1, $2, $3, $4, $5, $6) returning id""",
+        challenge_id,
+        index,
+        kind,
+        account_id,
+        status,
+        initial_balance,
+    )
+    return phase_id
+
+
+async def start_phase(conn: Connection, phase_id: int, start_equity: Decimal, at: datetime) -> None:
+    await conn.execute(
+        "update challenge_phases set status = $2, start_equity = $3, started_at = $4 where id = $1",
+        phase_id,
+        ChallengeStatus.ACTIVE,
+        start_equity,
+        at,
+    )
+
+
+async def point_at(conn: Connection, challenge_id: int, index: int, account_id: int) -> None:
+    """Move the challenge to a phase and its account."""
+    await conn.execute(
+        "update challenges set current_phase_index = $2, account_id = $3 where id = $1",
+        challenge_id,
+        index,
+        account_id,
+    )
+
+
+async def card(conn: Connection, challenge_id: int) -> asyncpg.Record:
+    """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text."""
+    row = await conn.fetchrow(
+        """select c.*, p.wallet_id, p.price, p.currency as price_currency, p.status as purchase_status, t.body
+        from challenges c join purchases p on p.id = c.purchase_id join terms t on t.hash = c.terms_hash
+        where c.id = $1""",
+        challenge_id,
+    )
+    assert row, "the caller holds its lock"
+    return row
+
+
+async def phase_end(conn: Connection, account_id: int) -> tuple[ChallengeStatus, str]:
+    """Status and end reason of the phase that ran on an account."""
+    row = await conn.fetchrow("select status, end_reason from challenge_phases where account_id = $1", account_id)
+    assert row, "the account belongs to a phase"
+    return ChallengeStatus(row["status"]), row["end_reason"] or ""

@@ -1,0 +1,72 @@
+"""Events: unnumbered in the outbox with their cause, then stamped in the order in which they were committed."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from domain.ledger import Facts, canonical
+from models import sql
+from models.sql import Connection
+
+STAMP_LOCK = 7_702
+CHANNEL = "propdesk_events"
+
+
+class Event(NamedTuple):
+    brand: str
+    challenge_id: int
+    name: str
+    payload: Facts
+    market_time: datetime
+
+
+OUTBOX: sql.Columns = {
+    "brand": "text",
+    "challenge_id": "bigint",
+    "name": "text",
+    "payload": "jsonb",
+    "market_time": "timestamptz",
+}
+INSERT = sql.insert_statement("outbox", OUTBOX)
+STAMP = """
+with taken as (delete from outbox returning id, brand, challenge_id, name, payload, market_time),
+numbered as (
+  select *, row_number() over (order by id) as place,
+    row_number() over (partition by challenge_id order by id) as place_in_challenge
+  from taken),
+counted as (select challenge_id, count(*) as many from taken group by challenge_id),
+raised as (
+  insert into challenge_numbers (challenge_id, number) select challenge_id, many from counted
+  on conflict (challenge_id) do update set number = challenge_numbers.number + excluded.number
+  returning challenge_id, number),
+moved as (update event_position set position = position + (select count(*) from taken) returning position)
+insert into events (position, brand, challenge_id, number, name, payload, market_time)
+select (select position from moved) - (select count(*) from taken) + n.place, n.brand, n.challenge_id,
+  r.number - c.many + n.place_in_challenge, n.name, n.payload, n.market_time
+from numbered n join raised r using (challenge_id) join counted c using (challenge_id)
+"""
+
+
+async def insert(conn: Connection, events: Sequence[Event]) -> None:
+    rows = [(e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for e in events]
+    await sql.write(conn, INSERT, rows)
+
+
+async def lock_stamping(conn: Connection) -> None:
+    """In a statement of its own: the one that stamps must see what was committed before the lock was had."""
+    await conn.execute("select pg_advisory_xact_lock($1)", STAMP_LOCK)
+
+
+async def stamp(conn: Connection) -> int:
+    """Give everything committed to the outbox its dense position and its number; answers how many."""
+    answer: str = await conn.execute(STAMP)
+    return int(answer.rsplit(" ", 1)[1])
+
+
+async def waiting(conn: Connection) -> bool:
+    found: bool = await conn.fetchval("select exists (select from outbox)")
+    return found
+
+
+async def notify(conn: Connection) -> None:
+    await conn.execute("select pg_notify($1, '')", CHANNEL)

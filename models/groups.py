@@ -1,0 +1,59 @@
+"""Account groups: a name, a deposit and a policy."""
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+import asyncpg
+from tortoise import fields
+from tortoise.fields.db_defaults import Now
+from tortoise.models import Model
+
+from models.sql import Connection
+
+UPSERT = """
+insert into account_groups (brand, name, kind, currency, default_deposit, policy)
+values ($1, $2, $3, $4, $5, $6::jsonb)
+on conflict (brand, name) do update
+set kind = excluded.kind, currency = excluded.currency, default_deposit = excluded.default_deposit,
+    policy = excluded.policy, updated_at = now()
+returning id
+"""
+# Shared, so that no group changes its kind while a program is being judged by it.
+NAMED = """
+select id, name, kind, currency, default_deposit from account_groups
+where brand = $1 and name = any($2) order by id for share
+"""
+PHASE_TYPES = "select distinct phase_type from program_phases where account_group_id = $1"
+
+
+class AccountGroup(Model):
+    id = fields.BigIntField(primary_key=True)
+    brand = fields.CharField(max_length=32)
+    name = fields.CharField(max_length=64)
+    kind = fields.CharField(max_length=4)
+    currency = fields.CharField(max_length=10)
+    default_deposit = fields.DecimalField(max_digits=28, decimal_places=8)
+    policy: fields.Field[dict[str, object]] = fields.JSONField()
+    created_at = fields.DatetimeField(db_default=Now())
+    updated_at = fields.DatetimeField(db_default=Now())
+
+    class Meta:
+        table = "account_groups"
+
+
+async def upsert(
+    conn: Connection, *, brand: str, name: str, kind: str, currency: str, deposit: Decimal, policy: str
+) -> int:
+    """The group's id. `policy` is its canonical text."""
+    group_id: int = await conn.fetchval(UPSERT, brand, name, kind, currency, deposit, policy)
+    return group_id
+
+
+async def named(conn: Connection, brand: str, names: Sequence[str]) -> list[asyncpg.Record]:
+    """The brand's groups of these names, locked against change."""
+    return await conn.fetch(NAMED, brand, list(names))
+
+
+async def phase_types(conn: Connection, group_id: int) -> list[int]:
+    """The types of the phases whose accounts are opened in the group."""
+    return [row["phase_type"] for row in await conn.fetch(PHASE_TYPES, group_id)]

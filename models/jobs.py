@@ -1,0 +1,97 @@
+"""Jobs: side effects owed, taken, done and marked in one transaction."""
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import NamedTuple
+
+import asyncpg
+
+from domain.ledger import Facts, canonical
+from models import sql
+from models.sql import Connection
+
+
+class Owed(NamedTuple):
+    brand: str
+    kind: str
+    challenge_id: int | None
+    account_id: int | None
+    facts: Facts
+
+
+OWED: sql.Columns = {
+    "brand": "text",
+    "kind": "text",
+    "challenge_id": "bigint",
+    "account_id": "bigint",
+    "facts": "jsonb",
+}
+INSERT = sql.insert_statement("jobs", OWED)
+DUE = """status = 'QUEUED' and due_at <= clock_timestamp()
+  and (waits_for_batch is null or waits_for_batch <= (select coalesce(max(number), 0) from batches))"""
+TAKE = f"""
+update jobs set attempts = attempts + 1
+where id = (select id from jobs where {DUE} order by id limit 1 for update skip locked)
+returning id, brand, kind, challenge_id, account_id, facts, attempts
+"""
+HOLD = "select id from jobs where id = $1 and status = 'QUEUED' for update"
+
+
+async def insert(conn: Connection, jobs: Sequence[Owed]) -> None:
+    rows = [(j.brand, j.kind, j.challenge_id, j.account_id, canonical(j.facts)) for j in jobs]
+    await sql.write(conn, INSERT, rows)
+
+
+async def take(conn: Connection) -> asyncpg.Record | None:
+    """Raise the attempts of the oldest due job, in a commit of its own: one that kills its worker ends DEAD."""
+    return await conn.fetchrow(TAKE)
+
+
+async def hold(conn: Connection, job_id: int) -> bool:
+    """Lock a job that is still owed."""
+    return await conn.fetchval(HOLD, job_id) is not None
+
+
+async def finish(conn: Connection, job_id: int, outcome: str) -> None:
+    await conn.execute(
+        "update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp() where id = $1", job_id, outcome
+    )
+
+
+async def postpone(conn: Connection, job_id: int, batch: int, outcome: str) -> None:
+    """Nothing went wrong: it waits for quotes, and has not used up an attempt."""
+    await conn.execute(
+        "update jobs set waits_for_batch = $2, outcome = $3, attempts = 0 where id = $1", job_id, batch, outcome
+    )
+
+
+async def delay(conn: Connection, job_id: int, wait: timedelta, outcome: str) -> None:
+    await conn.execute(
+        "update jobs set due_at = clock_timestamp() + $2, outcome = $3 where id = $1 and status = 'QUEUED'",
+        job_id,
+        wait,
+        outcome,
+    )
+
+
+async def bury(conn: Connection, job_id: int, outcome: str) -> None:
+    await conn.execute(
+        "update jobs set status = 'DEAD', outcome = $2 where id = $1 and status = 'QUEUED'", job_id, outcome
+    )
+
+
+async def revive(conn: Connection, job_id: int, brand: str | None) -> bool:
+    """Queue a DEAD job again; `brand` None is any brand's."""
+    found = await conn.fetchval(
+        """update jobs set status = 'QUEUED', attempts = 0, due_at = clock_timestamp(), outcome = null
+        where id = $1 and status = 'DEAD' and ($2::text is null or brand = $2) returning id""",
+        job_id,
+        brand,
+    )
+    return found is not None
+
+
+async def due(conn: Connection) -> bool:
+    """Does a job wait that could be done now?"""
+    found: bool = await conn.fetchval(f"select exists (select from jobs where {DUE})")
+    return found

@@ -1,0 +1,231 @@
+"""What a transaction's journal becomes: one insert a table, however many accounts took part."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from domain.accounts import Finding, Journal
+from domain.ledger import canonical
+from domain.orders import ActionResult
+from models import sql
+from models.sql import Connection
+
+LEDGER: sql.Columns = {
+    "account_id": "bigint",
+    "seq": "bigint",
+    "kind": "text",
+    "amount": "numeric",
+    "balance_after": "numeric",
+    "market_time": "timestamptz",
+    "batch": "bigint",
+    "facts": "jsonb",
+    "hash": "bytea",
+}
+METRICS: sql.Columns = {
+    "phase_id": "bigint",
+    "challenge_id": "bigint",
+    "account_id": "bigint",
+    "market_time": "timestamptz",
+    "batch": "bigint",
+    "balance": "numeric",
+    "equity": "numeric",
+    "day_start_balance": "numeric",
+    "day_start_equity": "numeric",
+    "day_low": "numeric",
+    "day_high": "numeric",
+    "peak_equity": "numeric",
+}
+DAYS: sql.Columns = {
+    "phase_id": "bigint",
+    "number": "integer",
+    "date": "date",
+    "start_balance": "numeric",
+    "start_equity": "numeric",
+    "balance": "numeric",
+    "equity": "numeric",
+    "low": "numeric",
+    "high": "numeric",
+    "traded": "boolean",
+    "ends_at": "timestamptz",
+    "closed": "boolean",
+}
+BREACHES: sql.Columns = {
+    "phase_id": "bigint",
+    "challenge_id": "bigint",
+    "account_id": "bigint",
+    "rule": "text",
+    "consequence": "text",
+    "day": "integer",
+    "day_date": "date",
+    "market_time": "timestamptz",
+    "batch": "bigint",
+    "limit": "numeric",
+    "floor": "numeric",
+    "observed": "numeric",
+    "headroom": "numeric",
+    "derivation": "jsonb",
+    "ledger_seq": "bigint",
+    "ledger_hash": "bytea",
+    "terms_hash": "text",
+}
+ACTIONS: sql.Columns = {
+    "account_id": "bigint",
+    "seq": "bigint",
+    "run": "text",
+    "action_id": "text",
+    "content": "jsonb",
+    "status": "text",
+    "refusal": "jsonb",
+    "quote": "jsonb",
+    "order_seq": "bigint",
+    "market_time": "timestamptz",
+    "batch": "bigint",
+}
+ORDERS: sql.Columns = {
+    "account_id": "bigint",
+    "seq": "bigint",
+    "symbol": "text",
+    "side": "text",
+    "verb": "text",
+    "quantity": "numeric",
+    "status": "text",
+    "reason": "text",
+    "placed_at": "timestamptz",
+    "batch": "bigint",
+    "action_seq": "bigint",
+}
+FILLS: sql.Columns = {
+    "account_id": "bigint",
+    "seq": "bigint",
+    "order_seq": "bigint",
+    "position_seq": "bigint",
+    "symbol": "text",
+    "side": "text",
+    "verb": "text",
+    "quantity": "numeric",
+    "price": "numeric",
+    "fee": "numeric",
+    "rate": "numeric",
+    "realised": "numeric",
+    "filled_at": "timestamptz",
+    "batch": "bigint",
+    "quote_time": "timestamptz",
+}
+POSITIONS: sql.Columns = {
+    "account_id": "bigint",
+    "seq": "bigint",
+    "symbol": "text",
+    "side": "text",
+    "status": "text",
+    "quantity": "numeric",
+    "cost_basis": "numeric",
+    "realised": "numeric",
+    "fees": "numeric",
+    "opened_at": "timestamptz",
+    "closed_at": "timestamptz",
+}
+
+INSERT_LEDGER = sql.insert_statement("ledger", LEDGER)
+INSERT_METRICS = sql.insert_statement("metrics", METRICS)
+UPSERT_DAYS = sql.insert_statement(
+    "days",
+    DAYS,
+    """on conflict (phase_id, number) do update set balance = excluded.balance, equity = excluded.equity,
+    low = excluded.low, high = excluded.high, traded = excluded.traded, closed = excluded.closed""",
+)
+INSERT_BREACHES = sql.insert_statement("breaches", BREACHES)
+INSERT_ACTIONS = sql.insert_statement("decision_actions", ACTIONS)
+INSERT_ORDERS = sql.insert_statement("orders", ORDERS)
+INSERT_FILLS = sql.insert_statement("fills", FILLS)
+UPSERT_POSITIONS = sql.insert_statement(
+    "positions",
+    POSITIONS,
+    """on conflict (account_id, seq) do update set status = excluded.status, quantity = excluded.quantity,
+    cost_basis = excluded.cost_basis, realised = excluded.realised, fees = excluded.fees,
+    closed_at = excluded.closed_at""",
+)
+
+
+async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, str]) -> None:
+    """Write everything the journal holds; `terms_hashes` is by challenge, for the findings.
+
+    An order of statements that satisfies every foreign key: orders and positions before fills.
+    """
+    await sql.write(conn, INSERT_LEDGER, ledger_rows(journal))
+    await sql.write(conn, INSERT_ACTIONS, [_action(result) for result in journal.actions])
+    await sql.write(
+        conn,
+        INSERT_ORDERS,
+        [
+            (o.account, o.seq, o.symbol, o.side.value, o.verb.value, o.quantity, o.status.value, o.reason, o.placed_at,
+             o.batch, o.action_seq)
+            for o in journal.orders.values()
+        ],
+    )  # fmt: skip
+    await sql.write(conn, UPSERT_POSITIONS, _positions(journal))
+    await sql.write(
+        conn,
+        INSERT_FILLS,
+        [
+            (f.account, f.seq, f.order_seq, f.position_seq, f.symbol, f.side.value, f.verb.value, f.quantity, f.price,
+             f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time)
+            for f in journal.fills
+        ],
+    )  # fmt: skip
+    await sql.write(conn, UPSERT_DAYS, [tuple(getattr(day, name) for name in DAYS) for day in journal.days.values()])
+    await sql.write(conn, INSERT_METRICS, metric_rows(journal))
+    findings = [_finding(finding, terms_hashes[finding.challenge_id]) for finding in journal.findings]
+    await sql.write(conn, INSERT_BREACHES, findings)
+
+
+def ledger_rows(journal: Journal) -> list[tuple[Any, ...]]:
+    return [
+        (
+            row.account,
+            row.seq,
+            row.kind.value,
+            row.amount,
+            row.balance_after,
+            row.market_time,
+            row.batch,
+            canonical(row.facts),
+            row.hash,
+        )
+        for row in journal.rows
+    ]
+
+
+def metric_rows(journal: Journal) -> list[tuple[Any, ...]]:
+    return [tuple(getattr(metric, name) for name in METRICS) for metric in journal.metrics]
+
+
+def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
+    """A closed position closed with its last fill."""
+    last = {(fill.account, fill.position_seq): fill.filled_at for fill in journal.fills}
+    return [
+        (account, p.seq, p.symbol, p.side.value, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
+         p.realised, p.fees, p.opened_at, None if p.quantity else last[account, p.seq])
+        for (account, _), p in journal.positions.items()
+    ]  # fmt: skip
+
+
+def _action(result: ActionResult) -> tuple[Any, ...]:
+    return (
+        result.account,
+        result.seq,
+        result.content.run,
+        result.content.action_id,
+        json.dumps(asdict(result.content)),
+        result.status.value,
+        json.dumps(asdict(result.refusal)) if result.refusal else None,
+        canonical(result.quote),
+        result.order_seq,
+        result.market_time,
+        result.batch,
+    )
+
+
+def _finding(finding: Finding, terms_hash: str) -> tuple[Any, ...]:
+    plain = [getattr(finding, name) for name in list(BREACHES)[:-4]]
+    return *plain, canonical(finding.derivation), finding.ledger_seq, finding.ledger_hash, terms_hash

@@ -1,0 +1,77 @@
+"""The desk about itself: shards, heartbeats, periodic slots, queue depth."""
+
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from models.jobs import DUE
+from models.sql import Connection
+
+READ = f"""
+select d.mode, coalesce(b.number, 0) as newest_batch, b.market_time,
+  least(coalesce(b.number, 0), coalesce((select min(through) from shards), 0)) as marked_through,
+  exists (select from jobs where status = 'QUEUED'
+    and (waits_for_batch is null or waits_for_batch <= coalesce(b.number, 0))) as jobs_wait,
+  (select count(*) from jobs where status = 'QUEUED') as queue_depth,
+  (select count(*) from jobs where status = 'DEAD') as dead_jobs,
+  exists (select from jobs where {DUE}) as jobs_due
+from desk d left join lateral (select number, market_time from batches order by number desc limit 1) b on true
+"""
+
+
+async def read(conn: Connection) -> asyncpg.Record:
+    row = await conn.fetchrow(READ)
+    assert row, "the desk's row is made by the migration"
+    return row
+
+
+async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
+    rows = await conn.fetch("select process, kind, started_at, beat_at from heartbeats order by process")
+    return [dict(row) for row in rows]
+
+
+async def dropped(conn: Connection) -> list[dict[str, Any]]:
+    rows = await conn.fetch("select symbol, reason, count, last_at from dropped_quotes order by symbol, reason")
+    return [dict(row) for row in rows]
+
+
+async def beat(conn: Connection, process: str, kind: str, started_at: datetime) -> None:
+    await conn.execute(
+        """insert into heartbeats (process, kind, started_at, beat_at) values ($1, $2, $3, clock_timestamp())
+        on conflict (process) do update set beat_at = excluded.beat_at""",
+        process,
+        kind,
+        started_at,
+    )
+
+
+async def forget_silent(conn: Connection, seconds: int) -> None:
+    """Heartbeats of processes that have been gone for so long."""
+    await conn.execute(
+        "delete from heartbeats where beat_at < clock_timestamp() - make_interval(secs => $1)", float(seconds)
+    )
+
+
+async def take_slot(conn: Connection, name: str, seconds: int) -> bool:
+    """Is this process the first to take the current slot of a periodic task? Older slots are forgotten."""
+    slot = "to_timestamp(floor(extract(epoch from clock_timestamp()) / $2) * $2)"
+    found = await conn.fetchval(
+        f"""with gone as (delete from periodic_slots where name = $1 and slot < {slot} - make_interval(secs => $2 * 10))
+        insert into periodic_slots (name, slot) values ($1, {slot}) on conflict do nothing returning slot""",
+        name,
+        float(seconds),
+    )
+    return found is not None
+
+
+async def ensure_shards(conn: Connection, count: int) -> None:
+    """One row for each marker shard, and none beyond."""
+    await conn.execute("delete from shards where shard >= $1", count)
+    await conn.execute("insert into shards (shard) select generate_series(0, $1 - 1) on conflict do nothing", count)
+
+
+async def ensure_partitions(conn: Connection) -> int:
+    """Partitions of ledger and metrics for the coming year; answers how many were made."""
+    made: int = await conn.fetchval("select ensure_partitions(12)")
+    return made

@@ -1,0 +1,77 @@
+"""API tokens: only the sha256 of the text is kept."""
+
+import asyncpg
+from tortoise import fields
+from tortoise.fields.db_defaults import Now
+from tortoise.models import Model
+
+from models.sql import Connection
+
+INSERT = """
+insert into tokens (brand, role, name, subject, prefix, hash) values ($1, $2, $3, $4, $5, $6) returning id
+"""
+VALID = """
+select id, name, role, brand, subject, scope,
+  (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute') as stale
+from tokens
+where hash = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+"""
+# Whoever finds the row locked leaves it: another request is writing the very same.
+TOUCH = """
+update tokens set last_used_at = clock_timestamp()
+where id = (
+  select id from tokens
+  where id = $1 and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+  for no key update skip locked)
+"""
+REVOKE = """
+update tokens set revoked_at = coalesce(revoked_at, now())
+where id = $1 and ($2::text is null or (brand = $2 and role = any($3))) returning id
+"""
+REVOKE_NAMED = "update tokens set revoked_at = now() where name = $1 and revoked_at is null"
+
+
+class Token(Model):
+    id = fields.BigIntField(primary_key=True)
+    brand = fields.CharField(max_length=32, null=True)
+    role = fields.CharField(max_length=7)
+    name = fields.CharField(max_length=100)
+    subject = fields.CharField(max_length=100, null=True)  # the client a CLIENT token speaks for
+    prefix = fields.TextField()
+    hash = fields.BinaryField()
+    scope: fields.Field[dict[str, object]] = fields.JSONField(default=dict)
+    created_at = fields.DatetimeField(db_default=Now())
+    expires_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "tokens"
+
+
+async def insert(
+    conn: Connection, *, brand: str | None, role: str, name: str, subject: str | None, prefix: str, digest: bytes
+) -> int:
+    """The new token's id."""
+    token_id: int = await conn.fetchval(INSERT, brand, role, name, subject, prefix, digest)
+    return token_id
+
+
+async def valid(conn: Connection, digest: bytes) -> asyncpg.Record | None:
+    """The token of this hash, unless it is revoked or expired; `stale` once its last use is a minute old."""
+    return await conn.fetchrow(VALID, digest)
+
+
+async def touch(conn: Connection, token_id: int) -> None:
+    """Note that the token is in use; waits for nobody."""
+    await conn.execute(TOUCH, token_id)
+
+
+async def revoke(conn: Connection, token_id: int, brand: str | None, roles: list[str]) -> bool:
+    """Revoke a token: any without a brand, else one of that brand and those roles; False where there is none."""
+    return await conn.fetchval(REVOKE, token_id, brand, roles) is not None
+
+
+async def revoke_named(conn: Connection, name: str) -> None:
+    """Revoke every token of the name."""
+    await conn.execute(REVOKE_NAMED, name)

@@ -1,0 +1,19 @@
+"""Brands as the API shows them."""
+
+from models.views.listing import Key, Listing
+from models.views.sight import Sight, Where
+
+
+def _own(where: Where, sight: Sight) -> None:
+    if sight.brand is not None:
+        where.add("t.name = {}", sight.brand)
+
+
+BRANDS = Listing(
+    columns="t.name, t.title, t.sample, t.created_at",
+    source="brands t",
+    sight=_own,
+    order=(Key("t.name", "name", str),),
+    descending=False,
+    id="t.name = any({}::text[])",
+)

@@ -1,0 +1,45 @@
+"""Challenges, their phases and days as the API shows them."""
+
+from models.views.listing import Key, Listing, Parent
+from models.views.sight import of_challenge
+
+ID = (Key("c.id", "id"),)
+
+CHALLENGES = Listing(
+    columns="""c.id, c.brand, c.client, c.status, c.current_phase_index, c.created_at, c.ended_at, c.end_reason,
+  c.purchase_id, c.program_id, c.account_id, c.terms_hash, (select version from terms where hash = c.terms_hash)
+    as terms_version""",
+    source="challenges c",
+    sight=of_challenge,
+    order=ID,
+    id="c.id = any({}::bigint[])",
+    filters={
+        "brand": "c.brand = {}",
+        "status": "c.status = any({}::smallint[])",
+        "client": "c.client = {}",
+        "program_id": "c.program_id = {}",
+    },
+    parents={"purchase": Parent("c.purchase_id = p.id")},
+)
+PHASES = Listing(
+    columns="""t.id, t.challenge_id, t.phase_index, t.phase_type, t.status, t.account_id, t.initial_balance,
+  t.start_equity, t.started_at, t.ended_at, t.end_reason,
+  (select r.body::jsonb -> 'phases' -> (t.phase_index - 1) ->> 'name' from terms r where r.hash = c.terms_hash) as name""",
+    source="challenge_phases t join challenges c on c.id = t.challenge_id",
+    sight=of_challenge,
+    order=(Key("t.phase_index", "phase_index"),),
+    descending=False,
+    parents={"challenge": Parent("t.challenge_id = p.id")},
+)
+# The running day's row is its opening snapshot; where it stands now is in the balances.
+DAYS = Listing(
+    columns="""f.phase_index, t.number, t.date, t.start_balance, t.start_equity, coalesce(b.cash, t.balance) as balance,
+  coalesce(b.equity, t.equity) as equity, coalesce(b.day_low, t.low) as low, coalesce(b.day_high, t.high) as high,
+  coalesce(b.day_traded, t.traded) as traded, t.ends_at, t.closed""",
+    source="""days t join challenge_phases f on f.id = t.phase_id
+  left join balances b on b.account_id = f.account_id and b.day = t.number and not t.closed""",
+    sight=of_challenge,
+    order=(Key("f.phase_index", "phase_index"), Key("t.number", "number")),
+    filters={"phase_index": "f.phase_index = {}"},
+    parents={"challenge": Parent("f.challenge_id = p.id"), "phase": Parent("f.id = p.id")},
+)

@@ -1,0 +1,60 @@
+"""Stamped events: a challenge's list, and the stream that the hub hands on."""
+
+from collections.abc import Sequence
+
+import asyncpg
+
+from models.sql import Connection
+from models.views.listing import Key, Listing, Parent
+from models.views.sight import Sight, Where, of_challenge
+
+EVENTS = Listing(
+    columns="t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.recorded_at",
+    source="events t",
+    sight=of_challenge,
+    order=(Key("t.number", "number"),),
+    filters={"names": "t.name = any({}::text[])"},
+    parents={"challenge": Parent("t.challenge_id = p.id")},
+)
+_STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, c.client
+from events t left join challenges c on c.id = t.challenge_id"""
+
+
+async def newest_position(conn: Connection) -> int:
+    """The position of the newest stamped event; 0 before the first."""
+    position: int = await conn.fetchval("select position from event_position")
+    return position
+
+
+async def all_after(conn: Connection, position: int, most: int) -> list[asyncpg.Record]:
+    """The next events of every brand, in order; `client` is null once the challenge is gone."""
+    return await conn.fetch(f"{_STREAM} where t.position > $1 order by t.position limit $2", position, most)
+
+
+async def missed(
+    conn: Connection,
+    sight: Sight,
+    after: int,
+    through: int,
+    most: int,
+    *,
+    challenges: Sequence[int] | None,
+    names: Sequence[str] | None,
+    client: str | None,
+) -> list[asyncpg.Record]:
+    """Events in sight with after < position <= through that fit, in order, at most `most`."""
+    where = Where()
+    where.add("t.position > {} and t.position <= {}", after, through)
+    if sight.brand is not None:
+        where.add("t.brand = {}", sight.brand)  # of the event itself: it outlives its challenge
+    of_challenge(where, sight)
+    for clause, value in (
+        ("t.challenge_id = any({}::bigint[])", challenges),
+        ("t.name = any({}::text[])", names),
+        ("c.client = {}", client),
+    ):
+        if value is not None:
+            where.add(clause, value)
+    where.values.append(most)
+    statement = f"{_STREAM}{where.text} order by t.position limit ${len(where.values)}"
+    return await conn.fetch(statement, *where.values)

@@ -1,0 +1,22 @@
+"""Instruments and the newest quote of each."""
+
+from models.views.listing import Key, Listing
+from models.views.sight import of_desk
+
+INSTRUMENTS = Listing(
+    columns="""t.symbol, t.base_currency, t.quote_currency, t.price_precision, t.quantity_step, t.quantity_min,
+  t.created_at""",
+    source="instruments t",
+    sight=of_desk,
+    order=(Key("t.symbol", "symbol", str),),
+    descending=False,
+    id="t.symbol = any({}::text[])",
+)
+QUOTES = Listing(
+    columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",
+    source="latest_quotes t",
+    sight=of_desk,
+    order=(Key("t.symbol", "symbol", str),),
+    descending=False,
+    filters={"symbols": "t.symbol = any({}::text[])"},
+)

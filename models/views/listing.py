@@ -1,0 +1,134 @@
+"""How every list is read: filtered, bounded by sight, in the order of a keyset, one statement a page."""
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import asyncpg
+
+from models.sql import Connection
+from models.views.sight import Sight, Where
+
+Row = asyncpg.Record
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One column of an order: its expression, its name in the row, and the type its values have."""
+
+    expression: str
+    name: str
+    kind: type[int] | type[str] | type[datetime] = int
+
+
+@dataclass(frozen=True, slots=True)
+class Parent:
+    """Whose rows a nested list holds: where the parents' `p.id` comes from, and what joins a row to it."""
+
+    condition: str
+    source: str = "unnest({}::bigint[]) as p (id)"
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """A page: at most `first` rows after the keys of the row before it; `reverse` turns the order round."""
+
+    first: int
+    after: tuple[Any, ...] | None = None
+    reverse: bool = False
+
+
+Filters = tuple[tuple[str, Any], ...]
+"""Names and values; a tuple's members are the values of one condition."""
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class Listing:
+    """A list as the API shows it. Its texts are constants; only what they join is chosen."""
+
+    columns: str
+    source: str
+    sight: Callable[[Where, Sight], None]
+    order: Sequence[Key] = (Key("t.id", "id"),)
+    descending: bool = True
+    id: str = "t.id = any({}::bigint[])"
+    filters: Mapping[str, str] = field(default_factory=dict)
+    parents: Mapping[str, Parent] = field(default_factory=dict)
+
+
+def _narrow(listing: Listing, where: Where, sight: Sight, filters: Filters) -> None:
+    listing.sight(where, sight)
+    for name, value in filters:
+        where.add(listing.filters[name], *(value if isinstance(value, tuple) else (value,)))
+
+
+def _order(listing: Listing, reverse: bool, names: bool = False) -> str:
+    direction = "desc" if listing.descending != reverse else "asc"
+    return ", ".join(f"{f'q.{key.name}' if names else key.expression} {direction}" for key in listing.order)
+
+
+def _page(listing: Listing, where: Where, window: Window) -> str:
+    """The statement of one page with a row more, which tells whether another follows."""
+    if window.after is not None:
+        keys = ", ".join(key.expression for key in listing.order)
+        marks = ", ".join("{}" for _ in listing.order)
+        beyond = "<" if listing.descending != window.reverse else ">"
+        where.add(f"({keys}) {beyond} ({marks})", *window.after)
+    text = f"select {listing.columns} from {listing.source}{where.text} order by {_order(listing, window.reverse)}"
+    where.values.append(window.first + 1)
+    return f"{text} limit ${len(where.values)}"
+
+
+async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filters, window: Window) -> list[Row]:
+    """At most `first` + 1 rows."""
+    where = Where()
+    _narrow(listing, where, sight, filters)
+    return await conn.fetch(_page(listing, where, window), *where.values)
+
+
+async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:
+    where = Where()
+    _narrow(listing, where, sight, filters)
+    number: int = await conn.fetchval(f"select count(*) from {listing.source}{where.text}", *where.values)
+    return number
+
+
+async def by_ids(conn: Connection, listing: Listing, sight: Sight, ids: Collection[int | str]) -> list[Row]:
+    """The rows of these ids that are in sight, in no order."""
+    where = Where()
+    listing.sight(where, sight)
+    where.add(listing.id, list(ids))
+    return await conn.fetch(f"select {listing.columns} from {listing.source}{where.text}", *where.values)
+
+
+async def pages(
+    conn: Connection, listing: Listing, parent: str, ids: Collection[int], filters: Filters, window: Window
+) -> list[Row]:
+    """Of each parent at most `first` + 1 rows, named by `parent`. The parents are in sight, so their rows are too."""
+    of, where = listing.parents[parent], Where(list(ids))
+    where.add(of.condition)
+    for name, value in filters:
+        where.add(listing.filters[name], value)
+    inner = _page(listing, where, window)
+    return await conn.fetch(
+        f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
+        where p.id = any($1) order by p.id, {_order(listing, window.reverse, names=True)}""",
+        *where.values,
+    )
+
+
+async def counts(
+    conn: Connection, listing: Listing, parent: str, ids: Collection[int], filters: Filters
+) -> dict[int, int]:
+    """How many rows each parent has."""
+    of, where = listing.parents[parent], Where(list(ids))
+    where.add(of.condition)
+    for name, value in filters:
+        where.add(listing.filters[name], value)
+    rows = await conn.fetch(
+        f"""select p.id, q.number from {of.source.format("$1")}
+        cross join lateral (select count(*) as number from {listing.source}{where.text}) q where p.id = any($1)""",
+        *where.values,
+    )
+    return {row["id"]: row["number"] for row in rows}

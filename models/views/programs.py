@@ -1,0 +1,31 @@
+"""Programs and their steps as the API shows them."""
+
+from models.views.listing import Key, Listing, Parent
+from models.views.sight import of_brand
+
+PROGRAMS = Listing(
+    columns="""t.id, t.brand, t.name, t.description, t.price, t.price_currency, t.status, t.sort_index, t.zone,
+  to_char(t.day_start, 'HH24:MI:SS') as day_start, t.version, t.created_at, t.updated_at,
+  coalesce((select f.profit_split from program_phases f where f.program_id = t.id and f.phase_type = 1), 0)
+    as profit_split""",
+    source="programs t",
+    sight=of_brand,
+    order=(Key("t.sort_index", "sort_index"), Key("t.id", "id")),
+    descending=False,
+    filters={
+        "brand": "t.brand = {}",
+        "status": "t.status = any({}::smallint[])",
+        "on_sale": "t.status = 0 and {}::boolean",
+        "not_archived": "t.status <> 2 and {}::boolean",
+    },
+)
+STEPS = Listing(
+    columns="""t.id, t.phase_index, t.phase_type, t.name, g.name as account_group, g.default_deposit as initial_balance,
+  g.currency, t.duration_days, t.max_daily_loss_pct, t.max_total_loss_pct, t.max_daily_profit_pct, t.profit_target_pct,
+  t.profit_split, t.min_trading_days, t.max_trading_days, t.max_positions, t.limits, t.created_at, t.updated_at""",
+    source="program_phases t join account_groups g on g.id = t.account_group_id",
+    sight=of_brand,
+    order=(Key("t.phase_index", "phase_index"),),
+    descending=False,
+    parents={"program": Parent("t.program_id = p.id")},
+)

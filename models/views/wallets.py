@@ -1,0 +1,32 @@
+"""Real money: wallets, the rows of transfers, payouts."""
+
+from models.views.listing import Listing, Parent
+from models.views.sight import of_challenge, of_client, of_wallet
+
+WALLETS = Listing(
+    columns="t.id, t.brand, t.client, t.currency, t.cash, t.reserved, t.cash - t.reserved as free, t.created_at",
+    source="wallets t",
+    sight=of_client,
+    filters={"brand": "t.brand = {}", "client": "t.client = {}", "currency": "t.currency = {}"},
+)
+TRANSFERS = Listing(
+    columns="""t.id, t.transfer, t.brand, t.kind, t.money, t.wallet_id, t.account_id, h.purpose as house, t.currency,
+  t.amount, t.cause, t.market_time, t.recorded_at""",
+    source="transfers t left join house_accounts h on h.id = t.house_account_id",
+    sight=of_wallet,
+    filters={
+        "brand": "t.brand = {}",
+        "kind": "t.kind = any({}::text[])",
+        "wallet_id": "t.wallet_id = {}",
+        "account_id": "t.account_id = {}",
+        "transfer": "t.transfer = {}",
+    },
+)
+PAYOUTS = Listing(
+    columns="""t.id, t.brand, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency, t.profit,
+  t.split, t.amount, t.created_at, t.paid_at""",
+    source="""payouts t join challenges c on c.id = t.challenge_id join challenge_phases f on f.id = t.phase_id""",
+    sight=of_challenge,
+    filters={"brand": "t.brand = {}", "status": "t.status = any({}::text[])", "challenge_id": "t.challenge_id = {}"},
+    parents={"challenge": Parent("t.challenge_id = p.id")},
+)

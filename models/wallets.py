@@ -1,0 +1,100 @@
+"""Real and house money: wallets, house accounts, and the paired rows of every transfer."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from models import sql
+from models.sql import Connection
+
+
+class Leg(NamedTuple):
+    """One half of a transfer; exactly one of the three holders is set."""
+
+    transfer: int
+    brand: str
+    kind: str
+    money: str
+    currency: str
+    amount: Decimal
+    cause: str
+    market_time: datetime
+    wallet_id: int | None = None
+    house_account_id: int | None = None
+    account_id: int | None = None
+
+
+TRANSFERS: sql.Columns = {
+    "transfer": "bigint",
+    "brand": "text",
+    "kind": "text",
+    "money": "text",
+    "currency": "text",
+    "amount": "numeric",
+    "cause": "text",
+    "market_time": "timestamptz",
+    "wallet_id": "bigint",
+    "house_account_id": "bigint",
+    "account_id": "bigint",
+}
+INSERT_TRANSFERS = sql.insert_statement("transfers", TRANSFERS)
+
+
+async def ensure(conn: Connection, brand: str, client: str, currency: str) -> int:
+    """The client's wallet in the currency, made if there is none."""
+    await conn.execute(
+        "insert into wallets (brand, client, currency) values ($1, $2, $3) on conflict do nothing",
+        brand,
+        client,
+        currency,
+    )
+    wallet_id: int = await conn.fetchval(
+        "select id from wallets where brand = $1 and client = $2 and currency = $3", brand, client, currency
+    )
+    return wallet_id
+
+
+async def lock(conn: Connection, wallet_id: int) -> asyncpg.Record | None:
+    """id, brand, client, currency, cash and reserved, locked."""
+    return await conn.fetchrow(
+        "select id, brand, client, currency, cash, reserved from wallets where id = $1 for no key update", wallet_id
+    )
+
+
+async def reserve(conn: Connection, wallet_id: int, amount: Decimal) -> None:
+    """Set cash aside (or, negative, release it); the row is locked."""
+    await conn.execute("update wallets set reserved = reserved + $2 where id = $1", wallet_id, amount)
+
+
+async def add(conn: Connection, wallet_id: int, amount: Decimal) -> bool:
+    """Move a wallet's cash; False, and nothing done, where it would not cover what is reserved."""
+    found = await conn.fetchval(
+        "update wallets set cash = cash + $2 where id = $1 and cash + $2 >= reserved returning id", wallet_id, amount
+    )
+    return found is not None
+
+
+async def add_to_house(conn: Connection, brand: str, currency: str, purpose: str, amount: Decimal) -> int:
+    """Move a house account's balance, making the account at its first use; answers its id."""
+    house_id: int = await conn.fetchval(
+        """insert into house_accounts (brand, currency, purpose, balance) values ($1, $2, $3, $4)
+        on conflict (brand, currency, purpose) do update set balance = house_accounts.balance + excluded.balance
+        returning id""",
+        brand,
+        currency,
+        purpose,
+        amount,
+    )
+    return house_id
+
+
+async def next_transfer(conn: Connection) -> int:
+    number: int = await conn.fetchval("select nextval('transfer_number')")
+    return number
+
+
+async def insert(conn: Connection, legs: Sequence[Leg]) -> None:
+    await sql.write(conn, INSERT_TRANSFERS, legs)

@@ -1,0 +1,69 @@
+"""After a verdict: the account's positions close at the first fresh quotes, it ends, and what follows is owed."""
+
+from domain import execution
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus
+from domain.rules import Rule
+from domain.terms import PhaseType
+from models import challenges
+from services import accounts, payouts
+from services.owed import Job, WaitForQuotes
+from services.unit import Held, Unit
+
+
+async def close_account(work: Unit, job: Job) -> str:
+    """Close what is open. Once flat: liquidated or completed by the phase's end, then payout or next phase.
+
+    Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
+    """
+    assert job.account_id and job.challenge_id
+    held = work.hold(job.account_id)
+    if held.account.status in ACCOUNT_ENDS:
+        return "the account has ended"
+    held.account = execution.close_all(held.account, "PHASE_ENDED", work.moment, held.conditions, work.journal)
+    if held.account.positions:
+        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
+    status, reason = await challenges.phase_end(work.conn, job.account_id)
+    if status is ChallengeStatus.PASSED:
+        await _complete(work, held, job)
+    elif reason == Rule.LIQUIDATION:
+        await accounts.end(work, held, AccountStatus.LIQUIDATED)
+    return f"closed after {status.name}"
+
+
+async def _complete(work: Unit, held: Held, job: Job) -> None:
+    terms, index = held.stored.terms, held.stored.phase_index
+    assert terms and index and job.challenge_id, "a passed account belongs to a phase"
+    phase = terms.phase(index)
+    if phase.type is PhaseType.FUNDED:
+        await payouts.settle(work, held, job.challenge_id, phase)
+    await accounts.end(work, held, AccountStatus.COMPLETED)
+    if index < len(terms.phases):
+        work.owe("open_next_phase", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+
+
+async def open_next_phase(work: Unit, job: Job) -> str:
+    """Open, fund and start the next phase's account, and move the challenge to it."""
+    assert job.challenge_id and job.account_id
+    card = await challenges.card(work.conn, job.challenge_id)
+    held = work.held.get(job.account_id)
+    before = held.stored if held else None
+    if card["status"] != ChallengeStatus.ACTIVE or before is None or card["account_id"] != job.account_id:
+        return "the challenge has moved on"
+    assert before.terms and before.phase_index
+    phase = before.terms.phase(before.phase_index + 1)
+    opened = await accounts.open_for_phase(work, job.brand, card["client"], job.challenge_id, phase)
+    phase_id = await challenges.insert_phase(
+        work.conn,
+        challenge_id=job.challenge_id,
+        index=phase.index,
+        kind=phase.type,
+        account_id=opened.account.id,
+        status=ChallengeStatus.PENDING,
+        initial_balance=phase.group.deposit,
+    )
+    await accounts.fund(work, opened)
+    await accounts.start(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
+    await challenges.point_at(work.conn, job.challenge_id, phase.index, opened.account.id)
+    payload = {"phase_index": phase.index, "account": opened.account.id, "previous_account": job.account_id}
+    work.emit("prop.challenge.phase_changed", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
+    return f"account {opened.account.id} opened"

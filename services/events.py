@@ -1,0 +1,52 @@
+"""The stamper: what transactions left in the outbox gets its dense position, and subscribers' processes are told."""
+
+import asyncio
+import logging
+
+from models import events
+from services import signals
+from services.unit import plain, reading
+
+log = logging.getLogger(__name__)
+
+POLL_SECONDS = 1.0
+RETRY_SECONDS = 0.5
+
+
+async def stamp() -> int:
+    """Stamp everything committed so far, then notify; answers how many events."""
+    async with reading() as conn:
+        if not await events.waiting(conn):
+            return 0
+    async with plain() as work:
+        await events.lock_stamping(work.conn)
+        stamped = await events.stamp(work.conn)
+    if stamped:
+        async with reading() as conn:
+            await events.notify(conn)
+    return stamped
+
+
+async def run_stamper(stop: asyncio.Event) -> None:
+    """Stamp after every commit of this process, and once a second for those of processes that died before."""
+    wake = signals.begin()
+    while not stop.is_set():
+        try:
+            wake.clear()
+            await stamp()
+            await asyncio.wait_for(_either(wake, stop), POLL_SECONDS)
+        except TimeoutError:
+            continue
+        except Exception as error:
+            log.warning("events cannot be stamped for now: %s", error)
+            await asyncio.sleep(RETRY_SECONDS)
+
+
+async def _either(*those: asyncio.Event) -> None:
+    """Return when one of the events is set."""
+    waits = [asyncio.ensure_future(event.wait()) for event in those]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()

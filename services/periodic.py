@@ -1,0 +1,39 @@
+"""What has to happen without anybody asking: heartbeats, wake-ups for what waits, time passing without quotes."""
+
+import os
+from datetime import UTC, datetime, timedelta
+
+from config import wakeups
+from config.settings import settings
+from models import system
+from services import quotes
+from services.unit import reading
+
+TICK_AFTER = timedelta(seconds=60)
+HEARTBEAT_SECONDS = 5
+SILENT_SECONDS = 3600
+DAY_SECONDS = 86_400
+
+STARTED_AT = datetime.now(UTC)
+
+
+async def tick(kind: str) -> None:
+    """One round of a process of this kind (`api`, `worker`), about once a second. Every step may be repeated."""
+    process = f"{kind}-{os.getpid()}"
+    async with reading() as conn:
+        await system.beat(conn, process, kind, STARTED_AT)
+        state = await system.read(conn)
+        if await system.take_slot(conn, "housekeeping", DAY_SECONDS):
+            await system.ensure_partitions(conn)
+            await system.forget_silent(conn, SILENT_SECONDS)
+    if state["jobs_due"]:
+        wakeups.request("jobs")
+    if state["marked_through"] < state["newest_batch"]:
+        quotes.wake_markers()
+    await quotes.tick(TICK_AFTER)
+
+
+async def begin() -> None:
+    """At a worker's start: the rows of its shards."""
+    async with reading() as conn:
+        await system.ensure_shards(conn, settings().marker_shards)

@@ -1,0 +1,178 @@
+"""Programs: what is sold, saved as one aggregate with its phases, and frozen into terms when it is bought."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import asyncpg
+from tortoise.expressions import RawSQL
+
+from domain.errors import InvalidProgram, NotFound, Problem, VersionConflict
+from domain.lifecycles import ProgramStatus, move
+from domain.programs import Draft, Step, limits_data, phase_terms, problems
+from domain.terms import Group, GroupKind, PhaseType, Terms, fingerprint, policy_from_text, to_text
+from models import groups
+from models import programs as rows
+from models.programs import Program, ProgramPhase
+from services import brands
+from services.principals import Principal, Role
+from services.unit import Unit, plain
+
+HEAD = ("name", "description", "price", "price_currency", "sort_index", "zone", "day_start")
+NUMBERS = (
+    "duration_days",
+    "max_daily_loss_pct",
+    "max_total_loss_pct",
+    "max_daily_profit_pct",
+    "profit_target_pct",
+    "profit_split",
+    "min_trading_days",
+    "max_trading_days",
+    "max_positions",
+)
+
+
+async def validate(principal: Principal, draft: Draft, *, brand: str | None = None) -> list[Problem]:
+    """Everything that would keep the draft from being saved; nothing is written. Raises Forbidden, NotFound."""
+    principal.require(Role.ADMIN, Role.MANAGER)
+    brand = principal.brand_for(brand)
+    async with plain() as work:
+        await brands.require(brand)
+        found, _ = await _judge(work, brand, draft)
+    return found
+
+
+async def create(principal: Principal, draft: Draft, *, brand: str | None = None) -> int:
+    """Save a new program, DISABLED; answers its id. Raises Forbidden, NotFound, InvalidProgram with every problem."""
+    principal.require(Role.ADMIN, Role.MANAGER)
+    brand = principal.brand_for(brand)
+    async with plain() as work:
+        await brands.require(brand)
+        ids = await _accept(work, brand, draft)
+        program = await Program.create(brand=brand, status=int(ProgramStatus.DISABLED), **_head(draft))
+        await _write_steps(program.id, draft, ids)
+    return program.id
+
+
+async def update(
+    principal: Principal,
+    program_id: int,
+    *,
+    expected_version: int,
+    changes: Mapping[str, Any] | None = None,
+    status: ProgramStatus | None = None,
+) -> int:
+    """Change fields of a program, its status, or both; answers its new version.
+
+    `changes` has fields of Draft; `steps`, if given, replaces all of them. Raises Forbidden, NotFound, VersionConflict,
+    InvalidTransition, InvalidProgram with every problem.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    async with plain() as work:
+        program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
+        if program is None or not principal.sees(program.brand):
+            raise NotFound("id", id=program_id)
+        if program.version != expected_version:
+            raise VersionConflict("expectedVersion", expected=expected_version, actual=program.version)
+        current = ProgramStatus(program.status)
+        target = current if status in (None, current) else move("program", current, ProgramStatus(status))
+        draft = replace(await _stored(work, program), **(changes or {}))
+        ids = await _accept(work, program.brand, draft)
+        version: int = program.version + 1
+        await Program.filter(id=program_id).update(
+            status=int(target), version=version, updated_at=RawSQL("now()"), **_head(draft)
+        )
+        if changes and "steps" in changes:
+            await ProgramPhase.filter(program_id=program_id).delete()
+            await _write_steps(program_id, draft, ids)
+    return version
+
+
+async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
+    """The program as it is sold now: terms, their canonical text, its sha256. The program stays so until the commit.
+
+    Deposits, currencies and policies are the groups'. Raises NotFound.
+    """
+    await rows.share(work.conn, program_id)
+    sold = await rows.as_sold(work.conn, program_id)
+    if not sold:
+        raise NotFound("programId", program=program_id)
+    head = sold[0]
+    terms = Terms(
+        program_id=head["id"],
+        program_version=head["version"],
+        name=head["program_name"],
+        price=head["price"],
+        price_currency=head["price_currency"],
+        zone=head["zone"],
+        day_start=head["day_start"],
+        phases=tuple(phase_terms(_step(row), _group(row)) for row in sold),
+    )
+    text = to_text(terms)
+    return terms, text, fingerprint(text)
+
+
+async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
+    """The draft's problems, and the ids of the groups it names, locked against change."""
+    named = await groups.named(work.conn, brand, [step.account_group for step in draft.steps])
+    kinds = {row["name"]: GroupKind(row["kind"]) for row in named}
+    return problems(draft, kinds, work.catalogue.currencies), {row["name"]: row["id"] for row in named}
+
+
+async def _accept(work: Unit, brand: str, draft: Draft) -> dict[str, int]:
+    found, ids = await _judge(work, brand, draft)
+    if found:
+        raise InvalidProgram(found)
+    return ids
+
+
+async def _stored(work: Unit, program: Program) -> Draft:
+    steps = tuple(_step(row) for row in await rows.phases(work.conn, program.id))
+    return Draft(steps=steps, **{name: getattr(program, name) for name in HEAD})
+
+
+def _head(draft: Draft) -> dict[str, Any]:
+    return {name: getattr(draft, name) for name in HEAD}
+
+
+def _step(row: asyncpg.Record) -> Step:
+    return Step(
+        phase_index=row["phase_index"],
+        phase_type=PhaseType(row["phase_type"]),
+        name=row["name"],
+        account_group=row["account_group"],
+        limits={limit: _axes(axes) for limit, axes in json.loads(row["limits"]).items()},
+        **{name: row[name] for name in NUMBERS},
+    )
+
+
+def _axes(stored: Mapping[str, str]) -> dict[str, Any]:
+    return {axis: Decimal(text) if axis in ("amount", "lock_at") else text for axis, text in stored.items()}
+
+
+def _group(row: asyncpg.Record) -> Group:
+    return Group(
+        name=row["account_group"],
+        kind=GroupKind(row["kind"]),
+        currency=row["currency"],
+        deposit=row["default_deposit"],
+        policy=policy_from_text(row["policy"]),
+    )
+
+
+async def _write_steps(program_id: int, draft: Draft, group_ids: Mapping[str, int]) -> None:
+    phases = [
+        ProgramPhase(
+            program_id=program_id,
+            phase_index=step.phase_index,
+            phase_type=int(step.phase_type),
+            name=step.name,
+            account_group_id=group_ids[step.account_group],
+            limits=limits_data(step),
+            **{name: getattr(step, name) for name in NUMBERS},
+        )
+        for step in draft.steps
+    ]
+    await ProgramPhase.bulk_create(phases)

@@ -1,0 +1,88 @@
+"""Taking in quotes: screened, numbered in commit order, appended; every marker is told."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+
+from config import wakeups
+from config.settings import settings
+from domain.errors import InvalidInput
+from domain.quotes import Batch, Quote, divide_into_batches, screen
+from models import quotes
+from services.unit import Unit, plain
+
+QUOTES_MAX = 10_000
+FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
+
+
+@dataclass(frozen=True, slots=True)
+class Ingested:
+    batches: list[int]
+    newest_batch: int | None
+    accepted: int
+    dropped: list[tuple[str, str, int]]  # symbol, reason, how many
+
+
+async def ingest(offered: Sequence[Quote]) -> Ingested:
+    """Accept what can be accepted, in as few batches as hide nothing; count the rest by symbol and reason.
+
+    Raises InvalidInput for more than QUOTES_MAX quotes.
+    """
+    if len(offered) > QUOTES_MAX:
+        raise InvalidInput("quotes", size_max=QUOTES_MAX, size=len(offered))
+    async with plain() as work:
+        await quotes.lock_ingest(work.conn)
+        await work.look()  # the lock may have been waited for
+        replay = work.mode == "REPLAY"
+        latest = None if replay else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
+        taken, dropped = screen(offered, await quotes.known_times(work.conn), latest)
+        new = _number(work, divide_into_batches(taken, by_time=replay))
+        await quotes.insert(work.conn, new)
+        counts = Counter((quote.symbol, reason) for quote, reason in dropped)
+        await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time)
+    if new:
+        wake_markers()
+    told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
+    return Ingested([batch.number for batch in new], new[-1].number if new else None, len(taken), told)
+
+
+def _number(work: Unit, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]:
+    """Number the parts after the newest batch. In replay a batch is of its quotes' time, never back."""
+    number, last = work.clocks.number, work.clocks.market_time
+    batches = []
+    for part in parts:
+        number += 1
+        at = max(quote.source_time for quote in part) if work.mode == "REPLAY" else work.clocks.real_time
+        last = at if last is None else max(at, last)
+        batches.append(Batch(number, last, part))
+    return batches
+
+
+async def tick(older_than: timedelta) -> bool:
+    """Append an empty batch if the newest is older: days end, and limits of time are judged, without quotes too.
+
+    Never in a replay, and not before the first quotes.
+    """
+    async with plain() as work:
+        if not _is_old(work, older_than):
+            return False
+        await quotes.lock_ingest(work.conn)
+        await work.look()
+        if not _is_old(work, older_than):
+            return False
+        at = max(work.clocks.real_time, work.now)
+        await quotes.insert(work.conn, [Batch(work.clocks.number + 1, at)])
+    wake_markers()
+    return True
+
+
+def _is_old(work: Unit, older_than: timedelta) -> bool:
+    last = work.clocks.market_time
+    return work.mode != "REPLAY" and last is not None and work.clocks.real_time - last > older_than
+
+
+def wake_markers() -> None:
+    """Tell every shard that batches wait."""
+    for shard in range(settings().marker_shards):
+        wakeups.request("marks", shard)

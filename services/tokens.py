@@ -1,0 +1,112 @@
+"""API tokens: made once, shown once, kept as a hash, revocable."""
+
+import hashlib
+import json
+import secrets
+from dataclasses import dataclass
+
+from domain.checks import text_fault
+from domain.errors import Forbidden, InvalidInput, NotFound
+from models import tokens as rows
+from services import brands
+from services.principals import BRANDLESS, Principal, Role
+from services.unit import Unit, plain, reading
+
+MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A new token; its text is nowhere else."""
+
+    id: int
+    text: str
+
+
+async def create(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
+    """Make a token for the operator at the machine; answers its text, `pd_<prefix>_<secret>`, once.
+
+    Raises InvalidInput, NotFound.
+    """
+    checked = _checked(role, brand, name, subject)
+    async with plain() as work:
+        return (await _issue(work, checked, brand, name, subject)).text
+
+
+async def create_for(
+    principal: Principal, *, role: str, name: str, brand: str | None = None, subject: str | None = None
+) -> Issued:
+    """Make a token on behalf of a principal: a MANAGER's are TRADER and CLIENT tokens of its own brand.
+
+    Raises Forbidden, InvalidInput, NotFound.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    if principal.role is Role.MANAGER:
+        if role not in MADE_BY_MANAGER:
+            raise Forbidden("role", role=principal.role.value)
+        brand = principal.brand_for(brand)
+    checked = _checked(role, brand, name, subject)
+    async with plain() as work:
+        return await _issue(work, checked, brand, name, subject)
+
+
+async def revoke(principal: Principal, token_id: int) -> None:
+    """End a token at once; ending it again changes nothing. A MANAGER ends TRADER and CLIENT tokens of its brand.
+
+    Raises Forbidden, NotFound.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    async with plain() as work:
+        if not await rows.revoke(work.conn, token_id, principal.brand, list(MADE_BY_MANAGER)):
+            raise NotFound("id", id=token_id)
+
+
+async def reissue(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
+    """Make a token and revoke every earlier one of the same name; answers its text, once."""
+    checked = _checked(role, brand, name, subject)
+    async with plain() as work:
+        await rows.revoke_named(work.conn, name)
+        return (await _issue(work, checked, brand, name, subject)).text
+
+
+async def authenticate(text: str) -> Principal | None:
+    """The bearer of this token; None when it is unknown, revoked or expired. Call it outside any unit."""
+    async with reading() as conn:
+        row = await rows.valid(conn, _digest(text))
+        if row is None:
+            return None
+        if row["stale"]:
+            await rows.touch(conn, row["id"])
+    scope = json.loads(row["scope"])
+    return Principal(row["id"], row["name"], Role(row["role"]), row["brand"], row["subject"], scope)
+
+
+def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Role:
+    """The role, once everything fits it; else InvalidInput names the field."""
+    if role not in list(Role):
+        raise InvalidInput("role", reason=f"must be one of {', '.join(Role)}")
+    known = Role(role)
+    if (brand is None) != (known in BRANDLESS):
+        raise InvalidInput("brand", reason="is for MANAGER, CLIENT and TRADER tokens, and each of them has one")
+    if (subject is None) != (known is not Role.CLIENT):
+        raise InvalidInput("subject", reason="is the client of a CLIENT token, and only of that")
+    for field, text in (("name", name), ("subject", subject)):
+        if text is not None and (fault := text_fault(text, 100)):
+            raise InvalidInput(field, reason=fault)
+    return known
+
+
+async def _issue(work: Unit, role: Role, brand: str | None, name: str, subject: str | None) -> Issued:
+    if brand is not None:
+        await brands.require(brand)
+    prefix = f"pd_{secrets.token_hex(4)}"
+    text = f"{prefix}_{secrets.token_urlsafe(32)}"
+    token_id = await rows.insert(
+        work.conn, brand=brand, role=role.value, name=name, subject=subject, prefix=prefix, digest=_digest(text)
+    )
+    return Issued(token_id, text)
+
+
+def _digest(text: str) -> bytes:
+    """A plain hash is enough: the secret is 256 random bits, so there is nothing to guess."""
+    return hashlib.sha256(text.encode(errors="replace")).digest()

@@ -1,0 +1,266 @@
+"""The one place that begins and ends transactions.
+
+`root` opens the transaction of one lock root: it takes the locks, brings the root's accounts up to the newest batch,
+lets the caller work, writes the journal, the moves, the jobs and the events, and commits. `sweep` does the same for
+many roots that need nothing but catching up. `plain` is for objects without an account. What follows a commit (waking
+the stamper and the workers) happens after it, and never inside.
+
+Locks are taken in one order: roots by id, accounts by id, wallets by id, house accounts.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from weakref import WeakValueDictionary
+
+import asyncpg
+from tortoise.exceptions import IntegrityError, OperationalError
+from tortoise.transactions import in_transaction
+
+from config import database, wakeups
+from config.settings import settings
+from domain import desk
+from domain.accounts import Account, Journal
+from domain.desk import Conditions
+from domain.errors import Busy, NotFound
+from domain.execution import Moment
+from domain.instruments import Catalogue
+from domain.ledger import Facts
+from models import accounts, challenges, events, jobs, journal
+from models.accounts import Loaded
+from models.quotes import Now
+from models.sql import Connection
+from services import ends, signals
+from services.tape import Tape, market_time, tape
+
+TRANSIENT = (
+    asyncpg.SerializationError,
+    asyncpg.DeadlockDetectedError,
+    asyncpg.LockNotAvailableError,
+    asyncpg.QueryCanceledError,
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Root:
+    """A lock root: a challenge, or an account that has none."""
+
+    challenge: int | None
+    account: int | None
+
+    @classmethod
+    def of_challenge(cls, challenge_id: int) -> "Root":
+        return cls(challenge_id, None)
+
+    @classmethod
+    def of_account(cls, account_id: int) -> "Root":
+        return cls(None, account_id)
+
+
+@dataclass(slots=True)
+class Held:
+    """An account under lock: as it was stored, and as it is now."""
+
+    stored: Loaded
+    account: Account
+    conditions: Conditions
+
+
+@dataclass(slots=True)
+class Unit:
+    """What a use case works with inside its transaction."""
+
+    conn: Connection
+    tape: Tape
+    clocks: Now = field(init=False)
+    held: dict[int, Held] = field(default_factory=dict)
+    journal: Journal = field(default_factory=Journal)
+    events: list[events.Event] = field(default_factory=list)
+    jobs: list[jobs.Owed] = field(default_factory=list)
+    moves: ends.Moves = field(default_factory=ends.Moves)
+
+    @property
+    def now(self) -> datetime:
+        """The market's time. Raises NoMarket in a replay that has not begun."""
+        return market_time(self.clocks)
+
+    @property
+    def batch(self) -> int:
+        """The newest batch every account of the unit is caught up with; 0 before the first."""
+        return self.tape.newest
+
+    @property
+    def mode(self) -> str:
+        return self.clocks.mode
+
+    @property
+    def catalogue(self) -> Catalogue:
+        return self.tape.catalogue
+
+    @property
+    def moment(self) -> Moment:
+        return Moment(self.tape.latest, self.now, self.batch)
+
+    def emit(self, name: str, *, brand: str, challenge_id: int, payload: Facts) -> None:
+        """Tell every subscriber, once this commits."""
+        self.events.append(events.Event(brand, challenge_id, name, payload, self.now))
+
+    def owe(
+        self,
+        kind: str,
+        *,
+        brand: str,
+        challenge_id: int | None = None,
+        account_id: int | None = None,
+        facts: Facts | None = None,
+    ) -> None:
+        """Owe a side effect, to be done by a worker once this commits."""
+        self.jobs.append(jobs.Owed(brand, kind, challenge_id, account_id, facts or {}))
+
+    def hold(self, account_id: int) -> Held:
+        """The account under this unit's lock. Raises NotFound for one that cannot change any more."""
+        try:
+            return self.held[account_id]
+        except KeyError:
+            raise NotFound("accountId", account=account_id) from None
+
+    async def look(self) -> None:
+        """Read the clocks and what is new on the tape; under the locks, so that no older market is acted on."""
+        self.clocks = await self.tape.extend(self.conn)
+
+    async def adopt(self, account_id: int) -> Held:
+        """Hold an account made in this unit."""
+        self.keep(await accounts.load(self.conn, [account_id], locked=True))
+        return self.held[account_id]
+
+    def keep(self, loaded: Sequence[Loaded]) -> None:
+        """Hold accounts whose rows this transaction has locked."""
+        for one in loaded:
+            self.held[one.account.id] = Held(one, one.account, conditions_of(one, self.catalogue))
+
+    async def catch_up(self) -> None:
+        """Bring every held account to the newest batch, and to the market's time."""
+        for held in self.held.values():
+            through = held.account.marked_through
+            if through < self.batch:
+                market = await self.tape.market(self.conn, through)
+                batches = await self.tape.batches(self.conn, through)
+                held.account = desk.catch_up(held.account, market, batches, held.conditions, self.journal)
+            if held.account.phase is not None and held.account.phase.running:
+                held.account = desk.advance(held.account, self.now, held.conditions, self.journal)
+
+    async def flush(self) -> None:
+        """Write everything the unit gathered, each table once."""
+        ends.settle(self)
+        changed = [h for h in self.held.values() if h.account != h.stored.account]
+        flags = [h.account for h in changed if _flags(h.account) != _flags(h.stored.account)]
+        hashes = await challenges.terms_hashes(self.conn, {f.challenge_id for f in self.journal.findings})
+        await journal.write(self.conn, self.journal, hashes)
+        await accounts.write(self.conn, [h.account for h in changed], flags)
+        await challenges.write(self.conn, self.moves.phases, self.moves.challenges)
+        await jobs.insert(self.conn, self.jobs)
+        await events.insert(self.conn, self.events)
+
+
+def _flags(account: Account) -> tuple[object, ...]:
+    return account.status, account.read_only, account.blocked_until
+
+
+def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:
+    """What the fold needs besides the account and the quotes."""
+    interval = timedelta(minutes=settings().mark_ledger_minutes)
+    terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None
+    return Conditions(catalogue, interval, loaded.calendar, terms)
+
+
+_keyed: WeakValueDictionary[Root, asyncio.Lock] = WeakValueDictionary()
+
+
+@asynccontextmanager
+async def _alone(root: Root) -> AsyncIterator[None]:
+    """Wait for this process's other work on the root before taking a connection: others do not wait for the pool."""
+    lock = _keyed.get(root)
+    if lock is None:
+        _keyed[root] = lock = asyncio.Lock()
+    async with lock:
+        yield
+
+
+@asynccontextmanager
+async def _transaction() -> AsyncIterator[Unit]:
+    """Begin, and on the way out flush, commit and signal. Transient database errors become Busy."""
+    try:
+        async with in_transaction() as client:
+            conn: Connection = client._connection  # noqa: SLF001 - Tortoise has no public name for it
+            work = Unit(conn, tape())
+            yield work
+            await work.flush()
+    except TRANSIENT as error:
+        raise Busy(reason=type(error).__name__) from error
+    except (OperationalError, IntegrityError) as error:
+        if isinstance(error.__cause__, TRANSIENT):
+            raise Busy(reason=type(error.__cause__).__name__) from error
+        raise
+    if work.events:
+        signals.stamp_soon()
+    if work.jobs:
+        wakeups.request("jobs")
+
+
+@asynccontextmanager
+async def plain() -> AsyncIterator[Unit]:
+    """A transaction for objects that have no account: brands, programs, wallets, quotes, tokens."""
+    async with _transaction() as work:
+        await work.look()
+        yield work
+
+
+@asynccontextmanager
+async def root(of: Root) -> AsyncIterator[Unit]:
+    """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root."""
+    async with _alone(of), _transaction() as work:
+        if not await _lock(work, [of]):
+            raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
+        await work.catch_up()
+        yield work
+
+
+@asynccontextmanager
+async def sweep(roots: Sequence[Root]) -> AsyncIterator[Unit]:
+    """One transaction that catches up many roots, for passes over the whole book."""
+    async with AsyncExitStack() as stack:
+        for one in sorted(roots, key=lambda r: (r.challenge or 0, r.account or 0)):
+            await stack.enter_async_context(_alone(one))
+        work = await stack.enter_async_context(_transaction())
+        await _lock(work, roots)
+        await work.catch_up()
+        yield work
+
+
+async def _lock(work: Unit, roots: Sequence[Root]) -> int:
+    """Lock the roots that exist and hold their accounts; answers how many there are."""
+    of_challenges = sorted(root.challenge for root in roots if root.challenge is not None)
+    of_accounts = sorted(root.account for root in roots if root.account is not None)
+    locked = await challenges.lock(work.conn, of_challenges) if of_challenges else []
+    ids = await accounts.of_challenges(work.conn, locked) if locked else []
+    alone = await accounts.lock_roots(work.conn, of_accounts) if of_accounts else []
+    loaded = await accounts.load(work.conn, sorted([*ids, *alone]), locked=True)
+    await work.look()
+    work.keep(loaded)
+    return len(locked) + len(alone)
+
+
+@asynccontextmanager
+async def reading() -> AsyncIterator[Connection]:
+    """A connection for reads, without a transaction."""
+    async with database.pool().acquire() as conn:
+        yield conn
+
+
+@asynccontextmanager
+async def snapshot() -> AsyncIterator[Connection]:
+    """One consistent view of the whole database, for reading only."""
+    async with reading() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+        yield conn

@@ -1,0 +1,75 @@
+"""What every test may ask for: a database of its own on a real PostgreSQL, and the recorded quotes.
+
+The server is started by the first test that needs it, shared by the processes of the run, stopped by the last of them.
+Each test's database is a clone of one that the real migrations made.
+"""
+
+import asyncio
+import fcntl
+import shutil
+import tempfile
+import uuid
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from config.database import close_database, create_database, drop_database, migrate, open_database
+from config.embedded import EmbeddedServer
+
+TEMPLATE = "migrated_template"
+RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def server(testrun_uid: str) -> Iterator[str]:
+    """The address of a throwaway PostgreSQL with a migrated template in it."""
+    directory = Path(tempfile.gettempdir()) / f"propdesk-tests-{testrun_uid}"
+    postgres = EmbeddedServer(directory, throwaway=True)
+    address = postgres.start()
+    try:
+        with (directory / "template.lock").open("ab") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            asyncio.run(_make_template(address))
+        yield address
+    finally:
+        if postgres.stop():
+            shutil.rmtree(directory)
+
+
+async def _make_template(address: str) -> None:
+    try:
+        url = await create_database(address, TEMPLATE)
+    except asyncpg.DuplicateDatabaseError:
+        return
+    await migrate(url)
+
+
+@pytest.fixture
+async def empty_database(server: str) -> AsyncIterator[str]:
+    """The address of a migrated database of this test's own, which nobody has opened yet."""
+    name = f"test_{uuid.uuid4().hex}"
+    yield await create_database(server, name, template=TEMPLATE)
+    await drop_database(server, name)
+
+
+@pytest.fixture
+async def database(empty_database: str) -> AsyncIterator[str]:
+    """The same, with the process's pool open on it."""
+    await open_database(empty_database, pool_size=10, name="test")
+    yield empty_database
+    await close_database()
+
+
+@pytest.fixture
+def recorded_quotes() -> Callable[[str], Path]:
+    """`recorded_quotes("fx_1m.csv.gz")`: the file's path; without the recordings the test is skipped, saying so."""
+
+    def find(name: str) -> Path:
+        path = RECORDED / name
+        if not path.exists():
+            pytest.skip(f"no recorded quotes: {path} is not there")
+        return path
+
+    return find

@@ -1,0 +1,122 @@
+"""Average cost by side: exact against fractions, no dust, never flipping."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain.positions import Position, Side
+from tests.domain.builders import a_position
+
+CLOSE_ENOUGH = Fraction(1, 10**15)  # the cost basis is kept to 18 places
+HALF_A_UNIT = Fraction(1, 2 * 10**8)  # the booked amount to 8
+
+quantities = st.decimals("0.00000001", "100000", places=8)
+prices = st.decimals("0.00000001", "100000", places=8)
+fills = st.lists(st.tuples(st.booleans(), quantities, prices), min_size=1, max_size=25)
+
+
+@dataclass
+class Naive:
+    """The same holding in fractions, rounding nothing."""
+
+    sign: int
+    quantity: Fraction = Fraction(0)
+    cost: Fraction = Fraction(0)
+
+    def add(self, quantity: Fraction, price: Fraction) -> None:
+        self.quantity += quantity
+        self.cost += quantity * price
+
+    def reduce(self, quantity: Fraction, price: Fraction) -> Fraction:
+        released = self.cost * quantity / self.quantity
+        self.quantity -= quantity
+        self.cost -= released
+        return (quantity * price - released) * self.sign
+
+
+@settings(max_examples=150)
+@given(st.sampled_from(Side), fills)
+def test_a_holding_agrees_with_fractions(side: Side, fills: list[tuple[bool, Decimal, Decimal]]) -> None:
+    held, naive = a_position(side=side), Naive(1 if side is Side.LONG else -1)
+    for adds, quantity, price in fills:
+        if adds or not held.quantity:
+            held = held.add(quantity, price)
+            naive.add(Fraction(quantity), Fraction(price))
+        else:
+            closed = min(quantity, held.quantity)
+            held, realised = held.reduce(closed, price)
+            assert (
+                abs(Fraction(realised) - naive.reduce(Fraction(closed), Fraction(price))) < HALF_A_UNIT + CLOSE_ENOUGH
+            )
+            assert realised.as_tuple().exponent == -8
+        assert held.quantity >= 0
+        assert Fraction(held.quantity) == naive.quantity
+        assert abs(Fraction(held.cost_basis) - naive.cost) < CLOSE_ENOUGH
+        if not held.quantity:
+            assert held.cost_basis == 0, "the last reduction releases all of the cost"
+            assert held.average_entry == 0
+
+
+@given(st.sampled_from(Side), quantities, prices, prices)
+def test_opening_and_closing_at_one_price_realises_nothing(
+    side: Side, quantity: Decimal, price: Decimal, other: Decimal
+) -> None:
+    flat, realised = a_position(side=side).add(quantity, price).reduce(quantity, price)
+    assert realised == 0
+    assert flat.quantity == flat.cost_basis == 0
+    _, there = a_position(side=side).add(quantity, price).reduce(quantity, other)
+    _, mirrored = a_position(side=_other(side)).add(quantity, price).reduce(quantity, other)
+    assert there == -mirrored
+
+
+def _other(side: Side) -> Side:
+    return Side.SHORT if side is Side.LONG else Side.LONG
+
+
+def test_dust_left_behind_keeps_the_average() -> None:
+    held = a_position().add(Decimal(3), Decimal("33.33333333")).add(Decimal(1), Decimal("0.00000001"))
+    average = held.average_entry
+    dust, _ = held.reduce(held.quantity - Decimal("0.00000001"), Decimal(40))
+    assert abs(dust.average_entry - average) < Decimal("0.00001")
+
+
+@pytest.mark.parametrize("quantity", ["0", "-1", "2.00000001"])
+def test_a_position_never_flips(quantity: str) -> None:
+    held = a_position("2", "20")
+    with pytest.raises(AssertionError, match="never flips"):
+        held.reduce(Decimal(quantity), Decimal(10))
+
+
+MARKS = [
+    ("a long that rose", Side.LONG, "12", "126000", "10510", "1", "120", "126120"),
+    ("a short that rose", Side.SHORT, "12", "126000", "10510", "1", "-120", "126120"),
+    ("a short that fell", Side.SHORT, "10.15", "106575", "10390", "1", "1116.5", "105458.5"),
+    ("converted at a rate", Side.LONG, "2", "10", "6", "2", "4", "24"),
+    ("converted and rounded", Side.LONG, "1", "0", "1", "0.333333333333333333", "0.33333333", "0.33333333"),
+    ("rounded before it is converted", Side.LONG, "0.5", "0", "0.00000003", "1000000", "0.02", "0.015"),
+    ("the cost rounded by itself", Side.LONG, "1", "0.000000015", "0.00000002", "1", "0", "0.00000002"),
+]
+
+
+@pytest.mark.parametrize(
+    ("side", "quantity", "cost", "mark", "rate", "unrealised", "notional"),
+    [c[1:] for c in MARKS],
+    ids=[c[0] for c in MARKS],
+)
+def test_a_holding_is_marked(
+    side: Side, quantity: str, cost: str, mark: str, rate: str, unrealised: str, notional: str
+) -> None:
+    held = a_position(quantity, cost, side=side)
+    assert held.unrealised(Decimal(mark), Decimal(rate)) == Decimal(unrealised)
+    assert held.notional(Decimal(mark), Decimal(rate)) == Decimal(notional)
+
+
+def test_the_average_is_read_from_the_cost() -> None:
+    held: Position = a_position().add(Decimal("0.5"), Decimal(5000)).add(Decimal("0.3"), Decimal(6000))
+    assert held.average_entry == 5375
+    assert held.cost_basis == 4300
+    assert a_position("3", "10").average_entry == Decimal("3.33333333")

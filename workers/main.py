@@ -1,0 +1,97 @@
+"""The worker process: its event loop, its database, the consumers of the broker, and how they end."""
+
+import asyncio
+import concurrent.futures
+import logging
+import os
+import signal
+import socket
+import threading
+from types import FrameType
+
+from dramatiq import Broker, Middleware, Worker
+from dramatiq.asyncio import EventLoopThread, get_event_loop_thread
+from dramatiq.middleware import MiddlewareError
+from dramatiq.middleware.asyncio import AsyncIO
+
+from config import broker as brokers
+from config import wakeups
+from config.database import close_database, open_database
+from config.errors import Problem
+from config.settings import Settings
+from workers import actors, periodic
+
+STOP_SECONDS_MAX = 10
+
+log = logging.getLogger(__name__)
+
+
+class NotReady(MiddlewareError):
+    """The database could not be opened. Of what a hook raises, Dramatiq lets only this kind through."""
+
+
+class Resources(Middleware):
+    """Opens the database on the actors' event loop, ticks there, closes it. Stands after AsyncIO, whose loop it is."""
+
+    def __init__(self, settings: Settings, broker_url: str) -> None:
+        self.settings = settings
+        self.broker_url = broker_url
+        self.process_name = f"worker@{socket.gethostname()}:{os.getpid()}"
+        self.loops: list[concurrent.futures.Future[None]] = []
+
+    def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
+        assert self.settings.database_url, "the CLI has filled it in"
+        loop = _loop()
+        try:
+            loop.run_coroutine(
+                open_database(self.settings.database_url, pool_size=self.settings.pool_size, name="worker")
+            )
+        except Exception as error:
+            raise NotReady(str(error)) from error
+        for endless in (periodic.tick_for_ever(self.process_name), periodic.keep_broker(self.broker_url)):
+            self.loops.append(asyncio.run_coroutine_threadsafe(endless, loop.loop))
+
+    def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        for endless in self.loops:
+            endless.cancel()
+        _loop().run_coroutine(close_database())
+
+
+def run(settings: Settings) -> None:
+    """Work until SIGTERM or SIGINT, then finish what runs. Raises Problem if it cannot start."""
+    url = settings.broker_url or settings.database_url
+    assert url, "the CLI has filled it in"
+    broker = brokers.connect(
+        url, connections=brokers.WORKER_CONNECTIONS, middleware=[AsyncIO(), Resources(settings, url)]
+    )
+    actors.declare(broker)
+    worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
+    stopping = _stop_on_signal()
+    try:
+        worker.start()
+    except NotReady as error:
+        broker.emit_after("worker_shutdown", worker)  # ends the event loop's thread, which would keep us alive
+        raise Problem(f"the worker cannot start: {error}") from error
+    with wakeups.sending(broker):
+        log.info("ready")
+        stopping.wait()
+        log.info("stopping")
+    worker.stop(timeout=STOP_SECONDS_MAX * 1000)
+    broker.close()
+
+
+def _stop_on_signal() -> threading.Event:
+    stopping = threading.Event()
+
+    def stop(_number: int, _frame: FrameType | None) -> None:
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, stop)
+    return stopping
+
+
+def _loop() -> EventLoopThread:
+    loop = get_event_loop_thread()
+    assert loop is not None, "AsyncIO stands before us"
+    return loop
