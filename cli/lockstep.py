@@ -50,15 +50,17 @@ class LockStep:
             try:
                 ingested = await self._send(quotes)
                 break
-            except (Away, Refusal) as failure:
-                known = isinstance(failure, Refusal)
-                if (known and not failure.transient) or time.monotonic() >= deadline:
+            except Refusal as refusal:
+                if not refusal.transient or time.monotonic() >= deadline:
                     raise
-                newest = before if known else await self._newest()
+            except Away:
+                if time.monotonic() >= deadline:
+                    raise
+                newest = await self._newest()
                 if newest > before:
                     ingested = Ingested(newest, len(quotes), answered=False)
                     break
-                await asyncio.sleep(RETRY_SECONDS)
+            await asyncio.sleep(RETRY_SECONDS)
         self.newest = max(before, ingested.newest_batch)
         return ingested
 

@@ -57,15 +57,16 @@ def replay(
         raise Problem("a token is needed: --token or PROPDESK_TOKEN, of the role ADMIN")
     tally = Tally()
     try:
-        asyncio.run(_replay(file, Client(url, token, patience_seconds=PATIENCE_SECONDS), tally))
+        asyncio.run(play(file, Client(url, token, patience_seconds=PATIENCE_SECONDS), tally))
     except KeyboardInterrupt:
         raise Problem(f"stopped after {tally.rows:,} rows; the batch in flight may have been taken") from None
     finally:
-        _print(tally)
+        tell(tally)
 
 
-async def _replay(file: Path, client: Client, tally: Tally) -> None:
-    total = quotefile.count_rows(file)
+async def play(file: Path, client: Client, tally: Tally) -> None:
+    """Replay the file, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
+    total = quotefile.count_rows(file) or None
     async with client:
         system = await client.once("query { system { mode } }")  # not patient: a wrong address is told at once
         if system["mode"] != "REPLAY":
@@ -92,7 +93,7 @@ def _progress() -> Progress:
     )
 
 
-def _print(tally: Tally) -> None:
+def tell(tally: Tally) -> None:
     """The end of a replay, also of one that broke off."""
     if not tally.times:
         return

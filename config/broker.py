@@ -6,6 +6,8 @@ from typing import Any
 import psycopg
 from dramatiq import Message, Middleware
 from dramatiq_postgres import PostgresBroker, init
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from config.address import libpq_parameters
 
@@ -22,17 +24,47 @@ WORKER_CONNECTIONS = 2 * len(QUEUES) + 1 + WORKER_THREADS + SENDER_CONNECTIONS
 _NAMESPACE = uuid.UUID("6f0e5c0a-4f0d-4a53-9a3e-0d9a3f9d2c11")
 
 
+class Unavailable(PoolClosed):
+    """The broker's database cannot be reached now. A PoolClosed, because that is what the broker does not retry itself:
+    its own pauses grow to half a minute, and both worker and sender try again sooner."""
+
+
+class Pool(ConnectionPool):
+    """Says within seconds that it has no connection to give."""
+
+    def getconn(self, timeout: float | None = None) -> Connection[Any]:
+        try:
+            return super().getconn(timeout)
+        except PoolTimeout as error:
+            raise Unavailable(str(error)) from None
+
+
 def connect(url: str, *, connections: int, middleware: list[Middleware]) -> PostgresBroker:
     """A broker on `url`, whose connections are opened when first needed. Raises Problem for another scheme."""
-    address: dict[str, Any] = {"maxconn": connections, **libpq_parameters(url, "BROKER_URL")}
+    keepalive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 10_000}
+    pool = Pool(
+        kwargs=libpq_parameters(url, "BROKER_URL") | keepalive | {"application_name": "propdesk-broker"},
+        min_size=0,
+        max_size=connections,
+        timeout=2,
+        reconnect_timeout=1,
+        check=ConnectionPool.check_connection,
+        open=True,
+    )
     return PostgresBroker(
-        url=address,
+        pool=pool,
         results=False,
         middleware=middleware,
         heartbeat_interval=HEARTBEAT_SECONDS,
         heartbeat_ttl=DEAD_AFTER_SECONDS,
         maintenance_interval=HEARTBEAT_SECONDS,
     )
+
+
+def disconnect(broker: PostgresBroker) -> None:
+    """Close the broker and the connections we lent it."""
+    broker.close()
+    broker.pool.close()
 
 
 def wake_up(actor: str, *args: int) -> Message[Any]:

@@ -23,6 +23,7 @@ _UNREACHABLE = (OSError, asyncpg.InvalidAuthorizationSpecificationError, asyncpg
 _NOT_NOW = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, DBConnectionError)
 
 _context: TortoiseContext | None = None
+_pool: asyncpg.Pool | None = None
 
 
 async def open_database(url: str, *, pool_size: int, name: str) -> None:
@@ -31,7 +32,7 @@ async def open_database(url: str, *, pool_size: int, name: str) -> None:
     Connects at once, as the application's lesser role. Raises Problem when the database cannot be reached or has no
     schema.
     """
-    global _context
+    global _context, _pool
     assert _context is None, "a process has one database open at a time"
     settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
     context = TortoiseContext()
@@ -40,26 +41,27 @@ async def open_database(url: str, *, pool_size: int, name: str) -> None:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one
                 await context.init(config=config, _enable_global_fallback=True)
-                await context.connections.get("default").execute_query("SELECT 1")
+                client = cast("AsyncpgDBClient", context.connections.get("default"))
+                await client.execute_query("SELECT 1")
     except BaseException:
         await context.close_connections()
         raise
-    _context = context
+    # Kept here, because inside a transaction Tortoise answers that transaction's own client, which has no pool.
+    _context, _pool = context, client._pool  # noqa: SLF001 - Tortoise has no public name for it
 
 
 async def close_database() -> None:
     """Close the pool, if one is open."""
-    global _context
-    context, _context = _context, None
+    global _context, _pool
+    context, _context, _pool = _context, None, None
     if context is not None:
         await context.close_connections()
 
 
 def pool() -> asyncpg.Pool:
     """The very pool Tortoise uses. Never ask it for a second connection inside a transaction."""
-    assert _context is not None, "open_database comes first"
-    client = cast("AsyncpgDBClient", _context.connections.get("default"))
-    return client._pool  # noqa: SLF001 - Tortoise has no public name for it
+    assert _pool is not None, "open_database comes first"
+    return _pool
 
 
 async def migrate(url: str, broker_url: str | None = None) -> list[str]:

@@ -4,7 +4,7 @@ import logging
 import time
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
-_CHATTY = ("asyncio", "dramatiq", "httpx", "httpcore", "tortoise", "uvicorn.access")
+_CHATTY = ("asyncio", "dramatiq", "dramatiq_postgres", "httpx", "httpcore", "tortoise", "uvicorn.access")
 _LAMENTING = ("asyncpg.pool", "psycopg.pool")  # each attempt to reconnect, with a traceback; what fails by it says so
 
 

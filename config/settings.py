@@ -52,6 +52,12 @@ class Settings(BaseSettings):
         return self.model_copy(update=changes)
 
 
+@cache
+def settings() -> Settings:
+    """This process's settings, read once. The addresses of an embedded server are not in it; they are handed on."""
+    return load_settings()
+
+
 def load_settings() -> Settings:
     """Read the environment. Raises Problem naming the first variable whose value cannot be used."""
     try:
@@ -61,9 +67,3 @@ def load_settings() -> Settings:
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"PROPDESK_{field.upper()}"
         raise Problem(f"{variable}={first['input']!r}: {first['msg'].lower()}") from None
-
-
-@cache
-def settings() -> Settings:
-    """The settings of this process, read once."""
-    return load_settings()

@@ -12,7 +12,7 @@ from typing import Literal
 
 from dramatiq.broker import Broker
 
-from config.broker import SENDER_CONNECTIONS, connect, wake_up
+from config.broker import SENDER_CONNECTIONS, connect, disconnect, wake_up
 
 log = logging.getLogger(__name__)
 
@@ -89,7 +89,7 @@ def sending_to(url: str) -> Iterator[None]:
         with sending(broker):
             yield
     finally:
-        broker.close()
+        disconnect(broker)
 
 
 def request(what: Literal["jobs", "marks"], shard: int = 0) -> None:

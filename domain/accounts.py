@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from domain.ledger import GENESIS, Facts, Kind, Row, chain
+from domain.ledger import GENESIS, Facts, Kind, Row, follow
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.money import ZERO
 from domain.orders import ActionResult, Fill, Order
@@ -191,6 +191,6 @@ class Journal:
     ) -> Account:
         """Write one ledger row and answer the account after it: cash, seq and head moved, `changes` applied."""
         cash, seq = account.cash + amount, account.seq + 1
-        digest = chain(account.head, account.id, seq, kind, amount, cash, at, batch, facts)
-        self.rows.append(Row(account.id, seq, kind, amount, cash, at, batch, facts, digest))
-        return replace(account, cash=cash, seq=seq, head=digest, **changes)
+        row = follow(account.head, account.id, seq, kind, amount, cash, at, batch, facts)
+        self.rows.append(row)
+        return replace(account, cash=cash, seq=seq, head=row.hash, **changes)

@@ -12,9 +12,9 @@ from domain.money import EXACT, PLACES
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-UNIT = 10**PLACES
+UNIT = 100_000_000
 HALF = UNIT // 2
-UNITS_MAX = 2**60  # exclusive: an amount of about 11.5 billion; eight of them add up without wrapping
+UNITS_MAX = 2**60  # exclusive: an amount of about 11.5 billion; seven of them add up without wrapping
 MOST = 2**63 - 1
 LEAST = -(2**63)
 
@@ -26,6 +26,12 @@ def units(value: Decimal) -> int:
     if whole != scaled or abs(whole) >= UNITS_MAX:
         raise ValueError(f"{value} cannot be held in units of 1e-{PLACES}")
     return whole
+
+
+def level(value: Decimal, rounding: str) -> int:
+    """A threshold in whole units, rounded as told and cut to what int64 holds."""
+    whole = int(EXACT.scaleb(value, PLACES).to_integral_value(rounding, EXACT))
+    return max(LEAST, min(MOST, whole))
 
 
 def amount(whole: int) -> Decimal:
@@ -70,11 +76,12 @@ class Columns:
     def empty(cls, length: int) -> Self:
         return cls(*(np.zeros(length, np.bool_ if f.type == Flags else np.int64) for f in fields(cls)))
 
-    def grow(self) -> None:
-        """Double the length."""
+    def grow(self, length: int) -> None:
+        """Lengthen every column."""
         for f in fields(self):
             column = getattr(self, f.name)
-            setattr(self, f.name, np.concatenate((column, np.zeros_like(column))))
+            more = np.zeros(length - len(column), column.dtype)
+            setattr(self, f.name, np.concatenate((column, more)))
 
     def set(self, place: int, **values: int) -> None:
         for name, value in values.items():

@@ -120,18 +120,16 @@ def measure(account: Account, at: datetime, batch: int, journal: Journal) -> Acc
 
 def mark_facts(account: Account, cause: str) -> Facts:
     """What a mark_to_market row says."""
+    return mark_of(cause, account.unrealised, account.equity, account.high_watermark)
+
+
+def mark_of(cause: str, unrealised: Decimal, equity: Decimal, high_watermark: Decimal) -> Facts:
     return {
         "cause": cause,
-        "unrealised": plain(account.unrealised),
-        "equity": plain(account.equity),
-        "high_watermark": plain(account.high_watermark),
+        "unrealised": plain(unrealised),
+        "equity": plain(equity),
+        "high_watermark": plain(high_watermark),
     }
-
-
-def note_mark(account: Account, at: datetime, batch: int, interval: timedelta, journal: Journal) -> Account:
-    """Write the mark_to_market row of the cadence; the next one is due an interval later."""
-    facts = mark_facts(account, "cadence")
-    return journal.append(account, Kind.MARK_TO_MARKET, at, batch, facts, ledger_due_at=at + interval)
 
 
 def end(account: Account, batch: int, journal: Journal) -> Account:

@@ -226,5 +226,6 @@ def _write_due(account: Account, journal: Journal, interval: timedelta) -> Accou
     if phase and phase.running and phase.metric_due_at and at >= phase.metric_due_at:
         account = days.measure(account, at, batch, journal)
     if account.positions and (account.ledger_due_at is None or at >= account.ledger_due_at):
-        account = days.note_mark(account, at, batch, interval, journal)
+        facts = days.mark_facts(account, "cadence")
+        account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, facts, ledger_due_at=at + interval)
     return account

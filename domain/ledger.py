@@ -59,8 +59,11 @@ class Row:
     hash: bytes
 
 
+_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def canonical(facts: Facts) -> str:
-    return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return _CANONICAL.encode(facts)
 
 
 def microseconds(moment: datetime) -> int:
@@ -98,3 +101,19 @@ def chain(
         )
     )
     return hashlib.sha256(head + line.encode()).digest()
+
+
+def follow(
+    head: bytes,
+    account: int,
+    seq: int,
+    kind: Kind,
+    amount: Decimal,
+    balance_after: Decimal,
+    market_time: datetime,
+    batch: int,
+    facts: Facts,
+) -> Row:
+    """The row that follows the one whose hash is `head`."""
+    link = chain(head, account, seq, kind, amount, balance_after, market_time, batch, facts)
+    return Row(account, seq, kind, amount, balance_after, market_time, batch, facts, link)

@@ -51,7 +51,8 @@ async def upsert(
 
 async def named(conn: Connection, brand: str, names: Sequence[str]) -> list[asyncpg.Record]:
     """The brand's groups of these names, locked against change."""
-    return await conn.fetch(NAMED, brand, list(names))
+    found: list[asyncpg.Record] = await conn.fetch(NAMED, brand, list(names))
+    return found
 
 
 async def phase_types(conn: Connection, group_id: int) -> list[int]:

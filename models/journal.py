@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import Any
 
 from domain.accounts import Finding, Journal
-from domain.ledger import canonical
+from domain.ledger import Row, canonical
 from domain.orders import ActionResult
 from models import sql
 from models.sql import Connection
@@ -152,7 +152,7 @@ async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, s
 
     An order of statements that satisfies every foreign key: orders and positions before fills.
     """
-    await sql.write(conn, INSERT_LEDGER, ledger_rows(journal))
+    await sql.write(conn, INSERT_LEDGER, ledger_columns(journal.rows))
     await sql.write(conn, INSERT_ACTIONS, [_action(result) for result in journal.actions])
     await sql.write(
         conn,
@@ -174,12 +174,14 @@ async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, s
         ],
     )  # fmt: skip
     await sql.write(conn, UPSERT_DAYS, [tuple(getattr(day, name) for name in DAYS) for day in journal.days.values()])
-    await sql.write(conn, INSERT_METRICS, metric_rows(journal))
+    metrics = [tuple(getattr(metric, name) for name in METRICS) for metric in journal.metrics]
+    await sql.write(conn, INSERT_METRICS, metrics)
     findings = [_finding(finding, terms_hashes[finding.challenge_id]) for finding in journal.findings]
     await sql.write(conn, INSERT_BREACHES, findings)
 
 
-def ledger_rows(journal: Journal) -> list[tuple[Any, ...]]:
+def ledger_columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
+    """The values of ledger rows in the order of the table's columns."""
     return [
         (
             row.account,
@@ -192,12 +194,8 @@ def ledger_rows(journal: Journal) -> list[tuple[Any, ...]]:
             canonical(row.facts),
             row.hash,
         )
-        for row in journal.rows
+        for row in rows
     ]
-
-
-def metric_rows(journal: Journal) -> list[tuple[Any, ...]]:
-    return [tuple(getattr(metric, name) for name in METRICS) for metric in journal.metrics]
 
 
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:

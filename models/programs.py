@@ -9,8 +9,6 @@ from tortoise.models import Model
 
 from models.sql import Connection
 
-# A sale waits for a change of the program, and a change for the sales under way.
-SHARE = "select 1 from programs where id = $1 for share"
 # One statement, so one snapshot: no phase of one version beside a group of another.
 AS_SOLD = """
 select p.id, p.version, p.name as program_name, p.price, p.price_currency, p.zone, p.day_start,
@@ -32,8 +30,11 @@ where f.program_id = $1 order by f.phase_index
 class LocalTimeField(fields.Field[time], time):
     """A time of day in the program's own zone. Tortoise's TimeField would give it UTC's."""
 
-    skip_to_python_if_native = True
     SQL_TYPE = "TIME"
+
+    def to_python_value(self, value: time) -> time:
+        """As it comes; the inherited one would call `time` with it."""
+        return value
 
 
 class Program(Model):
@@ -79,16 +80,13 @@ class ProgramPhase(Model):
         table = "program_phases"
 
 
-async def share(conn: Connection, program_id: int) -> None:
-    """Hold the program as it is until the transaction ends."""
-    await conn.execute(SHARE, program_id)
-
-
 async def as_sold(conn: Connection, program_id: int) -> list[asyncpg.Record]:
     """The program with each of its phases and their groups, a row a phase; none where there is no such program."""
-    return await conn.fetch(AS_SOLD, program_id)
+    sold: list[asyncpg.Record] = await conn.fetch(AS_SOLD, program_id)
+    return sold
 
 
 async def phases(conn: Connection, program_id: int) -> list[asyncpg.Record]:
     """The program's phases in order, each with the name of its group."""
-    return await conn.fetch(PHASES, program_id)
+    found: list[asyncpg.Record] = await conn.fetch(PHASES, program_id)
+    return found

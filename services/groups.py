@@ -1,6 +1,5 @@
 """Account groups: where a phase's accounts are opened, with what deposit and under which execution policy."""
 
-import re
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any

@@ -1,8 +1,7 @@
-"""Values a process keeps for the database it has open: another database, or another event loop, gets its own."""
+"""Values a process keeps for the database it has open: the next one opened, on its own event loop, gets new ones."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
-from weakref import WeakKeyDictionary
 
 import asyncpg
 
@@ -12,14 +11,14 @@ Value = TypeVar("Value")
 
 
 class Local(Generic[Value]):
-    """One value per open database, made when first asked for."""
+    """One value for the open database, made when first asked for."""
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make
-        self._values: WeakKeyDictionary[asyncpg.Pool, Value] = WeakKeyDictionary()
+        self._kept: tuple[asyncpg.Pool, Value] | None = None
 
     def __call__(self) -> Value:
         pool = database.pool()
-        if pool not in self._values:
-            self._values[pool] = self._make()
-        return self._values[pool]
+        if self._kept is None or self._kept[0] is not pool:
+            self._kept = pool, self._make()
+        return self._kept[1]

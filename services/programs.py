@@ -53,7 +53,7 @@ async def create(principal: Principal, draft: Draft, *, brand: str | None = None
         ids = await _accept(work, brand, draft)
         program = await Program.create(brand=brand, status=int(ProgramStatus.DISABLED), **_head(draft))
         await _write_steps(program.id, draft, ids)
-    return program.id
+    return int(program.id)
 
 
 async def update(
@@ -80,7 +80,7 @@ async def update(
         target = current if status in (None, current) else move("program", current, ProgramStatus(status))
         draft = replace(await _stored(work, program), **(changes or {}))
         ids = await _accept(work, program.brand, draft)
-        version: int = program.version + 1
+        version = expected_version + 1
         await Program.filter(id=program_id).update(
             status=int(target), version=version, updated_at=RawSQL("now()"), **_head(draft)
         )
@@ -91,11 +91,10 @@ async def update(
 
 
 async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
-    """The program as it is sold now: terms, their canonical text, its sha256. The program stays so until the commit.
+    """The program as it is now: terms, their canonical text, its sha256. The sale has locked it.
 
     Deposits, currencies and policies are the groups'. Raises NotFound.
     """
-    await rows.share(work.conn, program_id)
     sold = await rows.as_sold(work.conn, program_id)
     if not sold:
         raise NotFound("programId", program=program_id)

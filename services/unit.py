@@ -30,6 +30,8 @@ from domain.instruments import Catalogue
 from domain.ledger import Facts
 from models import accounts, challenges, events, jobs, journal
 from models.accounts import Loaded
+from models.events import Event
+from models.jobs import Owed
 from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
@@ -77,8 +79,8 @@ class Unit:
     clocks: Now = field(init=False)
     held: dict[int, Held] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
-    events: list[events.Event] = field(default_factory=list)
-    jobs: list[jobs.Owed] = field(default_factory=list)
+    told: list[Event] = field(default_factory=list)
+    owed: list[Owed] = field(default_factory=list)
     moves: ends.Moves = field(default_factory=ends.Moves)
 
     @property
@@ -105,7 +107,7 @@ class Unit:
 
     def emit(self, name: str, *, brand: str, challenge_id: int, payload: Facts) -> None:
         """Tell every subscriber, once this commits."""
-        self.events.append(events.Event(brand, challenge_id, name, payload, self.now))
+        self.told.append(Event(brand, challenge_id, name, payload, self.now))
 
     def owe(
         self,
@@ -117,7 +119,7 @@ class Unit:
         facts: Facts | None = None,
     ) -> None:
         """Owe a side effect, to be done by a worker once this commits."""
-        self.jobs.append(jobs.Owed(brand, kind, challenge_id, account_id, facts or {}))
+        self.owed.append(Owed(brand, kind, challenge_id, account_id, facts or {}))
 
     def hold(self, account_id: int) -> Held:
         """The account under this unit's lock. Raises NotFound for one that cannot change any more."""
@@ -160,8 +162,8 @@ class Unit:
         await journal.write(self.conn, self.journal, hashes)
         await accounts.write(self.conn, [h.account for h in changed], flags)
         await challenges.write(self.conn, self.moves.phases, self.moves.challenges)
-        await jobs.insert(self.conn, self.jobs)
-        await events.insert(self.conn, self.events)
+        await jobs.insert(self.conn, self.owed)
+        await events.insert(self.conn, self.told)
 
 
 def _flags(account: Account) -> tuple[object, ...]:
@@ -203,9 +205,9 @@ async def _transaction() -> AsyncIterator[Unit]:
         if isinstance(error.__cause__, TRANSIENT):
             raise Busy(reason=type(error.__cause__).__name__) from error
         raise
-    if work.events:
+    if work.told:
         signals.stamp_soon()
-    if work.jobs:
+    if work.owed:
         wakeups.request("jobs")
 
 
@@ -228,14 +230,18 @@ async def root(of: Root) -> AsyncIterator[Unit]:
 
 
 @asynccontextmanager
-async def sweep(roots: Sequence[Root]) -> AsyncIterator[Unit]:
-    """One transaction that catches up many roots, for passes over the whole book."""
+async def sweep(roots: Sequence[Root], *, mark: bool = True) -> AsyncIterator[Unit]:
+    """One transaction that catches up many roots, for passes over the whole book.
+
+    `mark` False only takes the locks: for noting on a ledger that catching up failed.
+    """
     async with AsyncExitStack() as stack:
         for one in sorted(roots, key=lambda r: (r.challenge or 0, r.account or 0)):
             await stack.enter_async_context(_alone(one))
         work = await stack.enter_async_context(_transaction())
         await _lock(work, roots)
-        await work.catch_up()
+        if mark:
+            await work.catch_up()
         yield work
 
 

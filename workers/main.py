@@ -3,9 +3,7 @@
 import asyncio
 import concurrent.futures
 import logging
-import os
 import signal
-import socket
 import threading
 from types import FrameType
 
@@ -19,6 +17,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
+from services.periodic import begin
 from workers import actors, periodic
 
 STOP_SECONDS_MAX = 10
@@ -36,20 +35,21 @@ class Resources(Middleware):
     def __init__(self, settings: Settings, broker_url: str) -> None:
         self.settings = settings
         self.broker_url = broker_url
-        self.process_name = f"worker@{socket.gethostname()}:{os.getpid()}"
         self.loops: list[concurrent.futures.Future[None]] = []
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
-        assert self.settings.database_url, "the CLI has filled it in"
         loop = _loop()
         try:
-            loop.run_coroutine(
-                open_database(self.settings.database_url, pool_size=self.settings.pool_size, name="worker")
-            )
+            loop.run_coroutine(self._begin())
         except Exception as error:
             raise NotReady(str(error)) from error
-        for endless in (periodic.tick_for_ever(self.process_name), periodic.keep_broker(self.broker_url)):
+        for endless in (periodic.tick_for_ever(), periodic.keep_broker(self.broker_url)):
             self.loops.append(asyncio.run_coroutine_threadsafe(endless, loop.loop))
+
+    async def _begin(self) -> None:
+        assert self.settings.database_url, "the CLI has filled it in"
+        await open_database(self.settings.database_url, pool_size=self.settings.pool_size, name="worker")
+        await begin()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         for endless in self.loops:
@@ -77,7 +77,7 @@ def run(settings: Settings) -> None:
         stopping.wait()
         log.info("stopping")
     worker.stop(timeout=STOP_SECONDS_MAX * 1000)
-    broker.close()
+    brokers.disconnect(broker)
 
 
 def _stop_on_signal() -> threading.Event:

@@ -16,12 +16,14 @@ _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionE
 log = logging.getLogger(__name__)
 
 
-async def tick_for_ever(process_name: str) -> None:
+async def tick_for_ever() -> None:
     """Tick until cancelled. A tick that fails, as while PostgreSQL restarts, is logged once and the next one tried."""
     failing = False
     while True:
         try:
-            await periodic.tick(process_name)
+            await periodic.tick("worker")
+            if failing:
+                log.info("ticking again")
             failing = False
         except Exception as error:
             if not failing:

@@ -6,7 +6,7 @@ import asyncpg
 
 from models.sql import Connection
 from models.views.listing import Key, Listing, Parent
-from models.views.sight import Sight, Where, of_challenge
+from models.views.sight import Sight, Where, of_challenge, of_event
 
 EVENTS = Listing(
     columns="t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.recorded_at",
@@ -45,9 +45,7 @@ async def missed(
     """Events in sight with after < position <= through that fit, in order, at most `most`."""
     where = Where()
     where.add("t.position > {} and t.position <= {}", after, through)
-    if sight.brand is not None:
-        where.add("t.brand = {}", sight.brand)  # of the event itself: it outlives its challenge
-    of_challenge(where, sight)
+    of_event(where, sight)
     for clause, value in (
         ("t.challenge_id = any({}::bigint[])", challenges),
         ("t.name = any({}::text[])", names),

@@ -39,8 +39,8 @@ class Window:
     reverse: bool = False
 
 
-Filters = tuple[tuple[str, Any], ...]
-"""Names and values; a tuple's members are the values of one condition."""
+Filters = tuple[tuple[str, tuple[Any, ...]], ...]
+"""By name the values of each condition."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -57,10 +57,9 @@ class Listing:
     parents: Mapping[str, Parent] = field(default_factory=dict)
 
 
-def _narrow(listing: Listing, where: Where, sight: Sight, filters: Filters) -> None:
-    listing.sight(where, sight)
-    for name, value in filters:
-        where.add(listing.filters[name], *(value if isinstance(value, tuple) else (value,)))
+def _narrow(listing: Listing, where: Where, filters: Filters) -> None:
+    for name, values in filters:
+        where.add(listing.filters[name], *values)
 
 
 def _order(listing: Listing, reverse: bool, names: bool = False) -> str:
@@ -83,13 +82,15 @@ def _page(listing: Listing, where: Where, window: Window) -> str:
 async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filters, window: Window) -> list[Row]:
     """At most `first` + 1 rows."""
     where = Where()
-    _narrow(listing, where, sight, filters)
+    listing.sight(where, sight)
+    _narrow(listing, where, filters)
     return await conn.fetch(_page(listing, where, window), *where.values)
 
 
 async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:
     where = Where()
-    _narrow(listing, where, sight, filters)
+    listing.sight(where, sight)
+    _narrow(listing, where, filters)
     number: int = await conn.fetchval(f"select count(*) from {listing.source}{where.text}", *where.values)
     return number
 
@@ -108,8 +109,7 @@ async def pages(
     """Of each parent at most `first` + 1 rows, named by `parent`. The parents are in sight, so their rows are too."""
     of, where = listing.parents[parent], Where(list(ids))
     where.add(of.condition)
-    for name, value in filters:
-        where.add(listing.filters[name], value)
+    _narrow(listing, where, filters)
     inner = _page(listing, where, window)
     return await conn.fetch(
         f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
@@ -124,8 +124,7 @@ async def counts(
     """How many rows each parent has."""
     of, where = listing.parents[parent], Where(list(ids))
     where.add(of.condition)
-    for name, value in filters:
-        where.add(listing.filters[name], value)
+    _narrow(listing, where, filters)
     rows = await conn.fetch(
         f"""select p.id, q.number from {of.source.format("$1")}
         cross join lateral (select count(*) as number from {listing.source}{where.text}) q where p.id = any($1)""",

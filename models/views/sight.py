@@ -6,8 +6,6 @@ Another brand's row fails them exactly like a row that is not there.
 from dataclasses import dataclass
 from typing import Any
 
-SCOPES = ("owners", "clones", "challenges", "accounts")
-
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -82,6 +80,12 @@ def of_challenge(where: Where, sight: Sight) -> None:
     """Rows of the challenge `c`: itself, its phases, metrics, breaches, events, payouts."""
     if sight.brand is not None:
         where.add("c.brand = {}", sight.brand)
+    _challenge(where, sight)
+
+
+def of_event(where: Where, sight: Sight) -> None:
+    """Events carry their brand themselves, because they outlive their challenge `c`."""
+    of_brand(where, sight)
     _challenge(where, sight)
 
 

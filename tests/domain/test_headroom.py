@@ -81,7 +81,7 @@ def looked_at(bounds: Thresholds, known: Account, equity: Decimal) -> bool:
     return low or high or (bounds.new_peak and equity > known.phase.peak_equity)
 
 
-@settings(max_examples=400)
+@settings(max_examples=250)
 @given(phases, runs, near, near, near)
 def test_thresholds_never_miss_a_verdict(
     terms: PhaseTerms, run: Any, cash: Decimal, equity: Decimal, later: Decimal

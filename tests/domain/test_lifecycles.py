@@ -1,6 +1,6 @@
 """Every allowed move, and the refusal of every other."""
 
-from enum import Enum
+from enum import Enum, IntEnum
 
 import pytest
 
@@ -15,6 +15,7 @@ from domain.lifecycles import (
     PurchaseStatus,
     move,
 )
+from domain.terms import PhaseType
 
 ALLOWED: dict[type[Enum], str] = {
     ProgramStatus: "DISABLED>ACTIVE ACTIVE>DISABLED ACTIVE>ARCHIVED DISABLED>ARCHIVED ARCHIVED>DISABLED",
@@ -56,9 +57,14 @@ def test_an_ended_account_goes_nowhere() -> None:
     assert {current for current, _ in MOVES[AccountStatus]}.isdisjoint(ACCOUNT_ENDS)
 
 
-def test_integers_are_the_source_s() -> None:
-    assert [status.name for status in sorted(ProgramStatus)] == ["ACTIVE", "DISABLED", "ARCHIVED"]
-    names = ["PENDING", "PAID", "ACCOUNT_CREATED", "ACTIVE", "FAILED", "REFUNDED"]
-    assert [status.name for status in sorted(PurchaseStatus)] == names
-    assert [status.name for status in sorted(ChallengeStatus)] == ["PENDING", "ACTIVE", "PASSED", "FAILED", "CANCELLED"]
-    assert [min(kind) for kind in (ProgramStatus, PurchaseStatus, ChallengeStatus)] == [0, 0, 0]
+INTEGERS: dict[type[IntEnum], list[str]] = {
+    ProgramStatus: ["ACTIVE", "DISABLED", "ARCHIVED"],
+    PurchaseStatus: ["PENDING", "PAID", "ACCOUNT_CREATED", "ACTIVE", "FAILED", "REFUNDED"],
+    ChallengeStatus: ["PENDING", "ACTIVE", "PASSED", "FAILED", "CANCELLED"],
+    PhaseType: ["EVALUATION", "FUNDED"],
+}
+
+
+@pytest.mark.parametrize("kind", INTEGERS, ids=lambda kind: kind.__name__)
+def test_integers_are_the_source_s(kind: type[IntEnum]) -> None:
+    assert {member.name: member.value for member in kind} == {name: i for i, name in enumerate(INTEGERS[kind])}

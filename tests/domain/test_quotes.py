@@ -21,6 +21,7 @@ FAULTS = [
     ("a signalling one", a_quote("1", "sNaN"), Dropped.NOT_FINITE),
     ("infinite", a_quote("1", "Infinity"), Dropped.NOT_FINITE),
     ("a bid of nothing", a_quote("0"), Dropped.NOT_POSITIVE),
+    ("an ask of nothing", a_quote("1", "0"), Dropped.NOT_POSITIVE),
     ("a negative bid", a_quote("-1"), Dropped.NOT_POSITIVE),
     ("crossed", a_quote("1.2", "1.1"), Dropped.CROSSED),
     ("as large as the limit", a_quote("1", "1e10"), Dropped.OUT_OF_RANGE),

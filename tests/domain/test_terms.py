@@ -76,9 +76,15 @@ def test_what_a_policy_leaves_out_takes_its_default() -> None:
 
 def test_the_default_policy_is_the_source_s() -> None:
     policy = Policy()
-    amounts = [policy.leverage_max, policy.notional_max, policy.fee_bps, policy.liquidation_pct]
-    assert amounts == [5, 50_000, 10, 50]
-    assert (policy.positions_max, policy.orders_max) == (5, 10)
+    amounts = [
+        policy.leverage_max,
+        policy.notional_max,
+        policy.fee_bps,
+        policy.liquidation_pct,
+        policy.position_equity_pct_max,
+    ]
+    assert amounts == [5, 50_000, 10, 50, 50]
+    assert (policy.positions_max, policy.orders_max, policy.quote_age_seconds_max) == (5, 10, 60)
     assert policy.long_allowed
     assert policy.short_allowed
     assert policy.slippage is Slippage.MID_PRICE
@@ -122,6 +128,13 @@ def test_the_defaults_of_each_limit_are_the_design_s() -> None:
     for limit in (terms.daily_loss, terms.total_loss, terms.daily_profit):
         assert (limit.measured, limit.touch) == (Measured.EQUITY, Touch.BEYOND)
         assert (limit.consequence, limit.lock_at, limit.configured) == (Consequence.FAIL, None, False)
+
+
+def test_what_a_phase_does_not_name_is_not_configured() -> None:
+    terms = PhaseTerms(1, a_phase_terms().type, "Bare", a_phase_terms().group)
+    counts = [terms.duration_days, terms.min_trading_days, terms.max_trading_days, terms.max_positions]
+    assert [*counts, terms.profitable_days, terms.inactivity_days] == [0] * 6
+    assert [terms.best_day_pct, terms.profitable_day_pct, terms.profit_split] == [Decimal(0)] * 3
 
 
 CONFIGURED = [(a_limit(), False), (a_limit("0.01"), True), (a_limit(amount=Decimal(0)), True)]

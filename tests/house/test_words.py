@@ -7,7 +7,7 @@ HOSTS = [
     f"{name}.{end}" for name, end in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org"), ("deb", "debian"))
 ]
 PLACES = ["/" + name for name in ("work/main", "work/shared", "work/.library", "opt/pypi", "opt/wheels")]
-SHARED = "/".join(("..", "shared"))
+SHARED = ".." + "/shared"
 MAY_LOOK_FOR_RECORDINGS = ("tests/", "README.md", "docs/")
 
 

@@ -1,0 +1,75 @@
+"""`propdesk feed`: a simulated market for a development desk, posted to its API like anybody else's quotes."""
+
+import logging
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any
+
+import httpx
+import typer
+
+from cli.generator import SHAPES, QuoteRow, walk
+from config.errors import Problem
+from config.logs import configure_logging
+from config.settings import load_settings
+from domain.money import plain
+
+MUTATION = """
+mutation SimulatedQuotes($quotes: [QuoteInput!]!) {
+  ingestQuotes(input: {quotes: $quotes}) { accepted userErrors { code message } }
+}
+"""
+REQUEST_SECONDS_MAX = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def feed(
+    url: Annotated[str | None, typer.Option(envvar="PROPDESK_FEED_URL", help="The GraphQL endpoint")] = None,
+    token: Annotated[str, typer.Option(envvar="PROPDESK_FEED_TOKEN", help="A FEED token")] = "",
+    seed: Annotated[int, typer.Option(help="The same seed makes the same prices")] = 1,
+    interval: Annotated[float, typer.Option(min=0.05, help="Seconds between quotes")] = 1.0,
+) -> None:
+    """Post SIMULATED quotes, a random walk of no real market, until stopped."""
+    settings = load_settings()
+    configure_logging(settings.log_level, "feed")
+    if not token:
+        raise Problem("the feed needs a FEED token: --token, or PROPDESK_FEED_TOKEN (propdesk token --role FEED)")
+    log.info("SIMULATED QUOTES: a random walk from seed %s, no market", seed)
+    with httpx.Client(
+        headers={"Authorization": f"Bearer {token}"}, timeout=REQUEST_SECONDS_MAX, trust_env=False
+    ) as client:
+        _run(client, url or f"{settings.base_url}/graphql", seed, interval)
+
+
+def _run(client: httpx.Client, url: str, seed: int, interval: float) -> None:
+    """Post a round of quotes every `interval` seconds, each stamped with its real time, whatever happens to it."""
+    connected = True
+    due = time.monotonic()
+    for rows in walk(seed, tuple(SHAPES), datetime.now(UTC), timedelta(seconds=interval)):
+        trouble = post(client, url, [row._replace(time=datetime.now(UTC)) for row in rows])
+        if trouble and connected:  # said once, then quietly tried again
+            log.warning("the quotes do not arrive (%s); trying on", trouble)
+        elif not trouble and not connected:
+            log.info("the quotes arrive again")
+        connected = trouble is None
+        due = max(due + interval, time.monotonic())
+        time.sleep(max(0.0, due - time.monotonic()))
+
+
+def post(client: httpx.Client, url: str, rows: Sequence[QuoteRow]) -> str | None:
+    """Post one round of quotes; answers what went wrong, if something did."""
+    quotes = [
+        {"symbol": row.symbol, "bid": plain(row.bid), "ask": plain(row.ask), "time": row.time.isoformat()}
+        for row in rows
+    ]
+    try:
+        response = client.post(url, json={"query": MUTATION, "variables": {"quotes": quotes}})
+        answer: dict[str, Any] = response.json()
+    except httpx.HTTPError as error:
+        return f"{type(error).__name__}: {error}"
+    except ValueError:
+        return f"HTTP {response.status_code}"
+    errors = answer.get("errors") or answer["data"]["ingestQuotes"]["userErrors"]
+    return "; ".join(error["message"] for error in errors) or None

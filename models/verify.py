@@ -1,0 +1,101 @@
+"""The books as `verify` reads them to compute them again: accounts in pages, long tables through cursors."""
+
+from collections.abc import AsyncIterator, Iterable, Sequence
+
+import asyncpg
+
+from domain.quotes import Quote
+from models.sql import Connection
+
+Rows = list[asyncpg.Record]
+
+ROWS_AT_ONCE = 2_000
+ROWS_MAX = 1_000  # of one check: books as broken as that are not mended line by line
+_LEDGER = """
+select account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash
+from ledger where account_id = any($1::bigint[]) order by account_id, seq
+"""
+_FILLS = """
+select account_id, seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at
+from fills where account_id = any($1::bigint[]) and status = 'BOOKED' order by account_id, position_seq, seq
+"""
+_FINDINGS = """
+select b.*, p.phase_index, t.body as terms, a.policy, a.starting_balance,
+  l.balance_after as ledger_balance, l.facts ->> 'equity' as ledger_equity
+from breaches b
+join challenge_phases p on p.id = b.phase_id
+join accounts a on a.id = b.account_id
+join terms t on t.hash = b.terms_hash
+left join ledger l on l.account_id = b.account_id and l.seq = b.ledger_seq
+order by b.id
+"""
+_COUNTS = """
+select (select count(*) from accounts) as accounts, (select count(*) from ledger) as ledger_rows,
+  (select count(*) from fills) as fills, (select count(*) from challenges) as challenges,
+  (select count(*) from transfers) / 2 as transfers, (select count(*) from batches) as batches,
+  (select count(*) from events) as events
+"""
+
+
+async def find(conn: Connection, statement: str) -> Rows:
+    """The first rows of a statement that may have very many."""
+    cursor = await conn.cursor(statement)
+    rows: Rows = await cursor.fetch(ROWS_MAX)
+    return rows
+
+
+async def counts(conn: Connection) -> asyncpg.Record:
+    """How much there is to check, by table."""
+    row = await conn.fetchrow(_COUNTS)
+    assert row, "counting always answers"
+    return row
+
+
+async def account_ids(conn: Connection, after: int, most: int) -> list[int]:
+    """The next accounts by number."""
+    rows = await conn.fetch("select account_id from balances where account_id > $1 order by 1 limit $2", after, most)
+    return [row["account_id"] for row in rows]
+
+
+async def heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+    """seq, head and cash of each account, by its number."""
+    rows = await conn.fetch(
+        "select account_id, seq, head, cash from balances where account_id = any($1::bigint[])", ids
+    )
+    return {row["account_id"]: row for row in rows}
+
+
+async def positions(conn: Connection, ids: Sequence[int]) -> dict[tuple[int, int], asyncpg.Record]:
+    """Every position of the accounts, open or closed, by (account, seq)."""
+    rows = await conn.fetch("select * from positions where account_id = any($1::bigint[])", ids)
+    return {(row["account_id"], row["seq"]): row for row in rows}
+
+
+def ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
+    """The accounts' ledgers, each from its first row."""
+    return aiter(conn.cursor(_LEDGER, ids, prefetch=ROWS_AT_ONCE))
+
+
+def fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
+    """The accounts' booked fills, those of one position together and in order."""
+    return aiter(conn.cursor(_FILLS, ids, prefetch=ROWS_AT_ONCE))
+
+
+def findings(conn: Connection) -> AsyncIterator[asyncpg.Record]:
+    """Every breach with the terms, the policy and the ledger row it rests on."""
+    return aiter(conn.cursor(_FINDINGS, prefetch=ROWS_AT_ONCE))
+
+
+async def quotes(conn: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Quote]:
+    """For each (symbol, batch) the symbol's newest quote at that batch, if there is one."""
+    pairs = sorted(set(wanted))
+    rows = await conn.fetch(
+        """select w.symbol, w.batch, q.bid, q.ask, q.source_time
+        from unnest($1::text[], $2::bigint[]) as w (symbol, batch)
+        cross join lateral (
+          select bid, ask, source_time from quotes
+          where symbol = w.symbol and batch <= w.batch order by batch desc limit 1) q""",
+        [symbol for symbol, _ in pairs],
+        [batch for _, batch in pairs],
+    )
+    return {(r["symbol"], r["batch"]): Quote(r["symbol"], r["bid"], r["ask"], r["source_time"]) for r in rows}

@@ -1,0 +1,171 @@
+"""What must hold of challenges: each function finds what breaks its name, as rows of (subject, message).
+
+Statuses of challenges and phases: 0 pending, 1 active, 2 passed, 3 failed, 4 cancelled.
+"""
+
+from models.sql import Connection
+from models.verify import Rows, find
+
+
+async def terms_bear_their_hash(conn: Connection) -> Rows:
+    """Terms are found under the sha256 of their text, and a challenge runs under those its purchase sold."""
+    return await find(
+        conn,
+        """
+        select format('terms %s', hash) as subject,
+          format('their text has sha256 %s', encode(sha256(convert_to(body, 'UTF8')), 'hex')) as message
+        from terms where hash <> encode(sha256(convert_to(body, 'UTF8')), 'hex')
+        union all
+        select format('challenge %s', c.id), format('runs under terms %s, sold under %s', c.terms_hash, p.terms_hash)
+        from challenges c join purchases p on p.id = c.purchase_id where c.terms_hash <> p.terms_hash""",
+    )
+
+
+async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
+    """A purchase has at most one challenge that is pending or active."""
+    return await find(
+        conn,
+        """
+        select format('purchase %s', purchase_id) as subject, format('has %s live challenges', count(*)) as message
+        from challenges where status in (0, 1) group by purchase_id having count(*) > 1""",
+    )
+
+
+async def challenges_have_one_active_phase(conn: Connection) -> Rows:
+    """At most one phase of a challenge runs."""
+    return await find(
+        conn,
+        """
+        select format('challenge %s', challenge_id) as subject, format('has %s active phases', count(*)) as message
+        from challenge_phases where status = 1 group by challenge_id having count(*) > 1""",
+    )
+
+
+async def phases_run_in_order(conn: Connection) -> Rows:
+    """Phases are numbered from 1 without a gap, and each before the last has passed."""
+    return await find(
+        conn,
+        """
+        select format('challenge %s', challenge_id) as subject,
+          format('its phase no. %s has index %s and status %s', place, phase_index, status)
+            || case when is_last then '' else ' with phases after it' end as message
+        from (
+          select challenge_id, phase_index, status, row_number() over ordered as place,
+            lead(id) over ordered is null as is_last
+          from challenge_phases window ordered as (partition by challenge_id order by phase_index)) p
+        where phase_index <> place or (not is_last and status <> 2)""",
+    )
+
+
+async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
+    """A challenge has passed with all phases sold, failed with one of them, and runs while one of them can."""
+    return await find(
+        conn,
+        """
+        with sold as (
+          select hash, jsonb_array_length(case when hash = encode(sha256(convert_to(body, 'UTF8')), 'hex')
+            then body::jsonb -> 'phases' end) as phases
+          from terms)
+        select format('challenge %s', c.id) as subject,
+          format('has status %s; of %s phases sold %s are opened: %s pending, %s active, %s passed, %s failed',
+            c.status, s.phases, p.opened, p.pending, p.active, p.passed, p.failed) as message
+        from challenges c
+        join sold s on s.hash = c.terms_hash and s.phases is not null
+        cross join lateral (
+          select count(*) as opened, count(*) filter (where status = 0) as pending,
+            count(*) filter (where status = 1) as active, count(*) filter (where status = 2) as passed,
+            count(*) filter (where status = 3) as failed
+          from challenge_phases where challenge_id = c.id) p
+        where (c.ended_at is null) <> (c.status in (0, 1)) or not case c.status
+          when 0 then active + passed + failed = 0
+          when 1 then opened between 1 and s.phases and passed < s.phases and pending + active + passed = opened
+          when 2 then passed = opened and opened = s.phases
+          when 3 then failed = 1 and passed + failed = opened
+          else pending + active + failed = 0 end""",
+    )
+
+
+async def challenges_point_at_their_phase(conn: Connection) -> Rows:
+    """The current phase and account belong together; only a phase not yet started lies ahead of it."""
+    return await find(
+        conn,
+        """
+        select format('challenge %s', c.id) as subject,
+          format('points at phase %s and account %s', c.current_phase_index, coalesce(c.account_id::text, 'none'))
+            as message
+        from challenges c
+        where not exists (
+            select from challenge_phases p
+            where p.challenge_id = c.id and p.phase_index = c.current_phase_index and p.account_id = c.account_id)
+          or exists (
+            select from challenge_phases p
+            where p.challenge_id = c.id and p.phase_index > c.current_phase_index and p.status <> 0)""",
+    )
+
+
+async def failed_phases_have_one_breach(conn: Connection) -> Rows:
+    """A failed phase has exactly one breach with the consequence FAIL, of the rule it ended by; others have none."""
+    return await find(
+        conn,
+        """
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
+          format('has status %s, ended by %s, and failing breaches: %s', p.status, coalesce(p.end_reason, 'nothing'),
+            coalesce(string_agg(b.rule, ', '), 'none')) as message
+        from challenge_phases p
+        left join breaches b on b.phase_id = p.id and b.consequence = 'FAIL'
+        group by p.id
+        having count(b.id) <> case when p.status = 3 then 1 else 0 end
+          or count(b.id) filter (where b.rule is distinct from p.end_reason) > 0""",
+    )
+
+
+async def breaches_rest_on_the_ledger(conn: Connection) -> Rows:
+    """The ledger row a breach names exists with its hash, and phase, challenge, account and terms belong together."""
+    return await find(
+        conn,
+        """
+        select format('breach %s', b.id) as subject,
+          format('%s of account %s rests on seq %s, whose hash is another, or on terms that were not sold',
+            b.rule, b.account_id, b.ledger_seq) as message
+        from breaches b
+        left join challenge_phases p
+          on p.id = b.phase_id and p.challenge_id = b.challenge_id and p.account_id = b.account_id
+        left join challenges c on c.id = b.challenge_id and c.terms_hash = b.terms_hash
+        left join ledger l on l.account_id = b.account_id and l.seq = b.ledger_seq and l.hash = b.ledger_hash
+        where p.id is null or c.id is null or l.seq is null""",
+    )
+
+
+async def days_are_dense(conn: Connection) -> Rows:
+    """A started phase has its days from 1 without a gap, all closed but the last while it runs."""
+    return await find(
+        conn,
+        """
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
+          format('%s days up to no. %s, %s of them open', d.days, coalesce(d.last, 0), d.open) as message
+        from challenge_phases p
+        cross join lateral (
+          select count(*) as days, max(number) as last, count(*) filter (where not closed) as open,
+            coalesce(bool_and(closed or number = last_number), true) as in_order
+          from (select number, closed, max(number) over () as last_number from days where phase_id = p.id) n) d
+        where p.started_at is not null
+          and (d.days = 0 or d.days <> d.last or not d.in_order or (p.status in (2, 3) and d.open > 0))""",
+    )
+
+
+async def ends_left_their_job(conn: Connection) -> Rows:
+    """A verdict left the job that closes the account, and an account nobody can trade on."""
+    return await find(
+        conn,
+        """
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
+          format('has status %s; account %s is %s, its close_account job is %s', p.status, a.id,
+            case when a.read_only then 'read-only' else 'not read-only' end, coalesce(j.status, 'missing')) as message
+        from challenge_phases p
+        join accounts a on a.id = p.account_id
+        left join lateral (
+          select status from jobs
+          where kind = 'close_account' and account_id = p.account_id and challenge_id = p.challenge_id
+          limit 1) j on true
+        where p.status in (2, 3) and (j.status is null or not a.read_only)""",
+    )

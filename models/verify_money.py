@@ -1,0 +1,208 @@
+"""What must hold of money: each function finds what breaks its name, as rows of (subject, message)."""
+
+from models.sql import Connection
+from models.verify import Rows, find
+
+
+async def transfers_pair_up(conn: Connection) -> Rows:
+    """Each movement is two rows of one brand, kind, money and currency whose amounts sum to zero."""
+    return await find(
+        conn,
+        """
+        select format('transfer %s', transfer) as subject,
+          format('its %s rows sum to %s', count(*), trim_scale(sum(amount)))
+            || case when count(distinct (brand, kind, money, currency, cause)) > 1 then ' and disagree' else '' end
+            as message
+        from transfers group by transfer
+        having count(*) <> 2 or sum(amount) <> 0 or count(distinct (brand, kind, money, currency, cause)) > 1""",
+    )
+
+
+async def transfers_stay_among_their_money(conn: Connection) -> Rows:
+    """Real money lies in wallets, TREASURY and EXTERNAL, synthetic in accounts, CAPITAL and PAYOUT_HOLD."""
+    return await find(
+        conn,
+        """
+        select format('transfer %s', t.transfer) as subject,
+          format('%s %s in %s touches %s', t.money, t.kind, t.currency,
+            coalesce('wallet ' || t.wallet_id, 'house account ' || t.house_account_id, 'account ' || t.account_id)
+          ) as message
+        from transfers t
+        left join wallets w on w.id = t.wallet_id
+        left join house_accounts h on h.id = t.house_account_id
+        left join accounts a on a.id = t.account_id
+        where t.currency is distinct from coalesce(w.currency, h.currency, a.currency)
+          or (t.money = 'REAL') <> (w.id is not null or coalesce(h.purpose in ('TREASURY', 'EXTERNAL'), false))""",
+    )
+
+
+async def wallets_sum_their_transfers(conn: Connection) -> Rows:
+    """A wallet's cash is what transfers brought and took."""
+    return await find(
+        conn,
+        """
+        select format('wallet %s', w.id) as subject,
+          format('holds %s, its transfers sum to %s', trim_scale(w.cash), trim_scale(coalesce(t.total, 0))) as message
+        from wallets w
+        left join (select wallet_id, sum(amount) as total from transfers group by wallet_id) t on t.wallet_id = w.id
+        where w.cash <> coalesce(t.total, 0)""",
+    )
+
+
+async def house_accounts_sum_their_transfers(conn: Connection) -> Rows:
+    """A house account's balance is what transfers brought and took."""
+    return await find(
+        conn,
+        """
+        select format('%s of %s in %s', h.purpose, h.brand, h.currency) as subject,
+          format('holds %s, its transfers sum to %s', trim_scale(h.balance), trim_scale(coalesce(t.total, 0)))
+            as message
+        from house_accounts h
+        left join (select house_account_id, sum(amount) as total from transfers group by house_account_id) t
+          on t.house_account_id = h.id
+        where h.balance <> coalesce(t.total, 0)""",
+    )
+
+
+async def real_money_sums_to_zero(conn: Connection) -> Rows:
+    """Per brand and currency: wallets, TREASURY and EXTERNAL."""
+    return await find(
+        conn,
+        """
+        select format('%s in %s', brand, currency) as subject,
+          format('wallets, TREASURY and EXTERNAL sum to %s', trim_scale(sum(amount))) as message
+        from (
+          select brand, currency, cash as amount from wallets
+          union all
+          select brand, currency, balance from house_accounts where purpose in ('TREASURY', 'EXTERNAL')
+        ) holdings
+        group by brand, currency having sum(amount) <> 0""",
+    )
+
+
+async def synthetic_money_sums_to_results(conn: Connection) -> Rows:
+    """Per brand and currency: CAPITAL, PAYOUT_HOLD and the accounts' cash are what the accounts earned after fees."""
+    return await find(
+        conn,
+        """
+        select format('%s in %s', brand, currency) as subject,
+          format('CAPITAL, PAYOUT_HOLD and accounts sum to %s, the accounts earned %s', trim_scale(sum(amount)),
+            trim_scale(sum(earned))) as message
+        from (
+          select a.brand, a.currency, b.cash as amount, b.realised - b.fees as earned
+          from balances b join accounts a on a.id = b.account_id
+          union all
+          select brand, currency, balance, 0 from house_accounts where purpose in ('CAPITAL', 'PAYOUT_HOLD')
+        ) holdings
+        group by brand, currency having sum(amount) <> sum(earned)""",
+    )
+
+
+async def reservations_match_pending_purchases(conn: Connection) -> Rows:
+    """What is reserved on a wallet is the price of its PENDING (0) purchases."""
+    return await find(
+        conn,
+        """
+        select format('wallet %s', w.id) as subject,
+          format('reserves %s, its pending purchases cost %s', trim_scale(w.reserved), trim_scale(coalesce(p.total, 0)))
+            as message
+        from wallets w
+        left join (select wallet_id, sum(price) as total from purchases where status = 0 group by wallet_id) p
+          on p.wallet_id = w.id
+        where w.reserved <> coalesce(p.total, 0)""",
+    )
+
+
+async def purchases_paid_their_fee(conn: Connection) -> Rows:
+    """PAID, ACCOUNT_CREATED, ACTIVE and REFUNDED (1, 2, 3, 5) purchases took their price, FAILED (4) ones may have."""
+    return await find(
+        conn,
+        """
+        select format('wallet %s', w.id) as subject,
+          format('paid fees of %s for purchases of %s', trim_scale(f.paid), trim_scale(p.due)) as message
+        from wallets w
+        cross join lateral (
+          select coalesce(-sum(amount), 0) as paid from transfers where wallet_id = w.id and kind = 'FEE') f
+        cross join lateral (
+          select coalesce(sum(price) filter (where status in (1, 2, 3, 5)), 0) as due,
+            coalesce(sum(price) filter (where status <> 0), 0) as due_at_most
+          from purchases where wallet_id = w.id) p
+        where f.paid not between p.due and p.due_at_most""",
+    )
+
+
+async def payouts_follow_the_split(conn: Connection) -> Rows:
+    """A payout is the profit times the split sold, cut to the currency's minor unit."""
+    return await find(
+        conn,
+        """
+        select format('payout %s', p.id) as subject,
+          format('pays %s of a profit of %s at a split of %s, sold at %s', trim_scale(p.amount), trim_scale(p.profit),
+            trim_scale(p.split), s.split) as message
+        from payouts p
+        join challenge_phases r on r.id = p.phase_id
+        join challenges c on c.id = p.challenge_id
+        join terms t on t.hash = c.terms_hash
+        join currencies u on u.code = p.currency
+        cross join lateral (
+          select case when t.hash = encode(sha256(convert_to(t.body, 'UTF8')), 'hex')
+            then (t.body::jsonb -> 'phases' -> (r.phase_index - 1) ->> 'profit_split')::numeric end as split) s
+        where p.split is distinct from s.split or p.amount <> trunc(p.profit * p.split, u.minor_units)""",
+    )
+
+
+async def payouts_left_their_accounts(conn: Connection) -> Rows:
+    """The whole profit of a payout that was not turned down has left its account."""
+    return await find(
+        conn,
+        """
+        select format('account %s', coalesce(p.account_id, t.account_id)) as subject,
+          format('payouts of %s, but %s left it', trim_scale(coalesce(p.profit, 0)), trim_scale(coalesce(t.gone, 0)))
+            as message
+        from (
+          select account_id, sum(profit) as profit from payouts
+          where status in ('REQUESTED', 'APPROVED', 'PAID') group by account_id) p
+        full join (
+          select account_id, -sum(amount) as gone from transfers
+          where kind = 'PAYOUT_PROFIT' and account_id is not null group by account_id) t
+          on t.account_id = p.account_id
+        where coalesce(p.profit, 0) <> coalesce(t.gone, 0)""",
+    )
+
+
+async def payouts_are_held_until_paid(conn: Connection) -> Rows:
+    """PAYOUT_HOLD holds the profit of the payouts that are open, and nothing else."""
+    return await find(
+        conn,
+        """
+        select
+          format('PAYOUT_HOLD of %s in %s', coalesce(h.brand, p.brand), coalesce(h.currency, p.currency)) as subject,
+          format('holds %s, open payouts come to %s', trim_scale(coalesce(h.balance, 0)),
+            trim_scale(coalesce(p.profit, 0))) as message
+        from (select brand, currency, balance from house_accounts where purpose = 'PAYOUT_HOLD') h
+        full join (
+          select brand, currency, sum(profit) as profit from payouts where status in ('REQUESTED', 'APPROVED')
+          group by brand, currency) p on p.brand = h.brand and p.currency = h.currency
+        where coalesce(h.balance, 0) <> coalesce(p.profit, 0)""",
+    )
+
+
+async def payouts_reached_their_clients(conn: Connection) -> Rows:
+    """The share of each PAID payout, and nothing else, came from the TREASURY to a wallet of the challenge's client."""
+    return await find(
+        conn,
+        """
+        select format('client %s of %s', coalesce(p.client, t.client), coalesce(p.brand, t.brand)) as subject,
+          format('payouts paid come to %s %s, but %s reached the wallet', trim_scale(coalesce(p.share, 0)),
+            coalesce(p.currency, t.currency), trim_scale(coalesce(t.came, 0))) as message
+        from (
+          select o.brand, c.client, o.currency, sum(o.amount) as share
+          from payouts o join challenges c on c.id = o.challenge_id
+          where o.status = 'PAID' group by o.brand, c.client, o.currency) p
+        full join (
+          select w.brand, w.client, w.currency, sum(m.amount) as came
+          from transfers m join wallets w on w.id = m.wallet_id
+          where m.kind = 'PAYOUT_SHARE' group by w.brand, w.client, w.currency) t
+          on (t.brand, t.client, t.currency) = (p.brand, p.client, p.currency)
+        where coalesce(p.share, 0) <> coalesce(t.came, 0)""",
+    )

@@ -1,0 +1,51 @@
+"""Accounts, and marking them."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.accounts import (
+    Account,
+    AccountFilter,
+    MarkAccountToMarketInput,
+    MarkAccountToMarketPayload,
+    MarkAllToMarketPayload,
+)
+from schema.arguments import Filter, Id, Input, required
+from schema.context import Info
+from schema.filters import filters_of
+from schema.ids import number
+from schema.paging import After, Connection, First, one, read, window
+from schema.permissions import mutation, query
+from services import marks
+from services.principals import Role
+from services.views.lists import ACCOUNTS
+
+READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+
+
+@strawberry.type
+class AccountQuery:
+    @query("An account; null if there is none of this number.", *READERS)
+    async def account(self, info: Info, id: Id) -> Account | None:
+        return await one(info, ACCOUNTS, number(id))
+
+    @query("Accounts, newest first.", *READERS)
+    async def accounts(
+        self, info: Info, first: First = 20, after: After = None, filter: Filter[AccountFilter] = None
+    ) -> Connection[Account]:
+        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), filters_of(filter))
+
+
+@strawberry.type
+class AccountMutation:
+    @mutation("Bring an account to the newest batch: mark, judge, write.", Role.ADMIN, Role.MANAGER)
+    async def mark_account_to_market(
+        self, info: Info, input: Input[MarkAccountToMarketInput]
+    ) -> MarkAccountToMarketPayload:
+        account_id = required(input.account_id, "accountId")
+        await marks.mark_account(info.context.principal, account_id)
+        return MarkAccountToMarketPayload(accounts=1, account=await found(info, ACCOUNTS, account_id))
+
+    @mutation("Bring every live account to the newest batch.", Role.ADMIN)
+    async def mark_all_to_market(self, info: Info) -> MarkAllToMarketPayload:
+        return MarkAllToMarketPayload(accounts=await marks.mark_all())

@@ -1,0 +1,47 @@
+"""Decision actions."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.actions import (
+    DecisionActionResult,
+    SubmitDecisionActionsInput,
+    SubmitDecisionActionsPayload,
+    answered,
+    proposed,
+    stored,
+)
+from schema.arguments import Id, Input, required
+from schema.context import Info
+from schema.ids import named
+from schema.permissions import mutation, query
+from services import actions
+from services.principals import Role
+from services.views import lists
+from services.views.lists import ACCOUNTS, ACTIONS, Window
+
+TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+
+
+@strawberry.type
+class ActionQuery:
+    @query("A recorded decision action; null if there is none of this id.", *TRADERS)
+    async def decision_action(self, info: Info, id: Id) -> DecisionActionResult | None:
+        key = named(id)
+        if key is None:
+            return None
+        page = await lists.page(info.context.principal, ACTIONS, (("name", key),), Window(1))
+        return stored(page.rows[0]) if page.rows else None
+
+
+@strawberry.type
+class ActionMutation:
+    @mutation("Propose actions to an account; each is gated, executed or rejected, and answered.", *TRADERS)
+    async def submit_decision_actions(
+        self, info: Info, input: Input[SubmitDecisionActionsInput]
+    ) -> SubmitDecisionActionsPayload:
+        account_id = required(input.account_id, "accountId")
+        batch = [proposed(input.run_id, action) for action in input.actions]
+        results = await actions.submit(info.context.principal, account_id, input.run_id, batch)
+        account = await found(info, ACCOUNTS, account_id)
+        return SubmitDecisionActionsPayload(account=account, results=[answered(result) for result in results])

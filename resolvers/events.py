@@ -1,0 +1,51 @@
+"""Subscriptions to events."""
+
+from collections.abc import AsyncIterator
+
+import strawberry
+
+from schema.arguments import Filter
+from schema.context import Info
+from schema.errors import BadUserInput
+from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
+from schema.ids import INT64_MAX, number
+from schema.paging import After
+from schema.permissions import subscription
+from services.principals import Role
+from services.views.events import Wanted
+
+
+@strawberry.type
+class EventSubscription:
+    @subscription(
+        "What happens to challenges, each event once and in order: everything after a cursor, or from now on.",
+        Role.ADMIN,
+        Role.MANAGER,
+        Role.CLIENT,
+        Role.TRADER,
+    )
+    async def challenge_events(
+        self, info: Info, filter: Filter[ChallengeEventFilter] = None, after: After = None
+    ) -> AsyncIterator[ChallengeEvent]:
+        events = info.context.events.subscribe(info.context.principal, _wanted(filter), _position(after))
+        async for event in events:
+            yield streamed(event)
+
+
+def _wanted(filter: ChallengeEventFilter | None) -> Wanted:
+    if filter is None:
+        return Wanted()
+    ids, names = filter.challenge_ids, filter.names
+    return Wanted(
+        challenges=None if ids is None else frozenset(found for text in ids if (found := number(text)) is not None),
+        names=None if names is None else frozenset(names),
+        client=filter.client,
+    )
+
+
+def _position(cursor: str | None) -> int | None:
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19 and int(cursor) <= INT64_MAX):
+        raise BadUserInput("after is not a cursor of this stream.")
+    return int(cursor)

@@ -1,0 +1,13 @@
+"""Reading back what a verb made or changed."""
+
+from typing import Any
+
+from schema.context import Info
+from schema.rows import shape
+from services.views import lists
+from services.views.lists import Listing
+
+
+async def found(info: Info, listing: Listing, value: int | str, key: str = "id") -> Any:
+    """The object with this id, as it is now; `key` is the id's column."""
+    return shape(listing, (await lists.by_ids(info.context.principal, listing, key, [value])).get(value))

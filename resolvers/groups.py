@@ -1,0 +1,39 @@
+"""Account groups."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.arguments import Filter, Input
+from schema.context import Info
+from schema.filters import filters_of
+from schema.groups import AccountGroup, AccountGroupFilter, SaveAccountGroupInput, SaveAccountGroupPayload
+from schema.paging import After, Connection, First, read, window
+from schema.permissions import mutation, query
+from services import groups
+from services.principals import Role
+from services.views.lists import GROUPS
+
+
+@strawberry.type
+class GroupQuery:
+    @query("Account groups, by name.", Role.ADMIN, Role.MANAGER)
+    async def account_groups(
+        self, info: Info, first: First = 20, after: After = None, filter: Filter[AccountGroupFilter] = None
+    ) -> Connection[AccountGroup]:
+        return await read(info, GROUPS, window(GROUPS, first, after), filters_of(filter))
+
+
+@strawberry.type
+class GroupMutation:
+    @mutation("Make an account group, or change it; accounts opened before keep its policy.", Role.ADMIN, Role.MANAGER)
+    async def save_account_group(self, info: Info, input: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
+        group_id = await groups.save(
+            info.context.principal,
+            name=input.name,
+            kind=input.kind,
+            currency=input.currency,
+            deposit=input.default_deposit,
+            policy=vars(input.policy) if input.policy else None,
+            brand=input.brand,
+        )
+        return SaveAccountGroupPayload(account_group=await found(info, GROUPS, group_id))

@@ -1,0 +1,32 @@
+"""Jobs."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.arguments import Filter, Input, required
+from schema.context import Info
+from schema.filters import filters_of
+from schema.jobs import Job, JobFilter, RetryJobInput, RetryJobPayload
+from schema.paging import After, Connection, First, read, window
+from schema.permissions import mutation, query
+from services import jobs
+from services.principals import Role
+from services.views.lists import JOBS
+
+
+@strawberry.type
+class JobQuery:
+    @query("Jobs, newest first.", Role.ADMIN, Role.MANAGER)
+    async def jobs(
+        self, info: Info, first: First = 20, after: After = None, filter: Filter[JobFilter] = None
+    ) -> Connection[Job]:
+        return await read(info, JOBS, window(JOBS, first, after), filters_of(filter))
+
+
+@strawberry.type
+class JobMutation:
+    @mutation("Queue a dead job again.", Role.ADMIN, Role.MANAGER)
+    async def retry_job(self, info: Info, input: Input[RetryJobInput]) -> RetryJobPayload:
+        job_id = required(input.id, "id")
+        await jobs.retry(info.context.principal, job_id)
+        return RetryJobPayload(job=await found(info, JOBS, job_id))

@@ -1,0 +1,66 @@
+"""The API put together: `schema` is what is served, and what `propdesk export-schema` writes."""
+
+import strawberry
+from strawberry.schema.config import StrawberryConfig
+
+from resolvers.accounts import AccountMutation, AccountQuery
+from resolvers.actions import ActionMutation, ActionQuery
+from resolvers.brands import BrandMutation
+from resolvers.challenges import ChallengeQuery
+from resolvers.events import EventSubscription
+from resolvers.groups import GroupMutation, GroupQuery
+from resolvers.instruments import InstrumentMutation, InstrumentQuery
+from resolvers.jobs import JobMutation, JobQuery
+from resolvers.programs import ProgramMutation, ProgramQuery
+from resolvers.purchases import PurchaseMutation, PurchaseQuery
+from resolvers.quotes import QuoteMutation, QuoteQuery
+from resolvers.system import SystemQuery
+from resolvers.tokens import TokenMutation
+from resolvers.wallets import WalletMutation, WalletQuery
+from schema.masking import MaskedErrors
+from schema.scalars import SCALARS
+
+
+@strawberry.type(description="Everything that can be read.")
+class Query(
+    SystemQuery,
+    ProgramQuery,
+    ChallengeQuery,
+    PurchaseQuery,
+    AccountQuery,
+    ActionQuery,
+    WalletQuery,
+    GroupQuery,
+    InstrumentQuery,
+    QuoteQuery,
+    JobQuery,
+): ...
+
+
+@strawberry.type(description="Everything that can be done.")
+class Mutation(
+    BrandMutation,
+    InstrumentMutation,
+    GroupMutation,
+    ProgramMutation,
+    WalletMutation,
+    PurchaseMutation,
+    ActionMutation,
+    QuoteMutation,
+    AccountMutation,
+    TokenMutation,
+    JobMutation,
+): ...
+
+
+@strawberry.type(description="Everything that can be followed.")
+class Subscription(EventSubscription): ...
+
+
+schema = strawberry.Schema(
+    query=Query,
+    mutation=Mutation,
+    subscription=Subscription,
+    extensions=[MaskedErrors],
+    config=StrawberryConfig(scalar_map=SCALARS),
+)

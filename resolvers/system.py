@@ -1,0 +1,33 @@
+"""The desk about itself, and who asks."""
+
+import strawberry
+
+from schema.context import Info
+from schema.enums import DeskMode
+from schema.me import Me
+from schema.permissions import query
+from schema.system import DroppedQuotes, Heartbeat, System
+from services import system
+from services.principals import Role
+
+
+@strawberry.type
+class SystemQuery:
+    @query("The bearer of the token.")
+    async def me(self, info: Info) -> Me:
+        who = info.context.principal
+        return Me(role=who.role, name=who.name, brand=who.brand, subject=who.subject)
+
+    @query("The state of the desk.", Role.ADMIN)
+    async def system(self, info: Info) -> System:
+        now = await system.read()
+        return System(
+            mode=DeskMode(now.mode),
+            newest_batch=now.newest_batch,
+            evaluated_through=now.evaluated_through,
+            market_time=now.market_time,
+            queue_depth=now.queue_depth,
+            dead_jobs=now.dead_jobs,
+            heartbeats=[Heartbeat(**beat) for beat in now.heartbeats],
+            dropped_quotes=[DroppedQuotes(**dropped) for dropped in now.dropped],
+        )

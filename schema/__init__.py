@@ -1,0 +1,1 @@
+"""What the API says: types, inputs, scalars, errors, permissions, paging, loaders."""

@@ -1,0 +1,228 @@
+"""Trading accounts and what they made."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import ID, field
+from strawberry.scalars import JSON
+
+from domain.accounts import Mode
+from domain.lifecycles import AccountStatus, OrderStatus
+from domain.money import ZERO, divide, round8
+from domain.orders import Verb
+from domain.positions import Side
+from schema.context import Info
+from schema.enums import FillStatus, HistoryOrder, PositionStatus
+from schema.filters import filters_of
+from schema.paging import LONG, After, Connection, First, FirstLong, one, read_of, window
+from schema.payloads import Payload
+from schema.rows import FromRow
+from services.views.lists import ACCOUNTS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS
+
+if TYPE_CHECKING:
+    from schema.challenges import Challenge
+
+
+@strawberry.type(description="A holding, open or closed, by symbol and side. Cost is in the instrument's quote currency.")
+class Position(FromRow, listing=POSITIONS):
+    id: ID = field(description="Its name: account-seq.")
+    seq: int = field(description="The ledger row that opened it.")
+    symbol: str = field(description="The instrument.")
+    side: Side = field(description="The side.")
+    status: PositionStatus = field(description="Its state.")
+    quantity: Decimal = field(description="What is held; positive on both sides.")
+    cost_basis: Decimal = field(description="What it cost, to 18 places.")
+    realised: Decimal = field(description="The profit of what was closed, before fees, in the account's currency.")
+    fees: Decimal = field(description="The fees paid on it, in the account's currency.")
+    opened_at: datetime = field(description="When it was opened.")
+    closed_at: datetime | None = field(description="When all of it was closed.")
+
+    @field(description="The average price it was opened at; 0 once it is closed.")
+    def average_entry(self) -> Decimal:
+        return round8(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
+
+
+@strawberry.type(description="A validated order.")
+class Order(FromRow, listing=ORDERS):
+    id: ID = field(description="Its name: account-seq.")
+    seq: int = field(description="The ledger row that placed it.")
+    action_id: ID | None = field(description="The decision action it came from; null for a forced one.")
+    symbol: str = field(description="The instrument.")
+    side: Side = field(description="The side of the position.")
+    verb: Verb = field(description="What it does to the position.")
+    quantity: Decimal = field(description="How much.")
+    status: OrderStatus = field(description="Its state.")
+    reason: str = field(description="ACTION, or what forced it.")
+    placed_at: datetime = field(description="When it was placed, by the market's clock.")
+    batch: int = field(description="The batch it was placed at.")
+
+
+@strawberry.type(description="The execution of an order.")
+class Fill(FromRow, listing=FILLS):
+    id: ID = field(description="Its name: account-seq.")
+    seq: int = field(description="The ledger row that booked it.")
+    order_id: ID = field(description="The order.")
+    position_id: ID = field(description="The position.")
+    symbol: str = field(description="The instrument.")
+    side: Side = field(description="The side of the position.")
+    verb: Verb = field(description="What it did to the position.")
+    status: FillStatus = field(description="Whether it counts.")
+    quantity: Decimal = field(description="How much.")
+    price: Decimal = field(description="At which price, in the quote currency.")
+    fee: Decimal = field(description="The fee, in the account's currency.")
+    rate: Decimal = field(description="What one of the quote currency was worth in the account's, to 18 places.")
+    realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
+    filled_at: datetime = field(description="When, by the market's clock.")
+    batch: int = field(description="The batch it was filled at.")
+    quote_time: datetime = field(description="The source time of its quote.")
+
+
+@strawberry.type(description="One row of an account's append-only history.")
+class LedgerEvent(FromRow, listing=LEDGER):
+    id: ID = field(description="Its name: account-seq.")
+    account_id: ID = field(description="The account.")
+    seq: int = field(description="Its place: 1, 2, 3 and so on; the account's version.")
+    kind: str = field(description="What happened.")
+    amount: Decimal = field(description="What it moved in cash; may be 0.")
+    balance_after: Decimal = field(description="The cash after it.")
+    market_time: datetime = field(description="When, by the market's clock.")
+    recorded_at: datetime = field(description="When it was written.")
+    batch: int = field(description="The newest batch at the time.")
+    facts: JSON = field(description="What else is known about it.")
+    hash: str = field(description="The sha256, in hex, of the row before and this one.")
+
+
+@strawberry.input(description="Which positions.")
+class PositionFilter:
+    status: list[PositionStatus] | None = field(default=None, description="In one of these states.")
+    symbol: str | None = field(default=None, description="Of this instrument.")
+
+
+@strawberry.input(description="Which orders.")
+class OrderFilter:
+    status: list[OrderStatus] | None = field(default=None, description="In one of these states.")
+    symbol: str | None = field(default=None, description="Of this instrument.")
+
+
+@strawberry.input(description="Which fills.")
+class FillFilter:
+    symbol: str | None = field(default=None, description="Of this instrument.")
+
+
+@strawberry.input(description="Which ledger events.")
+class LedgerFilter:
+    kind: list[str] | None = field(default=None, description="Of one of these kinds.")
+
+
+Newest = Annotated[HistoryOrder, strawberry.argument(description="In which order; cursors are of one order.")]
+Positions = Annotated[PositionFilter | None, strawberry.argument(description="Which positions.")]
+Orders = Annotated[OrderFilter | None, strawberry.argument(description="Which orders.")]
+Fills = Annotated[FillFilter | None, strawberry.argument(description="Which fills.")]
+Ledgers = Annotated[LedgerFilter | None, strawberry.argument(description="Which events.")]
+
+
+@strawberry.type(description="A synthetic trading account. Figures are of its last persisted mark, in its currency.")
+class Account(FromRow, listing=ACCOUNTS):
+    id: ID = field(description="Its number.")
+    brand: str = field(description="The brand it belongs to.")
+    mode: Mode = field(description="What it is for.")
+    status: AccountStatus = field(description="Its state.")
+    read_only: bool = field(description="Whether it takes no more actions, as after a verdict.")
+    blocked_until: datetime | None = field(description="Until then nothing may be opened or increased.")
+    group_name: strawberry.Private[str]
+    currency: str = field(description="Its currency.")
+    owner: str | None = field(description="The client it is traded for.")
+    clone: str | None = field(description="The AI that trades it.")
+    starting_balance: Decimal = field(description="The balance it began with.")
+    cash: Decimal = field(description="Its cash: the sum of its ledger.")
+    equity: Decimal = field(description="Its cash and the open profit.")
+    unrealised: Decimal = field(description="The profit of its open positions at the last mark.")
+    realised: Decimal = field(description="The profit of what was closed, before fees.")
+    fees: Decimal = field(description="The fees paid.")
+    high_watermark: Decimal = field(description="Its highest equity.")
+    seq: int = field(description="Its version: the number of its ledger's last row.")
+    chain_head: str = field(description="The hash of its ledger's last row, in hex.")
+    marked_through: int = field(description="The batch it was last marked at.")
+    marked_at: datetime | None = field(description="That batch's market time.")
+    created_at: datetime = field(description="When it was made.")
+    started_at: datetime | None = field(description="When it started.")
+    ended_at: datetime | None = field(description="When it ended.")
+    challenge_id: strawberry.Private[int | None]
+
+    @field(description="Its number again: what to log in with.")
+    def login(self) -> str:
+        return str(self.id)
+
+    @field(description="Its cash again, in the words of charts.")
+    def balance(self) -> Decimal:
+        return self.cash
+
+    @field(description="The account group it was opened in.")
+    def group(self) -> str:
+        return self.group_name
+
+    @field(description="The challenge it belongs to.")
+    async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
+        return await one(info, CHALLENGES, self.challenge_id)
+
+    @field(description="Its positions, newest first.")
+    async def positions(
+        self, info: Info, first: First = 20, after: After = None, filter: Positions = None
+    ) -> Connection[Position]:
+        asked = window(POSITIONS, first, after)
+        return await read_of(info, POSITIONS, ("account", int(self.id)), asked, filters_of(filter))
+
+    @field(description="Its orders, newest first.")
+    async def orders(
+        self, info: Info, first: First = 20, after: After = None, filter: Orders = None
+    ) -> Connection[Order]:
+        asked = window(ORDERS, first, after)
+        return await read_of(info, ORDERS, ("account", int(self.id)), asked, filters_of(filter))
+
+    @field(description="Its fills, newest first.")
+    async def fills(self, info: Info, first: First = 20, after: After = None, filter: Fills = None) -> Connection[Fill]:
+        asked = window(FILLS, first, after)
+        return await read_of(info, FILLS, ("account", int(self.id)), asked, filters_of(filter))
+
+    @field(description="Its history.")
+    async def ledger(
+        self,
+        info: Info,
+        first: FirstLong = 20,
+        after: After = None,
+        filter: Ledgers = None,
+        order_by: Newest = HistoryOrder.NEWEST_FIRST,
+    ) -> Connection[LedgerEvent]:
+        asked = window(LEDGER, first, after, most=LONG, reverse=order_by is HistoryOrder.OLDEST_FIRST)
+        return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(filter))
+
+
+@strawberry.input(description="The account to be marked.")
+class MarkAccountToMarketInput:
+    account_id: ID = field(description="The account.")
+
+
+@strawberry.type(description="What was marked.")
+class MarkPayload(Payload):
+    accounts: int = field(default=0, description="How many accounts were brought to the newest batch.")
+
+
+@strawberry.type(description="The marked account.")
+class MarkAccountToMarketPayload(MarkPayload):
+    account: Account | None = field(default=None, description="The account as it is now; null if it was not marked.")
+
+
+@strawberry.type(description="The marked accounts.")
+class MarkAllToMarketPayload(MarkPayload): ...
+
+
+@strawberry.input(description="Which accounts.")
+class AccountFilter:
+    brand: str | None = field(default=None, description="Of this brand.")
+    status: list[AccountStatus] | None = field(default=None, description="In one of these states.")
+    mode: list[Mode] | None = field(default=None, description="For one of these purposes.")
+    owner: str | None = field(default=None, description="Traded for this client.")
+    clone: str | None = field(default=None, description="Traded by this AI.")
+    group: str | None = field(default=None, description="Opened in the group of this name.")

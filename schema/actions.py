@@ -1,0 +1,163 @@
+"""Decision actions, submitted and read."""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+from strawberry import ID, field
+
+from domain.orders import Action, ActionResult, ActionStatus
+from schema.accounts import Account
+from schema.context import Info
+from schema.ids import name
+from schema.paging import one
+from schema.payloads import Payload
+from services.views.lists import ACCOUNTS
+
+
+@strawberry.input(description="One proposal. Its numbers are text and judged by themselves: a bad one spoils no other.")
+class DecisionActionInput:
+    action_id: str = field(description="The proposal's name, unique within its run.")
+    action: str = field(description="OPEN, INCREASE, REDUCE or CLOSE; anything else is recorded and rejected.")
+    symbol: str = field(description="The instrument.")
+    side: str = field(description="LONG or SHORT.")
+    quantity: str | None = field(default=None, description="How much, in the instrument's units.")
+    notional: str | None = field(default=None, description="How much, in the account's currency.")
+    fraction: str | None = field(default=None, description="How much of the open position, above 0 and at most 1.")
+    reference: str | None = field(default=None, description="A reference of the caller's own.")
+
+
+@strawberry.input(description="A batch of proposals to one account.")
+class SubmitDecisionActionsInput:
+    account_id: ID = field(description="The account.")
+    run_id: str = field(description="The caller's run; (account, run, action) is accepted once.")
+    actions: list[DecisionActionInput] = field(description="1 to 250 proposals.")
+
+
+@strawberry.type(description="The quote an action was judged by.")
+class ActionQuote:
+    bid: Decimal = field(description="The price at which the market bought.")
+    ask: Decimal = field(description="The price at which the market sold.")
+    source_time: datetime = field(description="When its source made it.")
+
+
+@strawberry.type(description="The order an action became.")
+class ActionOrder:
+    id: ID = field(description="Its name: account-seq.")
+
+
+@strawberry.type(description="The fill of an action.")
+class ActionFill:
+    id: ID = field(description="Its name: account-seq.")
+    price: Decimal = field(description="At which price, in the quote currency.")
+    quantity: Decimal = field(description="How much.")
+    fee: Decimal = field(description="The fee, in the account's currency.")
+    realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
+
+
+@strawberry.type(description="The answer to one proposal.")
+class DecisionActionResult:
+    id: ID | None = field(description="Its name: account-seq; null where nothing was stored.")
+    action_id: str = field(description="The proposal's name.")
+    run_id: str = field(description="The caller's run.")
+    action: str = field(description="What was proposed.")
+    symbol: str = field(description="The instrument.")
+    side: str = field(description="The side.")
+    reference: str | None = field(description="The caller's own reference.")
+    status: ActionStatus = field(description="What became of it.")
+    code: str | None = field(description="The gate that stopped it.")
+    message: str | None = field(description="The same for people.")
+    limit: str | None = field(description="The limit it was held against.")
+    observed: str | None = field(description="What was found.")
+    quote: ActionQuote | None = field(description="The quote it was judged by.")
+    replayed: bool = field(description="Whether this is the stored answer to an earlier submission.")
+    market_time: datetime | None = field(description="When it was judged, by the market's clock.")
+    order: ActionOrder | None = field(description="The order it became.")
+    fill: ActionFill | None = field(description="Its fill.")
+    account_id: strawberry.Private[int]
+
+    @field(description="The account.")
+    async def account(self, info: Info) -> Account | None:
+        return await one(info, ACCOUNTS, self.account_id)
+
+
+@strawberry.type(description="The answers to a batch of proposals.")
+class SubmitDecisionActionsPayload(Payload):
+    account: Account | None = field(default=None, description="The account as it is now; null if nothing was judged.")
+    results: list[DecisionActionResult] = field(
+        default_factory=list, description="One answer for each proposal, in the order of the input."
+    )
+
+
+def proposed(run: str, given: DecisionActionInput) -> Action:
+    """The proposal as the desk takes it."""
+    return Action(run=run, **vars(given))
+
+
+def answered(result: ActionResult) -> DecisionActionResult:
+    """The desk's answer."""
+    content, refusal, fill = result.content, result.refusal, result.fill
+    return DecisionActionResult(
+        id=name(result.account, result.seq),
+        action_id=content.action_id,
+        run_id=content.run,
+        action=content.action,
+        symbol=content.symbol,
+        side=content.side,
+        reference=content.reference,
+        status=result.status,
+        code=refusal and refusal.code,
+        message=refusal and refusal.message,
+        limit=refusal and refusal.limit,
+        observed=refusal and refusal.observed,
+        quote=_quote(result.quote),
+        replayed=result.replayed,
+        market_time=result.market_time,
+        order=_order(result.account, result.order_seq),
+        fill=fill
+        and ActionFill(
+            id=ID(f"{fill.account}-{fill.seq}"),
+            price=fill.price,
+            quantity=fill.quantity,
+            fee=fill.fee,
+            realised=fill.realised,
+        ),
+        account_id=result.account,
+    )
+
+
+def stored(row: Mapping[str, Any]) -> DecisionActionResult:
+    """A recorded action, as a row of its listing."""
+    content, refusal = json.loads(row["content"]), json.loads(row["refusal"] or "{}")
+    fill = None
+    if row["fill_seq"] is not None:
+        figures = {figure: row[f"fill_{figure}"] for figure in ("price", "quantity", "fee", "realised")}
+        fill = ActionFill(id=ID(f"{row['account_id']}-{row['fill_seq']}"), **figures)
+    return DecisionActionResult(
+        id=ID(row["id"]),
+        action_id=row["action_id"],
+        run_id=row["run"],
+        **{key: content[key] for key in ("action", "symbol", "side", "reference")},
+        status=ActionStatus(row["status"]),
+        **{key: refusal.get(key) for key in ("code", "message", "limit", "observed")},
+        quote=_quote(json.loads(row["quote"])),
+        replayed=True,
+        market_time=row["market_time"],
+        order=_order(row["account_id"], row["order_seq"]),
+        fill=fill,
+        account_id=row["account_id"],
+    )
+
+
+def _quote(facts: Mapping[str, Any]) -> ActionQuote | None:
+    if "bid" not in facts:
+        return None
+    at = datetime.fromisoformat(facts["source_time"])
+    return ActionQuote(bid=Decimal(facts["bid"]), ask=Decimal(facts["ask"]), source_time=at)
+
+
+def _order(account: int, seq: int | None) -> ActionOrder | None:
+    return None if seq is None else ActionOrder(id=ID(f"{account}-{seq}"))

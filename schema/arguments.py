@@ -1,0 +1,23 @@
+"""Arguments that many root fields share."""
+
+from typing import Annotated, TypeVar
+
+import strawberry
+from strawberry import ID
+
+from schema.errors import Missing
+from schema.ids import number
+
+Given = TypeVar("Given")
+
+Input = Annotated[Given, strawberry.argument(description="What is asked for.")]
+Filter = Annotated[Given | None, strawberry.argument(description="Which of them; what is left out does not narrow.")]
+Id = Annotated[ID, strawberry.argument(description="The object's id.")]
+
+
+def required(text: ID, field: str) -> int:
+    """The number of an id in a mutation's input. Raises Missing for text that is no object's."""
+    found = number(text)
+    if found is None:
+        raise Missing(f"There is no such object: {field} {text[:64]!r}.")
+    return found

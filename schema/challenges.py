@@ -1,0 +1,233 @@
+"""Challenges: their phases, days, metrics, breaches and events."""
+
+from datetime import date as CalendarDay
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import ID, field
+from strawberry.scalars import JSON
+
+from domain.lifecycles import ChallengeStatus
+from domain.rules import Rule
+from domain.terms import Consequence, PhaseType
+from schema.context import Info
+from schema.events import ChallengeEvent
+from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
+from schema.programs import Program
+from schema.rows import FromRow, shape
+from schema.wallets import Payout
+from services.views.lists import (
+    ACCOUNTS,
+    BREACHES,
+    CHALLENGES,
+    DAYS,
+    EVENTS,
+    METRICS,
+    PAYOUTS,
+    PHASES,
+    PROGRAMS,
+    PURCHASES,
+    Window,
+)
+
+if TYPE_CHECKING:
+    from schema.accounts import Account
+    from schema.purchases import Purchase
+
+PHASES_MAX = 100
+DAYS_MAX = 1000
+
+
+@strawberry.type(description="The terms a challenge was sold under, frozen at the sale.")
+class Terms:
+    hash: str = field(description="The sha256 of their canonical text, in hex.")
+    version: int = field(description="The version of the text's form.")
+
+
+@strawberry.type(description="A snapshot of a phase's figures, in its account's currency.")
+class Metric(FromRow, listing=METRICS):
+    market_time: datetime = field(description="When, by the market's clock.")
+    batch: int = field(description="The batch it was marked at.")
+    account_id: ID = field(description="The account.")
+    balance: Decimal = field(description="The balance.")
+    equity: Decimal = field(description="The balance and the open profit.")
+    day_start_balance: Decimal = field(description="The balance at the day's start.")
+    day_start_equity: Decimal = field(description="The equity at the day's start.")
+    day_low: Decimal = field(description="The day's lowest equity so far.")
+    day_high: Decimal = field(description="The day's highest equity so far.")
+    peak_equity: Decimal = field(description="The highest equity since the phase's start.")
+
+
+@strawberry.type(description="A rule's verdict, with what it takes to derive it again.")
+class Breach(FromRow, listing=BREACHES):
+    id: ID = field(description="Its number.")
+    phase_index: int = field(description="The phase.")
+    account_id: ID = field(description="The account.")
+    rule: Rule = field(description="The rule.")
+    consequence: Consequence = field(description="What followed.")
+    day: int = field(description="The trading day's number in the phase.")
+    day_date: CalendarDay = field(description="The trading day.")
+    market_time: datetime = field(description="When, by the market's clock.")
+    batch: int = field(description="The batch that revealed it.")
+    limit: Decimal = field(description="The configured percentage, amount or count.")
+    floor: Decimal = field(description="The level it gave: a floor, a ceiling or a count.")
+    observed: Decimal = field(description="What was held against it.")
+    headroom: Decimal = field(description="The distance to the level; negative beyond it.")
+    derivation: JSON = field(description="How the level was derived.")
+    ledger_seq: int = field(description="The ledger row it rests on.")
+    ledger_hash: str = field(description="That row's hash, in hex.")
+    terms_hash: str = field(description="The hash of the terms.")
+    recorded_at: datetime = field(description="When it was written.")
+
+
+@strawberry.type(description="A trading day of a phase, in its account's currency.")
+class ChallengeDay(FromRow, listing=DAYS):
+    phase_index: int = field(description="The phase.")
+    number: int = field(description="Its number in the phase; the starting day is 1.")
+    date: CalendarDay = field(description="Its name.")
+    start_balance: Decimal = field(description="The balance at its start.")
+    start_equity: Decimal = field(description="The equity at its start.")
+    balance: Decimal = field(description="The balance, at its end or now.")
+    equity: Decimal = field(description="The equity, at its end or now.")
+    low: Decimal = field(description="Its lowest equity.")
+    high: Decimal = field(description="Its highest equity.")
+    traded: bool = field(description="Whether a fill happened on it.")
+    ends_at: datetime = field(description="Its boundary.")
+    closed: bool = field(description="Whether it has ended.")
+
+
+@strawberry.type(description="Where a phase stands on one of its rules, as of the last persisted mark.")
+class RuleProgress:
+    rule: Rule = field(description="The rule.")
+    limit: Decimal = field(description="The configured percentage, amount or count.")
+    measured: Decimal = field(description="Where it stands.")
+    level: Decimal = field(description="The floor, the ceiling, or what is needed.")
+    headroom: Decimal = field(description="What is left to the level; negative beyond it.")
+    used: Decimal = field(description="The share of the way to the level that is gone: 0 at the start, 1 at the level.")
+
+
+@strawberry.type(description="The run of one phase on one account.")
+class ChallengePhase(FromRow, listing=PHASES):
+    id: ID = field(description="Its number.")
+    phase_index: int = field(description="Its place, counted from 1.")
+    phase_type: PhaseType = field(description="What it is for.")
+    name: str = field(description="Its name in the terms.")
+    status: ChallengeStatus = field(description="Its state.")
+    started_at: datetime | None = field(description="When its account started; before it nothing is judged.")
+    ended_at: datetime | None = field(description="When it ended.")
+    end_reason: str | None = field(description="The rule that ended it, or what else did.")
+    initial_balance: Decimal = field(description="The balance it begins with.")
+    start_equity: Decimal | None = field(description="The equity at its start.")
+    account_id: strawberry.Private[int]
+
+    @field(description="Its account.")
+    async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
+        return await one(info, ACCOUNTS, self.account_id)
+
+    @field(description="Its newest snapshot.")
+    async def latest_metric(self, info: Info) -> Metric | None:
+        return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
+
+    @field(description="Where it stands on each configured rule; empty before it has started.")
+    async def progress(self, info: Info) -> list[RuleProgress]:
+        return [
+            RuleProgress(
+                rule=at.rule,
+                limit=at.limit,
+                measured=at.measured,
+                level=at.level,
+                headroom=at.headroom,
+                used=at.used,
+            )
+            for at in await info.context.loaders.progress(self.account_id)
+        ]
+
+    @field(description="Its trading days in order; the newest 1000.")
+    async def days(self, info: Info) -> list[ChallengeDay]:
+        return (await owned(info, DAYS, ("phase", int(self.id)), DAYS_MAX))[::-1]
+
+
+@strawberry.type(description="The run of a purchased program.")
+class Challenge(FromRow, listing=CHALLENGES):
+    id: ID = field(description="Its number.")
+    brand: str = field(description="The brand it belongs to.")
+    client: str = field(description="Whose it is.")
+    status: ChallengeStatus = field(description="Its state.")
+    current_phase_index: int = field(description="The phase it is in, counted from 1.")
+    created_at: datetime = field(description="When it was bought.")
+    ended_at: datetime | None = field(description="When it ended.")
+    end_reason: str | None = field(description="What ended it.")
+    purchase_id: strawberry.Private[int]
+    program_id: strawberry.Private[int | None]
+    account_id: strawberry.Private[int | None]
+    terms_hash: strawberry.Private[str]
+    terms_version: strawberry.Private[int]
+
+    @field(description="The sale.")
+    async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
+        return await one(info, PURCHASES, self.purchase_id)
+
+    @field(description="The program; null once it is deleted.")
+    async def program(self, info: Info) -> Program | None:
+        return await one(info, PROGRAMS, self.program_id)
+
+    @field(description="The terms it runs under.")
+    def terms(self) -> Terms:
+        return Terms(hash=self.terms_hash, version=self.terms_version)
+
+    @field(description="The account of the current phase.")
+    async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
+        return await one(info, ACCOUNTS, self.account_id)
+
+    @field(description="Its phases so far, in order.")
+    async def phases(self, info: Info) -> list[ChallengePhase]:
+        return await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
+
+    @field(description="The phase it is in.")
+    async def current_phase(self, info: Info) -> ChallengePhase | None:
+        phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
+        return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
+
+    @field(description="Its newest snapshot.")
+    async def latest_metric(self, info: Info) -> Metric | None:
+        return next(iter(await owned(info, METRICS, ("challenge", int(self.id)), 1)), None)
+
+    @field(description="Its newest breach.")
+    async def latest_breach(self, info: Info) -> Breach | None:
+        return next(iter(await owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
+
+    @field(description="Its trading days in order, the newest 1000; of one phase, or of all.")
+    async def days(
+        self,
+        info: Info,
+        phase_index: Annotated[int | None, strawberry.argument(description="Of this phase.")] = None,
+    ) -> list[ChallengeDay]:
+        filters = () if phase_index is None else (("phase_index", (phase_index,)),)
+        page = await info.context.loaders.page(DAYS, "challenge", int(self.id), Window(DAYS_MAX), filters)
+        return [shape(DAYS, row) for row in reversed(page.rows)]
+
+    @field(description="Its snapshots, newest first.")
+    async def metrics(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Metric]:
+        return await read_of(info, METRICS, ("challenge", int(self.id)), window(METRICS, first, after, most=LONG))
+
+    @field(description="Its breaches, newest first.")
+    async def breaches(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Breach]:
+        return await read_of(info, BREACHES, ("challenge", int(self.id)), window(BREACHES, first, after, most=LONG))
+
+    @field(description="Its payouts, newest first.")
+    async def payouts(self, info: Info, first: First = 20, after: After = None) -> Connection[Payout]:
+        return await read_of(info, PAYOUTS, ("challenge", int(self.id)), window(PAYOUTS, first, after))
+
+    @field(description="What happened to it, newest first.")
+    async def events(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[ChallengeEvent]:
+        return await read_of(info, EVENTS, ("challenge", int(self.id)), window(EVENTS, first, after, most=LONG))
+
+
+@strawberry.input(description="Which challenges.")
+class ChallengeFilter:
+    brand: str | None = field(default=None, description="Of this brand.")
+    status: list[ChallengeStatus] | None = field(default=None, description="In one of these states.")
+    client: str | None = field(default=None, description="Of this client.")
+    program_id: ID | None = field(default=None, description="Of this program.")

@@ -1,0 +1,96 @@
+"""What a resolver finds beside its arguments: who asks, and how to read without asking twice for each row."""
+
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import strawberry
+from strawberry.dataloader import DataLoader
+
+from domain.headroom import Progress
+from schema.errors import Unauthenticated
+from services.principals import Principal
+from services.views import lists, progress
+from services.views.events import Event, Wanted
+from services.views.lists import Filters, Listing, Page, Row, Window
+
+
+class EventSource(Protocol):
+    """Where live events come from."""
+
+    def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
+        """What the principal may have and wants, each event once and in order: after a position, or from now on."""
+        ...
+
+
+class Loaders:
+    """Reads what the fields of many rows ask for in one statement. Nothing is kept: the next step reads anew."""
+
+    def __init__(self, principal: Principal) -> None:
+        self._principal = principal
+        self._made: dict[Any, DataLoader[Any, Any]] = {}
+
+    def _load(self, kind: tuple[Any, ...], key: Any, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]) -> Any:
+        loader = self._made.get(kind)
+        if loader is None:
+
+            async def in_order(keys: list[Any]) -> list[Any]:
+                found = await load(list(dict.fromkeys(keys)))
+                return [found.get(one) for one in keys]
+
+            loader = self._made[kind] = DataLoader(in_order, cache=False)
+        return loader.load(key)
+
+    async def row(self, listing: Listing, key: int | None) -> Row | None:
+        """The row of this id; None for no id, and for what is not in sight."""
+        if key is None:
+            return None
+        row: Row | None = await self._load(
+            ("row", listing), key, lambda keys: lists.by_ids(self._principal, listing, "id", keys)
+        )
+        return row
+
+    async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
+        """A page of what one parent owns."""
+        kind = ("page", listing, parent, filters, window)
+        page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window))
+        return page
+
+    async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
+        """How many rows one parent owns."""
+        kind = ("count", listing, parent, filters)
+        number: int = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters))
+        return number
+
+    async def progress(self, account_id: int) -> list[Progress]:
+        """Where the phase on this account stands on each rule."""
+        found: list[Progress] = await self._load(("progress",), account_id, progress.of_accounts)
+        return found
+
+
+@dataclass(slots=True)
+class Context:
+    """Of one HTTP request, or of one websocket."""
+
+    events: EventSource
+    bearer: Principal | None = None
+    connection_params: dict[str, object] | None = None  # what a websocket's client sent when it connected
+    request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    _loaders: Loaders | None = None
+
+    @property
+    def principal(self) -> Principal:
+        """Who asks. Raises Unauthenticated for nobody."""
+        if self.bearer is None:
+            raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")
+        return self.bearer
+
+    @property
+    def loaders(self) -> Loaders:
+        if self._loaders is None:
+            self._loaders = Loaders(self.principal)
+        return self._loaders
+
+
+Info = strawberry.Info[Context, None]

@@ -1,0 +1,281 @@
+"""The domain's words as GraphQL enums, each value described, and the codes of user errors."""
+
+from enum import Enum
+from typing import Any, TypeVar
+
+import strawberry
+
+from domain.accounts import Mode
+from domain.errors import REGISTRY, Forbidden, InvalidProgram
+from domain.lifecycles import (
+    AccountStatus,
+    ChallengeStatus,
+    JobStatus,
+    OrderStatus,
+    PayoutStatus,
+    ProgramStatus,
+    PurchaseStatus,
+)
+from domain.orders import ActionStatus, Verb
+from domain.positions import Side
+from domain.rules import Rule
+from domain.terms import (
+    Consequence,
+    GroupKind,
+    Measured,
+    PercentOf,
+    PhaseType,
+    Reference,
+    Slippage,
+    Touch,
+    Trail,
+)
+from services.principals import Role
+
+Kind = TypeVar("Kind", bound=type[Enum])
+
+
+def described(kind: Kind, name: str, description: str, **values: str) -> Kind:
+    """The enum under `name`; every member has its description."""
+    strawberry.enum(kind, name=name, description=description)
+    definition: Any = kind.__strawberry_definition__  # type: ignore[attr-defined] # the line above has put it there
+    assert {value.name for value in definition.values} == set(values), f"each value of {name} is described"
+    for value in definition.values:
+        value.description = values[value.name]
+    return kind
+
+
+described(
+    Role,
+    "Role",
+    "What a token may do.",
+    ADMIN="Everything, in every brand.",
+    MANAGER="Everything of its brand.",
+    CLIENT="Buys challenges; sees and trades its own.",
+    TRADER="Trades and reads within the scope of its token.",
+    FEED="Hands in quotes.",
+)
+described(
+    ProgramStatus,
+    "ProgramStatus",
+    "Whether a program is on sale.",
+    ACTIVE="On sale.",
+    DISABLED="Not on sale; new programs begin so.",
+    ARCHIVED="Not on sale, and hidden from lists unless asked for.",
+)
+described(
+    PurchaseStatus,
+    "PurchaseStatus",
+    "How far the activation of a purchase has come.",
+    PENDING="Bought; the price is reserved on the wallet.",
+    PAID="The price has been taken.",
+    ACCOUNT_CREATED="The first account holds its initial balance.",
+    ACTIVE="The first account has started; the challenge runs.",
+    FAILED="The activation failed.",
+    REFUNDED="The price was given back.",
+)
+described(
+    ChallengeStatus,
+    "ChallengeStatus",
+    "The state of a challenge, or of one of its phases.",
+    PENDING="Not begun.",
+    ACTIVE="Running.",
+    PASSED="Ended with success.",
+    FAILED="Ended by a breach.",
+    CANCELLED="Ended without a verdict.",
+)
+described(
+    PhaseType,
+    "PhaseType",
+    "What a phase is for.",
+    EVALUATION="The client proves itself on a DEMO account.",
+    FUNDED="The client earns a share of the profit on a REAL account; the last phase.",
+)
+described(
+    GroupKind,
+    "GroupKind",
+    "What the accounts of a group are for.",
+    DEMO="Accounts of evaluation phases.",
+    REAL="Accounts of funded phases.",
+)
+described(
+    Slippage,
+    "Slippage",
+    "At which price orders are filled and positions marked.",
+    MID_PRICE="The middle of bid and ask.",
+    BID_ASK="Buys at the ask, sells at the bid.",
+)
+described(
+    Reference,
+    "LimitReference",
+    "From which figure of the day's start a daily limit counts.",
+    BALANCE="The balance.",
+    EQUITY="The equity.",
+    HIGHER="The higher of both.",
+)
+described(
+    PercentOf,
+    "LimitPercentOf",
+    "What a limit's percentage is of.",
+    INITIAL="The phase's initial balance.",
+    REFERENCE="The figure the limit counts from.",
+)
+described(
+    Measured,
+    "LimitMeasured",
+    "Which figure is held against a limit.",
+    EQUITY="The equity.",
+    BALANCE="The balance.",
+    LOWER="The lower of both.",
+)
+described(
+    Trail,
+    "LimitTrail",
+    "What the floor of a total loss follows.",
+    STATIC="Nothing: it stays below the initial balance.",
+    TRAIL_INTRADAY="The highest equity.",
+    TRAIL_BALANCE="The highest closed balance.",
+    TRAIL_END_OF_DAY="The highest balance at a day's end.",
+)
+described(
+    Touch,
+    "LimitTouch",
+    "Whether a limit is hit when it is reached.",
+    BEYOND="Only beyond it.",
+    REACHED="Already when it is reached.",
+)
+described(
+    Consequence,
+    "LimitConsequence",
+    "What follows when a limit is hit.",
+    FAIL="The phase fails.",
+    PAUSE_DAY="Nothing may be opened until the next trading day.",
+    WARN="It is recorded.",
+)
+described(
+    Rule,
+    "Rule",
+    "A rule of a phase.",
+    MAX_DAILY_LOSS="The loss since the day's start stays within its limit.",
+    MAX_TOTAL_LOSS="The loss since the phase's start, or from its trailing floor, stays within its limit.",
+    MAX_DAILY_PROFIT="The profit since the day's start stays within its limit.",
+    LIQUIDATION="The equity stays above the policy's share of the starting balance.",
+    PROFIT_TARGET="The profit that passes the phase.",
+    MIN_TRADING_DAYS="The least number of days with a fill before the phase can pass.",
+    BEST_DAY="The largest day's share of the net profit, at most.",
+    PROFITABLE_DAYS="The least number of profitable days before the phase can pass.",
+    DURATION="The phase ends with this trading day.",
+    MAX_TRADING_DAYS="The phase ends with this many days with a fill.",
+    INACTIVITY="The most days without a fill.",
+    MAX_POSITIONS="The most open positions.",
+)
+described(
+    Mode,
+    "AccountMode",
+    "What an account is for.",
+    AUDITION="On its own, without a challenge.",
+    EVALUATION="An evaluation phase.",
+    FUNDED="A funded phase.",
+    RACE="A race.",
+)
+described(
+    AccountStatus,
+    "AccountStatus",
+    "The state of an account.",
+    PENDING="Made, not started.",
+    ACTIVE="Open for actions.",
+    PAUSED="Closed for actions until resumed.",
+    LOCKED="Closed for actions until unlocked.",
+    COMPLETED="Ended.",
+    LIQUIDATED="Ended by force.",
+)
+described(
+    ActionStatus,
+    "ActionStatus",
+    "What became of a decision action.",
+    EXECUTED="Filled.",
+    WORKING="Its order rests.",
+    REJECTED="Stopped at a gate; `code` says which.",
+)
+described(
+    OrderStatus,
+    "OrderStatus",
+    "The state of an order.",
+    WORKING="Resting.",
+    FILLED="Executed.",
+    CANCELLED="Withdrawn before it was executed.",
+    REJECTED="Refused when it was triggered.",
+    VOID="Its fill was undone.",
+)
+described(
+    Verb,
+    "ActionVerb",
+    "What an order does to a position.",
+    OPEN="Opens the side.",
+    INCREASE="Adds to it.",
+    REDUCE="Closes a part of it.",
+    CLOSE="Closes all of it.",
+)
+described(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
+described(
+    PayoutStatus,
+    "PayoutStatus",
+    "The state of a payout.",
+    REQUESTED="Waits for a decision.",
+    APPROVED="Will be paid.",
+    PAID="Paid to the wallet.",
+    REJECTED="Refused.",
+    CANCELLED="Withdrawn by the client.",
+)
+described(
+    JobStatus,
+    "JobStatus",
+    "The state of a job.",
+    QUEUED="Owed.",
+    DONE="Done, or its cause is gone.",
+    DEAD="Every attempt failed; it may be retried.",
+)
+
+
+@strawberry.enum(description="The state of a position.")
+class PositionStatus(Enum):
+    OPEN = strawberry.enum_value("OPEN", description="Held.")
+    CLOSED = strawberry.enum_value("CLOSED", description="All of it was closed.")
+
+
+@strawberry.enum(description="The state of a fill.")
+class FillStatus(Enum):
+    BOOKED = strawberry.enum_value("BOOKED", description="It counts.")
+    VOID = strawberry.enum_value("VOID", description="It was undone; a correction is on the ledger.")
+
+
+@strawberry.enum(description="Which clock the desk goes by.")
+class DeskMode(Enum):
+    SYSTEM = strawberry.enum_value("SYSTEM", description="Real time.")
+    REPLAY = strawberry.enum_value("REPLAY", description="The time of the newest quotes.")
+
+
+@strawberry.enum(description="Which money a transfer moves.")
+class MoneyKind(Enum):
+    REAL = strawberry.enum_value("REAL", description="Real money: wallets, treasury, and what is outside.")
+    SYNTHETIC = strawberry.enum_value("SYNTHETIC", description="Money of the desk's own: accounts and capital.")
+
+
+@strawberry.enum(description="The order of a history.")
+class HistoryOrder(Enum):
+    NEWEST_FIRST = strawberry.enum_value("NEWEST_FIRST", description="From the newest back.")
+    OLDEST_FIRST = strawberry.enum_value("OLDEST_FIRST", description="From the beginning on.")
+
+
+def _code(refusal: Any) -> Any:
+    words = (refusal.__doc__ or "").strip().splitlines()[0]
+    return strawberry.enum_value(
+        refusal.code, description=f"{words} {'Trying again may help.' if refusal.transient else ''}".strip()
+    )
+
+
+_BESIDE_DATA = {Forbidden.code, InvalidProgram.code}  # a top-level error; one user error for each problem
+ErrorCode = strawberry.enum(
+    Enum("ErrorCode", {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}),  # type: ignore[misc] # its members are the registry's
+    description="Why a mutation did nothing.",
+)

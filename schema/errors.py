@@ -1,0 +1,65 @@
+"""Errors beside the data: each has a code in its extensions, and what nobody foresaw is masked."""
+
+import logging
+
+from graphql import GraphQLError
+
+from domain.errors import Forbidden, NotFound, Refused
+
+log = logging.getLogger(__name__)
+
+
+class ApiError(GraphQLError):
+    """An answer of the API itself. The code is stable, the message is for people."""
+
+    code = "INTERNAL"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, extensions={"code": self.code})
+
+
+class Unauthenticated(ApiError):
+    code = "UNAUTHENTICATED"
+
+
+class NotAllowed(ApiError):
+    code = "FORBIDDEN"
+
+
+class BadUserInput(ApiError):
+    code = "BAD_USER_INPUT"
+
+
+class Missing(ApiError):
+    code = "NOT_FOUND"
+
+
+def beside_data(refusal: Refused) -> ApiError | None:
+    """Of the refusals of a mutation, the two that are not answers about its input."""
+    if isinstance(refusal, NotFound):
+        return Missing(str(refusal))
+    if isinstance(refusal, Forbidden):
+        return NotAllowed(str(refusal))
+    return None
+
+
+def shown(error: GraphQLError, request_id: str) -> GraphQLError:
+    """The error as the client gets it: with its code, or, when it is a fault of ours, masked and logged."""
+    if error.extensions and "code" in error.extensions:
+        return error
+    cause = error.original_error
+    while isinstance(cause, GraphQLError):
+        if cause.extensions and "code" in cause.extensions:
+            error.extensions = dict(cause.extensions)
+            return error
+        cause = cause.original_error
+    if cause is None:  # the document, or a variable, does not fit the schema
+        error.extensions = {"code": BadUserInput.code}
+        return error
+    log.error("request failed", exc_info=cause, extra={"request": request_id, "path": error.path})
+    return GraphQLError(
+        f"Something went wrong on our side; it is logged as request {request_id}.",
+        nodes=error.nodes,
+        path=error.path,
+        extensions={"code": ApiError.code, "requestId": request_id},
+    )

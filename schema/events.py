@@ -1,0 +1,53 @@
+"""Events of challenges, as listed and as sent to subscribers."""
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Annotated, Any
+
+import strawberry
+from strawberry import ID, field
+from strawberry.scalars import JSON
+
+from schema.context import Info
+from schema.paging import one
+from schema.rows import FromRow
+from services.views.lists import CHALLENGES, EVENTS
+
+if TYPE_CHECKING:
+    from schema.challenges import Challenge
+
+
+@strawberry.type(description="Something that happened to a challenge.")
+class ChallengeEvent(FromRow, listing=EVENTS):
+    position: int = field(description="Its place among all events: later events have higher ones.")
+    number: int = field(description="Its number within the challenge: 1, 2, 3 and so on.")
+    name: str = field(description="What happened, such as prop.challenge.phase_changed.")
+    market_time: datetime = field(description="When, by the market's clock.")
+    challenge_id: ID = field(description="The challenge.")
+    payload: JSON = field(description="Its facts, frozen when it was written; other objects by their id.")
+
+    @field(description="Its place in the stream, opaque; sent as `after` it gives everything later.")
+    def cursor(self) -> str:
+        return str(self.position)
+
+    @field(description="The challenge as it is now; null once it is deleted.")
+    async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
+        return await one(info, CHALLENGES, int(self.challenge_id))
+
+
+@strawberry.input(description="Which events; what is left out does not narrow.")
+class ChallengeEventFilter:
+    challenge_ids: list[ID] | None = field(default=None, description="Of one of these challenges.")
+    names: list[str] | None = field(default=None, description="With one of these names.")
+    client: str | None = field(default=None, description="Of this client's challenges.")
+
+
+def streamed(event: Any) -> ChallengeEvent:
+    """The event of the stream."""
+    return ChallengeEvent(
+        position=event.position,
+        number=event.number,
+        name=event.name,
+        market_time=event.market_time,
+        challenge_id=ID(str(event.challenge_id)),
+        payload=event.payload,
+    )

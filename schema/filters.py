@@ -1,0 +1,33 @@
+"""Filter inputs as the names and values the lists know."""
+
+from enum import Enum
+from typing import Any
+
+from schema.errors import BadUserInput
+from schema.ids import number
+from services.views.lists import Filters
+
+IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer"})
+NO_SUCH_ID = 0
+
+
+def filters_of(filter: Any) -> Filters:
+    """What was given; ids as numbers, enums as the database writes them. Raises BadUserInput for unusable text."""
+    if filter is None:
+        return ()
+    return tuple((name, (_value(name, value),)) for name, value in vars(filter).items() if value is not None)
+
+
+def usable(name: str, text: str) -> str:
+    """Text as the database can hold it. Raises BadUserInput."""
+    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise BadUserInput(f"{name} holds a character that is not text.")
+    return text
+
+
+def _value(name: str, value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(_value(name, item) for item in value)
+    if isinstance(value, Enum):
+        return value.value
+    return (number(value) or NO_SUCH_ID) if name in IDS else usable(name, value)

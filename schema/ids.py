@@ -1,0 +1,28 @@
+"""Ids in and out: whole numbers as text, and `account-seq` for what the ledger names."""
+
+import re
+
+from strawberry import ID
+
+INT64_MAX = 2**63 - 1
+
+_NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+
+
+def number(text: str) -> int | None:
+    """The number an id stands for; None for text that no object has as its id."""
+    if not _NUMBER.fullmatch(text) or int(text) > INT64_MAX:
+        return None
+    return int(text)
+
+
+def named(text: str) -> tuple[int, int] | None:
+    """Account and seq of an `account-seq`; None for any other text."""
+    account, _, seq = text.partition("-")
+    numbers = number(account), number(seq)
+    return (numbers[0], numbers[1]) if numbers[0] is not None and numbers[1] is not None else None
+
+
+def name(account: int, seq: int | None) -> ID | None:
+    """The id of what the ledger row `seq` made."""
+    return None if seq is None else ID(f"{account}-{seq}")

@@ -1,0 +1,125 @@
+"""Connections: pages in the order of a keyset, so that rows added meanwhile neither shift nor repeat anything."""
+
+import base64
+import json
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import strawberry
+from strawberry import field
+
+from schema.context import Info
+from schema.errors import BadUserInput
+from schema.ids import INT64_MAX
+from schema.rows import shape
+from services.views import lists
+from services.views.lists import Filters, Listing, Page, Row, Window
+
+SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
+
+First = Annotated[int, strawberry.argument(description="How many at most: 1 to 100.")]
+FirstLong = Annotated[int, strawberry.argument(name="first", description="How many at most: 1 to 1000.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor after which to go on.")]
+
+Item = TypeVar("Item")
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    has_next_page: bool = field(description="Whether items follow this page.")
+    has_previous_page: bool = field(description="Whether the page was asked for with `after`, so that items precede it.")
+    start_cursor: str | None = field(description="The cursor of the first item; null on an empty page.")
+    end_cursor: str | None = field(description="The cursor of the last item, to be sent as `after`; null if empty.")
+
+
+@strawberry.type(description="An item of a list and its place in it.")
+class Edge(Generic[Item]):
+    cursor: str = field(description="The item's place in the list, opaque; valid as long as the item stays in order.")
+    node: Item = field(description="The item.")
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[Item]):
+    edges: list[Edge[Item]] = field(description="The items of this page with their cursors.")
+    nodes: list[Item] = field(description="The items of this page.")
+    page_info: PageInfo = field(description="Where this page stands in the list.")
+    count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @field(description="How many items the whole list has; counted only when asked for.")
+    async def total_count(self) -> int:
+        return await self.count()
+
+
+def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False) -> Window:
+    """The page asked for. Raises BadUserInput."""
+    if not 1 <= first <= most:
+        raise BadUserInput(f"first must be between 1 and {most}; found {first}.")
+    return Window(first, None if after is None else _keys(listing, after), reverse)
+
+
+def _cursor(listing: Listing, row: Row) -> str:
+    values = [row[key.name] for key in listing.order]
+    text = json.dumps([value.isoformat() if isinstance(value, datetime) else value for value in values])
+    return base64.urlsafe_b64encode(text.encode()).decode()
+
+
+def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:
+    try:
+        values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        keys = tuple(
+            datetime.fromisoformat(value) if key.kind is datetime else value
+            for key, value in zip(listing.order, values, strict=True)
+        )
+        if not all(_fits(value, key.kind) for key, value in zip(listing.order, keys, strict=True)):
+            raise ValueError
+    except (ValueError, TypeError, RecursionError):
+        raise BadUserInput("after is not a cursor of this list.") from None
+    return keys
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if isinstance(value, datetime):
+        return value.tzinfo is not None
+    if isinstance(value, str):
+        return kind is str and "\0" not in value and value.isprintable()
+    return type(value) is kind and abs(value) <= INT64_MAX
+
+
+def connect(listing: Listing, page: Page, asked: Window, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
+    """The connection of one page."""
+    edges = [Edge(cursor=_cursor(listing, row), node=shape(listing, row)) for row in page.rows]
+    info = PageInfo(
+        has_next_page=page.more,
+        has_previous_page=asked.after is not None,
+        start_cursor=edges[0].cursor if edges else None,
+        end_cursor=edges[-1].cursor if edges else None,
+    )
+    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info, count=count)
+
+
+async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
+    """A page of all that is in the principal's sight."""
+    principal = info.context.principal
+    page = await lists.page(principal, listing, filters, asked)
+    return connect(listing, page, asked, lambda: lists.count(principal, listing, filters))
+
+
+async def read_of(
+    info: Info, listing: Listing, parent: tuple[str, int], asked: Window, filters: Filters = ()
+) -> Connection[Any]:
+    """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
+    loaders = info.context.loaders
+    page = await loaders.page(listing, *parent, asked, filters)
+    return connect(listing, page, asked, lambda: loaders.count(listing, *parent, filters))
+
+
+async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
+    """The first of what one parent owns, without paging."""
+    page = await info.context.loaders.page(listing, *parent, Window(most))
+    return [shape(listing, row) for row in page.rows]
+
+
+async def one(info: Info, listing: Listing, key: int | None) -> Any:
+    """The object of this id; None for no id, and for what is not in sight."""
+    return shape(listing, await info.context.loaders.row(listing, key))

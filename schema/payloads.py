@@ -1,0 +1,37 @@
+"""What every mutation answers beside its object: why it did nothing, field by field."""
+
+import strawberry
+
+from domain.errors import REGISTRY, InvalidProgram, Refused
+from schema.enums import ErrorCode
+
+
+@strawberry.type(description="A reason why a mutation did nothing.")
+class UserError:
+    code: ErrorCode = strawberry.field(description="What is wrong; stable.")
+    field: str | None = strawberry.field(description="The input's field it is about, such as `steps[0].name`.")
+    message: str = strawberry.field(description="The same for people.")
+    transient: bool = strawberry.field(description="Whether the same request may succeed later.")
+
+
+@strawberry.type(description="What every mutation answers.")
+class Payload:
+    user_errors: list[UserError] = strawberry.field(
+        default_factory=list, description="Why nothing was done; empty when it was done."
+    )
+
+
+def user_errors(refusal: Refused) -> list[UserError]:
+    """The refusal as the API tells it; a program's problems one by one."""
+    if isinstance(refusal, InvalidProgram):
+        return [
+            UserError(
+                code=ErrorCode[problem.code],
+                field=problem.path,
+                message=problem.message,
+                transient=REGISTRY[problem.code].transient,
+            )
+            for problem in refusal.problems
+        ]
+    code = ErrorCode[refusal.code]
+    return [UserError(code=code, field=refusal.field, message=str(refusal), transient=refusal.transient)]

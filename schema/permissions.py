@@ -1,0 +1,68 @@
+"""Root fields: each declares who may ask for it, and every mutation answers a refusal as user errors."""
+
+import inspect
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from domain.errors import Refused
+from schema.context import Info
+from schema.errors import NotAllowed, beside_data
+from schema.payloads import user_errors
+from services.principals import Role
+
+EVERYONE = frozenset(Role)
+Next = Callable[..., Awaitable[Any]]
+
+
+class Permission(FieldExtension):
+    """Lets only these roles through; nobody without a token."""
+
+    def __init__(self, roles: frozenset[Role]) -> None:
+        self.roles = roles
+
+    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+        role = info.context.principal.role
+        if role not in self.roles:
+            raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
+        answer = next_(source, info, **arguments)
+        return answer if inspect.isasyncgen(answer) else await answer
+
+
+class Refusals(FieldExtension):
+    """Answers a refusal as the payload's user errors, or beside the data where it is not about the input."""
+
+    def apply(self, field: StrawberryField) -> None:
+        self.field = field
+
+    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+        try:
+            return await next_(source, info, **arguments)
+        except Refused as refusal:
+            if error := beside_data(refusal):
+                raise error from refusal
+            payload: Any = self.field.type
+            return payload(user_errors=user_errors(refusal))
+
+
+def query(description: str, *roles: Role) -> Any:
+    """A root field of the query; no roles: everyone with a token."""
+    return strawberry.field(description=description, extensions=[Permission(frozenset(roles) or EVERYONE)])
+
+
+def mutation(description: str, *roles: Role) -> Any:
+    """A root field of the mutation."""
+    return strawberry.mutation(description=description, extensions=[Refusals(), Permission(frozenset(roles))])
+
+
+def subscription(description: str, *roles: Role) -> Any:
+    """A root field of the subscription."""
+    return strawberry.subscription(description=description, extensions=[Permission(frozenset(roles))])
+
+
+def roles_of(field: StrawberryField) -> frozenset[Role] | None:
+    """The roles a root field lets through; None if it forgot to say."""
+    return next((extension.roles for extension in field.extensions if isinstance(extension, Permission)), None)

@@ -1,0 +1,158 @@
+"""Programs and their steps."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+from strawberry import ID, UNSET, field
+from strawberry.scalars import JSON
+
+from domain.lifecycles import ProgramStatus
+from domain.terms import Consequence, Measured, PercentOf, PhaseType, Reference, Touch, Trail
+from schema.context import Info
+from schema.paging import owned
+from schema.payloads import Payload
+from schema.rows import FromRow
+from services.views.lists import PROGRAMS, STEPS
+
+STEPS_MAX = 100
+
+
+@strawberry.type(description="A phase of a program as it is sold. Percentages: 5 means 5 %; 0 means not configured.")
+class ProgramStep(FromRow, listing=STEPS):
+    id: ID = field(description="Its number; a new one whenever the steps are replaced.")
+    phase_index: int = field(description="Its place, counted from 1.")
+    phase_type: PhaseType = field(description="What it is for.")
+    name: str = field(description="Its name.")
+    account_group: str = field(description="The group its account is opened in.")
+    initial_balance: Decimal = field(description="The group's deposit.")
+    currency: str = field(description="The group's currency.")
+    duration_days: int = field(description="It ends with this trading day.")
+    max_daily_loss_pct: Decimal = field(description="The most loss of a day.")
+    max_total_loss_pct: Decimal = field(description="The most loss in all.")
+    max_daily_profit_pct: Decimal = field(description="The most profit of a day.")
+    profit_target_pct: Decimal = field(description="The profit that passes it.")
+    profit_split: Decimal = field(description="The client's share of the profit, 0.8 for 80 %; funded phases only.")
+    min_trading_days: int = field(description="The least number of days with a fill.")
+    max_trading_days: int = field(description="It ends with this many days with a fill.")
+    max_positions: int = field(description="The most open positions.")
+    limits: JSON = field(description="What each limit means, where it differs from the defaults.")
+    created_at: datetime = field(description="When it was saved.")
+    updated_at: datetime = field(description="When it was last saved.")
+
+
+@strawberry.type(description="What is sold: evaluation phases, then possibly a funded one.")
+class Program(FromRow, listing=PROGRAMS):
+    id: ID = field(description="Its number.")
+    brand: str = field(description="The brand it belongs to.")
+    name: str = field(description="Its name.")
+    description: str = field(description="What it says about itself.")
+    price: Decimal = field(description="What a challenge costs.")
+    price_currency: str = field(description="The currency of the price.")
+    profit_split: Decimal = field(description="The funded phase's share for the client; 0 without such a phase.")
+    status: ProgramStatus = field(description="Whether it is on sale.")
+    sort_index: int = field(description="Its place among the programs of the brand.")
+    zone: str = field(description="The IANA zone of its trading days.")
+    day_start: str = field(description="The local time at which a trading day begins, HH:MM:SS.")
+    version: int = field(description="Raised by each change; updates name the version they change.")
+    created_at: datetime = field(description="When it was made.")
+    updated_at: datetime = field(description="When it was last changed.")
+
+    @field(description="Its phases in order.")
+    async def steps(self, info: Info) -> list[ProgramStep]:
+        return await owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
+
+
+@strawberry.input(description="What a limit means; what is left out has the limit's default.")
+class LimitInput:
+    amount: Decimal | None = field(default=None, description="A fixed amount instead of the percentage.")
+    reference: Reference | None = field(default=None, description="From which figure of the day's start it counts.")
+    percent_of: PercentOf | None = field(default=None, description="What the percentage is of.")
+    measured: Measured | None = field(default=None, description="Which figure is held against it.")
+    trail: Trail | None = field(default=None, description="What the floor follows (total loss).")
+    lock_at: Decimal | None = field(
+        default=None, description="A trailing floor stops once it reaches the initial balance plus this."
+    )
+    touch: Touch | None = field(default=None, description="Whether reaching it is enough.")
+    consequence: Consequence | None = field(default=None, description="What follows when it is hit.")
+
+
+@strawberry.input(description="What the limits of a phase mean.")
+class LimitsInput:
+    daily_loss: LimitInput | None = field(default=None, description="The loss of a day.")
+    total_loss: LimitInput | None = field(default=None, description="The loss in all.")
+    daily_profit: LimitInput | None = field(default=None, description="The profit of a day.")
+    profit_target: LimitInput | None = field(default=None, description="The profit that passes the phase.")
+
+
+@strawberry.input(description="A phase of a program. Percentages: 5 means 5 %; 0 means not configured.")
+class StepInput:
+    phase_index: int = field(description="Its place, counted from 1.")
+    phase_type: PhaseType = field(description="What it is for; a funded phase is the last.")
+    name: str = field(description="Its name.")
+    account_group: str = field(description="The name of the group its account is opened in: DEMO, or REAL if funded.")
+    duration_days: int | None = field(default=None, description="It ends with this trading day.")
+    max_daily_loss_pct: Decimal | None = field(default=None, description="The most loss of a day.")
+    max_total_loss_pct: Decimal | None = field(default=None, description="The most loss in all.")
+    max_daily_profit_pct: Decimal | None = field(default=None, description="The most profit of a day.")
+    profit_target_pct: Decimal | None = field(default=None, description="The profit that passes it.")
+    profit_split: Decimal | None = field(default=None, description="The client's share, 0.8 for 80 %; funded only.")
+    min_trading_days: int | None = field(default=None, description="The least number of days with a fill.")
+    max_trading_days: int | None = field(default=None, description="It ends with this many days with a fill.")
+    max_positions: int | None = field(default=None, description="The most open positions.")
+    limits: LimitsInput | None = field(default=None, description="What the limits mean, where not the default.")
+
+
+@strawberry.input(description="A program to make; it begins DISABLED.")
+class CreateProgramInput:
+    name: str = field(description="Its name.")
+    price: Decimal = field(description="What a challenge costs; 0 is free.")
+    price_currency: str = field(description="The currency of the price.")
+    steps: list[StepInput] = field(description="Its phases.")
+    description: str | None = field(default=None, description="What it says about itself.")
+    sort_index: int | None = field(default=None, description="Its place among the programs of the brand.")
+    zone: str | None = field(default=None, description="The IANA zone of its trading days; default UTC.")
+    day_start: str | None = field(default=None, description="When a trading day begins, HH:MM; default 00:00.")
+    brand: str | None = field(default=None, description="The brand; an ADMIN names it, a MANAGER's is its own.")
+
+
+@strawberry.input(description="What to change of a program; what is left out stays.")
+class UpdateProgramInput:
+    id: ID = field(description="The program.")
+    expected_version: int = field(description="The version this change was made from.")
+    name: str | None = field(default=UNSET, description="Its name.")
+    description: str | None = field(default=UNSET, description="What it says about itself.")
+    price: Decimal | None = field(default=UNSET, description="What a challenge costs; 0 is free.")
+    price_currency: str | None = field(default=UNSET, description="The currency of the price.")
+    sort_index: int | None = field(default=UNSET, description="Its place among the programs of the brand.")
+    zone: str | None = field(default=UNSET, description="The IANA zone of its trading days.")
+    day_start: str | None = field(default=UNSET, description="When a trading day begins, HH:MM.")
+    status: ProgramStatus | None = field(default=UNSET, description="Whether it is on sale.")
+    steps: list[StepInput] | None = field(default=UNSET, description="Its phases, replacing all it had.")
+
+
+@strawberry.type(description="The saved program.")
+class ProgramPayload(Payload):
+    program: Program | None = field(default=None, description="The program as it is now; null if it was not saved.")
+
+
+@strawberry.type(description="The new program.")
+class CreateProgramPayload(ProgramPayload): ...
+
+
+@strawberry.type(description="The changed program.")
+class UpdateProgramPayload(ProgramPayload): ...
+
+
+@strawberry.input(description="Which programs.")
+class ProgramFilter:
+    brand: str | None = field(default=None, description="Of this brand.")
+    status: list[ProgramStatus] | None = field(
+        default=None, description="In one of these states; left out, all but the archived."
+    )
+
+
+def given(value: Any) -> dict[str, Any]:
+    """The fields of an input that were given and are not null, by their names here."""
+    return {name: item for name, item in vars(value).items() if item is not None and item is not UNSET}

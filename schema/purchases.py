@@ -1,0 +1,81 @@
+"""Purchases."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import ID, field
+
+from domain.lifecycles import PurchaseStatus
+from schema.context import Info
+from schema.paging import one, owned
+from schema.payloads import Payload
+from schema.programs import Program
+from schema.rows import FromRow
+from schema.wallets import Wallet
+from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, WALLETS
+
+if TYPE_CHECKING:
+    from schema.accounts import Account
+    from schema.challenges import Challenge
+
+CHALLENGES_MAX = 100
+
+
+@strawberry.type(description="The sale of a program to a client.")
+class Purchase(FromRow, listing=PURCHASES):
+    id: ID = field(description="Its number.")
+    brand: str = field(description="The brand it belongs to.")
+    client: str = field(description="Who bought.")
+    status: PurchaseStatus = field(description="How far its activation has come.")
+    price: Decimal = field(description="What it cost.")
+    currency: str = field(description="The currency of the price.")
+    failure_reason: str | None = field(description="Why its activation failed.")
+    external_reference: str | None = field(description="A reference of the firm's own.")
+    comment: str | None = field(description="A note of the firm's own.")
+    tags: list[str] = field(description="Labels of the firm's own.")
+    created_at: datetime = field(description="When it was bought.")
+    updated_at: datetime = field(description="When it last changed.")
+    wallet_id: strawberry.Private[int]
+    program_id: strawberry.Private[int | None]
+    account_id: strawberry.Private[int | None]
+
+    @field(description="The wallet that pays; null where you may not see it.")
+    async def wallet(self, info: Info) -> Wallet | None:
+        return await one(info, WALLETS, self.wallet_id)
+
+    @field(description="The program; null once it is deleted.")
+    async def program(self, info: Info) -> Program | None:
+        return await one(info, PROGRAMS, self.program_id)
+
+    @field(description="The account of its challenge's current phase.")
+    async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
+        return await one(info, ACCOUNTS, self.account_id)
+
+    @field(description="Its challenges, newest first.")
+    async def challenges(self, info: Info) -> list[Annotated["Challenge", strawberry.lazy("schema.challenges")]]:
+        return await owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
+
+
+@strawberry.input(description="What to buy, and with which wallet.")
+class BuyChallengeInput:
+    program_id: ID = field(description="The program, on sale.")
+    wallet_id: ID = field(description="Your wallet in the currency of the price.")
+    idempotency_key: str = field(description="The same key and content again buys nothing more.")
+
+
+@strawberry.type(description="What was bought.")
+class BuyChallengePayload(Payload):
+    purchase: Purchase | None = field(default=None, description="The sale; null if nothing was bought.")
+    challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
+        default=None, description="The challenge; null if nothing was bought."
+    )
+
+
+@strawberry.input(description="Which purchases.")
+class PurchaseFilter:
+    brand: str | None = field(default=None, description="Of this brand.")
+    status: list[PurchaseStatus] | None = field(default=None, description="In one of these states.")
+    client: str | None = field(default=None, description="Of this client.")
+    program_id: ID | None = field(default=None, description="Of this program.")

@@ -1,0 +1,51 @@
+"""Quotes, handed in and read."""
+
+from datetime import datetime
+from decimal import Decimal
+
+import strawberry
+from strawberry import field
+
+from schema.payloads import Payload
+from schema.rows import FromRow
+from services.views.lists import QUOTES
+
+
+@strawberry.type(description="The newest accepted quote of a symbol.")
+class Quote(FromRow, listing=QUOTES):
+    symbol: str = field(description="The instrument.")
+    bid: Decimal = field(description="The price at which the market buys.")
+    ask: Decimal = field(description="The price at which the market sells.")
+    source_time: datetime = field(description="When its source made it.")
+    batch: int = field(description="The batch it was accepted in.")
+
+
+@strawberry.input(description="A quote to take in.")
+class QuoteInput:
+    symbol: str = field(description="The instrument.")
+    bid: str = field(description="The price at which the market buys, as text.")
+    ask: str = field(description="The price at which the market sells, as text.")
+    time: datetime = field(description="When its source made it.")
+
+
+@strawberry.input(description="Quotes to take in.")
+class IngestQuotesInput:
+    quotes: list[QuoteInput] = field(description="In the order of their source; at most 10,000.")
+
+
+@strawberry.type(description="Quotes of one symbol that were not taken, for one reason.")
+class DroppedQuote:
+    symbol: str = field(description="The symbol as handed in.")
+    reason: str = field(
+        description="UNKNOWN_SYMBOL, NOT_FINITE, NOT_POSITIVE, CROSSED, LATE, FUTURE or OUT_OF_RANGE; NOT_FINITE also for "
+        "what is not a number."
+    )
+    count: int = field(description="How many.")
+
+
+@strawberry.type(description="What was taken in.")
+class IngestQuotesPayload(Payload):
+    batches: list[int] = field(default_factory=list, description="The numbers of the batches the quotes became.")
+    newest_batch: int | None = field(default=None, description="The last of them; null if there is none.")
+    accepted: int = field(default=0, description="How many quotes were taken.")
+    dropped: list[DroppedQuote] = field(default_factory=list, description="What was not taken, by symbol and reason.")

@@ -1,0 +1,79 @@
+"""Scalars that take nothing but what they mean: decimals as text, instants with their offset."""
+
+import json
+import re
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import strawberry
+from strawberry.scalars import JSON
+from strawberry.types.scalar import ScalarDefinition
+
+from domain.money import NotAnAmount, parse, plain
+from schema.errors import BadUserInput
+
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _parse_decimal(value: Any) -> Decimal:
+    if not isinstance(value, str):
+        raise BadUserInput(f'Decimal must be text, such as "1.5", so that nothing is lost on the way; found {value!r}.')
+    try:
+        return parse(value)
+    except NotAnAmount as fault:
+        raise BadUserInput(f"Decimal {fault}.") from None
+
+
+def _parse_instant(value: Any) -> datetime:
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        shown = repr(value)[:64]
+        raise BadUserInput(f'DateTime must be text with an offset, such as "2026-01-31T09:30:00Z"; found {shown}.')
+    try:
+        return datetime.fromisoformat(value.upper()).astimezone(UTC)
+    except (ValueError, OverflowError):
+        raise BadUserInput(f"There is no instant {value}.") from None
+
+
+def _parse_date(value: Any) -> date:
+    try:
+        return datetime.strptime(value, "%Y-%m-%d").date()  # noqa: DTZ007 - a day of the calendar has no zone
+    except (TypeError, ValueError):
+        raise BadUserInput(f'Date must be text such as "2026-01-31"; found {repr(value)[:64]}.') from None
+
+
+def _json(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value
+
+
+def _refuse(_value: Any) -> Any:
+    raise BadUserInput("JSON is only answered.")
+
+
+SCALARS: dict[object, ScalarDefinition] = {
+    Decimal: strawberry.scalar(
+        name="Decimal",
+        description="An exact decimal number, as text in plain notation: at most 8 places, never a JSON number.",
+        serialize=plain,
+        parse_value=_parse_decimal,
+    ),
+    datetime: strawberry.scalar(
+        name="DateTime",
+        description="An instant as RFC 3339 text with an offset; answered in UTC.",
+        specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
+        serialize=datetime.isoformat,
+        parse_value=_parse_instant,
+    ),
+    date: strawberry.scalar(
+        name="Date",
+        description="A day of the calendar, YYYY-MM-DD.",
+        serialize=date.isoformat,
+        parse_value=_parse_date,
+    ),
+    JSON: strawberry.scalar(
+        name="JSON",
+        description="Facts as recorded, for people and auditors: an object of text, whole numbers, booleans and nulls.",
+        serialize=_json,
+        parse_value=_refuse,
+    ),
+}

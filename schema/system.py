@@ -1,0 +1,36 @@
+"""The desk about itself."""
+
+from datetime import datetime
+
+import strawberry
+from strawberry import field
+
+from schema.enums import DeskMode
+
+
+@strawberry.type(description="A sign of life of a process.")
+class Heartbeat:
+    process: str = field(description="The process.")
+    kind: str = field(description="What it does.")
+    started_at: datetime = field(description="When it started.")
+    beat_at: datetime = field(description="When it last gave a sign.")
+
+
+@strawberry.type(description="Quotes of one symbol that were not taken, for one reason, since the beginning.")
+class DroppedQuotes:
+    symbol: str = field(description="The symbol as handed in.")
+    reason: str = field(description="Why.")
+    count: int = field(description="How many.")
+    last_at: datetime = field(description="When the last one came.")
+
+
+@strawberry.type(description="The state of the desk.")
+class System:
+    mode: DeskMode = field(description="Which clock it goes by.")
+    newest_batch: int = field(description="The newest batch of quotes; 0 before the first.")
+    evaluated_through: int = field(description="The batch up to which every pass and job is done.")
+    market_time: datetime | None = field(description="The newest batch's market time.")
+    queue_depth: int = field(description="How many jobs are owed.")
+    dead_jobs: int = field(description="How many jobs are DEAD.")
+    heartbeats: list[Heartbeat] = field(description="Which processes are alive.")
+    dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")

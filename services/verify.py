@@ -1,0 +1,119 @@
+"""Do the books hold? A list of checks, each named by what must be true; what is not comes back as values.
+
+Everything is read in one snapshot: the desk may go on working meanwhile. Checks of sets are statements, of which
+`models` has the text; accounts and breaches are computed again from what is written, by the functions that made them.
+"""
+
+from collections.abc import Awaitable, Callable, Sequence
+
+from models import verify, verify_challenges, verify_desk, verify_money, verify_trading
+from models.sql import Connection
+from services.unit import snapshot
+from services.verify_accounts import Violation, ledgers_are_intact, marks_are_exact, positions_are_their_fills
+from services.verify_findings import breaches_can_be_derived
+
+__all__ = ["Violation", "check", "counts", "run"]
+
+ACCOUNTS_AT_ONCE = 200
+
+OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
+    verify_desk.amounts_are_numbers,
+    verify_desk.brands_never_mix,
+    verify_desk.rows_have_their_objects,
+    verify_desk.batches_are_dense,
+    verify_desk.latest_quotes_are_the_newest,
+    verify_desk.accounts_are_within_reach,
+    verify_desk.events_are_dense,
+    verify_money.transfers_pair_up,
+    verify_money.transfers_stay_among_their_money,
+    verify_money.wallets_sum_their_transfers,
+    verify_money.house_accounts_sum_their_transfers,
+    verify_money.real_money_sums_to_zero,
+    verify_money.synthetic_money_sums_to_results,
+    verify_money.reservations_match_pending_purchases,
+    verify_money.purchases_paid_their_fee,
+    verify_money.payouts_follow_the_split,
+    verify_money.payouts_left_their_accounts,
+    verify_money.payouts_are_held_until_paid,
+    verify_money.payouts_reached_their_clients,
+    verify_trading.accounts_have_balances,
+    verify_trading.cash_is_accounted_for,
+    verify_trading.accounts_are_marked_while_they_must_be,
+    verify_trading.fills_have_one_order,
+    verify_trading.fills_have_one_ledger_row,
+    verify_trading.positions_are_open_once,
+    verify_trading.nothing_is_traded_after_an_end,
+    verify_trading.actions_name_their_orders,
+    verify_challenges.terms_bear_their_hash,
+    verify_challenges.purchases_have_one_live_challenge,
+    verify_challenges.challenges_have_one_active_phase,
+    verify_challenges.phases_run_in_order,
+    verify_challenges.challenges_agree_with_their_phases,
+    verify_challenges.challenges_point_at_their_phase,
+    verify_challenges.failed_phases_have_one_breach,
+    verify_challenges.breaches_rest_on_the_ledger,
+    verify_challenges.days_are_dense,
+    verify_challenges.ends_left_their_job,
+)
+OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], ...] = (
+    ledgers_are_intact,
+    positions_are_their_fills,
+    marks_are_exact,
+)
+STEPS = len(OF_SETS) + 1  # of progress, before the accounts: the sets and the breaches
+CHECKS = STEPS + len(OF_ACCOUNTS)
+
+UNREADABLE = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
+
+Report = Callable[[str, int], None]
+"""Told what is being checked and how many steps are done: one a check, and one an account."""
+
+
+async def run(report_progress: Report | None = None) -> list[Violation]:
+    """Check everything and answer what is wrong, named; nothing where the books hold."""
+    async with snapshot() as conn:
+        return await check(conn, report_progress)
+
+
+async def check(conn: Connection, report_progress: Report | None = None) -> list[Violation]:
+    """The same, in a transaction of the caller's."""
+    report = report_progress or (lambda doing, done: None)
+    found: list[Violation] = []
+    for done, holds in enumerate(OF_SETS):
+        report(name := _name(holds), done)
+        found += [Violation(name, row["subject"], row["message"]) for row in await holds(conn)]
+    report("breaches", len(OF_SETS))
+    found += await _computed(breaches_can_be_derived, "breaches", breaches_can_be_derived(conn))
+    return found + await _accounts(conn, report)
+
+
+async def _accounts(conn: Connection, report: Report) -> list[Violation]:
+    """The accounts, some at a time, so that memory does not grow with the desk."""
+    found: list[Violation] = []
+    done, last = STEPS, 0
+    while ids := await verify.account_ids(conn, last, ACCOUNTS_AT_ONCE):
+        report(f"accounts from {ids[0]}", done)
+        for holds in OF_ACCOUNTS:
+            found += await _computed(holds, f"accounts {ids[0]} to {ids[-1]}", holds(conn, ids))
+        done, last = done + len(ids), ids[-1]
+    return found
+
+
+async def _computed(
+    holds: Callable[..., Awaitable[list[Violation]]], subject: str, computing: Awaitable[list[Violation]]
+) -> list[Violation]:
+    """What a check finds; where what is written cannot even be read, that."""
+    try:
+        return await computing
+    except UNREADABLE as error:
+        return [Violation(_name(holds), subject, f"cannot be computed: {type(error).__name__}: {error}")]
+
+
+def _name(holds: Callable[..., object]) -> str:
+    return holds.__name__.replace("_", " ")
+
+
+async def counts() -> dict[str, int]:
+    """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, events."""
+    async with snapshot() as conn:
+        return dict(await verify.counts(conn))

@@ -1,0 +1,111 @@
+"""Breaches derived again from the terms as sold, the evidence they carry and the ledger row they rest on."""
+
+import json
+from collections.abc import Callable, Mapping
+from decimal import Decimal
+
+import asyncpg
+
+from domain import levels
+from domain.money import plain
+from domain.rules import FIGURES, Rule
+from domain.terms import Limit, PercentOf, PhaseTerms, Touch, policy_from_text, terms_from_text, to_data
+from models import verify
+from models.sql import Connection
+from services.verify_accounts import Violation
+
+Figures = Mapping[str, Decimal]
+
+
+def _daily_floor(limit: Limit, f: Figures) -> Decimal:
+    return levels.daily_floor(limit, f["initial_balance"], f["day_start_balance"], f["day_start_equity"])
+
+
+def _daily_ceiling(limit: Limit, f: Figures) -> Decimal:
+    return levels.daily_ceiling(limit, f["initial_balance"], f["day_start_balance"], f["day_start_equity"])
+
+
+def _total_floor(limit: Limit, f: Figures) -> Decimal:
+    return levels.total_floor(limit, f["initial_balance"], f["peak_equity"], f["peak_balance"], f["peak_end_of_day"])
+
+
+def _liquidation_floor(limit: Limit, f: Figures) -> Decimal:
+    return levels.liquidation_level(limit.pct, f["starting_balance"])
+
+
+LEVELS: dict[str, Callable[[Limit, Figures], Decimal]] = {
+    Rule.MAX_DAILY_LOSS: _daily_floor,
+    Rule.MAX_TOTAL_LOSS: _total_floor,
+    Rule.MAX_DAILY_PROFIT: _daily_ceiling,
+    Rule.LIQUIDATION: _liquidation_floor,
+}
+COUNTS = {
+    Rule.DURATION: "duration_days",
+    Rule.MAX_TRADING_DAYS: "max_trading_days",
+    Rule.INACTIVITY: "inactivity_days",
+}
+
+
+async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
+    """Each breach's limit is the one sold, and its level, observation and headroom follow from its evidence."""
+    found: list[Violation] = []
+    async for row in verify.findings(conn):
+        told = _limit(row) if row["rule"] in LEVELS else _count(row)
+        found += [Violation("breaches can be derived", f"breach {row['id']} ({row['rule']})", text) for text in told]
+    return found
+
+
+def _count(row: asyncpg.Record) -> list[str]:
+    """What is wrong with a breach of a number of days."""
+    name = COUNTS.get(row["rule"])
+    if name is None:
+        return ["is of a rule that ends no phase"]
+    most = getattr(_phase(row), name)
+    if (row["limit"], row["floor"]) != (most, most) or not 0 < most <= row["observed"]:
+        return [f"observed {plain(row['observed'])} of {plain(row['limit'])}, sold with {name} {most}"]
+    return []
+
+
+def _limit(row: asyncpg.Record) -> list[str]:
+    """What is wrong with a breach of a level of money."""
+    limit, evidence = _sold(row), json.loads(row["derivation"])
+    told = []
+    if any(evidence.get(name) != value for name, value in to_data(limit).items()):
+        return ["its evidence does not name the limit that was sold"]
+    figures = {name: Decimal(evidence[name]) for name in (*FIGURES[row["rule"]], "balance", "equity")}
+    level = LEVELS[row["rule"]](limit, {**figures, "starting_balance": row["starting_balance"]})
+    observed = levels.observe(limit.measured, figures["balance"], figures["equity"])
+    room = level - observed if row["rule"] == Rule.MAX_DAILY_PROFIT else observed - level
+    if (row["floor"], row["observed"], row["headroom"]) != (level, observed, room):
+        stored = ", ".join(plain(row[name]) for name in ("floor", "observed", "headroom"))
+        derived = ", ".join(map(plain, (level, observed, room)))
+        told.append(f"level, observation and headroom are {stored}; its evidence gives {derived}")
+    if room > 0 or (room == 0 and limit.touch is not Touch.REACHED):
+        told.append(f"was not broken: {plain(room)} were left")
+    if not _rests(row, figures):
+        told.append(f"its balance and equity are not those of ledger seq {row['ledger_seq']}")
+    return told
+
+
+def _rests(row: asyncpg.Record, figures: Figures) -> bool:
+    """Do balance and equity stand in the ledger row the breach rests on?"""
+    equity = row["ledger_equity"]
+    return equity is not None and (row["ledger_balance"], Decimal(equity)) == (figures["balance"], figures["equity"])
+
+
+def _phase(row: asyncpg.Record) -> PhaseTerms:
+    return terms_from_text(row["terms"]).phase(row["phase_index"])
+
+
+def _sold(row: asyncpg.Record) -> Limit:
+    """The rule's limit as sold; liquidation is the policy's."""
+    if row["rule"] == Rule.LIQUIDATION:
+        pct = policy_from_text(row["policy"]).liquidation_pct
+        return Limit(pct=pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
+    phase = _phase(row)
+    limits = {
+        Rule.MAX_DAILY_LOSS: phase.daily_loss,
+        Rule.MAX_TOTAL_LOSS: phase.total_loss,
+        Rule.MAX_DAILY_PROFIT: phase.daily_profit,
+    }
+    return limits[row["rule"]]

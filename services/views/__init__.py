@@ -1,0 +1,1 @@
+"""The questions the API asks: every list and card, within what the principal may see."""

@@ -1,0 +1,109 @@
+"""Pages, counts and single rows of every list, for whoever asks."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from models.views import listing as rows
+from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS
+from models.views.brands import BRANDS
+from models.views.breaches import BREACHES
+from models.views.challenges import CHALLENGES, DAYS, PHASES
+from models.views.events import EVENTS
+from models.views.groups import GROUPS
+from models.views.instruments import INSTRUMENTS, QUOTES
+from models.views.jobs import JOBS
+from models.views.listing import Filters, Listing, Row, Window
+from models.views.metrics import METRICS
+from models.views.programs import PROGRAMS, STEPS
+from models.views.purchases import PURCHASES
+from models.views.tokens import TOKENS
+from models.views.wallets import PAYOUTS, TRANSFERS, WALLETS
+from services.principals import Principal
+from services.unit import reading
+from services.views.sight import sight_of
+
+__all__ = [
+    "ACCOUNTS",
+    "ACTIONS",
+    "BRANDS",
+    "BREACHES",
+    "CHALLENGES",
+    "DAYS",
+    "EVENTS",
+    "FILLS",
+    "GROUPS",
+    "INSTRUMENTS",
+    "JOBS",
+    "LEDGER",
+    "METRICS",
+    "ORDERS",
+    "PAYOUTS",
+    "PHASES",
+    "POSITIONS",
+    "PROGRAMS",
+    "PURCHASES",
+    "QUOTES",
+    "STEPS",
+    "TOKENS",
+    "TRANSFERS",
+    "WALLETS",
+    "Filters",
+    "Listing",
+    "Page",
+    "Row",
+    "Window",
+    "by_ids",
+    "count",
+    "counts",
+    "page",
+    "pages",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """The rows of one page in their order, and whether another follows."""
+
+    rows: list[Row]
+    more: bool = False
+
+
+def _cut(rows: list[Row], window: Window) -> Page:
+    return Page(rows[: window.first], len(rows) > window.first)
+
+
+async def page(principal: Principal, listing: Listing, filters: Filters, window: Window) -> Page:
+    """One page of the rows in the principal's sight."""
+    async with reading() as conn:
+        return _cut(await rows.page(conn, listing, sight_of(principal), filters, window), window)
+
+
+async def count(principal: Principal, listing: Listing, filters: Filters) -> int:
+    """How many rows are in the principal's sight."""
+    async with reading() as conn:
+        return await rows.count(conn, listing, sight_of(principal), filters)
+
+
+async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
+    """The rows of these ids in the principal's sight, by their column `key`; what is not in sight is not there."""
+    async with reading() as conn:
+        return {row[key]: row for row in await rows.by_ids(conn, listing, sight_of(principal), ids)}
+
+
+async def pages(
+    listing: Listing, parent: str, ids: Collection[int], filters: Filters, window: Window
+) -> dict[int, Page]:
+    """The same page of every parent's nested list. The parents were read in sight, so what they own is too."""
+    async with reading() as conn:
+        found = await rows.pages(conn, listing, parent, ids, filters, window)
+    of: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in found:
+        of[row["parent"]].append(row)
+    return {one: _cut(of[one], window) for one in ids}
+
+
+async def counts(listing: Listing, parent: str, ids: Collection[int], filters: Filters) -> dict[int, int]:
+    """How many rows each parent owns."""
+    async with reading() as conn:
+        return await rows.counts(conn, listing, parent, ids, filters)

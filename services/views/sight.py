@@ -1,0 +1,35 @@
+"""What a principal may see, for every list and card."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from models.views.sight import NOTHING, Sight
+from services.principals import Principal, Role
+
+Item = TypeVar("Item", int, str)
+
+
+def sight_of(principal: Principal) -> Sight:
+    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER its brand within its scope, FEED nobody's."""
+    match principal.role:
+        case Role.ADMIN:
+            return Sight()
+        case Role.MANAGER:
+            return Sight(brand=principal.brand)
+        case Role.CLIENT:
+            return Sight(brand=principal.brand, client=principal.subject)
+        case Role.TRADER:
+            return Sight(brand=principal.brand, scope=_scope(principal.scope))
+        case Role.FEED:
+            return NOTHING
+
+
+def _scope(scope: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]] | None:
+    """Owners, clones, challenges, accounts; a scope without entries is the whole brand."""
+    owners, clones = _items(scope, "owners", str), _items(scope, "clones", str)
+    challenges, accounts = _items(scope, "challenges", int), _items(scope, "accounts", int)
+    return (owners, clones, challenges, accounts) if owners or clones or challenges or accounts else None
+
+
+def _items(scope: dict[str, Any], name: str, kind: Callable[[Any], Item]) -> tuple[Item, ...]:
+    return tuple(kind(item) for item in scope.get(name) or ())

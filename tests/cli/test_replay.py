@@ -1,0 +1,148 @@
+"""A replay: in lock-step, everything once whatever happens to the server, and what was dropped told at the end."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import httpx
+import pytest
+
+from cli import client as client_module
+from cli import lockstep
+from cli import replay as module
+from cli.client import Away, Client, Refusal
+from cli.lockstep import LockStep
+from cli.quotefile import QuoteRow
+from cli.replay import Tally, replay
+from config.errors import Problem
+from tests.cli.fake_desk import FakeDesk
+
+HEADER = "ts_utc_ms,symbol,bid,ask"
+
+
+@pytest.fixture(autouse=True)
+def _hurry(monkeypatch: pytest.MonkeyPatch) -> None:
+    for one in (client_module, lockstep):
+        monkeypatch.setattr(one, "RETRY_SECONDS", 0.001)
+
+
+def a_row(second: int = 1, symbol: str = "EURUSD") -> QuoteRow:
+    return QuoteRow(datetime(2026, 3, 2, tzinfo=UTC) + timedelta(seconds=second), symbol, "1.1", "1.2")
+
+
+def a_client(desk: FakeDesk, patience_seconds: float = 5) -> Client:
+    return Client("http://desk/graphql", "secret", patience_seconds=patience_seconds, transport=desk.transport)
+
+
+async def test_the_next_quotes_come_only_when_the_last_are_judged() -> None:
+    desk = FakeDesk()
+    async with a_client(desk) as client:
+        step = LockStep(client)
+        for second in range(3):
+            ingested = await step.feed([a_row(second)])
+            assert ingested.newest_batch == second + 1
+            assert desk.evaluated == second
+            await step.wait()
+            assert desk.evaluated == second + 1
+
+
+@pytest.mark.parametrize(
+    "troubles",
+    [
+        ["none", "answer lost"],
+        ["none", "refused", "refused", "restarting", "none"],
+        ["none", "answer lost", "refused", "restarting"],
+        ["none", "busy"],
+        ["none", "restarting", "answer lost", "answer lost"],
+    ],
+    ids=" ".join,
+)
+async def test_quotes_are_taken_exactly_once_whatever_the_server_does(troubles: list[str]) -> None:
+    desk = FakeDesk()
+    async with a_client(desk) as client:
+        step = LockStep(client)
+        await step.feed([a_row(1)])
+        await step.wait()
+        desk.troubles = troubles[1:]
+        await step.feed([a_row(2)])
+        await step.wait()
+        await step.feed([a_row(3)])
+    assert [batch[0]["time"][17:19] for batch in desk.batches] == ["01", "02", "03"]
+
+
+async def test_quotes_whose_answer_was_lost_say_so() -> None:
+    desk = FakeDesk()
+    desk.troubles = ["none", "answer lost"]
+    async with a_client(desk) as client:
+        ingested = await LockStep(client).feed([a_row()])
+    assert not ingested.answered
+    assert ingested.newest_batch == 1
+
+
+async def test_a_server_that_stays_away_ends_the_patience() -> None:
+    desk = FakeDesk()
+    async with a_client(desk, patience_seconds=0.05) as client:
+        step = LockStep(client)
+        await step.feed([a_row(1)])
+        desk.troubles = ["refused"] * 1000
+        with pytest.raises(Away, match="cannot reach"):
+            await step.feed([a_row(2)])
+
+
+async def test_a_refusal_that_will_stay_one_is_raised() -> None:
+    errors = [{"code": "INVALID_INPUT", "message": "Too many.", "transient": False}]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if b"ingest" not in request.content:
+            return httpx.Response(200, json={"data": {"system": {"newestBatch": None, "evaluatedThrough": 0}}})
+        return httpx.Response(200, json={"data": {"ingestQuotes": {"userErrors": errors}}})
+
+    async with Client("http://desk/", patience_seconds=5, transport=httpx.MockTransport(answer)) as client:
+        with pytest.raises(Refusal, match="INVALID_INPUT"):
+            await LockStep(client).feed([a_row()])
+
+
+async def _play(content: str, directory: Path, desk: FakeDesk) -> Tally:
+    path = directory / "quotes.csv"
+    path.write_text(content)
+    tally = Tally()
+    await module.play(path, a_client(desk), tally)
+    return tally
+
+
+async def test_a_file_is_replayed_and_what_was_dropped_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    desk = FakeDesk()
+    rows = "1000,EURUSD,1.1,1.2\n1000,NOSUCH,1,2\n2000,NOSUCH,1,2\n3000,GBPUSD,NaN,1.4\n"
+    tally = await _play(f"{HEADER}\n{rows}", tmp_path, desk)
+    assert (tally.rows, tally.times, tally.accepted) == (4, 3, 2)
+    assert tally.dropped == {("NOSUCH", "UNKNOWN_SYMBOL"): 2}
+    assert desk.batches[1][0]["bid"] == "NaN", "the desk judges it"
+    module.tell(tally)
+    told = capsys.readouterr().out
+    assert "4 rows at 3 times up to 1970-01-01 00:00:03 UTC: 2 accepted, 2 dropped" in told
+    assert "UNKNOWN_SYMBOL" in told
+
+
+async def test_nothing_of_a_batch_with_a_broken_line_is_handed_in(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    rows = "1000,EURUSD,1.1,1.2\n2000,EURUSD,1.1,1.2\n2000,GBPUSD,1.1\n"
+    with pytest.raises(Problem, match="line 4: 3 columns instead of 4; 1 rows before it were taken"):
+        await _play(f"{HEADER}\n{rows}", tmp_path, desk)
+    assert len(desk.batches) == 1
+
+
+async def test_a_desk_of_the_systems_time_is_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    desk = FakeDesk()
+    desk.mode = "SYSTEM"
+    await _play(f"{HEADER}\n1000,EURUSD,1.1,1.2\n", tmp_path, desk)
+    assert "keeps the system's time" in capsys.readouterr().err
+
+
+def test_a_replay_without_a_token_or_a_server_is_one_line(tmp_path: Path) -> None:
+    path = tmp_path / "quotes.csv"
+    path.write_text(f"{HEADER}\n1000,EURUSD,1.1,1.2\n")
+    with pytest.raises(Problem, match="a token is needed"):
+        replay(path, "http://127.0.0.1:9/graphql", None)
+    with pytest.raises(Problem, match="cannot reach"):
+        replay(path, "http://127.0.0.1:9/graphql", "secret")

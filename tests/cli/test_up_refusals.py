@@ -1,0 +1,69 @@
+"""What keeps the services from starting is one line on stderr that says what to do, and exit status 1."""
+
+import os
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from config.database import create_database, drop_database
+from tests.cli.commands import a_free_port, propdesk
+
+
+def assert_refused(done: subprocess.CompletedProcess[str], *words: str) -> None:
+    assert done.returncode == 1
+    complaint = [line for line in done.stderr.splitlines() if line.startswith("propdesk: ")]
+    assert len(complaint) == 1
+    assert all(word in complaint[0] for word in words)
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture
+def taken_port() -> Iterator[int]:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("command", ["up", "serve"])
+def test_a_port_in_use(command: str, taken_port: int) -> None:
+    done = propdesk(command, PROPDESK_PORT=str(taken_port), DATABASE_URL="postgresql://nobody@127.0.0.1:1/none")
+    assert_refused(done, str(taken_port), "PROPDESK_PORT")
+
+
+@pytest.mark.parametrize("command", ["up", "serve", "work", "migrate"])
+def test_a_database_that_cannot_be_reached(command: str) -> None:
+    port = str(a_free_port())
+    done = propdesk(command, DATABASE_URL="postgresql://nobody:secret@127.0.0.1:1/none", PROPDESK_PORT=port)
+    assert_refused(done, "DATABASE_URL", "127.0.0.1:1/none")
+    assert "secret" not in done.stderr
+
+
+@pytest.mark.parametrize("command", ["serve", "work"])
+async def test_an_old_or_empty_schema(command: str, server: str) -> None:
+    url = await create_database(server, f"old_schema_{command}")
+    done = propdesk(command, DATABASE_URL=url, PROPDESK_PORT=str(a_free_port()))
+    assert_refused(done, "propdesk migrate")
+    await drop_database(server, f"old_schema_{command}")
+
+
+def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.touch()
+    done = propdesk("migrate", PROPDESK_DATA_DIR=str(blocked / "data"), DATABASE_URL="")
+    assert_refused(done, str(blocked), "PROPDESK_DATA_DIR")
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root shares its directories with another user")
+def test_a_data_directory_of_root_under_a_home_folder() -> None:
+    assert_refused(propdesk("migrate", PROPDESK_DATA_DIR="/root/propdesk", DATABASE_URL=""), "home folder /root")
+
+
+def test_a_setting_that_cannot_be_used() -> None:
+    assert_refused(propdesk("up", PROPDESK_PORT="eighty"), "PROPDESK_PORT")
+
+
+async def test_a_broker_that_is_not_supported(empty_database: str) -> None:
+    done = propdesk("work", DATABASE_URL=empty_database, BROKER_URL="redis://localhost")
+    assert_refused(done, "BROKER_URL", "redis")

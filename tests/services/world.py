@@ -1,0 +1,123 @@
+"""A desk to test on: a replay database with a brand, instruments, groups, a program on sale and a funded client."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from config.database import connection
+from domain.instruments import Instrument
+from domain.lifecycles import ProgramStatus
+from domain.orders import Action, ActionResult
+from domain.programs import Draft, Step
+from domain.quotes import Quote
+from domain.terms import PhaseType
+from services.unit import reading as quotes_reading
+from services import actions, brands, groups, instruments, jobs, marks, programs, purchases, quotes, wallets
+from services.principals import Principal, Role
+
+ADMIN = Principal(1, "root", Role.ADMIN)
+MANAGER = Principal(2, "desk", Role.MANAGER, "acme")
+CLIENT = Principal(3, "app", Role.CLIENT, "acme", "alice")
+TRADER = Principal(4, "bot", Role.TRADER, "acme")
+
+START = datetime(2026, 3, 2, 12, tzinfo=UTC)  # a Monday
+WIDE = {"notional_max": Decimal(5_000_000), "leverage_max": Decimal(50), "position_equity_pct_max": Decimal(5000)}
+EVALUATION = Step(
+    1,
+    PhaseType.EVALUATION,
+    "Evaluation",
+    "DEMO",
+    max_daily_loss_pct=Decimal(5),
+    max_total_loss_pct=Decimal(10),
+    profit_target_pct=Decimal(8),
+)
+FUNDED = Step(2, PhaseType.FUNDED, "Funded", "REAL", duration_days=2, max_daily_loss_pct=Decimal(5),
+              max_total_loss_pct=Decimal(10), profit_split=Decimal("0.8"))  # fmt: skip
+
+
+async def make_replay(url: str) -> None:
+    """Turn a fresh database into a replay: only its owner can."""
+    async with connection(url) as conn:
+        await conn.execute("update desk set mode = 'REPLAY'")
+
+
+def a_quote(symbol: str, mid: str, at: datetime, spread: str = "0.00002") -> Quote:
+    half = Decimal(spread) / 2
+    return Quote(symbol, Decimal(mid) - half, Decimal(mid) + half, at)
+
+
+@dataclass(slots=True)
+class World:
+    """What the tests refer to."""
+
+    program: int
+    wallet: int
+    at: datetime = START
+
+    async def quote(self, mid: str, *, symbol: str = "EURUSD", after: timedelta = timedelta(minutes=1)) -> None:
+        """Let the market's clock run on and the symbol be quoted at a price; mark, judge, do the jobs."""
+        self.at += after
+        await quotes.ingest([a_quote(symbol, mid, self.at)])
+        await settle()
+
+    async def buy(self, key: str = "k1") -> tuple[int, int]:
+        """Buy the program for alice; answers challenge and account once it is started."""
+        _, challenge = await purchases.buy(CLIENT, self.program, self.wallet, key)
+        await settle()
+        return challenge, await self.account(challenge)
+
+    async def account(self, challenge: int) -> int:
+        """The challenge's account of now."""
+        found: int = await value("select account_id from challenges where id = $1", challenge)
+        return found
+
+
+async def value(sql: str, *args: object) -> Any:
+    """One value from the database."""
+    async with quotes_reading() as conn:
+        return await conn.fetchval(sql, *args)
+
+
+async def rows(sql: str, *args: object) -> list[dict[str, Any]]:
+    """Rows from the database."""
+    async with quotes_reading() as conn:
+        return [dict(row) for row in await conn.fetch(sql, *args)]
+
+
+async def settle() -> None:
+    """Do what the workers would: passes and jobs, until nothing waits."""
+    await marks.drain(0)
+    while await jobs.drain():
+        await marks.drain(0)
+
+
+async def act(account: int, verb: str, *, action_id: str, side: str = "LONG", symbol: str = "EURUSD", run: str = "r1",
+              **size: str) -> ActionResult:  # fmt: skip
+    """Submit one action as the trader."""
+    results = await actions.submit(TRADER, account, run, [Action(run, action_id, verb, symbol, side, **size)])
+    return results[0]
+
+
+async def a_world(url: str, *, steps: Sequence[Step] = (EVALUATION, FUNDED), mid: str = "1.10000") -> World:
+    """Set everything up through the services, at START with EURUSD quoted."""
+    await make_replay(url)
+    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    for symbol, base in (("EURUSD", "EUR"), ("GBPUSD", "GBP")):
+        instrument = Instrument(symbol, base, "USD", 5, Decimal(1), Decimal(1000))
+        await instruments.save(ADMIN, instrument)
+    await quotes.ingest([a_quote("EURUSD", mid, START)])
+    for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
+        await groups.save(MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=WIDE)
+    draft = Draft("Two phases", Decimal(500), "USD", tuple(steps))
+    program = await programs.create(MANAGER, draft)
+    await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(2_000), key="w1")
+    await marks.drain(0)
+    return World(program, wallet)
+
+
+def changed(step: Step, **changes: Any) -> Step:
+    """The step with other rules."""
+    return replace(step, **changes)
