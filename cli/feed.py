@@ -4,7 +4,7 @@ import logging
 import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any
+from typing import Annotated
 
 import httpx
 import typer
@@ -66,10 +66,11 @@ def post(client: httpx.Client, url: str, rows: Sequence[QuoteRow]) -> str | None
     ]
     try:
         response = client.post(url, json={"query": MUTATION, "variables": {"quotes": quotes}})
-        answer: dict[str, Any] = response.json()
     except httpx.HTTPError as error:
         return f"{type(error).__name__}: {error}"
-    except ValueError:
-        return f"HTTP {response.status_code}"
-    errors = answer.get("errors") or answer["data"]["ingestQuotes"]["userErrors"]
-    return "; ".join(error["message"] for error in errors) or None
+    try:
+        answer = response.json()
+        errors = answer.get("errors") or answer["data"]["ingestQuotes"]["userErrors"]
+        return "; ".join(error["message"] for error in errors) or None
+    except (ValueError, LookupError, TypeError, AttributeError):  # something else answers there
+        return f"HTTP {response.status_code}, and no GraphQL"

@@ -8,8 +8,8 @@ import sys
 import threading
 
 import uvicorn
-from app.main import create_app
 
+from app.main import create_app
 from config.connections import require_connections
 from config.database import require_current_schema
 from config.embedded import running_database

@@ -5,9 +5,9 @@ from typing import Annotated
 
 import typer
 from graphql import lexicographic_sort_schema, print_schema
-from schema.main import schema
 
 from config.errors import Problem
+from resolvers.main import schema
 
 
 def schema_text() -> str:

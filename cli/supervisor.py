@@ -6,8 +6,8 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Awaitable, Callable, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from cli.processes import SUPERVISED
@@ -78,10 +78,26 @@ class Keeper:
             await ended
 
 
+@asynccontextmanager
+async def kept(
+    children: Sequence[Child], environment: dict[str, str], hurry: asyncio.Event | None = None
+) -> AsyncIterator[list[Keeper]]:
+    """Keep the children running meanwhile, then stop them in the given order, at once when `hurry` is set."""
+    keepers = [Keeper(child, environment) for child in children]
+    tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
+    try:
+        yield keepers
+    finally:
+        for keeper in keepers:
+            await keeper.stop(hurry or asyncio.Event())
+        for task in tasks:
+            task.cancel()
+
+
 async def supervise(
     children: Sequence[Child], environment: dict[str, str], wait_until_ready: Callable[[], Awaitable[None]]
 ) -> None:
-    """Run the children until SIGINT or SIGTERM, then stop them in the given order; a second signal kills them.
+    """Run the children until SIGINT or SIGTERM; a second signal kills them.
 
     Raises Problem when one ends before `wait_until_ready` has returned; later deaths are mended.
     """
@@ -89,17 +105,10 @@ async def supervise(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, lambda: hurry.set() if stopped.is_set() else stopped.set())
-    keepers = [Keeper(child, environment) for child in children]
-    tasks = [asyncio.create_task(keeper.run()) for keeper in keepers]
-    try:
+    async with kept(children, environment, hurry) as keepers:
         await _until_first(stopped.wait(), _all_ready(keepers, wait_until_ready))
         await stopped.wait()
         log.info("stopping")
-    finally:
-        for keeper in keepers:
-            await keeper.stop(hurry)
-        for task in tasks:
-            task.cancel()
 
 
 async def _all_ready(keepers: Sequence[Keeper], wait_until_ready: Callable[[], Awaitable[None]]) -> None:

@@ -42,7 +42,7 @@ async def _run(settings: Settings) -> None:
     tokens = await _seed(url) if settings.sample_data else {}
 
     async def announce() -> None:
-        await _healthy(settings.base_url)
+        await healthy(settings.base_url)
         console.print(_panel(settings, tokens))
 
     children = [FEED, API, WORKER] if settings.sample_data else [API, WORKER]
@@ -58,7 +58,8 @@ async def _seed(url: str) -> dict[str, str]:
         await close_database()
 
 
-async def _healthy(base_url: str) -> None:
+async def healthy(base_url: str) -> None:
+    """Wait until the API answers its health check. Raises Problem after a minute."""
     deadline = time.monotonic() + READY_SECONDS_MAX
     async with httpx.AsyncClient(trust_env=False, timeout=2) as client:
         while time.monotonic() < deadline:

@@ -44,11 +44,13 @@ async def _verify(url: str) -> tuple[dict[str, int], list[Violation]]:
 
 
 def _progress() -> Progress:
+    console = Console(stderr=True)
     return Progress(
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
-        console=Console(stderr=True),
+        console=console,
         transient=True,
+        disable=not console.is_terminal,
     )

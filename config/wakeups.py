@@ -71,12 +71,12 @@ def sending(broker: Broker) -> Iterator[None]:
     """Send what is requested meanwhile through `broker`; a process has one such."""
     global _sender
     assert _sender is None, "a process sends through one broker"
-    _sender = Sender(broker)
-    _sender.start()
+    _sender = sender = Sender(broker)
+    sender.start()
     try:
         yield
     finally:
-        sender, _sender = _sender, None
+        _sender = None
         sender.stop()
         sender.join(timeout=5)
 

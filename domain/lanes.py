@@ -2,8 +2,6 @@
 
 from dataclasses import dataclass
 
-import numpy as np
-
 from domain.columns import UNITS_MAX, Columns, Flags, Ints, factor_max, multiply, units
 from domain.money import round8
 from domain.positions import Position, Side
@@ -61,7 +59,7 @@ class Lane:
         beyond: Flags = held.price_max[:count] < price
         quantity = held.quantity[:count]
         if beyond.any():
-            quantity = np.where(beyond, 0, quantity)
+            quantity = quantity * ~beyond
         profit = (multiply(quantity, price) - held.cost[:count]) * self._sign
         return held.row[:count], profit - held.profit[:count], beyond
 

@@ -31,7 +31,7 @@ from domain.terms import (
 )
 
 Axes = Mapping[str, Any]
-"""Fields of Limit by name; one that is left out, or None, has its default."""
+"""Fields of Limit by name, amounts as numbers or text; one that is left out, or None, has its default."""
 
 STEPS_MAX = 20
 DAYS_MAX = 3660

@@ -75,3 +75,8 @@ async def ensure_partitions(conn: Connection) -> int:
     """Partitions of ledger and metrics for the coming year; answers how many were made."""
     made: int = await conn.fetchval("select ensure_partitions(12)")
     return made
+
+
+async def make_replay(conn: Connection) -> None:
+    """Turn a database without batches into a replay's; only its owner can."""
+    await conn.execute("update desk set mode = 'REPLAY' where not exists (select from batches)")

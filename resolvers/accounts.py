@@ -26,23 +26,23 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 @strawberry.type
 class AccountQuery:
     @query("An account; null if there is none of this number.", *READERS)
-    async def account(self, info: Info, id: Id) -> Account | None:
-        return await one(info, ACCOUNTS, number(id))
+    async def account(self, info: Info, key: Id) -> Account | None:
+        return await one(info, ACCOUNTS, number(key))
 
     @query("Accounts, newest first.", *READERS)
     async def accounts(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[AccountFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[AccountFilter] = None
     ) -> Connection[Account]:
-        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), filters_of(filter))
+        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), filters_of(which))
 
 
 @strawberry.type
 class AccountMutation:
     @mutation("Bring an account to the newest batch: mark, judge, write.", Role.ADMIN, Role.MANAGER)
     async def mark_account_to_market(
-        self, info: Info, input: Input[MarkAccountToMarketInput]
+        self, info: Info, given: Input[MarkAccountToMarketInput]
     ) -> MarkAccountToMarketPayload:
-        account_id = required(input.account_id, "accountId")
+        account_id = required(given.account_id, "accountId")
         await marks.mark_account(info.context.principal, account_id)
         return MarkAccountToMarketPayload(accounts=1, account=await found(info, ACCOUNTS, account_id))
 

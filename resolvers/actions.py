@@ -26,11 +26,11 @@ TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 @strawberry.type
 class ActionQuery:
     @query("A recorded decision action; null if there is none of this id.", *TRADERS)
-    async def decision_action(self, info: Info, id: Id) -> DecisionActionResult | None:
-        key = named(id)
-        if key is None:
+    async def decision_action(self, info: Info, key: Id) -> DecisionActionResult | None:
+        name = named(key)
+        if name is None:
             return None
-        page = await lists.page(info.context.principal, ACTIONS, (("name", key),), Window(1))
+        page = await lists.page(info.context.principal, ACTIONS, (("name", name),), Window(1))
         return stored(page.rows[0]) if page.rows else None
 
 
@@ -38,10 +38,10 @@ class ActionQuery:
 class ActionMutation:
     @mutation("Propose actions to an account; each is gated, executed or rejected, and answered.", *TRADERS)
     async def submit_decision_actions(
-        self, info: Info, input: Input[SubmitDecisionActionsInput]
+        self, info: Info, given: Input[SubmitDecisionActionsInput]
     ) -> SubmitDecisionActionsPayload:
-        account_id = required(input.account_id, "accountId")
-        batch = [proposed(input.run_id, action) for action in input.actions]
-        results = await actions.submit(info.context.principal, account_id, input.run_id, batch)
+        account_id = required(given.account_id, "accountId")
+        batch = [proposed(given.run_id, action) for action in given.actions]
+        results = await actions.submit(info.context.principal, account_id, given.run_id, batch)
         account = await found(info, ACCOUNTS, account_id)
         return SubmitDecisionActionsPayload(account=account, results=[answered(result) for result in results])

@@ -15,6 +15,6 @@ from services.views.lists import BRANDS
 @strawberry.type
 class BrandMutation:
     @mutation("Make a brand, or change its title.", Role.ADMIN)
-    async def save_brand(self, info: Info, input: Input[SaveBrandInput]) -> SaveBrandPayload:
-        name = await brands.save(info.context.principal, name=input.name, title=input.title)
+    async def save_brand(self, info: Info, given: Input[SaveBrandInput]) -> SaveBrandPayload:
+        name = await brands.save(info.context.principal, name=given.name, title=given.title)
         return SaveBrandPayload(brand=await found(info, BRANDS, name, "name"))

@@ -24,24 +24,24 @@ ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
 class ChallengeQuery:
     @query("Challenges, newest first.", *READERS)
     async def challenges(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[ChallengeFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[ChallengeFilter] = None
     ) -> Connection[Challenge]:
-        return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters_of(filter))
+        return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters_of(which))
 
     @query("A challenge; null if there is none of this id.", *READERS)
-    async def challenge(self, info: Info, id: Id) -> Challenge | None:
-        return await one(info, CHALLENGES, number(id))
+    async def challenge(self, info: Info, key: Id) -> Challenge | None:
+        return await one(info, CHALLENGES, number(key))
 
     @query("A challenge's snapshots, newest first; null if there is no such challenge.", *READERS)
     async def challenge_metrics(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Metric] | None:
-        challenge = await one(info, CHALLENGES, number(challenge_id))
-        return challenge and await challenge.metrics(info, first, after)
+        challenge: Challenge | None = await one(info, CHALLENGES, number(challenge_id))
+        return await challenge.metrics(info, first, after) if challenge else None
 
     @query("A challenge's breaches, newest first; null if there is no such challenge.", *READERS)
     async def challenge_breaches(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Breach] | None:
-        challenge = await one(info, CHALLENGES, number(challenge_id))
-        return challenge and await challenge.breaches(info, first, after)
+        challenge: Challenge | None = await one(info, CHALLENGES, number(challenge_id))
+        return await challenge.breaches(info, first, after) if challenge else None

@@ -25,21 +25,21 @@ class EventSubscription:
         Role.TRADER,
     )
     async def challenge_events(
-        self, info: Info, filter: Filter[ChallengeEventFilter] = None, after: After = None
+        self, info: Info, which: Filter[ChallengeEventFilter] = None, after: After = None
     ) -> AsyncIterator[ChallengeEvent]:
-        events = info.context.events.subscribe(info.context.principal, _wanted(filter), _position(after))
+        events = info.context.events.subscribe(info.context.principal, _wanted(which), _position(after))
         async for event in events:
             yield streamed(event)
 
 
-def _wanted(filter: ChallengeEventFilter | None) -> Wanted:
-    if filter is None:
+def _wanted(which: ChallengeEventFilter | None) -> Wanted:
+    if which is None:
         return Wanted()
-    ids, names = filter.challenge_ids, filter.names
+    ids, names = which.challenge_ids, which.names
     return Wanted(
         challenges=None if ids is None else frozenset(found for text in ids if (found := number(text)) is not None),
         names=None if names is None else frozenset(names),
-        client=filter.client,
+        client=which.client,
     )
 
 

@@ -18,22 +18,22 @@ from services.views.lists import GROUPS
 class GroupQuery:
     @query("Account groups, by name.", Role.ADMIN, Role.MANAGER)
     async def account_groups(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[AccountGroupFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[AccountGroupFilter] = None
     ) -> Connection[AccountGroup]:
-        return await read(info, GROUPS, window(GROUPS, first, after), filters_of(filter))
+        return await read(info, GROUPS, window(GROUPS, first, after), filters_of(which))
 
 
 @strawberry.type
 class GroupMutation:
     @mutation("Make an account group, or change it; accounts opened before keep its policy.", Role.ADMIN, Role.MANAGER)
-    async def save_account_group(self, info: Info, input: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
+    async def save_account_group(self, info: Info, given: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
         group_id = await groups.save(
             info.context.principal,
-            name=input.name,
-            kind=input.kind,
-            currency=input.currency,
-            deposit=input.default_deposit,
-            policy=vars(input.policy) if input.policy else None,
-            brand=input.brand,
+            name=given.name,
+            kind=given.kind,
+            currency=given.currency,
+            deposit=given.default_deposit,
+            policy=vars(given.policy) if given.policy else None,
+            brand=given.brand,
         )
         return SaveAccountGroupPayload(account_group=await found(info, GROUPS, group_id))

@@ -24,6 +24,6 @@ class InstrumentQuery:
 @strawberry.type
 class InstrumentMutation:
     @mutation("Make an instrument, or change its steps and precision.", Role.ADMIN)
-    async def save_instrument(self, info: Info, input: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
-        symbol = await instruments.save(info.context.principal, Listed(**vars(input)))
+    async def save_instrument(self, info: Info, given: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
+        symbol = await instruments.save(info.context.principal, Listed(**vars(given)))
         return SaveInstrumentPayload(instrument=await found(info, INSTRUMENTS, symbol, "symbol"))

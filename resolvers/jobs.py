@@ -18,15 +18,15 @@ from services.views.lists import JOBS
 class JobQuery:
     @query("Jobs, newest first.", Role.ADMIN, Role.MANAGER)
     async def jobs(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[JobFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[JobFilter] = None
     ) -> Connection[Job]:
-        return await read(info, JOBS, window(JOBS, first, after), filters_of(filter))
+        return await read(info, JOBS, window(JOBS, first, after), filters_of(which))
 
 
 @strawberry.type
 class JobMutation:
     @mutation("Queue a dead job again.", Role.ADMIN, Role.MANAGER)
-    async def retry_job(self, info: Info, input: Input[RetryJobInput]) -> RetryJobPayload:
-        job_id = required(input.id, "id")
+    async def retry_job(self, info: Info, given: Input[RetryJobInput]) -> RetryJobPayload:
+        job_id = required(given.id, "id")
         await jobs.retry(info.context.principal, job_id)
         return RetryJobPayload(job=await found(info, JOBS, job_id))

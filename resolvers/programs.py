@@ -22,7 +22,7 @@ from schema.programs import (
     StepInput,
     UpdateProgramInput,
     UpdateProgramPayload,
-    given,
+    given_fields,
 )
 from services import programs
 from services.principals import Role
@@ -42,28 +42,28 @@ class ProgramQuery:
 
     @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)
     async def programs(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[ProgramFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[ProgramFilter] = None
     ) -> Connection[Program]:
-        hidden: Filters = () if filter and filter.status is not None else (("not_archived", (True,)),)
-        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*filters_of(filter), *hidden))
+        hidden: Filters = () if which and which.status is not None else (("not_archived", (True,)),)
+        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*filters_of(which), *hidden))
 
     @query("A program; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
-    async def program(self, info: Info, id: Id) -> Program | None:
-        return await one(info, PROGRAMS, number(id))
+    async def program(self, info: Info, key: Id) -> Program | None:
+        return await one(info, PROGRAMS, number(key))
 
 
 @strawberry.type
 class ProgramMutation:
     @mutation("Make a program, with its phases; it begins DISABLED.", Role.ADMIN, Role.MANAGER)
-    async def create_program(self, info: Info, input: Input[CreateProgramInput]) -> CreateProgramPayload:
-        fields = _fields(given(input))
+    async def create_program(self, info: Info, given: Input[CreateProgramInput]) -> CreateProgramPayload:
+        fields = _fields(given_fields(given))
         brand = fields.pop("brand", None)
         program_id = await programs.create(info.context.principal, Draft(**fields), brand=brand)
         return CreateProgramPayload(program=await found(info, PROGRAMS, program_id))
 
     @mutation("Change a program: its fields, its phases as a whole, its status.", Role.ADMIN, Role.MANAGER)
-    async def update_program(self, info: Info, input: Input[UpdateProgramInput]) -> UpdateProgramPayload:
-        changes = _fields(given(input))
+    async def update_program(self, info: Info, given: Input[UpdateProgramInput]) -> UpdateProgramPayload:
+        changes = _fields(given_fields(given))
         program_id, version = required(changes.pop("id"), "id"), changes.pop("expected_version")
         status = changes.pop("status", None)
         await programs.update(
@@ -84,7 +84,7 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _step(input: StepInput) -> Step:
-    fields = given(input)
-    limits = given(fields["limits"]) if "limits" in fields else {}
-    return Step(**{**fields, "limits": {name: given(axes) for name, axes in limits.items()}})
+def _step(step: StepInput) -> Step:
+    fields = given_fields(step)
+    limits = given_fields(fields["limits"]) if "limits" in fields else {}
+    return Step(**{**fields, "limits": {name: given_fields(axes) for name, axes in limits.items()}})

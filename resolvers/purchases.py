@@ -19,22 +19,22 @@ from services.views.lists import CHALLENGES, PURCHASES
 class PurchaseQuery:
     @query("Purchases, newest first.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def purchases(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[PurchaseFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[PurchaseFilter] = None
     ) -> Connection[Purchase]:
-        return await read(info, PURCHASES, window(PURCHASES, first, after), filters_of(filter))
+        return await read(info, PURCHASES, window(PURCHASES, first, after), filters_of(which))
 
     @query("A purchase; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
-    async def purchase(self, info: Info, id: Id) -> Purchase | None:
-        return await one(info, PURCHASES, number(id))
+    async def purchase(self, info: Info, key: Id) -> Purchase | None:
+        return await one(info, PURCHASES, number(key))
 
 
 @strawberry.type
 class PurchaseMutation:
     @mutation("Buy a program on sale; the challenge is activated by what follows.", Role.CLIENT)
-    async def buy_challenge(self, info: Info, input: Input[BuyChallengeInput]) -> BuyChallengePayload:
-        program_id, wallet_id = required(input.program_id, "programId"), required(input.wallet_id, "walletId")
+    async def buy_challenge(self, info: Info, given: Input[BuyChallengeInput]) -> BuyChallengePayload:
+        program_id, wallet_id = required(given.program_id, "programId"), required(given.wallet_id, "walletId")
         purchase_id, challenge_id = await purchases.buy(
-            info.context.principal, program_id, wallet_id, input.idempotency_key
+            info.context.principal, program_id, wallet_id, given.idempotency_key
         )
         return BuyChallengePayload(
             purchase=await found(info, PURCHASES, purchase_id), challenge=await found(info, CHALLENGES, challenge_id)

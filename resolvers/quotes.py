@@ -37,13 +37,15 @@ class QuoteQuery:
 @strawberry.type
 class QuoteMutation:
     @mutation("Take in quotes; what cannot be used is dropped, counted and answered.", Role.FEED, Role.ADMIN)
-    async def ingest_quotes(self, info: Info, input: Input[IngestQuotesInput]) -> IngestQuotesPayload:
-        taken = await quotes.ingest([_quote(given) for given in input.quotes])
+    async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
+        taken = await quotes.ingest([_quote(given) for given in given.quotes])
         return IngestQuotesPayload(
             batches=taken.batches,
             newest_batch=taken.newest_batch,
             accepted=taken.accepted,
-            dropped=[DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped],
+            dropped=[
+                DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped
+            ],
         )
 
 

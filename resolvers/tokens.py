@@ -15,8 +15,8 @@ from services.views.lists import TOKENS
 @strawberry.type
 class TokenMutation:
     @mutation("Make a token; its text is answered this once.", Role.ADMIN, Role.MANAGER)
-    async def create_api_token(self, info: Info, input: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
+    async def create_api_token(self, info: Info, given: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
         issued = await tokens.create_for(
-            info.context.principal, role=input.role, name=input.name, brand=input.brand, subject=input.subject
+            info.context.principal, role=given.role, name=given.name, brand=given.brand, subject=given.subject
         )
         return CreateApiTokenPayload(token=issued.text, api_token=await found(info, TOKENS, issued.id))

@@ -29,33 +29,33 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
 class WalletQuery:
     @query("Wallets, newest first.", *READERS)
     async def wallets(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[WalletFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[WalletFilter] = None
     ) -> Connection[Wallet]:
-        return await read(info, WALLETS, window(WALLETS, first, after), filters_of(filter))
+        return await read(info, WALLETS, window(WALLETS, first, after), filters_of(which))
 
     @query("Transfers, one row a side, newest first; a client's are those of its wallets.", *READERS)
     async def transfers(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[TransferFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[TransferFilter] = None
     ) -> Connection[Transfer]:
-        return await read(info, TRANSFERS, window(TRANSFERS, first, after), filters_of(filter))
+        return await read(info, TRANSFERS, window(TRANSFERS, first, after), filters_of(which))
 
     @query("Payouts, newest first.", *READERS)
     async def payouts(
-        self, info: Info, first: First = 20, after: After = None, filter: Filter[PayoutFilter] = None
+        self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
     ) -> Connection[Payout]:
-        return await read(info, PAYOUTS, window(PAYOUTS, first, after), filters_of(filter))
+        return await read(info, PAYOUTS, window(PAYOUTS, first, after), filters_of(which))
 
 
 @strawberry.type
 class WalletMutation:
     @mutation("Put money from outside into a client's wallet.", Role.ADMIN, Role.MANAGER)
-    async def deposit_to_wallet(self, info: Info, input: Input[DepositToWalletInput]) -> DepositToWalletPayload:
+    async def deposit_to_wallet(self, info: Info, given: Input[DepositToWalletInput]) -> DepositToWalletPayload:
         wallet_id = await wallets.deposit(
             info.context.principal,
-            client=input.client,
-            currency=input.currency,
-            amount=input.amount,
-            key=input.idempotency_key,
-            brand=input.brand,
+            client=given.client,
+            currency=given.currency,
+            amount=given.amount,
+            key=given.idempotency_key,
+            brand=given.brand,
         )
         return DepositToWalletPayload(wallet=await found(info, WALLETS, wallet_id))

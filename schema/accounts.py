@@ -15,6 +15,7 @@ from domain.orders import Verb
 from domain.positions import Side
 from schema.context import Info
 from schema.enums import FillStatus, HistoryOrder, PositionStatus
+from schema.fields import computed
 from schema.filters import filters_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, read_of, window
 from schema.payloads import Payload
@@ -25,7 +26,9 @@ if TYPE_CHECKING:
     from schema.challenges import Challenge
 
 
-@strawberry.type(description="A holding, open or closed, by symbol and side. Cost is in the instrument's quote currency.")
+@strawberry.type(
+    description="A holding, open or closed, by symbol and side. Cost is in the instrument's quote currency."
+)
 class Position(FromRow, listing=POSITIONS):
     id: ID = field(description="Its name: account-seq.")
     seq: int = field(description="The ledger row that opened it.")
@@ -39,7 +42,7 @@ class Position(FromRow, listing=POSITIONS):
     opened_at: datetime = field(description="When it was opened.")
     closed_at: datetime | None = field(description="When all of it was closed.")
 
-    @field(description="The average price it was opened at; 0 once it is closed.")
+    @computed("The average price it was opened at; 0 once it is closed.")
     def average_entry(self) -> Decimal:
         return round8(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
 
@@ -117,10 +120,10 @@ class LedgerFilter:
 
 
 Newest = Annotated[HistoryOrder, strawberry.argument(description="In which order; cursors are of one order.")]
-Positions = Annotated[PositionFilter | None, strawberry.argument(description="Which positions.")]
-Orders = Annotated[OrderFilter | None, strawberry.argument(description="Which orders.")]
-Fills = Annotated[FillFilter | None, strawberry.argument(description="Which fills.")]
-Ledgers = Annotated[LedgerFilter | None, strawberry.argument(description="Which events.")]
+Positions = Annotated[PositionFilter | None, strawberry.argument(name="filter", description="Which positions.")]
+Orders = Annotated[OrderFilter | None, strawberry.argument(name="filter", description="Which orders.")]
+Fills = Annotated[FillFilter | None, strawberry.argument(name="filter", description="Which fills.")]
+Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", description="Which events.")]
 
 
 @strawberry.type(description="A synthetic trading account. Figures are of its last persisted mark, in its currency.")
@@ -151,52 +154,52 @@ class Account(FromRow, listing=ACCOUNTS):
     ended_at: datetime | None = field(description="When it ended.")
     challenge_id: strawberry.Private[int | None]
 
-    @field(description="Its number again: what to log in with.")
+    @computed("Its number again: what to log in with.")
     def login(self) -> str:
         return str(self.id)
 
-    @field(description="Its cash again, in the words of charts.")
+    @computed("Its cash again, in the words of charts.")
     def balance(self) -> Decimal:
         return self.cash
 
-    @field(description="The account group it was opened in.")
+    @computed("The account group it was opened in.")
     def group(self) -> str:
         return self.group_name
 
-    @field(description="The challenge it belongs to.")
+    @computed("The challenge it belongs to.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await one(info, CHALLENGES, self.challenge_id)
 
-    @field(description="Its positions, newest first.")
+    @computed("Its positions, newest first.")
     async def positions(
-        self, info: Info, first: First = 20, after: After = None, filter: Positions = None
+        self, info: Info, first: First = 20, after: After = None, which: Positions = None
     ) -> Connection[Position]:
         asked = window(POSITIONS, first, after)
-        return await read_of(info, POSITIONS, ("account", int(self.id)), asked, filters_of(filter))
+        return await read_of(info, POSITIONS, ("account", int(self.id)), asked, filters_of(which))
 
-    @field(description="Its orders, newest first.")
+    @computed("Its orders, newest first.")
     async def orders(
-        self, info: Info, first: First = 20, after: After = None, filter: Orders = None
+        self, info: Info, first: First = 20, after: After = None, which: Orders = None
     ) -> Connection[Order]:
         asked = window(ORDERS, first, after)
-        return await read_of(info, ORDERS, ("account", int(self.id)), asked, filters_of(filter))
+        return await read_of(info, ORDERS, ("account", int(self.id)), asked, filters_of(which))
 
-    @field(description="Its fills, newest first.")
-    async def fills(self, info: Info, first: First = 20, after: After = None, filter: Fills = None) -> Connection[Fill]:
+    @computed("Its fills, newest first.")
+    async def fills(self, info: Info, first: First = 20, after: After = None, which: Fills = None) -> Connection[Fill]:
         asked = window(FILLS, first, after)
-        return await read_of(info, FILLS, ("account", int(self.id)), asked, filters_of(filter))
+        return await read_of(info, FILLS, ("account", int(self.id)), asked, filters_of(which))
 
-    @field(description="Its history.")
+    @computed("Its history.")
     async def ledger(
         self,
         info: Info,
         first: FirstLong = 20,
         after: After = None,
-        filter: Ledgers = None,
+        which: Ledgers = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[LedgerEvent]:
         asked = window(LEDGER, first, after, most=LONG, reverse=order_by is HistoryOrder.OLDEST_FIRST)
-        return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(filter))
+        return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
 
 
 @strawberry.input(description="The account to be marked.")

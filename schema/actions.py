@@ -9,15 +9,18 @@ from typing import Any
 import strawberry
 from strawberry import ID, field
 
-from domain.orders import Action, ActionResult, ActionStatus
+from domain.orders import Action, ActionResult, ActionStatus, Fill
 from schema.accounts import Account
 from schema.context import Info
+from schema.fields import computed
 from schema.ids import name
+from schema.inputs import flat
 from schema.paging import one
 from schema.payloads import Payload
 from services.views.lists import ACCOUNTS
 
 
+@flat
 @strawberry.input(description="One proposal. Its numbers are text and judged by themselves: a bad one spoils no other.")
 class DecisionActionInput:
     action_id: str = field(description="The proposal's name, unique within its run.")
@@ -79,7 +82,7 @@ class DecisionActionResult:
     fill: ActionFill | None = field(description="Its fill.")
     account_id: strawberry.Private[int]
 
-    @field(description="The account.")
+    @computed("The account.")
     async def account(self, info: Info) -> Account | None:
         return await one(info, ACCOUNTS, self.account_id)
 
@@ -99,7 +102,7 @@ def proposed(run: str, given: DecisionActionInput) -> Action:
 
 def answered(result: ActionResult) -> DecisionActionResult:
     """The desk's answer."""
-    content, refusal, fill = result.content, result.refusal, result.fill
+    content, refusal = result.content, result.refusal
     return DecisionActionResult(
         id=name(result.account, result.seq),
         action_id=content.action_id,
@@ -109,22 +112,15 @@ def answered(result: ActionResult) -> DecisionActionResult:
         side=content.side,
         reference=content.reference,
         status=result.status,
-        code=refusal and refusal.code,
-        message=refusal and refusal.message,
-        limit=refusal and refusal.limit,
-        observed=refusal and refusal.observed,
+        code=refusal.code if refusal else None,
+        message=refusal.message if refusal else None,
+        limit=refusal.limit if refusal else None,
+        observed=refusal.observed if refusal else None,
         quote=_quote(result.quote),
         replayed=result.replayed,
         market_time=result.market_time,
         order=_order(result.account, result.order_seq),
-        fill=fill
-        and ActionFill(
-            id=ID(f"{fill.account}-{fill.seq}"),
-            price=fill.price,
-            quantity=fill.quantity,
-            fee=fill.fee,
-            realised=fill.realised,
-        ),
+        fill=_fill(result.fill),
         account_id=result.account,
     )
 
@@ -157,6 +153,18 @@ def _quote(facts: Mapping[str, Any]) -> ActionQuote | None:
         return None
     at = datetime.fromisoformat(facts["source_time"])
     return ActionQuote(bid=Decimal(facts["bid"]), ask=Decimal(facts["ask"]), source_time=at)
+
+
+def _fill(fill: Fill | None) -> ActionFill | None:
+    if fill is None:
+        return None
+    return ActionFill(
+        id=ID(f"{fill.account}-{fill.seq}"),
+        price=fill.price,
+        quantity=fill.quantity,
+        fee=fill.fee,
+        realised=fill.realised,
+    )
 
 
 def _order(account: int, seq: int | None) -> ActionOrder | None:

@@ -10,9 +10,11 @@ from schema.ids import number
 
 Given = TypeVar("Given")
 
-Input = Annotated[Given, strawberry.argument(description="What is asked for.")]
-Filter = Annotated[Given | None, strawberry.argument(description="Which of them; what is left out does not narrow.")]
-Id = Annotated[ID, strawberry.argument(description="The object's id.")]
+Input = Annotated[Given, strawberry.argument(name="input", description="What is asked for.")]
+Filter = Annotated[
+    Given | None, strawberry.argument(name="filter", description="Which of them; what is left out does not narrow.")
+]
+Id = Annotated[ID, strawberry.argument(name="id", description="The object's id.")]
 
 
 def required(text: ID, field: str) -> int:

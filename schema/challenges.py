@@ -1,7 +1,6 @@
 """Challenges: their phases, days, metrics, breaches and events."""
 
-from datetime import date as CalendarDay
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
@@ -14,6 +13,7 @@ from domain.rules import Rule
 from domain.terms import Consequence, PhaseType
 from schema.context import Info
 from schema.events import ChallengeEvent
+from schema.fields import computed
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
 from schema.programs import Program
 from schema.rows import FromRow, shape
@@ -35,6 +35,8 @@ from services.views.lists import (
 if TYPE_CHECKING:
     from schema.accounts import Account
     from schema.purchases import Purchase
+
+CalendarDay = date  # a field of a day is called `date`
 
 PHASES_MAX = 100
 DAYS_MAX = 1000
@@ -122,15 +124,15 @@ class ChallengePhase(FromRow, listing=PHASES):
     start_equity: Decimal | None = field(description="The equity at its start.")
     account_id: strawberry.Private[int]
 
-    @field(description="Its account.")
+    @computed("Its account.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @field(description="Its newest snapshot.")
+    @computed("Its newest snapshot.")
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
 
-    @field(description="Where it stands on each configured rule; empty before it has started.")
+    @computed("Where it stands on each configured rule; empty before it has started.")
     async def progress(self, info: Info) -> list[RuleProgress]:
         return [
             RuleProgress(
@@ -144,7 +146,7 @@ class ChallengePhase(FromRow, listing=PHASES):
             for at in await info.context.loaders.progress(self.account_id)
         ]
 
-    @field(description="Its trading days in order; the newest 1000.")
+    @computed("Its trading days in order; the newest 1000.")
     async def days(self, info: Info) -> list[ChallengeDay]:
         return (await owned(info, DAYS, ("phase", int(self.id)), DAYS_MAX))[::-1]
 
@@ -165,40 +167,40 @@ class Challenge(FromRow, listing=CHALLENGES):
     terms_hash: strawberry.Private[str]
     terms_version: strawberry.Private[int]
 
-    @field(description="The sale.")
+    @computed("The sale.")
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
         return await one(info, PURCHASES, self.purchase_id)
 
-    @field(description="The program; null once it is deleted.")
+    @computed("The program; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @field(description="The terms it runs under.")
+    @computed("The terms it runs under.")
     def terms(self) -> Terms:
         return Terms(hash=self.terms_hash, version=self.terms_version)
 
-    @field(description="The account of the current phase.")
+    @computed("The account of the current phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @field(description="Its phases so far, in order.")
+    @computed("Its phases so far, in order.")
     async def phases(self, info: Info) -> list[ChallengePhase]:
         return await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
 
-    @field(description="The phase it is in.")
+    @computed("The phase it is in.")
     async def current_phase(self, info: Info) -> ChallengePhase | None:
         phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
 
-    @field(description="Its newest snapshot.")
+    @computed("Its newest snapshot.")
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("challenge", int(self.id)), 1)), None)
 
-    @field(description="Its newest breach.")
+    @computed("Its newest breach.")
     async def latest_breach(self, info: Info) -> Breach | None:
         return next(iter(await owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
 
-    @field(description="Its trading days in order, the newest 1000; of one phase, or of all.")
+    @computed("Its trading days in order, the newest 1000; of one phase, or of all.")
     async def days(
         self,
         info: Info,
@@ -208,19 +210,19 @@ class Challenge(FromRow, listing=CHALLENGES):
         page = await info.context.loaders.page(DAYS, "challenge", int(self.id), Window(DAYS_MAX), filters)
         return [shape(DAYS, row) for row in reversed(page.rows)]
 
-    @field(description="Its snapshots, newest first.")
+    @computed("Its snapshots, newest first.")
     async def metrics(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Metric]:
         return await read_of(info, METRICS, ("challenge", int(self.id)), window(METRICS, first, after, most=LONG))
 
-    @field(description="Its breaches, newest first.")
+    @computed("Its breaches, newest first.")
     async def breaches(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Breach]:
         return await read_of(info, BREACHES, ("challenge", int(self.id)), window(BREACHES, first, after, most=LONG))
 
-    @field(description="Its payouts, newest first.")
+    @computed("Its payouts, newest first.")
     async def payouts(self, info: Info, first: First = 20, after: After = None) -> Connection[Payout]:
         return await read_of(info, PAYOUTS, ("challenge", int(self.id)), window(PAYOUTS, first, after))
 
-    @field(description="What happened to it, newest first.")
+    @computed("What happened to it, newest first.")
     async def events(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[ChallengeEvent]:
         return await read_of(info, EVENTS, ("challenge", int(self.id)), window(EVENTS, first, after, most=LONG))
 

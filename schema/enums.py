@@ -1,7 +1,7 @@
 """The domain's words as GraphQL enums, each value described, and the codes of user errors."""
 
-from enum import Enum
-from typing import Any, TypeVar
+from enum import Enum, EnumMeta
+from typing import Any, TypeVar, cast
 
 import strawberry
 
@@ -275,7 +275,5 @@ def _code(refusal: Any) -> Any:
 
 
 _BESIDE_DATA = {Forbidden.code, InvalidProgram.code}  # a top-level error; one user error for each problem
-ErrorCode = strawberry.enum(
-    Enum("ErrorCode", {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}),  # type: ignore[misc] # its members are the registry's
-    description="Why a mutation did nothing.",
-)
+_CODES = {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}
+ErrorCode: Any = strawberry.enum(cast("EnumMeta", Enum("ErrorCode", _CODES)), description="Why a mutation did nothing.")

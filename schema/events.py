@@ -8,6 +8,7 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from schema.context import Info
+from schema.fields import computed
 from schema.paging import one
 from schema.rows import FromRow
 from services.views.lists import CHALLENGES, EVENTS
@@ -25,11 +26,11 @@ class ChallengeEvent(FromRow, listing=EVENTS):
     challenge_id: ID = field(description="The challenge.")
     payload: JSON = field(description="Its facts, frozen when it was written; other objects by their id.")
 
-    @field(description="Its place in the stream, opaque; sent as `after` it gives everything later.")
+    @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
         return str(self.position)
 
-    @field(description="The challenge as it is now; null once it is deleted.")
+    @computed("The challenge as it is now; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await one(info, CHALLENGES, int(self.challenge_id))
 

@@ -26,7 +26,9 @@ class AccountGroup(FromRow, listing=GROUPS):
     updated_at: datetime = field(description="When it was last saved.")
 
 
-@strawberry.input(description="An execution policy; what is left out has its default. Amounts are in the group's currency.")
+@strawberry.input(
+    description="An execution policy; what is left out has its default. Amounts are in the group's currency."
+)
 class PolicyInput:
     leverage_max: Decimal | None = field(default=None, description="The most notional per equity; default 5.")
     notional_max: Decimal | None = field(default=None, description="The most notional of one position; default 50000.")
@@ -34,7 +36,9 @@ class PolicyInput:
     orders_max: int | None = field(default=None, description="The most open orders; default 10.")
     long_allowed: bool | None = field(default=None, description="Whether the LONG side may be opened; default true.")
     short_allowed: bool | None = field(default=None, description="Whether the SHORT side may be opened; default true.")
-    symbols: list[str] | None = field(default=None, description="What may be traded; empty, the default, is everything.")
+    symbols: list[str] | None = field(
+        default=None, description="What may be traded; empty, the default, is everything."
+    )
     fee_bps: Decimal | None = field(default=None, description="The fee in hundredths of a percent; default 10.")
     slippage: Slippage | None = field(default=None, description="The fill price; default MID_PRICE.")
     quote_age_seconds_max: int | None = field(default=None, description="The oldest quote to fill at; default 60.")

@@ -5,6 +5,7 @@ from strawberry import field
 
 from schema.challenges import Challenge
 from schema.context import Info
+from schema.fields import computed
 from schema.paging import After, Connection, First, read, window
 from schema.purchases import Purchase
 from schema.wallets import Wallet
@@ -22,14 +23,14 @@ class Me:
     def _own(self) -> Filters:
         return (("client", (self.subject,)),)
 
-    @field(description="The client's challenges, newest first; empty for other tokens.")
+    @computed("The client's challenges, newest first; empty for other tokens.")
     async def challenges(self, info: Info, first: First = 20, after: After = None) -> Connection[Challenge]:
         return await read(info, CHALLENGES, window(CHALLENGES, first, after), self._own())
 
-    @field(description="The client's purchases, newest first; empty for other tokens.")
+    @computed("The client's purchases, newest first; empty for other tokens.")
     async def purchases(self, info: Info, first: First = 20, after: After = None) -> Connection[Purchase]:
         return await read(info, PURCHASES, window(PURCHASES, first, after), self._own())
 
-    @field(description="The client's wallets, newest first; empty for other tokens.")
+    @computed("The client's wallets, newest first; empty for other tokens.")
     async def wallets(self, info: Info, first: First = 20, after: After = None) -> Connection[Wallet]:
         return await read(info, WALLETS, window(WALLETS, first, after), self._own())

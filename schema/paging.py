@@ -4,13 +4,14 @@ import base64
 import json
 from collections.abc import Awaitable, Callable
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, TypeVar, cast
 
 import strawberry
 from strawberry import field
 
 from schema.context import Info
 from schema.errors import BadUserInput
+from schema.fields import computed
 from schema.ids import INT64_MAX
 from schema.rows import shape
 from services.views import lists
@@ -28,7 +29,9 @@ Item = TypeVar("Item")
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
     has_next_page: bool = field(description="Whether items follow this page.")
-    has_previous_page: bool = field(description="Whether the page was asked for with `after`, so that items precede it.")
+    has_previous_page: bool = field(
+        description="Whether the page was asked for with `after`, so that items precede it."
+    )
     start_cursor: str | None = field(description="The cursor of the first item; null on an empty page.")
     end_cursor: str | None = field(description="The cursor of the last item, to be sent as `after`; null if empty.")
 
@@ -46,7 +49,7 @@ class Connection(Generic[Item]):
     page_info: PageInfo = field(description="Where this page stands in the list.")
     count: strawberry.Private[Callable[[], Awaitable[int]]]
 
-    @field(description="How many items the whole list has; counted only when asked for.")
+    @computed("How many items the whole list has; counted only when asked for.")
     async def total_count(self) -> int:
         return await self.count()
 
@@ -79,11 +82,11 @@ def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:
 
 
 def _fits(value: Any, kind: type) -> bool:
-    if isinstance(value, datetime):
-        return value.tzinfo is not None
-    if isinstance(value, str):
-        return kind is str and "\0" not in value and value.isprintable()
-    return type(value) is kind and abs(value) <= INT64_MAX
+    if type(value) is not kind:
+        return False
+    if isinstance(value, int):
+        return abs(value) <= INT64_MAX
+    return value.isprintable() if isinstance(value, str) else cast("datetime", value).tzinfo is not None
 
 
 def connect(listing: Listing, page: Page, asked: Window, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
@@ -120,6 +123,7 @@ async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int
     return [shape(listing, row) for row in page.rows]
 
 
-async def one(info: Info, listing: Listing, key: int | None) -> Any:
+async def one(info: Info, listing: Listing, key: int | None) -> Item | None:
     """The object of this id; None for no id, and for what is not in sight."""
-    return shape(listing, await info.context.loaders.row(listing, key))
+    found: Item | None = shape(listing, await info.context.loaders.row(listing, key))
+    return found

@@ -2,7 +2,7 @@
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -11,6 +11,7 @@ from strawberry.types.field import StrawberryField
 from domain.errors import Refused
 from schema.context import Info
 from schema.errors import NotAllowed, beside_data
+from schema.fields import Method
 from schema.payloads import user_errors
 from services.principals import Role
 
@@ -48,19 +49,22 @@ class Refusals(FieldExtension):
             return payload(user_errors=user_errors(refusal))
 
 
-def query(description: str, *roles: Role) -> Any:
+def query(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the query; no roles: everyone with a token."""
-    return strawberry.field(description=description, extensions=[Permission(frozenset(roles) or EVERYONE)])
+    extensions: list[FieldExtension] = [Permission(frozenset(roles) or EVERYONE)]
+    return cast("Callable[[Method], Method]", strawberry.field(description=description, extensions=extensions))
 
 
-def mutation(description: str, *roles: Role) -> Any:
+def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the mutation."""
-    return strawberry.mutation(description=description, extensions=[Refusals(), Permission(frozenset(roles))])
+    extensions: list[FieldExtension] = [Refusals(), Permission(frozenset(roles))]
+    return cast("Callable[[Method], Method]", strawberry.mutation(description=description, extensions=extensions))
 
 
-def subscription(description: str, *roles: Role) -> Any:
+def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the subscription."""
-    return strawberry.subscription(description=description, extensions=[Permission(frozenset(roles))])
+    extensions: list[FieldExtension] = [Permission(frozenset(roles))]
+    return cast("Callable[[Method], Method]", strawberry.subscription(description=description, extensions=extensions))
 
 
 def roles_of(field: StrawberryField) -> frozenset[Role] | None:

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 from domain.lifecycles import ProgramStatus
 from domain.terms import Consequence, Measured, PercentOf, PhaseType, Reference, Touch, Trail
 from schema.context import Info
+from schema.fields import computed
 from schema.paging import owned
 from schema.payloads import Payload
 from schema.rows import FromRow
@@ -59,7 +60,7 @@ class Program(FromRow, listing=PROGRAMS):
     created_at: datetime = field(description="When it was made.")
     updated_at: datetime = field(description="When it was last changed.")
 
-    @field(description="Its phases in order.")
+    @computed("Its phases in order.")
     async def steps(self, info: Info) -> list[ProgramStep]:
         return await owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
 
@@ -153,6 +154,6 @@ class ProgramFilter:
     )
 
 
-def given(value: Any) -> dict[str, Any]:
+def given_fields(value: Any) -> dict[str, Any]:
     """The fields of an input that were given and are not null, by their names here."""
     return {name: item for name, item in vars(value).items() if item is not None and item is not UNSET}

@@ -9,6 +9,7 @@ from strawberry import ID, field
 
 from domain.lifecycles import PurchaseStatus
 from schema.context import Info
+from schema.fields import computed
 from schema.paging import one, owned
 from schema.payloads import Payload
 from schema.programs import Program
@@ -41,19 +42,19 @@ class Purchase(FromRow, listing=PURCHASES):
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
 
-    @field(description="The wallet that pays; null where you may not see it.")
+    @computed("The wallet that pays; null where you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await one(info, WALLETS, self.wallet_id)
 
-    @field(description="The program; null once it is deleted.")
+    @computed("The program; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @field(description="The account of its challenge's current phase.")
+    @computed("The account of its challenge's current phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @field(description="Its challenges, newest first.")
+    @computed("Its challenges, newest first.")
     async def challenges(self, info: Info) -> list[Annotated["Challenge", strawberry.lazy("schema.challenges")]]:
         return await owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
 

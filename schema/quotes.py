@@ -6,6 +6,7 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
+from schema.inputs import flat
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import QUOTES
@@ -20,6 +21,7 @@ class Quote(FromRow, listing=QUOTES):
     batch: int = field(description="The batch it was accepted in.")
 
 
+@flat
 @strawberry.input(description="A quote to take in.")
 class QuoteInput:
     symbol: str = field(description="The instrument.")
@@ -37,8 +39,7 @@ class IngestQuotesInput:
 class DroppedQuote:
     symbol: str = field(description="The symbol as handed in.")
     reason: str = field(
-        description="UNKNOWN_SYMBOL, NOT_FINITE, NOT_POSITIVE, CROSSED, LATE, FUTURE or OUT_OF_RANGE; NOT_FINITE also for "
-        "what is not a number."
+        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE or OUT_OF_RANGE."
     )
     count: int = field(description="How many.")
 

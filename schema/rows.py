@@ -28,12 +28,16 @@ class FromRow:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
         """The object of this row; ids become text, integers the members of their enum."""
-        return cls(**{name: row[name] if adapt is None else adapt(row[name]) for name, adapt in _plan(cls)})
+        return cls(**{name: row[name] if adapt is None else adapt(row[name]) for name, adapt in _plan_of(cls)})
 
 
 def shape(listing: Listing, row: Mapping[str, Any] | None) -> Any:
     """The object of a row of the listing, if there is one."""
     return None if row is None else _SHAPES[listing].of(row)
+
+
+def _plan_of(cls: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:
+    return _plan(cls)
 
 
 @cache

@@ -10,11 +10,11 @@ from strawberry import ID, field
 from domain.lifecycles import PayoutStatus
 from schema.context import Info
 from schema.enums import MoneyKind
+from schema.fields import computed
 from schema.paging import one
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import CHALLENGES, PAYOUTS, TRANSFERS, WALLETS
-
 
 if TYPE_CHECKING:
     from schema.challenges import Challenge
@@ -65,11 +65,11 @@ class Payout(FromRow, listing=PAYOUTS):
     challenge_id: strawberry.Private[int]
     wallet_id: strawberry.Private[int]
 
-    @field(description="The challenge that made the profit.")
+    @computed("The challenge that made the profit.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await one(info, CHALLENGES, self.challenge_id)
 
-    @field(description="The wallet it is paid to; null where you may not see it.")
+    @computed("The wallet it is paid to; null where you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await one(info, WALLETS, self.wallet_id)
 

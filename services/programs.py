@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from decimal import Decimal
 from typing import Any
 
 import asyncpg
@@ -142,13 +141,9 @@ def _step(row: asyncpg.Record) -> Step:
         phase_type=PhaseType(row["phase_type"]),
         name=row["name"],
         account_group=row["account_group"],
-        limits={limit: _axes(axes) for limit, axes in json.loads(row["limits"]).items()},
+        limits=json.loads(row["limits"]),
         **{name: row[name] for name in NUMBERS},
     )
-
-
-def _axes(stored: Mapping[str, str]) -> dict[str, Any]:
-    return {axis: Decimal(text) if axis in ("amount", "lock_at") else text for axis, text in stored.items()}
 
 
 def _group(row: asyncpg.Record) -> Group:

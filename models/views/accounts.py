@@ -7,9 +7,9 @@ SEQ = (Key("t.seq", "seq"),)
 OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}
 
 ACCOUNTS = Listing(
-    columns="""a.id, a.brand, a.mode, a.status, a.read_only, a.blocked_until, a.group_name, a.currency, a.owner, a.clone,
-  a.starting_balance, a.created_at, a.started_at, a.ended_at, a.challenge_id, b.cash, b.equity, b.unrealised, b.realised,
-  b.fees, b.high_watermark, b.seq, encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
+    columns="""a.id, a.brand, a.mode, a.status, a.read_only, a.blocked_until, a.group_name, a.currency, a.owner,
+  a.clone, a.starting_balance, a.created_at, a.started_at, a.ended_at, a.challenge_id, b.cash, b.equity, b.unrealised,
+  b.realised, b.fees, b.high_watermark, b.seq, encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
     source="accounts a join balances b on b.account_id = a.id left join challenges c on c.id = a.challenge_id",
     sight=of_account,
     order=(Key("a.id", "id"),),
@@ -52,8 +52,8 @@ FILLS = Listing(
     parents=OF_ACCOUNT,
 )
 LEDGER = Listing(
-    columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.kind, t.amount, t.balance_after, t.market_time,
-  t.recorded_at, t.batch, t.facts, encode(t.hash, 'hex') as hash""",
+    columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.kind, t.amount, t.balance_after,
+  t.market_time, t.recorded_at, t.batch, t.facts, encode(t.hash, 'hex') as hash""",
     source="ledger t",
     sight=of_account,
     order=SEQ,
@@ -61,9 +61,9 @@ LEDGER = Listing(
     parents=OF_ACCOUNT,
 )
 ACTIONS = Listing(
-    columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.run, t.action_id, t.content, t.status, t.refusal,
-  t.quote, t.order_seq, t.market_time, t.batch, t.recorded_at, f.seq as fill_seq, f.quantity as fill_quantity,
-  f.price as fill_price, f.fee as fill_fee, f.realised as fill_realised""",
+    columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.run, t.action_id, t.content, t.status,
+  t.refusal, t.quote, t.order_seq, t.market_time, t.batch, t.recorded_at, f.seq as fill_seq,
+  f.quantity as fill_quantity, f.price as fill_price, f.fee as fill_fee, f.realised as fill_realised""",
     source="""decision_actions t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",
     sight=of_account,

@@ -1,6 +1,6 @@
 """Breaches, newest first, with the evidence to derive each again."""
 
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Listing, Parent
 from models.views.sight import of_challenge
 
 BREACHES = Listing(

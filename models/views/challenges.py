@@ -24,7 +24,8 @@ CHALLENGES = Listing(
 PHASES = Listing(
     columns="""t.id, t.challenge_id, t.phase_index, t.phase_type, t.status, t.account_id, t.initial_balance,
   t.start_equity, t.started_at, t.ended_at, t.end_reason,
-  (select r.body::jsonb -> 'phases' -> (t.phase_index - 1) ->> 'name' from terms r where r.hash = c.terms_hash) as name""",
+  (select r.body::jsonb -> 'phases' -> (t.phase_index - 1) ->> 'name' from terms r where r.hash = c.terms_hash)
+    as name""",
     source="challenge_phases t join challenges c on c.id = t.challenge_id",
     sight=of_challenge,
     order=(Key("t.phase_index", "phase_index"),),

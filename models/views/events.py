@@ -2,10 +2,8 @@
 
 from collections.abc import Sequence
 
-import asyncpg
-
 from models.sql import Connection
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Key, Listing, Parent, Row
 from models.views.sight import Sight, Where, of_challenge, of_event
 
 EVENTS = Listing(
@@ -26,9 +24,11 @@ async def newest_position(conn: Connection) -> int:
     return position
 
 
-async def all_after(conn: Connection, position: int, most: int) -> list[asyncpg.Record]:
+async def all_after(conn: Connection, position: int, most: int) -> list[Row]:
     """The next events of every brand, in order; `client` is null once the challenge is gone."""
-    return await conn.fetch(f"{_STREAM} where t.position > $1 order by t.position limit $2", position, most)
+    statement = f"{_STREAM} where t.position > $1 order by t.position limit $2"
+    found: list[Row] = await conn.fetch(statement, position, most)
+    return found
 
 
 async def missed(
@@ -41,7 +41,7 @@ async def missed(
     challenges: Sequence[int] | None,
     names: Sequence[str] | None,
     client: str | None,
-) -> list[asyncpg.Record]:
+) -> list[Row]:
     """Events in sight with after < position <= through that fit, in order, at most `most`."""
     where = Where()
     where.add("t.position > {} and t.position <= {}", after, through)
@@ -55,4 +55,5 @@ async def missed(
             where.add(clause, value)
     where.values.append(most)
     statement = f"{_STREAM}{where.text} order by t.position limit ${len(where.values)}"
-    return await conn.fetch(statement, *where.values)
+    found: list[Row] = await conn.fetch(statement, *where.values)
+    return found

@@ -5,12 +5,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-import asyncpg
-
 from models.sql import Connection
 from models.views.sight import Sight, Where
 
-Row = asyncpg.Record
+Row = Mapping[str, Any]
+"""As the database answers it: values by the names of columns."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +83,8 @@ async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filter
     where = Where()
     listing.sight(where, sight)
     _narrow(listing, where, filters)
-    return await conn.fetch(_page(listing, where, window), *where.values)
+    found: list[Row] = await conn.fetch(_page(listing, where, window), *where.values)
+    return found
 
 
 async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:
@@ -100,7 +100,9 @@ async def by_ids(conn: Connection, listing: Listing, sight: Sight, ids: Collecti
     where = Where()
     listing.sight(where, sight)
     where.add(listing.id, list(ids))
-    return await conn.fetch(f"select {listing.columns} from {listing.source}{where.text}", *where.values)
+    statement = f"select {listing.columns} from {listing.source}{where.text}"
+    found: list[Row] = await conn.fetch(statement, *where.values)
+    return found
 
 
 async def pages(
@@ -111,11 +113,12 @@ async def pages(
     where.add(of.condition)
     _narrow(listing, where, filters)
     inner = _page(listing, where, window)
-    return await conn.fetch(
+    found: list[Row] = await conn.fetch(
         f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
         where p.id = any($1) order by p.id, {_order(listing, window.reverse, names=True)}""",
         *where.values,
     )
+    return found
 
 
 async def counts(

@@ -4,7 +4,8 @@ from models.views.listing import Listing
 from models.views.sight import of_brand
 
 TOKENS = Listing(
-    columns="t.id, t.brand, t.role, t.name, t.subject, t.prefix, t.created_at, t.expires_at, t.revoked_at, t.last_used_at",
+    columns="""t.id, t.brand, t.role, t.name, t.subject, t.prefix, t.created_at, t.expires_at, t.revoked_at,
+  t.last_used_at""",
     source="tokens t",
     sight=of_brand,
 )

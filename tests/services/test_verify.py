@@ -19,14 +19,15 @@ async def _a_worked_desk(url: str) -> World:
     await world.quote("1.09000")
     challenge, passing = await world.buy("passes")
     await act(passing, "OPEN", action_id="p1", quantity="1000000")
-    await world.quote("1.10000")
+    await world.quote("1.10100")
     await act(passing, "CLOSE", action_id="p2")
-    await world.quote("1.10010")
+    await world.quote("1.10110")
     funded = await world.account(challenge)
     await act(funded, "OPEN", action_id="g1", quantity="1000000")
     await world.quote("1.10500")
     await act(funded, "CLOSE", action_id="g2")
     await world.quote("1.10500", after=timedelta(days=2))
+    assert await value("select status from payouts where account_id = $1", funded) == "PAID"
     _, trading = await world.buy("trades")
     await act(trading, "OPEN", action_id="t1", quantity="300000")
     await act(trading, "INCREASE", action_id="t2", quantity="100000")
@@ -240,7 +241,7 @@ async def test_whatever_is_falsified_is_found_and_named(database: str) -> None:
             found = await _falsified(owner, falsify)
             if check not in {violation.check for violation in found}:
                 missed.append((check, falsify, found))
-    assert not missed
+    assert not missed, missed[0]
     assert await verify.run() == [], "every falsification was taken back"
 
 

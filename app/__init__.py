@@ -1,0 +1,1 @@
+"""The first front door: HTTP and websockets, the event hub, health."""

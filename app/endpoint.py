@@ -1,0 +1,167 @@
+"""/graphql: HTTP and graphql-transport-ws, made strict about what comes in and clear about what goes out."""
+
+import json
+from datetime import timedelta
+from typing import Any
+
+from cross_web import AsyncHTTPRequestAdapter, HTTPException
+from graphql import GraphQLError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.types import Receive, Scope, Send
+from starlette.websockets import WebSocket
+from strawberry.asgi import GraphQL
+from strawberry.exceptions import ConnectionRejectionError
+from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
+from strawberry.http.base import BaseRequestProtocol
+from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.types import ExecutionResult
+
+from resolvers.main import schema
+from schema.context import Context, EventSource
+from schema.errors import BadUserInput
+from services import tokens
+from services.principals import Principal
+
+INIT_SECONDS_MAX = 10
+SPEC_MEDIA_TYPE = "application/graphql-response+json"
+
+
+class Handler(BaseGraphQLTransportWSHandler[Context, None]):
+    """Closes with 4400 on a message that is not of the protocol, whatever it is instead."""
+
+    async def handle_message(self, message: Any) -> None:
+        if _is_message(message):
+            await super().handle_message(message)
+        else:
+            await self.handle_invalid_message("Not a message of graphql-transport-ws")
+
+    async def handle_task_exception(self, error: Exception) -> None:
+        if not isinstance(error, WebSocketDisconnected):  # that the client went away is no fault
+            await super().handle_task_exception(error)
+
+
+class Outcome(Response):
+    """Collects what the response will need of its request."""
+
+    by_specification = False
+
+
+class Endpoint(GraphQL[Context, None]):
+    """One for the process. Raises nothing to the server for what a client can send."""
+
+    graphql_transport_ws_handler_class = Handler
+
+    def __init__(self, events: EventSource, page: str | None) -> None:
+        super().__init__(
+            schema,
+            graphql_ide=None,
+            subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
+            connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS_MAX),
+        )
+        self._events = events
+        self._page = page
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await super().__call__(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            response = await self.run(request)
+        except HTTPException as error:
+            response = _refusal(error)
+        await response(scope, receive, send)
+
+    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        return Context(self._events, await _bearer(request.headers.get("authorization")))
+
+    async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
+        """The token may come in the payload of connection_init instead: a browser cannot set headers."""
+        given = (context.connection_params or {}).get("authorization")
+        if given is not None:
+            context.bearer = await _bearer(given if isinstance(given, str) else "")
+        if context.bearer is None:
+            raise ConnectionRejectionError
+        return None
+
+    async def get_sub_response(self, request: Request | WebSocket) -> Response:
+        outcome = Outcome()
+        del outcome.headers["content-length"]
+        outcome.by_specification = SPEC_MEDIA_TYPE in request.headers.get("accept", "")
+        return outcome
+
+    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
+        response = await super().process_result(request, result)
+        if result.data is None and all(error.path is None for error in result.errors or ()):
+            del response["data"]  # nothing was executed
+        return response
+
+    def create_response(
+        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
+    ) -> Response:
+        assert isinstance(sub_response, Outcome), "get_sub_response has made it"
+        if not sub_response.by_specification:
+            return Response(self.encode_json(response_data), media_type="application/json")
+        status = 200 if "data" in response_data else 400
+        return Response(self.encode_json(response_data), status, media_type=SPEC_MEDIA_TYPE)
+
+    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
+        return (
+            self._page is not None
+            and request.method == "GET"
+            and request.query_params.get("query") is None
+            and "text/html" in request.headers.get("accept", "")
+        )
+
+    async def render_graphql_ide(self, request: Request) -> Response:
+        return Response(self._page, media_type="text/html")
+
+    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
+        data = await super().parse_http_body(request)
+        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
+            raise HTTPException(400, "The operationName must be a string or null, if provided.")
+        return data
+
+    def parse_json(self, data: str | bytes) -> Any:
+        parsed = super().parse_json(data)
+        if not isinstance(parsed, dict | list):
+            raise HTTPException(400, "A GraphQL request is a JSON object.")
+        return parsed
+
+    def decode_json(self, data: str | bytes) -> object:
+        """Whatever is wrong with the text becomes a JSONDecodeError: bad UTF-8, endless digits, depth."""
+        try:
+            return json.loads(data)
+        except json.JSONDecodeError:
+            raise
+        except (ValueError, RecursionError) as error:
+            raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+async def _bearer(header: str | None) -> Principal | None:
+    scheme, _, token = (header or "").partition(" ")
+    return await tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
+
+
+def _is_message(message: Any) -> bool:
+    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
+        return False
+    if message["type"] not in ("subscribe", "complete"):
+        return True
+    if not isinstance(message.get("id"), str):
+        return False
+    payload = message.get("payload")
+    return message["type"] == "complete" or (
+        isinstance(payload, dict)
+        and isinstance(payload.get("query"), str)
+        and isinstance(payload.get("variables"), dict | None)
+        and isinstance(payload.get("operationName"), str | None)
+    )
+
+
+def _refusal(error: HTTPException) -> Response:
+    told = GraphQLError(error.reason, extensions={"code": BadUserInput.code})
+    return JSONResponse({"errors": [told.formatted]}, error.status_code)

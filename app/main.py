@@ -1,0 +1,74 @@
+"""The API process: its routes, and what lives as long as it does."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.routing import Route, WebSocketRoute
+
+from app.endpoint import Endpoint
+from app.health import healthz, readyz
+from app.hub import Hub
+from config import wakeups
+from config.database import close_database, open_database
+from config.settings import Settings
+from services import events
+
+
+def create_app(settings: Settings) -> Starlette:
+    """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
+    assert settings.database_url, "the CLI has filled it in"
+    hub = Hub(settings.database_url)
+    endpoint = Endpoint(hub, None)
+
+    @asynccontextmanager
+    async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        async with AsyncExitStack() as stack:
+            await _open(settings, stack)
+            await stack.enter_async_context(_stamping())
+            await stack.enter_async_context(_following(hub))
+            yield
+
+    return Starlette(
+        routes=[
+            Route("/graphql", endpoint),
+            WebSocketRoute("/graphql", endpoint),
+            Route("/healthz", healthz),
+            Route("/readyz", readyz),
+        ],
+        lifespan=lifespan,
+    )
+
+
+async def _open(settings: Settings, stack: AsyncExitStack) -> None:
+    """Open the database and the sender of wake-ups; the stack closes both."""
+    assert settings.database_url
+    await open_database(settings.database_url, pool_size=settings.pool_size, name="api")
+    stack.push_async_callback(close_database)
+    address = settings.broker_url or settings.database_url
+    stack.enter_context(wakeups.sending_to(address))
+
+
+@asynccontextmanager
+async def _stamping() -> AsyncIterator[None]:
+    stop = asyncio.Event()
+    stamper = asyncio.create_task(events.run_stamper(stop))
+    try:
+        yield
+    finally:
+        stop.set()
+        await stamper
+
+
+@asynccontextmanager
+async def _following(hub: Hub) -> AsyncIterator[None]:
+    ready = asyncio.Event()
+    following = asyncio.create_task(hub.run(ready))
+    try:
+        await ready.wait()
+        yield
+    finally:
+        following.cancel()
+        with suppress(asyncio.CancelledError):
+            await following

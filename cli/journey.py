@@ -1,0 +1,193 @@
+"""The main job once, through GraphQL alone: a firm is set up, a program sold twice, one challenge fails, one is paid."""
+
+from collections.abc import Callable, Sequence
+from contextlib import AsyncExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+from cli.bots import Frame, Trade, best, worst
+from cli.client import Client
+from cli.lockstep import LockStep
+
+BRAND = "demo"
+CURRENCIES = {"EURUSD": ("EUR", 5), "NZDUSD": ("NZD", 5), "XAUUSD": ("XAU", 3), "BTCUSD": ("BTC", 2)}
+POLICY = {
+    "leverageMax": "100",
+    "notionalMax": "10000000",
+    "positionEquityPctMax": "10000",
+    "feeBps": "0.2",
+    "slippage": "BID_ASK",
+}
+STEPS = [
+    {
+        "phaseIndex": 1,
+        "phaseType": "EVALUATION",
+        "name": "Evaluation",
+        "accountGroup": "DEMO_USD",
+        "maxDailyLossPct": "5",
+        "maxTotalLossPct": "10",
+        "profitTargetPct": "8",
+        "minTradingDays": 2,
+        "maxPositions": 5,
+    },
+    {
+        "phaseIndex": 2,
+        "phaseType": "FUNDED",
+        "name": "Funded",
+        "accountGroup": "REAL_USD",
+        "durationDays": 4,
+        "maxDailyLossPct": "5",
+        "maxTotalLossPct": "10",
+        "profitSplit": "0.8",
+    },
+]
+WINNER, LOSER = "winner", "loser"
+NOTIONAL = {WINNER: "2000000", LOSER: "6000000"}
+FUNDED_GOAL = 1_000  # profit at which the winner stops trading its funded account
+
+_PROGRAMS = "query { programs { nodes { id name version status } } }"
+_STATE = """
+query {
+  challenges(first: 10) { nodes { id client status currentPhaseIndex account { id balance startingBalance } } }
+}
+"""
+RUNNING = "ACTIVE"
+
+
+def _mutation(field_name: str, kind: str, answer: str) -> str:
+    return f"""mutation ($input: {kind}!) {{
+      {field_name}(input: $input) {{ {answer} userErrors {{ code field message transient }} }}
+    }}"""
+
+
+@dataclass(slots=True)
+class Journey:
+    """The play: who speaks with which token, and what has been bought."""
+
+    url: str
+    patience_seconds: float
+    tell: Callable[[str], None]
+    clients: dict[str, Client] = field(default_factory=dict)
+    tokens: dict[str, str] = field(default_factory=dict)
+    holding: dict[str, Trade] = field(default_factory=dict)
+    actions: int = 0
+
+    async def speak(self, stack: AsyncExitStack, who: str, token: str) -> None:
+        """Let `who` speak with a token."""
+        self.tokens[who] = token
+        client = Client(self.url, token, patience_seconds=self.patience_seconds)
+        self.clients[who] = await stack.enter_async_context(client)
+
+    async def ask(self, who: str, field_name: str, of: str, answer: str, /, **content: Any) -> Any:
+        """Send one mutation whose input type is `of`; answers its payload."""
+        return await self.clients[who].ask(_mutation(field_name, of, answer), input=content)
+
+    async def prepare(self, stack: AsyncExitStack, symbols: Sequence[str], first: Frame) -> LockStep:
+        """Brand, instruments and tokens by the admin; the first quotes; groups, program and wallets by the manager."""
+        await self.ask("admin", "saveBrand", "SaveBrandInput", "brand { name }", name=BRAND, title="Demo Prop")
+        for symbol in symbols:
+            base, precision = CURRENCIES.get(symbol, (symbol[:3], 5))
+            await self.ask(
+                "admin", "saveInstrument", "SaveInstrumentInput", "instrument { symbol }",
+                symbol=symbol, baseCurrency=base, quoteCurrency=symbol[-3:], pricePrecision=precision,
+                quantityStep="0.01", quantityMin="0.01",
+            )  # fmt: skip
+        for who, role, subject in (
+            ("feed", "FEED", None),
+            ("manager", "MANAGER", None),
+            ("bot", "TRADER", None),
+            (WINNER, "CLIENT", WINNER),
+            (LOSER, "CLIENT", LOSER),
+        ):
+            made = await self.ask(
+                "admin", "createApiToken", "CreateApiTokenInput", "token",
+                role=role, name=who, subject=subject, brand=None if role == "FEED" else BRAND,
+            )  # fmt: skip
+            await self.speak(stack, who, made["token"])
+        steps = LockStep(self.clients["admin"])
+        await steps.feed(first.rows)
+        await steps.wait()
+        for name, kind in (("DEMO_USD", "DEMO"), ("REAL_USD", "REAL")):
+            await self.ask(
+                "manager", "saveAccountGroup", "SaveAccountGroupInput", "accountGroup { id }",
+                name=name, kind=kind, currency="USD", defaultDeposit="100000", policy=POLICY,
+            )  # fmt: skip
+        await self._put_on_sale()
+        return steps
+
+    async def _put_on_sale(self) -> None:
+        """Create the program and activate it; an answer that was lost is looked up, never repeated blindly."""
+        known = await self.clients["manager"].ask(_PROGRAMS)
+        if not known["nodes"]:
+            await self.ask(
+                "manager", "createProgram", "CreateProgramInput", "program { id }",
+                name="Demo two-step", price="500", priceCurrency="USD", zone="Europe/Prague", dayStart="00:00",
+                steps=STEPS,
+            )  # fmt: skip
+        program = (await self.clients["manager"].ask(_PROGRAMS))["nodes"][0]
+        await self.ask(
+            "manager", "updateProgram", "UpdateProgramInput", "program { id status }",
+            id=program["id"], expectedVersion=program["version"], status="ACTIVE",
+        )  # fmt: skip
+        self.tell(f"program {program['name']!r} is on sale")
+
+    async def buy(self) -> None:
+        """Each client's wallet is funded; each finds the program and buys it."""
+        for client in (WINNER, LOSER):
+            wallet = await self.ask(
+                "manager", "depositToWallet", "DepositToWalletInput", "wallet { id }",
+                client=client, currency="USD", amount="1000", idempotencyKey=f"fund-{client}",
+            )  # fmt: skip
+            on_sale = await self.clients[client].ask("query { availablePrograms { nodes { id name price } } }")
+            program = on_sale["nodes"][0]
+            bought = await self.ask(
+                client, "buyChallenge", "BuyChallengeInput", "challenge { id }",
+                programId=program["id"], walletId=wallet["wallet"]["id"], idempotencyKey=f"buy-{client}",
+            )  # fmt: skip
+            self.tell(f"{client} bought {program['name']!r} for {program['price']} USD: challenge {bought['challenge']['id']}")
+
+    async def state(self) -> dict[str, dict[str, Any]]:
+        """Each client's challenge as it is now."""
+        found = await self.clients["manager"].ask(_STATE)
+        return {challenge["client"]: challenge for challenge in found["nodes"]}
+
+    async def decide(self, frames: Sequence[Frame], now: int, state: dict[str, dict[str, Any]]) -> None:
+        """Let the bots propose what they propose at this frame."""
+        for client, find in ((WINNER, best), (LOSER, worst)):
+            challenge = state[client]
+            account = challenge["account"]["id"]
+            key = f"{client}:{account}"
+            if challenge["status"] != RUNNING:
+                continue
+            held = self.holding.get(key)
+            if held is None:
+                if client == WINNER and self._has_enough(challenge):
+                    continue
+                if trade := find(frames, now):
+                    self.holding[key] = trade
+                    await self._act(client, account, now, "OPEN", trade, notional=NOTIONAL[client])
+            elif client == WINNER and now >= held.close_at:
+                del self.holding[key]
+                await self._act(client, account, now, "CLOSE", held)
+
+    def _has_enough(self, challenge: dict[str, Any]) -> bool:
+        account = challenge["account"]
+        profit = float(account["balance"]) - float(account["startingBalance"])
+        return challenge["currentPhaseIndex"] == len(STEPS) and profit >= FUNDED_GOAL
+
+    async def _act(self, client: str, account: str, now: int, verb: str, trade: Trade, **size: str) -> None:
+        action = {"actionId": f"{now}-{verb}", "action": verb, "symbol": trade.symbol, "side": trade.side, **size}
+        answer = await self.ask(
+            "bot", "submitDecisionActions", "SubmitDecisionActionsInput",
+            "results { id status code message observed limit fill { price quantity fee realised } }",
+            accountId=account, runId="demo", actions=[action],
+        )  # fmt: skip
+        self.actions += 1
+        result = answer["results"][0]
+        told = f"{client} {verb} {trade.side} {trade.symbol} on {account}"
+        if result["status"] != "EXECUTED":
+            self.holding.pop(f"{client}:{account}", None)
+            self.tell(f"{told}: {result['code']} ({result['message']})")
+        else:
+            fill = result["fill"]
+            self.tell(f"{told}: {fill['quantity']} at {fill['price']}, realised {fill['realised']}")

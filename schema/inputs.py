@@ -1,0 +1,22 @@
+"""Inputs that come by the thousand."""
+
+from collections.abc import Mapping
+from dataclasses import fields
+from typing import Any, TypeVar
+
+from domain.checks import api_name
+
+Kind = TypeVar("Kind", bound=type)
+
+
+def flat(kind: Kind) -> Kind:
+    """An input whose fields are all scalars is built in one step; field by field it costs several times that."""
+    names = {api_name(field.name): field.name for field in fields(kind)}
+    defaults = {field.name: field.default for field in fields(kind) if field.default is None}
+
+    def build(cls: Any, given: Mapping[str, Any], _context: Any) -> Any:
+        return cls(**{**defaults, **{names[name]: value for name, value in given.items()}})
+
+    definition: Any = kind.__strawberry_definition__  # type: ignore[attr-defined] # @strawberry.input has put it there
+    definition.from_input = build
+    return kind

@@ -1,0 +1,81 @@
+"""Clients of the API: one asks over HTTP, one follows over a websocket."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.typing import Subprotocol
+
+from services import tokens
+
+TRANSPORT = Subprotocol("graphql-transport-ws")
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """A running server."""
+
+    http: httpx.AsyncClient
+    websocket_url: str
+    database_url: str
+
+    async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
+        """The text of a new token."""
+        return await tokens.create(role=role, brand=brand, name=role.lower(), subject=subject)
+
+    async def answer(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
+        """The whole answer to an operation."""
+        headers = {"Authorization": f"Bearer {token}"} if token else {}
+        body = {"query": query, "variables": variables}
+        response = await self.http.post("/graphql", json=body, headers=headers)
+        assert response.status_code == 200, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
+
+    async def ask(self, query: str, token: str, **variables: Any) -> Any:
+        """The data; the operation has no errors."""
+        answer = await self.answer(query, token, **variables)
+        assert "errors" not in answer, answer["errors"]
+        return answer["data"]
+
+    async def code(self, query: str, token: str | None = None, **variables: Any) -> str:
+        """The code of the first error."""
+        answer = await self.answer(query, token, **variables)
+        code: str = answer["errors"][0]["extensions"]["code"]
+        return code
+
+    @asynccontextmanager
+    async def follow(self, token: str, query: str, **variables: Any) -> AsyncIterator["Follower"]:
+        """A subscription of its own connection."""
+        async with connect(self.websocket_url, subprotocols=[TRANSPORT]) as socket:
+            await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            payload = {"query": query, "variables": variables}
+            await send(socket, type="subscribe", id="1", payload=payload)
+            yield Follower(socket)
+
+
+@dataclass(frozen=True, slots=True)
+class Follower:
+    """What comes in."""
+
+    socket: ClientConnection
+
+    async def next(self) -> Any:
+        """The data of the next event."""
+        message = json.loads(await self.socket.recv())
+        assert message["type"] == "next", message
+        assert "errors" not in message["payload"], message
+        return message["payload"]["data"]
+
+    async def events(self, count: int) -> list[Any]:
+        """The next events of `challengeEvents`."""
+        return [(await self.next())["challengeEvents"] for _ in range(count)]
+
+
+async def send(socket: ClientConnection, **message: Any) -> None:
+    await socket.send(json.dumps(message))

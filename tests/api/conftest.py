@@ -1,0 +1,36 @@
+"""The API as its clients meet it: a real server on a free port, asked over HTTP and websockets."""
+
+import asyncio
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+import uvicorn
+
+from app.main import create_app
+from app.sockets import Socket
+from config.settings import Settings
+from tests.api.clients import Api
+
+
+class QuickSocket(Socket):
+    """Gives up sooner than anybody would want to wait for in a test."""
+
+    unread_seconds_max = 0.3
+
+
+@pytest.fixture
+async def api(empty_database: str) -> AsyncIterator[Api]:
+    """The server on a database of this test's own; its pool is open in this process too."""
+    settings = Settings(database_url=empty_database)
+    config = uvicorn.Config(create_app(settings), port=0, ws=QuickSocket, log_config=None, lifespan="on")
+    server = uvicorn.Server(config)
+    serving = asyncio.create_task(server.serve())
+    while not server.started:
+        assert not serving.done(), await serving
+        await asyncio.sleep(0)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
+        yield Api(http, f"ws://127.0.0.1:{port}/graphql", empty_database)
+    server.should_exit = True
+    await serving

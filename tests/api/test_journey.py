@@ -1,0 +1,126 @@
+"""The main job through the API alone, up to an executed action."""
+
+from tests.api.clients import Api
+from tests.api.operations import (
+    BUY,
+    CREATE_PROGRAM,
+    DEPOSIT,
+    INGEST,
+    SAVE_BRAND,
+    SAVE_GROUP,
+    SAVE_INSTRUMENT,
+    SUBMIT,
+    UPDATE_PROGRAM,
+)
+from tests.services.world import settle
+
+EVENTS = "subscription { challengeEvents(after: \"0\") { cursor number name challenge { status } payload } }"
+
+
+async def test_from_a_brand_to_an_executed_action(api: Api) -> None:
+    admin = await api.token("ADMIN")
+    saved = await api.ask(SAVE_BRAND, admin, input={"name": "acme", "title": "Acme"})
+    assert saved["saveBrand"] == {"brand": {"name": "acme", "title": "Acme"}, "userErrors": []}
+    instrument = {
+        "symbol": "EURUSD",
+        "baseCurrency": "EUR",
+        "quoteCurrency": "USD",
+        "pricePrecision": 5,
+        "quantityStep": "1",
+        "quantityMin": "1000",
+    }
+    assert not (await api.ask(SAVE_INSTRUMENT, admin, input=instrument))["saveInstrument"]["userErrors"]
+
+    manager = await api.token("MANAGER", "acme")
+    for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
+        group = {"name": name, "kind": kind, "currency": "USD", "defaultDeposit": "100000", "policy": {"feeBps": "1.5"}}
+        answer = (await api.ask(SAVE_GROUP, manager, input=group))["saveAccountGroup"]
+        assert answer["userErrors"] == []
+        assert answer["accountGroup"]["policy"]["fee_bps"] == "1.5"
+    steps = [
+        {
+            "phaseIndex": 1,
+            "phaseType": "EVALUATION",
+            "name": "Evaluation",
+            "accountGroup": "DEMO",
+            "maxDailyLossPct": "5",
+            "profitTargetPct": "8",
+            "limits": {"dailyLoss": {"reference": "HIGHER"}},
+        },
+        {"phaseIndex": 2, "phaseType": "FUNDED", "name": "Funded", "accountGroup": "REAL", "profitSplit": "0.8"},
+    ]
+    program = {"name": "Two phases", "price": "99.50", "priceCurrency": "USD", "steps": steps}
+    made = (await api.ask(CREATE_PROGRAM, manager, input=program))["createProgram"]
+    assert made["userErrors"] == []
+    assert made["program"]["status"] == "DISABLED"
+    assert made["program"]["steps"][0]["limits"] == {"daily_loss": {"reference": "HIGHER"}}
+    change = {"id": made["program"]["id"], "expectedVersion": made["program"]["version"], "status": "ACTIVE"}
+    assert (await api.ask(UPDATE_PROGRAM, manager, input=change))["updateProgram"]["program"]["status"] == "ACTIVE"
+
+    money = {"client": "alice", "currency": "USD", "amount": "1000", "idempotencyKey": "w1"}
+    wallet = (await api.ask(DEPOSIT, manager, input=money))["depositToWallet"]["wallet"]
+    assert (wallet["cash"], wallet["free"]) == ("1000", "1000")
+
+    feed = await api.token("FEED")
+    quote = {"symbol": "EURUSD", "bid": "1.10", "ask": "1.1001", "time": "2026-03-02T12:00:00Z"}
+    unusable = [{**quote, "bid": "a lot"}, {**quote, "symbol": "NOWHERE"}]
+    taken = (await api.ask(INGEST, feed, input={"quotes": [quote, *unusable]}))["ingestQuotes"]
+    assert (taken["accepted"], taken["newestBatch"], taken["batches"]) == (1, 1, [1])
+    assert taken["dropped"] == [
+        {"symbol": "EURUSD", "reason": "NOT_FINITE", "count": 1},
+        {"symbol": "NOWHERE", "reason": "UNKNOWN_SYMBOL", "count": 1},
+    ]
+
+    client = await api.token("CLIENT", "acme", "alice")
+    available = await api.ask("{ availablePrograms { totalCount nodes { id name price profitSplit } } }", client)
+    assert available["availablePrograms"]["totalCount"] == 1
+    order = {"programId": change["id"], "walletId": wallet["id"], "idempotencyKey": "b1"}
+    bought = (await api.ask(BUY, client, input=order))["buyChallenge"]
+    assert bought["userErrors"] == []
+    assert (await api.ask(BUY, client, input=order))["buyChallenge"]["purchase"]["id"] == bought["purchase"]["id"]
+    await settle()
+    challenge = await api.ask(CARD, client, id=bought["challenge"]["id"])
+    account = challenge["challenge"]["account"]
+    assert account["status"] == "ACTIVE"
+    assert challenge["challenge"]["currentPhase"]["progress"][0]["rule"] == "MAX_DAILY_LOSS"
+    assert [day["number"] for day in challenge["challenge"]["days"]] == [1]
+
+    fresh = {**quote, "time": challenge["challenge"]["account"]["startedAt"]}
+    assert (await api.ask(INGEST, feed, input={"quotes": [fresh]}))["ingestQuotes"]["accepted"] == 1
+    trader = await api.token("TRADER", "acme")
+    action = {"actionId": "a1", "action": "OPEN", "symbol": "EURUSD", "side": "LONG", "quantity": "10000"}
+    batch = {"accountId": account["id"], "runId": "r1", "actions": [action, {**action, "actionId": "a2", "side": "UP"}]}
+    answer = (await api.ask(SUBMIT, trader, input=batch))["submitDecisionActions"]
+    assert answer["userErrors"] == []
+    done, refused = answer["results"]
+    assert (done["status"], done["fill"]["quantity"], done["fill"]["price"]) == ("EXECUTED", "10000", "1.10005")
+    assert (refused["status"], refused["code"], refused["observed"]) == ("REJECTED", "UNSUPPORTED_ACTION", "UP")
+    recorded = await api.ask(ACTION, trader, id=done["id"])
+    assert recorded["decisionAction"] == {**done, "replayed": True}
+    assert recorded["decisionAction"]["order"]["id"] == done["order"]["id"]
+
+    async with api.follow(client, EVENTS) as follower:
+        events = await follower.events(4)
+    assert [event["name"] for event in events] == [
+        "prop.purchase.paid",
+        "prop.purchase.account_created",
+        "prop.purchase.active",
+        "prop.challenge.started",
+    ]
+    assert [event["number"] for event in events] == [1, 2, 3, 4]
+
+
+CARD = """query ($id: ID!) { challenge(id: $id) {
+  status currentPhaseIndex client purchase { status wallet { cash reserved } } program { name } terms { hash version }
+  phases { name status progress { rule } latestMetric { equity } }
+  currentPhase { name progress { rule limit measured level headroom used } }
+  latestMetric { equity } latestBreach { rule } days { number date startEquity equity closed }
+  metrics { nodes { batch equity } totalCount } breaches { nodes { rule } totalCount } payouts { nodes { id } }
+  events { nodes { name number cursor } totalCount }
+  account { id login mode status cash balance equity seq chainHead startedAt challenge { id } group
+    positions { nodes { id averageEntry } } orders { nodes { id } } fills { nodes { id } }
+    ledger(orderBy: OLDEST_FIRST) { nodes { seq kind amount balanceAfter hash facts } totalCount } }
+} }"""
+ACTION = """query ($id: ID!) { decisionAction(id: $id) {
+  id actionId status code observed quote { bid ask sourceTime } replayed order { id } fill { id quantity price fee }
+} }"""

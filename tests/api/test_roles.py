@@ -1,0 +1,115 @@
+"""Who may ask for what: every root field with every role, and with nobody's token."""
+
+import asyncio
+import json
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import connect
+
+from resolvers.main import Mutation, Query, Subscription
+from schema.permissions import roles_of
+from services.principals import Role
+from tests.api.clients import TRANSPORT, Api, send
+from tests.api.generated import operation, roots
+from tests.services.world import a_world
+
+HOLDERS = {
+    Role.ADMIN: (None, None),
+    Role.MANAGER: ("acme", None),
+    Role.CLIENT: ("acme", "alice"),
+    Role.TRADER: ("acme", None),
+    Role.FEED: (None, None),
+}
+EVERYONE = set(Role)
+READERS = EVERYONE - {Role.FEED}
+STAFF = {Role.ADMIN, Role.MANAGER}
+BUYERS = STAFF | {Role.CLIENT}
+ADMIN = {Role.ADMIN}
+
+ALLOWED = {
+    "me": EVERYONE,
+    "quotes": EVERYONE,
+    "account": READERS,
+    "accounts": READERS,
+    "challenge": READERS,
+    "challenges": READERS,
+    "challengeMetrics": READERS,
+    "challengeBreaches": READERS,
+    "decisionAction": READERS,
+    "instruments": READERS,
+    "availablePrograms": BUYERS,
+    "program": BUYERS,
+    "purchase": BUYERS,
+    "purchases": BUYERS,
+    "wallets": BUYERS,
+    "transfers": BUYERS,
+    "payouts": BUYERS,
+    "programs": STAFF,
+    "accountGroups": STAFF,
+    "jobs": STAFF,
+    "system": ADMIN,
+    "saveBrand": ADMIN,
+    "saveInstrument": ADMIN,
+    "markAllToMarket": ADMIN,
+    "saveAccountGroup": STAFF,
+    "createProgram": STAFF,
+    "updateProgram": STAFF,
+    "depositToWallet": STAFF,
+    "createApiToken": STAFF,
+    "markAccountToMarket": STAFF,
+    "retryJob": STAFF,
+    "buyChallenge": {Role.CLIENT},
+    "submitDecisionActions": READERS,
+    "ingestQuotes": {Role.ADMIN, Role.FEED},
+    "challengeEvents": READERS,
+}
+
+
+@pytest.mark.parametrize("root", [Query, Mutation, Subscription])
+def test_every_root_field_declares_its_roles(root: Any) -> None:
+    declared = {field.name: roles_of(field) for field in root.__strawberry_definition__.fields}
+    assert all(declared.values()), declared
+
+
+def test_the_table_above_names_every_root_field() -> None:
+    assert set(ALLOWED) == {name for names in roots().values() for name in names}
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_each_root_field_lets_its_roles_through_and_nobody_else(api: Api, role: Role) -> None:
+    await a_world(api.database_url)
+    token = await api.token(role, *HOLDERS[role])
+    for kind in ("query", "mutation"):
+        for name in roots()[kind]:
+            text, variables = operation(kind, name)
+            answer = await api.answer(text, token, **variables)
+            codes = {error["extensions"]["code"] for error in answer.get("errors", ())}
+            assert codes <= {"FORBIDDEN", "NOT_FOUND"}, (name, answer)
+            assert ("FORBIDDEN" in codes) == (role not in ALLOWED[name]), (name, answer)
+
+
+@pytest.mark.parametrize("token", [None, "pd_00000000_made-up"])
+async def test_nobody_gets_anything(api: Api, token: str | None) -> None:
+    for kind in ("query", "mutation"):
+        for name in roots()[kind]:
+            text, variables = operation(kind, name)
+            assert await api.code(text, token, **variables) == "UNAUTHENTICATED", name
+
+
+@pytest.mark.parametrize("role", Role)
+async def test_each_role_follows_events_or_is_told_that_it_may_not(api: Api, role: Role) -> None:
+    world = await a_world(api.database_url)
+    await world.buy()
+    token = await api.token(role, *HOLDERS[role])
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        query = 'subscription { challengeEvents(after: "0") { name } }'
+        await send(socket, type="subscribe", id="1", payload={"query": query})
+        async with asyncio.timeout(10):
+            message = json.loads(await socket.recv())
+    if role in ALLOWED["challengeEvents"]:
+        assert message["payload"]["data"]["challengeEvents"]["name"] == "prop.purchase.paid"
+    else:
+        assert message["payload"][0]["extensions"]["code"] == "FORBIDDEN"

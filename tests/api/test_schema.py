@@ -1,0 +1,29 @@
+"""The schema as a document: everything in it is explained, and the committed file is what is served."""
+
+from pathlib import Path
+
+import pytest
+from graphql import lexicographic_sort_schema, print_schema
+
+from domain.errors import REGISTRY
+from schema.enums import ErrorCode
+from tests.api.generated import GRAPHQL, described
+
+COMMITTED = Path(__file__).resolve().parents[2] / "schema.graphql"
+
+
+def test_everything_a_client_can_see_is_described() -> None:
+    assert not [path for path, text in described() if not text or not text.strip()]
+
+
+def test_no_description_repeats_its_name() -> None:
+    assert not [path for path, text in described() if (text or "").rstrip(".").lower() == path.split(".")[-1].lower()]
+
+
+@pytest.mark.parametrize("code", sorted(set(REGISTRY) - {"FORBIDDEN", "INVALID_PROGRAM"}))
+def test_every_refusal_has_its_code(code: str) -> None:
+    assert ErrorCode[code].value == code
+
+
+def test_the_committed_schema_is_the_one_that_is_served() -> None:
+    assert COMMITTED.read_text() == print_schema(lexicographic_sort_schema(GRAPHQL)) + "\n"

@@ -1,0 +1,195 @@
+"""Tapes, holdings and terms for the fold and its columnar twin: a handful of symbols, par and not par."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime, time, timedelta
+from decimal import Decimal
+from typing import Any
+
+from hypothesis import strategies as st
+
+from domain import days, valuation
+from domain.accounts import Account, Journal
+from domain.calendar import Calendar
+from domain.desk import Conditions
+from domain.execution import Moment
+from domain.ledger import Kind
+from domain.positions import Position, Side
+from domain.quotes import Batch, Market, Quote
+from domain.terms import Consequence, Limit, Measured, PhaseTerms, PhaseType, Reference, Slippage, Touch, Trail
+from tests.domain.builders import (
+    INITIAL,
+    NOON,
+    a_catalogue,
+    a_challenger,
+    a_funded_phase,
+    a_limit,
+    a_phase_terms,
+    a_policy,
+    a_target,
+    a_total_limit,
+    an_account,
+)
+
+BASE = {
+    "EURUSD": Decimal("1.10000"),
+    "GBPUSD": Decimal("1.30000"),
+    "BTCUSDC": Decimal("60000.00"),
+    "EURGBP": Decimal("0.84615"),
+    "USDJPY": Decimal("150.000"),
+}
+CATALOGUE = a_catalogue(*BASE)
+UTC_DAYS = Calendar("UTC", time(0))
+HOUR = timedelta(hours=1)
+
+
+def quoted(symbol: str, move_bps: int = 0, *, at: datetime = NOON, spread: str = "0.00010") -> Quote:
+    """A symbol's base price moved by so many hundredths of a percent."""
+    bid = (BASE[symbol] * (10_000 + move_bps) / 10_000).quantize(Decimal("0.00001"))
+    return Quote(symbol, bid, bid + Decimal(spread), at)
+
+
+def a_market(at: datetime = NOON, **moves: int) -> dict[str, Quote]:
+    """Every symbol quoted at its base price, moved where told."""
+    return {symbol: quoted(symbol, moves.get(symbol, 0), at=at) for symbol in BASE}
+
+
+def priced(symbol: str, price: str, at: datetime = NOON) -> Quote:
+    """A quote without a spread."""
+    return Quote(symbol, Decimal(price), Decimal(price), at)
+
+
+def conditions(terms: PhaseTerms | None = None, **changes: Any) -> Conditions:
+    return replace(Conditions(CATALOGUE, HOUR, UTC_DAYS, terms), **changes)
+
+
+def a_moment(market: Market | None = None, at: datetime = NOON, batch: int = 1) -> Moment:
+    return Moment(market or a_market(at), at, batch)
+
+
+def after(market: Market, batches: Sequence[Batch]) -> Market:
+    """The market once the batches have been accepted."""
+    known = dict(market)
+    for batch in batches:
+        known.update((quote.symbol, quote) for quote in batch.quotes)
+    return known
+
+
+def a_holding(symbol: str, side: Side, quantity: str, move_bps: int = 0) -> Position:
+    """A position opened at the base price, moved."""
+    units = Decimal(quantity)
+    return Position(3, symbol, side, NOON, units, units * quoted(symbol, move_bps).mid)
+
+
+def holding(account: Account, *positions: Position, market: Market | None = None) -> Account:
+    """The account with these positions, marked at the market, its highs and lows as they then are."""
+    held = {(position.symbol, position.side): position for position in positions}
+    account = replace(account, positions=held)
+    marked = replace(account, unrealised=valuation.unrealised(account, market or a_market(), CATALOGUE))
+    return days.observe(replace(marked, marked_at=NOON))
+
+
+def deposited(account: Account, amount: Decimal = INITIAL) -> tuple[Account, Journal]:
+    """The account with its money paid in, and the history that says so."""
+    journal = Journal()
+    return journal.append(replace(account, cash=Decimal(0)), Kind.DEPOSIT, NOON, 1, {}, amount), journal
+
+
+def started(terms: PhaseTerms, **changes: Any) -> tuple[Account, Journal]:
+    """A funded account whose phase has just begun."""
+    account, journal = deposited(an_account(marked_through=1, marked_at=NOON, **changes))
+    account = days.begin(
+        account,
+        phase_id=11,
+        challenge_id=7,
+        index=terms.index,
+        initial_balance=INITIAL,
+        calendar=UTC_DAYS,
+        at=NOON,
+        journal=journal,
+    )
+    return account, journal
+
+
+steps = st.tuples(
+    st.sampled_from([timedelta(0), timedelta(seconds=7), timedelta(minutes=9), HOUR * 7, HOUR * 25, HOUR * 63]),
+    st.dictionaries(st.sampled_from(list(BASE)), st.integers(-400, 400), max_size=4),
+)
+
+
+@st.composite
+def tapes(draw: st.DrawFn, first: int = 1, most: int = 10) -> list[Batch]:
+    """Batches from NOON on, in which some symbols move by up to 4 %; hours, days and a weekend may lie between."""
+    at, batches = NOON, []
+    for number, (wait, moves) in enumerate(draw(st.lists(steps, min_size=1, max_size=most)), first):
+        at += wait
+        quotes = tuple(quoted(symbol, bps, at=at) for symbol, bps in moves.items())
+        batches.append(Batch(number, at, quotes))
+    return batches
+
+
+limits: st.SearchStrategy[Limit] = st.builds(
+    a_limit,
+    st.sampled_from(["0", "0.5", "2", "5"]),
+    consequence=st.sampled_from(Consequence),
+    measured=st.sampled_from(Measured),
+    reference=st.sampled_from(Reference),
+    touch=st.sampled_from(Touch),
+)
+total_limits: st.SearchStrategy[Limit] = st.builds(
+    a_total_limit,
+    st.sampled_from(["0", "1", "4", "10"]),
+    consequence=st.sampled_from(Consequence),
+    measured=st.sampled_from(Measured),
+    trail=st.sampled_from(Trail),
+    lock_at=st.sampled_from([None, Decimal(0), Decimal(1500)]),
+)
+
+
+@st.composite
+def phases(draw: st.DrawFn) -> PhaseTerms:
+    terms: PhaseTerms = replace(
+        draw(st.sampled_from([a_phase_terms(), a_funded_phase()])),
+        daily_loss=draw(limits),
+        total_loss=draw(total_limits),
+        daily_profit=draw(limits),
+        duration_days=draw(st.sampled_from([0, 0, 1, 3])),
+        min_trading_days=draw(st.sampled_from([0, 1])),
+        inactivity_days=draw(st.sampled_from([0, 0, 2])),
+        best_day_pct=draw(st.sampled_from([Decimal(0), Decimal(60)])),
+    )
+    if terms.type is PhaseType.FUNDED:
+        return terms
+    return replace(terms, profit_target=draw(st.sampled_from([a_target("0"), a_target("1"), a_target("4")])))
+
+
+def holdings(currency: str) -> st.SearchStrategy[list[Position]]:
+    """Up to four positions with a notional that moves of a few percent make felt."""
+    symbols = [s for s in BASE if CATALOGUE.rate(CATALOGUE.instruments[s].quote_currency, currency, a_market())]
+    one = st.builds(
+        lambda symbol, side, thousands, bps: a_holding(
+            symbol, side, str((Decimal(thousands) * 1000 / BASE[symbol]).quantize(Decimal("0.01"))), bps
+        ),
+        st.sampled_from(symbols),
+        st.sampled_from(Side),
+        st.integers(1, 120),
+        st.integers(-150, 150),
+    )
+    return st.lists(one, max_size=4, unique_by=lambda position: (position.symbol, position.side))
+
+
+@st.composite
+def traders(draw: st.DrawFn) -> tuple[Account, PhaseTerms | None]:
+    """An account, in a phase or not, flat or holding a few positions, as of before the first batch."""
+    currency = draw(st.sampled_from(["USD", "USD", "USDC", "EUR"]))
+    policy = a_policy(
+        slippage=draw(st.sampled_from(Slippage)), liquidation_pct=Decimal(draw(st.sampled_from(["50", "97"])))
+    )
+    terms = draw(st.none() | phases())
+    balance = draw(st.sampled_from(["99200", "100000", "101000.12345678"]))
+    account = an_account(cash=Decimal(balance))
+    if terms is not None:
+        traded = draw(st.booleans())
+        account = a_challenger(balance, day_traded=traded, days_traded=int(traded), metric_due_at=NOON)
+    account = replace(account, currency=currency, policy=policy)
+    return holding(account, *draw(holdings(currency))), terms

@@ -1,0 +1,404 @@
+"""The columnar book: it never misses what the fold would find, and agrees with it to the last digit."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import fields, replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from domain import desk
+from domain.accounts import Account, Journal, Metric
+from domain.book import Book
+from domain.columns import amount
+from domain.desk import Conditions
+from domain.lifecycles import ChallengeStatus
+from domain.marks import Marks, Metrics
+from domain.positions import Side
+from domain.quotes import Batch
+from domain.terms import Consequence, PhaseTerms, Trail
+from tests.domain.builders import (
+    MIDNIGHT,
+    NOON,
+    a_batch,
+    a_challenger,
+    a_limit,
+    a_phase_terms,
+    a_target,
+    a_total_limit,
+    an_account,
+)
+from tests.domain.desk_builders import (
+    BASE,
+    HOUR,
+    a_holding,
+    a_market,
+    after,
+    conditions,
+    holding,
+    priced,
+    quoted,
+    tapes,
+    traders,
+)
+
+Live = tuple[Account, Conditions]
+
+
+def metrics_of(columns: Metrics) -> list[Metric]:
+    names = [field.name for field in fields(Metric)]
+    whole = {"phase_id", "challenge_id", "account_id", "market_time", "batch"}
+    rows = zip(*(getattr(columns, name) for name in names), strict=True)
+    facts: list[dict[str, Any]] = [
+        {n: v if n in whole else amount(v) for n, v in zip(names, row, strict=True)} for row in rows
+    ]
+    return [Metric(**fact) for fact in facts]
+
+
+def as_written(account: Account, marks: Marks, n: int) -> Account:
+    """The stored account after the n-th row of the marks."""
+    phase = account.phase
+    if marks.phase_id[n]:
+        assert phase, "only a phase has a phase's figures"
+        assert phase.id == marks.phase_id[n]
+        phase = replace(
+            phase,
+            day_low=amount(marks.day_low[n]),
+            day_high=amount(marks.day_high[n]),
+            peak_equity=amount(marks.peak_equity[n]),
+            metric_due_at=marks.metric_due_at[n],
+        )
+    assert amount(marks.equity[n]) == account.cash + amount(marks.unrealised[n])
+    return replace(
+        account,
+        phase=phase,
+        seq=marks.seq_after[n],
+        head=marks.head[n],
+        unrealised=amount(marks.unrealised[n]),
+        high_watermark=amount(marks.high_watermark[n]),
+        marked_through=marks.marked_through[n],
+        marked_at=marks.marked_at[n],
+        ledger_due_at=marks.ledger_due_at[n],
+    )
+
+
+class Marker:
+    """What services do around the book, with dictionaries for a database."""
+
+    def __init__(self, live: Iterable[Live], interval: timedelta = HOUR) -> None:
+        self.stored = {account.id: account for account, _ in live}
+        self.conditions = {account.id: its for account, its in live}
+        self.journals = {account.id: Journal() for account, _ in live}
+        self.tape: list[Batch] = []
+        self.book = Book(interval)
+        for one in self.stored:
+            self.reload(one)
+
+    def reload(self, one: int) -> None:
+        account = self.stored[one]
+        self.book.put(account, self.conditions[one], after(a_market(), self.tape[: account.marked_through]))
+
+    def catch_up(self, one: int, through: int) -> None:
+        """Bring the stored account forward under its lock."""
+        account = self.stored[one]
+        market = after(a_market(), self.tape[: account.marked_through])
+        batches = self.tape[:through]
+        self.stored[one] = desk.catch_up(account, market, batches, self.conditions[one], self.journals[one])
+
+    def mark(self, batch: Batch) -> list[int]:
+        handed = self.book.mark(batch)
+        self.write(self.book.due())
+        assert set(handed) <= set(self.book.lagging())
+        self.sweep(batch.number)
+        return handed
+
+    def sweep(self, through: int) -> None:
+        for one in self.book.lagging():
+            self.catch_up(one, through)
+            self.reload(one)
+
+    def write(self, ids: Sequence[int]) -> None:
+        """Store marks where the version and the batch allow it; read the other accounts again."""
+        marks = self.book.marks(ids)
+        taken = []
+        for n, one in enumerate(marks.id):
+            stored = self.stored[one]
+            if stored.seq == marks.seq[n] and stored.marked_through < marks.marked_through[n]:
+                self.stored[one] = as_written(stored, marks, n)
+                taken.append(one)
+        for row in marks.rows:
+            if row.account in taken:
+                self.journals[row.account].rows.append(row)
+        for metric in metrics_of(marks.metrics):
+            if metric.account_id in taken:
+                self.journals[metric.account_id].metrics.append(metric)
+        self.book.written(marks, taken)
+        for one in set(marks.id) - set(taken):
+            self.reload(one)
+
+
+def folded(live: Live, tape: Sequence[Batch]) -> tuple[Account, Journal]:
+    journal = Journal()
+    account, its = live
+    return desk.catch_up(account, a_market(), tape, its, journal), journal
+
+
+def numbered(accounts: Sequence[tuple[Account, PhaseTerms | None]]) -> list[Live]:
+    """The accounts under ids and phases of their own."""
+    live = []
+    for n, (account, terms) in enumerate(accounts, 1):
+        phase = account.phase and replace(account.phase, id=n, challenge_id=10 * n)
+        live.append((replace(account, id=100 + n, phase=phase), conditions(terms)))
+    return live
+
+
+@settings(max_examples=120)
+@given(st.lists(traders(), min_size=1, max_size=4), tapes(), st.data())
+def test_the_book_never_misses_what_the_fold_finds_and_agrees_with_it(
+    accounts: list[tuple[Account, PhaseTerms | None]], tape: list[Batch], data: st.DataObject
+) -> None:
+    live = numbered(accounts)
+    marker = Marker(live)
+    marker.tape = tape
+    for batch in tape:
+        marker.mark(batch)
+        if data.draw(st.booleans(), "persist"):
+            marker.write(marker.book.dirty())
+        if data.draw(st.integers(0, 3), "touched elsewhere") == 0:
+            ahead = data.draw(st.sampled_from(sorted(marker.stored)))
+            marker.catch_up(ahead, data.draw(st.sampled_from(tape)).number)
+            if data.draw(st.booleans(), "the marker learns of it"):
+                marker.reload(ahead)
+        marker.sweep(batch.number)
+    marker.write(marker.book.ids())
+    for one in live:
+        alone, journal = folded(one, tape)
+        stored = marker.stored[alone.id]
+        if not alone.live:
+            stored = desk.skip(stored, tape[-1])
+        assert stored == alone
+        assert marker.journals[alone.id] == journal
+
+
+def a_trader(*positions: tuple[str, Side, str], **changes: object) -> Account:
+    held = [a_holding(*position) for position in positions]
+    return holding(replace(a_challenger(), **changes), *held)  # type: ignore[arg-type]
+
+
+def quiet(**changes: object) -> Live:
+    """A challenger with a long of 10,000 EURUSD that no small move brings near a limit."""
+    return a_trader(("EURUSD", Side.LONG, "10000"), **changes), conditions(a_phase_terms())
+
+
+def test_a_mark_moves_equity_highs_and_lows_and_nothing_needs_the_fold() -> None:
+    marker = Marker([quiet()])
+    marker.tape = [a_batch(1, priced("EURUSD", "1.101")), a_batch(2, priced("EURUSD", "1.099"))]
+    assert [marker.mark(batch) for batch in marker.tape] == [[], []]
+    marks = marker.book.marks([1001])
+    assert (marks.unrealised, marks.day_low, marks.day_high, marks.marked_through) == (
+        [-10_50000000],
+        [99_989_50000000],
+        [100_009_50000000],
+        [2],
+    )
+
+
+LEFT: list[tuple[str, Live, Batch]] = [
+    ("its day ends", quiet(), a_batch(1, at=MIDNIGHT)),
+    ("it works an order", quiet(orders_working=1), a_batch(1)),
+    ("it missed a batch", quiet(), a_batch(2, quoted("EURUSD", 1))),
+    (
+        "its loss reaches a limit",
+        (a_trader(("EURUSD", Side.LONG, "100000")), conditions(a_phase_terms())),
+        a_batch(1, priced("EURUSD", "1.04")),
+    ),
+    (
+        "its profit reaches the target",
+        (a_trader(("EURUSD", Side.SHORT, "100000"), cash=Decimal(108_000)), conditions(a_phase_terms())),
+        a_batch(1, priced("EURUSD", "1.09")),
+    ),
+    (
+        "its new high raises a floor",
+        (
+            a_trader(("EURUSD", Side.LONG, "10000")),
+            conditions(a_phase_terms(total_loss=a_total_limit("10", trail=Trail.TRAIL_INTRADAY))),
+        ),
+        a_batch(1, quoted("EURUSD", 5)),
+    ),
+    (
+        "its balance stands above its peak",
+        (replace(a_trader(("EURUSD", Side.LONG, "10000")), cash=Decimal(100_001)), conditions(a_phase_terms())),
+        a_batch(1, quoted("EURUSD", 0)),
+    ),
+    (
+        "its position is not at par",
+        (a_trader(("USDJPY", Side.LONG, "1000")), conditions(a_phase_terms())),
+        a_batch(1, quoted("USDJPY", 1)),
+    ),
+    (
+        "its conversion pair moves",
+        (a_trader(("EURGBP", Side.LONG, "1000")), conditions(a_phase_terms())),
+        a_batch(1, quoted("GBPUSD", 1)),
+    ),
+    (
+        "its quantity has too many places",
+        (a_trader(("EURUSD", Side.LONG, "0.123456789")), conditions(a_phase_terms())),
+        a_batch(1, quoted("EURUSD", 1)),
+    ),
+    (
+        "its notional would not fit",
+        (a_trader(("EURUSD", Side.LONG, "10000000")), conditions(a_phase_terms())),
+        a_batch(1, priced("EURUSD", "9000")),
+    ),
+    (
+        "its cash cannot be held",
+        (an_account(cash=Decimal(10) ** 15, phase=a_challenger().phase), conditions(a_phase_terms())),
+        a_batch(1),
+    ),
+]
+
+
+@pytest.mark.parametrize(("live", "batch"), [case[1:] for case in LEFT], ids=[case[0] for case in LEFT])
+def test_an_account_is_left_to_the_fold_as_it_was_because(live: Live, batch: Batch) -> None:
+    bystander = replace(quiet()[0], id=2000), quiet()[1]
+    marker = Marker([live, bystander])
+    before = marker.book.marks([live[0].id])
+    assert live[0].id in marker.book.mark(batch)
+    assert marker.book.marks([live[0].id]) == before
+    assert marker.book.dirty() in ([], [2000])
+
+
+def test_a_limit_found_today_is_not_looked_at_again() -> None:
+    terms = a_phase_terms(daily_loss=a_limit("1", consequence=Consequence.WARN), profit_target=a_target("0"))
+    marker = Marker([(a_trader(("EURUSD", Side.LONG, "100000")), conditions(terms))])
+    marker.tape = [a_batch(n, quoted("EURUSD", -100 - n)) for n in (1, 2, 3)]
+    assert [marker.mark(batch) for batch in marker.tape] == [[1001], [], []]
+
+
+def test_a_phase_that_fails_in_the_fold_is_marked_on_without_its_rules() -> None:
+    live = a_trader(("EURUSD", Side.LONG, "100000")), conditions(a_phase_terms())
+    marker = Marker([live])
+    marker.tape = [a_batch(1, quoted("EURUSD", -500)), a_batch(2, quoted("EURUSD", -900), at=MIDNIGHT)]
+    assert [marker.mark(batch) for batch in marker.tape] == [[1001], []]
+    marker.write(marker.book.dirty())
+    phase = marker.stored[1001].phase
+    assert phase
+    assert phase.status is ChallengeStatus.FAILED
+    assert (marker.stored[1001], marker.journals[1001]) == folded(live, marker.tape)
+
+
+def test_an_account_without_a_position_or_a_running_phase_is_not_kept() -> None:
+    book = Book(HOUR)
+    book.put(*quiet(), a_market())
+    book.put(an_account(), conditions(), a_market())
+    assert (len(book), book.ids(), book.seqs()) == (0, [], {})
+
+
+def test_an_account_brought_beyond_the_batch_is_passed_over_until_the_batches_come_up_to_it() -> None:
+    live = quiet()
+    marker = Marker([live])
+    marker.tape = [a_batch(n, quoted("EURUSD", n)) for n in (1, 2, 3)]
+    marker.catch_up(1001, 2)
+    marker.reload(1001)
+    for batch in marker.tape[:2]:
+        assert marker.mark(batch) == []
+    assert (marker.book.due(), marker.book.dirty(), marker.book.marks([1001]).id) == ([], [], [])
+    marker.mark(marker.tape[2])
+    marker.write(marker.book.dirty())
+    assert (marker.stored[1001], marker.journals[1001]) == folded(live, marker.tape)
+
+
+def due(at: datetime) -> Live:
+    account, its = quiet()
+    assert account.phase
+    return replace(account, phase=replace(account.phase, metric_due_at=at), ledger_due_at=at), its
+
+
+def test_what_is_due_is_told_once_and_written_as_the_fold_writes_it() -> None:
+    live = due(NOON + timedelta(seconds=2))
+    marker = Marker([live])
+    marker.tape = [a_batch(n, quoted("EURUSD", n)) for n in (1, 2, 3)]
+    told = []
+    for batch in marker.tape:
+        marker.book.mark(batch)
+        told.append(marker.book.due())
+        marker.write(marker.book.due())
+    marker.write(marker.book.ids())
+    assert told == [[], [1001], []]
+    assert (marker.stored[1001], marker.journals[1001]) == folded(live, marker.tape)
+    assert len(marker.journals[1001].rows) == len(marker.journals[1001].metrics) == 1
+
+
+def test_what_was_due_and_not_written_is_left_to_the_fold() -> None:
+    book = Book(HOUR)
+    book.put(*due(NOON), a_market())
+    assert [book.mark(a_batch(n)) for n in (1, 2)] == [[], [1001]]
+
+
+def test_what_the_database_took_is_not_dirty_any_more_unless_it_has_moved_on() -> None:
+    book = Book(HOUR)
+    book.put(*due(NOON + HOUR), a_market())
+    book.mark(a_batch(1, quoted("EURUSD", 1)))
+    first = book.marks(book.dirty())
+    book.mark(a_batch(2, quoted("EURUSD", 2)))
+    book.written(first, first.id)
+    assert book.dirty() == [1001]
+    second = book.marks(book.dirty())
+    book.written(second, [])
+    assert book.dirty() == [1001]
+    book.written(second, second.id)
+    assert book.dirty() == []
+
+
+def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> None:
+    book, live = Book(HOUR), due(NOON)
+    book.put(*live, a_market())
+    book.mark(a_batch(1, quoted("EURUSD", 1)))
+    marks = book.marks([1001])
+    assert marks.seq_after == [1]
+    book.put(replace(live[0], seq=5, marked_through=1), live[1], a_market())
+    book.mark(a_batch(2, quoted("EURUSD", 2)))
+    book.written(marks, marks.id)
+    assert (book.seqs(), book.dirty()) == ({1001: 5}, [1001])
+
+
+def test_marking_again_with_unmoved_quotes_dirties_nothing() -> None:
+    book = Book(HOUR)
+    book.put(*quiet(), a_market())
+    book.mark(a_batch(1, *a_market().values()))
+    assert book.dirty() == []
+
+
+def test_long_and_short_of_one_symbol_are_marked_side_by_side() -> None:
+    live = a_trader(("EURUSD", Side.LONG, "1000"), ("EURUSD", Side.SHORT, "400")), conditions(a_phase_terms())
+    marker = Marker([live])
+    marker.tape = [a_batch(1, priced("EURUSD", "1.11005"))]
+    assert marker.mark(marker.tape[0]) == []
+    assert marker.book.marks([1001]).unrealised == [600 * 1_000_000]
+
+
+some_symbols = st.sets(st.sampled_from(["EURUSD", "BTCUSDC", "EURGBP"]))
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.booleans(), some_symbols), max_size=30))
+def test_accounts_come_and_go_without_disturbing_the_others(changes: list[tuple[int, bool, set[str]]]) -> None:
+    book, kept = Book(HOUR), dict[int, Account]()
+    for one, stays, symbols in changes:
+        account = replace(a_trader(*((symbol, Side.LONG, f"{one}.5") for symbol in sorted(symbols))), id=one)
+        kept.pop(one, None)
+        if stays:
+            book.put(account, conditions(a_phase_terms()), a_market())
+            kept[one] = account
+        else:
+            book.drop(one)
+    batch = a_batch(1, *(quoted(symbol, 3) for symbol in BASE))
+    handed = book.mark(batch)
+    assert handed == sorted(one for one, account in kept.items() if ("EURGBP", Side.LONG) in account.positions)
+    marks = book.marks(book.ids())
+    for n, one in enumerate(marks.id):
+        alone, _ = folded((kept[one], conditions(a_phase_terms())), [batch])
+        assert amount(marks.unrealised[n]) == alone.unrealised
+    assert sorted(marks.id + handed) == sorted(kept)

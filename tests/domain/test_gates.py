@@ -1,0 +1,241 @@
+"""The safety gates: each reached by a policy of its own, in their order, and equal to a limit passes."""
+
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.accounts import Account
+from domain.gates import GateRefused, Ticket, admit
+from domain.lifecycles import AccountStatus, ChallengeStatus
+from domain.orders import Action, Refusal
+from domain.positions import Position, Side
+from domain.quotes import Market
+from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
+from tests.domain.desk_builders import CATALOGUE, holding, priced
+
+SECOND = timedelta(seconds=1)
+
+
+def euros(quantity: str, side: Side = Side.LONG) -> Position:
+    """EURUSD stands at 1.00, so the quantity is the notional."""
+    return Position(3, "EURUSD", side, NOON, Decimal(quantity), Decimal(quantity))
+
+
+def pounds(quantity: str, cost: str | None = None) -> Position:
+    """GBPUSD stands at 2.00."""
+    return Position(4, "GBPUSD", Side.LONG, NOON, Decimal(quantity), Decimal(cost or Decimal(quantity) * 2))
+
+
+def the_market(seconds_old: int = 0) -> dict[str, Any]:
+    at = NOON - seconds_old * SECOND
+    return {q.symbol: q for q in (priced("EURUSD", "1", at), priced("GBPUSD", "2", at), priced("EURGBP", "0.5", NOON))}
+
+
+@dataclass(frozen=True)
+class Case:
+    """An open long of 1,000 EURUSD on 100,000 dollars without a fee passes; a case changes that."""
+
+    action: dict[str, Any] = field(default_factory=dict)
+    policy: dict[str, Any] = field(default_factory=dict)
+    account: dict[str, Any] = field(default_factory=dict)
+    held: tuple[Position, ...] = ()
+    market: Market = field(default_factory=the_market)
+    positions_max: int = 5
+
+
+def refused(case: Case) -> Refusal | None:
+    """What stops the case's action, if anything."""
+    policy = a_policy(**{"fee_bps": Decimal(0)} | case.policy)
+    account: Account = an_account(policy=policy, **case.account)
+    if case.held:
+        account = holding(account, *case.held, market=case.market)
+    action: Action = an_action(**case.action)
+    try:
+        admit(Ticket(action, account, case.market, CATALOGUE, NOON, case.positions_max))
+    except GateRefused as stopped:
+        return stopped.refusal
+    return None
+
+
+def text(**size: str) -> dict[str, Any]:
+    return {"quantity": None} | size
+
+
+REDUCE = {"action": "REDUCE"}
+STALE = {"GBPUSD": priced("GBPUSD", "2", NOON - 61 * SECOND)}
+
+STOPPED: list[tuple[str, str, Case]] = [
+    ("an action it does not know", "UNSUPPORTED_ACTION", Case({"action": "HOLD"})),
+    ("an action in small letters", "UNSUPPORTED_ACTION", Case({"action": "open"})),
+    ("a side it does not know", "UNSUPPORTED_ACTION", Case({"side": "FLAT"})),
+    ("a paused account", "ACCOUNT_NOT_OPEN", Case(account={"status": AccountStatus.PAUSED})),
+    ("a read-only account", "ACCOUNT_NOT_OPEN", Case(account={"read_only": True})),
+    ("a day's pause", "ACCOUNT_NOT_OPEN", Case(account={"blocked_until": NOON + SECOND})),
+    (
+        "a phase that has ended",
+        "ACCOUNT_NOT_OPEN",
+        Case(account={"phase": a_phase_run(status=ChallengeStatus.PASSED)}),
+    ),
+    ("no such instrument", "ASSET_NOT_ALLOWED", Case({"symbol": "EURXXX"})),
+    ("an instrument the policy does not list", "ASSET_NOT_ALLOWED", Case(policy={"symbols": ("GBPUSD",)})),
+    ("no price", "PRICE_MISSING", Case({"symbol": "BTCUSDC"})),
+    ("a price that is too old", "PRICE_STALE", Case(market=the_market(61))),
+    ("no conversion rate", "RATE_MISSING", Case({"symbol": "EURGBP"}, market={"EURGBP": priced("EURGBP", "1")})),
+    ("a conversion rate that is too old", "PRICE_STALE", Case({"symbol": "EURGBP"}, market=the_market() | STALE)),
+    ("longs forbidden", "DIRECTION_NOT_ALLOWED", Case(policy={"long_allowed": False})),
+    ("shorts forbidden", "DIRECTION_NOT_ALLOWED", Case({"side": "SHORT"}, {"short_allowed": False})),
+    ("no size", "INVALID_QUANTITY", Case(text())),
+    ("two sizes", "INVALID_QUANTITY", Case({"notional": "10"})),
+    ("a size that is no number", "INVALID_QUANTITY", Case({"quantity": "1e"})),
+    ("a size that is not finite", "INVALID_QUANTITY", Case({"quantity": "Infinity"})),
+    ("a size of nothing", "INVALID_QUANTITY", Case({"quantity": "0"})),
+    ("a negative size", "INVALID_QUANTITY", Case({"quantity": "-1"})),
+    ("a fraction to open", "INVALID_QUANTITY", Case(text(fraction="0.5"))),
+    ("a bad size of nothing held", "INVALID_QUANTITY", Case(REDUCE | {"quantity": "x"})),
+    ("closing a part", "INVALID_QUANTITY", Case({"action": "CLOSE", "quantity": "3"}, held=(euros("5"),))),
+    ("less than the minimum", "QUANTITY_MIN", Case({"quantity": "0.005"})),
+    ("a notional too small for one step", "QUANTITY_MIN", Case(text(notional="0.0099"))),
+    ("too small a size of nothing held", "QUANTITY_MIN", Case(REDUCE | {"quantity": "0.005"})),
+    ("no multiple of the step", "QUANTITY_STEP", Case({"quantity": "1.005"})),
+    ("opening what is open", "POSITION_EXISTS", Case(held=(euros("5"),))),
+    ("increasing what is not open", "NO_POSITION", Case({"action": "INCREASE"}, held=(euros("5", Side.SHORT),))),
+    ("reducing what is not open", "NO_POSITION", Case(REDUCE)),
+    ("a fraction of what is not open", "NO_POSITION", Case(REDUCE | text(fraction="0.5"))),
+    ("closing what is not open", "NO_POSITION", Case({"action": "CLOSE"} | text())),
+    ("reducing by more than is open", "EXCEEDS_POSITION", Case(REDUCE | {"quantity": "6"}, held=(euros("5"),))),
+    ("a fraction above one", "EXCEEDS_POSITION", Case(REDUCE | text(fraction="2"), held=(euros("5"),))),
+    ("above the notional", "NOTIONAL_MAX", Case({"quantity": "1000.01"}, {"notional_max": Decimal(1000)})),
+    (
+        "above it with what is held",
+        "NOTIONAL_MAX",
+        Case({"action": "INCREASE"}, {"notional_max": Decimal(1004)}, held=(euros("5"),)),
+    ),
+    ("above leverage", "LEVERAGE_MAX", Case({"quantity": "1000.01"}, {"leverage_max": Decimal("0.01")})),
+    (
+        "above leverage together",
+        "AGGREGATE_LEVERAGE_MAX",
+        Case({"quantity": "400.01"}, {"leverage_max": Decimal("0.01")}, held=(pounds("300"),)),
+    ),
+    (
+        "too large for the equity",
+        "POSITION_EQUITY_MAX",
+        Case({"quantity": "1000.01"}, {"position_equity_pct_max": Decimal(1)}),
+    ),
+    (
+        "margin beyond the balance",  # equity is twice the balance
+        "INSUFFICIENT_MARGIN",
+        Case({"quantity": "500.01"}, {"leverage_max": Decimal(1)}, {"cash": Decimal(1000)}, (pounds("250", "-500"),)),
+    ),
+    ("a position too many", "POSITIONS_MAX", Case(held=(pounds("1"),), positions_max=1)),
+]
+
+
+@pytest.mark.parametrize(("code", "case"), [case[1:] for case in STOPPED], ids=[case[0] for case in STOPPED])
+def test_an_action_is_stopped_by(code: str, case: Case) -> None:
+    refusal = refused(case)
+    assert refusal
+    assert refusal.code == code
+
+
+PASSED: list[tuple[str, Case]] = [
+    ("a plain open", Case()),
+    ("an open short beside a long", Case({"side": "SHORT"}, held=(euros("5"),))),
+    ("the moment a pause ends", Case(account={"blocked_until": NOON})),
+    ("a price just young enough", Case(market=the_market(60))),
+    ("the minimum", Case({"quantity": "0.01"})),
+    ("a notional rounded down to the step", Case(text(notional="1000.009"), {"notional_max": Decimal(1000)})),
+    ("the notional limit", Case(policy={"notional_max": Decimal(1000)})),
+    ("leverage used up", Case(policy={"leverage_max": Decimal("0.01")})),
+    ("leverage used up together", Case({"quantity": "400"}, {"leverage_max": Decimal("0.01")}, held=(pounds("300"),))),
+    ("the share of the equity", Case(policy={"position_equity_pct_max": Decimal(1)})),
+    (
+        "all of the margin",
+        Case({"quantity": "500"}, {"leverage_max": Decimal(1)}, {"cash": Decimal(1000)}, (pounds("250", "-500"),)),
+    ),
+    ("the last position", Case(held=(pounds("1"),), positions_max=2)),
+    ("closing all of it by quantity", Case({"action": "CLOSE", "quantity": "5"}, held=(euros("5"),))),
+    ("closing dust", Case({"action": "CLOSE"} | text(), held=(euros("0.001"),))),
+    ("a fraction of all", Case(REDUCE | text(fraction="1"), held=(euros("5.001"),))),
+]
+
+
+@pytest.mark.parametrize("case", [case[1] for case in PASSED], ids=[case[0] for case in PASSED])
+def test_the_gates_let_pass(case: Case) -> None:
+    assert refused(case) is None
+
+
+LOWERING: list[tuple[str, Case]] = [
+    ("an exposure limit", Case(policy={"notional_max": Decimal(1), "leverage_max": Decimal("0.000001")})),
+    ("a forbidden direction", Case(policy={"long_allowed": False})),
+    ("an instrument taken off the list", Case(policy={"symbols": ("GBPUSD",)})),
+    ("a day's pause", Case(account={"blocked_until": NOON + SECOND})),
+    ("too many positions", Case(positions_max=0)),
+]
+
+
+@pytest.mark.parametrize("case", [case[1] for case in LOWERING], ids=[case[0] for case in LOWERING])
+@pytest.mark.parametrize("action", [REDUCE | text(quantity="3"), {"action": "CLOSE"} | text()])
+def test_lowering_exposure_is_not_forbidden_by(case: Case, action: dict[str, Any]) -> None:
+    assert refused(replace(case, action=action, held=(euros("5"),))) is None
+
+
+REPAIRED: list[tuple[str, dict[str, Any]]] = [
+    ("UNSUPPORTED_ACTION", {"action": {"action": "INCREASE"}}),
+    ("ACCOUNT_NOT_OPEN", {"account": {"read_only": False}}),
+    ("ASSET_NOT_ALLOWED", {"policy": {"symbols": ()}}),
+    ("PRICE_STALE", {"market": the_market() | STALE}),
+    ("PRICE_STALE", {"market": the_market()}),  # the rate's
+    ("DIRECTION_NOT_ALLOWED", {"policy": {"long_allowed": True}}),
+    ("QUANTITY_STEP", {"action": {"quantity": "1000"}}),
+    ("NO_POSITION", {"action": {"action": "OPEN"}}),
+    ("NOTIONAL_MAX", {"policy": {"notional_max": Decimal(50_000)}}),
+    ("LEVERAGE_MAX", {"policy": {"leverage_max": Decimal("0.55")}}),
+    ("AGGREGATE_LEVERAGE_MAX", {"policy": {"leverage_max": Decimal("0.8")}}),
+    ("POSITION_EQUITY_MAX", {"policy": {"position_equity_pct_max": Decimal(100)}}),
+    ("INSUFFICIENT_MARGIN", {"account": {"cash": Decimal(2500)}}),
+    ("POSITIONS_MAX", {"positions_max": 2}),
+]
+
+
+def test_the_first_gate_wins() -> None:
+    """An action that every gate would stop, repaired one gate at a time, meets them in the order of the policy."""
+    worn = {
+        "notional_max": Decimal(1), "leverage_max": Decimal("0.001"), "long_allowed": False, "symbols": ("GBPUSD",),
+        "position_equity_pct_max": Decimal(1),
+    }  # fmt: skip
+    case = Case(
+        {"action": "HOLD", "symbol": "EURGBP", "quantity": "1000.005"},
+        worn,
+        {"read_only": True, "cash": Decimal(1000)},
+        (pounds("250", "-500"),),
+        {"EURGBP": priced("EURGBP", "0.5", NOON - 61 * SECOND)} | STALE,
+        positions_max=1,
+    )
+    for code, repair in REPAIRED:
+        refusal = refused(case)
+        assert refusal
+        assert refusal.code == code
+        for name, change in repair.items():
+            old = getattr(case, name)
+            case = replace(case, **{name: old | change if isinstance(change, dict) else change})
+    assert refused(case) is None
+
+
+def test_a_refusal_says_the_limit_and_what_was_observed() -> None:
+    assert refused(Case({"quantity": "1000.5"}, {"notional_max": Decimal(1000)})) == Refusal(
+        "NOTIONAL_MAX", "The position's notional is above the limit.", "1000", "1000.5"
+    )
+    assert refused(Case(market=the_market(61))) == Refusal(
+        "PRICE_STALE", "The newest quote is too old, in seconds.", "60", "61"
+    )
+
+
+def test_the_fee_counts_against_the_equity_that_leverage_allows() -> None:
+    fee = {"fee_bps": Decimal(10), "leverage_max": Decimal("0.01")}
+    stopped = refused(Case(policy=fee))
+    assert stopped
+    assert (stopped.code, stopped.limit) == ("LEVERAGE_MAX", "999.99")
+    assert refused(Case({"quantity": "999.98"}, fee)) is None

@@ -1,0 +1,134 @@
+"""What the ORM and its migrations would lose without a word: constraints, indexes, triggers, and who may do what.
+
+`expected_schema.txt` is the schema's list of them; a migration changes both.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from config.database import connection, pool
+
+EXPECTED = Path(__file__).with_name("expected_schema.txt")
+
+# Partitions are left out: their names hold the month, and they inherit. So are NOT NULLs, constraints since server 18.
+OBJECTS = """
+with tables as (
+  select c.oid, c.relname from pg_class c
+  where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition)
+select t.relname, 'constraint ' || o.conname || ': ' || pg_get_constraintdef(o.oid) from tables t
+join pg_constraint o on o.conrelid = t.oid where o.contype <> 'n'
+union all
+select t.relname, 'index ' || i.relname || ': ' || pg_get_indexdef(i.oid) from tables t
+join pg_index x on x.indrelid = t.oid join pg_class i on i.oid = x.indexrelid
+union all
+select t.relname, 'trigger ' || g.tgname || ': ' || pg_get_triggerdef(g.oid) from tables t
+join pg_trigger g on g.tgrelid = t.oid where not g.tgisinternal
+union all
+select 'domain ' || d.typname, 'constraint ' || o.conname || ': ' || pg_get_constraintdef(o.oid) from pg_type d
+join pg_constraint o on o.contypid = d.oid where d.typnamespace = 'public'::regnamespace and o.contype <> 'n'
+"""
+
+# An index serves a foreign key when it begins with the key's columns, in any order, and leaves out only nulls.
+UNINDEXED = """
+select o.conrelid::regclass::text || '.' || o.conname from pg_constraint o
+where o.contype = 'f' and o.conparentid = 0 and o.connamespace = 'public'::regnamespace and not exists (
+  select from pg_index x
+  where x.indrelid = o.conrelid
+    and (x.indkey::int2[])[0:cardinality(o.conkey) - 1] @> o.conkey
+    and (x.indpred is null or pg_get_expr(x.indpred, x.indrelid) ~ '^\\(\\w+ IS NOT NULL\\)$'))
+order by 1
+"""
+
+LEDGER_ROW = """
+insert into ledger (account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash)
+values (1, 1, 'DEPOSIT', 5, 5, now(), 0, '{}', '')
+"""
+ROWS = {
+    "ledger": (LEDGER_ROW, "amount = 6"),
+    "terms": ("insert into terms (hash, version, body) values ('x', 1, '{}')", "body = 'y'"),
+    "transfers": (
+        """with brand as (insert into brands (name, title) values ('acme', 'Acme') returning name)
+        insert into transfers (transfer, brand, kind, money, account_id, currency, amount, cause, market_time)
+        select 1, name, 'DEPOSIT', 'SYNTHETIC', 1, 'USD', 5, 'test', now() from brand""",
+        "amount = 6",
+    ),
+}
+"""How each append-only table gets a row, and a change of it."""
+
+
+REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
+"""By the want of a right, and where there is one by the trigger."""
+
+UNINDEXED_ON_PURPOSE = ["positions.positions_symbol_fkey"]
+"""Only open positions are sought by symbol, and no instrument is ever deleted."""
+
+
+async def _partition(table: str) -> str:
+    found: str = await pool().fetchval(f"select coalesce(min(tableoid::regclass::text), $1) from {table}", table)
+    return found
+
+
+async def _attempts(table: str) -> list[str]:
+    """Every way to change what is written in a table, on the table and, where it has one, on its partition."""
+    change = ROWS[table][1]
+    names = {table, await _partition(table)}
+    return [
+        sql
+        for name in sorted(names)
+        for sql in (f"update {name} set {change}", f"delete from {name}", f"truncate {name} cascade")
+    ]
+
+
+async def _refused(conn: asyncpg.Connection, attempts: Sequence[str], *errors: type[Exception]) -> None:
+    for attempt in attempts:
+        with pytest.raises(errors):
+            await conn.execute(attempt)
+
+
+async def test_the_schema_has_exactly_the_expected_objects(database: str) -> None:
+    lines: dict[str, list[str]] = {}
+    for table, text in await pool().fetch(OBJECTS):
+        lines.setdefault(table, []).append(f"  {text}\n")
+    found = "".join(f"{table}\n{''.join(sorted(lines[table]))}" for table in sorted(lines))
+    assert found.splitlines() == EXPECTED.read_text().splitlines()
+
+
+async def test_every_foreign_key_has_an_index(database: str) -> None:
+    assert [row[0] for row in await pool().fetch(UNINDEXED)] == UNINDEXED_ON_PURPOSE
+
+
+async def test_the_application_cannot_change_what_is_written(database: str) -> None:
+    for table, (insert, _) in ROWS.items():
+        await pool().execute(insert)
+        async with pool().acquire() as conn:
+            await _refused(conn, await _attempts(table), *REFUSED)
+        assert await pool().fetchval(f"select count(*) from {table}") == 1
+
+
+async def test_the_triggers_stop_even_the_owner(database: str) -> None:
+    for table, (insert, _) in ROWS.items():
+        await pool().execute(insert)
+        async with connection(database) as owner:
+            await _refused(owner, await _attempts(table), asyncpg.RestrictViolationError)
+        assert await pool().fetchval(f"select count(*) from {table}") == 1
+
+
+async def test_the_application_cannot_switch_the_triggers_off(database: str) -> None:
+    attempts = (
+        "alter table ledger disable trigger all",
+        "drop trigger ledger_append_only on ledger",
+        "set session_replication_role = replica",
+        "drop table ledger",
+        "update desk set mode = 'REPLAY'",
+    )
+    async with pool().acquire() as conn:
+        await _refused(conn, attempts, asyncpg.InsufficientPrivilegeError)
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity"])
+async def test_no_amount_is_infinite_or_no_number(database: str, value: str) -> None:
+    with pytest.raises((asyncpg.CheckViolationError, asyncpg.NumericValueOutOfRangeError)):
+        await pool().fetchval("select cast(cast($1 as text) as money8)", value)
