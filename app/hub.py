@@ -34,14 +34,15 @@ class Hub:
         self._ring_size = ring_size
         self._ring: list[Event] = []
         self._floor = 0  # every event after this position is in the ring
-        self._head = 0
+        self.head = 0  # the newest event it knows
+        self.subscribers = 0
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = asyncio.Semaphore(READERS_MAX)
 
     async def run(self, ready: asyncio.Event) -> None:
         """Follow the events until cancelled; `ready` is set once subscribers may come."""
-        self._floor = self._head = await events.newest_position()
+        self._floor = self.head = await events.newest_position()
         ready.set()
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
@@ -49,11 +50,19 @@ class Hub:
 
     async def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
         """What the principal may have and wants, once and in order: after a position, or from now on. Never ends."""
-        gate = Gate(principal)
         cursor = await events.newest_position() if after is None else after
+        self.subscribers += 1
+        try:
+            async for event in self._follow(principal, wanted, cursor):
+                yield event
+        finally:
+            self.subscribers -= 1
+
+    async def _follow(self, principal: Principal, wanted: Wanted, cursor: int) -> AsyncIterator[Event]:
+        gate = Gate(principal)
         while True:
             if cursor < self._floor:
-                through = self._head
+                through = self.head
                 async with self._readers:
                     found = await events.missed(principal, wanted, cursor, through, BATCH)
                 cursor = found[-1].position if len(found) == BATCH else through
@@ -81,7 +90,7 @@ class Hub:
         while True:
             self._wake.clear()
             try:
-                while new := await events.all_after(self._head, BATCH):
+                while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
                 failing = False
                 async with asyncio.timeout(POLL_SECONDS):
@@ -96,7 +105,7 @@ class Hub:
 
     def _keep(self, new: list[Event]) -> None:
         self._ring.extend(new)
-        self._head = new[-1].position
+        self.head = new[-1].position
         if len(self._ring) > 2 * self._ring_size:
             self._floor = self._ring[-self._ring_size - 1].position
             self._ring = self._ring[-self._ring_size :]

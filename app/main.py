@@ -30,7 +30,7 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(_following(hub))
             yield
 
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
@@ -39,6 +39,8 @@ def create_app(settings: Settings) -> Starlette:
         ],
         lifespan=lifespan,
     )
+    app.state.hub = hub
+    return app
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> None:

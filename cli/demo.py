@@ -3,6 +3,7 @@
 import asyncio
 import os
 import socket
+import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -20,20 +21,19 @@ from cli.listener import Event, Listener
 from cli.outcome import Outcome, differences, digest, read, show
 from cli.supervisor import Child, kept
 from cli.up import healthy
-from cli.verify import books
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from models.system import make_replay
-from services import tokens
+from services import tokens, verify
 
 PATIENCE_SECONDS = 60  # for a server that is killed and started again
 EVENT_SECONDS_MAX = 30
 API, WORKER = Child("api", "serve"), Child("worker", "work")
 
-console = Console()
+console = Console(width=None if sys.stdout.isatty() else 120)
 
 
 def demo(
@@ -78,8 +78,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
         listener = Listener(journey.url, journey.tokens["manager"], _tell_event, after="0")
         listening = asyncio.create_task(listener.run())
         began, played = time.monotonic(), 1
-        await journey.buy()
-        await steps.wait()
+        await journey.buy(steps)
         for now in range(1, len(frames)):
             await steps.feed(frames[now].rows)
             await steps.wait()
@@ -93,7 +92,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
         _tell(f"{played} quarter hours and {journey.actions} actions in {seconds:.1f} s")
         outcome = await read(journey, listener, EVENT_SECONDS_MAX)
         listening.cancel()
-        outcome.violations.extend(await books())
+        outcome.violations.extend(f"{v.check}: {v.subject}: {v.message}" for v in await verify.run())
     return outcome
 
 
@@ -141,4 +140,5 @@ def _tell(line: str) -> None:
 
 
 def _tell_event(event: Event) -> None:
-    console.print(f"  [cyan]{event['marketTime']}[/] challenge {event['challengeId']} [bold]{event['name']}[/]", highlight=False)
+    told = f"[cyan]{event['marketTime']}[/] challenge {event['challengeId']} [bold]{event['name']}[/]"
+    console.print(f"  {told}", highlight=False)

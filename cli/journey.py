@@ -131,8 +131,8 @@ class Journey:
         )  # fmt: skip
         self.tell(f"program {program['name']!r} is on sale")
 
-    async def buy(self) -> None:
-        """Each client's wallet is funded; each finds the program and buys it."""
+    async def buy(self, steps: LockStep) -> None:
+        """Each client's wallet is funded; each finds the program, buys it, and is waited for until it has started."""
         for client in (WINNER, LOSER):
             wallet = await self.ask(
                 "manager", "depositToWallet", "DepositToWalletInput", "wallet { id }",
@@ -144,7 +144,9 @@ class Journey:
                 client, "buyChallenge", "BuyChallengeInput", "challenge { id }",
                 programId=program["id"], walletId=wallet["wallet"]["id"], idempotencyKey=f"buy-{client}",
             )  # fmt: skip
-            self.tell(f"{client} bought {program['name']!r} for {program['price']} USD: challenge {bought['challenge']['id']}")
+            number = bought["challenge"]["id"]
+            self.tell(f"{client} bought {program['name']!r} for {program['price']} USD: challenge {number}")
+            await steps.wait()
 
     async def state(self) -> dict[str, dict[str, Any]]:
         """Each client's challenge as it is now."""

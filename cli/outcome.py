@@ -38,7 +38,7 @@ query {
       } }
       days { phaseIndex number date startEquity equity low high traded closed }
       latestBreach { rule day floor observed batch ledgerSeq ledgerHash }
-      payouts { status profit amount }
+      payouts(first: 5) { nodes { status profit amount } }
     }
   }
 }
@@ -105,7 +105,7 @@ def _failure(challenge: dict[str, Any]) -> list[str]:
 
 def _payout(outcome: Outcome) -> list[str]:
     challenge = outcome.challenges[WINNER]
-    payouts = challenge["payouts"]
+    payouts = challenge["payouts"]["nodes"]
     if len(challenge["phases"]) != 2 or len(payouts) != 1:
         return [f"the winner has {len(challenge['phases'])} phases and {len(payouts)} payouts, not 2 and 1"]
     payout, account = payouts[0], challenge["phases"][1]["account"]
@@ -135,13 +135,13 @@ def show(console: Console, outcome: Outcome) -> None:
     table = Table("client", "challenge", "status", "rule", "evidence", title="Challenges")
     for client, challenge in sorted(outcome.challenges.items()):
         breach = challenge["latestBreach"]
-        evidence = f"equity {breach['observed']} below {breach['floor']}" if breach else ""
+        evidence = f"equity {_cents(breach['observed'])} below {_cents(breach['floor'])}" if breach else ""
         table.add_row(client, challenge["id"], challenge["status"], challenge["endReason"] or "", evidence)
     console.print(table)
     table = Table("client", "phase", "day", "date", "start equity", "low", "high", "equity", "traded", title="Days")
     for client, challenge in sorted(outcome.challenges.items()):
         for day in challenge["days"]:
-            figures = [day[name] for name in ("startEquity", "low", "high", "equity")]
+            figures = [_cents(day[name]) for name in ("startEquity", "low", "high", "equity")]
             traded = "yes" if day["traded"] else ""
             table.add_row(client, str(day["phaseIndex"]), str(day["number"]), day["date"], *figures, traded)
     console.print(table)
@@ -149,6 +149,11 @@ def show(console: Console, outcome: Outcome) -> None:
     for client, challenge in sorted(outcome.challenges.items()):
         for phase in challenge["phases"]:
             account = phase["account"]
-            figures = [str(account[name]) for name in ("id", "status", "seq", "balance", "realised", "fees")]
-            table.add_row(client, phase["name"], *figures, account["chainHead"][:16])
+            figures = [_cents(account[name]) for name in ("balance", "realised", "fees")]
+            what = [client, phase["name"], account["id"], account["status"], str(account["seq"])]
+            table.add_row(*what, *figures, account["chainHead"][:12])
     console.print(table)
+
+
+def _cents(amount: str) -> str:
+    return f"{Decimal(amount):,.2f}"

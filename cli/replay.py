@@ -104,9 +104,10 @@ def tell(tally: Tally) -> None:
         f"{tally.rows:,} rows at {tally.times:,} times up to {tally.market_time:%Y-%m-%d %H:%M:%S} UTC: "
         f"{tally.accepted:,} accepted, {tally.dropped.total():,} dropped; {tally.rate}",
         highlight=False,
+        soft_wrap=True,
     )
     if tally.unanswered:
-        console.print(f"the answers of {tally.unanswered:,} times were lost with the server: counted as accepted")
+        console.print(f"the answers of {tally.unanswered:,} times were lost with the server: counted as accepted", soft_wrap=True)
     if tally.dropped:
         table = Table("symbol", "reason", "count")
         for (symbol, reason), count in sorted(tally.dropped.items()):

@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from graphql import lexicographic_sort_schema, print_schema
+from graphql import build_schema, lexicographic_sort_schema, print_schema
 
 from config.errors import Problem
 from resolvers.main import schema
@@ -12,7 +12,7 @@ from resolvers.main import schema
 
 def schema_text() -> str:
     """The schema definition language, sorted, ending in a newline."""
-    return print_schema(lexicographic_sort_schema(schema._schema)) + "\n"  # noqa: SLF001 - as_str() does not sort
+    return print_schema(lexicographic_sort_schema(build_schema(schema.as_str()))) + "\n"
 
 
 def export_schema(

@@ -65,12 +65,15 @@ async def postpone(conn: Connection, job_id: int, batch: int, outcome: str) -> N
     )
 
 
-async def delay(conn: Connection, job_id: int, wait: timedelta, outcome: str) -> None:
+async def delay(conn: Connection, job_id: int, wait: timedelta, outcome: str, *, counts: bool) -> None:
+    """Try again after `wait`; the attempt is used up only if it `counts`."""
     await conn.execute(
-        "update jobs set due_at = clock_timestamp() + $2, outcome = $3 where id = $1 and status = 'QUEUED'",
+        """update jobs set due_at = clock_timestamp() + $2, outcome = $3, attempts = attempts - $4
+        where id = $1 and status = 'QUEUED'""",
         job_id,
         wait,
         outcome,
+        0 if counts else 1,
     )
 
 

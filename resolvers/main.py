@@ -17,7 +17,7 @@ from resolvers.quotes import QuoteMutation, QuoteQuery
 from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation
 from resolvers.wallets import WalletMutation, WalletQuery
-from schema.masking import MaskedErrors
+from schema.masking import MaskedErrors, Schema
 from schema.scalars import SCALARS
 
 
@@ -57,7 +57,7 @@ class Mutation(
 class Subscription(EventSubscription): ...
 
 
-schema = strawberry.Schema(
+schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,

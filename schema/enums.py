@@ -1,6 +1,6 @@
 """The domain's words as GraphQL enums, each value described, and the codes of user errors."""
 
-from enum import Enum, EnumMeta
+from enum import Enum, EnumMeta, StrEnum
 from typing import Any, TypeVar, cast
 
 import strawberry
@@ -237,34 +237,60 @@ described(
 )
 
 
-@strawberry.enum(description="The state of a position.")
-class PositionStatus(Enum):
-    OPEN = strawberry.enum_value("OPEN", description="Held.")
-    CLOSED = strawberry.enum_value("CLOSED", description="All of it was closed.")
+class PositionStatus(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
 
 
-@strawberry.enum(description="The state of a fill.")
-class FillStatus(Enum):
-    BOOKED = strawberry.enum_value("BOOKED", description="It counts.")
-    VOID = strawberry.enum_value("VOID", description="It was undone; a correction is on the ledger.")
+class FillStatus(StrEnum):
+    BOOKED = "BOOKED"
+    VOID = "VOID"
 
 
-@strawberry.enum(description="Which clock the desk goes by.")
-class DeskMode(Enum):
-    SYSTEM = strawberry.enum_value("SYSTEM", description="Real time.")
-    REPLAY = strawberry.enum_value("REPLAY", description="The time of the newest quotes.")
+class DeskMode(StrEnum):
+    SYSTEM = "SYSTEM"
+    REPLAY = "REPLAY"
 
 
-@strawberry.enum(description="Which money a transfer moves.")
-class MoneyKind(Enum):
-    REAL = strawberry.enum_value("REAL", description="Real money: wallets, treasury, and what is outside.")
-    SYNTHETIC = strawberry.enum_value("SYNTHETIC", description="Money of the desk's own: accounts and capital.")
+class MoneyKind(StrEnum):
+    REAL = "REAL"
+    SYNTHETIC = "SYNTHETIC"
 
 
-@strawberry.enum(description="The order of a history.")
-class HistoryOrder(Enum):
-    NEWEST_FIRST = strawberry.enum_value("NEWEST_FIRST", description="From the newest back.")
-    OLDEST_FIRST = strawberry.enum_value("OLDEST_FIRST", description="From the beginning on.")
+class HistoryOrder(StrEnum):
+    NEWEST_FIRST = "NEWEST_FIRST"
+    OLDEST_FIRST = "OLDEST_FIRST"
+
+
+described(PositionStatus, "PositionStatus", "The state of a position.", OPEN="Held.", CLOSED="All of it was closed.")
+described(
+    FillStatus,
+    "FillStatus",
+    "The state of a fill.",
+    BOOKED="It counts.",
+    VOID="It was undone; a correction is on the ledger.",
+)
+described(
+    DeskMode,
+    "DeskMode",
+    "Which clock the desk goes by.",
+    SYSTEM="Real time.",
+    REPLAY="The time of the newest quotes.",
+)
+described(
+    MoneyKind,
+    "MoneyKind",
+    "Which money a transfer moves.",
+    REAL="Real money: wallets, treasury, and what is outside.",
+    SYNTHETIC="Money of the desk's own: accounts and capital.",
+)
+described(
+    HistoryOrder,
+    "HistoryOrder",
+    "The order of a history.",
+    NEWEST_FIRST="From the newest back.",
+    OLDEST_FIRST="From the beginning on.",
+)
 
 
 def _code(refusal: Any) -> Any:

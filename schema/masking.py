@@ -3,7 +3,10 @@
 from collections.abc import Iterator
 from typing import Any
 
+import strawberry
+from graphql import GraphQLError
 from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 
 from schema.errors import shown
 
@@ -24,3 +27,10 @@ class MaskedErrors(SchemaExtension):
         if errors:
             request_id = self.execution_context.context.request_id
             result.errors = [shown(error, request_id) for error in errors]
+
+
+class Schema(strawberry.Schema):
+    """Logs faults alone, where they are masked; that a client is refused is no error of the server's."""
+
+    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
+        """Nothing: Strawberry would log every refusal with a traceback."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from domain import execution
+from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.orders import Action, ActionResult
 from models import accounts, orders
@@ -40,12 +41,13 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
 def _check(run: str, actions: Sequence[Action]) -> None:
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
-    if not 1 <= len(run) <= TEXT_MAX:
-        raise InvalidInput("runId", length_max=TEXT_MAX, length=len(run))
+    _check_text("runId", run)
     for place, action in enumerate(actions):
-        if not 1 <= len(action.action_id) <= TEXT_MAX:
-            raise InvalidInput(f"actions[{place}].actionId", length_max=TEXT_MAX, length=len(action.action_id))
+        _check_text(f"actions[{place}].actionId", action.action_id)
         for name in ("action", "symbol", "side", "quantity", "notional", "fraction", "reference"):
-            text = getattr(action, name)
-            if text is not None and (len(text) > TEXT_MAX or "\x00" in text):
-                raise InvalidInput(f"actions[{place}].{name}", length_max=TEXT_MAX, length=len(text))
+            _check_text(f"actions[{place}].{name}", getattr(action, name) or "", empty=True)
+
+
+def _check_text(field: str, text: str, *, empty: bool = False) -> None:
+    if fault := text_fault(text, TEXT_MAX, empty=empty):
+        raise InvalidInput(field, reason=fault)

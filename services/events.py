@@ -50,3 +50,8 @@ async def _either(*those: asyncio.Event) -> None:
     finally:
         for wait in waits:
             wait.cancel()
+
+
+async def stamp_for_ever() -> None:
+    """Stamp until cancelled."""
+    await run_stamper(asyncio.Event())

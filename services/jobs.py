@@ -12,7 +12,7 @@ from services import closing, payouts, purchases
 from services.local import Local
 from services.owed import Job, WaitForQuotes
 from services.principals import Principal, Role
-from services.unit import Unit, plain, reading, root
+from services.unit import Unit, plain, reading, root, sweep
 
 log = logging.getLogger(__name__)
 
@@ -54,20 +54,21 @@ async def _take() -> Job | None:
 
 async def _attempt(job: Job) -> None:
     """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely."""
+    if job.attempts > ATTEMPTS_MAX:
+        await _bury(job, "its worker died at each attempt")
+        return
     try:
-        if job.attempts > ATTEMPTS_MAX:
-            await _bury(job, "its worker died at each attempt")
-        else:
-            await _do(job)
+        await _do(job)
     except Exception as error:
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=True)
-        if job.attempts >= ATTEMPTS_MAX and not isinstance(error, Busy):
+        busy = isinstance(error, Busy)
+        if job.attempts >= ATTEMPTS_MAX and not busy:
             await _bury(job, reason)
             return
         wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
         async with reading() as conn:
-            await jobs.delay(conn, job.id, wait, reason)
+            await jobs.delay(conn, job.id, wait, reason, counts=not busy)
 
 
 async def _do(job: Job) -> None:
@@ -83,7 +84,8 @@ async def _do(job: Job) -> None:
 
 
 async def _bury(job: Job, reason: str) -> None:
-    async with root(job.root) as work:
+    """Give the job up, without catching its accounts up: that may be what fails."""
+    async with sweep([job.root], mark=False) as work:
         if await jobs.hold(work.conn, job.id):
             await jobs.bury(work.conn, job.id, reason)
             if job.kind in ACTIVATION:

@@ -9,9 +9,11 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
+
 from config.settings import settings
 from domain.book import Book
-from domain.errors import NotFound
+from domain.errors import Busy, NotFound
 from domain.instruments import Catalogue
 from domain.ledger import Kind
 from domain.quotes import Batch
@@ -28,6 +30,8 @@ log = logging.getLogger(__name__)
 
 CHUNK = 5_000
 ROOTS_PER_SWEEP = 500
+TROUBLES = (Busy, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+"""The database's, and no account's fault: the pass ends and is begun again."""
 
 
 def root_of(loaded: Loaded) -> Root:
@@ -50,6 +54,7 @@ class Marker:
         self.book: Book | None = None
         self.catalogue: Catalogue | None = None
         self.through = 0
+        self.recorded: int | None = None
         self.roots: dict[int, Root] = {}
         self.failed: dict[int, int] = {}  # accounts that could not be marked, at which version
         self.persisted_at: datetime | None = None
@@ -63,6 +68,8 @@ class Marker:
                     for batch in batches:
                         await self._pass(batch)
                     judged += len(batches)
+                    await self._record()
+                if self.recorded is None:  # an empty shard is judged as soon as it is loaded
                     await self._record()
             except BaseException:
                 self.forget()
@@ -81,15 +88,21 @@ class Marker:
                 for gone in known.keys() - live.keys():
                     self.book.drop(gone)
                 await self._reload([i for i, seq in live.items() if known.get(i) != seq and self.failed.get(i) != seq])
-            return await tape().batches(conn, self.through)
+            return await tape().batches(conn, self.through, tape().newest)
 
     async def _begin(self, conn: Connection, ids: Sequence[int]) -> None:
         """Load the shard; it has been judged as far as its oldest account has been marked."""
         self.book, self.catalogue = Book(timedelta(minutes=settings().mark_ledger_minutes)), tape().catalogue
-        loaded = await accounts.load(conn, ids)
+        loaded = await self._load(conn, ids)
         self.through = min((one.account.marked_through for one in loaded), default=tape().newest)
         for one in loaded:
             await self._put(conn, one)
+
+    async def _load(self, conn: Connection, ids: Sequence[int]) -> list[Loaded]:
+        """The accounts as they are stored, none of them ahead of this process's copy of the quotes."""
+        loaded = await accounts.load(conn, ids)
+        await tape().extend(conn)
+        return loaded
 
     async def _put(self, conn: Connection, one: Loaded) -> None:
         assert self.book is not None, "the shard is loaded"
@@ -102,7 +115,7 @@ class Marker:
         if not ids:
             return
         async with reading() as conn:
-            loaded = await accounts.load(conn, ids)
+            loaded = await self._load(conn, ids)
             behind = [one for one in loaded if one.account.live and one.account.marked_through < self.through]
             if behind:
                 self.roots |= {one.account.id: root_of(one) for one in behind}
@@ -147,20 +160,22 @@ class Marker:
         """Catch accounts up under their locks, many to a transaction, and take them as they are then."""
         for start in range(0, len(ids), ROOTS_PER_SWEEP):
             chunk = ids[start : start + ROOTS_PER_SWEEP]
+            for account_id in chunk:
+                self.failed.pop(account_id, None)
             try:
                 async with sweep(sorted({self.roots[i] for i in chunk}, key=str)):
                     pass
+            except TROUBLES:
+                raise
             except Exception:
                 log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
                 for account_id in chunk:
                     await self._catch_up_one(account_id)
-            async with reading() as conn:
-                await tape().extend(conn)
-                failed = [i for i in chunk if i in self.failed]
-                await self._take(conn, await accounts.load(conn, [i for i in chunk if i not in self.failed]))
             assert self.book is not None, "the shard is loaded"
-            for account_id in failed:
+            for account_id in self.failed.keys() & set(chunk):
                 self.book.drop(account_id)
+            async with reading() as conn:
+                await self._take(conn, await self._load(conn, [i for i in chunk if i not in self.failed]))
 
     async def _catch_up_one(self, account_id: int) -> None:
         """One account by itself; if it cannot be marked, that is noted on its ledger and the pass goes on."""
@@ -168,6 +183,8 @@ class Marker:
         try:
             async with sweep([of]):
                 pass
+        except TROUBLES:
+            raise
         except Exception as error:
             log.exception("account %s cannot be marked", account_id)
             async with sweep([of], mark=False) as work:

@@ -85,13 +85,13 @@ class Tape:
                 found[symbol] = known[place - 1]
         return found
 
-    async def batches(self, conn: Connection, after: int) -> list[Batch]:
-        """The batches after the number, through the newest."""
-        if after >= self.newest:
+    async def batches(self, conn: Connection, after: int, through: int) -> list[Batch]:
+        """The batches numbered after < n <= through, which is at most the newest."""
+        if after >= through:
             return []
         if self._floor is None or after < self._floor:
-            return await quotes.batches(conn, after, self.newest)
-        return self._batches[after - self._floor :]
+            return await quotes.batches(conn, after, through)
+        return self._batches[after - self._floor : through - self._floor]
 
 
 tape = Local(Tape)

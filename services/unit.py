@@ -28,6 +28,7 @@ from domain.errors import Busy, NotFound
 from domain.execution import Moment
 from domain.instruments import Catalogue
 from domain.ledger import Facts
+from domain.quotes import Market
 from models import accounts, challenges, events, jobs, journal
 from models.accounts import Loaded
 from models.events import Event
@@ -77,6 +78,7 @@ class Unit:
     conn: Connection
     tape: Tape
     clocks: Now = field(init=False)
+    market: Market = field(init=False)  # as of the clocks: the tape runs on under other tasks
     held: dict[int, Held] = field(default_factory=dict)
     journal: Journal = field(default_factory=Journal)
     told: list[Event] = field(default_factory=list)
@@ -90,8 +92,8 @@ class Unit:
 
     @property
     def batch(self) -> int:
-        """The newest batch every account of the unit is caught up with; 0 before the first."""
-        return self.tape.newest
+        """The batch every account of the unit is caught up with, the newest when it looked; 0 before the first."""
+        return self.clocks.number
 
     @property
     def mode(self) -> str:
@@ -103,7 +105,7 @@ class Unit:
 
     @property
     def moment(self) -> Moment:
-        return Moment(self.tape.latest, self.now, self.batch)
+        return Moment(self.market, self.now, self.batch)
 
     def emit(self, name: str, *, brand: str, challenge_id: int, payload: Facts) -> None:
         """Tell every subscriber, once this commits."""
@@ -131,6 +133,7 @@ class Unit:
     async def look(self) -> None:
         """Read the clocks and what is new on the tape; under the locks, so that no older market is acted on."""
         self.clocks = await self.tape.extend(self.conn)
+        self.market = await self.tape.market(self.conn, self.batch)
 
     async def adopt(self, account_id: int) -> Held:
         """Hold an account made in this unit."""
@@ -148,7 +151,7 @@ class Unit:
             through = held.account.marked_through
             if through < self.batch:
                 market = await self.tape.market(self.conn, through)
-                batches = await self.tape.batches(self.conn, through)
+                batches = await self.tape.batches(self.conn, through, self.batch)
                 held.account = desk.catch_up(held.account, market, batches, held.conditions, self.journal)
             if held.account.phase is not None and held.account.phase.running:
                 held.account = desk.advance(held.account, self.now, held.conditions, self.journal)

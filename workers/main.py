@@ -17,6 +17,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
+from services.events import stamp_for_ever
 from services.periodic import begin
 from workers import actors, periodic
 
@@ -43,7 +44,7 @@ class Resources(Middleware):
             loop.run_coroutine(self._begin())
         except Exception as error:
             raise NotReady(str(error)) from error
-        for endless in (periodic.tick_for_ever(), periodic.keep_broker(self.broker_url)):
+        for endless in (periodic.tick_for_ever(), periodic.keep_broker(self.broker_url), stamp_for_ever()):
             self.loops.append(asyncio.run_coroutine_threadsafe(endless, loop.loop))
 
     async def _begin(self) -> None:

@@ -10,6 +10,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
+from app.hub import Hub
 from services import tokens
 
 TRANSPORT = Subprotocol("graphql-transport-ws")
@@ -22,6 +23,7 @@ class Api:
     http: httpx.AsyncClient
     websocket_url: str
     database_url: str
+    hub: Hub
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """The text of a new token."""

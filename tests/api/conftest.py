@@ -23,7 +23,8 @@ class QuickSocket(Socket):
 async def api(empty_database: str) -> AsyncIterator[Api]:
     """The server on a database of this test's own; its pool is open in this process too."""
     settings = Settings(database_url=empty_database)
-    config = uvicorn.Config(create_app(settings), port=0, ws=QuickSocket, log_config=None, lifespan="on")
+    app = create_app(settings)
+    config = uvicorn.Config(app, port=0, ws=QuickSocket, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
     while not server.started:
@@ -31,6 +32,6 @@ async def api(empty_database: str) -> AsyncIterator[Api]:
         await asyncio.sleep(0)
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-        yield Api(http, f"ws://127.0.0.1:{port}/graphql", empty_database)
+        yield Api(http, f"ws://127.0.0.1:{port}/graphql", empty_database, app.state.hub)
     server.should_exit = True
     await serving

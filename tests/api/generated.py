@@ -20,6 +20,7 @@ from resolvers.main import schema
 
 GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 SCALARS = {"ID": "1", "String": "x", "Int": 1, "Boolean": True, "Decimal": "1", "DateTime": "2026-01-01T00:00:00Z"}
+ENUMS = {"Role": "TRADER"}  # a token that a manager may make
 
 
 def roots() -> dict[str, list[str]]:
@@ -52,7 +53,7 @@ def least(kind: Any) -> Any:
         fields: dict[str, GraphQLInputField] = kind.fields
         return {name: least(one.type) for name, one in fields.items() if isinstance(one.type, GraphQLNonNull)}
     if isinstance(kind, GraphQLEnumType):
-        return next(iter(kind.values))
+        return ENUMS.get(kind.name) or next(iter(kind.values))
     return SCALARS[kind.name]
 
 

@@ -1,6 +1,8 @@
 """The mutations the tests send."""
 
-SAVE_BRAND = "mutation ($input: SaveBrandInput!) { saveBrand(input: $input) { brand { name title } userErrors { code } } }"
+SAVE_BRAND = (
+    "mutation ($input: SaveBrandInput!) { saveBrand(input: $input) { brand { name title } userErrors { code } } }"
+)
 SAVE_INSTRUMENT = """mutation ($input: SaveInstrumentInput!) {
   saveInstrument(input: $input) { instrument { symbol quantityStep } userErrors { code field message } }
 }"""

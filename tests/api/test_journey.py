@@ -14,7 +14,7 @@ from tests.api.operations import (
 )
 from tests.services.world import settle
 
-EVENTS = "subscription { challengeEvents(after: \"0\") { cursor number name challenge { status } payload } }"
+EVENTS = 'subscription { challengeEvents(after: "0") { cursor number name challenge { status } payload } }'
 
 
 async def test_from_a_brand_to_an_executed_action(api: Api) -> None:

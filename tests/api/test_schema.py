@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import pytest
-from graphql import lexicographic_sort_schema, print_schema
 
+from cli.schema import schema_text
 from domain.errors import REGISTRY
 from schema.enums import ErrorCode
-from tests.api.generated import GRAPHQL, described
+from tests.api.generated import described
 
 COMMITTED = Path(__file__).resolve().parents[2] / "schema.graphql"
 
@@ -26,4 +26,4 @@ def test_every_refusal_has_its_code(code: str) -> None:
 
 
 def test_the_committed_schema_is_the_one_that_is_served() -> None:
-    assert COMMITTED.read_text() == print_schema(lexicographic_sort_schema(GRAPHQL)) + "\n"
+    assert COMMITTED.read_text() == schema_text()

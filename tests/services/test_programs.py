@@ -1,13 +1,15 @@
 """Programs: saved whole, changed by version, frozen when sold."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
 from decimal import Decimal
-from typing import Any
 
+import asyncpg
 import pytest
 
+from config.database import connection
 from domain.errors import Forbidden, InvalidProgram, InvalidTransition, NotFound, VersionConflict
 from domain.lifecycles import ProgramStatus
 from domain.programs import phase_terms
@@ -21,6 +23,13 @@ from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_
 @pytest.fixture
 async def desk(database: str) -> None:
     await a_desk()
+
+
+async def _until_waiting(owner: asyncpg.Connection, tasks: Sequence[asyncio.Task[int]]) -> None:
+    """Wait until each task waits for a lock of the owner's, or needs none and is done."""
+    waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
+    while await owner.fetchval(waiting) < sum(not task.done() for task in tasks):
+        await asyncio.sleep(0.01)
 
 
 async def _freeze(program_id: int) -> tuple[Terms, str, str]:
@@ -100,10 +109,17 @@ async def test_a_version_that_is_not_the_newest_is_refused(desk: None) -> None:
     assert refusal.value.facts == {"expected": 1, "actual": 2}
 
 
-async def test_of_two_updates_at_once_one_wins(desk: None) -> None:
+async def test_of_two_updates_at_once_one_wins(desk: None, database: str) -> None:
     program_id = await programs.create(MANAGER, a_draft())
-    rivals = [programs.update(MANAGER, program_id, expected_version=1, changes={"name": name}) for name in "AB"]
-    answers = await asyncio.gather(*rivals, return_exceptions=True)
+    async with connection(database) as owner:
+        async with owner.transaction():  # so that both are under way before either can write
+            await owner.execute("select from programs where id = $1 for no key update", program_id)
+            rivals = [
+                asyncio.create_task(programs.update(MANAGER, program_id, expected_version=1, changes={"name": name}))
+                for name in "AB"
+            ]
+            await _until_waiting(owner, rivals)
+        answers = await asyncio.gather(*rivals, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["VersionConflict", "int"]
 
 
@@ -175,8 +191,12 @@ async def test_a_missing_program_has_no_terms(desk: None) -> None:
         await _freeze(1)
 
 
-async def test_a_group_that_changes_its_kind_waits_for_the_program_being_saved(desk: None) -> None:
-    """Whichever comes first, no evaluation ends up in a REAL group."""
-    attempts: list[Any] = [programs.create(MANAGER, a_draft()), a_group(name="DEMO", kind="REAL")]
-    answers = await asyncio.gather(*attempts, return_exceptions=True)
-    assert sum(isinstance(answer, Exception) for answer in answers) == 1
+async def test_a_program_waits_for_a_group_that_changes_its_kind(desk: None, database: str) -> None:
+    async with connection(database) as owner:
+        async with owner.transaction():
+            await owner.execute("update account_groups set kind = 'REAL' where brand = 'acme' and name = 'DEMO'")
+            saving = asyncio.create_task(programs.create(MANAGER, a_draft()))
+            await _until_waiting(owner, [saving])
+        with pytest.raises(InvalidProgram) as refusal:
+            await saving
+    assert [problem.path for problem in refusal.value.problems] == ["steps[0].accountGroup"]

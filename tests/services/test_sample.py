@@ -55,6 +55,7 @@ async def test_what_was_changed_in_it_stays(database: str) -> None:
     await Program.filter(name=sample.PROGRAMS[0].name).update(status=int(ProgramStatus.DISABLED))
     await sample.seed()
     assert await Program.filter(status=int(ProgramStatus.DISABLED)).count() == 1
+    assert await Program.all().count() == len(sample.PROGRAMS)
 
 
 async def test_a_database_with_real_brands_is_not_touched_unless_told(database: str) -> None:

@@ -1,0 +1,271 @@
+"""Following events: complete, once and in order, whoever writes, whatever breaks, however slowly others read."""
+
+import asyncio
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+from websockets.asyncio.client import ClientConnection, connect
+from websockets.exceptions import ConnectionClosed
+from websockets.typing import Subprotocol
+
+from app.sockets import UNREAD
+from models import events
+from services import brands, signals
+from services.unit import plain
+from tests.api.clients import TRANSPORT, Api, Follower, send
+from tests.services.world import ADMIN, a_world, value
+
+EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
+  challengeEvents(after: $after, filter: $filter) { cursor position number name challengeId payload } }"""
+NAME = "prop.challenge.warning"
+
+
+async def _emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -> None:
+    """Events of one transaction."""
+    async with plain() as work:
+        for payload in payloads:
+            work.events.append(events.Event(brand, challenge, NAME, payload, work.clocks.real_time))
+
+
+async def _writers(writers: Iterable[int], count: int) -> None:
+    """Each writer commits events of its own challenge, all at once; a transaction that began early may commit late."""
+
+    async def write(challenge: int) -> None:
+        for number in range(count):
+            await _emit(challenge, {"place": number})
+
+    await asyncio.gather(*(write(challenge) for challenge in writers))
+
+
+@pytest.fixture
+async def manager(api: Api) -> str:
+    """The token of a brand without challenges of its own: the events below name made-up ones."""
+    for brand in ("acme", "other"):
+        await brands.save(ADMIN, name=brand, title=brand)
+    return await api.token("MANAGER", "acme")
+
+
+async def test_after_a_reconnect_everything_missed_comes_first_and_nothing_twice(api: Api, manager: str) -> None:
+    writing = asyncio.create_task(_writers(range(1, 7), 40))
+    found: list[dict[str, Any]] = []
+    while len(found) < 6 * 40:
+        after = found[-1]["cursor"] if found else "0"
+        async with api.follow(manager, EVENTS, after=after) as follower:
+            found += await follower.events(min(7 + len(found), 240 - len(found)))
+    await writing
+    assert [event["position"] for event in found] == list(range(1, 241))
+    for challenge in range(1, 7):
+        own = [event for event in found if event["challengeId"] == str(challenge)]
+        assert [(event["number"], event["payload"]["place"]) for event in own] == [(n + 1, n) for n in range(40)]
+
+
+async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
+    async with api.follow(manager, EVENTS, after="0") as follower:
+        async with plain() as early:
+            early.events.append(events.Event("acme", 1, NAME, {"from": "early"}, early.clocks.real_time))
+            await early.flush()
+            early.events.clear()
+            await _emit(2, {"from": "late"})
+            (first,) = await follower.events(1)
+        signals.stamp_soon()
+        (second,) = await follower.events(1)
+    assert [first["payload"]["from"], second["payload"]["from"]] == ["late", "early"]
+    assert [first["position"], second["position"]] == [1, 2]
+
+
+async def test_what_the_ring_no_longer_holds_comes_from_the_database(
+    api: Api, manager: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _emit(1, *({"place": number} for number in range(1_200)))
+    async with api.follow(manager, EVENTS, after="0") as follower:
+        await follower.events(1_200)
+    monkeypatch.setattr(api.hub, "_ring_size", 10)
+    await _emit(1, {"place": 1_200})
+    async with api.follow(manager, EVENTS, after="1199") as follower:
+        await follower.events(2)
+        assert api.hub._floor > 1_000  # noqa: SLF001 - else this tests nothing
+    async with api.follow(manager, EVENTS, after="0") as follower:
+        found = await follower.events(1_201)
+        await _emit(1, {"place": 1_201})
+        found += await follower.events(1)
+    assert [event["payload"]["place"] for event in found] == list(range(1_202))
+
+
+async def test_without_a_cursor_it_begins_now(api: Api, manager: str) -> None:
+    await _emit(1, {"when": "before"})
+    async with api.follow(manager, EVENTS, after="0") as sure:
+        await sure.events(1)
+        async with api.follow(manager, EVENTS) as follower:
+            while not api.hub.subscribers == 2:
+                await asyncio.sleep(0)
+            await _emit(1, {"when": "after"})
+            assert [event["payload"] for event in await follower.events(1)] == [{"when": "after"}]
+
+
+FILTERS: list[tuple[dict[str, Any], list[int]]] = [
+    ({}, [1, 2, 1, 3]),
+    ({"challengeIds": ["1"]}, [1, 1]),
+    ({"challengeIds": ["2", "3", "none"]}, [2, 3]),
+    ({"names": [NAME], "challengeIds": ["3"]}, [3]),
+]
+
+
+@pytest.mark.parametrize(("narrowed", "expected"), FILTERS)
+@pytest.mark.parametrize("missed", [True, False], ids=["missed", "live"])
+async def test_a_filter_lets_through_what_it_names(
+    api: Api, manager: str, narrowed: dict[str, Any], expected: list[int], *, missed: bool
+) -> None:
+    if missed:
+        await _emit_all()
+        while api.hub.head < 4:
+            await asyncio.sleep(0)
+        api.hub._floor = api.hub.head  # noqa: SLF001 - so that it asks the database
+    async with api.follow(manager, EVENTS, after="0", filter=narrowed) as follower:
+        if not missed:
+            await _emit_all()
+        found = [int(event["challengeId"]) for event in await follower.events(len(expected))]
+    assert found == expected
+
+
+async def _emit_all() -> None:
+    for challenge in (1, 2, 1, 3):
+        await _emit(challenge, {})
+
+
+async def test_events_of_another_brand_do_not_come(api: Api, manager: str) -> None:
+    stranger = await api.token("MANAGER", "other")
+    async with api.follow(manager, EVENTS, after="0") as ours, api.follow(stranger, EVENTS, after="0") as theirs:
+        await _emit(1, {}, brand="acme")
+        await _emit(2, {}, brand="other")
+        await _emit(3, {}, brand="acme")
+        assert [event["challengeId"] for event in await ours.events(2)] == ["1", "3"]
+        assert [event["challengeId"] for event in await theirs.events(1)] == ["2"]
+
+
+async def test_a_client_gets_its_own_and_a_trader_its_scope(api: Api) -> None:
+    world = await a_world(api.database_url)
+    challenge, _ = await world.buy()
+    bob, trader, narrow = await api.token("CLIENT", "acme", "bob"), *[await api.token("TRADER", "acme") for _ in "ab"]
+    await value(
+        "update tokens set scope = '{\"challenges\": [999]}' where id = (select max(id) from tokens) returning id"
+    )
+    alice = await api.token("CLIENT", "acme", "alice")
+    async with (
+        api.follow(alice, EVENTS, after="0") as hers,
+        api.follow(trader, EVENTS, after="0") as all_of_brand,
+        api.follow(bob, EVENTS, after="0", filter={}) as his,
+        api.follow(narrow, EVENTS, after="0") as nothing,
+    ):
+        assert {event["challengeId"] for event in await hers.events(4)} == {str(challenge)}
+        await all_of_brand.events(4)
+        for follower in (his, nothing):  # what came to the others has not come here
+            assert await _is_silent(follower)
+
+
+async def _is_silent(follower: Follower) -> bool:
+    """Has nothing come by the time a ping is answered?"""
+    await send(follower.socket, type="ping")
+    return json.loads(await follower.socket.recv()) == {"type": "pong"}
+
+
+async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
+    ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'propdesk-listener'"
+    async with api.follow(manager, EVENTS, after="0") as follower:
+        while not await value(ended):
+            await asyncio.sleep(0)
+        await _emit(1, {"place": 1})
+        assert len(await follower.events(1)) == 1
+        while not await value(ended.replace("pg_terminate_backend(pid)", "pid")):
+            await asyncio.sleep(0)
+        await _emit(1, {"place": 2})
+        assert len(await follower.events(1)) == 1
+
+
+async def test_one_who_does_not_read_is_closed_with_its_own_code_and_the_others_notice_nothing(
+    api: Api, manager: str
+) -> None:
+    payload, rounds = {"text": "x" * 100_000}, 80
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT], max_queue=1, compression=None) as slow:
+        await _subscribe(slow, manager)
+        slow.transport.pause_reading()
+        async with api.follow(manager, EVENTS, after="0") as follower:
+            for number in range(rounds):
+                await _emit(1, {"place": number, **payload})
+                assert (await follower.events(1))[0]["payload"]["place"] == number
+            while not api.hub.subscribers == 1:
+                await asyncio.sleep(0)
+            await _emit(1, {"place": rounds})
+            assert (await follower.events(1))[0]["payload"]["place"] == rounds
+        slow.transport.resume_reading()
+        assert await _close_code(slow) == UNREAD
+
+
+async def _subscribe(socket: ClientConnection, token: str, query: str = EVENTS, after: str = "0") -> None:
+    await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
+    assert json.loads(await socket.recv())["type"] == "connection_ack"
+    await send(socket, type="subscribe", id="1", payload={"query": query, "variables": {"after": after}})
+
+
+async def _close_code(socket: ClientConnection) -> int | None:
+    """The code it is closed with, after whatever else still comes."""
+    try:
+        while True:
+            await socket.recv()
+    except ConnectionClosed as closed:
+        return closed.rcvd.code if closed.rcvd else None
+
+
+@pytest.mark.parametrize("payload", [{}, {"authorization": "Bearer nothing"}, {"authorization": 7}])
+async def test_a_websocket_needs_a_token(api: Api, payload: dict[str, Any]) -> None:
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload=payload)
+        assert await _close_code(socket) == 4403
+
+
+async def test_a_websocket_may_bring_its_token_in_a_header(api: Api, manager: str) -> None:
+    headers = {"Authorization": f"Bearer {manager}"}
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT], additional_headers=headers) as socket:
+        await send(socket, type="connection_init")
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+
+
+@pytest.mark.parametrize("protocol", ["graphql-ws", "nonsense"])
+async def test_other_protocols_are_refused(api: Api, protocol: str) -> None:
+    # The client library would close by itself, so it is not told which protocol it asked for.
+    headers = {"Sec-WebSocket-Protocol": Subprotocol(protocol)}
+    async with connect(api.websocket_url, additional_headers=headers) as socket:
+        assert await _close_code(socket) == 4406
+
+
+FRAMES = ["", "{", "[]", "7", "null", "{}", '{"type": 7}', '{"type": "nonsense"}', '{"type": "subscribe"}', b"{}",
+          '{"type": "subscribe", "id": 1, "payload": {"query": "{ me { role } }"}}',
+          '{"type": "subscribe", "id": "1", "payload": []}', '{"type": "complete", "id": {}}',
+          '{"type": "subscribe", "id": "1", "payload": {"query": "{"}}', "[" * 10_000]  # fmt: skip
+
+
+@pytest.mark.parametrize("frame", FRAMES)
+async def test_a_frame_that_is_no_message_closes_the_socket(
+    api: Api, manager: str, frame: str | bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload={"authorization": f"Bearer {manager}"})
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        await socket.send(frame)
+        assert await _close_code(socket) == 4400
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+async def test_what_is_no_cursor_of_the_stream_is_refused(api: Api, manager: str) -> None:
+    for after in ("x", "-1", "1.5", "99999999999999999999", "\u0661"):
+        async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+            await _subscribe(socket, manager, after=after)
+            answer = json.loads(await socket.recv())
+            (error,) = answer["payload"] if answer["type"] == "error" else answer["payload"]["errors"]
+            assert error["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_queries_and_mutations_go_over_the_websocket_too(api: Api, manager: str) -> None:
+    async with api.follow(manager, "{ me { role brand } }") as follower:
+        assert await follower.next() == {"me": {"role": "MANAGER", "brand": "acme"}}

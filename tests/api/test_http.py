@@ -1,0 +1,184 @@
+"""What comes in over HTTP, well made or not, and how it is answered."""
+
+import logging
+from typing import Any
+
+import httpx
+import pytest
+
+from schema.errors import shown
+from services import brands
+from tests.api.clients import Api
+from tests.api.operations import CREATE_TOKEN, DEPOSIT, INGEST, SAVE_BRAND, SAVE_INSTRUMENT
+
+JSON = {"Content-Type": "application/json"}
+SPECIFIED = "application/graphql-response+json"
+
+NONSENSE: list[tuple[str, bytes]] = [
+    ("nothing", b""),
+    ("no JSON", b"{"),
+    ("a number", b"7"),
+    ("null", b"null"),
+    ("text", b'"query"'),
+    ("a list", b"[]"),
+    ("a batch", b'[{"query": "{ me { name } }"}]'),
+    ("no query", b"{}"),
+    ("a query that is none", b'{"query": 7}'),
+    ("variables that are none", b'{"query": "{ __typename }", "variables": [1]}'),
+    ("a name that is none", b'{"query": "{ __typename }", "operationName": {"a": 1}}'),
+    ("an unknown operation", b'{"query": "{ __typename }", "operationName": "other"}'),
+    ("no UTF-8", b'{"query": "\xff\xfe"}'),
+    ("deep", b"[" * 100_000),
+    ("endless digits", b'{"query": "{ __typename }", "variables": {"a": ' + b"9" * 5_000 + b"}}"),
+]
+
+
+@pytest.mark.parametrize("body", [body for _, body in NONSENSE], ids=[name for name, _ in NONSENSE])
+async def test_nonsense_is_the_clients_fault(api: Api, body: bytes) -> None:
+    response = await api.http.post("/graphql", content=body, headers=JSON)
+    assert response.status_code == 400
+    assert response.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("media_type", ["text/plain", "multipart/form-data; boundary=x", "nonsense"])
+async def test_other_content_is_refused(api: Api, media_type: str) -> None:
+    response = await api.http.post("/graphql", content=b"{}", headers={"Content-Type": media_type})
+    assert response.status_code == 400
+
+
+REQUEST_ERRORS: list[tuple[str, dict[str, Any]]] = [
+    ("no document", {"query": "{"}),
+    ("an unknown field", {"query": "{ nothing }"}),
+    ("a variable of another type", {"query": INGEST, "variables": {"input": {"quotes": "none"}}}),
+    ("a variable left out", {"query": INGEST}),
+]
+
+
+@pytest.mark.parametrize("body", [body for _, body in REQUEST_ERRORS], ids=[name for name, _ in REQUEST_ERRORS])
+async def test_a_request_that_cannot_be_executed_has_no_data(api: Api, body: dict[str, Any]) -> None:
+    specified = await api.http.post("/graphql", json=body, headers={"Accept": SPECIFIED})
+    assert (specified.status_code, specified.headers["content-type"]) == (400, SPECIFIED)
+    plain = await api.http.post("/graphql", json=body)
+    assert (plain.status_code, plain.headers["content-type"]) == (200, "application/json")
+    for response in (specified, plain):
+        assert "data" not in response.json()
+        assert {error["extensions"]["code"] for error in response.json()["errors"]} == {"BAD_USER_INPUT"}
+
+
+async def test_queries_may_be_got_and_mutations_may_not(api: Api) -> None:
+    token = await api.token("ADMIN")
+    headers = {"Authorization": f"Bearer {token}"}
+    found = await api.http.get("/graphql", params={"query": "{ me { role } }"}, headers=headers)
+    assert found.json() == {"data": {"me": {"role": "ADMIN"}}}
+    refused = await api.http.get(
+        "/graphql", params={"query": "mutation { markAllToMarket { accounts } }"}, headers=headers
+    )
+    assert 400 <= refused.status_code < 500
+    assert (await api.http.get("/graphql")).status_code == 400
+
+
+NUMBERS = [
+    ("a number", 1.5, "must be text"),
+    ("a whole number", 1, "must be text"),
+    ("true", True, "must be text"),
+    ("words", "much", "is not a decimal number"),
+    ("nothing", "", "is not a decimal number"),
+    ("not a number", "NaN", "is not finite"),
+    ("without end", "-Infinity", "is not finite"),
+    ("nine places", "0.000000001", "decimal places"),
+    ("too large", "1" + "0" * 20, "beyond 20 digits"),
+    ("spaces", " 1", "is not a plain decimal number"),
+]
+
+
+@pytest.mark.parametrize(("_case", "value", "told"), NUMBERS, ids=[case for case, _, _ in NUMBERS])
+async def test_a_decimal_is_text_and_nothing_else(api: Api, _case: str, value: Any, told: str) -> None:
+    money = {"client": "alice", "currency": "USD", "amount": value, "idempotencyKey": "1"}
+    answer = await api.answer(DEPOSIT, await api.token("ADMIN"), input=money)
+    assert "data" not in answer
+    assert told in answer["errors"][0]["message"]
+
+
+INSTANTS = [
+    ("no offset", "2026-03-02T12:00:00"),
+    ("a day", "2026-03-02"),
+    ("a number", 1_772_452_800),
+    ("no such day", "2026-02-30T12:00:00Z"),
+    ("no such hour", "2026-03-02T25:00:00Z"),
+    ("before all calendars", "0001-01-01T00:00:00+23:00"),
+    ("more behind it", "2026-03-02T12:00:00Z!"),
+]
+
+
+@pytest.mark.parametrize("value", [value for _, value in INSTANTS], ids=[case for case, _ in INSTANTS])
+async def test_an_instant_has_its_offset(api: Api, value: Any) -> None:
+    quote = {"symbol": "EURUSD", "bid": "1", "ask": "1", "time": value}
+    assert await api.code(INGEST, await api.token("FEED"), input={"quotes": [quote]}) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("literal", ["1.5", "1", "EUR", "true", "[]", "{}"])
+async def test_a_decimal_written_in_the_document_is_text_too(api: Api, literal: str) -> None:
+    text = f"""mutation {{ saveInstrument(input: {{ symbol: "A", baseCurrency: "EUR", quoteCurrency: "USD",
+      pricePrecision: 5, quantityStep: {literal}, quantityMin: "1" }}) {{ userErrors {{ code }} }} }}"""
+    assert await api.code(text, await api.token("ADMIN")) == "BAD_USER_INPUT"
+
+
+async def test_amounts_are_answered_in_plain_notation(api: Api) -> None:
+    admin = await api.token("ADMIN")
+    instrument = {
+        "symbol": "EURUSD",
+        "baseCurrency": "EUR",
+        "quoteCurrency": "USD",
+        "pricePrecision": 5,
+        "quantityStep": "1E-8",
+        "quantityMin": "100000.00000000",
+    }
+    saved = (await api.ask(SAVE_INSTRUMENT, admin, input=instrument))["saveInstrument"]
+    assert saved["instrument"]["quantityStep"] == "0.00000001"
+    found = await api.ask("{ instruments { nodes { quantityMin createdAt } } }", admin)
+    assert found["instruments"]["nodes"][0]["quantityMin"] == "100000"
+    assert found["instruments"]["nodes"][0]["createdAt"].endswith("+00:00")
+
+
+async def test_a_refusal_is_a_user_error_that_names_its_field(api: Api) -> None:
+    admin = await api.token("ADMIN")
+    saved = (await api.ask(SAVE_BRAND, admin, input={"name": "Acme!", "title": "Acme"}))["saveBrand"]
+    assert saved["brand"] is None
+    assert [error["code"] for error in saved["userErrors"]] == ["INVALID_INPUT"]
+    made = (await api.ask(CREATE_TOKEN, admin, input={"role": "CLIENT", "name": "app"}))["createApiToken"]
+    assert (made["token"], made["userErrors"][0]["field"]) == (None, "brand")
+
+
+async def test_what_nobody_foresaw_is_masked_and_logged(
+    api: Api, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*_given: object, **_named: object) -> str:
+        raise RuntimeError("the password is 1234")
+
+    monkeypatch.setattr(brands, "save", fail)
+    with caplog.at_level(logging.ERROR):
+        answer = await api.answer(SAVE_BRAND, await api.token("ADMIN"), input={"name": "acme", "title": "Acme"})
+    error = answer["errors"][0]
+    assert error["extensions"]["code"] == "INTERNAL"
+    assert "1234" not in str(answer)
+    logged = next(record for record in caplog.records if record.name == shown.__module__)
+    assert logged.exc_info
+    assert "1234" in str(logged.exc_info[1])
+    assert vars(logged)["request"] == error["extensions"]["requestId"]
+
+
+async def test_a_token_is_shown_once_and_works(api: Api) -> None:
+    admin = await api.token("ADMIN")
+    await api.ask(SAVE_BRAND, admin, input={"name": "acme", "title": "Acme"})
+    wanted = {"role": "CLIENT", "name": "app", "brand": "acme", "subject": "alice"}
+    made = (await api.ask(CREATE_TOKEN, admin, input=wanted))["createApiToken"]
+    assert made["token"].startswith(made["apiToken"]["prefix"])
+    me = await api.ask("{ me { role brand subject name wallets { totalCount nodes { id } } } }", made["token"])
+    wallets = {"totalCount": 0, "nodes": []}
+    assert me["me"] == {"role": "CLIENT", "brand": "acme", "subject": "alice", "name": "app", "wallets": wallets}
+
+
+async def test_health(api: Api) -> None:
+    assert (await api.http.get("/healthz")).json() == {"status": "ok"}
+    ready: httpx.Response = await api.http.get("/readyz")
+    assert (ready.status_code, ready.json()["status"]) == (200, "ready")

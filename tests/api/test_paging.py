@@ -1,0 +1,165 @@
+"""Lists: complete and stable whatever is added meanwhile, bounded, and read level by level."""
+
+import base64
+import json
+from collections import Counter
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from models.views import listing
+from services import brands, wallets
+from tests.api.clients import Api
+from tests.services.world import ADMIN, a_world, act
+
+WALLETS = """query ($first: Int!, $after: String) { wallets(first: $first, after: $after) {
+  edges { cursor node { id } } nodes { id }
+  pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } }"""
+
+
+async def _a_wallet(client: str) -> None:
+    await wallets.deposit(ADMIN, client=client, currency="USD", amount=Decimal(1), key=client, brand="acme")
+
+
+async def _walk(api: Api, token: str, first: int) -> list[str]:
+    """The ids of every page, one after the other; a wallet is added after each."""
+    found: list[str] = []
+    after, more = None, True
+    while more:
+        page = (await api.ask(WALLETS, token, first=first, after=after))["wallets"]
+        cursors = [edge["cursor"] for edge in page["edges"]]
+        assert [edge["node"] for edge in page["edges"]] == page["nodes"]
+        info = page["pageInfo"]
+        assert (info["startCursor"], info["endCursor"]) == (cursors[0], cursors[-1])
+        assert info["hasPreviousPage"] == (after is not None)
+        found += [node["id"] for node in page["nodes"]]
+        after, more = info["endCursor"], info["hasNextPage"]
+        await _a_wallet(f"late {len(found)} of {first}")
+    return found
+
+
+@pytest.mark.parametrize("first", [1, 3, 7, 8, 100])
+async def test_every_item_comes_once_and_in_order_while_others_are_added(api: Api, first: int) -> None:
+    await brands.save(ADMIN, name="acme", title="Acme")
+    for number in range(7):
+        await _a_wallet(f"client {number}")
+    token = await api.token("MANAGER", "acme")
+    whole = (await api.ask(WALLETS, token, first=100))["wallets"]["nodes"]
+    assert await _walk(api, token, first) == [node["id"] for node in whole]
+    assert len(whole) == 7
+
+
+async def test_an_empty_list_has_a_page(api: Api) -> None:
+    page = (await api.ask(WALLETS, await api.token("ADMIN"), first=1))["wallets"]
+    info = {"hasNextPage": False, "hasPreviousPage": False, "startCursor": None, "endCursor": None}
+    assert page == {"edges": [], "nodes": [], "pageInfo": info}
+
+
+async def test_a_history_can_be_read_from_both_ends(api: Api) -> None:
+    world = await a_world(api.database_url)
+    _, account = await world.buy()
+    token = await api.token("MANAGER", "acme")
+    query = """query ($id: ID!, $order: HistoryOrder!, $after: String) { account(id: $id) {
+      ledger(first: 2, after: $after, orderBy: $order) {
+        totalCount nodes { seq } pageInfo { hasNextPage endCursor } } } }"""
+    for order, back in (("NEWEST_FIRST", True), ("OLDEST_FIRST", False)):
+        found: list[int] = []
+        after = None
+        while True:
+            page = (await api.ask(query, token, id=str(account), order=order, after=after))["account"]["ledger"]
+            found += [node["seq"] for node in page["nodes"]]
+            after = page["pageInfo"]["endCursor"]
+            if not page["pageInfo"]["hasNextPage"]:
+                break
+        assert found == sorted(range(1, page["totalCount"] + 1), reverse=back)
+
+
+def _cursor(*keys: Any) -> str:
+    return base64.urlsafe_b64encode(json.dumps(keys).encode()).decode()
+
+
+CURSORS = ["", "x", "bm9uc2Vuc2U=", _cursor(), _cursor("1"), _cursor(1, 2), _cursor(1.5), _cursor(True), _cursor(2**63)]
+
+
+@pytest.mark.parametrize("after", CURSORS)
+async def test_what_is_no_cursor_is_refused(api: Api, after: str) -> None:
+    assert await api.code(WALLETS, await api.token("ADMIN"), first=1, after=after) == "BAD_USER_INPUT"
+
+
+@pytest.mark.parametrize("first", [-1, 0, 101, 2**31 - 1])
+async def test_a_page_has_its_bounds(api: Api, first: int) -> None:
+    assert await api.code(WALLETS, await api.token("ADMIN"), first=first) == "BAD_USER_INPUT"
+
+
+async def test_a_filter_takes_no_text_that_the_database_cannot_hold(api: Api) -> None:
+    query = "query ($client: String!) { wallets(filter: { client: $client }) { nodes { id } } }"
+    admin = await api.token("ADMIN")
+    for text in ("\0", "\ud800"):
+        assert await api.code(query, admin, client=text) == "BAD_USER_INPUT"
+
+
+NESTED = """{ challenges(first: 100) { nodes {
+  id program { name steps { name } } purchase { id wallet { cash } challenges { id } }
+  phases { name latestMetric { equity } progress { rule } account { id } days { number } }
+  currentPhase { name } latestMetric { equity } latestBreach { rule } days { number }
+  metrics(first: 5) { nodes { equity } } breaches { nodes { rule } } payouts { nodes { id challenge { id } } }
+  events { totalCount nodes { name challenge { id } } }
+  account { id challenge { id } positions { nodes { id } } orders { nodes { id } } fills { nodes { id } }
+    ledger { nodes { seq } } } } } }"""
+COUNTED = "{ challenges { totalCount } }"
+READS = ("page", "count", "by_ids", "pages", "counts")  # each is one statement
+
+
+@pytest.fixture
+def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each kind of read was made."""
+    made: Counter[str] = Counter()
+
+    def counted(name: str) -> Any:
+        read = getattr(listing, name)
+
+        async def one(*given: Any, **named: Any) -> Any:
+            made[name] += 1
+            return await read(*given, **named)
+
+        return one
+
+    for name in READS:
+        monkeypatch.setattr(listing, name, counted(name))
+    return made
+
+
+async def test_a_longer_list_takes_no_more_statements(api: Api, reads: Counter[str]) -> None:
+    world = await a_world(api.database_url)
+    token = await api.token("MANAGER", "acme")
+    made: list[int] = []
+    for key in ("k1", "k2", "k3"):
+        _, account = await world.buy(key)
+        assert (await act(account, "OPEN", action_id="a1", quantity="1000")).fill
+        reads.clear()
+        found = (await api.ask(NESTED, token))["challenges"]["nodes"]
+        made.append(reads.total())
+    assert len(found) == 3
+    assert all(challenge["account"]["fills"]["nodes"] for challenge in found)
+    assert made[0] == made[1] == made[2]
+
+
+async def test_what_nobody_asked_for_is_not_counted(api: Api, reads: Counter[str]) -> None:
+    admin = await api.token("ADMIN")
+    await api.ask("{ challenges { nodes { id } } }", admin)
+    assert reads == {"page": 1}
+    await api.ask(COUNTED, admin)
+    assert reads["count"] == 1
+
+
+async def test_the_same_card_twice_in_one_operation_is_read_anew(api: Api) -> None:
+    """What a mutation changed is what the fields after it show."""
+    world = await a_world(api.database_url)
+    token = await api.token("MANAGER", "acme")
+    deposit = """depositToWallet(input: { client: "alice", currency: "USD", amount: "1", idempotencyKey: "%s" }) {
+      wallet { cash } }"""
+    text = f"mutation {{ a: {deposit % 'a'} b: {deposit % 'b'} again: {deposit % 'a'} }}"
+    found = await api.ask(text, token)
+    assert [found[name]["wallet"]["cash"] for name in ("a", "b", "again")] == ["2001", "2002", "2002"]
+    assert world.wallet

@@ -1,0 +1,108 @@
+"""Trading days of a running phase: what a mark, a fill and a boundary do to its figures."""
+
+from dataclasses import replace
+from datetime import UTC, date, datetime, time, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain import days
+from domain.accounts import Account, Journal, PhaseRun
+from domain.calendar import Calendar
+from domain.ledger import Kind
+from domain.lifecycles import ChallengeStatus
+from tests.domain.builders import MIDNIGHT, NOON, a_challenger, a_phase_run, an_account
+from tests.domain.desk_builders import UTC_DAYS
+
+
+def run_of(account: Account) -> PhaseRun:
+    assert account.phase
+    return account.phase
+
+
+def test_a_phase_begins_on_day_1_at_the_balance_and_equity_of_now() -> None:
+    journal = Journal()
+    account = an_account(cash=Decimal(99_990), unrealised=Decimal(5))
+    prague = Calendar("Europe/Prague", time(17))
+    account = days.begin(
+        account,
+        phase_id=11,
+        challenge_id=7,
+        index=1,
+        initial_balance=Decimal(100_000),
+        calendar=prague,
+        at=NOON + timedelta(hours=6),
+        journal=journal,
+    )
+    phase = run_of(account)
+    assert (phase.day, phase.day_date, phase.day_ends_at) == (1, date(2026, 3, 3), datetime(2026, 3, 3, 16, tzinfo=UTC))
+    assert (phase.day_start_balance, phase.peak_balance, phase.peak_end_of_day) == (99_990, 99_990, 99_990)
+    assert (phase.day_start_equity, phase.day_low, phase.day_high, phase.peak_equity) == (99_995,) * 4
+    assert [(day.number, day.closed, day.start_equity) for day in journal.days.values()] == [(1, False, 99_995)]
+
+
+SEEN = [("higher", "104000", "100000", "104000"), ("lower", "98000", "98000", "100000")]
+
+
+@pytest.mark.parametrize(("equity", "low", "high"), [case[1:] for case in SEEN], ids=[case[0] for case in SEEN])
+def test_a_mark_raises_highs_and_lowers_lows(equity: str, low: str, high: str) -> None:
+    account = days.observe(a_challenger("100000", equity))
+    phase = run_of(account)
+    assert (phase.day_low, phase.day_high, phase.peak_equity) == (Decimal(low), Decimal(high), Decimal(high))
+    assert (account.high_watermark, phase.peak_balance) == (Decimal(high), 100_000)
+
+
+def test_without_a_running_phase_only_the_high_watermark_moves() -> None:
+    ended = a_phase_run(status=ChallengeStatus.FAILED)
+    account = days.observe(an_account(unrealised=Decimal(7), phase=ended))
+    assert (account.high_watermark, account.phase) == (100_007, ended)
+    assert days.observe(account) is account
+    assert days.trade(account) is account
+
+
+def test_a_second_fill_on_a_day_counts_no_second_day() -> None:
+    phase = run_of(days.trade(days.trade(a_challenger(day=4, days_traded=2))))
+    assert (phase.day_traded, phase.days_traded, phase.last_fill_day) == (True, 3, 4)
+
+
+def test_the_next_metric_is_due_in_the_next_minute() -> None:
+    journal = Journal()
+    at = NOON + timedelta(seconds=59, microseconds=999_999)
+    account = days.measure(a_challenger("100000", "100003"), at, 9, journal)
+    assert run_of(account).metric_due_at == NOON + timedelta(minutes=1)
+    assert [(m.market_time, m.batch, m.equity) for m in journal.metrics] == [(at, 9, 100_003)]
+
+
+ENDED = [
+    ("a profit above it", "101000", "100", 1, "1000"),
+    ("a profit of just as much", "100100", "100", 0, "100"),
+    ("a loss", "99000", "100", 0, "0"),
+]
+
+
+@pytest.mark.parametrize(
+    ("balance", "least", "counted", "best"), [case[1:] for case in ENDED], ids=[c[0] for c in ENDED]
+)
+def test_the_next_day_starts_from_the_end_of_the_last(balance: str, least: str, counted: int, best: str) -> None:
+    journal = Journal()
+    account = a_challenger(balance, "97000", day_traded=True, day_findings=frozenset({"MAX_DAILY_LOSS"}))
+    account = days.next_day(days.end(account, 6, journal), UTC_DAYS, Decimal(least), journal)
+    phase = run_of(account)
+    assert (phase.day, phase.day_date, phase.day_ends_at) == (2, date(2026, 3, 3), MIDNIGHT + timedelta(days=1))
+    assert (phase.day_start_balance, phase.day_start_equity) == (Decimal(balance), 97_000)
+    assert (phase.day_low, phase.day_high, phase.day_traded, phase.day_findings) == (97_000, 97_000, False, frozenset())
+    assert (phase.days_profitable, phase.best_day_profit) == (counted, Decimal(best))
+    assert phase.peak_end_of_day == max(Decimal(balance), 100_000)
+    assert [(day.number, day.closed, day.traded) for day in journal.days.values()] == [
+        (1, True, True),
+        (2, False, False),
+    ]
+    [row] = journal.rows
+    assert (row.kind, row.market_time, row.batch, row.facts["cause"]) == (Kind.MARK_TO_MARKET, MIDNIGHT, 6, "day_end")
+
+
+def test_a_day_the_clocks_change_on_is_an_hour_short() -> None:
+    new_york = Calendar("America/New_York", time(0))
+    saturday = replace(run_of(a_challenger()), day_ends_at=datetime(2026, 3, 8, 5, tzinfo=UTC))
+    account = days.next_day(replace(a_challenger(), phase=saturday), new_york, Decimal(0), Journal())
+    assert run_of(account).day_ends_at == datetime(2026, 3, 9, 4, tzinfo=UTC)
