@@ -87,6 +87,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
             if state[LOSER]["status"] != RUNNING and state[WINNER]["status"] != RUNNING:
                 break
             await journey.decide(frames, now, state)
+            await steps.wait()  # an action may end a phase, and then owes jobs
             await asyncio.sleep(pause)
         seconds = time.monotonic() - began
         _tell(f"{played} quarter hours and {journey.actions} actions in {seconds:.1f} s")

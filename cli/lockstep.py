@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from cli.client import RETRY_SECONDS, Away, Client, Refusal
 from cli.quotefile import QuoteRow
+from config.errors import Problem
 
 POLL_SECONDS_MIN, POLL_SECONDS_MAX = 0.001, 0.05
 
@@ -65,12 +66,22 @@ class LockStep:
         return ingested
 
     async def wait(self) -> None:
-        """Return once the desk has judged every account at the newest batch and done the jobs that came of it."""
-        pause = POLL_SECONDS_MIN
+        """Return once the desk has judged every account at the newest batch and done the jobs that came of it.
+
+        Raises Problem where it does nothing for as long as the client is patient: nobody works there.
+        """
+        pause, judged = POLL_SECONDS_MIN, -1
         while True:
             system = await self.client.ask(_SYSTEM)
             if system["evaluatedThrough"] >= (self.newest or 0):
                 return
+            if system["evaluatedThrough"] > judged:
+                judged, deadline = system["evaluatedThrough"], time.monotonic() + self.client.patience_seconds
+            if time.monotonic() >= deadline:
+                raise Problem(
+                    f"batch {self.newest} has not been judged for {self.client.patience_seconds:.0f} s, nor the jobs "
+                    "that came of it done; is a worker running (propdesk work), and do its jobs succeed?"
+                )
             await asyncio.sleep(pause)
             pause = min(pause * 2, POLL_SECONDS_MAX)
 

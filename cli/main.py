@@ -1,12 +1,19 @@
 """`propdesk`: one command for each thing an operator does."""
 
 import sys
-from contextlib import suppress
-from importlib import import_module
 
 import typer
 
+from cli.demo import demo
 from cli.errors import exit_status
+from cli.feed import feed
+from cli.marks import mark_to_market
+from cli.processes import serve, work
+from cli.replay import replay
+from cli.schema import export_schema
+from cli.setup import migrate, token
+from cli.up import up
+from cli.verify import verify
 
 app = typer.Typer(
     help="Propdesk: a self-hosted backend for prop-trading challenges.",
@@ -15,22 +22,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-# TEMPORARY while the modules are being written: becomes plain imports and a list of commands.
-for module, function, name, hidden in (
-    ("cli.up", "up", "up", False),
-    ("cli.processes", "serve", "serve", False),
-    ("cli.processes", "work", "work", False),
-    ("cli.feed", "feed", "feed", True),
-    ("cli.setup", "migrate", "migrate", False),
-    ("cli.setup", "token", "token", False),
-    ("cli.marks", "mark_to_market", "mark-to-market", False),
-    ("cli.replay", "replay", "replay", False),
-    ("cli.demo", "demo", "demo", False),
-    ("cli.verify", "verify", "verify", False),
-    ("cli.schema", "export_schema", "export-schema", False),
-):
-    with suppress(ImportError):
-        app.command(name, hidden=hidden)(getattr(import_module(module), function))
+for command in (up, serve, work, migrate, token, mark_to_market, replay, demo, verify, export_schema):
+    app.command()(command)
+app.command(hidden=True)(feed)  # a child of `up`
 
 
 def main() -> None:

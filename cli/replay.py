@@ -107,7 +107,9 @@ def tell(tally: Tally) -> None:
         soft_wrap=True,
     )
     if tally.unanswered:
-        console.print(f"the answers of {tally.unanswered:,} times were lost with the server: counted as accepted", soft_wrap=True)
+        console.print(
+            f"the answers of {tally.unanswered:,} times were lost with the server: counted as accepted", soft_wrap=True
+        )
     if tally.dropped:
         table = Table("symbol", "reason", "count")
         for (symbol, reason), count in sorted(tally.dropped.items()):

@@ -48,7 +48,8 @@ async def move(
 ) -> None:
     """Set the status; the caller holds the challenge's lock and has asked the life cycle."""
     await conn.execute(
-        "update purchases set status = $2, updated_at = $3, failure_reason = coalesce($4, failure_reason) where id = $1",
+        """update purchases set status = $2, updated_at = $3, failure_reason = coalesce($4, failure_reason)
+        where id = $1""",
         purchase_id,
         status,
         at,

@@ -13,7 +13,8 @@ from models.sql import Connection
 
 INGEST_LOCK = 7_701  # serialises the numbering of batches
 NOW = """
-select d.mode, clock_timestamp() as real_time, v.version as catalogue_version, coalesce(b.number, 0) as number, b.market_time
+select d.mode, clock_timestamp() as real_time, v.version as catalogue_version, coalesce(b.number, 0) as number,
+  b.market_time
 from desk d cross join catalogue_version v
 left join lateral (select number, market_time from batches order by number desc limit 1) b on true
 """

@@ -37,7 +37,7 @@ async def run_stamper(stop: asyncio.Event) -> None:
             await asyncio.wait_for(_either(wake, stop), POLL_SECONDS)
         except TimeoutError:
             continue
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, what is committed stays to be stamped
             log.warning("events cannot be stamped for now: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 

@@ -69,7 +69,7 @@ class Marker:
                         await self._pass(batch)
                     judged += len(batches)
                     await self._record()
-                if self.recorded is None:  # an empty shard is judged as soon as it is loaded
+                if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
                     await self._record()
             except BaseException:
                 self.forget()
@@ -196,6 +196,7 @@ class Marker:
     async def _record(self) -> None:
         async with reading() as conn:
             await marks.record(conn, self.shard, self.through)
+        self.recorded = self.through
 
 
 _markers: Local[dict[int, Marker]] = Local(dict)

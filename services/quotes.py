@@ -13,6 +13,7 @@ from models import quotes
 from services.unit import Unit, plain
 
 QUOTES_MAX = 10_000
+SYMBOL_MAX = 32
 FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
 
 
@@ -39,12 +40,17 @@ async def ingest(offered: Sequence[Quote]) -> Ingested:
         taken, dropped = screen(offered, await quotes.known_times(work.conn), latest)
         new = _number(work, divide_into_batches(taken, by_time=replay))
         await quotes.insert(work.conn, new)
-        counts = Counter((quote.symbol, reason) for quote, reason in dropped)
+        counts = Counter((_countable(quote.symbol), reason) for quote, reason in dropped)
         await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time)
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
     return Ingested([batch.number for batch in new], new[-1].number if new else None, len(taken), told)
+
+
+def _countable(symbol: str) -> str:
+    """A symbol as the counters name it: whatever was sent, it is short, and text PostgreSQL can hold."""
+    return symbol.encode(errors="replace").decode().replace("\0", "?")[:SYMBOL_MAX]
 
 
 def _number(work: Unit, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]:

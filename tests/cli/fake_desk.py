@@ -1,12 +1,9 @@
 """A desk made of memory: it takes quotes, judges them late, refuses what it is told to, and can die at any moment."""
 
 import json
-from collections.abc import Callable
 from typing import Any
 
 import httpx
-
-Failure = Callable[[], httpx.Response]
 
 
 class FakeDesk:

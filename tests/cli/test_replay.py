@@ -88,6 +88,16 @@ async def test_a_server_that_stays_away_ends_the_patience() -> None:
             await step.feed([a_row(2)])
 
 
+async def test_a_desk_where_nobody_works_is_named() -> None:
+    desk = FakeDesk()
+    async with a_client(desk, patience_seconds=0.05) as client:
+        step = LockStep(client)
+        await step.feed([a_row(1)])
+        step.newest = 9
+        with pytest.raises(Problem, match=r"batch 9 has not been judged .* is a worker running"):
+            await step.wait()
+
+
 async def test_a_refusal_that_will_stay_one_is_raised() -> None:
     errors = [{"code": "INVALID_INPUT", "message": "Too many.", "transient": False}]
 

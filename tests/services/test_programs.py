@@ -6,7 +6,6 @@ from dataclasses import replace
 from datetime import time
 from decimal import Decimal
 
-import asyncpg
 import pytest
 
 from config.database import connection
@@ -25,11 +24,12 @@ async def desk(database: str) -> None:
     await a_desk()
 
 
-async def _until_waiting(owner: asyncpg.Connection, tasks: Sequence[asyncio.Task[int]]) -> None:
-    """Wait until each task waits for a lock of the owner's, or needs none and is done."""
+async def _until_waiting(url: str, tasks: Sequence[asyncio.Task[int]]) -> None:
+    """Wait until each task waits for a lock, or needs none and is done."""
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
-    while await owner.fetchval(waiting) < sum(not task.done() for task in tasks):
-        await asyncio.sleep(0.01)
+    async with asyncio.timeout(20), connection(url) as watcher:
+        while await watcher.fetchval(waiting) < sum(not task.done() for task in tasks):
+            await asyncio.sleep(0.01)
 
 
 async def _freeze(program_id: int) -> tuple[Terms, str, str]:
@@ -118,7 +118,7 @@ async def test_of_two_updates_at_once_one_wins(desk: None, database: str) -> Non
                 asyncio.create_task(programs.update(MANAGER, program_id, expected_version=1, changes={"name": name}))
                 for name in "AB"
             ]
-            await _until_waiting(owner, rivals)
+            await _until_waiting(database, rivals)
         answers = await asyncio.gather(*rivals, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["VersionConflict", "int"]
 
@@ -196,7 +196,7 @@ async def test_a_program_waits_for_a_group_that_changes_its_kind(desk: None, dat
         async with owner.transaction():
             await owner.execute("update account_groups set kind = 'REAL' where brand = 'acme' and name = 'DEMO'")
             saving = asyncio.create_task(programs.create(MANAGER, a_draft()))
-            await _until_waiting(owner, [saving])
+            await _until_waiting(database, [saving])
         with pytest.raises(InvalidProgram) as refusal:
             await saving
     assert [problem.path for problem in refusal.value.problems] == ["steps[0].accountGroup"]

@@ -58,6 +58,7 @@ PAID = "(select account_id from payouts)"
 
 FALSIFIED = {
     "ledgers are intact": [
+        "update ledger set facts = '[1]'",
         "update ledger set amount = amount + 1 where kind = 'deposit'",
         """
             update ledger set facts = facts || '{"price": "1"}' where kind = 'fill'""",
@@ -84,6 +85,7 @@ FALSIFIED = {
         "delete from quotes",
     ],
     "positions are their fills": [
+        "update accounts set policy = 'unreadable'",
         "update positions set quantity = quantity + 1 where status = 'OPEN'",
         "update positions set cost_basis = cost_basis + 1 where status = 'CLOSED'",
         "update fills set position_seq = 3 where verb = 'INCREASE'",
@@ -101,6 +103,7 @@ FALSIFIED = {
         "update orders set status = 'WORKING' where verb = 'REDUCE'",
     ],
     "fills have one ledger row": [
+        "update ledger set facts = facts || '{\"quantity\": \"many\"}' where kind = 'fill'",
         "update fills set price = price + 1 where verb = 'REDUCE'",
         "delete from ledger where kind = 'fill'",
     ],
@@ -148,6 +151,8 @@ FALSIFIED = {
         "update breaches set ledger_seq = 1",
     ],
     "breaches can be derived": [
+        "update breaches set rule = 'OTHER'",
+        "update breaches set derivation = '{}'",
         "update breaches set floor = floor - 1",
         """
             update breaches set derivation = derivation || '{"pct": "6"}'""",
@@ -164,6 +169,7 @@ FALSIFIED = {
         "update accounts set read_only = false",
     ],
     "terms bear their hash": [
+        "update terms set body = 'unreadable'",
         """
             update terms set body = replace(body, '"Evaluation"', '"Other"')""",
     ],
