@@ -26,6 +26,7 @@ from services import tokens
 from services.principals import Principal
 
 INIT_SECONDS_MAX = 10
+PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
 SPEC_MEDIA_TYPE = "application/graphql-response+json"
 
 
@@ -57,7 +58,7 @@ class Endpoint(GraphQL[Context, None]):
     def __init__(self, events: EventSource, page: str | None) -> None:
         super().__init__(
             schema,
-            graphql_ide=None,
+            graphql_ide="graphiql" if page else None,  # or the page would be a 404
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS_MAX),
         )
@@ -117,7 +118,7 @@ class Endpoint(GraphQL[Context, None]):
         )
 
     async def render_graphql_ide(self, request: Request) -> Response:
-        return Response(self._page, media_type="text/html")
+        return Response(self._page, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
 
     async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
         data = await super().parse_http_body(request)

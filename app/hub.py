@@ -12,6 +12,7 @@ from collections.abc import AsyncIterator
 import asyncpg
 
 from config.address import asyncpg_parameters
+from config.database import APPLICATION_ROLE
 from services.principals import Principal
 from services.views import events
 from services.views.events import CHANNEL, Event, Gate, Wanted
@@ -40,10 +41,12 @@ class Hub:
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = asyncio.Semaphore(READERS_MAX)
 
-    async def run(self, ready: asyncio.Event) -> None:
-        """Follow the events until cancelled; `ready` is set once subscribers may come."""
+    async def begin(self) -> None:
+        """Take note of where the stream stands; after it subscribers may come."""
         self._floor = self.head = await events.newest_position()
-        ready.set()
+
+    async def run(self) -> None:
+        """Follow the events until cancelled."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._pump())
@@ -128,7 +131,7 @@ class Hub:
     async def _listen_once(self) -> None:
         """Listen until the connection ends."""
         ended = asyncio.Event()
-        names = {"application_name": "propdesk-listener"}
+        names = {"application_name": "propdesk-listener", "role": APPLICATION_ROLE}
         conn = await asyncpg.connect(**asyncpg_parameters(self._url), server_settings=names)
         try:
             conn.add_termination_listener(lambda _conn: ended.set())

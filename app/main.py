@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from pathlib import Path
 
 from starlette.applications import Starlette
 from starlette.routing import Route, WebSocketRoute
@@ -15,12 +16,14 @@ from config.database import close_database, open_database
 from config.settings import Settings
 from services import events
 
+EXPLORER = Path(__file__).with_name("explorer.html")  # one page without an address outside it
+
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url)
-    endpoint = Endpoint(hub, None)
+    endpoint = Endpoint(hub, EXPLORER.read_text() if settings.environment == "development" else None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -65,10 +68,9 @@ async def _stamping() -> AsyncIterator[None]:
 
 @asynccontextmanager
 async def _following(hub: Hub) -> AsyncIterator[None]:
-    ready = asyncio.Event()
-    following = asyncio.create_task(hub.run(ready))
+    await hub.begin()
+    following = asyncio.create_task(hub.run())
     try:
-        await ready.wait()
         yield
     finally:
         following.cancel()

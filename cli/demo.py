@@ -40,7 +40,9 @@ def demo(
     quotes_file: Annotated[
         Path | None, typer.Option("--quotes", help="Recorded quotes, CSV or .csv.gz; without it they are made up")
     ] = None,
-    pause: Annotated[float, typer.Option(help="Seconds to wait after each quarter hour; changes no outcome", min=0)] = 0,
+    pause: Annotated[
+        float, typer.Option(help="Seconds to wait after each quarter hour; changes no outcome", min=0)
+    ] = 0,
     seed: Annotated[int, typer.Option(help="Of the made-up quotes")] = quotes.SEED,
 ) -> None:
     """Set a firm up, sell two challenges, trade them on quotes, and show how one fails and one is paid."""

@@ -1,4 +1,4 @@
-"""The main job once, through GraphQL alone: a firm is set up, a program sold twice, one challenge fails, one is paid."""
+"""The main job once, through GraphQL alone: a firm is set up and sells a program twice; one fails, one is paid."""
 
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack

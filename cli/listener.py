@@ -36,7 +36,7 @@ class Listener:
         self._came = asyncio.Condition()
 
     async def run(self) -> None:
-        """Listen until cancelled; after a loss, connect again and ask for what was missed. Raises Problem if refused."""
+        """Listen until cancelled; after a loss, connect and ask for what was missed. Raises Problem if refused."""
         while True:
             with suppress(OSError, WebSocketException):
                 await self._listen()

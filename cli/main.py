@@ -12,6 +12,7 @@ from cli.processes import serve, work
 from cli.replay import replay
 from cli.schema import export_schema
 from cli.setup import migrate, token
+from cli.supervisor import end_with_supervisor
 from cli.up import up
 from cli.verify import verify
 
@@ -29,6 +30,7 @@ app.command(hidden=True)(feed)  # a child of `up`
 
 def main() -> None:
     """The console script."""
+    end_with_supervisor()
     sys.exit(exit_status(app))
 
 

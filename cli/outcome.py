@@ -145,7 +145,9 @@ def show(console: Console, outcome: Outcome) -> None:
             traded = "yes" if day["traded"] else ""
             table.add_row(client, str(day["phaseIndex"]), str(day["number"]), day["date"], *figures, traded)
     console.print(table)
-    table = Table("client", "phase", "account", "status", "rows", "balance", "realised", "fees", "head", title="Ledgers")
+    table = Table(
+        "client", "phase", "account", "status", "rows", "balance", "realised", "fees", "head", title="Ledgers"
+    )
     for client, challenge in sorted(outcome.challenges.items()):
         for phase in challenge["phases"]:
             account = phase["account"]

@@ -1,11 +1,7 @@
 """The two long-running processes, `serve` and `work`, as a service manager or `propdesk up` runs them."""
 
 import asyncio
-import os
-import signal
 import socket
-import sys
-import threading
 
 import uvicorn
 
@@ -18,7 +14,6 @@ from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from workers import main as worker
 
-SUPERVISED = "PROPDESK_SUPERVISED"  # set for children of `propdesk up`: standard input ends when it does
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 STOP_SECONDS_MAX = 5
 
@@ -68,16 +63,7 @@ def require_free_port(settings: Settings) -> None:
 def _begin(process: str) -> Settings:
     settings = load_settings()
     configure_logging(settings.log_level, process)
-    if os.environ.get(SUPERVISED):
-        threading.Thread(target=_end_with_supervisor, daemon=True).start()
     return settings
-
-
-def _end_with_supervisor() -> None:
-    """The supervisor holds the other end of our standard input; when it is killed, nobody would ever stop us."""
-    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: it holds a lock that the interpreter's end wants
-        pass
-    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _require_ready(settings: Settings) -> None:

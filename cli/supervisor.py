@@ -5,14 +5,15 @@ import logging
 import os
 import signal
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
-from cli.processes import SUPERVISED
 from config.errors import Problem
 
+SUPERVISED = "PROPDESK_SUPERVISED"  # set for our children: their standard input ends when we do
 BACKOFF_SECONDS = (0.2, 0.5, 1, 2, 5, 15)
 STEADY_SECONDS = 30  # who lived this long starts over with the shortest pause
 STOP_SECONDS_MAX = 20
@@ -109,6 +110,18 @@ async def supervise(
         await _until_first(stopped.wait(), _all_ready(keepers, wait_until_ready))
         await stopped.wait()
         log.info("stopping")
+
+
+def end_with_supervisor() -> None:
+    """In a child: end when the supervisor ends, even if it was killed and cannot stop us. Elsewhere: nothing."""
+    if os.environ.get(SUPERVISED):
+        threading.Thread(target=_end_with_standard_input, daemon=True).start()
+
+
+def _end_with_standard_input() -> None:
+    while os.read(sys.stdin.fileno(), 1024):  # not sys.stdin.read: it holds a lock that the interpreter's end wants
+        pass
+    os.kill(os.getpid(), signal.SIGTERM)
 
 
 async def _all_ready(keepers: Sequence[Keeper], wait_until_ready: Callable[[], Awaitable[None]]) -> None:

@@ -45,8 +45,8 @@ async def _run(settings: Settings) -> None:
         await healthy(settings.base_url)
         console.print(_panel(settings, tokens))
 
-    children = [FEED, API, WORKER] if settings.sample_data else [API, WORKER]
-    await supervise(children, {"DATABASE_URL": url}, announce)
+    environment = {"DATABASE_URL": url} | ({"PROPDESK_FEED_TOKEN": tokens["FEED"]} if tokens else {})
+    await supervise([FEED, API, WORKER] if tokens else [API, WORKER], environment, announce)
 
 
 async def _seed(url: str) -> dict[str, str]:

@@ -48,7 +48,6 @@ class Book:
 
     def __init__(self, mark_ledger_interval: timedelta) -> None:
         self._interval = mark_ledger_interval
-        self._newest = 0  # batch marked
         self._rows = Rows.empty(0)
         self._heads: list[bytes] = []
         self._free: list[int] = []
@@ -159,7 +158,6 @@ class Book:
         rows.through[moved] = batch.number
         rows.marked_at[moved] = at
         rows.fresh[moved] = False
-        self._newest = max(self._newest, batch.number)
         return sorted(rows.id[behind & handed].tolist())
 
     def _reprice(self, batch: Batch, handed: Flags) -> Repriced:
@@ -203,11 +201,6 @@ class Book:
 
     def _is_due(self) -> Flags:
         return self._is_measurable() | self._is_notable()
-
-    def lagging(self) -> list[int]:
-        """Accounts behind the newest batch, left by `mark` or put as of an older one: `catch_up` is to bring them."""
-        lagging: list[int] = np.sort(self._rows.id[self._rows.through < self._newest]).tolist()
-        return lagging
 
     def due(self) -> list[int]:
         """Accounts whose metric or mark_to_market row is due at their mark: to be written before the next batch."""

@@ -2,7 +2,7 @@
 
 from domain.errors import InsufficientFunds, NotFound, ProgramNotAvailable, WalletMismatch
 from domain.lifecycles import ChallengeStatus, ProgramStatus, PurchaseStatus, move
-from domain.terms import TERMS_VERSION
+from domain.terms import TERMS_VERSION, Terms
 from models import challenges, purchases, wallets
 from models.challenges import ChallengeMove, PhaseMove
 from services import accounts, programs, receipts, transfers
@@ -26,53 +26,67 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
             raise NotFound("programId", program=program_id)
         if program["status"] != ProgramStatus.ACTIVE:
             raise ProgramNotAvailable("programId", status=ProgramStatus(program["status"]).name)
-        wallet = await wallets.lock(work.conn, wallet_id)
-        if wallet is None or wallet["brand"] != principal.brand or wallet["client"] != principal.subject:
-            raise NotFound("walletId", wallet=wallet_id)
-        terms, body, digest = await programs.freeze(work, program_id)
-        if wallet["currency"] != terms.price_currency:
-            raise WalletMismatch("walletId", price_in=terms.price_currency, wallet_in=wallet["currency"])
-        free = wallet["cash"] - wallet["reserved"]
-        if free < terms.price:
-            raise InsufficientFunds("walletId", price=terms.price, free=free)
-        await wallets.reserve(work.conn, wallet_id, terms.price)
-        await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
-        brand, client = wallet["brand"], wallet["client"]
-        purchase_id = await purchases.insert(
-            work.conn,
-            brand=brand,
-            client=client,
-            wallet_id=wallet_id,
-            program_id=program_id,
-            terms_hash=digest,
-            price=terms.price,
-            currency=terms.price_currency,
-            at=work.now,
-        )
-        challenge_id = await challenges.insert(
-            work.conn,
-            brand=brand,
-            client=client,
-            purchase_id=purchase_id,
-            program_id=program_id,
-            terms_hash=digest,
-            at=work.now,
-        )
-        phase = terms.phase(1)
-        held = await accounts.open_for_phase(work, brand, client, challenge_id, phase)
-        await challenges.insert_phase(
-            work.conn,
-            challenge_id=challenge_id,
-            index=1,
-            kind=phase.type,
-            account_id=held.account.id,
-            status=ChallengeStatus.ACTIVE,
-            initial_balance=phase.group.deposit,
-        )
-        await challenges.point_at(work.conn, challenge_id, 1, held.account.id)
-        work.owe("withdraw_fee", brand=brand, challenge_id=challenge_id, account_id=held.account.id)
+        frozen = await programs.freeze(work, program_id)
+        await _reserve(work, principal, wallet_id, frozen[0])
+        purchase_id, challenge_id = await _sell(work, principal, wallet_id, frozen)
         answer = {"purchase": purchase_id, "challenge": challenge_id}
         await receipts.keep(work, principal, "buyChallenge", key, answer)
+    return purchase_id, challenge_id
+
+
+async def _reserve(work: Unit, principal: Principal, wallet_id: int, terms: Terms) -> None:
+    """Set the price aside on the client's wallet, so that two purchases cannot spend the same money."""
+    wallet = await wallets.lock(work.conn, wallet_id)
+    if wallet is None or wallet["brand"] != principal.brand or wallet["client"] != principal.subject:
+        raise NotFound("walletId", wallet=wallet_id)
+    if wallet["currency"] != terms.price_currency:
+        raise WalletMismatch("walletId", price_in=terms.price_currency, wallet_in=wallet["currency"])
+    free = wallet["cash"] - wallet["reserved"]
+    if free < terms.price:
+        raise InsufficientFunds("walletId", price=terms.price, free=free)
+    await wallets.reserve(work.conn, wallet_id, terms.price)
+
+
+async def _sell(work: Unit, principal: Principal, wallet_id: int, frozen: tuple[Terms, str, str]) -> tuple[int, int]:
+    """Write the purchase, its challenge, and the first phase on a PENDING account; owe the fee's withdrawal."""
+    terms, body, digest = frozen
+    brand, client = principal.brand, principal.subject
+    assert brand, "only clients buy"
+    assert client, "and they have a name"
+    await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
+    purchase_id = await purchases.insert(
+        work.conn,
+        brand=brand,
+        client=client,
+        wallet_id=wallet_id,
+        program_id=terms.program_id,
+        terms_hash=digest,
+        price=terms.price,
+        currency=terms.price_currency,
+        at=work.now,
+    )
+    challenge_id = await challenges.insert(
+        work.conn,
+        brand=brand,
+        client=client,
+        purchase_id=purchase_id,
+        program_id=terms.program_id,
+        terms_hash=digest,
+        at=work.now,
+    )
+    phase = terms.phase(1)
+    held = await accounts.open_for_phase(work, brand, client, challenge_id, phase)
+    await challenges.insert_phase(
+        work.conn,
+        challenge_id=challenge_id,
+        index=1,
+        kind=phase.type,
+        account_id=held.account.id,
+        status=ChallengeStatus.ACTIVE,
+        initial_balance=phase.group.deposit,
+    )
+    await challenges.point_at(work.conn, challenge_id, 1, held.account.id)
+    work.owe("withdraw_fee", brand=brand, challenge_id=challenge_id, account_id=held.account.id)
     return purchase_id, challenge_id
 
 

@@ -668,7 +668,6 @@ begin
   end loop;
   return made;
 end $$;
-select ensure_partitions(12);
 
 grant usage on schema public to propdesk_app;
 grant select, insert, update, delete on all tables in schema public to propdesk_app;
@@ -677,3 +676,6 @@ revoke update on breaches from propdesk_app;
 revoke insert, update, delete on desk, aerich from propdesk_app;
 grant usage, select on all sequences in schema public to propdesk_app;
 grant execute on function ensure_partitions(integer) to propdesk_app;
+
+-- After the grants above, so that a partition has only those it is given when it is made.
+select ensure_partitions(12);

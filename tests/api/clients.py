@@ -1,7 +1,8 @@
 """Clients of the API: one asks over HTTP, one follows over a websocket."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -31,9 +32,9 @@ class Api:
 
     async def answer(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
         """The whole answer to an operation."""
-        headers = {"Authorization": f"Bearer {token}"} if token else {}
-        body = {"query": query, "variables": variables}
-        response = await self.http.post("/graphql", json=body, headers=headers)
+        headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
+        body = json.dumps({"query": query, "variables": variables})  # httpx's own would not send a lone surrogate
+        response = await self.http.post("/graphql", content=body, headers=headers)
         assert response.status_code == 200, response.text
         answer: dict[str, Any] = response.json()
         return answer
@@ -81,3 +82,10 @@ class Follower:
 
 async def send(socket: ClientConnection, **message: Any) -> None:
     await socket.send(json.dumps(message))
+
+
+async def until(holds: Callable[[], bool]) -> None:
+    """Let the server, which shares this process, work until the condition holds."""
+    async with asyncio.timeout(10):
+        while not holds():
+            await asyncio.sleep(0)

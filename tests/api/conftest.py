@@ -10,7 +10,7 @@ import uvicorn
 from app.main import create_app
 from app.sockets import Socket
 from config.settings import Settings
-from tests.api.clients import Api
+from tests.api.clients import Api, until
 
 
 class QuickSocket(Socket):
@@ -27,9 +27,9 @@ async def api(empty_database: str) -> AsyncIterator[Api]:
     config = uvicorn.Config(app, port=0, ws=QuickSocket, log_config=None, lifespan="on")
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve())
-    while not server.started:
-        assert not serving.done(), await serving
-        await asyncio.sleep(0)
+    await until(lambda: server.started or serving.done())
+    if serving.done():
+        await serving  # raises what went wrong
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
         yield Api(http, f"ws://127.0.0.1:{port}/graphql", empty_database, app.state.hub)

@@ -11,11 +11,13 @@ from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
 from app.sockets import UNREAD
+from config.database import connection
 from models import events
-from services import brands, signals
+from models.events import Event
+from services import brands
 from services.unit import plain
-from tests.api.clients import TRANSPORT, Api, Follower, send
-from tests.services.world import ADMIN, a_world, value
+from tests.api.clients import TRANSPORT, Api, Follower, send, until
+from tests.services.world import ADMIN, START, a_world, value
 
 EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
   challengeEvents(after: $after, filter: $filter) { cursor position number name challengeId payload } }"""
@@ -26,7 +28,7 @@ async def _emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") 
     """Events of one transaction."""
     async with plain() as work:
         for payload in payloads:
-            work.events.append(events.Event(brand, challenge, NAME, payload, work.clocks.real_time))
+            work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
 
 
 async def _writers(writers: Iterable[int], count: int) -> None:
@@ -62,14 +64,11 @@ async def test_after_a_reconnect_everything_missed_comes_first_and_nothing_twice
 
 
 async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
-    async with api.follow(manager, EVENTS, after="0") as follower:
-        async with plain() as early:
-            early.events.append(events.Event("acme", 1, NAME, {"from": "early"}, early.clocks.real_time))
-            await early.flush()
-            early.events.clear()
+    async with api.follow(manager, EVENTS, after="0") as follower, connection(api.database_url) as conn:
+        async with conn.transaction():
+            await events.insert(conn, [Event("acme", 1, NAME, {"from": "early"}, START)])
             await _emit(2, {"from": "late"})
             (first,) = await follower.events(1)
-        signals.stamp_soon()
         (second,) = await follower.events(1)
     assert [first["payload"]["from"], second["payload"]["from"]] == ["late", "early"]
     assert [first["position"], second["position"]] == [1, 2]
@@ -98,8 +97,7 @@ async def test_without_a_cursor_it_begins_now(api: Api, manager: str) -> None:
     async with api.follow(manager, EVENTS, after="0") as sure:
         await sure.events(1)
         async with api.follow(manager, EVENTS) as follower:
-            while not api.hub.subscribers == 2:
-                await asyncio.sleep(0)
+            await until(lambda: api.hub.subscribers == 2)
             await _emit(1, {"when": "after"})
             assert [event["payload"] for event in await follower.events(1)] == [{"when": "after"}]
 
@@ -119,8 +117,7 @@ async def test_a_filter_lets_through_what_it_names(
 ) -> None:
     if missed:
         await _emit_all()
-        while api.hub.head < 4:
-            await asyncio.sleep(0)
+        await until(lambda: api.hub.head == 4)
         api.hub._floor = api.hub.head  # noqa: SLF001 - so that it asks the database
     async with api.follow(manager, EVENTS, after="0", filter=narrowed) as follower:
         if not missed:
@@ -167,18 +164,26 @@ async def test_a_client_gets_its_own_and_a_trader_its_scope(api: Api) -> None:
 async def _is_silent(follower: Follower) -> bool:
     """Has nothing come by the time a ping is answered?"""
     await send(follower.socket, type="ping")
-    return json.loads(await follower.socket.recv()) == {"type": "pong"}
+    answer: dict[str, str] = json.loads(await follower.socket.recv())
+    return answer == {"type": "pong"}
+
+
+async def _listeners(api: Api, *, end: bool = False) -> int:
+    """How many connections listen for events; `end` ends them."""
+    what = "pg_terminate_backend(pid)" if end else "pid"
+    name = "application_name = 'propdesk-listener' and datname = current_database()"
+    async with connection(api.database_url) as conn:
+        count: int = await conn.fetchval(f"select count({what}) from pg_stat_activity where {name}")
+    return count
 
 
 async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
-    ended = "select count(pg_terminate_backend(pid)) from pg_stat_activity where application_name = 'propdesk-listener'"
     async with api.follow(manager, EVENTS, after="0") as follower:
-        while not await value(ended):
-            await asyncio.sleep(0)
+        assert await _listeners(api, end=True) == 1
         await _emit(1, {"place": 1})
         assert len(await follower.events(1)) == 1
-        while not await value(ended.replace("pg_terminate_backend(pid)", "pid")):
-            await asyncio.sleep(0)
+        while not await _listeners(api):
+            await asyncio.sleep(0.01)
         await _emit(1, {"place": 2})
         assert len(await follower.events(1)) == 1
 
@@ -194,8 +199,7 @@ async def test_one_who_does_not_read_is_closed_with_its_own_code_and_the_others_
             for number in range(rounds):
                 await _emit(1, {"place": number, **payload})
                 assert (await follower.events(1))[0]["payload"]["place"] == number
-            while not api.hub.subscribers == 1:
-                await asyncio.sleep(0)
+            await until(lambda: api.hub.subscribers == 1)
             await _emit(1, {"place": rounds})
             assert (await follower.events(1))[0]["payload"]["place"] == rounds
         slow.transport.resume_reading()
@@ -217,11 +221,11 @@ async def _close_code(socket: ClientConnection) -> int | None:
         return closed.rcvd.code if closed.rcvd else None
 
 
-@pytest.mark.parametrize("payload", [{}, {"authorization": "Bearer nothing"}, {"authorization": 7}])
-async def test_a_websocket_needs_a_token(api: Api, payload: dict[str, Any]) -> None:
-    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
-        await send(socket, type="connection_init", payload=payload)
-        assert await _close_code(socket) == 4403
+async def test_a_websocket_needs_a_token(api: Api) -> None:
+    for payload in ({}, {"authorization": "Bearer nothing"}, {"authorization": 7}):
+        async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+            await send(socket, type="connection_init", payload=payload)
+            assert await _close_code(socket) == 4403, payload
 
 
 async def test_a_websocket_may_bring_its_token_in_a_header(api: Api, manager: str) -> None:
@@ -231,29 +235,30 @@ async def test_a_websocket_may_bring_its_token_in_a_header(api: Api, manager: st
         assert json.loads(await socket.recv())["type"] == "connection_ack"
 
 
-@pytest.mark.parametrize("protocol", ["graphql-ws", "nonsense"])
-async def test_other_protocols_are_refused(api: Api, protocol: str) -> None:
-    # The client library would close by itself, so it is not told which protocol it asked for.
-    headers = {"Sec-WebSocket-Protocol": Subprotocol(protocol)}
-    async with connect(api.websocket_url, additional_headers=headers) as socket:
-        assert await _close_code(socket) == 4406
+async def test_other_protocols_are_refused(api: Api) -> None:
+    for protocol in ("graphql-ws", "nonsense"):
+        async with connect(api.websocket_url, subprotocols=[Subprotocol(protocol)]) as socket:
+            assert await _close_code(socket) == 4406, protocol
 
 
-FRAMES = ["", "{", "[]", "7", "null", "{}", '{"type": 7}', '{"type": "nonsense"}', '{"type": "subscribe"}', b"{}",
-          '{"type": "subscribe", "id": 1, "payload": {"query": "{ me { role } }"}}',
-          '{"type": "subscribe", "id": "1", "payload": []}', '{"type": "complete", "id": {}}',
-          '{"type": "subscribe", "id": "1", "payload": {"query": "{"}}', "[" * 10_000]  # fmt: skip
+FRAMES: list[str | bytes] = [
+    *("", "{", "[]", "7", "null", "{}", b"{}", "[" * 10_000),
+    *('{"type": 7}', '{"type": "nonsense"}', '{"type": "subscribe"}', '{"type": "complete", "id": {}}'),
+    '{"type": "subscribe", "id": 1, "payload": {"query": "{ me { role } }"}}',
+    '{"type": "subscribe", "id": "1", "payload": []}',
+    '{"type": "subscribe", "id": "1", "payload": {"query": "{"}}',
+]
 
 
-@pytest.mark.parametrize("frame", FRAMES)
 async def test_a_frame_that_is_no_message_closes_the_socket(
-    api: Api, manager: str, frame: str | bytes, caplog: pytest.LogCaptureFixture
+    api: Api, manager: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
-        await send(socket, type="connection_init", payload={"authorization": f"Bearer {manager}"})
-        assert json.loads(await socket.recv())["type"] == "connection_ack"
-        await socket.send(frame)
-        assert await _close_code(socket) == 4400
+    for frame in FRAMES:
+        async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+            await send(socket, type="connection_init", payload={"authorization": f"Bearer {manager}"})
+            assert json.loads(await socket.recv())["type"] == "connection_ack"
+            await socket.send(frame)
+            assert await _close_code(socket) == 4400, frame
     assert not [record for record in caplog.records if record.exc_info]
 
 

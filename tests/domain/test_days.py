@@ -54,6 +54,11 @@ def test_a_mark_raises_highs_and_lowers_lows(equity: str, low: str, high: str) -
     assert (account.high_watermark, phase.peak_balance) == (Decimal(high), INITIAL)
 
 
+def test_a_balance_above_its_peak_raises_it() -> None:
+    account = days.observe(a_challenger("100500", "100200"))
+    assert (run_of(account).peak_balance, run_of(account).peak_equity) == (Decimal(100_500), Decimal(100_200))
+
+
 def test_without_a_running_phase_only_the_high_watermark_moves() -> None:
     ended = a_phase_run(status=ChallengeStatus.FAILED)
     account = days.observe(an_account(unrealised=Decimal(7), phase=ended))

@@ -279,7 +279,7 @@ rounds = st.lists(
 )
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(rounds, st.sampled_from(Slippage))
 def test_the_books_balance_after_any_trading(
     played: list[tuple[dict[str, int], list[Action]]], slippage: Slippage

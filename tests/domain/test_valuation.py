@@ -10,7 +10,7 @@ from domain.accounts import Account
 from domain.positions import Side
 from domain.terms import Slippage
 from domain.valuation import deal_price, gross_notional, is_fresh, mark_price, rate_of, symbols_that_move, unrealised
-from tests.domain.builders import NOON, a_policy, a_quote, an_account
+from tests.domain.builders import NOON, a_policy, a_quote, an_account, an_instrument
 from tests.domain.desk_builders import CATALOGUE, a_holding, a_market, holding, priced
 
 MARKS = [
@@ -68,3 +68,10 @@ def test_holdings_move_with_their_own_symbol_and_with_the_pair_that_converts_the
     par = holding(an_account(currency="USDC"), a_holding("EURUSD", Side.LONG, "1"))
     assert symbols_that_move(par, CATALOGUE) == {"EURUSD"}
     assert symbols_that_move(replace(par, positions={}), CATALOGUE) == frozenset()
+
+
+def test_at_par_not_even_a_pair_of_the_two_currencies_moves_a_holding() -> None:
+    between = an_instrument("USDCUSD", base_currency="USDC", quote_currency="USD")
+    catalogue = replace(CATALOGUE, instruments={"USDCUSD": between, **CATALOGUE.instruments})
+    account = holding(an_account(currency="USDC"), a_holding("EURUSD", Side.LONG, "1"))
+    assert symbols_that_move(account, catalogue) == {"EURUSD"}

@@ -1,10 +1,14 @@
 """A desk to test on: a replay database with a brand, instruments, groups, a program on sale and a funded client."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
+
+import asyncpg
 
 from config.database import connection
 from domain.instruments import Instrument
@@ -13,9 +17,9 @@ from domain.orders import Action, ActionResult
 from domain.programs import Draft, Step
 from domain.quotes import Quote
 from domain.terms import PhaseType
-from services.unit import reading as quotes_reading
-from services import actions, brands, groups, instruments, jobs, marks, programs, purchases, quotes, wallets
+from services import actions, brands, groups, instruments, jobs, marks, programs, purchases, quotes, verify, wallets
 from services.principals import Principal, Role
+from services.unit import reading
 
 ADMIN = Principal(1, "root", Role.ADMIN)
 MANAGER = Principal(2, "desk", Role.MANAGER, "acme")
@@ -76,13 +80,13 @@ class World:
 
 async def value(sql: str, *args: object) -> Any:
     """One value from the database."""
-    async with quotes_reading() as conn:
+    async with reading() as conn:
         return await conn.fetchval(sql, *args)
 
 
 async def rows(sql: str, *args: object) -> list[dict[str, Any]]:
     """Rows from the database."""
-    async with quotes_reading() as conn:
+    async with reading() as conn:
         return [dict(row) for row in await conn.fetch(sql, *args)]
 
 
@@ -93,6 +97,14 @@ async def settle() -> None:
         await marks.drain(0)
 
 
+def an_action(verb: str = "OPEN", action_id: str = "a1", *, symbol: str = "EURUSD", side: str = "LONG",
+              run: str = "r1", **given: str) -> Action:  # fmt: skip
+    """An action of 1,000 units where no size is given; a CLOSE needs none."""
+    if verb != "CLOSE" and not given.keys() & {"quantity", "notional", "fraction"}:
+        given["quantity"] = "1000"
+    return Action(run, action_id, verb, symbol, side, **given)
+
+
 async def act(account: int, verb: str, *, action_id: str, side: str = "LONG", symbol: str = "EURUSD", run: str = "r1",
               **size: str) -> ActionResult:  # fmt: skip
     """Submit one action as the trader."""
@@ -100,22 +112,63 @@ async def act(account: int, verb: str, *, action_id: str, side: str = "LONG", sy
     return results[0]
 
 
-async def a_world(url: str, *, steps: Sequence[Step] = (EVALUATION, FUNDED), mid: str = "1.10000") -> World:
-    """Set everything up through the services, at START with EURUSD quoted."""
-    await make_replay(url)
+async def a_world(
+    url: str,
+    *,
+    steps: Sequence[Step] = (EVALUATION, FUNDED),
+    mid: str = "1.10000",
+    replay: bool = True,
+    cash: int = 2_000,
+    price: int = 500,
+    policy: Mapping[str, Any] | None = None,
+) -> World:
+    """Set everything up through the services, at START (live: now) with EURUSD quoted."""
+    start = START if replay else await value("select clock_timestamp()")
+    if replay:
+        await make_replay(url)
     await brands.save(ADMIN, name="acme", title="Acme Prop")
     for symbol, base in (("EURUSD", "EUR"), ("GBPUSD", "GBP")):
         instrument = Instrument(symbol, base, "USD", 5, Decimal(1), Decimal(1000))
         await instruments.save(ADMIN, instrument)
-    await quotes.ingest([a_quote("EURUSD", mid, START)])
+    await quotes.ingest([a_quote("EURUSD", mid, start)])
     for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
-        await groups.save(MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=WIDE)
-    draft = Draft("Two phases", Decimal(500), "USD", tuple(steps))
+        await groups.save(
+            MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=policy or WIDE
+        )
+    draft = Draft("Two phases", Decimal(price), "USD", tuple(steps))
     program = await programs.create(MANAGER, draft)
     await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(2_000), key="w1")
+    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(cash), key="w1")
     await marks.drain(0)
-    return World(program, wallet)
+    return World(program, wallet, start)
+
+
+async def books_hold() -> None:
+    """Nothing that `verify` knows to look for is wrong."""
+    found = await verify.run()
+    assert not found, found
+
+
+@asynccontextmanager
+async def another_process(url: str) -> AsyncIterator[asyncpg.Connection]:
+    """A transaction of somebody else's, outside this process's pool, committed at the end."""
+    async with connection(url) as conn, conn.transaction():
+        yield conn
+
+
+async def waits(url: str, many: int = 1) -> None:
+    """Return when as many of this database's transactions wait for a lock."""
+    async with connection(url) as conn, asyncio.timeout(20):
+        waiting = """select count(*) from pg_stat_activity
+          where datname = current_database() and wait_event_type = 'Lock'"""
+        while await conn.fetchval(waiting) < many:
+            await conn.execute("select pg_stat_clear_snapshot()")
+
+
+async def totals() -> dict[str, int]:
+    """How many rows each table has."""
+    names = [row["tablename"] for row in await rows("select tablename from pg_tables where schemaname = 'public'")]
+    return {name: await value(f'select count(*) from "{name}"') for name in names}
 
 
 def changed(step: Step, **changes: Any) -> Step:

@@ -1,0 +1,63 @@
+"""The demo as a process, watched line by line while its servers are killed under it."""
+
+import os
+import re
+import signal
+import subprocess
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from tests.cli.commands import COMMAND
+
+HASH = re.compile(r"ledgers hash to ([0-9a-f]{64})")
+SECONDS_MAX = 240
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How a demo ended: its exit status, everything it printed, and the hash of its outcome."""
+
+    status: int
+    output: str
+
+    @property
+    def digest(self) -> str | None:
+        found = HASH.search(self.output)
+        return found[1] if found else None
+
+
+def play(*arguments: str, server: str, watch: Callable[[str, psutil.Process], None] | None = None) -> Played:
+    """Run `propdesk demo` on a server; `watch` sees each line as it is printed, and the demo's process."""
+    environment = os.environ | {"DATABASE_URL": server, "PYTHONUNBUFFERED": "1"}
+    with subprocess.Popen(
+        [*COMMAND, "demo", *arguments],
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    ) as demo:
+        assert demo.stdout
+        lines = []
+        for line in demo.stdout:
+            lines.append(line)
+            if watch:
+                watch(line, psutil.Process(demo.pid))
+        status = demo.wait(SECONDS_MAX)
+    return Played(status, "".join(lines))
+
+
+def kill(demo: psutil.Process, command: str) -> bool:
+    """Kill -9 the demo's child that runs the command; False while it is not there."""
+    for child in demo.children():
+        if command in child.cmdline():
+            child.send_signal(signal.SIGKILL)
+            return True
+    return False
+
+
+def with_quotes(path: Path) -> tuple[str, str]:
+    return "--quotes", str(path)
