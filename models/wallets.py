@@ -25,6 +25,7 @@ class Leg(NamedTuple):
     wallet_id: int | None = None
     house_account_id: int | None = None
     account_id: int | None = None
+    account_seq: int | None = None
 
 
 TRANSFERS: sql.Columns = {
@@ -39,6 +40,7 @@ TRANSFERS: sql.Columns = {
     "wallet_id": "bigint",
     "house_account_id": "bigint",
     "account_id": "bigint",
+    "account_seq": "bigint",
 }
 INSERT_TRANSFERS = sql.insert_statement("transfers", TRANSFERS)
 

@@ -83,11 +83,12 @@ class Marker:
             live = await marks.live(conn, settings().marker_shards, self.shard)
             if self.book is None or self.catalogue is not tape().catalogue:
                 await self._begin(conn, list(live))
-            else:
-                known = self.book.seqs()
-                for gone in known.keys() - live.keys():
-                    self.book.drop(gone)
-                await self._reload([i for i, seq in live.items() if known.get(i) != seq and self.failed.get(i) != seq])
+        assert self.book is not None, "the shard is loaded"
+        known = self.book.seqs()
+        for gone in known.keys() - live.keys():
+            self.book.drop(gone)
+        await self._reload([i for i, seq in live.items() if known.get(i) != seq and self.failed.get(i) != seq])
+        async with reading() as conn:
             return await tape().batches(conn, self.through, tape().newest)
 
     async def _begin(self, conn: Connection, ids: Sequence[int]) -> None:

@@ -53,26 +53,31 @@ async def move(
     legs = []
     # In the order of locks: accounts, wallets, house accounts.
     for holder, delta in sorted(((source, -amount), (target, amount)), key=lambda leg: _RANK[type(leg[0])]):
-        column, holder_id = await _book(work, holder, delta, brand, currency, kind, number, cause)
-        legs.append(Leg(number, brand, kind, money, currency, delta, cause, work.now, **{column: holder_id}))
+        named = await _book(work, holder, delta, brand, currency, kind, cause)
+        legs.append(Leg(number, brand, kind, money, currency, delta, cause, work.now, **named))
     assert sum(leg.amount for leg in legs) == 0, "money is moved, never made"
     await wallets.insert(work.conn, legs)
     return number
 
 
 async def _book(
-    work: Unit, holder: Holder, delta: Decimal, brand: str, currency: str, kind: str, number: int, cause: str
-) -> tuple[str, int]:
-    """Change the holder's cash; answers the column and the id by which a leg names it."""
+    work: Unit, holder: Holder, delta: Decimal, brand: str, currency: str, kind: str, cause: str
+) -> dict[str, int]:
+    """Change the holder's cash; answers how a leg names it.
+
+    The leg names the account's ledger row, not the row the transfer: numbers have gaps where a process was killed,
+    and a ledger is to come out the same.
+    """
     match holder:
         case Wallet():
             if not await wallets.add(work.conn, holder.id, delta):
                 raise InsufficientFunds("walletId", needed=-delta)
-            return "wallet_id", holder.id
+            return {"wallet_id": holder.id}
         case House():
-            house_id = await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)
-            return "house_account_id", house_id
+            return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
         case AccountHolder():
-            held, facts = work.hold(holder.id), {"transfer": number, "cause": cause}
-            held.account = work.journal.append(held.account, LEDGER_KIND[kind], work.now, work.batch, facts, delta)
-            return "account_id", holder.id
+            held = work.hold(holder.id)
+            held.account = work.journal.append(
+                held.account, LEDGER_KIND[kind], work.now, work.batch, {"cause": cause}, delta
+            )
+            return {"account_id": holder.id, "account_seq": held.account.seq}

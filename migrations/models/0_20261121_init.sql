@@ -181,12 +181,14 @@ create table transfers (
   wallet_id bigint references wallets (id),
   house_account_id bigint references house_accounts (id),
   account_id bigint,
+  account_seq bigint,  -- the ledger row that booked it
   currency text not null,
   amount money8 not null check (amount <> 0),
   cause text not null,
   market_time timestamptz not null,
   recorded_at timestamptz not null default clock_timestamp(),
-  constraint transfers_one_holder check (num_nonnulls(wallet_id, house_account_id, account_id) = 1)
+  constraint transfers_one_holder check (num_nonnulls(wallet_id, house_account_id, account_id) = 1),
+  constraint transfers_in_ledger check ((account_id is null) = (account_seq is null))
 );
 create index transfers_transfer on transfers (transfer);
 create index transfers_wallet on transfers (wallet_id) where wallet_id is not null;

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domain import desk
 from domain.accounts import Account, Journal, Metric
 from domain.book import Book
-from domain.columns import amount
+from domain.columns import amount, units
 from domain.desk import Conditions
 from domain.lifecycles import ChallengeStatus
 from domain.marks import Marks, Metrics
@@ -268,6 +268,26 @@ def test_an_account_is_left_to_the_fold_as_it_was_because(live: Live, batch: Bat
     assert live[0].id in marker.book.mark(batch)
     assert marker.book.marks([live[0].id]) == before
     assert marker.book.dirty() in ([], [2000])
+
+
+def test_an_account_left_to_the_fold_is_as_if_the_batch_had_not_been() -> None:
+    live = a_trader(("EURUSD", Side.LONG, "100000")), conditions(a_phase_terms())
+    book, calm = Book(HOUR), a_batch(1, priced("EURUSD", "1.1"))
+    book.put(*live, a_market())
+    assert book.mark(a_batch(1, priced("EURUSD", "1.04"))) == [1001]
+    assert book.mark(calm) == []
+    assert book.marks([1001]).unrealised == [units(folded(live, [calm])[0].unrealised)]
+
+
+def test_a_stored_profit_that_is_out_of_step_counts_until_the_next_quote_sets_it_right() -> None:
+    odd = replace(a_trader(("EURUSD", Side.LONG, "100000")), unrealised=Decimal(-6_000))
+    terms = conditions(a_phase_terms())
+    marker, book = Marker([(odd, terms)]), Book(HOUR)
+    assert marker.book.mark(a_batch(1)) == [1001]
+    quote = a_batch(1, quoted("EURUSD", 1))
+    book.put(odd, terms, a_market())
+    assert book.mark(quote) == []
+    assert book.marks([1001]).unrealised == [units(folded((odd, terms), [quote])[0].unrealised)]
 
 
 def test_a_limit_found_today_is_not_looked_at_again() -> None:

@@ -1,8 +1,9 @@
 """A desk to test on: a replay database with a brand, instruments, groups, a program on sale and a funded client."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
+from contextvars import Context
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -154,6 +155,11 @@ async def another_process(url: str) -> AsyncIterator[asyncpg.Connection]:
     """A transaction of somebody else's, outside this process's pool, committed at the end."""
     async with connection(url) as conn, conn.transaction():
         yield conn
+
+
+async def elsewhere(work: Coroutine[Any, Any, Any]) -> Any:
+    """Do it as another task of this process would, outside the transaction that is open here."""
+    return await asyncio.create_task(work, context=Context())
 
 
 async def waits(url: str, many: int = 1) -> None:
