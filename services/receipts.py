@@ -6,6 +6,7 @@ The receipt is the transaction's first write, so a twin waits for it; a refusal 
 from decimal import Decimal
 from typing import Any
 
+from domain.checks import text_fault
 from domain.errors import IdempotencyConflict, InvalidInput
 from domain.ledger import canonical
 from domain.money import plain
@@ -13,19 +14,29 @@ from models import receipts
 from services.principals import Principal
 from services.unit import Unit
 
-KEY_LENGTH_MAX = 200
+TEXT_MAX = 200  # of the key, and of a text it stands for
 
 
 def _key(principal: Principal, operation: str, key: str) -> tuple[str, str, str, str]:
     return principal.brand or "", principal.actor, operation, key
 
 
+def _check_text(field: str, text: str, *, empty: bool = False) -> None:
+    if fault := text_fault(text, TEXT_MAX, empty=empty):
+        raise InvalidInput(field, reason=fault)
+
+
 async def claim(
     work: Unit, principal: Principal, operation: str, key: str, content: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The stored answer to the same content, or None: go on. Raises IdempotencyConflict naming the field."""
-    if not 1 <= len(key) <= KEY_LENGTH_MAX:
-        raise InvalidInput("idempotencyKey", length_max=KEY_LENGTH_MAX, length=len(key))
+    """The stored answer to the same content, or None: go on.
+
+    Raises IdempotencyConflict naming the field that differs, InvalidInput one that cannot be kept.
+    """
+    _check_text("idempotencyKey", key)
+    for name, value in content.items():
+        if isinstance(value, str):
+            _check_text(name, value, empty=True)
     parsed = {name: plain(value) if isinstance(value, Decimal) else value for name, value in content.items()}
     place = _key(principal, operation, key)
     if await receipts.insert(work.conn, place, canonical(parsed)):

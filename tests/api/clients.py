@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import httpx
+import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.hub import Hub
 from services import tokens
 
+PATIENCE_SECONDS = 30  # what has not come by then does not come
 TRANSPORT = Subprotocol("graphql-transport-ws")
 
 
@@ -25,6 +27,7 @@ class Api:
     websocket_url: str
     database_url: str
     hub: Hub
+    server: uvicorn.Server
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """The text of a new token."""
@@ -70,7 +73,8 @@ class Follower:
 
     async def next(self) -> Any:
         """The data of the next event."""
-        message = json.loads(await self.socket.recv())
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            message = json.loads(await self.socket.recv())
         assert message["type"] == "next", message
         assert "errors" not in message["payload"], message
         return message["payload"]["data"]
@@ -86,6 +90,6 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 async def until(holds: Callable[[], bool]) -> None:
     """Let the server, which shares this process, work until the condition holds."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():
             await asyncio.sleep(0)

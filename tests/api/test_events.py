@@ -16,7 +16,7 @@ from models import events
 from models.events import Event
 from services import brands
 from services.unit import plain
-from tests.api.clients import TRANSPORT, Api, Follower, send, until
+from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
 from tests.services.world import ADMIN, START, a_world, value
 
 EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
@@ -191,7 +191,7 @@ async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
 async def test_one_who_does_not_read_is_closed_with_its_own_code_and_the_others_notice_nothing(
     api: Api, manager: str
 ) -> None:
-    payload, rounds = {"text": "x" * 100_000}, 80
+    payload, rounds = {"text": "x" * 400_000}, 80  # more than the buffers of both ends hold
     async with connect(api.websocket_url, subprotocols=[TRANSPORT], max_queue=1, compression=None) as slow:
         await _subscribe(slow, manager)
         slow.transport.pause_reading()
@@ -215,10 +215,19 @@ async def _subscribe(socket: ClientConnection, token: str, query: str = EVENTS, 
 async def _close_code(socket: ClientConnection) -> int | None:
     """The code it is closed with, after whatever else still comes."""
     try:
-        while True:
-            await socket.recv()
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while True:
+                await socket.recv()
     except ConnectionClosed as closed:
         return closed.rcvd.code if closed.rcvd else None
+
+
+async def test_a_server_that_stops_tells_its_subscribers_to_come_back(api: Api, manager: str) -> None:
+    async with api.follow(manager, EVENTS) as follower:
+        await until(lambda: api.hub.subscribers == 1)
+        api.server.should_exit = True
+        assert await _close_code(follower.socket) == 1012
+    await until(lambda: api.hub.subscribers == 0)
 
 
 async def test_a_websocket_needs_a_token(api: Api) -> None:

@@ -45,6 +45,9 @@ async def test_from_a_brand_to_an_executed_action(api: Api) -> None:
     await _quote(api)
     challenge = await _buy(api, client, program, wallet)
     await _act(api, challenge["account"])
+    card = (await api.ask(CARD, client, id=challenge["id"]))["challenge"]
+    assert card["days"][0]["equity"] == card["account"]["equity"] == "99998.349925"  # the running day, fee paid
+    assert card["days"][0]["closed"] is False
     async with api.follow(client, EVENTS) as follower:
         events = await follower.events(4)
     names = ["purchase.paid", "purchase.account_created", "purchase.active", "challenge.started"]
@@ -138,7 +141,8 @@ async def _act(api: Api, account: Any) -> None:
 
 
 CARD = """query ($id: ID!) { challenge(id: $id) {
-  status currentPhaseIndex client purchase { status wallet { cash reserved } } program { name } terms { hash version }
+  id status currentPhaseIndex client purchase { status wallet { cash reserved } } program { name }
+  terms { hash version }
   phases { name status progress { rule } latestMetric { equity } }
   currentPhase { name progress { rule limit measured level headroom used } }
   latestMetric { equity } latestBreach { rule } days { number date startEquity equity closed }

@@ -27,6 +27,7 @@ async def _walk(api: Api, token: str, first: int) -> list[str]:
     found: list[str] = []
     after, more = None, True
     while more:
+        assert len(found) <= 7, "no page repeats what was there before"
         page = (await api.ask(WALLETS, token, first=first, after=after))["wallets"]
         cursors = [edge["cursor"] for edge in page["edges"]]
         assert [edge["node"] for edge in page["edges"]] == page["nodes"]
@@ -70,6 +71,7 @@ async def test_a_history_can_be_read_from_both_ends(api: Api) -> None:
             page = (await api.ask(query, token, id=str(account), order=order, after=after))["account"]["ledger"]
             found += [node["seq"] for node in page["nodes"]]
             after = page["pageInfo"]["endCursor"]
+            assert len(found) <= page["totalCount"]
             if not page["pageInfo"]["hasNextPage"]:
                 break
         assert found == sorted(range(1, page["totalCount"] + 1), reverse=back)
@@ -105,6 +107,7 @@ NESTED = """{ challenges(first: 100) { nodes {
   events { totalCount nodes { name challenge { id } } }
   account { id challenge { id } positions { nodes { id } } orders { nodes { id } } fills { nodes { id } }
     ledger { nodes { seq } } } } } }"""
+FIELDS_THAT_READ = 27  # of the above
 COUNTED = "{ challenges { totalCount } }"
 READS = ("page", "count", "by_ids", "pages", "counts")  # each is one statement
 
@@ -128,7 +131,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return made
 
 
-async def test_a_longer_list_takes_no_more_statements(api: Api, reads: Counter[str]) -> None:
+async def test_no_field_takes_more_than_one_statement_however_long_the_list(api: Api, reads: Counter[str]) -> None:
     world = await a_world(api.database_url)
     token = await api.token("MANAGER", "acme")
     made: list[int] = []
@@ -140,7 +143,7 @@ async def test_a_longer_list_takes_no_more_statements(api: Api, reads: Counter[s
         made.append(reads.total())
     assert len(found) == 3
     assert all(challenge["account"]["fills"]["nodes"] for challenge in found)
-    assert made[0] == made[1] == made[2]
+    assert max(made) <= FIELDS_THAT_READ
 
 
 async def test_what_nobody_asked_for_is_not_counted(api: Api, reads: Counter[str]) -> None:
@@ -151,13 +154,14 @@ async def test_what_nobody_asked_for_is_not_counted(api: Api, reads: Counter[str
     assert reads["count"] == 1
 
 
-async def test_the_same_card_twice_in_one_operation_is_read_anew(api: Api) -> None:
-    """What a mutation changed is what the fields after it show."""
+RENAME = """%s: updateProgram(input: { id: "%s", expectedVersion: %s, steps: [
+  { phaseIndex: 1, phaseType: EVALUATION, name: "%s", accountGroup: "DEMO", profitTargetPct: "8" }] }) {
+  program { steps { name } } userErrors { message } }"""
+
+
+async def test_what_a_mutation_changed_is_what_its_fields_show(api: Api) -> None:
     world = await a_world(api.database_url)
-    token = await api.token("MANAGER", "acme")
-    deposit = """depositToWallet(input: { client: "alice", currency: "USD", amount: "1", idempotencyKey: "%s" }) {
-      wallet { cash } }"""
-    text = f"mutation {{ a: {deposit % 'a'} b: {deposit % 'b'} again: {deposit % 'a'} }}"
-    found = await api.ask(text, token)
-    assert [found[name]["wallet"]["cash"] for name in ("a", "b", "again")] == ["2001", "2002", "2002"]
-    assert world.wallet
+    changes = [("a", world.program, 2, "First"), ("b", world.program, 3, "Second")]
+    text = f"mutation {{ {' '.join(RENAME % change for change in changes)} }}"
+    found = await api.ask(text, await api.token("MANAGER", "acme"))
+    assert [found[name]["program"]["steps"][0]["name"] for name in ("a", "b")] == ["First", "Second"]

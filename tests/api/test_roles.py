@@ -10,7 +10,7 @@ from websockets.asyncio.client import connect
 from resolvers.main import Mutation, Query, Subscription
 from schema.permissions import roles_of
 from services.principals import Role
-from tests.api.clients import TRANSPORT, Api, send
+from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send
 from tests.api.generated import operation, roots
 from tests.services.world import a_world
 
@@ -107,7 +107,7 @@ async def test_each_role_follows_events_or_is_told_that_it_may_not(api: Api, rol
         assert json.loads(await socket.recv())["type"] == "connection_ack"
         query = 'subscription { challengeEvents(after: "0") { name } }'
         await send(socket, type="subscribe", id="1", payload={"query": query})
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             message = json.loads(await socket.recv())
     if role in ALLOWED["challengeEvents"]:
         assert message["payload"]["data"]["challengeEvents"]["name"] == "prop.purchase.paid"

@@ -22,7 +22,11 @@ async def test_what_cannot_be_used_is_dropped_counted_and_reported(database: str
         return Quote(symbol, Decimal(bid), Decimal(ask), world.at + after)
 
     cases = {
-        "UNKNOWN_SYMBOL": [quote("1", "1", "ЕURUSD"), quote("1", "1", "eurusd"), quote("1", "1", "EURUSD ")],
+        "UNKNOWN_SYMBOL": [
+            quote("1", "1", "\N{CYRILLIC CAPITAL LETTER IE}URUSD"),
+            quote("1", "1", "eurusd"),
+            quote("1", "1", "EURUSD "),
+        ],
         "CROSSED": [quote("1.3", "1.2")],
         "NOT_POSITIVE": [quote("0", "1"), quote("-1", "1"), quote("-2", "-1")],
         "NOT_FINITE": [quote("NaN", "1"), quote("1", "Infinity"), quote("-Infinity", "1"), quote("sNaN", "NaN")],

@@ -20,7 +20,7 @@ from domain.quotes import Quote
 from domain.terms import PhaseType
 from services import actions, brands, groups, instruments, jobs, marks, programs, purchases, quotes, verify, wallets
 from services.principals import Principal, Role
-from services.unit import reading
+from services.unit import plain, reading
 
 ADMIN = Principal(1, "root", Role.ADMIN)
 MANAGER = Principal(2, "desk", Role.MANAGER, "acme")
@@ -60,6 +60,7 @@ class World:
     program: int
     wallet: int
     at: datetime = START
+    symbols: tuple[str, ...] = ("EURUSD",)  # those quoted from the start
 
     async def quote(self, mid: str, *, symbol: str = "EURUSD", after: timedelta = timedelta(minutes=1)) -> None:
         """Let the market's clock run on and the symbol be quoted at a price; mark, judge, do the jobs."""
@@ -122,8 +123,11 @@ async def a_world(
     cash: int = 2_000,
     price: int = 500,
     policy: Mapping[str, Any] | None = None,
+    symbols: int = 1,
 ) -> World:
-    """Set everything up through the services, at START (live: now) with EURUSD quoted."""
+    """Set everything up through the services, at START (live: now) with EURUSD quoted; `symbols` more than one
+    makes and quotes others at the same price.
+    """
     start = START if replay else await value("select clock_timestamp()")
     if replay:
         await make_replay(url)
@@ -131,7 +135,10 @@ async def a_world(
     for symbol, base in (("EURUSD", "EUR"), ("GBPUSD", "GBP")):
         instrument = Instrument(symbol, base, "USD", 5, Decimal(1), Decimal(1000))
         await instruments.save(ADMIN, instrument)
-    await quotes.ingest([a_quote("EURUSD", mid, start)])
+    quoted = ["EURUSD", *[f"XX{n:02}USD" for n in range(1, symbols)]]
+    for symbol in quoted[1:]:
+        await instruments.save(ADMIN, Instrument(symbol, "EUR", "USD", 5, Decimal(1), Decimal(1000)))
+    await quotes.ingest([a_quote(symbol, mid, start) for symbol in quoted])
     for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
         await groups.save(
             MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=policy or WIDE
@@ -141,7 +148,7 @@ async def a_world(
     await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
     wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(cash), key="w1")
     await marks.drain(0)
-    return World(program, wallet, start)
+    return World(program, wallet, start, tuple(quoted))
 
 
 async def books_hold() -> None:
@@ -169,6 +176,22 @@ async def waits(url: str, many: int = 1) -> None:
           where datname = current_database() and wait_event_type = 'Lock'"""
         while await conn.fetchval(waiting) < many:
             await conn.execute("select pg_stat_clear_snapshot()")
+
+
+async def hurry() -> None:
+    """Let the jobs that are put off be due now."""
+    async with plain() as work:
+        await work.conn.execute("update jobs set due_at = clock_timestamp() where status = 'QUEUED'")
+
+
+async def kill_connections(url: str) -> int:
+    """Terminate every connection of this database, as a restart of the server would; answers how many."""
+    async with connection(url) as conn:
+        killed: int = await conn.fetchval(
+            """select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()"""
+        )
+        return killed
 
 
 async def totals() -> dict[str, int]:
