@@ -1,7 +1,7 @@
 """Amounts in columns: int64 in units of 1e-8, exact or refused."""
 
 from dataclasses import dataclass, fields
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal
 from typing import Self
 
 import numpy as np
@@ -28,9 +28,9 @@ def units(value: Decimal) -> int:
     return whole
 
 
-def level(value: Decimal, rounding: str) -> int:
-    """A threshold in whole units, rounded as told and cut to what int64 holds."""
-    whole = int(EXACT.scaleb(value, PLACES).to_integral_value(rounding, EXACT))
+def level(value: Decimal) -> int:
+    """A threshold in whole units, rounded down and cut to what int64 holds."""
+    whole = int(EXACT.scaleb(value, PLACES).to_integral_value(ROUND_FLOOR, EXACT))
     return max(LEAST, min(MOST, whole))
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 from domain.accounts import Account, PhaseRun
 from domain.columns import LEAST, MOST, Columns, Flags, Ints, level, units
@@ -56,8 +56,8 @@ def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> d
         "unrealised": units(account.unrealised),
         "opened": units(opened),
         "high_watermark": units(account.high_watermark),
-        "low": LEAST if bounds.low is None else level(bounds.low, ROUND_CEILING),
-        "high": MOST if bounds.high is None else level(bounds.high, ROUND_FLOOR),
+        "low": LEAST if bounds.low is None else level(bounds.low),
+        "high": MOST if bounds.high is None else level(bounds.high),
         "new_peak": bounds.new_peak,
         "by_hand": account.orders_working > 0,
         "holds": bool(account.positions),

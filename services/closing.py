@@ -16,8 +16,8 @@ async def close_account(work: Unit, job: Job) -> str:
     Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
     """
     assert job.account_id and job.challenge_id
-    held = work.hold(job.account_id)
-    if held.account.status in ACCOUNT_ENDS:
+    held = work.held.get(job.account_id)
+    if held is None or held.account.status in ACCOUNT_ENDS:
         return "the account has ended"
     held.account = execution.close_all(held.account, "PHASE_ENDED", work.moment, held.conditions, work.journal)
     if held.account.positions:

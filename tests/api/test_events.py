@@ -182,8 +182,9 @@ async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
         assert await _listeners(api, end=True) == 1
         await _emit(1, {"place": 1})
         assert len(await follower.events(1)) == 1
-        while not await _listeners(api):
-            await asyncio.sleep(0.01)
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while not await _listeners(api):
+                await asyncio.sleep(0.01)
         await _emit(1, {"place": 2})
         assert len(await follower.events(1)) == 1
 

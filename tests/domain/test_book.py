@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 from domain import desk
 from domain.accounts import Account
 from domain.book import Book
-from domain.columns import amount, units
+from domain.columns import UNIT, UNITS_MAX, amount, units
+from domain.lanes import holding_figures
 from domain.lifecycles import ChallengeStatus
 from domain.positions import Side
 from domain.quotes import Batch
-from domain.terms import Consequence, PhaseTerms, Trail
+from domain.terms import Consequence, Measured, PhaseTerms, Touch, Trail
 from tests.domain.builders import (
     MIDNIGHT,
     NOON,
@@ -24,6 +25,8 @@ from tests.domain.builders import (
     a_challenger,
     a_limit,
     a_phase_terms,
+    a_policy,
+    a_position,
     a_target,
     a_total_limit,
     an_account,
@@ -102,6 +105,11 @@ def test_a_mark_moves_equity_highs_and_lows_and_nothing_needs_the_fold() -> None
     )
 
 
+ten_million_euros = a_holding("EURUSD", Side.LONG, "10000000")
+reached = a_phase_terms(
+    daily_loss=a_limit("5", touch=Touch.REACHED), profit_target=a_target("8", measured=Measured.EQUITY)
+)
+
 LEFT: list[tuple[str, Live, Batch]] = [
     ("its day ends", quiet(), a_batch(1, at=MIDNIGHT)),
     ("it works an order", quiet(orders_working=1), a_batch(1)),
@@ -115,6 +123,16 @@ LEFT: list[tuple[str, Live, Batch]] = [
         "its profit reaches the target",
         (a_trader(("EURUSD", Side.SHORT, "100000"), cash=Decimal(108_000)), conditions(a_phase_terms())),
         a_batch(1, priced("EURUSD", "1.09")),
+    ),
+    (
+        "its loss is just the limit",
+        (a_trader(("EURUSD", Side.LONG, "100000")), conditions(reached)),
+        a_batch(1, priced("EURUSD", "1.05005")),
+    ),
+    (
+        "its profit is just the target",
+        (a_trader(("EURUSD", Side.LONG, "100000")), conditions(reached)),
+        a_batch(1, priced("EURUSD", "1.18005")),
     ),
     (
         "its new high raises a floor",
@@ -146,7 +164,7 @@ LEFT: list[tuple[str, Live, Batch]] = [
     ),
     (
         "its notional would not fit",
-        (a_trader(("EURUSD", Side.LONG, "10000000")), conditions(a_phase_terms())),
+        (holding(an_account(policy=a_policy(liquidation_pct=Decimal(0))), ten_million_euros), conditions()),
         a_batch(1, priced("EURUSD", "9000")),
     ),
     (
@@ -185,6 +203,37 @@ def test_a_stored_profit_that_is_out_of_step_counts_until_the_next_quote_sets_it
     book.put(odd, terms, a_market())
     assert book.mark(quote) == []
     assert book.marks([1001]).unrealised == [units(folded((odd, terms), [quote])[0].unrealised)]
+
+
+def test_figures_that_cannot_be_held_are_not_those_of_the_account_that_sat_there_before() -> None:
+    book = Book(HOUR)
+    book.put(*quiet(), a_market())
+    book.put(replace(quiet()[0], cash=Decimal(10) ** 15), quiet()[1], a_market())
+    assert [book.mark(a_batch(1)), book.due(), book.dirty()] == [[1001], [], []]
+
+
+def test_a_balance_above_its_peak_waits_for_a_mark() -> None:
+    book = Book(HOUR)
+    book.put(replace(quiet()[0], cash=Decimal(100_001)), quiet()[1], a_market())
+    assert [book.mark(a_batch(1)), book.mark(a_batch(2, quoted("EURUSD", 1)))] == [[], [1001]]
+
+
+@pytest.mark.parametrize("noted", [{"day_low": Decimal(100_001)}, {"day_high": Decimal(99_999)}])
+def test_a_high_or_low_not_noted_yet_is_dirty_though_the_profit_has_not_moved(noted: dict[str, Decimal]) -> None:
+    account, its = quiet()
+    assert account.phase
+    book = Book(HOUR)
+    book.put(replace(account, phase=replace(account.phase, **noted)), its, a_market())
+    book.mark(a_batch(1, *a_market().values()))
+    assert book.dirty() == [1001]
+
+
+@given(st.integers(1, 10**12), st.integers(1, 40))
+def test_the_holdings_of_an_account_share_the_range_so_that_they_add_up(hundredths: int, count: int) -> None:
+    figures = holding_figures(a_position(str(Decimal(hundredths) / 100), "1"), count)
+    assert figures["quantity"] * figures["price_max"] * count <= UNITS_MAX * UNIT
+    with pytest.raises(ValueError, match="too large"):
+        holding_figures(a_position("1", str(amount(UNITS_MAX // (count + 1)) + 1)), count + 1)
 
 
 def test_a_limit_found_today_is_not_looked_at_again() -> None:
@@ -279,6 +328,11 @@ def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> Non
     book.mark(a_batch(2, quoted("EURUSD", 2)))
     book.written(marks, marks.id)
     assert (book.seqs(), book.dirty()) == ({1001: 5}, [1001])
+    later = due(NOON + HOUR)
+    book.put(replace(later[0], marked_through=2), later[1], a_market())
+    book.written(marks, marks.id)
+    book.mark(a_batch(3))
+    assert (book.seqs(), book.due()) == ({1001: 0}, [])
 
 
 def test_marking_again_with_unmoved_quotes_dirties_nothing() -> None:

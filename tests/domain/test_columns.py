@@ -1,7 +1,7 @@
 """Integer columns: products exact to the last digit, or refused."""
 
 from dataclasses import dataclass
-from decimal import ROUND_CEILING, ROUND_FLOOR, Decimal
+from decimal import Decimal
 
 import numpy as np
 import pytest
@@ -65,16 +65,17 @@ def test_an_amount_that_units_cannot_say_is_refused(text: str) -> None:
 
 
 LEVELS = [
-    ("up", "1.000000001", ROUND_CEILING, 100_000_001),
-    ("down", "1.000000009", ROUND_FLOOR, 100_000_000),
-    ("beyond every equity", "1e20", ROUND_CEILING, MOST),
-    ("below every equity", "-1e20", ROUND_FLOOR, LEAST),
+    ("held", "1.00000001", 100_000_001),
+    ("between two units", "1.000000019", 100_000_001),
+    ("below zero", "-1.000000001", -100_000_001),
+    ("beyond every equity", "1e20", MOST),
+    ("below every equity", "-1e20", LEAST),
 ]
 
 
-@pytest.mark.parametrize(("text", "rounding", "whole"), [case[1:] for case in LEVELS], ids=[c[0] for c in LEVELS])
-def test_a_threshold_is_rounded_towards_looking(text: str, rounding: str, whole: int) -> None:
-    assert level(Decimal(text), rounding) == whole
+@pytest.mark.parametrize(("text", "whole"), [case[1:] for case in LEVELS], ids=[case[0] for case in LEVELS])
+def test_a_threshold_is_rounded_down_so_that_no_equity_slips_by(text: str, whole: int) -> None:
+    assert level(Decimal(text)) == whole
 
 
 @dataclass(slots=True)

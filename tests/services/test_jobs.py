@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
-from decimal import Decimal
 
 import pytest
 
@@ -18,7 +17,6 @@ from tests.services.world import (
     EVALUATION,
     FUNDED,
     MANAGER,
-    World,
     a_quote,
     a_world,
     act,
@@ -27,6 +25,7 @@ from tests.services.world import (
     changed,
     hurry,
     kill_connections,
+    plant_a_breach,
     rows,
     settle,
     value,
@@ -229,7 +228,7 @@ async def test_a_job_that_kills_its_worker_each_time_ends_dead(database: str) ->
 async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_others_are_done(database: str) -> None:
     world = await a_world(database)
     challenge, _ = await world.buy()
-    await _cannot_be_judged(database, challenge)
+    await plant_a_breach(database, challenge)
     async with root(Root.of_challenge(challenge)) as work:
         work.owe("close_account", brand="acme", challenge_id=challenge, account_id=await _account(work, challenge))
     await act(await world.account(challenge), "OPEN", action_id="a1", quantity="1000000")
@@ -245,21 +244,3 @@ async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_ot
 async def _account(work: Unit, challenge: int) -> int:
     found: int = await work.conn.fetchval("select account_id from challenges where id = $1", challenge)
     return found
-
-
-async def _cannot_be_judged(url: str, challenge: int) -> None:
-    """A breach of today that nobody found: the one that will be found cannot be written beside it."""
-    async with another_process(url) as other:
-        await other.execute(
-            """insert into breaches (challenge_id, phase_id, account_id, rule, consequence, day, day_date, market_time,
-              batch, "limit", floor, observed, headroom, derivation, ledger_seq, ledger_hash, terms_hash)
-            select c.id, p.id, p.account_id, 'MAX_DAILY_LOSS', 'WARN', 1, now(), now(), 1, 0, 0, 0, 0, '{}', 1, '',
-              c.terms_hash from challenges c join challenge_phases p on p.challenge_id = c.id where c.id = $1""",
-            challenge,
-        )
-
-
-def test_no_wait_is_longer_than_ten_minutes() -> None:
-    waits = [min(jobs.DELAY_FIRST * 2**attempt, jobs.DELAY_MAX) for attempt in range(jobs.ATTEMPTS_MAX)]
-    assert waits[0] < timedelta(seconds=1)
-    assert max(waits) <= timedelta(minutes=10)

@@ -184,6 +184,24 @@ async def hurry() -> None:
         await work.conn.execute("update jobs set due_at = clock_timestamp() where status = 'QUEUED'")
 
 
+async def plant_a_breach(url: str, challenge: int) -> None:
+    """A breach of today that nobody found: the account's true one cannot be written beside it."""
+    async with connection(url) as conn:
+        await conn.execute(
+            """insert into breaches (challenge_id, phase_id, account_id, rule, consequence, day, day_date, market_time,
+              batch, "limit", floor, observed, headroom, derivation, ledger_seq, ledger_hash, terms_hash)
+            select c.id, p.id, p.account_id, 'MAX_DAILY_LOSS', 'WARN', 1, now(), now(), 1, 0, 0, 0, 0, '{}', 1, '',
+              c.terms_hash from challenges c join challenge_phases p on p.challenge_id = c.id where c.id = $1""",
+            challenge,
+        )
+
+
+async def forget_breaches(url: str, challenge: int) -> None:
+    """Take it away again."""
+    async with connection(url) as conn:
+        await conn.execute("delete from breaches where challenge_id = $1", challenge)
+
+
 async def kill_connections(url: str) -> int:
     """Terminate every connection of this database, as a restart of the server would; answers how many."""
     async with connection(url) as conn:

@@ -1,0 +1,233 @@
+"""The marker, pass by pass: what happens between its reads and its writes, and what it cannot mark."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from config.settings import settings
+from domain.errors import NotFound
+from domain.instruments import Instrument
+from models import marks as stored
+from models.system import ensure_shards
+from services import instruments, jobs, marks, purchases, quotes, system
+from services.marks import Marker
+from services.principals import Principal, Role
+from services.tape import Tape
+from services.unit import reading
+from tests.services.world import (
+    ADMIN,
+    CLIENT,
+    TRADER,
+    World,
+    a_quote,
+    a_world,
+    act,
+    books_hold,
+    elsewhere,
+    forget_breaches,
+    plant_a_breach,
+    rows,
+    settle,
+    value,
+)
+
+MILLION = "1000000"
+
+
+def before(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Awaitable[Any]]) -> None:
+    """Let something happen elsewhere, once, just before the marker's statement of that name."""
+    statement, pending = getattr(stored, name), [happens]
+
+    async def interrupted(*args: Any) -> Any:
+        if pending:
+            await elsewhere(pending.pop()())  # type: ignore[arg-type]
+        return await statement(*args)
+
+    monkeypatch.setattr(stored, name, interrupted)
+
+
+async def _ingest(world: World, **mids: str) -> None:
+    world.at += timedelta(seconds=10)
+    await quotes.ingest([a_quote(symbol, mid, world.at) for symbol, mid in mids.items()])
+
+
+async def _equity(account: int) -> Decimal:
+    found: Decimal = await value("select equity from balances where account_id = $1", account)
+    return found
+
+
+async def test_an_action_that_commits_between_the_markers_read_and_its_write_is_not_lost(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    await _ingest(world, EURUSD="1.099")
+    before(monkeypatch, "write", lambda: act(account, "CLOSE", action_id="a2"))
+    await marks.drain(0)
+    assert await value("select count(*) from fills where verb = 'CLOSE'") == 1
+    assert await rows("select unrealised, cash = equity as flat from balances") == [{"unrealised": 0, "flat": True}]
+    await _ingest(world, EURUSD="1.05")
+    await marks.drain(0)
+    assert await value("select count(*) from breaches") == 0, "it holds nothing any more"
+    await books_hold()
+
+
+async def test_a_marker_whose_quotes_are_older_than_an_account_waits_until_they_have_come_up_to_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database, symbols=2)
+    _, account = await world.buy()
+    mine = Tape()
+    monkeypatch.setattr(marks, "tape", lambda: mine)  # the marker is in a process of its own
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await marks.drain(0)
+
+    async def trades() -> None:
+        await _ingest(world, EURUSD="1.101", XX01USD="1.102")
+        await act(account, "OPEN", action_id="a2", symbol="XX01USD", quantity="100000")
+
+    before(monkeypatch, "live", trades)
+    await marks.drain(0)
+    await _ingest(world, XX01USD="1.103")
+    await marks.drain(0)
+    assert await _equity(account) == Decimal(100_000) - Decimal("110") - Decimal("110.2") + 100 + 100
+    await books_hold()
+
+
+async def test_an_account_that_starts_while_a_pass_is_under_way_misses_no_batch(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database)
+    _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
+
+    async def starts() -> None:
+        await jobs.drain()
+        await act(await world.account(challenge), "OPEN", action_id="a1", quantity=MILLION)
+        await _ingest(world, EURUSD="1.09")
+        await _ingest(world, EURUSD="1.1")
+
+    live = stored.live
+
+    async def looked_too_early(*args: Any) -> dict[int, int]:
+        found = await live(*args)
+        monkeypatch.setattr(stored, "live", live)
+        await elsewhere(starts())
+        return found
+
+    monkeypatch.setattr(stored, "live", looked_too_early)
+    await marks.drain(0)
+    assert await value("select batch from breaches") == 2
+    await settle()
+    await books_hold()
+
+
+async def test_a_breach_that_the_next_quote_heals_before_anybody_looks_is_found(database: str) -> None:
+    world = await a_world(database)
+    challenge, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    for mid in ("1.09", "1.1", "1.12"):
+        await _ingest(world, EURUSD=mid)
+    await settle()
+    assert await rows("select rule, batch from breaches") == [{"rule": "MAX_DAILY_LOSS", "batch": 2}]
+    assert await value("select status from challenges where id = $1", challenge) == 3
+    await books_hold()
+
+
+async def test_two_markers_at_once_mark_every_account_as_one_would(database: str) -> None:
+    world = await a_world(database, cash=10_000)
+    held = [(await world.buy(f"k{n}"))[1] for n in range(8)]
+    for n, account in enumerate(held):
+        await act(account, "OPEN", action_id="a1", quantity=str(10_000 * (n + 1)))
+    both = Marker(0), Marker(0)
+    for n in range(12):
+        await _ingest(world, EURUSD=f"1.10{n:02}")
+        if n % 3 == 0:
+            await act(held[n % 8], "REDUCE", action_id=f"b{n}", fraction="0.5")
+        await asyncio.gather(*(marker.drain() for marker in both))
+    await books_hold()
+    assert await value("select count(*) from balances where live and marked_through < 12") == 0
+    assert await value("select count(*) = count(distinct (account_id, market_time)) from metrics")
+
+
+async def test_an_account_that_cannot_be_marked_is_noted_once_and_the_others_go_on(database: str) -> None:
+    world = await a_world(database)
+    spoilt, bad = await world.buy("k1")
+    sound, good = await world.buy("k2")
+    for account in (bad, good):
+        await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    await plant_a_breach(database, spoilt)
+    await _ingest(world, EURUSD="1.09")
+    await settle()
+    assert await value("select status from challenges where id = $1", sound) == 3
+    assert await value("select count(*) from positions where status = 'OPEN' and account_id = $1", good) == 0
+    noted = "select facts->>'error' as error from ledger where account_id = $1 and kind = 'mark_failed'"
+    assert await rows(noted, bad) == [{"error": "UniqueViolationError"}]
+    for mid in ("1.08", "1.07"):
+        await _ingest(world, EURUSD=mid)
+        await settle()
+    assert len(await rows(noted, bad)) == 1, "until it changes it is left out"
+    assert (await system.read()).evaluated_through == 4
+
+    await forget_breaches(database, spoilt)
+    await act(bad, "OPEN", action_id="a2", symbol="GBPUSD", quantity="1000")
+    await settle()
+    assert await value("select status from challenges where id = $1", spoilt) == 3
+    assert await value("select batch from breaches where challenge_id = $1", spoilt) == 2, "judged from where it was left"
+    await books_hold()
+
+
+async def test_a_changed_instrument_is_taken_up_without_losing_a_batch(database: str) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await _ingest(world, EURUSD="1.101")
+    await marks.drain(0)
+    await instruments.save(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
+    await _ingest(world, EURUSD="1.102", XAUUSD="2000")
+    await marks.drain(0)
+    assert await _equity(account) == Decimal(100_000) - 110 + 200
+    assert (await system.read()).evaluated_through == 3
+    await books_hold()
+
+
+async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    halves = settings().replace(marker_shards=2)
+    monkeypatch.setattr(marks, "settings", lambda: halves)
+    async with reading() as conn:
+        await ensure_shards(conn, 2)
+    world = await a_world(database)
+    await purchases.buy(CLIENT, world.program, world.wallet, "k1")
+    await purchases.buy(CLIENT, world.program, world.wallet, "k2")
+    await settle()
+    for account in (100_001, 100_002):
+        await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    await _ingest(world, EURUSD="1.09")
+    await marks.drain(0)
+    assert await rows("select account_id from breaches") == [{"account_id": 100_002}]
+    assert (await system.read()).evaluated_through == 1
+    await marks.drain(1)
+    assert await value("select count(*) from breaches") == 2
+    await settle()
+    assert (await system.read()).evaluated_through == 2
+    await books_hold()
+
+
+async def test_one_account_or_all_of_them_can_be_marked_by_hand(database: str) -> None:
+    world = await a_world(database)
+    held = [(await world.buy(key))[1] for key in ("k1", "k2")]
+    for account in held:
+        await act(account, "OPEN", action_id="a1", quantity="100000")
+    await _ingest(world, EURUSD="1.101")
+    for stranger in (Principal(9, "m", Role.MANAGER, "other"), Principal(9, "a", Role.CLIENT, "acme", "bob")):
+        with pytest.raises(NotFound):
+            await marks.mark_account(stranger, held[0])
+    await marks.mark_account(TRADER, held[0])
+    assert [await _equity(account) for account in held] == [99_990, 99_890]
+    assert await marks.mark_all() == 2
+    assert [await _equity(account) for account in held] == [99_990, 99_990]
+    await books_hold()
