@@ -93,7 +93,7 @@ def judge(account: Account, conditions: Conditions, journal: Journal, at: dateti
     if account.phase and account.phase.running and rules.passes(account, terms):
         if not findings:
             account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-        account = _pass(account, "PROFIT_TARGET", at, journal)
+        account = _pass(account, rules.Rule.PROFIT_TARGET, at, journal)
     return account
 
 
@@ -210,8 +210,8 @@ def _end_day(account: Account, conditions: Conditions, journal: Journal) -> Acco
     at, batch = phase.day_ends_at, account.marked_through
     account = days.end(replace(account, marked_at=at), batch, journal)
     account = _apply(account, rules.judge_day_end(account, terms, batch, at), journal)
-    if account.phase and account.phase.running and rules.ends_by_passing(account, terms):
-        account = _pass(account, "DURATION", at, journal)
+    if account.phase and account.phase.running and (rule := rules.ends_by_passing(account, terms)):
+        account = _pass(account, rule, at, journal)
     if account.phase and account.phase.running:
         least = percent(account.phase.initial_balance, terms.profitable_day_pct)
         account = judge(days.next_day(account, calendar, least, journal), conditions, journal)

@@ -190,11 +190,14 @@ def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at:
     )
 
 
-def ends_by_passing(account: Account, terms: PhaseTerms) -> bool:
-    """Does a funded phase that has not breached end, with its profit paid, as `phase.day` ends?"""
+def ends_by_passing(account: Account, terms: PhaseTerms) -> Rule | None:
+    """The rule by which a funded phase that has not breached ends, its profit paid, as `phase.day` ends."""
     phase = run_of(account)
-    counts = ((terms.duration_days, phase.day), (terms.max_trading_days, phase.days_traded))
-    return terms.type is PhaseType.FUNDED and any(0 < most <= done for most, done in counts)
+    if terms.type is not PhaseType.FUNDED:
+        return None
+    if 0 < terms.duration_days <= phase.day:
+        return Rule.DURATION
+    return Rule.MAX_TRADING_DAYS if 0 < terms.max_trading_days <= phase.days_traded else None
 
 
 def passes(account: Account, terms: PhaseTerms) -> bool:

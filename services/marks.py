@@ -30,7 +30,14 @@ log = logging.getLogger(__name__)
 
 CHUNK = 5_000
 ROOTS_PER_SWEEP = 500
-TROUBLES = (Busy, OSError, asyncpg.InterfaceError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError)
+TROUBLES = (
+    Busy,
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
 """The database's, and no account's fault: the pass ends and is begun again."""
 
 

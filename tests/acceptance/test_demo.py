@@ -5,6 +5,7 @@ is killed under it, at any speed, with the same verdicts, events and ledgers.
 """
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
@@ -16,9 +17,6 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     server: str, recorded_quotes: Callable[[str], Path]
 ) -> None:
     path = recorded_quotes("fx_1m.csv.gz")
-    undisturbed = play(*with_quotes(path), server=server)
-    assert undisturbed.status == 0, undisturbed.output
-
     # What to kill once the demo has told of an event: in mid-activation, in mid-trade, and while a phase changes.
     killings = [("prop.purchase.paid", "work"), ("prop.challenge.failed", "serve"), ("phase_changed", "work")]
 
@@ -26,7 +24,11 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
         if killings and killings[0][0] in line and kill(demo, killings[0][1]):
             killings.pop(0)
 
-    disturbed = play(*with_quotes(path), "--pause", "0.01", server=server, watch=watch)
+    with ThreadPoolExecutor() as both:
+        left_alone = both.submit(play, *with_quotes(path), server=server)
+        killed = both.submit(play, *with_quotes(path), "--pause", "0.01", server=server, watch=watch)
+    undisturbed, disturbed = left_alone.result(), killed.result()
+    assert undisturbed.status == 0, undisturbed.output
     assert disturbed.status == 0, disturbed.output
     assert not killings, disturbed.output
     assert disturbed.digest == undisturbed.digest

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -219,7 +220,7 @@ def test_a_balance_above_its_peak_waits_for_a_mark() -> None:
 
 
 @pytest.mark.parametrize("noted", [{"day_low": Decimal(100_001)}, {"day_high": Decimal(99_999)}])
-def test_a_high_or_low_not_noted_yet_is_dirty_though_the_profit_has_not_moved(noted: dict[str, Decimal]) -> None:
+def test_a_high_or_low_not_noted_yet_is_dirty_though_the_profit_has_not_moved(noted: dict[str, Any]) -> None:
     account, its = quiet()
     assert account.phase
     book = Book(HOUR)

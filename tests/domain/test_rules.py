@@ -226,19 +226,24 @@ def test_the_end_of_the_days_is_told_in_counts() -> None:
     assert (finding.batch, finding.market_time) == (5, LATER)
 
 
-ENDINGS: list[tuple[str, dict[str, Any], dict[str, Any], bool]] = [
-    ("never", {}, {"day": 99, "days_traded": 99}, False),
-    ("before the last day", {"duration_days": 5}, {"day": 4}, False),
-    ("on the last day", {"duration_days": 5}, {"day": 5}, True),
-    ("on its only day", {"duration_days": 1}, {"day": 1}, True),
-    ("before the last traded day", {"max_trading_days": 3}, {"day": 9, "days_traded": 2}, False),
-    ("on the last traded day", {"max_trading_days": 3}, {"day": 9, "days_traded": 3}, True),
-    ("whichever comes first", {"duration_days": 30, "max_trading_days": 3}, {"day": 9, "days_traded": 3}, True),
+ENDINGS: list[tuple[str, dict[str, Any], dict[str, Any], Rule | None]] = [
+    ("never", {}, {"day": 99, "days_traded": 99}, None),
+    ("before the last day", {"duration_days": 5}, {"day": 4}, None),
+    ("on the last day", {"duration_days": 5}, {"day": 5}, Rule.DURATION),
+    ("on its only day", {"duration_days": 1}, {"day": 1}, Rule.DURATION),
+    ("before the last traded day", {"max_trading_days": 3}, {"day": 9, "days_traded": 2}, None),
+    ("on the last traded day", {"max_trading_days": 3}, {"day": 9, "days_traded": 3}, Rule.MAX_TRADING_DAYS),
+    (
+        "whichever comes first",
+        {"duration_days": 30, "max_trading_days": 3},
+        {"day": 9, "days_traded": 3},
+        Rule.MAX_TRADING_DAYS,
+    ),
 ]
 
 
 @pytest.mark.parametrize(("terms", "run", "ends"), [c[1:] for c in ENDINGS], ids=[c[0] for c in ENDINGS])
-def test_a_funded_phase_ends_by_passing(terms: dict[str, Any], run: dict[str, Any], ends: bool) -> None:
+def test_a_funded_phase_ends_by_passing(terms: dict[str, Any], run: dict[str, Any], ends: Rule | None) -> None:
     account = a_challenger(**run)
     assert ends_by_passing(account, a_funded_phase(**terms)) is ends
     assert not ends_by_passing(account, a_phase_terms(**terms))

@@ -71,7 +71,11 @@ def a_journey(seed: int, *, steps: int, accounts: int) -> Journey:
         symbols = chance.sample(sorted(mids), chance.randint(1, 3))
         for symbol in symbols:
             mids[symbol] += chance.randint(-40, 40)
-        after = timedelta(hours=chance.randint(3, 20)) if chance.random() < 0.06 else timedelta(seconds=chance.randint(0, 25))
+        after = (
+            timedelta(hours=chance.randint(3, 20))
+            if chance.random() < 0.06
+            else timedelta(seconds=chance.randint(0, 25))
+        )
         journey.append(Quoted(after, tuple((symbol, f"{mids[symbol] / 10_000:.4f}") for symbol in sorted(mids))
                               if after > timedelta(hours=1) or n == 0
                               else tuple((symbol, f"{mids[symbol] / 10_000:.4f}") for symbol in symbols)))  # fmt: skip
@@ -95,9 +99,7 @@ async def begin(url: str, steps: Sequence[Step], accounts: int) -> tuple[World, 
         program = await programs.create(MANAGER, Draft(f"Program {n}", Decimal(0), "USD", (step,)))
         await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
         sold.append(program)
-    challenges = [
-        (await purchases.buy(CLIENT, sold[n % len(sold)], world.wallet, f"k{n}"))[1] for n in range(accounts)
-    ]
+    challenges = [(await purchases.buy(CLIENT, sold[n % len(sold)], world.wallet, f"k{n}"))[1] for n in range(accounts)]
     await jobs.drain()
     return world, challenges
 

@@ -14,7 +14,7 @@ from tests.conftest import TEMPLATE
 from tests.services.journeys import ENDING, NEVER_ENDING, a_journey, begin, left, play
 from tests.services.world import books_hold
 
-ACCOUNTS, STEPS = 6, 80
+ACCOUNTS, STEPS = 6, 60
 Look = Callable[[], Awaitable[Any]]
 
 

@@ -95,7 +95,7 @@ async def test_a_marker_whose_quotes_are_older_than_an_account_waits_until_they_
     await marks.drain(0)
     await _ingest(world, XX01USD="1.103")
     await marks.drain(0)
-    assert await _equity(account) == Decimal(100_000) - Decimal("110") - Decimal("110.2") + 100 + 100
+    assert await _equity(account) == Decimal(100_000) - Decimal(110) - Decimal("110.2") + 100 + 100
     await books_hold()
 
 
@@ -177,7 +177,9 @@ async def test_an_account_that_cannot_be_marked_is_noted_once_and_the_others_go_
     await act(bad, "OPEN", action_id="a2", symbol="GBPUSD", quantity="1000")
     await settle()
     assert await value("select status from challenges where id = $1", spoilt) == 3
-    assert await value("select batch from breaches where challenge_id = $1", spoilt) == 2, "judged from where it was left"
+    assert await value("select batch from breaches where challenge_id = $1", spoilt) == 2, (
+        "judged from where it was left"
+    )
     await books_hold()
 
 
@@ -206,6 +208,7 @@ async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str, mo
     await settle()
     for account in (100_001, 100_002):
         await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    await marks.drain(1)
     await _ingest(world, EURUSD="1.09")
     await marks.drain(0)
     assert await rows("select account_id from breaches") == [{"account_id": 100_002}]

@@ -29,7 +29,7 @@ async def _until_waiting(url: str, tasks: Sequence[asyncio.Task[int]]) -> None:
     waiting = "select count(*) from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()"
     async with asyncio.timeout(20), connection(url) as watcher:
         # The server has no event for it.
-        while await watcher.fetchval(waiting) < sum(not task.done() for task in tasks):  # noqa: ASYNC110
+        while await watcher.fetchval(waiting) < sum(not task.done() for task in tasks):
             await asyncio.sleep(0.01)
 
 

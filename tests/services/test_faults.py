@@ -1,0 +1,187 @@
+"""The database goes away in the middle of something: nothing is half done, and the next try succeeds."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from domain.orders import ActionResult
+from models import accounts, challenges, events, journal, quotes, receipts
+from models import jobs as owed
+from models import marks as marked
+from services import events as stamping
+from services import jobs, marks, purchases
+from services import quotes as ingesting
+from tests.services.world import (
+    CLIENT,
+    World,
+    a_quote,
+    a_world,
+    act,
+    books_hold,
+    hurry,
+    kill_connections,
+    rows,
+    settle,
+    totals,
+    value,
+)
+
+
+def cut(monkeypatch: pytest.MonkeyPatch, url: str, module: ModuleType, name: str, *, after: bool) -> list[int]:
+    """Kill every connection, once, just before or after a statement of the models; answers how many those were."""
+    statement, killed = getattr(module, name), list[int]()
+
+    async def interrupted(*args: Any, **kwargs: Any) -> Any:
+        if killed:
+            return await statement(*args, **kwargs)
+        if after:
+            answer = await statement(*args, **kwargs)
+            killed.append(await kill_connections(url))
+            return answer
+        killed.append(await kill_connections(url))
+        return await statement(*args, **kwargs)
+
+    monkeypatch.setattr(module, name, interrupted)
+    return killed
+
+
+async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
+    """Two accounts that the marker knows, and two batches it does not: a mark, and a loss beyond the limit."""
+    world.at += timedelta(minutes=1)
+    await ingesting.ingest([a_quote("EURUSD", "1.1", world.at)])
+    held = [await world.buy(f"{n}-{place}") for place in range(2)]
+    for _, account in held:
+        await act(account, "OPEN", action_id="a1", quantity="1000000")
+    await marks.drain(0)
+    for mid in ("1.101", "1.09"):
+        world.at += timedelta(seconds=10)
+        await ingesting.ingest([a_quote("EURUSD", mid, world.at)])
+    return held[0][0], held[1][0]
+
+
+PASS = [
+    (marked, "live"),
+    (marked, "write"),
+    (challenges, "lock"),
+    (journal, "write"),
+    (events, "insert"),
+    (marked, "record"),
+]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_is_blamed(
+    database: str, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    world = await a_world(database, price=0)
+    stopped = 0
+    for n, (module, name) in enumerate(PASS):
+        both = await two_about_to_breach(world, n)
+        with monkeypatch.context() as patch:
+            killed = cut(patch, database, module, name, after=after)
+            try:
+                await marks.drain(0)
+            except Exception as error:  # noqa: BLE001 - the actor logs it, and the next message comes
+                stopped += 1
+                assert isinstance(error, marks.TROUBLES), (name, error)
+            assert killed, name
+            await marks.drain(0)
+        breaches = await rows("select rule from breaches where challenge_id = any($1::bigint[])", list(both))
+        assert [row["rule"] for row in breaches] == ["MAX_DAILY_LOSS"] * 2, name
+        await settle()
+    assert stopped >= len(PASS) - 2
+    assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
+    assert await value("select count(*) from positions where status = 'OPEN'") == 0
+    await books_hold()
+
+
+QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "load"), (journal, "write")]
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
+async def test_a_drain_that_loses_its_connections_owes_nothing_twice(
+    database: str, monkeypatch: pytest.MonkeyPatch, after: bool
+) -> None:
+    world = await a_world(database, cash=10_000)
+    for n, (module, name) in enumerate(QUEUE):
+        await purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")
+        with monkeypatch.context() as patch:
+            killed = cut(patch, database, module, name, after=after)
+            try:
+                await jobs.drain()
+            except Exception as error:  # noqa: BLE001 - the actor logs it, and the next message comes
+                assert isinstance(error, marks.TROUBLES), (name, error)
+            assert killed, name
+            while await value("select exists (select from jobs where status = 'QUEUED')"):
+                await hurry()
+                await jobs.drain()
+    assert await rows("select status, count(*) as many from purchases group by status") == [{"status": 3, "many": 5}]
+    assert await value("select cash from wallets where id = $1", world.wallet) == 7_500
+    await books_hold()
+
+
+async def test_what_a_caller_asked_for_is_done_not_at_all_or_once_when_it_asks_again(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    quote = a_quote("EURUSD", "1.1001", world.at)
+    asked: list[tuple[Callable[[], Awaitable[Any]], ModuleType, str]] = [
+        (lambda: act(account, "OPEN", action_id="a1", quantity="1000"), journal, "write"),
+        (lambda: purchases.buy(CLIENT, world.program, world.wallet, "k2"), receipts, "answer"),
+        (lambda: ingesting.ingest([quote]), quotes, "insert"),
+        (stamping.stamp, events, "stamp"),
+    ]
+    for ask, module, name in asked:
+        before = await totals()
+        with monkeypatch.context() as patch:
+            killed = cut(patch, database, module, name, after=True)
+            with pytest.raises(marks.TROUBLES):
+                await ask()
+            assert killed
+            assert await totals() == before, name
+            answer = await ask()
+            assert await totals() != before, name
+            assert not isinstance(answer, ActionResult) or not answer.replayed
+    await settle()
+    await books_hold()
+
+
+async def test_readers_and_writers_go_on_while_connections_are_killed_again_and_again(database: str) -> None:
+    world = await a_world(database, cash=100_000)
+    held = [(await world.buy(f"k{n}"))[1] for n in range(4)]
+
+    async def insist(ask: Callable[[], Awaitable[Any]]) -> None:
+        while True:
+            try:
+                await ask()
+                return
+            except Exception as error:  # noqa: BLE001 - a client that asks again
+                assert isinstance(error, marks.TROUBLES), error
+
+    async def trade(account: int) -> None:
+        for n in range(6):
+            verb = "OPEN" if n % 2 == 0 else "CLOSE"
+            size = {"quantity": "1000"} if verb == "OPEN" else {}
+            await insist(lambda v=verb, s=size, n=n: act(account, v, action_id=f"a{n}", **s))
+
+    async def quote_and_mark() -> None:
+        for n in range(8):
+            await insist(lambda n=n: ingesting.ingest([a_quote("EURUSD", f"1.100{n}", world.at)]))
+            await insist(lambda: marks.drain(0))
+
+    async def kill() -> None:
+        for _ in range(6):
+            await kill_connections(database)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(trade(account) for account in held), quote_and_mark(), kill())
+    await settle()
+    assert await value("select count(*) from fills") == 24
+    assert await value("select count(*) from decision_actions where status = 'EXECUTED'") == 24
+    assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
+    await books_hold()
