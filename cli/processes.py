@@ -6,6 +6,7 @@ import socket
 import uvicorn
 
 from app.main import create_app
+from app.sockets import Socket
 from config.connections import require_connections
 from config.database import require_current_schema
 from config.embedded import running_database
@@ -31,7 +32,7 @@ def serve() -> None:
             log_config=None,
             access_log=False,
             server_header=False,
-            ws="websockets-sansio",
+            ws=Socket,
             ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
