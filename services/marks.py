@@ -9,8 +9,6 @@ import logging
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-import asyncpg
-
 from config.settings import settings
 from domain.book import Book
 from domain.errors import Busy, NotFound
@@ -24,20 +22,13 @@ from services.access import Target, reaches
 from services.local import Local
 from services.principals import Principal
 from services.tape import tape
-from services.unit import Root, conditions_of, plain, reading, root, sweep
+from services.unit import LOST, Root, conditions_of, plain, reading, root, sweep
 
 log = logging.getLogger(__name__)
 
 CHUNK = 5_000
 ROOTS_PER_SWEEP = 500
-TROUBLES = (
-    Busy,
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresConnectionError,
-)
+TROUBLES = (Busy, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
 
 

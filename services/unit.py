@@ -10,14 +10,16 @@ Locks are taken in one order: roots by id, accounts by id, wallets by id, house 
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import cast
 from weakref import WeakValueDictionary
 
 import asyncpg
+from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
+from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
-from tortoise.transactions import in_transaction
 
 from config import database, wakeups
 from config.settings import settings
@@ -44,6 +46,16 @@ TRANSIENT = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
 )
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
+"""How a connection shows that it has gone; what was under way may or may not be committed."""
+
+RELEASE_SECONDS = 10  # for the server to answer that a connection is reset; without a limit a broken one never returns
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -194,11 +206,29 @@ async def _alone(root: Root) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
+async def _begun() -> AsyncIterator[Connection]:
+    """A connection in a transaction that Tortoise's calls of this task join.
+
+    Tortoise's own opening leaves the task in the transaction for good when the connection is lost as it begins or ends.
+    """
+    connections = get_connections()
+    parent = cast("AsyncpgDBClient", connections.get("default"))
+    assert not isinstance(parent, TransactionWrapper), "transactions do not nest"
+    async with reading() as conn, conn.transaction():
+        client = TransactionWrapper(parent)
+        client._connection = conn  # noqa: SLF001 - Tortoise has no public name for it
+        token = connections.set("default", client)
+        try:
+            yield conn
+        finally:
+            connections.reset(token)
+
+
+@asynccontextmanager
 async def _transaction() -> AsyncIterator[Unit]:
     """Begin, and on the way out flush, commit and signal. Transient database errors become Busy."""
     try:
-        async with in_transaction() as client:
-            conn: Connection = client._connection  # noqa: SLF001 - Tortoise has no public name for it
+        async with _begun() as conn:
             work = Unit(conn, tape())
             yield work
             await work.flush()
@@ -264,8 +294,12 @@ async def _lock(work: Unit, roots: Sequence[Root]) -> int:
 @asynccontextmanager
 async def reading() -> AsyncIterator[Connection]:
     """A connection for reads, without a transaction."""
-    async with database.pool().acquire() as conn:
+    conn = await database.pool().acquire()
+    try:
         yield conn
+    finally:
+        with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
+            await database.pool().release(conn, timeout=RELEASE_SECONDS)
 
 
 @asynccontextmanager

@@ -51,7 +51,8 @@ ROWS = {
     "terms": ("insert into terms (hash, version, body) values ('x', 1, '{}')", "body = 'y'"),
     "transfers": (
         """with brand as (insert into brands (name, title) values ('acme', 'Acme') returning name)
-        insert into transfers (transfer, brand, kind, money, account_id, account_seq, currency, amount, cause, market_time)
+        insert into transfers (transfer, brand, kind, money, account_id, account_seq, currency, amount, cause,
+          market_time)
         select 1, name, 'DEPOSIT', 'SYNTHETIC', 1, 1, 'USD', 5, 'test', now() from brand""",
         "amount = 6",
     ),

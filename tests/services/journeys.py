@@ -68,17 +68,12 @@ def a_journey(seed: int, *, steps: int, accounts: int) -> Journey:
     """Mids that wander, now and then a pause of hours, and between them actions on what has just been quoted."""
     chance, mids, journey = random.Random(seed), dict(SYMBOLS), list[Quoted | Acted]()
     for n in range(steps):
-        symbols = chance.sample(sorted(mids), chance.randint(1, 3))
+        pause = chance.random() < 0.06
+        after = timedelta(hours=chance.randint(3, 20)) if pause else timedelta(seconds=chance.randint(0, 25))
+        symbols = chance.sample(sorted(mids), len(mids) if pause or n == 0 else chance.randint(1, 3))
         for symbol in symbols:
             mids[symbol] += chance.randint(-40, 40)
-        after = (
-            timedelta(hours=chance.randint(3, 20))
-            if chance.random() < 0.06
-            else timedelta(seconds=chance.randint(0, 25))
-        )
-        journey.append(Quoted(after, tuple((symbol, f"{mids[symbol] / 10_000:.4f}") for symbol in sorted(mids))
-                              if after > timedelta(hours=1) or n == 0
-                              else tuple((symbol, f"{mids[symbol] / 10_000:.4f}") for symbol in symbols)))  # fmt: skip
+        journey.append(Quoted(after, tuple((symbol, f"{mids[symbol] / 10_000:.4f}") for symbol in symbols)))
         for _ in range(chance.choice((0, 0, 1))):
             verb = chance.choice(("OPEN", "OPEN", "INCREASE", "REDUCE", "CLOSE"))
             size = {"CLOSE": {}, "REDUCE": {"fraction": "0.5"}}.get(

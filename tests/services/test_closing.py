@@ -30,9 +30,7 @@ async def _quotes(world: World, at: datetime, **mids: str) -> None:
 
 
 async def _open(account: int) -> list[str]:
-    found = await rows(
-        "select symbol from positions where account_id = $1 and status = 'OPEN' order by symbol", account
-    )
+    held = "select symbol from positions where account_id = $1 and status = 'OPEN' order by symbol"
     return [row["symbol"] for row in await rows(held, account)]
 
 
