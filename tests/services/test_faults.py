@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import timedelta
 from types import ModuleType
@@ -13,9 +14,11 @@ from domain.orders import ActionResult
 from models import accounts, challenges, events, journal, quotes, receipts
 from models import jobs as owed
 from models import marks as marked
+from models.brands import Brand
 from services import events as stamping
 from services import jobs, marks, purchases
 from services import quotes as ingesting
+from services.unit import LOST, plain
 from tests.services.world import (
     CLIENT,
     World,
@@ -180,3 +183,25 @@ async def test_readers_and_writers_go_on_while_connections_are_killed_again_and_
     assert await value("select count(*) from decision_actions where status = 'EXECUTED'") == 24
     assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
     await books_hold()
+
+
+async def test_a_task_whose_transaction_could_not_begin_can_begin_another(database: str) -> None:
+    await a_world(database)
+
+    async def look() -> int:
+        async with plain():
+            return await Brand.all().count()
+
+    async def found() -> int:
+        with suppress(*LOST):  # each dead connection of the pool is found out once
+            return await look()
+        return 0
+
+    with ThreadPoolExecutor(1) as elsewhere:
+        for _ in range(12):  # more often than the pool has connections
+            elsewhere.submit(lambda: asyncio.run(kill_connections(database))).result()  # unseen by this loop
+            with pytest.raises(LOST):
+                await look()
+            async with asyncio.timeout(20):
+                while not await found():
+                    pass
