@@ -91,9 +91,10 @@ async def market(conn: Connection, as_of: int) -> dict[str, tuple[int, Quote]]:
 
 
 async def catalogue(conn: Connection) -> Catalogue:
-    """Every instrument and currency."""
+    """Every instrument and currency; oldest first, so that what converts a currency stays what it was."""
     instruments = await conn.fetch(
-        "select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min from instruments"
+        """select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min
+        from instruments order by created_at, symbol"""
     )
     currencies = await conn.fetch("select code, minor_units, par from currencies")
     return Catalogue(

@@ -15,6 +15,7 @@ from models import accounts, challenges, events, journal, quotes, receipts
 from models import jobs as owed
 from models import marks as marked
 from models.brands import Brand
+from models.sql import Connection
 from services import events as stamping
 from services import jobs, marks, purchases
 from services import quotes as ingesting
@@ -28,6 +29,7 @@ from tests.services.world import (
     books_hold,
     hurry,
     kill_connections,
+    plant_a_breach,
     rows,
     settle,
     totals,
@@ -100,6 +102,29 @@ async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_i
     assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
     assert await value("select count(*) from positions where status = 'OPEN'") == 0
     await books_hold()
+
+
+async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_by_itself(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database, price=0)
+    sound, spoilt = await two_about_to_breach(world, 0)
+    await plant_a_breach(database, spoilt)  # so that both together fail, and each is tried alone
+    write, written = journal.write, list[int]()
+
+    async def cut_the_second(conn: Connection, *args: Any) -> None:
+        written.append(conn.get_server_pid())
+        if len(written) == 2:
+            await kill_connections(database, only=written[-1])
+        await write(conn, *args)
+
+    monkeypatch.setattr(journal, "write", cut_the_second)
+    with pytest.raises(marks.TROUBLES):
+        await marks.drain(0)
+    await settle()
+    blamed = await rows("select account_id from ledger where kind = 'mark_failed'")
+    assert [row["account_id"] for row in blamed] == [await world.account(spoilt)]
+    assert await value("select status from challenges where id = $1", sound) == 3
 
 
 QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "load"), (journal, "write")]

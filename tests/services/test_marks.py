@@ -17,7 +17,7 @@ from services import instruments, jobs, marks, purchases, quotes, system
 from services.marks import Marker
 from services.principals import Principal, Role
 from services.tape import Tape
-from services.unit import reading
+from services.unit import plain, reading
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -38,6 +38,19 @@ from tests.services.world import (
 MILLION = "1000000"
 
 
+def after_live(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[Any]]) -> None:
+    """Let something happen elsewhere, once, when the marker has read who lives and has not yet passed the batches."""
+    live = stored.live
+
+    async def looked_too_early(*args: Any) -> dict[int, int]:
+        found = await live(*args)
+        monkeypatch.setattr(stored, "live", live)
+        await elsewhere(happens())  # type: ignore[arg-type]
+        return found
+
+    monkeypatch.setattr(stored, "live", looked_too_early)
+
+
 def before(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Awaitable[Any]]) -> None:
     """Let something happen elsewhere, once, just before the marker's statement of that name."""
     statement, pending = getattr(stored, name), [happens]
@@ -53,6 +66,12 @@ def before(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Awa
 async def _ingest(world: World, **mids: str) -> None:
     world.at += timedelta(seconds=10)
     await quotes.ingest([a_quote(symbol, mid, world.at) for symbol, mid in mids.items()])
+
+
+async def _look() -> None:
+    """Some task of this process reads what is new on the tape."""
+    async with plain():
+        pass
 
 
 async def _equity(account: int) -> Decimal:
@@ -74,6 +93,25 @@ async def test_an_action_that_commits_between_the_markers_read_and_its_write_is_
     await _ingest(world, EURUSD="1.05")
     await marks.drain(0)
     assert await value("select count(*) from breaches") == 0, "it holds nothing any more"
+    await books_hold()
+
+
+async def test_a_mark_computed_from_before_an_action_is_not_written_over_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await marks.drain(0)
+
+    async def closes() -> None:
+        await act(account, "CLOSE", action_id="a2")
+        await _ingest(world, EURUSD="1.101")  # the account has not seen it, so only its version tells
+        await _look()
+
+    after_live(monkeypatch, closes)
+    await marks.drain(0)
+    assert await rows("select unrealised, cash = equity as flat from balances") == [{"unrealised": 0, "flat": True}]
     await books_hold()
 
 
@@ -109,17 +147,9 @@ async def test_an_account_that_starts_while_a_pass_is_under_way_misses_no_batch(
         await jobs.drain()
         await act(await world.account(challenge), "OPEN", action_id="a1", quantity=MILLION)
         await _ingest(world, EURUSD="1.09")
-        await _ingest(world, EURUSD="1.1")
+        await _look()  # so that the pass is over this batch, too
 
-    live = stored.live
-
-    async def looked_too_early(*args: Any) -> dict[int, int]:
-        found = await live(*args)
-        monkeypatch.setattr(stored, "live", live)
-        await elsewhere(starts())
-        return found
-
-    monkeypatch.setattr(stored, "live", looked_too_early)
+    after_live(monkeypatch, starts)
     await marks.drain(0)
     assert await value("select batch from breaches") == 2
     await settle()

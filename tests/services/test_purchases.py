@@ -1,6 +1,7 @@
 """Buying a challenge: once by key, never with the same money twice, under terms that stay as they were sold."""
 
 import asyncio
+from contextvars import Context
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -15,6 +16,7 @@ from domain.errors import (
     WalletMismatch,
 )
 from domain.lifecycles import ProgramStatus
+from models import wallets as wallet_rows
 from services import groups, programs, purchases, wallets
 from services.principals import Principal, Role
 from tests.services.world import (
@@ -32,6 +34,7 @@ from tests.services.world import (
     settle,
     totals,
     value,
+    waits,
 )
 
 
@@ -194,24 +197,22 @@ async def test_what_was_sold_stays_as_it_was_whatever_becomes_of_the_program_and
     await books_hold()
 
 
-async def test_an_edit_waits_for_the_sale_that_reads_the_program(database: str) -> None:
-    world = await a_world(database, cash=10_000)
-    edits = [
-        programs.update(MANAGER, world.program, expected_version=version, changes={"price": Decimal(100 + version)})
-        for version in range(2, 5)
-    ]
+async def test_an_edit_waits_for_the_sale_that_has_read_the_program(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, lock, edits = await a_world(database), wallet_rows.lock, list[asyncio.Task[int]]()
 
-    async def edit() -> None:
-        for one in edits:
-            await one
+    async def meanwhile_edited(conn: Any, wallet: int) -> Any:
+        off_sale = programs.update(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
+        edits.append(asyncio.create_task(off_sale, context=Context()))
+        await waits(database)
+        return await lock(conn, wallet)
 
-    await asyncio.gather(
-        edit(), *(purchases.buy(CLIENT, world.program, world.wallet, f"k{n}") for n in range(8))
-    )  # fmt: skip
-    sold = await rows("select p.price, t.body from purchases p join terms t on t.hash = p.terms_hash")
-    assert len(sold) == 8
-    for row in sold:
-        assert f'"price":"{row["price"].normalize():f}"' in row["body"]
+    monkeypatch.setattr(wallet_rows, "lock", meanwhile_edited)
+    await purchases.buy(CLIENT, world.program, world.wallet, "k1")
+    assert await edits[0] == 3
+    with pytest.raises(ProgramNotAvailable):
+        await purchases.buy(CLIENT, world.program, world.wallet, "k2")
 
 
 async def test_receipts_of_two_clients_do_not_meet(database: str) -> None:

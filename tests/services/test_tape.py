@@ -77,6 +77,17 @@ async def test_a_new_instrument_is_known_at_the_next_look(database: str) -> None
     assert "XAUUSD" not in before.instruments
 
 
+async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_saved_later(database: str) -> None:
+    await a_world(database)
+    for symbol, quote in (("EURUSDT", "USDT"), ("AAAUSD", "USD"), ("EURUSD", "USD")):  # dollars all, and EURUSD again
+        await instruments.save(ADMIN, Instrument(symbol, "EUR", quote, 5, Decimal(10), Decimal(1000)))
+    async with reading() as conn:
+        catalogue = await stored.catalogue(conn)
+    assert catalogue.instruments["EURUSD"].quantity_step == 10
+    assert catalogue.pair("EUR", "USD") == ("EURUSD", False)
+    assert catalogue.pair("USDC", "EUR") == ("EURUSD", True)
+
+
 @pytest.mark.parametrize(
     ("mode", "real", "newest", "expected"),
     [
