@@ -202,12 +202,16 @@ async def forget_breaches(url: str, challenge: int) -> None:
         await conn.execute("delete from breaches where challenge_id = $1", challenge)
 
 
-async def kill_connections(url: str) -> int:
-    """Terminate every connection of this database, as a restart of the server would; answers how many."""
+async def kill_connections(url: str, only: int | None = None) -> int:
+    """Terminate every connection of this database, as a restart of the server would, or only the one of that backend.
+
+    Answers how many.
+    """
     async with connection(url) as conn:
         killed: int = await conn.fetchval(
             """select count(pg_terminate_backend(pid, 5000)) from pg_stat_activity
-            where datname = current_database() and pid <> pg_backend_pid()"""
+            where datname = current_database() and pid <> pg_backend_pid() and pid = coalesce($1, pid)""",
+            only,
         )
         return killed
 
