@@ -67,6 +67,7 @@ class Account:
     starting_balance: Decimal
     read_only: bool = False
     blocked_until: datetime | None = None
+    locked_from: AccountStatus | None = None  # the status a lock was put on
     cash: Decimal = ZERO
     realised: Decimal = ZERO  # before fees
     fees: Decimal = ZERO
@@ -78,7 +79,7 @@ class Account:
     marked_at: datetime | None = None  # market time of that batch
     ledger_due_at: datetime | None = None  # when the next mark_to_market row may be written
     positions: dict[tuple[str, Side], Position] = field(default_factory=dict)  # never changed in place
-    orders_working: int = 0
+    orders: dict[int, Order] = field(default_factory=dict)  # the resting ones by seq; never changed in place
     phase: PhaseRun | None = None
 
     @property
@@ -91,8 +92,8 @@ class Account:
 
     @property
     def live(self) -> bool:
-        """Is it marked: does its phase run, or does it hold a position?"""
-        return bool(self.positions) or (self.phase is not None and self.phase.running)
+        """Is it marked: does its phase run, does it hold a position, or does an order rest?"""
+        return bool(self.positions or self.orders) or (self.phase is not None and self.phase.running)
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ import numpy as np
 from domain import days
 from domain.accounts import Account
 from domain.columns import Flags, Ints, amount, units
-from domain.desk import Conditions
+from domain.judging import Conditions
 from domain.lanes import Lane, holding_figures
 from domain.ledger import EPOCH, MICROSECOND, Kind, Row, follow, microseconds
 from domain.marks import Marks, Metrics

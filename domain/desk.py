@@ -5,29 +5,16 @@ calls, the account and what happened to it are the same.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain import days, rules
-from domain.accounts import Account, Finding, Journal, Verdict
-from domain.calendar import Calendar
-from domain.instruments import Catalogue
-from domain.ledger import Facts, Kind
-from domain.lifecycles import ChallengeStatus
-from domain.money import percent, plain
+from domain.accounts import Account, Journal
+from domain.judging import Conditions, apply, finish_passed, judge
+from domain.ledger import Kind
+from domain.money import percent
 from domain.quotes import Batch, Market
-from domain.terms import Consequence, PhaseTerms
 from domain.valuation import symbols_that_move, unrealised
-
-
-@dataclass(frozen=True, slots=True)
-class Conditions:
-    """What a fold needs besides the account and the quotes. `terms` is None without a running phase."""
-
-    catalogue: Catalogue
-    mark_ledger_interval: timedelta
-    calendar: Calendar | None = None
-    terms: PhaseTerms | None = None
 
 
 def catch_up(
@@ -74,111 +61,6 @@ def skip(account: Account, batch: Batch) -> Account:
     return replace(account, marked_through=batch.number, marked_at=batch.market_time)
 
 
-def judge(account: Account, conditions: Conditions, journal: Journal, at: datetime | None = None) -> Account:
-    """Judge a marked account by its phase's rules; a failure beats a pass at the same batch.
-
-    `at` is the market time of what is judged where that is later than the mark: a fill on its quotes.
-    """
-    phase, terms, at, batch = account.phase, conditions.terms, at or account.marked_at, account.marked_through
-    assert at, "the account has been marked"
-    if phase is None:
-        return _liquidate(account, at, journal)
-    if not phase.running:
-        return account
-    assert terms, "a running phase has terms"
-    findings = rules.judge(account, terms, batch, at)
-    if findings:
-        account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-        account = _apply(account, findings, journal)
-    if account.phase and account.phase.running and rules.passes(account, terms):
-        if not findings:
-            account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-        account = _pass(account, rules.Rule.PROFIT_TARGET, at, journal)
-    return account
-
-
-def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
-    """Outside a challenge there is only the policy's level: an account that falls to it becomes read-only, once.
-
-    Its holdings are then closed at fresh quotes, as after a failed phase.
-    """
-    level = rules.liquidation_bound(account)
-    if account.read_only or not level.limit.configured or not level.hit(account.equity):
-        return account
-    batch = account.marked_through
-    account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-    facts: Facts = {
-        "rule": level.rule,
-        "consequence": level.limit.consequence,
-        "limit": plain(level.limit.pct),
-        "floor": plain(level.level),
-        "observed": plain(account.equity),
-        "rests_on_seq": account.seq,
-    }
-    journal.liquidations.append(account.id)
-    return journal.append(account, Kind.FINDING, at, batch, facts, read_only=True)
-
-
-def _apply(account: Account, findings: list[Finding], journal: Journal) -> Account:
-    """Write the findings, with the mark they rest on, and their consequences; the first failure ends the phase."""
-    seq, head = account.seq, account.head
-    for finding in findings:
-        phase = account.phase
-        assert phase, "a finding is of a phase"
-        finding = replace(finding, ledger_seq=seq, ledger_hash=head)
-        journal.findings.append(finding)
-        if finding.consequence == Consequence.FAIL:
-            return _fail(account, finding, journal)
-        blocked = phase.day_ends_at if finding.consequence == Consequence.PAUSE_DAY else account.blocked_until
-        account = journal.append(
-            account,
-            Kind.FINDING,
-            finding.market_time,
-            finding.batch,
-            finding_facts(finding),
-            blocked_until=blocked,
-            phase=replace(phase, day_findings=phase.day_findings | {finding.rule}),
-        )
-    return account
-
-
-def finding_facts(finding: Finding) -> Facts:
-    return {
-        "rule": finding.rule,
-        "consequence": finding.consequence,
-        "day": finding.day,
-        "limit": plain(finding.limit),
-        "floor": plain(finding.floor),
-        "observed": plain(finding.observed),
-    }
-
-
-def _fail(account: Account, finding: Finding, journal: Journal) -> Account:
-    facts = finding_facts(finding) | {"rests_on_seq": finding.ledger_seq}
-    return _finish(
-        account, ChallengeStatus.FAILED, finding.rule, Kind.PHASE_FAILED, facts, finding.market_time, journal
-    )
-
-
-def _pass(account: Account, rule: str, at: datetime, journal: Journal) -> Account:
-    facts: Facts = {"rule": rule, "balance": plain(account.cash), "equity": plain(account.equity)}
-    return _finish(account, ChallengeStatus.PASSED, rule, Kind.PHASE_PASSED, facts, at, journal)
-
-
-def _finish(
-    account: Account, status: ChallengeStatus, rule: str, kind: Kind, facts: Facts, at: datetime, journal: Journal
-) -> Account:
-    """End the phase: the account becomes read-only, its last day and a metric are written."""
-    phase, batch = account.phase, account.marked_through
-    assert phase, "only a phase ends"
-    days.snapshot(account, journal, closed=True)
-    account = days.measure(account, at, batch, journal)
-    journal.verdicts.append(Verdict(phase.id, phase.challenge_id, account.id, status, rule, at, batch))
-    assert account.phase
-    ended = replace(account.phase, status=status)
-    return journal.append(account, kind, at, batch, facts, read_only=True, phase=ended)
-
-
 def _end_days(account: Account, at: datetime, batch: int, conditions: Conditions, journal: Journal) -> Account:
     """Close every day whose boundary the market's clock has reached, at the marks of before it.
 
@@ -209,9 +91,9 @@ def _end_day(account: Account, conditions: Conditions, journal: Journal) -> Acco
     assert calendar, "a running phase has a calendar"
     at, batch = phase.day_ends_at, account.marked_through
     account = days.end(replace(account, marked_at=at), batch, journal)
-    account = _apply(account, rules.judge_day_end(account, terms, batch, at), journal)
+    account = apply(account, rules.judge_day_end(account, terms, batch, at), journal)
     if account.phase and account.phase.running and (rule := rules.ends_by_passing(account, terms)):
-        account = _pass(account, rule, at, journal)
+        account = finish_passed(account, rule, at, journal)
     if account.phase and account.phase.running:
         least = percent(account.phase.initial_balance, terms.profitable_day_pct)
         account = judge(days.next_day(account, calendar, least, journal), conditions, journal)

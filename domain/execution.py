@@ -7,13 +7,13 @@ from datetime import datetime
 
 from domain import days, valuation
 from domain.accounts import Account, Journal
-from domain.desk import Conditions, judge
 from domain.fills import Deal, deal
 from domain.gates import GateRefused, Ticket, admit
+from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
-from domain.lifecycles import OrderStatus
+from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import plain
-from domain.orders import Action, ActionResult, ActionStatus, Fill, Order, Refusal, Verb
+from domain.orders import Action, ActionResult, Fill, Order, Refusal, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
 
@@ -128,7 +128,7 @@ def book(
     order_seq = account.seq
     journal.orders[account.id, order_seq] = Order(
         account.id, order_seq, after.symbol, after.side, verb, agreed.quantity, OrderStatus.FILLED, reason, at, batch,
-        action_seq,
+        action_seq, ended_at=at,
     )  # fmt: skip
     filled = what | {
         "order": order_seq,

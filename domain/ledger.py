@@ -31,6 +31,7 @@ class Kind(StrEnum):
     ACTION_REJECTED = "action_rejected"
     ORDER_PLACED = "order_placed"
     ORDER_CANCELLED = "order_cancelled"
+    ORDER_REJECTED = "order_rejected"  # triggered, and stopped at a gate
     FILL = "fill"
     POSITION_OPENED = "position_opened"
     POSITION_CHANGED = "position_changed"
@@ -42,7 +43,11 @@ class Kind(StrEnum):
     MARK_FAILED = "mark_failed"
     ACCOUNT_COMPLETED = "account_completed"
     ACCOUNT_LIQUIDATED = "account_liquidated"
+    ACCOUNT_PAUSED = "account_paused"
+    ACCOUNT_RESUMED = "account_resumed"
     ACCOUNT_LOCKED = "account_locked"
+    ACCOUNT_UNLOCKED = "account_unlocked"
+    CORRECTION = "correction"  # the replay of the fills that remain, less what was booked
     PAYOUT = "payout"
 
 

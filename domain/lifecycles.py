@@ -54,6 +54,22 @@ class PayoutStatus(StrEnum):
     CANCELLED = "CANCELLED"
 
 
+class ActionStatus(StrEnum):
+    EXECUTED = "EXECUTED"
+    WORKING = "WORKING"
+    REJECTED = "REJECTED"
+
+
+class FillStatus(StrEnum):
+    BOOKED = "BOOKED"
+    VOID = "VOID"
+
+
+class PositionStatus(StrEnum):
+    OPEN = "OPEN"
+    CLOSED = "CLOSED"
+
+
 class OrderStatus(StrEnum):
     WORKING = "WORKING"
     FILLED = "FILLED"
@@ -63,6 +79,7 @@ class OrderStatus(StrEnum):
 
 
 _P, _B, _C, _A, _O = ProgramStatus, PurchaseStatus, ChallengeStatus, AccountStatus, PayoutStatus
+_J, _R, _F, _H = JobStatus, OrderStatus, FillStatus, PositionStatus
 
 MOVES: dict[type[Enum], frozenset[tuple[Enum, Enum]]] = {
     _P: frozenset(
@@ -124,6 +141,17 @@ MOVES: dict[type[Enum], frozenset[tuple[Enum, Enum]]] = {
             (_O.REQUESTED, _O.CANCELLED),
         }
     ),
+    _J: frozenset({(_J.QUEUED, _J.DONE), (_J.QUEUED, _J.DEAD), (_J.DEAD, _J.QUEUED)}),
+    _R: frozenset(
+        {
+            (_R.WORKING, _R.FILLED),
+            (_R.WORKING, _R.CANCELLED),
+            (_R.WORKING, _R.REJECTED),
+            (_R.FILLED, _R.VOID),
+        }
+    ),
+    _F: frozenset({(_F.BOOKED, _F.VOID)}),
+    _H: frozenset({(_H.OPEN, _H.CLOSED)}),
 }
 
 ACCOUNT_ENDS = frozenset({AccountStatus.COMPLETED, AccountStatus.LIQUIDATED})

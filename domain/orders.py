@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.ledger import Facts
-from domain.lifecycles import OrderStatus
+from domain.lifecycles import ActionStatus, OrderStatus
 from domain.positions import Side
 
 
@@ -25,10 +25,14 @@ class Verb(StrEnum):
         return self in (Verb.OPEN, Verb.INCREASE)
 
 
-class ActionStatus(StrEnum):
-    EXECUTED = "EXECUTED"
-    WORKING = "WORKING"
-    REJECTED = "REJECTED"
+class OrderType(StrEnum):
+    """MARKET is filled at once; the others rest until a quote reaches their price."""
+
+    MARKET = "MARKET"
+    LIMIT = "LIMIT"
+    STOP = "STOP"
+    STOP_LOSS = "STOP_LOSS"
+    TAKE_PROFIT = "TAKE_PROFIT"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,10 @@ class Action:
     quantity: str | None = None
     notional: str | None = None
     fraction: str | None = None
+    order: str | None = None  # MARKET, LIMIT or STOP; None is MARKET
+    price: str | None = None  # of a LIMIT or STOP, in the quote currency
+    stop_loss: str | None = None  # closes the position once a quote reaches it
+    take_profit: str | None = None
     reference: str | None = None  # the caller's own
 
     @property
@@ -73,6 +81,12 @@ class Order:
     placed_at: datetime
     batch: int
     action_seq: int | None = None
+    type: OrderType = OrderType.MARKET
+    price: Decimal | None = None  # at which a resting order triggers
+    stop_loss: Decimal | None = None  # of the position it opens or adds to
+    take_profit: Decimal | None = None
+    ended_at: datetime | None = None  # when it was filled, cancelled or rejected, by the market's clock
+    outcome: Facts = field(default_factory=dict)  # why it was cancelled, or the gate that refused it
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> d
         "low": LEAST if bounds.low is None else level(bounds.low),
         "high": MOST if bounds.high is None else level(bounds.high),
         "new_peak": bounds.new_peak,
-        "by_hand": account.orders_working > 0,
+        "by_hand": bool(account.orders),
         "holds": bool(account.positions),
     }
     return figures | _version(account) | _phase_figures(account.phase)

@@ -11,7 +11,8 @@ import asyncpg
 from domain.accounts import Account, Mode, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import GENESIS
-from domain.lifecycles import AccountStatus, ChallengeStatus
+from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
+from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.terms import Terms, policy_from_text, terms_from_text
 from models import sql
@@ -22,10 +23,9 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   a.challenge_id, b.cash, b.realised, b.fees, b.unrealised, b.high_watermark, b.seq, b.head, b.marked_through,
   b.marked_at, b.ledger_due_at, b.day, b.day_date, b.day_ends_at, b.day_start_balance, b.day_start_equity, b.day_low,
   b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
-  b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at,
+  b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at, a.locked_from,
   p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
-  p.started_at as phase_started_at, t.body as terms_body,
-  (select count(*) from orders o where o.account_id = a.id and o.status = 'WORKING') as orders_working
+  p.started_at as phase_started_at, t.body as terms_body
 from accounts a
 join balances b on b.account_id = a.id
 left join challenge_phases p on p.account_id = a.id
@@ -37,6 +37,11 @@ LOCKED = BY_ID + " for no key update of a, b"
 POSITIONS = """
 select account_id, seq, symbol, side, quantity, cost_basis, realised, fees, opened_at
 from positions where account_id = any($1::bigint[]) and status = 'OPEN' order by account_id, seq
+"""
+WORKING = """
+select account_id, seq, action_seq, symbol, side, verb, quantity, reason, placed_at, batch, type, price, stop_loss,
+  take_profit
+from orders where account_id = any($1::bigint[]) and status = 'WORKING' order by account_id, seq
 """
 OF_CHALLENGES = """
 select a.id from accounts a join balances b on b.account_id = a.id join challenges c on c.id = a.challenge_id
@@ -89,7 +94,7 @@ def _phase(row: asyncpg.Record) -> PhaseRun | None:
     )
 
 
-def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position]) -> Account:
+def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position], orders: dict[int, Order]) -> Account:
     return Account(
         id=row["id"],
         brand=row["brand"],
@@ -100,6 +105,7 @@ def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position]) -
         starting_balance=row["starting_balance"],
         read_only=row["read_only"],
         blocked_until=row["blocked_until"],
+        locked_from=AccountStatus(row["locked_from"]) if row["locked_from"] else None,
         cash=row["cash"],
         realised=row["realised"],
         fees=row["fees"],
@@ -111,8 +117,28 @@ def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position]) -
         marked_at=row["marked_at"],
         ledger_due_at=row["ledger_due_at"],
         positions=positions,
-        orders_working=row["orders_working"],
+        orders=orders,
         phase=_phase(row),
+    )
+
+
+def _order(row: asyncpg.Record) -> Order:
+    return Order(
+        account=row["account_id"],
+        seq=row["seq"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        verb=Verb(row["verb"]),
+        quantity=row["quantity"],
+        status=OrderStatus.WORKING,
+        reason=row["reason"],
+        placed_at=row["placed_at"],
+        batch=row["batch"],
+        action_seq=row["action_seq"],
+        type=OrderType(row["type"]),
+        price=row["price"],
+        stop_loss=row["stop_loss"],
+        take_profit=row["take_profit"],
     )
 
 
@@ -125,9 +151,12 @@ async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) ->
         held[p["account_id"]][p["symbol"], side] = Position(
             p["seq"], p["symbol"], side, p["opened_at"], p["quantity"], p["cost_basis"], p["realised"], p["fees"]
         )
+    resting: dict[int, dict[int, Order]] = {row["id"]: {} for row in rows}
+    for o in await conn.fetch(WORKING, ids):
+        resting[o["account_id"]][o["seq"]] = _order(o)
     return [
         Loaded(
-            account=_account(row, held[row["id"]]),
+            account=_account(row, held[row["id"]], resting[row["id"]]),
             challenge_id=row["challenge_id"],
             terms=terms_from_text(row["terms_body"]) if row["terms_body"] else None,
             phase_id=row["phase_id"],
@@ -237,7 +266,7 @@ WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES).repl
 WRITE_ACCOUNTS = sql.update_statement(
     "accounts",
     ["id"],
-    {"id": "bigint", "status": "text", "read_only": "boolean", "blocked_until": "timestamptz"},
+    {"id": "bigint", "status": "text", "read_only": "boolean", "blocked_until": "timestamptz", "locked_from": "text"},
 )
 
 
@@ -285,7 +314,10 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
 async def write(conn: Connection, accounts: Sequence[Account], flags: Sequence[Account]) -> None:
     """Write the balances of `accounts`, and status, read-only and block of `flags`. Their rows are locked."""
     await sql.write(conn, WRITE_BALANCES, [_balance_row(account) for account in accounts])
-    rows = [(account.id, account.status.value, account.read_only, account.blocked_until) for account in flags]
+    rows = [
+        (account.id, account.status.value, account.read_only, account.blocked_until, account.locked_from)
+        for account in flags
+    ]
     await sql.write(conn, WRITE_ACCOUNTS, rows)
 
 

@@ -94,6 +94,12 @@ ORDERS: sql.Columns = {
     "placed_at": "timestamptz",
     "batch": "bigint",
     "action_seq": "bigint",
+    "type": "text",
+    "price": "numeric",
+    "stop_loss": "numeric",
+    "take_profit": "numeric",
+    "ended_at": "timestamptz",
+    "outcome": "jsonb",
 }
 FILLS: sql.Columns = {
     "account_id": "bigint",
@@ -136,7 +142,12 @@ UPSERT_DAYS = sql.insert_statement(
 )
 INSERT_BREACHES = sql.insert_statement("breaches", BREACHES)
 INSERT_ACTIONS = sql.insert_statement("decision_actions", ACTIONS)
-INSERT_ORDERS = sql.insert_statement("orders", ORDERS)
+UPSERT_ORDERS = sql.insert_statement(
+    "orders",
+    ORDERS,
+    """on conflict (account_id, seq) do update set status = excluded.status, quantity = excluded.quantity,
+    ended_at = excluded.ended_at, outcome = excluded.outcome""",
+)
 INSERT_FILLS = sql.insert_statement("fills", FILLS)
 UPSERT_POSITIONS = sql.insert_statement(
     "positions",
@@ -156,10 +167,10 @@ async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, s
     await sql.write(conn, INSERT_ACTIONS, [_action(result) for result in journal.actions])
     await sql.write(
         conn,
-        INSERT_ORDERS,
+        UPSERT_ORDERS,
         [
             (o.account, o.seq, o.symbol, o.side.value, o.verb.value, o.quantity, o.status.value, o.reason, o.placed_at,
-             o.batch, o.action_seq)
+             o.batch, o.action_seq, o.type.value, o.price, o.stop_loss, o.take_profit, o.ended_at, canonical(o.outcome))
             for o in journal.orders.values()
         ],
     )  # fmt: skip

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 
 import asyncpg
 
-from domain.orders import Action, ActionResult, ActionStatus, Fill, Refusal, Verb
+from domain.lifecycles import ActionStatus
+from domain.orders import Action, ActionResult, Fill, Refusal, Verb
 from domain.positions import Side
 from models.sql import Connection
 

@@ -9,12 +9,12 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.accounts import Mode
-from domain.lifecycles import AccountStatus, OrderStatus
+from domain.lifecycles import AccountStatus, FillStatus, OrderStatus, PositionStatus
 from domain.money import ZERO, divide, round8
 from domain.orders import Verb
 from domain.positions import Side
 from schema.context import Info
-from schema.enums import FillStatus, HistoryOrder, PositionStatus
+from schema.enums import HistoryOrder
 from schema.fields import computed
 from schema.filters import filters_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, read_of, window

@@ -9,7 +9,8 @@ from typing import Any
 import strawberry
 from strawberry import ID, field
 
-from domain.orders import Action, ActionResult, ActionStatus, Fill
+from domain.lifecycles import ActionStatus
+from domain.orders import Action, ActionResult, Fill
 from schema.accounts import Account
 from schema.context import Info
 from schema.fields import computed

@@ -9,14 +9,17 @@ from domain.accounts import Mode
 from domain.errors import REGISTRY, Forbidden, InvalidProgram
 from domain.lifecycles import (
     AccountStatus,
+    ActionStatus,
     ChallengeStatus,
+    FillStatus,
     JobStatus,
     OrderStatus,
     PayoutStatus,
+    PositionStatus,
     ProgramStatus,
     PurchaseStatus,
 )
-from domain.orders import ActionStatus, Verb
+from domain.orders import OrderType, Verb
 from domain.positions import Side
 from domain.rules import Rule
 from domain.terms import (
@@ -228,6 +231,16 @@ described(
     CANCELLED="Withdrawn by the client.",
 )
 described(
+    OrderType,
+    "OrderType",
+    "How an order waits for its price.",
+    MARKET="Not at all: it is filled at once.",
+    LIMIT="Until a quote is at its price or better.",
+    STOP="Until a quote is at its price or worse.",
+    STOP_LOSS="Closes the position once a quote is at its price or worse.",
+    TAKE_PROFIT="Closes the position once a quote is at its price or better.",
+)
+described(
     JobStatus,
     "JobStatus",
     "The state of a job.",
@@ -235,16 +248,6 @@ described(
     DONE="Done, or its cause is gone.",
     DEAD="Every attempt failed; it may be retried.",
 )
-
-
-class PositionStatus(StrEnum):
-    OPEN = "OPEN"
-    CLOSED = "CLOSED"
-
-
-class FillStatus(StrEnum):
-    BOOKED = "BOOKED"
-    VOID = "VOID"
 
 
 class DeskMode(StrEnum):

@@ -28,6 +28,7 @@ class Principal:
     brand: str | None = None  # None: every brand
     subject: str | None = None
     scope: dict[str, Any] = field(default_factory=dict, hash=False)
+    request: str = field(default="", compare=False)  # the id of what is being asked, for the audit
 
     @property
     def actor(self) -> str:

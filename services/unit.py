@@ -5,7 +5,7 @@ lets the caller work, writes the journal, the moves, the jobs and the events, an
 many roots that need nothing but catching up. `plain` is for objects without an account. What follows a commit (waking
 the stamper and the workers) happens after it, and never inside.
 
-Locks are taken in one order: roots by id, accounts by id, wallets by id, house accounts.
+Locks are taken in one order: roots by id, accounts by id, wallets by id, house accounts, audit chains by name.
 """
 
 import asyncio
@@ -25,19 +25,21 @@ from config import database, wakeups
 from config.settings import settings
 from domain import desk
 from domain.accounts import Account, Journal
-from domain.desk import Conditions
+from domain.audits import Entry
 from domain.errors import Busy, NotFound
 from domain.execution import Moment
 from domain.instruments import Catalogue
+from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.quotes import Market
-from models import accounts, challenges, events, jobs, journal
+from models import accounts, audits, challenges, events, jobs, journal
 from models.accounts import Loaded
 from models.events import Event
 from models.jobs import Owed
 from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
+from services.principals import Principal, Role
 from services.tape import Tape, market_time, tape
 
 TRANSIENT = (
@@ -96,6 +98,7 @@ class Unit:
     told: list[Event] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
     moves: ends.Moves = field(default_factory=ends.Moves)
+    audited: list[Entry] = field(default_factory=list)
 
     @property
     def now(self) -> datetime:
@@ -134,6 +137,38 @@ class Unit:
     ) -> None:
         """Owe a side effect, to be done by a worker once this commits."""
         self.owed.append(Owed(brand, kind, challenge_id, account_id, facts or {}))
+
+    def audit(
+        self,
+        principal: Principal,
+        operation: str,
+        *,
+        object_kind: str,
+        object_id: object,
+        brand: str | None = None,
+        reason: str = "",
+        before: Facts | None = None,
+        after: Facts | None = None,
+    ) -> None:
+        """Note what a manager or an admin changed and why, in the brand's chain; others' doings need no note.
+
+        `operation` is the mutation's name; `before` and `after` what it changed, as JSON scalars.
+        """
+        if principal.role in (Role.ADMIN, Role.MANAGER):
+            self.audited.append(
+                Entry(
+                    brand or "",
+                    principal.actor,
+                    principal.role.value,
+                    operation,
+                    object_kind,
+                    str(object_id),
+                    reason,
+                    before or {},
+                    after or {},
+                    principal.request,
+                )
+            )
 
     def hold(self, account_id: int) -> Held:
         """The account under this unit's lock. Raises NotFound for one that cannot change any more."""
@@ -179,10 +214,11 @@ class Unit:
         await challenges.write(self.conn, self.moves.phases, self.moves.challenges)
         await jobs.insert(self.conn, self.owed)
         await events.insert(self.conn, self.told)
+        await audits.insert(self.conn, self.audited)
 
 
 def _flags(account: Account) -> tuple[object, ...]:
-    return account.status, account.read_only, account.blocked_until
+    return account.status, account.read_only, account.blocked_until, account.locked_from
 
 
 def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:

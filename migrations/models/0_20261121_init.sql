@@ -213,6 +213,7 @@ create table purchases (
   price money8 not null check (price >= 0),
   currency text not null references currencies (code),
   status smallint not null check (status between 0 and 5),
+  paid_from text check (paid_from in ('WALLET', 'OUTSIDE')),  -- null until it is paid
   failure_reason text,
   external_reference text,
   comment text,
@@ -232,7 +233,7 @@ create table challenges (
   id bigint generated always as identity primary key,
   brand text not null references brands (name),
   client text not null,
-  purchase_id bigint not null references purchases (id),
+  purchase_id bigint references purchases (id) on delete set null,
   program_id bigint references programs (id),
   terms_hash text not null references terms (hash),
   status smallint not null check (status between 0 and 4),
@@ -255,13 +256,14 @@ create index challenges_account on challenges (account_id);
 create table accounts (
   id bigint generated always as identity (start with 100001) primary key,
   brand text not null references brands (name),
-  challenge_id bigint references challenges (id),
+  challenge_id bigint references challenges (id) on delete set null,  -- without one it is its own lock root
   group_name text not null,
   mode text not null check (mode in ('AUDITION', 'EVALUATION', 'FUNDED', 'RACE')),
   status text not null default 'PENDING'
     check (status in ('PENDING', 'ACTIVE', 'PAUSED', 'LOCKED', 'COMPLETED', 'LIQUIDATED')),
   read_only boolean not null default false,
   blocked_until timestamptz,
+  locked_from text,  -- the status a lock was put on
   owner text,
   clone text,
   parent_id bigint references accounts (id),
@@ -365,7 +367,15 @@ create table orders (
   reason text not null,
   placed_at timestamptz not null,
   batch bigint not null,
-  primary key (account_id, seq)
+  type text not null check (type in ('MARKET', 'LIMIT', 'STOP', 'STOP_LOSS', 'TAKE_PROFIT')),
+  price money8 check (price > 0),  -- at which it triggers
+  stop_loss money8 check (stop_loss > 0),  -- of the position it opens or adds to
+  take_profit money8 check (take_profit > 0),
+  ended_at timestamptz,
+  outcome jsonb not null default '{}',  -- why it was cancelled, or the gate that refused it
+  primary key (account_id, seq),
+  constraint orders_rest_at_a_price check ((type = 'MARKET') = (price is null)),
+  constraint orders_end check ((status = 'WORKING') = (ended_at is null))
 );
 create index orders_symbol on orders (symbol);
 create index orders_working on orders (account_id) where status = 'WORKING';
@@ -443,7 +453,7 @@ create table metrics (
   peak_equity money8 not null,
   recorded_at timestamptz not null default clock_timestamp()
 ) partition by range (recorded_at);
-create index metrics_newest on metrics (challenge_id, batch desc);
+create index metrics_newest on metrics (challenge_id, phase_id desc, batch desc);
 
 create table days (
   phase_id bigint not null references challenge_phases (id),
@@ -491,8 +501,8 @@ create index breaches_terms on breaches (terms_hash);
 create table payouts (
   id bigint generated always as identity primary key,
   brand text not null references brands (name),
-  challenge_id bigint not null references challenges (id),
-  phase_id bigint not null references challenge_phases (id),
+  challenge_id bigint not null,  -- it and the phase may be deleted with their program; the payout stays
+  phase_id bigint not null,
   account_id bigint not null references accounts (id),
   wallet_id bigint not null references wallets (id),
   status text not null check (status in ('REQUESTED', 'APPROVED', 'PAID', 'REJECTED', 'CANCELLED')),
@@ -515,7 +525,7 @@ create table jobs (
   id bigint generated always as identity primary key,
   brand text not null references brands (name),
   kind text not null,
-  challenge_id bigint references challenges (id),
+  challenge_id bigint,  -- may be deleted with its program; the job stays
   account_id bigint references accounts (id),
   facts jsonb not null default '{}',
   status text not null default 'QUEUED' check (status in ('QUEUED', 'DONE', 'DEAD')),
@@ -530,6 +540,34 @@ create index jobs_queued on jobs (id) where status = 'QUEUED';
 create index jobs_challenge on jobs (challenge_id);
 create index jobs_account on jobs (account_id);
 create index jobs_brand on jobs (brand, id desc);
+
+-- Who changed what and why: one row for each mutation of a manager or an admin, chained by sha256 within its brand.
+-- What belongs to no brand is in the chain ''.
+create table audit (
+  id bigint generated always as identity primary key,
+  chain text not null,
+  seq bigint not null,
+  actor text not null,
+  role text not null,
+  operation text not null,
+  object_kind text not null,
+  object_id text not null,
+  reason text not null,
+  before jsonb not null,
+  after jsonb not null,
+  request_id text not null,
+  recorded_at timestamptz not null,
+  hash bytea not null,
+  constraint audit_seq unique (chain, seq)
+);
+create index audit_object on audit (object_kind, object_id, id desc);
+create index audit_recorded_at on audit (recorded_at);
+
+create table audit_heads (
+  chain text primary key,
+  seq bigint not null,
+  head bytea not null
+);
 
 create table receipts (
   brand text not null,
@@ -580,6 +618,7 @@ create table outbox (
   id bigint generated always as identity primary key,
   brand text not null,
   challenge_id bigint not null,
+  client text,  -- whose challenge it was, which may be deleted
   name text not null,
   payload jsonb not null,
   market_time timestamptz not null
@@ -590,6 +629,7 @@ create table events (
   brand text not null,
   challenge_id bigint not null,
   number bigint not null,  -- dense within the challenge
+  client text,
   name text not null,
   payload jsonb not null,
   market_time timestamptz not null,
@@ -640,6 +680,8 @@ create trigger terms_append_only before update or delete on terms for each row e
 create trigger terms_no_truncate before truncate on terms for each statement execute function refuse_change();
 create trigger transfers_append_only before update or delete on transfers for each row execute function refuse_change();
 create trigger transfers_no_truncate before truncate on transfers for each statement execute function refuse_change();
+create trigger audit_append_only before update or delete on audit for each row execute function refuse_change();
+create trigger audit_no_truncate before truncate on audit for each statement execute function refuse_change();
 create trigger breaches_unchanged before update on breaches for each row execute function refuse_change();
 
 -- Monthly partitions from this month on; called by the migration and once a day.
@@ -673,7 +715,7 @@ end $$;
 
 grant usage on schema public to propdesk_app;
 grant select, insert, update, delete on all tables in schema public to propdesk_app;
-revoke update, delete on ledger, terms, transfers from propdesk_app;
+revoke update, delete on ledger, terms, transfers, audit from propdesk_app;
 revoke update on breaches from propdesk_app;
 revoke insert, update, delete on desk, aerich from propdesk_app;
 grant usage, select on all sequences in schema public to propdesk_app;

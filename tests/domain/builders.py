@@ -8,8 +8,8 @@ from typing import Any
 from domain.accounts import Account, Mode, PhaseRun
 from domain.instruments import Catalogue, Currency, Instrument
 from domain.ledger import GENESIS, Facts, Kind, Row, chain
-from domain.lifecycles import AccountStatus, ChallengeStatus
-from domain.orders import Action
+from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
+from domain.orders import Action, Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Quote
 from domain.terms import (
@@ -168,6 +168,15 @@ def a_catalogue(*symbols: str) -> Catalogue:
 
 def an_action(**changes: Any) -> Action:
     return replace(Action("run-1", "action-1", "OPEN", "EURUSD", "LONG", quantity="1000"), **changes)
+
+
+def an_order(**changes: Any) -> Order:
+    """A resting order to open a long at 1.09, below the market; it is named by the ledger's third row."""
+    order = Order(
+        1001, 3, "EURUSD", Side.LONG, Verb.OPEN, Decimal(1000), OrderStatus.WORKING, "ACTION", NOON, 1,
+        action_seq=2, type=OrderType.LIMIT, price=Decimal("1.09"),
+    )  # fmt: skip
+    return replace(order, **changes)
 
 
 def a_row(head: bytes = GENESIS, **changes: Any) -> Row:

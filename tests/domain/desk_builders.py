@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 from domain import days, valuation
 from domain.accounts import Account, Journal
 from domain.calendar import Calendar
-from domain.desk import Conditions
 from domain.execution import Moment
+from domain.judging import Conditions
 from domain.ledger import Kind
 from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote

@@ -9,7 +9,7 @@ from domain import desk
 from domain.accounts import Account, Journal, Metric
 from domain.book import Book
 from domain.columns import amount
-from domain.desk import Conditions
+from domain.judging import Conditions
 from domain.marks import Marks, Metrics
 from domain.quotes import Batch
 from tests.domain.desk_builders import HOUR, a_market, after

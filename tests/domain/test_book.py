@@ -113,7 +113,7 @@ reached = a_phase_terms(
 
 LEFT: list[tuple[str, Live, Batch]] = [
     ("its day ends", quiet(), a_batch(1, at=MIDNIGHT)),
-    ("it works an order", quiet(orders_working=1), a_batch(1)),
+    ("it works an order", quiet(orders={3: an_order()}), a_batch(1)),
     ("it missed a batch", quiet(), a_batch(2, quoted("EURUSD", 1))),
     (
         "its loss reaches a limit",

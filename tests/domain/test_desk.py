@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.desk import advance, catch_up, judge
+from domain.desk import advance, catch_up
 from domain.execution import close_all, submit
+from domain.judging import judge
 from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus
 from domain.positions import Side

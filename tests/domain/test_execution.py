@@ -14,9 +14,9 @@ from domain.accounts import Account, Journal
 from domain.desk import catch_up
 from domain.execution import close_all, submit
 from domain.ledger import GENESIS, Kind, chain
-from domain.lifecycles import ChallengeStatus, OrderStatus
+from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus
 from domain.money import ZERO, round8
-from domain.orders import Action, ActionResult, ActionStatus, Verb
+from domain.orders import Action, ActionResult, Verb
 from domain.positions import Side
 from domain.quotes import Batch, Market
 from domain.terms import Measured, PhaseTerms, Policy, Slippage

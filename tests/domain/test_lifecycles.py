@@ -10,7 +10,11 @@ from domain.lifecycles import (
     MOVES,
     AccountStatus,
     ChallengeStatus,
+    FillStatus,
+    JobStatus,
+    OrderStatus,
     PayoutStatus,
+    PositionStatus,
     ProgramStatus,
     PurchaseStatus,
     move,
@@ -31,6 +35,10 @@ ALLOWED: dict[type[Enum], str] = {
         "ACTIVE>LIQUIDATED PAUSED>LIQUIDATED LOCKED>LIQUIDATED"
     ),
     PayoutStatus: "REQUESTED>APPROVED APPROVED>PAID REQUESTED>REJECTED REQUESTED>CANCELLED",
+    JobStatus: "QUEUED>DONE QUEUED>DEAD DEAD>QUEUED",
+    OrderStatus: "WORKING>FILLED WORKING>CANCELLED WORKING>REJECTED FILLED>VOID",
+    FillStatus: "BOOKED>VOID",
+    PositionStatus: "OPEN>CLOSED",
 }
 
 MEMBERS: dict[type[Enum], list[Enum]] = {kind: list(kind) for kind in ALLOWED}

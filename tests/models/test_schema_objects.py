@@ -48,6 +48,12 @@ values (1, 1, 'DEPOSIT', 5, 5, now(), 0, '{}', '')
 """
 ROWS = {
     "ledger": (LEDGER_ROW, "amount = 6"),
+    "audit": (
+        """insert into audit (chain, seq, actor, role, operation, object_kind, object_id, reason, before, after,
+          request_id, recorded_at, hash)
+        values ('acme', 1, 'manager:mona', 'MANAGER', 'lockAccount', 'account', '1', 'why', '{}', '{}', '', now(), '')""",
+        "reason = 'another'",
+    ),
     "terms": ("insert into terms (hash, version, body) values ('x', 1, '{}')", "body = 'y'"),
     "transfers": (
         """with brand as (insert into brands (name, title) values ('acme', 'Acme') returning name)
