@@ -72,6 +72,14 @@ class Consequence(StrEnum):
     WARN = "WARN"
 
 
+class PayoutFloor(StrEnum):
+    """What a payout does to the floor of a total loss that trails."""
+
+    FOLLOW = "FOLLOW"  # the highs move with the money, and so does the floor
+    KEEP = "KEEP"  # the highs stay, and so does the floor
+    RESET = "RESET"  # once approved, the floor trails anew from the balance that is left
+
+
 @dataclass(frozen=True, slots=True)
 class Policy:
     """How an account may trade; amounts in the account's currency."""
@@ -119,6 +127,17 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class PayoutTerms:
+    """When a funded phase's profit may be asked for: days of the program's calendar since its start or last payout."""
+
+    min_profit: Decimal = ZERO  # gross, in the account's currency
+    min_trading_days: int = 0
+    profitable_days: int = 0  # with a profit above the phase's `profitable_day_pct`
+    cycle_days: int = 0  # of waiting
+    floor: PayoutFloor = PayoutFloor.FOLLOW
+
+
+@dataclass(frozen=True, slots=True)
 class PhaseTerms:
     """One phase as sold; days are trading days of the program's calendar, 0 = not configured."""
 
@@ -141,6 +160,8 @@ class PhaseTerms:
     profitable_days: int = 0
     profitable_day_pct: Decimal = ZERO  # of the initial balance; a day above it counts
     inactivity_days: int = 0
+    warn_at: tuple[Decimal, ...] = ()  # shares of each limit, above 0 and below 1, at which its use is told
+    payout: PayoutTerms = field(default_factory=PayoutTerms)  # of a funded phase
 
 
 @dataclass(frozen=True, slots=True)

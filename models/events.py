@@ -20,16 +20,16 @@ class Event(NamedTuple):
     market_time: datetime
 
 
-OUTBOX: sql.Columns = {
-    "brand": "text",
-    "challenge_id": "bigint",
-    "name": "text",
-    "payload": "jsonb",
-    "market_time": "timestamptz",
-}
-INSERT = sql.insert_statement("outbox", OUTBOX)
+# The client is written too: an event outlives its challenge, and is still that client's.
+INSERT = """
+insert into outbox (brand, challenge_id, client, name, payload, market_time)
+select n.brand, n.challenge_id, c.client, n.name, n.payload, n.market_time
+from unnest($1::text[], $2::bigint[], $3::text[], $4::jsonb[], $5::timestamptz[]) with ordinality
+  as n (brand, challenge_id, name, payload, market_time, place)
+left join challenges c on c.id = n.challenge_id order by n.place
+"""
 STAMP = """
-with taken as (delete from outbox returning id, brand, challenge_id, name, payload, market_time),
+with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time),
 numbered as (
   select *, row_number() over (order by id) as place,
     row_number() over (partition by challenge_id order by id) as place_in_challenge
@@ -40,9 +40,9 @@ raised as (
   on conflict (challenge_id) do update set number = challenge_numbers.number + excluded.number
   returning challenge_id, number),
 moved as (update event_position set position = position + (select count(*) from taken) returning position)
-insert into events (position, brand, challenge_id, number, name, payload, market_time)
+insert into events (position, brand, challenge_id, number, client, name, payload, market_time)
 select (select position from moved) - (select count(*) from taken) + n.place, n.brand, n.challenge_id,
-  r.number - c.many + n.place_in_challenge, n.name, n.payload, n.market_time
+  r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time
 from numbered n join raised r using (challenge_id) join counted c using (challenge_id)
 """
 

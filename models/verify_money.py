@@ -196,9 +196,9 @@ async def payouts_reached_their_clients(conn: Connection) -> Rows:
           format('payouts paid come to %s %s, but %s reached the wallet', trim_scale(coalesce(p.share, 0)),
             coalesce(p.currency, t.currency), trim_scale(coalesce(t.came, 0))) as message
         from (
-          select o.brand, c.client, o.currency, sum(o.amount) as share
-          from payouts o join challenges c on c.id = o.challenge_id
-          where o.status = 'PAID' group by o.brand, c.client, o.currency) p
+          select o.brand, x.client, o.currency, sum(o.amount) as share
+          from payouts o join wallets x on x.id = o.wallet_id
+          where o.status = 'PAID' group by o.brand, x.client, o.currency) p
         full join (
           select w.brand, w.client, w.currency, sum(m.amount) as came
           from transfers m join wallets w on w.id = m.wallet_id

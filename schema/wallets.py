@@ -53,7 +53,7 @@ class Transfer(FromRow, listing=TRANSFERS):
 class Payout(FromRow, listing=PAYOUTS):
     id: ID = field(description="Its number.")
     brand: str = field(description="The brand it belongs to.")
-    phase_index: int = field(description="The phase that made the profit.")
+    phase_index: int | None = field(description="The phase that made the profit; null once its program is deleted.")
     account_id: ID = field(description="The account that made the profit.")
     status: PayoutStatus = field(description="How far it is.")
     currency: str = field(description="Its currency.")
@@ -65,7 +65,7 @@ class Payout(FromRow, listing=PAYOUTS):
     challenge_id: strawberry.Private[int]
     wallet_id: strawberry.Private[int]
 
-    @computed("The challenge that made the profit.")
+    @computed("The challenge that made the profit; null once its program is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await one(info, CHALLENGES, self.challenge_id)
 

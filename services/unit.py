@@ -11,7 +11,7 @@ Locks are taken in one order: roots by id, accounts by id, wallets by id, house 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import cast
 from weakref import WeakValueDictionary
@@ -99,6 +99,8 @@ class Unit:
     owed: list[Owed] = field(default_factory=list)
     moves: ends.Moves = field(default_factory=ends.Moves)
     audited: list[Entry] = field(default_factory=list)
+    stamps: bool = False  # events were written: the stamper is to be woken
+    wakes: bool = False  # jobs were written: the workers are to be woken
 
     @property
     def now(self) -> datetime:
@@ -204,7 +206,10 @@ class Unit:
                 held.account = desk.advance(held.account, self.now, held.conditions, self.journal)
 
     async def flush(self) -> None:
-        """Write everything the unit gathered, each table once."""
+        """Write what was gathered since the last time, each table once.
+
+        At the end; and earlier where a use case goes on with the rows as they then are.
+        """
         ends.settle(self)
         changed = [h for h in self.held.values() if h.account != h.stored.account]
         flags = [h.account for h in changed if _flags(h.account) != _flags(h.stored.account)]
@@ -215,6 +220,10 @@ class Unit:
         await jobs.insert(self.conn, self.owed)
         await events.insert(self.conn, self.told)
         await audits.insert(self.conn, self.audited)
+        for held in changed:
+            held.stored = replace(held.stored, account=held.account)
+        self.stamps, self.wakes = self.stamps or bool(self.told), self.wakes or bool(self.owed)
+        self.journal, self.moves, self.told, self.owed, self.audited = Journal(), ends.Moves(), [], [], []
 
 
 def _flags(account: Account) -> tuple[object, ...]:
@@ -274,9 +283,9 @@ async def _transaction() -> AsyncIterator[Unit]:
         if isinstance(error.__cause__, TRANSIENT):
             raise Busy(reason=type(error.__cause__).__name__) from error
         raise
-    if work.told:
+    if work.stamps:
         signals.stamp_soon()
-    if work.owed:
+    if work.wakes:
         wakeups.request("jobs")
 
 

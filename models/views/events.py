@@ -14,7 +14,7 @@ EVENTS = Listing(
     filters={"names": "t.name = any({}::text[])"},
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )
-_STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, c.client
+_STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client
 from events t left join challenges c on c.id = t.challenge_id"""
 
 
@@ -25,7 +25,7 @@ async def newest_position(conn: Connection) -> int:
 
 
 async def all_after(conn: Connection, position: int, most: int) -> list[Row]:
-    """The next events of every brand, in order; `client` is null once the challenge is gone."""
+    """The next events of every brand, in order."""
     statement = f"{_STREAM} where t.position > $1 order by t.position limit $2"
     found: list[Row] = await conn.fetch(statement, position, most)
     return found
@@ -49,7 +49,7 @@ async def missed(
     for clause, value in (
         ("t.challenge_id = any({}::bigint[])", challenges),
         ("t.name = any({}::text[])", names),
-        ("c.client = {}", client),
+        ("t.client = {}", client),
     ):
         if value is not None:
             where.add(clause, value)

@@ -64,29 +64,39 @@ def of_wallet(where: Where, sight: Sight) -> None:
         where.add("false")
 
 
+def of_payout(where: Where, sight: Sight) -> None:
+    """Payouts go to the wallet `w`; they outlive their challenge `c`."""
+    of_brand(where, sight)
+    if sight.client is not None:
+        where.add("w.client = {}", sight.client)
+    _scope(where, sight)
+
+
 _CHALLENGE = """(c.id = any({}::bigint[]) or c.client = any({}::text[]) or exists (
   select from accounts s where s.challenge_id = c.id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))"""
 
 
-def _challenge(where: Where, sight: Sight) -> None:
-    if sight.client is not None:
-        where.add("c.client = {}", sight.client)
+def _scope(where: Where, sight: Sight) -> None:
     if sight.scope is not None:
         owners, clones, challenges, accounts = sight.scope
         where.add(_CHALLENGE, challenges, owners, accounts, clones)
 
 
 def of_challenge(where: Where, sight: Sight) -> None:
-    """Rows of the challenge `c`: itself, its phases, metrics, breaches, events, payouts."""
+    """Rows of the challenge `c`: itself, its phases, metrics, breaches, events."""
     if sight.brand is not None:
         where.add("c.brand = {}", sight.brand)
-    _challenge(where, sight)
+    if sight.client is not None:
+        where.add("c.client = {}", sight.client)
+    _scope(where, sight)
 
 
 def of_event(where: Where, sight: Sight) -> None:
-    """Events carry their brand themselves, because they outlive their challenge `c`."""
+    """Events carry brand and client themselves, because they outlive their challenge `c`."""
     of_brand(where, sight)
-    _challenge(where, sight)
+    if sight.client is not None:
+        where.add("t.client = {}", sight.client)
+    _scope(where, sight)
 
 
 def of_purchase(where: Where, sight: Sight) -> None:

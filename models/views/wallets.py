@@ -1,7 +1,7 @@
 """Real money: wallets, the rows of transfers, payouts."""
 
 from models.views.listing import Listing, Parent
-from models.views.sight import of_challenge, of_client, of_wallet
+from models.views.sight import of_client, of_payout, of_wallet
 
 WALLETS = Listing(
     columns="t.id, t.brand, t.client, t.currency, t.cash, t.reserved, t.cash - t.reserved as free, t.created_at",
@@ -25,8 +25,9 @@ TRANSFERS = Listing(
 PAYOUTS = Listing(
     columns="""t.id, t.brand, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency, t.profit,
   t.split, t.amount, t.created_at, t.paid_at""",
-    source="""payouts t join challenges c on c.id = t.challenge_id join challenge_phases f on f.id = t.phase_id""",
-    sight=of_challenge,
+    source="""payouts t join wallets w on w.id = t.wallet_id left join challenges c on c.id = t.challenge_id
+  left join challenge_phases f on f.id = t.phase_id""",
+    sight=of_payout,
     filters={"brand": "t.brand = {}", "status": "t.status = any({}::text[])", "challenge_id": "t.challenge_id = {}"},
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )

@@ -27,7 +27,7 @@ class Event:
     name: str
     payload: dict[str, Any]
     market_time: datetime
-    client: str | None  # None once the challenge is gone
+    client: str | None  # whose challenge it was
 
 
 @dataclass(frozen=True, slots=True)
