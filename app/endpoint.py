@@ -19,6 +19,8 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
 from strawberry.types import ExecutionResult
 
+from app.bodies import limited
+from config.settings import settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
 from schema.errors import BadUserInput
@@ -69,9 +71,8 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
-        request = Request(scope, receive)
         try:
-            response = await self.run(request)
+            response = await self.run(limited(scope, receive, settings().body_bytes_max))
         except HTTPException as error:
             response = _refusal(error)
         await response(scope, receive, send)

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
+    body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
+    document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
+    document_depth_max: int = Field(default=20, ge=5)
+    document_aliases_max: int = Field(default=100, ge=0)
+    document_roots_max: int = Field(default=25, ge=1)
+    document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property

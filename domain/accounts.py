@@ -46,7 +46,7 @@ class PhaseRun:
     days_profitable: int = 0  # days that have ended
     best_day_profit: Decimal = ZERO  # of the days that have ended
     last_fill_day: int = 1  # the number of the last day with a fill; the starting day counts as one
-    day_findings: frozenset[str] = frozenset()  # rules already found today that did not end the phase
+    day_findings: frozenset[str] = frozenset()  # told today: rules that did not end the phase, and early warnings
     metric_due_at: datetime | None = None
 
     @property
@@ -173,11 +173,13 @@ class Journal:
     days: dict[tuple[int, int], Day] = field(default_factory=dict)  # by (phase, number), the last word counts
     metrics: list[Metric] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    warnings: list[Finding] = field(default_factory=list)  # early ones: of a share of a limit, and no breach
     verdicts: list[Verdict] = field(default_factory=list)
     liquidations: list[int] = field(default_factory=list)  # accounts outside a challenge that fell to their level
     positions: dict[tuple[int, int], Position] = field(default_factory=dict)  # by (account, seq), the last word
     orders: dict[tuple[int, int], Order] = field(default_factory=dict)
     fills: list[Fill] = field(default_factory=list)
+    corrected: list[Fill] = field(default_factory=list)  # stored before, with another status, position or profit
     actions: list[ActionResult] = field(default_factory=list)
 
     def append(

@@ -66,6 +66,24 @@ def observe(account: Account) -> Account:
     return replace(account, high_watermark=high, phase=seen)
 
 
+def transfer(account: Account, amount: Decimal) -> Account:
+    """Let the figures move with cash that a transfer brought (or, negative, took): it is no gain and no loss."""
+    phase = account.phase
+    if phase is None:
+        return account
+    moved = replace(
+        phase,
+        day_start_balance=phase.day_start_balance + amount,
+        day_start_equity=phase.day_start_equity + amount,
+        day_low=phase.day_low + amount,
+        day_high=phase.day_high + amount,
+        peak_equity=phase.peak_equity + amount,
+        peak_balance=phase.peak_balance + amount,
+        peak_end_of_day=phase.peak_end_of_day + amount,
+    )
+    return replace(account, high_watermark=account.high_watermark + amount, phase=moved)
+
+
 def trade(account: Account) -> Account:
     """Count today as traded: a fill happened on it."""
     phase = account.phase

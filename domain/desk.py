@@ -10,10 +10,12 @@ from datetime import datetime, timedelta
 
 from domain import days, rules
 from domain.accounts import Account, Journal
+from domain.execution import Moment
 from domain.judging import Conditions, apply, finish_passed, judge
 from domain.ledger import Kind
 from domain.money import percent
 from domain.quotes import Batch, Market
+from domain.triggers import trigger
 from domain.valuation import symbols_that_move, unrealised
 
 
@@ -40,6 +42,9 @@ def catch_up(
             account = replace(account, unrealised=unrealised(account, known, conditions.catalogue))
             account = days.observe(account)
         account = replace(account, marked_through=batch.number, marked_at=batch.market_time)
+        if moved and account.orders:
+            moment = Moment(known, batch.market_time, batch.number)
+            account = trigger(account, {quote.symbol for quote in moved}, moment, conditions, journal)
         if moved or unjudged:
             account = judge(account, conditions, journal)
             unjudged = False

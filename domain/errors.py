@@ -94,6 +94,25 @@ class WalletMismatch(Refused):
     code = "WALLET_MISMATCH"
 
 
+class PurchaseLinked(Refused):
+    """The purchase has a challenge, and is neither failed nor refunded."""
+
+    code = "PURCHASE_LINKED"
+
+
+class FeeNotTaken(Refused):
+    """The purchase was never paid; there is nothing to give back."""
+
+    code = "FEE_NOT_TAKEN"
+
+
+class PayoutOpen(Refused):
+    """A payout is open; decide on it first, or wait until it is paid."""
+
+    code = "PAYOUT_OPEN"
+    transient = True
+
+
 class AccountInChallenge(Refused):
     """The account belongs to a challenge whose phase still runs."""
 
@@ -104,6 +123,24 @@ class AccountTerminal(Refused):
     """The account has ended; nothing can be done with it any more."""
 
     code = "ACCOUNT_TERMINAL"
+
+
+class AccountEnding(Refused):
+    """The account is already being closed; it ends as soon as what it holds has fresh quotes."""
+
+    code = "ACCOUNT_ENDING"
+
+
+class ModeReserved(Refused):
+    """Accounts of this mode are opened by a challenge alone."""
+
+    code = "MODE_RESERVED"
+
+
+class LaterFillsNeedIt(Refused):
+    """Later fills close what would be taken away; they would have to be voided with it."""
+
+    code = "LATER_FILLS_NEED_IT"
 
 
 class NoMarket(Refused):

@@ -5,17 +5,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 
-from domain import days, valuation
+from domain import days, resting, valuation
 from domain.accounts import Account, Journal
 from domain.fills import Deal, deal
-from domain.gates import GateRefused, Ticket, admit
+from domain.gates import admit
 from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
-from domain.lifecycles import ActionStatus, OrderStatus
+from domain.lifecycles import ActionStatus, OrderStatus, move
 from domain.money import plain
-from domain.orders import Action, ActionResult, Fill, Order, Refusal, Verb
+from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
+from domain.tickets import GateRefused, Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,39 +72,41 @@ def answer_again(stored: ActionResult, action: Action) -> ActionResult:
 def _execute(
     account: Account, action: Action, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, ActionResult]:
-    limit = conditions.terms.max_positions if conditions.terms else 0
-    positions_max = min(account.policy.positions_max, limit or account.policy.positions_max)
-    ticket = Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
-    facts: Facts = {"run": action.run, "action": action.action_id}
+    ticket, at, batch = ticket_of(action, account, moment, conditions), moment.at, moment.batch
+    told: Facts = {"run": action.run, "action": action.action_id}
+    seen = quote_facts(ticket.quote)
+    answer = ActionResult(
+        account.id, account.seq + 1, action, ActionStatus.REJECTED, quote=seen, market_time=at, batch=batch
+    )
     try:
         agreed = admit(ticket)
     except GateRefused as refused:
         refusal = refused.refusal
-        account = journal.append(account, Kind.ACTION_REJECTED, moment.at, moment.batch, facts | {"code": refusal.code})
-        seen = _quote_facts(moment.market.get(action.symbol))
-        return account, ActionResult(
-            account.id, account.seq, action, ActionStatus.REJECTED, refusal, seen, None, None, moment.at, moment.batch
-        )
-    account = journal.append(account, Kind.ACTION_ACCEPTED, moment.at, moment.batch, facts)
-    seq, quote = account.seq, ticket.quote
-    assert quote, "the price gate has passed"
-    account, fill = book(account, ticket.verb, agreed, quote, "ACTION", moment, conditions, journal, seq)
-    account = judge(account, conditions, journal, moment.at)
-    return account, ActionResult(
-        account.id,
-        seq,
-        action,
-        ActionStatus.EXECUTED,
-        None,
-        _quote_facts(quote),
-        fill.order_seq,
-        fill,
-        moment.at,
-        moment.batch,
-    )
+        account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
+        return account, replace(answer, refusal=refusal)
+    account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, told)
+    order = Order(
+        account.id, account.seq + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
+        "ACTION", at, batch, account.seq, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit,
+    )  # fmt: skip
+    account = resting.place(account, order, journal)
+    if ticket.rests:
+        return account, replace(answer, status=ActionStatus.WORKING, order=order)
+    assert ticket.quote, "the price gate has passed"
+    account, fill = book(account, order, agreed, ticket.quote, moment, conditions, journal)
+    account = judge(account, conditions, journal, at)
+    order = journal.orders[account.id, order.seq]
+    return account, replace(answer, status=ActionStatus.EXECUTED, order=order, fill=fill)
 
 
-def _quote_facts(quote: Quote | None) -> Facts:
+def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
+    """The action as the gates look at it, under the smaller limit of positions of policy and phase."""
+    limit = conditions.terms.max_positions if conditions.terms else 0
+    positions_max = min(account.policy.positions_max, limit or account.policy.positions_max)
+    return Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
+
+
+def quote_facts(quote: Quote | None) -> Facts:
     if quote is None:
         return {}
     return {"bid": plain(quote.bid), "ask": plain(quote.ask), "source_time": quote.source_time.isoformat()}
@@ -111,27 +114,22 @@ def _quote_facts(quote: Quote | None) -> Facts:
 
 def book(
     account: Account,
-    verb: Verb,
+    order: Order,
     agreed: Deal,
     quote: Quote,
-    reason: str,
     moment: Moment,
     conditions: Conditions,
     journal: Journal,
-    action_seq: int | None = None,
 ) -> tuple[Account, Fill]:
-    """Book a deal: order, fill with its cash, position; three ledger rows."""
+    """Fill a working order: its cash, its position, and the orders that protect that; each a row of the ledger."""
     after, at, batch = agreed.after, moment.at, moment.batch
-    what: Facts = {"symbol": after.symbol, "side": after.side.value, "verb": verb.value}
-    placed = what | {"quantity": plain(agreed.quantity), "reason": reason}
-    account = journal.append(account, Kind.ORDER_PLACED, at, batch, placed)
-    order_seq = account.seq
-    journal.orders[account.id, order_seq] = Order(
-        account.id, order_seq, after.symbol, after.side, verb, agreed.quantity, OrderStatus.FILLED, reason, at, batch,
-        action_seq, ended_at=at,
-    )  # fmt: skip
-    filled = what | {
-        "order": order_seq,
+    status = move("order", order.status, OrderStatus.FILLED)
+    journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
+    filled: Facts = {
+        "symbol": after.symbol,
+        "side": after.side.value,
+        "verb": order.verb.value,
+        "order": order.seq,
         "quantity": plain(agreed.quantity),
         "price": plain(agreed.price),
         "rate": plain(agreed.rate),
@@ -148,23 +146,29 @@ def book(
         agreed.realised - agreed.fee,
         realised=account.realised + agreed.realised,
         fees=account.fees + agreed.fee,
+        orders=resting.without(account, order.seq),
     )
     fill_seq = account.seq
-    account, position = _hold(account, verb, agreed, at, batch, journal)
+    account, position = _hold(account, order.verb, agreed, at, batch, journal)
     fill = Fill(
-        account.id, fill_seq, order_seq, position.seq, after.symbol, after.side, verb, agreed.quantity, agreed.price,
-        agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
+        account.id, fill_seq, order.seq, position.seq, after.symbol, after.side, order.verb, agreed.quantity,
+        agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
     )  # fmt: skip
     journal.fills.append(fill)
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
-    return days.trade(days.observe(account)), fill
+    return _protect(days.trade(days.observe(account)), order, position, moment, journal), fill
 
 
 def _hold(
     account: Account, verb: Verb, agreed: Deal, at: datetime, batch: int, journal: Journal
 ) -> tuple[Account, Position]:
     """Keep the holding as the deal left it, and say so in the ledger."""
-    after = replace(agreed.after, realised=agreed.after.realised + agreed.realised, fees=agreed.after.fees + agreed.fee)
+    after = replace(
+        agreed.after,
+        realised=agreed.after.realised + agreed.realised,
+        fees=agreed.after.fees + agreed.fee,
+        closed_at=None if agreed.after.quantity else at,
+    )
     if verb is Verb.OPEN:
         after = replace(after, seq=account.seq + 1, opened_at=at)
     holdings = {key: held for key, held in account.positions.items() if key != (after.symbol, after.side)}
@@ -184,19 +188,50 @@ def _hold(
     return account, after
 
 
+def _protect(account: Account, order: Order, position: Position, moment: Moment, journal: Journal) -> Account:
+    """Bring the filled order's stop-loss and take-profit to life; a position that has closed needs none any more."""
+    at, batch = moment.at, moment.batch
+    there = {old.type: old.seq for old in resting.protecting(account, position.symbol, position.side)}
+    if not position.quantity:
+        return resting.cancel(account, there.values(), "POSITION_CLOSED", at, batch, journal)
+    wanted = {OrderType.STOP_LOSS: order.stop_loss, OrderType.TAKE_PROFIT: order.take_profit}
+    for kind, price in wanted.items():
+        if price is None:
+            continue
+        if kind in there:
+            account = resting.cancel(account, [there[kind]], "REPLACED", at, batch, journal)
+        protection = Order(
+            account.id, account.seq + 1, position.symbol, position.side, Verb.CLOSE, position.quantity,
+            OrderStatus.WORKING, "ACTION", at, batch, order.action_seq, kind, price,
+        )  # fmt: skip
+        account = resting.place(account, protection, journal)
+    return account
+
+
+def closing(account: Account, position: Position, moment: Moment, conditions: Conditions) -> Deal:
+    """What closing all of a holding brings now."""
+    policy, market, catalogue = account.policy, moment.market, conditions.catalogue
+    return deal(
+        position,
+        adds=False,
+        quantity=position.quantity,
+        price=valuation.mark_price(market[position.symbol], position.side, policy.slippage),
+        rate=valuation.rate_of(position.symbol, account.currency, market, catalogue),
+        fee_bps=policy.fee_bps,
+    )
+
+
 def close_all(account: Account, reason: str, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
     """Close every holding that has a fresh quote of its own symbol; the others wait for one."""
     for key in sorted(account.positions):
         position, quote = account.positions[key], moment.market[key[0]]
         if not valuation.is_fresh(quote.source_time, moment.at, account.policy):
             continue
-        agreed = deal(
-            position,
-            adds=False,
-            quantity=position.quantity,
-            price=valuation.mark_price(quote, position.side, account.policy.slippage),
-            rate=valuation.rate_of(position.symbol, account.currency, moment.market, conditions.catalogue),
-            fee_bps=account.policy.fee_bps,
-        )
-        account, _ = book(account, Verb.CLOSE, agreed, quote, reason, moment, conditions, journal)
+        order = Order(
+            account.id, account.seq + 1, position.symbol, position.side, Verb.CLOSE, position.quantity,
+            OrderStatus.WORKING, reason, moment.at, moment.batch,
+        )  # fmt: skip
+        account = resting.place(account, order, journal)
+        agreed = closing(account, position, moment, conditions)
+        account, _ = book(account, order, agreed, quote, moment, conditions, journal)
     return account

@@ -28,10 +28,15 @@ def fee(quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> D
 
 def deal(position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Deal:
     """Add to, or close part of, a holding at the price; the fee is never in the average."""
-    cost = fee(quantity, price, rate, fee_bps)
+    after, realised = execute(position, adds=adds, quantity=quantity, price=price, rate=rate)
+    return Deal(quantity, price, rate, fee(quantity, price, rate, fee_bps), realised, after)
+
+
+def execute(
+    position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal
+) -> tuple[Position, Decimal]:
+    """The holding after it, and what it realised in the account's currency."""
     if adds:
-        after, realised = position.add(quantity, price), ZERO
-    else:
-        after, in_quote = position.reduce(quantity, price)
-        realised = in_quote if rate == ONE else round8(multiply(in_quote, rate))
-    return Deal(quantity, price, rate, cost, realised, after)
+        return position.add(quantity, price), ZERO
+    after, in_quote = position.reduce(quantity, price)
+    return after, in_quote if rate == ONE else round8(multiply(in_quote, rate))

@@ -1,150 +1,18 @@
 """The safety gates, in the order of the policy; the first refusal wins, and equal to a limit passes.
 
-`GATES` can be read aloud. A gate looks only at what the gates before it have made sure of, so a ticket computes
-price, size and exposure when they are first asked for.
+`GATES` can be read aloud. A gate looks only at what the gates before it have made sure of.
 """
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
-from decimal import Decimal
-from functools import cached_property
 
 from domain import valuation
-from domain.accounts import Account
-from domain.fills import Deal, deal
-from domain.instruments import Catalogue, Instrument
+from domain.fills import Deal
 from domain.lifecycles import AccountStatus
-from domain.money import ZERO, NotAnAmount, divide, floor_step, multiply, parse, percent, plain
-from domain.orders import Action, Refusal, Verb
-from domain.positions import Position, Side
-from domain.quotes import Market, Quote
-
-
-class GateRefused(Exception):
-    """An action is stopped at a gate: `refusal` is stored and answered."""
-
-    def __init__(self, code: str, message: str, limit: object = None, observed: object = None) -> None:
-        super().__init__(code)
-        text = [plain(v) if isinstance(v, Decimal) else None if v is None else str(v) for v in (limit, observed)]
-        self.refusal = Refusal(code, message, text[0], text[1])
-
-
-class Ticket:
-    """One action against one account at one market, with what follows from it."""
-
-    def __init__(
-        self,
-        action: Action,
-        account: Account,
-        market: Market,
-        catalogue: Catalogue,
-        at: datetime,
-        positions_max: int,
-    ) -> None:
-        self.action, self.account, self.market = action, account, market
-        self.catalogue, self.at, self.policy = catalogue, at, account.policy
-        self.positions_max = positions_max  # the smaller of policy and phase
-
-    @cached_property
-    def verb(self) -> Verb:
-        return Verb(self.action.action)
-
-    @cached_property
-    def side(self) -> Side:
-        return Side(self.action.side)
-
-    @cached_property
-    def instrument(self) -> Instrument:
-        return self.catalogue.instruments[self.action.symbol]
-
-    @cached_property
-    def quote(self) -> Quote | None:
-        return self.market.get(self.action.symbol)
-
-    @cached_property
-    def position(self) -> Position | None:
-        return self.account.positions.get((self.action.symbol, self.side))
-
-    @cached_property
-    def price(self) -> Decimal:
-        assert self.quote, "the price gate has passed"
-        buys = (self.side is Side.LONG) == self.verb.adds
-        return valuation.deal_price(self.quote, buys, self.policy.slippage)
-
-    @cached_property
-    def rate(self) -> Decimal:
-        return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
-
-    @cached_property
-    def quantity(self) -> Decimal:
-        """The size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
-        return _size(self)
-
-    @cached_property
-    def deal(self) -> Deal:
-        before = self.position or Position(0, self.action.symbol, self.side, self.at)
-        return deal(
-            before,
-            adds=self.verb.adds,
-            quantity=self.quantity,
-            price=self.price,
-            rate=self.rate,
-            fee_bps=self.policy.fee_bps,
-        )
-
-    @cached_property
-    def after(self) -> Account:
-        """The account after the fill and its fee, at the same marks; nothing is booked."""
-        holdings = {**self.account.positions, (self.action.symbol, self.side): self.deal.after}
-        cash = self.account.cash + self.deal.realised - self.deal.fee
-        account = replace(self.account, positions=holdings, cash=cash)
-        return replace(account, unrealised=valuation.unrealised(account, self.market, self.catalogue))
-
-    @cached_property
-    def notional(self) -> Decimal:
-        return valuation.position_notional(self.deal.after, self.account, self.market, self.catalogue)
-
-    @cached_property
-    def gross(self) -> Decimal:
-        return valuation.gross_notional(self.after, self.market, self.catalogue)
-
-
-def _read(name: str, text: str) -> Decimal:
-    try:
-        value = parse(text)
-    except NotAnAmount as fault:
-        raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64]) from None
-    if value <= 0:
-        raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value)
-    return value
-
-
-def _size(ticket: Ticket) -> Decimal:
-    action = ticket.action
-    given = {n: t for n in ("quantity", "notional", "fraction") if (t := getattr(action, n)) is not None}
-    if len(given) > 1:
-        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(given)}.", 1, len(given))
-    if not given and ticket.verb is not Verb.CLOSE:
-        raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
-    if not given:
-        return _held(ticket).quantity
-    name, text = next(iter(given.items()))
-    value = _read(name, text)
-    if name == "quantity":
-        return value
-    if name == "notional":
-        return floor_step(divide(value, multiply(ticket.price, ticket.rate)), ticket.instrument.quantity_step)
-    if ticket.verb.adds:
-        raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value)
-    part = multiply(_held(ticket).quantity, value)
-    return part if value >= 1 else floor_step(part, ticket.instrument.quantity_step)
-
-
-def _held(ticket: Ticket) -> Position:
-    if ticket.position is None:
-        raise GateRefused("NO_POSITION", "That side is not open.")
-    return ticket.position
+from domain.money import ZERO, divide, floor_step, multiply, percent
+from domain.orders import PROPOSABLE, OrderType, Verb
+from domain.positions import Side
+from domain.tickets import GateRefused, Ticket, held
 
 
 def action_is_supported(ticket: Ticket) -> None:
@@ -154,6 +22,9 @@ def action_is_supported(ticket: Ticket) -> None:
         )
     if ticket.action.side not in Side.__members__:
         raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=ticket.action.side[:64])
+    if ticket.action.order is not None and ticket.action.order not in PROPOSABLE:
+        allowed = ", ".join(PROPOSABLE)
+        raise GateRefused("UNSUPPORTED_ACTION", "There is no such order.", allowed, ticket.action.order[:64])
 
 
 def account_is_open(ticket: Ticket) -> None:
@@ -187,7 +58,7 @@ def price_is_fresh(ticket: Ticket) -> None:
 
 def rate_is_fresh(ticket: Ticket) -> None:
     source, target = ticket.instrument.quote_currency, ticket.account.currency
-    found = ticket.catalogue.rate(source, target, ticket.market)
+    found = ticket.catalogue.rate(source, target, ticket.quoted)
     if found is None:
         raise GateRefused("RATE_MISSING", "There is no conversion rate.", target, source)
     if found[1] is not None:
@@ -208,6 +79,27 @@ def direction_is_allowed(ticket: Ticket) -> None:
         raise GateRefused("DIRECTION_NOT_ALLOWED", "The policy forbids this direction.", observed=ticket.side)
 
 
+def order_is_sound(ticket: Ticket) -> None:
+    action = ticket.action
+    if not ticket.verb.adds:
+        given = [name for name in ("price", "stop_loss", "take_profit") if getattr(action, name) is not None]
+        if ticket.type is not OrderType.MARKET or given:
+            observed = ", ".join(given) or ticket.type.value
+            raise GateRefused("INVALID_ORDER", "Only OPEN and INCREASE carry these.", observed=observed)
+        return
+    if (ticket.own_price is None) != (ticket.type is OrderType.MARKET):
+        raise GateRefused("INVALID_ORDER", "A LIMIT or a STOP has a price, a MARKET order none.", observed=ticket.type)
+
+
+def protection_is_beyond(ticket: Ticket) -> None:
+    """A stop-loss lies on the losing side of the execution price, a take-profit on the winning one."""
+    sign, price = ticket.side.sign, ticket.price
+    if ticket.stop_loss is not None and (price - ticket.stop_loss) * sign <= 0:
+        raise GateRefused("STOP_LOSS_SIDE", "The stop-loss would close at once.", price, ticket.stop_loss)
+    if ticket.take_profit is not None and (ticket.take_profit - price) * sign <= 0:
+        raise GateRefused("TAKE_PROFIT_SIDE", "The take-profit would close at once.", price, ticket.take_profit)
+
+
 def quantity_fits(ticket: Ticket) -> None:
     if ticket.position and ticket.quantity == ticket.position.quantity and not ticket.verb.adds:
         return  # the whole holding may always be closed, dust included
@@ -221,14 +113,14 @@ def quantity_fits(ticket: Ticket) -> None:
 def position_matches(ticket: Ticket) -> None:
     if ticket.verb is Verb.OPEN:
         if ticket.position:
-            held = ticket.position.quantity
-            raise GateRefused("POSITION_EXISTS", "That side is open already; use INCREASE.", ZERO, held)
+            there = ticket.position.quantity
+            raise GateRefused("POSITION_EXISTS", "That side is open already; use INCREASE.", ZERO, there)
         return
-    held = _held(ticket).quantity
-    if not ticket.verb.adds and ticket.quantity > held:
-        raise GateRefused("EXCEEDS_POSITION", "More than is open.", held, ticket.quantity)
-    if ticket.verb is Verb.CLOSE and ticket.quantity < held:
-        raise GateRefused("INVALID_QUANTITY", "CLOSE closes all of it; use REDUCE.", held, ticket.quantity)
+    there = held(ticket).quantity
+    if not ticket.verb.adds and ticket.quantity > there:
+        raise GateRefused("EXCEEDS_POSITION", "More than is open.", there, ticket.quantity)
+    if ticket.verb is Verb.CLOSE and ticket.quantity < there:
+        raise GateRefused("INVALID_QUANTITY", "CLOSE closes all of it; use REDUCE.", there, ticket.quantity)
 
 
 def notional_is_within(ticket: Ticket) -> None:
@@ -268,6 +160,12 @@ def positions_are_within(ticket: Ticket) -> None:
         raise GateRefused("POSITIONS_MAX", "Too many open positions.", ticket.positions_max, count)
 
 
+def orders_are_within(ticket: Ticket) -> None:
+    limit, count = ticket.policy.orders_max, ticket.orders_after
+    if count > limit:
+        raise GateRefused("ORDERS_MAX", "Too many working orders.", limit, count)
+
+
 Gate = Callable[[Ticket], None]
 
 GATES: tuple[Gate, ...] = (
@@ -277,6 +175,8 @@ GATES: tuple[Gate, ...] = (
     price_is_fresh,
     rate_is_fresh,
     direction_is_allowed,
+    order_is_sound,
+    protection_is_beyond,
     quantity_fits,
     position_matches,
 )
@@ -289,6 +189,7 @@ EXPOSURE_GATES: tuple[Gate, ...] = (
     position_equity_is_within,
     margin_is_enough,
     positions_are_within,
+    orders_are_within,
 )
 
 

@@ -38,7 +38,7 @@ def thresholds(account: Account, terms: PhaseTerms | None) -> Thresholds:
     if not account.phase.running:
         return Thresholds()
     assert terms is not None, "a running phase has terms"
-    bounds = rules.bounds(account, terms)
+    bounds = rules.bounds(account, terms) + rules.warnings(account, terms)
     goal = rules.target(account.phase, terms)
     if goal is not None and rules.qualifies(account, terms):
         bounds.append(goal)
@@ -66,10 +66,10 @@ def _open(bound: Bound, balance: Decimal) -> bool:
 
 
 def _moves_with_equity(bound: Bound, phase: PhaseRun) -> bool:
-    """Does a new high of equity raise this floor? Not once it has stopped."""
+    """Does a new high of equity raise this floor? Not once it has stopped; the way to it grows even then."""
     if bound.rule is not Rule.MAX_TOTAL_LOSS or bound.limit.trail is not Trail.TRAIL_INTRADAY:
         return False
-    return bound.level != levels.total_stop(bound.limit, phase.initial_balance)
+    return bound.share < 1 or bound.level != levels.total_stop(bound.limit, phase.initial_balance)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +81,9 @@ class Progress:
     measured: Decimal
     level: Decimal  # the floor, ceiling, or what is needed
     headroom: Decimal  # what is left to the level, negative beyond it
-    used: Decimal  # the way to the level gone so far, a share cut to 4 places: 0 at the start, 1 at the level
+    done: Decimal  # how far it has gone: the loss or profit so far, negative for its opposite; the days, the positions
+    needed: Decimal  # how far it is to the level in all, in the same unit
+    used: Decimal  # done / needed, a share cut to 4 places and never negative: 0 at the start, 1 at the level
 
 
 def progress(account: Account, terms: PhaseTerms) -> list[Progress]:
@@ -98,7 +100,7 @@ def _distance(account: Account, bound: Bound) -> Progress:
     limit, observed = bound.limit, levels.observe(bound.limit.measured, account.balance, account.equity)
     whole, left = abs(bound.level - bound.reference), bound.headroom(observed)
     figure = limit.pct if limit.amount is None else limit.amount
-    return Progress(bound.rule, figure, observed, bound.level, left, _share(whole - left, whole))
+    return Progress(bound.rule, figure, observed, bound.level, left, whole - left, whole, _share(whole - left, whole))
 
 
 def _best_day(account: Account, terms: PhaseTerms) -> Iterator[Progress]:
@@ -106,7 +108,8 @@ def _best_day(account: Account, terms: PhaseTerms) -> Iterator[Progress]:
     if terms.best_day_pct:
         net = account.balance - rules.run_of(account).initial_balance
         needed = rules.best_day_needs(terms.best_day_pct, rules.best_day(account))
-        yield Progress(Rule.BEST_DAY, terms.best_day_pct, net, needed, needed - net, _share(net, needed))
+        share = _share(net, needed)
+        yield Progress(Rule.BEST_DAY, terms.best_day_pct, net, needed, needed - net, net, needed, share)
 
 
 def _counts(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Iterator[Progress]:
@@ -121,7 +124,8 @@ def _counts(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Iterator[Pr
     for rule, needed, done in counts:
         if needed:
             level, measured = Decimal(needed), Decimal(done)
-            yield Progress(rule, level, measured, level, level - measured, _share(measured, level))
+            left, share = level - measured, _share(measured, level)
+            yield Progress(rule, level, measured, level, left, measured, level, share)
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from domain import days, rules
+from domain import days, resting, rules
 from domain.accounts import Account, Finding, Journal, Verdict
 from domain.calendar import Calendar
 from domain.instruments import Catalogue
@@ -43,13 +43,41 @@ def judge(account: Account, conditions: Conditions, journal: Journal, at: dateti
         if not findings:
             account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
         account = finish_passed(account, rules.Rule.PROFIT_TARGET, at, journal)
+    if account.phase and account.phase.running:
+        account = _warn(account, rules.warn(account, terms, batch, at), journal)
     return account
+
+
+def _warn(account: Account, due: list[Finding], journal: Journal) -> Account:
+    """Tell early warnings, each once a day; nothing else follows from them."""
+    for finding in due:
+        phase, share = account.phase, finding.derivation["share"]
+        assert phase, "a warning is of a phase"
+        told = phase.day_findings | {rules.warning_name(finding.rule, share)}
+        facts = finding_facts(finding) | {"share": share}
+        account = journal.append(
+            account,
+            Kind.WARNING,
+            finding.market_time,
+            finding.batch,
+            facts,
+            phase=replace(phase, day_findings=told),
+        )
+        journal.warnings.append(replace(finding, ledger_seq=account.seq, ledger_hash=account.head))
+    return account
+
+
+def liquidate_by_hand(account: Account, reason: str, at: datetime, journal: Journal) -> Account:
+    """Fail the running phase by the rule LIQUIDATION, at the account's newest mark."""
+    batch = account.marked_through
+    account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
+    return apply(account, [rules.liquidation_by_hand(account, reason, batch, at)], journal)
 
 
 def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
     """Outside a challenge there is only the policy's level: an account that falls to it becomes read-only, once.
 
-    Its holdings are then closed at fresh quotes, as after a failed phase.
+    Its orders are cancelled, and its holdings closed at fresh quotes, as after a failed phase.
     """
     level = rules.liquidation_bound(account)
     if account.read_only or not level.limit.configured or not level.hit(account.equity):
@@ -65,7 +93,8 @@ def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
         "rests_on_seq": account.seq,
     }
     journal.liquidations.append(account.id)
-    return journal.append(account, Kind.FINDING, at, batch, facts, read_only=True)
+    account = journal.append(account, Kind.FINDING, at, batch, facts, read_only=True)
+    return resting.cancel(account, None, "LIQUIDATION", at, batch, journal)
 
 
 def apply(account: Account, findings: list[Finding], journal: Journal) -> Account:
@@ -117,7 +146,7 @@ def finish_passed(account: Account, rule: str, at: datetime, journal: Journal) -
 def _finish(
     account: Account, status: ChallengeStatus, rule: str, kind: Kind, facts: Facts, at: datetime, journal: Journal
 ) -> Account:
-    """End the phase: the account becomes read-only, its last day and a metric are written."""
+    """End the phase: the account becomes read-only, its orders go, its last day and a metric are written."""
     phase, batch = account.phase, account.marked_through
     assert phase, "only a phase ends"
     days.snapshot(account, journal, closed=True)
@@ -125,4 +154,5 @@ def _finish(
     journal.verdicts.append(Verdict(phase.id, phase.challenge_id, account.id, status, rule, at, batch))
     assert account.phase
     ended = replace(account.phase, status=status)
-    return journal.append(account, kind, at, batch, facts, read_only=True, phase=ended)
+    account = journal.append(account, kind, at, batch, facts, read_only=True, phase=ended)
+    return resting.cancel(account, None, "PHASE_ENDED", at, batch, journal)

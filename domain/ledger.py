@@ -38,6 +38,7 @@ class Kind(StrEnum):
     POSITION_CLOSED = "position_closed"
     MARK_TO_MARKET = "mark_to_market"
     FINDING = "finding"
+    WARNING = "warning"
     PHASE_PASSED = "phase_passed"
     PHASE_FAILED = "phase_failed"
     MARK_FAILED = "mark_failed"
@@ -47,6 +48,7 @@ class Kind(StrEnum):
     ACCOUNT_RESUMED = "account_resumed"
     ACCOUNT_LOCKED = "account_locked"
     ACCOUNT_UNLOCKED = "account_unlocked"
+    ACCOUNT_CLOSING = "account_closing"  # by hand: read-only, and what it holds is closed before it ends
     CORRECTION = "correction"  # the replay of the fills that remain, less what was booked
     PAYOUT = "payout"
 

@@ -9,7 +9,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.ledger import Facts
-from domain.lifecycles import ActionStatus, OrderStatus
+from domain.lifecycles import ActionStatus, FillStatus, OrderStatus
 from domain.positions import Side
 
 
@@ -33,6 +33,25 @@ class OrderType(StrEnum):
     STOP = "STOP"
     STOP_LOSS = "STOP_LOSS"
     TAKE_PROFIT = "TAKE_PROFIT"
+
+    @property
+    def protects(self) -> bool:
+        """Does it close the position it belongs to?"""
+        return self in (OrderType.STOP_LOSS, OrderType.TAKE_PROFIT)
+
+    def reached(self, price: Decimal, own: Decimal, *, buys: bool) -> bool:
+        """Does the market's price reach the order's own? A limit wants it no worse, a stop no better."""
+        no_worse = self in (OrderType.LIMIT, OrderType.TAKE_PROFIT)
+        return price <= own if buys == no_worse else price >= own
+
+
+PROPOSABLE = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
+"""What an action may carry; the others come to life with the position they close."""
+
+
+def buys(verb: Verb, side: Side) -> bool:
+    """Does it take from the market's sellers? Opening a long does, and closing a short."""
+    return verb.adds == (side is Side.LONG)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +89,8 @@ class Refusal:
 
 @dataclass(frozen=True, slots=True)
 class Order:
+    """What an action, or the desk, wants done. One that protects closes the whole position as it then is."""
+
     account: int
     seq: int
     symbol: str
@@ -87,6 +108,10 @@ class Order:
     take_profit: Decimal | None = None
     ended_at: datetime | None = None  # when it was filled, cancelled or rejected, by the market's clock
     outcome: Facts = field(default_factory=dict)  # why it was cancelled, or the gate that refused it
+
+    @property
+    def buys(self) -> bool:
+        return buys(self.verb, self.side)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,11 +133,15 @@ class Fill:
     filled_at: datetime
     batch: int
     quote_time: datetime
+    status: FillStatus = FillStatus.BOOKED
 
 
 @dataclass(frozen=True, slots=True)
 class ActionResult:
-    """The answer to one action. `seq` is None where nothing was stored (a duplicate, a conflict)."""
+    """The answer to one action. `seq` is None where nothing was stored (a duplicate, a conflict).
+
+    `order` and `fill` are as they were when answered; read again, as they are by then.
+    """
 
     account: int
     seq: int | None
@@ -120,8 +149,12 @@ class ActionResult:
     status: ActionStatus
     refusal: Refusal | None = None
     quote: Facts = field(default_factory=dict)
-    order_seq: int | None = None
+    order: Order | None = None
     fill: Fill | None = None
     market_time: datetime | None = None
     batch: int = 0
     replayed: bool = False
+
+    @property
+    def order_seq(self) -> int | None:
+        return self.order.seq if self.order else None

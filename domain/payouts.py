@@ -1,8 +1,17 @@
-"""The trader's share of a profit, and the house's."""
+"""Payouts: the trader's share of a profit and the house's, what must hold before one, and what it does to floors."""
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
-from domain.money import ZERO, floor_minor, multiply
+from domain import days, levels, rules
+from domain.accounts import Account, PhaseRun
+from domain.calendar import Calendar
+from domain.errors import Refused
+from domain.money import ONE, ZERO, floor_minor, multiply, plain
+from domain.terms import PayoutFloor, PhaseTerms, PhaseType
 
 
 def share(profit: Decimal, split: Decimal, minor_units: int) -> tuple[Decimal, Decimal]:
@@ -11,3 +20,180 @@ def share(profit: Decimal, split: Decimal, minor_units: int) -> tuple[Decimal, D
         return ZERO, ZERO
     amount = floor_minor(multiply(profit, split), minor_units)
     return amount, profit - amount
+
+
+class Condition(StrEnum):
+    FUNDED_PHASE = "FUNDED_PHASE"
+    NO_OPEN_PAYOUT = "NO_OPEN_PAYOUT"
+    FLAT = "FLAT"
+    PROFIT = "PROFIT"
+    ABOVE_FLOORS = "ABOVE_FLOORS"
+    TRADING_DAYS = "TRADING_DAYS"
+    PROFITABLE_DAYS = "PROFITABLE_DAYS"
+    CYCLE = "CYCLE"
+
+
+@dataclass(frozen=True, slots=True)
+class Criterion:
+    """One condition of a payout: amounts in the account's currency, or counts.
+
+    `next_at` is the earliest it can be met as far as days decide; None where it is met, or days do not decide.
+    """
+
+    condition: Condition
+    measured: Decimal
+    needed: Decimal
+    met: bool
+    next_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """What has passed since a phase's last payout, or since its start; turned down payouts do not count."""
+
+    open: int = 0  # payouts of the challenge that are not paid yet
+    day: int = 0  # the number of the day on which the last one was asked for; 0 before the first
+    days_traded: int = 0  # of the days after it that have ended
+    days_profitable: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """An account on the way to a payout, as of the market time `at`."""
+
+    account: Account
+    terms: PhaseTerms
+    cycle: Cycle
+    calendar: Calendar
+    minor_units: int
+    at: datetime
+
+    @property
+    def phase(self) -> PhaseRun:
+        return rules.run_of(self.account)
+
+    @property
+    def profit(self) -> Decimal:
+        """What would be paid: the balance above the initial one, the trader's share and the house's."""
+        return self.account.cash - self.terms.group.deposit
+
+
+class PayoutNotEligible(Refused):
+    """The conditions of a payout are not met."""
+
+    code = "PAYOUT_NOT_ELIGIBLE"
+    transient = True
+
+    def __init__(self, criteria: Sequence[Criterion]) -> None:
+        self.criteria = tuple(criteria)
+        super().__init__("challengeId", **{c.condition.lower(): _told(c) for c in criteria if not c.met})
+
+
+def _told(criterion: Criterion) -> str:
+    since = f" (not before {criterion.next_at.isoformat()})" if criterion.next_at else ""
+    return f"is {plain(criterion.measured)}, needed {plain(criterion.needed)}{since}"
+
+
+def is_met(criteria: Sequence[Criterion]) -> bool:
+    """May the payout be asked for?"""
+    return all(criterion.met for criterion in criteria)
+
+
+def no_phase() -> list[Criterion]:
+    """The criteria where no funded phase runs: that one alone."""
+    return [Criterion(Condition.FUNDED_PHASE, ZERO, ONE, met=False)]
+
+
+def criteria(standing: Standing) -> list[Criterion]:
+    """Every configured condition of a payout, in the order of `Condition`."""
+    phase = standing.account.phase
+    if phase is None or not phase.running or standing.terms.type is not PhaseType.FUNDED:
+        return no_phase()
+    return [Criterion(Condition.FUNDED_PHASE, ONE, ONE, met=True), *_now(standing), *_days(standing)]
+
+
+def _now(standing: Standing) -> Iterator[Criterion]:
+    """What no passing of days can change, but for the floors of the day."""
+    account = standing.account
+    open_payouts, positions = Decimal(standing.cycle.open), Decimal(len(account.positions))
+    yield Criterion(Condition.NO_OPEN_PAYOUT, open_payouts, ZERO, met=not open_payouts)
+    yield Criterion(Condition.FLAT, positions, ZERO, met=not positions)
+    least = max(standing.terms.payout.min_profit, ONE.scaleb(-standing.minor_units))
+    yield Criterion(Condition.PROFIT, standing.profit, least, met=standing.profit >= least)
+    yield _above_floors(standing)
+
+
+def _above_floors(standing: Standing) -> Criterion:
+    """The least headroom that the money's leaving would leave: a payout breaks no limit."""
+    left = take(standing.account, standing.terms.payout.floor, max(ZERO, standing.profit))
+    rooms = {
+        bound.rule: (bound.headroom(seen), bound.hit(seen))
+        for bound in rules.bounds(left, standing.terms)
+        for seen in [levels.observe(bound.limit.measured, left.balance, left.equity)]
+    }
+    hit = {rule for rule, (_, is_hit) in rooms.items() if is_hit}
+    least = min((room for room, _ in rooms.values()), default=ZERO)
+    of_the_day = hit <= {rules.Rule.MAX_DAILY_LOSS, rules.Rule.MAX_DAILY_PROFIT}
+    tomorrow = standing.phase.day_ends_at if hit and of_the_day else None
+    return Criterion(Condition.ABOVE_FLOORS, least, ZERO, met=not hit, next_at=tomorrow)
+
+
+def _days(standing: Standing) -> Iterator[Criterion]:
+    """What days decide. The day of a payout belongs to what was before it."""
+    terms, cycle, phase = standing.terms, standing.cycle, standing.phase
+    is_new = phase.day > cycle.day
+    profitable = is_new and rules.days_profitable(standing.account, terms) > phase.days_profitable
+    counted = (
+        (Condition.TRADING_DAYS, terms.payout.min_trading_days, cycle.days_traded, is_new and phase.day_traded),
+        (Condition.PROFITABLE_DAYS, terms.payout.profitable_days, cycle.days_profitable, profitable),
+    )
+    for condition, needed, ended, today in counted:
+        if needed:
+            missing = needed - ended - today
+            wait = missing - (is_new and not today)  # today may still become one
+            yield _count(standing, condition, needed, missing, wait)
+    if waiting := terms.payout.cycle_days:
+        missing = waiting - (phase.day - max(1, cycle.day))
+        yield _count(standing, Condition.CYCLE, waiting, missing, missing)
+
+
+def _count(standing: Standing, condition: Condition, needed: int, missing: int, wait: int) -> Criterion:
+    """A number of days: `missing` of them, and so many boundaries to wait for at least."""
+    if missing <= 0:
+        return Criterion(condition, Decimal(needed - missing), Decimal(needed), met=True)
+    next_at = standing.at
+    for n in range(wait):
+        next_at = standing.phase.day_ends_at if n == 0 else standing.calendar.next_boundary(next_at)
+    return Criterion(condition, Decimal(needed - missing), Decimal(needed), met=False, next_at=next_at)
+
+
+def take(account: Account, floor: PayoutFloor, profit: Decimal) -> Account:
+    """The account as if the profit had left it."""
+    return settle_floor(days.transfer(replace(account, cash=account.cash - profit), -profit), floor, profit)
+
+
+def settle_floor(account: Account, floor: PayoutFloor, profit: Decimal) -> Account:
+    """Let the highs stay if the terms say so, once a transfer has taken `profit` (or, negative, brought it)."""
+    if account.phase is None or floor is not PayoutFloor.KEEP:
+        return account
+    phase = account.phase
+    kept = replace(
+        phase,
+        peak_equity=phase.peak_equity + profit,
+        peak_balance=phase.peak_balance + profit,
+        peak_end_of_day=phase.peak_end_of_day + profit,
+    )
+    return replace(account, phase=kept)
+
+
+def reset_floor(account: Account, floor: PayoutFloor) -> Account:
+    """Let the floor trail anew once a payout is approved, if the terms say so."""
+    if account.phase is None or floor is not PayoutFloor.RESET:
+        return account
+    anew = replace(
+        account.phase,
+        peak_equity=account.equity,
+        peak_balance=account.cash,
+        peak_end_of_day=account.cash,
+    )
+    return replace(account, phase=anew)

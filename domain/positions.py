@@ -33,6 +33,7 @@ class Position:
     cost_basis: Decimal = ZERO  # 18 places
     realised: Decimal = ZERO  # in the account's currency, before fees
     fees: Decimal = ZERO  # in the account's currency
+    closed_at: datetime | None = None  # when the last of it was closed
 
     @property
     def average_entry(self) -> Decimal:

@@ -3,7 +3,7 @@
 Percentages are the source's: 5 means 5 %; 0 means not configured. The shape is the source's "Funded Phase Rules".
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from datetime import time
 from decimal import Decimal
@@ -21,6 +21,8 @@ from domain.terms import (
     GroupKind,
     Limit,
     Measured,
+    PayoutFloor,
+    PayoutTerms,
     PercentOf,
     PhaseTerms,
     PhaseType,
@@ -34,13 +36,17 @@ Axes = Mapping[str, Any]
 """Fields of Limit by name, amounts as numbers or text; one that is left out, or None, has its default."""
 
 STEPS_MAX = 20
+WARNINGS_MAX = 10
 DAYS_MAX = 3660
 POSITIONS_MAX = 10_000
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A phase of a program. `account_group` is a group's name; `limits` has the axes of each limit by its name."""
+    """A phase of a program. `account_group` is a group's name; `limits` has the axes of each limit by its name.
+
+    `warn_at` are shares of each limit at which its use is told; `payout` has fields of PayoutTerms.
+    """
 
     phase_index: int
     phase_type: PhaseType
@@ -55,7 +61,13 @@ class Step:
     min_trading_days: int = 0
     max_trading_days: int = 0
     max_positions: int = 0
+    best_day_pct: Decimal = ZERO
+    profitable_days: int = 0
+    profitable_day_pct: Decimal = ZERO
+    inactivity_days: int = 0
     limits: Mapping[str, Axes] = field(default_factory=dict)
+    warn_at: tuple[Decimal, ...] = ()
+    payout: Axes = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +124,17 @@ NUMBERS = {
     "min_trading_days": Within(most=Decimal(DAYS_MAX)),
     "max_trading_days": Within(most=Decimal(DAYS_MAX)),
     "max_positions": Within(most=Decimal(POSITIONS_MAX)),
+    "best_day_pct": Within(most=HUNDRED),
+    "profitable_days": Within(most=Decimal(DAYS_MAX)),
+    "profitable_day_pct": Within(most=HUNDRED),
+    "inactivity_days": Within(most=Decimal(DAYS_MAX)),
+}
+SHARE = Within(most=ONE, above=True, below=True)
+PAYOUT = {
+    "min_profit": amount(8, above=False),
+    "min_trading_days": Within(most=Decimal(DAYS_MAX)),
+    "profitable_days": Within(most=Decimal(DAYS_MAX)),
+    "cycle_days": Within(most=Decimal(DAYS_MAX)),
 }
 DEFAULTS = PhaseTerms(0, PhaseType.EVALUATION, "", Group("", GroupKind.DEMO, "", ZERO))
 
@@ -124,6 +147,15 @@ def limits_data(step: Step) -> dict[str, dict[str, str]]:
     return {
         name: {axis: _plain_text(value) for axis, value in axes.items() if value is not None}
         for name, axes in step.limits.items()
+    }
+
+
+def payout_data(step: Step) -> dict[str, str | int]:
+    """What was given of the payout's terms, amounts as text: what is stored."""
+    return {
+        name: value if isinstance(value, int) else _plain_text(value)
+        for name, value in step.payout.items()
+        if value is not None
     }
 
 
@@ -143,6 +175,12 @@ def phase_terms(step: Step, group: Group) -> PhaseTerms:
         min_trading_days=step.min_trading_days,
         max_trading_days=step.max_trading_days,
         max_positions=step.max_positions,
+        best_day_pct=step.best_day_pct,
+        profitable_days=step.profitable_days,
+        profitable_day_pct=step.profitable_day_pct,
+        inactivity_days=step.inactivity_days,
+        warn_at=tuple(sorted(step.warn_at)),
+        payout=_payout(step),
         daily_loss=_limit(step, "daily_loss"),
         total_loss=_limit(step, "total_loss"),
         daily_profit=_limit(step, "daily_profit"),
@@ -153,6 +191,11 @@ def phase_terms(step: Step, group: Group) -> PhaseTerms:
 def _limit(step: Step, name: str) -> Limit:
     axes = limits_data(step).get(name, {})
     return limit_from_data({**axes, "pct": plain(getattr(step, PERCENTAGES[name]))}, getattr(DEFAULTS, name))
+
+
+def _payout(step: Step) -> PayoutTerms:
+    kinds: dict[str, Callable[[Any], Any]] = {"min_profit": Decimal, "floor": PayoutFloor}
+    return PayoutTerms(**{name: kinds.get(name, int)(value) for name, value in payout_data(step).items()})
 
 
 def kind_for(phase_type: PhaseType) -> GroupKind:
@@ -206,6 +249,8 @@ def _step(step: Step) -> Faults:
             sound = False
             yield api_name(name), fault
     yield from _axes(step)
+    yield from _warnings(step.warn_at)
+    yield from _payout_faults(step)
     if sound:  # numbers that are none cannot be compared
         yield from _together(step)
 
@@ -222,10 +267,35 @@ def _together(step: Step) -> Faults:
         yield "profitTargetPct", "a funded phase has no target: it ends by its days or by a breach"
     if not funded and not (target or target_amount):
         yield "profitTargetPct", "an evaluation phase needs a target"
-    if 0 < step.max_trading_days < step.min_trading_days:
-        yield "maxTradingDays", "is less than minTradingDays"
-    if 0 < step.duration_days < step.min_trading_days:
-        yield "durationDays", "is less than minTradingDays"
+    for most in ("max_trading_days", "duration_days"):
+        for least in ("min_trading_days", "profitable_days"):
+            if 0 < getattr(step, most) < getattr(step, least):
+                yield api_name(most), f"is less than {api_name(least)}"
+
+
+def _warnings(shares: Sequence[Decimal]) -> Faults:
+    if len(shares) > WARNINGS_MAX:
+        yield "warnAt", f"must be at most {WARNINGS_MAX}"
+    for place, share in enumerate(shares):
+        if fault := SHARE.fault(share):
+            yield f"warnAt[{place}]", fault
+        elif share in shares[:place]:
+            yield f"warnAt[{place}]", "occurs twice"
+
+
+def _payout_faults(step: Step) -> Faults:
+    given = {name: value for name, value in step.payout.items() if value is not None}
+    if given and step.phase_type is not PhaseType.FUNDED:
+        yield "payout", "only a funded phase pays out"
+    for name, value in given.items():
+        if within := PAYOUT.get(name):
+            fault = within.fault(Decimal(value))
+        elif name == "floor":
+            fault = None if value in list(PayoutFloor) else f"must be one of {', '.join(PayoutFloor)}"
+        else:
+            fault = "is not a field of a payout's terms"
+        if fault:
+            yield f"payout.{api_name(name)}", fault
 
 
 def _axes(step: Step) -> Faults:

@@ -1,10 +1,11 @@
 """The judge: what an account's figures say under its phase's terms, with the evidence (design, section 6).
 
-After each mark `judge` finds limits that are broken and `passes` says whether the phase is won; `judge_day_end` and
-`ends_by_passing` speak when a trading day ends. Best day and profitable days never fail a phase, they only delay it.
+After each mark `judge` finds limits that are broken, `warn` those of which the terms' shares are used up, and `passes`
+says whether the phase is won; `judge_day_end` and `ends_by_passing` speak when a trading day ends. Best day and
+profitable days never fail a phase, they only delay it.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
@@ -12,7 +13,7 @@ from enum import StrEnum
 from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
-from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
+from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
 from domain.terms import Consequence, Limit, PercentOf, PhaseTerms, PhaseType, Touch, to_data
 
 
@@ -40,6 +41,7 @@ class Bound:
     reference: Decimal  # what the level is counted from
     level: Decimal
     ceiling: bool = False
+    share: Decimal = ONE  # of the way to the limit; below 1 it is an early warning's
 
     def headroom(self, observed: Decimal) -> Decimal:
         """The distance left to the level, negative beyond it."""
@@ -107,6 +109,44 @@ def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
     return [bound for bound in every if bound.limit.configured and bound.rule not in phase.day_findings]
 
 
+def warnings(account: Account, terms: PhaseTerms) -> list[Bound]:
+    """The early warnings not told today, of every limit not found today; one is due when its level is reached."""
+    if not terms.warn_at:
+        return []
+    told = run_of(account).day_findings
+    early = [_early(bound, share) for bound in bounds(account, terms) for share in terms.warn_at]
+    return [bound for bound in early if warning_name(bound.rule, plain(bound.share)) not in told]
+
+
+def warning_name(rule: str, share: str) -> str:
+    """Under which an early warning is told once a day."""
+    return f"{rule}@{share}"
+
+
+def _early(bound: Bound, share: Decimal) -> Bound:
+    level = round8(bound.reference + multiply(bound.level - bound.reference, share))
+    return replace(bound, level=level, limit=replace(bound.limit, touch=Touch.REACHED), share=share)
+
+
+def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
+    """The early warnings that the mark of a batch made due, after what it broke was found.
+
+    The level is the warning's own; its share of the limit stands in the derivation.
+    """
+    due = []
+    for bound in warnings(account, terms):
+        observed = levels.observe(bound.limit.measured, account.balance, account.equity)
+        if bound.hit(observed):
+            due.append(replace(_broken(account, bound, observed, batch, at), consequence=Consequence.WARN))
+    return due
+
+
+def liquidation_by_hand(account: Account, reason: str, batch: int, at: datetime) -> Finding:
+    """The evidence of a liquidation that was ordered: the level and what is left to it, which may be much, and why."""
+    finding = _broken(account, liquidation_bound(account), account.equity, batch, at)
+    return replace(finding, derivation=finding.derivation | {"by_hand": True, "reason": reason})
+
+
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
     """What the mark of a batch broke, in the order of the rules; `at` is its market time."""
     found = []
@@ -143,6 +183,7 @@ def _derivation(account: Account, bound: Bound) -> Facts:
     return {
         **to_data(bound.limit),
         **figures,
+        **({"share": plain(bound.share)} if bound.share < 1 else {}),
         "counted_from": plain(bound.reference),
         "balance": plain(account.balance),
         "equity": plain(account.equity),

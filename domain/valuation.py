@@ -61,9 +61,12 @@ def gross_notional(account: Account, market: Market, catalogue: Catalogue) -> De
 
 
 def symbols_that_move(account: Account, catalogue: Catalogue) -> frozenset[str]:
-    """Every symbol whose quote changes the account's equity: its holdings and their conversion pairs."""
-    moving = {symbol for symbol, _ in account.positions}
-    for symbol in tuple(moving):
-        if pair := catalogue.pair(catalogue.instruments[symbol].quote_currency, account.currency):
-            moving.add(pair[0])
-    return frozenset(moving)
+    """Every symbol whose quote changes the account's equity or may trigger an order."""
+    symbols = {symbol for symbol, _ in account.positions} | {order.symbol for order in account.orders.values()}
+    return frozenset[str]().union(*(symbols_of(symbol, account.currency, catalogue) for symbol in symbols))
+
+
+def symbols_of(symbol: str, currency: str, catalogue: Catalogue) -> frozenset[str]:
+    """The instrument, and the pair that converts its quote currency into the account's, if one does."""
+    pair = catalogue.pair(catalogue.instruments[symbol].quote_currency, currency)
+    return frozenset((symbol, pair[0]) if pair else (symbol,))

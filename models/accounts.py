@@ -202,11 +202,13 @@ async def insert(
     starting_balance: Decimal,
     marked_through: int,
     at: datetime,
+    clone: str | None = None,
+    parent_id: int | None = None,
 ) -> int:
     """A PENDING account with empty balances; answers its number."""
     account_id: int = await conn.fetchval(
         """insert into accounts (brand, challenge_id, group_name, mode, owner, currency, policy, starting_balance,
-          created_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning id""",
+          created_at, clone, parent_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id""",
         brand,
         challenge_id,
         group_name,
@@ -216,6 +218,8 @@ async def insert(
         policy,
         starting_balance,
         at,
+        clone,
+        parent_id,
     )
     await conn.execute(
         "insert into balances (account_id, head, marked_through, marked_at) values ($1, $2, $3, $4)",
@@ -323,6 +327,18 @@ async def write(conn: Connection, accounts: Sequence[Account], flags: Sequence[A
 
 async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:
     await conn.execute("update accounts set started_at = $2 where id = $1", account_id, at)
+
+
+async def history(conn: Connection, account_id: int) -> asyncpg.Record:
+    """started_at, and how many fills are stored and count, of an account that exists."""
+    row = await conn.fetchrow(
+        """select a.started_at,
+          (select count(*) from fills f where f.account_id = a.id and f.status = 'BOOKED') as fills
+        from accounts a where a.id = $1""",
+        account_id,
+    )
+    assert row, "the caller holds it"
+    return row
 
 
 async def mark_ended(conn: Connection, account_id: int, at: datetime, result: str) -> None:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from domain.lifecycles import ChallengeStatus
+from domain.lifecycles import ChallengeStatus, PayoutStatus
 from domain.terms import PhaseType
 from models import sql
 from models.sql import Connection
@@ -131,15 +131,51 @@ async def point_at(conn: Connection, challenge_id: int, index: int, account_id: 
 
 
 async def card(conn: Connection, challenge_id: int) -> asyncpg.Record:
-    """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text."""
+    """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text.
+
+    What is the purchase's is null once that is deleted.
+    """
     row = await conn.fetchrow(
         """select c.*, p.wallet_id, p.price, p.currency as price_currency, p.status as purchase_status, t.body
-        from challenges c join purchases p on p.id = c.purchase_id join terms t on t.hash = c.terms_hash
+        from challenges c left join purchases p on p.id = c.purchase_id join terms t on t.hash = c.terms_hash
         where c.id = $1""",
         challenge_id,
     )
     assert row, "the caller holds its lock"
     return row
+
+
+async def brand_of(conn: Connection, challenge_id: int) -> str | None:
+    """The brand of a challenge, if there is one of this id."""
+    brand: str | None = await conn.fetchval("select brand from challenges where id = $1", challenge_id)
+    return brand
+
+
+async def unended_phases(conn: Connection, challenge_id: int) -> list[int]:
+    """The ids of its phases that are pending or run."""
+    found = await conn.fetch(
+        "select id from challenge_phases where challenge_id = $1 and status = any($2::smallint[])",
+        challenge_id,
+        [ChallengeStatus.PENDING, ChallengeStatus.ACTIVE],
+    )
+    return [row["id"] for row in found]
+
+
+async def owe_payouts(conn: Connection, ids: Sequence[int]) -> list[int]:
+    """Those of the challenges whose payout is open, or still to be written: a funded phase passed and not closed."""
+    found = await conn.fetch(
+        """select c.id from challenges c where c.id = any($1::bigint[]) and (
+          exists (select from payouts p where p.challenge_id = c.id and p.status = any($2::text[]))
+          or exists (
+            select from challenge_phases f join accounts a on a.id = f.account_id
+            where f.challenge_id = c.id and f.phase_type = $3 and f.status = $4 and a.ended_at is null))
+        order by c.id""",
+        list(ids),
+        [PayoutStatus.REQUESTED.value, PayoutStatus.APPROVED.value],
+        PhaseType.FUNDED,
+        ChallengeStatus.PASSED,
+    )
+    return [row["id"] for row in found]
 
 
 async def phase_end(conn: Connection, account_id: int) -> tuple[ChallengeStatus, str]:

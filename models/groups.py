@@ -55,6 +55,16 @@ async def named(conn: Connection, brand: str, names: Sequence[str]) -> list[asyn
     return found
 
 
+async def read(conn: Connection, brand: str, name: str) -> asyncpg.Record | None:
+    """name, kind, currency, deposit and policy (its text) of the brand's group."""
+    return await conn.fetchrow(
+        """select name, kind, currency, default_deposit, policy::text as policy from account_groups
+        where brand = $1 and name = $2""",
+        brand,
+        name,
+    )
+
+
 async def phase_types(conn: Connection, group_id: int) -> list[int]:
     """The types of the phases whose accounts are opened in the group."""
     return [row["phase_type"] for row in await conn.fetch(PHASE_TYPES, group_id)]

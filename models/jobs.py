@@ -83,15 +83,52 @@ async def bury(conn: Connection, job_id: int, outcome: str) -> None:
     )
 
 
-async def revive(conn: Connection, job_id: int, brand: str | None) -> bool:
-    """Queue a DEAD job again; `brand` None is any brand's."""
-    found = await conn.fetchval(
-        """update jobs set status = 'QUEUED', attempts = 0, due_at = clock_timestamp(), outcome = null
-        where id = $1 and status = 'DEAD' and ($2::text is null or brand = $2) returning id""",
-        job_id,
-        brand,
+async def lock(conn: Connection, job_id: int) -> asyncpg.Record | None:
+    """brand, kind, status, attempts and outcome of a job, locked."""
+    return await conn.fetchrow(
+        "select brand, kind, status, attempts, outcome from jobs where id = $1 for no key update", job_id
     )
-    return found is not None
+
+
+async def revive(conn: Connection, job_id: int) -> None:
+    """Queue a DEAD job again, with all its attempts."""
+    await conn.execute(
+        "update jobs set status = 'QUEUED', attempts = 0, due_at = clock_timestamp(), outcome = null where id = $1",
+        job_id,
+    )
+
+
+async def finish_all(conn: Connection, challenges: Sequence[int], outcome: str) -> None:
+    """Nothing is owed to these challenges any more."""
+    await conn.execute(
+        """update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp()
+        where challenge_id = any($1::bigint[]) and status = 'QUEUED'""",
+        list(challenges),
+        outcome,
+    )
+
+
+async def finish_if_gone(conn: Connection, job_id: int, outcome: str) -> bool:
+    """Finish a job whose challenge has been deleted; False where that is there."""
+    gone = await conn.fetchval(
+        """update jobs set status = 'DONE', outcome = case status when 'QUEUED' then $2 else outcome end,
+          done_at = coalesce(done_at, clock_timestamp())
+        where id = $1 and challenge_id is not null
+          and not exists (select from challenges c where c.id = jobs.challenge_id) returning id""",
+        job_id,
+        outcome,
+    )
+    return gone is not None
+
+
+async def closes(conn: Connection, account_id: int) -> bool:
+    """Is a closing of the account still owed?"""
+    found: bool = await conn.fetchval(
+        """select exists (
+          select from jobs where account_id = $1 and kind = 'close_account' and status = 'QUEUED')""",
+        account_id,
+    )
+    return found
 
 
 async def due(conn: Connection) -> bool:

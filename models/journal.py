@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from operator import itemgetter
 from typing import Any
 
 from domain.accounts import Finding, Journal
@@ -117,6 +118,7 @@ FILLS: sql.Columns = {
     "filled_at": "timestamptz",
     "batch": "bigint",
     "quote_time": "timestamptz",
+    "status": "text",
 }
 POSITIONS: sql.Columns = {
     "account_id": "bigint",
@@ -137,7 +139,8 @@ INSERT_METRICS = sql.insert_statement("metrics", METRICS)
 UPSERT_DAYS = sql.insert_statement(
     "days",
     DAYS,
-    """on conflict (phase_id, number) do update set balance = excluded.balance, equity = excluded.equity,
+    """on conflict (phase_id, number) do update set start_balance = excluded.start_balance,
+    start_equity = excluded.start_equity, balance = excluded.balance, equity = excluded.equity,
     low = excluded.low, high = excluded.high, traded = excluded.traded, closed = excluded.closed""",
 )
 INSERT_BREACHES = sql.insert_statement("breaches", BREACHES)
@@ -149,12 +152,17 @@ UPSERT_ORDERS = sql.insert_statement(
     ended_at = excluded.ended_at, outcome = excluded.outcome""",
 )
 INSERT_FILLS = sql.insert_statement("fills", FILLS)
+UPDATE_FILLS = sql.update_statement(
+    "fills",
+    ["account_id", "seq"],
+    {"account_id": "bigint", "seq": "bigint", "status": "text", "position_seq": "bigint", "realised": "numeric"},
+)
 UPSERT_POSITIONS = sql.insert_statement(
     "positions",
     POSITIONS,
     """on conflict (account_id, seq) do update set status = excluded.status, quantity = excluded.quantity,
     cost_basis = excluded.cost_basis, realised = excluded.realised, fees = excluded.fees,
-    closed_at = excluded.closed_at""",
+    opened_at = excluded.opened_at, closed_at = excluded.closed_at""",
 )
 
 
@@ -180,10 +188,12 @@ async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, s
         INSERT_FILLS,
         [
             (f.account, f.seq, f.order_seq, f.position_seq, f.symbol, f.side.value, f.verb.value, f.quantity, f.price,
-             f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time)
+             f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time, f.status.value)
             for f in journal.fills
         ],
     )  # fmt: skip
+    corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised) for f in journal.corrected]
+    await sql.write(conn, UPDATE_FILLS, corrected)
     await sql.write(conn, UPSERT_DAYS, [tuple(getattr(day, name) for name in DAYS) for day in journal.days.values()])
     metrics = [tuple(getattr(metric, name) for name in METRICS) for metric in journal.metrics]
     await sql.write(conn, INSERT_METRICS, metrics)
@@ -210,13 +220,13 @@ def ledger_columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
 
 
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
-    """A closed position closed with its last fill."""
-    last = {(fill.account, fill.position_seq): fill.filled_at for fill in journal.fills}
-    return [
+    """The closed ones first: at no row are two of one symbol and side open."""
+    rows = [
         (account, p.seq, p.symbol, p.side.value, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
-         p.realised, p.fees, p.opened_at, None if p.quantity else last[account, p.seq])
+         p.realised, p.fees, p.opened_at, p.closed_at)
         for (account, _), p in journal.positions.items()
     ]  # fmt: skip
+    return sorted(rows, key=itemgetter(4))
 
 
 def _action(result: ActionResult) -> tuple[Any, ...]:

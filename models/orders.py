@@ -1,24 +1,26 @@
-"""Decision actions as stored: found again by the caller's key."""
+"""Decision actions as stored, found again by the caller's key, and what became of their orders."""
 
 import json
 from collections.abc import Sequence
 
 import asyncpg
 
-from domain.lifecycles import ActionStatus
-from domain.orders import Action, ActionResult, Fill, Refusal, Verb
+from domain.lifecycles import ActionStatus, OrderStatus
+from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
 from domain.positions import Side
 from models.sql import Connection
 
 SELECT = """
 select a.account_id, a.seq, a.content, a.status, a.refusal, a.quote, a.order_seq, a.market_time, a.batch,
-  f.seq as fill_seq, f.position_seq, f.symbol, f.side, f.verb, f.quantity, f.price, f.fee, f.rate, f.realised,
-  f.filled_at, f.batch as fill_batch, f.quote_time
+  o.symbol, o.side, o.verb, o.quantity, o.status as order_status, o.reason, o.placed_at, o.batch as order_batch,
+  o.action_seq, o.type, o.price as own_price, o.stop_loss, o.take_profit, o.ended_at, o.outcome,
+  f.seq as fill_seq, f.position_seq, f.price, f.fee, f.rate, f.realised, f.filled_at, f.batch as fill_batch,
+  f.quote_time
 from decision_actions a
+left join orders o on o.account_id = a.account_id and o.seq = a.order_seq
 left join fills f on f.account_id = a.account_id and f.order_seq = a.order_seq
 """
 KNOWN = SELECT + "where a.account_id = $1 and (a.run, a.action_id) in (select * from unnest($2::text[], $3::text[]))"
-ONE = SELECT + "where a.account_id = $1 and a.seq = $2"
 
 
 def _result(row: asyncpg.Record) -> ActionResult:
@@ -30,10 +32,32 @@ def _result(row: asyncpg.Record) -> ActionResult:
         status=ActionStatus(row["status"]),
         refusal=Refusal(**json.loads(refusal)) if refusal else None,
         quote=json.loads(row["quote"]),
-        order_seq=row["order_seq"],
+        order=_order(row) if row["order_seq"] is not None else None,
         fill=_fill(row) if row["fill_seq"] is not None else None,
         market_time=row["market_time"],
         batch=row["batch"],
+    )
+
+
+def _order(row: asyncpg.Record) -> Order:
+    return Order(
+        account=row["account_id"],
+        seq=row["order_seq"],
+        symbol=row["symbol"],
+        side=Side(row["side"]),
+        verb=Verb(row["verb"]),
+        quantity=row["quantity"],
+        status=OrderStatus(row["order_status"]),
+        reason=row["reason"],
+        placed_at=row["placed_at"],
+        batch=row["order_batch"],
+        action_seq=row["action_seq"],
+        type=OrderType(row["type"]),
+        price=row["own_price"],
+        stop_loss=row["stop_loss"],
+        take_profit=row["take_profit"],
+        ended_at=row["ended_at"],
+        outcome=json.loads(row["outcome"]),
     )
 
 
@@ -66,7 +90,7 @@ async def known(
     return {result.content.key: result for result in found}
 
 
-async def action(conn: Connection, account_id: int, seq: int) -> ActionResult | None:
-    """One stored action by its ledger row."""
-    row = await conn.fetchrow(ONE, account_id, seq)
-    return None if row is None else _result(row)
+async def status(conn: Connection, account_id: int, seq: int) -> OrderStatus | None:
+    """What has become of an order; None where there is none of this name."""
+    found = await conn.fetchval("select status from orders where account_id = $1 and seq = $2", account_id, seq)
+    return None if found is None else OrderStatus(found)

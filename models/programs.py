@@ -14,14 +14,15 @@ AS_SOLD = """
 select p.id, p.version, p.name as program_name, p.price, p.price_currency, p.zone, p.day_start,
   f.phase_index, f.phase_type, f.name, f.duration_days, f.max_daily_loss_pct, f.max_total_loss_pct,
   f.max_daily_profit_pct, f.profit_target_pct, f.profit_split, f.min_trading_days, f.max_trading_days, f.max_positions,
-  f.limits::text, g.name as account_group, g.kind, g.currency, g.default_deposit, g.policy::text
+  f.best_day_pct, f.profitable_days, f.profitable_day_pct, f.inactivity_days,
+  f.limits::text, f.warn_at::text, f.payout::text, g.name as account_group, g.kind, g.currency, g.default_deposit, g.policy::text
 from programs p
 join program_phases f on f.program_id = p.id
 join account_groups g on g.id = f.account_group_id
 where p.id = $1 order by f.phase_index
 """
 PHASES = """
-select f.*, f.limits::text as limits, g.name as account_group
+select f.*, g.name as account_group
 from program_phases f join account_groups g on g.id = f.account_group_id
 where f.program_id = $1 order by f.phase_index
 """
@@ -72,7 +73,13 @@ class ProgramPhase(Model):
     min_trading_days = fields.IntField(default=0)
     max_trading_days = fields.IntField(default=0)
     max_positions = fields.IntField(default=0)
+    best_day_pct = fields.DecimalField(max_digits=28, decimal_places=8, default=0)
+    profitable_days = fields.IntField(default=0)
+    profitable_day_pct = fields.DecimalField(max_digits=28, decimal_places=8, default=0)
+    inactivity_days = fields.IntField(default=0)
     limits: fields.Field[dict[str, dict[str, object]]] = fields.JSONField(default=dict)
+    warn_at: fields.Field[list[str]] = fields.JSONField(default=list)
+    payout: fields.Field[dict[str, object]] = fields.JSONField(default=dict)
     created_at = fields.DatetimeField(db_default=Now())
     updated_at = fields.DatetimeField(db_default=Now())
 

@@ -27,7 +27,10 @@ async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
         conn,
         """
         select format('purchase %s', purchase_id) as subject, format('has %s live challenges', count(*)) as message
-        from challenges where status in (0, 1) group by purchase_id having count(*) > 1""",
+        from challenges where status in (0, 1) group by purchase_id having count(*) > 1
+        union all
+        select format('challenge %s', id), 'runs without a purchase'
+        from challenges where status in (0, 1) and purchase_id is null""",
     )
 
 

@@ -109,6 +109,9 @@ async def brands_never_mix(conn: Connection) -> Rows:
           select format('payout %s and its challenge', p.id), p.brand || '/' || p.currency, c.brand || '/' || a.currency
           from payouts p join challenges c on c.id = p.challenge_id join accounts a on a.id = p.account_id
           union all
+          select format('payout %s and its account', p.id), p.challenge_id::text, a.challenge_id::text
+          from payouts p join accounts a on a.id = p.account_id where a.challenge_id is not null
+          union all
           select format('payout %s and its wallet', p.id), c.brand || '/' || c.client, w.brand || '/' || w.client
           from payouts p join challenges c on c.id = p.challenge_id join wallets w on w.id = p.wallet_id
           union all
@@ -116,7 +119,7 @@ async def brands_never_mix(conn: Connection) -> Rows:
             r.challenge_id || '/' || r.account_id
           from payouts p join challenge_phases r on r.id = p.phase_id
           union all
-          select format('event %s and its challenge', e.position), e.brand, c.brand
+          select format('event %s and its challenge', e.position), e.brand || '/' || e.client, c.brand || '/' || c.client
           from events e join challenges c on c.id = e.challenge_id
           union all
           select format('job %s and its challenge', j.id), j.brand, c.brand

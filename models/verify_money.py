@@ -114,20 +114,37 @@ async def reservations_match_pending_purchases(conn: Connection) -> Rows:
 
 
 async def purchases_paid_their_fee(conn: Connection) -> Rows:
-    """PAID, ACCOUNT_CREATED, ACTIVE and REFUNDED (1, 2, 3, 5) purchases took their price, FAILED (4) ones may have."""
+    """A purchase paid from its wallet took its price there once, and gave it back once when REFUNDED (5).
+
+    Fees of a purchase that is not there are those of one that a manager deleted.
+    """
     return await find(
         conn,
         """
-        select format('wallet %s', w.id) as subject,
-          format('paid fees of %s for purchases of %s', trim_scale(f.paid), trim_scale(p.due)) as message
-        from wallets w
-        cross join lateral (
-          select coalesce(-sum(amount), 0) as paid from transfers where wallet_id = w.id and kind = 'FEE') f
-        cross join lateral (
-          select coalesce(sum(price) filter (where status in (1, 2, 3, 5)), 0) as due,
-            coalesce(sum(price) filter (where status <> 0), 0) as due_at_most
-          from purchases where wallet_id = w.id) p
-        where f.paid not between p.due and p.due_at_most""",
+        with moved as (
+          select substring(cause from '^purchase ([0-9]+) (?:fee|refund)$')::bigint as purchase, wallet_id,
+            coalesce(-sum(amount) filter (where kind = 'FEE'), 0) as fee,
+            coalesce(sum(amount) filter (where kind = 'REFUND'), 0) as refund
+          from transfers where kind in ('FEE', 'REFUND') and wallet_id is not null group by 1, 2),
+        due as (
+          select id, wallet_id, status, paid_from, price,
+            case when paid_from = 'WALLET' then price else 0 end as fee,
+            case when paid_from = 'WALLET' and status = 5 then price else 0 end as refund
+          from purchases)
+        select format('purchase %s', coalesce(p.id::text, m.purchase::text, 'unknown')) as subject,
+          case when p.id is null then 'is not there and was not deleted'
+            else format('has status %s, a price of %s, is paid from %s', p.status, trim_scale(p.price),
+              coalesce(p.paid_from, 'nowhere')) end
+          || format('; its wallet %s paid %s and got back %s', coalesce(p.wallet_id, m.wallet_id),
+            trim_scale(coalesce(m.fee, 0)), trim_scale(coalesce(m.refund, 0))) as message
+        from due p full join moved m on m.purchase = p.id and m.wallet_id = p.wallet_id
+        where case when p.id is null then not exists (
+              select from audit a
+              where a.operation = 'deletePurchase' and a.object_id = m.purchase::text
+                or a.operation = 'deleteProgram'
+                  and a.before -> 'purchases' @> jsonb_build_array(jsonb_build_object('id', m.purchase)))
+          else (coalesce(m.fee, 0), coalesce(m.refund, 0)) <> (p.fee, p.refund)
+            or (p.status in (1, 2, 3, 5) and p.paid_from is null) or (p.status = 0 and p.paid_from is not null) end""",
     )
 
 

@@ -5,18 +5,23 @@ from strawberry.schema.config import StrawberryConfig
 
 from resolvers.accounts import AccountMutation, AccountQuery
 from resolvers.actions import ActionMutation, ActionQuery
+from resolvers.admin import AdminMutation
+from resolvers.audits import AuditQuery
 from resolvers.brands import BrandMutation
 from resolvers.challenges import ChallengeQuery
+from resolvers.corrections import CorrectionMutation
 from resolvers.events import EventSubscription
 from resolvers.groups import GroupMutation, GroupQuery
 from resolvers.instruments import InstrumentMutation, InstrumentQuery
 from resolvers.jobs import JobMutation, JobQuery
+from resolvers.payouts import PayoutMutation, PayoutQuery
 from resolvers.programs import ProgramMutation, ProgramQuery
 from resolvers.purchases import PurchaseMutation, PurchaseQuery
 from resolvers.quotes import QuoteMutation, QuoteQuery
 from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation
 from resolvers.wallets import WalletMutation, WalletQuery
+from schema.limits import Limits
 from schema.masking import MaskedErrors, Schema
 from schema.scalars import SCALARS
 
@@ -30,10 +35,12 @@ class Query(
     AccountQuery,
     ActionQuery,
     WalletQuery,
+    PayoutQuery,
     GroupQuery,
     InstrumentQuery,
     QuoteQuery,
     JobQuery,
+    AuditQuery,
 ): ...
 
 
@@ -44,10 +51,13 @@ class Mutation(
     GroupMutation,
     ProgramMutation,
     WalletMutation,
+    PayoutMutation,
     PurchaseMutation,
     ActionMutation,
     QuoteMutation,
     AccountMutation,
+    AdminMutation,
+    CorrectionMutation,
     TokenMutation,
     JobMutation,
 ): ...
@@ -61,6 +71,6 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[MaskedErrors],
+    extensions=[MaskedErrors, Limits],
     config=StrawberryConfig(scalar_map=SCALARS),
 )

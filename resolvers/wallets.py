@@ -1,9 +1,9 @@
-"""Real money: wallets, transfers, payouts."""
+"""Real money: wallets and transfers."""
 
 import strawberry
 
 from resolvers.found import found
-from schema.arguments import Filter, Input
+from schema.arguments import Filter, Input, required
 from schema.context import Info
 from schema.filters import filters_of
 from schema.paging import After, Connection, First, read, window
@@ -11,16 +11,16 @@ from schema.permissions import mutation, query
 from schema.wallets import (
     DepositToWalletInput,
     DepositToWalletPayload,
-    Payout,
-    PayoutFilter,
     Transfer,
     TransferFilter,
     Wallet,
     WalletFilter,
+    WithdrawFromWalletInput,
+    WithdrawFromWalletPayload,
 )
 from services import wallets
 from services.principals import Role
-from services.views.lists import PAYOUTS, TRANSFERS, WALLETS
+from services.views.lists import TRANSFERS, WALLETS
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
 
@@ -39,12 +39,6 @@ class WalletQuery:
     ) -> Connection[Transfer]:
         return await read(info, TRANSFERS, window(TRANSFERS, first, after), filters_of(which))
 
-    @query("Payouts, newest first.", *READERS)
-    async def payouts(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
-    ) -> Connection[Payout]:
-        return await read(info, PAYOUTS, window(PAYOUTS, first, after), filters_of(which))
-
 
 @strawberry.type
 class WalletMutation:
@@ -59,3 +53,17 @@ class WalletMutation:
             brand=given.brand,
         )
         return DepositToWalletPayload(wallet=await found(info, WALLETS, wallet_id))
+
+    @mutation("Let money leave a client's wallet; more than is free is refused.", Role.ADMIN, Role.MANAGER)
+    async def withdraw_from_wallet(
+        self, info: Info, given: Input[WithdrawFromWalletInput]
+    ) -> WithdrawFromWalletPayload:
+        wallet_id = required(given.wallet_id, "walletId")
+        await wallets.withdraw(
+            info.context.principal,
+            wallet_id,
+            amount=given.amount,
+            key=given.idempotency_key,
+            reason=given.reason,
+        )
+        return WithdrawFromWalletPayload(wallet=await found(info, WALLETS, wallet_id))

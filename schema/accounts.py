@@ -1,8 +1,9 @@
 """Trading accounts and what they made."""
 
+import json
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Self
 
 import strawberry
 from strawberry import ID, field
@@ -11,13 +12,13 @@ from strawberry.scalars import JSON
 from domain.accounts import Mode
 from domain.lifecycles import AccountStatus, FillStatus, OrderStatus, PositionStatus
 from domain.money import ZERO, divide, round8
-from domain.orders import Verb
+from domain.orders import OrderType, Verb
 from domain.positions import Side
 from schema.context import Info
 from schema.enums import HistoryOrder
 from schema.fields import computed
 from schema.filters import filters_of
-from schema.paging import LONG, After, Connection, First, FirstLong, one, read_of, window
+from schema.paging import LONG, After, Connection, First, FirstLong, one, read, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import ACCOUNTS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS
@@ -55,11 +56,22 @@ class Order(FromRow, listing=ORDERS):
     symbol: str = field(description="The instrument.")
     side: Side = field(description="The side of the position.")
     verb: Verb = field(description="What it does to the position.")
-    quantity: Decimal = field(description="How much.")
+    type: OrderType = field(description="Whether it was filled at once or rests, and for what.")
+    price: Decimal | None = field(description="The price it rests at, in the quote currency; null for MARKET.")
+    stop_loss: Decimal | None = field(description="The stop-loss its fill brings to life.")
+    take_profit: Decimal | None = field(description="The take-profit its fill brings to life.")
+    quantity: Decimal = field(
+        description="How much; a working stop-loss or take-profit closes the whole position, whatever it is by then."
+    )
     status: OrderStatus = field(description="Its state.")
     reason: str = field(description="ACTION, or what forced it.")
     placed_at: datetime = field(description="When it was placed, by the market's clock.")
     batch: int = field(description="The batch it was placed at.")
+    ended_at: datetime | None = field(description="When it was filled, cancelled or rejected, by the market's clock.")
+    outcome: JSON = field(
+        description="Why it was cancelled (`reason`), or what stopped it when it triggered "
+        "(`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
+    )
 
 
 @strawberry.type(description="The execution of an order.")
@@ -126,6 +138,32 @@ Fills = Annotated[FillFilter | None, strawberry.argument(name="filter", descript
 Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", description="Which events.")]
 
 
+AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
+
+
+@strawberry.type(description="The final figures of an account that has ended, in its currency; they never change.")
+class AccountResult:
+    starting_balance: Decimal = field(description="The balance it began with.")
+    balance: Decimal = field(description="Its cash at the end.")
+    equity: Decimal = field(description="The same: an account ends without positions.")
+    realised: Decimal = field(description="The profit of all it closed, before fees.")
+    fees: Decimal = field(description="The fees paid.")
+    profit: Decimal = field(description="Realised less fees; what was paid in or out does not count.")
+    high_watermark: Decimal = field(description="Its highest equity.")
+    fills: int = field(description="How many fills count.")
+    started_at: datetime | None = field(description="When it started; null if it never did.")
+    ended_at: datetime = field(description="When it ended.")
+
+    @classmethod
+    def of(cls, text: str) -> Self:
+        """From the snapshot as it is kept."""
+        kept = json.loads(text)
+        figures: dict[str, Any] = {name: Decimal(kept[name]) for name in AMOUNTS}
+        for name in ("started_at", "ended_at"):
+            figures[name] = kept[name] and datetime.fromisoformat(kept[name])
+        return cls(fills=kept["fills"], **figures)
+
+
 @strawberry.type(description="A synthetic trading account. Figures are of its last persisted mark, in its currency.")
 class Account(FromRow, listing=ACCOUNTS):
     id: ID = field(description="Its number.")
@@ -152,7 +190,10 @@ class Account(FromRow, listing=ACCOUNTS):
     created_at: datetime = field(description="When it was made.")
     started_at: datetime | None = field(description="When it started.")
     ended_at: datetime | None = field(description="When it ended.")
+    policy: JSON = field(description="The execution policy it was opened with.")
     challenge_id: strawberry.Private[int | None]
+    parent_id: strawberry.Private[int | None]
+    result_text: strawberry.Private[str | None]
 
     @computed("Its number again: what to log in with.")
     def login(self) -> str:
@@ -169,6 +210,21 @@ class Account(FromRow, listing=ACCOUNTS):
     @computed("The challenge it belongs to.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await one(info, CHALLENGES, self.challenge_id)
+
+    @computed("The account it descends from.")
+    async def parent(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
+        return await one(info, ACCOUNTS, self.parent_id)
+
+    @computed("The accounts that descend from it, newest first.")
+    async def children(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[Annotated["Account", strawberry.lazy("schema.accounts")]]:
+        # Bound by sight: whoever sees an account need not see its children.
+        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), (("parent_id", (int(self.id),)),))
+
+    @computed("Its final figures; null until it has ended.")
+    def result(self) -> AccountResult | None:
+        return AccountResult.of(self.result_text) if self.result_text else None
 
     @computed("Its positions, newest first.")
     async def positions(
@@ -229,3 +285,8 @@ class AccountFilter:
     owner: str | None = field(default=None, description="Traded for this client.")
     clone: str | None = field(default=None, description="Traded by this AI.")
     group: str | None = field(default=None, description="Opened in the group of this name.")
+    parent_id: ID | None = field(default=None, description="Descended from this account.")
+    challenge_id: ID | None = field(default=None, description="Of this challenge.")
+    text: str | None = field(
+        default=None, description="With this number, or with this in the name of its owner, clone or group."
+    )

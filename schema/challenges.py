@@ -15,9 +15,9 @@ from schema.context import Info
 from schema.events import ChallengeEvent
 from schema.fields import computed
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
+from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.rows import FromRow, shape
-from schema.wallets import Payout
 from services.views.lists import (
     ACCOUNTS,
     BREACHES,
@@ -107,6 +107,10 @@ class RuleProgress:
     measured: Decimal = field(description="Where it stands.")
     level: Decimal = field(description="The floor, the ceiling, or what is needed.")
     headroom: Decimal = field(description="What is left to the level; negative beyond it.")
+    done: Decimal = field(
+        description="How far it has gone: the loss or profit so far, negative for its opposite; or days, or positions."
+    )
+    needed: Decimal = field(description="How far it is to the level in all, in the same unit.")
     used: Decimal = field(description="The share of the way to the level that is gone: 0 at the start, 1 at the level.")
 
 
@@ -141,6 +145,8 @@ class ChallengePhase(FromRow, listing=PHASES):
                 measured=at.measured,
                 level=at.level,
                 headroom=at.headroom,
+                done=at.done,
+                needed=at.needed,
                 used=at.used,
             )
             for at in await info.context.loaders.progress(self.account_id)
@@ -217,6 +223,10 @@ class Challenge(FromRow, listing=CHALLENGES):
     @computed("Its breaches, newest first.")
     async def breaches(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Breach]:
         return await read_of(info, BREACHES, ("challenge", int(self.id)), window(BREACHES, first, after, most=LONG))
+
+    @computed("Whether a payout can be requested, as of the last persisted mark.")
+    async def payout_eligibility(self, info: Info) -> PayoutEligibility:
+        return PayoutEligibility.of(await info.context.loaders.eligibility(self.account_id))
 
     @computed("Its payouts, newest first.")
     async def payouts(self, info: Info, first: First = 20, after: After = None) -> Connection[Payout]:

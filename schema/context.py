@@ -9,9 +9,10 @@ import strawberry
 from strawberry.dataloader import DataLoader
 
 from domain.headroom import Progress
+from domain.payouts import Criterion, no_phase
 from schema.errors import Unauthenticated
 from services.principals import Principal
-from services.views import lists, progress
+from services.views import eligibility, lists, progress
 from services.views.events import Event, Wanted
 from services.views.lists import Filters, Listing, Page, Row, Window
 
@@ -67,6 +68,11 @@ class Loaders:
         """Where the phase on this account stands on each rule."""
         found: list[Progress] = await self._load(("progress",), account_id, progress.of_accounts)
         return found
+
+    async def eligibility(self, account_id: int | None) -> list[Criterion]:
+        """What a payout of the phase on this account still lacks."""
+        found: list[Criterion] | None = await self._load(("eligibility",), account_id or 0, eligibility.of_accounts)
+        return found or no_phase()
 
 
 @dataclass(slots=True)

@@ -20,6 +20,7 @@ from domain.lifecycles import (
     PurchaseStatus,
 )
 from domain.orders import OrderType, Verb
+from domain.payouts import Condition
 from domain.positions import Side
 from domain.rules import Rule
 from domain.terms import (
@@ -260,6 +261,23 @@ class MoneyKind(StrEnum):
     SYNTHETIC = "SYNTHETIC"
 
 
+class TransferKind(StrEnum):
+    FEE = "FEE"
+    REFUND = "REFUND"
+    DEPOSIT = "DEPOSIT"
+    PAYOUT_PROFIT = "PAYOUT_PROFIT"
+    PAYOUT_SHARE = "PAYOUT_SHARE"
+    TOP_UP = "TOP_UP"
+    WITHDRAWAL = "WITHDRAWAL"
+
+
+class HousePurpose(StrEnum):
+    TREASURY = "TREASURY"
+    EXTERNAL = "EXTERNAL"
+    CAPITAL = "CAPITAL"
+    PAYOUT_HOLD = "PAYOUT_HOLD"
+
+
 class HistoryOrder(StrEnum):
     NEWEST_FIRST = "NEWEST_FIRST"
     OLDEST_FIRST = "OLDEST_FIRST"
@@ -286,6 +304,40 @@ described(
     "Which money a transfer moves.",
     REAL="Real money: wallets, treasury, and what is outside.",
     SYNTHETIC="Money of the desk's own: accounts and capital.",
+)
+described(
+    TransferKind,
+    "TransferKind",
+    "What a transfer is for.",
+    FEE="The price of a challenge, from the client's wallet to the treasury.",
+    REFUND="A price given back.",
+    DEPOSIT="An account's initial balance, from the capital.",
+    PAYOUT_PROFIT="A profit on its way: from its account into the hold, on to the capital, or back.",
+    PAYOUT_SHARE="The client's share of a profit, from the treasury to its wallet.",
+    TOP_UP="Money from outside for a wallet.",
+    WITHDRAWAL="Money that leaves a wallet for outside.",
+)
+described(
+    HousePurpose,
+    "HousePurpose",
+    "The firm's accounts, one of each for every brand and currency; they may be negative.",
+    TREASURY="The firm's real money.",
+    EXTERNAL="What is outside: where real money comes from and goes to.",
+    CAPITAL="The synthetic money that accounts are funded with.",
+    PAYOUT_HOLD="Profits of payouts that are not paid yet.",
+)
+described(
+    Condition,
+    "PayoutCondition",
+    "A condition of a payout.",
+    FUNDED_PHASE="The challenge's funded phase runs.",
+    NO_OPEN_PAYOUT="No payout of the challenge waits to be decided or paid.",
+    FLAT="The account holds no position.",
+    PROFIT="The balance is above the initial one, by the least profit that the terms name.",
+    ABOVE_FLOORS="The balance that is left breaks no limit.",
+    TRADING_DAYS="So many days with a fill since the start or the last payout.",
+    PROFITABLE_DAYS="So many profitable days since the start or the last payout.",
+    CYCLE="So many days since the start or the last payout.",
 )
 described(
     HistoryOrder,

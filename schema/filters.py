@@ -1,5 +1,6 @@
 """Filter inputs as the names and values the lists know."""
 
+from datetime import datetime
 from enum import Enum
 from typing import Any
 
@@ -7,7 +8,7 @@ from schema.errors import BadUserInput
 from schema.ids import number
 from services.views.lists import Filters
 
-IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer"})
+IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer", "parent_id"})
 NO_SUCH_ID = 0
 
 
@@ -30,4 +31,6 @@ def _value(name: str, value: Any) -> Any:
         return tuple(_value(name, item) for item in value)
     if isinstance(value, Enum):
         return value.value
+    if isinstance(value, datetime):
+        return value
     return (number(value) or NO_SUCH_ID) if name in IDS else usable(name, value)

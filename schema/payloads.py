@@ -1,5 +1,7 @@
 """What every mutation answers beside its object: why it did nothing, field by field."""
 
+from typing import Self
+
 import strawberry
 
 from domain.errors import REGISTRY, InvalidProgram, Refused
@@ -19,6 +21,11 @@ class Payload:
     user_errors: list[UserError] = strawberry.field(
         default_factory=list, description="Why nothing was done; empty when it was done."
     )
+
+    @classmethod
+    def refused(cls, refusal: Refused) -> Self:
+        """The answer to what was refused."""
+        return cls(user_errors=user_errors(refusal))
 
 
 def user_errors(refusal: Refused) -> list[UserError]:

@@ -12,7 +12,6 @@ from domain.errors import Refused
 from schema.context import Info
 from schema.errors import NotAllowed, beside_data
 from schema.fields import Method
-from schema.payloads import user_errors
 from services.principals import Role
 
 EVERYONE = frozenset(Role)
@@ -46,7 +45,7 @@ class Refusals(FieldExtension):
             if error := beside_data(refusal):
                 raise error from refusal
             payload: Any = self.field.type
-            return payload(user_errors=user_errors(refusal))
+            return payload.refused(refusal)
 
 
 def query(description: str, *roles: Role) -> Callable[[Method], Method]:

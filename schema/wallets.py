@@ -1,23 +1,15 @@
-"""Real money: wallets, transfers, payouts."""
+"""Real money: wallets and transfers."""
 
 from datetime import datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
 
 import strawberry
 from strawberry import ID, field
 
-from domain.lifecycles import PayoutStatus
-from schema.context import Info
-from schema.enums import MoneyKind
-from schema.fields import computed
-from schema.paging import one
+from schema.enums import HousePurpose, MoneyKind, TransferKind
 from schema.payloads import Payload
 from schema.rows import FromRow
-from services.views.lists import CHALLENGES, PAYOUTS, TRANSFERS, WALLETS
-
-if TYPE_CHECKING:
-    from schema.challenges import Challenge
+from services.views.lists import TRANSFERS, WALLETS
 
 
 @strawberry.type(description="A client's real cash in one currency.")
@@ -37,41 +29,16 @@ class Transfer(FromRow, listing=TRANSFERS):
     id: ID = field(description="Its number.")
     transfer: ID = field(description="The movement; its two sides sum to zero.")
     brand: str = field(description="The brand it belongs to.")
-    kind: str = field(description="FEE, REFUND, DEPOSIT, PAYOUT_PROFIT, PAYOUT_SHARE, TOP_UP or WITHDRAWAL.")
+    kind: TransferKind = field(description="What for.")
     money: MoneyKind = field(description="Which money.")
     wallet_id: ID | None = field(description="The wallet, if this side is one.")
     account_id: ID | None = field(description="The trading account, if this side is one.")
-    house: str | None = field(description="The firm's account: TREASURY, EXTERNAL, CAPITAL or PAYOUT_HOLD.")
+    house: HousePurpose | None = field(description="The firm's account, if this side is one.")
     currency: str = field(description="Its currency.")
     amount: Decimal = field(description="What came in; negative for what went out.")
     cause: str = field(description="Why.")
     market_time: datetime = field(description="When, by the market's clock.")
     recorded_at: datetime = field(description="When it was written.")
-
-
-@strawberry.type(description="A share of a funded account's profit, paid to the client.")
-class Payout(FromRow, listing=PAYOUTS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    phase_index: int | None = field(description="The phase that made the profit; null once its program is deleted.")
-    account_id: ID = field(description="The account that made the profit.")
-    status: PayoutStatus = field(description="How far it is.")
-    currency: str = field(description="Its currency.")
-    profit: Decimal = field(description="The gross profit taken off the account.")
-    split: Decimal = field(description="The client's share of it.")
-    amount: Decimal = field(description="What the client gets.")
-    created_at: datetime = field(description="When it was requested, or written by the desk.")
-    paid_at: datetime | None = field(description="When it was paid.")
-    challenge_id: strawberry.Private[int]
-    wallet_id: strawberry.Private[int]
-
-    @computed("The challenge that made the profit; null once its program is deleted.")
-    async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
-        return await one(info, CHALLENGES, self.challenge_id)
-
-    @computed("The wallet it is paid to; null where you may not see it.")
-    async def wallet(self, info: Info) -> Wallet | None:
-        return await one(info, WALLETS, self.wallet_id)
 
 
 @strawberry.input(description="Money from outside for a client's wallet.")
@@ -88,6 +55,19 @@ class DepositToWalletPayload(Payload):
     wallet: Wallet | None = field(default=None, description="The wallet as it is now; null if nothing was deposited.")
 
 
+@strawberry.input(description="Money that leaves a client's wallet for outside.")
+class WithdrawFromWalletInput:
+    wallet_id: ID = field(description="The wallet.")
+    amount: Decimal = field(description="How much, in whole minor units of its currency; at most what is free.")
+    idempotency_key: str = field(description="The same key and content again moves nothing.")
+    reason: str | None = field(default=None, description="Why, or where it went.")
+
+
+@strawberry.type(description="The wallet after the withdrawal.")
+class WithdrawFromWalletPayload(Payload):
+    wallet: Wallet | None = field(default=None, description="The wallet as it is now; null if nothing was withdrawn.")
+
+
 @strawberry.input(description="Which wallets.")
 class WalletFilter:
     brand: str | None = field(default=None, description="Of this brand.")
@@ -98,14 +78,13 @@ class WalletFilter:
 @strawberry.input(description="Which transfers.")
 class TransferFilter:
     brand: str | None = field(default=None, description="Of this brand.")
-    kind: list[str] | None = field(default=None, description="Of one of these kinds.")
+    kind: list[TransferKind] | None = field(default=None, description="Of one of these kinds.")
+    money: MoneyKind | None = field(default=None, description="Of this money.")
+    currency: str | None = field(default=None, description="In this currency.")
+    client: str | None = field(default=None, description="Of this client's wallets.")
+    house: list[HousePurpose] | None = field(default=None, description="Of these accounts of the firm.")
     wallet_id: ID | None = field(default=None, description="Of this wallet.")
     account_id: ID | None = field(default=None, description="Of this trading account.")
     transfer: ID | None = field(default=None, description="The two sides of this movement.")
-
-
-@strawberry.input(description="Which payouts.")
-class PayoutFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[PayoutStatus] | None = field(default=None, description="In one of these states.")
-    challenge_id: ID | None = field(default=None, description="Of this challenge.")
+    recorded_from: datetime | None = field(default=None, description="Written at this time or later.")
+    recorded_before: datetime | None = field(default=None, description="Written before this time.")

@@ -1,11 +1,12 @@
 """Synthetic accounts: opened, funded, started, ended."""
 
 import json
+from dataclasses import dataclass
 
 from domain import days
 from domain.accounts import Mode
-from domain.ledger import Kind
-from domain.lifecycles import AccountStatus, move
+from domain.ledger import Facts, Kind
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, move
 from domain.money import plain
 from domain.terms import Group, PhaseTerms, PhaseType, to_text
 from models import accounts, challenges
@@ -16,24 +17,49 @@ from services.unit import Held, Unit
 PHASE_MODE = {PhaseType.EVALUATION: Mode.EVALUATION, PhaseType.FUNDED: Mode.FUNDED}
 
 
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """What an account is to be, beside its group."""
+
+    mode: Mode
+    owner: str | None = None
+    clone: str | None = None
+    parent_id: int | None = None
+    challenge_id: int | None = None
+    phase_index: int | None = None
+
+
 async def open_for_phase(work: Unit, brand: str, client: str, challenge_id: int, phase: PhaseTerms) -> Held:
     """A PENDING account in the phase's frozen group, held by the unit."""
-    group: Group = phase.group
+    opening = Opening(PHASE_MODE[phase.type], client, challenge_id=challenge_id, phase_index=phase.index)
+    return await open_in(work, brand, phase.group, opening)
+
+
+async def open_in(work: Unit, brand: str, group: Group, opening: Opening) -> Held:
+    """A PENDING account that keeps the group's currency, deposit and policy as they are now; held by the unit."""
     account_id = await accounts.insert(
         work.conn,
         brand=brand,
-        challenge_id=challenge_id,
+        challenge_id=opening.challenge_id,
         group_name=group.name,
-        mode=PHASE_MODE[phase.type],
-        owner=client,
+        mode=opening.mode,
+        owner=opening.owner,
         currency=group.currency,
         policy=to_text(group.policy),
         starting_balance=group.deposit,
         marked_through=work.batch,
         at=work.now,
+        clone=opening.clone,
+        parent_id=opening.parent_id,
     )
     held = await work.adopt(account_id)
-    facts = {"challenge": challenge_id, "phase_index": phase.index, "group": group.name, "currency": group.currency}
+    facts: Facts = {
+        "mode": opening.mode.value,
+        "challenge": opening.challenge_id,
+        "phase_index": opening.phase_index,
+        "group": group.name,
+        "currency": group.currency,
+    }
     held.account = work.journal.append(held.account, Kind.ACCOUNT_CREATED, work.now, work.batch, facts)
     return held
 
@@ -54,26 +80,34 @@ async def fund(work: Unit, held: Held) -> None:
     )
 
 
-async def start(work: Unit, held: Held, *, phase_id: int, challenge_id: int, phase: PhaseTerms) -> None:
-    """Make the account active and begin its phase: day 1, start balance and equity."""
+async def activate(work: Unit, held: Held, facts: Facts | None = None) -> None:
+    """Make a funded account active. One that was locked meanwhile stays locked, and unlocks to ACTIVE."""
     account = held.account
-    status = move("account", account.status, AccountStatus.ACTIVE)
-    facts = {"balance": plain(account.cash), "phase_index": phase.index}
-    account = work.journal.append(
+    locked = account.status is AccountStatus.LOCKED and account.locked_from is AccountStatus.PENDING
+    if not locked:
+        move("account", account.status, AccountStatus.ACTIVE)
+    held.account = work.journal.append(
         account,
         Kind.ACCOUNT_STARTED,
         work.now,
         work.batch,
-        facts,
-        status=status,
+        {"balance": plain(account.cash)} | (facts or {}),
+        status=account.status if locked else AccountStatus.ACTIVE,
+        locked_from=AccountStatus.ACTIVE if locked else None,
         high_watermark=account.equity,
         marked_at=work.now,
     )
+    await accounts.mark_started(work.conn, account.id, work.now)
+
+
+async def start(work: Unit, held: Held, *, phase_id: int, challenge_id: int, phase: PhaseTerms) -> None:
+    """Make the account active and begin its phase: day 1, start balance and equity."""
+    await activate(work, held, {"phase_index": phase.index})
     assert held.stored.terms, "an account of a phase has terms"
     calendar = held.stored.calendar
     assert calendar, "terms have a calendar"
     held.account = days.begin(
-        account,
+        held.account,
         phase_id=phase_id,
         challenge_id=challenge_id,
         index=phase.index,
@@ -82,31 +116,49 @@ async def start(work: Unit, held: Held, *, phase_id: int, challenge_id: int, pha
         at=work.now,
         journal=work.journal,
     )
-    await accounts.mark_started(work.conn, account.id, work.now)
-    await challenges.start_phase(work.conn, phase_id, account.equity, work.now)
+    await challenges.start_phase(work.conn, phase_id, held.account.equity, work.now)
 
 
 async def end(work: Unit, held: Held, status: AccountStatus) -> None:
     """Move the account to a terminal status and keep its final snapshot."""
     account = held.account
     assert not account.positions, "an account ends flat"
+    assert not account.orders, "and nothing of it rests"
     kind = Kind.ACCOUNT_COMPLETED if status is AccountStatus.COMPLETED else Kind.ACCOUNT_LIQUIDATED
     target = move("account", account.status, status)
-    result = {
+    result = await _result(work, held)
+    held.account = work.journal.append(
+        account, kind, work.now, work.batch, result, status=target, read_only=True, locked_from=None
+    )
+    await accounts.mark_ended(work.conn, account.id, work.now, json.dumps(result))
+
+
+async def _result(work: Unit, held: Held) -> Facts:
+    """The account's final figures, in its currency; `profit` leaves out what was paid in and out."""
+    account = held.account
+    past = await accounts.history(work.conn, account.id)
+    unwritten = sum(fill.account == account.id for fill in work.journal.fills)
+    return {
+        "starting_balance": plain(account.starting_balance),
         "balance": plain(account.cash),
         "equity": plain(account.equity),
         "realised": plain(account.realised),
         "fees": plain(account.fees),
-        "high_watermark": plain(account.high_watermark),
         "profit": plain(account.realised - account.fees),
+        "high_watermark": plain(account.high_watermark),
+        "fills": past["fills"] + unwritten,
+        "started_at": past["started_at"].isoformat() if past["started_at"] else None,
+        "ended_at": work.now.isoformat(),
     }
-    held.account = work.journal.append(account, kind, work.now, work.batch, dict(result), status=target, read_only=True)
-    await accounts.mark_ended(work.conn, account.id, work.now, json.dumps(result))
 
 
 def lock(work: Unit, held: Held, reason: str) -> None:
-    """Lock an account that may no longer be used."""
-    status = move("account", held.account.status, AccountStatus.LOCKED)
+    """Lock an account that may no longer be used; one that is locked or has ended stays as it is."""
+    account = held.account
+    if account.status is AccountStatus.LOCKED or account.status in ACCOUNT_ENDS:
+        return
+    status = move("account", account.status, AccountStatus.LOCKED)
     held.account = work.journal.append(
-        held.account, Kind.ACCOUNT_LOCKED, work.now, work.batch, {"reason": reason}, status=status
-    )
+        account, Kind.ACCOUNT_LOCKED, work.now, work.batch, {"reason": reason}, status=status,
+        locked_from=account.status,
+    )  # fmt: skip

@@ -1,18 +1,35 @@
-"""Decision actions: proposed by a trader or an AI, gated, executed, answered once."""
+"""Decision actions: proposed by a trader or an AI, gated, executed, answered once; or only previewed."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from domain import execution
-from domain.checks import text_fault
+from domain.accounts import Journal
+from domain.checks import api_name, text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.orders import Action, ActionResult
+from domain.snapshots import Snapshot, snapshot
 from models import accounts, orders
+from services import snapshots
 from services.access import Target, reaches
 from services.principals import Principal
 from services.unit import Root, reading, root
+from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
 TEXT_MAX = 200
+TEXTS = (
+    "action", "symbol", "side", "quantity", "notional", "fraction", "order", "price", "stop_loss", "take_profit",
+    "reference",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Preview:
+    """What a batch would be answered, and the account as it would leave it."""
+
+    results: list[ActionResult]
+    after: Snapshot
 
 
 async def submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
@@ -22,12 +39,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     principal's to trade. A gate's refusal is a result, not an error.
     """
     _check(run, actions)
-    async with reading() as conn:
-        found = await accounts.root_of(conn, account_id)
-    if found is None or not reaches(principal, Target(**found)):
-        raise NotFound("accountId", account=account_id)
-    of = Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
-    async with root(of) as work:
+    async with root(await reach(principal, account_id, "accountId")) as work:
         known = await orders.known(work.conn, account_id, [action.key for action in actions])
         held = work.held.get(account_id)
         if held is None:
@@ -38,14 +50,40 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     return results
 
 
+async def preview(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> Preview:
+    """What `submit` would answer now: the same fold, gates and fills on a copy, nothing locked and nothing written.
+
+    Raises what `submit` raises.
+    """
+    _check(run, actions)
+    await reach(principal, account_id, "accountId")
+    async with consistent() as conn:
+        known = await orders.known(conn, account_id, [action.key for action in actions])
+        loaded = await accounts.load(conn, [account_id])
+    [now] = await snapshots.present(loaded)
+    account, results = execution.submit(now.account, actions, known, now.moment, now.conditions, Journal())
+    written = now.stored.account
+    after = snapshot(account, now.moment, now.conditions.catalogue, seq=written.seq, head=written.head)
+    return Preview(results, after)
+
+
+async def reach(principal: Principal, account_id: int, field: str) -> Root:
+    """The lock root of an account the principal may trade. Raises NotFound naming the field for any other."""
+    async with reading() as conn:
+        found = await accounts.root_of(conn, account_id)
+    if found is None or not reaches(principal, Target(**found)):
+        raise NotFound(field, account=account_id)
+    return Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
+
+
 def _check(run: str, actions: Sequence[Action]) -> None:
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
     _check_text("runId", run)
     for place, action in enumerate(actions):
         _check_text(f"actions[{place}].actionId", action.action_id)
-        for name in ("action", "symbol", "side", "quantity", "notional", "fraction", "reference"):
-            _check_text(f"actions[{place}].{name}", getattr(action, name) or "", empty=True)
+        for name in TEXTS:
+            _check_text(f"actions[{place}].{api_name(name)}", getattr(action, name) or "", empty=True)
 
 
 def _check_text(field: str, text: str, *, empty: bool = False) -> None:

@@ -1,6 +1,9 @@
-"""After a verdict: the account's positions close at the first fresh quotes, it ends, and what follows is owed."""
+"""An account closes: its orders are cancelled, its positions closed at the first fresh quotes, and it ends.
 
-from domain import execution
+After a verdict it ends as its phase did, and what follows is owed; outside a running phase as the job says.
+"""
+
+from domain import execution, resting
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus
 from domain.rules import Rule
 from domain.terms import PhaseType
@@ -9,25 +12,63 @@ from services import accounts, payouts
 from services.owed import Job, WaitForQuotes
 from services.unit import Held, Unit
 
+REASONS = {AccountStatus.COMPLETED: "COMPLETION", AccountStatus.LIQUIDATED: "LIQUIDATION"}
+"""What forced the orders that close an account, where it is not the end of its phase."""
+
+
+def close(work: Unit, held: Held, reason: str) -> None:
+    """Cancel what rests and close what has a fresh quote of its own; the rest stays open."""
+    account = resting.cancel(held.account, None, reason, work.now, work.batch, work.journal)
+    held.account = execution.close_all(account, reason, work.moment, held.conditions, work.journal)
+
+
+async def finish(work: Unit, held: Held, status: AccountStatus) -> None:
+    """Close what can be closed; once flat the account ends with the status, else a job is owed that goes on.
+
+    The account is read-only already.
+    """
+    account = held.account
+    assert account.read_only, "nothing may be opened behind its back"
+    close(work, held, REASONS[status])
+    if held.account.positions:
+        challenge_id, facts = held.stored.challenge_id, {"end": status.value}
+        work.owe("close_account", brand=account.brand, challenge_id=challenge_id, account_id=account.id, facts=facts)
+    else:
+        await accounts.end(work, held, status)
+
 
 async def close_account(work: Unit, job: Job) -> str:
-    """Close what is open. Once flat: liquidated or completed by the phase's end, then payout or next phase.
+    """Close what is open. Once flat: ended as the job says or by the phase's end, then payout or next phase.
 
     Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
     """
-    assert job.account_id and job.challenge_id
+    assert job.account_id, "it is an account that closes"
     held = work.held.get(job.account_id)
     if held is None or held.account.status in ACCOUNT_ENDS:
         return "the account has ended"
-    held.account = execution.close_all(held.account, "PHASE_ENDED", work.moment, held.conditions, work.journal)
-    if held.account.positions:
-        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
-    status, reason = await challenges.phase_end(work.conn, job.account_id)
+    if "end" in job.facts:
+        return await _end(work, held, AccountStatus(job.facts["end"]))
+    status, rule = await challenges.phase_end(work.conn, job.account_id)
+    liquidated = rule == Rule.LIQUIDATION
+    _close_all(work, held, REASONS[AccountStatus.LIQUIDATED] if liquidated else "PHASE_ENDED")
     if status is ChallengeStatus.PASSED:
         await _complete(work, held, job)
-    elif reason == Rule.LIQUIDATION:
+    elif liquidated:
         await accounts.end(work, held, AccountStatus.LIQUIDATED)
     return f"closed after {status.name}"
+
+
+async def _end(work: Unit, held: Held, status: AccountStatus) -> str:
+    _close_all(work, held, REASONS[status])
+    await accounts.end(work, held, status)
+    return f"closed and {status.value}"
+
+
+def _close_all(work: Unit, held: Held, reason: str) -> None:
+    """Raises WaitForQuotes where something is left open."""
+    close(work, held, reason)
+    if held.account.positions:
+        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
 
 
 async def _complete(work: Unit, held: Held, job: Job) -> None:

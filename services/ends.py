@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from domain.accounts import Finding, Verdict
 from domain.ledger import Facts
-from domain.lifecycles import ChallengeStatus
+from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.money import plain
 from domain.terms import Consequence
 from models.challenges import ChallengeMove, PhaseMove
@@ -38,8 +38,14 @@ def settle(work: Unit) -> None:
                 finding.challenge_id,
                 _facts(finding),
             )
+    for warning in work.journal.warnings:
+        facts = _facts(warning) | {"share": warning.derivation["share"]}
+        _tell(work, NOTICES[Consequence.WARN], warning.account_id, warning.challenge_id, facts)
     for verdict in work.journal.verdicts:
         _end(work, verdict, failures.get(verdict.phase_id))
+    for account_id in work.journal.liquidations:
+        brand = work.held[account_id].account.brand
+        work.owe("close_account", brand=brand, account_id=account_id, facts={"end": AccountStatus.LIQUIDATED.value})
 
 
 def _facts(finding: Finding) -> Facts:

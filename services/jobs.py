@@ -7,8 +7,9 @@ from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
 from domain.errors import Busy, NotFound, Refused
+from domain.lifecycles import JobStatus, move
 from models import jobs
-from services import closing, payouts, purchases
+from services import activation, challenges, closing, payouts
 from services.local import Local
 from services.owed import Job, WaitForQuotes
 from services.principals import Principal, Role
@@ -21,11 +22,12 @@ DELAY_FIRST = timedelta(seconds=0.25)
 DELAY_MAX = timedelta(minutes=10)
 
 HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
-    "withdraw_fee": purchases.withdraw_fee,
-    "deposit": purchases.deposit,
-    "start_account": purchases.start_account,
+    "withdraw_fee": activation.withdraw_fee,
+    "deposit": activation.deposit,
+    "start_account": activation.start_account,
     "close_account": closing.close_account,
     "open_next_phase": closing.open_next_phase,
+    "close_positions": challenges.close_positions,
     "pay_payout": payouts.pay,
 }
 ACTIVATION = frozenset({"withdraw_fee", "deposit", "start_account"})
@@ -72,15 +74,20 @@ async def _attempt(job: Job) -> None:
 
 
 async def _do(job: Job) -> None:
-    async with root(job.root) as work:
-        if not await jobs.hold(work.conn, job.id):
-            return  # another worker did it meanwhile
-        try:
-            outcome = await HANDLERS[job.kind](work, job)
-        except WaitForQuotes as waiting:
-            await jobs.postpone(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
-        else:
-            await jobs.finish(work.conn, job.id, outcome)
+    try:
+        async with root(job.root) as work:
+            if not await jobs.hold(work.conn, job.id):
+                return  # another worker did it meanwhile
+            try:
+                outcome = await HANDLERS[job.kind](work, job)
+            except WaitForQuotes as waiting:
+                await jobs.postpone(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
+            else:
+                await jobs.finish(work.conn, job.id, outcome)
+    except NotFound:
+        async with reading() as conn:
+            if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
+                raise
 
 
 async def _bury(job: Job, reason: str) -> None:
@@ -89,11 +96,25 @@ async def _bury(job: Job, reason: str) -> None:
         if await jobs.hold(work.conn, job.id):
             await jobs.bury(work.conn, job.id, reason)
             if job.kind in ACTIVATION:
-                await purchases.fail(work, job, reason)
+                await activation.give_up(work, job, reason)
 
 
 async def retry(principal: Principal, job_id: int) -> None:
-    """Queue a dead job again. Raises NotFound for one that is not dead, or of another brand."""
+    """Queue a dead job again. Raises Forbidden, NotFound for one of another brand, InvalidTransition."""
+    principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
-        if not await jobs.revive(work.conn, job_id, None if principal.role is Role.ADMIN else principal.brand):
+        job = await jobs.lock(work.conn, job_id)
+        if job is None or not principal.sees(job["brand"]):
             raise NotFound("id", job=job_id)
+        queued = move("job", JobStatus(job["status"]), JobStatus.QUEUED)
+        await jobs.revive(work.conn, job_id)
+        work.wakes = True
+        work.audit(
+            principal,
+            "retryJob",
+            object_kind="job",
+            object_id=job_id,
+            brand=job["brand"],
+            before={name: job[name] for name in ("kind", "status", "attempts", "outcome")},
+            after={"status": queued.value},
+        )

@@ -1,63 +1,239 @@
-"""Payouts: a funded phase's profit leaves the account, and the trader's share reaches the wallet."""
+"""Payouts: a funded phase's profit leaves the account, and the trader's share reaches the wallet.
 
+The whole profit lies in PAYOUT_HOLD from the request until it is paid or turned down. Whatever becomes of the phase
+meanwhile, the request stays open until a manager, or its passing, decides it.
+"""
+
+from decimal import Decimal
+from typing import Any
+
+from domain import checks, days
 from domain import payouts as domain
+from domain.errors import InvalidInput, NotFound
+from domain.ledger import Facts, Kind
 from domain.lifecycles import PayoutStatus, move
-from domain.money import ZERO, plain
+from domain.money import ZERO, percent, plain
+from domain.payouts import PayoutNotEligible, Standing
 from domain.terms import PhaseTerms
 from models import challenges, payouts, wallets
-from services import transfers
+from services import receipts, transfers
 from services.owed import Job
+from services.principals import Principal, Role
 from services.transfers import AccountHolder, House, Wallet
-from services.unit import Held, Unit
+from services.unit import Held, Root, Unit, reading, root
+
+REASON_MAX = 200
+EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
+
+
+async def request(principal: Principal, challenge_id: int, key: str) -> int:
+    """Ask for the profit of a challenge's funded phase; it is held at once. Answers the payout's number.
+
+    Raises Forbidden, NotFound, IdempotencyConflict, and PayoutNotEligible with every criterion.
+    """
+    principal.require(Role.CLIENT, Role.MANAGER, Role.ADMIN)
+    operation, content = "requestPayout", {"challengeId": challenge_id}
+    async with reading() as conn:
+        owned = await payouts.owner_of_challenge(conn, challenge_id)
+    if owned is None or not _may(principal, owned):
+        raise NotFound("challengeId", challenge=challenge_id)
+    async with root(Root.of_challenge(challenge_id)) as work:
+        if seen := await receipts.claim(work, principal, operation, key, content):
+            return int(seen["payout"])
+        await work.flush()  # the days that have just ended count
+        held = work.hold((await challenges.card(work.conn, challenge_id))["account_id"])
+        terms, profit = await _due(work, held)
+        payout_id = await _open(work, held, challenge_id, terms, profit, PayoutStatus.REQUESTED)
+        after = {"challenge": challenge_id, "profit": plain(profit)}
+        work.audit(
+            principal, operation, object_kind="payout", object_id=payout_id, brand=held.account.brand, after=after
+        )
+        await receipts.keep(work, principal, operation, key, {"payout": payout_id})
+    return payout_id
+
+
+def _may(principal: Principal, owned: Any) -> bool:
+    """Is it of the principal's brand, and a client's own?"""
+    own = principal.role is not Role.CLIENT or principal.subject == owned["client"]
+    return own and principal.sees(owned["brand"])
+
+
+async def _due(work: Unit, held: Held) -> tuple[PhaseTerms, Decimal]:
+    """The phase's terms and the profit that may be asked for. Raises PayoutNotEligible."""
+    account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
+    assert terms and calendar, "an account of a challenge has terms"
+    least = percent(terms.group.deposit, terms.profitable_day_pct)
+    cycle = (await payouts.cycles(work.conn, {account.id: least}))[account.id]
+    minor_units = work.catalogue.currencies[account.currency].minor_units
+    standing = Standing(account, terms, cycle, calendar, minor_units, work.now)
+    criteria = domain.criteria(standing)
+    if not domain.is_met(criteria):
+        raise PayoutNotEligible(criteria)
+    return terms, standing.profit
+
+
+async def _open(
+    work: Unit, held: Held, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
+) -> int:
+    """Write a payout, move its profit into the hold, and tell; one that is approved is owed."""
+    account = held.account
+    assert account.phase, "the profit is a phase's"
+    card = await challenges.card(work.conn, challenge_id)
+    amount = _share(work, held, terms, profit)
+    payout_id = await payouts.insert(
+        work.conn,
+        brand=account.brand,
+        challenge_id=challenge_id,
+        phase_id=account.phase.id,
+        account_id=account.id,
+        wallet_id=await wallets.ensure(work.conn, account.brand, card["client"], account.currency),
+        status=status,
+        currency=account.currency,
+        profit=profit,
+        split=terms.profit_split,
+        amount=amount,
+        day=account.phase.day,
+        at=work.now,
+    )
+    await _hold(work, held, terms, payout_id, profit)
+    payload = {"payout": payout_id, "account": account.id, "profit": plain(profit), "amount": plain(amount)}
+    _tell(work, held, challenge_id, status, payload)
+    return payout_id
+
+
+def _share(work: Unit, held: Held, terms: PhaseTerms, profit: Decimal) -> Decimal:
+    """The client's part of a profit, in whole minor units."""
+    minor_units = work.catalogue.currencies[held.account.currency].minor_units
+    return domain.share(profit, terms.profit_split, minor_units)[0]
+
+
+async def _hold(work: Unit, held: Held, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
+    """Move profit from the account into the hold or, negative, back; neither is a loss or a gain."""
+    sides: tuple[AccountHolder, House] = AccountHolder(held.account.id), House("PAYOUT_HOLD")
+    source, target = sides if profit > 0 else sides[::-1]
+    await transfers.move(
+        work,
+        brand=held.account.brand,
+        kind="PAYOUT_PROFIT",
+        money="SYNTHETIC",
+        currency=held.account.currency,
+        source=source,
+        target=target,
+        amount=abs(profit),
+        cause=f"payout {payout_id}",
+    )
+    held.account = domain.settle_floor(held.account, terms.payout.floor, profit)
+    if held.account.phase and held.account.phase.running:
+        held.account = days.observe(held.account)
+        days.snapshot(held.account, work.journal, closed=False)
+
+
+def _tell(work: Unit, held: Held, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
+    """Emit the event of the payout's new status; once it is approved its payment is owed."""
+    brand, account_id = held.account.brand, held.account.id
+    work.emit(EVENTS[status], brand=brand, challenge_id=challenge_id, payload=payload)
+    if status is PayoutStatus.APPROVED:
+        facts = {"payout": payload["payout"]}
+        work.owe("pay_payout", brand=brand, challenge_id=challenge_id, account_id=account_id, facts=facts)
+
+
+async def approve(principal: Principal, payout_id: int, key: str) -> None:
+    """Let a requested payout be paid. Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict."""
+    principal.require(Role.MANAGER, Role.ADMIN)
+    await _decide(principal, payout_id, "approvePayout", PayoutStatus.APPROVED, key)
+
+
+async def reject(principal: Principal, payout_id: int, reason: str, key: str) -> None:
+    """Turn a requested payout down: its profit returns to the account.
+
+    Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, and InvalidInput without a reason.
+    """
+    principal.require(Role.MANAGER, Role.ADMIN)
+    if fault := checks.text_fault(reason, REASON_MAX):
+        raise InvalidInput("reason", reason=fault)
+    await _decide(principal, payout_id, "rejectPayout", PayoutStatus.REJECTED, key, reason)
+
+
+async def cancel(principal: Principal, payout_id: int, key: str, reason: str | None = None) -> None:
+    """Withdraw a requested payout: its profit returns to the account.
+
+    Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, InvalidInput.
+    """
+    principal.require(Role.CLIENT, Role.MANAGER, Role.ADMIN)
+    await _decide(principal, payout_id, "cancelPayout", PayoutStatus.CANCELLED, key, reason)
+
+
+async def _decide(
+    principal: Principal, payout_id: int, operation: str, target: PayoutStatus, key: str, reason: str | None = None
+) -> None:
+    """Move a REQUESTED payout to `target`, with what follows from it for the money."""
+    async with reading() as conn:
+        owned = await payouts.owner(conn, payout_id)
+    if owned is None or not _may(principal, owned):
+        raise NotFound("id", payout=payout_id)
+    async with root(Root.of_challenge(owned["challenge_id"])) as work:
+        content = {"id": payout_id, "reason": reason}
+        if await receipts.claim(work, principal, operation, key, content):
+            return
+        payout = await payouts.lock(work.conn, payout_id)
+        status = PayoutStatus(payout["status"])
+        await payouts.decide(work.conn, payout_id, move("payout", status, target), work.now, reason)
+        held = work.hold(payout["account_id"])
+        await _follow(work, held, payout, target, reason)
+        before, after = {"status": status.value}, {"status": target.value, "profit": plain(payout["profit"])}
+        work.audit(
+            principal, operation, object_kind="payout", object_id=payout_id, brand=payout["brand"],
+            reason=reason or "", before=before, after=after,
+        )  # fmt: skip
+        await receipts.keep(work, principal, operation, key, {"payout": payout_id})
+
+
+async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, reason: str | None) -> None:
+    """What a decision does to the account, and whom it tells."""
+    terms, payout_id = held.conditions.terms, payout["id"]
+    assert terms, "an account with a payout has terms"
+    if target is PayoutStatus.APPROVED:
+        anew = domain.reset_floor(held.account, terms.payout.floor)
+        if anew != held.account:
+            facts = {"cause": f"payout {payout_id}", "floor": terms.payout.floor.value}
+            held.account = work.journal.append(anew, Kind.PAYOUT, work.now, work.batch, facts)
+    else:
+        await _hold(work, held, terms, payout_id, -payout["profit"])
+    payload = {
+        "payout": payout_id,
+        "account": held.account.id,
+        "profit": plain(payout["profit"]),
+        "amount": plain(payout["amount"]),
+    }
+    _tell(work, held, payout["challenge_id"], target, payload | ({"reason": reason} if reason else {}))
 
 
 async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -> None:
     """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
 
-    Nothing is owed without a profit. The account is flat.
+    A request that is still open is approved, with what was earned since added to it: a challenge has one payout at a
+    time. Nothing is owed without a profit. The account is flat.
     """
-    account = held.account
-    profit = account.cash - phase.group.deposit
-    if profit <= ZERO:
+    profit = max(ZERO, held.account.cash - phase.group.deposit)
+    waiting = await payouts.lock_open(work.conn, challenge_id)
+    if waiting is None:
+        if profit:
+            await _open(work, held, challenge_id, phase, profit, PayoutStatus.APPROVED)
         return
-    card = await challenges.card(work.conn, challenge_id)
-    minor_units = work.catalogue.currencies[account.currency].minor_units
-    amount, _ = domain.share(profit, phase.profit_split, minor_units)
-    assert held.stored.phase_id
-    payout_id = await payouts.insert(
-        work.conn,
-        brand=account.brand,
-        challenge_id=challenge_id,
-        phase_id=held.stored.phase_id,
-        account_id=account.id,
-        wallet_id=card["wallet_id"],
-        status=PayoutStatus.APPROVED,
-        currency=account.currency,
-        profit=profit,
-        split=phase.profit_split,
-        amount=amount,
-        at=work.now,
-    )
-    await transfers.move(
-        work,
-        brand=account.brand,
-        kind="PAYOUT_PROFIT",
-        money="SYNTHETIC",
-        currency=account.currency,
-        source=AccountHolder(account.id),
-        target=House("PAYOUT_HOLD"),
-        amount=profit,
-        cause=f"payout {payout_id}",
-    )
-    payload = {"payout": payout_id, "account": account.id, "profit": plain(profit), "amount": plain(amount)}
-    work.emit("prop.payout.approved", brand=account.brand, challenge_id=challenge_id, payload=payload)
-    work.owe(
-        "pay_payout",
-        brand=account.brand,
-        challenge_id=challenge_id,
-        account_id=account.id,
-        facts={"payout": payout_id},
-    )
+    total = waiting["profit"] + profit
+    amount = _share(work, held, phase, total)
+    if profit:
+        await payouts.extend(work.conn, waiting["id"], total, amount)
+        await _hold(work, held, phase, waiting["id"], profit)
+    if waiting["status"] == PayoutStatus.REQUESTED:
+        await payouts.decide(work.conn, waiting["id"], PayoutStatus.APPROVED, work.now)
+        payload = {
+            "payout": waiting["id"],
+            "account": held.account.id,
+            "profit": plain(total),
+            "amount": plain(amount),
+        }
+        _tell(work, held, challenge_id, PayoutStatus.APPROVED, payload)
 
 
 async def pay(work: Unit, job: Job) -> str:
@@ -70,7 +246,7 @@ async def pay(work: Unit, job: Job) -> str:
     move("payout", status, PayoutStatus.PAID)
     cause = f"payout {payout['id']}"
     if payout["amount"] > 0:
-        wallet_id = await _wallet(work, payout["wallet_id"], payout["currency"])
+        await wallets.lock(work.conn, payout["wallet_id"])
         await transfers.move(
             work,
             brand=job.brand,
@@ -78,7 +254,7 @@ async def pay(work: Unit, job: Job) -> str:
             money="REAL",
             currency=payout["currency"],
             source=House("TREASURY"),
-            target=Wallet(wallet_id),
+            target=Wallet(payout["wallet_id"]),
             amount=payout["amount"],
             cause=cause,
         )
@@ -97,12 +273,3 @@ async def pay(work: Unit, job: Job) -> str:
     payload = {"payout": payout["id"], "amount": plain(payout["amount"])}
     work.emit("prop.payout.paid", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
     return "paid"
-
-
-async def _wallet(work: Unit, wallet_id: int, currency: str) -> int:
-    """The client's wallet in the payout's currency, locked; the one that paid the fee, if it is in that currency."""
-    wallet = await wallets.lock(work.conn, wallet_id)
-    assert wallet, "a purchase names a wallet that exists"
-    if wallet["currency"] == currency:
-        return wallet_id
-    return await wallets.ensure(work.conn, wallet["brand"], wallet["client"], currency)

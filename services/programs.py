@@ -3,14 +3,17 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import asyncpg
 from tortoise.expressions import RawSQL
 
 from domain.errors import InvalidProgram, NotFound, Problem, VersionConflict
+from domain.ledger import Facts
 from domain.lifecycles import ProgramStatus, move
-from domain.programs import Draft, Step, limits_data, phase_terms, problems
+from domain.money import plain as plain_text
+from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, problems
 from domain.terms import Group, GroupKind, PhaseType, Terms, fingerprint, policy_from_text, to_text
 from models import groups
 from models import programs as rows
@@ -30,6 +33,10 @@ NUMBERS = (
     "min_trading_days",
     "max_trading_days",
     "max_positions",
+    "best_day_pct",
+    "profitable_days",
+    "profitable_day_pct",
+    "inactivity_days",
 )
 
 
@@ -52,6 +59,8 @@ async def create(principal: Principal, draft: Draft, *, brand: str | None = None
         ids = await _accept(work, brand, draft)
         program = await Program.create(brand=brand, status=int(ProgramStatus.DISABLED), **_head(draft))
         await _write_steps(program.id, draft, ids)
+        after = facts(draft, ProgramStatus.DISABLED, 1)
+        work.audit(principal, "createProgram", object_kind="program", object_id=program.id, brand=brand, after=after)
     return int(program.id)
 
 
@@ -77,7 +86,8 @@ async def update(
             raise VersionConflict("expectedVersion", expected=expected_version, actual=program.version)
         current = ProgramStatus(program.status)
         target = current if status in (None, current) else move("program", current, ProgramStatus(status))
-        draft = replace(await _stored(work, program), **(changes or {}))
+        before = await stored(work, program)
+        draft = replace(before, **(changes or {}))
         ids = await _accept(work, program.brand, draft)
         version = expected_version + 1
         await Program.filter(id=program_id).update(
@@ -86,6 +96,15 @@ async def update(
         if changes and "steps" in changes:
             await ProgramPhase.filter(program_id=program_id).delete()
             await _write_steps(program_id, draft, ids)
+        work.audit(
+            principal,
+            "updateProgram",
+            object_kind="program",
+            object_id=program_id,
+            brand=program.brand,
+            before=facts(before, current, expected_version),
+            after=facts(draft, target, version),
+        )
     return version
 
 
@@ -112,6 +131,37 @@ async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
     return terms, text, fingerprint(text)
 
 
+async def stored(work: Unit, program: Program) -> Draft:
+    """The program as it was saved."""
+    steps = tuple(_step(row) for row in await rows.phases(work.conn, program.id))
+    return Draft(steps=steps, **{name: getattr(program, name) for name in HEAD})
+
+
+def facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
+    """The program as the audit keeps it: numbers that are not whole as text."""
+    steps = [
+        {
+            "phase_type": step.phase_type.name,
+            "name": step.name,
+            "account_group": step.account_group,
+            "limits": limits_data(step),
+            "warn_at": _shares(step),
+            "payout": payout_data(step),
+            **{name: _fact(getattr(step, name)) for name in NUMBERS},
+        }
+        for step in draft.steps
+    ]
+    return {**_head(draft), "price": plain_text(draft.price), "day_start": draft.day_start.isoformat()} | {
+        "status": status.name,
+        "version": version,
+        "steps": steps,
+    }
+
+
+def _fact(number: Decimal | int) -> str | int:
+    return plain_text(number) if isinstance(number, Decimal) else number
+
+
 async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
     """The draft's problems, and the ids of the groups it names, locked against change."""
     named = await groups.named(work.conn, brand, [step.account_group for step in draft.steps])
@@ -126,11 +176,6 @@ async def _accept(work: Unit, brand: str, draft: Draft) -> dict[str, int]:
     return ids
 
 
-async def _stored(work: Unit, program: Program) -> Draft:
-    steps = tuple(_step(row) for row in await rows.phases(work.conn, program.id))
-    return Draft(steps=steps, **{name: getattr(program, name) for name in HEAD})
-
-
 def _head(draft: Draft) -> dict[str, Any]:
     return {name: getattr(draft, name) for name in HEAD}
 
@@ -142,6 +187,8 @@ def _step(row: asyncpg.Record) -> Step:
         name=row["name"],
         account_group=row["account_group"],
         limits=json.loads(row["limits"]),
+        warn_at=tuple(map(Decimal, json.loads(row["warn_at"]))),
+        payout=json.loads(row["payout"]),
         **{name: row[name] for name in NUMBERS},
     )
 
@@ -156,6 +203,10 @@ def _group(row: asyncpg.Record) -> Group:
     )
 
 
+def _shares(step: Step) -> list[str]:
+    return [plain_text(share) for share in sorted(step.warn_at)]
+
+
 async def _write_steps(program_id: int, draft: Draft, group_ids: Mapping[str, int]) -> None:
     phases = [
         ProgramPhase(
@@ -165,6 +216,8 @@ async def _write_steps(program_id: int, draft: Draft, group_ids: Mapping[str, in
             name=step.name,
             account_group_id=group_ids[step.account_group],
             limits=limits_data(step),
+            warn_at=_shares(step),
+            payout=payout_data(step),
             **{name: getattr(step, name) for name in NUMBERS},
         )
         for step in draft.steps

@@ -1,15 +1,34 @@
-"""Buying a challenge, and the jobs that activate it: fee, deposit, start; each writes its successor."""
+"""Purchases: bought by clients, noted and moved by managers, deleted where nothing hangs on them any more."""
 
-from domain.errors import InsufficientFunds, NotFound, ProgramNotAvailable, WalletMismatch
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import asyncpg
+
+from domain.checks import text_fault
+from domain.errors import (
+    InsufficientFunds,
+    InvalidInput,
+    NotFound,
+    PayoutOpen,
+    ProgramNotAvailable,
+    PurchaseLinked,
+    WalletMismatch,
+)
+from domain.ledger import Facts
 from domain.lifecycles import ChallengeStatus, ProgramStatus, PurchaseStatus, move
+from domain.money import plain as plain_text
 from domain.terms import TERMS_VERSION, Terms
 from models import challenges, purchases, wallets
-from models.challenges import ChallengeMove, PhaseMove
-from services import accounts, programs, receipts, transfers
-from services.owed import Job
-from services.principals import Principal
-from services.transfers import House, Wallet
-from services.unit import Unit, plain
+from services import accounts, programs, receipts
+from services.challenges import call_off, check_reason
+from services.principals import Principal, Role
+from services.unit import Root, Unit, plain, reading, sweep
+
+TEXTS = {"external_reference": 200, "comment": 10_000}
+TAGS_MAX, TAG_MAX = 20, 64
+BY_HAND = (PurchaseStatus.PAID, PurchaseStatus.FAILED)
 
 
 async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -> tuple[int, int]:
@@ -90,88 +109,169 @@ async def _sell(work: Unit, principal: Principal, wallet_id: int, frozen: tuple[
     return purchase_id, challenge_id
 
 
-async def _advance(work: Unit, job: Job, expected: PurchaseStatus, target: PurchaseStatus, event: str) -> str | None:
-    """Move the job's purchase on; answers why not, where its cause is gone."""
-    assert job.challenge_id, "the job of a purchase has its challenge"
-    card = await challenges.card(work.conn, job.challenge_id)
-    status = PurchaseStatus(card["purchase_status"])
-    if status is not expected or card["status"] != ChallengeStatus.ACTIVE:
-        return f"the purchase is {status.name} and its challenge {ChallengeStatus(card['status']).name}"
-    await purchases.move(work.conn, card["purchase_id"], move("purchase", status, target), work.now)
-    payload = {"purchase": card["purchase_id"], "account": job.account_id}
-    work.emit(event, brand=job.brand, challenge_id=job.challenge_id, payload=payload)
+@dataclass(frozen=True, slots=True)
+class Reached:
+    """A purchase the principal may change: its brand, and the lock roots of its challenges."""
+
+    id: int
+    brand: str
+    challenges: tuple[int, ...]
+
+    @property
+    def roots(self) -> list[Root]:
+        return [Root.of_challenge(challenge_id) for challenge_id in self.challenges]
+
+
+async def reach(principal: Principal, purchase_id: int) -> Reached:
+    """Raises Forbidden, and NotFound for a purchase of another brand like for a missing one."""
+    principal.require(Role.ADMIN, Role.MANAGER)
+    async with reading() as conn:
+        found = await purchases.find(conn, purchase_id)
+    if found is None or not principal.sees(found["brand"]):
+        raise NotFound("id", id=purchase_id)
+    return Reached(purchase_id, found["brand"], tuple(found["challenges"]))
+
+
+async def locked(work: Unit, reached: Reached) -> asyncpg.Record:
+    """The purchase's row, locked after its challenges. Raises NotFound where it was deleted meanwhile."""
+    row = await purchases.lock(work.conn, reached.id)
+    if row is None:
+        raise NotFound("id", id=reached.id)
+    return row
+
+
+def facts(row: asyncpg.Record) -> Facts:
+    """The purchase as the audit keeps it."""
+    return {
+        "id": row["id"],
+        "client": row["client"],
+        "status": PurchaseStatus(row["status"]).name,
+        "price": plain_text(row["price"]),
+        "currency": row["currency"],
+        "paid_from": row["paid_from"],
+        "failure_reason": row["failure_reason"],
+        "external_reference": row["external_reference"],
+        "comment": row["comment"],
+        "tags": list(row["tags"]),
+        "terms_hash": row["terms_hash"],
+    }
+
+
+async def update(
+    principal: Principal,
+    purchase_id: int,
+    *,
+    changes: Mapping[str, Any] | None = None,
+    status: PurchaseStatus | None = None,
+    reason: str = "",
+) -> None:
+    """Change the firm's notes, and the status along the moves a manager may make.
+
+    `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
+    the reservation ends and nothing moves. FAILED calls the challenge off and needs a reason. The status it has is no
+    change. Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
+    """
+    reached = await reach(principal, purchase_id)
+    notes = _notes(changes or {})
+    if status is PurchaseStatus.FAILED:
+        check_reason(reason)
+    async with sweep(reached.roots if status is not None else []) as work:
+        await work.flush()  # what catching up found goes before
+        row = await locked(work, reached)
+        if status is not None and status != row["status"]:
+            await _move_by_hand(work, reached, row, status, reason)
+        kept = {name: notes.get(name, row[name]) for name in ("external_reference", "comment", "tags")}
+        await purchases.note(work.conn, purchase_id, **kept, at=work.now)
+        work.audit(
+            principal,
+            "updatePurchase",
+            object_kind="purchase",
+            object_id=purchase_id,
+            brand=reached.brand,
+            reason=reason,
+            before=facts(row),
+            after=kept | {"status": PurchaseStatus(row["status"] if status is None else status).name},
+        )
+
+
+def _notes(changes: Mapping[str, Any]) -> dict[str, Any]:
+    """The notes as they are stored. Raises InvalidInput."""
+    notes = dict(changes)
+    for name, length_max in TEXTS.items():
+        text = notes.get(name)
+        if text is not None and (fault := text_fault(text, length_max)):
+            raise InvalidInput("externalReference" if name == "external_reference" else name, reason=fault)
+    if "tags" in notes:
+        notes["tags"] = _tags(notes["tags"] or ())
+    return notes
+
+
+def _tags(tags: Sequence[str]) -> list[str]:
+    if len(tags) > TAGS_MAX:
+        raise InvalidInput("tags", reason=f"must be at most {TAGS_MAX}")
+    for place, tag in enumerate(tags):
+        if fault := text_fault(tag, TAG_MAX) or ("occurs twice" if tag in tags[:place] else None):
+            raise InvalidInput(f"tags[{place}]", reason=fault)
+    return list(tags)
+
+
+async def _move_by_hand(work: Unit, reached: Reached, row: asyncpg.Record, status: PurchaseStatus, reason: str) -> None:
+    if status not in BY_HAND:
+        raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
+    target = move("purchase", PurchaseStatus(row["status"]), status)
+    if status is PurchaseStatus.PAID:
+        await _paid_outside(work, reached, row)
+    elif running := await _running(work, reached):
+        await call_off(work, running["id"], "PURCHASE_FAILED", reason)
+    else:
+        await purchases.move(work.conn, reached.id, target, work.now, reason=reason)
+
+
+async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
+    """The challenge of the purchase that has not ended, if there is one."""
+    for challenge_id in reached.challenges:
+        card = await challenges.card(work.conn, challenge_id)
+        if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
+            return card
     return None
 
 
-async def withdraw_fee(work: Unit, job: Job) -> str:
-    """PENDING to PAID: the reserved price goes from the wallet to the firm's treasury."""
-    gone = await _advance(work, job, PurchaseStatus.PENDING, PurchaseStatus.PAID, "prop.purchase.paid")
-    if gone:
-        return gone
-    assert job.challenge_id
-    card = await challenges.card(work.conn, job.challenge_id)
-    if card["price"] > 0:
-        await wallets.lock(work.conn, card["wallet_id"])
-        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
-        await transfers.move(
-            work,
-            brand=job.brand,
-            kind="FEE",
-            money="REAL",
-            currency=card["price_currency"],
-            source=Wallet(card["wallet_id"]),
-            target=House("TREASURY"),
-            amount=card["price"],
-            cause=f"purchase {card['purchase_id']} fee",
+async def _paid_outside(work: Unit, reached: Reached, row: asyncpg.Record) -> None:
+    """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
+    await wallets.lock(work.conn, row["wallet_id"])
+    await wallets.reserve(work.conn, row["wallet_id"], -row["price"])
+    await purchases.move(work.conn, reached.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
+    if running := await _running(work, reached):
+        payload = {"purchase": reached.id, "account": running["account_id"], "paid_from": "OUTSIDE"}
+        work.emit("prop.purchase.paid", brand=reached.brand, challenge_id=running["id"], payload=payload)
+        work.owe("deposit", brand=reached.brand, challenge_id=running["id"], account_id=running["account_id"])
+
+
+async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
+    """Remove a purchase that has no challenge, or that failed or was refunded; its challenge and verdicts stay.
+
+    Raises Forbidden, InvalidInput, NotFound, PurchaseLinked, PayoutOpen.
+    """
+    reached = await reach(principal, purchase_id)
+    check_reason(reason)
+    async with sweep(reached.roots) as work:
+        await work.flush()  # what catching up found goes before
+        row = await locked(work, reached)
+        status = PurchaseStatus(row["status"])
+        if reached.challenges and status not in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):
+            raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
+        if owing := await challenges.owe_payouts(work.conn, reached.challenges):
+            raise PayoutOpen("id", challenge=owing[0])
+        if status is PurchaseStatus.PENDING:
+            await wallets.lock(work.conn, row["wallet_id"])
+            await wallets.reserve(work.conn, row["wallet_id"], -row["price"])
+        await purchases.delete(work.conn, purchase_id)
+        work.audit(
+            principal,
+            "deletePurchase",
+            object_kind="purchase",
+            object_id=purchase_id,
+            brand=reached.brand,
+            reason=reason,
+            before=facts(row) | {"challenges": list(reached.challenges)},
         )
-    work.owe("deposit", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
-    return "fee taken" if card["price"] > 0 else "nothing to pay"
-
-
-async def deposit(work: Unit, job: Job) -> str:
-    """PAID to ACCOUNT_CREATED: the first account gets its initial balance."""
-    event = "prop.purchase.account_created"
-    if gone := await _advance(work, job, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED, event):
-        return gone
-    assert job.account_id
-    await accounts.fund(work, work.hold(job.account_id))
-    work.owe("start_account", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
-    return "deposited"
-
-
-async def start_account(work: Unit, job: Job) -> str:
-    """ACCOUNT_CREATED to ACTIVE: the account starts and its phase begins."""
-    event = "prop.purchase.active"
-    if gone := await _advance(work, job, PurchaseStatus.ACCOUNT_CREATED, PurchaseStatus.ACTIVE, event):
-        return gone
-    assert job.account_id and job.challenge_id
-    held = work.hold(job.account_id)
-    terms, phase_id = held.stored.terms, held.stored.phase_id
-    assert terms and phase_id, "the first phase was made with the purchase"
-    await accounts.start(work, held, phase_id=phase_id, challenge_id=job.challenge_id, phase=terms.phase(1))
-    payload = {"account": job.account_id, "phase_index": 1}
-    work.emit("prop.challenge.started", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
-    return "started"
-
-
-async def fail(work: Unit, job: Job, reason: str) -> None:
-    """An activation that cannot go on: purchase FAILED, challenge CANCELLED, account LOCKED; a reservation ends."""
-    assert job.challenge_id and job.account_id
-    card = await challenges.card(work.conn, job.challenge_id)
-    status = PurchaseStatus(card["purchase_status"])
-    if status not in (PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED):
-        return
-    if status is PurchaseStatus.PENDING:
-        await wallets.lock(work.conn, card["wallet_id"])
-        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
-    target = move("purchase", status, PurchaseStatus.FAILED)
-    await purchases.move(work.conn, card["purchase_id"], target, work.now, reason)
-    held = work.hold(job.account_id)
-    accounts.lock(work, held, reason)
-    assert held.stored.phase_id
-    cancelled = ChallengeStatus.CANCELLED
-    work.moves.phases.append(PhaseMove(held.stored.phase_id, cancelled, work.now, "ACTIVATION_FAILED"))
-    work.moves.challenges.append(ChallengeMove(job.challenge_id, cancelled, work.now, "ACTIVATION_FAILED"))
-    for name in ("prop.purchase.failed", "prop.challenge.cancelled"):
-        payload = {"purchase": card["purchase_id"], "reason": reason}
-        work.emit(name, brand=job.brand, challenge_id=job.challenge_id, payload=payload)

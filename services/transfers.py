@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from decimal import Decimal
 
+from domain import days
 from domain.errors import InsufficientFunds
 from domain.ledger import Kind
 from models import wallets
@@ -77,7 +78,6 @@ async def _book(
             return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
         case AccountHolder():
             held = work.hold(holder.id)
-            held.account = work.journal.append(
-                held.account, LEDGER_KIND[kind], work.now, work.batch, {"cause": cause}, delta
-            )
+            booked = work.journal.append(held.account, LEDGER_KIND[kind], work.now, work.batch, {"cause": cause}, delta)
+            held.account = days.transfer(booked, delta)
             return {"account_id": holder.id, "account_seq": held.account.seq}

@@ -4,6 +4,8 @@ from decimal import Decimal
 
 from domain import checks
 from domain.errors import InvalidInput, NotFound
+from domain.ledger import Facts
+from domain.money import plain as plain_text
 from models import wallets as rows
 from services import brands, receipts, transfers
 from services.principals import Principal, Role
@@ -48,5 +50,46 @@ async def deposit(
             amount=amount,
             cause=f"deposit {key}",
         )
+        _note(work, principal, "depositToWallet", brand, wallet_id, {"amount": plain_text(amount), "key": key})
         await receipts.keep(work, principal, "depositToWallet", key, {"wallet": wallet_id})
     return wallet_id
+
+
+async def withdraw(
+    principal: Principal, wallet_id: int, *, amount: Decimal, key: str, reason: str | None = None
+) -> None:
+    """Let money leave a client's wallet for outside.
+
+    The same key and content again moves nothing. Raises Forbidden, IdempotencyConflict, InvalidInput, NotFound, and
+    InsufficientFunds for more than is free.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    operation, content = "withdrawFromWallet", {"walletId": wallet_id, "amount": amount, "reason": reason}
+    async with plain() as work:
+        if await receipts.claim(work, principal, operation, key, content):
+            return
+        wallet = await rows.lock(work.conn, wallet_id)
+        if wallet is None or not principal.sees(wallet["brand"]):
+            raise NotFound("walletId", wallet=wallet_id)
+        if fault := checks.amount(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
+            raise InvalidInput("amount", reason=fault)
+        await transfers.move(
+            work,
+            brand=wallet["brand"],
+            kind="WITHDRAWAL",
+            money="REAL",
+            currency=wallet["currency"],
+            source=Wallet(wallet_id),
+            target=House("EXTERNAL"),
+            amount=amount,
+            cause=f"withdrawal {key}",
+        )
+        moved = {"amount": plain_text(amount), "key": key}
+        _note(work, principal, operation, wallet["brand"], wallet_id, moved, reason or "")
+        await receipts.keep(work, principal, operation, key, {"wallet": wallet_id})
+
+
+def _note(
+    work: Unit, principal: Principal, operation: str, brand: str, wallet_id: int, after: Facts, reason: str = ""
+) -> None:
+    work.audit(principal, operation, object_kind="wallet", object_id=wallet_id, brand=brand, reason=reason, after=after)

@@ -136,7 +136,13 @@ create table program_phases (
   min_trading_days integer not null default 0 check (min_trading_days >= 0),
   max_trading_days integer not null default 0 check (max_trading_days >= 0),
   max_positions integer not null default 0 check (max_positions >= 0),
+  best_day_pct money8 not null default 0 check (best_day_pct between 0 and 100),
+  profitable_days integer not null default 0 check (profitable_days >= 0),
+  profitable_day_pct money8 not null default 0 check (profitable_day_pct between 0 and 100),
+  inactivity_days integer not null default 0 check (inactivity_days >= 0),
   limits jsonb not null default '{}',
+  warn_at jsonb not null default '[]',  -- shares of each limit at which its use is told, as text
+  payout jsonb not null default '{}',  -- when its profit may be asked for
   created_at timestamptz not null default now(),
   updated_at timestamptz not null default now(),
   constraint program_phases_index unique (program_id, phase_index),
@@ -354,6 +360,7 @@ create table decision_actions (
   primary key (account_id, seq),
   constraint decision_actions_once unique (account_id, run, action_id)
 );
+create index decision_actions_status on decision_actions (account_id, status, seq);
 
 create table orders (
   account_id bigint not null references accounts (id),
@@ -377,8 +384,8 @@ create table orders (
   constraint orders_rest_at_a_price check ((type = 'MARKET') = (price is null)),
   constraint orders_end check ((status = 'WORKING') = (ended_at is null))
 );
-create index orders_symbol on orders (symbol);
-create index orders_working on orders (account_id) where status = 'WORKING';
+create index orders_symbol on orders (symbol, account_id, seq);
+create index orders_status on orders (account_id, status, seq);
 
 create table positions (
   account_id bigint not null references accounts (id),
@@ -396,7 +403,8 @@ create table positions (
   constraint positions_open_has_quantity check ((status = 'OPEN') = (quantity > 0))
 );
 create unique index positions_one_open on positions (account_id, symbol, side) where status = 'OPEN';
-create index positions_symbol on positions (symbol) where status = 'OPEN';
+create index positions_symbol on positions (symbol, account_id, seq);
+create index positions_status on positions (account_id, status, seq);
 
 create table fills (
   account_id bigint not null,
@@ -421,7 +429,7 @@ create table fills (
 );
 create unique index fills_one_per_order on fills (account_id, order_seq);
 create index fills_of_position on fills (account_id, position_seq);
-create index fills_symbol on fills (symbol);
+create index fills_symbol on fills (symbol, account_id, seq);
 
 -- Partitioned by the real time of recording, so that a replay of old quotes needs no old partitions.
 create table ledger (
@@ -437,6 +445,30 @@ create table ledger (
   recorded_at timestamptz not null default clock_timestamp(),
   primary key (account_id, seq, recorded_at)
 ) partition by range (recorded_at);
+create index ledger_kind on ledger (account_id, kind, seq);
+
+-- How many rows the account's ledger had before a time of the market's clock, plus one: the first row from then on.
+-- Found by halves, for market times rise with seq. They may fall by the moments between an action and a batch whose
+-- number it could not yet see, so callers allow for an hour and compare the times of what they find.
+create function ledger_seq_at(account bigint, moment timestamptz) returns bigint language plpgsql stable strict as $$
+declare
+  low bigint := 0;
+  high bigint;
+  middle bigint;
+  middle_time timestamptz;
+begin
+  select seq + 1 into high from ledger where account_id = account order by seq desc limit 1;
+  while high - low > 1 loop
+    middle := (low + high) / 2;
+    select market_time into middle_time from ledger where account_id = account and seq = middle;
+    if middle_time < moment then
+      low := middle;
+    else
+      high := middle;
+    end if;
+  end loop;
+  return high;
+end $$;
 
 create table metrics (
   challenge_id bigint not null,
@@ -510,8 +542,13 @@ create table payouts (
   profit money8 not null check (profit > 0),
   split money8 not null check (split > 0 and split <= 1),
   amount money8 not null check (amount >= 0 and amount <= profit),
+  day integer not null check (day >= 1),  -- of the phase, on which it was asked for
   created_at timestamptz not null,
-  paid_at timestamptz
+  decided_at timestamptz,
+  paid_at timestamptz,
+  reason text,  -- why it was turned down
+  constraint payouts_decided check ((decided_at is null) = (status = 'REQUESTED')),
+  constraint payouts_paid check ((paid_at is not null) = (status = 'PAID'))
 );
 create unique index payouts_one_open on payouts (challenge_id) where status in ('REQUESTED', 'APPROVED');
 create index payouts_challenge on payouts (challenge_id);

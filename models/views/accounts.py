@@ -1,5 +1,7 @@
 """Accounts and what they made, each thing named by the ledger row that made it."""
 
+from dataclasses import replace
+
 from models.views.listing import Key, Listing, Parent
 from models.views.sight import of_account
 
@@ -8,8 +10,9 @@ OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}
 
 ACCOUNTS = Listing(
     columns="""a.id, a.brand, a.mode, a.status, a.read_only, a.blocked_until, a.group_name, a.currency, a.owner,
-  a.clone, a.starting_balance, a.created_at, a.started_at, a.ended_at, a.challenge_id, b.cash, b.equity, b.unrealised,
-  b.realised, b.fees, b.high_watermark, b.seq, encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
+  a.clone, a.parent_id, a.starting_balance, a.policy, a.result::text as result_text, a.created_at, a.started_at,
+  a.ended_at, a.challenge_id, b.cash, b.equity, b.unrealised, b.realised, b.fees, b.high_watermark, b.seq,
+  encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
     source="accounts a join balances b on b.account_id = a.id left join challenges c on c.id = a.challenge_id",
     sight=of_account,
     order=(Key("a.id", "id"),),
@@ -21,6 +24,10 @@ ACCOUNTS = Listing(
         "owner": "coalesce(c.client, a.owner) = {}",
         "clone": "a.clone = {}",
         "group": "a.group_name = {}",
+        "parent_id": "a.parent_id = {}",
+        "challenge_id": "a.challenge_id = {}",
+        "text": """(a.id::text = {0} or strpos(lower(concat_ws(' ', coalesce(c.client, a.owner), a.clone, a.group_name)),
+          lower({0})) > 0)""",
     },
 )
 POSITIONS = Listing(
@@ -34,12 +41,20 @@ POSITIONS = Listing(
 )
 ORDERS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.symbol, t.side, t.verb, t.quantity, t.status,
-  t.reason, t.placed_at, t.batch, t.account_id || '-' || t.action_seq as action_id""",
+  t.reason, t.placed_at, t.batch, t.account_id || '-' || t.action_seq as action_id, t.type, t.price, t.stop_loss,
+  t.take_profit, t.ended_at, t.outcome""",
     source="orders t",
     sight=of_account,
     order=SEQ,
     filters={"status": "t.status = any({}::text[])", "symbol": "t.symbol = {}"},
     parents=OF_ACCOUNT,
+)
+# By their names, for whoever has not read the account they belong to.
+ORDERS_NAMED = replace(
+    ORDERS,
+    source="orders t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id",
+    id="""(t.account_id, t.seq) in (
+  select split_part(n, '-', 1)::bigint, split_part(n, '-', 2)::bigint from unnest({}::text[]) n)""",
 )
 FILLS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.account_id || '-' || t.order_seq as order_id,
@@ -63,8 +78,13 @@ LEDGER = Listing(
 ACTIONS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.run, t.action_id, t.content, t.status,
   t.refusal, t.quote, t.order_seq, t.market_time, t.batch, t.recorded_at, f.seq as fill_seq,
-  f.quantity as fill_quantity, f.price as fill_price, f.fee as fill_fee, f.realised as fill_realised""",
+  f.quantity as fill_quantity, f.price as fill_price, f.fee as fill_fee, f.realised as fill_realised,
+  o.symbol as order_symbol, o.side as order_side, o.verb as order_verb, o.quantity as order_quantity,
+  o.status as order_status, o.reason as order_reason, o.placed_at as order_placed_at, o.batch as order_batch,
+  o.type as order_type, o.price as order_price, o.stop_loss as order_stop_loss, o.take_profit as order_take_profit,
+  o.ended_at as order_ended_at, o.outcome as order_outcome""",
     source="""decision_actions t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id
+  left join orders o on o.account_id = t.account_id and o.seq = t.order_seq
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",
     sight=of_account,
     order=SEQ,

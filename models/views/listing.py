@@ -30,6 +30,16 @@ class Parent:
 
 
 @dataclass(frozen=True, slots=True)
+class Each:
+    """A filter by several values of a column that has an index in the list's order.
+
+    A page reads each value's rows by themselves, so that it costs what it shows, however many rows it leaves out.
+    """
+
+    column: str
+
+
+@dataclass(frozen=True, slots=True)
 class Window:
     """A page: at most `first` rows after the keys of the row before it; `reverse` turns the order round."""
 
@@ -52,13 +62,17 @@ class Listing:
     order: Sequence[Key] = (Key("t.id", "id"),)
     descending: bool = True
     id: str = "t.id = any({}::bigint[])"
-    filters: Mapping[str, str] = field(default_factory=dict)
+    filters: Mapping[str, str | Each] = field(default_factory=dict)  # of text with a `{}` for each value
     parents: Mapping[str, Parent] = field(default_factory=dict)
 
 
 def _narrow(listing: Listing, where: Where, filters: Filters) -> None:
     for name, values in filters:
-        where.add(listing.filters[name], *values)
+        condition = listing.filters[name]
+        if isinstance(condition, Each):
+            where.add(f"{condition.column} = any({{}}::text[])", *values)
+        else:
+            where.add(condition, *values)
 
 
 def _order(listing: Listing, reverse: bool, names: bool = False) -> str:
@@ -66,8 +80,18 @@ def _order(listing: Listing, reverse: bool, names: bool = False) -> str:
     return ", ".join(f"{f'q.{key.name}' if names else key.expression} {direction}" for key in listing.order)
 
 
-def _page(listing: Listing, where: Where, window: Window) -> str:
+def _page(listing: Listing, where: Where, filters: Filters, window: Window) -> str:
     """The statement of one page with a row more, which tells whether another follows."""
+    for name, (values, *_) in filters:
+        if isinstance(each := listing.filters[name], Each):
+            rest = tuple(one for one in filters if one[0] != name)
+            where.values.append(list(dict.fromkeys(values)))
+            source = f"unnest(${len(where.values)}::text[]) as v (value)"
+            where.add(f"{each.column} = v.value")
+            inner = _page(listing, where, rest, window)
+            order = _order(listing, window.reverse, names=True)
+            return f"select q.* from {source} cross join lateral ({inner}) q order by {order} limit ${len(where.values)}"
+    _narrow(listing, where, filters)
     if window.after is not None:
         keys = ", ".join(key.expression for key in listing.order)
         marks = ", ".join("{}" for _ in listing.order)
@@ -82,8 +106,7 @@ async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filter
     """At most `first` + 1 rows."""
     where = Where()
     listing.sight(where, sight)
-    _narrow(listing, where, filters)
-    found: list[Row] = await conn.fetch(_page(listing, where, window), *where.values)
+    found: list[Row] = await conn.fetch(_page(listing, where, filters, window), *where.values)
     return found
 
 
@@ -111,8 +134,7 @@ async def pages(
     """Of each parent at most `first` + 1 rows, named by `parent`. The parents are in sight, so their rows are too."""
     of, where = listing.parents[parent], Where(list(ids))
     where.add(of.condition)
-    _narrow(listing, where, filters)
-    inner = _page(listing, where, window)
+    inner = _page(listing, where, filters, window)
     found: list[Row] = await conn.fetch(
         f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
         where p.id = any($1) order by p.id, {_order(listing, window.reverse, names=True)}""",

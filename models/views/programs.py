@@ -22,7 +22,8 @@ PROGRAMS = Listing(
 STEPS = Listing(
     columns="""t.id, t.phase_index, t.phase_type, t.name, g.name as account_group, g.default_deposit as initial_balance,
   g.currency, t.duration_days, t.max_daily_loss_pct, t.max_total_loss_pct, t.max_daily_profit_pct, t.profit_target_pct,
-  t.profit_split, t.min_trading_days, t.max_trading_days, t.max_positions, t.limits, t.created_at, t.updated_at""",
+  t.profit_split, t.min_trading_days, t.max_trading_days, t.max_positions, t.best_day_pct, t.profitable_days,
+  t.profitable_day_pct, t.inactivity_days, t.limits, t.warn_at, t.payout, t.created_at, t.updated_at""",
     source="program_phases t join account_groups g on g.id = t.account_group_id",
     sight=of_brand,
     order=(Key("t.phase_index", "phase_index"),),

@@ -17,17 +17,32 @@ TRANSFERS = Listing(
     filters={
         "brand": "t.brand = {}",
         "kind": "t.kind = any({}::text[])",
+        "money": "t.money = {}",
+        "currency": "t.currency = {}",
+        "client": "exists (select from wallets w where w.id = t.wallet_id and w.client = {})",
+        "house": "h.purpose = any({}::text[])",
+        "recorded_from": "t.recorded_at >= {}",
+        "recorded_before": "t.recorded_at < {}",
         "wallet_id": "t.wallet_id = {}",
         "account_id": "t.account_id = {}",
         "transfer": "t.transfer = {}",
     },
 )
 PAYOUTS = Listing(
-    columns="""t.id, t.brand, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency, t.profit,
-  t.split, t.amount, t.created_at, t.paid_at""",
+    columns="""t.id, t.brand, w.client, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency,
+  t.profit, t.split, t.amount, t.day, t.created_at, t.decided_at, t.paid_at, t.reason""",
     source="""payouts t join wallets w on w.id = t.wallet_id left join challenges c on c.id = t.challenge_id
   left join challenge_phases f on f.id = t.phase_id""",
     sight=of_payout,
-    filters={"brand": "t.brand = {}", "status": "t.status = any({}::text[])", "challenge_id": "t.challenge_id = {}"},
+    filters={
+        "brand": "t.brand = {}",
+        "status": "t.status = any({}::text[])",
+        "challenge_id": "t.challenge_id = {}",
+        "account_id": "t.account_id = {}",
+        "client": "w.client = {}",
+        "currency": "t.currency = {}",
+        "created_from": "t.created_at >= {}",
+        "created_before": "t.created_at < {}",
+    },
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )

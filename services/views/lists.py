@@ -5,7 +5,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from models.views import listing as rows
-from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS
+from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, ORDERS_NAMED, POSITIONS
+from models.views.audits import AUDIT
 from models.views.brands import BRANDS
 from models.views.breaches import BREACHES
 from models.views.challenges import CHALLENGES, DAYS, PHASES
@@ -26,6 +27,7 @@ from services.views.sight import sight_of
 __all__ = [
     "ACCOUNTS",
     "ACTIONS",
+    "AUDIT",
     "BRANDS",
     "BREACHES",
     "CHALLENGES",
@@ -38,6 +40,7 @@ __all__ = [
     "LEDGER",
     "METRICS",
     "ORDERS",
+    "ORDERS_NAMED",
     "PAYOUTS",
     "PHASES",
     "POSITIONS",

@@ -1,11 +1,14 @@
 """What comes in over HTTP, well made or not, and how it is answered."""
 
+import gzip
 import logging
+from collections.abc import AsyncIterator
 from typing import Any
 
 import httpx
 import pytest
 
+from config.settings import settings
 from schema.errors import shown
 from services import brands
 from tests.api.clients import Api
@@ -66,12 +69,35 @@ async def test_queries_may_be_got_and_mutations_may_not(api: Api) -> None:
     token = await api.token("ADMIN")
     headers = {"Authorization": f"Bearer {token}"}
     found = await api.http.get("/graphql", params={"query": "{ me { role } }"}, headers=headers)
-    assert found.json() == {"data": {"me": {"role": "ADMIN"}}}
+    assert found.json()["data"] == {"me": {"role": "ADMIN"}}
     refused = await api.http.get(
         "/graphql", params={"query": "mutation { markAllToMarket { accounts } }"}, headers=headers
     )
     assert 400 <= refused.status_code < 500
     assert (await api.http.get("/graphql")).status_code == 400
+
+
+async def test_a_body_is_read_up_to_its_limit(api: Api) -> None:
+    most = settings().body_bytes_max
+    text = b'{"query": "{ __typename }", "x": "' + b"x" * most
+    fits = text[: most - 2] + b'"}'
+    assert len(fits) == most
+
+    async def in_pieces(body: bytes) -> AsyncIterator[bytes]:
+        for start in range(0, len(body), 1 << 16):
+            yield body[start : start + (1 << 16)]
+
+    assert (await api.http.post("/graphql", content=fits, headers=JSON)).status_code == 200
+    for large in (fits + b" ", in_pieces(fits + b" "), b" " * 50_000_000):
+        response = await api.http.post("/graphql", content=large, headers=JSON)
+        assert response.status_code == 413
+        assert response.json()["errors"][0]["extensions"]["code"] == "BAD_USER_INPUT"
+
+
+async def test_a_compressed_body_is_refused_unread(api: Api) -> None:
+    bomb = gzip.compress(b" " * 10_000_000)
+    response = await api.http.post("/graphql", content=bomb, headers=JSON | {"Content-Encoding": "gzip"})
+    assert response.status_code == 415
 
 
 NUMBERS = [

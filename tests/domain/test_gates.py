@@ -8,11 +8,12 @@ from typing import Any
 import pytest
 
 from domain.accounts import Account
-from domain.gates import GateRefused, Ticket, admit
+from domain.gates import admit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Action, Refusal
 from domain.positions import Position, Side
 from domain.quotes import Market
+from domain.tickets import GateRefused, Ticket
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
 from tests.domain.desk_builders import CATALOGUE, holding, priced
 

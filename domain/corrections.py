@@ -1,0 +1,174 @@
+"""Voids and recomputations: an account is made to say what the fills that remain come to.
+
+What a correction moves in cash is one ledger row. Prices, fees, rates and quantities stay as they were booked, and so
+do ledger rows, day starts, highs, findings and verdicts.
+"""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from decimal import Decimal
+
+from domain import days, resting, valuation
+from domain.accounts import Account, Journal
+from domain.errors import LaterFillsNeedIt
+from domain.execution import Moment
+from domain.instruments import Catalogue
+from domain.judging import Conditions, judge
+from domain.ledger import Facts, Kind
+from domain.lifecycles import FillStatus, OrderStatus
+from domain.money import ZERO, plain
+from domain.orders import Fill, Order
+from domain.positions import Position
+from domain.replay import Replay, replay
+
+ORPHANED = "POSITION_VOIDED"  # why a stop-loss or take-profit is cancelled whose position a void took away
+
+FILL_FIGURES = ("status", "realised", "position_seq")
+POSITION_FIGURES = ("symbol", "side", "quantity", "cost_basis", "realised", "fees", "opened_at", "closed_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """What is kept of an account's trading."""
+
+    fills: tuple[Fill, ...]  # booked and void, in order of seq
+    positions: Mapping[int, Position]  # open and closed, by seq
+    transferred: Decimal  # what transfers brought, less what they took
+    cash: Decimal  # after the ledger's last row
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What the books are to say."""
+
+    replayed: Replay
+    fills: dict[int, Fill]  # every one, by seq
+    positions: dict[int, Position]  # every one, by seq; those without a fill left are closed and empty
+    cash: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """A figure as kept and as the fills give it."""
+
+    what: str
+    stored: str
+    computed: str
+
+
+def outcome(books: Books, voided: Collection[int], at: datetime) -> Outcome:
+    """The books without the voided fills (by seq), `at` the market's time.
+
+    Raises LaterFillsNeedIt naming the fills that would close more than is left.
+    """
+    booked = (fill for fill in books.fills if fill.status is FillStatus.BOOKED and fill.seq not in voided)
+    replayed = replay(booked)
+    if replayed.uncovered:
+        raise LaterFillsNeedIt(fills=" ".join(f"{fill.account}-{fill.seq}" for fill in replayed.uncovered))
+    kept = {fill.seq: fill for fill in replayed.fills}
+    fills = {fill.seq: kept.get(fill.seq) or replace(fill, status=FillStatus.VOID) for fill in books.fills}
+    emptied = {seq: _emptied(p, at) for seq, p in books.positions.items() if seq not in replayed.positions}
+    cash = books.transferred + replayed.realised - replayed.fees
+    return Outcome(replayed, fills, emptied | replayed.positions, cash)
+
+
+def _emptied(position: Position, at: datetime) -> Position:
+    """A position none of whose fills is left."""
+    closed = position.closed_at or at
+    return replace(position, quantity=ZERO, cost_basis=ZERO, realised=ZERO, fees=ZERO, closed_at=closed)
+
+
+def differences(
+    account: Account, books: Books, computed: Outcome, moment: Moment, catalogue: Catalogue
+) -> list[Difference]:
+    """Every figure that is kept otherwise than the fills give it."""
+    replayed = computed.replayed
+    marked = replace(account, positions=replayed.holdings)
+    told: list[tuple[str, object, object]] = [
+        ("cash", account.cash, computed.cash),
+        ("ledger balance", books.cash, computed.cash),
+        ("realised", account.realised, replayed.realised),
+        ("fees", account.fees, replayed.fees),
+        ("unrealised", account.unrealised, valuation.unrealised(marked, moment.market, catalogue)),
+    ]
+    for fill in books.fills:
+        now = computed.fills[fill.seq]
+        told += [(f"fill {fill.seq} {name}", getattr(fill, name), getattr(now, name)) for name in FILL_FIGURES]
+    for seq, position in sorted(computed.positions.items()):
+        kept = books.positions.get(seq)
+        told += [
+            (f"position {seq} {name}", getattr(kept, name, None), getattr(position, name)) for name in POSITION_FIGURES
+        ]
+    return [Difference(what, _text(kept), _text(now)) for what, kept, now in told if kept != now]
+
+
+def _text(value: object) -> str:
+    if isinstance(value, Decimal):
+        return plain(value)
+    if isinstance(value, datetime):
+        return value.isoformat()
+    return "none" if value is None else str(value)
+
+
+def correct(
+    account: Account,
+    books: Books,
+    computed: Outcome,
+    voided: Collection[Order],
+    reason: str,
+    moment: Moment,
+    conditions: Conditions,
+    journal: Journal,
+) -> Account:
+    """Make the account and its books say what was computed, and judge it; `voided` are the voided fills' orders."""
+    _write(account, books, computed, voided, journal)
+    replayed = computed.replayed
+    account = journal.append(
+        replace(account, cash=books.cash),
+        Kind.CORRECTION,
+        moment.at,
+        moment.batch,
+        _facts(account, books, computed, voided, reason),
+        computed.cash - books.cash,
+        realised=replayed.realised,
+        fees=replayed.fees,
+        positions=replayed.holdings,
+    )
+    orphans = [
+        o.seq for o in account.orders.values() if o.type.protects and (o.symbol, o.side) not in account.positions
+    ]
+    account = resting.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
+    account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
+    account = days.observe(account)
+    return judge(account, conditions, journal, moment.at) if account.phase or books.fills else account
+
+
+def _write(account: Account, books: Books, computed: Outcome, voided: Collection[Order], journal: Journal) -> None:
+    """Note every row that changes; a fill that this unit has not written yet changes where it waits."""
+    waiting = {fill.seq: place for place, fill in enumerate(journal.fills) if fill.account == account.id}
+    for fill in books.fills:
+        now = computed.fills[fill.seq]
+        if fill.seq in waiting:
+            journal.fills[waiting[fill.seq]] = now
+        elif now != fill:
+            journal.corrected.append(now)
+    for seq, position in computed.positions.items():
+        if position != books.positions.get(seq):
+            journal.positions[account.id, seq] = position
+    for order in voided:
+        journal.orders[account.id, order.seq] = replace(order, status=OrderStatus.VOID)
+
+
+def _facts(account: Account, books: Books, computed: Outcome, voided: Collection[Order], reason: str) -> Facts:
+    orders = sorted(order.seq for order in voided)
+    fills = [fill.seq for fill in books.fills if fill.order_seq in orders]
+    return {
+        "reason": reason,
+        "voided_fills": " ".join(map(str, fills)),
+        "voided_orders": " ".join(map(str, orders)),
+        "realised_before": plain(account.realised),
+        "realised": plain(computed.replayed.realised),
+        "fees_before": plain(account.fees),
+        "fees": plain(computed.replayed.fees),
+    }

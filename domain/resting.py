@@ -1,0 +1,72 @@
+"""Orders that rest on an account: placed under the name of their ledger row, and ended once, with the reason."""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from domain.accounts import Account, Journal
+from domain.ledger import Facts, Kind
+from domain.lifecycles import OrderStatus, move
+from domain.money import plain
+from domain.orders import Order
+from domain.positions import Side
+
+
+def place(account: Account, order: Order, journal: Journal) -> Account:
+    """Write a working order; its seq is that of the ledger's next row."""
+    assert order.seq == account.seq + 1, "an order is named by the row that places it"
+    facts: Facts = {
+        "symbol": order.symbol,
+        "side": order.side.value,
+        "verb": order.verb.value,
+        "quantity": plain(order.quantity),
+        "reason": order.reason,
+        "type": order.type.value,
+    }
+    prices = {"price": order.price, "stop_loss": order.stop_loss, "take_profit": order.take_profit}
+    facts |= {name: plain(price) for name, price in prices.items() if price is not None}
+    journal.orders[account.id, order.seq] = order
+    working = {**account.orders, order.seq: order}
+    return journal.append(account, Kind.ORDER_PLACED, order.placed_at, order.batch, facts, orders=working)
+
+
+def cancel(
+    account: Account, seqs: Iterable[int] | None, reason: str, at: datetime, batch: int, journal: Journal
+) -> Account:
+    """Cancel these of the account's working orders, or all of them, each with a row of the ledger."""
+    for seq in sorted(account.orders if seqs is None else seqs):
+        outcome: Facts = {"reason": reason}
+        account = _end(account, seq, OrderStatus.CANCELLED, Kind.ORDER_CANCELLED, outcome, at, batch, journal)
+    return account
+
+
+def reject(account: Account, seq: int, outcome: Facts, at: datetime, batch: int, journal: Journal) -> Account:
+    """End a working order that a gate stopped when it triggered; `outcome` says which."""
+    return _end(account, seq, OrderStatus.REJECTED, Kind.ORDER_REJECTED, outcome, at, batch, journal)
+
+
+def _end(
+    account: Account,
+    seq: int,
+    status: OrderStatus,
+    kind: Kind,
+    outcome: Facts,
+    at: datetime,
+    batch: int,
+    journal: Journal,
+) -> Account:
+    order = account.orders[seq]
+    ended = replace(order, status=move("order", order.status, status), ended_at=at, outcome=outcome)
+    journal.orders[account.id, seq] = ended
+    return journal.append(account, kind, at, batch, {"order": seq} | outcome, orders=without(account, seq))
+
+
+def without(account: Account, seq: int) -> dict[int, Order]:
+    """The account's working orders but this one."""
+    return {name: order for name, order in account.orders.items() if name != seq}
+
+
+def protecting(account: Account, symbol: str, side: Side) -> list[Order]:
+    """The stop-loss and the take-profit of a holding, as far as it has them."""
+    every = account.orders.values()
+    return [order for order in every if order.type.protects and (order.symbol, order.side) == (symbol, side)]

@@ -1,0 +1,213 @@
+"""One action against one account at one market, and what follows from it: what the gates look at.
+
+Price, size and exposure are computed when they are first asked for; what cannot be read is refused then.
+"""
+
+from dataclasses import replace
+from datetime import datetime
+from decimal import Decimal
+from functools import cached_property
+
+from domain import resting, valuation
+from domain.accounts import Account
+from domain.fills import Deal, deal
+from domain.instruments import Catalogue, Instrument
+from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, multiply, parse, plain
+from domain.orders import Action, OrderType, Refusal, Verb, buys
+from domain.positions import Position, Side
+from domain.quotes import PRICE_MAX, Market, Quote
+
+
+class GateRefused(Exception):
+    """An action is stopped at a gate: `refusal` is stored and answered."""
+
+    def __init__(self, code: str, message: str, limit: object = None, observed: object = None) -> None:
+        super().__init__(code)
+        text = [plain(v) if isinstance(v, Decimal) else None if v is None else str(v) for v in (limit, observed)]
+        self.refusal = Refusal(code, message, text[0], text[1])
+
+
+class Ticket:
+    """One action against one account at one market, with what follows from it.
+
+    An order that is to rest is judged as if the market stood at its own price.
+    """
+
+    def __init__(
+        self,
+        action: Action,
+        account: Account,
+        market: Market,
+        catalogue: Catalogue,
+        at: datetime,
+        positions_max: int,
+    ) -> None:
+        self.action, self.account, self.quoted = action, account, market
+        self.catalogue, self.at, self.policy = catalogue, at, account.policy
+        self.positions_max = positions_max  # the smaller of policy and phase
+
+    @cached_property
+    def verb(self) -> Verb:
+        return Verb(self.action.action)
+
+    @cached_property
+    def side(self) -> Side:
+        return Side(self.action.side)
+
+    @cached_property
+    def instrument(self) -> Instrument:
+        return self.catalogue.instruments[self.action.symbol]
+
+    @cached_property
+    def quote(self) -> Quote | None:
+        return self.quoted.get(self.action.symbol)
+
+    @cached_property
+    def type(self) -> OrderType:
+        return OrderType.MARKET if self.action.order is None else OrderType(self.action.order)
+
+    @cached_property
+    def buys(self) -> bool:
+        return buys(self.verb, self.side)
+
+    @cached_property
+    def own_price(self) -> Decimal | None:
+        """At which a LIMIT or STOP triggers. Raises GateRefused where it cannot be used."""
+        return _price(self, "price")
+
+    @cached_property
+    def stop_loss(self) -> Decimal | None:
+        return _price(self, "stop_loss")
+
+    @cached_property
+    def take_profit(self) -> Decimal | None:
+        return _price(self, "take_profit")
+
+    @cached_property
+    def rests(self) -> bool:
+        """Is its price still to come? One that is there already is filled at the quote, like a market order."""
+        if self.own_price is None:
+            return False
+        assert self.quote, "the price gate has passed"
+        price = valuation.deal_price(self.quote, self.buys, self.policy.slippage)
+        return not self.type.reached(price, self.own_price, buys=self.buys)
+
+    @cached_property
+    def market(self) -> Market:
+        if not self.rests:
+            return self.quoted
+        assert self.quote, "the price gate has passed"
+        assert self.own_price, "an order rests at a price"
+        then = replace(self.quote, bid=self.own_price, ask=self.own_price)
+        return {**self.quoted, self.action.symbol: then}
+
+    @cached_property
+    def position(self) -> Position | None:
+        return self.account.positions.get((self.action.symbol, self.side))
+
+    @cached_property
+    def price(self) -> Decimal:
+        return valuation.deal_price(self.market[self.action.symbol], self.buys, self.policy.slippage)
+
+    @cached_property
+    def rate(self) -> Decimal:
+        return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
+
+    @cached_property
+    def quantity(self) -> Decimal:
+        """The size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
+        return _size(self)
+
+    @cached_property
+    def deal(self) -> Deal:
+        before = self.position or Position(0, self.action.symbol, self.side, self.at)
+        return deal(
+            before,
+            adds=self.verb.adds,
+            quantity=self.quantity,
+            price=self.price,
+            rate=self.rate,
+            fee_bps=self.policy.fee_bps,
+        )
+
+    @cached_property
+    def after(self) -> Account:
+        """The account after the fill and its fee, at the same marks; nothing is booked."""
+        holdings = {**self.account.positions, (self.action.symbol, self.side): self.deal.after}
+        cash = self.account.cash + self.deal.realised - self.deal.fee
+        account = replace(self.account, positions=holdings, cash=cash)
+        return replace(account, unrealised=valuation.unrealised(account, self.market, self.catalogue))
+
+    @cached_property
+    def notional(self) -> Decimal:
+        return valuation.position_notional(self.deal.after, self.account, self.market, self.catalogue)
+
+    @cached_property
+    def gross(self) -> Decimal:
+        return valuation.gross_notional(self.after, self.market, self.catalogue)
+
+    @cached_property
+    def orders_after(self) -> int:
+        """How many orders work then: its own if it rests, else a stop-loss and a take-profit the side lacks so far."""
+        if self.rests:
+            return len(self.account.orders) + 1
+        given = {OrderType.STOP_LOSS: self.stop_loss, OrderType.TAKE_PROFIT: self.take_profit}
+        wanted = {kind for kind, price in given.items() if price is not None}
+        there = {order.type for order in resting.protecting(self.account, self.action.symbol, self.side)}
+        return len(self.account.orders) + len(wanted - there)
+
+
+def _price(ticket: Ticket, name: str) -> Decimal | None:
+    """A price of the action in the quote currency, in the instrument's precision; None if it gives none."""
+    text = getattr(ticket.action, name)
+    if text is None:
+        return None
+    try:
+        value = parse(text)
+    except NotAnAmount as fault:
+        raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64]) from None
+    if value <= 0:
+        raise GateRefused("INVALID_PRICE", f"{name} must be above 0.", ZERO, value)
+    if value >= PRICE_MAX:
+        raise GateRefused("INVALID_PRICE", f"{name} is too high.", PRICE_MAX, value)
+    places = ticket.instrument.price_precision
+    if not is_whole_minor(value, places):
+        raise GateRefused("PRICE_PRECISION", f"{name} has more decimal places than the instrument.", places, value)
+    return value
+
+
+def _read(name: str, text: str) -> Decimal:
+    try:
+        value = parse(text)
+    except NotAnAmount as fault:
+        raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64]) from None
+    if value <= 0:
+        raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value)
+    return value
+
+
+def _size(ticket: Ticket) -> Decimal:
+    action = ticket.action
+    given = {n: t for n in ("quantity", "notional", "fraction") if (t := getattr(action, n)) is not None}
+    if len(given) > 1:
+        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(given)}.", 1, len(given))
+    if not given and ticket.verb is not Verb.CLOSE:
+        raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
+    if not given:
+        return held(ticket).quantity
+    name, text = next(iter(given.items()))
+    value = _read(name, text)
+    if name == "quantity":
+        return value
+    if name == "notional":
+        return floor_step(divide(value, multiply(ticket.price, ticket.rate)), ticket.instrument.quantity_step)
+    if ticket.verb.adds:
+        raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value)
+    part = multiply(held(ticket).quantity, value)
+    return part if value >= 1 else floor_step(part, ticket.instrument.quantity_step)
+
+
+def held(ticket: Ticket) -> Position:
+    if ticket.position is None:
+        raise GateRefused("NO_POSITION", "That side is not open.")
+    return ticket.position

@@ -1,0 +1,85 @@
+"""Resting orders meet the quotes: reached, they are gated once more and filled, or refused; at stale ones they wait.
+
+An order is looked at whenever a quote of its instrument, or of the pair that converts it, comes after it was placed;
+what a fill brings to life looks at the quotes after it.
+"""
+
+from collections.abc import Collection
+from dataclasses import replace
+from decimal import Decimal
+
+from domain import resting, valuation
+from domain.accounts import Account, Journal
+from domain.execution import Moment, book, closing, quote_facts, ticket_of
+from domain.fills import Deal
+from domain.gates import admit
+from domain.judging import Conditions, judge
+from domain.ledger import Facts
+from domain.money import plain
+from domain.orders import Action, Order
+from domain.tickets import GateRefused
+
+
+def trigger(
+    account: Account, quoted: Collection[str], moment: Moment, conditions: Conditions, journal: Journal
+) -> Account:
+    """Fill, in the order they were placed, what the quotes of these symbols reach.
+
+    Every fill is judged, so that what ends a phase cancels the orders behind it.
+    """
+    for seq in sorted(account.orders):
+        order = account.orders.get(seq)
+        if order and _is_reached(order, account, quoted, moment, conditions):
+            account = _execute(account, order, moment, conditions, journal)
+    return account
+
+
+def _is_reached(
+    order: Order, account: Account, quoted: Collection[str], moment: Moment, conditions: Conditions
+) -> bool:
+    """Is its price there, at quotes that can be dealt on?"""
+    catalogue, policy = conditions.catalogue, account.policy
+    if valuation.symbols_of(order.symbol, account.currency, catalogue).isdisjoint(quoted):
+        return False
+    quote = moment.market[order.symbol]
+    rate = catalogue.rate(catalogue.instruments[order.symbol].quote_currency, account.currency, moment.market)
+    fresh = valuation.is_fresh(quote.source_time, moment.at, policy)
+    if not (fresh and rate and valuation.is_fresh(rate[1], moment.at, policy)):
+        return False
+    assert order.price, "an order rests at a price"
+    price = valuation.deal_price(quote, order.buys, policy.slippage)
+    return order.type.reached(price, order.price, buys=order.buys)
+
+
+def _execute(account: Account, order: Order, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
+    quote = moment.market[order.symbol]
+    try:
+        agreed = _agree(account, order, moment, conditions)
+    except GateRefused as refused:
+        refusal = refused.refusal
+        outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
+        return resting.reject(account, order.seq, outcome | quote_facts(quote), moment.at, moment.batch, journal)
+    account, _ = book(account, order, agreed, quote, moment, conditions, journal)
+    return judge(account, conditions, journal)
+
+
+def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Deal:
+    """What the order deals now. Raises GateRefused for an entry; nothing may forbid what lowers exposure."""
+    if order.type.protects:
+        return closing(account, account.positions[order.symbol, order.side], moment, conditions)
+    others = replace(account, orders=resting.without(account, order.seq))
+    proposed = Action(
+        run="",
+        action_id="",
+        action=order.verb,
+        symbol=order.symbol,
+        side=order.side,
+        quantity=plain(order.quantity),
+        stop_loss=_text(order.stop_loss),
+        take_profit=_text(order.take_profit),
+    )
+    return admit(ticket_of(proposed, others, moment, conditions))
+
+
+def _text(price: Decimal | None) -> str | None:
+    return None if price is None else plain(price)

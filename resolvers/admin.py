@@ -1,0 +1,94 @@
+"""Accounts by hand: opened, started, ended, and shut for a while."""
+
+from collections.abc import Awaitable, Callable
+
+import strawberry
+from strawberry import ID
+
+from resolvers.found import found
+from schema.accounts import Account
+from schema.admin import (
+    CompleteAccountInput,
+    CompleteAccountPayload,
+    CreateAccountInput,
+    CreateAccountPayload,
+    LiquidateAccountInput,
+    LiquidateAccountPayload,
+    LockAccountInput,
+    LockAccountPayload,
+    PauseAccountInput,
+    PauseAccountPayload,
+    ReasonedInput,
+    ResumeAccountInput,
+    ResumeAccountPayload,
+    StartAccountInput,
+    StartAccountPayload,
+    UnlockAccountInput,
+    UnlockAccountPayload,
+)
+from schema.arguments import Input, required
+from schema.context import Info
+from schema.permissions import mutation
+from services import admin
+from services.principals import Principal, Role
+from services.views.lists import ACCOUNTS
+
+STAFF = (Role.ADMIN, Role.MANAGER)
+
+
+async def _by_hand(info: Info, account_id: ID, verb: Callable[[Principal, int], Awaitable[None]]) -> Account:
+    key = required(account_id, "accountId")
+    await verb(info.context.principal, key)
+    account: Account = await found(info, ACCOUNTS, key)
+    return account
+
+
+async def _with_reason(
+    info: Info, given: ReasonedInput, verb: Callable[[Principal, int, str], Awaitable[None]]
+) -> Account:
+    return await _by_hand(info, given.account_id, lambda principal, key: verb(principal, key, given.reason))
+
+
+@strawberry.type
+class AdminMutation:
+    @mutation("Open an account outside any challenge.", *STAFF)
+    async def create_account(self, info: Info, given: Input[CreateAccountInput]) -> CreateAccountPayload:
+        account_id = await admin.create(
+            info.context.principal,
+            mode=given.mode,
+            key=given.idempotency_key,
+            group=given.group,
+            owner=given.owner,
+            clone=given.clone,
+            parent_id=None if given.parent_id is None else required(given.parent_id, "parentId"),
+            brand=given.brand,
+        )
+        return CreateAccountPayload(account=await found(info, ACCOUNTS, account_id))
+
+    @mutation("Give a pending account its initial balance and make it active; an active one stays as it is.", *STAFF)
+    async def start_account(self, info: Info, given: Input[StartAccountInput]) -> StartAccountPayload:
+        return StartAccountPayload(account=await _by_hand(info, given.account_id, admin.start))
+
+    @mutation("End an account: read-only at once, COMPLETED once all it holds is closed at fresh quotes.", *STAFF)
+    async def complete_account(self, info: Info, given: Input[CompleteAccountInput]) -> CompleteAccountPayload:
+        return CompleteAccountPayload(account=await _by_hand(info, given.account_id, admin.complete))
+
+    @mutation("End an account by force; a phase that runs on it fails by the rule LIQUIDATION.", *STAFF)
+    async def liquidate_account(self, info: Info, given: Input[LiquidateAccountInput]) -> LiquidateAccountPayload:
+        return LiquidateAccountPayload(account=await _with_reason(info, given, admin.liquidate))
+
+    @mutation("Close an account for actions until it is resumed; it is marked and judged on.", *STAFF)
+    async def pause_account(self, info: Info, given: Input[PauseAccountInput]) -> PauseAccountPayload:
+        return PauseAccountPayload(account=await _with_reason(info, given, admin.pause))
+
+    @mutation("Open a paused account again.", *STAFF)
+    async def resume_account(self, info: Info, given: Input[ResumeAccountInput]) -> ResumeAccountPayload:
+        return ResumeAccountPayload(account=await _with_reason(info, given, admin.resume))
+
+    @mutation("Close an account for actions, whatever its state, until it is unlocked.", *STAFF)
+    async def lock_account(self, info: Info, given: Input[LockAccountInput]) -> LockAccountPayload:
+        return LockAccountPayload(account=await _with_reason(info, given, admin.lock))
+
+    @mutation("Put a locked account back into the state it was locked in.", *STAFF)
+    async def unlock_account(self, info: Info, given: Input[UnlockAccountInput]) -> UnlockAccountPayload:
+        return UnlockAccountPayload(account=await _with_reason(info, given, admin.unlock))

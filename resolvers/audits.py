@@ -1,0 +1,21 @@
+"""The audit."""
+
+import strawberry
+
+from schema.arguments import Filter
+from schema.audits import AuditEvent, AuditFilter
+from schema.context import Info
+from schema.filters import filters_of
+from schema.paging import LONG, After, Connection, FirstLong, read, window
+from schema.permissions import query
+from services.principals import Role
+from services.views.lists import AUDIT
+
+
+@strawberry.type
+class AuditQuery:
+    @query("What managers and admins did, newest first; a MANAGER's is its brand's.", Role.ADMIN, Role.MANAGER)
+    async def audit_log(
+        self, info: Info, first: FirstLong = 20, after: After = None, which: Filter[AuditFilter] = None
+    ) -> Connection[AuditEvent]:
+        return await read(info, AUDIT, window(AUDIT, first, after, most=LONG), filters_of(which))

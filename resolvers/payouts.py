@@ -1,0 +1,64 @@
+"""Payouts: asked for, decided, listed."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.arguments import Filter, Input, required
+from schema.context import Info
+from schema.filters import filters_of
+from schema.paging import After, Connection, First, read, window
+from schema.payouts import (
+    ApprovePayoutInput,
+    ApprovePayoutPayload,
+    CancelPayoutInput,
+    CancelPayoutPayload,
+    Payout,
+    PayoutFilter,
+    RejectPayoutInput,
+    RejectPayoutPayload,
+    RequestPayoutInput,
+    RequestPayoutPayload,
+)
+from schema.permissions import mutation, query
+from services import payouts
+from services.principals import Role
+from services.views.lists import PAYOUTS
+
+PAYEES = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
+DECIDERS = (Role.ADMIN, Role.MANAGER)
+
+
+@strawberry.type
+class PayoutQuery:
+    @query("Payouts, newest first.", *PAYEES)
+    async def payouts(
+        self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
+    ) -> Connection[Payout]:
+        return await read(info, PAYOUTS, window(PAYOUTS, first, after), filters_of(which))
+
+
+@strawberry.type
+class PayoutMutation:
+    @mutation("Ask for the profit of a funded phase; all of it is held until a manager decides.", *PAYEES)
+    async def request_payout(self, info: Info, given: Input[RequestPayoutInput]) -> RequestPayoutPayload:
+        challenge = required(given.challenge_id, "challengeId")
+        payout = await payouts.request(info.context.principal, challenge, given.idempotency_key)
+        return RequestPayoutPayload(payout=await found(info, PAYOUTS, payout))
+
+    @mutation("Let a requested payout be paid.", *DECIDERS)
+    async def approve_payout(self, info: Info, given: Input[ApprovePayoutInput]) -> ApprovePayoutPayload:
+        payout = required(given.id, "id")
+        await payouts.approve(info.context.principal, payout, given.idempotency_key)
+        return ApprovePayoutPayload(payout=await found(info, PAYOUTS, payout))
+
+    @mutation("Turn a requested payout down; its profit returns to the account.", *DECIDERS)
+    async def reject_payout(self, info: Info, given: Input[RejectPayoutInput]) -> RejectPayoutPayload:
+        payout = required(given.id, "id")
+        await payouts.reject(info.context.principal, payout, given.reason, given.idempotency_key)
+        return RejectPayoutPayload(payout=await found(info, PAYOUTS, payout))
+
+    @mutation("Withdraw a requested payout; its profit returns to the account.", *PAYEES)
+    async def cancel_payout(self, info: Info, given: Input[CancelPayoutInput]) -> CancelPayoutPayload:
+        payout = required(given.id, "id")
+        await payouts.cancel(info.context.principal, payout, given.idempotency_key, given.reason)
+        return CancelPayoutPayload(payout=await found(info, PAYOUTS, payout))

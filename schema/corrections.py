@@ -1,0 +1,83 @@
+"""Voids and recomputations."""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import strawberry
+from strawberry import ID, field
+
+from schema.accounts import Account
+from schema.errors import Missing
+from schema.ids import name, named
+from schema.payloads import Payload
+from services.corrections import Corrected, Name
+
+
+@strawberry.input(description="Filled orders to be voided, with their fills.")
+class VoidOrderInput:
+    order_ids: list[ID] = field(description="1 to 250 orders of one account, voided together or not at all.")
+    reason: str = field(description="Why; kept on the ledger and in the audit.")
+
+
+@strawberry.input(description="Booked fills to be voided, with their orders.")
+class VoidFillInput:
+    fill_ids: list[ID] = field(description="1 to 250 fills of one account, voided together or not at all.")
+    reason: str = field(description="Why; kept on the ledger and in the audit.")
+
+
+@strawberry.input(description="An account to be computed again from its booked fills.")
+class RecomputeAccountInput:
+    account_id: ID = field(description="The account.")
+    apply: bool = field(description="Whether what differs is corrected; false only shows it.")
+    reason: str = field(description="Why; kept in the audit and, with a correction, on the ledger.")
+
+
+@strawberry.type(description="A figure as it was kept, and as the fills give it.")
+class Difference:
+    what: str = field(description="Such as `cash`, `fill 12 realised` or `position 13 quantity`; numbers are seqs.")
+    stored: str = field(description="As it was kept; `none` where there was nothing.")
+    computed: str = field(description="As the fills that remain give it.")
+
+
+@strawberry.type(description="A corrected account.")
+class CorrectionPayload(Payload):
+    account: Account | None = field(default=None, description="The account as it is now; null if nothing was done.")
+    correction_id: ID | None = field(
+        default=None, description="The ledger row that corrects: account-seq; null if none was written."
+    )
+    differences: list[Difference] = field(default_factory=list, description="What was kept otherwise.")
+
+
+@strawberry.type(description="The account without the voided orders.")
+class VoidOrderPayload(CorrectionPayload): ...
+
+
+@strawberry.type(description="The account without the voided fills.")
+class VoidFillPayload(CorrectionPayload): ...
+
+
+@strawberry.type(description="The account computed again.")
+class RecomputeAccountPayload(CorrectionPayload): ...
+
+
+Answer = TypeVar("Answer", bound=CorrectionPayload)
+
+
+def names(ids: Sequence[ID], given: str) -> list[Name]:
+    """Accounts and seqs of the ids in the input's field `given`. Raises Missing for text that is no object's."""
+    found = []
+    for place, text in enumerate(ids):
+        one = named(text)
+        if one is None:
+            raise Missing(f"There is no such object: {given}[{place}] {text[:64]!r}.")
+        found.append(one)
+    return found
+
+
+def answered(kind: type[Answer], account: Account | None, corrected: Corrected) -> Answer:
+    """What was done, as the mutation answers it."""
+    return kind(
+        account=account,
+        correction_id=name(corrected.account_id, corrected.seq),
+        differences=[Difference(what=d.what, stored=d.stored, computed=d.computed) for d in corrected.differences],
+    )

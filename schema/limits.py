@@ -1,0 +1,217 @@
+"""What a document may ask for: its length, depth, aliases, root fields and cost.
+
+The cost is the number of fields that would be answered if every page were full. It, the depth and the aliases are
+found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
+nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLSchema,
+    GraphQLSyntaxError,
+    InlineFragmentNode,
+    IntValueNode,
+    Lexer,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Source,
+    TokenKind,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_interface_type,
+    is_list_type,
+    is_object_type,
+    parse,
+)
+from strawberry.extensions import SchemaExtension
+
+from config.settings import settings
+from schema.errors import BadUserInput
+
+LIST_SIZE = 10  # what a list that is not a page counts as
+NESTING_MAX = 100  # brackets; the parser goes as deep as they do
+KEPT_TOKENS_MAX = 1_000  # of a document that is worth keeping
+OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
+CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
+
+
+class TooMuch(BadUserInput):
+    """The document asks for more than the server answers."""
+
+    def __init__(self, name: str, limit: int, seen: int) -> None:
+        super().__init__(f"The document's {name} is {seen}; the limit is {limit}. Ask for less, or in parts.")
+        assert self.extensions is not None
+        self.extensions |= {"limit": name, "max": limit, "seen": seen}
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Of a selection. `listed` is the cost of one item of each of its lists, `flat` of all the rest."""
+
+    depth: int = 0
+    aliases: int = 0
+    roots: int = 0
+    flat: int = 0
+    listed: int = 0
+
+    def beside(self, other: "Weight") -> "Weight":
+        """Of two selections of the same object."""
+        return Weight(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.roots + other.roots,
+            self.flat + other.flat,
+            self.listed + other.listed,
+        )
+
+    def cost(self, size: int) -> int:
+        """With lists of this size."""
+        return self.flat + size * self.listed
+
+
+class Scale:
+    """Weighs one document, each of its fragments once."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._fragments = {node.name.value: node for node in _of(document, FragmentDefinitionNode)}
+        self._weights: dict[str, Weight] = {}
+
+    def operation(self, node: OperationDefinitionNode) -> Weight:
+        return self._selection(node.selection_set, self._schema.get_root_type(node.operation))
+
+    def _selection(self, node: SelectionSetNode | None, of: GraphQLNamedType | None) -> Weight:
+        weight = Weight()
+        for part in node.selections if node else ():
+            if isinstance(part, FieldNode):
+                weight = weight.beside(self._field(part, of))
+            elif isinstance(part, FragmentSpreadNode):
+                weight = weight.beside(self._fragment(part.name.value))
+            elif isinstance(part, InlineFragmentNode):
+                condition = part.type_condition
+                inner = self._schema.get_type(condition.name.value) if condition else of
+                weight = weight.beside(self._selection(part.selection_set, inner))
+        return weight
+
+    def _fragment(self, name: str) -> Weight:
+        if name not in self._weights:
+            self._weights[name] = Weight()  # for one that spreads itself, which validation refuses
+            if node := self._fragments.get(name):
+                of = self._schema.get_type(node.type_condition.name.value)
+                self._weights[name] = self._selection(node.selection_set, of)
+        return self._weights[name]
+
+    def _field(self, node: FieldNode, of: GraphQLNamedType | None) -> Weight:
+        field = _definition(self._schema, of, node.name.value)
+        inner = self._selection(node.selection_set, get_named_type(field.type) if field else None)
+        cost = 1 + inner.cost(self._size(node, field))
+        many = field is not None and is_list_type(get_nullable_type(field.type))
+        return Weight(
+            depth=1 + inner.depth,
+            aliases=(node.alias is not None) + inner.aliases,
+            roots=1,
+            flat=0 if many else cost,
+            listed=cost if many else 0,
+        )
+
+    def _size(self, node: FieldNode, field: GraphQLField | None) -> int:
+        """How many items a page below the field may have."""
+        for argument in node.arguments or ():
+            if argument.name.value == "first":
+                value = argument.value
+                if isinstance(value, IntValueNode):
+                    return max(1, int(value.value))
+                given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
+                if isinstance(given, int):
+                    return max(1, given)
+        first = field.args.get("first") if field else None
+        return first.default_value if first is not None and isinstance(first.default_value, int) else LIST_SIZE
+
+
+def _of(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
+    return (node for node in document.definitions if isinstance(node, kind))
+
+
+def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if of is schema.query_type and name in ("__schema", "__type"):
+        return schema.get_field(schema.query_type, name) if schema.query_type else None
+    if is_object_type(of) or is_interface_type(of):
+        field: GraphQLField | None = of.fields.get(name)
+        return field
+    return None
+
+
+def read(text: str) -> DocumentNode:
+    """The document of a text. Raises GraphQLError for one that is none, TooMuch for one too long or too nested.
+
+    One answered before is not read again: documents are few and come often.
+    """
+    return _kept(text) if len(text) <= 8 * KEPT_TOKENS_MAX else _read(text)
+
+
+def _read(text: str) -> DocumentNode:
+    lexer, nesting, tokens = Lexer(Source(text)), 0, 0
+    most = settings().document_tokens_max
+    while (token := lexer.advance()).kind is not TokenKind.EOF:
+        tokens += 1
+        nesting += (token.kind in OPENING) - (token.kind in CLOSING)
+        if tokens > most:
+            raise TooMuch("tokens", most, tokens)
+        if nesting > NESTING_MAX:
+            raise TooMuch("nesting", NESTING_MAX, nesting)
+    return parse(text)
+
+
+_kept = lru_cache(maxsize=256)(_read)
+
+
+class Limits(SchemaExtension):
+    """Refuses a document beyond the limits before it is validated, and answers the cost of every other."""
+
+    cost: int | None = None
+
+    def on_parse(self) -> Iterator[None]:
+        execution = self.execution_context
+        if execution.query:
+            with suppress(GraphQLSyntaxError):  # Strawberry comes upon it too, and reports it
+                execution.graphql_document = read(execution.query)
+        yield
+
+    def on_validate(self) -> Iterator[None]:
+        execution, allowed = self.execution_context, settings()
+        document = execution.graphql_document
+        assert document is not None, "it has been parsed"
+        scale = Scale(execution.schema._schema, document, execution.variables or {})  # noqa: SLF001 - its only name
+        weight = Weight()
+        for node in _of(document, OperationDefinitionNode):
+            if execution.operation_name in (None, node.name and node.name.value):
+                weight = weight.beside(scale.operation(node))
+        found = {
+            "depth": (weight.depth, allowed.document_depth_max),
+            "aliases": (weight.aliases, allowed.document_aliases_max),
+            "root fields": (weight.roots, allowed.document_roots_max),
+            "cost": (weight.cost(LIST_SIZE), allowed.document_cost_max),
+        }
+        for name, (seen, limit) in found.items():
+            if seen > limit:
+                execution.pre_execution_errors = [TooMuch(name, limit, seen)]
+                break
+        self.cost = weight.cost(LIST_SIZE)
+        yield
+
+    def get_results(self) -> dict[str, Any]:
+        """`cost`: what the operation may cost at most, and how much is allowed."""
+        return {} if self.cost is None else {"cost": {"used": self.cost, "max": settings().document_cost_max}}

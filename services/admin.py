@@ -1,0 +1,277 @@
+"""Accounts by hand: what managers and admins do to them, each verb one row of the audit."""
+
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.accounts import Account, Mode
+from domain.checks import text_fault
+from domain.errors import (
+    AccountEnding,
+    AccountInChallenge,
+    AccountTerminal,
+    InvalidInput,
+    InvalidTransition,
+    ModeReserved,
+    NotFound,
+)
+from domain.judging import liquidate_by_hand
+from domain.ledger import Facts, Kind
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, move
+from domain.money import plain as text_of
+from domain.terms import Group, GroupKind, policy_from_text
+from models import accounts as rows
+from models import challenges, groups, jobs
+from services import accounts, brands, closing, receipts
+from services.accounts import Opening
+from services.principals import Principal, Role
+from services.unit import Held, Root, Unit, plain, reading, root
+
+TEXT_MAX = 100  # of owner and clone
+REASON_MAX = 500
+AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))
+"""Where an account is opened for which no group is named: the source's defaults."""
+
+OPEN = frozenset({AccountStatus.ACTIVE, AccountStatus.PAUSED, AccountStatus.LOCKED})
+NEEDED = frozenset({ChallengeStatus.PENDING, ChallengeStatus.ACTIVE, ChallengeStatus.PASSED})
+"""What a phase is while its challenge needs the account: one that has passed ends it itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch:
+    """A move of an account's status that anybody may take back."""
+
+    operation: str
+    kind: Kind
+    sources: frozenset[AccountStatus]
+    target: AccountStatus | None  # None: the status before the lock
+
+
+PAUSE = Switch("pauseAccount", Kind.ACCOUNT_PAUSED, frozenset({AccountStatus.ACTIVE}), AccountStatus.PAUSED)
+RESUME = Switch("resumeAccount", Kind.ACCOUNT_RESUMED, frozenset({AccountStatus.PAUSED}), AccountStatus.ACTIVE)
+LOCK = Switch(
+    "lockAccount",
+    Kind.ACCOUNT_LOCKED,
+    frozenset({AccountStatus.PENDING, AccountStatus.ACTIVE, AccountStatus.PAUSED}),
+    AccountStatus.LOCKED,
+)
+UNLOCK = Switch("unlockAccount", Kind.ACCOUNT_UNLOCKED, frozenset({AccountStatus.LOCKED}), None)
+
+
+async def create(
+    principal: Principal,
+    *,
+    mode: str,
+    key: str,
+    group: str | None = None,
+    owner: str | None = None,
+    clone: str | None = None,
+    parent_id: int | None = None,
+    brand: str | None = None,
+) -> int:
+    """Open a PENDING account outside any challenge, its group's policy frozen on it; answers its number.
+
+    The same key and content again answers the same account. Raises Forbidden, IdempotencyConflict, InvalidInput,
+    ModeReserved, NotFound.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    brand = principal.brand_for(brand)
+    content = {"brand": brand, "mode": mode, "group": group, "owner": owner, "clone": clone, "parentId": parent_id}
+    async with plain() as work:
+        if seen := await receipts.claim(work, principal, "createAccount", key, content):
+            return int(seen["account"])
+        await brands.require(brand)
+        opening = Opening(_free_mode(mode), _named("owner", owner), _named("clone", clone), parent_id)
+        await _check_parent(work, brand, parent_id)
+        held = await accounts.open_in(work, brand, await _group(work, brand, group), opening)
+        _note(work, principal, "createAccount", None, held.account, facts=content | _terms(held.account))
+        await receipts.keep(work, principal, "createAccount", key, {"account": held.account.id})
+    return held.account.id
+
+
+def _free_mode(mode: str) -> Mode:
+    if mode not in list(Mode):
+        raise InvalidInput("mode", reason=f"must be one of {Mode.AUDITION}, {Mode.RACE}")
+    if mode not in (Mode.AUDITION, Mode.RACE):
+        raise ModeReserved("mode", mode=mode, free=f"{Mode.AUDITION} and {Mode.RACE}")
+    return Mode(mode)
+
+
+def _named(field: str, text: str | None) -> str | None:
+    if text is not None and (fault := text_fault(text, TEXT_MAX)):
+        raise InvalidInput(field, reason=fault)
+    return text
+
+
+async def _check_parent(work: Unit, brand: str, parent_id: int | None) -> None:
+    if parent_id is not None:
+        parent = await rows.root_of(work.conn, parent_id)
+        if parent is None or parent["brand"] != brand:
+            raise NotFound("parentId", account=parent_id)
+
+
+async def _group(work: Unit, brand: str, name: str | None) -> Group:
+    if name is None:
+        return AUDITION
+    if text_fault(name, TEXT_MAX) or (row := await groups.read(work.conn, brand, name)) is None:
+        raise NotFound("group", group=name)
+    policy = policy_from_text(row["policy"])
+    return Group(row["name"], GroupKind(row["kind"]), row["currency"], row["default_deposit"], policy)
+
+
+def _terms(account: Account) -> Facts:
+    return {"currency": account.currency, "starting_balance": text_of(account.starting_balance)}
+
+
+async def start(principal: Principal, account_id: int) -> None:
+    """Fund a PENDING account and make it active; one that is active stays as it is.
+
+    Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountInChallenge: a challenge starts its own.
+    """
+    async with _held(principal, account_id) as (work, held):
+        before = held.account
+        if before.status is AccountStatus.ACTIVE:
+            return
+        _check(before, {AccountStatus.PENDING}, AccountStatus.ACTIVE)
+        if held.stored.challenge_id is not None:
+            raise AccountInChallenge("accountId", account=account_id)
+        await accounts.fund(work, held)
+        await accounts.activate(work, held)
+        _note(work, principal, "startAccount", before, held.account)
+
+
+async def pause(principal: Principal, account_id: int, reason: str) -> None:
+    """ACTIVE to PAUSED: no actions until resumed. Raises as `_switch`."""
+    await _switch(principal, account_id, PAUSE, reason)
+
+
+async def resume(principal: Principal, account_id: int, reason: str) -> None:
+    """PAUSED to ACTIVE. Raises as `_switch`."""
+    await _switch(principal, account_id, RESUME, reason)
+
+
+async def lock(principal: Principal, account_id: int, reason: str) -> None:
+    """PENDING, ACTIVE or PAUSED to LOCKED. Raises as `_switch`."""
+    await _switch(principal, account_id, LOCK, reason)
+
+
+async def unlock(principal: Principal, account_id: int, reason: str) -> None:
+    """LOCKED to the status before. Raises as `_switch`."""
+    await _switch(principal, account_id, UNLOCK, reason)
+
+
+async def _switch(principal: Principal, account_id: int, switch: Switch, reason: str) -> None:
+    """Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal."""
+    _check_reason(reason)
+    async with _held(principal, account_id) as (work, held):
+        before = held.account
+        target = switch.target or before.locked_from or AccountStatus.ACTIVE
+        _check(before, switch.sources, target)
+        held.account = work.journal.append(
+            before,
+            switch.kind,
+            work.now,
+            work.batch,
+            {"reason": reason},
+            status=move("account", before.status, target),
+            locked_from=before.status if target is AccountStatus.LOCKED else None,
+        )
+        _note(work, principal, switch.operation, before, held.account, reason)
+
+
+async def complete(principal: Principal, account_id: int) -> None:
+    """End the account: read-only, orders cancelled, closed at fresh quotes, COMPLETED as soon as it is flat.
+
+    Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountEnding, and AccountInChallenge while its
+    challenge needs it.
+    """
+    async with _held(principal, account_id) as (work, held):
+        before = held.account
+        await _end(work, held, AccountStatus.COMPLETED, "completed by hand")
+        _note(work, principal, "completeAccount", before, held.account)
+
+
+async def liquidate(principal: Principal, account_id: int, reason: str) -> None:
+    """End the account by force, LIQUIDATED as soon as it is flat; a running phase fails by the rule LIQUIDATION.
+
+    Raises as `complete`, and InvalidInput without a reason.
+    """
+    _check_reason(reason)
+    async with _held(principal, account_id) as (work, held):
+        before = held.account
+        if before.phase is not None and before.phase.running:
+            held.account = liquidate_by_hand(before, reason, work.now, work.journal)
+            closing.close(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
+            if not held.account.positions:
+                await accounts.end(work, held, AccountStatus.LIQUIDATED)
+        else:
+            await _end(work, held, AccountStatus.LIQUIDATED, reason)
+        _note(work, principal, "liquidateAccount", before, held.account, reason)
+
+
+async def _end(work: Unit, held: Held, status: AccountStatus, reason: str) -> None:
+    _check(held.account, OPEN, status)
+    await work.flush()  # catching up may just have ended its phase: what follows reads what is written
+    account = held.account
+    if held.stored.challenge_id is not None:
+        phase, _ = await challenges.phase_end(work.conn, account.id)
+        if phase in NEEDED:
+            raise AccountInChallenge("accountId", account=account.id, phase=phase.name)
+    if await jobs.closes(work.conn, account.id):
+        raise AccountEnding("accountId", account=account.id)
+    facts: Facts = {"end": status.value, "reason": reason}
+    held.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)
+    await closing.finish(work, held, status)
+
+
+@asynccontextmanager
+async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[Unit, Held]]:
+    """The account under its lock, caught up, whatever its state. Raises Forbidden, NotFound."""
+    principal.require(Role.ADMIN, Role.MANAGER)
+    async with reading() as conn:
+        found = await rows.root_of(conn, account_id)
+    if found is None or not principal.sees(found["brand"]):
+        raise NotFound("accountId", account=account_id)
+    of = Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
+    async with root(of) as work:
+        yield work, work.held.get(account_id) or await work.adopt(account_id)
+
+
+def _check(account: Account, sources: Collection[AccountStatus], target: AccountStatus) -> None:
+    if account.status in ACCOUNT_ENDS:
+        raise AccountTerminal("accountId", account=account.id, status=account.status.value)
+    if account.status not in sources:
+        current = account.status.value
+        raise InvalidTransition("accountId", thing="account", current=current, target=target.value)
+
+
+def _check_reason(reason: str) -> None:
+    if fault := text_fault(reason, REASON_MAX):
+        raise InvalidInput("reason", reason=fault)
+
+
+def _note(
+    work: Unit,
+    principal: Principal,
+    operation: str,
+    before: Account | None,
+    after: Account,
+    reason: str = "",
+    facts: Facts | None = None,
+) -> None:
+    """The account's row of the audit: what it was and is, with the version of its ledger."""
+    work.audit(
+        principal,
+        operation,
+        object_kind="account",
+        object_id=after.id,
+        brand=after.brand,
+        reason=reason,
+        before=_state(before) if before else {},
+        after=_state(after) | (facts or {}),
+    )
+
+
+def _state(account: Account) -> Facts:
+    return {"status": account.status.value, "read_only": account.read_only, "seq": account.seq}

@@ -1,0 +1,129 @@
+"""Calling a challenge off: by hand, or because its purchase failed, was refunded, or its program is deleted."""
+
+from dataclasses import replace
+
+from domain import execution, resting
+from domain.checks import text_fault
+from domain.errors import InvalidInput, NotFound
+from domain.ledger import Kind
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, PurchaseStatus, move
+from models import challenges as rows
+from models import purchases, wallets
+from models.challenges import ChallengeMove, PhaseMove
+from services.owed import Job, WaitForQuotes
+from services.principals import Principal, Role
+from services.unit import Held, Root, Unit, reading, root
+
+REASON_MAX = 500
+UNDER_WAY = frozenset({PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED})
+"""Of a purchase whose challenge has not begun."""
+
+
+def check_reason(reason: str) -> None:
+    """Raises InvalidInput for a reason that says nothing, or too much."""
+    if fault := text_fault(reason, REASON_MAX):
+        raise InvalidInput("reason", reason=fault)
+
+
+async def cancel(principal: Principal, challenge_id: int, reason: str) -> None:
+    """End a running challenge without a verdict; its account is locked, its positions close at fresh quotes.
+
+    A purchase still being activated fails with it. Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    check_reason(reason)
+    async with reading() as conn:
+        brand = await rows.brand_of(conn, challenge_id)
+    if brand is None or not principal.sees(brand):
+        raise NotFound("id", id=challenge_id)
+    async with root(Root.of_challenge(challenge_id)) as work:
+        await work.flush()  # a verdict that catching up came upon goes before
+        card = await rows.card(work.conn, challenge_id)
+        await call_off(work, challenge_id, "CANCELLED", reason)
+        work.audit(
+            principal,
+            "cancelChallenge",
+            object_kind="challenge",
+            object_id=challenge_id,
+            brand=brand,
+            reason=reason,
+            before={"status": ChallengeStatus(card["status"]).name, "account": card["account_id"]},
+            after={"status": ChallengeStatus.CANCELLED.name},
+        )
+
+
+async def call_off(work: Unit, challenge_id: int, end_reason: str, told: str) -> None:
+    """Cancel a running challenge and its phases, lock its account, fail a purchase still being activated.
+
+    The unit holds the challenge and has written what catching up found. Raises InvalidTransition for one that has
+    ended.
+    """
+    card = await rows.card(work.conn, challenge_id)
+    cancelled = move("challenge", ChallengeStatus(card["status"]), ChallengeStatus.CANCELLED)
+    if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
+        await _fail_purchase(work, challenge_id, told)
+    for phase_id in await rows.unended_phases(work.conn, challenge_id):
+        work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
+    work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
+    if held := work.held.get(card["account_id"]):
+        secure(work, held, end_reason)
+    payload = {
+        "purchase": card["purchase_id"],
+        "account": card["account_id"],
+        "phase_index": card["current_phase_index"],
+        "end_reason": end_reason,
+        "reason": told,
+    }
+    work.emit("prop.challenge.cancelled", brand=card["brand"], challenge_id=challenge_id, payload=payload)
+
+
+async def _fail_purchase(work: Unit, challenge_id: int, told: str) -> None:
+    """FAILED; what is reserved for it on the wallet is free again."""
+    card = await rows.card(work.conn, challenge_id)
+    status = PurchaseStatus(card["purchase_status"])
+    if status is PurchaseStatus.PENDING:
+        await wallets.lock(work.conn, card["wallet_id"])
+        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
+    target = move("purchase", status, PurchaseStatus.FAILED)
+    await purchases.move(work.conn, card["purchase_id"], target, work.now, reason=told)
+    payload = {"purchase": card["purchase_id"], "account": card["account_id"], "reason": told}
+    work.emit("prop.purchase.failed", brand=card["brand"], challenge_id=challenge_id, payload=payload)
+
+
+def secure(work: Unit, held: Held, end_reason: str) -> None:
+    """Lock an account that has not ended: orders are cancelled, its phase runs no more, positions are to close."""
+    account = held.account
+    if account.status in ACCOUNT_ENDS:
+        return
+    account = resting.cancel(account, None, end_reason, work.now, work.batch, work.journal)
+    phase = account.phase
+    if phase is not None and phase.running:
+        phase = replace(phase, status=ChallengeStatus.CANCELLED)
+    held.account = work.journal.append(
+        account,
+        Kind.ACCOUNT_LOCKED,
+        work.now,
+        work.batch,
+        {"reason": end_reason},
+        status=AccountStatus.LOCKED,
+        locked_from=account.locked_from or account.status,
+        phase=phase,
+    )
+    if account.positions:
+        challenge_id = held.stored.challenge_id
+        work.owe("close_positions", brand=account.brand, challenge_id=challenge_id, account_id=account.id)
+
+
+async def close_positions(work: Unit, job: Job) -> str:
+    """Close what an account that was locked for good still holds.
+
+    Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
+    """
+    assert job.account_id, "the job names its account"
+    held = work.held.get(job.account_id)
+    if held is None or held.account.status in ACCOUNT_ENDS:
+        return "the account has ended"
+    held.account = execution.close_all(held.account, "CHALLENGE_CANCELLED", work.moment, held.conditions, work.journal)
+    if held.account.positions:
+        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
+    return "closed"

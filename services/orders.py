@@ -1,0 +1,46 @@
+"""Working orders, cancelled by whoever trades the account."""
+
+from domain import resting
+from domain.checks import text_fault
+from domain.errors import InvalidInput, NotFound
+from domain.lifecycles import OrderStatus, move
+from models import orders
+from services.actions import reach
+from services.principals import Principal
+from services.unit import Unit, root
+
+REASON_MAX = 200
+
+
+async def cancel(principal: Principal, account_id: int, seq: int, reason: str | None = None) -> None:
+    """Cancel an order that still works once the account is up to date; `reason` is kept with it.
+
+    Raises NotFound for one out of reach, InvalidTransition for one that has ended.
+    """
+    if reason is not None and (fault := text_fault(reason, REASON_MAX)):
+        raise InvalidInput("reason", reason=fault)
+    name = f"{account_id}-{seq}"
+    async with root(await reach(principal, account_id, "orderId")) as work:
+        before = await _status(work, account_id, seq)
+        after = move("order", before, OrderStatus.CANCELLED)
+        held = work.hold(account_id)
+        held.account = resting.cancel(held.account, [seq], reason or "REQUESTED", work.now, work.batch, work.journal)
+        work.audit(
+            principal,
+            "cancelOrder",
+            object_kind="order",
+            object_id=name,
+            brand=held.account.brand,
+            reason=reason or "",
+            before={"status": before.value},
+            after={"status": after.value},
+        )
+
+
+async def _status(work: Unit, account_id: int, seq: int) -> OrderStatus:
+    """As it is now: the quotes since may have ended it. Raises NotFound where there is no such order."""
+    order = work.journal.orders.get((account_id, seq))
+    status = order.status if order else await orders.status(work.conn, account_id, seq)
+    if status is None:
+        raise NotFound("orderId", order=f"{account_id}-{seq}")
+    return status

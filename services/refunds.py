@@ -1,0 +1,79 @@
+"""Refunds: a fee that was taken goes back to the wallet it came from, once, and the challenge ends with it."""
+
+from decimal import Decimal
+
+from domain.errors import FeeNotTaken
+from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
+from domain.money import plain as plain_text
+from models import challenges, purchases, wallets
+from services import receipts, transfers
+from services.challenges import call_off, check_reason, secure
+from services.principals import Principal
+from services.purchases import Reached, facts, locked, reach
+from services.transfers import House, Wallet
+from services.unit import Unit, sweep
+
+
+async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str) -> None:
+    """Give a purchase's fee back and call its challenge off; the account is locked.
+
+    What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
+    content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
+    IdempotencyConflict.
+    """
+    reached = await reach(principal, purchase_id)
+    check_reason(reason)
+    content = {"purchaseId": purchase_id, "reason": reason}
+    async with sweep(reached.roots) as work:
+        if await receipts.claim(work, principal, "refundPurchase", key, content) is not None:
+            return
+        await work.flush()  # what catching up found goes before
+        row = await locked(work, reached)
+        status = PurchaseStatus(row["status"])
+        target = move("purchase", status, PurchaseStatus.REFUNDED)
+        if row["paid_from"] is None:
+            raise FeeNotTaken("id", status=status.name)
+        await purchases.move(work.conn, purchase_id, target, work.now)
+        for challenge_id in reached.challenges:
+            await _end(work, challenge_id, reason)
+        if row["paid_from"] == "WALLET" and row["price"] > 0:
+            await _give_back(work, reached, row["wallet_id"], row["currency"], row["price"])
+        payload = {"purchase": purchase_id, "amount": plain_text(row["price"]), "paid_from": row["paid_from"]}
+        for challenge_id in reached.challenges[:1]:
+            told = payload | {"reason": reason}
+            work.emit("prop.purchase.refunded", brand=reached.brand, challenge_id=challenge_id, payload=told)
+        work.audit(
+            principal,
+            "refundPurchase",
+            object_kind="purchase",
+            object_id=purchase_id,
+            brand=reached.brand,
+            reason=reason,
+            before=facts(row),
+            after={"status": target.name},
+        )
+        await receipts.keep(work, principal, "refundPurchase", key, {"purchase": purchase_id})
+
+
+async def _end(work: Unit, challenge_id: int, reason: str) -> None:
+    """Call the challenge off if it runs; lock the account of one that has ended."""
+    card = await challenges.card(work.conn, challenge_id)
+    if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
+        await call_off(work, challenge_id, "REFUNDED", reason)
+    elif held := work.held.get(card["account_id"]):
+        secure(work, held, "REFUNDED")
+
+
+async def _give_back(work: Unit, reached: Reached, wallet_id: int, currency: str, amount: Decimal) -> None:
+    await wallets.lock(work.conn, wallet_id)
+    await transfers.move(
+        work,
+        brand=reached.brand,
+        kind="REFUND",
+        money="REAL",
+        currency=currency,
+        source=House("TREASURY"),
+        target=Wallet(wallet_id),
+        amount=amount,
+        cause=f"purchase {reached.id} refund",
+    )

@@ -1,0 +1,134 @@
+"""What a document may ask for: each limit at its edge and one past it, and bombs that cost the server nothing."""
+
+from collections.abc import Iterator
+
+import pytest
+from graphql import GraphQLError, get_introspection_query, parse
+
+from app.hub import Hub
+from config.settings import Settings, settings
+from resolvers.main import schema
+from schema import limits
+from schema.context import Context
+from schema.limits import LIST_SIZE, Scale, TooMuch, Weight, read
+from tests.api.clients import Api
+
+NOBODY = Context(Hub("unused"))
+CORE = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+
+
+def weigh(text: str, **variables: object) -> Weight:
+    document = parse(text)
+    return Scale(CORE, document, variables).operation(document.definitions[0])  # type: ignore[arg-type]
+
+
+def cost(text: str, **variables: object) -> int:
+    return weigh(text, **variables).cost(LIST_SIZE)
+
+
+def test_a_page_multiplies_what_is_asked_of_its_items() -> None:
+    assert cost("{ system { mode } }") == 2
+    assert cost("{ challenges(first: 50) { nodes { id status } } }") == 1 + 50 * 3
+    assert cost("{ challenges { totalCount nodes { id } } }") == 1 + 1 + 20 * 2  # the default page
+    assert cost("query ($n: Int!) { challenges(first: $n) { nodes { id } } }", n=7) == 1 + 7 * 2
+    nested = "{ challenges(first: 5) { nodes { metrics(first: 1000) { nodes { equity } } } } }"
+    assert cost(nested) == 1 + 5 * (1 + 1 + 1000 * 2)
+
+
+def test_a_fragment_counts_wherever_it_is_spread() -> None:
+    plain = "{ a: challenge(id: 1) { id status } b: challenge(id: 2) { id status } }"
+    spread = (
+        "query { a: challenge(id: 1) { ...c } b: challenge(id: 2) { ... on Challenge { ...c } } }"
+        "fragment c on Challenge { id status }"
+    )
+    assert weigh(plain) == weigh(spread)
+    assert (weigh(plain).depth, weigh(plain).aliases, weigh(plain).roots) == (2, 2, 2)
+
+
+def bomb(levels: int) -> str:
+    """2 ** levels fields in a few hundred bytes."""
+    doubled = "".join(f"fragment f{n} on Query {{ a{n}: __typename ...f{n + 1} ...f{n + 1} }} " for n in range(levels))
+    return "{ ...f0 } " + doubled + f"fragment f{levels} on Query {{ __typename }}"
+
+
+async def test_a_bomb_of_nested_fragments_is_refused_before_it_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strawberry.schema.schema.validate_document", None)  # nothing may call it
+    result = await schema.execute(bomb(60), context_value=NOBODY)
+    assert result.errors
+    assert result.errors[0].extensions
+    assert {key: result.errors[0].extensions[key] for key in ("code", "limit")} == {
+        "code": "BAD_USER_INPUT",
+        "limit": "aliases",
+    }
+
+
+def test_a_fragment_that_spreads_itself_ends_the_walk() -> None:
+    weigh("{ ...f } fragment f on Query { __typename ...g } fragment g on Query { ...f }")
+
+
+@pytest.fixture
+def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
+    """Small limits, so that their edges are near."""
+    small = settings().replace(
+        document_tokens_max=40,
+        document_depth_max=3,
+        document_aliases_max=2,
+        document_roots_max=3,
+        document_cost_max=2_000,
+    )
+    monkeypatch.setattr(limits, "settings", lambda: small)
+    limits._kept.cache_clear()  # noqa: SLF001 - what was read under other limits
+    yield small
+    limits._kept.cache_clear()  # noqa: SLF001
+
+
+EDGES = {
+    "tokens": ("{ " + "__typename " * 38 + "}", "{ " + "__typename " * 39 + "}"),
+    "depth": ("{ challenge(id: 1) { account { id } } }", "{ challenge(id: 1) { account { challenge { id } } } }"),
+    "aliases": ("{ a: __typename b: __typename }", "{ a: __typename b: __typename c: __typename }"),
+    "root fields": ("{ " + "__typename " * 3 + "}", "{ " + "__typename " * 4 + "}"),
+    "cost": (
+        "{ challenges(first: 1) { nodes { metrics(first: 998) { nodes { equity } } } } }",
+        "{ challenges(first: 1) { nodes { metrics(first: 999) { nodes { equity } } } } }",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", EDGES)
+async def test_each_limit_at_its_edge_and_one_past_it(
+    name: str, allowed: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others = {"tokens": {"document_roots_max": 100}, "cost": {"document_depth_max": 9}}
+    alone = allowed.replace(**others.get(name, {}))
+    monkeypatch.setattr(limits, "settings", lambda: alone)
+    assert [await _limit(text) for text in EDGES[name]] == [None, name]
+
+
+async def _limit(text: str) -> str | None:
+    """The limit a document runs into, if any."""
+    result = await schema.execute(text, context_value=NOBODY)
+    for error in result.errors or ():
+        if isinstance(error, TooMuch):
+            assert error.extensions
+            assert error.extensions["seen"] > error.extensions["max"]
+            return str(error.extensions["limit"])
+    return None
+
+
+def test_deep_brackets_never_reach_the_parser() -> None:
+    for text in ("{a" * 101, "{ a(b: " + "[" * 100, "{ a(b: " + "{b: " * 100):
+        with pytest.raises(TooMuch, match="nesting is 101"):
+            read(text)
+    with pytest.raises(GraphQLError, match="Syntax Error"):
+        read("{a" * 100)
+
+
+def test_what_tools_ask_for_is_allowed() -> None:
+    found = weigh(get_introspection_query(input_value_deprecation=True))
+    assert found.depth <= settings().document_depth_max
+    assert found.cost(LIST_SIZE) <= settings().document_cost_max
+
+
+async def test_the_answer_tells_the_cost(api: Api) -> None:
+    answer = await api.answer("{ challenges(first: 3) { nodes { id } } }", await api.token("ADMIN"))
+    assert answer["extensions"]["cost"] == {"used": 7, "max": settings().document_cost_max}
