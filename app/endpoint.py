@@ -1,6 +1,8 @@
 """/graphql: HTTP and graphql-transport-ws, made strict about what comes in and clear about what goes out."""
 
 import json
+from copy import copy
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,10 +18,13 @@ from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler
+from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
 
 from app.bodies import limited
+from app.naming import HEADER, fresh, name_of
+from app.sessions import Sessions
 from config.settings import settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
@@ -33,13 +38,33 @@ SPEC_MEDIA_TYPE = "application/graphql-response+json"
 
 
 class Handler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Closes with 4400 on a message that is not of the protocol, whatever it is instead."""
+    """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
+
+    Each operation has a context of its own, which bears its name.
+    """
+
+    view: "Endpoint"
 
     async def handle_message(self, message: Any) -> None:
         if _is_message(message):
             await super().handle_message(message)
         else:
             await self.handle_invalid_message("Not a message of graphql-transport-ws")
+
+    async def run_operation(self, operation: Operation[Context, None]) -> None:
+        mine = copy(self)  # the socket and the list of operations are shared
+        mine.context = replace(self.context, request_id=fresh(), _loaders=None)
+        await super(Handler, mine).run_operation(operation)
+
+    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
+        await super().handle_connection_init(message)
+        if self.connection_acknowledged and self.context.bearer:
+            self.view.sessions.opened(self.context.bearer.token_id, self.websocket)
+
+    async def shutdown(self) -> None:
+        if self.context.bearer:
+            self.view.sessions.closed(self.context.bearer.token_id, self.websocket)
+        await super().shutdown()
 
     async def handle_task_exception(self, error: Exception) -> None:
         if not isinstance(error, WebSocketDisconnected):  # that the client went away is no fault
@@ -57,13 +82,14 @@ class Endpoint(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(self, events: EventSource, page: str | None) -> None:
+    def __init__(self, events: EventSource, sessions: Sessions, page: str | None) -> None:
         super().__init__(
             schema,
             graphql_ide="graphiql" if page else None,  # or the page would be a 404
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS_MAX),
         )
+        self.sessions = sessions
         self._events = events
         self._page = page
 
@@ -71,14 +97,17 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
+        name = name_of(scope)
         try:
             response = await self.run(limited(scope, receive, settings().body_bytes_max))
         except HTTPException as error:
             response = _refusal(error)
+        response.headers[HEADER] = name
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        return Context(self._events, await _bearer(request.headers.get("authorization")))
+        name = getattr(request.state, "request_id", None) or fresh()
+        return Context(self._events, await _bearer(request.headers.get("authorization")), request_id=name)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""

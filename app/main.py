@@ -1,7 +1,7 @@
 """The API process: its routes, and what lives as long as it does."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
+from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
@@ -23,7 +24,8 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url)
-    endpoint = Endpoint(hub, EXPLORER.read_text() if settings.environment == "development" else None)
+    sessions = Sessions()
+    endpoint = Endpoint(hub, sessions, EXPLORER.read_text() if settings.environment == "development" else None)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -31,6 +33,7 @@ def create_app(settings: Settings) -> Starlette:
             await _open(settings, stack)
             await stack.enter_async_context(_stamping())
             await stack.enter_async_context(_following(hub))
+            await stack.enter_async_context(_running(sessions.run()))
             yield
 
     app = Starlette(
@@ -69,10 +72,17 @@ async def _stamping() -> AsyncIterator[None]:
 @asynccontextmanager
 async def _following(hub: Hub) -> AsyncIterator[None]:
     await hub.begin()
-    following = asyncio.create_task(hub.run())
+    async with _running(hub.run()):
+        yield
+
+
+@asynccontextmanager
+async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Run it beside, and cancel it at the end."""
+    task = asyncio.create_task(work)
     try:
         yield
     finally:
-        following.cancel()
+        task.cancel()
         with suppress(asyncio.CancelledError):
-            await following
+            await task

@@ -145,14 +145,8 @@ def correct(
 
 
 def _write(account: Account, books: Books, computed: Outcome, voided: Collection[Order], journal: Journal) -> None:
-    """Note every row that changes; a fill that this unit has not written yet changes where it waits."""
-    waiting = {fill.seq: place for place, fill in enumerate(journal.fills) if fill.account == account.id}
-    for fill in books.fills:
-        now = computed.fills[fill.seq]
-        if fill.seq in waiting:
-            journal.fills[waiting[fill.seq]] = now
-        elif now != fill:
-            journal.corrected.append(now)
+    """Note every row that changes."""
+    journal.corrected += [computed.fills[fill.seq] for fill in books.fills if computed.fills[fill.seq] != fill]
     for seq, position in computed.positions.items():
         if position != books.positions.get(seq):
             journal.positions[account.id, seq] = position
@@ -161,12 +155,12 @@ def _write(account: Account, books: Books, computed: Outcome, voided: Collection
 
 
 def _facts(account: Account, books: Books, computed: Outcome, voided: Collection[Order], reason: str) -> Facts:
-    orders = sorted(order.seq for order in voided)
-    fills = [fill.seq for fill in books.fills if fill.order_seq in orders]
+    named = {order.seq for order in voided}
+    fills = [fill for fill in books.fills if fill.order_seq in named]
     return {
         "reason": reason,
-        "voided_fills": " ".join(map(str, fills)),
-        "voided_orders": " ".join(map(str, orders)),
+        "voided_fills": " ".join(str(fill.seq) for fill in fills),
+        "voided_orders": " ".join(str(fill.order_seq) for fill in fills),
         "realised_before": plain(account.realised),
         "realised": plain(computed.replayed.realised),
         "fees_before": plain(account.fees),

@@ -114,7 +114,7 @@ class PayoutOpen(Refused):
 
 
 class AccountInChallenge(Refused):
-    """The account belongs to a challenge whose phase still runs."""
+    """The account belongs to a challenge, which decides over it."""
 
     code = "ACCOUNT_IN_CHALLENGE"
 

@@ -96,6 +96,12 @@ def progress(account: Account, terms: PhaseTerms) -> list[Progress]:
     return [done[rule] for rule in Rule if rule in done]
 
 
+def liquidation_progress(account: Account) -> list[Progress]:
+    """Where an account outside a challenge stands on its policy's level, the only rule it has."""
+    bound = rules.liquidation_bound(account)
+    return [_distance(account, bound)] if bound.limit.configured else []
+
+
 def _distance(account: Account, bound: Bound) -> Progress:
     limit, observed = bound.limit, levels.observe(bound.limit.measured, account.balance, account.equity)
     whole, left = abs(bound.level - bound.reference), bound.headroom(observed)

@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 
 import asyncpg
 
+from domain.orders import Fill
+from domain.positions import Position
 from domain.quotes import Quote
+from models.fills import FILL, POSITION, fill_of, position_of
 from models.sql import Connection
 
 Rows = list[asyncpg.Record]
@@ -15,10 +18,7 @@ _LEDGER = """
 select account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash
 from ledger where account_id = any($1::bigint[]) order by account_id, seq
 """
-_FILLS = """
-select account_id, seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at
-from fills where account_id = any($1::bigint[]) and status = 'BOOKED' order by account_id, position_seq, seq
-"""
+_FILLS = f"select {FILL} from fills where account_id = any($1::bigint[]) order by account_id, seq"
 _FINDINGS = """
 select b.*, p.phase_index, t.body as terms, a.policy, a.starting_balance,
   l.balance_after as ledger_balance, l.facts ->> 'equity' as ledger_equity
@@ -65,10 +65,20 @@ async def heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Recor
     return {row["account_id"]: row for row in rows}
 
 
-async def positions(conn: Connection, ids: Sequence[int]) -> dict[tuple[int, int], asyncpg.Record]:
-    """Every position of the accounts, open or closed, by (account, seq)."""
-    rows = await conn.fetch("select * from positions where account_id = any($1::bigint[])", ids)
-    return {(row["account_id"], row["seq"]): row for row in rows}
+async def positions(conn: Connection, ids: Sequence[int]) -> dict[int, dict[int, Position]]:
+    """Every position of the accounts, open or closed, by account and seq."""
+    found: dict[int, dict[int, Position]] = {account: {} for account in ids}
+    for row in await conn.fetch(f"select {POSITION} from positions where account_id = any($1::bigint[])", ids):
+        found[row["account_id"]][row["seq"]] = position_of(row)
+    return found
+
+
+async def corrected(conn: Connection, ids: Sequence[int]) -> set[int]:
+    """Those of the accounts that have been corrected."""
+    rows = await conn.fetch(
+        "select distinct account_id from ledger where account_id = any($1::bigint[]) and kind = 'correction'", ids
+    )
+    return {row["account_id"] for row in rows}
 
 
 def ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
@@ -76,9 +86,20 @@ def ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record
     return aiter(conn.cursor(_LEDGER, ids, prefetch=ROWS_AT_ONCE))
 
 
-def fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
-    """The accounts' booked fills, those of one position together and in order."""
-    return aiter(conn.cursor(_FILLS, ids, prefetch=ROWS_AT_ONCE))
+async def fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[Fill]:
+    """The accounts' fills, booked and void, those of one account together and in order."""
+    async for row in conn.cursor(_FILLS, ids, prefetch=ROWS_AT_ONCE):
+        yield fill_of(row)
+
+
+def audits(conn: Connection) -> AsyncIterator[asyncpg.Record]:
+    """Every row of the audit, chain by chain, in order."""
+    return aiter(conn.cursor("select * from audit order by chain, seq", prefetch=ROWS_AT_ONCE))
+
+
+async def audit_heads(conn: Connection) -> dict[str, tuple[int, bytes]]:
+    """seq and hash of the last row of each chain, as its head says."""
+    return {row["chain"]: (row["seq"], row["head"]) for row in await conn.fetch("select * from audit_heads")}
 
 
 def findings(conn: Connection) -> AsyncIterator[asyncpg.Record]:

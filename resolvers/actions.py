@@ -3,7 +3,10 @@
 import strawberry
 
 from resolvers.found import found
+from schema.accounts import Order
 from schema.actions import (
+    CancelOrderInput,
+    CancelOrderPayload,
     DecisionActionResult,
     SubmitDecisionActionsInput,
     SubmitDecisionActionsPayload,
@@ -11,14 +14,14 @@ from schema.actions import (
     proposed,
     stored,
 )
-from schema.arguments import Id, Input, required
+from schema.arguments import Id, Input, required, required_name
 from schema.context import Info
 from schema.ids import named
 from schema.permissions import mutation, query
-from services import actions
+from services import actions, orders
 from services.principals import Role
 from services.views import lists
-from services.views.lists import ACCOUNTS, ACTIONS, Window
+from services.views.lists import ACCOUNTS, ACTIONS, ORDERS_NAMED, Window
 
 TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
@@ -45,3 +48,10 @@ class ActionMutation:
         results = await actions.submit(info.context.principal, account_id, given.run_id, batch)
         account = await found(info, ACCOUNTS, account_id)
         return SubmitDecisionActionsPayload(account=account, results=[answered(result) for result in results])
+
+    @mutation("Cancel an order that rests.", *TRADERS)
+    async def cancel_order(self, info: Info, given: Input[CancelOrderInput]) -> CancelOrderPayload:
+        account_id, seq = required_name(given.order_id, "orderId")
+        await orders.cancel(info.context.principal, account_id, seq, given.reason)
+        rows = await lists.by_ids(info.context.principal, ORDERS_NAMED, "id", [given.order_id])
+        return CancelOrderPayload(order=Order.of(rows[given.order_id]))

@@ -19,7 +19,7 @@ from resolvers.programs import ProgramMutation, ProgramQuery
 from resolvers.purchases import PurchaseMutation, PurchaseQuery
 from resolvers.quotes import QuoteMutation, QuoteQuery
 from resolvers.system import SystemQuery
-from resolvers.tokens import TokenMutation
+from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.limits import Limits
 from schema.masking import MaskedErrors, Schema
@@ -39,6 +39,7 @@ class Query(
     GroupQuery,
     InstrumentQuery,
     QuoteQuery,
+    TokenQuery,
     JobQuery,
     AuditQuery,
 ): ...

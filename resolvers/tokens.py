@@ -3,13 +3,31 @@
 import strawberry
 
 from resolvers.found import found
-from schema.arguments import Input
+from schema.arguments import Filter, Input, required
 from schema.context import Info
-from schema.permissions import mutation
-from schema.tokens import CreateApiTokenInput, CreateApiTokenPayload
+from schema.filters import filters_of
+from schema.paging import After, Connection, First, read, window
+from schema.permissions import mutation, query
+from schema.tokens import (
+    ApiToken,
+    ApiTokenFilter,
+    CreateApiTokenInput,
+    CreateApiTokenPayload,
+    RevokeApiTokenInput,
+    RevokeApiTokenPayload,
+)
 from services import tokens
 from services.principals import Role
 from services.views.lists import TOKENS
+
+
+@strawberry.type
+class TokenQuery:
+    @query("Tokens without their secrets, newest first.", Role.ADMIN, Role.MANAGER)
+    async def api_tokens(
+        self, info: Info, first: First = 20, after: After = None, which: Filter[ApiTokenFilter] = None
+    ) -> Connection[ApiToken]:
+        return await read(info, TOKENS, window(TOKENS, first, after), filters_of(which))
 
 
 @strawberry.type
@@ -17,6 +35,18 @@ class TokenMutation:
     @mutation("Make a token; its text is answered this once.", Role.ADMIN, Role.MANAGER)
     async def create_api_token(self, info: Info, given: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
         issued = await tokens.create_for(
-            info.context.principal, role=given.role, name=given.name, brand=given.brand, subject=given.subject
+            info.context.principal,
+            role=given.role,
+            name=given.name,
+            brand=given.brand,
+            subject=given.subject,
+            scope=vars(given.scope) if given.scope else None,
+            expires_at=given.expires_at,
         )
         return CreateApiTokenPayload(token=issued.text, api_token=await found(info, TOKENS, issued.id))
+
+    @mutation("End a token at once; a MANAGER ends TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
+    async def revoke_api_token(self, info: Info, given: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:
+        token_id = required(given.id, "id")
+        await tokens.revoke(info.context.principal, token_id)
+        return RevokeApiTokenPayload(api_token=await found(info, TOKENS, token_id))

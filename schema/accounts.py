@@ -10,7 +10,7 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.accounts import Mode
-from domain.lifecycles import AccountStatus, FillStatus, OrderStatus, PositionStatus
+from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStatus, PositionStatus
 from domain.money import ZERO, divide, round8
 from domain.orders import OrderType, Verb
 from domain.positions import Side
@@ -18,12 +18,13 @@ from schema.context import Info
 from schema.enums import HistoryOrder
 from schema.fields import computed
 from schema.filters import filters_of
-from schema.paging import LONG, After, Connection, First, FirstLong, one, read, read_of, window
+from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
-from services.views.lists import ACCOUNTS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS
+from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
 
 if TYPE_CHECKING:
+    from schema.actions import DecisionActionResult
     from schema.challenges import Challenge
 
 
@@ -113,22 +114,48 @@ class LedgerEvent(FromRow, listing=LEDGER):
 class PositionFilter:
     status: list[PositionStatus] | None = field(default=None, description="In one of these states.")
     symbol: str | None = field(default=None, description="Of this instrument.")
+    side: Side | None = field(default=None, description="Of this side.")
+    opened_from: datetime | None = field(default=None, description="Opened at this time or later.")
+    opened_before: datetime | None = field(default=None, description="Opened before this time.")
 
 
 @strawberry.input(description="Which orders.")
 class OrderFilter:
     status: list[OrderStatus] | None = field(default=None, description="In one of these states.")
     symbol: str | None = field(default=None, description="Of this instrument.")
+    side: Side | None = field(default=None, description="Of positions on this side.")
+    verb: list[Verb] | None = field(default=None, description="That do one of these.")
+    type: list[OrderType] | None = field(default=None, description="Of one of these types.")
+    placed_from: datetime | None = field(default=None, description="Placed at this time or later.")
+    placed_before: datetime | None = field(default=None, description="Placed before this time.")
 
 
 @strawberry.input(description="Which fills.")
 class FillFilter:
+    status: list[FillStatus] | None = field(default=None, description="In one of these states.")
     symbol: str | None = field(default=None, description="Of this instrument.")
+    side: Side | None = field(default=None, description="Of positions on this side.")
+    verb: list[Verb] | None = field(default=None, description="That did one of these.")
+    filled_from: datetime | None = field(default=None, description="Filled at this time or later.")
+    filled_before: datetime | None = field(default=None, description="Filled before this time.")
 
 
 @strawberry.input(description="Which ledger events.")
 class LedgerFilter:
-    kind: list[str] | None = field(default=None, description="Of one of these kinds.")
+    kind: list[str] | None = field(default=None, description="Of one of these kinds, written as in the events.")
+    market_time_from: datetime | None = field(default=None, description="Happened at this time or later.")
+    market_time_before: datetime | None = field(default=None, description="Happened before this time.")
+
+
+@strawberry.input(description="Which decision actions.")
+class DecisionActionFilter:
+    run_id: str | None = field(default=None, description="Of this run of the caller's.")
+    action_id: str | None = field(default=None, description="Of this name; with its run there is at most one.")
+    status: list[ActionStatus] | None = field(default=None, description="In one of these states.")
+    symbol: str | None = field(default=None, description="Proposed for this instrument.")
+    code: str | None = field(default=None, description="Stopped at the gate of this code.")
+    market_time_from: datetime | None = field(default=None, description="Judged at this time or later.")
+    market_time_before: datetime | None = field(default=None, description="Judged before this time.")
 
 
 Newest = Annotated[HistoryOrder, strawberry.argument(description="In which order; cursors are of one order.")]
@@ -136,6 +163,11 @@ Positions = Annotated[PositionFilter | None, strawberry.argument(name="filter", 
 Orders = Annotated[OrderFilter | None, strawberry.argument(name="filter", description="Which orders.")]
 Fills = Annotated[FillFilter | None, strawberry.argument(name="filter", description="Which fills.")]
 Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", description="Which events.")]
+Actions = Annotated[DecisionActionFilter | None, strawberry.argument(name="filter", description="Which actions.")]
+
+
+def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> Window:
+    return window(listing, first, after, most=most, reverse=order is HistoryOrder.OLDEST_FIRST)
 
 
 AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
@@ -226,24 +258,53 @@ class Account(FromRow, listing=ACCOUNTS):
     def result(self) -> AccountResult | None:
         return AccountResult.of(self.result_text) if self.result_text else None
 
-    @computed("Its positions, newest first.")
+    @computed("Its positions, open and closed, by when they were opened.")
     async def positions(
-        self, info: Info, first: First = 20, after: After = None, which: Positions = None
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        which: Positions = None,
+        order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Position]:
-        asked = window(POSITIONS, first, after)
+        asked = _in_order(POSITIONS, first, after, order_by)
         return await read_of(info, POSITIONS, ("account", int(self.id)), asked, filters_of(which))
 
-    @computed("Its orders, newest first.")
+    @computed("Its orders, by when they were placed.")
     async def orders(
-        self, info: Info, first: First = 20, after: After = None, which: Orders = None
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        which: Orders = None,
+        order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Order]:
-        asked = window(ORDERS, first, after)
+        asked = _in_order(ORDERS, first, after, order_by)
         return await read_of(info, ORDERS, ("account", int(self.id)), asked, filters_of(which))
 
-    @computed("Its fills, newest first.")
-    async def fills(self, info: Info, first: First = 20, after: After = None, which: Fills = None) -> Connection[Fill]:
-        asked = window(FILLS, first, after)
+    @computed("Its fills.")
+    async def fills(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        which: Fills = None,
+        order_by: Newest = HistoryOrder.NEWEST_FIRST,
+    ) -> Connection[Fill]:
+        asked = _in_order(FILLS, first, after, order_by)
         return await read_of(info, FILLS, ("account", int(self.id)), asked, filters_of(which))
+
+    @computed("The decision actions recorded for it, executed and rejected; a caller finds its own by run and action.")
+    async def decision_actions(
+        self,
+        info: Info,
+        first: First = 20,
+        after: After = None,
+        which: Actions = None,
+        order_by: Newest = HistoryOrder.NEWEST_FIRST,
+    ) -> Connection[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
+        asked = _in_order(ACTIONS, first, after, order_by)
+        return await read_of(info, ACTIONS, ("account", int(self.id)), asked, filters_of(which))
 
     @computed("Its history.")
     async def ledger(
@@ -254,7 +315,7 @@ class Account(FromRow, listing=ACCOUNTS):
         which: Ledgers = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[LedgerEvent]:
-        asked = window(LEDGER, first, after, most=LONG, reverse=order_by is HistoryOrder.OLDEST_FIRST)
+        asked = _in_order(LEDGER, first, after, order_by, LONG)
         return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
 
 

@@ -11,14 +11,20 @@ from strawberry import ID, field
 
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
-from schema.accounts import Account
+from schema.accounts import Account, Order
 from schema.context import Info
 from schema.fields import computed
 from schema.ids import name
 from schema.inputs import flat
 from schema.paging import one
 from schema.payloads import Payload
-from services.views.lists import ACCOUNTS
+from schema.rows import FromRow
+from services.views.lists import ACCOUNTS, ACTIONS
+
+ORDER_FIGURES = (
+    "symbol", "side", "verb", "type", "price", "stop_loss", "take_profit", "quantity", "status", "reason", "placed_at",
+    "batch", "ended_at", "outcome",
+)  # fmt: skip
 
 
 @flat
@@ -31,6 +37,15 @@ class DecisionActionInput:
     quantity: str | None = field(default=None, description="How much, in the instrument's units.")
     notional: str | None = field(default=None, description="How much, in the account's currency.")
     fraction: str | None = field(default=None, description="How much of the open position, above 0 and at most 1.")
+    order: str | None = field(
+        default=None, description="MARKET, or to OPEN or INCREASE at a price: LIMIT or STOP. Left out, MARKET."
+    )
+    price: str | None = field(default=None, description="Of a LIMIT or STOP, in the quote currency.")
+    stop_loss: str | None = field(
+        default=None,
+        description="Closes the position once a quote reaches it; to OPEN or INCREASE, replacing an older.",
+    )
+    take_profit: str | None = field(default=None, description="The same on the winning side.")
     reference: str | None = field(default=None, description="A reference of the caller's own.")
 
 
@@ -48,11 +63,6 @@ class ActionQuote:
     source_time: datetime = field(description="When its source made it.")
 
 
-@strawberry.type(description="The order an action became.")
-class ActionOrder:
-    id: ID = field(description="Its name: account-seq.")
-
-
 @strawberry.type(description="The fill of an action.")
 class ActionFill:
     id: ID = field(description="Its name: account-seq.")
@@ -63,7 +73,7 @@ class ActionFill:
 
 
 @strawberry.type(description="The answer to one proposal.")
-class DecisionActionResult:
+class DecisionActionResult(FromRow, listing=ACTIONS):
     id: ID | None = field(description="Its name: account-seq; null where nothing was stored.")
     action_id: str = field(description="The proposal's name.")
     run_id: str = field(description="The caller's run.")
@@ -79,13 +89,18 @@ class DecisionActionResult:
     quote: ActionQuote | None = field(description="The quote it was judged by.")
     replayed: bool = field(description="Whether this is the stored answer to an earlier submission.")
     market_time: datetime | None = field(description="When it was judged, by the market's clock.")
-    order: ActionOrder | None = field(description="The order it became.")
-    fill: ActionFill | None = field(description="Its fill.")
+    order: Order | None = field(description="The order it became, as it is now.")
+    fill: ActionFill | None = field(description="Its fill; of an order that rests, once it is filled.")
     account_id: strawberry.Private[int]
 
     @computed("The account.")
     async def account(self, info: Info) -> Account | None:
         return await one(info, ACCOUNTS, self.account_id)
+
+    @classmethod
+    def of(cls, row: Mapping[str, Any]) -> "DecisionActionResult":
+        """A recorded action, from a row of its listing."""
+        return stored(row)
 
 
 @strawberry.type(description="The answers to a batch of proposals.")
@@ -94,6 +109,17 @@ class SubmitDecisionActionsPayload(Payload):
     results: list[DecisionActionResult] = field(
         default_factory=list, description="One answer for each proposal, in the order of the input."
     )
+
+
+@strawberry.input(description="An order to be cancelled.")
+class CancelOrderInput:
+    order_id: ID = field(description="The order: account-seq.")
+    reason: str | None = field(default=None, description="Why; kept with the order and on the ledger.")
+
+
+@strawberry.type(description="The cancelled order.")
+class CancelOrderPayload(Payload):
+    order: Order | None = field(default=None, description="The order as it is now; null if nothing was done.")
 
 
 def proposed(run: str, given: DecisionActionInput) -> Action:
@@ -120,7 +146,7 @@ def answered(result: ActionResult) -> DecisionActionResult:
         quote=_quote(result.quote),
         replayed=result.replayed,
         market_time=result.market_time,
-        order=_order(result.account, result.order_seq),
+        order=_order(result),
         fill=_fill(result.fill),
         account_id=result.account,
     )
@@ -143,7 +169,7 @@ def stored(row: Mapping[str, Any]) -> DecisionActionResult:
         quote=_quote(json.loads(row["quote"])),
         replayed=True,
         market_time=row["market_time"],
-        order=_order(row["account_id"], row["order_seq"]),
+        order=_stored_order(row),
         fill=fill,
         account_id=row["account_id"],
     )
@@ -168,5 +194,20 @@ def _fill(fill: Fill | None) -> ActionFill | None:
     )
 
 
-def _order(account: int, seq: int | None) -> ActionOrder | None:
-    return None if seq is None else ActionOrder(id=ID(f"{account}-{seq}"))
+def _order(result: ActionResult) -> Order | None:
+    order = result.order
+    if order is None:
+        return None
+    figures = {figure: getattr(order, figure) for figure in ORDER_FIGURES}
+    return _named_order(result.account, result.seq, order.seq, figures)
+
+
+def _stored_order(row: Mapping[str, Any]) -> Order | None:
+    if row["order_seq"] is None:
+        return None
+    figures = {figure: row[f"order_{figure}"] for figure in ORDER_FIGURES}
+    return _named_order(row["account_id"], row["seq"], row["order_seq"], figures)
+
+
+def _named_order(account: int, action: int | None, seq: int, figures: dict[str, Any]) -> Order:
+    return Order.of(figures | {"id": name(account, seq), "seq": seq, "action_id": name(account, action)})

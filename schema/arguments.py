@@ -6,7 +6,7 @@ import strawberry
 from strawberry import ID
 
 from schema.errors import Missing
-from schema.ids import number
+from schema.ids import named, number
 
 Given = TypeVar("Given")
 
@@ -20,6 +20,14 @@ Id = Annotated[ID, strawberry.argument(name="id", description="The object's id."
 def required(text: ID, field: str) -> int:
     """The number of an id in a mutation's input. Raises Missing for text that is no object's."""
     found = number(text)
+    if found is None:
+        raise Missing(f"There is no such object: {field} {text[:64]!r}.")
+    return found
+
+
+def required_name(text: ID, field: str) -> tuple[int, int]:
+    """Account and seq of an `account-seq` in a mutation's input. Raises Missing for text that is no object's."""
+    found = named(text)
     if found is None:
         raise Missing(f"There is no such object: {field} {text[:64]!r}.")
     return found

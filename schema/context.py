@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
 import strawberry
@@ -90,7 +90,7 @@ class Context:
         """Who asks. Raises Unauthenticated for nobody."""
         if self.bearer is None:
             raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")
-        return self.bearer
+        return replace(self.bearer, request=self.request_id)
 
     @property
     def loaders(self) -> Loaders:

@@ -31,6 +31,6 @@ def _value(name: str, value: Any) -> Any:
         return tuple(_value(name, item) for item in value)
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, datetime):
+    if isinstance(value, datetime | bool):
         return value
     return (number(value) or NO_SUCH_ID) if name in IDS else usable(name, value)

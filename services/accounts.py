@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from domain import days
 from domain.accounts import Mode
 from domain.ledger import Facts, Kind
-from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, move
+from domain.lifecycles import AccountStatus, move
 from domain.money import plain
 from domain.terms import Group, PhaseTerms, PhaseType, to_text
 from models import accounts, challenges
@@ -150,15 +150,3 @@ async def _result(work: Unit, held: Held) -> Facts:
         "started_at": past["started_at"].isoformat() if past["started_at"] else None,
         "ended_at": work.now.isoformat(),
     }
-
-
-def lock(work: Unit, held: Held, reason: str) -> None:
-    """Lock an account that may no longer be used; one that is locked or has ended stays as it is."""
-    account = held.account
-    if account.status is AccountStatus.LOCKED or account.status in ACCOUNT_ENDS:
-        return
-    status = move("account", account.status, AccountStatus.LOCKED)
-    held.account = work.journal.append(
-        account, Kind.ACCOUNT_LOCKED, work.now, work.batch, {"reason": reason}, status=status,
-        locked_from=account.status,
-    )  # fmt: skip

@@ -33,6 +33,9 @@ REASON_MAX = 500
 AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))
 """Where an account is opened for which no group is named: the source's defaults."""
 
+FREE = (Mode.AUDITION, Mode.RACE)
+"""Of the accounts that no challenge opens."""
+
 OPEN = frozenset({AccountStatus.ACTIVE, AccountStatus.PAUSED, AccountStatus.LOCKED})
 NEEDED = frozenset({ChallengeStatus.PENDING, ChallengeStatus.ACTIVE, ChallengeStatus.PASSED})
 """What a phase is while its challenge needs the account: one that has passed ends it itself."""
@@ -92,9 +95,9 @@ async def create(
 
 def _free_mode(mode: str) -> Mode:
     if mode not in list(Mode):
-        raise InvalidInput("mode", reason=f"must be one of {Mode.AUDITION}, {Mode.RACE}")
-    if mode not in (Mode.AUDITION, Mode.RACE):
-        raise ModeReserved("mode", mode=mode, free=f"{Mode.AUDITION} and {Mode.RACE}")
+        raise InvalidInput("mode", reason=f"must be one of {', '.join(FREE)}")
+    if mode not in FREE:
+        raise ModeReserved("mode", mode=mode, free=" and ".join(FREE))
     return Mode(mode)
 
 
@@ -134,7 +137,7 @@ async def start(principal: Principal, account_id: int) -> None:
         if before.status is AccountStatus.ACTIVE:
             return
         _check(before, {AccountStatus.PENDING}, AccountStatus.ACTIVE)
-        if held.stored.challenge_id is not None:
+        if before.mode not in FREE:
             raise AccountInChallenge("accountId", account=account_id)
         await accounts.fund(work, held)
         await accounts.activate(work, held)
@@ -229,12 +232,7 @@ async def _end(work: Unit, held: Held, status: AccountStatus, reason: str) -> No
 async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[Unit, Held]]:
     """The account under its lock, caught up, whatever its state. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with reading() as conn:
-        found = await rows.root_of(conn, account_id)
-    if found is None or not principal.sees(found["brand"]):
-        raise NotFound("accountId", account=account_id)
-    of = Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
-    async with root(of) as work:
+    async with root(await reach(principal, account_id, "accountId")) as work:
         yield work, work.held.get(account_id) or await work.adopt(account_id)
 
 

@@ -22,7 +22,12 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
     if fault := text_fault(title, 200):
         raise InvalidInput("title", reason=fault)
     async with plain() as work:
+        before = await rows.Brand.get_or_none(name=name)
         await rows.upsert(work.conn, name, title, sample=sample)
+        told = {"title": before.title} if before else None
+        work.audit(
+            principal, "saveBrand", object_kind="brand", object_id=name, brand=name, before=told, after={"title": title}
+        )
     return name
 
 

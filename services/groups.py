@@ -1,14 +1,19 @@
 """Account groups: where a phase's accounts are opened, with what deposit and under which execution policy."""
 
+import json
 from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
+
 from domain.checks import Within, amount, api_name, text_fault
 from domain.errors import InvalidInput, NotFound
+from domain.ledger import Facts
 from domain.money import HUNDRED
+from domain.money import plain as plain_text
 from domain.programs import kind_for
-from domain.terms import GroupKind, PhaseType, Policy, Slippage, to_text
+from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_from_text, to_data, to_text
 from models import groups as rows
 from services import brands
 from services.principals import Principal, Role
@@ -51,11 +56,33 @@ async def save(
         await brands.require(brand)
         _check_deposit(work, currency, deposit)
         text = to_text(_policy(work, policy or {}))
+        before = await rows.read(work.conn, brand, name)
         group_id = await rows.upsert(
             work.conn, brand=brand, name=name, kind=kind, currency=currency, deposit=deposit, policy=text
         )
         await _check_programs(work, group_id, GroupKind(kind))
+        work.audit(
+            principal,
+            "saveAccountGroup",
+            object_kind="account_group",
+            object_id=group_id,
+            brand=brand,
+            before=_facts(before) if before else None,
+            after={
+                "name": name,
+                "kind": kind,
+                "currency": currency,
+                "default_deposit": plain_text(deposit),
+                "policy": json.loads(text),
+            },
+        )
     return group_id
+
+
+def _facts(row: asyncpg.Record) -> Facts:
+    """The group as the audit keeps it."""
+    deposit = plain_text(row["default_deposit"])
+    return {**row, "default_deposit": deposit, "policy": to_data(policy_from_text(row["policy"]))}
 
 
 def _check_deposit(work: Unit, currency: str, deposit: Decimal) -> None:

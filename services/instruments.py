@@ -1,12 +1,15 @@
 """Instruments: what can be traded."""
 
 import re
+from dataclasses import asdict
 from decimal import Decimal
 
 from domain.checks import Within, amount
 from domain.errors import InvalidInput, NotFound
 from domain.instruments import Instrument
+from domain.ledger import Facts
 from domain.money import PLACES
+from domain.money import plain as plain_text
 from models import instruments as rows
 from services.principals import Principal, Role
 from services.unit import Unit, plain
@@ -28,7 +31,23 @@ async def save(principal: Principal, instrument: Instrument) -> str:
         if not await rows.upsert(work.conn, instrument):
             raise InvalidInput("quoteCurrency", reason="the currencies of an instrument that exists cannot change")
         await rows.raise_catalogue_version(work.conn)
+        before = work.catalogue.instruments.get(instrument.symbol)
+        work.audit(
+            principal,
+            "saveInstrument",
+            object_kind="instrument",
+            object_id=instrument.symbol,
+            before=_facts(before) if before else None,
+            after=_facts(instrument),
+        )
     return instrument.symbol
+
+
+def _facts(instrument: Instrument) -> Facts:
+    """The instrument as the audit keeps it."""
+    return {
+        name: plain_text(value) if isinstance(value, Decimal) else value for name, value in asdict(instrument).items()
+    }
 
 
 def _check_numbers(instrument: Instrument) -> None:

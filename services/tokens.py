@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+import re
 import secrets
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
@@ -13,6 +16,10 @@ from services.principals import BRANDLESS, Principal, Role
 from services.unit import Unit, plain, reading
 
 MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT)
+SCOPE_MAX = 1_000  # entries of one of a scope's lists
+
+Scope = Mapping[str, Sequence[str]]
+"""By `owners`, `clones`, `challenges`, `accounts`: what is reached; without an entry, the whole brand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,11 +41,18 @@ async def create(*, role: str, brand: str | None, name: str, subject: str | None
 
 
 async def create_for(
-    principal: Principal, *, role: str, name: str, brand: str | None = None, subject: str | None = None
+    principal: Principal,
+    *,
+    role: str,
+    name: str,
+    brand: str | None = None,
+    subject: str | None = None,
+    scope: Scope | None = None,
+    expires_at: datetime | None = None,
 ) -> Issued:
     """Make a token on behalf of a principal: a MANAGER's are TRADER and CLIENT tokens of its own brand.
 
-    Raises Forbidden, InvalidInput, NotFound.
+    `scope` narrows what a TRADER reaches. Raises Forbidden, InvalidInput, NotFound.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     if principal.role is Role.MANAGER:
@@ -46,8 +60,20 @@ async def create_for(
             raise Forbidden("role", role=principal.role.value)
         brand = principal.brand_for(brand)
     checked = _checked(role, brand, name, subject)
+    narrowed = _narrowed(checked, scope or {})
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise InvalidInput("expiresAt", reason="must lie ahead", found=expires_at.isoformat())
     async with plain() as work:
-        return await _issue(work, checked, brand, name, subject)
+        issued = await _issue(work, checked, brand, name, subject, narrowed, expires_at)
+        work.audit(
+            principal,
+            "createApiToken",
+            object_kind="token",
+            object_id=issued.id,
+            brand=brand,
+            after={"role": checked.value, "name": name, "subject": subject, "scope": json.dumps(narrowed)},
+        )
+    return issued
 
 
 async def revoke(principal: Principal, token_id: int) -> None:
@@ -57,8 +83,19 @@ async def revoke(principal: Principal, token_id: int) -> None:
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
-        if not await rows.revoke(work.conn, token_id, principal.brand, list(MADE_BY_MANAGER)):
+        ended = await rows.revoke(work.conn, token_id, principal.brand, list(MADE_BY_MANAGER))
+        if ended is None:
             raise NotFound("id", id=token_id)
+        told = {name: ended[name] for name in ("role", "name", "subject")}
+        work.audit(
+            principal,
+            "revokeApiToken",
+            object_kind="token",
+            object_id=token_id,
+            brand=ended["brand"],
+            before=told | {"revoked": ended["was_revoked"]},
+            after=told | {"revoked": True},
+        )
 
 
 async def reissue(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
@@ -67,6 +104,12 @@ async def reissue(*, role: str, brand: str | None, name: str, subject: str | Non
     async with plain() as work:
         await rows.revoke_named(work.conn, name)
         return (await _issue(work, checked, brand, name, subject)).text
+
+
+async def ended(ids: Collection[int]) -> set[int]:
+    """Those of the tokens that are revoked or have expired."""
+    async with reading() as conn:
+        return await rows.ended(conn, ids)
 
 
 async def authenticate(text: str) -> Principal | None:
@@ -96,13 +139,50 @@ def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Ro
     return known
 
 
-async def _issue(work: Unit, role: Role, brand: str | None, name: str, subject: str | None) -> Issued:
+def _narrowed(role: Role, scope: Scope) -> Scope:
+    """The scope without its empty lists, each entry checked; else InvalidInput names the list."""
+    given = {name: list(entries) for name, entries in scope.items() if entries}
+    if given and role is not Role.TRADER:
+        raise InvalidInput("scope", reason="narrows a TRADER token, and only that")
+    for name, entries in given.items():
+        if len(entries) > SCOPE_MAX:
+            raise InvalidInput(f"scope.{name}", size_max=SCOPE_MAX, size=len(entries))
+        for entry in entries:
+            if fault := _entry_fault(name, entry):
+                raise InvalidInput(f"scope.{name}", reason=fault)
+    return given
+
+
+def _entry_fault(name: str, entry: str) -> str | None:
+    """What is wrong with an entry of one of a scope's lists, if anything."""
+    if name in ("challenges", "accounts"):
+        return None if re.fullmatch("[1-9][0-9]{0,17}", entry) else "must be the number of an object"
+    return text_fault(entry, 100)
+
+
+async def _issue(
+    work: Unit,
+    role: Role,
+    brand: str | None,
+    name: str,
+    subject: str | None,
+    scope: Scope | None = None,
+    expires_at: datetime | None = None,
+) -> Issued:
     if brand is not None:
         await brands.require(brand)
     prefix = f"pd_{secrets.token_hex(4)}"
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
     token_id = await rows.insert(
-        work.conn, brand=brand, role=role.value, name=name, subject=subject, prefix=prefix, digest=_digest(text)
+        work.conn,
+        brand=brand,
+        role=role.value,
+        name=name,
+        subject=subject,
+        prefix=prefix,
+        digest=_digest(text),
+        scope=json.dumps(scope or {}),
+        expires_at=expires_at,
     )
     return Issued(token_id, text)
 

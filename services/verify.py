@@ -6,10 +6,11 @@ Everything is read in one snapshot: the desk may go on working meanwhile. Checks
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from models import verify, verify_challenges, verify_desk, verify_money, verify_trading
+from models import verify, verify_challenges, verify_desk, verify_money, verify_orders, verify_trading
 from models.sql import Connection
 from services.unit import snapshot
 from services.verify_accounts import Violation, ledgers_are_intact, marks_are_exact, positions_are_their_fills
+from services.verify_audits import audits_are_intact
 from services.verify_findings import breaches_can_be_derived
 
 __all__ = ["Violation", "check", "counts", "run"]
@@ -39,11 +40,16 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_trading.accounts_have_balances,
     verify_trading.cash_is_accounted_for,
     verify_trading.accounts_are_marked_while_they_must_be,
-    verify_trading.fills_have_one_order,
+    verify_orders.fills_have_one_order,
     verify_trading.fills_have_one_ledger_row,
     verify_trading.positions_are_open_once,
     verify_trading.nothing_is_traded_after_an_end,
+    verify_trading.endings_left_their_job,
     verify_trading.actions_name_their_orders,
+    verify_orders.orders_rest_where_they_may,
+    verify_orders.orders_tell_their_end,
+    verify_orders.voids_are_told,
+    verify_orders.locks_remember_their_status,
     verify_challenges.terms_bear_their_hash,
     verify_challenges.purchases_have_one_live_challenge,
     verify_challenges.challenges_have_one_active_phase,
@@ -60,7 +66,7 @@ OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violatio
     positions_are_their_fills,
     marks_are_exact,
 )
-STEPS = len(OF_SETS) + 1  # of progress, before the accounts: the sets and the breaches
+STEPS = len(OF_SETS) + 2  # of progress, before the accounts: the sets, the breaches, the audit
 CHECKS = STEPS + len(OF_ACCOUNTS)
 
 UNREADABLE = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
@@ -84,6 +90,8 @@ async def check(conn: Connection, report_progress: Report | None = None) -> list
         found += [Violation(name, row["subject"], row["message"]) for row in await holds(conn)]
     report("breaches", len(OF_SETS))
     found += await _computed(breaches_can_be_derived, "breaches", breaches_can_be_derived(conn))
+    report("audit", len(OF_SETS) + 1)
+    found += await _computed(audits_are_intact, "audit", audits_are_intact(conn))
     return found + await _accounts(conn, report)
 
 

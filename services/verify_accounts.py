@@ -1,22 +1,22 @@
 """Accounts computed again from what is written: the chain of each ledger, the holdings, the marks."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from decimal import Decimal
-from operator import attrgetter, itemgetter
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 import asyncpg
 
 from domain.accounts import Account
-from domain.fills import deal
+from domain.fills import fee
 from domain.instruments import Catalogue
 from domain.ledger import GENESIS, chain
+from domain.lifecycles import FillStatus
 from domain.money import ZERO, plain
-from domain.orders import Verb
-from domain.positions import Position, Side
+from domain.orders import Fill
+from domain.positions import Position
 from domain.quotes import Quote
+from domain.replay import Replay, replay
+from domain.terms import Policy
 from domain.valuation import symbols_that_move, unrealised
 from models import accounts, quotes, verify
 from models.sql import Connection
@@ -77,53 +77,61 @@ def _breaks(before: tuple[int, bytes, object], row: asyncpg.Record) -> list[str]
 
 
 async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Booking a position's fills again gives each fill's fee and profit, and in the end the position."""
-    found: list[Violation] = []
-    fee_bps = {one.account.id: one.account.policy.fee_bps for one in await accounts.load(conn, ids)}
-    folded: dict[tuple[int, int], Position] = {}
-    async for row in verify.fills(conn, ids):
-        key = row["account_id"], row["position_seq"]
-        position = folded.get(key) or Position(key[1], row["symbol"], Side(row["side"]), row["filled_at"])
-        folded[key], told = _book(position, row, fee_bps[key[0]])
-        if told:
-            found.append(_holding(f"fill {key[0]}-{row['seq']}", told))
-    kept = await verify.positions(conn, ids)
-    differences = {key: _difference(kept.get(key), folded.get(key)) for key in kept.keys() | folded.keys()}
-    return found + [_holding(f"position {key[0]}-{key[1]}", told) for key, told in differences.items() if told]
+    """Replaying an account's booked fills gives each one's profit and position, and in the end every position.
+
+    Fees are those of the account's policy. A position without a fill is empty, and only a correction leaves one.
+    """
+    policies = {one.account.id: one.account.policy for one in await accounts.load(conn, ids)}
+    kept, corrected = await verify.positions(conn, ids), await verify.corrected(conn, ids)
+    fills: dict[int, list[Fill]] = {account: [] for account in policies}
+    async for fill in verify.fills(conn, ids):
+        if fill.account in fills:
+            fills[fill.account].append(fill)
+    found = []
+    for account, of_account in fills.items():
+        replayed = replay(fill for fill in of_account if fill.status is FillStatus.BOOKED)
+        found += [
+            Violation("positions are their fills", *told) for told in _fills(of_account, replayed, policies[account])
+        ]
+        found += [
+            Violation("positions are their fills", f"position {account}-{seq}", told)
+            for seq in kept[account].keys() | replayed.positions.keys()
+            if (told := _position(kept[account].get(seq), replayed.positions.get(seq), account in corrected))
+        ]
+    return found
 
 
-def _holding(subject: str, message: str) -> Violation:
-    return Violation("positions are their fills", subject, message)
+def _fills(fills: Sequence[Fill], replayed: Replay, policy: Policy) -> Iterator[tuple[str, str]]:
+    """The fills whose own figures are not what their prices give, and how."""
+    again = {fill.seq: fill for fill in replayed.fills}
+    for fill in replayed.uncovered:
+        yield f"fill {fill.account}-{fill.seq}", f"closes {plain(fill.quantity)}, which is more than was open"
+    for fill in fills:
+        name, now = f"fill {fill.account}-{fill.seq}", again.get(fill.seq, fill)
+        taken = fee(fill.quantity, fill.price, fill.rate, policy.fee_bps)
+        if fill.fee != taken:
+            yield name, f"took a fee of {plain(fill.fee)}, by its policy it is {plain(taken)}"
+        if (fill.realised, fill.position_seq) != (now.realised, now.position_seq):
+            booked = f"realised {plain(fill.realised)} on position {fill.position_seq}"
+            yield name, f"{booked}, replayed {plain(now.realised)} on position {now.position_seq}"
 
 
-def _book(position: Position, row: asyncpg.Record, fee_bps: Decimal) -> tuple[Position, str | None]:
-    """The position after a booked fill, and what is wrong with the fill's own figures."""
-    adds = Verb(row["verb"]).adds
-    if (row["symbol"], row["side"]) != (position.symbol, position.side):
-        return position, f"is of {row['side']} {row['symbol']}, its position of {position.side} {position.symbol}"
-    if not adds and row["quantity"] > position.quantity:
-        return position, f"closes {plain(row['quantity'])} where {plain(position.quantity)} is open"
-    agreed = deal(position, adds=adds, quantity=row["quantity"], price=row["price"], rate=row["rate"], fee_bps=fee_bps)
-    after = replace(agreed.after, realised=position.realised + row["realised"], fees=position.fees + row["fee"])
-    if (row["realised"], row["fee"]) == (agreed.realised, agreed.fee):
-        return after, None
-    booked = f"booked {plain(row['realised'])} less {plain(row['fee'])}"
-    return after, f"{booked}, its prices give {plain(agreed.realised)} less {plain(agreed.fee)}"
-
-
-def _difference(kept: asyncpg.Record | None, folded: Position | None) -> str | None:
-    """How a position as stored differs from its fills, if it does."""
+def _position(kept: Position | None, replayed: Position | None, corrected: bool) -> str | None:
+    """How a position as kept differs from its fills, if it does."""
     if kept is None:
         return "has fills and is missing"
-    if folded is None:
-        return "has no fills"
-    figures = attrgetter("symbol", "side", "quantity", "cost_basis", "realised", "fees")(folded)
-    if itemgetter("symbol", "side", "quantity", "cost_basis", "realised", "fees")(kept) == figures:
-        return None
-    stored = f"{kept['side']} {plain(kept['quantity'])} {kept['symbol']} that cost {plain(kept['cost_basis'])}"
-    summed = f"{folded.side} {plain(folded.quantity)} {folded.symbol} that cost {plain(folded.cost_basis)}"
-    earned = f"earned {plain(kept['realised'])} less {plain(kept['fees'])}"
-    return f"holds {stored}, {earned}; its fills: {summed}, {plain(folded.realised)} less {plain(folded.fees)}"
+    if replayed is None:
+        empty = not (kept.quantity or kept.cost_basis or kept.realised or kept.fees)
+        return None if empty and corrected else f"has no fills, and is kept as {_told(kept)}"
+    return None if kept == replayed else f"is kept as {_told(kept)}; its fills give {_told(replayed)}"
+
+
+def _told(position: Position) -> str:
+    held = f"{position.side} {plain(position.quantity)} {position.symbol} that cost {plain(position.cost_basis)}"
+    since = (
+        f"from {position.opened_at.isoformat()} to {position.closed_at.isoformat() if position.closed_at else 'now'}"
+    )
+    return f"{held}, earned {plain(position.realised)} less {plain(position.fees)}, {since}"
 
 
 async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violation]:

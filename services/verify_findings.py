@@ -80,7 +80,8 @@ def _limit(row: asyncpg.Record) -> list[str]:
         stored = ", ".join(plain(row[name]) for name in ("floor", "observed", "headroom"))
         derived = ", ".join(map(plain, (level, observed, room)))
         told.append(f"level, observation and headroom are {stored}; its evidence gives {derived}")
-    if room > 0 or (room == 0 and limit.touch is not Touch.REACHED):
+    ordered = row["rule"] == Rule.LIQUIDATION and evidence.get("by_hand") is True
+    if not ordered and (room > 0 or (room == 0 and limit.touch is not Touch.REACHED)):
         told.append(f"was not broken: {plain(room)} were left")
     if not _rests(row, figures):
         told.append(f"its balance and equity are not those of ledger seq {row['ledger_seq']}")

@@ -2,11 +2,21 @@
 
 from dataclasses import replace
 
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Each, Key, Listing, Parent
 from models.views.sight import of_account
 
 SEQ = (Key("t.seq", "seq"),)
 OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}
+SLACK = "interval '1 hour'"  # by which the times of an account's rows may fall, and far more
+
+
+def _during(name: str, column: str) -> dict[str, str]:
+    """Filters `<name>_from` and `<name>_before`: the time itself, and where in the account's history it can be."""
+    return {
+        f"{name}_from": f"{column} >= {{0}} and t.seq >= (select ledger_seq_at(p.id, {{0}}::timestamptz - {SLACK}))",
+        f"{name}_before": f"{column} < {{0}} and t.seq < (select ledger_seq_at(p.id, {{0}}::timestamptz + {SLACK}))",
+    }
+
 
 ACCOUNTS = Listing(
     columns="""a.id, a.brand, a.mode, a.status, a.read_only, a.blocked_until, a.group_name, a.currency, a.owner,
@@ -26,8 +36,8 @@ ACCOUNTS = Listing(
         "group": "a.group_name = {}",
         "parent_id": "a.parent_id = {}",
         "challenge_id": "a.challenge_id = {}",
-        "text": """(a.id::text = {0} or strpos(lower(concat_ws(' ', coalesce(c.client, a.owner), a.clone, a.group_name)),
-          lower({0})) > 0)""",
+        "text": """(a.id::text = {0} or strpos(
+          lower(concat_ws(' ', coalesce(c.client, a.owner), a.clone, a.group_name)), lower({0})) > 0)""",
     },
 )
 POSITIONS = Listing(
@@ -36,7 +46,12 @@ POSITIONS = Listing(
     source="positions t",
     sight=of_account,
     order=SEQ,
-    filters={"status": "t.status = any({}::text[])", "symbol": "t.symbol = {}"},
+    filters={
+        "status": Each("t.status"),
+        "symbol": "t.symbol = {}",
+        "side": "t.side = {}",
+        **_during("opened", "t.opened_at"),
+    },
     parents=OF_ACCOUNT,
 )
 ORDERS = Listing(
@@ -46,7 +61,14 @@ ORDERS = Listing(
     source="orders t",
     sight=of_account,
     order=SEQ,
-    filters={"status": "t.status = any({}::text[])", "symbol": "t.symbol = {}"},
+    filters={
+        "status": Each("t.status"),
+        "symbol": "t.symbol = {}",
+        "side": "t.side = {}",
+        "verb": "t.verb = any({}::text[])",
+        "type": "t.type = any({}::text[])",
+        **_during("placed", "t.placed_at"),
+    },
     parents=OF_ACCOUNT,
 )
 # By their names, for whoever has not read the account they belong to.
@@ -63,7 +85,13 @@ FILLS = Listing(
     source="fills t",
     sight=of_account,
     order=SEQ,
-    filters={"symbol": "t.symbol = {}"},
+    filters={
+        "status": "t.status = any({}::text[])",
+        "symbol": "t.symbol = {}",
+        "side": "t.side = {}",
+        "verb": "t.verb = any({}::text[])",
+        **_during("filled", "t.filled_at"),
+    },
     parents=OF_ACCOUNT,
 )
 LEDGER = Listing(
@@ -72,7 +100,7 @@ LEDGER = Listing(
     source="ledger t",
     sight=of_account,
     order=SEQ,
-    filters={"kind": "t.kind = any({}::text[])"},
+    filters={"kind": Each("t.kind"), **_during("market_time", "t.market_time")},
     parents=OF_ACCOUNT,
 )
 ACTIONS = Listing(
@@ -88,5 +116,14 @@ ACTIONS = Listing(
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",
     sight=of_account,
     order=SEQ,
-    filters={"name": "(t.account_id, t.seq) = ({}, {})"},
+    filters={
+        "name": "(t.account_id, t.seq) = ({}, {})",
+        "run_id": "t.run = {}",
+        "action_id": "t.action_id = {}",
+        "status": Each("t.status"),
+        "symbol": "t.content ->> 'symbol' = {}",
+        "code": "t.refusal ->> 'code' = {}",
+        **_during("market_time", "t.market_time"),
+    },
+    parents=OF_ACCOUNT,
 )

@@ -86,11 +86,11 @@ def _page(listing: Listing, where: Where, filters: Filters, window: Window) -> s
         if isinstance(each := listing.filters[name], Each):
             rest = tuple(one for one in filters if one[0] != name)
             where.values.append(list(dict.fromkeys(values)))
-            source = f"unnest(${len(where.values)}::text[]) as v (value)"
+            given = f"unnest(${len(where.values)}::text[]) as v (value)"
             where.add(f"{each.column} = v.value")
-            inner = _page(listing, where, rest, window)
+            text = f"select q.* from {given} cross join lateral ({_page(listing, where, rest, window)}) q"
             order = _order(listing, window.reverse, names=True)
-            return f"select q.* from {source} cross join lateral ({inner}) q order by {order} limit ${len(where.values)}"
+            return f"{text} order by {order} limit ${len(where.values)}"
     _narrow(listing, where, filters)
     if window.after is not None:
         keys = ", ".join(key.expression for key in listing.order)

@@ -5,7 +5,12 @@ from models.views.sight import of_brand
 
 TOKENS = Listing(
     columns="""t.id, t.brand, t.role, t.name, t.subject, t.prefix, t.created_at, t.expires_at, t.revoked_at,
-  t.last_used_at""",
+  t.last_used_at, t.scope as stored_scope""",
     source="tokens t",
     sight=of_brand,
+    filters={
+        "role": "t.role = any({}::text[])",
+        "brand": "t.brand = {}",
+        "valid": "(t.revoked_at is null and coalesce(t.expires_at > clock_timestamp(), true)) = {}",
+    },
 )

@@ -157,6 +157,7 @@ def phases(draw: st.DrawFn) -> PhaseTerms:
         min_trading_days=draw(st.sampled_from([0, 1])),
         inactivity_days=draw(st.sampled_from([0, 0, 2])),
         best_day_pct=draw(st.sampled_from([Decimal(0), Decimal(60)])),
+        warn_at=draw(st.sampled_from([(), (Decimal("0.5"), Decimal("0.8"))])),
     )
     if terms.type is PhaseType.FUNDED:
         return terms

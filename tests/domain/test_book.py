@@ -31,6 +31,7 @@ from tests.domain.builders import (
     a_target,
     a_total_limit,
     an_account,
+    an_order,
 )
 from tests.domain.desk_builders import (
     BASE,

@@ -13,7 +13,7 @@ from domain.accounts import Account
 from domain.days import observe
 from domain.headroom import ALWAYS, Thresholds, progress, thresholds
 from domain.lifecycles import ChallengeStatus
-from domain.rules import Rule, judge, passes
+from domain.rules import Rule, judge, passes, warn
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail
 from tests.domain.builders import (
     NOON,
@@ -58,7 +58,9 @@ phases = st.builds(
     min_trading_days=st.integers(0, 2),
     best_day_pct=st.sampled_from([Decimal(0), Decimal(40), Decimal(100)]),
     profitable_days=st.integers(0, 2),
+    warn_at=st.sampled_from([(), (Decimal("0.5"),), (Decimal("0.5"), Decimal("0.9"))]),
 )
+TOLD = ["MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DAILY_PROFIT", "MAX_DAILY_LOSS@0.5", "MAX_TOTAL_LOSS@0.5"]
 runs = st.builds(
     a_phase_run,
     day_start_balance=money,
@@ -69,7 +71,7 @@ runs = st.builds(
     days_traded=st.integers(0, 2),
     days_profitable=st.integers(0, 2),
     best_day_profit=st.sampled_from([Decimal(0), Decimal(3000)]),
-    day_findings=st.sets(st.sampled_from(["MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DAILY_PROFIT"])).map(frozenset),
+    day_findings=st.sets(st.sampled_from(TOLD)).map(frozenset),
 )
 
 
@@ -88,7 +90,8 @@ def test_thresholds_never_miss_a_verdict(
 ) -> None:
     known = observe(an_account(cash=cash, unrealised=equity - cash, phase=run))
     marked = observe(replace(known, unrealised=later - cash))
-    verdict = bool(judge(marked, terms, 5, LATER)) or passes(marked, terms)
+    told = judge(marked, terms, 5, LATER) + warn(marked, terms, 5, LATER)
+    verdict = bool(told) or passes(marked, terms)
     seen = looked_at(thresholds(known, terms), known, later)
     event(f"verdict {verdict}, looked at {seen}")
     assert seen or not verdict

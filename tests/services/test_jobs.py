@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.errors import Busy, NotFound
+from domain.errors import Busy, Forbidden, InvalidTransition, NotFound
 from models import jobs as stored
 from services import jobs, purchases, quotes
 from services.owed import Job
@@ -191,8 +191,10 @@ async def test_only_a_dead_job_of_ones_brand_can_be_queued_again(database: str) 
     job: int = await value("select id from jobs where kind = 'deposit'")
     with pytest.raises(NotFound):
         await jobs.retry(Principal(9, "m", Role.MANAGER, "other"), job)
-    with pytest.raises(NotFound):
+    with pytest.raises(InvalidTransition):
         await jobs.retry(MANAGER, job + 1)
+    with pytest.raises(Forbidden):
+        await jobs.retry(CLIENT, job)
     await jobs.retry(MANAGER, job)
     assert await rows("select status, attempts, outcome from jobs where kind = 'deposit'") == [
         {"status": "QUEUED", "attempts": 0, "outcome": None}

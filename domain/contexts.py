@@ -1,0 +1,243 @@
+"""What an account may do now, and how much of it: for whoever, person or AI, decides what to propose next.
+
+Everything here asks the gates themselves, so that it cannot promise what they refuse.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from decimal import ROUND_CEILING, Decimal
+from enum import StrEnum
+from functools import cache
+
+from domain import gates, headroom, valuation
+from domain.accounts import Account
+from domain.execution import Moment, ticket_of
+from domain.fills import BASIS_POINTS
+from domain.headroom import Progress
+from domain.judging import Conditions
+from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
+from domain.orders import Action, Refusal, Verb
+from domain.positions import Side
+from domain.quotes import Quote
+from domain.snapshots import Snapshot, age_seconds
+from domain.tickets import GateRefused, Ticket
+
+
+class Unit(StrEnum):
+    """What a gate counts in."""
+
+    MONEY = "MONEY"
+    COUNT = "COUNT"
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """May the account do this at all now? `refusal` says why not."""
+
+    verb: Verb
+    refusal: Refusal | None
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """A gate's limit, how much of it is taken, and what is left; negative beyond it.
+
+    What is taken of a limit on one position is the largest position's notional; a new position has all of it.
+    """
+
+    code: str
+    unit: Unit
+    limit: Decimal
+    taken: Decimal
+
+    @property
+    def left(self) -> Decimal:
+        return self.limit - self.taken
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """The largest market order that adds to a side now: it passes every gate, one quantity step more does not.
+
+    `verb` is OPEN, or INCREASE where the side is open. `notional` is what to ask for instead of the quantity, in the
+    account's currency. `refusal` is what stops the next step, or, where nothing passes, the smallest order.
+    """
+
+    side: Side
+    verb: Verb
+    quantity: Decimal
+    notional: Decimal
+    refusal: Refusal
+
+
+@dataclass(frozen=True, slots=True)
+class Tradable:
+    """An instrument with its quote and the room on both sides."""
+
+    symbol: str
+    quote: Quote | None
+    quote_age_seconds: int | None
+    stale: bool
+    sizes: tuple[Size, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """All of it, at one market."""
+
+    snapshot: Snapshot
+    permissions: tuple[Permission, ...]
+    sides: tuple[Side, ...]
+    rooms: tuple[Room, ...]
+    instruments: tuple[Tradable, ...]
+    rules: tuple[Progress, ...]
+
+
+def context(
+    snapshot: Snapshot, moment: Moment, conditions: Conditions, symbols: Sequence[str] | None = None
+) -> Context:
+    """The context of the snapshot's account; of these instruments, or of all that its policy allows."""
+    account = snapshot.account
+    allowed = account.policy.symbols or tuple(conditions.catalogue.instruments)
+    named = sorted(dict.fromkeys(allowed if symbols is None else symbols))
+    return Context(
+        snapshot=snapshot,
+        permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),
+        sides=_sides(account),
+        rooms=tuple(_rooms(snapshot, moment, conditions)),
+        instruments=tuple(_tradable(account, symbol, moment, conditions) for symbol in named),
+        rules=tuple(_rules(account, conditions)),
+    )
+
+
+def _sides(account: Account) -> tuple[Side, ...]:
+    allowed = {Side.LONG: account.policy.long_allowed, Side.SHORT: account.policy.short_allowed}
+    return tuple(side for side in Side if allowed[side])
+
+
+def _permission(account: Account, verb: Verb, moment: Moment, conditions: Conditions) -> Permission:
+    """Whatever instrument, side and size: is the account open, and is there something to do it to?"""
+    ticket = ticket_of(Action("", "", verb, "", Side.LONG), account, moment, conditions)
+    held = len(account.positions)
+    try:
+        gates.account_is_open(ticket)
+        if verb.adds and not _sides(account):
+            raise GateRefused("DIRECTION_NOT_ALLOWED", "The policy forbids both directions.")
+        if verb is Verb.OPEN and held >= ticket.positions_max:
+            raise GateRefused("POSITIONS_MAX", "Too many open positions.", ticket.positions_max, held)
+        if verb is not Verb.OPEN and not held:
+            raise GateRefused("NO_POSITION", "No position is open.")
+    except GateRefused as refused:
+        return Permission(verb, refused.refusal)
+    return Permission(verb, None)
+
+
+def _rooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) -> list[Room]:
+    account, policy, gross = snapshot.account, snapshot.account.policy, snapshot.exposure.gross
+    largest = max((holding.notional for holding in snapshot.holdings), default=ZERO)
+    carried = multiply(policy.leverage_max, account.equity)
+    free = min(account.balance, account.equity)
+    positions_max = ticket_of(Action("", "", Verb.OPEN, "", Side.LONG), account, moment, conditions).positions_max
+    return [
+        Room("NOTIONAL_MAX", Unit.MONEY, policy.notional_max, largest),
+        Room("LEVERAGE_MAX", Unit.MONEY, carried, largest),
+        Room("AGGREGATE_LEVERAGE_MAX", Unit.MONEY, carried, gross),
+        Room("POSITION_EQUITY_MAX", Unit.MONEY, percent(account.equity, policy.position_equity_pct_max), largest),
+        Room("INSUFFICIENT_MARGIN", Unit.MONEY, free, snapshot.margin_used),
+        Room("POSITIONS_MAX", Unit.COUNT, Decimal(positions_max), Decimal(len(account.positions))),
+        Room("ORDERS_MAX", Unit.COUNT, Decimal(policy.orders_max), Decimal(len(account.orders))),
+    ]
+
+
+def _rules(account: Account, conditions: Conditions) -> list[Progress]:
+    """Where it stands on the rules of its phase; an account without one has its liquidation level."""
+    if account.phase is None:
+        return headroom.liquidation_progress(account)
+    assert conditions.terms, "a phase has terms"
+    return headroom.progress(account, conditions.terms)
+
+
+def _tradable(account: Account, symbol: str, moment: Moment, conditions: Conditions) -> Tradable:
+    quote = moment.market.get(symbol)
+    return Tradable(
+        symbol=symbol,
+        quote=quote,
+        quote_age_seconds=None if quote is None else age_seconds(quote.source_time, moment.at),
+        stale=quote is not None and not valuation.is_fresh(quote.source_time, moment.at, account.policy),
+        sizes=tuple(largest(account, symbol, side, moment, conditions) for side in Side),
+    )
+
+
+def largest(account: Account, symbol: str, side: Side, moment: Moment, conditions: Conditions) -> Size:
+    """The largest order that adds to the side now; exact, because the gates are asked about it and the next step."""
+    verb = Verb.INCREASE if (symbol, side) in account.positions else Verb.OPEN
+
+    @cache
+    def ask(steps: int) -> tuple[Ticket, Refusal | None]:
+        quantity = multiply(instrument.quantity_step, Decimal(steps)) if instrument else ZERO
+        action = Action("", "", verb, symbol, side, quantity=plain(quantity))
+        ticket = ticket_of(action, account, moment, conditions)
+        try:
+            gates.admit(ticket)
+        except GateRefused as refused:
+            return ticket, refused.refusal
+        return ticket, None
+
+    instrument = conditions.catalogue.instruments.get(symbol)
+    least = _steps(instrument.quantity_min, instrument.quantity_step, ROUND_CEILING) if instrument else 1
+    ticket, refusal = ask(least)
+    if refusal is not None:
+        return Size(side, verb, ZERO, ZERO, refusal)
+    steps = boundary(lambda many: ask(many)[1] is None, least, max(least, _estimate(ticket)))
+    ticket, refusal = ask(steps)[0], ask(steps + 1)[1]
+    assert refusal, "the boundary lies between what passes and what does not"
+    notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate)
+    asked = notional.quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
+    return Size(side, verb, ticket.quantity, asked, refusal)
+
+
+def _steps(quantity: Decimal, step: Decimal, rounding: str) -> int:
+    return int(divide(quantity, step).to_integral_value(rounding=rounding, context=EXACT))
+
+
+def boundary(passes: Callable[[int], bool], least: int, guess: int) -> int:
+    """A number that passes and whose successor does not, found outwards from the guess; `least` passes."""
+    low, high, stride = least, guess + 1, 1
+    if guess == least or passes(guess):
+        low = guess
+        while passes(high):
+            low, stride = high, stride * 2
+            high += stride
+    else:
+        high = guess
+        while (below := high - stride) > least and not passes(below):
+            high, stride = below, stride * 2
+        low = max(least, below)
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if passes(middle) else (low, middle)
+    return low
+
+
+def _estimate(ticket: Ticket) -> int:
+    """The steps at which the first exposure gate is met: each is linear in the quantity but for its rounding.
+
+    A unit more raises the notional, and lowers cash by its fee and equity by fee and spread.
+    """
+    account, policy, rate = ticket.account, ticket.policy, ticket.rate
+    mark = valuation.mark_price(ticket.market[ticket.action.symbol], ticket.side, policy.slippage)
+    unit = multiply(mark, rate)
+    fee = divide(multiply(multiply(ticket.price, rate), policy.fee_bps), BASIS_POINTS)
+    cost = fee + multiply((ticket.price - mark) * ticket.side.sign, rate)
+    before = valuation.gross_notional(account, ticket.market, ticket.catalogue)
+    held = ticket.position.notional(mark, rate) if ticket.position else ZERO
+    leverage, share = policy.leverage_max, divide(policy.position_equity_pct_max, HUNDRED)
+    limits = (
+        (policy.notional_max - held, unit),
+        (multiply(leverage, account.equity) - held, unit + leverage * cost),
+        (multiply(leverage, account.equity) - before, unit + leverage * cost),
+        (multiply(share, account.equity) - held, unit + share * cost),
+        (multiply(leverage, account.balance) - before, unit + leverage * fee),
+    )
+    most = min(divide(left, slope) for left, slope in limits)
+    return max(0, int(EXACT.divide_int(max(ZERO, most), ticket.instrument.quantity_step)))

@@ -1,0 +1,80 @@
+"""Tokens over the API: what they reach, when they end, and what happens to a websocket that is open then."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from websockets.exceptions import ConnectionClosed
+
+from app.sessions import ENDED
+from services import brands
+from tests.api.clients import PATIENCE_SECONDS, Api
+from tests.services.world import ADMIN
+
+CREATE = """mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) {
+  token apiToken { id role scope { owners clones challenges accounts } expiresAt }
+  userErrors { code field message } } }"""
+REVOKE = """mutation ($input: RevokeApiTokenInput!) { revokeApiToken(input: $input) {
+  apiToken { id revokedAt } userErrors { code field } } }"""
+LIST = "query ($filter: ApiTokenFilter) { apiTokens(filter: $filter) { nodes { id prefix lastUsedAt } } }"
+FOLLOW = "subscription { challengeEvents { name } }"
+
+
+@pytest.fixture
+async def manager(api: Api) -> str:
+    for brand in ("acme", "other"):
+        await brands.save(ADMIN, name=brand, title=brand)
+    return await api.token("MANAGER", "acme")
+
+
+async def test_a_token_is_made_with_its_scope_and_its_end_listed_and_revoked(api: Api, manager: str) -> None:
+    until = (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    asked = {"role": "TRADER", "name": "bot", "scope": {"clones": ["k1"], "accounts": ["100001"]}, "expiresAt": until}
+    made = (await api.ask(CREATE, manager, input=asked))["createApiToken"]
+    assert made["apiToken"]["scope"] == {"owners": [], "clones": ["k1"], "challenges": [], "accounts": ["100001"]}
+    assert datetime.fromisoformat(made["apiToken"]["expiresAt"]) == datetime.fromisoformat(until)
+    assert (await api.ask("{ me { role } }", made["token"])) == {"me": {"role": "TRADER"}}
+
+    one = {"id": made["apiToken"]["id"]}
+    (listed,) = (await api.ask(LIST, manager, filter={"role": ["TRADER"], "valid": True}))["apiTokens"]["nodes"]
+    assert made["token"].startswith(listed["prefix"])
+    assert listed["lastUsedAt"] is not None
+    first = (await api.ask(REVOKE, manager, input=one))["revokeApiToken"]["apiToken"]
+    again = (await api.ask(REVOKE, manager, input=one))["revokeApiToken"]["apiToken"]
+    assert first["revokedAt"] == again["revokedAt"] is not None
+    assert await api.code("{ me { role } }", made["token"]) == "UNAUTHENTICATED"
+    assert (await api.ask(LIST, manager, filter={"valid": True, "role": ["TRADER"]}))["apiTokens"]["nodes"] == []
+
+
+async def test_what_a_token_cannot_be_is_named(api: Api, manager: str) -> None:
+    past = (datetime.now(UTC) - timedelta(seconds=1)).isoformat()
+    for asked, field in (
+        ({"role": "TRADER", "expiresAt": past}, "expiresAt"),
+        ({"role": "TRADER", "scope": {"accounts": ["x"]}}, "scope.accounts"),
+        ({"role": "TRADER", "scope": {"owners": [" "]}}, "scope.owners"),
+        ({"role": "TRADER", "scope": {"clones": ["c"] * 1_001}}, "scope.clones"),
+        ({"role": "CLIENT", "subject": "alice", "scope": {"clones": ["c"]}}, "scope"),
+    ):
+        answer = (await api.ask(CREATE, manager, input={"name": "bot", **asked}))["createApiToken"]
+        assert [error["field"] for error in answer["userErrors"]] == [field]
+        assert answer["token"] is None
+
+
+async def test_another_brands_token_is_a_missing_one(api: Api, manager: str) -> None:
+    asked = {"role": "TRADER", "name": "bot", "brand": "other"}
+    made = (await api.ask(CREATE, await api.token("ADMIN"), input=asked))["createApiToken"]
+    for token_id in (made["apiToken"]["id"], "999999"):
+        assert await api.code(REVOKE, manager, input={"id": token_id}) == "NOT_FOUND"
+    assert (await api.ask("{ me { role } }", made["token"])) == {"me": {"role": "TRADER"}}
+
+
+async def test_open_websockets_of_a_revoked_token_close_and_no_others(api: Api, manager: str) -> None:
+    made = (await api.ask(CREATE, manager, input={"role": "TRADER", "name": "bot"}))["createApiToken"]
+    async with api.follow(made["token"], FOLLOW) as ended, api.follow(manager, FOLLOW) as other:
+        await api.ask(REVOKE, manager, input={"id": made["apiToken"]["id"]})
+        with pytest.raises(ConnectionClosed) as closed:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await ended.socket.recv()
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == ENDED
+        await (await other.socket.ping())
