@@ -23,14 +23,13 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import Connec
 from strawberry.types import ExecutionResult
 
 from app.bodies import limited
+from app.identities import Identities
 from app.naming import HEADER, fresh, name_of
 from app.sessions import Sessions
 from config.settings import settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
 from schema.errors import BadUserInput
-from services import tokens
-from services.principals import Principal
 
 INIT_SECONDS_MAX = 10
 PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
@@ -59,11 +58,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.bearer:
-            self.view.sessions.opened(self.context.bearer.token_id, self.websocket)
+            self.view.sessions.opened(self.context.bearer, self.websocket)
 
     async def shutdown(self) -> None:
         if self.context.bearer:
-            self.view.sessions.closed(self.context.bearer.token_id, self.websocket)
+            self.view.sessions.closed(self.websocket)
         await super().shutdown()
 
     async def handle_task_exception(self, error: Exception) -> None:
@@ -82,7 +81,7 @@ class Endpoint(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(self, events: EventSource, sessions: Sessions, page: str | None) -> None:
+    def __init__(self, events: EventSource, sessions: Sessions, identities: Identities, page: str | None) -> None:
         super().__init__(
             schema,
             graphql_ide="graphiql" if page else None,  # or the page would be a 404
@@ -91,6 +90,7 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.sessions = sessions
         self._events = events
+        self._identities = identities
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -107,13 +107,15 @@ class Endpoint(GraphQL[Context, None]):
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
         name = getattr(request.state, "request_id", None) or fresh()
-        return Context(self._events, await _bearer(request.headers.get("authorization")), request_id=name)
+        return Context(
+            self._events, await self._identities.bearer(request.headers.get("authorization")), request_id=name
+        )
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""
         given = (context.connection_params or {}).get("authorization")
         if given is not None:
-            context.bearer = await _bearer(given if isinstance(given, str) else "")
+            context.bearer = await self._identities.bearer(given if isinstance(given, str) else "")
         if context.bearer is None:
             raise ConnectionRejectionError
         return None
@@ -170,11 +172,6 @@ class Endpoint(GraphQL[Context, None]):
             raise
         except (ValueError, RecursionError) as error:
             raise json.JSONDecodeError(str(error), "", 0) from None
-
-
-async def _bearer(header: str | None) -> Principal | None:
-    scheme, _, token = (header or "").partition(" ")
-    return await tokens.authenticate(token.strip()) if scheme.lower() == "bearer" else None
 
 
 def _is_message(message: Any) -> bool:

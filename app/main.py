@@ -11,6 +11,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
+from app.identities import Identities
 from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
@@ -25,7 +26,8 @@ def create_app(settings: Settings) -> Starlette:
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url)
     sessions = Sessions()
-    endpoint = Endpoint(hub, sessions, EXPLORER.read_text() if settings.environment == "development" else None)
+    page = EXPLORER.read_text() if settings.environment == "development" else None
+    endpoint = Endpoint(hub, sessions, Identities(settings), page)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

@@ -1,13 +1,14 @@
-"""The open websockets of this process, so that those whose token has ended can be closed."""
+"""The open websockets of this process, so that those whose bearer has ended can be closed."""
 
 import asyncio
 import logging
-from collections import defaultdict
+from datetime import UTC, datetime
 from typing import Protocol
 
 import asyncpg
 
 from services import tokens
+from services.principals import Principal
 
 CHECK_SECONDS = 1.0
 ENDED = 4403  # close code: the token was revoked, or has expired
@@ -23,23 +24,20 @@ class Socket(Protocol):
 
 
 class Sessions:
-    """Who is connected, by token. Used from one event loop."""
+    """Who is connected. Used from one event loop."""
 
     def __init__(self) -> None:
-        self._open: defaultdict[int, set[Socket]] = defaultdict(set)
+        self._open: dict[Socket, Principal] = {}
 
-    def opened(self, token_id: int, socket: Socket) -> None:
-        self._open[token_id].add(socket)
+    def opened(self, bearer: Principal, socket: Socket) -> None:
+        self._open[socket] = bearer
 
-    def closed(self, token_id: int, socket: Socket) -> None:
+    def closed(self, socket: Socket) -> None:
         """Forget the session, if it is known."""
-        known = self._open.get(token_id, set())
-        known.discard(socket)
-        if not known:
-            self._open.pop(token_id, None)
+        self._open.pop(socket, None)
 
     async def run(self) -> None:
-        """Look for ended tokens until cancelled; one question a second, whatever the number of sessions."""
+        """Look for bearers that have ended until cancelled; one question a second, whatever the number of sessions."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             if self._open:
@@ -49,6 +47,9 @@ class Sessions:
                     log.warning("tokens cannot be looked at for now: %s", error)
 
     async def _close_ended(self) -> None:
-        for token_id in await tokens.ended(list(self._open)):
-            for socket in list(self._open.get(token_id, ())):
+        ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})
+        now = datetime.now(UTC)
+        for socket, bearer in list(self._open.items()):
+            if bearer.token_id in ended or (bearer.expires_at and bearer.expires_at <= now):
+                self.closed(socket)
                 await socket.close(ENDED, "The token has ended.")

@@ -39,6 +39,12 @@ class Settings(BaseSettings):
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
+    jwt_secret: str | None = Field(
+        default=None, min_length=32
+    )  # shared with whoever signs JWTs; or their keys' address
+    jwt_jwks_url: str | None = None
+    jwt_audience: str | None = None
+    jwt_issuer: str | None = None
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
     document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
     document_depth_max: int = Field(default=20, ge=5)

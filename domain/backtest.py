@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from domain import days, desk, execution
+from domain import days, desk, execution, resting
 from domain.accounts import Account, Journal, Mode
 from domain.calendar import Calendar
 from domain.execution import Moment
@@ -20,6 +20,7 @@ from domain.lifecycles import AccountStatus
 from domain.money import plain
 from domain.orders import Action, ActionResult
 from domain.quotes import Batch, Quote, divide_into_batches, screen
+from domain.rules import Rule
 from domain.terms import Group, PhaseTerms, PhaseType, Terms
 
 HOUR = timedelta(hours=1)
@@ -141,12 +142,13 @@ class _Fold:
 
     def _close(self) -> None:
         """After the end nothing stays open longer than it takes to get a fresh quote."""
-        account, moment = self.account, self.moment
+        account, moment, journal = self.account, self.moment, self.journal
         assert account and moment, "the account is at a batch"
-        liquidated = account.id in self.journal.liquidations
-        if account.positions and (liquidated or (account.phase and not account.phase.running)):
+        liquidated = journal.liquidations or any(verdict.rule == Rule.LIQUIDATION for verdict in journal.verdicts)
+        if account.live and (journal.verdicts or liquidated):
             reason = "LIQUIDATION" if liquidated else "PHASE_ENDED"
-            self.account = execution.close_all(account, reason, moment, self.conditions, self.journal)
+            account = resting.cancel(account, None, reason, moment.at, moment.batch, journal)
+            self.account = execution.close_all(account, reason, moment, self.conditions, journal)
 
     def outcome(self) -> Outcome:
         if self.account is None:
@@ -168,14 +170,17 @@ def open_account(setup: Setup, moment: Moment, journal: Journal) -> Account:
         marked_through=batch,
         marked_at=at,
     )
-    created: Facts = {"group": group.name, "currency": group.currency}
-    of_phase: Facts = {"phase_index": phase.index} if phase else {}
-    if phase:
-        created |= {"challenge": setup.challenge_id} | of_phase
+    created: Facts = {
+        "mode": account.mode.value,
+        "challenge": setup.challenge_id if phase else None,
+        "phase_index": phase.index if phase else None,
+        "group": group.name,
+        "currency": group.currency,
+    }
     account = journal.append(account, Kind.ACCOUNT_CREATED, at, batch, created)
     cause: Facts = {"cause": f"account {account.id} initial balance"}
     account = journal.append(account, Kind.DEPOSIT, at, batch, cause, group.deposit)
-    started: Facts = {"balance": plain(account.cash)} | of_phase
+    started: Facts = {"balance": plain(account.cash)} | ({"phase_index": phase.index} if phase else {})
     account = journal.append(account, Kind.ACCOUNT_STARTED, at, batch, started)
     account = replace(account, status=AccountStatus.ACTIVE, high_watermark=account.equity)
     if phase is None:

@@ -64,6 +64,7 @@ class Row:
     batch: int
     facts: Facts
     hash: bytes
+    text: str  # the facts as they are hashed and stored
 
 
 _CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
@@ -83,6 +84,24 @@ def _eight_places(amount: Decimal) -> str:
     return f"{EXACT.add(amount, ZERO):.8f}"
 
 
+def _link(
+    head: bytes,
+    account: int,
+    seq: int,
+    kind: str,
+    amount: Decimal,
+    balance_after: Decimal,
+    market_time: datetime,
+    batch: int,
+    text: str,
+) -> bytes:
+    line = (
+        f"{account}\n{seq}\n{kind}\n{_eight_places(amount)}\n{_eight_places(balance_after)}\n"
+        f"{microseconds(market_time)}\n{batch}\n{text}"
+    )
+    return hashlib.sha256(head + line.encode()).digest()
+
+
 def chain(
     head: bytes,
     account: int,
@@ -95,19 +114,7 @@ def chain(
     facts: Facts,
 ) -> bytes:
     """The hash of a row that follows the row whose hash is `head`."""
-    line = "\n".join(
-        (
-            str(account),
-            str(seq),
-            kind,
-            _eight_places(amount),
-            _eight_places(balance_after),
-            str(microseconds(market_time)),
-            str(batch),
-            canonical(facts),
-        )
-    )
-    return hashlib.sha256(head + line.encode()).digest()
+    return _link(head, account, seq, kind, amount, balance_after, market_time, batch, canonical(facts))
 
 
 def follow(
@@ -122,5 +129,6 @@ def follow(
     facts: Facts,
 ) -> Row:
     """The row that follows the one whose hash is `head`."""
-    link = chain(head, account, seq, kind, amount, balance_after, market_time, batch, facts)
-    return Row(account, seq, kind, amount, balance_after, market_time, batch, facts, link)
+    text = canonical(facts)
+    link = _link(head, account, seq, kind.value, amount, balance_after, market_time, batch, text)
+    return Row(account, seq, kind, amount, balance_after, market_time, batch, facts, link, text)

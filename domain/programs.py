@@ -81,7 +81,7 @@ class Draft:
     description: str = ""
     sort_index: int = 0
     zone: str = "UTC"
-    day_start: time = time(0)
+    day_start: time | str = time(0)  # text that is no time of day is a problem like others
 
     @property
     def profit_split(self) -> Decimal:
@@ -224,9 +224,23 @@ def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
         "price": amount(currency.minor_units if currency else 8, above=False).fault(draft.price),
         "sortIndex": Within(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
         "zone": None if is_zone(draft.zone) else f"is not an IANA time zone: {draft.zone!r}",
-        "dayStart": "has an offset of its own" if draft.day_start.tzinfo else None,
+        "dayStart": _day_start_fault(draft.day_start),
     }
     yield from ((path, fault) for path, fault in checks.items() if fault)
+
+
+def time_of_day(text: str) -> time | str:
+    """The time that the text tells, or the text."""
+    try:
+        return time.fromisoformat(text)
+    except ValueError:
+        return text
+
+
+def _day_start_fault(start: time | str) -> str | None:
+    if isinstance(start, str):
+        return "must be a time of day such as 00:00"
+    return "has an offset of its own" if start.tzinfo else None
 
 
 def _shape(steps: Sequence[Step]) -> Faults:

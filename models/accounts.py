@@ -16,7 +16,7 @@ from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.terms import Terms, policy_from_text, terms_from_text
 from models import sql
-from models.sql import Connection
+from models.sql import Connection, Part
 
 SELECT = """
 select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance, a.read_only, a.blocked_until,
@@ -264,9 +264,8 @@ BALANCES: sql.Columns = {
     "metric_due_at": "timestamptz",
 }
 # unnest flattens an array of arrays, so the set of findings travels as one text.
-WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES).replace(
-    '"day_findings" = n."day_findings"', '"day_findings" = string_to_array(n."day_findings", \' \')'
-)
+_FINDINGS = {"day_findings": "string_to_array(n.day_findings, ' ')"}
+WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _FINDINGS)
 WRITE_ACCOUNTS = sql.update_statement(
     "accounts",
     ["id"],
@@ -315,14 +314,12 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
     )
 
 
-async def write(conn: Connection, accounts: Sequence[Account], flags: Sequence[Account]) -> None:
-    """Write the balances of `accounts`, and status, read-only and block of `flags`. Their rows are locked."""
-    await sql.write(conn, WRITE_BALANCES, [_balance_row(account) for account in accounts])
-    rows = [
-        (account.id, account.status.value, account.read_only, account.blocked_until, account.locked_from)
-        for account in flags
+def parts(accounts: Sequence[Account], flags: Sequence[Account]) -> list[Part]:
+    """The balances of `accounts`; of `flags` status, read-only, block and lock. Their rows are locked."""
+    return [
+        (WRITE_BALANCES, [_balance_row(account) for account in accounts]),
+        (WRITE_ACCOUNTS, [(a.id, a.status.value, a.read_only, a.blocked_until, a.locked_from) for a in flags]),
     ]
-    await sql.write(conn, WRITE_ACCOUNTS, rows)
 
 
 async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:

@@ -10,7 +10,7 @@ import asyncpg
 from domain.lifecycles import ChallengeStatus, PayoutStatus
 from domain.terms import PhaseType
 from models import sql
-from models.sql import Connection
+from models.sql import Connection, Part
 
 
 class PhaseMove(NamedTuple):
@@ -40,10 +40,9 @@ async def lock(conn: Connection, ids: Sequence[int]) -> list[int]:
     return [row["id"] for row in found]
 
 
-async def write(conn: Connection, phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> None:
-    """Move phases and challenges to their new status."""
-    await sql.write(conn, MOVE_PHASES, phases)
-    await sql.write(conn, MOVE_CHALLENGES, challenges)
+def parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
+    """The moves of phases and challenges to their new status."""
+    return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges)]
 
 
 async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from domain.ledger import Facts, canonical
 from models import sql
-from models.sql import Connection
+from models.sql import Connection, Part
 
 STAMP_LOCK = 7_702
 CHANNEL = "propdesk_events"
@@ -21,13 +21,16 @@ class Event(NamedTuple):
 
 
 # The client is written too: an event outlives its challenge, and is still that client's.
-INSERT = """
+INSERT = sql.Bulk(
+    """
 insert into outbox (brand, challenge_id, client, name, payload, market_time)
 select n.brand, n.challenge_id, c.client, n.name, n.payload, n.market_time
-from unnest($1::text[], $2::bigint[], $3::text[], $4::jsonb[], $5::timestamptz[]) with ordinality
+from {rows} with ordinality
   as n (brand, challenge_id, name, payload, market_time, place)
 left join challenges c on c.id = n.challenge_id order by n.place
-"""
+""",
+    ("text", "bigint", "text", "jsonb", "timestamptz"),
+)
 STAMP = """
 with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time),
 numbered as (
@@ -47,9 +50,9 @@ from numbered n join raised r using (challenge_id) join counted c using (challen
 """
 
 
-async def insert(conn: Connection, events: Sequence[Event]) -> None:
-    rows = [(e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for e in events]
-    await sql.write(conn, INSERT, rows)
+def part(events: Sequence[Event]) -> Part:
+    """The outbox's rows of one write."""
+    return INSERT, [(e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for e in events]
 
 
 async def lock_stamping(conn: Connection) -> None:

@@ -8,7 +8,7 @@ import asyncpg
 
 from domain.ledger import Facts, canonical
 from models import sql
-from models.sql import Connection
+from models.sql import Connection, Part
 
 
 class Owed(NamedTuple):
@@ -37,9 +37,9 @@ returning id, brand, kind, challenge_id, account_id, facts, attempts
 HOLD = "select id from jobs where id = $1 and status = 'QUEUED' for update"
 
 
-async def insert(conn: Connection, jobs: Sequence[Owed]) -> None:
-    rows = [(j.brand, j.kind, j.challenge_id, j.account_id, canonical(j.facts)) for j in jobs]
-    await sql.write(conn, INSERT, rows)
+def part(jobs: Sequence[Owed]) -> Part:
+    """The queue's rows of one write."""
+    return INSERT, [(j.brand, j.kind, j.challenge_id, j.account_id, canonical(j.facts)) for j in jobs]
 
 
 async def take(conn: Connection) -> asyncpg.Record | None:

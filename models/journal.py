@@ -2,15 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
-from operator import itemgetter
+from dataclasses import fields
+from operator import attrgetter, itemgetter
 from typing import Any
 
 from domain.accounts import Finding, Journal
 from domain.ledger import Row, canonical
-from domain.orders import ActionResult
+from domain.orders import Action, ActionResult, Fill, Order, Refusal
 from models import sql
-from models.sql import Connection
+from models.sql import Part
 
 LEDGER: sql.Columns = {
     "account_id": "bigint",
@@ -166,57 +166,49 @@ UPSERT_POSITIONS = sql.insert_statement(
 )
 
 
-async def write(conn: Connection, journal: Journal, terms_hashes: Mapping[int, str]) -> None:
-    """Write everything the journal holds; `terms_hashes` is by challenge, for the findings.
+_day = attrgetter(*DAYS)
+_metric = attrgetter(*METRICS)
+_REASONS = tuple(field.name for field in fields(Refusal))
+_CONTENT = tuple(field.name for field in fields(Action))
+_reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
 
-    An order of statements that satisfies every foreign key: orders and positions before fills.
-    """
-    await sql.write(conn, INSERT_LEDGER, ledger_columns(journal.rows))
-    await sql.write(conn, INSERT_ACTIONS, [_action(result) for result in journal.actions])
-    await sql.write(
-        conn,
-        UPSERT_ORDERS,
-        [
-            (o.account, o.seq, o.symbol, o.side.value, o.verb.value, o.quantity, o.status.value, o.reason, o.placed_at,
-             o.batch, o.action_seq, o.type.value, o.price, o.stop_loss, o.take_profit, o.ended_at, canonical(o.outcome))
-            for o in journal.orders.values()
-        ],
-    )  # fmt: skip
-    await sql.write(conn, UPSERT_POSITIONS, _positions(journal))
-    await sql.write(
-        conn,
-        INSERT_FILLS,
-        [
-            (f.account, f.seq, f.order_seq, f.position_seq, f.symbol, f.side.value, f.verb.value, f.quantity, f.price,
-             f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time, f.status.value)
-            for f in journal.fills
-        ],
-    )  # fmt: skip
+
+def parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
+    """Everything the journal holds, table by table; `terms_hashes` is by challenge, for the findings."""
     corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised) for f in journal.corrected]
-    await sql.write(conn, UPDATE_FILLS, corrected)
-    await sql.write(conn, UPSERT_DAYS, [tuple(getattr(day, name) for name in DAYS) for day in journal.days.values()])
-    metrics = [tuple(getattr(metric, name) for name in METRICS) for metric in journal.metrics]
-    await sql.write(conn, INSERT_METRICS, metrics)
-    findings = [_finding(finding, terms_hashes[finding.challenge_id]) for finding in journal.findings]
-    await sql.write(conn, INSERT_BREACHES, findings)
+    return [
+        (INSERT_LEDGER, ledger_columns(journal.rows)),
+        (INSERT_ACTIONS, [_action(result) for result in journal.actions]),
+        (UPSERT_ORDERS, [_order(order) for order in journal.orders.values()]),
+        (UPSERT_POSITIONS, _positions(journal)),
+        (INSERT_FILLS, [_fill(fill) for fill in journal.fills]),
+        (UPDATE_FILLS, corrected),
+        (UPSERT_DAYS, [_day(day) for day in journal.days.values()]),
+        (INSERT_METRICS, [_metric(metric) for metric in journal.metrics]),
+        (INSERT_BREACHES, [_finding(finding, terms_hashes[finding.challenge_id]) for finding in journal.findings]),
+    ]
 
 
 def ledger_columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
     """The values of ledger rows in the order of the table's columns."""
     return [
-        (
-            row.account,
-            row.seq,
-            row.kind.value,
-            row.amount,
-            row.balance_after,
-            row.market_time,
-            row.batch,
-            canonical(row.facts),
-            row.hash,
-        )
-        for row in rows
+        (r.account, r.seq, r.kind.value, r.amount, r.balance_after, r.market_time, r.batch, r.text, r.hash)
+        for r in rows
     ]
+
+
+def _order(o: Order) -> tuple[Any, ...]:
+    return (
+        o.account, o.seq, o.symbol, o.side.value, o.verb.value, o.quantity, o.status.value, o.reason, o.placed_at,
+        o.batch, o.action_seq, o.type.value, o.price, o.stop_loss, o.take_profit, o.ended_at, canonical(o.outcome),
+    )  # fmt: skip
+
+
+def _fill(f: Fill) -> tuple[Any, ...]:
+    return (
+        f.account, f.seq, f.order_seq, f.position_seq, f.symbol, f.side.value, f.verb.value, f.quantity, f.price,
+        f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time, f.status.value,
+    )  # fmt: skip
 
 
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
@@ -235,9 +227,9 @@ def _action(result: ActionResult) -> tuple[Any, ...]:
         result.seq,
         result.content.run,
         result.content.action_id,
-        json.dumps(asdict(result.content)),
+        json.dumps(dict(zip(_CONTENT, _content(result.content), strict=True))),
         result.status.value,
-        json.dumps(asdict(result.refusal)) if result.refusal else None,
+        json.dumps(dict(zip(_REASONS, _reasons(result.refusal), strict=True))) if result.refusal else None,
         canonical(result.quote),
         result.order_seq,
         result.market_time,

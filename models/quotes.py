@@ -38,15 +38,17 @@ QUOTES: sql.Columns = {
     "source_time": "timestamptz",
 }
 INSERT_QUOTES = sql.insert_statement("quotes", QUOTES)
-UPSERT_LATEST = """
+UPSERT_LATEST = sql.Bulk(
+    """
 insert into latest_quotes (symbol, batch, bid, ask, source_time)
 select distinct on (symbol) symbol, batch, bid, ask, source_time
-from unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::timestamptz[])
-  as n (batch, symbol, bid, ask, source_time)
+from {rows} as n (batch, symbol, bid, ask, source_time)
 order by symbol, batch desc
 on conflict (symbol) do update
 set batch = excluded.batch, bid = excluded.bid, ask = excluded.ask, source_time = excluded.source_time
-"""
+""",
+    tuple(QUOTES.values()),
+)
 COUNT_DROPPED = """
 insert into dropped_quotes (symbol, reason, count, last_at)
 select symbol, reason, count, $4 from unnest($1::text[], $2::text[], $3::bigint[]) as n (symbol, reason, count)

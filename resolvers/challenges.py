@@ -5,14 +5,25 @@ from typing import Annotated
 import strawberry
 from strawberry import ID
 
-from schema.arguments import Filter, Id
-from schema.challenges import Breach, Challenge, ChallengeFilter, Metric
+from resolvers.found import found
+from schema.arguments import Filter, Id, Input, required
+from schema.challenges import (
+    Breach,
+    CancelChallengeInput,
+    CancelChallengePayload,
+    Challenge,
+    ChallengeCounters,
+    ChallengeFilter,
+    Metric,
+)
 from schema.context import Info
 from schema.filters import filters_of
 from schema.ids import number
 from schema.paging import After, Connection, First, FirstLong, one, read, window
-from schema.permissions import query
+from schema.permissions import mutation, query
+from services import challenges
 from services.principals import Role
+from services.views import lists
 from services.views.lists import CHALLENGES
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
@@ -27,6 +38,10 @@ class ChallengeQuery:
         self, info: Info, first: First = 20, after: After = None, which: Filter[ChallengeFilter] = None
     ) -> Connection[Challenge]:
         return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters_of(which))
+
+    @query("How many challenges there are, by status.", *READERS)
+    async def challenge_counters(self, info: Info, which: Filter[ChallengeFilter] = None) -> ChallengeCounters:
+        return ChallengeCounters.of(await lists.by_status(info.context.principal, filters_of(which)))
 
     @query("A challenge; null if there is none of this id.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
@@ -45,3 +60,12 @@ class ChallengeQuery:
     ) -> Connection[Breach] | None:
         challenge: Challenge | None = await one(info, CHALLENGES, number(challenge_id))
         return await challenge.breaches(info, first, after) if challenge else None
+
+
+@strawberry.type
+class ChallengeMutation:
+    @mutation("Call a running challenge off, without a verdict.", Role.ADMIN, Role.MANAGER)
+    async def cancel_challenge(self, info: Info, given: Input[CancelChallengeInput]) -> CancelChallengePayload:
+        challenge_id = required(given.id, "id")
+        await challenges.cancel(info.context.principal, challenge_id, given.reason)
+        return CancelChallengePayload(challenge=await found(info, CHALLENGES, challenge_id))

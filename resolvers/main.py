@@ -8,7 +8,7 @@ from resolvers.actions import ActionMutation, ActionQuery
 from resolvers.admin import AdminMutation
 from resolvers.audits import AuditQuery
 from resolvers.brands import BrandMutation
-from resolvers.challenges import ChallengeQuery
+from resolvers.challenges import ChallengeMutation, ChallengeQuery
 from resolvers.corrections import CorrectionMutation
 from resolvers.events import EventSubscription
 from resolvers.groups import GroupMutation, GroupQuery
@@ -54,6 +54,7 @@ class Mutation(
     WalletMutation,
     PayoutMutation,
     PurchaseMutation,
+    ChallengeMutation,
     ActionMutation,
     QuoteMutation,
     AccountMutation,

@@ -1,30 +1,34 @@
 """Programs."""
 
-from datetime import time
 from typing import Annotated, Any
 
 import strawberry
 
-from domain.errors import InvalidInput
-from domain.programs import Draft, Step
+from domain.programs import Draft, Step, time_of_day
 from resolvers.found import found
 from schema.arguments import Filter, Id, Input, required
 from schema.context import Info
 from schema.filters import filters_of, usable
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
+from schema.payloads import problems
 from schema.permissions import mutation, query
 from schema.programs import (
     CreateProgramInput,
     CreateProgramPayload,
+    DeletedRows,
+    DeleteProgramInput,
+    DeleteProgramPayload,
     Program,
     ProgramFilter,
+    ProgramPreset,
+    ProgramValidation,
     StepInput,
     UpdateProgramInput,
     UpdateProgramPayload,
     given_fields,
 )
-from services import programs
+from services import presets, programs, removal
 from services.principals import Role
 from services.views.lists import PROGRAMS, Filters
 
@@ -51,14 +55,23 @@ class ProgramQuery:
     async def program(self, info: Info, key: Id) -> Program | None:
         return await one(info, PROGRAMS, number(key))
 
+    @query("Everything that would keep a program from being saved; nothing is written.", Role.ADMIN, Role.MANAGER)
+    async def validate_program(self, info: Info, given: Input[CreateProgramInput]) -> ProgramValidation:
+        brand, draft = _draft(given)
+        wrong = await programs.validate(info.context.principal, draft, brand=brand)
+        return ProgramValidation(valid=not wrong, problems=problems(wrong))
+
+    @query("The rules of known firms, to begin programs with.", Role.ADMIN, Role.MANAGER)
+    async def program_presets(self) -> list[ProgramPreset]:
+        return [ProgramPreset(**vars(preset)) for preset in presets.every()]
+
 
 @strawberry.type
 class ProgramMutation:
     @mutation("Make a program, with its phases; it begins DISABLED.", Role.ADMIN, Role.MANAGER)
     async def create_program(self, info: Info, given: Input[CreateProgramInput]) -> CreateProgramPayload:
-        fields = _fields(given_fields(given))
-        brand = fields.pop("brand", None)
-        program_id = await programs.create(info.context.principal, Draft(**fields), brand=brand)
+        brand, draft = _draft(given)
+        program_id = await programs.create(info.context.principal, draft, brand=brand)
         return CreateProgramPayload(program=await found(info, PROGRAMS, program_id))
 
     @mutation("Change a program: its fields, its phases as a whole, its status.", Role.ADMIN, Role.MANAGER)
@@ -71,20 +84,34 @@ class ProgramMutation:
         )
         return UpdateProgramPayload(program=await found(info, PROGRAMS, program_id))
 
+    @mutation(
+        "Delete a program with all that was sold of it; what runs is called off first, accounts and money stay.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
+    async def delete_program(self, info: Info, given: Input[DeleteProgramInput]) -> DeleteProgramPayload:
+        program_id = required(given.id, "id")
+        deleted = await removal.delete_program(info.context.principal, program_id, given.reason)
+        return DeleteProgramPayload(deleted=DeletedRows(**deleted))
+
+
+def _draft(given: CreateProgramInput) -> tuple[str | None, Draft]:
+    fields = _fields(given_fields(given))
+    return fields.pop("brand", None), Draft(**fields)
+
 
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields given, as a draft has them. Raises InvalidInput for a time of day that is none."""
+    """The fields given, as a draft has them."""
     if "steps" in fields:
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
     if "day_start" in fields:
-        try:
-            fields["day_start"] = time.fromisoformat(fields["day_start"])
-        except ValueError:
-            raise InvalidInput("dayStart", reason="must be a time of day such as 00:00") from None
+        fields["day_start"] = time_of_day(fields["day_start"])
     return fields
 
 
 def _step(step: StepInput) -> Step:
     fields = given_fields(step)
     limits = given_fields(fields["limits"]) if "limits" in fields else {}
-    return Step(**{**fields, "limits": {name: given_fields(axes) for name, axes in limits.items()}})
+    fields["limits"] = {name: given_fields(axes) for name, axes in limits.items()}
+    fields["payout"] = given_fields(fields["payout"]) if "payout" in fields else {}
+    return Step(**{**fields, "warn_at": tuple(fields.get("warn_at", ()))})

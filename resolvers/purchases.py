@@ -1,6 +1,7 @@
 """Purchases."""
 
 import strawberry
+from strawberry import ID, UNSET
 
 from resolvers.found import found
 from schema.arguments import Filter, Id, Input, required
@@ -9,10 +10,23 @@ from schema.filters import filters_of
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
 from schema.permissions import mutation, query
-from schema.purchases import BuyChallengeInput, BuyChallengePayload, Purchase, PurchaseFilter
-from services import purchases
+from schema.purchases import (
+    BuyChallengeInput,
+    BuyChallengePayload,
+    DeletePurchaseInput,
+    DeletePurchasePayload,
+    Purchase,
+    PurchaseFilter,
+    RefundPurchaseInput,
+    RefundPurchasePayload,
+    UpdatePurchaseInput,
+    UpdatePurchasePayload,
+)
+from services import purchases, refunds
 from services.principals import Role
 from services.views.lists import CHALLENGES, PURCHASES
+
+NOTES = ("external_reference", "comment", "tags")
 
 
 @strawberry.type
@@ -39,3 +53,28 @@ class PurchaseMutation:
         return BuyChallengePayload(
             purchase=await found(info, PURCHASES, purchase_id), challenge=await found(info, CHALLENGES, challenge_id)
         )
+
+    @mutation("Change a purchase: the firm's notes, and its status by hand.", Role.ADMIN, Role.MANAGER)
+    async def update_purchase(self, info: Info, given: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
+        purchase_id = required(given.id, "id")
+        changes = {name: value for name in NOTES if (value := getattr(given, name)) is not UNSET}
+        await purchases.update(
+            info.context.principal, purchase_id, changes=changes, status=given.status, reason=given.reason or ""
+        )
+        return UpdatePurchasePayload(purchase=await found(info, PURCHASES, purchase_id))
+
+    @mutation(
+        "Delete a purchase that has no challenge, or that failed or was refunded; the challenge stays.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
+    async def delete_purchase(self, info: Info, given: Input[DeletePurchaseInput]) -> DeletePurchasePayload:
+        purchase_id = required(given.id, "id")
+        await purchases.delete(info.context.principal, purchase_id, given.reason)
+        return DeletePurchasePayload(purchase_id=ID(str(purchase_id)))
+
+    @mutation("Give a purchase's price back, and call its challenge off.", Role.ADMIN, Role.MANAGER)
+    async def refund_purchase(self, info: Info, given: Input[RefundPurchaseInput]) -> RefundPurchasePayload:
+        purchase_id = required(given.id, "id")
+        await refunds.refund(info.context.principal, purchase_id, reason=given.reason, key=given.idempotency_key)
+        return RefundPurchasePayload(purchase=await found(info, PURCHASES, purchase_id))

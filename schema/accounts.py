@@ -10,17 +10,22 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.accounts import Mode
+from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStatus, PositionStatus
 from domain.money import ZERO, divide, round8
 from domain.orders import OrderType, Verb
 from domain.positions import Side
 from schema.context import Info
+from schema.contexts import DecisionContext, asked_symbols
 from schema.enums import HistoryOrder
+from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.filters import filters_of
 from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
+from schema.snapshots import AccountSnapshot
+from services import contexts
 from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
 
 if TYPE_CHECKING:
@@ -166,6 +171,12 @@ Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", desc
 Actions = Annotated[DecisionActionFilter | None, strawberry.argument(name="filter", description="Which actions.")]
 
 
+def _require_kinds(kinds: list[str] | None) -> None:
+    """Raises BadUserInput for a kind that no event has."""
+    if unknown := set(kinds or ()) - set(Kind):
+        raise BadUserInput(f"No event is of kind {min(unknown)[:64]!r}; there are {', '.join(sorted(Kind))}.")
+
+
 def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> Window:
     return window(listing, first, after, most=most, reverse=order is HistoryOrder.OLDEST_FIRST)
 
@@ -258,6 +269,19 @@ class Account(FromRow, listing=ACCOUNTS):
     def result(self) -> AccountResult | None:
         return AccountResult.of(self.result_text) if self.result_text else None
 
+    @computed("It at the newest market: what marking it now would give, with nothing written.")
+    async def snapshot(self, info: Info) -> AccountSnapshot:
+        return AccountSnapshot.of(await info.context.loaders.snapshot(int(self.id)))
+
+    @computed("What it may do now, how much of it, and what has become of its last actions.")
+    async def decision_context(
+        self,
+        symbols: Annotated[
+            list[str] | None, strawberry.argument(description="Of these instruments only, at most 100.")
+        ] = None,
+    ) -> DecisionContext:
+        return DecisionContext.of(await contexts.of_account(int(self.id), asked_symbols(symbols)))
+
     @computed("Its positions, open and closed, by when they were opened.")
     async def positions(
         self,
@@ -315,6 +339,7 @@ class Account(FromRow, listing=ACCOUNTS):
         which: Ledgers = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[LedgerEvent]:
+        _require_kinds(which.kind if which else None)
         asked = _in_order(LEDGER, first, after, order_by, LONG)
         return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
 

@@ -18,6 +18,8 @@ from schema.ids import name
 from schema.inputs import flat
 from schema.paging import one
 from schema.payloads import Payload
+from schema.snapshots import AccountSnapshot
+from services.actions import Preview
 from schema.rows import FromRow
 from services.views.lists import ACCOUNTS, ACTIONS
 
@@ -111,6 +113,16 @@ class SubmitDecisionActionsPayload(Payload):
     )
 
 
+@strawberry.type(description="What a batch of proposals would come to now; nothing of it is written.")
+class PreviewDecisionActionsPayload(Payload):
+    results: list[DecisionActionResult] = field(
+        default_factory=list, description="What each proposal would be answered, in the order of the input."
+    )
+    after: AccountSnapshot | None = field(
+        default=None, description="The account as the batch would leave it; null if nothing was judged."
+    )
+
+
 @strawberry.input(description="An order to be cancelled.")
 class CancelOrderInput:
     order_id: ID = field(description="The order: account-seq.")
@@ -149,6 +161,15 @@ def answered(result: ActionResult) -> DecisionActionResult:
         order=_order(result),
         fill=_fill(result.fill),
         account_id=result.account,
+    )
+
+
+def previewed(preview: Preview) -> PreviewDecisionActionsPayload:
+    """What would be answered. Rows that are not written name nothing; what is answered again keeps its name."""
+    results = [answered(result) for result in preview.results]
+    return PreviewDecisionActionsPayload(
+        results=[result if result.replayed else unwritten(result) for result in results],
+        after=AccountSnapshot.of(preview.after),
     )
 
 

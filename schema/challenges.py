@@ -1,13 +1,15 @@
 """Challenges: their phases, days, metrics, breaches and events."""
 
+from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
 from strawberry import ID, field
 from strawberry.scalars import JSON
 
+from domain.headroom import Progress
 from domain.lifecycles import ChallengeStatus
 from domain.rules import Rule
 from domain.terms import Consequence, PhaseType
@@ -15,6 +17,7 @@ from schema.context import Info
 from schema.events import ChallengeEvent
 from schema.fields import computed
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
+from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.rows import FromRow, shape
@@ -100,7 +103,7 @@ class ChallengeDay(FromRow, listing=DAYS):
     closed: bool = field(description="Whether it has ended.")
 
 
-@strawberry.type(description="Where a phase stands on one of its rules, as of the last persisted mark.")
+@strawberry.type(description="Where a phase, or an account without one, stands on one of its rules.")
 class RuleProgress:
     rule: Rule = field(description="The rule.")
     limit: Decimal = field(description="The configured percentage, amount or count.")
@@ -112,6 +115,19 @@ class RuleProgress:
     )
     needed: Decimal = field(description="How far it is to the level in all, in the same unit.")
     used: Decimal = field(description="The share of the way to the level that is gone: 0 at the start, 1 at the level.")
+
+    @classmethod
+    def of(cls, at: Progress) -> Self:
+        return cls(
+            rule=at.rule,
+            limit=at.limit,
+            measured=at.measured,
+            level=at.level,
+            headroom=at.headroom,
+            done=at.done,
+            needed=at.needed,
+            used=at.used,
+        )
 
 
 @strawberry.type(description="The run of one phase on one account.")
@@ -136,21 +152,9 @@ class ChallengePhase(FromRow, listing=PHASES):
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
 
-    @computed("Where it stands on each configured rule; empty before it has started.")
+    @computed("Where it stands on each configured rule as of the last persisted mark; empty before it has started.")
     async def progress(self, info: Info) -> list[RuleProgress]:
-        return [
-            RuleProgress(
-                rule=at.rule,
-                limit=at.limit,
-                measured=at.measured,
-                level=at.level,
-                headroom=at.headroom,
-                done=at.done,
-                needed=at.needed,
-                used=at.used,
-            )
-            for at in await info.context.loaders.progress(self.account_id)
-        ]
+        return [RuleProgress.of(at) for at in await info.context.loaders.progress(self.account_id)]
 
     @computed("Its trading days in order; the newest 1000.")
     async def days(self, info: Info) -> list[ChallengeDay]:
@@ -167,13 +171,13 @@ class Challenge(FromRow, listing=CHALLENGES):
     created_at: datetime = field(description="When it was bought.")
     ended_at: datetime | None = field(description="When it ended.")
     end_reason: str | None = field(description="What ended it.")
-    purchase_id: strawberry.Private[int]
+    purchase_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
     terms_hash: strawberry.Private[str]
     terms_version: strawberry.Private[int]
 
-    @computed("The sale.")
+    @computed("The sale; null once it is deleted.")
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
         return await one(info, PURCHASES, self.purchase_id)
 
@@ -243,3 +247,39 @@ class ChallengeFilter:
     status: list[ChallengeStatus] | None = field(default=None, description="In one of these states.")
     client: str | None = field(default=None, description="Of this client.")
     program_id: ID | None = field(default=None, description="Of this program.")
+    purchase_id: ID | None = field(default=None, description="Of this purchase.")
+    account_id: ID | None = field(default=None, description="With this account, of whichever phase.")
+    phase_type: list[PhaseType] | None = field(default=None, description="In a phase of one of these types.")
+    created_from: datetime | None = field(default=None, description="Bought at this time or later.")
+    created_before: datetime | None = field(default=None, description="Bought before this time.")
+    text: str | None = field(
+        default=None,
+        description="In the client, the purchase's external reference or the program's name, or the challenge's number.",
+    )
+
+
+@strawberry.type(description="How many challenges are in each state.")
+class ChallengeCounters:
+    pending: int = field(description="Not begun.")
+    active: int = field(description="Running.")
+    passed: int = field(description="Ended with success.")
+    failed: int = field(description="Ended by a breach.")
+    cancelled: int = field(description="Ended without a verdict.")
+    total: int = field(description="All of them.")
+
+    @classmethod
+    def of(cls, counts: Mapping[int, int]) -> Self:
+        """From the numbers by status."""
+        named = {status.name.lower(): counts.get(status.value, 0) for status in ChallengeStatus}
+        return cls(**named, total=sum(counts.values()))
+
+
+@strawberry.input(description="The challenge to call off.")
+class CancelChallengeInput:
+    id: ID = field(description="The challenge, which has not ended.")
+    reason: str = field(description="Why; the client is told.")
+
+
+@strawberry.type(description="The cancelled challenge; its account is locked, its positions close at fresh quotes.")
+class CancelChallengePayload(Payload):
+    challenge: Challenge | None = field(default=None, description="The challenge as it is now; null if it was not.")

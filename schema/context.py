@@ -10,7 +10,9 @@ from strawberry.dataloader import DataLoader
 
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
+from domain.snapshots import Snapshot
 from schema.errors import Unauthenticated
+from services import snapshots
 from services.principals import Principal
 from services.views import eligibility, lists, progress
 from services.views.events import Event, Wanted
@@ -67,6 +69,11 @@ class Loaders:
     async def progress(self, account_id: int) -> list[Progress]:
         """Where the phase on this account stands on each rule."""
         found: list[Progress] = await self._load(("progress",), account_id, progress.of_accounts)
+        return found
+
+    async def snapshot(self, account_id: int) -> Snapshot:
+        """The account at the newest market."""
+        found: Snapshot = await self._load(("snapshot",), account_id, snapshots.of_accounts)
         return found
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:

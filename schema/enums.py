@@ -6,6 +6,7 @@ from typing import Any, TypeVar, cast
 import strawberry
 
 from domain.accounts import Mode
+from domain.contexts import Unit
 from domain.errors import REGISTRY, Forbidden, InvalidProgram
 from domain.lifecycles import (
     AccountStatus,
@@ -27,6 +28,7 @@ from domain.terms import (
     Consequence,
     GroupKind,
     Measured,
+    PayoutFloor,
     PercentOf,
     PhaseType,
     Reference,
@@ -142,6 +144,14 @@ described(
     TRAIL_END_OF_DAY="The highest balance at a day's end.",
 )
 described(
+    PayoutFloor,
+    "PayoutFloor",
+    "What a payout does to the floor of a total loss that trails.",
+    FOLLOW="The highs move with the money, and so does the floor.",
+    KEEP="The highs stay, and so does the floor.",
+    RESET="Once approved, the floor trails anew from the balance that is left.",
+)
+described(
     Touch,
     "LimitTouch",
     "Whether a limit is hit when it is reached.",
@@ -221,6 +231,7 @@ described(
     CLOSE="Closes all of it.",
 )
 described(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
+described(Unit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
 described(
     PayoutStatus,
     "PayoutStatus",
@@ -249,6 +260,11 @@ described(
     DONE="Done, or its cause is gone.",
     DEAD="Every attempt failed; it may be retried.",
 )
+
+
+class PaidFrom(StrEnum):
+    WALLET = "WALLET"
+    OUTSIDE = "OUTSIDE"
 
 
 class DeskMode(StrEnum):
@@ -290,6 +306,13 @@ described(
     "The state of a fill.",
     BOOKED="It counts.",
     VOID="It was undone; a correction is on the ledger.",
+)
+described(
+    PaidFrom,
+    "PaidFrom",
+    "Where the price of a purchase came from.",
+    WALLET="From the client's wallet.",
+    OUTSIDE="From elsewhere: a manager said so, and nothing moved.",
 )
 described(
     DeskMode,

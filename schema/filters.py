@@ -8,7 +8,7 @@ from schema.errors import BadUserInput
 from schema.ids import number
 from services.views.lists import Filters
 
-IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer", "parent_id"})
+IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer", "parent_id", "purchase_id"})
 NO_SUCH_ID = 0
 
 

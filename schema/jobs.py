@@ -32,6 +32,8 @@ class JobFilter:
     brand: str | None = field(default=None, description="Of this brand.")
     status: list[JobStatus] | None = field(default=None, description="In one of these states.")
     kind: str | None = field(default=None, description="Of this kind.")
+    challenge_id: ID | None = field(default=None, description="For this challenge.")
+    account_id: ID | None = field(default=None, description="For this account.")
 
 
 @strawberry.input(description="The job to retry.")

@@ -1,10 +1,11 @@
 """What every mutation answers beside its object: why it did nothing, field by field."""
 
+from collections.abc import Sequence
 from typing import Self
 
 import strawberry
 
-from domain.errors import REGISTRY, InvalidProgram, Refused
+from domain.errors import REGISTRY, InvalidProgram, Problem, Refused
 from schema.enums import ErrorCode
 
 
@@ -28,17 +29,22 @@ class Payload:
         return cls(user_errors=user_errors(refusal))
 
 
+def problems(found: Sequence[Problem]) -> list[UserError]:
+    """What is wrong with a program, each at its path."""
+    return [
+        UserError(
+            code=ErrorCode[problem.code],
+            field=problem.path,
+            message=problem.message,
+            transient=REGISTRY[problem.code].transient,
+        )
+        for problem in found
+    ]
+
+
 def user_errors(refusal: Refused) -> list[UserError]:
     """The refusal as the API tells it; a program's problems one by one."""
     if isinstance(refusal, InvalidProgram):
-        return [
-            UserError(
-                code=ErrorCode[problem.code],
-                field=problem.path,
-                message=problem.message,
-                transient=REGISTRY[problem.code].transient,
-            )
-            for problem in refusal.problems
-        ]
+        return problems(refusal.problems)
     code = ErrorCode[refusal.code]
     return [UserError(code=code, field=refusal.field, message=str(refusal), transient=refusal.transient)]

@@ -48,9 +48,10 @@ class Refusals(FieldExtension):
             return payload.refused(refusal)
 
 
-def query(description: str, *roles: Role) -> Callable[[Method], Method]:
-    """A root field of the query; no roles: everyone with a token."""
-    extensions: list[FieldExtension] = [Permission(frozenset(roles) or EVERYONE)]
+def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[Method], Method]:
+    """A root field of the query; no roles: everyone with a token. With `refusals` it answers a payload's errors."""
+    extensions: list[FieldExtension] = [Refusals()] if refusals else []
+    extensions.append(Permission(frozenset(roles) or EVERYONE))
     return cast("Callable[[Method], Method]", strawberry.field(description=description, extensions=extensions))
 
 

@@ -1,6 +1,6 @@
 """Programs and their steps."""
 
-from datetime import datetime
+from datetime import date, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -9,11 +9,11 @@ from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
 from domain.lifecycles import ProgramStatus
-from domain.terms import Consequence, Measured, PercentOf, PhaseType, Reference, Touch, Trail
+from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, Trail
 from schema.context import Info
 from schema.fields import computed
 from schema.paging import owned
-from schema.payloads import Payload
+from schema.payloads import Payload, UserError
 from schema.rows import FromRow
 from services.views.lists import PROGRAMS, STEPS
 
@@ -23,6 +23,7 @@ STEPS_MAX = 100
 @strawberry.type(description="A phase of a program as it is sold. Percentages: 5 means 5 %; 0 means not configured.")
 class ProgramStep(FromRow, listing=STEPS):
     id: ID = field(description="Its number; a new one whenever the steps are replaced.")
+    program_id: ID = field(description="The program it is a phase of.")
     phase_index: int = field(description="Its place, counted from 1.")
     phase_type: PhaseType = field(description="What it is for.")
     name: str = field(description="Its name.")
@@ -38,7 +39,13 @@ class ProgramStep(FromRow, listing=STEPS):
     min_trading_days: int = field(description="The least number of days with a fill.")
     max_trading_days: int = field(description="It ends with this many days with a fill.")
     max_positions: int = field(description="The most open positions.")
+    best_day_pct: Decimal = field(description="The largest day's share of the net profit, at most; it only delays.")
+    profitable_days: int = field(description="The least number of profitable days; it only delays.")
+    profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
+    inactivity_days: int = field(description="The most days without a fill.")
     limits: JSON = field(description="What each limit means, where it differs from the defaults.")
+    warn_at: list[Decimal] = field(description="The shares of each limit at which its use is told.")
+    payout: JSON = field(description="When its profit may be asked for, where it differs from the defaults.")
     created_at: datetime = field(description="When it was saved.")
     updated_at: datetime = field(description="When it was last saved.")
 
@@ -87,6 +94,15 @@ class LimitsInput:
     profit_target: LimitInput | None = field(default=None, description="The profit that passes the phase.")
 
 
+@strawberry.input(description="When a funded phase's profit may be asked for; what is left out asks nothing.")
+class PayoutTermsInput:
+    min_profit: Decimal | None = field(default=None, description="The least gross profit, in the account's currency.")
+    min_trading_days: int | None = field(default=None, description="The least number of days with a fill.")
+    profitable_days: int | None = field(default=None, description="The least number of profitable days.")
+    cycle_days: int | None = field(default=None, description="The days between payouts, and before the first.")
+    floor: PayoutFloor | None = field(default=None, description="What it does to a trailing floor; default FOLLOW.")
+
+
 @strawberry.input(description="A phase of a program. Percentages: 5 means 5 %; 0 means not configured.")
 class StepInput:
     phase_index: int = field(description="Its place, counted from 1.")
@@ -102,6 +118,18 @@ class StepInput:
     min_trading_days: int | None = field(default=None, description="The least number of days with a fill.")
     max_trading_days: int | None = field(default=None, description="It ends with this many days with a fill.")
     max_positions: int | None = field(default=None, description="The most open positions.")
+    best_day_pct: Decimal | None = field(
+        default=None, description="The largest day's share of the net profit, at most; it only delays."
+    )
+    profitable_days: int | None = field(default=None, description="The least number of profitable days; it delays.")
+    profitable_day_pct: Decimal | None = field(
+        default=None, description="A day above this share of the initial balance is profitable."
+    )
+    inactivity_days: int | None = field(default=None, description="The most days without a fill.")
+    warn_at: list[Decimal] | None = field(
+        default=None, description="Shares of each limit, above 0 and below 1, at which its use is told."
+    )
+    payout: PayoutTermsInput | None = field(default=None, description="When the profit may be asked for; funded only.")
     limits: LimitsInput | None = field(default=None, description="What the limits mean, where not the default.")
 
 
@@ -146,12 +174,56 @@ class CreateProgramPayload(ProgramPayload): ...
 class UpdateProgramPayload(ProgramPayload): ...
 
 
+@strawberry.input(description="The program to delete, with all that was sold of it.")
+class DeleteProgramInput:
+    id: ID = field(description="The program.")
+    reason: str = field(description="Why; kept in the audit, which remembers terms and verdicts.")
+
+
+@strawberry.type(description="How many rows went.")
+class DeletedRows:
+    programs: int = field(description="The program.")
+    phases: int = field(description="Its phases.")
+    purchases: int = field(description="Its purchases.")
+    challenges: int = field(description="Its challenges.")
+    challenge_phases: int = field(description="The runs of their phases.")
+    days: int = field(description="Their daily snapshots.")
+    breaches: int = field(description="Their breaches.")
+    metrics: int = field(description="Their metric snapshots.")
+    cancelled: int = field(description="Of the challenges those that ran, and were called off first.")
+
+
+@strawberry.type(description="What was deleted.")
+class DeleteProgramPayload(Payload):
+    deleted: DeletedRows | None = field(default=None, description="What went; null if nothing was deleted.")
+
+
+@strawberry.type(description="Whether a program could be saved as it is.")
+class ProgramValidation:
+    valid: bool = field(description="Whether it could.")
+    problems: list[UserError] = field(description="Everything that is wrong with it, each at its field.")
+
+
+@strawberry.type(description="The rules of a known firm, to begin a program with.")
+class ProgramPreset:
+    name: str = field(description="Its name here, such as ftmo_2step.")
+    title: str = field(description="The firm's own name for it.")
+    source: str = field(description="The public page it was taken from.")
+    retrieved_on: date = field(description="When that page was read; firms change their rules.")
+    notes: list[str] = field(description="Where the firm's rules go beyond ours, or were read one way of several.")
+    program: JSON = field(description="A CreateProgramInput, to be changed and sent as it is.")
+
+
 @strawberry.input(description="Which programs.")
 class ProgramFilter:
     brand: str | None = field(default=None, description="Of this brand.")
     status: list[ProgramStatus] | None = field(
         default=None, description="In one of these states; left out, all but the archived."
     )
+    phase_type: PhaseType | None = field(default=None, description="With a phase of this type.")
+    text: str | None = field(default=None, description="In the name, or the program's number.")
+    created_from: datetime | None = field(default=None, description="Made at this time or later.")
+    created_before: datetime | None = field(default=None, description="Made before this time.")
 
 
 def given_fields(value: Any) -> dict[str, Any]:

@@ -5,10 +5,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated
 
 import strawberry
-from strawberry import ID, field
+from strawberry import ID, UNSET, field
 
 from domain.lifecycles import PurchaseStatus
 from schema.context import Info
+from schema.enums import PaidFrom
 from schema.fields import computed
 from schema.paging import one, owned
 from schema.payloads import Payload
@@ -32,6 +33,7 @@ class Purchase(FromRow, listing=PURCHASES):
     status: PurchaseStatus = field(description="How far its activation has come.")
     price: Decimal = field(description="What it cost.")
     currency: str = field(description="The currency of the price.")
+    paid_from: PaidFrom | None = field(description="Where the price came from; null until it is paid.")
     failure_reason: str | None = field(description="Why its activation failed.")
     external_reference: str | None = field(description="A reference of the firm's own.")
     comment: str | None = field(description="A note of the firm's own.")
@@ -74,9 +76,58 @@ class BuyChallengePayload(Payload):
     )
 
 
+@strawberry.input(description="What to change of a purchase; what is left out stays, null clears.")
+class UpdatePurchaseInput:
+    id: ID = field(description="The purchase.")
+    external_reference: str | None = field(default=UNSET, description="A reference of the firm's own.")
+    comment: str | None = field(default=UNSET, description="A note of the firm's own.")
+    tags: list[str] | None = field(default=UNSET, description="Labels of the firm's own, replacing all it had.")
+    status: PurchaseStatus | None = field(
+        default=None,
+        description="PAID: the price was paid outside, the reservation ends. FAILED: the challenge is called off.",
+    )
+    reason: str | None = field(default=None, description="Why; needed with FAILED.")
+
+
+@strawberry.type(description="The changed purchase.")
+class UpdatePurchasePayload(Payload):
+    purchase: Purchase | None = field(default=None, description="The purchase as it is now; null if nothing changed.")
+
+
+@strawberry.input(description="The purchase to delete: without a challenge, or FAILED, or REFUNDED.")
+class DeletePurchaseInput:
+    id: ID = field(description="The purchase.")
+    reason: str = field(description="Why; kept in the audit.")
+
+
+@strawberry.type(description="What was deleted.")
+class DeletePurchasePayload(Payload):
+    purchase_id: ID | None = field(default=None, description="The number it had; null if nothing was deleted.")
+
+
+@strawberry.input(description="The purchase whose price is given back.")
+class RefundPurchaseInput:
+    id: ID = field(description="The purchase.")
+    reason: str = field(description="Why; the client is told.")
+    idempotency_key: str = field(description="The same key and content again moves nothing.")
+
+
+@strawberry.type(description="The refunded purchase; its challenge is called off, its account locked.")
+class RefundPurchasePayload(Payload):
+    purchase: Purchase | None = field(default=None, description="The purchase as it is now; null if nothing was done.")
+
+
 @strawberry.input(description="Which purchases.")
 class PurchaseFilter:
     brand: str | None = field(default=None, description="Of this brand.")
     status: list[PurchaseStatus] | None = field(default=None, description="In one of these states.")
     client: str | None = field(default=None, description="Of this client.")
     program_id: ID | None = field(default=None, description="Of this program.")
+    wallet_id: ID | None = field(default=None, description="Paid from this wallet.")
+    tag: str | None = field(default=None, description="With this tag.")
+    created_from: datetime | None = field(default=None, description="Bought at this time or later.")
+    created_before: datetime | None = field(default=None, description="Bought before this time.")
+    text: str | None = field(
+        default=None,
+        description="In the client, the external reference or the program's name, or the purchase's number.",
+    )

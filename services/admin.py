@@ -25,11 +25,12 @@ from models import accounts as rows
 from models import challenges, groups, jobs
 from services import accounts, brands, closing, receipts
 from services.accounts import Opening
+from services.actions import reach
+from services.challenges import check_reason
 from services.principals import Principal, Role
-from services.unit import Held, Root, Unit, plain, reading, root
+from services.unit import Held, Unit, plain, root
 
 TEXT_MAX = 100  # of owner and clone
-REASON_MAX = 500
 AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))
 """Where an account is opened for which no group is named: the source's defaults."""
 
@@ -166,11 +167,13 @@ async def unlock(principal: Principal, account_id: int, reason: str) -> None:
 
 async def _switch(principal: Principal, account_id: int, switch: Switch, reason: str) -> None:
     """Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal."""
-    _check_reason(reason)
+    check_reason(reason)
     async with _held(principal, account_id) as (work, held):
         before = held.account
         target = switch.target or before.locked_from or AccountStatus.ACTIVE
         _check(before, switch.sources, target)
+        if switch is UNLOCK:
+            await _check_called_off(work, held)
         held.account = work.journal.append(
             before,
             switch.kind,
@@ -181,6 +184,15 @@ async def _switch(principal: Principal, account_id: int, switch: Switch, reason:
             locked_from=before.status if target is AccountStatus.LOCKED else None,
         )
         _note(work, principal, switch.operation, before, held.account, reason)
+
+
+async def _check_called_off(work: Unit, held: Held) -> None:
+    """An account whose challenge was cancelled, or deleted with its program, is locked for good."""
+    account, challenge_id = held.account, held.stored.challenge_id
+    if account.mode in FREE:
+        return
+    if challenge_id is None or (await challenges.phase_end(work.conn, account.id))[0] is ChallengeStatus.CANCELLED:
+        raise AccountInChallenge("accountId", account=account.id, challenge="CANCELLED")
 
 
 async def complete(principal: Principal, account_id: int) -> None:
@@ -200,7 +212,7 @@ async def liquidate(principal: Principal, account_id: int, reason: str) -> None:
 
     Raises as `complete`, and InvalidInput without a reason.
     """
-    _check_reason(reason)
+    check_reason(reason)
     async with _held(principal, account_id) as (work, held):
         before = held.account
         if before.phase is not None and before.phase.running:
@@ -242,11 +254,6 @@ def _check(account: Account, sources: Collection[AccountStatus], target: Account
     if account.status not in sources:
         current = account.status.value
         raise InvalidTransition("accountId", thing="account", current=current, target=target.value)
-
-
-def _check_reason(reason: str) -> None:
-    if fault := text_fault(reason, REASON_MAX):
-        raise InvalidInput("reason", reason=fault)
 
 
 def _note(

@@ -31,7 +31,12 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
     return name
 
 
+async def exists(name: str) -> bool:
+    """Is there such a brand?"""
+    return await rows.Brand.filter(name=name).exists()
+
+
 async def require(name: str) -> None:
     """Raises NotFound where there is no such brand. Call it inside the unit that goes on to use the brand."""
-    if not await rows.Brand.filter(name=name).exists():
+    if not await exists(name):
         raise NotFound("brand", brand=name)

@@ -15,12 +15,11 @@ RECENT_ACTIONS = 50
 
 @dataclass(frozen=True, slots=True)
 class Decided:
-    """The context, and the account's rows beside it: its resting orders, oldest first, its newest actions, the account
+    """The context, and the account's rows beside it: its resting orders and its last actions, newest first, the account
     that its challenge has moved on to, if it has.
     """
 
     context: Context
-    challenge_id: int | None
     orders: list[Row]
     actions: list[Row]
     next_account_id: int | None
@@ -32,13 +31,12 @@ async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> D
         loaded = await accounts.load(conn, [account_id])
         resting = await pages(conn, ORDERS, "account", [account_id], (("status", (("WORKING",),)),), Window(1000))
         recent = await pages(conn, ACTIONS, "account", [account_id], (), Window(RECENT_ACTIONS))
-        challenge_id = loaded[0].challenge_id
-        current = None if challenge_id is None else await challenges.current_account(conn, challenge_id)
+        challenge = loaded[0].challenge_id
+        current = None if challenge is None else (await challenges.card(conn, challenge))["account_id"]
     [now] = await present(loaded)
     return Decided(
         context=context(now.snapshot, now.moment, now.conditions, symbols),
-        challenge_id=challenge_id,
-        orders=[row for row in reversed(resting) if row["seq"] in now.account.orders],
+        orders=[row for row in resting if row["seq"] in now.account.orders],
         actions=recent[:RECENT_ACTIONS],
         next_account_id=None if current in (None, account_id) else current,
     )

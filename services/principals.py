@@ -1,6 +1,7 @@
 """Who asks: a named token, its role, and the brand it cannot look beyond."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
@@ -28,6 +29,7 @@ class Principal:
     brand: str | None = None  # None: every brand
     subject: str | None = None
     scope: dict[str, Any] = field(default_factory=dict, hash=False)
+    expires_at: datetime | None = field(default=None, compare=False)  # of a JWT; a token's row says when it ends
     request: str = field(default="", compare=False)  # the id of what is being asked, for the audit
 
     @property

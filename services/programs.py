@@ -151,7 +151,7 @@ def facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
         }
         for step in draft.steps
     ]
-    return {**_head(draft), "price": plain_text(draft.price), "day_start": draft.day_start.isoformat()} | {
+    return {**_head(draft), "price": plain_text(draft.price), "day_start": str(draft.day_start)} | {
         "status": status.name,
         "version": version,
         "steps": steps,

@@ -32,7 +32,7 @@ from domain.instruments import Catalogue
 from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.quotes import Market
-from models import accounts, audits, challenges, events, jobs, journal
+from models import accounts, audits, challenges, events, jobs, journal, sql
 from models.accounts import Loaded
 from models.events import Event
 from models.jobs import Owed
@@ -214,11 +214,16 @@ class Unit:
         changed = [h for h in self.held.values() if h.account != h.stored.account]
         flags = [h.account for h in changed if _flags(h.account) != _flags(h.stored.account)]
         hashes = await challenges.terms_hashes(self.conn, {f.challenge_id for f in self.journal.findings})
-        await journal.write(self.conn, self.journal, hashes)
-        await accounts.write(self.conn, [h.account for h in changed], flags)
-        await challenges.write(self.conn, self.moves.phases, self.moves.challenges)
-        await jobs.insert(self.conn, self.owed)
-        await events.insert(self.conn, self.told)
+        await sql.write_together(
+            self.conn,
+            [
+                *journal.parts(self.journal, hashes),
+                *accounts.parts([h.account for h in changed], flags),
+                *challenges.parts(self.moves.phases, self.moves.challenges),
+                jobs.part(self.owed),
+                events.part(self.told),
+            ],
+        )
         await audits.insert(self.conn, self.audited)
         for held in changed:
             held.stored = replace(held.stored, account=held.account)

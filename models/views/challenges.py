@@ -18,6 +18,15 @@ CHALLENGES = Listing(
         "status": "c.status = any({}::smallint[])",
         "client": "c.client = {}",
         "program_id": "c.program_id = {}",
+        "purchase_id": "c.purchase_id = {}",
+        "account_id": "exists (select from accounts a where a.id = {} and a.challenge_id = c.id)",
+        "phase_type": """exists (select from challenge_phases f where f.challenge_id = c.id
+          and f.phase_index = c.current_phase_index and f.phase_type = any({}::smallint[]))""",
+        "created_from": "c.created_at >= {}",
+        "created_before": "c.created_at < {}",
+        "text": """(strpos(lower(c.client), lower({0})) > 0 or c.id::text = {0} or exists (
+          select from purchases p where p.id = c.purchase_id and strpos(lower(p.external_reference), lower({0})) > 0)
+          or exists (select from programs g where g.id = c.program_id and strpos(lower(g.name), lower({0})) > 0))""",
     },
     parents={"purchase": Parent("c.purchase_id = p.id")},
 )

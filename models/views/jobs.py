@@ -8,5 +8,11 @@ JOBS = Listing(
   t.outcome, t.created_at, t.done_at""",
     source="jobs t",
     sight=of_brand,
-    filters={"brand": "t.brand = {}", "status": "t.status = any({}::text[])", "kind": "t.kind = {}"},
+    filters={
+        "brand": "t.brand = {}",
+        "status": "t.status = any({}::text[])",
+        "kind": "t.kind = {}",
+        "challenge_id": "t.challenge_id = {}",
+        "account_id": "t.account_id = {}",
+    },
 )

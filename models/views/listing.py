@@ -118,6 +118,19 @@ async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filte
     return number
 
 
+async def tally(
+    conn: Connection, listing: Listing, sight: Sight, filters: Filters, expression: str
+) -> dict[int, int]:
+    """How many rows have each value of a constant expression."""
+    where = Where()
+    listing.sight(where, sight)
+    _narrow(listing, where, filters)
+    rows = await conn.fetch(
+        f"select {expression} as value, count(*) as number from {listing.source}{where.text} group by 1", *where.values
+    )
+    return {row["value"]: row["number"] for row in rows}
+
+
 async def by_ids(conn: Connection, listing: Listing, sight: Sight, ids: Collection[int | str]) -> list[Row]:
     """The rows of these ids that are in sight, in no order."""
     where = Where()

@@ -1,4 +1,7 @@
-"""Metric snapshots, newest first."""
+"""Metric snapshots, newest first.
+
+A later phase has a higher number, so one index serves the challenge's newest and each phase's.
+"""
 
 from datetime import datetime
 
@@ -11,6 +14,7 @@ METRICS = Listing(
     source="metrics t",
     sight=of_challenge,
     order=(
+        Key("t.phase_id", "phase_id"),
         Key("t.batch", "batch"),
         Key("t.market_time", "market_time", datetime),
         Key("t.recorded_at", "recorded_at", datetime),

@@ -4,7 +4,7 @@ from models.views.listing import Listing
 from models.views.sight import of_purchase
 
 PURCHASES = Listing(
-    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.failure_reason, t.external_reference,
+    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason, t.external_reference,
   t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id,
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
     source="purchases t",
@@ -14,5 +14,12 @@ PURCHASES = Listing(
         "status": "t.status = any({}::smallint[])",
         "client": "t.client = {}",
         "program_id": "t.program_id = {}",
+        "wallet_id": "t.wallet_id = {}",
+        "tag": "{} = any(t.tags)",
+        "created_from": "t.created_at >= {}",
+        "created_before": "t.created_at < {}",
+        "text": """(strpos(lower(t.client), lower({0})) > 0 or strpos(lower(t.external_reference), lower({0})) > 0
+          or t.id::text = {0} or exists (
+            select from programs g where g.id = t.program_id and strpos(lower(g.name), lower({0})) > 0))""",
     },
 )

@@ -57,6 +57,7 @@ __all__ = [
     "Row",
     "Window",
     "by_ids",
+    "by_status",
     "count",
     "counts",
     "page",
@@ -86,6 +87,12 @@ async def count(principal: Principal, listing: Listing, filters: Filters) -> int
     """How many rows are in the principal's sight."""
     async with reading() as conn:
         return await rows.count(conn, listing, sight_of(principal), filters)
+
+
+async def by_status(principal: Principal, filters: Filters) -> dict[int, int]:
+    """How many challenges in the principal's sight are in each status."""
+    async with reading() as conn:
+        return await rows.tally(conn, CHALLENGES, sight_of(principal), filters, "c.status")
 
 
 async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:

@@ -12,7 +12,7 @@ from websockets.typing import Subprotocol
 
 from app.sockets import UNREAD
 from config.database import connection
-from models import events
+from models import events, sql
 from models.events import Event
 from services import brands
 from services.unit import plain
@@ -66,7 +66,7 @@ async def test_after_a_reconnect_everything_missed_comes_first_and_nothing_twice
 async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
     async with api.follow(manager, EVENTS, after="0") as follower, connection(api.database_url) as conn:
         async with conn.transaction():
-            await events.insert(conn, [Event("acme", 1, NAME, {"from": "early"}, START)])
+            await sql.write(conn, *events.part([Event("acme", 1, NAME, {"from": "early"}, START)]))
             await _emit(2, {"from": "late"})
             (first,) = await follower.events(1)
         (second,) = await follower.events(1)

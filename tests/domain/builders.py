@@ -7,7 +7,7 @@ from typing import Any
 
 from domain.accounts import Account, Mode, PhaseRun
 from domain.instruments import Catalogue, Currency, Instrument
-from domain.ledger import GENESIS, Facts, Kind, Row, chain
+from domain.ledger import GENESIS, Facts, Kind, Row, canonical, chain
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Action, Order, OrderType, Verb
 from domain.positions import Position, Side
@@ -182,9 +182,9 @@ def an_order(**changes: Any) -> Order:
 def a_row(head: bytes = GENESIS, **changes: Any) -> Row:
     """A ledger row whose hash follows `head`."""
     facts: Facts = {"reason": "dépôt", "transfer": 5, "final": False, "note": None}
-    row = Row(1001, 2, Kind.DEPOSIT, INITIAL, INITIAL, NOON, 4, facts, b"")
+    row = Row(1001, 2, Kind.DEPOSIT, INITIAL, INITIAL, NOON, 4, facts, b"", "")
     row = replace(row, **changes)
     link = chain(
         head, row.account, row.seq, row.kind, row.amount, row.balance_after, row.market_time, row.batch, row.facts
     )
-    return replace(row, hash=link)
+    return replace(row, hash=link, text=canonical(row.facts))

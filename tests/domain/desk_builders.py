@@ -14,6 +14,7 @@ from domain.calendar import Calendar
 from domain.execution import Moment
 from domain.judging import Conditions
 from domain.ledger import Kind
+from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote
 from domain.terms import Consequence, Limit, Measured, PhaseTerms, PhaseType, Reference, Slippage, Touch, Trail
@@ -29,6 +30,7 @@ from tests.domain.builders import (
     a_target,
     a_total_limit,
     an_account,
+    an_order,
 )
 
 BASE = {
@@ -179,9 +181,47 @@ def holdings(currency: str) -> st.SearchStrategy[list[Position]]:
     return st.lists(one, max_size=4, unique_by=lambda position: (position.symbol, position.side))
 
 
+def near(symbol: str, bps: int) -> Decimal:
+    """A price so many hundredths of a percent from the base, in an instrument's precision."""
+    return (BASE[symbol] * (10_000 + bps) / 10_000).quantize(Decimal("0.00001"))
+
+
+moves = st.integers(-300, 300)
+
+
 @st.composite
-def traders(draw: st.DrawFn) -> tuple[Account, PhaseTerms | None]:
-    """An account, in a phase or not, flat or holding a few positions, as of before the first batch."""
+def resting_orders(draw: st.DrawFn, account: Account) -> dict[int, Order]:
+    """Entries, some of which a move of a few percent reaches, and what protects the holdings."""
+    orders: list[Order] = []
+
+    def price(symbol: str) -> Decimal | None:
+        bps = draw(st.none() | moves)
+        return None if bps is None else near(symbol, bps)
+
+    def works(symbol: str, side: Side, verb: Verb, kind: OrderType, **changes: Any) -> None:
+        order = an_order(seq=len(orders) + 1, symbol=symbol, side=side, verb=verb, type=kind)
+        orders.append(replace(order, **changes))
+
+    for symbol, side in account.positions:
+        for kind in (OrderType.STOP_LOSS, OrderType.TAKE_PROFIT):
+            if at := price(symbol):
+                works(symbol, side, Verb.CLOSE, kind, price=at)
+    for _ in range(draw(st.integers(0, 3))):
+        symbol = draw(st.sampled_from(sorted({"EURUSD", *(symbol for symbol, _ in account.positions)})))
+        side, kind = draw(st.sampled_from(Side)), draw(st.sampled_from([OrderType.LIMIT, OrderType.STOP]))
+        verb = Verb.INCREASE if (symbol, side) in account.positions else Verb.OPEN
+        quantity = (Decimal(draw(st.integers(1, 60)) * 1000) / BASE[symbol]).quantize(Decimal("0.01"))
+        protection = {"stop_loss": price(symbol), "take_profit": price(symbol)}
+        works(symbol, side, verb, kind, price=near(symbol, draw(moves)), quantity=quantity, **protection)
+    return {order.seq: order for order in orders}
+
+
+@st.composite
+def traders(draw: st.DrawFn, *, orders: bool = False) -> tuple[Account, PhaseTerms | None]:
+    """An account, in a phase or not, flat or holding a few positions, as of before the first batch.
+
+    With `orders` some rest on it, and the ledger has the rows that placed them behind it.
+    """
     currency = draw(st.sampled_from(["USD", "USD", "USDC", "EUR"]))
     policy = a_policy(
         slippage=draw(st.sampled_from(Slippage)), liquidation_pct=Decimal(draw(st.sampled_from(["50", "97"])))
@@ -193,4 +233,8 @@ def traders(draw: st.DrawFn) -> tuple[Account, PhaseTerms | None]:
         traded = draw(st.booleans())
         account = a_challenger(balance, day_traded=traded, days_traded=int(traded), metric_due_at=NOON)
     account = replace(account, currency=currency, policy=policy)
-    return holding(account, *draw(holdings(currency))), terms
+    account = holding(account, *draw(holdings(currency)))
+    if orders:
+        working = draw(resting_orders(account))
+        account = replace(account, orders=working, seq=len(working))
+    return account, terms

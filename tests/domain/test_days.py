@@ -68,6 +68,22 @@ def test_without_a_running_phase_only_the_high_watermark_moves() -> None:
     assert days.trade(account) is account
 
 
+def test_a_transfer_is_neither_a_gain_nor_a_loss() -> None:
+    """Every figure of the day and every high moves with the money; what was counted stays."""
+    before = a_challenger("108000", "108000", day_low=Decimal(104_000), best_day_profit=Decimal(900), days_traded=3)
+    after = days.transfer(replace(before, cash=Decimal(100_000)), Decimal(-8000))
+    moved = {name for name in PhaseRun.__slots__ if getattr(run_of(after), name) != getattr(run_of(before), name)}
+    of_the_day = {"day_start_balance", "day_start_equity", "day_low", "day_high"}
+    assert moved == of_the_day | {"peak_equity", "peak_balance", "peak_end_of_day"}
+    assert all(getattr(run_of(before), name) - getattr(run_of(after), name) == 8000 for name in moved)
+    assert before.high_watermark - after.high_watermark == 8000
+    assert days.transfer(replace(after, cash=before.cash), Decimal(8000)) == before
+
+
+def test_an_account_without_a_phase_has_no_figures_to_move() -> None:
+    assert days.transfer(an_account(), Decimal(5)) == an_account()
+
+
 def test_a_second_fill_on_a_day_counts_no_second_day() -> None:
     phase = run_of(days.trade(days.trade(a_challenger(day=4, days_traded=2))))
     assert (phase.day_traded, phase.days_traded, phase.last_fill_day) == (True, 3, 4)

@@ -16,7 +16,7 @@ from domain.desk import advance, catch_up
 from domain.execution import close_all, submit
 from domain.judging import judge
 from domain.ledger import Kind
-from domain.lifecycles import ChallengeStatus
+from domain.lifecycles import ChallengeStatus, OrderStatus
 from domain.positions import Side
 from domain.quotes import Batch, Quote
 from domain.rules import Rule
@@ -59,8 +59,8 @@ def folded(account: Account, tape: Sequence[Batch], terms: PhaseTerms | None) ->
     return catch_up(account, a_market(), tape, conditions(terms), journal), journal
 
 
-@settings(max_examples=80)
-@given(traders(), tapes(), st.data())
+@settings(max_examples=150)
+@given(traders() | traders(orders=True), tapes(), st.data())
 def test_any_parting_of_the_batches_tells_the_same_history(
     trader: tuple[Account, PhaseTerms | None], tape: list[Batch], data: st.DataObject
 ) -> None:
@@ -74,8 +74,8 @@ def test_any_parting_of_the_batches_tells_the_same_history(
     assert (parted, journal) == folded(account, tape, terms)
 
 
-@settings(max_examples=50)
-@given(traders(), tapes(most=6), st.lists(st.integers(0, 120), max_size=4))
+@settings(max_examples=80)
+@given(traders() | traders(orders=True), tapes(most=6), st.lists(st.integers(0, 120), max_size=4))
 def test_the_clock_alone_changes_no_verdict(
     trader: tuple[Account, PhaseTerms | None], tape: list[Batch], ticks: list[int]
 ) -> None:
@@ -91,7 +91,8 @@ def test_the_clock_alone_changes_no_verdict(
         found = [(f.rule, f.day, f.market_time, f.floor, f.observed) for f in journal.findings]
         ended = [(v.status, v.rule, v.market_time) for v in journal.verdicts]
         phase = end.phase and replace(end.phase, metric_due_at=None)
-        return found, ended, journal.days, journal.liquidations, end.equity, end.high_watermark, phase
+        dealt = [(f.symbol, f.side, f.verb, f.quantity, f.price, f.filled_at) for f in journal.fills]
+        return found, ended, dealt, journal.days, journal.liquidations, end.equity, end.high_watermark, phase
 
     assert told(ticking) == told(tape)
 
@@ -112,6 +113,31 @@ def test_every_history_is_dense_chained_and_moves_no_cash(
     found = [(finding.rule, finding.day) for finding in journal.findings]
     assert len(found) == len(set(found))
     assert (end.marked_through, end.marked_at) == (tape[-1].number, tape[-1].market_time)
+
+
+@settings(max_examples=80)
+@given(traders(orders=True), tapes())
+def test_orders_end_once_and_their_fills_balance_the_books(
+    trader: tuple[Account, PhaseTerms | None], tape: list[Batch]
+) -> None:
+    account, terms = trader
+    end, journal = folded(account, tape, terms)
+    assert [row.seq for row in journal.rows] == list(range(account.seq + 1, end.seq + 1))
+    assert end.cash == account.cash + sum(fill.realised - fill.fee for fill in journal.fills)
+    assert end.cash == account.cash + sum(row.amount for row in journal.rows)
+    ended = [o for o in journal.orders.values() if o.status is not OrderStatus.WORKING]
+    every = account.orders | {seq: order for (_, seq), order in journal.orders.items()}
+    assert end.orders == {seq: order for seq, order in every.items() if order.status is OrderStatus.WORKING}
+    assert sorted(f.order_seq for f in journal.fills) == sorted(o.seq for o in ended if o.status is OrderStatus.FILLED)
+    told = [row.facts["order"] for row in journal.rows if row.kind in (Kind.ORDER_CANCELLED, Kind.ORDER_REJECTED)]
+    assert sorted(told) == sorted(o.seq for o in ended if o.status is not OrderStatus.FILLED)
+    for order in end.orders.values():
+        assert not order.type.protects or (order.symbol, order.side) in end.positions
+    if journal.verdicts:
+        assert end.orders == {}
+        [over] = [row.seq for row in journal.rows if row.kind in (Kind.PHASE_FAILED, Kind.PHASE_PASSED)]
+        assert all(fill.seq < over for fill in journal.fills)
+    assert len(end.positions) <= max(5, len(account.positions))
 
 
 def a_trader(**changes: Any) -> Account:

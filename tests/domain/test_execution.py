@@ -1,7 +1,7 @@
 """Decision actions: answered once each, and every fill leaves the books balanced."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from datetime import timedelta
 from decimal import Decimal
 from itertools import pairwise
@@ -29,6 +29,7 @@ from tests.domain.desk_builders import (
     a_moment,
     conditions,
     deposited,
+    near,
     priced,
     quoted,
     started,
@@ -120,7 +121,14 @@ def test_the_same_id_in_another_run_is_another_action() -> None:
     assert codes(results) == [None, None]
 
 
-@pytest.mark.parametrize("first", [an_action(), an_action(action="HOLD")], ids=["executed", "rejected"])
+ANSWERED = {
+    "executed": an_action(),
+    "rejected": an_action(action="HOLD"),
+    "at work": an_action(order="STOP", price="1.2"),
+}
+
+
+@pytest.mark.parametrize("first", ANSWERED.values(), ids=ANSWERED.keys())
 def test_an_action_sent_again_is_answered_again_and_nothing_happens(first: Action) -> None:
     before, known, _ = executed(flat(), first)
     account, results, journal = executed(before, first, known=known)
@@ -128,7 +136,7 @@ def test_an_action_sent_again_is_answered_again_and_nothing_happens(first: Actio
     assert (account, journal) == (before, Journal())
 
 
-CHANGED = ["action", "symbol", "side", "quantity", "notional", "fraction", "reference"]
+CHANGED = [field.name for field in fields(Action) if field.name not in ("run", "action_id")]
 
 
 @pytest.mark.parametrize("name", CHANGED)
@@ -259,18 +267,64 @@ def test_a_forced_closing_waits_for_a_fresh_quote_of_each_symbol() -> None:
     assert account.unrealised == 0
 
 
+def test_closing_to_exactly_zero_and_reopening_leaves_no_dust() -> None:
+    """Thirds that cannot be halved evenly: what is left is closed whole, and a new position starts from nothing."""
+    account, journal = flat(LOOSE), Journal()
+    played = [
+        an_action(quantity="0.01"),
+        an_action(action="INCREASE", quantity="0.02"),
+        an_action(action="REDUCE", quantity=None, fraction="0.6666"),
+        an_action(action="CLOSE", quantity=None),
+        an_action(quantity="0.01"),
+        an_action(action="REDUCE", quantity=None, fraction="1"),
+    ]
+    for n, action in enumerate(played):
+        market = a_market(EURUSD=n * 7)
+        named = replace(action, action_id=str(n))
+        account, [result] = submit(account, [named], {}, a_moment(market), conditions(), journal)
+        assert result.refusal is None
+    assert [fill.quantity for fill in journal.fills] == [
+        Decimal(q) for q in ("0.01", "0.02", "0.01", "0.02", "0.01", "0.01")
+    ]
+    closed = list(journal.positions.values())
+    assert [(p.quantity, p.cost_basis, bool(p.closed_at)) for p in closed] == [(ZERO, ZERO, True)] * 2
+    assert (account.positions, account.unrealised) == ({}, ZERO)
+    assert account.cash == 100_000 + sum(fill.realised - fill.fee for fill in journal.fills)
+
+
 sizes = st.one_of(
     st.builds(lambda n: {"quantity": n}, st.sampled_from(["0.01", "3", "250.07", "1000"])),
     st.builds(lambda n: {"quantity": None, "notional": n}, st.sampled_from(["40", "1999.99"])),
     st.builds(lambda n: {"quantity": None, "fraction": n}, st.sampled_from(["0.333", "1"])),
     st.just({"quantity": None}),
 )
+bps = st.integers(-200, 200)
+
+
+def some_prices(
+    order: str | None, stop_loss: int | None, take_profit: int | None, price: int
+) -> Callable[[Verb, str], dict[str, str]]:
+    """For what adds: an order, its price and its protection so many hundredths of a percent from the base."""
+
+    def given(verb: Verb, symbol: str) -> dict[str, str]:
+        if not verb.adds:
+            return {}
+        moves = {"stop_loss": stop_loss, "take_profit": take_profit, "price": price if order else None}
+        prices = {name: str(near(symbol, move)) for name, move in moves.items() if move is not None}
+        return prices | ({"order": order} if order else {})
+
+    return given
+
+
 proposals = st.builds(
-    lambda verb, symbol, side, size: an_action(action=verb, symbol=symbol, side=side, **size),
+    lambda verb, symbol, side, size, prices: an_action(
+        action=verb, symbol=symbol, side=side, **size, **prices(verb, symbol)
+    ),
     st.sampled_from(Verb),
     st.sampled_from(list(BASE)),
     st.sampled_from(Side),
     sizes,
+    st.builds(some_prices, st.sampled_from([None, None, "LIMIT", "STOP"]), st.none() | bps, st.none() | bps, bps),
 )
 rounds = st.lists(
     st.tuples(st.dictionaries(st.sampled_from(list(BASE)), st.integers(-300, 300)), st.lists(proposals, max_size=4)),
@@ -311,4 +365,9 @@ def test_the_books_balance_after_any_trading(
         assert position.realised == sum(fill.realised for fill in mine)
         assert bool(position.quantity) == (account.positions.get((position.symbol, position.side)) == position)
         assert position.quantity or position.cost_basis == 0
-    assert len(journal.fills) == len(journal.orders) == len({fill.order_seq for fill in fills})
+    filled = [order.seq for order in journal.orders.values() if order.status is OrderStatus.FILLED]
+    assert sorted(fill.order_seq for fill in fills) == sorted(filled)
+    assert account.orders == {o.seq: o for o in journal.orders.values() if o.status is OrderStatus.WORKING}
+    assert len(account.orders) <= account.policy.orders_max
+    for order in account.orders.values():
+        assert not order.type.protects or (order.symbol, order.side) in account.positions

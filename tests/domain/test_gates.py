@@ -14,7 +14,7 @@ from domain.orders import Action, Refusal
 from domain.positions import Position, Side
 from domain.quotes import Market
 from domain.tickets import GateRefused, Ticket
-from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
+from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action, an_order
 from tests.domain.desk_builders import CATALOGUE, holding, priced
 
 SECOND = timedelta(seconds=1)
@@ -65,8 +65,14 @@ def text(**size: str) -> dict[str, Any]:
     return {"quantity": None} | size
 
 
+def resting(order: str, price: str | None = None, **given: Any) -> dict[str, Any]:
+    return {"order": order, "price": price} | given
+
+
 REDUCE = {"action": "REDUCE"}
 STALE = {"GBPUSD": priced("GBPUSD", "2", NOON - 61 * SECOND)}
+
+WORKS_ONE = {"orders": {3: an_order(symbol="GBPUSD")}}
 
 STOPPED: list[tuple[str, str, Case]] = [
     ("an action it does not know", "UNSUPPORTED_ACTION", Case({"action": "HOLD"})),
@@ -131,6 +137,40 @@ STOPPED: list[tuple[str, str, Case]] = [
         Case({"quantity": "500.01"}, {"leverage_max": Decimal(1)}, {"cash": Decimal(1000)}, (pounds("250", "-500"),)),
     ),
     ("a position too many", "POSITIONS_MAX", Case(held=(pounds("1"),), positions_max=1)),
+    ("an order it does not know", "UNSUPPORTED_ACTION", Case(resting("ICEBERG", "0.9"))),
+    ("an order of no name", "UNSUPPORTED_ACTION", Case(resting("", "0.9"))),
+    ("a stop-loss proposed by itself", "UNSUPPORTED_ACTION", Case(resting("STOP_LOSS", "0.9"))),
+    ("a limit without a price", "INVALID_ORDER", Case(resting("LIMIT"))),
+    ("a stop without a price", "INVALID_ORDER", Case(resting("STOP"))),
+    ("a market order with a price", "INVALID_ORDER", Case(resting("MARKET", "0.9"))),
+    ("a price without an order", "INVALID_ORDER", Case({"price": "0.9"})),
+    ("a reduction at a limit", "INVALID_ORDER", Case(REDUCE | resting("LIMIT", "1.1"), held=(euros("5"),))),
+    ("a reduction with a stop-loss", "INVALID_ORDER", Case(REDUCE | {"stop_loss": "0.9"}, held=(euros("5"),))),
+    ("a closing with a take-profit", "INVALID_ORDER", Case({"action": "CLOSE", "take_profit": "nan"} | text())),
+    ("a stop-loss at the price", "STOP_LOSS_SIDE", Case({"stop_loss": "1"})),
+    ("a short's stop-loss at the price", "STOP_LOSS_SIDE", Case({"side": "SHORT", "stop_loss": "1"})),
+    ("a stop-loss of the other side", "STOP_LOSS_SIDE", Case({"side": "SHORT", "stop_loss": "0.99999"})),
+    ("a stop-loss above the order's own price", "STOP_LOSS_SIDE", Case(resting("LIMIT", "0.9", stop_loss="0.95"))),
+    ("a stop-loss above the quote", "STOP_LOSS_SIDE", Case(resting("LIMIT", "1.1", stop_loss="1.05"))),
+    ("a take-profit at the price", "TAKE_PROFIT_SIDE", Case({"take_profit": "1"})),
+    ("a take-profit below the order's own price", "TAKE_PROFIT_SIDE", Case(resting("STOP", "1.2", take_profit="1.1"))),
+    ("an order too many", "ORDERS_MAX", Case(resting("LIMIT", "0.9"), {"orders_max": 1}, WORKS_ONE)),
+    (
+        "a stop-loss and a take-profit too many",
+        "ORDERS_MAX",
+        Case({"stop_loss": "0.9", "take_profit": "1.1"}, {"orders_max": 2}, WORKS_ONE),
+    ),
+    ("a notional at its own price", "NOTIONAL_MAX", Case(resting("STOP", "1.1"), {"notional_max": Decimal(1099)})),
+    (
+        "what the account is worth at its own price",  # 5,000 held lose half of it
+        "POSITION_EQUITY_MAX",
+        Case(
+            resting("LIMIT", "0.5", action="INCREASE"),
+            {"position_equity_pct_max": Decimal(100)},
+            {"cash": Decimal(5499)},
+            (euros("5000"),),
+        ),
+    ),
 ]
 
 
@@ -160,12 +200,59 @@ PASSED: list[tuple[str, Case]] = [
     ("closing all of it by quantity", Case({"action": "CLOSE", "quantity": "5"}, held=(euros("5"),))),
     ("closing dust", Case({"action": "CLOSE"} | text(), held=(euros("0.001"),))),
     ("a fraction of all", Case(REDUCE | text(fraction="1"), held=(euros("5.001"),))),
+    ("a market order named", Case(resting("MARKET"))),
+    ("the last order", Case(resting("LIMIT", "0.9"), {"orders_max": 2}, WORKS_ONE)),
+    ("no order at all where there may be none", Case(policy={"orders_max": 0})),
+    ("the last two orders", Case({"stop_loss": "0.9", "take_profit": "1.1"}, {"orders_max": 3}, WORKS_ONE)),
+    ("prices to the last place", Case(resting("LIMIT", "0.99999", stop_loss="0.99998", take_profit="1.00000"))),
+    ("the notional limit at its own price", Case(resting("STOP", "1.1"), {"notional_max": Decimal(1100)})),
+    (
+        "a larger quantity at a lower price",
+        Case(resting("LIMIT", "0.5", quantity="2000"), {"notional_max": Decimal(1000)}),
+    ),
+    ("closing with a market order named", Case(resting("MARKET", action="CLOSE") | text(), held=(euros("5"),))),
+    (
+        "all the account is worth at its own price",
+        Case(
+            resting("LIMIT", "0.5", action="INCREASE"),
+            {"position_equity_pct_max": Decimal(100)},
+            {"cash": Decimal(5500)},
+            (euros("5000"),),
+        ),
+    ),
 ]
 
 
 @pytest.mark.parametrize("case", [case[1] for case in PASSED], ids=[case[0] for case in PASSED])
 def test_the_gates_let_pass(case: Case) -> None:
     assert refused(case) is None
+
+
+PRICES = [
+    ("NaN", "INVALID_PRICE"),
+    ("Infinity", "INVALID_PRICE"),
+    ("-inf", "INVALID_PRICE"),
+    ("1e400", "INVALID_PRICE"),
+    ("1" + "0" * 400, "INVALID_PRICE"),
+    (f"0.9{'0' * 39}1", "INVALID_PRICE"),
+    ("10000000000", "INVALID_PRICE"),
+    ("-0.9", "INVALID_PRICE"),
+    ("0", "INVALID_PRICE"),
+    ("", "INVALID_PRICE"),
+    (" 0.9", "INVALID_PRICE"),
+    ("0,9", "INVALID_PRICE"),
+    ("0.900001", "PRICE_PRECISION"),
+]
+
+
+@pytest.mark.parametrize(("given", "code"), PRICES)
+@pytest.mark.parametrize("name", ["price", "stop_loss", "take_profit"])
+def test_a_price_is_refused_by_its_name(name: str, given: str, code: str) -> None:
+    order = {"order": "LIMIT"} if name == "price" else {}
+    refusal = refused(Case(order | {name: given}))
+    assert refusal
+    assert refusal.code == code
+    assert refusal.message.startswith(f"{name} ")
 
 
 LOWERING: list[tuple[str, Case]] = [
@@ -190,6 +277,9 @@ REPAIRED: list[tuple[str, dict[str, Any]]] = [
     ("PRICE_STALE", {"market": the_market() | STALE}),
     ("PRICE_STALE", {"market": the_market()}),  # the rate's
     ("DIRECTION_NOT_ALLOWED", {"policy": {"long_allowed": True}}),
+    ("INVALID_ORDER", {"action": {"price": None}}),
+    ("STOP_LOSS_SIDE", {"action": {"stop_loss": "0.4"}}),
+    ("TAKE_PROFIT_SIDE", {"action": {"take_profit": "0.6"}}),
     ("QUANTITY_STEP", {"action": {"quantity": "1000"}}),
     ("NO_POSITION", {"action": {"action": "OPEN"}}),
     ("NOTIONAL_MAX", {"policy": {"notional_max": Decimal(50_000)}}),
@@ -198,6 +288,7 @@ REPAIRED: list[tuple[str, dict[str, Any]]] = [
     ("POSITION_EQUITY_MAX", {"policy": {"position_equity_pct_max": Decimal(100)}}),
     ("INSUFFICIENT_MARGIN", {"account": {"cash": Decimal(2500)}}),
     ("POSITIONS_MAX", {"positions_max": 2}),
+    ("ORDERS_MAX", {"policy": {"orders_max": 3}}),
 ]
 
 
@@ -205,12 +296,13 @@ def test_the_first_gate_wins() -> None:
     """An action that every gate would stop, repaired one gate at a time, meets them in the order of the policy."""
     worn = {
         "notional_max": Decimal(1), "leverage_max": Decimal("0.001"), "long_allowed": False, "symbols": ("GBPUSD",),
-        "position_equity_pct_max": Decimal(1),
+        "position_equity_pct_max": Decimal(1), "orders_max": 2,
     }  # fmt: skip
+    prices = {"price": "0.5", "stop_loss": "0.6", "take_profit": "0.4"}
     case = Case(
-        {"action": "HOLD", "symbol": "EURGBP", "quantity": "1000.005"},
+        {"action": "HOLD", "symbol": "EURGBP", "quantity": "1000.005"} | prices,
         worn,
-        {"read_only": True, "cash": Decimal(1000)},
+        {"read_only": True, "cash": Decimal(1000)} | WORKS_ONE,
         (pounds("250", "-500"),),
         {"EURGBP": priced("EURGBP", "0.5", NOON - 61 * SECOND)} | STALE,
         positions_max=1,

@@ -104,6 +104,7 @@ def bare(**changes: Any) -> PhaseTerms:
 
 TRAILING = a_total_limit("10", trail=Trail.TRAIL_INTRADAY, lock_at=Decimal(0))
 LIQUIDATED = Decimal(50_000)
+EARLY, FOUR_FIFTHS = (Decimal("0.8"),), Decimal(96_000)
 BOUNDS: list[tuple[str, PhaseTerms, Account, Thresholds]] = [
     ("liquidation only", bare(), a_challenger(), Thresholds(LIQUIDATED)),
     ("the highest floor", a_phase_terms(), a_challenger(), Thresholds(Decimal(95_000))),
@@ -168,6 +169,30 @@ BOUNDS: list[tuple[str, PhaseTerms, Account, Thresholds]] = [
         a_challenger(peak_equity=Decimal(110_000)),
         Thresholds(Decimal(100_000)),
     ),
+    (
+        "an early warning is nearer than its limit",
+        a_phase_terms(warn_at=EARLY),
+        a_challenger(),
+        Thresholds(FOUR_FIFTHS),
+    ),
+    (
+        "not once it is told; its limit still is",
+        a_phase_terms(warn_at=EARLY),
+        a_challenger(day_findings=frozenset({"MAX_DAILY_LOSS@0.8"})),
+        Thresholds(Decimal(95_000)),
+    ),
+    (
+        "nor one of a limit found today",
+        a_phase_terms(warn_at=EARLY),
+        a_challenger(day_findings=frozenset({"MAX_DAILY_LOSS"})),
+        Thresholds(Decimal(92_000)),
+    ),
+    (
+        "the way to a floor grows with highs though it has stopped",
+        bare(total_loss=TRAILING, warn_at=EARLY),
+        a_challenger("105000", peak_equity=Decimal(110_000)),
+        Thresholds(Decimal(102_000), None, True),
+    ),
 ]
 
 
@@ -231,6 +256,16 @@ def test_progress_tells_nothing_that_is_not_configured() -> None:
         Rule.MAX_TOTAL_LOSS,
         Rule.LIQUIDATION,
     ]
+
+
+def test_progress_tells_how_far_it_has_gone_and_how_far_it_is() -> None:
+    """A target in money, a loss in money, days in days."""
+    account = a_challenger("103000", "101500", days_traded=2, day_start_equity=Decimal(102_000))
+    told = {item.rule: item for item in progress(account, a_phase_terms(min_trading_days=5))}
+    ways = {rule: (told[rule].done, told[rule].needed, told[rule].headroom) for rule in list(told)[:2]}
+    assert ways == {Rule.MAX_DAILY_LOSS: (500, 5100, 4600), Rule.MAX_TOTAL_LOSS: (-1500, 10_000, 11_500)}
+    assert (told[Rule.PROFIT_TARGET].done, told[Rule.PROFIT_TARGET].needed) == (1500, 8000)
+    assert (told[Rule.MIN_TRADING_DAYS].done, told[Rule.MIN_TRADING_DAYS].needed) == (2, 5)
 
 
 USED = [

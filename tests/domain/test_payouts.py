@@ -1,12 +1,44 @@
-"""What the trader gets, what the house keeps."""
+"""What the trader gets, what the house keeps; what must hold before, and what leaves the floors as they were."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, time, timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.payouts import share
+from domain.accounts import Account
+from domain.calendar import Calendar
+from domain.lifecycles import ChallengeStatus
+from domain.payouts import (
+    Condition,
+    Cycle,
+    PayoutNotEligible,
+    Standing,
+    criteria,
+    is_met,
+    no_phase,
+    reset_floor,
+    share,
+    take,
+)
+from domain.positions import Side
+from domain.rules import Rule, bounds, judge
+from domain.terms import PayoutFloor, PayoutTerms, PercentOf, Trail
+from tests.domain.builders import (
+    INITIAL,
+    MIDNIGHT,
+    NOON,
+    a_challenger,
+    a_funded_phase,
+    a_limit,
+    a_phase_terms,
+    a_position,
+    a_total_limit,
+)
+from tests.domain.desk_builders import UTC_DAYS
 
 SHARES = [
     ("80 % of a round profit", "1000", "0.8", 2, "800", "200"),
@@ -45,3 +77,172 @@ def test_nothing_is_made_or_lost(profit: Decimal, split: Decimal, units: int) ->
     amount, rest = share(profit, split, units)
     assert amount + rest == profit
     assert 0 <= amount <= profit * split < amount + Decimal(1).scaleb(-units)
+
+
+def a_standing(account: Account, cycle: Cycle | None = None, **payout: Any) -> Standing:
+    """A funded phase's account at noon, in UTC days, with these terms of payouts."""
+    terms = a_funded_phase(payout=PayoutTerms(**payout), profitable_day_pct=Decimal("0.5"))
+    return Standing(account, terms, cycle or Cycle(), UTC_DAYS, 2, NOON)
+
+
+def lacking(standing: Standing) -> dict[str, tuple[Decimal, Decimal]]:
+    """Measured and needed of what is not met."""
+    return {c.condition: (c.measured, c.needed) for c in criteria(standing) if not c.met}
+
+
+RICH = a_challenger("108000", peak_equity=Decimal(108_000), peak_balance=Decimal(108_000))
+HELD = replace(RICH, positions={("EURUSD", Side.LONG): a_position("1", "1")})
+
+
+def test_a_flat_account_with_a_profit_may_be_paid() -> None:
+    found = criteria(a_standing(RICH))
+    assert is_met(found)
+    assert [c.condition for c in found] == ["FUNDED_PHASE", "NO_OPEN_PAYOUT", "FLAT", "PROFIT", "ABOVE_FLOORS"]
+    assert all(c.next_at is None for c in found)
+
+
+LACKS: list[tuple[str, Account, dict[str, Any], dict[str, tuple[int | str, int | str]]]] = [
+    ("a payout is open", RICH, {"cycle": Cycle(open=1)}, {"NO_OPEN_PAYOUT": (1, 0)}),
+    ("a position is open", HELD, {}, {"FLAT": (1, 0)}),
+    ("no profit", a_challenger("100000"), {}, {"PROFIT": (0, "0.01")}),
+    ("less than a cent", a_challenger("100000.009"), {}, {"PROFIT": ("0.009", "0.01")}),
+    ("a loss", a_challenger("99000"), {}, {"PROFIT": (-1000, "0.01")}),
+    ("less than the least", RICH, {"min_profit": Decimal("8000.01")}, {"PROFIT": (8000, "8000.01")}),
+    ("exactly the least", RICH, {"min_profit": Decimal(8000)}, {}),
+    ("too few days traded", RICH, {"min_trading_days": 5, "cycle": Cycle(days_traded=4)}, {"TRADING_DAYS": (4, 5)}),
+    ("too few with a profit", RICH, {"profitable_days": 3, "cycle": Cycle(days_profitable=1)},
+     {"PROFITABLE_DAYS": (2, 3)}),  # today's is one
+    ("too early", RICH, {"cycle_days": 14}, {"CYCLE": (0, 14)}),
+    ("evaluations pay nothing", replace(RICH, phase=None), {}, {"FUNDED_PHASE": (0, 1)}),
+    ("nor does a phase that has ended", a_challenger("108000", status=ChallengeStatus.FAILED), {},
+     {"FUNDED_PHASE": (0, 1)}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "terms", "lacks"), [c[1:] for c in LACKS], ids=[c[0] for c in LACKS])
+def test_what_a_payout_lacks(
+    account: Account, terms: dict[str, Any], lacks: dict[str, tuple[int | str, int | str]]
+) -> None:
+    expected = {name: (Decimal(measured), Decimal(needed)) for name, (measured, needed) in lacks.items()}
+    assert lacking(a_standing(account, **terms)) == expected
+
+
+def test_an_evaluation_has_no_payout_whatever_it_earned() -> None:
+    standing = replace(a_standing(RICH), terms=a_phase_terms())
+    assert criteria(standing) == no_phase()
+
+
+def midnight(days_on: int) -> datetime:
+    return MIDNIGHT + timedelta(days=days_on - 1)
+
+
+def on_day(day: int, **run: Any) -> Account:
+    """The phase's n-th day, which began at midnight; noon is at its middle."""
+    return a_challenger("108000", day=day, **run)
+
+
+WAITS: list[tuple[str, Account, dict[str, Any], datetime | None]] = [
+    ("a cycle of three days begins with the fourth", on_day(1), {"cycle_days": 3}, midnight(3)),
+    ("a day of it is left", on_day(3), {"cycle_days": 3}, midnight(1)),
+    ("it is over", on_day(4), {"cycle_days": 3}, None),
+    ("it counts from the last payout", on_day(4), {"cycle_days": 3, "cycle": Cycle(day=2)}, midnight(1)),
+    ("one more traded day may be today", on_day(4), {"min_trading_days": 1}, NOON),
+    ("today is one already", on_day(4, day_traded=True), {"min_trading_days": 2}, midnight(1)),
+    ("two more: today and tomorrow", on_day(4), {"min_trading_days": 2}, midnight(1)),
+    ("a payout's own day belongs to what was before", on_day(4, day_traded=True),
+     {"min_trading_days": 1, "cycle": Cycle(day=4)}, midnight(1)),
+    ("its profit too", on_day(4), {"profitable_days": 2, "cycle": Cycle(day=4)}, midnight(2)),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "terms", "next_at"), [c[1:] for c in WAITS], ids=[c[0] for c in WAITS])
+def test_when_it_can_next_be_met(account: Account, terms: dict[str, Any], next_at: datetime | None) -> None:
+    found = {c.condition: c for c in criteria(a_standing(account, **terms))}
+    found.pop(Condition.FLAT)
+    assert [c.next_at for c in found.values() if c.condition in DAYS_DECIDE] == [next_at]
+
+
+DAYS_DECIDE = {Condition.TRADING_DAYS, Condition.PROFITABLE_DAYS, Condition.CYCLE}
+
+
+def test_days_of_waiting_are_the_calendar_s() -> None:
+    """New York changes its clocks on 8 March 2026: two days after 12:00 UTC on the 7th are 23 and 24 hours."""
+    new_york = Calendar("America/New_York", time(0))
+    at = datetime(2026, 3, 7, 12, tzinfo=UTC)
+    account = on_day(1, day_ends_at=new_york.next_boundary(at))
+    standing = replace(a_standing(account, cycle_days=2), calendar=new_york, at=at)
+    (cycle,) = [c for c in criteria(standing) if c.condition is Condition.CYCLE]
+    assert cycle.next_at == datetime(2026, 3, 9, 4, tzinfo=UTC)
+
+
+def test_a_refusal_says_what_is_lacking_and_until_when() -> None:
+    refusal = PayoutNotEligible(criteria(a_standing(a_challenger("100000"), cycle_days=3)))
+    assert str(refusal) == (
+        "The conditions of a payout are not met: profit is 0, needed 0.01, "
+        "cycle is 0, needed 3 (not before 2026-03-05T00:00:00+00:00)."
+    )
+    assert (refusal.field, refusal.transient, len(refusal.criteria)) == ("challengeId", True, 6)
+
+
+TRAILING = a_total_limit("10", trail=Trail.TRAIL_INTRADAY)
+SHRINKS = a_limit("5")  # of the day's start, which shrinks with the payout
+FLOORS: list[tuple[str, Account, dict[str, Any], bool, datetime | None]] = [
+    ("a trailing floor goes with the money", RICH, {"total_loss": TRAILING}, True, None),
+    ("one that stays must lie below what is left", a_challenger("108000", peak_equity=Decimal(109_999)),
+     {"total_loss": TRAILING, "payout": PayoutTerms(floor=PayoutFloor.KEEP)}, True, None),
+    ("and does not", a_challenger("108000", peak_equity=Decimal(110_001)),
+     {"total_loss": TRAILING, "payout": PayoutTerms(floor=PayoutFloor.KEEP)}, False, None),
+    ("a day's share of less is less", a_challenger("106500", day_start_equity=Decimal(112_000)), {}, False, MIDNIGHT),
+    ("what was found today breaks no more", a_challenger(
+        "106500", day_start_equity=Decimal(112_000), day_findings=frozenset({"MAX_DAILY_LOSS"})), {}, True, None),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "terms", "met", "next_at"), [c[1:] for c in FLOORS], ids=[c[0] for c in FLOORS])
+def test_a_payout_breaks_no_limit(account: Account, terms: dict[str, Any], met: bool, next_at: datetime | None) -> None:
+    standing = replace(a_standing(account), terms=a_funded_phase(daily_loss=SHRINKS, **terms))
+    (found,) = [c for c in criteria(standing) if c.condition is Condition.ABOVE_FLOORS]
+    assert (found.met, found.next_at) == (met, next_at)
+
+
+money = st.decimals("90000", "130000", places=2)
+
+
+@given(money, money, money, money, st.sampled_from(Trail), st.sampled_from(PayoutFloor), st.sampled_from(PercentOf))
+def test_a_payout_asked_for_and_turned_down_leaves_the_account_as_it_was(
+    cash: Decimal, start: Decimal, peak: Decimal, closed: Decimal, trail: Trail, floor: PayoutFloor, of: PercentOf
+) -> None:
+    """And while it is held, nothing that did not stand at its limit before does so now."""
+    peaks = {"peak_equity": max(peak, cash), "peak_balance": max(closed, cash), "peak_end_of_day": closed}
+    before = a_challenger(str(cash), day_start_balance=start, day_start_equity=start, **peaks)
+    total = replace(a_total_limit("10", trail=trail), percent_of=of)
+    terms = a_funded_phase(total_loss=total, payout=PayoutTerms(floor=floor))
+    standing = replace(a_standing(before), terms=terms)
+    found = {c.condition: c.met for c in criteria(standing)}
+    held = take(before, floor, standing.profit)
+    if standing.profit > 0:
+        assert held.cash == INITIAL
+        assert found[Condition.ABOVE_FLOORS] is (not judge(held, terms, 5, NOON))
+    back = take(held, floor, -standing.profit)
+    assert back == before
+    if floor is not PayoutFloor.KEEP and of is PercentOf.INITIAL and standing.profit > 0:
+        of_both = [{b.rule: b.headroom(a.equity) for b in bounds(a, terms)} for a in (before, held)]
+        assert of_both[1][Rule.MAX_TOTAL_LOSS] <= of_both[0][Rule.MAX_TOTAL_LOSS]
+        if trail is not Trail.STATIC and peaks[TRAILED[trail]] - standing.profit >= INITIAL:
+            assert of_both[1][Rule.MAX_TOTAL_LOSS] == of_both[0][Rule.MAX_TOTAL_LOSS]
+
+
+TRAILED = {
+    Trail.TRAIL_INTRADAY: "peak_equity",
+    Trail.TRAIL_BALANCE: "peak_balance",
+    Trail.TRAIL_END_OF_DAY: "peak_end_of_day",
+}
+
+
+def test_an_approved_payout_lets_the_floor_trail_anew_where_the_terms_say_so() -> None:
+    held = a_challenger("100000", "100500", peak_equity=Decimal(103_000), peak_balance=Decimal(102_000))
+    anew = reset_floor(held, PayoutFloor.RESET)
+    assert anew.phase
+    assert (anew.phase.peak_equity, anew.phase.peak_balance, anew.phase.peak_end_of_day) == (100_500, INITIAL, INITIAL)
+    assert reset_floor(held, PayoutFloor.FOLLOW) is held
+    assert reset_floor(held, PayoutFloor.KEEP) is held

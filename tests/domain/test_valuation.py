@@ -9,8 +9,17 @@ import pytest
 from domain.accounts import Account
 from domain.positions import Side
 from domain.terms import Slippage
-from domain.valuation import deal_price, gross_notional, is_fresh, mark_price, rate_of, symbols_that_move, unrealised
-from tests.domain.builders import NOON, a_policy, a_quote, an_account, an_instrument
+from domain.valuation import (
+    deal_price,
+    gross_notional,
+    is_fresh,
+    mark_price,
+    rate_of,
+    symbols_of,
+    symbols_that_move,
+    unrealised,
+)
+from tests.domain.builders import NOON, a_policy, a_quote, an_account, an_instrument, an_order
 from tests.domain.desk_builders import CATALOGUE, a_holding, a_market, holding, priced
 
 MARKS = [
@@ -68,6 +77,12 @@ def test_holdings_move_with_their_own_symbol_and_with_the_pair_that_converts_the
     par = holding(an_account(currency="USDC"), a_holding("EURUSD", Side.LONG, "1"))
     assert symbols_that_move(par, CATALOGUE) == {"EURUSD"}
     assert symbols_that_move(replace(par, positions={}), CATALOGUE) == frozenset()
+
+
+def test_an_order_is_followed_by_its_own_symbol_and_the_pair_that_converts_it() -> None:
+    idle = an_account(currency="EUR", orders={3: an_order(symbol="GBPUSD"), 4: an_order(symbol="EURGBP")})
+    assert symbols_that_move(idle, CATALOGUE) == {"GBPUSD", "EURUSD", "EURGBP"}
+    assert symbols_of("GBPUSD", "USDC", CATALOGUE) == {"GBPUSD"}
 
 
 def test_at_par_not_even_a_pair_of_the_two_currencies_moves_a_holding() -> None:

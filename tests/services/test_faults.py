@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain.orders import ActionResult
-from models import accounts, challenges, events, journal, quotes, receipts
+from models import accounts, challenges, events, quotes, receipts, sql
 from models import jobs as owed
 from models import marks as marked
 from models.brands import Brand
@@ -73,8 +73,7 @@ PASS = [
     (marked, "live"),
     (marked, "write"),
     (challenges, "lock"),
-    (journal, "write"),
-    (events, "insert"),
+    (sql, "write_together"),
     (marked, "record"),
 ]
 
@@ -110,7 +109,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
     world = await a_world(database, price=0)
     sound, spoilt = await two_about_to_breach(world, 0)
     await plant_a_breach(database, spoilt)  # so that both together fail, and each is tried alone
-    write, written = journal.write, list[int]()
+    write, written = sql.write_together, list[int]()
 
     async def cut_the_second(conn: Connection, *args: Any) -> None:
         written.append(conn.get_server_pid())
@@ -118,7 +117,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
             await kill_connections(database, only=written[-1])
         await write(conn, *args)
 
-    monkeypatch.setattr(journal, "write", cut_the_second)
+    monkeypatch.setattr(sql, "write_together", cut_the_second)
     with pytest.raises(marks.TROUBLES):
         await marks.drain(0)
     await settle()
@@ -127,7 +126,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
     assert await value("select status from challenges where id = $1", sound) == 3
 
 
-QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "load"), (journal, "write")]
+QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "load"), (sql, "write_together")]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -157,7 +156,7 @@ async def test_what_a_caller_asked_for_is_done_not_at_all_or_once_when_it_asks_a
     _, account = await world.buy()
     quote = a_quote("EURUSD", "1.1001", world.at)
     asked: list[tuple[Callable[[], Awaitable[Any]], ModuleType, str]] = [
-        (lambda: act(account, "OPEN", action_id="a1", quantity="1000"), journal, "write"),
+        (lambda: act(account, "OPEN", action_id="a1", quantity="1000"), sql, "write_together"),
         (lambda: purchases.buy(CLIENT, world.program, world.wallet, "k2"), receipts, "answer"),
         (lambda: ingesting.ingest([quote]), quotes, "insert"),
         (stamping.stamp, events, "stamp"),

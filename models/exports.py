@@ -1,0 +1,47 @@
+"""What is handed out as a file: one COPY a kind, streamed by the server; values travel as parameters."""
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+
+from models.sql import Connection
+
+Sink = Callable[[bytes], Awaitable[None]]
+
+
+def _instant(column: str) -> str:
+    """ISO 8601 to the microsecond, in UTC with its offset."""
+    name = column.rpartition(".")[2]
+    return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as {name}"""
+
+
+LEDGER = f"""
+select a.brand, l.account_id, l.seq, l.kind, l.amount, l.balance_after, a.currency, {_instant("l.market_time")},
+  l.batch, l.facts, encode(l.hash, 'hex') as hash, {_instant("l.recorded_at")}
+from ledger l join accounts a on a.id = l.account_id
+where l.market_time >= $1 and l.market_time < $2 and ($3::text is null or a.brand = $3)
+order by l.account_id, l.seq
+"""
+TRANSFERS = f"""
+select t.brand, t.transfer, t.kind, t.money, t.wallet_id, w.client, t.account_id, t.account_seq, h.purpose as house,
+  t.currency, t.amount, t.cause, {_instant("t.market_time")}, {_instant("t.recorded_at")}
+from transfers t
+left join wallets w on w.id = t.wallet_id
+left join house_accounts h on h.id = t.house_account_id
+where t.market_time >= $1 and t.market_time < $2 and ($3::text is null or t.brand = $3)
+order by t.id
+"""
+AUDIT = f"""
+select t.chain as brand, t.seq, t.actor, t.role, t.operation, t.object_kind, t.object_id, t.reason, t.before, t.after,
+  t.request_id, {_instant("t.recorded_at")}, encode(t.hash, 'hex') as hash
+from audit t
+where t.recorded_at >= $1 and t.recorded_at < $2 and ($3::text is null or t.chain = $3)
+order by t.chain, t.seq
+"""
+
+
+async def copy(
+    conn: Connection, statement: str, since: datetime, until: datetime, brand: str | None, sink: Sink
+) -> int:
+    """Send the statement's rows to `sink` as CSV under a header, piece by piece; answers how many there were."""
+    done: str = await conn.copy_from_query(statement, since, until, brand, output=sink, format="csv", header=True)
+    return int(done.rpartition(" ")[2])

@@ -1,0 +1,33 @@
+"""Ledger, transfers and audit as files for whoever keeps or checks the books."""
+
+from datetime import datetime
+from enum import StrEnum
+
+from domain.errors import InvalidInput, NotFound
+from models import exports
+from models.brands import Brand
+from models.exports import Sink
+from services.unit import snapshot
+
+
+class Kind(StrEnum):
+    LEDGER = "ledger"
+    TRANSFERS = "transfers"
+    AUDIT = "audit"
+
+
+STATEMENTS = {Kind.LEDGER: exports.LEDGER, Kind.TRANSFERS: exports.TRANSFERS, Kind.AUDIT: exports.AUDIT}
+
+
+async def write(kind: Kind, since: datetime, until: datetime, brand: str | None, sink: Sink) -> int:
+    """Stream the rows from `since` to before `until` to the sink as CSV; answers how many.
+
+    Ledger and transfers by the market's time, the audit by the time of recording; all of one snapshot, whatever is
+    written meanwhile. Raises InvalidInput for an empty stretch of time, NotFound for a brand that is not there.
+    """
+    if since >= until:
+        raise InvalidInput("to", reason="must be after from", since=since.isoformat(), until=until.isoformat())
+    if brand is not None and not await Brand.filter(name=brand).exists():
+        raise NotFound("brand", brand=brand)
+    async with snapshot() as conn:
+        return await exports.copy(conn, STATEMENTS[kind], since, until, brand, sink)

@@ -1,0 +1,177 @@
+"""JWTs: whom they make, and every way in which one is nobody's."""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+import jwt
+import pytest
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric import rsa
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from websockets.exceptions import ConnectionClosed
+
+from app.identities import LEEWAY_SECONDS, Identities
+from app.sessions import ENDED
+from config.settings import Settings
+from services import brands
+from services.principals import Principal, Role
+from tests.api.clients import PATIENCE_SECONDS, Api, until
+from tests.services.world import ADMIN
+
+SECRET = "a secret that is long enough to sign with, by whichever of the algorithms"
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+def claims(**changes: Any) -> dict[str, Any]:
+    told = {"sub": "alice", "brand": "acme", "role": "CLIENT", "exp": int(time.time()) + 60} | changes
+    return {name: value for name, value in told.items() if value is not None}
+
+
+def signed(key: Any = SECRET, algorithm: str = "HS256", headers: dict[str, Any] | None = None, **changes: Any) -> str:
+    return "Bearer " + jwt.encode(claims(**changes), key, algorithm=algorithm, headers=headers)
+
+
+def unsigned(**changes: Any) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "none", "typ": "JWT"}, claims(**changes))]
+    return "Bearer " + ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
+
+
+@pytest.fixture
+async def brand(database: str) -> None:
+    await brands.save(ADMIN, name="acme", title="Acme")
+
+
+def shared(**changes: Any) -> Identities:
+    return Identities(Settings(jwt_secret=SECRET, **changes))
+
+
+async def test_clients_and_managers_may_come_with_one(brand: None) -> None:
+    client, manager = Principal(0, "alice", Role.CLIENT, "acme", "alice"), Principal(0, "alice", Role.MANAGER, "acme")
+    assert await shared().bearer(signed()) == client
+    assert await shared().bearer(signed(role="MANAGER")) == manager
+    assert await shared(jwt_audience="desk", jwt_issuer="us").bearer(signed(aud="desk", iss="us")) == client
+
+
+def past(seconds: int = 0) -> int:
+    return int(time.time()) - LEEWAY_SECONDS - 1 - seconds
+
+
+def future() -> int:
+    return int(time.time()) + LEEWAY_SECONDS + 10
+
+
+async def test_each_way_in_which_it_is_nobodys(brand: None) -> None:
+    head, body, mark = signed().split(".")
+    for case, header in {
+        "no algorithm": unsigned(),
+        "another secret": signed("another secret that is long enough, too"),
+        "another algorithm": signed(algorithm="HS512"),
+        "a public key's": signed(RSA, "RS256"),
+        "expired": signed(exp=past()),
+        "never expires": signed(exp=None),
+        "not yet": signed(nbf=future()),
+        "from the future": signed(iat=future()),
+        "a role of ours alone": signed(role="ADMIN"),
+        "a trader": signed(role="TRADER"),
+        "no role": signed(role=None),
+        "a brand that is not there": signed(brand="other"),
+        "no brand": signed(brand=None),
+        "a brand that is none": signed(brand=7),
+        "nobody": signed(sub=" "),
+        "no subject": signed(sub=None),
+        "a changed body": f"{head}.{body[:-2]}{'AA' if body[-2:] != 'AA' else 'BB'}.{mark}",
+        "a cut mark": f"{head}.{body}.{mark[:-2]}",
+        "nothing": "Bearer ..",
+        "noise": "Bearer \ud800.\0.x",
+    }.items():
+        assert await shared().bearer(header) is None, case
+    assert await shared(jwt_audience="desk").bearer(signed(aud="other")) is None
+    assert await shared(jwt_audience="desk").bearer(signed()) is None
+    assert await shared(jwt_issuer="us").bearer(signed(iss="them")) is None
+    assert await Identities(Settings()).bearer(signed()) is None  # nobody signs for this desk
+
+
+class Keys:
+    """An address with public keys."""
+
+    def __init__(self) -> None:
+        self.known: dict[str, Any] = {}
+        self.asked = 0
+        self.url = ""
+
+    def add(self, name: str, key: rsa.RSAPrivateKey) -> None:
+        public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
+        self.known[name] = public | {"kid": name, "alg": "RS256", "use": "sig"}
+
+    async def answer(self, request: Request) -> JSONResponse:
+        self.asked += 1
+        return JSONResponse({"keys": list(self.known.values())})
+
+
+@pytest.fixture
+async def keys() -> AsyncIterator[Keys]:
+    served = Keys()
+    app = Starlette(routes=[Route("/keys", served.answer)])
+    server = uvicorn.Server(uvicorn.Config(app, port=0, log_config=None, lifespan="off"))
+    serving = asyncio.create_task(server.serve())
+    await until(lambda: server.started)
+    served.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/keys"
+    yield served
+    server.should_exit = True
+    await serving
+
+
+async def test_public_keys_are_fetched_once_and_again_for_a_new_one(
+    brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.identities.RETRY_SECONDS", 0)
+    keys.add("first", RSA)
+    desk = Identities(Settings(jwt_jwks_url=keys.url))
+    one = signed(RSA, "RS256", {"kid": "first"})
+    found = await asyncio.gather(*(desk.bearer(one) for _ in range(5)))
+    assert [bearer.name for bearer in found if bearer] == ["alice"] * 5
+    assert keys.asked == 1
+    keys.add("second", STRANGER)
+    assert await desk.bearer(signed(STRANGER, "RS256", {"kid": "second"}))
+    assert keys.asked == 2
+    public = RSA.public_key().public_numbers().n.to_bytes(256, "big")
+    for case, header in {
+        "another's mark": signed(STRANGER, "RS256", {"kid": "first"}),
+        "a public key as a secret": signed(public, "HS256", {"kid": "first"}),
+        "an algorithm the key is not for": signed(RSA, "PS256", {"kid": "first"}),
+        "no such key": signed(RSA, "RS256", {"kid": "third"}),
+        "no key named": signed(RSA, "RS256"),
+    }.items():
+        assert await desk.bearer(header) is None, case
+
+
+async def test_an_address_that_does_not_answer_makes_nobody(brand: None) -> None:
+    desk = Identities(Settings(jwt_jwks_url="http://127.0.0.1:9/keys"))
+    assert await desk.bearer(signed(RSA, "RS256", {"kid": "first"})) is None
+
+
+@pytest.fixture
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPDESK_JWT_SECRET", SECRET)
+
+
+async def test_over_http_and_over_a_websocket_that_closes_when_it_expires(secret: None, api: Api) -> None:
+    await brands.save(ADMIN, name="acme", title="Acme")
+    soon = signed(exp=int(time.time()) + 3).removeprefix("Bearer ")
+    assert await api.ask("{ me { role brand subject } }", soon) == {
+        "me": {"role": "CLIENT", "brand": "acme", "subject": "alice"}
+    }
+    async with api.follow(soon, "subscription { challengeEvents { name } }") as follower:
+        with pytest.raises(ConnectionClosed) as closed:
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                await follower.socket.recv()
+    assert closed.value.rcvd is not None
+    assert closed.value.rcvd.code == ENDED
