@@ -1,8 +1,7 @@
 """/graphql: HTTP and graphql-transport-ws, made strict about what comes in and clear about what goes out."""
 
 import json
-from copy import copy
-from dataclasses import replace
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -16,58 +15,23 @@ from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
 from strawberry.http.base import BaseRequestProtocol
-from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage
 from strawberry.types import ExecutionResult
 
 from app.bodies import limited
 from app.identities import Identities
 from app.naming import HEADER, fresh, name_of
+from app.protocol import Handler
+from app.rates import Rates
 from app.sessions import Sessions
 from config.settings import settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
-from schema.errors import BadUserInput
+from schema.errors import BadUserInput, RateLimited
 
 INIT_SECONDS_MAX = 10
 PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
 SPEC_MEDIA_TYPE = "application/graphql-response+json"
-
-
-class Handler(BaseGraphQLTransportWSHandler[Context, None]):
-    """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
-
-    Each operation has a context of its own, which bears its name.
-    """
-
-    view: "Endpoint"
-
-    async def handle_message(self, message: Any) -> None:
-        if _is_message(message):
-            await super().handle_message(message)
-        else:
-            await self.handle_invalid_message("Not a message of graphql-transport-ws")
-
-    async def run_operation(self, operation: Operation[Context, None]) -> None:
-        mine = copy(self)  # the socket and the list of operations are shared
-        mine.context = replace(self.context, request_id=fresh(), _loaders=None)
-        await super(Handler, mine).run_operation(operation)
-
-    async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
-        if self.connection_acknowledged and self.context.bearer:
-            self.view.sessions.opened(self.context.bearer, self.websocket)
-
-    async def shutdown(self) -> None:
-        if self.context.bearer:
-            self.view.sessions.closed(self.websocket)
-        await super().shutdown()
-
-    async def handle_task_exception(self, error: Exception) -> None:
-        if not isinstance(error, WebSocketDisconnected):  # that the client went away is no fault
-            await super().handle_task_exception(error)
 
 
 class Outcome(Response):
@@ -76,19 +40,29 @@ class Outcome(Response):
     by_specification = False
 
 
+class TooMany(HTTPException):
+    """The bearer asks more often than it may."""
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(429, "Too many requests.")
+        self.wait = wait
+
+
 class Endpoint(GraphQL[Context, None]):
     """One for the process. Raises nothing to the server for what a client can send."""
 
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(self, events: EventSource, sessions: Sessions, identities: Identities, page: str | None) -> None:
+    def __init__(
+        self, events: EventSource, sessions: Sessions, identities: Identities, rates: Rates, page: str | None
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide="graphiql" if page else None,  # or the page would be a 404
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS_MAX),
         )
-        self.sessions = sessions
+        self.sessions, self.rates = sessions, rates
         self._events = events
         self._identities = identities
         self._page = page
@@ -106,10 +80,13 @@ class Endpoint(GraphQL[Context, None]):
         await response(scope, receive, send)
 
     async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
+        """Who asks. Raises TooMany over HTTP; a websocket's operations are counted one by one."""
+        bearer = await self._identities.bearer(request.headers.get("authorization"))
+        address = request.client.host if request.client else ""
+        if isinstance(request, Request) and (wait := self.rates.take(bearer, address)):
+            raise TooMany(wait)
         name = getattr(request.state, "request_id", None) or fresh()
-        return Context(
-            self._events, await self._identities.bearer(request.headers.get("authorization")), request_id=name
-        )
+        return Context(self._events, bearer, request_id=name)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""
@@ -174,22 +151,10 @@ class Endpoint(GraphQL[Context, None]):
             raise json.JSONDecodeError(str(error), "", 0) from None
 
 
-def _is_message(message: Any) -> bool:
-    if not isinstance(message, dict) or not isinstance(message.get("type"), str):
-        return False
-    if message["type"] not in ("subscribe", "complete"):
-        return True
-    if not isinstance(message.get("id"), str):
-        return False
-    payload = message.get("payload")
-    return message["type"] == "complete" or (
-        isinstance(payload, dict)
-        and isinstance(payload.get("query"), str)
-        and isinstance(payload.get("variables"), dict | None)
-        and isinstance(payload.get("operationName"), str | None)
-    )
-
-
 def _refusal(error: HTTPException) -> Response:
+    if isinstance(error, TooMany):
+        return JSONResponse(
+            {"errors": [RateLimited(error.wait).formatted]}, 429, {"Retry-After": str(math.ceil(error.wait))}
+        )
     told = GraphQLError(error.reason, extensions={"code": BadUserInput.code})
     return JSONResponse({"errors": [told.formatted]}, error.status_code)

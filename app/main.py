@@ -12,6 +12,7 @@ from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
 from app.identities import Identities
+from app.rates import Rates
 from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
@@ -27,7 +28,7 @@ def create_app(settings: Settings) -> Starlette:
     hub = Hub(settings.database_url)
     sessions = Sessions()
     page = EXPLORER.read_text() if settings.environment == "development" else None
-    endpoint = Endpoint(hub, sessions, Identities(settings), page)
+    endpoint = Endpoint(hub, sessions, Identities(settings), Rates(settings.rates, settings.rate_burst_seconds), page)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

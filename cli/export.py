@@ -3,7 +3,6 @@
 import asyncio
 import os
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -16,11 +15,10 @@ from config.database import close_database, open_database, require_current_schem
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from services import exports
 from services.exports import Kind
 
-READABLE = 0o644
 BROKEN_PIPE = 141  # as a shell says it of a process that the signal ended
 
 
@@ -35,9 +33,8 @@ def export(
     first, last = _instant("--from", since), _instant("--to", until)
     settings = load_settings()
     configure_logging(settings.log_level, "export")
-    with running_database(settings) as ready, _opened(output) as file:
-        assert ready.database_url, "running_database has filled it in"
-        rows = asyncio.run(_write(ready.database_url, file, what, first, last, brand))
+    with running_database(settings) as ready, Target(output).opened() as target:
+        rows = asyncio.run(_write(ready, target, what, first, last, brand))
     typer.echo(f"{rows:,} rows of the {what} written to {output or 'the standard output'}", err=True)
 
 
@@ -57,43 +54,60 @@ def _instant(option: str, text: str) -> datetime:
         raise Problem(f"{option} {text!r} is not within the years 1 to 9999") from None
 
 
-async def _write(url: str, file: BinaryIO, what: Kind, since: datetime, until: datetime, brand: str | None) -> int:
-    async def sink(piece: bytes) -> None:
-        file.write(piece)
+class Target:
+    """Where the rows go: a new file that takes the place of `output` once it is whole, or the standard output."""
 
-    await require_current_schema(url)
-    await open_database(url, pool_size=2, name="export")
-    try:
-        return await exports.write(what, since, until, brand, sink)
-    finally:
-        await close_database()
+    def __init__(self, output: Path | None) -> None:
+        self.output = output
+        self.file: BinaryIO = sys.stdout.buffer
 
+    async def write(self, piece: bytes) -> None:
+        with self._explained():
+            self.file.write(piece)
 
-@contextmanager
-def _opened(output: Path | None) -> Iterator[BinaryIO]:
-    """Where to write: a new file that takes the place of `output` once it is whole, or the standard output."""
-    if output is None:
+    @contextmanager
+    def opened(self) -> Iterator["Target"]:
+        """Raises Problem for a path that cannot be written; what was there is untouched until all is well."""
+        if self.output is None:
+            yield self
+            with self._explained():
+                self.file.flush()
+            return
+        part = self.output.with_name(f".{self.output.name}.{os.getpid()}.part")
+        with self._explained():
+            if self.output.is_dir():
+                raise IsADirectoryError(0, "it is a directory")
+            self.file = part.open("xb")
         try:
-            yield sys.stdout.buffer
-            sys.stdout.buffer.flush()
-        except BrokenPipeError:
+            with self.file:
+                yield self
+                with self._explained():
+                    self.file.flush()
+                    os.fsync(self.file.fileno())
+            with self._explained():
+                part.replace(self.output)
+        finally:
+            part.unlink(missing_ok=True)
+
+    @contextmanager
+    def _explained(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:  # who read has seen enough
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # or Python complains as it ends
             raise typer.Exit(BROKEN_PIPE) from None
-        return
-    if output.is_dir():
-        raise Problem(f"--output {str(output)!r} is a directory")
+        except OSError as error:
+            told = f"--output {str(self.output)!r}" if self.output else "the standard output"
+            raise Problem(f"cannot write {told}: {error.strerror or error}") from None
+
+
+async def _write(
+    ready: Settings, target: Target, what: Kind, since: datetime, until: datetime, brand: str | None
+) -> int:
+    assert ready.database_url, "running_database has filled it in"
+    await require_current_schema(ready.database_url)
+    await open_database(ready.database_url, pool_size=2, name="export")
     try:
-        with tempfile.NamedTemporaryFile(
-            dir=output.parent, prefix=f".{output.name}.", suffix=".part", delete=False
-        ) as file:
-            part = Path(file.name)
-            try:
-                yield file  # type: ignore[misc] # a temporary file is a BinaryIO in all but its declared type
-                file.flush()
-                os.fsync(file.fileno())
-                part.chmod(READABLE)
-                part.replace(output)
-            finally:
-                part.unlink(missing_ok=True)
-    except OSError as error:
-        raise Problem(f"cannot write --output {str(output)!r}: {error.strerror or error}") from None
+        return await exports.write(what, since, until, brand, target.write)
+    finally:
+        await close_database()

@@ -6,6 +6,7 @@ import typer
 
 from cli.demo import demo
 from cli.errors import exit_status
+from cli.export import export
 from cli.feed import feed
 from cli.marks import mark_to_market
 from cli.processes import serve, work
@@ -23,7 +24,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (up, serve, work, migrate, token, mark_to_market, replay, demo, verify, export_schema):
+for command in (up, serve, work, migrate, token, mark_to_market, replay, demo, verify, export, export_schema):
     app.command()(command)
 app.command(hidden=True)(feed)  # a child of `up`
 

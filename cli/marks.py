@@ -7,6 +7,7 @@ import typer
 
 from config.database import close_database, open_database, require_current_schema
 from config.embedded import running_database
+from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from services import marks, periodic
@@ -21,11 +22,13 @@ def mark_to_market(
     settings = load_settings()
     configure_logging(settings.log_level, "marker")
     with running_database(settings) as ready:
-        batches, accounts = asyncio.run(_run(ready, once))
-    typer.echo(f"{accounts} live accounts are marked; {batches} batches were judged")
+        batches, marked = asyncio.run(_run(ready, once))
+    typer.echo(f"{marked.accounts} live accounts are marked; {batches} batches were judged")
+    if marked.failed:
+        raise Problem(f"{marked.failed} accounts could not be marked; the ledger of each says why (mark_failed)")
 
 
-async def _run(settings: Settings, once: bool) -> tuple[int, int]:
+async def _run(settings: Settings, once: bool) -> tuple[int, marks.Marked]:
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
     await open_database(settings.database_url, pool_size=settings.pool_size, name="marker")

@@ -46,12 +46,25 @@ class Settings(BaseSettings):
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
+    rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process
+    rate_manager: float = Field(default=100, gt=0)
+    rate_client: float = Field(default=20, gt=0)
+    rate_trader: float = Field(default=100, gt=0)
+    rate_feed: float = Field(default=200, gt=0)
+    rate_nobody: float = Field(default=10, gt=0)  # of one address without a token
+    rate_burst_seconds: float = Field(default=10, gt=0)  # for so long an idle bearer may ask as it likes
     document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
     document_depth_max: int = Field(default=20, ge=5)
     document_aliases_max: int = Field(default=100, ge=0)
     document_roots_max: int = Field(default=25, ge=1)
     document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+
+    @property
+    def rates(self) -> dict[str, float]:
+        """Requests a second, by role, and NOBODY's."""
+        roles = ("admin", "manager", "client", "trader", "feed", "nobody")
+        return {role.upper(): getattr(self, f"rate_{role}") for role in roles}
 
     @property
     def base_url(self) -> str:

@@ -1,6 +1,6 @@
 """The state the fold carries: an account, and the run of a challenge's phase on it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -12,6 +12,7 @@ from domain.money import ZERO
 from domain.orders import ActionResult, Fill, Order
 from domain.positions import Position, Side
 from domain.terms import Policy
+from domain.values import replace
 
 
 class Mode(StrEnum):
@@ -21,7 +22,7 @@ class Mode(StrEnum):
     RACE = "RACE"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class PhaseRun:
     """A phase while it runs on its account; every figure is of the account's currency."""
 
@@ -54,7 +55,7 @@ class PhaseRun:
         return self.status is ChallengeStatus.ACTIVE
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Account:
     """cash + unrealised = equity; `seq` is the version, `head` the hash of the row that bears it."""
 

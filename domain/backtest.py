@@ -133,12 +133,23 @@ class _Fold:
     def submit(self, actions: Sequence[Action]) -> None:
         """Submit the actions together, as one batch of them."""
         assert self.account and self.moment, "actions are due after a batch"
+        known = {key: self._now(self.known[key]) for key in {action.key for action in actions} & self.known.keys()}
         self.account, results = execution.submit(
-            self.account, actions, self.known, self.moment, self.conditions, self.journal
+            self.account, actions, known, self.moment, self.conditions, self.journal
         )
-        self.known.update((result.content.key, result) for result in results if result.seq is not None)
+        self.known |= {
+            result.content.key: result for result in results if result.seq is not None and not result.replayed
+        }
         self.results += results
         self._close()
+
+    def _now(self, result: ActionResult) -> ActionResult:
+        """An answer as it is read again: with its order, and its fill, as they are by now."""
+        if result.order is None:
+            return result
+        seq = result.order.seq
+        fill = next((fill for fill in self.journal.fills if fill.order_seq == seq), None)
+        return replace(result, order=self.journal.orders[result.account, seq], fill=fill)
 
     def _close(self) -> None:
         """After the end nothing stays open longer than it takes to get a fresh quote."""

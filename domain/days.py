@@ -1,6 +1,5 @@
 """The trading days of a running phase: how it starts, what a mark does to its figures, how a day rolls over."""
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -9,6 +8,7 @@ from domain.calendar import Calendar
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import ZERO, plain
+from domain.values import replace
 
 MINUTE = timedelta(minutes=1)
 

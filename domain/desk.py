@@ -5,7 +5,6 @@ calls, the account and what happened to it are the same.
 """
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from domain import days, rules
@@ -17,6 +16,7 @@ from domain.money import percent
 from domain.quotes import Batch, Market
 from domain.triggers import trigger
 from domain.valuation import symbols_that_move, unrealised
+from domain.values import replace
 
 
 def catch_up(

@@ -131,6 +131,13 @@ class AccountEnding(Refused):
     code = "ACCOUNT_ENDING"
 
 
+class MarkFailed(Refused):
+    """The account could not be marked; its ledger says why."""
+
+    code = "MARK_FAILED"
+    transient = True
+
+
 class ModeReserved(Refused):
     """Accounts of this mode are opened by a challenge alone."""
 

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from datetime import datetime
 
 from domain import days, resting, valuation
@@ -17,6 +17,7 @@ from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal,
 from domain.positions import Position
 from domain.quotes import Market, Quote
 from domain.tickets import GateRefused, Ticket
+from domain.values import replace
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What a judged mark leads to: findings with their evidence, a phase's end, a liquidation."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from domain import days, resting, rules
@@ -11,6 +11,7 @@ from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import plain
 from domain.terms import Consequence, PhaseTerms
+from domain.values import replace
 
 
 @dataclass(frozen=True, slots=True)

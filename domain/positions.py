@@ -1,11 +1,12 @@
 """A holding by (account, symbol, side): average cost, never flipping; the cost basis is the truth."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from domain.money import EXACT, ZERO, divide, multiply, round8, round18
+from domain.values import replace
 
 
 class Side(StrEnum):
@@ -21,7 +22,7 @@ class Side(StrEnum):
 ONE_LONG, ONE_SHORT = Decimal(1), Decimal(-1)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Position:
     """Quantity is positive on both sides; amounts of cost are in the instrument's quote currency."""
 

@@ -1,7 +1,6 @@
 """Orders that rest on an account: placed under the name of their ledger row, and ended once, with the reason."""
 
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime
 
 from domain.accounts import Account, Journal
@@ -10,6 +9,7 @@ from domain.lifecycles import OrderStatus, move
 from domain.money import plain
 from domain.orders import Order
 from domain.positions import Side
+from domain.values import replace
 
 
 def place(account: Account, order: Order, journal: Journal) -> Account:

@@ -3,7 +3,6 @@
 Price, size and exposure are computed when they are first asked for; what cannot be read is refused then.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
@@ -16,6 +15,7 @@ from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, 
 from domain.orders import Action, OrderType, Refusal, Verb, buys
 from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market, Quote
+from domain.values import replace
 
 
 class GateRefused(Exception):

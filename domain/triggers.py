@@ -5,7 +5,6 @@ what a fill brings to life looks at the quotes after it.
 """
 
 from collections.abc import Collection
-from dataclasses import replace
 from decimal import Decimal
 
 from domain import resting, valuation
@@ -18,6 +17,7 @@ from domain.ledger import Facts
 from domain.money import plain
 from domain.orders import Action, Order
 from domain.tickets import GateRefused
+from domain.values import replace
 
 
 def trigger(

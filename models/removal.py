@@ -14,7 +14,7 @@ BY_CHALLENGE = {
     "challenge_phases": "delete from challenge_phases where challenge_id = any($1::bigint[])",
     "challenges": "delete from challenges where id = any($1::bigint[])",
 }
-"""In the order their references ask for. Accounts let go of their challenge; payouts, jobs and events keep its number."""
+"""In the order their references ask for. Accounts let go of their challenge; payouts, jobs, events keep its number."""
 
 BY_PROGRAM = {
     "purchases": "delete from purchases where program_id = $1",

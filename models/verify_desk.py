@@ -119,7 +119,8 @@ async def brands_never_mix(conn: Connection) -> Rows:
             r.challenge_id || '/' || r.account_id
           from payouts p join challenge_phases r on r.id = p.phase_id
           union all
-          select format('event %s and its challenge', e.position), e.brand || '/' || e.client, c.brand || '/' || c.client
+          select format('event %s and its challenge', e.position), e.brand || '/' || e.client,
+            c.brand || '/' || c.client
           from events e join challenges c on c.id = e.challenge_id
           union all
           select format('job %s and its challenge', j.id), j.brand, c.brand

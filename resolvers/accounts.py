@@ -48,4 +48,5 @@ class AccountMutation:
 
     @mutation("Bring every live account to the newest batch.", Role.ADMIN)
     async def mark_all_to_market(self, info: Info) -> MarkAllToMarketPayload:
-        return MarkAllToMarketPayload(accounts=await marks.mark_all())
+        marked = await marks.mark_all(info.context.principal)
+        return MarkAllToMarketPayload(accounts=marked.accounts, failed=marked.failed)

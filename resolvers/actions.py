@@ -8,9 +8,11 @@ from schema.actions import (
     CancelOrderInput,
     CancelOrderPayload,
     DecisionActionResult,
+    PreviewDecisionActionsPayload,
     SubmitDecisionActionsInput,
     SubmitDecisionActionsPayload,
     answered,
+    previewed,
     proposed,
     stored,
 )
@@ -35,6 +37,14 @@ class ActionQuery:
             return None
         page = await lists.page(info.context.principal, ACTIONS, (("name", name),), Window(1))
         return stored(page.rows[0]) if page.rows else None
+
+    @query("What a batch of proposals would come to now; nothing is written.", *TRADERS, refusals=True)
+    async def preview_decision_actions(
+        self, info: Info, given: Input[SubmitDecisionActionsInput]
+    ) -> PreviewDecisionActionsPayload:
+        account_id = required(given.account_id, "accountId")
+        batch = [proposed(given.run_id, action) for action in given.actions]
+        return previewed(await actions.preview(info.context.principal, account_id, given.run_id, batch))
 
 
 @strawberry.type

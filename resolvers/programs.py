@@ -1,5 +1,6 @@
 """Programs."""
 
+from dataclasses import asdict
 from typing import Annotated, Any
 
 import strawberry
@@ -63,7 +64,7 @@ class ProgramQuery:
 
     @query("The rules of known firms, to begin programs with.", Role.ADMIN, Role.MANAGER)
     async def program_presets(self) -> list[ProgramPreset]:
-        return [ProgramPreset(**vars(preset)) for preset in presets.every()]
+        return [ProgramPreset(**asdict(preset)) for preset in presets.every()]
 
 
 @strawberry.type

@@ -360,7 +360,8 @@ class MarkAccountToMarketPayload(MarkPayload):
 
 
 @strawberry.type(description="The marked accounts.")
-class MarkAllToMarketPayload(MarkPayload): ...
+class MarkAllToMarketPayload(MarkPayload):
+    failed: int = field(default=0, description="How many could not be marked; the ledger of each says why.")
 
 
 @strawberry.input(description="Which accounts.")

@@ -18,9 +18,9 @@ from schema.ids import name
 from schema.inputs import flat
 from schema.paging import one
 from schema.payloads import Payload
+from schema.rows import FromRow
 from schema.snapshots import AccountSnapshot
 from services.actions import Preview
-from schema.rows import FromRow
 from services.views.lists import ACCOUNTS, ACTIONS
 
 ORDER_FIGURES = (
@@ -116,7 +116,9 @@ class SubmitDecisionActionsPayload(Payload):
 @strawberry.type(description="What a batch of proposals would come to now; nothing of it is written.")
 class PreviewDecisionActionsPayload(Payload):
     results: list[DecisionActionResult] = field(
-        default_factory=list, description="What each proposal would be answered, in the order of the input."
+        default_factory=list,
+        description="What each proposal would be answered, in the order of the input; orders and fills bear the names "
+        "they would have.",
     )
     after: AccountSnapshot | None = field(
         default=None, description="The account as the batch would leave it; null if nothing was judged."
@@ -165,12 +167,9 @@ def answered(result: ActionResult) -> DecisionActionResult:
 
 
 def previewed(preview: Preview) -> PreviewDecisionActionsPayload:
-    """What would be answered. Rows that are not written name nothing; what is answered again keeps its name."""
+    """What would be answered."""
     results = [answered(result) for result in preview.results]
-    return PreviewDecisionActionsPayload(
-        results=[result if result.replayed else unwritten(result) for result in results],
-        after=AccountSnapshot.of(preview.after),
-    )
+    return PreviewDecisionActionsPayload(results=results, after=AccountSnapshot.of(preview.after))
 
 
 def stored(row: Mapping[str, Any]) -> DecisionActionResult:

@@ -254,7 +254,7 @@ class ChallengeFilter:
     created_before: datetime | None = field(default=None, description="Bought before this time.")
     text: str | None = field(
         default=None,
-        description="In the client, the purchase's external reference or the program's name, or the challenge's number.",
+        description="In the client, the purchase's external reference or the program's name; or the challenge's id.",
     )
 
 

@@ -30,6 +30,15 @@ class BadUserInput(ApiError):
     code = "BAD_USER_INPUT"
 
 
+class RateLimited(ApiError):
+    """`wait` is in seconds."""
+
+    code = "RATE_LIMITED"
+
+    def __init__(self, wait: float) -> None:
+        super().__init__(f"You ask too often; ask again in {wait:.1f} s.")
+
+
 class Missing(ApiError):
     code = "NOT_FOUND"
 

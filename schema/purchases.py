@@ -129,5 +129,5 @@ class PurchaseFilter:
     created_before: datetime | None = field(default=None, description="Bought before this time.")
     text: str | None = field(
         default=None,
-        description="In the client, the external reference or the program's name, or the purchase's number.",
+        description="In the client, the external reference or the program's name; or the purchase's id.",
     )

@@ -1,7 +1,7 @@
 """Decision actions: proposed by a trader or an AI, gated, executed, answered once; or only previewed."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domain import execution
 from domain.accounts import Journal
@@ -26,7 +26,7 @@ TEXTS = (
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a batch would be answered, and the account as it would leave it."""
+    """What a batch would be answered, with no seq where nothing is stored, and the account as it would leave it."""
 
     results: list[ActionResult]
     after: Snapshot
@@ -62,6 +62,7 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
         loaded = await accounts.load(conn, [account_id])
     [now] = await snapshots.present(loaded)
     account, results = execution.submit(now.account, actions, known, now.moment, now.conditions, Journal())
+    results = [result if result.replayed else replace(result, seq=None) for result in results]
     written = now.stored.account
     after = snapshot(account, now.moment, now.conditions.catalogue, seq=written.seq, head=written.head)
     return Preview(results, after)

@@ -6,23 +6,24 @@ and loaded anew.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from config.settings import settings
 from domain.book import Book
-from domain.errors import Busy, NotFound
+from domain.errors import Busy, MarkFailed, Refused
 from domain.instruments import Catalogue
 from domain.ledger import Kind
 from domain.quotes import Batch
 from models import accounts, marks
 from models.accounts import Loaded
 from models.sql import Connection
-from services.access import Target, reaches
+from services.actions import reach
 from services.local import Local
 from services.principals import Principal
 from services.tape import tape
-from services.unit import LOST, Root, conditions_of, plain, reading, root, sweep
+from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading, root, sweep
 
 log = logging.getLogger(__name__)
 
@@ -168,29 +169,13 @@ class Marker:
                 raise
             except Exception:
                 log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
-                for account_id in chunk:
-                    await self._catch_up_one(account_id)
+                failures = await _one_by_one({account_id: self.roots[account_id] for account_id in chunk})
+                self.failed |= failures
             assert self.book is not None, "the shard is loaded"
             for account_id in self.failed.keys() & set(chunk):
                 self.book.drop(account_id)
             async with reading() as conn:
                 await self._take(conn, await self._load(conn, [i for i in chunk if i not in self.failed]))
-
-    async def _catch_up_one(self, account_id: int) -> None:
-        """One account by itself; if it cannot be marked, that is noted on its ledger and the pass goes on."""
-        of = self.roots[account_id]
-        try:
-            async with sweep([of]):
-                pass
-        except TROUBLES:
-            raise
-        except Exception as error:
-            log.exception("account %s cannot be marked", account_id)
-            async with sweep([of], mark=False) as work:
-                held = work.hold(account_id)
-                facts = {"error": type(error).__name__, "message": str(error)[:500]}
-                held.account = work.journal.append(held.account, Kind.MARK_FAILED, work.now, work.batch, facts)
-                self.failed[account_id] = held.account.seq
 
     async def _record(self) -> None:
         async with reading() as conn:
@@ -207,23 +192,94 @@ async def drain(shard: int) -> int:
     return await marker.drain()
 
 
+async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
+    """Catch accounts up each by itself. One that cannot be marked has that on its ledger, and the others go on.
+
+    Answers the accounts that failed, each with the version it has then.
+    """
+    failed = {}
+    for account_id, one in of.items():
+        try:
+            async with sweep([one]):
+                pass
+        except TROUBLES:
+            raise
+        except Exception as error:
+            log.exception("account %s cannot be marked", account_id)
+            failed[account_id] = await _note_failure(one, account_id, error)
+    return failed
+
+
+async def _note_failure(of: Root, account_id: int, error: Exception) -> int:
+    """Write on its ledger that an account cannot be marked; answers its version."""
+    async with sweep([of], mark=False) as work:
+        held = work.hold(account_id)
+        facts = {"error": type(error).__name__, "message": str(error)[:500]}
+        held.account = work.journal.append(held.account, Kind.MARK_FAILED, work.now, work.batch, facts)
+    return held.account.seq
+
+
 async def mark_account(principal: Principal, account_id: int) -> None:
-    """Bring one account to the newest batch. Raises NotFound for one that is not the principal's."""
-    async with reading() as conn:
-        found = await accounts.root_of(conn, account_id)
-    if found is None or not reaches(principal, Target(**found)):
-        raise NotFound("accountId", account=account_id)
-    of = Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
-    async with root(of):
-        pass
+    """Bring one account to the newest batch.
+
+    Raises NotFound for one that is not the principal's, MarkFailed for one that cannot be marked.
+    """
+    of = await reach(principal, account_id, "accountId")
+    try:
+        async with root(of) as work:
+            if held := work.held.get(account_id):
+                _note(work, principal, held)
+    except (Refused, *TROUBLES):
+        raise
+    except Exception as error:
+        log.exception("account %s cannot be marked", account_id)
+        await _note_failure(of, account_id, error)
+        raise MarkFailed("accountId", account=account_id) from error
 
 
-async def mark_all() -> int:
-    """Bring every live account to the newest batch; answers how many there are."""
+def _note(work: Unit, principal: Principal, held: Held) -> None:
+    before, after = held.stored.account, held.account
+    work.audit(
+        principal,
+        "markAccountToMarket",
+        object_kind="account",
+        object_id=after.id,
+        brand=after.brand,
+        before={"marked_through": before.marked_through, "seq": before.seq},
+        after={"marked_through": after.marked_through, "seq": after.seq},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How many accounts were brought to the newest batch, and how many could not be: their ledgers say why."""
+
+    accounts: int
+    failed: int
+
+
+async def mark_all(principal: Principal | None = None) -> Marked:
+    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over."""
     async with reading() as conn:
         ids = sorted(await marks.live(conn, 1, 0))
-        roots = [root_of(one) for one in await accounts.load(conn, ids)]
-    for start in range(0, len(roots), ROOTS_PER_SWEEP):
-        async with sweep(roots[start : start + ROOTS_PER_SWEEP]):
-            pass
-    return len(ids)
+        roots = {one.account.id: root_of(one) for one in await accounts.load(conn, ids)}
+    failed = 0
+    for start in range(0, len(ids), ROOTS_PER_SWEEP):
+        chunk = {account_id: roots[account_id] for account_id in ids[start : start + ROOTS_PER_SWEEP]}
+        try:
+            async with sweep(sorted(set(chunk.values()), key=str)):
+                pass
+        except TROUBLES:
+            raise
+        except Exception:
+            log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
+            failed += len(await _one_by_one(chunk))
+    marked = Marked(len(ids) - failed, failed)
+    if principal is not None:
+        async with plain() as work:
+            work.audit(
+                principal, "markAllToMarket", object_kind="desk", object_id="accounts", after={
+                    "batch": work.batch, "accounts": marked.accounts, "failed": marked.failed
+                },
+            )  # fmt: skip
+    return marked

@@ -118,9 +118,7 @@ async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filte
     return number
 
 
-async def tally(
-    conn: Connection, listing: Listing, sight: Sight, filters: Filters, expression: str
-) -> dict[int, int]:
+async def tally(conn: Connection, listing: Listing, sight: Sight, filters: Filters, expression: str) -> dict[int, int]:
     """How many rows have each value of a constant expression."""
     where = Where()
     listing.sight(where, sight)

@@ -4,8 +4,8 @@ from models.views.listing import Listing
 from models.views.sight import of_purchase
 
 PURCHASES = Listing(
-    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason, t.external_reference,
-  t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id,
+    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason,
+  t.external_reference, t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id,
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
     source="purchases t",
     sight=of_purchase,

@@ -2,6 +2,7 @@
 
 from config.database import connection
 from tests.cli.commands import propdesk
+from tests.services.corruptions import ALONE, a_worked_desk
 
 
 async def test_books_that_hold_exit_0_with_what_was_checked(empty_database: str) -> None:
@@ -22,6 +23,20 @@ async def test_books_that_do_not_exit_1_naming_each_violation(empty_database: st
     assert second.startswith("real money sums to zero: acme in USD: ")
     assert summary.endswith(": 2 violations")
     assert done.stderr == ""
+
+
+async def test_a_dozen_corruptions_at_once_are_each_named(database: str) -> None:
+    await a_worked_desk(database)
+    some = {check: statements for check, [statements, *_] in ALONE.items() if "account" in check or "order" in check}
+    assert len(some) >= 12, sorted(some)
+    async with connection(database) as owner:
+        await owner.execute("set session_replication_role = replica")
+        for statements in some.values():
+            await owner.execute(statements)
+    done = propdesk("verify", DATABASE_URL=database)
+    assert done.returncode == 1
+    assert some.keys() <= {line.split(":")[0] for line in done.stdout.splitlines()}
+    assert "no violations" not in done.stdout
 
 
 async def test_a_database_that_is_not_there_is_one_line() -> None:

@@ -1,6 +1,6 @@
 """Trading days of a running phase: what a mark, a fill and a boundary do to its figures."""
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 
@@ -72,7 +72,11 @@ def test_a_transfer_is_neither_a_gain_nor_a_loss() -> None:
     """Every figure of the day and every high moves with the money; what was counted stays."""
     before = a_challenger("108000", "108000", day_low=Decimal(104_000), best_day_profit=Decimal(900), days_traded=3)
     after = days.transfer(replace(before, cash=Decimal(100_000)), Decimal(-8000))
-    moved = {name for name in PhaseRun.__slots__ if getattr(run_of(after), name) != getattr(run_of(before), name)}
+    moved = {
+        field.name
+        for field in fields(PhaseRun)
+        if getattr(run_of(after), field.name) != getattr(run_of(before), field.name)
+    }
     of_the_day = {"day_start_balance", "day_start_equity", "day_low", "day_high"}
     assert moved == of_the_day | {"peak_equity", "peak_balance", "peak_end_of_day"}
     assert all(getattr(run_of(before), name) - getattr(run_of(after), name) == 8000 for name in moved)

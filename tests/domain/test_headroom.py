@@ -262,10 +262,14 @@ def test_progress_tells_how_far_it_has_gone_and_how_far_it_is() -> None:
     """A target in money, a loss in money, days in days."""
     account = a_challenger("103000", "101500", days_traded=2, day_start_equity=Decimal(102_000))
     told = {item.rule: item for item in progress(account, a_phase_terms(min_trading_days=5))}
-    ways = {rule: (told[rule].done, told[rule].needed, told[rule].headroom) for rule in list(told)[:2]}
-    assert ways == {Rule.MAX_DAILY_LOSS: (500, 5100, 4600), Rule.MAX_TOTAL_LOSS: (-1500, 10_000, 11_500)}
-    assert (told[Rule.PROFIT_TARGET].done, told[Rule.PROFIT_TARGET].needed) == (1500, 8000)
-    assert (told[Rule.MIN_TRADING_DAYS].done, told[Rule.MIN_TRADING_DAYS].needed) == (2, 5)
+    ways = {rule.value: [int(one.done), int(one.needed), int(one.headroom)] for rule, one in told.items()}
+    assert ways == {
+        "MAX_DAILY_LOSS": [500, 5100, 4600],
+        "MAX_TOTAL_LOSS": [-1500, 10_000, 11_500],
+        "LIQUIDATION": [-1500, 50_000, 51_500],
+        "PROFIT_TARGET": [1500, 8000, 6500],
+        "MIN_TRADING_DAYS": [2, 5, 3],
+    }
 
 
 USED = [

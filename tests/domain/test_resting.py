@@ -32,8 +32,8 @@ def test_a_fill_brings_its_stop_loss_and_take_profit_to_life() -> None:
     assert played.kinds()[-2:] == [Kind.ORDER_PLACED, Kind.ORDER_PLACED]
     first, second = played.account.orders.values()
     assert [(o.type, o.verb, o.price, o.quantity, o.action_seq) for o in (first, second)] == [
-        (STOP_LOSS, Verb.CLOSE, Decimal("1.08"), 1000, result.seq),
-        (TAKE_PROFIT, Verb.CLOSE, Decimal("1.12"), 1000, result.seq),
+        (STOP_LOSS, Verb.CLOSE, Decimal("1.08"), Decimal(1000), result.seq),
+        (TAKE_PROFIT, Verb.CLOSE, Decimal("1.12"), Decimal(1000), result.seq),
     ]
     assert played.order(OrderType.MARKET).stop_loss == Decimal("1.08")
 
@@ -72,10 +72,10 @@ def test_the_one_that_is_reached_closes_the_whole_position_and_cancels_the_other
     assert len(played.journal.fills) == 3
     played.quote(reached)
     fill = played.journal.fills[-1]
-    assert (fill.verb, fill.quantity, fill.price) == (Verb.CLOSE, 1300, Decimal(reached))
-    assert played.account.positions == played.account.orders == {}
+    assert (fill.verb, fill.quantity, fill.price) == (Verb.CLOSE, Decimal(1300), Decimal(reached))
+    assert (played.account.positions, played.account.orders) == ({}, {})
     done, left = played.order(kind), played.order(other)
-    assert (done.status, done.quantity) == (OrderStatus.FILLED, 1300)
+    assert (done.status, done.quantity) == (OrderStatus.FILLED, Decimal(1300))
     assert (left.status, left.outcome) == (OrderStatus.CANCELLED, {"reason": "POSITION_CLOSED"})
     assert played.kinds()[-3:] == [Kind.FILL, Kind.POSITION_CLOSED, Kind.ORDER_CANCELLED]
     assert played.account.unrealised == 0

@@ -30,7 +30,8 @@ def test_an_entry_away_from_the_market_rests_and_touches_no_money() -> None:
         "price": "1.09", "stop_loss": "1.08", "take_profit": "1.12",
     }  # fmt: skip
     assert played.account.orders == {3: result.order}
-    assert (played.account.cash, played.account.positions, played.account.live) == (100_000, {}, True)
+    assert played.account.cash == 100_000
+    assert (played.account.positions, played.account.live) == ({}, True)
 
 
 # side, order, its price, quotes that leave it alone, the one that reaches it
@@ -61,7 +62,7 @@ def test_an_entry_is_filled_by_the_first_quote_at_its_price_or_beyond(
         Decimal(reached),
         placed.order_seq,
         played.number,
-        1000,
+        Decimal(1000),
     )
     filled = played.order(OrderType(order))
     assert (filled.status, filled.ended_at, filled.price) == (OrderStatus.FILLED, fill.filled_at, Decimal(price))

@@ -1,9 +1,10 @@
 """A desk that has done everything there is to do, and what somebody with its owner's password might change in it."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
-from services import admin, corrections, events, purchases
-from tests.services.world import CLIENT, MANAGER, World, a_world, act, value
+from services import admin, corrections, events, orders, purchases
+from tests.services.world import CLIENT, MANAGER, TRADER, World, a_world, act, value
 
 
 async def a_worked_desk(url: str) -> World:
@@ -40,9 +41,10 @@ async def a_worked_desk(url: str) -> World:
     await act(trading, "OPEN", action_id="t1", quantity="300000")
     await act(trading, "INCREASE", action_id="t2", quantity="100000")
     await act(trading, "OPEN", action_id="t3", quantity="50000", side="SHORT", stop_loss="1.2")
-    limit = await act(
-        trading, "OPEN", action_id="t5", symbol="EURUSD", side="LONG", quantity="1000", order="LIMIT", price="1.0"
-    )
+    await act(trading, "INCREASE", action_id="t5", quantity="1000", order="LIMIT", price="1.0")
+    stop = await act(trading, "INCREASE", action_id="t6", side="SHORT", quantity="1000", order="STOP", price="1.0")
+    assert stop.order_seq
+    await orders.cancel(TRADER, trading, stop.order_seq, "changed my mind")
     await world.quote("1.10600")
     await act(trading, "REDUCE", action_id="t4", quantity="70000")
     await world.quote("1.10650")
@@ -54,61 +56,58 @@ async def a_worked_desk(url: str) -> World:
 TRADING = "(select max(account_id) from positions where status = 'OPEN')"
 FAILED = "(select account_id from challenge_phases where status = 3)"
 PAID = "(select account_id from payouts)"
+VOIDED = "(select account_id from fills where status = 'VOID')"
 
-CORRUPTIONS = {
+ALONE = {
     "ledgers are intact": [
-        "update ledger set facts = '[1]'",
+        "update ledger set facts = '[1]' where kind = 'deposit'",
         "update ledger set amount = amount + 1 where kind = 'deposit'",
-        """
-            update ledger set facts = facts || '{"price": "1"}' where kind = 'fill'""",
         f"delete from ledger where account_id = {FAILED} and seq = 4",
-        f"""
-            delete from ledger l using balances b where b.account_id = {TRADING} and b.seq = l.seq and
-            b.account_id = l.account_id""",
-        f"delete from ledger where account_id = {TRADING}",
+        (
+            f"delete from ledger l using balances b where l.account_id = {TRADING} and (b.account_id, b.seq) ="
+            " (l.account_id, l.seq)"
+        ),
         f"update balances set seq = seq + 1 where account_id = {TRADING}",
         f"update balances set head = sha256('other') where account_id = {TRADING}",
     ],
     "cash is accounted for": [
-        f"update balances set cash = cash + 1, equity = equity + 1 where account_id = {PAID}",
-        f"update balances set realised = realised + 1 where account_id = {FAILED}",
+        f"update balances set realised = realised + 1, fees = fees + 1 where account_id = {FAILED}",
     ],
     "accounts have balances": [
-        f"""
-            alter table balances drop constraint balances_equity; update balances set equity = equity + 1
-            where account_id = {TRADING}""",
-        f"delete from balances where account_id = {PAID}",
+        (
+            "alter table balances drop constraint balances_equity;"
+            f" update balances set equity = equity + 1 where account_id = {TRADING}"
+        ),
     ],
     "marks are exact": [
         f"update balances set unrealised = unrealised + 1, equity = equity + 1 where account_id = {TRADING}",
-        "delete from quotes",
     ],
     "positions are their fills": [
-        "update accounts set policy = 'unreadable'",
         "update positions set quantity = quantity + 1 where status = 'OPEN'",
         "update positions set cost_basis = cost_basis + 1 where status = 'CLOSED'",
-        "update fills set position_seq = 3 where verb = 'INCREASE'",
-        "update fills set fee = fee + 1 where verb = 'REDUCE'",
-    ],
-    "positions are open once": [
-        """
-            drop index positions_one_open; insert into positions select account_id, 9999, symbol, side,
-            status, quantity, cost_basis, realised, fees, opened_at from positions where status = 'OPEN'
-            and side = 'LONG'""",
+        "update positions set closed_at = closed_at + interval '1 hour' where status = 'CLOSED'",
+        "update fills set position_seq = 3 where verb = 'INCREASE' and status = 'BOOKED'",
+        (
+            "insert into positions select account_id, 9999, symbol, side, 'CLOSED', 0, 0, 0, 0, opened_at, opened_at"
+            " from positions where status = 'OPEN' and side = 'LONG'"
+        ),
     ],
     "fills have one order": [
-        "delete from orders where verb = 'REDUCE'",
         "update orders set quantity = quantity + 1 where verb = 'REDUCE'",
-        "update orders set status = 'WORKING' where verb = 'REDUCE'",
+        (
+            "update orders set status = 'WORKING', ended_at = null, type = 'LIMIT', price = 1"
+            f" where status = 'FILLED' and verb = 'REDUCE' and account_id = {TRADING}"
+        ),
+        "update orders set status = 'FILLED' where status = 'VOID'",
     ],
     "fills have one ledger row": [
-        "update ledger set facts = facts || '{\"quantity\": \"many\"}' where kind = 'fill'",
-        "update fills set price = price + 1 where verb = 'REDUCE'",
-        "delete from ledger where kind = 'fill'",
+        "update fills set batch = batch + 1 where verb = 'REDUCE'",
     ],
     "nothing is traded after an end": [
         f"update orders set reason = 'ACTION' where account_id = {FAILED}",
-        f"update fills set seq = 9999 where account_id = {PAID} and verb = 'OPEN'",
+    ],
+    "endings left their job": [
+        f"update accounts set result = null where id = {PAID}",
     ],
     "actions name their orders": [
         "update decision_actions set order_seq = null where status = 'EXECUTED'",
@@ -118,18 +117,18 @@ CORRUPTIONS = {
     ],
     "accounts are within reach": [
         f"update balances set marked_through = 10000 where account_id = {TRADING}",
-        f"""
-            delete from batches where number < (select max(number) from batches); update balances set
-            marked_through = 1 where account_id = {TRADING}""",
     ],
-    "challenges have one active phase": [
-        """
-            drop index challenge_phases_one_running; update challenge_phases set status = 1 where
-            challenge_id in (select challenge_id from payouts)""",
+    "orders rest where they may": [
+        f"update accounts set read_only = true where id = {TRADING}",
+        "update orders set type = 'STOP_LOSS', side = 'SHORT' where type = 'LIMIT'",
     ],
-    "phases run in order": [
-        "update challenge_phases set phase_index = 3 where phase_index = 2",
-        "update challenge_phases set status = 4 where phase_index = 1",
+    "orders tell their end": [
+        "update orders set ended_at = ended_at + interval '1 minute' where status = 'CANCELLED'",
+        "update orders set status = 'REJECTED' where status = 'CANCELLED'",
+    ],
+    "locks remember their status": [
+        "update accounts set locked_from = null where status = 'LOCKED'",
+        f"update accounts set locked_from = 'ACTIVE' where id = {TRADING}",
     ],
     "challenges agree with their phases": [
         "update challenges set status = 2, ended_at = now() where status = 1",
@@ -143,21 +142,15 @@ CORRUPTIONS = {
     ],
     "failed phases have one breach": [
         "delete from breaches",
-        "update challenge_phases set status = 2 where status = 3",
     ],
     "breaches rest on the ledger": [
         "update breaches set ledger_hash = sha256('other')",
-        "update breaches set ledger_seq = 1",
     ],
     "breaches can be derived": [
-        "update breaches set rule = 'OTHER'",
         "update breaches set derivation = '{}'",
         "update breaches set floor = floor - 1",
-        """
-            update breaches set derivation = derivation || '{"pct": "6"}'""",
-        """
-            update breaches set derivation = derivation || '{"equity": "96000"}', observed = 96000,
-            headroom = 1000""",
+        """update breaches set derivation = derivation || '{"pct": "6"}'""",
+        """update breaches set derivation = derivation || '{"equity": "96000"}', observed = 96000, headroom = 1000""",
     ],
     "days are dense": [
         "delete from days where number = 1",
@@ -165,31 +158,27 @@ CORRUPTIONS = {
     ],
     "ends left their job": [
         "delete from jobs where kind = 'close_account'",
-        "update accounts set read_only = false",
     ],
     "terms bear their hash": [
-        "update terms set body = 'unreadable'",
-        """
-            update terms set body = replace(body, '"Evaluation"', '"Other"')""",
+        "insert into terms values ('made up', 1, '{}')",
     ],
     "transfers pair up": [
-        "update transfers set amount = amount + 1 where kind = 'FEE' and amount > 0",
-        "delete from transfers where kind = 'FEE' and amount > 0",
+        "update transfers set cause = 'other' where kind = 'FEE' and amount > 0",
     ],
     "transfers stay among their money": [
         "update transfers set money = 'SYNTHETIC' where kind = 'FEE'",
     ],
     "wallets sum their transfers": [
-        "update wallets set cash = cash + 1",
-    ],
-    "real money sums to zero": [
-        "update wallets set cash = cash + 1",
+        (
+            "insert into wallets (brand, client, currency, cash) values ('acme', 'zoe', 'USD', 1);"
+            " update wallets set cash = cash - 1 where client = 'alice'"
+        ),
     ],
     "house accounts sum their transfers": [
-        "update house_accounts set balance = 0 where purpose = 'TREASURY'",
-    ],
-    "synthetic money sums to results": [
-        "update house_accounts set balance = balance + 1 where purpose = 'CAPITAL'",
+        (
+            "update house_accounts set balance = balance + case purpose when 'TREASURY' then 1 else -1 end"
+            " where purpose in ('TREASURY', 'EXTERNAL')"
+        ),
     ],
     "reservations match pending purchases": [
         "update wallets set reserved = 0",
@@ -198,29 +187,25 @@ CORRUPTIONS = {
         "update purchases set price = price + 1 where status = 3",
     ],
     "payouts follow the split": [
-        "update payouts set amount = amount - 0.01",
         "update payouts set split = 0.7",
     ],
     "payouts left their accounts": [
         "update payouts set profit = profit + 0.000001",
     ],
-    "payouts are held until paid": [
-        "update payouts set status = 'APPROVED'",
-    ],
-    "payouts reached their clients": [
-        "update payouts set status = 'REJECTED'",
+    "audits are intact": [
+        "update audit set reason = 'none' where operation = 'lockAccount'",
+        "update audit_heads set seq = seq - 1 where chain = 'acme'",
+        "delete from audit where operation = 'voidFill'",
     ],
     "amounts are numbers": [
         "alter domain money8 drop constraint money8_check; update metrics set balance = 'NaN'",
     ],
     "brands never mix": [
-        "update accounts set brand = 'other'",
         "update wallets set client = 'bob'",
         "update events set brand = 'other'",
     ],
     "rows have their objects": [
-        f"delete from accounts where id = {PAID}",
-        "delete from instruments where symbol = 'EURUSD'",
+        "update metrics set phase_id = 9999",
     ],
     "batches are dense": [
         "delete from batches where number = 3",
@@ -236,3 +221,111 @@ CORRUPTIONS = {
         "update event_position set position = position + 1",
     ],
 }
+"""What a check finds, and no other does."""
+
+AMONG_OTHERS = {
+    "ledgers are intact": [
+        f"delete from ledger where account_id = {TRADING}",
+    ],
+    "cash is accounted for": [
+        f"update balances set cash = cash + 1, equity = equity + 1 where account_id = {PAID}",
+        f"update ledger set kind = 'other' where kind = 'correction' and account_id = {VOIDED}",
+    ],
+    "accounts have balances": [
+        f"delete from balances where account_id = {PAID}",
+    ],
+    "positions are their fills": [
+        "update accounts set policy = 'unreadable'",
+        "update fills set fee = fee + 1 where verb = 'REDUCE'",
+        "update fills set status = 'BOOKED' where status = 'VOID'",
+    ],
+    "positions are open once": [
+        (
+            "drop index positions_one_open; insert into positions select account_id, 9999, symbol, side, status,"
+            " quantity, cost_basis, realised, fees, opened_at from positions where status = 'OPEN' and side = 'LONG'"
+        ),
+    ],
+    "fills have one order": [
+        (
+            "drop index fills_one_per_order; insert into fills select account_id, 9999, order_seq, position_seq,"
+            " symbol, side, verb, status, quantity, price, fee, rate, realised, filled_at, batch, quote_time from fills"
+            f" where account_id = {VOIDED} and verb = 'CLOSE'"
+        ),
+    ],
+    "fills have one ledger row": [
+        "update fills set price = price + 1 where verb = 'REDUCE'",
+    ],
+    "nothing is traded after an end": [
+        f"update fills set seq = 9999 where account_id = {PAID} and verb = 'OPEN'",
+    ],
+    "accounts are within reach": [
+        (
+            "delete from batches where number < (select max(number) from batches);"
+            f" update balances set marked_through = 1 where account_id = {TRADING}"
+        ),
+    ],
+    "orders rest where they may": [
+        f"update accounts set status = 'COMPLETED' where id = {TRADING}",
+        "update orders set side = 'LONG', symbol = 'GBPUSD' where type = 'STOP_LOSS'",
+    ],
+    "orders tell their end": [
+        "delete from orders where status = 'CANCELLED'",
+    ],
+    "voids are told": [
+        "update orders set seq = 9999 where status = 'VOID'; update fills set order_seq = 9999 where status = 'VOID'",
+        "update fills set status = 'BOOKED' where status = 'VOID'",
+        "update ledger set facts = facts - 'voided_fills' where kind = 'correction'",
+    ],
+    "challenges have one active phase": [
+        (
+            "drop index challenge_phases_one_running;"
+            " update challenge_phases set status = 1 where challenge_id in (select challenge_id from payouts)"
+        ),
+    ],
+    "phases run in order": [
+        "update challenge_phases set phase_index = 3 where phase_index = 2",
+        "update challenge_phases set status = 4 where phase_index = 1",
+    ],
+    "failed phases have one breach": [
+        "update challenge_phases set status = 2 where status = 3",
+    ],
+    "breaches can be derived": [
+        "update breaches set rule = 'OTHER'",
+    ],
+    "ends left their job": [
+        "update accounts set read_only = false",
+    ],
+    "terms bear their hash": [
+        "update terms set body = 'unreadable'",
+    ],
+    "transfers pair up": [
+        "update transfers set amount = amount + 1 where kind = 'FEE' and amount > 0",
+    ],
+    "real money sums to zero": [
+        "update wallets set cash = cash + 1",
+    ],
+    "synthetic money sums to results": [
+        "update house_accounts set balance = balance + 1 where purpose = 'CAPITAL'",
+    ],
+    "payouts are held until paid": [
+        "update payouts set status = 'APPROVED', paid_at = null",
+    ],
+    "payouts reached their clients": [
+        "update payouts set status = 'REJECTED', paid_at = null",
+    ],
+    "brands never mix": [
+        "update accounts set brand = 'other'",
+    ],
+    "rows have their objects": [
+        f"delete from accounts where id = {PAID}",
+    ],
+}
+"""What a check finds, and others do too."""
+
+
+def planted() -> Iterator[tuple[str, str, bool]]:
+    """Each corruption: the check that finds it, the statements, and whether no other check does."""
+    for check, every in ALONE.items():
+        yield from ((check, statements, True) for statements in every)
+    for check, every in AMONG_OTHERS.items():
+        yield from ((check, statements, False) for statements in every)

@@ -79,9 +79,21 @@ def a_journey(seed: int, *, steps: int, accounts: int) -> Journey:
             size = {"CLOSE": {}, "REDUCE": {"fraction": "0.5"}}.get(
                 verb, {"quantity": str(chance.randint(100, 900) * 1000)}
             )
-            action = Action("r1", f"a{n}", verb, symbols[0], chance.choice(("LONG", "SHORT")), **size)
+            side = chance.choice(("LONG", "SHORT"))
+            prices = _some_prices(chance, mids[symbols[0]]) if verb in ("OPEN", "INCREASE") else {}
+            action = Action("r1", f"a{n}", verb, symbols[0], side, **size, **prices)
             journey.append(Acted(chance.randrange(accounts), action))
     return journey
+
+
+def _some_prices(chance: random.Random, mid: int) -> dict[str, str]:
+    """Now and then an order that may rest, and now and then what protects it, on the right side or not."""
+    given = {name: f"{(mid + chance.randint(-90, 90)) / 10_000:.4f}" for name in ("price", "stop_loss", "take_profit")}
+    order = chance.choice((None, None, "LIMIT", "STOP"))
+    kept = {name: price for name, price in given.items() if chance.random() < 0.3}
+    return (
+        kept | {"order": order, "price": given["price"]} if order else {n: p for n, p in kept.items() if n != "price"}
+    )
 
 
 async def begin(url: str, steps: Sequence[Step], accounts: int) -> tuple[World, list[int]]:
@@ -118,6 +130,8 @@ LEFT = {
     "accounts": "select id, status, read_only, blocked_until from accounts order by id",
     "balances": "select * from balances order by account_id",
     "ledger": "select account_id, seq, kind, balance_after, batch, hash from ledger order by account_id, seq",
+    "orders": "select * from orders order by account_id, seq",
+    "fills": "select * from fills order by account_id, seq",
     "days": "select * from days order by phase_id, number",
     "breaches": "select account_id, rule, day, market_time, batch, floor, observed, ledger_seq from breaches "
                 "order by account_id, ledger_seq, rule",

@@ -7,10 +7,12 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import InvalidInput, NotFound
+from domain.instruments import Instrument
 from domain.orders import Action
-from services import actions, purchases, quotes
+from services import actions, instruments, purchases, quotes
 from services.principals import Principal, Role
 from tests.services.world import (
+    ADMIN,
     CLIENT,
     EVALUATION,
     MANAGER,
@@ -71,6 +73,10 @@ async def test_an_id_used_for_another_content_is_refused_naming_the_field(databa
         "quantity": an_action(quantity="2000"),
         "notional": an_action(quantity="1000", notional="5"),
         "fraction": an_action(quantity="1000", fraction="0.5"),
+        "order": an_action(quantity="1000", order="MARKET"),
+        "price": an_action(quantity="1000", price="1.1"),
+        "stop_loss": an_action(quantity="1000", stop_loss="1"),
+        "take_profit": an_action(quantity="1000", take_profit="2"),
         "reference": an_action(quantity="1000", reference="mine"),
     }
     for field, other in others.items():
@@ -195,18 +201,44 @@ TURNED_AWAY = [
     ({"verb": "CANCEL"}, "UNSUPPORTED_ACTION"),
     ({"verb": "INCREASE"}, "NO_POSITION"),
     ({"verb": "CLOSE"}, "NO_POSITION"),
+    ({"order": "ICEBERG", "price": "1.05"}, "UNSUPPORTED_ACTION"),
+    ({"order": "LIMIT"}, "INVALID_ORDER"),
+    ({"price": "1.05"}, "INVALID_ORDER"),
+    ({"verb": "CLOSE", "order": "LIMIT", "price": "1.2"}, "INVALID_ORDER"),
+    ({"order": "LIMIT", "price": "NaN"}, "INVALID_PRICE"),
+    ({"order": "STOP", "price": "1e400"}, "INVALID_PRICE"),
+    ({"order": "STOP", "price": f"1.2{'0' * 38}1"}, "INVALID_PRICE"),
+    ({"order": "LIMIT", "price": "-1"}, "INVALID_PRICE"),
+    ({"order": "LIMIT", "price": "1.000001"}, "PRICE_PRECISION"),
+    ({"stop_loss": "0"}, "INVALID_PRICE"),
+    ({"stop_loss": "1.1"}, "STOP_LOSS_SIDE"),
+    ({"take_profit": "1.1"}, "TAKE_PROFIT_SIDE"),
+    ({"symbol": "EURJPY"}, "RATE_MISSING"),
+    ({"symbol": "XAUUSD"}, "PRICE_STALE"),
 ]
+
+
+async def _quote_what_cannot_be_dealt_on(world: World) -> None:
+    """An instrument whose currency no pair converts, and one whose quote is a second too old."""
+    for symbol, base, currency in (("EURJPY", "EUR", "JPY"), ("XAUUSD", "XAU", "USD")):
+        await instruments.save(ADMIN, Instrument(symbol, base, currency, 5, Decimal(1), Decimal(1000)))
+    await quotes.ingest([a_quote("XAUUSD", "4000", world.at)])
+    world.at += timedelta(seconds=61)
+    await quotes.ingest([a_quote("EURUSD", "1.1", world.at), a_quote("EURJPY", "160", world.at)])
 
 
 async def test_bad_actions_are_refused_one_by_one_and_sink_no_batch(database: str) -> None:
     world = await a_world(database)
     _, account = await world.buy()
+    await _quote_what_cannot_be_dealt_on(world)
     batch = [an_action(**{"action_id": f"bad{n}", **given}) for n, (given, _) in enumerate(TURNED_AWAY)]
     answers = await actions.submit(TRADER, account, "r1", [*batch, an_action(action_id="good")])
     for (given, code), answer in zip(TURNED_AWAY, answers[:-1], strict=True):
         assert answer.refusal and answer.refusal.code == code, (given, answer)
     assert answers[-1].status == "EXECUTED"
     assert await value("select count(*) from decision_actions") == len(answers)
+    assert await value("select count(*) from orders") == 1
+    assert await value("select count(*) from ledger where kind = 'action_rejected'") == len(TURNED_AWAY)
     await books_hold()
 
 
@@ -226,6 +258,8 @@ async def test_a_batch_that_cannot_be_recorded_is_refused_whole_naming_the_field
         ("actions[0].symbol", "r1", [an_action(symbol=long)]),
         ("actions[0].quantity", "r1", [an_action(quantity="1\0")]),
         ("actions[0].reference", "r1", [an_action(reference=torn)]),
+        ("actions[0].order", "r1", [an_action(order=long)]),
+        ("actions[0].stopLoss", "r1", [an_action(stop_loss="1\0")]),
     ]
     for field, run, batch in cases:
         with pytest.raises(InvalidInput) as refused:

@@ -2,13 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
 
 import pytest
 
 from domain.errors import AccountEnding, AccountInChallenge, Forbidden, InvalidInput, InvalidTransition
-from services import admin, challenges, jobs, marks, purchases, quotes
+from services import actions, admin, challenges, jobs, marks, purchases, quotes
+from services.principals import Principal
 from tests.services.test_accounts import an_account, kinds
 from tests.services.world import (
     CLIENT,
@@ -28,6 +30,7 @@ from tests.services.world import (
     value,
 )
 
+Verb = Callable[[Principal, int, str], Awaitable[None]]
 FREE_OF_LOSSES = changed(EVALUATION, max_daily_loss_pct=Decimal(0), max_total_loss_pct=Decimal(0))
 
 
@@ -40,7 +43,7 @@ async def test_an_account_is_paused_resumed_locked_and_put_back_where_it_was(dat
     await a_world(database)
     pending = await admin.create(MANAGER, mode="AUDITION", key="p")
     account = await an_account(group="DEMO")
-    steps = [
+    steps: list[tuple[int, Verb, tuple[str, str | None]]] = [
         (account, admin.pause, ("PAUSED", None)),
         (account, admin.lock, ("LOCKED", "PAUSED")),
         (account, admin.unlock, ("PAUSED", None)),
@@ -62,7 +65,7 @@ async def test_an_account_is_paused_resumed_locked_and_put_back_where_it_was(dat
     await books_hold()
 
 
-MISPLACED = [
+MISPLACED: list[tuple[str, tuple[Verb, ...]]] = [
     ("PENDING", (admin.pause, admin.resume, admin.unlock)),
     ("ACTIVE", (admin.resume, admin.unlock)),
     ("PAUSED", (admin.pause, admin.unlock)),
@@ -73,7 +76,7 @@ MISPLACED = [
 async def test_what_the_life_cycle_does_not_allow_is_refused_and_leaves_no_row(database: str) -> None:
     await a_world(database)
     account = await admin.create(MANAGER, mode="AUDITION", key="p")
-    to = {"ACTIVE": admin.start, "PAUSED": admin.pause, "LOCKED": admin.lock}
+    to = {"PAUSED": admin.pause, "LOCKED": admin.lock}
     for status, verbs in MISPLACED:
         if status == "ACTIVE":
             await admin.start(MANAGER, account)
@@ -205,8 +208,6 @@ async def test_what_has_no_fresh_quote_is_closed_when_it_comes_and_then_the_acco
     for symbol in world.symbols:
         await act(account, "OPEN", action_id=symbol, symbol=symbol, quantity="1000")
     resting = an_action("OPEN", "rest", side="SHORT", order="LIMIT", price="1.5")
-    from services import actions
-
     [rests] = await actions.submit(TRADER, account, "r1", [resting])
     assert rests.status == "WORKING", rests.refusal
     await world.quote("1.1", after=timedelta(minutes=5))  # XX01USD is stale now

@@ -64,6 +64,10 @@ LOOKS: dict[str, Callable[[], Look]] = {
 }
 
 
+TRIGGERED = {("LIMIT", "FILLED"), ("STOP", "FILLED"), ("STOP_LOSS", "FILLED"), ("TAKE_PROFIT", "FILLED"),
+             ("LIMIT", "REJECTED"), ("STOP_LOSS", "CANCELLED")}  # fmt: skip
+
+
 @pytest.fixture
 def played(server: str) -> Callable[..., Awaitable[dict[str, Any]]]:
     """What a journey leaves in a database of its own."""
@@ -88,6 +92,7 @@ async def test_it_does_not_matter_who_looks_nor_when(played: Callable[..., Await
     expected = await played(nobody, ends=False, seed=2)
     assert {row["rule"] for row in expected["breaches"]} == {"MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DAILY_PROFIT"}
     assert {row["number"] for row in expected["days"]} >= {1, 2, 3}
+    assert {(row["type"], row["status"]) for row in expected["orders"]} >= TRIGGERED
     for name, look in LOOKS.items():
         assert await played(look(), ends=False, seed=2) == expected, name
 

@@ -7,7 +7,9 @@ import pytest
 
 from domain.errors import Forbidden, InvalidInput, InvalidTransition, NotFound
 from services import challenges, events, jobs, marks, purchases, quotes
+from services.owed import Job
 from services.principals import Principal, Role
+from services.unit import Unit
 from tests.services.world import (
     CLIENT,
     MANAGER,
@@ -137,7 +139,8 @@ async def test_of_many_who_cancel_while_it_breaches_one_verdict_stands(database:
     status = await value("select status from challenges")
     assert (status, len(cancelled)) in {(3, 0), (4, 1)}
     assert {type(end) for end in ends[1:6]} <= {InvalidTransition, type(None)}
-    assert await value("select count(*) from outbox where name in ('prop.challenge.failed', 'prop.challenge.cancelled')") == 1  # fmt: skip
+    told = "select count(*) from outbox where name in ('prop.challenge.failed', 'prop.challenge.cancelled')"
+    assert await value(told) == 1
     await books_hold()
 
 
@@ -149,7 +152,7 @@ async def test_a_worker_killed_while_it_closes_positions_closes_them_once(
     await act(account, "OPEN", action_id="a1", quantity="1000")
     close, killed = jobs.HANDLERS["close_positions"], list[int]()
 
-    async def killed_once(work: jobs.Unit, job: jobs.Job) -> str:
+    async def killed_once(work: Unit, job: Job) -> str:
         outcome = await close(work, job)
         if not killed:
             killed.append(job.id)

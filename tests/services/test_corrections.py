@@ -304,7 +304,9 @@ async def trade_at_random(world: World, account: int, chance: random.Random, pla
 @pytest.mark.parametrize("seed", range(3))
 async def test_books_hold_whatever_is_traded_and_voided(database: str, seed: int) -> None:
     chance = random.Random(seed)
-    endless = changed(FUNDED, phase_index=1, duration_days=0, max_daily_loss_pct=Decimal(0), max_total_loss_pct=Decimal(0))
+    endless = changed(
+        FUNDED, phase_index=1, duration_days=0, max_daily_loss_pct=Decimal(0), max_total_loss_pct=Decimal(0)
+    )
     world = await a_world(database, steps=(endless,), mid="1.10000")
     _, account = await world.buy()
     for place in range(40):

@@ -261,6 +261,6 @@ async def test_one_account_or_all_of_them_can_be_marked_by_hand(database: str) -
             await marks.mark_account(stranger, held[0])
     await marks.mark_account(TRADER, held[0])
     assert [await _equity(account) for account in held] == [99_990, 99_890]
-    assert await marks.mark_all() == 2
+    assert await marks.mark_all() == marks.Marked(accounts=2, failed=0)
     assert [await _equity(account) for account in held] == [99_990, 99_990]
     await books_hold()

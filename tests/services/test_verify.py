@@ -1,262 +1,48 @@
-"""The books of a desk that has worked hold; whatever is falsified in them is found and named."""
-
-from datetime import timedelta
-from decimal import Decimal
+"""The books of a desk that has worked hold; whatever is planted in them is found and named."""
 
 from config.database import connection
 from models.sql import Connection
-from services import events, purchases, verify
+from services import verify
 from services.verify import Violation
-from tests.services.world import CLIENT, World, a_world, act, value
-
-
-async def _a_worked_desk(url: str) -> World:
-    """One challenge failed, one passed and paid, one trading on both sides, one just bought."""
-    world = await a_world(url)
-    _, failing = await world.buy("fails")
-    await act(failing, "OPEN", action_id="f1", quantity="1000000")
-    await act(failing, "OPEN", action_id="f2", quantity="many")
-    await world.quote("1.09000")
-    challenge, passing = await world.buy("passes")
-    await act(passing, "OPEN", action_id="p1", quantity="1000000")
-    await world.quote("1.10100")
-    await act(passing, "CLOSE", action_id="p2")
-    await world.quote("1.10110")
-    funded = await world.account(challenge)
-    await act(funded, "OPEN", action_id="g1", quantity="1000000")
-    await world.quote("1.10500")
-    await act(funded, "CLOSE", action_id="g2")
-    await world.quote("1.10500", after=timedelta(days=2))
-    assert await value("select status from payouts where account_id = $1", funded) == "PAID"
-    _, trading = await world.buy("trades")
-    await act(trading, "OPEN", action_id="t1", quantity="300000")
-    await act(trading, "INCREASE", action_id="t2", quantity="100000")
-    await act(trading, "OPEN", action_id="t3", quantity="50000", side="SHORT")
-    await world.quote("1.10600")
-    await act(trading, "REDUCE", action_id="t4", quantity="70000")
-    await world.quote("1.10650")
-    await purchases.buy(CLIENT, world.program, world.wallet, "just bought")
-    await events.stamp()
-    return world
+from tests.services.corruptions import ALONE, AMONG_OTHERS, a_worked_desk, planted
+from tests.services.world import value
 
 
 async def test_the_books_of_a_desk_that_has_worked_hold(database: str) -> None:
-    await _a_worked_desk(database)
+    await a_worked_desk(database)
     told: list[tuple[str, int]] = []
     assert await verify.run(lambda doing, done: told.append((doing, done))) == []
     assert [done for _, done in told] == sorted(done for _, done in told)
-    assert (await verify.counts())["challenges"] == 4
+    assert (await verify.counts())["challenges"] == 5
 
 
 async def test_the_books_of_a_desk_that_has_done_nothing_hold(database: str) -> None:
     assert await verify.run() == []
 
 
-TRADING = "(select max(account_id) from positions where status = 'OPEN')"
-FAILED = "(select account_id from challenge_phases where status = 3)"
-PAID = "(select account_id from payouts)"
-
-FALSIFIED = {
-    "ledgers are intact": [
-        "update ledger set facts = '[1]'",
-        "update ledger set amount = amount + 1 where kind = 'deposit'",
-        """
-            update ledger set facts = facts || '{"price": "1"}' where kind = 'fill'""",
-        f"delete from ledger where account_id = {FAILED} and seq = 4",
-        f"""
-            delete from ledger l using balances b where b.account_id = {TRADING} and b.seq = l.seq and
-            b.account_id = l.account_id""",
-        f"delete from ledger where account_id = {TRADING}",
-        f"update balances set seq = seq + 1 where account_id = {TRADING}",
-        f"update balances set head = sha256('other') where account_id = {TRADING}",
-    ],
-    "cash is accounted for": [
-        f"update balances set cash = cash + 1, equity = equity + 1 where account_id = {PAID}",
-        f"update balances set realised = realised + 1 where account_id = {FAILED}",
-    ],
-    "accounts have balances": [
-        f"""
-            alter table balances drop constraint balances_equity; update balances set equity = equity + 1
-            where account_id = {TRADING}""",
-        f"delete from balances where account_id = {PAID}",
-    ],
-    "marks are exact": [
-        f"update balances set unrealised = unrealised + 1, equity = equity + 1 where account_id = {TRADING}",
-        "delete from quotes",
-    ],
-    "positions are their fills": [
-        "update accounts set policy = 'unreadable'",
-        "update positions set quantity = quantity + 1 where status = 'OPEN'",
-        "update positions set cost_basis = cost_basis + 1 where status = 'CLOSED'",
-        "update fills set position_seq = 3 where verb = 'INCREASE'",
-        "update fills set fee = fee + 1 where verb = 'REDUCE'",
-    ],
-    "positions are open once": [
-        """
-            drop index positions_one_open; insert into positions select account_id, 9999, symbol, side,
-            status, quantity, cost_basis, realised, fees, opened_at from positions where status = 'OPEN'
-            and side = 'LONG'""",
-    ],
-    "fills have one order": [
-        "delete from orders where verb = 'REDUCE'",
-        "update orders set quantity = quantity + 1 where verb = 'REDUCE'",
-        "update orders set status = 'WORKING' where verb = 'REDUCE'",
-    ],
-    "fills have one ledger row": [
-        "update ledger set facts = facts || '{\"quantity\": \"many\"}' where kind = 'fill'",
-        "update fills set price = price + 1 where verb = 'REDUCE'",
-        "delete from ledger where kind = 'fill'",
-    ],
-    "nothing is traded after an end": [
-        f"update orders set reason = 'ACTION' where account_id = {FAILED}",
-        f"update fills set seq = 9999 where account_id = {PAID} and verb = 'OPEN'",
-    ],
-    "actions name their orders": [
-        "update decision_actions set order_seq = null where status = 'EXECUTED'",
-    ],
-    "accounts are marked while they must be": [
-        f"update balances set live = false where account_id = {TRADING}",
-    ],
-    "accounts are within reach": [
-        f"update balances set marked_through = 10000 where account_id = {TRADING}",
-        f"""
-            delete from batches where number < (select max(number) from batches); update balances set
-            marked_through = 1 where account_id = {TRADING}""",
-    ],
-    "challenges have one active phase": [
-        """
-            drop index challenge_phases_one_running; update challenge_phases set status = 1 where
-            challenge_id in (select challenge_id from payouts)""",
-    ],
-    "phases run in order": [
-        "update challenge_phases set phase_index = 3 where phase_index = 2",
-        "update challenge_phases set status = 4 where phase_index = 1",
-    ],
-    "challenges agree with their phases": [
-        "update challenges set status = 2, ended_at = now() where status = 1",
-        "update challenges set ended_at = null where status = 3",
-    ],
-    "challenges point at their phase": [
-        "update challenges set current_phase_index = 1 where status = 2",
-    ],
-    "purchases have one live challenge": [
-        "drop index challenges_one_live; update challenges set purchase_id = (select max(id) from purchases)",
-    ],
-    "failed phases have one breach": [
-        "delete from breaches",
-        "update challenge_phases set status = 2 where status = 3",
-    ],
-    "breaches rest on the ledger": [
-        "update breaches set ledger_hash = sha256('other')",
-        "update breaches set ledger_seq = 1",
-    ],
-    "breaches can be derived": [
-        "update breaches set rule = 'OTHER'",
-        "update breaches set derivation = '{}'",
-        "update breaches set floor = floor - 1",
-        """
-            update breaches set derivation = derivation || '{"pct": "6"}'""",
-        """
-            update breaches set derivation = derivation || '{"equity": "96000"}', observed = 96000,
-            headroom = 1000""",
-    ],
-    "days are dense": [
-        "delete from days where number = 1",
-        "update days set closed = false",
-    ],
-    "ends left their job": [
-        "delete from jobs where kind = 'close_account'",
-        "update accounts set read_only = false",
-    ],
-    "terms bear their hash": [
-        "update terms set body = 'unreadable'",
-        """
-            update terms set body = replace(body, '"Evaluation"', '"Other"')""",
-    ],
-    "transfers pair up": [
-        "update transfers set amount = amount + 1 where kind = 'FEE' and amount > 0",
-        "delete from transfers where kind = 'FEE' and amount > 0",
-    ],
-    "transfers stay among their money": [
-        "update transfers set money = 'SYNTHETIC' where kind = 'FEE'",
-    ],
-    "wallets sum their transfers": [
-        "update wallets set cash = cash + 1",
-    ],
-    "real money sums to zero": [
-        "update wallets set cash = cash + 1",
-    ],
-    "house accounts sum their transfers": [
-        "update house_accounts set balance = 0 where purpose = 'TREASURY'",
-    ],
-    "synthetic money sums to results": [
-        "update house_accounts set balance = balance + 1 where purpose = 'CAPITAL'",
-    ],
-    "reservations match pending purchases": [
-        "update wallets set reserved = 0",
-    ],
-    "purchases paid their fee": [
-        "update purchases set price = price + 1 where status = 3",
-    ],
-    "payouts follow the split": [
-        "update payouts set amount = amount - 0.01",
-        "update payouts set split = 0.7",
-    ],
-    "payouts left their accounts": [
-        "update payouts set profit = profit + 0.000001",
-    ],
-    "payouts are held until paid": [
-        "update payouts set status = 'APPROVED'",
-    ],
-    "payouts reached their clients": [
-        "update payouts set status = 'REJECTED'",
-    ],
-    "amounts are numbers": [
-        "alter domain money8 drop constraint money8_check; update metrics set balance = 'NaN'",
-    ],
-    "brands never mix": [
-        "update accounts set brand = 'other'",
-        "update wallets set client = 'bob'",
-        "update events set brand = 'other'",
-    ],
-    "rows have their objects": [
-        f"delete from accounts where id = {PAID}",
-        "delete from instruments where symbol = 'EURUSD'",
-    ],
-    "batches are dense": [
-        "delete from batches where number = 3",
-        "delete from quotes where batch = 3",
-        "update batches set market_time = market_time - interval '1 day' where number = 3",
-    ],
-    "latest quotes are the newest": [
-        "update latest_quotes set bid = bid - 1",
-    ],
-    "events are dense": [
-        "delete from events where position = 3",
-        "update events set number = number + 100 where position = 3",
-        "update event_position set position = position + 1",
-    ],
-}
-
-
-async def test_whatever_is_falsified_is_found_and_named(database: str) -> None:
-    await _a_worked_desk(database)
+async def test_whatever_is_planted_is_found_and_named(database: str) -> None:
+    world = await a_worked_desk(database)
     missed = []
     async with connection(database) as owner:
-        for check, falsify in ((check, each) for check, every in FALSIFIED.items() for each in every):
-            found = await _falsified(owner, falsify)
-            if check not in {violation.check for violation in found}:
-                missed.append((check, falsify, found))
+        await owner.execute("set session_replication_role = replica")
+        for check, statements, alone in planted():
+            found = await _planted(owner, statements)
+            names = {violation.check for violation in found}
+            if check not in names or (alone and names != {check}):
+                missed.append((check, statements, found))
+        told = await _planted(owner, "update wallets set cash = cash + 1")
     assert not missed, missed[0]
-    assert await verify.run() == [], "every falsification was taken back"
+    cash = await value("select trim_scale(cash) from wallets where id = $1", world.wallet)
+    wallet = f"holds {cash + 1}, its transfers sum to {cash}"
+    assert Violation("wallets sum their transfers", f"wallet {world.wallet}", wallet) in told
+    assert await verify.run() == [], "every corruption was taken back"
 
 
-async def _falsified(owner: Connection, statements: str) -> list[Violation]:
-    """What a check finds once the statements have run, as an owner who switches the triggers off; then take it back."""
+async def _planted(owner: Connection, statements: str) -> list[Violation]:
+    """What is found once an owner who switched the triggers off has done this; then it is taken back."""
     transaction = owner.transaction(isolation="repeatable_read")
     await transaction.start()
     try:
-        await owner.execute("set local session_replication_role = replica")
         await owner.execute(statements)
         return await verify.check(owner)
     finally:
@@ -265,13 +51,5 @@ async def _falsified(owner: Connection, statements: str) -> list[Violation]:
 
 def test_every_check_is_put_to_the_test() -> None:
     checks = {check.__name__.replace("_", " ") for check in (*verify.OF_SETS, *verify.OF_ACCOUNTS)}
-    assert FALSIFIED.keys() == checks | {"breaches can be derived"}
-
-
-async def test_a_violation_names_the_object_and_what_is_wrong(database: str) -> None:
-    world = await _a_worked_desk(database)
-    async with connection(database) as owner:
-        found = await _falsified(owner, "update wallets set cash = cash + 1")
-    cash = await value("select cash from wallets where id = $1", world.wallet)
-    assert f"holds {(cash + 1).normalize():f}, its transfers sum to {cash.normalize():f}" in {v.message for v in found}
-    assert Decimal(cash) > 0
+    assert ALONE.keys() | AMONG_OTHERS.keys() == checks | {"breaches can be derived", "audits are intact"}
+    assert len(ALONE) > 35

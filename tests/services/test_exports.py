@@ -1,0 +1,119 @@
+"""Exports: every row of the stretch of time and no other, exact, in the order in which a chain is checked."""
+
+import csv
+import io
+import json
+from datetime import datetime, timedelta
+from decimal import Decimal
+
+import pytest
+
+from domain.audits import Entry, link
+from domain.errors import InvalidInput, NotFound
+from domain.ledger import GENESIS, chain
+from services import admin, brands, exports
+from services.exports import Kind
+from services.principals import Principal, Role
+from tests.services.test_accounts import an_account
+from tests.services.world import ADMIN, MANAGER, START, a_world, act, rows
+
+OTHER = Principal(9, "other desk", Role.MANAGER, "other")
+LONG_AGO, FAR_OFF = START - timedelta(days=9999), START + timedelta(days=9999)
+
+
+async def _written(
+    kind: Kind, since: datetime = LONG_AGO, until: datetime = FAR_OFF, brand: str | None = None
+) -> list[dict[str, str]]:
+    pieces: list[bytes] = []
+
+    async def sink(piece: bytes) -> None:
+        pieces.append(piece)
+
+    many = await exports.write(kind, since, until, brand, sink)
+    found = list(csv.DictReader(io.StringIO(b"".join(pieces).decode(), newline="")))
+    assert len(found) == many
+    return found
+
+
+async def test_a_ledger_that_was_exported_can_be_checked_link_by_link(database: str) -> None:
+    world = await a_world(database)
+    account = await an_account(group="DEMO", owner='Ann, "the\nbot"')
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await world.quote("1.2")
+    await admin.liquidate(MANAGER, account, 'said "no",\r\nthen left: ü')
+    found = await _written(Kind.LEDGER)
+    head, balance = GENESIS, Decimal(0)
+    for number, row in enumerate(found, 1):
+        assert (row["brand"], row["account_id"], row["seq"], row["currency"]) == (
+            "acme", str(account), str(number), "USD",
+        )  # fmt: skip
+        balance += Decimal(row["amount"])
+        assert Decimal(row["balance_after"]) == balance
+        head = chain(
+            head,
+            account,
+            number,
+            row["kind"],
+            Decimal(row["amount"]),
+            balance,
+            datetime.fromisoformat(row["market_time"]),
+            int(row["batch"]),
+            json.loads(row["facts"]),
+        )
+        assert row["hash"] == head.hex()
+        assert row["market_time"].endswith("+00:00")
+    assert found[-1]["kind"] == "account_liquidated"
+    assert len(found) == len(await rows("select 1 from ledger"))
+
+
+async def test_an_audit_that_was_exported_can_be_checked_link_by_link(database: str) -> None:
+    await a_world(database)
+    account = await an_account(clone="c")
+    await admin.lock(MANAGER, account, "ü \u2028 'quoted', \"twice\"\n")
+    found = await _written(Kind.AUDIT, brand="acme")
+    head = GENESIS
+    for number, row in enumerate(found, 1):
+        told = {name: row[name] for name in Entry.__slots__ if name not in ("chain", "before", "after")}
+        entry = Entry(row["brand"], **told, before=json.loads(row["before"]), after=json.loads(row["after"]))
+        head = link(head, number, entry, datetime.fromisoformat(row["recorded_at"]))
+        assert (row["seq"], row["hash"]) == (str(number), head.hex())
+    assert found[-1]["operation"] == "lockAccount"
+    of_no_brand = [row for row in await _written(Kind.AUDIT) if not row["brand"]]
+    assert {row["operation"] for row in of_no_brand} >= {"saveInstrument"}
+
+
+async def test_transfers_name_both_sides_and_sum_to_zero(database: str) -> None:
+    await a_world(database)
+    account = await an_account()
+    found = await _written(Kind.TRANSFERS)
+    assert sum(Decimal(row["amount"]) for row in found) == 0
+    assert {(row["kind"], row["house"], row["client"], row["account_id"]) for row in found} == {
+        ("TOP_UP", "EXTERNAL", "", ""),
+        ("TOP_UP", "", "alice", ""),
+        ("DEPOSIT", "CAPITAL", "", ""),
+        ("DEPOSIT", "", "", str(account)),
+    }
+
+
+async def test_only_what_falls_into_the_time_and_the_brand_is_written(database: str) -> None:
+    world = await a_world(database)
+    await brands.save(ADMIN, name="other", title="Other")
+    account = await an_account()
+    await world.quote("1.2", after=timedelta(hours=1))
+    theirs = await admin.create(OTHER, mode="AUDITION", key="k")
+    await admin.start(OTHER, theirs)
+    later = START + timedelta(hours=1)
+    assert {row["account_id"] for row in await _written(Kind.LEDGER, START, later)} == {str(account)}
+    assert {row["account_id"] for row in await _written(Kind.LEDGER, later, FAR_OFF)} == {str(theirs)}
+    assert {row["account_id"] for row in await _written(Kind.LEDGER, brand="other")} == {str(theirs)}
+    assert {row["brand"] for row in await _written(Kind.TRANSFERS, brand="acme")} == {"acme"}
+    assert await _written(Kind.LEDGER, LONG_AGO, START) == []
+
+
+async def test_a_time_that_ends_before_it_begins_and_an_unknown_brand_are_refused(database: str) -> None:
+    await a_world(database)
+    for since, until in ((START, START), (FAR_OFF, START)):
+        with pytest.raises(InvalidInput):
+            await _written(Kind.LEDGER, since, until)
+    with pytest.raises(NotFound):
+        await _written(Kind.LEDGER, brand="nobody")
