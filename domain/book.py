@@ -6,24 +6,27 @@ was, for `catch_up` to move it under its lock. What the book moves, it moves to 
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from decimal import Decimal
+from datetime import timedelta
+from typing import Any
 
 import numpy as np
 
-from domain import days
 from domain.accounts import Account
-from domain.columns import Flags, Ints, amount, units
+from domain.columns import UNIT, Flags, Ints, scale, units
+from domain.instruments import Catalogue
 from domain.judging import Conditions
-from domain.lanes import Lane, holding_figures
-from domain.ledger import EPOCH, MICROSECOND, Kind, Row, follow, microseconds
-from domain.marks import Marks, Metrics
+from domain.lanes import Lane, Seats, holding_figures
+from domain.ledger import MICROSECOND, microseconds
+from domain.marks import Hashes, Marks, Metrics, Notes, note
 from domain.money import ZERO
 from domain.positions import Position, Side
-from domain.quotes import Batch, Market
-from domain.rows import ALWAYS, NEVER, Rows, figures_of, time_of, unheld
+from domain.quotes import Batch, Market, Quote
+from domain.rows import NEVER, Rows, figures_of, unheld
+from domain.screens import HUNDREDTH
+from domain.seating import Stored, seated
 from domain.terms import Slippage
-from domain.valuation import position_unrealised
+from domain.tripwires import Awaited, Tripwire, awaited
+from domain.valuation import position_unrealised, symbols_of
 
 MINUTE = 60_000_000  # microseconds
 
@@ -46,15 +49,21 @@ class Book:
     until the batches have come up to it.
     """
 
-    def __init__(self, mark_ledger_interval: timedelta) -> None:
-        self._interval = mark_ledger_interval
+    def __init__(self, mark_ledger_interval: timedelta, catalogue: Catalogue, market: Market) -> None:
+        """`market` is the newest quotes as of the batch before the first that is marked."""
+        self._interval, self._catalogue = mark_ledger_interval // MICROSECOND, catalogue
+        self._market: dict[str, Quote] = dict(market)
         self._rows = Rows.empty(0)
-        self._heads: list[bytes] = []
+        self._heads: Hashes = np.zeros((0, 32), np.uint8)
         self._free: list[int] = []
         self._places: dict[int, int] = {}
-        self._lanes: dict[str, dict[tuple[Side, Slippage], Lane]] = {}
+        self._lanes: dict[tuple[str, Side, Slippage, str], Lane] = {}
+        self._moved_by: dict[str, list[Lane]] = {}  # by symbol: its own lanes, and those it converts
+        self._tripwires: dict[Awaited, Tripwire] = {}
+        self._tripped_by: dict[str, list[Tripwire]] = {}  # by symbol: its own, and those it converts
         self._watchers: dict[str, set[int]] = {}  # by symbol: the rows handed over whenever it moves
-        self._seats: dict[int, tuple[tuple[Lane, ...], frozenset[str]]] = {}  # by row: its lanes, what it watches
+        self._seats: dict[int, list[tuple[Seats[Any, Any], Any]]] = {}  # by row: where it sits, under which key
+        self._watched: dict[int, frozenset[str]] = {}  # by row, where it watches any
 
     def __len__(self) -> int:
         return len(self._places)
@@ -62,9 +71,16 @@ class Book:
     def ids(self) -> list[int]:
         return list(self._places)
 
-    def seqs(self) -> dict[int, int]:
-        """By account: the version it was put or written with."""
-        return dict(zip(self._places, self._rows.seq[self._at(self._places)].tolist(), strict=True))
+    def changed(self, ids: Ints, seqs: Ints) -> tuple[list[int], list[int]]:
+        """Given all that live now, each with its version: those that are not here as such, and those here in vain."""
+        known = self._rows.id[self._taken()]
+        places = np.array([self._places.get(one, -1) for one in ids.tolist()], np.int64)
+        news = ids[(places < 0) | (self._rows.seq[places] != seqs)] if len(self._rows.id) else ids
+        return news.tolist(), np.setdiff1d(known, ids).tolist()
+
+    def _taken(self) -> Flags:
+        taken: Flags = self._rows.through != NEVER
+        return taken
 
     def put(self, account: Account, conditions: Conditions, market: Market) -> None:
         """Add or replace an account as of its `marked_through`, `market` being the newest quotes as of then.
@@ -74,72 +90,99 @@ class Book:
         self.drop(account.id)
         if not account.live:
             return
-        if not self._free:
-            self._grow()
-        row = self._places[account.id] = self._free.pop()
-        self._heads[row] = account.head
+        row = self._take(account.id)
+        self._heads[row] = np.frombuffer(account.head, np.uint8)
         try:
             self._seat(row, account, conditions, market)
         except ValueError:
-            self._seats[row] = (), frozenset()
             self._rows.set(row, **unheld(account))
+
+    def fill(self, stored: Stored, markets: dict[int, Market]) -> list[int]:
+        """Put many accounts that are not here yet, `markets` by their `marked_through`; answers those left out.
+
+        Left out are the few that are not as most are: each is to be `put` by itself.
+        """
+        seats = seated(stored, markets, self._lane)
+        rows = np.array([self._take(one) for one in seats.ids.tolist()], np.int64)
+        self._rows.set(rows, **seats.figures)
+        self._heads[rows] = seats.heads
+        for lane, at, figures in seats.holdings:
+            keys = rows[at].tolist()
+            lane.fill(keys, row=rows[at], **figures)
+            for row in keys:
+                self._seats[row].append((lane, row))
+        return seats.left_out
 
     def drop(self, account_id: int) -> None:
         """Forget the account, if it is here."""
         row = self._places.pop(account_id, None)
         if row is None:
             return
-        lanes, watched = self._seats.pop(row)
-        for lane in lanes:
-            lane.drop(row)
-        for symbol in watched:
+        for seats, key in self._seats.pop(row):
+            seats.drop(key)
+        for symbol in self._watched.pop(row, ()):
             self._watchers[symbol].discard(row)
         self._vacate(row)
 
     def _vacate(self, row: int) -> None:
         """Free the place: no batch reaches it, and nothing of it is due or dirty."""
-        self._rows.set(row, through=NEVER, metric_due_at=NEVER, holds=False, fresh=False, dirty=False)
+        empty = dict.fromkeys(("holds", "fresh", "dirty", "by_hand", "new_peak", "trails"), False)
+        self._rows.set(row, through=NEVER, metric_due_at=NEVER, challenge_id=0, **empty)
         self._free.append(row)
 
-    def _grow(self) -> None:
-        length = len(self._heads)
-        self._rows.grow(max(1024, 2 * length))
-        self._heads += [b""] * (len(self._rows.id) - length)
-        for row in range(length, len(self._heads)):
-            self._vacate(row)
+    def _take(self, account_id: int) -> int:
+        """A free row for the account."""
+        if not self._free:
+            length = self._rows.length
+            self._rows.grow(max(1024, 2 * length))
+            self._heads = np.concatenate((self._heads, np.zeros((self._rows.length - length, 32), np.uint8)))
+            self._rows.through[length:] = self._rows.metric_due_at[length:] = NEVER
+            self._free = list(range(self._rows.length - 1, length - 1, -1))
+        row = self._places[account_id] = self._free.pop()
+        self._seats[row] = []
+        return row
 
     def _seat(self, row: int, account: Account, conditions: Conditions, market: Market) -> None:
         """Set the row's figures and put its holdings into lanes. Raises ValueError before it does anything."""
-        catalogue, held = conditions.catalogue, account.positions.values()
-        profits = [position_unrealised(position, account, market, catalogue) for position in held]
+        held, slippage = account.positions.values(), account.policy.slippage
+        profits = [position_unrealised(position, account, market, self._catalogue) for position in held]
         figures = figures_of(account, sum(profits, ZERO), conditions.terms)
-        lanes: list[Lane] = []
         watched: set[str] = set()
         for position, profit in zip(held, [units(profit) for profit in profits], strict=True):
-            source = catalogue.instruments[position.symbol].quote_currency
-            at_par = catalogue.par(source) == catalogue.par(account.currency)
-            if at_par and (fixed := _fixed(position, len(held))):
-                lanes.append(self._lane(position.symbol, position.side, account.policy.slippage))
-                lanes[-1].put(row, profit=profit, **fixed)
-                continue
-            pair = catalogue.pair(source, account.currency)
-            watched |= {position.symbol, pair[0]} if pair else {position.symbol}
+            lane = self._lane(position.symbol, position.side, slippage, account.currency)
+            if fixed := _fixed(position, len(held)):
+                lane.put(row, row=row, profit=profit, **fixed)
+                self._seats[row].append((lane, row))
+            else:
+                watched |= symbols_of(position.symbol, account.currency, self._catalogue)
+        for order in account.orders.values():
+            wire = self._tripwire(awaited(order, self._catalogue.par(account.currency), slippage))
+            self._seats[row].append((wire, wire.add(row, order)))
         for symbol in watched:
             self._watchers.setdefault(symbol, set()).add(row)
-        self._seats[row] = tuple(lanes), frozenset(watched)
+        self._watched[row] = frozenset(watched)
         self._rows.set(row, **figures)
 
-    def _lane(self, symbol: str, side: Side, slippage: Slippage) -> Lane:
-        lanes = self._lanes.setdefault(symbol, {})
-        if (side, slippage) not in lanes:
-            lanes[side, slippage] = Lane(side, slippage)
-        return lanes[side, slippage]
+    def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> Lane:
+        key = symbol, side, slippage, self._catalogue.par(currency)
+        if key not in self._lanes:
+            lane = self._lanes[key] = Lane(symbol, side, slippage, currency, self._catalogue)
+            for one in symbols_of(symbol, currency, self._catalogue):
+                self._moved_by.setdefault(one, []).append(lane)
+        return self._lanes[key]
+
+    def _tripwire(self, what: Awaited) -> Tripwire:
+        if what not in self._tripwires:
+            wire = self._tripwires[what] = Tripwire(what)
+            for one in symbols_of(what.symbol, what.currency, self._catalogue):
+                self._tripped_by.setdefault(one, []).append(wire)
+        return self._tripwires[what]
 
     def mark(self, batch: Batch) -> list[int]:
         """Move every account the batch is new to; answers the ids, sorted, of those left for `catch_up` instead.
 
-        Left are accounts whose day ends, whose equity reaches a threshold, that work orders or cannot be held in
-        columns; and those that missed a batch, or the writing of what was due.
+        Left are accounts whose day ends, whose equity reaches a threshold, an order of whose may trigger or that
+        cannot be held in columns; and those that missed a batch, or the writing of what was due.
         """
         rows, at = self._rows, microseconds(batch.market_time)
         behind = rows.through < batch.number
@@ -149,11 +192,12 @@ class Book:
         seen = np.flatnonzero(behind & ~handed & (repriced.touched | rows.fresh))
         touched = repriced.touched[seen]
         unrealised = np.where(touched, repriced.opened[seen], rows.unrealised[seen])
-        safe = self._is_safe(seen, rows.cash[seen] + unrealised, touched)
+        safe, low = self._screen(seen, rows.cash[seen] + unrealised, touched)
         handed[seen[~safe]] = True
         moved = behind & ~handed
         for lane, changes in repriced.lanes:
             lane.settle(changes, moved)
+        rows.low[seen[safe]] = low[safe]
         self._observe(seen[safe & touched], unrealised[safe & touched])
         rows.through[moved] = batch.number
         rows.marked_at[moved] = at
@@ -163,23 +207,39 @@ class Book:
     def _reprice(self, batch: Batch, handed: Flags) -> Repriced:
         """Reprice what the batch's quotes move; flags in `handed` whom the columns cannot follow."""
         opened, touched = self._rows.opened.copy(), np.zeros(len(handed), np.bool_)
-        lanes: list[tuple[Lane, Ints]] = []
+        self._market.update((quote.symbol, quote) for quote in batch.quotes)
         for quote in batch.quotes:
             handed[list(self._watchers.get(quote.symbol, ()))] = True
-            for lane in self._lanes.get(quote.symbol, {}).values():
-                at, changes, beyond = lane.reprice(quote)
+            for wire in self._tripped_by.get(quote.symbol, ()):
+                touched[wire.rows()] = True
+                handed[wire.reached(self._market)] = True
+        lanes: list[tuple[Lane, Ints]] = []
+        for lane in dict.fromkeys(lane for quote in batch.quotes for lane in self._moved_by.get(quote.symbol, ())):
+            if len(lane):
+                at, changes, beyond = lane.reprice(self._market)
                 handed[at[beyond]] = True
                 opened[at] += changes
                 touched[at] = True
                 lanes.append((lane, changes))
         return Repriced(opened, touched, lanes)
 
-    def _is_safe(self, at: Ints, equity: Ints, observed: Flags) -> Flags:
-        """Is no verdict possible at this equity? What raises a peak when it is observed may move a floor."""
+    def _screen(self, at: Ints, equity: Ints, observed: Flags) -> tuple[Flags, Ints]:
+        """Is no verdict possible at this equity? And the lows, which a new high may raise."""
         rows = self._rows
-        peaks = (rows.new_peak[at] & (equity > rows.peak_equity[at])) | (rows.cash[at] > rows.peak_balance[at])
-        safe: Flags = (rows.low[at] < equity) & (equity < rows.high[at]) & ~(peaks & observed)
-        return safe
+        low, higher = rows.low[at], observed & (equity > rows.peak_equity[at])
+        trailing = np.flatnonzero(higher & rows.trails[at])
+        low[trailing] = self._trail(at[trailing], equity[trailing])
+        peaks = (rows.new_peak[at] & higher) | (observed & (rows.cash[at] > rows.peak_balance[at]))
+        safe: Flags = (low < equity) & (equity < rows.high[at]) & ~peaks
+        return safe, low
+
+    def _trail(self, at: Ints, high: Ints) -> Ints:
+        """The lows under new highs of equity; a share of the way to the floor is rounded to the nearer side."""
+        rows = self._rows
+        floor = np.minimum(high - rows.trail_gap[at] - scale(high, rows.trail_pct[at], HUNDREDTH), rows.trail_stop[at])
+        share = rows.trail_share[at]
+        look = np.where(share == UNIT, floor, high + scale(floor - high, share, UNIT) + 1)
+        return np.maximum(look, rows.low_else[at])
 
     def _observe(self, at: Ints, unrealised: Ints) -> None:
         """Move the rows' marks, highs and lows."""
@@ -202,95 +262,80 @@ class Book:
     def _is_due(self) -> Flags:
         return self._is_measurable() | self._is_notable()
 
-    def due(self) -> list[int]:
+    def due(self) -> Ints:
         """Accounts whose metric or mark_to_market row is due at their mark: to be written before the next batch."""
-        due: list[int] = np.sort(self._rows.id[self._is_due()]).tolist()
-        return due
+        return np.sort(self._rows.id[self._is_due()])
 
-    def dirty(self) -> list[int]:
+    def dirty(self) -> Ints:
         """Accounts of which a figure has moved since they were put or written."""
-        dirty: list[int] = np.sort(self._rows.id[self._rows.dirty]).tolist()
-        return dirty
-
-    def _at(self, ids: Iterable[int]) -> Ints:
-        """The places of those accounts that are here."""
-        places = [self._places.get(one, -1) for one in ids]
-        found = np.array(places, np.int64)
-        return found[found >= 0]
+        return np.sort(self._rows.id[self._rows.dirty])
 
     def marks(self, ids: Iterable[int]) -> Marks:
         """What is to be written of the accounts; of those not marked since they were put there is nothing."""
-        rows, at = self._rows, self._at(ids)
+        rows = self._rows
+        at = np.array([self._places[one] for one in ids if one in self._places], np.int64)
         at = at[~rows.fresh[at]]
-        marked_at, heads = rows.marked_at[at], [self._heads[row] for row in at.tolist()]
-        noted, measured, runs = self._is_notable()[at], self._is_measurable()[at], rows.phase_id[at] != 0
+        marked_at, heads, runs = rows.marked_at[at], self._heads[at], rows.phase_id[at] != 0
+        noted, measured = self._is_notable()[at], self._is_measurable()[at]
         notes = self._note(at[noted])
-        for n, note in zip(np.flatnonzero(noted).tolist(), notes, strict=True):
-            heads[n] = note.hash
-        ledger_due = np.where(noted, marked_at + self._interval // MICROSECOND, rows.ledger_due_at[at])
-        metric_due = np.where(measured, marked_at // MINUTE * MINUTE + MINUTE, rows.metric_due_at[at])
+        heads[noted] = notes.hash
         return Marks(
-            id=rows.id[at].tolist(),
-            seq=rows.seq[at].tolist(),
-            seq_after=(rows.seq[at] + noted).tolist(),
+            place=at,
+            id=rows.id[at],
+            seq=rows.seq[at],
+            seq_after=rows.seq[at] + noted,
             head=heads,
-            marked_through=rows.through[at].tolist(),
-            marked_at=_instants(marked_at),
-            unrealised=rows.unrealised[at].tolist(),
-            equity=(rows.cash[at] + rows.unrealised[at]).tolist(),
-            high_watermark=rows.high_watermark[at].tolist(),
-            ledger_due_at=_dues(ledger_due),
-            phase_id=rows.phase_id[at].tolist(),
-            day_low=(rows.day_low[at] * runs).tolist(),
-            day_high=(rows.day_high[at] * runs).tolist(),
-            peak_equity=(rows.peak_equity[at] * runs).tolist(),
-            metric_due_at=_dues(metric_due),
+            marked_through=rows.through[at],
+            marked_at=marked_at,
+            unrealised=rows.unrealised[at],
+            equity=rows.cash[at] + rows.unrealised[at],
+            high_watermark=rows.high_watermark[at],
+            ledger_due_at=np.where(noted, marked_at + self._interval, rows.ledger_due_at[at]),
+            phase_id=rows.phase_id[at],
+            day_low=rows.day_low[at] * runs,
+            day_high=rows.day_high[at] * runs,
+            peak_equity=rows.peak_equity[at] * runs,
+            metric_due_at=np.where(measured, marked_at // MINUTE * MINUTE + MINUTE, rows.metric_due_at[at]),
             metrics=self._measure(at[measured]),
-            rows=notes,
+            notes=notes,
         )
 
-    def _note(self, at: Ints) -> list[Row]:
+    def _note(self, at: Ints) -> Notes:
         """The mark_to_market rows of the accounts, as desk.catch_up writes them when they fall due."""
-        rows, notes = self._rows, []
-        names = [self._heads[row] for row in at.tolist()], rows.id[at].tolist(), (rows.seq[at] + 1).tolist()
-        marks = _instants(rows.marked_at[at]), rows.through[at].tolist()
-        figures = (_amounts(column[at]) for column in (rows.cash, rows.unrealised, rows.high_watermark))
-        for head, account, seq, moment, batch, cash, unrealised, high in zip(*names, *marks, *figures, strict=True):
-            facts = days.mark_of("cadence", unrealised, cash + unrealised, high)
-            notes.append(follow(head, account, seq, Kind.MARK_TO_MARKET, ZERO, cash, moment, batch, facts))
-        return notes
+        rows = self._rows
+        version, times = rows.seq[at] + 1, (rows.marked_at[at], rows.through[at])
+        figures = rows.cash[at], rows.unrealised[at], rows.high_watermark[at]
+        return note(self._heads[at], rows.id[at], version, *figures, *times)
 
     def _measure(self, at: Ints) -> Metrics:
         """The metric snapshots of the rows, as days.measure takes them."""
         rows = self._rows
         return Metrics(
-            phase_id=rows.phase_id[at].tolist(),
-            challenge_id=rows.challenge_id[at].tolist(),
-            account_id=rows.id[at].tolist(),
-            market_time=_instants(rows.marked_at[at]),
-            batch=rows.through[at].tolist(),
-            balance=rows.cash[at].tolist(),
-            equity=(rows.cash[at] + rows.unrealised[at]).tolist(),
-            day_start_balance=rows.day_start_balance[at].tolist(),
-            day_start_equity=rows.day_start_equity[at].tolist(),
-            day_low=rows.day_low[at].tolist(),
-            day_high=rows.day_high[at].tolist(),
-            peak_equity=rows.peak_equity[at].tolist(),
+            phase_id=rows.phase_id[at],
+            challenge_id=rows.challenge_id[at],
+            account_id=rows.id[at],
+            market_time=rows.marked_at[at],
+            batch=rows.through[at],
+            balance=rows.cash[at],
+            equity=rows.cash[at] + rows.unrealised[at],
+            day_start_balance=rows.day_start_balance[at],
+            day_start_equity=rows.day_start_equity[at],
+            day_low=rows.day_low[at],
+            day_high=rows.day_high[at],
+            peak_equity=rows.peak_equity[at],
         )
 
-    def written(self, marks: Marks, ids: Iterable[int]) -> None:
-        """The database took the marks of these accounts; one put anew since they were computed is left alone."""
-        rows, taken = self._rows, set(ids)
-        n = np.array([n for n, one in enumerate(marks.id) if one in taken and one in self._places], np.int64)
-        at = self._at(one for one in marks.id if one in taken)
-        same = (rows.seq[at] == np.array(marks.seq, np.int64)[n]) & ~rows.fresh[at]
-        n, at = n[same], at[same]
-        for one, row in zip(n.tolist(), at.tolist(), strict=True):
-            self._heads[row] = marks.head[one]
-        rows.seq[at] = np.array(marks.seq_after, np.int64)[n]
-        rows.metric_due_at[at] = _times(marks.metric_due_at, NEVER)[n]
-        rows.ledger_due_at[at] = _times(marks.ledger_due_at, ALWAYS)[n]
-        rows.dirty[at] &= rows.through[at] != np.array(marks.marked_through, np.int64)[n]
+    def written(self, marks: Marks, taken: Flags) -> None:
+        """The database took these of the marks; an account put anew since they were computed is left alone."""
+        rows, at = self._rows, marks.place
+        here = (rows.id[at] == marks.id) & (rows.through[at] != NEVER)
+        n = np.flatnonzero(taken & here & (rows.seq[at] == marks.seq) & ~rows.fresh[at])
+        at = at[n]
+        self._heads[at] = marks.head[n]
+        rows.seq[at] = marks.seq_after[n]
+        rows.metric_due_at[at] = marks.metric_due_at[n]
+        rows.ledger_due_at[at] = marks.ledger_due_at[n]
+        rows.dirty[at] &= rows.through[at] != marks.marked_through[n]
 
 
 def _fixed(position: Position, count: int) -> dict[str, int] | None:
@@ -299,24 +344,3 @@ def _fixed(position: Position, count: int) -> dict[str, int] | None:
         return holding_figures(position, count)
     except ValueError:
         return None
-
-
-def _amounts(column: Ints) -> list[Decimal]:
-    return [amount(whole) for whole in column.tolist()]
-
-
-def _instants(times: Ints) -> list[datetime]:
-    listed = times.tolist()
-    known = {time: EPOCH + time * MICROSECOND for time in set(listed)}
-    return [known[time] for time in listed]
-
-
-def _dues(times: Ints) -> list[datetime | None]:
-    listed = times.tolist()
-    known = {time: None if time in (ALWAYS, NEVER) else EPOCH + time * MICROSECOND for time in set(listed)}
-    return [known[time] for time in listed]
-
-
-def _times(dues: list[datetime | None], none: int) -> Ints:
-    known = {due: time_of(due, none) for due in set(dues)}
-    return np.array([known[due] for due in dues], np.int64)

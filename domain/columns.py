@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, fields
 from decimal import ROUND_FLOOR, Decimal
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -40,32 +40,43 @@ def amount(whole: int) -> Decimal:
 
 
 def multiply(left: Ints, right: int) -> Ints:
-    """left x right, both in units and not negative, rounded half-even to units.
-
-    A float quotient is off by less than 2**10 here; the exact remainder, taken modulo 2**64, says by how much.
-    Raises ValueError where a product is too large.
-    """
-    guess = np.floor(left * (right / UNIT))
-    if guess.max(initial=0) >= UNITS_MAX:
+    """left x right, both in units, rounded half-even to units. Raises ValueError where a product is too large."""
+    if np.abs(left * (right / UNIT)).max(initial=0) >= UNITS_MAX:
         raise ValueError(f"a product with {right} units cannot be held")
-    product: Ints = guess.astype(np.int64)
-    rest: Ints = (_times(left, right) - _times(product, UNIT)).view(np.int64)
-    carry = rest // UNIT
+    return scale(left, right, UNIT)
+
+
+def scale(left: Ints, right: Ints | int, unit: int) -> Ints:
+    """left x right / unit, rounded half-even.
+
+    A float quotient is off by less than 4 parts in 2**53; the exact remainder, taken modulo 2**64, says by how much.
+    So answers stay below 2**60 where `unit` is at most 1e10, and below 2**53 where it is at most 1e18.
+    """
+    share = right / unit if isinstance(right, int) else right * (1 / unit)
+    product: Ints = np.floor(left * share).astype(np.int64)
+    rest: Ints = (_wrapped(left) * _wrapped(right) - _wrapped(product) * _wrapped(unit)).view(np.int64)
+    carry = rest // unit
     product += carry
-    rest -= carry * UNIT
-    product += (rest > HALF) | ((rest == HALF) & (product % 2 == 1))
+    rest -= carry * unit
+    product += (rest > unit // 2) | ((rest == unit // 2) & (product % 2 == 1))
     return product
 
 
-def _times(column: Ints, factor: int) -> NDArray[np.uint64]:
-    """The product modulo 2**64."""
-    unsigned: NDArray[np.uint64] = column.view(np.uint64)
-    return unsigned * np.uint64(factor)
+def _wrapped(value: Ints | int) -> Any:
+    """The number modulo 2**64."""
+    return np.uint64(value % 2**64) if isinstance(value, int) else value.view(np.uint64)
 
 
 def factor_max(quantity: int, product_max: int) -> int:
     """The largest factor, in units, whose product with the quantity is sure not to exceed `product_max`."""
     return min(UNITS_MAX - 1, product_max * UNIT // quantity)
+
+
+def factors_max(quantity: Ints, product_max: Ints) -> Ints:
+    """The same for many, or a little less: floats err by far less than a part in 2**40."""
+    largest = product_max.astype(np.float64) * UNIT / quantity * (1 - 2**-40)
+    found: Ints = np.minimum(largest, float(UNITS_MAX // 2)).astype(np.int64)
+    return found
 
 
 @dataclass(slots=True)
@@ -76,6 +87,10 @@ class Columns:
     def empty(cls, length: int) -> Self:
         return cls(*(np.zeros(length, np.bool_ if f.type == Flags else np.int64) for f in fields(cls)))
 
+    @property
+    def length(self) -> int:
+        return len(getattr(self, fields(self)[0].name))
+
     def grow(self, length: int) -> None:
         """Lengthen every column."""
         for f in fields(self):
@@ -83,7 +98,8 @@ class Columns:
             more = np.zeros(length - len(column), column.dtype)
             setattr(self, f.name, np.concatenate((column, more)))
 
-    def set(self, place: int, **values: int) -> None:
+    def set(self, place: int | slice | Ints, **values: int | Ints | Flags) -> None:
+        """Set figures of a place, or of many."""
         for name, value in values.items():
             getattr(self, name)[place] = value
 

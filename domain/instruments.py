@@ -39,30 +39,31 @@ class Catalogue:
         return currency.par if currency else code
 
     @cached_property
-    def pairs(self) -> dict[tuple[str, str], tuple[str, bool]]:
-        """By the pars of two currencies: the first instrument that converts, and whether its price is inverted."""
-        found: dict[tuple[str, str], tuple[str, bool]] = {}
+    def pairs(self) -> dict[tuple[str, str], tuple[tuple[str, bool], ...]]:
+        """By the pars of two currencies: the instruments that convert, and whether their price is inverted."""
+        found: dict[tuple[str, str], tuple[tuple[str, bool], ...]] = {}
         for instrument in self.instruments.values():
             base, quote = self.par(instrument.base_currency), self.par(instrument.quote_currency)
-            found.setdefault((base, quote), (instrument.symbol, False))
-            found.setdefault((quote, base), (instrument.symbol, True))
+            for key, inverted in (((base, quote), False), ((quote, base), True)):
+                found[key] = (*found.get(key, ()), (instrument.symbol, inverted))
         return found
 
-    def pair(self, source: str, target: str) -> tuple[str, bool] | None:
-        """The instrument whose price converts, and whether it is inverted; None at par or where there is none."""
+    def pairs_of(self, source: str, target: str) -> tuple[tuple[str, bool], ...]:
+        """The instruments whose price may convert, and whether it is inverted; none at par or where there is none.
+
+        The first that has a quote does.
+        """
         source, target = self.par(source), self.par(target)
-        return None if source == target else self.pairs.get((source, target))
+        return () if source == target else self.pairs.get((source, target), ())
 
     def rate(self, source: str, target: str, market: Market) -> tuple[Decimal, datetime | None] | None:
         """What one unit of `source` is worth in `target`, 18 places, and the time of the quote it came from.
 
-        At par the rate is 1 and needs no quote. None where no pair, or no quote of it, is known.
+        At par the rate is 1 and needs no quote. None where no pair, or no quote of any, is known.
         """
         if self.par(source) == self.par(target):
             return ONE, None
-        found = self.pair(source, target)
-        quote = market.get(found[0]) if found else None
-        if found is None or quote is None:
-            return None
-        mid = quote.mid
-        return (round18(EXACT.divide(ONE, mid)) if found[1] else mid), quote.source_time
+        for symbol, inverted in self.pairs_of(source, target):
+            if quote := market.get(symbol):
+                return (round18(EXACT.divide(ONE, quote.mid)) if inverted else quote.mid), quote.source_time
+        return None

@@ -1,13 +1,60 @@
-"""Holdings in columns, repriced a lane at a time: one quote, one mark, one sign for all of them."""
+"""Holdings in columns, repriced a lane at a time: one quote, one mark, one sign, one rate for all of them."""
 
 from dataclasses import dataclass
+from typing import Generic, TypeVar
 
-from domain.columns import UNITS_MAX, Columns, Flags, Ints, factor_max, multiply, units
-from domain.money import round8
+import numpy as np
+
+from domain.columns import UNIT, UNITS_MAX, Columns, Flags, Ints, factor_max, multiply, scale, units
+from domain.instruments import Catalogue
+from domain.money import PLACES, round8
 from domain.positions import Position, Side
-from domain.quotes import Quote
+from domain.quotes import Market
 from domain.terms import Slippage
-from domain.valuation import mark_price
+from domain.valuation import mark_price, rate_of
+
+CONVERTED_MAX = 2**53  # exclusive: up to here a product with a rate of 18 places is exact
+CONVERTED_COUNT_MAX = UNITS_MAX // CONVERTED_MAX  # so many of them add up without wrapping
+FINE = 10**18
+
+Held = TypeVar("Held", bound=Columns)
+Key = TypeVar("Key")
+
+
+class Seats(Generic[Held, Key]):
+    """Columns whose first places are taken, each under a key of its own."""
+
+    def __init__(self, columns: Held) -> None:
+        self.columns = columns
+        self._places: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, key: Key, **figures: int) -> None:
+        place = self._places[key] = len(self._places)
+        if place == self.columns.length:
+            self.columns.grow(max(8, 2 * place))
+        self.columns.set(place, **figures)
+
+    def fill(self, keys: list[Key], **figures: Ints) -> None:
+        """Put many at once; none of the keys is here yet."""
+        first, last = len(self._places), len(self._places) + len(keys)
+        if last > self.columns.length:
+            self.columns.grow(last + last // 4)
+        self._places.update(zip(keys, range(first, last), strict=True))
+        self.columns.set(slice(first, last), **figures)
+
+    def drop(self, key: Key) -> None:
+        """Take it out; the last one moves into its place."""
+        place, last = self._places.pop(key), len(self._places)
+        if place != last:
+            self.columns.move(last, place)
+            self._places[self._key(place)] = place
+
+    def _key(self, place: int) -> Key:
+        """The key of what stands in a place."""
+        raise NotImplementedError
 
 
 @dataclass(slots=True)
@@ -15,7 +62,7 @@ class Holdings(Columns):
     row: Ints  # of the account in the book
     quantity: Ints
     cost: Ints
-    profit: Ints  # at the newest mark
+    profit: Ints  # in the account's currency, at the newest mark
     price_max: Ints  # up to this price the account's figures are sure to be held
 
 
@@ -26,44 +73,51 @@ def holding_figures(position: Position, count: int) -> dict[str, int]:
     """
     share = UNITS_MAX // count
     quantity, cost = units(position.quantity), units(round8(position.cost_basis))
-    if cost > share:
+    if cost > share or count > CONVERTED_COUNT_MAX:
         raise ValueError(f"a cost of {position.cost_basis} is too large beside {count - 1} other holdings")
     return {"quantity": quantity, "cost": cost, "price_max": factor_max(quantity, share)}
 
 
-class Lane:
-    """The holdings of one symbol and side, priced by one model; at most one of each account."""
+class Lane(Seats[Holdings, int]):
+    """The holdings of one symbol and side, priced by one model, in accounts of one currency; the key is the row."""
 
-    def __init__(self, side: Side, slippage: Slippage) -> None:
-        self._side, self._slippage, self._sign = side, slippage, int(side.sign)
-        self._holdings = Holdings.empty(8)
-        self._places: dict[int, int] = {}
+    def __init__(self, symbol: str, side: Side, slippage: Slippage, currency: str, catalogue: Catalogue) -> None:
+        super().__init__(Holdings.empty(0))
+        self.symbol, self._side, self._slippage, self._sign = symbol, side, slippage, int(side.sign)
+        self._currency, self._catalogue = currency, catalogue
+        source = catalogue.instruments[symbol].quote_currency
+        self._at_par = catalogue.par(source) == catalogue.par(currency)
 
-    def put(self, row: int, **figures: int) -> None:
-        place = self._places[row] = len(self._places)
-        if place == len(self._holdings.row):
-            self._holdings.grow(2 * place)
-        self._holdings.set(place, row=row, **figures)
+    def _key(self, place: int) -> int:
+        return int(self.columns.row[place])
 
-    def drop(self, row: int) -> None:
-        """Take the holding out; the last one moves into its place."""
-        place, last = self._places.pop(row), len(self._places)
-        if place != last:
-            self._holdings.move(last, place)
-            self._places[int(self._holdings.row[place])] = place
+    def reprice(self, market: Market) -> tuple[Ints, Ints, Flags]:
+        """The rows, what each holding's profit changes by, and where a figure is beyond what can be held."""
+        held, count = self.columns, len(self)
+        profit, beyond = self.profits(held.quantity[:count], held.cost[:count], held.price_max[:count], market)
+        return held.row[:count], profit - held.profit[:count], beyond
 
-    def reprice(self, quote: Quote) -> tuple[Ints, Ints, Flags]:
-        """The rows, what each holding's profit changes by, and where the price is beyond what can be held."""
-        held, count = self._holdings, len(self._places)
-        price = units(mark_price(quote, self._side, self._slippage))
-        beyond: Flags = held.price_max[:count] < price
-        quantity = held.quantity[:count]
+    def profits(self, quantity: Ints, cost: Ints, price_max: Ints, market: Market) -> tuple[Ints, Flags]:
+        """What holdings have gained at the market, and where that is beyond what can be held."""
+        price = units(mark_price(market[self.symbol], self._side, self._slippage))
+        beyond: Flags = price_max < price
         if beyond.any():
             quantity = quantity * ~beyond
-        profit = (multiply(quantity, price) - held.cost[:count]) * self._sign
-        return held.row[:count], profit - held.profit[:count], beyond
+        profit = (multiply(quantity, price) - cost) * self._sign
+        if not self._at_par:
+            profit, much = self._convert(profit, market)
+            beyond |= much
+        return profit, beyond
+
+    def _convert(self, profit: Ints, market: Market) -> tuple[Ints, Flags]:
+        """The profits in the accounts' currency, and where that is more than can be told exactly."""
+        rate = rate_of(self.symbol, self._currency, market, self._catalogue)
+        unit = UNIT if round8(rate) == rate else FINE
+        right = int(rate.scaleb(PLACES if unit == UNIT else 18))
+        beyond: Flags = np.abs(profit * (right / unit)) >= CONVERTED_MAX
+        return scale(profit * ~beyond if beyond.any() else profit, right, unit), beyond
 
     def settle(self, changes: Ints, moved: Flags) -> None:
         """Keep the changes of those rows that were moved."""
-        held, count = self._holdings, len(self._places)
+        held, count = self.columns, len(self)
         held.profit[:count] += changes * moved[held.row[:count]]

@@ -1,14 +1,17 @@
 """An account as a row of the book: what a mark needs and moves, in int64."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 
+from domain import levels
 from domain.accounts import Account, PhaseRun
 from domain.columns import LEAST, MOST, Columns, Flags, Ints, level, units
-from domain.headroom import thresholds
+from domain.headroom import Thresholds, thresholds
 from domain.ledger import microseconds
-from domain.terms import PhaseTerms
+from domain.money import ONE, plain
+from domain.rules import Rule, warning_name
+from domain.terms import Limit, Measured, PercentOf, PhaseTerms
 
 NEVER = MOST  # a time no clock reaches, a batch no tape reaches
 ALWAYS = LEAST
@@ -39,6 +42,12 @@ class Rows(Columns):
     day_high: Ints
     peak_equity: Ints
     peak_balance: Ints
+    trail_gap: Ints  # how far the trailing floor lies below a new high of equity,
+    trail_pct: Ints  # or how many percent of it, in units
+    trail_stop: Ints  # where that floor stops
+    trail_share: Ints  # the share of the way to it at which to look, in units
+    low_else: Ints  # the low that the other limits give
+    trails: Flags  # a new high of equity moves the low
     new_peak: Flags  # a new high of equity is handed over
     by_hand: Flags  # every batch is handed over
     holds: Flags  # it has holdings, so mark_to_market rows fall due
@@ -56,18 +65,20 @@ def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> d
         "unrealised": units(account.unrealised),
         "opened": units(opened),
         "high_watermark": units(account.high_watermark),
-        "low": LEAST if bounds.low is None else level(bounds.low),
+        "low": _low(bounds),
         "high": MOST if bounds.high is None else level(bounds.high),
-        "new_peak": bounds.new_peak,
-        "by_hand": bool(account.orders),
         "holds": bool(account.positions),
     }
-    return figures | _version(account) | _phase_figures(account.phase)
+    return figures | _version(account) | _phase_figures(account.phase) | trail_of(account, terms, bounds)
 
 
 def unheld(account: Account) -> dict[str, int]:
     """The row of an account whose figures cannot be held."""
     return _version(account) | {"by_hand": True}
+
+
+def _low(bounds: Thresholds) -> int:
+    return LEAST if bounds.low is None else level(bounds.low)
 
 
 def _version(account: Account) -> dict[str, int]:
@@ -89,6 +100,33 @@ def _phase_figures(phase: PhaseRun | None) -> dict[str, int]:
         "day_high": units(phase.day_high),
         "peak_equity": units(phase.peak_equity),
         "peak_balance": units(phase.peak_balance),
+    }
+
+
+def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> dict[str, int]:
+    """How a floor follows a new high of equity; where balances are measured against it, the fold has to look."""
+    if not bounds.new_peak:
+        return {}
+    phase = account.phase
+    assert terms and phase, "only a phase's limit trails"
+    if terms.total_loss.measured is not Measured.EQUITY:
+        return {"new_peak": True}
+    found = replace(phase, day_findings=phase.day_findings | {Rule.MAX_TOTAL_LOSS})
+    told = phase.day_findings
+    shares = [share for share in terms.warn_at if warning_name(Rule.MAX_TOTAL_LOSS, plain(share)) not in told]
+    others = thresholds(replace(account, phase=found), terms)
+    rule = trail_figures(terms.total_loss, phase.initial_balance)
+    return rule | {"trails": True, "trail_share": units(min(shares, default=ONE)), "low_else": _low(others)}
+
+
+def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
+    """The floor under a high of equity. Raises ValueError where a figure cannot be held."""
+    of_high = limit.amount is None and limit.percent_of is PercentOf.REFERENCE
+    stop = levels.total_stop(limit, initial)
+    return {
+        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial)),
+        "trail_pct": units(limit.pct) if of_high else 0,
+        "trail_stop": MOST if stop is None else units(stop),
     }
 
 

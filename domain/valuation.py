@@ -67,6 +67,6 @@ def symbols_that_move(account: Account, catalogue: Catalogue) -> frozenset[str]:
 
 
 def symbols_of(symbol: str, currency: str, catalogue: Catalogue) -> frozenset[str]:
-    """The instrument, and the pair that converts its quote currency into the account's, if one does."""
-    pair = catalogue.pair(catalogue.instruments[symbol].quote_currency, currency)
-    return frozenset((symbol, pair[0]) if pair else (symbol,))
+    """The instrument, and those that may convert its quote currency into the account's."""
+    pairs = catalogue.pairs_of(catalogue.instruments[symbol].quote_currency, currency)
+    return frozenset((symbol, *(pair for pair, _ in pairs)))

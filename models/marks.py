@@ -1,115 +1,112 @@
 """What the marker reads and writes: who lives on its shard at which version, and marks in bulk."""
 
-from collections.abc import Sequence
-from typing import Any
+from dataclasses import fields
 
-from domain.marks import Marks, Metrics
-from models import sql
-from models.journal import INSERT_LEDGER, ledger_columns
+import numpy as np
+
+from domain.columns import Flags, Ints
+from domain.ledger import Kind
+from domain.marks import Marks, Metrics, Notes
+from models import copying
+from models.copying import Bytes, instant, money, whole
 from models.sql import Connection
 
-LIVE = "select account_id, seq from balances where live and account_id % $1 = $2"
+LIVE = "select account_id, seq from balances where live and account_id % $1 = $2 order by account_id"
 
-_COLUMNS: sql.Columns = {
-    "account_id": "bigint",
-    "seq": "bigint",
-    "seq_after": "bigint",
-    "head": "bytea",
-    "marked_through": "bigint",
-    "marked_at": "timestamptz",
-    "unrealised": "bigint",
-    "equity": "bigint",
-    "high_watermark": "bigint",
-    "ledger_due_at": "timestamptz",
-    "phase_id": "bigint",
-    "day_low": "bigint",
-    "day_high": "bigint",
-    "peak_equity": "bigint",
-    "metric_due_at": "timestamptz",
-}
-_UNNEST = ", ".join(f"${n}::{kind}[]" for n, kind in enumerate(_COLUMNS.values(), 1))
-_NAMES = ", ".join(_COLUMNS)
-# Amounts travel as whole units of 1e-8: arrays of numerics take three times as long.
-WRITE = f"""
-with n as (select * from unnest({_UNNEST}) as n ({_NAMES})),
-free as (
-  select b.account_id from balances b join n using (account_id)
+STAGE = """
+create temp table if not exists staged_marks (account_id bigint, seq bigint, seq_after bigint, head bytea,
+  marked_through bigint, marked_at timestamptz, unrealised numeric, equity numeric, high_watermark numeric,
+  ledger_due_at timestamptz, runs boolean, day_low numeric, day_high numeric, peak_equity numeric,
+  metric_due_at timestamptz) on commit delete rows
+"""
+STAGED = ("account_id", "seq", "seq_after", "head", "marked_through", "marked_at", "unrealised", "equity",
+          "high_watermark", "ledger_due_at", "runs", "day_low", "day_high", "peak_equity", "metric_due_at")  # fmt: skip
+TAKE = """
+with free as (
+  select b.account_id from balances b join pg_temp.staged_marks n using (account_id)
   where b.seq = n.seq and b.marked_through < n.marked_through
   order by b.account_id for no key update of b skip locked)
 update balances b set
   seq = n.seq_after, head = n.head, marked_through = n.marked_through, marked_at = n.marked_at,
-  unrealised = n.unrealised * 0.00000001, equity = n.equity * 0.00000001,
-  high_watermark = n.high_watermark * 0.00000001, ledger_due_at = n.ledger_due_at,
-  day_low = case when n.phase_id > 0 then n.day_low * 0.00000001 else b.day_low end,
-  day_high = case when n.phase_id > 0 then n.day_high * 0.00000001 else b.day_high end,
-  peak_equity = case when n.phase_id > 0 then n.peak_equity * 0.00000001 else b.peak_equity end,
-  metric_due_at = case when n.phase_id > 0 then n.metric_due_at else b.metric_due_at end
-from n join free using (account_id) where b.account_id = n.account_id
+  unrealised = n.unrealised, equity = n.equity, high_watermark = n.high_watermark,
+  ledger_due_at = nullif(n.ledger_due_at, '-infinity'),
+  day_low = case when n.runs then n.day_low else b.day_low end,
+  day_high = case when n.runs then n.day_high else b.day_high end,
+  peak_equity = case when n.runs then n.peak_equity else b.peak_equity end,
+  metric_due_at = case when n.runs then nullif(n.metric_due_at, 'infinity') else b.metric_due_at end
+from pg_temp.staged_marks n join free using (account_id) where b.account_id = n.account_id
 returning b.account_id
 """
-METRICS = """
-insert into metrics (phase_id, challenge_id, account_id, market_time, batch, balance, equity, day_start_balance,
-  day_start_equity, day_low, day_high, peak_equity)
-select phase_id, challenge_id, account_id, market_time, batch, balance * 0.00000001, equity * 0.00000001,
-  day_start_balance * 0.00000001, day_start_equity * 0.00000001, day_low * 0.00000001, day_high * 0.00000001,
-  peak_equity * 0.00000001
-from unnest($1::bigint[], $2::bigint[], $3::bigint[], $4::timestamptz[], $5::bigint[], $6::bigint[], $7::bigint[],
-  $8::bigint[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]) as n (phase_id, challenge_id, account_id,
-  market_time, batch, balance, equity, day_start_balance, day_start_equity, day_low, day_high, peak_equity)
-where account_id = any($13::bigint[])
-"""
+LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch", "hash", "kind", "facts")
 
 
-async def live(conn: Connection, shards: int, shard: int) -> dict[int, int]:
-    """Version by account, of every live account of the shard."""
-    return {row["account_id"]: row["seq"] for row in await conn.fetch(LIVE, shards, shard)}
+async def live(conn: Connection, shards: int, shard: int) -> tuple[Ints, Ints]:
+    """Every live account of the shard in order, and its version."""
+    found = await copying.read(conn, LIVE, [("id", ">i8"), ("seq", ">i8")], shards, shard)
+    return found["id"], found["seq"]
 
 
-async def write(conn: Connection, marks: Marks) -> list[int]:
-    """Write the marks whose account nobody holds or has changed; answers those accounts."""
-    columns: list[Sequence[Any]] = [
-        marks.id,
-        marks.seq,
-        marks.seq_after,
-        marks.head,
-        marks.marked_through,
-        marks.marked_at,
-        marks.unrealised,
-        marks.equity,
-        marks.high_watermark,
-        marks.ledger_due_at,
-        marks.phase_id,
-        marks.day_low,
-        marks.day_high,
-        marks.peak_equity,
-        marks.metric_due_at,
-    ]
-    taken = [row["account_id"] for row in await conn.fetch(WRITE, *columns)]
-    written = set(taken)
-    rows = [row for row in marks.rows if row.account in written]
-    await sql.write(conn, INSERT_LEDGER, ledger_columns(rows))
-    await _write_metrics(conn, marks.metrics, taken)
+async def write(conn: Connection, marks: Marks) -> Flags:
+    """Write the marks whose account nobody holds or has changed; answers which."""
+    await conn.execute(STAGE)
+    await copying.write(conn, "staged_marks", STAGED, staged(marks))
+    taken = np.isin(marks.id, [row[0] for row in await conn.fetch(TAKE)])
+    ids = marks.id[taken]
+    noted, measured = np.isin(marks.notes.account_id, ids), np.isin(marks.metrics.account_id, ids)
+    if noted.any():
+        await copying.write(conn, "ledger", LEDGER, noted_rows(marks.notes, noted))
+    if measured.any():
+        names = [field.name for field in fields(Metrics)]
+        await copying.write(conn, "metrics", names, measured_rows(marks.metrics.where(measured)))
     return taken
 
 
-async def _write_metrics(conn: Connection, metrics: Metrics, accounts: Sequence[int]) -> None:
-    if metrics.phase_id:
-        await conn.execute(
-            METRICS,
-            metrics.phase_id,
-            metrics.challenge_id,
-            metrics.account_id,
-            metrics.market_time,
-            metrics.batch,
-            metrics.balance,
-            metrics.equity,
-            metrics.day_start_balance,
-            metrics.day_start_equity,
-            metrics.day_low,
-            metrics.day_high,
-            metrics.peak_equity,
-            accounts,
-        )
+def staged(marks: Marks) -> bytes:
+    """The marks as they are copied beside the balances."""
+    return copying.table(
+        [
+            whole(marks.id),
+            whole(marks.seq),
+            whole(marks.seq_after),
+            marks.head,
+            whole(marks.marked_through),
+            instant(marks.marked_at),
+            money(marks.unrealised),
+            money(marks.equity),
+            money(marks.high_watermark),
+            instant(marks.ledger_due_at),
+            (marks.phase_id > 0).astype(np.uint8).reshape(-1, 1),
+            money(marks.day_low),
+            money(marks.day_high),
+            money(marks.peak_equity),
+            instant(marks.metric_due_at),
+        ]
+    )
+
+
+def measured_rows(metrics: Metrics) -> bytes:
+    """Metric snapshots as they are copied."""
+    counts = ("phase_id", "challenge_id", "account_id", "batch")
+    kinds = dict.fromkeys(counts, whole) | {"market_time": instant}
+    return copying.table([kinds.get(f.name, money)(getattr(metrics, f.name)) for f in fields(Metrics)])
+
+
+def noted_rows(notes: Notes, these: Flags) -> bytes:
+    """mark_to_market rows as they are copied."""
+    count = int(these.sum())
+    kind = np.frombuffer(Kind.MARK_TO_MARKET.value.encode(), np.uint8)
+    columns: list[Bytes] = [
+        whole(notes.account_id[these]),
+        whole(notes.seq[these]),
+        money(np.zeros(count, np.int64)),
+        money(notes.balance[these]),
+        instant(notes.market_time[these]),
+        whole(notes.batch[these]),
+        notes.hash[these],
+        np.broadcast_to(kind, (count, len(kind))),
+    ]
+    version = b"\x01"
+    return copying.table_with_text(columns, [version + notes.facts[n].encode() for n in np.flatnonzero(these)])
 
 
 async def record(conn: Connection, shard: int, through: int) -> None:
@@ -121,3 +118,11 @@ async def record(conn: Connection, shard: int, through: int) -> None:
         shard,
         through,
     )
+
+
+async def challenges(conn: Connection) -> list[tuple[int, int | None]]:
+    """Every live account with its challenge, if it has one."""
+    rows = await conn.fetch(
+        "select b.account_id, a.challenge_id from balances b join accounts a on a.id = b.account_id where b.live"
+    )
+    return [(account, challenge) for account, challenge in rows]

@@ -3,6 +3,62 @@
 from models.sql import Connection
 from models.verify import Rows, find
 
+LINKS = """
+select format('challenge %s and its purchase', c.id) as link, c.brand || '/' || c.client as one,
+  p.brand || '/' || p.client as other
+from challenges c join purchases p on p.id = c.purchase_id
+union all
+select format('purchase %s and its wallet', p.id), p.brand || '/' || p.client || '/' || p.currency,
+  w.brand || '/' || w.client || '/' || w.currency
+from purchases p join wallets w on w.id = p.wallet_id
+union all
+select format('purchase %s and its program', p.id), p.brand, g.brand
+from purchases p join programs g on g.id = p.program_id
+union all
+select format('account %s and its challenge', a.id), a.brand, c.brand
+from accounts a join challenges c on c.id = a.challenge_id
+union all
+select format('account %s and its parent', a.id), a.brand, p.brand
+from accounts a join accounts p on p.id = a.parent_id
+union all
+select format('phase %s and its account', p.id), p.challenge_id::text, coalesce(a.challenge_id::text, 'none')
+from challenge_phases p join accounts a on a.id = p.account_id
+union all
+select format('payout %s and its challenge', p.id), p.brand || '/' || p.currency, c.brand || '/' || a.currency
+from payouts p join challenges c on c.id = p.challenge_id join accounts a on a.id = p.account_id
+union all
+select format('payout %s and its account', p.id), p.challenge_id::text, a.challenge_id::text
+from payouts p join accounts a on a.id = p.account_id where a.challenge_id is not null
+union all
+select format('payout %s and its wallet', p.id), c.brand || '/' || c.client, w.brand || '/' || w.client
+from payouts p join challenges c on c.id = p.challenge_id join wallets w on w.id = p.wallet_id
+union all
+select format('payout %s and its phase', p.id), p.challenge_id || '/' || p.account_id,
+  r.challenge_id || '/' || r.account_id
+from payouts p join challenge_phases r on r.id = p.phase_id
+union all
+select format('event %s and its challenge', e.position), e.brand || '/' || e.client,
+  c.brand || '/' || c.client
+from events e join challenges c on c.id = e.challenge_id
+union all
+select format('job %s and its challenge', j.id), j.brand, c.brand
+from jobs j join challenges c on c.id = j.challenge_id
+union all
+select format('job %s and its account', j.id), j.brand, a.brand
+from jobs j join accounts a on a.id = j.account_id
+union all
+select format('transfer %s and its holder', t.transfer), t.brand, coalesce(w.brand, h.brand, a.brand)
+from transfers t
+left join wallets w on w.id = t.wallet_id
+left join house_accounts h on h.id = t.house_account_id
+left join accounts a on a.id = t.account_id
+union all
+select format('phase %s of program %s and its group', s.phase_index, s.program_id), p.brand, g.brand
+from program_phases s join programs p on p.id = s.program_id
+join account_groups g on g.id = s.account_group_id
+"""
+"""What joins two objects: its name, and what both sides say of themselves."""
+
 
 async def batches_are_dense(conn: Connection) -> Rows:
     """Batches follow each other without a gap, never back in time, and have the quotes they say."""
@@ -83,63 +139,9 @@ async def brands_never_mix(conn: Connection) -> Rows:
     """What belongs together belongs to one brand, and to one client."""
     return await find(
         conn,
-        """
+        f"""
         select link as subject, format('joins %s and %s', one, other) as message
-        from (
-          select format('challenge %s and its purchase', c.id) as link, c.brand || '/' || c.client as one,
-            p.brand || '/' || p.client as other
-          from challenges c join purchases p on p.id = c.purchase_id
-          union all
-          select format('purchase %s and its wallet', p.id), p.brand || '/' || p.client || '/' || p.currency,
-            w.brand || '/' || w.client || '/' || w.currency
-          from purchases p join wallets w on w.id = p.wallet_id
-          union all
-          select format('purchase %s and its program', p.id), p.brand, g.brand
-          from purchases p join programs g on g.id = p.program_id
-          union all
-          select format('account %s and its challenge', a.id), a.brand, c.brand
-          from accounts a join challenges c on c.id = a.challenge_id
-          union all
-          select format('account %s and its parent', a.id), a.brand, p.brand
-          from accounts a join accounts p on p.id = a.parent_id
-          union all
-          select format('phase %s and its account', p.id), p.challenge_id::text, coalesce(a.challenge_id::text, 'none')
-          from challenge_phases p join accounts a on a.id = p.account_id
-          union all
-          select format('payout %s and its challenge', p.id), p.brand || '/' || p.currency, c.brand || '/' || a.currency
-          from payouts p join challenges c on c.id = p.challenge_id join accounts a on a.id = p.account_id
-          union all
-          select format('payout %s and its account', p.id), p.challenge_id::text, a.challenge_id::text
-          from payouts p join accounts a on a.id = p.account_id where a.challenge_id is not null
-          union all
-          select format('payout %s and its wallet', p.id), c.brand || '/' || c.client, w.brand || '/' || w.client
-          from payouts p join challenges c on c.id = p.challenge_id join wallets w on w.id = p.wallet_id
-          union all
-          select format('payout %s and its phase', p.id), p.challenge_id || '/' || p.account_id,
-            r.challenge_id || '/' || r.account_id
-          from payouts p join challenge_phases r on r.id = p.phase_id
-          union all
-          select format('event %s and its challenge', e.position), e.brand || '/' || e.client,
-            c.brand || '/' || c.client
-          from events e join challenges c on c.id = e.challenge_id
-          union all
-          select format('job %s and its challenge', j.id), j.brand, c.brand
-          from jobs j join challenges c on c.id = j.challenge_id
-          union all
-          select format('job %s and its account', j.id), j.brand, a.brand
-          from jobs j join accounts a on a.id = j.account_id
-          union all
-          select format('transfer %s and its holder', t.transfer), t.brand, coalesce(w.brand, h.brand, a.brand)
-          from transfers t
-          left join wallets w on w.id = t.wallet_id
-          left join house_accounts h on h.id = t.house_account_id
-          left join accounts a on a.id = t.account_id
-          union all
-          select format('phase %s of program %s and its group', s.phase_index, s.program_id), p.brand, g.brand
-          from program_phases s join programs p on p.id = s.program_id
-          join account_groups g on g.id = s.account_group_id
-        ) links
-        where one is distinct from other""",
+        from ({LINKS}) links where one is distinct from other""",
     )
 
 

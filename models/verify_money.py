@@ -168,22 +168,27 @@ async def payouts_follow_the_split(conn: Connection) -> Rows:
     )
 
 
-async def payouts_left_their_accounts(conn: Connection) -> Rows:
-    """The whole profit of a payout that was not turned down has left its account."""
+async def payouts_moved_what_they_say(conn: Connection) -> Rows:
+    """Each payout's own transfers: what left the account, what the hold keeps, what reached the client."""
     return await find(
         conn,
         """
-        select format('account %s', coalesce(p.account_id, t.account_id)) as subject,
-          format('payouts of %s, but %s left it', trim_scale(coalesce(p.profit, 0)), trim_scale(coalesce(t.gone, 0)))
-            as message
-        from (
-          select account_id, sum(profit) as profit from payouts
-          where status in ('REQUESTED', 'APPROVED', 'PAID') group by account_id) p
+        select coalesce('payout ' || p.id, m.cause) as subject,
+          format('is %s with a profit of %s and %s of it the client''s; %s left the account, %s is held, %s was paid',
+            coalesce(p.status, 'missing'), trim_scale(p.profit), trim_scale(p.amount), trim_scale(coalesce(m.gone, 0)),
+            trim_scale(coalesce(m.held, 0)), trim_scale(coalesce(m.paid, 0))) as message
+        from payouts p
         full join (
-          select account_id, -sum(amount) as gone from transfers
-          where kind = 'PAYOUT_PROFIT' and account_id is not null group by account_id) t
-          on t.account_id = p.account_id
-        where coalesce(p.profit, 0) <> coalesce(t.gone, 0)""",
+          select t.brand, t.cause, -sum(t.amount) filter (where t.account_id is not null) as gone,
+            sum(t.amount) filter (where h.purpose = 'PAYOUT_HOLD') as held,
+            sum(t.amount) filter (where t.wallet_id is not null) as paid
+          from transfers t left join house_accounts h on h.id = t.house_account_id
+          where t.kind in ('PAYOUT_PROFIT', 'PAYOUT_SHARE') group by t.brand, t.cause) m
+          on m.brand = p.brand and m.cause = 'payout ' || p.id
+        where p.id is null
+          or coalesce(m.gone, 0) <> case when p.status in ('REQUESTED', 'APPROVED', 'PAID') then p.profit else 0 end
+          or coalesce(m.held, 0) <> case when p.status in ('REQUESTED', 'APPROVED') then p.profit else 0 end
+          or coalesce(m.paid, 0) <> case when p.status = 'PAID' then p.amount else 0 end""",
     )
 
 

@@ -1,4 +1,4 @@
-"""What must hold of orders, voids and locks: each function finds what breaks its name, as rows of (subject, message)."""
+"""What must hold of orders, voids and locks: each function finds what breaks its name, as (subject, message) rows."""
 
 from models.sql import Connection
 from models.verify import Rows, find

@@ -38,7 +38,7 @@ class QuoteQuery:
 class QuoteMutation:
     @mutation("Take in quotes; what cannot be used is dropped, counted and answered.", Role.FEED, Role.ADMIN)
     async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
-        taken = await quotes.ingest([_quote(given) for given in given.quotes])
+        taken = await quotes.ingest([_quote(given) for given in given.quotes], info.context.principal)
         return IngestQuotesPayload(
             batches=taken.batches,
             newest_batch=taken.newest_batch,

@@ -11,6 +11,8 @@ from schema.permissions import mutation, query
 from schema.wallets import (
     DepositToWalletInput,
     DepositToWalletPayload,
+    HouseAccount,
+    HouseAccountFilter,
     Transfer,
     TransferFilter,
     Wallet,
@@ -20,7 +22,7 @@ from schema.wallets import (
 )
 from services import wallets
 from services.principals import Role
-from services.views.lists import TRANSFERS, WALLETS
+from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
 
@@ -32,6 +34,12 @@ class WalletQuery:
         self, info: Info, first: First = 20, after: After = None, which: Filter[WalletFilter] = None
     ) -> Connection[Wallet]:
         return await read(info, WALLETS, window(WALLETS, first, after), filters_of(which))
+
+    @query("The firm's own accounts, by brand, currency and purpose.", Role.ADMIN, Role.MANAGER)
+    async def house_accounts(
+        self, info: Info, first: First = 20, after: After = None, which: Filter[HouseAccountFilter] = None
+    ) -> Connection[HouseAccount]:
+        return await read(info, HOUSE_ACCOUNTS, window(HOUSE_ACCOUNTS, first, after), filters_of(which))
 
     @query("Transfers, one row a side, newest first; a client's are those of its wallets.", *READERS)
     async def transfers(

@@ -1,13 +1,15 @@
 """Programs and their steps."""
 
+import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import strawberry
 from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
+from domain.checks import api_name
 from domain.lifecycles import ProgramStatus
 from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, Trail
 from schema.context import Info
@@ -43,11 +45,19 @@ class ProgramStep(FromRow, listing=STEPS):
     profitable_days: int = field(description="The least number of profitable days; it only delays.")
     profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
     inactivity_days: int = field(description="The most days without a fill.")
-    limits: JSON = field(description="What each limit means, where it differs from the defaults.")
     warn_at: list[Decimal] = field(description="The shares of each limit at which its use is told.")
-    payout: JSON = field(description="When its profit may be asked for, where it differs from the defaults.")
     created_at: datetime = field(description="When it was saved.")
     updated_at: datetime = field(description="When it was last saved.")
+    limits_data: strawberry.Private[str]
+    payout_data: strawberry.Private[str]
+
+    @computed("What each limit means, where it was said: a LimitsInput.")
+    def limits(self) -> JSON:
+        return cast("JSON", _spelt(json.loads(self.limits_data)))
+
+    @computed("When its profit may be asked for, where it was said: a PayoutTermsInput.")
+    def payout(self) -> JSON:
+        return cast("JSON", _spelt(json.loads(self.payout_data)))
 
 
 @strawberry.type(description="What is sold: evaluation phases, then possibly a funded one.")
@@ -224,6 +234,11 @@ class ProgramFilter:
     text: str | None = field(default=None, description="In the name, or the program's number.")
     created_from: datetime | None = field(default=None, description="Made at this time or later.")
     created_before: datetime | None = field(default=None, description="Made before this time.")
+
+
+def _spelt(data: Any) -> Any:
+    """Stored data with the API's names."""
+    return {api_name(name): _spelt(value) for name, value in data.items()} if isinstance(data, dict) else data
 
 
 def given_fields(value: Any) -> dict[str, Any]:

@@ -9,7 +9,7 @@ from strawberry import ID, field
 from schema.enums import HousePurpose, MoneyKind, TransferKind
 from schema.payloads import Payload
 from schema.rows import FromRow
-from services.views.lists import TRANSFERS, WALLETS
+from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS
 
 
 @strawberry.type(description="A client's real cash in one currency.")
@@ -22,6 +22,24 @@ class Wallet(FromRow, listing=WALLETS):
     reserved: Decimal = field(description="What of it is set aside for purchases under way.")
     free: Decimal = field(description="What can be spent: cash less reserved.")
     created_at: datetime = field(description="When it was made.")
+
+
+@strawberry.type(
+    description="An account of the firm in one currency; it may be negative, for the other side is elsewhere."
+)
+class HouseAccount(FromRow, listing=HOUSE_ACCOUNTS):
+    id: ID = field(description="Its number.")
+    brand: str = field(description="The brand it belongs to.")
+    currency: str = field(description="Its currency.")
+    purpose: HousePurpose = field(description="What it is for.")
+    balance: Decimal = field(description="What it holds: the sum of its transfers.")
+
+
+@strawberry.input(description="Which accounts of the firm.")
+class HouseAccountFilter:
+    brand: str | None = field(default=None, description="Of this brand.")
+    currency: str | None = field(default=None, description="In this currency.")
+    purpose: list[HousePurpose] | None = field(default=None, description="For one of these purposes.")
 
 
 @strawberry.type(description="One side of a movement of money; the other has the same `transfer`.")

@@ -1,10 +1,11 @@
 """Decision actions: proposed by a trader or an AI, gated, executed, answered once; or only previewed."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from domain import execution
-from domain.accounts import Journal
+from domain.accounts import Account, Journal
 from domain.checks import api_name, text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.orders import Action, ActionResult
@@ -13,7 +14,7 @@ from models import accounts, orders
 from services import snapshots
 from services.access import Target, reaches
 from services.principals import Principal
-from services.unit import Root, reading, root
+from services.unit import Root, Unit, reading, root
 from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
@@ -44,10 +45,26 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
         held = work.held.get(account_id)
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused, and that is recorded
-        held.account, results = execution.submit(
-            held.account, actions, known, work.moment, held.conditions, work.journal
-        )
+        before = held.account
+        held.account, results = execution.submit(before, actions, known, work.moment, held.conditions, work.journal)
+        _note(work, principal, before, held.account, run, results)
     return results
+
+
+def _note(
+    work: Unit, principal: Principal, before: Account, after: Account, run: str, results: Sequence[ActionResult]
+) -> None:
+    """The batch's row of the audit, where it was a manager's or an admin's."""
+    counts = Counter("replayed" if result.replayed else result.status.value.lower() for result in results)
+    work.audit(
+        principal,
+        "submitDecisionActions",
+        object_kind="account",
+        object_id=after.id,
+        brand=after.brand,
+        before={"seq": before.seq},
+        after={"seq": after.seq, "run": run, **counts},
+    )
 
 
 async def preview(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> Preview:

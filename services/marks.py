@@ -6,24 +6,29 @@ and loaded anew.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
+
+import numpy as np
 
 from config.settings import settings
 from domain.book import Book
+from domain.columns import Ints
 from domain.errors import Busy, MarkFailed, Refused
 from domain.instruments import Catalogue
 from domain.ledger import Kind
 from domain.quotes import Batch
-from models import accounts, marks
+from domain.seating import MARKETS_MAX
+from models import accounts, marks, shards
 from models.accounts import Loaded
 from models.sql import Connection
 from services.actions import reach
 from services.local import Local
 from services.principals import Principal
 from services.tape import tape
-from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading, root, sweep
+from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading, root, snapshot, sweep
 
 log = logging.getLogger(__name__)
 
@@ -33,11 +38,9 @@ TROUBLES = (Busy, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
 
 
-def root_of(loaded: Loaded) -> Root:
+def root_of(account_id: int, challenge_id: int | None) -> Root:
     """The lock root of an account."""
-    if loaded.challenge_id is not None:
-        return Root.of_challenge(loaded.challenge_id)
-    return Root.of_account(loaded.account.id)
+    return Root.of_account(account_id) if challenge_id is None else Root.of_challenge(challenge_id)
 
 
 class Marker:
@@ -54,7 +57,8 @@ class Marker:
         self.catalogue: Catalogue | None = None
         self.through = 0
         self.recorded: int | None = None
-        self.roots: dict[int, Root] = {}
+        self.challenges: dict[int, int | None] = {}  # by account
+        self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
         self.failed: dict[int, int] = {}  # accounts that could not be marked, at which version
         self.persisted_at: datetime | None = None
 
@@ -63,10 +67,11 @@ class Marker:
         judged = 0
         async with self.alone:
             try:
-                while batches := await self._look():
+                while (batches := await self._look()) or self.waiting:
                     for batch in batches:
                         await self._pass(batch)
                     judged += len(batches)
+                    await self._catch_up()
                     await self._record()
                 if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
                     await self._record()
@@ -79,108 +84,117 @@ class Marker:
         """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
         async with reading() as conn:
             await tape().extend(conn)
-            live = await marks.live(conn, settings().marker_shards, self.shard)
-            if self.book is None or self.catalogue is not tape().catalogue:
-                await self._begin(conn, list(live))
+        if self.book is None or self.catalogue is not tape().catalogue:
+            await self._begin()
         assert self.book is not None, "the shard is loaded"
-        known = self.book.seqs()
-        for gone in known.keys() - live.keys():
-            self.book.drop(gone)
-        await self._reload([i for i, seq in live.items() if known.get(i) != seq and self.failed.get(i) != seq])
+        async with reading() as conn:
+            ids, seqs = await marks.live(conn, settings().marker_shards, self.shard)
+        changed, gone = self.book.changed(ids, seqs)
+        for account_id in gone:
+            self.book.drop(account_id)
+        if changed:
+            versions = dict(zip(ids.tolist(), seqs.tolist(), strict=True))
+            await self._reload([one for one in changed if self.failed.get(one) != versions[one]])
         async with reading() as conn:
             return await tape().batches(conn, self.through, tape().newest)
 
-    async def _begin(self, conn: Connection, ids: Sequence[int]) -> None:
+    async def _begin(self) -> None:
         """Load the shard; it has been judged as far as its oldest account has been marked."""
-        self.book, self.catalogue = Book(timedelta(minutes=settings().mark_ledger_minutes)), tape().catalogue
-        loaded = await self._load(conn, ids)
-        self.through = min((one.account.marked_through for one in loaded), default=tape().newest)
-        for one in loaded:
-            await self._put(conn, one)
+        self.forget()
+        async with snapshot() as conn:
+            stored = await shards.load(conn, settings().marker_shards, self.shard)
+        through = stored.accounts.through
+        batches, counts = np.unique(through, return_counts=True)
+        async with reading() as conn:
+            await tape().extend(conn)
+            self.catalogue = tape().catalogue
+            self.through = int(batches.min(initial=tape().newest))
+            market = await tape().market(conn, self.through)
+            common = batches[np.argsort(-counts)[:MARKETS_MAX]].tolist()
+            markets = {batch: await tape().market(conn, batch) for batch in common}
+        self.book = Book(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
+        challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
+        self.challenges = {account: challenge or None for account, challenge in challenges}
+        await self._reload(self.book.fill(stored, markets))
 
-    async def _load(self, conn: Connection, ids: Sequence[int]) -> list[Loaded]:
-        """The accounts as they are stored, none of them ahead of this process's copy of the quotes."""
-        loaded = await accounts.load(conn, ids)
-        await tape().extend(conn)
-        return loaded
+    async def _reload(self, ids: Sequence[int]) -> None:
+        """Take accounts as they are stored now; one that is behind the shard has to be caught up first."""
+        assert self.book is not None, "the shard is loaded"
+        for start in range(0, len(ids), CHUNK):
+            async with reading() as conn:
+                loaded = await accounts.load(conn, ids[start : start + CHUNK])
+                await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
+                for one in loaded:
+                    await self._put(conn, one)
 
     async def _put(self, conn: Connection, one: Loaded) -> None:
         assert self.book is not None, "the shard is loaded"
-        market = await tape().market(conn, one.account.marked_through)
-        self.book.put(one.account, conditions_of(one, tape().catalogue), market)
-        self.roots[one.account.id] = root_of(one)
-
-    async def _reload(self, ids: Sequence[int]) -> None:
-        """Take accounts as they are stored now; one that is behind the shard is brought up first."""
-        if not ids:
+        account = one.account
+        self.challenges[account.id] = one.challenge_id
+        if account.live and account.marked_through < self.through:
+            self.book.drop(account.id)
+            self.waiting.setdefault(account.id, account.marked_through)
             return
-        async with reading() as conn:
-            loaded = await self._load(conn, ids)
-            behind = [one for one in loaded if one.account.live and one.account.marked_through < self.through]
-            if behind:
-                self.roots |= {one.account.id: root_of(one) for one in behind}
-        if behind:
-            await self._catch_up([one.account.id for one in behind])
-        caught = {one.account.id for one in behind}
-        async with reading() as conn:
-            await self._take(conn, [one for one in loaded if one.account.id not in caught])
-
-    async def _take(self, conn: Connection, loaded: Iterable[Loaded]) -> None:
-        assert self.book is not None, "the shard is loaded"
-        for one in loaded:
-            if one.account.live:
-                await self._put(conn, one)
-            else:
-                self.book.drop(one.account.id)
+        self.waiting.pop(account.id, None)
+        market = await tape().market(conn, account.marked_through)
+        self.book.put(account, conditions_of(one, tape().catalogue), market)
 
     async def _pass(self, batch: Batch) -> None:
-        """Mark the shard by one batch: what is due is written at once, what needs more is caught up."""
+        """Mark the shard by one batch: what needs more is caught up, what is due is written at once.
+
+        Where very many need more, the others are marked on meanwhile.
+        """
         assert self.book is not None, "the shard is loaded"
-        handed = self.book.mark(batch)
+        for account_id in self.book.mark(batch):
+            self.waiting.setdefault(account_id, batch.number - 1)
         self.through = batch.number
+        await self._catch_up()
         await self._write(self.book.due())
-        await self._catch_up(handed)
         pause = timedelta(seconds=settings().mark_persist_seconds)
         if self.persisted_at is None or batch.market_time - self.persisted_at >= pause:
             await self._write(self.book.dirty())
             self.persisted_at = batch.market_time
 
-    async def _write(self, ids: Sequence[int]) -> None:
+    async def _write(self, ids: Ints) -> None:
         """Write marks in chunks; accounts held or changed by others are loaded again."""
         assert self.book is not None, "the shard is loaded"
         for start in range(0, len(ids), CHUNK):
-            chunk = ids[start : start + CHUNK]
-            computed = self.book.marks(chunk)
+            computed = self.book.marks(ids[start : start + CHUNK].tolist())
             async with plain() as work:
                 taken = await marks.write(work.conn, computed)
             self.book.written(computed, taken)
-            await self._reload(sorted(set(chunk) - set(taken)))
+            await self._reload(computed.id[~taken].tolist())
 
-    async def _catch_up(self, ids: Sequence[int]) -> None:
-        """Catch accounts up under their locks, many to a transaction, and take them as they are then."""
-        for start in range(0, len(ids), ROOTS_PER_SWEEP):
-            chunk = ids[start : start + ROOTS_PER_SWEEP]
-            for account_id in chunk:
-                self.failed.pop(account_id, None)
-            try:
-                async with sweep(sorted({self.roots[i] for i in chunk}, key=str)):
-                    pass
-            except TROUBLES:
-                raise
-            except Exception:
-                log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
-                failures = await _one_by_one({account_id: self.roots[account_id] for account_id in chunk})
-                self.failed |= failures
-            assert self.book is not None, "the shard is loaded"
-            for account_id in self.failed.keys() & set(chunk):
+    async def _catch_up(self) -> None:
+        """Catch up the accounts that have waited longest, under their locks, and take them as they are then."""
+        chunk = list(islice(self.waiting, ROOTS_PER_SWEEP))
+        if not chunk:
+            return
+        for account_id in chunk:
+            self.failed.pop(account_id, None)
+        try:
+            async with sweep(sorted({self._root(i) for i in chunk}, key=str)):
+                pass
+        except TROUBLES:
+            raise
+        except Exception:
+            log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
+            self.failed |= await _one_by_one({account_id: self._root(account_id) for account_id in chunk})
+        assert self.book is not None, "the shard is loaded"
+        for account_id in chunk:
+            self.waiting.pop(account_id)
+            if account_id in self.failed:
                 self.book.drop(account_id)
-            async with reading() as conn:
-                await self._take(conn, await self._load(conn, [i for i in chunk if i not in self.failed]))
+        await self._reload([account_id for account_id in chunk if account_id not in self.failed])
+
+    def _root(self, account_id: int) -> Root:
+        return root_of(account_id, self.challenges[account_id])
 
     async def _record(self) -> None:
+        judged = min([self.through, *self.waiting.values()])
         async with reading() as conn:
-            await marks.record(conn, self.shard, self.through)
-        self.recorded = self.through
+            await marks.record(conn, self.shard, judged)
+        self.recorded = judged
 
 
 _markers: Local[dict[int, Marker]] = Local(dict)
@@ -261,8 +275,8 @@ class Marked:
 async def mark_all(principal: Principal | None = None) -> Marked:
     """Bring every live account to the newest batch; one that cannot be marked is noted and passed over."""
     async with reading() as conn:
-        ids = sorted(await marks.live(conn, 1, 0))
-        roots = {one.account.id: root_of(one) for one in await accounts.load(conn, ids)}
+        roots = {account: root_of(account, challenge) for account, challenge in await marks.challenges(conn)}
+    ids = sorted(roots)
     failed = 0
     for start in range(0, len(ids), ROOTS_PER_SWEEP):
         chunk = {account_id: roots[account_id] for account_id in ids[start : start + ROOTS_PER_SWEEP]}

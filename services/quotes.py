@@ -10,6 +10,7 @@ from config.settings import settings
 from domain.errors import InvalidInput
 from domain.quotes import Batch, Quote, divide_into_batches, screen
 from models import quotes
+from services.principals import Principal
 from services.unit import Unit, plain
 
 QUOTES_MAX = 10_000
@@ -25,7 +26,7 @@ class Ingested:
     dropped: list[tuple[str, str, int]]  # symbol, reason, how many
 
 
-async def ingest(offered: Sequence[Quote]) -> Ingested:
+async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -> Ingested:
     """Accept what can be accepted, in as few batches as hide nothing; count the rest by symbol and reason.
 
     Raises InvalidInput for more than QUOTES_MAX quotes.
@@ -42,10 +43,25 @@ async def ingest(offered: Sequence[Quote]) -> Ingested:
         await quotes.insert(work.conn, new)
         counts = Counter((_countable(quote.symbol), reason) for quote, reason in dropped)
         await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time)
+        if principal is not None:
+            _note(work, principal, new, len(taken), len(dropped))
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
     return Ingested([batch.number for batch in new], new[-1].number if new else None, len(taken), told)
+
+
+def _note(work: Unit, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:
+    """The row of the audit, where an admin handed the quotes in."""
+    newest = new[-1].number if new else work.clocks.number
+    work.audit(
+        principal,
+        "ingestQuotes",
+        object_kind="batch",
+        object_id=newest,
+        before={"newest_batch": work.clocks.number},
+        after={"newest_batch": newest, "accepted": taken, "dropped": dropped},
+    )
 
 
 def _countable(symbol: str) -> str:

@@ -34,7 +34,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_money.reservations_match_pending_purchases,
     verify_money.purchases_paid_their_fee,
     verify_money.payouts_follow_the_split,
-    verify_money.payouts_left_their_accounts,
+    verify_money.payouts_moved_what_they_say,
     verify_money.payouts_are_held_until_paid,
     verify_money.payouts_reached_their_clients,
     verify_trading.accounts_have_balances,

@@ -25,10 +25,11 @@ PROGRAMS = Listing(
 )
 STEPS = Listing(
     columns="""t.id, t.program_id, t.phase_index, t.phase_type, t.name, g.name as account_group,
-  g.default_deposit as initial_balance, g.currency, t.duration_days, t.max_daily_loss_pct, t.max_total_loss_pct, t.max_daily_profit_pct, t.profit_target_pct,
-  t.profit_split, t.min_trading_days, t.max_trading_days, t.max_positions, t.best_day_pct, t.profitable_days,
-  t.profitable_day_pct, t.inactivity_days, t.limits, t.payout,
-  array(select s::numeric from jsonb_array_elements_text(t.warn_at) s) as warn_at, t.created_at, t.updated_at""",
+  g.default_deposit as initial_balance, g.currency, t.duration_days, t.max_daily_loss_pct, t.max_total_loss_pct,
+  t.max_daily_profit_pct, t.profit_target_pct, t.profit_split, t.min_trading_days, t.max_trading_days, t.max_positions,
+  t.best_day_pct, t.profitable_days, t.profitable_day_pct, t.inactivity_days, t.limits as limits_data,
+  array(select s::numeric from jsonb_array_elements_text(t.warn_at) s) as warn_at, t.payout as payout_data,
+  t.created_at, t.updated_at""",
     source="program_phases t join account_groups g on g.id = t.account_group_id",
     sight=of_brand,
     order=(Key("t.phase_index", "phase_index"),),

@@ -1,13 +1,21 @@
 """Real money: wallets, the rows of transfers, payouts."""
 
-from models.views.listing import Listing, Parent
-from models.views.sight import of_client, of_payout, of_wallet
+from models.views.listing import Key, Listing, Parent
+from models.views.sight import of_brand, of_client, of_payout, of_wallet
 
 WALLETS = Listing(
     columns="t.id, t.brand, t.client, t.currency, t.cash, t.reserved, t.cash - t.reserved as free, t.created_at",
     source="wallets t",
     sight=of_client,
     filters={"brand": "t.brand = {}", "client": "t.client = {}", "currency": "t.currency = {}"},
+)
+HOUSE_ACCOUNTS = Listing(
+    columns="t.id, t.brand, t.currency, t.purpose, t.balance",
+    source="house_accounts t",
+    sight=of_brand,
+    order=(Key("t.brand", "brand", str), Key("t.currency", "currency", str), Key("t.purpose", "purpose", str)),
+    descending=False,
+    filters={"brand": "t.brand = {}", "currency": "t.currency = {}", "purpose": "t.purpose = any({}::text[])"},
 )
 TRANSFERS = Listing(
     columns="""t.id, t.transfer, t.brand, t.kind, t.money, t.wallet_id, t.account_id, h.purpose as house, t.currency,

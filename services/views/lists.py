@@ -19,7 +19,7 @@ from models.views.metrics import METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
 from models.views.tokens import TOKENS
-from models.views.wallets import PAYOUTS, TRANSFERS, WALLETS
+from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
 from services.unit import reading
 from services.views.sight import sight_of
@@ -35,6 +35,7 @@ __all__ = [
     "EVENTS",
     "FILLS",
     "GROUPS",
+    "HOUSE_ACCOUNTS",
     "INSTRUMENTS",
     "JOBS",
     "LEDGER",

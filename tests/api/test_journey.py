@@ -73,7 +73,7 @@ async def _offer(api: Api, manager: str) -> str:
     made = (await api.ask(CREATE_PROGRAM, manager, input=program))["createProgram"]
     assert made["userErrors"] == []
     assert made["program"]["status"] == "DISABLED"
-    assert made["program"]["steps"][0]["limits"] == {"daily_loss": {"reference": "HIGHER"}}
+    assert made["program"]["steps"][0]["limits"] == {"dailyLoss": {"reference": "HIGHER"}}
     change = {"id": made["program"]["id"], "expectedVersion": made["program"]["version"], "status": "ACTIVE"}
     changed = (await api.ask(UPDATE_PROGRAM, manager, input=change))["updateProgram"]
     assert changed["program"]["status"] == "ACTIVE"

@@ -9,7 +9,7 @@ from config.database import connection
 from tests.cli.commands import COMMAND, propdesk
 
 STRETCH = ("--from", "2026-03-01", "--to", "2026-03-02T01:00:00+01:00")
-MANY = 200_000
+MANY = 30_000
 PLANT = """
 insert into brands (name, title) values ('acme', 'Acme');
 insert into accounts (id, brand, group_name, mode, currency, policy, starting_balance, created_at)

@@ -29,7 +29,6 @@ from tests.domain.builders import (
     a_phase_terms,
     a_policy,
     a_program,
-    a_target,
     a_total_limit,
     an_action,
 )
@@ -180,5 +179,5 @@ def _check(outcome: Outcome) -> None:
 def test_the_example_of_the_document_prints_what_it_says() -> None:
     [example, printed] = re.findall(r"```python\n(from .*?)```.*?```\n(.*?)```", DOCUMENT.read_text(), re.DOTALL)[0]
     with contextlib.redirect_stdout(io.StringIO()) as output:
-        exec(compile(example, str(DOCUMENT), "exec"), {})  # noqa: S102 - our own document
+        exec(compile(example, str(DOCUMENT), "exec"), {})
     assert output.getvalue() == printed

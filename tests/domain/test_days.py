@@ -3,16 +3,17 @@
 from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
+from itertools import pairwise
 
 import pytest
 
-from domain import days
-from domain.accounts import Account, Journal, PhaseRun
+from domain import days, desk
+from domain.accounts import Account, Day, Journal, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus
-from tests.domain.builders import INITIAL, MIDNIGHT, NOON, a_challenger, a_phase_run, an_account
-from tests.domain.desk_builders import UTC_DAYS
+from tests.domain.builders import INITIAL, MIDNIGHT, NOON, a_challenger, a_phase_run, a_phase_terms, an_account
+from tests.domain.desk_builders import UTC_DAYS, conditions
 
 
 def run_of(account: Account) -> PhaseRun:
@@ -136,3 +137,44 @@ def test_a_day_the_clocks_change_on_is_an_hour_short() -> None:
     saturday = replace(run_of(a_challenger()), day_ends_at=datetime(2026, 3, 8, 5, tzinfo=UTC))
     account = days.next_day(replace(a_challenger(), phase=saturday), new_york, Decimal(0), Journal())
     assert run_of(account).day_ends_at == datetime(2026, 3, 9, 4, tzinfo=UTC)
+
+
+CHANGES = [
+    ("New York, in spring and autumn a week from Europe", "America/New_York", time(17), ["2026-03-05", "2026-10-29"]),
+    ("Prague", "Europe/Prague", time(0), ["2026-03-26", "2026-10-22"]),
+    ("London, at an hour that is skipped and occurs twice", "Europe/London", time(1, 30), ["2026-03-26", "2026-10-22"]),
+    ("Cairo, where midnight is skipped", "Africa/Cairo", time(0), ["2026-04-21", "2026-10-27"]),
+    ("Havana, where it is skipped and occurs twice", "America/Havana", time(0), ["2026-03-05", "2026-10-29"]),
+    ("Santiago", "America/Santiago", time(0), ["2026-04-01", "2026-09-03"]),
+    ("Lord Howe, by half an hour", "Australia/Lord_Howe", time(0), ["2026-04-02", "2026-10-01"]),
+    ("Kathmandu, at a quarter to", "Asia/Kathmandu", time(9, 15), ["2026-03-05"]),
+    ("Apia, across a date that never was", "Pacific/Apia", time(0), ["2011-12-27"]),
+]
+
+
+@pytest.mark.parametrize(("zone", "start", "begins"), [c[1:] for c in CHANGES], ids=[c[0] for c in CHANGES])
+def test_an_outage_leaves_the_days_it_slept_through_as_they_were(zone: str, start: time, begins: list[str]) -> None:
+    """Six days with a look every hour, and the same six days with one look at their end."""
+    calendar = Calendar(zone, start)
+    for begin in begins:
+        at = datetime.fromisoformat(begin).replace(hour=13, tzinfo=UTC)
+        hours = [at + timedelta(hours=n) for n in range(1, 6 * 24)]
+        awake, asleep = _days_of(calendar, at, hours), _days_of(calendar, at, hours[-1:])
+        assert awake == asleep
+        assert [day.number for day in asleep] == list(range(1, len(asleep) + 1))
+        ends = [day.ends_at for day in asleep]
+        assert all(calendar.boundary(calendar.day_of(end)) == end for end in ends)
+        assert all(timedelta(hours=22) < after - before < timedelta(hours=26) for before, after in pairwise(ends))
+        assert len({day.date for day in asleep}) == len(asleep)
+
+
+def _days_of(calendar: Calendar, at: datetime, looks: list[datetime]) -> list[Day]:
+    """The days of a phase that begins at a moment and is looked at now and then."""
+    its, journal = conditions(a_phase_terms(), calendar=calendar), Journal()
+    account = days.begin(
+        an_account(marked_at=at), phase_id=11, challenge_id=7, index=1, initial_balance=INITIAL, calendar=calendar,
+        at=at, journal=journal,
+    )  # fmt: skip
+    for look in looks:
+        account = desk.advance(account, look, its, journal)
+    return list(journal.days.values())

@@ -38,11 +38,21 @@ UNKNOWN = [("no pair of them", "EUR", "JPY"), ("nobody's currency", "CHF", "USD"
 
 @pytest.mark.parametrize(("source", "target"), [c[1:] for c in UNKNOWN], ids=[c[0] for c in UNKNOWN])
 def test_without_a_pair_there_is_no_rate(source: str, target: str) -> None:
-    assert CATALOGUE.pair(source, target) is None
+    assert CATALOGUE.pairs_of(source, target) == ()
     assert CATALOGUE.rate(source, target, a_market("EURUSD", "USDJPY")) is None
 
 
+def test_the_first_listed_of_the_pairs_that_are_quoted_converts() -> None:
+    catalogue = a_catalogue("EURUSD", "EURUSDC", "USDEUR")
+    assert [pair for pair, _ in catalogue.pairs_of("EUR", "USD")] == ["EURUSD", "EURUSDC", "USDEUR"]
+    prices = {"EURUSD": "1.1", "EURUSDC": "1.2", "USDEUR": "0.8"}
+    market = {symbol: a_quote(price, price, symbol=symbol) for symbol, price in prices.items()}
+    for known, worth in ((prices, "1.1"), (("EURUSDC", "USDEUR"), "1.2"), (("USDEUR",), "1.25")):
+        found = catalogue.rate("EUR", "USD", {symbol: market[symbol] for symbol in known})
+        assert found == (Decimal(worth), NOON)
+
+
 def test_without_a_quote_there_is_no_rate() -> None:
-    assert CATALOGUE.pair("EUR", "USD") == ("EURUSD", False)
-    assert CATALOGUE.pair("USDC", "EUR") == ("EURUSD", True)
+    assert CATALOGUE.pairs_of("EUR", "USD") == (("EURUSD", False),)
+    assert CATALOGUE.pairs_of("USDC", "EUR") == (("EURUSD", True),)
     assert CATALOGUE.rate("EUR", "USD", a_market("USDJPY")) is None

@@ -1,5 +1,6 @@
 """Average cost by side: exact against fractions, no dust, never flipping."""
 
+import random
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain.fills import deal
 from domain.positions import Position, Side
 from tests.domain.builders import a_position
 
@@ -30,6 +32,12 @@ class Naive:
     def add(self, quantity: Fraction, price: Fraction) -> None:
         self.quantity += quantity
         self.cost += quantity * price
+
+    def fill(self, adds: bool, quantity: Fraction, price: Fraction) -> Fraction:
+        if not adds:
+            return self.reduce(quantity, price)
+        self.add(quantity, price)
+        return Fraction(0)
 
     def reduce(self, quantity: Fraction, price: Fraction) -> Fraction:
         released = self.cost * quantity / self.quantity
@@ -59,6 +67,55 @@ def test_a_holding_agrees_with_fractions(side: Side, fills: list[tuple[bool, Dec
         if not held.quantity:
             assert held.cost_basis == 0, "the last reduction releases all of the cost"
             assert held.average_entry == 0
+
+
+RATES = [Decimal(1), Decimal("0.006666664444445185"), Decimal("0.909049588655061134"), Decimal("1.30005")]
+STEP = Decimal("0.00000001")
+
+
+def a_size(chance: random.Random, held: Decimal) -> tuple[bool, Decimal]:
+    """Add, close a part, all but dust, or all; what is flat can only be opened. Sizes run over eight magnitudes."""
+    size = Decimal(chance.randint(1, 10 ** chance.randint(1, 13))).scaleb(-8)
+    if not held or chance.random() < 0.45:
+        return True, size
+    return False, chance.choice([min(size, held), held, max(held - STEP, STEP), (held / 3).quantize(STEP) or held])
+
+
+def test_books_by_side_agree_with_fractions_over_thousands_of_sequences() -> None:
+    """Opens, adds, partial closes, closes to dust and to zero, reopenings; long beside short, at par and converted.
+
+    A fill is rounded once in the quote currency and, where it is converted, once more: 1e-8 at par.
+    """
+    closed = dust = reopened = 0
+    for seed in range(2000):
+        chance = random.Random(seed)
+        rate, fee_bps = chance.choice(RATES), Decimal(chance.choice(["0", "10", "2.5"]))
+        apart = HALF_A_UNIT * (1 + Fraction(rate)) + CLOSE_ENOUGH
+        books = {side: a_position(side=side) for side in Side}
+        naive, flat = {Side.LONG: Naive(1), Side.SHORT: Naive(-1)}, set[Side]()
+        for _ in range(chance.randint(3, 9)):
+            side = chance.choice(list(Side))
+            price = Decimal(chance.randint(1, 10 ** chance.randint(4, 10))).scaleb(-5)
+            adds, quantity = a_size(chance, books[side].quantity)
+            done = deal(books[side], adds=adds, quantity=quantity, price=price, rate=rate, fee_bps=fee_bps)
+            expected = naive[side].fill(adds, Fraction(quantity), Fraction(price)) * Fraction(rate)
+            assert abs(Fraction(done.realised) - expected) <= apart
+            fee = Fraction(quantity) * Fraction(price) * Fraction(rate) * Fraction(fee_bps) / 10_000
+            assert abs(Fraction(done.fee) - fee) <= HALF_A_UNIT
+            reopened += not books[side].quantity and side in flat
+            books[side] = done.after
+            assert Fraction(done.after.quantity) == naive[side].quantity
+            assert abs(Fraction(done.after.cost_basis) - naive[side].cost) < CLOSE_ENOUGH
+            dust += done.after.quantity == STEP
+            if not done.after.quantity:
+                closed += 1
+                flat.add(side)
+                assert done.after.cost_basis == 0
+        for side, held in books.items():
+            mark = Fraction(held.unrealised(Decimal("7.5"), rate))
+            open_profit = (naive[side].quantity * Fraction("7.5") - naive[side].cost) * naive[side].sign
+            assert abs(mark - open_profit * Fraction(rate)) <= 2 * apart
+    assert min(closed, dust, reopened) > 500
 
 
 @given(st.sampled_from(Side), quantities, prices, prices)

@@ -8,8 +8,21 @@ from typing import Any
 import pytest
 
 from domain.instruments import Currency
-from domain.programs import Draft, Step, limits_data, phase_terms, problems
-from domain.terms import Consequence, Group, GroupKind, Limit, Measured, PercentOf, PhaseType, Reference, Touch, Trail
+from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, problems, time_of_day
+from domain.terms import (
+    Consequence,
+    Group,
+    GroupKind,
+    Limit,
+    Measured,
+    PayoutFloor,
+    PayoutTerms,
+    PercentOf,
+    PhaseType,
+    Reference,
+    Touch,
+    Trail,
+)
 
 GROUPS = {"DEMO": GroupKind.DEMO, "REAL": GroupKind.REAL}
 CURRENCIES = {"USD": Currency("USD", 2, "USD"), "JPY": Currency("JPY", 0, "JPY")}
@@ -40,6 +53,7 @@ HEADS: list[tuple[str, Any, str]] = [
     ("sort_index", 2**31, "sortIndex"),
     ("zone", "Mars/Olympus", "zone"),
     ("day_start", time(17, tzinfo=UTC), "dayStart"),
+    ("day_start", "noon", "dayStart"),
     ("steps", (), "steps"),
 ]
 
@@ -74,6 +88,16 @@ EVALUATIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"min_trading_days": 5, "max_trading_days": 4}, ["maxTradingDays"]),
     ({"min_trading_days": 5, "max_trading_days": 5}, []),
     ({"min_trading_days": 5, "duration_days": 4}, ["durationDays"]),
+    ({"best_day_pct": Decimal("100.1")}, ["bestDayPct"]),
+    ({"profitable_days": -1}, ["profitableDays"]),
+    ({"profitable_day_pct": Decimal("NaN")}, ["profitableDayPct"]),
+    ({"inactivity_days": 3661}, ["inactivityDays"]),
+    ({"profitable_days": 5, "max_trading_days": 4, "duration_days": 3}, ["maxTradingDays", "durationDays"]),
+    ({"warn_at": (Decimal("0.5"), Decimal("0.8"))}, []),
+    ({"warn_at": (Decimal(0), Decimal("0.5"), Decimal(1), Decimal("0.5"))}, ["warnAt[0]", "warnAt[2]", "warnAt[3]"]),
+    ({"warn_at": tuple(Decimal(n) / 100 for n in range(1, 12))}, ["warnAt"]),
+    ({"payout": {"cycle_days": 14}}, ["payout"]),
+    ({"payout": {"cycle_days": None}}, []),
     ({"limits": {"weekly_loss": {}}}, ["limits.weeklyLoss"]),
     ({"limits": {"daily_loss": {"amount": Decimal(0)}}}, ["limits.dailyLoss.amount"]),
     (
@@ -103,6 +127,10 @@ FUNDEDS: list[tuple[dict[str, Any], list[str]]] = [
     ({"profit_split": Decimal(1)}, []),
     ({"profit_target_pct": Decimal(5)}, ["profitTargetPct"]),
     ({"account_group": "DEMO"}, ["accountGroup"]),
+    ({"payout": {"min_profit": Decimal("100.5"), "cycle_days": 14, "floor": "KEEP", "profitable_days": 3}}, []),
+    ({"payout": {"min_profit": Decimal(-1)}}, ["payout.minProfit"]),
+    ({"payout": {"cycle_days": -1, "floor": "SINK"}}, ["payout.cycleDays", "payout.floor"]),
+    ({"payout": {"tax": 1}}, ["payout.tax"]),
 ]
 
 
@@ -146,6 +174,28 @@ def test_the_axes_given_reach_the_terms_and_the_others_keep_each_limits_default(
     assert terms.profit_target == Limit(
         pct=Decimal(8), percent_of=PercentOf.INITIAL, measured=Measured.LOWER, touch=Touch.REACHED
     )
+
+
+def test_days_warnings_and_the_payouts_terms_reach_the_terms() -> None:
+    step = replace(
+        FUNDED,
+        best_day_pct=Decimal(40),
+        profitable_days=3,
+        profitable_day_pct=Decimal("0.5"),
+        inactivity_days=30,
+        warn_at=(Decimal("0.8"), Decimal("0.5")),
+        payout={"min_profit": Decimal("100.50"), "cycle_days": 14, "floor": "KEEP", "profitable_days": None},
+    )
+    terms = phase_terms(step, Group("REAL", GroupKind.REAL, "USD", Decimal(1000)))
+    assert (terms.best_day_pct, terms.profitable_days, terms.profitable_day_pct) == (Decimal(40), 3, Decimal("0.5"))
+    assert (terms.inactivity_days, terms.warn_at) == (30, (Decimal("0.5"), Decimal("0.8")))
+    assert terms.payout == PayoutTerms(min_profit=Decimal("100.5"), cycle_days=14, floor=PayoutFloor.KEEP)
+    assert payout_data(step) == {"min_profit": "100.5", "cycle_days": 14, "floor": "KEEP"}
+
+
+def test_a_time_of_day_is_read_or_told_as_it_is() -> None:
+    assert time_of_day("17:00") == time(17)
+    assert time_of_day("25:00") == "25:00"
 
 
 def test_axes_are_stored_as_text_and_only_where_given() -> None:

@@ -131,8 +131,8 @@ ALONE = {
         f"update accounts set locked_from = 'ACTIVE' where id = {TRADING}",
     ],
     "challenges agree with their phases": [
-        "update challenges set status = 2, ended_at = now() where status = 1",
         "update challenges set ended_at = null where status = 3",
+        "update challenges set status = 2, ended_at = now() where status = 1",
     ],
     "challenges point at their phase": [
         "update challenges set current_phase_index = 1 where status = 2",
@@ -189,7 +189,7 @@ ALONE = {
     "payouts follow the split": [
         "update payouts set split = 0.7",
     ],
-    "payouts left their accounts": [
+    "payouts moved what they say": [
         "update payouts set profit = profit + 0.000001",
     ],
     "audits are intact": [
@@ -201,8 +201,8 @@ ALONE = {
         "alter domain money8 drop constraint money8_check; update metrics set balance = 'NaN'",
     ],
     "brands never mix": [
-        "update wallets set client = 'bob'",
         "update events set brand = 'other'",
+        "update wallets set client = 'bob'",
     ],
     "rows have their objects": [
         "update metrics set phase_id = 9999",

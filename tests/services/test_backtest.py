@@ -15,18 +15,31 @@ from cli import quotefile
 from domain import backtest
 from domain.backtest import Outcome, Setup, Submission
 from domain.instruments import Catalogue, Instrument
+from domain.ledger import Kind
 from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus, ProgramStatus
 from domain.orders import Action, ActionResult, OrderType
 from domain.programs import Draft, Step
 from domain.quotes import Batch, Quote
 from domain.rules import Rule
-from domain.terms import PhaseType
+from domain.terms import Group, GroupKind, PhaseType
 from models import accounts
 from models.accounts import Loaded
-from services import actions, brands, groups, instruments, programs, purchases, quotes, wallets
+from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.tape import tape
 from services.unit import reading
-from tests.services.world import ADMIN, CLIENT, MANAGER, TRADER, WIDE, a_quote, books_hold, make_replay, rows, settle
+from tests.services.world import (
+    ADMIN,
+    CLIENT,
+    MANAGER,
+    TRADER,
+    WIDE,
+    a_quote,
+    books_hold,
+    make_replay,
+    rows,
+    settle,
+    value,
+)
 
 AFTER_THE_BACKTEST = {"account_completed", "account_liquidated"}
 """What the desk goes on to write about an account that has ended."""
@@ -51,13 +64,13 @@ class Case:
     """What is played on both paths."""
 
     instruments: Sequence[Instrument]
-    step: Step
+    step: Step | None  # None: an account without a challenge
     quotes: Sequence[Quote]
     slippage: str = "BID_ASK"
     seed: int = 1
 
 
-def a_case(step: Step, seed: int, slippage: str = "BID_ASK") -> Case:
+def a_case(step: Step | None, seed: int, slippage: str = "BID_ASK") -> Case:
     """Three symbols, one of them converted, over two midnights and three hours without a quote."""
     chance, at = random.Random(seed), datetime(2026, 3, 2, 21, tzinfo=UTC)
     mids, found = {"EURUSD": 11_000, "GBPUSD": 13_000, "EURGBP": 8_500}, []
@@ -111,23 +124,52 @@ def _proposal(chance: random.Random, quote: Quote, name: str) -> Action:
 
 
 async def opened(url: str, case: Case, first: Batch) -> Loaded:
-    """A challenge's account on a fresh desk, bought and started at the first batch."""
+    """An account on a fresh desk, started at the first batch: bought, or opened by hand."""
     await make_replay(url)
     await brands.save(ADMIN, name="acme", title="Acme Prop")
     for instrument in case.instruments:
         await instruments.save(ADMIN, instrument)
     await quotes.ingest(first.quotes)
     policy = WIDE | {"slippage": case.slippage, "orders_max": 6, "quote_age_seconds_max": 3600}
+    if case.step is None:
+        policy["liquidation_pct"] = Decimal("99.4")
     await groups.save(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=policy)
-    program = await programs.create(MANAGER, Draft("One phase", Decimal(0), "USD", (case.step,)))
+    return await reloaded(await by_hand() if case.step is None else await bought(case.step))
+
+
+async def by_hand() -> int:
+    account = await admin.create(MANAGER, mode="AUDITION", key="k1", group="DEMO")
+    await admin.start(MANAGER, account)
+    return account
+
+
+async def bought(step: Step) -> int:
+    program = await programs.create(MANAGER, Draft("One phase", Decimal(0), "USD", (step,)))
     await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
     wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(1), key="w1")
     _, challenge = await purchases.buy(CLIENT, program, wallet, "k1")
     await settle()
-    [found] = await rows("select account_id from challenges where id = $1", challenge)
-    async with reading() as conn:
-        [loaded] = await accounts.load(conn, [found["account_id"]])
-    return loaded
+    found: int = await value("select account_id from challenges where id = $1", challenge)
+    return found
+
+
+def the_setup(loaded: Loaded) -> Setup:
+    """The same account for the backtest, under its ids."""
+    account, catalogue = loaded.account, tape().catalogue
+    if loaded.terms is None:
+        group = Group("DEMO", GroupKind.DEMO, account.currency, account.starting_balance, account.policy)
+        return Setup(group, catalogue, account_id=account.id)
+    assert loaded.challenge_id and loaded.phase_id
+    setup = Setup.of_phase(loaded.terms, 1, catalogue)
+    return replace(setup, account_id=account.id, challenge_id=loaded.challenge_id, phase_id=loaded.phase_id)
+
+
+def ended_at(outcome: Outcome) -> int | None:
+    """The batch at which the account came to an end of its own: the desk goes on to complete, or to liquidate it."""
+    ends = [verdict.batch for verdict in outcome.journal.verdicts if verdict.status is ChallengeStatus.PASSED]
+    if outcome.journal.liquidations:
+        ends += [row.batch for row in outcome.journal.rows if row.kind is Kind.FINDING]
+    return ends[-1] if ends else None
 
 
 async def by_database(account_id: int, batches: Sequence[Batch], plan: Sequence[Submission]) -> list[ActionResult]:
@@ -147,18 +189,11 @@ async def both(url: str, case: Case) -> Outcome:
     """Play the case on both paths and compare everything; answers the backtest's outcome."""
     batches = backtest.tape(case.quotes, Catalogue({one.symbol: one for one in case.instruments}, {}))
     loaded = await opened(url, case, batches[0])
-    assert loaded.terms and loaded.challenge_id and loaded.phase_id
-    setup = replace(
-        Setup.of_phase(loaded.terms, 1, tape().catalogue),
-        account_id=loaded.account.id,
-        challenge_id=loaded.challenge_id,
-        phase_id=loaded.phase_id,
-        brand="acme",
-    )
+    setup = replace(the_setup(loaded), brand="acme")
     plan = a_plan(case, batches)
     outcome = backtest.run(setup, batches, plan)
-    if passed := [v.batch for v in outcome.journal.verdicts if v.status is ChallengeStatus.PASSED]:
-        plan = [one for one in plan if one[0] <= passed[0]]  # the desk completes it, and refuses in other words
+    if last := ended_at(outcome):
+        plan = [one for one in plan if one[0] <= last]  # what comes later the desk refuses in other words
         outcome = backtest.run(setup, batches, plan)
     assert await by_database(loaded.account.id, batches, plan) == outcome.results
     await compare(outcome)
@@ -189,8 +224,11 @@ async def compare(outcome: Outcome) -> None:
         found = await table(name, order)
         assert found == like(found, happened), name
     phases = await rows("select status, end_reason, ended_at from challenge_phases")
-    verdicts = [(verdict.status.value, verdict.rule, verdict.market_time) for verdict in journal.verdicts]
-    assert [tuple(phase.values()) for phase in phases] == (verdicts or [(1, None, None)])
+    verdicts: list[tuple[object, ...]] = [
+        (verdict.status.value, verdict.rule, verdict.market_time) for verdict in journal.verdicts
+    ]
+    running = [(ChallengeStatus.ACTIVE, None, None)] if account.phase else []
+    assert [tuple(phase.values()) for phase in phases] == (verdicts or running)
 
 
 def like(found: Sequence[dict[str, Any]], happened: Sequence[Any]) -> list[dict[str, Any]]:
@@ -235,10 +273,16 @@ async def test_a_generated_tape_gives_the_same_on_both_paths(database: str, step
         assert filled == set(OrderType)
 
 
+async def test_an_account_without_a_challenge_ends_the_same_on_both_paths(database: str) -> None:
+    outcome = await both(database, a_case(None, seed=3))
+    assert outcome.journal.liquidations
+    assert "LIQUIDATION" in {order.reason for order in outcome.journal.orders.values()}
+
+
 async def test_two_recorded_days_give_the_same_on_both_paths(
     database: str, recorded_quotes: Callable[[str], Path]
 ) -> None:
-    start, minutes = datetime(2014, 5, 1, tzinfo=UTC), 15
+    start, minutes = datetime(2014, 5, 1, tzinfo=UTC), 30
     taken = [
         Quote(row.symbol, Decimal(row.bid), Decimal(row.ask), row.time)
         for batch in quotefile.batches(recorded_quotes("fx_1m.csv.gz"))

@@ -44,6 +44,17 @@ async def test_saving_by_name_changes_the_group_and_keeps_its_id(desk: None) -> 
     assert group.updated_at > group.created_at
 
 
+async def test_saving_is_audited_with_what_was_before(desk: None) -> None:
+    await a_group(name="EXTRA")
+    await a_group(name="EXTRA", deposit=Decimal(50_000), policy={"fee_bps": Decimal("2.5")})
+    told = await pool().fetch(
+        """select before ->> 'default_deposit', after ->> 'default_deposit', before #>> '{policy,fee_bps}',
+          after #>> '{policy,fee_bps}' from audit
+        where operation = 'saveAccountGroup' and after ->> 'name' = 'EXTRA' order by id"""
+    )
+    assert [tuple(row) for row in told] == [(None, "100000", None, "10"), ("100000", "50000", "10", "2.5")]
+
+
 async def test_brands_do_not_share_names(desk: None) -> None:
     assert await a_group(STRANGER) != await a_group()
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from config.settings import settings
-from domain.errors import NotFound
+from domain.errors import MarkFailed, NotFound
 from domain.instruments import Instrument
 from models import marks as stored
 from models.system import ensure_shards
@@ -21,6 +21,7 @@ from services.unit import plain, reading
 from tests.services.world import (
     ADMIN,
     CLIENT,
+    MANAGER,
     TRADER,
     World,
     a_quote,
@@ -42,7 +43,7 @@ def after_live(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[
     """Let something happen elsewhere, once, when the marker has read who lives and has not yet passed the batches."""
     live = stored.live
 
-    async def looked_too_early(*args: Any) -> dict[int, int]:
+    async def looked_too_early(*args: Any) -> Any:
         found = await live(*args)
         monkeypatch.setattr(stored, "live", live)
         await elsewhere(happens())  # type: ignore[arg-type]
@@ -264,3 +265,21 @@ async def test_one_account_or_all_of_them_can_be_marked_by_hand(database: str) -
     assert await marks.mark_all() == marks.Marked(accounts=2, failed=0)
     assert [await _equity(account) for account in held] == [99_990, 99_990]
     await books_hold()
+
+
+async def test_marked_by_hand_too_what_fails_is_noted_and_passed_over(database: str) -> None:
+    world = await a_world(database)
+    spoilt, bad = await world.buy("k1")
+    sound, good = await world.buy("k2")
+    for account in (bad, good):
+        await act(account, "OPEN", action_id="a1", quantity=MILLION)
+    await plant_a_breach(database, spoilt)
+    await _ingest(world, EURUSD="1.09")
+    with pytest.raises(MarkFailed):
+        await marks.mark_account(MANAGER, bad)
+    assert await marks.mark_all(ADMIN) == marks.Marked(accounts=1, failed=1)
+    assert await value("select status from challenges where id = $1", sound) == 3
+    assert await value("select count(*) from ledger where account_id = $1 and kind = 'mark_failed'", bad) == 2
+    assert await value("select count(*) from ledger where account_id = $1 and kind = 'mark_failed'", good) == 0
+    noted = "select after::text from audit where operation like 'mark%'"
+    assert await value(noted) == '{"batch": 2, "failed": 1, "accounts": 1}'

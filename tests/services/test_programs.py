@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import time
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from domain.programs import phase_terms
 from domain.terms import Group, GroupKind, Policy, Terms, Trail, fingerprint, terms_from_text
 from models.programs import Program, ProgramPhase
 from services import programs
-from services.unit import plain
+from services.unit import plain, reading
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_draft, a_funded, a_group, an_evaluation
 
 
@@ -79,6 +80,39 @@ async def test_an_update_of_fields_leaves_the_steps_alone(desk: None) -> None:
     assert program.description == ""
     assert program.updated_at > program.created_at
     assert await ProgramPhase.all().order_by("id").values() == before
+
+
+async def test_every_change_is_audited_with_what_was_before(desk: None) -> None:
+    program_id = await programs.create(MANAGER, a_draft())
+    await programs.update(MANAGER, program_id, expected_version=1, changes={"price": Decimal("10.50")})
+    await programs.update(MANAGER, program_id, expected_version=2, status=ProgramStatus.ACTIVE)
+    with pytest.raises(VersionConflict):
+        await programs.update(MANAGER, program_id, expected_version=1, changes={"name": "C"})
+    async with reading() as conn:
+        told = await conn.fetch(
+            """select operation, object_id, before ->> 'price', after ->> 'price', before ->> 'status',
+              after ->> 'status', jsonb_array_length(after -> 'steps')
+            from audit where object_kind = 'program' order by id"""
+        )
+    name = str(program_id)
+    assert [tuple(row) for row in told] == [
+        ("createProgram", name, None, "99", None, "DISABLED", 2),
+        ("updateProgram", name, "99", "10.5", "DISABLED", "DISABLED", 2),
+        ("updateProgram", name, "10.5", "10.5", "DISABLED", "ACTIVE", 2),
+    ]
+
+
+async def test_all_a_step_can_say_is_frozen_with_it(desk: None) -> None:
+    said: dict[str, Any] = {"best_day_pct": Decimal(40), "profitable_days": 3, "profitable_day_pct": Decimal("0.5"),
+                            "inactivity_days": 30, "warn_at": (Decimal("0.5"), Decimal("0.8"))}  # fmt: skip
+    steps = (an_evaluation(**said), a_funded(payout={"min_profit": Decimal("100.50"), "floor": "KEEP"}))
+    program_id = await programs.create(MANAGER, a_draft(steps=steps))
+    terms, _, _ = await _freeze(program_id)
+    assert {name: getattr(terms.phase(1), name) for name in said} == said
+    assert (terms.phase(2).payout.min_profit, terms.phase(2).payout.floor) == (Decimal("100.5"), "KEEP")
+    await programs.update(MANAGER, program_id, expected_version=1, changes={"name": "New"})
+    again, _, _ = await _freeze(program_id)
+    assert again.phases == terms.phases
 
 
 async def test_steps_are_replaced_as_one(desk: None) -> None:

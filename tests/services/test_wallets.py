@@ -10,7 +10,7 @@ from config.database import pool
 from domain.errors import Forbidden, IdempotencyConflict, InvalidInput, NotFound, Refused
 from services import wallets
 from services.unit import plain
-from tests.services.builders import ADMIN, CLIENT, MANAGER, TRADER, a_desk
+from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, TRADER, a_desk
 
 
 @pytest.fixture
@@ -96,3 +96,53 @@ async def test_a_bad_field_is_named_and_nothing_written(desk: None) -> None:
 async def test_an_admin_deposits_in_the_brand_it_names(desk: None) -> None:
     assert await _deposit(ADMIN, brand="acme") == await _deposit()
     assert await _cash() == [Decimal(500)]
+
+
+async def _withdraw(wallet_id: int, principal: Any = MANAGER, **changes: Any) -> None:
+    await wallets.withdraw(principal, wallet_id, **{"amount": Decimal(100), "key": "k1", **changes})
+
+
+async def test_a_withdrawal_leaves_for_outside_once_a_key_even_at_once(desk: None) -> None:
+    wallet_id = await _deposit()
+    await asyncio.gather(*(_withdraw(wallet_id, reason="iban") for _ in range(5)))
+    assert await _cash() == [Decimal(150)]
+    legs = await pool().fetch(
+        "select t.wallet_id, h.purpose, t.amount from transfers t left join house_accounts h"
+        " on h.id = t.house_account_id where t.kind = 'WITHDRAWAL' order by t.amount"
+    )
+    assert [tuple(leg) for leg in legs] == [(wallet_id, None, Decimal(-100)), (None, "EXTERNAL", Decimal(100))]
+    audited = await pool().fetch("select operation, object_id, reason from audit order by id desc limit 1")
+    assert [tuple(row) for row in audited] == [("withdrawFromWallet", str(wallet_id), "iban")]
+    with pytest.raises(IdempotencyConflict) as conflict:
+        await _withdraw(wallet_id, reason="another")
+    assert conflict.value.field == "reason"
+
+
+async def test_more_than_is_free_cannot_be_withdrawn_however_many_try_at_once(desk: None) -> None:
+    wallet_id = await _deposit()
+    await pool().execute("update wallets set reserved = 40")
+    answers = await asyncio.gather(
+        *(_withdraw(wallet_id, key=f"k{n}", amount=Decimal(70)) for n in range(6)), return_exceptions=True
+    )
+    assert sorted(type(answer).__name__ for answer in answers) == ["InsufficientFunds"] * 3 + ["NoneType"] * 3
+    assert await _cash() == [Decimal(40)]
+
+
+async def test_a_withdrawal_s_bad_field_is_named_and_nothing_written(desk: None) -> None:
+    wallet_id = await _deposit()
+    for changes, kind, field in (
+        ({"amount": Decimal(0)}, InvalidInput, "amount"),
+        ({"amount": Decimal("0.001")}, InvalidInput, "amount"),
+        ({"amount": Decimal("NaN")}, InvalidInput, "amount"),
+        ({"key": ""}, InvalidInput, "idempotencyKey"),
+        ({"wallet_id": wallet_id + 99}, NotFound, "walletId"),
+        ({"principal": STRANGER}, NotFound, "walletId"),
+    ):
+        asked: dict[str, Any] = {"wallet_id": wallet_id, **changes}
+        with pytest.raises(kind) as refusal:
+            await _withdraw(asked.pop("wallet_id"), **asked)
+        assert refusal.value.field == field, changes
+    for principal in (CLIENT, TRADER):
+        with pytest.raises(Forbidden):
+            await _withdraw(wallet_id, principal)
+    assert await _cash() == [Decimal(250)]

@@ -1,0 +1,82 @@
+"""What the book gives to be written, and what it makes of the answer."""
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from domain.book import Book
+from tests.domain.builders import NOON, a_batch
+from tests.domain.desk_builders import CATALOGUE, HOUR, a_market, quoted
+from tests.domain.marker import Live, Marker, folded, quiet
+
+
+def due(at: datetime) -> Live:
+    account, its = quiet()
+    assert account.phase
+    return replace(account, phase=replace(account.phase, metric_due_at=at), ledger_due_at=at), its
+
+
+def test_what_is_due_is_told_once_and_written_as_the_fold_writes_it() -> None:
+    live = due(NOON + timedelta(seconds=2))
+    marker = Marker([live])
+    marker.tape = [a_batch(n, quoted("EURUSD", n)) for n in (1, 2, 3)]
+    told = []
+    for batch in marker.tape:
+        marker.book.mark(batch)
+        told.append(marker.book.due().tolist())
+        marker.write(marker.book.due().tolist())
+    marker.write(marker.book.ids())
+    assert told == [[], [1001], []]
+    assert (marker.stored[1001], marker.journals[1001]) == folded(live, marker.tape)
+    assert len(marker.journals[1001].rows) == len(marker.journals[1001].metrics) == 1
+
+
+def test_what_was_due_and_not_written_is_left_to_the_fold() -> None:
+    book = Book(HOUR, CATALOGUE, a_market())
+    book.put(*due(NOON), a_market())
+    assert [book.mark(a_batch(n)) for n in (1, 2)] == [[], [1001]]
+
+
+def test_what_the_database_took_is_not_dirty_any_more_unless_it_has_moved_on() -> None:
+    book = Book(HOUR, CATALOGUE, a_market())
+    book.put(*due(NOON + HOUR), a_market())
+    book.mark(a_batch(1, quoted("EURUSD", 1)))
+    first = book.marks(book.dirty())
+    book.mark(a_batch(2, quoted("EURUSD", 2)))
+    book.written(first, first.id == 1001)
+    assert book.dirty().tolist() == [1001]
+    second = book.marks(book.dirty())
+    book.written(second, second.id == 0)
+    assert book.dirty().tolist() == [1001]
+    book.written(second, second.id == 1001)
+    assert book.dirty().tolist() == []
+
+
+def versions(book: Book) -> list[int]:
+    seqs = range(10)
+    return [seq for seq in seqs if book.changed(np.array([1001]), np.array([seq])) == ([], [])]
+
+
+def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> None:
+    book, live = Book(HOUR, CATALOGUE, a_market()), due(NOON)
+    book.put(*live, a_market())
+    book.mark(a_batch(1, quoted("EURUSD", 1)))
+    marks = book.marks([1001])
+    assert marks.seq_after.tolist() == [1]
+    book.put(replace(live[0], seq=5, marked_through=1), live[1], a_market())
+    book.mark(a_batch(2, quoted("EURUSD", 2)))
+    book.written(marks, marks.id == 1001)
+    assert (versions(book), book.dirty().tolist()) == ([5], [1001])
+    later = due(NOON + HOUR)
+    book.put(replace(later[0], marked_through=2), later[1], a_market())
+    book.written(marks, marks.id == 1001)
+    book.mark(a_batch(3))
+    assert (versions(book), book.due().tolist()) == ([0], [])
+
+
+def test_marking_again_with_unmoved_quotes_dirties_nothing() -> None:
+    book = Book(HOUR, CATALOGUE, a_market())
+    book.put(*quiet(), a_market())
+    book.mark(a_batch(1, *a_market().values()))
+    assert book.dirty().tolist() == []

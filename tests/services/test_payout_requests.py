@@ -1,0 +1,415 @@
+"""A profit asked for while the funded phase runs: held at once, decided once, no gain and no loss to any rule."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from domain.errors import Forbidden, IdempotencyConflict, InvalidInput, InvalidTransition, NotFound
+from domain.payouts import PayoutNotEligible
+from models import payouts as table
+from services import brands, events, jobs, payouts, quotes
+from services.principals import Principal, Role
+from services.unit import LOST
+from tests.services.world import (
+    ADMIN,
+    CLIENT,
+    FUNDED,
+    MANAGER,
+    TRADER,
+    WIDE,
+    World,
+    a_quote,
+    a_world,
+    act,
+    books_hold,
+    kill_connections,
+    rows,
+    settle,
+    totals,
+    value,
+)
+
+FREE = WIDE | {"fee_bps": Decimal(0)}
+OPEN_ENDED = replace(FUNDED, phase_index=1, duration_days=0)
+DAY = timedelta(days=1)
+FIGURES = """cash, day_start_balance, day_start_equity, day_low, day_high, peak_equity, peak_balance, peak_end_of_day,
+  high_watermark"""
+
+
+async def a_winner(database: str, **changes: Any) -> tuple[World, int, int]:
+    """A funded phase with a profit of 10,000, flat."""
+    world = await a_world(database, steps=[replace(OPEN_ENDED, **changes)], policy=FREE)
+    challenge, account = await world.buy()
+    await wins(world, account)
+    return world, challenge, account
+
+
+async def wins(world: World, account: int, action: str = "w", *, start: str = "1.1", end: str = "1.11") -> None:
+    """A million bought and sold: a cent of the price is 10,000."""
+    await world.quote(start)
+    await act(account, "OPEN", action_id=f"{action}1", quantity="1000000")
+    await world.quote(end)
+    await act(account, "CLOSE", action_id=f"{action}2")
+
+
+async def figures(account: int) -> dict[str, Decimal]:
+    (found,) = await rows(f"select {FIGURES} from balances where account_id = $1", account)
+    return found
+
+
+async def houses() -> dict[str, Decimal]:
+    return {row["purpose"]: row["balance"] for row in await rows("select purpose, balance from house_accounts")}
+
+
+async def told(challenge: int) -> list[str]:
+    """The challenge's payout events, in order."""
+    await events.stamp()
+    found = await rows("select name from events where challenge_id = $1 order by number", challenge)
+    return [row["name"].removeprefix("prop.payout.") for row in found if row["name"].startswith("prop.payout.")]
+
+
+async def test_a_profit_is_asked_for_held_approved_and_paid_while_the_phase_runs_on(database: str) -> None:
+    world, challenge, account = await a_winner(database)
+    before = await figures(account)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    assert await figures(account) == {name: figure - 10_000 for name, figure in before.items()}
+    assert (await houses())["PAYOUT_HOLD"] == 10_000
+    (day,) = await rows("select start_balance, start_equity, low, high, balance, equity from days")
+    assert [int(figure) for figure in day.values()] == [90_000, 90_000, 90_000, 100_000, 100_000, 100_000]
+    await books_hold()
+
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    (paid,) = await rows("select status, profit, amount, wallet_id, day, decided_at, paid_at from payouts")
+    assert paid == {
+        "status": "PAID", "profit": 10_000, "amount": 8000, "wallet_id": world.wallet, "day": 1,
+        "decided_at": world.at, "paid_at": world.at,
+    }  # fmt: skip
+    assert await value("select cash from wallets") == 1500 + 8000
+    assert await houses() == {"EXTERNAL": -2000, "TREASURY": 500 - 8000, "CAPITAL": -90_000, "PAYOUT_HOLD": 0}
+    assert await told(challenge) == ["requested", "approved", "paid"]
+    assert await value("select status from challenges") == 1
+
+    await wins(world, account, "x")
+    await payouts.approve(ADMIN, await payouts.request(CLIENT, challenge, "p2"), "a2")
+    await settle()
+    assert await value("select cash from wallets") == 1500 + 16_000
+    await books_hold()
+
+
+TURNED_DOWN: list[tuple[str, Callable[[int], Awaitable[None]], str | None]] = [
+    ("REJECTED", lambda payout: payouts.reject(MANAGER, payout, "hedged elsewhere", "d"), "hedged elsewhere"),
+    ("CANCELLED", lambda payout: payouts.cancel(CLIENT, payout, "d"), None),
+]
+
+
+@pytest.mark.parametrize(("status", "decide", "reason"), TURNED_DOWN)
+async def test_turned_down_the_profit_returns_and_may_be_asked_for_again(
+    database: str, status: str, decide: Callable[[int], Awaitable[None]], reason: str | None
+) -> None:
+    world, challenge, account = await a_winner(database)
+    before = await figures(account)
+    await decide(await payouts.request(CLIENT, challenge, "p1"))
+    assert await rows("select status, reason, paid_at from payouts") == [
+        {"status": status, "reason": reason, "paid_at": None}
+    ]
+    assert await figures(account) == before
+    assert (await houses())["PAYOUT_HOLD"] == 0
+    assert await told(challenge) == ["requested", status.lower()]
+    await books_hold()
+    await payouts.request(CLIENT, challenge, "p2")
+    await world.quote("1.11", after=DAY)
+    assert await value("select count(*) from payouts where status = 'REQUESTED'") == 1
+    await books_hold()
+
+
+async def test_profit_while_a_request_is_open_starts_from_the_initial_balance(database: str) -> None:
+    world, challenge, account = await a_winner(database)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await wins(world, account, "x", start="1.12", end="1.125")
+    assert (await figures(account))["cash"] == 105_000
+    await act(account, "OPEN", action_id="o1", quantity="100000")
+    await payouts.reject(MANAGER, payout, "not yet", "d1")
+    assert (await figures(account))["cash"] == 115_000
+    await act(account, "CLOSE", action_id="o2")
+    await payouts.request(CLIENT, challenge, "p2")
+    assert await value("select profit from payouts where status = 'REQUESTED'") == 15_000
+    await books_hold()
+
+
+async def test_what_is_lost_while_a_request_is_open_is_lost_from_the_initial_balance(database: str) -> None:
+    """The daily limit of 5 % is that of a day that began without the profit."""
+    world, challenge, account = await a_winner(database)
+    await world.quote("1.11", after=DAY)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await act(account, "OPEN", action_id="o1", quantity="1000000")
+    await world.quote("1.1049")
+    assert await value("select rule from breaches") == "MAX_DAILY_LOSS"
+    assert await value("select floor from breaches") == 95_000
+    await settle()
+    assert await value("select status from payouts") == "REQUESTED"  # for the manager to decide
+    await books_hold()
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    assert await value("select status from payouts") == "PAID"
+    assert await value("select cash from wallets") == 9500
+    await books_hold()
+
+
+@pytest.mark.parametrize("liquidated", [False, True])
+async def test_a_request_turned_down_after_the_end_leaves_the_profit_on_the_ended_account(
+    database: str, liquidated: bool
+) -> None:
+    world, challenge, account = await a_winner(database, max_daily_loss_pct=Decimal(0 if liquidated else 5),
+                                               max_total_loss_pct=Decimal(0 if liquidated else 10))  # fmt: skip
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await act(account, "OPEN", action_id="o1", quantity="1000000")
+    await world.quote("1.05")
+    assert await value("select status from accounts where id = $1", account) == (
+        "LIQUIDATED" if liquidated else "ACTIVE"
+    )
+    await payouts.reject(MANAGER, payout, "it failed", "d1")
+    assert (await figures(account))["cash"] == 50_000
+    await books_hold()
+
+
+async def test_a_request_open_at_the_end_is_approved_with_what_was_earned_since(database: str) -> None:
+    world, challenge, account = await a_winner(database, duration_days=1)
+    await payouts.request(CLIENT, challenge, "p1")
+    await wins(world, account, "x")
+    await world.quote("1.11", after=DAY)
+    assert await rows("select status, profit, amount from payouts") == [
+        {"status": "PAID", "profit": 20_000, "amount": 16_000}
+    ]
+    assert await told(challenge) == ["requested", "approved", "paid"]
+    assert await value("select cash from balances where account_id = $1", account) == 100_000
+    await books_hold()
+
+
+async def test_a_loss_after_a_request_is_not_taken_from_it(database: str) -> None:
+    world, challenge, account = await a_winner(database, duration_days=1)
+    await payouts.request(CLIENT, challenge, "p1")
+    await wins(world, account, "x", start="1.11", end="1.107")
+    await world.quote("1.11", after=DAY)
+    assert await value("select profit from payouts where status = 'PAID'") == 10_000
+    assert await value("select cash from balances where account_id = $1", account) == 97_000
+    await books_hold()
+
+
+async def test_an_approved_payout_that_waits_grows_with_what_the_end_adds(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def waits(*_: object) -> str:
+        raise RuntimeError
+
+    world, challenge, account = await a_winner(database, duration_days=1)
+    with monkeypatch.context() as patch:
+        patch.setitem(jobs.HANDLERS, "pay_payout", waits)
+        await payouts.approve(MANAGER, await payouts.request(CLIENT, challenge, "p1"), "a1")
+        await wins(world, account, "x")
+        await world.quote("1.11", after=DAY)
+        assert await value("select profit from payouts where status = 'APPROVED'") == 20_000
+        await books_hold()
+    await value("update jobs set due_at = now() where kind = 'pay_payout' returning id")
+    await settle()
+    assert await value("select amount from payouts where status = 'PAID'") == 16_000
+    assert await value("select count(*) from jobs where kind = 'pay_payout'") == 1
+    await books_hold()
+
+
+async def test_requests_at_once_make_one_payout(database: str) -> None:
+    _, challenge, _ = await a_winner(database)
+    answers = await asyncio.gather(
+        *(payouts.request(CLIENT, challenge, key) for key in ("p1", "p1", "p2", "p1", "p3")), return_exceptions=True
+    )
+    made = {answer for answer in answers if isinstance(answer, int)}
+    assert len(made) == 1
+    refused = [answer for answer in answers if isinstance(answer, PayoutNotEligible)]
+    assert len(refused) == len([answer for answer in answers if not isinstance(answer, int)])
+    assert {c.condition for refusal in refused for c in refusal.criteria if not c.met} <= {"NO_OPEN_PAYOUT", "PROFIT"}
+    assert await value("select count(*) from payouts") == 1
+    await books_hold()
+
+
+async def test_of_decisions_at_once_one_is_taken_and_the_same_key_repeats_it(database: str) -> None:
+    _, challenge, _ = await a_winner(database)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    deciding = [
+        payouts.approve(MANAGER, payout, "a1"),
+        payouts.reject(MANAGER, payout, "no", "r1"),
+        payouts.cancel(CLIENT, payout, "c1"),
+        payouts.approve(ADMIN, payout, "a2"),
+    ]
+    answers = await asyncio.gather(*deciding, return_exceptions=True)
+    assert sorted(type(answer).__name__ for answer in answers) == ["InvalidTransition"] * 3 + ["NoneType"]
+    await settle()
+    await books_hold()
+
+
+async def test_repeated_with_its_key_nothing_changes_and_with_another_it_is_refused(database: str) -> None:
+    world, challenge, _ = await a_winner(database)
+    other, _ = await world.buy("k2")
+    payout = await payouts.request(MANAGER, challenge, "p1")
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    before = await totals()
+    await payouts.approve(MANAGER, payout, "a1")
+    assert await payouts.request(MANAGER, challenge, "p1") == payout
+    with pytest.raises(InvalidTransition):
+        await payouts.approve(MANAGER, payout, "a2")
+    with pytest.raises(IdempotencyConflict) as conflict:
+        await payouts.request(MANAGER, other, "p1")
+    assert conflict.value.field == "challengeId"
+    assert await totals() == before
+    audited = await rows("select operation, object_kind, object_id from audit order by id desc limit 2")
+    assert [tuple(row.values()) for row in audited] == [
+        ("approvePayout", "payout", str(payout)),
+        ("requestPayout", "payout", str(payout)),
+    ]
+    await books_hold()
+
+
+async def test_a_request_that_comes_upon_a_breach_is_refused_whoever_finds_it_first(database: str) -> None:
+    world, challenge, account = await a_winner(database)
+    await act(account, "OPEN", action_id="o1", quantity="1000000")
+    world.at += timedelta(minutes=1)
+    await quotes.ingest([a_quote("EURUSD", "1.05", world.at)])
+    for _ in range(2):
+        with pytest.raises(PayoutNotEligible) as refusal:
+            await payouts.request(CLIENT, challenge, "p1")
+        assert [(c.condition, c.met) for c in refusal.value.criteria] == [("FUNDED_PHASE", False)]
+        await settle()
+    assert await value("select end_reason from challenges") == "MAX_DAILY_LOSS"
+    assert await value("select count(*) from payouts") == 0
+    await books_hold()
+
+
+STEPS = [
+    (table, "insert"),
+    (table, "decide"),
+    (table, "mark_paid"),
+]
+
+
+async def test_a_connection_lost_at_any_step_leaves_it_undone_and_the_next_try_does_it(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, challenge, account = await a_winner(database)
+    before = await figures(account)
+
+    async def cut(name: str, work: Callable[[], Awaitable[Any]]) -> None:
+        """Lose every connection once, just after a statement of the models."""
+        statement, killed = getattr(table, name), list[int]()
+
+        async def interrupted(*args: Any, **kwargs: Any) -> Any:
+            answer = await statement(*args, **kwargs)
+            if not killed:
+                killed.append(await kill_connections(database))
+            return answer
+
+        with monkeypatch.context() as patch:
+            patch.setattr(table, name, interrupted)
+            with suppress(*LOST):
+                await work()
+        assert killed, name
+        await books_hold()
+
+    await cut("insert", lambda: payouts.request(CLIENT, challenge, "p1"))
+    assert await figures(account) == before
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await cut("decide", lambda: payouts.approve(MANAGER, payout, "a1"))
+    assert await value("select status from payouts") == "REQUESTED"
+    await payouts.approve(MANAGER, payout, "a1")
+    await cut("mark_paid", jobs.drain)
+    assert await value("select status from payouts") == "APPROVED"
+    await value("update jobs set due_at = now() where status = 'QUEUED' returning id")
+    await settle()
+    assert await value("select status from payouts") == "PAID"
+    assert await value("select cash from wallets") == 9500
+    await books_hold()
+
+
+async def test_days_are_counted_since_the_start_and_since_the_last_payout(database: str) -> None:
+    """Three days traded, two of them with a profit above five percent, and a wait of three days."""
+    terms = {"min_trading_days": 3, "profitable_days": 2, "cycle_days": 3, "min_profit": Decimal(15_000)}
+    world, challenge, account = await a_winner(database, profitable_day_pct=Decimal(5), payout=terms)
+
+    async def lacks() -> dict[str, tuple[int, int]]:
+        with pytest.raises(PayoutNotEligible) as refusal:
+            await payouts.request(CLIENT, challenge, "too early")
+        return {c.condition: (int(c.measured), int(c.needed)) for c in refusal.value.criteria if not c.met}
+
+    days = {"TRADING_DAYS": (1, 3), "PROFITABLE_DAYS": (1, 2), "CYCLE": (0, 3)}
+    assert await lacks() == days | {"PROFIT": (10_000, 15_000)}
+    world.at += DAY
+    await wins(world, account, "x", end="1.105")  # that is not above it
+    assert await lacks() == {"TRADING_DAYS": (2, 3), "PROFITABLE_DAYS": (1, 2), "CYCLE": (1, 3)}
+    world.at += DAY
+    await wins(world, account, "y", end="1.106")
+    assert await lacks() == {"CYCLE": (2, 3)}
+    world.at += DAY
+    await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])  # nobody has closed the day yet
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    assert await value("select profit from payouts") == 21_000
+
+    await wins(world, account, "z", end="1.12")  # on the day of the payout: it belongs to what was before
+    zero = {"TRADING_DAYS": (0, 3), "PROFITABLE_DAYS": (0, 2), "CYCLE": (0, 3)}
+    assert await lacks() == zero
+    await world.quote("1.1", after=DAY)
+    assert await lacks() == zero | {"CYCLE": (1, 3)}
+    await wins(world, account, "q")
+    assert await lacks() == {"TRADING_DAYS": (1, 3), "PROFITABLE_DAYS": (1, 2), "CYCLE": (1, 3)}
+    await books_hold()
+
+
+async def test_an_approved_payout_lets_the_floor_trail_anew_where_the_terms_say_so(database: str) -> None:
+    world, challenge, account = await a_winner(
+        database, limits={"total_loss": {"trail": "TRAIL_INTRADAY"}}, payout={"floor": "RESET"}
+    )
+    await wins(world, account, "x", start="1.11", end="1.107")
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    assert (await figures(account))["peak_equity"] == 103_000  # it was 110,000 when 7,000 left
+    await payouts.approve(MANAGER, payout, "a1")
+    assert (await figures(account))["peak_equity"] == 100_000
+    await settle()
+    await books_hold()
+
+
+async def test_what_is_not_yours_or_not_there_is_answered_alike_and_nothing_is_written(database: str) -> None:
+    await brands.save(ADMIN, name="other", title="Other")
+    _, challenge, _ = await a_winner(database)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    before = await totals()
+    bob = Principal(9, "app", Role.CLIENT, "acme", "bob")
+    stranger = Principal(10, "ned", Role.MANAGER, "other")
+    for principal in (bob, stranger):
+        for asked in (challenge, challenge + 99):
+            with pytest.raises(NotFound):
+                await payouts.request(principal, asked, "x")
+        for asked in (payout, payout + 99):
+            with pytest.raises(NotFound):
+                await payouts.cancel(principal, asked, "x")
+    for asked in (payout, payout + 99):
+        with pytest.raises(NotFound):
+            await payouts.approve(stranger, asked, "x")
+    for forbidden in (
+        payouts.request(TRADER, challenge, "x"),
+        payouts.cancel(TRADER, payout, "x"),
+        payouts.approve(CLIENT, payout, "x"),
+        payouts.reject(CLIENT, payout, "x", "x"),
+    ):
+        with pytest.raises(Forbidden):
+            await forbidden
+    for reason in ("", " ", "x" * 201, "\0"):
+        with pytest.raises(InvalidInput) as refusal:
+            await payouts.reject(MANAGER, payout, reason, "x")
+        assert refusal.value.field == "reason"
+    assert await totals() == before
