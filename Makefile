@@ -4,13 +4,22 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test check fmt lock demo verify clean
+.PHONY: up test test-zones check fmt lock demo verify clean
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
 
 test: $(INSTALLED)
 	@$(BIN)/pytest -n 2 --dist worksteal
+
+# The same days, verdicts and payouts wherever the machine stands; `make test-zones ZONED=tests` for all of them.
+ZONED ?= $(addprefix tests/domain/test_,calendar.py days.py derivation.py payouts.py ledger.py) \
+	tests/services/test_journey.py
+
+test-zones: $(INSTALLED)
+	@for zone in UTC America/New_York Asia/Kathmandu; do \
+		echo "TZ=$$zone"; TZ=$$zone $(BIN)/pytest -q $(ZONED) || exit 1; \
+	done
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .

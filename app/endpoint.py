@@ -28,6 +28,7 @@ from config.settings import settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
 from schema.errors import BadUserInput, RateLimited
+from schema.limits import Allowed
 
 INIT_SECONDS_MAX = 10
 PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
@@ -64,6 +65,7 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.sessions, self.rates = sessions, rates
         self._events = events
+        self._allowed = Allowed(**settings().document)
         self._identities = identities
         self._page = page
 
@@ -86,7 +88,7 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(request, Request) and (wait := self.rates.take(bearer, address)):
             raise TooMany(wait)
         name = getattr(request.state, "request_id", None) or fresh()
-        return Context(self._events, bearer, request_id=name)
+        return Context(self._events, bearer, allowed=self._allowed, request_id=name)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""

@@ -61,6 +61,12 @@ class Settings(BaseSettings):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @property
+    def document(self) -> dict[str, int]:
+        """The most a document may have of each."""
+        names = ("tokens", "depth", "aliases", "roots", "cost")
+        return {name: getattr(self, f"document_{name}_max") for name in names}
+
+    @property
     def rates(self) -> dict[str, float]:
         """Requests a second, by role, and NOBODY's."""
         roles = ("admin", "manager", "client", "trader", "feed", "nobody")

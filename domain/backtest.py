@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from domain import days, desk, execution, resting
+from domain import days, desk, execution
 from domain.accounts import Account, Journal, Mode
 from domain.calendar import Calendar
 from domain.execution import Moment
@@ -156,9 +156,8 @@ class _Fold:
         account, moment, journal = self.account, self.moment, self.journal
         assert account and moment, "the account is at a batch"
         liquidated = journal.liquidations or any(verdict.rule == Rule.LIQUIDATION for verdict in journal.verdicts)
-        if account.live and (journal.verdicts or liquidated):
+        if account.positions and (journal.verdicts or liquidated):
             reason = "LIQUIDATION" if liquidated else "PHASE_ENDED"
-            account = resting.cancel(account, None, reason, moment.at, moment.batch, journal)
             self.account = execution.close_all(account, reason, moment, self.conditions, journal)
 
     def outcome(self) -> Outcome:

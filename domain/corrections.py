@@ -44,7 +44,7 @@ class Outcome:
 
     replayed: Replay
     fills: dict[int, Fill]  # every one, by seq
-    positions: dict[int, Position]  # every one, by seq; those without a fill left are closed and empty
+    positions: dict[int, Position]  # every one, by seq; first those without a fill left, closed and empty
     cash: Decimal
 
 
@@ -145,7 +145,7 @@ def correct(
 
 
 def _write(account: Account, books: Books, computed: Outcome, voided: Collection[Order], journal: Journal) -> None:
-    """Note every row that changes."""
+    """Note every row that changes; positions that close before those that open again, of which one may be open."""
     journal.corrected += [computed.fills[fill.seq] for fill in books.fills if computed.fills[fill.seq] != fill]
     for seq, position in computed.positions.items():
         if position != books.positions.get(seq):

@@ -91,6 +91,11 @@ class Lane(Seats[Holdings, int]):
     def _key(self, place: int) -> int:
         return int(self.columns.row[place])
 
+    def is_priced(self, market: Market) -> bool:
+        """Does the market know all that a mark needs?"""
+        source = self._catalogue.instruments[self.symbol].quote_currency
+        return self.symbol in market and self._catalogue.rate(source, self._currency, market) is not None
+
     def reprice(self, market: Market) -> tuple[Ints, Ints, Flags]:
         """The rows, what each holding's profit changes by, and where a figure is beyond what can be held."""
         held, count = self.columns, len(self)

@@ -182,7 +182,7 @@ def _profits(lane: Lane, through: Ints, figures: dict[str, Ints], markets: Mappi
     profit, beyond = np.zeros(len(through), np.int64), np.ones(len(through), np.bool_)
     for batch in np.unique(through).tolist():
         at, market = np.flatnonzero(through == batch), markets[batch]
-        if market.keys() >= {lane.symbol}:
+        if lane.is_priced(market):
             quantity, cost, limit = (figures[name][at] for name in ("quantity", "cost", "price_max"))
             profit[at], beyond[at] = lane.profits(quantity, cost, limit, market)
     return profit, beyond

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from operator import attrgetter, itemgetter
+from operator import attrgetter
 from typing import Any
 
 from domain.accounts import Finding, Journal
@@ -212,13 +212,11 @@ def _fill(f: Fill) -> tuple[Any, ...]:
 
 
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
-    """The closed ones first: at no row are two of one symbol and side open."""
-    rows = [
+    return [
         (account, p.seq, p.symbol, p.side.value, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
          p.realised, p.fees, p.opened_at, p.closed_at)
         for (account, _), p in journal.positions.items()
     ]  # fmt: skip
-    return sorted(rows, key=itemgetter(4))
 
 
 def _action(result: ActionResult) -> tuple[Any, ...]:

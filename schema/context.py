@@ -12,6 +12,7 @@ from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
 from schema.errors import Unauthenticated
+from schema.limits import Allowed
 from services import snapshots
 from services.principals import Principal
 from services.views import eligibility, lists, progress
@@ -89,6 +90,7 @@ class Context:
     events: EventSource
     bearer: Principal | None = None
     connection_params: dict[str, object] | None = None  # what a websocket's client sent when it connected
+    allowed: Allowed = field(default_factory=Allowed)
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     _loaders: Loaders | None = None
 

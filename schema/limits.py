@@ -37,7 +37,6 @@ from graphql import (
 )
 from strawberry.extensions import SchemaExtension
 
-from config.settings import settings
 from schema.errors import BadUserInput
 
 LIST_SIZE = 10  # what a list that is not a page counts as
@@ -45,6 +44,17 @@ NESTING_MAX = 100  # brackets; the parser goes as deep as they do
 KEPT_TOKENS_MAX = 1_000  # of a document that is worth keeping
 OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
 CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The most a document may have of each; its cost in fields answered if every page were full."""
+
+    tokens: int = 5_000
+    depth: int = 20
+    aliases: int = 100
+    roots: int = 25
+    cost: int = 200_000
 
 
 class TooMuch(BadUserInput):
@@ -154,22 +164,21 @@ def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -
     return None
 
 
-def read(text: str) -> DocumentNode:
+def read(text: str, tokens_max: int) -> DocumentNode:
     """The document of a text. Raises GraphQLError for one that is none, TooMuch for one too long or too nested.
 
     One answered before is not read again: documents are few and come often.
     """
-    return _kept(text) if len(text) <= 8 * KEPT_TOKENS_MAX else _read(text)
+    return (_kept if len(text) <= 8 * KEPT_TOKENS_MAX else _read)(text, tokens_max)
 
 
-def _read(text: str) -> DocumentNode:
+def _read(text: str, tokens_max: int) -> DocumentNode:
     lexer, nesting, tokens = Lexer(Source(text)), 0, 0
-    most = settings().document_tokens_max
     while (token := lexer.advance()).kind is not TokenKind.EOF:
         tokens += 1
         nesting += (token.kind in OPENING) - (token.kind in CLOSING)
-        if tokens > most:
-            raise TooMuch("tokens", most, tokens)
+        if tokens > tokens_max:
+            raise TooMuch("tokens", tokens_max, tokens)
         if nesting > NESTING_MAX:
             raise TooMuch("nesting", NESTING_MAX, nesting)
     return parse(text)
@@ -187,11 +196,12 @@ class Limits(SchemaExtension):
         execution = self.execution_context
         if execution.query:
             with suppress(GraphQLSyntaxError):  # Strawberry comes upon it too, and reports it
-                execution.graphql_document = read(execution.query)
+                execution.graphql_document = read(execution.query, execution.context.allowed.tokens)
         yield
 
     def on_validate(self) -> Iterator[None]:
-        execution, allowed = self.execution_context, settings()
+        execution = self.execution_context
+        allowed: Allowed = execution.context.allowed
         document = execution.graphql_document
         assert document is not None, "it has been parsed"
         scale = Scale(execution.schema._schema, document, execution.variables or {})  # noqa: SLF001 - its only name
@@ -200,10 +210,10 @@ class Limits(SchemaExtension):
             if execution.operation_name in (None, node.name and node.name.value):
                 weight = weight.beside(scale.operation(node))
         found = {
-            "depth": (weight.depth, allowed.document_depth_max),
-            "aliases": (weight.aliases, allowed.document_aliases_max),
-            "root fields": (weight.roots, allowed.document_roots_max),
-            "cost": (weight.cost(LIST_SIZE), allowed.document_cost_max),
+            "depth": (weight.depth, allowed.depth),
+            "aliases": (weight.aliases, allowed.aliases),
+            "root fields": (weight.roots, allowed.roots),
+            "cost": (weight.cost(LIST_SIZE), allowed.cost),
         }
         for name, (seen, limit) in found.items():
             if seen > limit:
@@ -214,4 +224,5 @@ class Limits(SchemaExtension):
 
     def get_results(self) -> dict[str, Any]:
         """`cost`: what the operation may cost at most, and how much is allowed."""
-        return {} if self.cost is None else {"cost": {"used": self.cost, "max": settings().document_cost_max}}
+        most = self.execution_context.context.allowed.cost
+        return {} if self.cost is None else {"cost": {"used": self.cost, "max": most}}

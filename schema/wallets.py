@@ -25,7 +25,7 @@ class Wallet(FromRow, listing=WALLETS):
 
 
 @strawberry.type(
-    description="An account of the firm in one currency; it may be negative, for the other side is elsewhere."
+    description="An account of the firm in one currency; it may be negative, as the source of what others hold."
 )
 class HouseAccount(FromRow, listing=HOUSE_ACCOUNTS):
     id: ID = field(description="Its number.")

@@ -107,6 +107,7 @@ def secure(work: Unit, held: Held, end_reason: str) -> None:
         {"reason": end_reason},
         status=AccountStatus.LOCKED,
         locked_from=account.locked_from or account.status,
+        read_only=True,  # for good: whoever unlocks it cannot trade on it either
         phase=phase,
     )
     if account.positions:

@@ -1,16 +1,14 @@
 """What a document may ask for: each limit at its edge and one past it, and bombs that cost the server nothing."""
 
-from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 from graphql import GraphQLError, get_introspection_query, parse
 
 from app.hub import Hub
-from config.settings import Settings, settings
 from resolvers.main import schema
-from schema import limits
 from schema.context import Context
-from schema.limits import LIST_SIZE, Scale, TooMuch, Weight, read
+from schema.limits import LIST_SIZE, Allowed, Scale, TooMuch, Weight, read
 from tests.api.clients import Api
 
 NOBODY = Context(Hub("unused"))
@@ -66,22 +64,7 @@ def test_a_fragment_that_spreads_itself_ends_the_walk() -> None:
     weigh("{ ...f } fragment f on Query { __typename ...g } fragment g on Query { ...f }")
 
 
-@pytest.fixture
-def allowed(monkeypatch: pytest.MonkeyPatch) -> Iterator[Settings]:
-    """Small limits, so that their edges are near."""
-    small = settings().replace(
-        document_tokens_max=40,
-        document_depth_max=3,
-        document_aliases_max=2,
-        document_roots_max=3,
-        document_cost_max=2_000,
-    )
-    monkeypatch.setattr(limits, "settings", lambda: small)
-    limits._kept.cache_clear()  # noqa: SLF001 - what was read under other limits
-    yield small
-    limits._kept.cache_clear()  # noqa: SLF001
-
-
+SMALL = Allowed(tokens=40, depth=3, aliases=2, roots=3, cost=2_000)
 EDGES = {
     "tokens": ("{ " + "__typename " * 38 + "}", "{ " + "__typename " * 39 + "}"),
     "depth": ("{ challenge(id: 1) { account { id } } }", "{ challenge(id: 1) { account { challenge { id } } } }"),
@@ -95,18 +78,14 @@ EDGES = {
 
 
 @pytest.mark.parametrize("name", EDGES)
-async def test_each_limit_at_its_edge_and_one_past_it(
-    name: str, allowed: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    others = {"tokens": {"document_roots_max": 100}, "cost": {"document_depth_max": 9}}
-    alone = allowed.replace(**others.get(name, {}))
-    monkeypatch.setattr(limits, "settings", lambda: alone)
-    assert [await _limit(text) for text in EDGES[name]] == [None, name]
+async def test_each_limit_at_its_edge_and_one_past_it(name: str) -> None:
+    alone = {"tokens": replace(SMALL, roots=100), "cost": replace(SMALL, depth=9)}.get(name, SMALL)
+    assert [await _limit(text, alone) for text in EDGES[name]] == [None, name]
 
 
-async def _limit(text: str) -> str | None:
+async def _limit(text: str, allowed: Allowed) -> str | None:
     """The limit a document runs into, if any."""
-    result = await schema.execute(text, context_value=NOBODY)
+    result = await schema.execute(text, context_value=Context(Hub("unused"), allowed=allowed))
     for error in result.errors or ():
         if isinstance(error, TooMuch):
             assert error.extensions
@@ -118,17 +97,17 @@ async def _limit(text: str) -> str | None:
 def test_deep_brackets_never_reach_the_parser() -> None:
     for text in ("{a" * 101, "{ a(b: " + "[" * 100, "{ a(b: " + "{b: " * 100):
         with pytest.raises(TooMuch, match="nesting is 101"):
-            read(text)
+            read(text, 5_000)
     with pytest.raises(GraphQLError, match="Syntax Error"):
-        read("{a" * 100)
+        read("{a" * 100, 5_000)
 
 
 def test_what_tools_ask_for_is_allowed() -> None:
     found = weigh(get_introspection_query(input_value_deprecation=True))
-    assert found.depth <= settings().document_depth_max
-    assert found.cost(LIST_SIZE) <= settings().document_cost_max
+    assert found.depth <= Allowed().depth
+    assert found.cost(LIST_SIZE) <= Allowed().cost
 
 
 async def test_the_answer_tells_the_cost(api: Api) -> None:
     answer = await api.answer("{ challenges(first: 3) { nodes { id } } }", await api.token("ADMIN"))
-    assert answer["extensions"]["cost"] == {"used": 7, "max": settings().document_cost_max}
+    assert answer["extensions"]["cost"] == {"used": 7, "max": Allowed().cost}

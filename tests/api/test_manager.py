@@ -170,7 +170,8 @@ async def test_a_page_of_challenges_asks_the_database_as_often_as_one(
     fetch = asyncpg.Connection.fetch
 
     async def counted(self: Any, query: str, *args: Any, **given: Any) -> Any:
-        asked.append(query)
+        if "order by t.position" not in query:  # the hub's own, which polls beside us
+            asked.append(query)
         return await fetch(self, query, *args, **given)
 
     monkeypatch.setattr(asyncpg.Connection, "fetch", counted)

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from tests.api.clients import Api
-from tests.services.test_payout_requests import a_winner
+from tests.services.winners import a_winner
 from tests.services.world import settle
 
 REQUEST = """mutation ($input: RequestPayoutInput!) { requestPayout(input: $input) {

@@ -140,11 +140,14 @@ def test_nothing_forbids_a_stop_loss_while_the_account_is(changes: dict[str, Any
 def test_what_a_fill_brings_to_life_looks_at_the_quotes_after_it() -> None:
     """Under BID_ASK a stop-loss inside the spread is reached by the quote of its own entry, and waits for the next."""
     played = Played(replace(FREE, slippage=Slippage.BID_ASK))
+    played.propose(symbol="GBPUSD")
     played.propose(order="STOP", price="1.11", stop_loss="1.1095")
     played.quote("1.109", spread="0.0012")
-    assert [fill.verb for fill in played.journal.fills] == [Verb.OPEN]
+    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN]
+    played.quote("1.31", "GBPUSD")
+    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN], "that is another instrument's"
     played.quote("1.109", spread="0.0012")
-    assert [fill.verb for fill in played.journal.fills] == [Verb.OPEN, Verb.CLOSE]
+    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN, Verb.CLOSE]
 
 
 def test_a_take_profit_that_wins_the_phase_cancels_what_is_left() -> None:

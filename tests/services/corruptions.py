@@ -139,6 +139,7 @@ ALONE = {
     ],
     "purchases have one live challenge": [
         "drop index challenges_one_live; update challenges set purchase_id = (select max(id) from purchases)",
+        "update challenges set purchase_id = null where status = 1",
     ],
     "failed phases have one breach": [
         "delete from breaches",
@@ -185,6 +186,10 @@ ALONE = {
     ],
     "purchases paid their fee": [
         "update purchases set price = price + 1 where status = 3",
+        "update purchases set paid_from = null where status = 3",
+        "update purchases set paid_from = 'OUTSIDE' where status = 3",
+        "update purchases set status = 5 where status = 3",
+        "update transfers set cause = 'purchase 9999 fee' where kind = 'FEE'",
     ],
     "payouts follow the split": [
         "update payouts set split = 0.7",

@@ -1,77 +1,28 @@
 """A profit asked for while the funded phase runs: held at once, decided once, no gain and no loss to any rule."""
 
-import asyncio
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
-from dataclasses import replace
-from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
-from domain.errors import Forbidden, IdempotencyConflict, InvalidInput, InvalidTransition, NotFound
+from domain.errors import Forbidden, InvalidInput, NotFound
 from domain.payouts import PayoutNotEligible
-from models import payouts as table
-from services import brands, events, jobs, payouts, quotes
+from services import brands, jobs, payouts, quotes
 from services.principals import Principal, Role
-from services.unit import LOST
+from tests.services.winners import DAY, a_winner, figures, houses, told, wins
 from tests.services.world import (
     ADMIN,
     CLIENT,
-    FUNDED,
     MANAGER,
     TRADER,
-    WIDE,
-    World,
     a_quote,
-    a_world,
     act,
     books_hold,
-    kill_connections,
     rows,
     settle,
     totals,
     value,
 )
-
-FREE = WIDE | {"fee_bps": Decimal(0)}
-OPEN_ENDED = replace(FUNDED, phase_index=1, duration_days=0)
-DAY = timedelta(days=1)
-FIGURES = """cash, day_start_balance, day_start_equity, day_low, day_high, peak_equity, peak_balance, peak_end_of_day,
-  high_watermark"""
-
-
-async def a_winner(database: str, **changes: Any) -> tuple[World, int, int]:
-    """A funded phase with a profit of 10,000, flat."""
-    world = await a_world(database, steps=[replace(OPEN_ENDED, **changes)], policy=FREE)
-    challenge, account = await world.buy()
-    await wins(world, account)
-    return world, challenge, account
-
-
-async def wins(world: World, account: int, action: str = "w", *, start: str = "1.1", end: str = "1.11") -> None:
-    """A million bought and sold: a cent of the price is 10,000."""
-    await world.quote(start)
-    await act(account, "OPEN", action_id=f"{action}1", quantity="1000000")
-    await world.quote(end)
-    await act(account, "CLOSE", action_id=f"{action}2")
-
-
-async def figures(account: int) -> dict[str, Decimal]:
-    (found,) = await rows(f"select {FIGURES} from balances where account_id = $1", account)
-    return found
-
-
-async def houses() -> dict[str, Decimal]:
-    return {row["purpose"]: row["balance"] for row in await rows("select purpose, balance from house_accounts")}
-
-
-async def told(challenge: int) -> list[str]:
-    """The challenge's payout events, in order."""
-    await events.stamp()
-    found = await rows("select name from events where challenge_id = $1 order by number", challenge)
-    return [row["name"].removeprefix("prop.payout.") for row in found if row["name"].startswith("prop.payout.")]
 
 
 async def test_a_profit_is_asked_for_held_approved_and_paid_while_the_phase_runs_on(database: str) -> None:
@@ -220,118 +171,6 @@ async def test_an_approved_payout_that_waits_grows_with_what_the_end_adds(
     await settle()
     assert await value("select amount from payouts where status = 'PAID'") == 16_000
     assert await value("select count(*) from jobs where kind = 'pay_payout'") == 1
-    await books_hold()
-
-
-async def test_requests_at_once_make_one_payout(database: str) -> None:
-    _, challenge, _ = await a_winner(database)
-    answers = await asyncio.gather(
-        *(payouts.request(CLIENT, challenge, key) for key in ("p1", "p1", "p2", "p1", "p3")), return_exceptions=True
-    )
-    made = {answer for answer in answers if isinstance(answer, int)}
-    assert len(made) == 1
-    refused = [answer for answer in answers if isinstance(answer, PayoutNotEligible)]
-    assert len(refused) == len([answer for answer in answers if not isinstance(answer, int)])
-    assert {c.condition for refusal in refused for c in refusal.criteria if not c.met} <= {"NO_OPEN_PAYOUT", "PROFIT"}
-    assert await value("select count(*) from payouts") == 1
-    await books_hold()
-
-
-async def test_of_decisions_at_once_one_is_taken_and_the_same_key_repeats_it(database: str) -> None:
-    _, challenge, _ = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    deciding = [
-        payouts.approve(MANAGER, payout, "a1"),
-        payouts.reject(MANAGER, payout, "no", "r1"),
-        payouts.cancel(CLIENT, payout, "c1"),
-        payouts.approve(ADMIN, payout, "a2"),
-    ]
-    answers = await asyncio.gather(*deciding, return_exceptions=True)
-    assert sorted(type(answer).__name__ for answer in answers) == ["InvalidTransition"] * 3 + ["NoneType"]
-    await settle()
-    await books_hold()
-
-
-async def test_repeated_with_its_key_nothing_changes_and_with_another_it_is_refused(database: str) -> None:
-    world, challenge, _ = await a_winner(database)
-    other, _ = await world.buy("k2")
-    payout = await payouts.request(MANAGER, challenge, "p1")
-    await payouts.approve(MANAGER, payout, "a1")
-    await settle()
-    before = await totals()
-    await payouts.approve(MANAGER, payout, "a1")
-    assert await payouts.request(MANAGER, challenge, "p1") == payout
-    with pytest.raises(InvalidTransition):
-        await payouts.approve(MANAGER, payout, "a2")
-    with pytest.raises(IdempotencyConflict) as conflict:
-        await payouts.request(MANAGER, other, "p1")
-    assert conflict.value.field == "challengeId"
-    assert await totals() == before
-    audited = await rows("select operation, object_kind, object_id from audit order by id desc limit 2")
-    assert [tuple(row.values()) for row in audited] == [
-        ("approvePayout", "payout", str(payout)),
-        ("requestPayout", "payout", str(payout)),
-    ]
-    await books_hold()
-
-
-async def test_a_request_that_comes_upon_a_breach_is_refused_whoever_finds_it_first(database: str) -> None:
-    world, challenge, account = await a_winner(database)
-    await act(account, "OPEN", action_id="o1", quantity="1000000")
-    world.at += timedelta(minutes=1)
-    await quotes.ingest([a_quote("EURUSD", "1.05", world.at)])
-    for _ in range(2):
-        with pytest.raises(PayoutNotEligible) as refusal:
-            await payouts.request(CLIENT, challenge, "p1")
-        assert [(c.condition, c.met) for c in refusal.value.criteria] == [("FUNDED_PHASE", False)]
-        await settle()
-    assert await value("select end_reason from challenges") == "MAX_DAILY_LOSS"
-    assert await value("select count(*) from payouts") == 0
-    await books_hold()
-
-
-STEPS = [
-    (table, "insert"),
-    (table, "decide"),
-    (table, "mark_paid"),
-]
-
-
-async def test_a_connection_lost_at_any_step_leaves_it_undone_and_the_next_try_does_it(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    _, challenge, account = await a_winner(database)
-    before = await figures(account)
-
-    async def cut(name: str, work: Callable[[], Awaitable[Any]]) -> None:
-        """Lose every connection once, just after a statement of the models."""
-        statement, killed = getattr(table, name), list[int]()
-
-        async def interrupted(*args: Any, **kwargs: Any) -> Any:
-            answer = await statement(*args, **kwargs)
-            if not killed:
-                killed.append(await kill_connections(database))
-            return answer
-
-        with monkeypatch.context() as patch:
-            patch.setattr(table, name, interrupted)
-            with suppress(*LOST):
-                await work()
-        assert killed, name
-        await books_hold()
-
-    await cut("insert", lambda: payouts.request(CLIENT, challenge, "p1"))
-    assert await figures(account) == before
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await cut("decide", lambda: payouts.approve(MANAGER, payout, "a1"))
-    assert await value("select status from payouts") == "REQUESTED"
-    await payouts.approve(MANAGER, payout, "a1")
-    await cut("mark_paid", jobs.drain)
-    assert await value("select status from payouts") == "APPROVED"
-    await value("update jobs set due_at = now() where status = 'QUEUED' returning id")
-    await settle()
-    assert await value("select status from payouts") == "PAID"
-    assert await value("select cash from wallets") == 9500
     await books_hold()
 
 

@@ -28,6 +28,7 @@ from tests.services.world import (
     rows,
     settle,
     value,
+    waits,
 )
 
 STRANGER = Principal(9, "m", Role.MANAGER, "other")
@@ -58,6 +59,20 @@ async def test_notes_are_changed_one_by_one_and_cleared(database: str) -> None:
                          "where operation = 'updatePurchase' order by id")  # fmt: skip
     assert audited[:2] == [{"before": None, "after": "by phone"}, {"before": "by phone", "after": None}]
     assert await value("select status from purchases") == 0
+
+
+async def test_notes_of_two_at_once_are_both_kept(database: str) -> None:
+    world = await a_world(database)
+    purchase, _ = await _buy(world)
+    async with another_process(database) as other:
+        await other.execute("select from purchases for no key update")
+        both = [
+            asyncio.create_task(elsewhere(purchases.update(MANAGER, purchase, changes=changes)))
+            for changes in ({"comment": "by phone"}, {"tags": ["vip"]})
+        ]
+        await waits(database, 2)
+    await asyncio.gather(*both)
+    assert await rows("select comment, tags from purchases") == [{"comment": "by phone", "tags": ["vip"]}]
 
 
 BAD: list[tuple[dict[str, Any], str]] = [

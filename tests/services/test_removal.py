@@ -61,11 +61,15 @@ async def _a_sold_program(url: str) -> tuple[World, dict[str, int]]:
     return world, {"failed": failed, "passed": passing, "funded": funded, "trading": trading}
 
 
-async def test_all_that_was_sold_goes_in_one_transaction_and_the_rest_stays_right(database: str) -> None:
+async def test_all_that_was_sold_goes_in_one_transaction_and_the_rest_stays_right(
+    database: str, caplog: pytest.LogCaptureFixture
+) -> None:
     world, accounts = await _a_sold_program(database)
     before = await totals()
     assert all(before[table] for table in GOES | STAYS), before
-    counters = await removal.delete_program(MANAGER, world.program, "discontinued")
+    with caplog.at_level("INFO", logger="services.removal"):
+        counters = await removal.delete_program(MANAGER, world.program, "discontinued")
+    assert str(counters) in caplog.text
     assert counters == {name: before[name] for name in GOES - {"program_phases"}} | {
         "phases": before["program_phases"], "cancelled": 2,
     }  # fmt: skip

@@ -4,6 +4,7 @@ import asyncio
 from datetime import timedelta
 from decimal import Decimal
 
+from config.database import connection
 from domain.accounts import Account
 from domain.snapshots import Snapshot
 from services import admin, marks, quotes, snapshots
@@ -82,6 +83,19 @@ async def test_what_a_mark_would_find_is_shown_before_it_is_written(database: st
     await marks.mark_account(MANAGER, account)
     assert await figures(account) == shown(now)
     assert await value("select count(*) from breaches") == 1
+
+
+async def test_a_day_that_has_ended_since_the_newest_batch_is_over(database: str) -> None:
+    world = await a_world(database, replay=False, steps=[changed(EVALUATION)])
+    _, account = await world.buy()
+    async with connection(database) as conn:
+        await conn.execute("update balances set day_ends_at = marked_at")
+    before = await written()
+    now = await taken(account)
+    assert now.account.phase
+    assert (now.account.phase.day, await written()) == (2, before)
+    await marks.mark_account(MANAGER, account)
+    assert await value("select day from balances") == 2
 
 
 async def test_nobody_waits_for_a_snapshot_and_it_waits_for_nobody(database: str) -> None:
