@@ -16,7 +16,7 @@ from config.settings import load_settings
 from domain.money import plain
 
 MUTATION = """
-mutation SimulatedQuotes($quotes: [QuoteInput!]!) {
+mutation SimulatedQuotes($quotes: QuoteList!) {
   ingestQuotes(input: {quotes: $quotes}) { accepted userErrors { code message } }
 }
 """

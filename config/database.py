@@ -22,6 +22,17 @@ MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (OSError, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 _NOT_NOW = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, DBConnectionError)
 
+
+class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+    """A pooled connection whose release asks nothing of the server: nobody gives it settings, cursors or listeners.
+
+    What does come of a transaction left open: it is rolled back all the same.
+    """
+
+    def get_reset_query(self) -> str:
+        return ""
+
+
 _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
 
@@ -36,7 +47,7 @@ async def open_database(url: str, *, pool_size: int, name: str) -> None:
     assert _context is None, "a process has one database open at a time"
     settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
     context = TortoiseContext()
-    config = _tortoise_config(url, maxsize=pool_size, server_settings=settings)
+    config = _tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection)
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one

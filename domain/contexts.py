@@ -89,8 +89,16 @@ class Context:
     permissions: tuple[Permission, ...]
     sides: tuple[Side, ...]
     rooms: tuple[Room, ...]
-    instruments: tuple[Tradable, ...]
     rules: tuple[Progress, ...]
+    moment: Moment
+    conditions: Conditions
+    symbols: tuple[str, ...]
+
+    @property
+    def instruments(self) -> tuple[Tradable, ...]:
+        """Computed when asked for: each costs a handful of looks at the gates."""
+        account = self.snapshot.account
+        return tuple(_tradable(account, symbol, self.moment, self.conditions) for symbol in self.symbols)
 
 
 def context(
@@ -99,14 +107,15 @@ def context(
     """The context of the snapshot's account; of these instruments, or of all that its policy allows."""
     account = snapshot.account
     allowed = account.policy.symbols or tuple(conditions.catalogue.instruments)
-    named = sorted(dict.fromkeys(allowed if symbols is None else symbols))
     return Context(
         snapshot=snapshot,
         permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),
         sides=_sides(account),
         rooms=tuple(_rooms(snapshot, moment, conditions)),
-        instruments=tuple(_tradable(account, symbol, moment, conditions) for symbol in named),
         rules=tuple(_rules(account, conditions)),
+        moment=moment,
+        conditions=conditions,
+        symbols=tuple(sorted(set(allowed if symbols is None else symbols))),
     )
 
 

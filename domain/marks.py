@@ -47,6 +47,12 @@ class Notes:
     facts: list[str]
     hash: Hashes
 
+    def where(self, these: Flags) -> Self:
+        columns = (self.account_id, self.seq, self.balance, self.market_time, self.batch)
+        facts = [self.facts[n] for n in np.flatnonzero(these).tolist()]
+        one, seq, balance, at, batch = (column[these] for column in columns)
+        return type(self)(one, seq, balance, at, batch, facts, self.hash[these])
+
 
 @dataclass(frozen=True, slots=True)
 class Marks:

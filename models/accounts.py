@@ -16,6 +16,7 @@ from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.terms import Terms, policy_from_text, terms_from_text
 from models import sql
+from models.quotes import NOW, Now
 from models.sql import Connection, Part
 
 SELECT = """
@@ -25,27 +26,45 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
   b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at, a.locked_from,
   p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
-  p.started_at as phase_started_at, t.body as terms_body
+  p.started_at as phase_started_at, t.body as terms_body,
+  array(
+    select (h.seq, h.symbol, h.side, h.opened_at, h.quantity::numeric, h.cost_basis::numeric, h.realised::numeric,
+      h.fees::numeric)
+    from positions h where h.account_id = a.id and h.status = 'OPEN' order by h.seq) as holdings,
+  array(
+    select (o.seq, o.symbol, o.side, o.verb, o.quantity::numeric, o.reason, o.placed_at, o.batch, o.action_seq, o.type,
+      o.price::numeric, o.stop_loss::numeric, o.take_profit::numeric)
+    from orders o where o.account_id = a.id and o.status = 'WORKING' order by o.seq) as resting
+"""
+JOINS = """
 from accounts a
 join balances b on b.account_id = a.id
 left join challenge_phases p on p.account_id = a.id
 left join challenges c on c.id = a.challenge_id
 left join terms t on t.hash = c.terms_hash
 """
-BY_ID = SELECT + "where a.id = any($1::bigint[]) order by a.id"
-LOCKED = BY_ID + " for no key update of a, b"
-POSITIONS = """
-select account_id, seq, symbol, side, quantity, cost_basis, realised, fees, opened_at
-from positions where account_id = any($1::bigint[]) and status = 'OPEN' order by account_id, seq
+BY_ID = f"{SELECT} {JOINS} where a.id = any($1::bigint[]) order by a.id"
+LOCKED = f"{BY_ID} for no key update of a, b"
+LOCK_ROOTS = """
+with c as (select id from challenges where id = any($1::bigint[]) order by id for no key update),
+a as (
+  select id from accounts where id = any($2::bigint[]) and challenge_id is null order by id for no key update)
+select (select count(*) from c) + (select count(*) from a)
 """
-WORKING = """
-select account_id, seq, action_seq, symbol, side, verb, quantity, reason, placed_at, batch, type, price, stop_loss,
-  take_profit
-from orders where account_id = any($1::bigint[]) and status = 'WORKING' order by account_id, seq
-"""
-OF_CHALLENGES = """
-select a.id from accounts a join balances b on b.account_id = a.id join challenges c on c.id = a.challenge_id
-where c.id = any($1::bigint[]) and (b.live or a.id = c.account_id or a.status = 'PENDING') order by a.id
+CLOCKS = ("desk_mode", "real_time", "catalogue_version", "batch_number", "batch_time")
+# Of a challenge: its accounts that can still change, which are the current, pending and marked ones. What was asked
+# stands in sub-selects, whose length the planner does not see: so it keeps one plan, which takes longer to make than
+# to run.
+OF_ROOTS = f"""{SELECT}, n.*,
+  exists (
+    select from unnest((select $3::text[]), (select $4::text[])) as k (run, action_id)
+    cross join lateral (
+      select from decision_actions d
+      where d.account_id = a.id and d.run = k.run and d.action_id = k.action_id limit 1) d) as asked_before
+{JOINS} cross join ({NOW}) as n ({", ".join(CLOCKS)})
+where a.id = any(array(select id from accounts where challenge_id = any($1::bigint[])) || $2::bigint[])
+  and (a.challenge_id is null or b.live or a.id = c.account_id or a.status = 'PENDING')
+order by a.id for no key update of a, b
 """
 
 
@@ -58,6 +77,7 @@ class Loaded:
     terms: Terms | None
     phase_id: int | None
     phase_index: int | None
+    asked_before: bool = False  # is the answer to an action that is to be submitted stored already?
 
     @property
     def calendar(self) -> Calendar | None:
@@ -94,7 +114,8 @@ def _phase(row: asyncpg.Record) -> PhaseRun | None:
     )
 
 
-def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position], orders: dict[int, Order]) -> Account:
+def _account(row: asyncpg.Record) -> Account:
+    positions = [_position(*held) for held in row["holdings"]]
     return Account(
         id=row["id"],
         brand=row["brand"],
@@ -116,68 +137,80 @@ def _account(row: asyncpg.Record, positions: dict[tuple[str, Side], Position], o
         marked_through=row["marked_through"],
         marked_at=row["marked_at"],
         ledger_due_at=row["ledger_due_at"],
-        positions=positions,
-        orders=orders,
+        positions={(position.symbol, position.side): position for position in positions},
+        orders={rest[0]: _order(row["id"], *rest) for rest in row["resting"]},
         phase=_phase(row),
     )
 
 
-def _order(row: asyncpg.Record) -> Order:
+def _position(
+    seq: int,
+    symbol: str,
+    side: str,
+    opened_at: datetime,
+    quantity: Decimal,
+    cost_basis: Decimal,
+    realised: Decimal,
+    fees: Decimal,
+) -> Position:
+    return Position(seq, symbol, Side(side), opened_at, quantity, cost_basis, realised, fees)
+
+
+def _order(
+    account: int,
+    seq: int,
+    symbol: str,
+    side: str,
+    verb: str,
+    quantity: Decimal,
+    reason: str,
+    placed_at: datetime,
+    batch: int,
+    action_seq: int | None,
+    kind: str,
+    price: Decimal | None,
+    stop_loss: Decimal | None,
+    take_profit: Decimal | None,
+) -> Order:
     return Order(
-        account=row["account_id"],
-        seq=row["seq"],
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        verb=Verb(row["verb"]),
-        quantity=row["quantity"],
-        status=OrderStatus.WORKING,
-        reason=row["reason"],
-        placed_at=row["placed_at"],
-        batch=row["batch"],
-        action_seq=row["action_seq"],
-        type=OrderType(row["type"]),
-        price=row["price"],
-        stop_loss=row["stop_loss"],
-        take_profit=row["take_profit"],
+        account, seq, symbol, Side(side), Verb(verb), quantity, OrderStatus.WORKING, reason, placed_at, batch,
+        action_seq, OrderType(kind), price, stop_loss, take_profit,
+    )  # fmt: skip
+
+
+def _loaded(row: asyncpg.Record) -> Loaded:
+    return Loaded(
+        account=_account(row),
+        challenge_id=row["challenge_id"],
+        terms=terms_from_text(row["terms_body"]) if row["terms_body"] else None,
+        phase_id=row["phase_id"],
+        phase_index=row["phase_index"],
+        asked_before=row.get("asked_before", False),
     )
 
 
 async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> list[Loaded]:
     """The accounts in order of id; `locked` holds their rows until the transaction ends."""
-    rows = await conn.fetch(LOCKED if locked else BY_ID, ids)
-    held: dict[int, dict[tuple[str, Side], Position]] = {row["id"]: {} for row in rows}
-    for p in await conn.fetch(POSITIONS, ids):
-        side = Side(p["side"])
-        held[p["account_id"]][p["symbol"], side] = Position(
-            p["seq"], p["symbol"], side, p["opened_at"], p["quantity"], p["cost_basis"], p["realised"], p["fees"]
-        )
-    resting: dict[int, dict[int, Order]] = {row["id"]: {} for row in rows}
-    for o in await conn.fetch(WORKING, ids):
-        resting[o["account_id"]][o["seq"]] = _order(o)
-    return [
-        Loaded(
-            account=_account(row, held[row["id"]], resting[row["id"]]),
-            challenge_id=row["challenge_id"],
-            terms=terms_from_text(row["terms_body"]) if row["terms_body"] else None,
-            phase_id=row["phase_id"],
-            phase_index=row["phase_index"],
-        )
-        for row in rows
-    ]
+    return [_loaded(row) for row in await conn.fetch(LOCKED if locked else BY_ID, ids)]
 
 
-async def of_challenges(conn: Connection, challenges: Sequence[int]) -> list[int]:
-    """The accounts of challenges that can still change: current, pending, or marked."""
-    return [row["id"] for row in await conn.fetch(OF_CHALLENGES, challenges)]
+async def lock_roots(conn: Connection, challenges: Sequence[int], accounts: Sequence[int]) -> int:
+    """Lock challenges, then accounts that are their own root, each in order of id; answers how many there are."""
+    many: int = await conn.fetchval(LOCK_ROOTS, challenges, accounts)
+    return many
 
 
-async def lock_roots(conn: Connection, ids: Sequence[int]) -> list[int]:
-    """Lock accounts that are their own lock root, in order of id; answers those that exist."""
-    found = await conn.fetch(
-        "select id from accounts where id = any($1::bigint[]) and challenge_id is null order by id for no key update",
-        ids,
-    )
-    return [row["id"] for row in found]
+async def of_roots(
+    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[tuple[str, str]]
+) -> tuple[list[Loaded], Now | None]:
+    """The accounts of locked roots, locked too and in order of id, and the clocks unless there are none.
+
+    `asked` has (run, action id) of what is to be submitted to them. A statement of its own, after the one that locks
+    the roots: it must see what was committed before they were had.
+    """
+    runs, ids = [run for run, _ in asked], [action_id for _, action_id in asked]
+    rows = await conn.fetch(OF_ROOTS, challenges, accounts, runs, ids)
+    return [_loaded(row) for row in rows], Now(*(rows[0][name] for name in CLOCKS)) if rows else None
 
 
 async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:

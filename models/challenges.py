@@ -32,14 +32,6 @@ MOVE_PHASES = sql.update_statement("challenge_phases", ["id"], _MOVE)
 MOVE_CHALLENGES = sql.update_statement("challenges", ["id"], _MOVE)
 
 
-async def lock(conn: Connection, ids: Sequence[int]) -> list[int]:
-    """Lock challenges in order of id; answers those that exist."""
-    found = await conn.fetch(
-        "select id from challenges where id = any($1::bigint[]) order by id for no key update", ids
-    )
-    return [row["id"] for row in found]
-
-
 def parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
     """The moves of phases and challenges to their new status."""
     return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges)]

@@ -28,7 +28,8 @@ def whole(column: Any) -> Bytes:
 
 def instant(column: Any) -> Bytes:
     """timestamptz from microseconds since 1970; the farthest numbers are the infinities."""
-    return whole(np.where(np.isin(column, FARTHEST), column, column - EPOCH_2000))
+    farthest = (column == FARTHEST[0]) | (column == FARTHEST[1])
+    return whole(np.where(farthest, column, column - EPOCH_2000))
 
 
 def money(column: Any) -> Bytes:
@@ -36,9 +37,11 @@ def money(column: Any) -> Bytes:
     value = np.zeros(len(column), NUMERIC)
     value["ndigits"], value["weight"], value["scale"] = 5, 2, 8
     value["sign"] = np.where(column < 0, NEGATIVE, 0)
-    rest = np.abs(column)
+    rest = np.abs(column).view(np.uint64)
     for place in (4, 3, 2, 1):
-        rest, value["digits"][:, place] = np.divmod(rest, 10_000)
+        higher = rest // np.uint64(10_000)
+        value["digits"][:, place] = rest - higher * np.uint64(10_000)
+        rest = higher
     value["digits"][:, 0] = rest
     return _bytes(value)
 
@@ -48,7 +51,7 @@ def _bytes(column: NDArray[Any]) -> Bytes:
 
 
 def table(columns: Sequence[Bytes]) -> bytes:
-    """A COPY of columns of one length, none of them null; each value is as wide as its column."""
+    """A COPY of columns of one length, none of them null; each value is as wide as its column. Without rows nothing."""
     rows = len(columns[0])
     buffer = np.empty((rows, 2 + sum(4 + column.shape[1] for column in columns)), np.uint8)
     _number(buffer, 0, 2, len(columns))

@@ -1,6 +1,6 @@
 """What the marker reads and writes: who lives on its shard at which version, and marks in bulk."""
 
-from dataclasses import fields
+from dataclasses import dataclass, fields
 
 import numpy as np
 
@@ -21,10 +21,11 @@ create temp table if not exists staged_marks (account_id bigint, seq bigint, seq
 """
 STAGED = ("account_id", "seq", "seq_after", "head", "marked_through", "marked_at", "unrealised", "equity",
           "high_watermark", "ledger_due_at", "runs", "day_low", "day_high", "peak_equity", "metric_due_at")  # fmt: skip
+# The range lets a chunk be met by a piece of the index; a row that is locked is where its version says.
 TAKE = """
 with free as (
-  select b.account_id from balances b join pg_temp.staged_marks n using (account_id)
-  where b.seq = n.seq and b.marked_through < n.marked_through
+  select b.ctid as at, n.* from balances b join pg_temp.staged_marks n using (account_id)
+  where b.account_id between $1 and $2 and b.seq = n.seq and b.marked_through < n.marked_through
   order by b.account_id for no key update of b skip locked)
 update balances b set
   seq = n.seq_after, head = n.head, marked_through = n.marked_through, marked_at = n.marked_at,
@@ -34,9 +35,11 @@ update balances b set
   day_high = case when n.runs then n.day_high else b.day_high end,
   peak_equity = case when n.runs then n.peak_equity else b.peak_equity end,
   metric_due_at = case when n.runs then nullif(n.metric_due_at, 'infinity') else b.metric_due_at end
-from pg_temp.staged_marks n join free using (account_id) where b.account_id = n.account_id
+from free n where b.ctid = n.at
 returning b.account_id
 """
+MEASURED = tuple(field.name for field in fields(Metrics))
+JSONB_VERSION = b"\x01"
 LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch", "hash", "kind", "facts")
 
 
@@ -46,18 +49,36 @@ async def live(conn: Connection, shards: int, shard: int) -> tuple[Ints, Ints]:
     return found["id"], found["seq"]
 
 
-async def write(conn: Connection, marks: Marks) -> Flags:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Marks and what is sent of them; building it needs no connection, and time in which the database can work."""
+
+    marks: Marks
+    balances: bytes
+    metrics: bytes
+    notes: bytes
+
+
+def prepare(marks: Marks) -> Prepared:
+    return Prepared(marks, staged(marks), measured_rows(marks.metrics), noted_rows(marks.notes))
+
+
+async def write(conn: Connection, prepared: Prepared) -> Flags:
     """Write the marks whose account nobody holds or has changed; answers which."""
+    marks = prepared.marks
     await conn.execute(STAGE)
-    await copying.write(conn, "staged_marks", STAGED, staged(marks))
-    taken = np.isin(marks.id, [row[0] for row in await conn.fetch(TAKE)])
-    ids = marks.id[taken]
-    noted, measured = np.isin(marks.notes.account_id, ids), np.isin(marks.metrics.account_id, ids)
-    if noted.any():
-        await copying.write(conn, "ledger", LEDGER, noted_rows(marks.notes, noted))
-    if measured.any():
-        names = [field.name for field in fields(Metrics)]
-        await copying.write(conn, "metrics", names, measured_rows(marks.metrics.where(measured)))
+    await copying.write(conn, "staged_marks", STAGED, prepared.balances)
+    found = await conn.fetch(TAKE, int(marks.id.min()), int(marks.id.max()))
+    taken = np.isin(marks.id, [row[0] for row in found])
+    metrics, notes = prepared.metrics, prepared.notes
+    if not taken.all():
+        ids = marks.id[taken]
+        metrics = measured_rows(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
+        notes = noted_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
+    if notes:
+        await copying.write(conn, "ledger", LEDGER, notes)
+    if metrics:
+        await copying.write(conn, "metrics", MEASURED, metrics)
     return taken
 
 
@@ -85,28 +106,30 @@ def staged(marks: Marks) -> bytes:
 
 
 def measured_rows(metrics: Metrics) -> bytes:
-    """Metric snapshots as they are copied."""
+    """Metric snapshots as they are copied; nothing where there are none."""
+    if not len(metrics.batch):
+        return b""
     counts = ("phase_id", "challenge_id", "account_id", "batch")
     kinds = dict.fromkeys(counts, whole) | {"market_time": instant}
-    return copying.table([kinds.get(f.name, money)(getattr(metrics, f.name)) for f in fields(Metrics)])
+    return copying.table([kinds.get(name, money)(getattr(metrics, name)) for name in MEASURED])
 
 
-def noted_rows(notes: Notes, these: Flags) -> bytes:
-    """mark_to_market rows as they are copied."""
-    count = int(these.sum())
+def noted_rows(notes: Notes) -> bytes:
+    """mark_to_market rows as they are copied; nothing where there are none."""
+    if not len(notes.batch):
+        return b""
     kind = np.frombuffer(Kind.MARK_TO_MARKET.value.encode(), np.uint8)
     columns: list[Bytes] = [
-        whole(notes.account_id[these]),
-        whole(notes.seq[these]),
-        money(np.zeros(count, np.int64)),
-        money(notes.balance[these]),
-        instant(notes.market_time[these]),
-        whole(notes.batch[these]),
-        notes.hash[these],
-        np.broadcast_to(kind, (count, len(kind))),
+        whole(notes.account_id),
+        whole(notes.seq),
+        money(np.zeros(len(notes.batch), np.int64)),
+        money(notes.balance),
+        instant(notes.market_time),
+        whole(notes.batch),
+        notes.hash,
+        np.broadcast_to(kind, (len(notes.batch), len(kind))),
     ]
-    version = b"\x01"
-    return copying.table_with_text(columns, [version + notes.facts[n].encode() for n in np.flatnonzero(these)])
+    return copying.table_with_text(columns, [JSONB_VERSION + facts.encode() for facts in notes.facts])
 
 
 async def record(conn: Connection, shard: int, through: int) -> None:

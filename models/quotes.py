@@ -15,8 +15,9 @@ INGEST_LOCK = 7_701  # serialises the numbering of batches
 NOW = """
 select d.mode, clock_timestamp() as real_time, v.version as catalogue_version, coalesce(b.number, 0) as number,
   b.market_time
-from desk d cross join catalogue_version v
+from desk d join catalogue_version v on v.id = d.id
 left join lateral (select number, market_time from batches order by number desc limit 1) b on true
+where d.id = 1
 """
 AFTER = """
 select b.number, b.market_time, q.symbol, q.bid, q.ask, q.source_time

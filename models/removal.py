@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import asyncpg
 
+from domain.lifecycles import PurchaseStatus
 from models.sql import Connection
 
 BY_CHALLENGE = {
@@ -44,6 +45,16 @@ async def lock(conn: Connection, program_id: int) -> bool:
     """Keep the program from being edited or sold; False where there is none."""
     found = await conn.fetchval("select id from programs where id = $1 for update", program_id)
     return found is not None
+
+
+async def lock_wallets(conn: Connection, program_id: int) -> None:
+    """Those on which a price of the program is reserved, in the order of all locks: by id."""
+    await conn.execute(
+        """select id from wallets where id in (select wallet_id from purchases where program_id = $1 and status = $2)
+        order by id for no key update""",
+        program_id,
+        PurchaseStatus.PENDING,
+    )
 
 
 async def challenges_of(conn: Connection, program_id: int) -> list[int]:

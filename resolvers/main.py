@@ -23,6 +23,7 @@ from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.limits import Limits
 from schema.masking import MaskedErrors, Schema
+from schema.quotelist import QUOTE_SCALARS
 from schema.scalars import SCALARS
 
 
@@ -74,5 +75,5 @@ schema = Schema(
     mutation=Mutation,
     subscription=Subscription,
     extensions=[MaskedErrors, Limits],
-    config=StrawberryConfig(scalar_map=SCALARS),
+    config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS),
 )

@@ -1,26 +1,20 @@
 """Quotes."""
 
-from decimal import Decimal, InvalidOperation
 from typing import Annotated
 
 import strawberry
 
-from domain import quotes as market
 from schema.arguments import Input
 from schema.context import Info
 from schema.filters import usable
 from schema.paging import LONG
 from schema.permissions import mutation, query
-from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, Quote, QuoteInput
+from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, Quote
 from schema.rows import shape
 from services import quotes
 from services.principals import Role
 from services.views import lists
 from services.views.lists import QUOTES, Window
-
-NUMBER_LENGTH_MAX = 64
-SYMBOL_LENGTH_MAX = 32
-NOT_A_NUMBER = Decimal("NaN")
 
 Symbols = Annotated[list[str] | None, strawberry.argument(description="Of these instruments; left out, all.")]
 
@@ -38,7 +32,7 @@ class QuoteQuery:
 class QuoteMutation:
     @mutation("Take in quotes; what cannot be used is dropped, counted and answered.", Role.FEED, Role.ADMIN)
     async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
-        taken = await quotes.ingest([_quote(given) for given in given.quotes], info.context.principal)
+        taken = await quotes.ingest(given.quotes, info.context.principal)
         return IngestQuotesPayload(
             batches=taken.batches,
             newest_batch=taken.newest_batch,
@@ -47,16 +41,3 @@ class QuoteMutation:
                 DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped
             ],
         )
-
-
-def _quote(given: QuoteInput) -> market.Quote:
-    symbol = given.symbol if given.symbol.isprintable() else "?"
-    return market.Quote(symbol[:SYMBOL_LENGTH_MAX], _price(given.bid), _price(given.ask), given.time)
-
-
-def _price(text: str) -> Decimal:
-    """The number, or one that is dropped as such: a bad quote spoils no other."""
-    try:
-        return Decimal(text) if len(text) <= NUMBER_LENGTH_MAX else NOT_A_NUMBER
-    except InvalidOperation:
-        return NOT_A_NUMBER

@@ -156,7 +156,6 @@ class DecisionContext:
     permissions: list[ActionPermission] = field(description="What may be done at all.")
     sides: list[Side] = field(description="The directions the policy allows.")
     gates: list[GateRoom] = field(description="What the gates that limit exposure have left.")
-    instruments: list[TradableInstrument] = field(description="Those the policy allows, or those asked for.")
     rules: list[RuleProgress] = field(
         description="Where the phase stands on its rules; without a challenge, the account on its liquidation level."
     )
@@ -178,11 +177,14 @@ class DecisionContext:
             permissions=[ActionPermission.of(one) for one in now.permissions],
             sides=list(now.sides),
             gates=[GateRoom.of(room) for room in now.rooms],
-            instruments=[TradableInstrument.of(found) for found in now.instruments],
             rules=[RuleProgress.of(at) for at in now.rules],
             day=TradingDay.of(phase) if phase and phase.running else None,
             decided=decided,
         )
+
+    @computed("The instruments that the policy allows, or those asked for.")
+    def instruments(self) -> list[TradableInstrument]:
+        return [TradableInstrument.of(found) for found in self.decided.context.instruments]
 
     @computed("The account's resting orders, newest first.")
     def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.accounts")]]:

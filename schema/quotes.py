@@ -6,8 +6,8 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
-from schema.inputs import flat
 from schema.payloads import Payload
+from schema.quotelist import QuoteList
 from schema.rows import FromRow
 from services.views.lists import QUOTES
 
@@ -21,18 +21,9 @@ class Quote(FromRow, listing=QUOTES):
     batch: int = field(description="The batch it was accepted in.")
 
 
-@flat
-@strawberry.input(description="A quote to take in.")
-class QuoteInput:
-    symbol: str = field(description="The instrument.")
-    bid: str = field(description="The price at which the market buys, as text.")
-    ask: str = field(description="The price at which the market sells, as text.")
-    time: datetime = field(description="When its source made it.")
-
-
 @strawberry.input(description="Quotes to take in.")
 class IngestQuotesInput:
-    quotes: list[QuoteInput] = field(description="In the order of their source; at most 10,000.")
+    quotes: QuoteList = field(description="In the order of their source; at most 10,000.")
 
 
 @strawberry.type(description="Quotes of one symbol that were not taken, for one reason.")

@@ -25,7 +25,8 @@ def _parse_decimal(value: Any) -> Decimal:
         raise BadUserInput(f"Decimal {fault}.") from None
 
 
-def _parse_instant(value: Any) -> datetime:
+def parse_instant(value: Any) -> datetime:
+    """An instant from RFC 3339 text with an offset. Raises BadUserInput."""
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         shown = repr(value)[:64]
         raise BadUserInput(f'DateTime must be text with an offset, such as "2026-01-31T09:30:00Z"; found {shown}.')
@@ -62,7 +63,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         description="An instant as RFC 3339 text with an offset; answered in UTC.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=datetime.isoformat,
-        parse_value=_parse_instant,
+        parse_value=parse_instant,
     ),
     date: strawberry.scalar(
         name="Date",

@@ -18,7 +18,7 @@ class TokenScope:
     owners: list[str] = field(description="Clients.")
     clones: list[str] = field(description="AIs.")
     challenges: list[ID] = field(description="Challenges, with the accounts they come to have.")
-    accounts: list[ID] = field(description="Accounts.")
+    accounts: list[ID] = field(description="Accounts, each by its number.")
 
 
 @strawberry.input(description="What a TRADER token is to reach: whatever one of the lists names; with none, its brand.")
@@ -26,7 +26,7 @@ class TokenScopeInput:
     owners: list[str] = field(default_factory=list, description="Clients.")
     clones: list[str] = field(default_factory=list, description="AIs.")
     challenges: list[ID] = field(default_factory=list, description="Challenges, with the accounts they come to have.")
-    accounts: list[ID] = field(default_factory=list, description="Accounts.")
+    accounts: list[ID] = field(default_factory=list, description="Accounts, each by its number.")
 
 
 @strawberry.type(description="A token, without its secret.")

@@ -40,11 +40,13 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     principal's to trade. A gate's refusal is a result, not an error.
     """
     _check(run, actions)
-    async with root(await reach(principal, account_id, "accountId")) as work:
-        known = await orders.known(work.conn, account_id, [action.key for action in actions])
+    keys = [action.key for action in actions]
+    async with root(await reach(principal, account_id, "accountId"), keys) as work:
         held = work.held.get(account_id)
+        ended = held is None
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused, and that is recorded
+        known = await orders.known(work.conn, account_id, keys) if ended or held.stored.asked_before else {}
         before = held.account
         held.account, results = execution.submit(before, actions, known, work.moment, held.conditions, work.journal)
         _note(work, principal, before, held.account, run, results)

@@ -15,7 +15,7 @@ import numpy as np
 
 from config.settings import settings
 from domain.book import Book
-from domain.columns import Ints
+from domain.columns import Flags, Ints
 from domain.errors import Busy, MarkFailed, Refused
 from domain.instruments import Catalogue
 from domain.ledger import Kind
@@ -23,6 +23,7 @@ from domain.quotes import Batch
 from domain.seating import MARKETS_MAX
 from models import accounts, marks, shards
 from models.accounts import Loaded
+from models.marks import Prepared
 from models.sql import Connection
 from services.actions import reach
 from services.local import Local
@@ -158,12 +159,25 @@ class Marker:
     async def _write(self, ids: Ints) -> None:
         """Write marks in chunks; accounts held or changed by others are loaded again."""
         assert self.book is not None, "the shard is loaded"
-        for start in range(0, len(ids), CHUNK):
-            computed = self.book.marks(ids[start : start + CHUNK].tolist())
-            async with plain() as work:
-                taken = await marks.write(work.conn, computed)
-            self.book.written(computed, taken)
-            await self._reload(computed.id[~taken].tolist())
+        chunks = [ids[start : start + CHUNK].tolist() for start in range(0, len(ids), CHUNK)]
+        ahead = await self._prepare(chunks[0] if chunks else [])
+        for following in [*chunks[1:], []]:
+            # The next is made ready while the database takes this one.
+            taken, prepared = await asyncio.gather(self._write_chunk(ahead), self._prepare(following))
+            self.book.written(ahead.marks, taken)
+            again, ahead = ahead.marks.id[~taken].tolist(), prepared
+            await self._reload(again)
+
+    async def _prepare(self, ids: Sequence[int]) -> Prepared:
+        assert self.book is not None, "the shard is loaded"
+        computed = self.book.marks(ids)
+        return await asyncio.to_thread(marks.prepare, computed)
+
+    async def _write_chunk(self, prepared: Prepared) -> Flags:
+        if not len(prepared.marks):
+            return np.zeros(0, np.bool_)
+        async with plain() as work:
+            return await marks.write(work.conn, prepared)
 
     async def _catch_up(self) -> None:
         """Catch up the accounts that have waited longest, under their locks, and take them as they are then."""

@@ -67,6 +67,7 @@ async def _delete(
         await work.flush()  # what catching up found goes before
         if owing := await challenges.owe_payouts(work.conn, sold):
             raise PayoutOpen("id", challenges=", ".join(map(str, owing)))
+        await rows.lock_wallets(work.conn, program_id)
         running = await rows.running(work.conn, sold)
         for challenge_id in running:
             await call_off(work, challenge_id, "PROGRAM_DELETED", reason)

@@ -30,9 +30,9 @@ class Tape:
         self._batches: list[Batch] = []
         self._history: dict[str, tuple[list[int], list[Quote]]] = {}
 
-    async def extend(self, conn: Connection) -> Now:
-        """Read what is new; answers the clocks as the database shows them."""
-        now = await quotes.now(conn)
+    async def extend(self, conn: Connection, seen: Now | None = None) -> Now:
+        """Read what is new; answers the clocks as the database shows them, unless they were just `seen`."""
+        now = seen or await quotes.now(conn)
         if now.catalogue_version != self._catalogue_version:
             self.catalogue = await quotes.catalogue(conn)
             self._catalogue_version = now.catalogue_version

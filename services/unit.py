@@ -179,9 +179,9 @@ class Unit:
         except KeyError:
             raise NotFound("accountId", account=account_id) from None
 
-    async def look(self) -> None:
+    async def look(self, seen: Now | None = None) -> None:
         """Read the clocks and what is new on the tape; under the locks, so that no older market is acted on."""
-        self.clocks = await self.tape.extend(self.conn)
+        self.clocks = await self.tape.extend(self.conn, seen)
         self.market = await self.tape.market(self.conn, self.batch)
 
     async def adopt(self, account_id: int) -> Held:
@@ -303,10 +303,13 @@ async def plain() -> AsyncIterator[Unit]:
 
 
 @asynccontextmanager
-async def root(of: Root) -> AsyncIterator[Unit]:
-    """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root."""
+async def root(of: Root, asked: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Unit]:
+    """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
+
+    `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
+    """
     async with _alone(of), _transaction() as work:
-        if not await _lock(work, [of]):
+        if not await _lock(work, [of], asked):
             raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
         await work.catch_up()
         yield work
@@ -328,17 +331,17 @@ async def sweep(roots: Sequence[Root], *, mark: bool = True) -> AsyncIterator[Un
         yield work
 
 
-async def _lock(work: Unit, roots: Sequence[Root]) -> int:
+async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[tuple[str, str]] = ()) -> int:
     """Lock the roots that exist and hold their accounts; answers how many there are."""
     of_challenges = sorted(root.challenge for root in roots if root.challenge is not None)
     of_accounts = sorted(root.account for root in roots if root.account is not None)
-    locked = await challenges.lock(work.conn, of_challenges) if of_challenges else []
-    ids = await accounts.of_challenges(work.conn, locked) if locked else []
-    alone = await accounts.lock_roots(work.conn, of_accounts) if of_accounts else []
-    loaded = await accounts.load(work.conn, sorted([*ids, *alone]), locked=True)
-    await work.look()
+    many = await accounts.lock_roots(work.conn, of_challenges, of_accounts)
+    loaded, seen = await accounts.of_roots(work.conn, of_challenges, of_accounts, asked)
+    await work.look(seen)
+    if any(one.account.marked_through > work.batch for one in loaded):
+        await work.look()  # the marker went on while its rows were waited for
     work.keep(loaded)
-    return len(locked) + len(alone)
+    return many
 
 
 @asynccontextmanager

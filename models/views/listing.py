@@ -31,7 +31,7 @@ class Parent:
 
 @dataclass(frozen=True, slots=True)
 class Each:
-    """A filter by several values of a column that has an index in the list's order.
+    """A filter by values of a text column that leads, after the parent's, an index in the list's order.
 
     A page reads each value's rows by themselves, so that it costs what it shows, however many rows it leaves out.
     """
@@ -75,31 +75,46 @@ def _narrow(listing: Listing, where: Where, filters: Filters) -> None:
             where.add(condition, *values)
 
 
-def _order(listing: Listing, reverse: bool, names: bool = False) -> str:
+def _order(listing: Listing, reverse: bool) -> str:
+    """The order of rows that a statement `q` has found."""
     direction = "desc" if listing.descending != reverse else "asc"
-    return ", ".join(f"{f'q.{key.name}' if names else key.expression} {direction}" for key in listing.order)
+    return ", ".join(f"q.{key.name} {direction}" for key in listing.order)
 
 
 def _page(listing: Listing, where: Where, filters: Filters, window: Window) -> str:
     """The statement of one page with a row more, which tells whether another follows."""
-    for name, (values, *_) in filters:
-        if isinstance(each := listing.filters[name], Each):
-            rest = tuple(one for one in filters if one[0] != name)
-            where.values.append(list(dict.fromkeys(values)))
-            given = f"unnest(${len(where.values)}::text[]) as v (value)"
-            where.add(f"{each.column} = v.value")
-            text = f"select q.* from {given} cross join lateral ({_page(listing, where, rest, window)}) q"
-            order = _order(listing, window.reverse, names=True)
-            return f"{text} order by {order} limit ${len(where.values)}"
-    _narrow(listing, where, filters)
+    lead = next((one for one in filters if isinstance(listing.filters[one[0]], Each)), None)
+    _narrow(listing, where, tuple(one for one in filters if one is not lead))
+    if lead is None:
+        return _rows(listing, where, window)
+    name, (values, *_) = lead
+    condition = listing.filters[name]
+    assert isinstance(condition, Each)
+    where.values.append(list(dict.fromkeys(values)))
+    given = f"unnest(${len(where.values)}::text[]) as v (value)"
+    text = f"select q.* from {given} cross join lateral ({_rows(listing, where, window, condition.column)}) q"
+    return f"{text} order by {_order(listing, window.reverse)} limit ${len(where.values)}"
+
+
+def _rows(listing: Listing, where: Where, window: Window, lead: str | None = None) -> str:
+    """The rows of one page, or, of a column that leads its index, those with the value `v.value`.
+
+    That they have the value is said as a range, and ordered by: so only that index can serve it, and the server is
+    not left to guess that looking through everything would soon come upon some.
+    """
+    direction, beyond = ("desc", "<") if listing.descending != window.reverse else ("asc", ">")
+    keys = [key.expression for key in listing.order]
+    marks = ["{}" for _ in keys]
+    if lead is not None:
+        where.add(f"{lead} {'>=' if beyond == '<' else '<='} v.value")
+        keys, marks = [lead, *keys], ["v.value", *marks]
     if window.after is not None:
-        keys = ", ".join(key.expression for key in listing.order)
-        marks = ", ".join("{}" for _ in listing.order)
-        beyond = "<" if listing.descending != window.reverse else ">"
-        where.add(f"({keys}) {beyond} ({marks})", *window.after)
-    text = f"select {listing.columns} from {listing.source}{where.text} order by {_order(listing, window.reverse)}"
+        where.add(f"({', '.join(keys)}) {beyond} ({', '.join(marks)})", *window.after)
+    elif lead is not None:
+        where.add(f"{lead} {'<=' if beyond == '<' else '>='} v.value")
+    order = ", ".join(f"{key} {direction}" for key in keys)
     where.values.append(window.first + 1)
-    return f"{text} limit ${len(where.values)}"
+    return f"select {listing.columns} from {listing.source}{where.text} order by {order} limit ${len(where.values)}"
 
 
 async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filters, window: Window) -> list[Row]:
@@ -148,7 +163,7 @@ async def pages(
     inner = _page(listing, where, filters, window)
     found: list[Row] = await conn.fetch(
         f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
-        where p.id = any($1) order by p.id, {_order(listing, window.reverse, names=True)}""",
+        where p.id = any($1) order by p.id, {_order(listing, window.reverse)}""",
         *where.values,
     )
     return found

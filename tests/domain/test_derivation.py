@@ -41,7 +41,7 @@ from tests.domain.desk_builders import conditions, deposited
 ZONE, STARTS = "Europe/Prague", time(17)
 WIDE = a_policy(
     notional_max=Decimal(10_000_000), leverage_max=Decimal(100), position_equity_pct_max=Decimal(10_000),
-    liquidation_pct=Decimal(0),
+    liquidation_pct=Decimal(0), fee_bps=Decimal("0.5"),
 )  # fmt: skip
 
 Told = tuple[str, int, int, Decimal, Decimal]
@@ -232,7 +232,7 @@ SOLD: dict[str, PhaseTerms] = {
         **FREE | {"total_loss": a_total_limit("3", trail=Trail.TRAIL_BALANCE, lock_at=Decimal(0))}
     ),
     "trails the day's end": a_phase_terms(
-        **FREE | {"total_loss": a_total_limit(amount=Decimal(2500), trail=Trail.TRAIL_END_OF_DAY)}
+        **FREE | {"total_loss": a_total_limit(amount=Decimal(1000), trail=Trail.TRAIL_END_OF_DAY, consequence=WARN)}
     ),
     "wins": a_phase_terms(**FREE | {"profit_target": a_target("1")}, min_trading_days=2),
     "time runs out": a_phase_terms(**FREE, duration_days=4),

@@ -16,6 +16,7 @@ from domain.lifecycles import ChallengeStatus
 from domain.rules import Rule, judge, passes, warn
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail
 from tests.domain.builders import (
+    INITIAL,
     NOON,
     a_challenger,
     a_funded_phase,
@@ -192,6 +193,12 @@ BOUNDS: list[tuple[str, PhaseTerms, Account, Thresholds]] = [
         bare(total_loss=TRAILING, warn_at=EARLY),
         a_challenger("105000", peak_equity=Decimal(110_000)),
         Thresholds(Decimal(102_000), None, True),
+    ),
+    (
+        "even where there is no way yet",
+        bare(total_loss=replace(TRAILING, amount=Decimal(0)), warn_at=EARLY),
+        a_challenger(),
+        Thresholds(INITIAL, None, True),
     ),
 ]
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from domain.orders import ActionResult
-from models import accounts, challenges, events, quotes, receipts, sql
+from models import accounts, events, quotes, receipts, sql
 from models import jobs as owed
 from models import marks as marked
 from models.brands import Brand
@@ -72,7 +72,7 @@ async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
 PASS = [
     (marked, "live"),
     (marked, "write"),
-    (challenges, "lock"),
+    (accounts, "lock_roots"),
     (sql, "write_together"),
     (marked, "record"),
 ]
@@ -126,7 +126,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
     assert await value("select status from challenges where id = $1", sound) == 3
 
 
-QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "load"), (sql, "write_together")]
+QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "of_roots"), (sql, "write_together")]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])

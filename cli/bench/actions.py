@@ -1,0 +1,205 @@
+"""`propdesk bench actions`: what an action costs, and what reading costs beside a long history."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.resources import as_file, files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from cli.bench import harness, reads, traders
+from cli.bench.beside import marking
+from cli.bench.harness import Figure, Server, Steps
+from cli.bench.population import FIRST, Population, populate
+from cli.bench.traders import Trader, hire, latencies, quantile, throughput
+from config.database import close_database, migrate, open_database
+from config.embedded import BINARIES
+from config.errors import Problem
+from config.logs import configure_logging
+from services.unit import reading
+
+CLIENTS = 8
+WAITING = 32
+BATCH = 32
+SCRIPT = "action.sql"
+TABLES = ("ledger", "decision_actions", "orders", "fills", "positions", "balances", "days", "metrics", "outbox", "jobs")
+# In whichever way a row was written: inserted or updated by the transaction that wrote the account's last ledger row.
+WRITTEN = """
+select count(*) from {table} t
+where t.xmin = (select xmin from ledger where account_id = $1 order by seq desc limit 1)
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """How much is measured."""
+
+    rounds: int
+    seconds: float  # of each measurement
+    marked: int  # accounts of the marking pass beside
+    rows: tuple[int, int]  # of a short and of a long ledger
+
+
+FULL = Size(rounds=3, seconds=8, marked=20_000, rows=(10_000, 1_000_000))
+TINY = Size(rounds=1, seconds=0.5, marked=40, rows=(400, 4_000))
+
+
+def actions(
+    json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file, too")] = None,
+    tiny: Annotated[bool, typer.Option(help="A small run that shows that it works; its figures mean nothing")] = False,
+) -> None:
+    """Decision actions against pgbench writing the same rows; their latency; reads beside a long history."""
+    configure_logging("ERROR", "bench")
+    with harness.server() as server, harness.steps() as steps:
+        before = harness.machine()
+        figures, facts = asyncio.run(_measure(server, steps, TINY if tiny else FULL))
+    harness.show("Decision actions" + (" (a tiny run: the figures mean nothing)" if tiny else ""), figures)
+    if json_path:
+        harness.write(
+            json_path, "actions", figures, facts | {"machine": before, "load_after": harness.machine()["load"]}
+        )
+
+
+async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
+    await migrate(server.url)
+    await open_database(server.url, pool_size=10, name="bench")
+    try:
+        with steps.step(f"a desk of {size.marked:,} accounts, and {WAITING + CLIENTS} that trade"):
+            population = await populate(server.url, size.marked, 50)
+            hired = await hire(population, WAITING + CLIENTS)
+        trading, written_to = hired[:WAITING], hired[WAITING:]
+        for trader in hired:
+            await trader.submit(1)  # opens the position that pgbench adds to
+        rows = await _same_rows(server, written_to)
+        rates = [await _rates(server, steps, size, trading, written_to, number) for number in range(size.rounds)]
+        figures = _throughput(rates)
+        half = sorted(rate["single"] for rate in rates)[len(rates) // 2] / 2
+        figures.append(await _latency(steps, size, trading, half, "alone"))
+        with marking(server.url, population):
+            beside = f"beside passes over {size.marked:,} accounts"
+            figures.append(await _latency(steps, size, trading, half, beside))
+        figures += await _reads(server, steps, size, population, hired)
+    finally:
+        await close_database()
+    return figures, {"rows of one action": rows, "per second": rates}
+
+
+async def _rates(
+    server: Server, steps: Steps, size: Size, trading: Sequence[Trader], written_to: Sequence[Trader], number: int
+) -> dict[str, float]:
+    """Actions a second of pgbench, of batches and of single actions, one after the other."""
+    with steps.step(f"round {number + 1}: pgbench with {CLIENTS} clients"):
+        reference = await _pgbench(server, written_to, clients=CLIENTS, seconds=size.seconds)
+    with steps.step(f"round {number + 1}: batches of {BATCH} on {CLIENTS} accounts"):
+        await throughput(trading[:CLIENTS], BATCH, size.seconds / 8)
+        batches = await throughput(trading[:CLIENTS], BATCH, size.seconds)
+    with steps.step(f"round {number + 1}: single actions, {WAITING} waiting"):
+        await throughput(trading, 1, size.seconds / 8)
+        single = await throughput(trading, 1, size.seconds)
+    return {"pgbench": reference, "batch": batches, "single": single}
+
+
+def _throughput(rates: Sequence[dict[str, float]]) -> list[Figure]:
+    goals = {
+        "batch": (f"batches of {BATCH} on {CLIENTS} accounts at once, one process", 1.5),
+        "single": (f"single actions, {WAITING} waiting", 0.5),
+    }
+    return [
+        Figure(
+            name,
+            f"pgbench, {CLIENTS} clients, the same rows",
+            tuple(rate[key] / rate["pgbench"] for rate in rates),
+            target,
+            said=", ".join(f"{rate[key]:,.0f} : {rate['pgbench']:,.0f}" for rate in rates) + " actions/s",
+        )
+        for key, (name, target) in goals.items()
+    ]
+
+
+async def _latency(steps: Steps, size: Size, trading: Sequence[Trader], rate: float, name: str) -> Figure:
+    ratios, said = [], []
+    for number in range(size.rounds):
+        with steps.step(f"round {number + 1}: latency at {rate:,.0f} actions/s, {name}"):
+            await latencies(trading, rate, size.seconds / 8)
+            taken = await latencies(trading, rate, size.seconds)
+        middle, high = quantile(taken, 0.5), quantile(taken, 0.99)
+        ratios.append(high / middle)
+        said.append(f"{high * 1000:.1f} : {middle * 1000:.1f}")
+    label = f"p99 of single actions at {rate:,.0f}/s, {name}"
+    return Figure(label, "their p50", tuple(ratios), 5, at_most=True, said=f"{', '.join(said)} ms")
+
+
+async def _reads(
+    server: Server, steps: Steps, size: Size, population: Population, hired: Sequence[Trader]
+) -> list[Figure]:
+    """Each read beside a short ledger, beside a long table, and of an account whose own history is long."""
+    short, long = size.rows
+    few, many = hired[0].account, hired[1].account
+    others = list(range(FIRST, FIRST + min(population.accounts, 200)))
+    with steps.step(f"reads of an account with {short:,} ledger rows"):
+        await reads.fill(server.url, [few], short)
+        alone = await reads.take(few)
+    with steps.step(f"the same in a table of {long:,}"):
+        await reads.fill(server.url, others, long)
+        beside = await reads.take(few)
+    with steps.step(f"reads of an account that has {long:,} itself"):
+        await reads.fill(server.url, [many], long)
+        own = await reads.take(many)
+    return [
+        Figure(
+            f"{name}: {what}",
+            f"with {short:,}",
+            (taken[name] / alone[name],),
+            1.5,
+            at_most=True,
+            said=f"{taken[name] * 1000:.2f} : {alone[name] * 1000:.2f} ms",
+        )
+        for what, taken in ((f"{long:,} ledger rows in the table", beside), (f"{long:,} of its own", own))
+        for name in alone
+    ]
+
+
+async def _same_rows(server: Server, written_to: Sequence[Trader]) -> dict[str, int]:
+    """The rows that one executed action writes, table by table. Raises Problem where pgbench's script differs."""
+    trader = written_to[0]
+    trader.done = len(traders.CYCLE) + traders.SYMBOLS  # the plan's next is to add to the position
+    await trader.submit(1)
+    ours = await _written(trader.account)
+    await _pgbench(server, [trader], clients=1, transactions=1)
+    if (theirs := await _written(trader.account)) != ours:
+        raise Problem(f"{SCRIPT} writes {theirs}, an action {ours}: bring the script up to date")
+    return ours
+
+
+async def _written(account: int) -> dict[str, int]:
+    async with reading() as conn:
+        counts = {table: await conn.fetchval(WRITTEN.format(table=table), account) for table in TABLES}
+    return {table: many for table, many in counts.items() if many}
+
+
+async def _pgbench(
+    server: Server,
+    written_to: Sequence[Trader],
+    *,
+    clients: int,
+    seconds: float | None = None,
+    transactions: int | None = None,
+) -> float:
+    """Transactions a second, each one action's rows, by clients on accounts of their own, as prepared statements."""
+    opened = written_to[0].answers[0].fill
+    assert opened, "the position is open"
+    length = ["-t", str(transactions)] if seconds is None else ["-T", str(max(round(seconds), 1))]
+    values = ["-D", f"first={written_to[0].account}", "-D", f"position={opened.position_seq}"]
+    with as_file(files("cli.bench") / "sql" / SCRIPT) as script:
+        process = await asyncio.create_subprocess_exec(
+            str(BINARIES / "pgbench"), "--no-vacuum", "-M", "prepared", "-c", str(clients), "-j", str(min(clients, 2)),
+            *length, *values, "-f", str(script), *harness.database_of(server),
+            stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await process.communicate()
+    for line in out.decode().splitlines():
+        if line.startswith("tps = "):
+            return float(line.split()[2])
+    raise Problem(f"pgbench failed: {err.decode().strip()[-500:]}")

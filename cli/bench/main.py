@@ -1,0 +1,12 @@
+"""`propdesk bench`: a command for each path that is measured."""
+
+import typer
+
+from cli.bench.actions import actions
+
+bench = typer.Typer(
+    help="Measure what the desk does against what the same machine can do at all, as ratios, in one run.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+bench.command()(actions)
