@@ -4,6 +4,7 @@ import sys
 
 import typer
 
+from cli.bench.main import bench
 from cli.demo import demo
 from cli.errors import exit_status
 from cli.export import export
@@ -26,6 +27,7 @@ app = typer.Typer(
 
 for command in (up, serve, work, migrate, token, mark_to_market, replay, demo, verify, export, export_schema):
     app.command()(command)
+app.add_typer(bench, name="bench")
 app.command(hidden=True)(feed)  # a child of `up`
 
 

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from domain.accounts import Account
-from domain.columns import UNIT, Flags, Ints, scale, units
+from domain.columns import Flags, Ints, units
 from domain.instruments import Catalogue
 from domain.judging import Conditions
 from domain.lanes import Lane, Seats, holding_figures
@@ -22,7 +22,7 @@ from domain.money import ZERO
 from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote
 from domain.rows import NEVER, Rows, figures_of, unheld
-from domain.screens import HUNDREDTH
+from domain.screens import judged
 from domain.seating import Stored, seated
 from domain.terms import Slippage
 from domain.tripwires import Awaited, Tripwire, awaited
@@ -192,7 +192,7 @@ class Book:
         seen = np.flatnonzero(behind & ~handed & (repriced.touched | rows.fresh))
         touched = repriced.touched[seen]
         unrealised = np.where(touched, repriced.opened[seen], rows.unrealised[seen])
-        safe, low = self._screen(seen, rows.cash[seen] + unrealised, touched)
+        safe, low = judged(rows, seen, rows.cash[seen] + unrealised, touched)
         handed[seen[~safe]] = True
         moved = behind & ~handed
         for lane, changes in repriced.lanes:
@@ -222,24 +222,6 @@ class Book:
                 touched[at] = True
                 lanes.append((lane, changes))
         return Repriced(opened, touched, lanes)
-
-    def _screen(self, at: Ints, equity: Ints, observed: Flags) -> tuple[Flags, Ints]:
-        """Is no verdict possible at this equity? And the lows, which a new high may raise."""
-        rows = self._rows
-        low, higher = rows.low[at], observed & (equity > rows.peak_equity[at])
-        trailing = np.flatnonzero(higher & rows.trails[at])
-        low[trailing] = self._trail(at[trailing], equity[trailing])
-        peaks = (rows.new_peak[at] & higher) | (observed & (rows.cash[at] > rows.peak_balance[at]))
-        safe: Flags = (low < equity) & (equity < rows.high[at]) & ~peaks
-        return safe, low
-
-    def _trail(self, at: Ints, high: Ints) -> Ints:
-        """The lows under new highs of equity; a share of the way to the floor is rounded to the nearer side."""
-        rows = self._rows
-        floor = np.minimum(high - rows.trail_gap[at] - scale(high, rows.trail_pct[at], HUNDREDTH), rows.trail_stop[at])
-        share = rows.trail_share[at]
-        look = np.where(share == UNIT, floor, high + scale(floor - high, share, UNIT) + 1)
-        return np.maximum(look, rows.low_else[at])
 
     def _observe(self, at: Ints, unrealised: Ints) -> None:
         """Move the rows' marks, highs and lows."""

@@ -1,4 +1,6 @@
-"""headroom.thresholds of many accounts at once, for a book that is loaded whole.
+"""All rules at once, in columns: equity against two thresholds an account, and where those lie.
+
+`screen` is headroom.thresholds of many accounts, for a book that is loaded whole.
 
 Exact where an account is as most are: nothing told today, no limit met by its balance alone. The others are `odd`.
 """
@@ -12,6 +14,7 @@ import numpy as np
 from domain.columns import LEAST, MOST, UNIT, Columns, Flags, Ints, scale, units
 from domain.lifecycles import ChallengeStatus
 from domain.money import ONE
+from domain.rows import Rows
 from domain.terms import Limit, Measured, PercentOf, PhaseTerms, PhaseType, Policy, Reference, Trail
 
 FIGURE_MAX = 2**53  # exclusive, in units: what is larger is odd, so that no product below wraps
@@ -189,3 +192,22 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     if stop is not None:
         answer.trail_stop[:] = stop
     answer.trail_share[:] = units(min(terms.warn_at, default=ONE))
+
+
+def judged(rows: Rows, at: Ints, equity: Ints, observed: Flags) -> tuple[Flags, Ints]:
+    """Is no verdict possible at this equity? And the lows, which a new high may raise; `at` are places of the rows."""
+    low, higher = rows.low[at], observed & (equity > rows.peak_equity[at])
+    trailing = np.flatnonzero(higher & rows.trails[at])
+    low[trailing] = _trailing(rows, at[trailing], equity[trailing])
+    peaks = (rows.new_peak[at] & higher) | (observed & (rows.cash[at] > rows.peak_balance[at]))
+    safe: Flags = (low < equity) & (equity < rows.high[at]) & ~peaks
+    return safe, low
+
+
+def _trailing(rows: Rows, at: Ints, high: Ints) -> Ints:
+    """The lows under new highs of equity; a share of the way to the floor is rounded to the nearer side."""
+    gap = rows.trail_gap[at] + scale(high, rows.trail_pct[at], HUNDREDTH)
+    floor = np.minimum(high - gap, rows.trail_stop[at])
+    share = rows.trail_share[at]
+    look = np.where(share == UNIT, floor, high + scale(floor - high, share, UNIT) + 1)
+    return np.maximum(look, rows.low_else[at])

@@ -42,9 +42,7 @@ INSERT_QUOTES = sql.insert_statement("quotes", QUOTES)
 UPSERT_LATEST = sql.Bulk(
     """
 insert into latest_quotes (symbol, batch, bid, ask, source_time)
-select distinct on (symbol) symbol, batch, bid, ask, source_time
-from {rows} as n (batch, symbol, bid, ask, source_time)
-order by symbol, batch desc
+select symbol, batch, bid, ask, source_time from {rows} as n (batch, symbol, bid, ask, source_time)
 on conflict (symbol) do update
 set batch = excluded.batch, bid = excluded.bid, ask = excluded.ask, source_time = excluded.source_time
 """,
@@ -126,7 +124,8 @@ async def insert(conn: Connection, new: Sequence[Batch]) -> None:
     )
     rows = [(b.number, q.symbol, q.bid, q.ask, q.source_time) for b in new for q in b.quotes]
     await sql.write(conn, INSERT_QUOTES, rows)
-    await sql.write(conn, UPSERT_LATEST, rows)
+    newest = {row[1]: row for row in rows}  # by symbol; batches come in their order
+    await sql.write(conn, UPSERT_LATEST, list(newest.values()))
 
 
 async def count_dropped(conn: Connection, counts: dict[tuple[str, Dropped], int], at: datetime) -> None:

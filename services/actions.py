@@ -14,7 +14,8 @@ from models import accounts, orders
 from services import snapshots
 from services.access import Target, reaches
 from services.principals import Principal
-from services.unit import Root, Unit, reading, root
+from services.targets import trading
+from services.unit import Root, Unit, reading
 from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
@@ -41,7 +42,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     """
     _check(run, actions)
     keys = [action.key for action in actions]
-    async with root(await reach(principal, account_id, "accountId"), keys) as work:
+    async with trading(principal, account_id, keys) as work:
         held = work.held.get(account_id)
         ended = held is None
         if held is None:

@@ -21,7 +21,6 @@ from config.logs import configure_logging
 from services.unit import reading
 
 CLIENTS = 8
-WAITING = 32
 BATCH = 32
 SCRIPT = "action.sql"
 TABLES = ("ledger", "decision_actions", "orders", "fills", "positions", "balances", "days", "metrics", "outbox", "jobs")
@@ -38,12 +37,14 @@ class Size:
 
     rounds: int
     seconds: float  # of each measurement
+    waiting: int  # single actions at once
     marked: int  # accounts of the marking pass beside
     rows: tuple[int, int]  # of a short and of a long ledger
+    reads: int  # of each kind, beside each ledger
 
 
-FULL = Size(rounds=3, seconds=8, marked=20_000, rows=(10_000, 1_000_000))
-TINY = Size(rounds=1, seconds=0.5, marked=40, rows=(400, 4_000))
+FULL = Size(rounds=3, seconds=8, waiting=32, marked=20_000, rows=(10_000, 1_000_000), reads=200)
+TINY = Size(rounds=1, seconds=0.2, waiting=CLIENTS, marked=10, rows=(400, 4_000), reads=5)
 
 
 def actions(
@@ -66,15 +67,15 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
     await migrate(server.url)
     await open_database(server.url, pool_size=10, name="bench")
     try:
-        with steps.step(f"a desk of {size.marked:,} accounts, and {WAITING + CLIENTS} that trade"):
+        with steps.step(f"a desk of {size.marked:,} accounts, and {size.waiting + CLIENTS} that trade"):
             population = await populate(server.url, size.marked, 50)
-            hired = await hire(population, WAITING + CLIENTS)
-        trading, written_to = hired[:WAITING], hired[WAITING:]
+            hired = await hire(population, size.waiting + CLIENTS)
+        trading, written_to = hired[: size.waiting], hired[size.waiting :]
         for trader in hired:
             await trader.submit(1)  # opens the position that pgbench adds to
         rows = await _same_rows(server, written_to)
         rates = [await _rates(server, steps, size, trading, written_to, number) for number in range(size.rounds)]
-        figures = _throughput(rates)
+        figures = _throughput(rates, size.waiting)
         half = sorted(rate["single"] for rate in rates)[len(rates) // 2] / 2
         figures.append(await _latency(steps, size, trading, half, "alone"))
         with marking(server.url, population):
@@ -95,16 +96,16 @@ async def _rates(
     with steps.step(f"round {number + 1}: batches of {BATCH} on {CLIENTS} accounts"):
         await throughput(trading[:CLIENTS], BATCH, size.seconds / 8)
         batches = await throughput(trading[:CLIENTS], BATCH, size.seconds)
-    with steps.step(f"round {number + 1}: single actions, {WAITING} waiting"):
+    with steps.step(f"round {number + 1}: single actions, {size.waiting} waiting"):
         await throughput(trading, 1, size.seconds / 8)
         single = await throughput(trading, 1, size.seconds)
     return {"pgbench": reference, "batch": batches, "single": single}
 
 
-def _throughput(rates: Sequence[dict[str, float]]) -> list[Figure]:
+def _throughput(rates: Sequence[dict[str, float]], waiting: int) -> list[Figure]:
     goals = {
         "batch": (f"batches of {BATCH} on {CLIENTS} accounts at once, one process", 1.5),
-        "single": (f"single actions, {WAITING} waiting", 0.5),
+        "single": (f"single actions, {waiting} waiting", 0.5),
     }
     return [
         Figure(
@@ -140,13 +141,13 @@ async def _reads(
     others = list(range(FIRST, FIRST + min(population.accounts, 200)))
     with steps.step(f"reads of an account with {short:,} ledger rows"):
         await reads.fill(server.url, [few], short)
-        alone = await reads.take(few)
+        alone = await reads.take(few, size.reads)
     with steps.step(f"the same in a table of {long:,}"):
         await reads.fill(server.url, others, long)
-        beside = await reads.take(few)
+        beside = await reads.take(few, size.reads)
     with steps.step(f"reads of an account that has {long:,} itself"):
         await reads.fill(server.url, [many], long)
-        own = await reads.take(many)
+        own = await reads.take(many, size.reads)
     return [
         Figure(
             f"{name}: {what}",

@@ -9,7 +9,7 @@ from config.database import connection
 from services import contexts, snapshots
 from services.views import lists
 
-TIMES = 200
+WARM = 10  # reads before those that count
 PAGE = lists.Window(50)
 PAGES = {
     "ledger": lists.LEDGER,
@@ -32,29 +32,31 @@ HISTORY = (
     _SERIES.format(
         table="ledger",
         columns="account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash",
-        values="""a.id, n.seq + k, (array['action_accepted', 'order_placed', 'fill', 'position_changed'])[k + 1], 0, 100000,
-    n.at, 1, '{"run": "history", "symbol": "S0000USD", "quantity": "1000", "price": "1.1"}', decode(repeat('00', 32), 'hex')""",
+        values="""a.id, n.seq + k, (array['action_accepted', 'order_placed', 'fill', 'position_changed'])[k + 1], 0,
+    100000, n.at, 1, '{"run": "history", "symbol": "S0000USD", "quantity": "1000", "price": "1.1"}',
+    decode(repeat('00', 32), 'hex')""",
         more="cross join generate_series(0, 3) as k",
     ),
     _SERIES.format(
         table="decision_actions",
         columns="account_id, seq, run, action_id, content, status, quote, order_seq, market_time, batch",
-        values="""a.id, n.seq, 'history', 'h' || i, jsonb_build_object('run', 'history', 'action_id', 'h' || i, 'action',
-    'OPEN', 'symbol', 'S0000USD', 'side', 'LONG', 'quantity', '1000'), 'EXECUTED', '{}', n.seq + 1, n.at, 1""",
+        values="""a.id, n.seq, 'history', 'h' || i, jsonb_build_object('run', 'history', 'action_id', 'h' || i,
+    'action', 'OPEN', 'symbol', 'S0000USD', 'side', 'LONG', 'quantity', '1000'), 'EXECUTED', '{}', n.seq + 1,
+    n.at, 1""",
         more="",
     ),
     _SERIES.format(
         table="orders",
-        columns="""account_id, seq, action_seq, symbol, side, verb, quantity, status, reason, placed_at, batch, type, ended_at,
-    outcome""",
-        values="""a.id, n.seq + 1, n.seq, 'S0000USD', 'LONG', case when n.opens then 'OPEN' else 'CLOSE' end, 1000, 'FILLED',
-    'ACTION', n.at, 1, 'MARKET', n.at, '{}'""",
+        columns="""account_id, seq, action_seq, symbol, side, verb, quantity, status, reason, placed_at, batch, type,
+    ended_at, outcome""",
+        values="""a.id, n.seq + 1, n.seq, 'S0000USD', 'LONG', case when n.opens then 'OPEN' else 'CLOSE' end, 1000,
+    'FILLED', 'ACTION', n.at, 1, 'MARKET', n.at, '{}'""",
         more="",
     ),
     _SERIES.format(
         table="fills",
-        columns="""account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at,
-    batch, quote_time""",
+        columns="""account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised,
+    filled_at, batch, quote_time""",
         values="""a.id, n.seq + 2, n.seq + 1, n.position, 'S0000USD', 'LONG',
     case when n.opens then 'OPEN' else 'CLOSE' end, 1000, 1.1, 1, 1, 0, n.at, 1, n.at""",
         more="",
@@ -81,7 +83,7 @@ async def fill(url: str, accounts: list[int], rows: int) -> None:
             await conn.execute(f"analyze {'decision_actions' if table == 'actions' else table}")
 
 
-async def take(account: int) -> dict[str, float]:
+async def take(account: int, times: int) -> dict[str, float]:
     """Seconds that each read of the account takes, the median of many."""
     reads: dict[str, Callable[[], Awaitable[Any]]] = {
         "snapshot": lambda: snapshots.of_accounts([account]),
@@ -91,10 +93,10 @@ async def take(account: int) -> dict[str, float]:
         reads[f"{name} page"] = lambda listing=listing: lists.pages(listing, "account", [account], (), PAGE)  # type: ignore[misc]
     taken: dict[str, float] = {}
     for name, read in reads.items():
-        times = []
-        for _ in range(TIMES + TIMES // 10):  # the first tenth warms up
+        took = []
+        for _ in range(WARM + times):
             began = time.perf_counter()
             await read()
-            times.append(time.perf_counter() - began)
-        taken[name] = median(times[TIMES // 10 :])
+            took.append(time.perf_counter() - began)
+        taken[name] = median(took[WARM:])
     return taken
