@@ -1,72 +1,65 @@
-"""/graphql: HTTP and graphql-transport-ws, made strict about what comes in and clear about what goes out."""
+"""/graphql: GraphQL over HTTP and graphql-transport-ws, strict about what comes in, clear about what goes out."""
 
-import json
-import math
 from datetime import timedelta
 from typing import Any
 
-from cross_web import AsyncHTTPRequestAdapter, HTTPException
 from graphql import GraphQLError
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
 from strawberry.exceptions import ConnectionRejectionError
-from strawberry.http import GraphQLHTTPResponse, GraphQLRequestData
-from strawberry.http.base import BaseRequestProtocol
+from strawberry.schema.exceptions import CannotGetOperationTypeError, InvalidOperationTypeError
 from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
 
+from app import answers
+from app.accepting import ANSWERS, HTML, JSON, preferred
 from app.bodies import limited
+from app.documents import Documents
 from app.identities import Identities
 from app.naming import HEADER, fresh, name_of
+from app.parameters import Asked, asked, loads
 from app.protocol import Handler
 from app.rates import Rates
+from app.refusals import METHODS, Refusal, malformed, not_by, too_many, unknown_bearer
 from app.sessions import Sessions
-from config.settings import settings
+from config.settings import Settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
-from schema.errors import BadUserInput, RateLimited
+from schema.errors import ApiError, BadUserInput, shown
 from schema.limits import Allowed
 
 INIT_SECONDS_MAX = 10
 PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
-SPEC_MEDIA_TYPE = "application/graphql-response+json"
-
-
-class Outcome(Response):
-    """Collects what the response will need of its request."""
-
-    by_specification = False
-
-
-class TooMany(HTTPException):
-    """The bearer asks more often than it may."""
-
-    def __init__(self, wait: float) -> None:
-        super().__init__(429, "Too many requests.")
-        self.wait = wait
+BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
 
 class Endpoint(GraphQL[Context, None]):
-    """One for the process. Raises nothing to the server for what a client can send."""
+    """One for the process. Raises nothing to the server for what a client can send.
+
+    Strawberry answers the websockets; HTTP is answered here.
+    """
 
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(
-        self, events: EventSource, sessions: Sessions, identities: Identities, rates: Rates, page: str | None
-    ) -> None:
+    def __init__(self, settings: Settings, events: EventSource, sessions: Sessions, page: str | None) -> None:
         super().__init__(
             schema,
-            graphql_ide="graphiql" if page else None,  # or the page would be a 404
+            graphql_ide=None,
             subscription_protocols=(GRAPHQL_TRANSPORT_WS_PROTOCOL,),
             connection_init_wait_timeout=timedelta(seconds=INIT_SECONDS_MAX),
+            allowed_origins=settings.allowed_origins,
         )
-        self.sessions, self.rates = sessions, rates
+        self.sessions = sessions
+        self.rates = Rates(settings.rates, settings.rate_burst_seconds)
+        self.documents = Documents.trusted(settings)
+        self._settings = settings
         self._events = events
-        self._allowed = Allowed(**settings().document)
-        self._identities = identities
+        self._allowed = Allowed(**settings.document)
+        self._identities = Identities(settings)
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -75,18 +68,72 @@ class Endpoint(GraphQL[Context, None]):
             return
         name = name_of(scope)
         try:
-            response = await self.run(limited(scope, receive, settings().body_bytes_max))
-        except HTTPException as error:
-            response = _refusal(error)
+            response = await self._answer(limited(scope, receive, self._settings.body_bytes_max), name)
+        except ClientDisconnect:
+            return  # nobody is left to be answered
         response.headers[HEADER] = name
         await response(scope, receive, send)
 
-    async def get_context(self, request: Request | WebSocket, response: Response | WebSocket) -> Context:
-        """Who asks. Raises TooMany over HTTP; a websocket's operations are counted one by one."""
-        bearer = await self._identities.bearer(request.headers.get("authorization"))
-        address = request.client.host if request.client else ""
-        if isinstance(request, Request) and (wait := self.rates.take(bearer, address)):
-            raise TooMany(wait)
+    async def _answer(self, request: Request, name: str) -> Response:
+        """What the client gets, whatever happens."""
+        media_type = preferred(request)
+        try:
+            if request.method not in METHODS:
+                raise not_by(request.method, *METHODS)
+            if self._page and request.method == "GET" and self._is_for_the_page(request):
+                return Response(self._page, media_type=HTML, headers={"Content-Security-Policy": PAGE_POLICY})
+            if media_type is None:
+                raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
+            return answers.executed(await self._execute(request), media_type)
+        except Refusal as refusal:
+            return answers.refused(refusal, media_type or JSON)
+        except ClientDisconnect:
+            raise
+        except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
+            masked = shown(GraphQLError(str(fault), original_error=fault), name)
+            return answers.refused(Refusal(500, masked), media_type or JSON)
+
+    async def _execute(self, request: Request) -> ExecutionResult:
+        """The result of the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
+        context = await self.get_context(request, request)
+        given = await asked(request, self._settings)
+        try:
+            query = self.documents.text(given)
+            if not query:
+                raise malformed("The request has no `query` and no `documentId`.")
+            return await self._result(query, given, request.method, context)
+        except ApiError as error:
+            return ExecutionResult(data=None, errors=[error])
+
+    async def _result(self, query: str, given: Asked, method: str, context: Context) -> ExecutionResult:
+        try:
+            return await self.schema.execute(
+                query,
+                variable_values=given.variables,
+                context_value=context,
+                operation_name=given.operation_name,
+                allowed_operation_types=BY_METHOD[method],
+                operation_extensions=given.extensions,
+            )
+        except CannotGetOperationTypeError as error:
+            raise BadUserInput(f"{error.as_http_error_reason().rstrip('.')}; name one of the document's.") from None
+        except InvalidOperationTypeError as error:
+            if error.operation_type is OperationType.MUTATION:
+                raise not_by(f"A mutation by {method}", "POST") from None
+            raise malformed("Subscribe over a websocket at this address; it speaks graphql-transport-ws.") from None
+
+    def _is_for_the_page(self, request: Request) -> bool:
+        return "query" not in request.query_params and preferred(request, (*ANSWERS, HTML)) == HTML
+
+    async def get_context(self, request: Request | WebSocket, response: object) -> Context:
+        """Who asks. Raises Refusal over HTTP; a websocket's operations are counted one by one."""
+        header = request.headers.get("authorization")
+        bearer = await self._identities.bearer(header)
+        if isinstance(request, Request):
+            if wait := self.rates.take(bearer, request.client.host if request.client else ""):
+                raise too_many(wait)
+            if bearer is None and header is not None:
+                raise unknown_bearer()
         name = getattr(request.state, "request_id", None) or fresh()
         return Context(self._events, bearer, allowed=self._allowed, request_id=name)
 
@@ -99,64 +146,6 @@ class Endpoint(GraphQL[Context, None]):
             raise ConnectionRejectionError
         return None
 
-    async def get_sub_response(self, request: Request | WebSocket) -> Response:
-        outcome = Outcome()
-        del outcome.headers["content-length"]
-        outcome.by_specification = SPEC_MEDIA_TYPE in request.headers.get("accept", "")
-        return outcome
-
-    async def process_result(self, request: Request, result: ExecutionResult) -> GraphQLHTTPResponse:
-        response = await super().process_result(request, result)
-        if result.data is None and all(error.path is None for error in result.errors or ()):
-            del response["data"]  # nothing was executed
-        return response
-
-    def create_response(
-        self, response_data: GraphQLHTTPResponse | list[GraphQLHTTPResponse], sub_response: Response
-    ) -> Response:
-        assert isinstance(sub_response, Outcome), "get_sub_response has made it"
-        if not sub_response.by_specification:
-            return Response(self.encode_json(response_data), media_type="application/json")
-        status = 200 if "data" in response_data else 400
-        return Response(self.encode_json(response_data), status, media_type=SPEC_MEDIA_TYPE)
-
-    def should_render_graphql_ide(self, request: BaseRequestProtocol) -> bool:
-        return (
-            self._page is not None
-            and request.method == "GET"
-            and request.query_params.get("query") is None
-            and "text/html" in request.headers.get("accept", "")
-        )
-
-    async def render_graphql_ide(self, request: Request) -> Response:
-        return Response(self._page, media_type="text/html", headers={"Content-Security-Policy": PAGE_POLICY})
-
-    async def parse_http_body(self, request: AsyncHTTPRequestAdapter) -> GraphQLRequestData | list[GraphQLRequestData]:
-        data = await super().parse_http_body(request)
-        if isinstance(data, GraphQLRequestData) and not isinstance(data.operation_name, str | None):
-            raise HTTPException(400, "The operationName must be a string or null, if provided.")
-        return data
-
-    def parse_json(self, data: str | bytes) -> Any:
-        parsed = super().parse_json(data)
-        if not isinstance(parsed, dict | list):
-            raise HTTPException(400, "A GraphQL request is a JSON object.")
-        return parsed
-
-    def decode_json(self, data: str | bytes) -> object:
-        """Whatever is wrong with the text becomes a JSONDecodeError: bad UTF-8, endless digits, depth."""
-        try:
-            return json.loads(data)
-        except json.JSONDecodeError:
-            raise
-        except (ValueError, RecursionError) as error:
-            raise json.JSONDecodeError(str(error), "", 0) from None
-
-
-def _refusal(error: HTTPException) -> Response:
-    if isinstance(error, TooMany):
-        return JSONResponse(
-            {"errors": [RateLimited(error.wait).formatted]}, 429, {"Retry-After": str(math.ceil(error.wait))}
-        )
-    told = GraphQLError(error.reason, extensions={"code": BadUserInput.code})
-    return JSONResponse({"errors": [told.formatted]}, error.status_code)
+    def decode_json(self, data: str | bytes) -> Any:
+        """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
+        return loads(data)

@@ -1,7 +1,8 @@
 """Live events: one LISTEN connection a process, a ring of what was last, and a cursor for each subscriber.
 
-A subscriber pulls. Nothing is queued for it: what it has not read yet stands in the ring, or in the database.
-Positions are dense and never given late, so one that moves its cursor from database to ring misses and repeats nothing.
+Nothing is queued for a subscriber: what it has not had yet stands in the ring, or in the database. One that is up to
+date is told by the crowd; one that is not, or whose selection is its own, pulls. Positions are dense and never given
+late, so one that moves its cursor from database to ring to crowd misses and repeats nothing.
 """
 
 import asyncio
@@ -11,11 +12,13 @@ from collections.abc import AsyncIterator
 
 import asyncpg
 
+from app.crowd import Crowd, Member
+from app.selections import Renderer
 from config.address import asyncpg_parameters
 from config.database import APPLICATION_ROLE
 from services.principals import Principal
 from services.views import events
-from services.views.events import CHANNEL, Event, Gate, Wanted
+from services.views.events import CHANNEL, CursorExpired, Event, Reach, Terms, Wanted
 
 BATCH = 500  # events read from the database at once
 TURN = 50  # events given to one subscriber before the others have their turn
@@ -34,16 +37,19 @@ class Hub:
         self._url = database_url
         self._ring_size = ring_size
         self._ring: list[Event] = []
+        self._reach: dict[int, Reach] = {}  # of every challenge in the ring, the newest known
         self._floor = 0  # every event after this position is in the ring
         self.head = 0  # the newest event it knows
         self.subscribers = 0
+        self.renderer = Renderer()
+        self._crowd = Crowd(self.renderer)
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = asyncio.Semaphore(READERS_MAX)
 
     async def begin(self) -> None:
         """Take note of where the stream stands; after it subscribers may come."""
-        self._floor = self.head = await events.newest_position()
+        self._floor = self.head = (await events.extent()).newest
 
     async def run(self) -> None:
         """Follow the events until cancelled."""
@@ -51,41 +57,99 @@ class Hub:
             tasks.create_task(self._listen())
             tasks.create_task(self._pump())
 
+    async def start(self, after: int | None) -> int:
+        """The cursor from which a subscriber begins: the one it names, or that of now. Raises CursorExpired."""
+        if after is not None and self._floor <= after <= self.head:
+            return after
+        ends = await events.extent()
+        if after is None:
+            return ends.newest
+        if after < ends.forgotten:
+            raise CursorExpired(f"Events up to cursor {ends.forgotten} are no longer kept, and after is {after}.")
+        if after > ends.newest:
+            raise CursorExpired(f"The newest event is {ends.newest}: after, {after}, is of another stream.")
+        return after
+
     async def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
-        """What the principal may have and wants, once and in order: after a position, or from now on. Never ends."""
-        cursor = await events.newest_position() if after is None else after
+        """What the principal may have and wants, once and in order: after a position, or from now on. Never ends.
+
+        Raises CursorExpired.
+        """
+        cursor, terms = await self.start(after), Terms.of(principal, wanted)
         self.subscribers += 1
         try:
-            async for event in self._follow(principal, wanted, cursor):
-                yield event
+            while True:
+                grown = self._grown
+                found, reached = await self._some(terms, cursor)
+                for event in found:
+                    yield event
+                await (grown.wait() if reached == cursor else asyncio.sleep(0))
+                cursor = reached
         finally:
             self.subscribers -= 1
 
-    async def _follow(self, principal: Principal, wanted: Wanted, cursor: int) -> AsyncIterator[Event]:
-        gate = Gate(principal)
+    async def follow(self, member: Member) -> None:
+        """Have everything after the member's cursor written to its socket. Never ends.
+
+        Raises CursorExpired, and what its socket raises once its client does not read, or is gone.
+        """
+        self.subscribers += 1
+        try:
+            while True:
+                await self._catch_up(member)
+                self._crowd.join(member)
+                await member.told()
+        finally:
+            self.leave(member)
+            self.subscribers -= 1
+
+    def leave(self, member: Member) -> None:
+        """Nothing more is written to it."""
+        member.left = True
+        self._crowd.leave(member)
+
+    async def _catch_up(self, member: Member) -> None:
+        """Write what the member has not had; it is up to date when this returns."""
         while True:
-            if cursor < self._floor:
-                through = self.head
-                async with self._readers:
-                    found = await events.missed(principal, wanted, cursor, through, BATCH)
-                cursor = found[-1].position if len(found) == BATCH else through
-                for event in found:
-                    yield event
-                continue
             grown = self._grown
-            turn = self._after(cursor)
-            for event in turn:
-                cursor = event.position
-                if wanted.fits(event) and await gate.opens(event):
-                    yield event
-            if turn:
-                await asyncio.sleep(0)  # a client whose socket takes everything must not keep the loop
-            else:
+            found, reached = await self._some(member.group.terms, member.cursor)
+            for event in found:
+                frame = member.frames([self.renderer.payload(member.group.selection, event)])
+                while not member.socket.deliver(frame):
+                    await member.socket.room()
+                member.cursor = event.position
+            if reached != member.cursor or found:
+                member.cursor = reached
+                await asyncio.sleep(0)
+            elif reached == self.head:
+                return
+            else:  # another process is ahead of this one
                 await grown.wait()
 
-    def _after(self, cursor: int) -> list[Event]:
+    async def _some(self, terms: Terms, cursor: int) -> tuple[list[Event], int]:
+        """Of the events after a cursor some that are for the subscriber, and the cursor after them.
+
+        The same cursor: there is nothing yet. A client whose socket takes everything must not keep the loop, so there
+        are never many.
+        """
+        if cursor < self._floor:
+            through = self.head
+            found = await self._missed(terms, cursor, through)
+            return found, found[-1].position if len(found) == BATCH else through
         start = bisect_right(self._ring, cursor, key=lambda event: event.position)
-        return self._ring[start : start + TURN]
+        turn = self._ring[start : start + TURN]
+        reached = turn[-1].position if turn else cursor
+        return [event for event in turn if terms.admit(event, self._reach[event.challenge_id])], reached
+
+    async def _missed(self, terms: Terms, cursor: int, through: int) -> list[Event]:
+        """Events from the database; while it is away its subscribers wait. Raises CursorExpired."""
+        while True:
+            try:
+                async with self._readers:
+                    return await events.between(terms, cursor, through, BATCH)
+            except UNREACHABLE as error:
+                log.warning("missed events cannot be read for now: %s", error)
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _pump(self) -> None:
         """Read what was stamped, when told and at the latest after POLL_SECONDS."""
@@ -95,6 +159,7 @@ class Hub:
             try:
                 while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
+                    await self._crowd.tell(new, self._reach)
                 failing = False
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
@@ -108,10 +173,13 @@ class Hub:
 
     def _keep(self, new: list[Event]) -> None:
         self._ring.extend(new)
+        self._reach |= {event.challenge_id: event.reach for event in new}
         self.head = new[-1].position
         if len(self._ring) > 2 * self._ring_size:
             self._floor = self._ring[-self._ring_size - 1].position
             self._ring = self._ring[-self._ring_size :]
+            kept = {event.challenge_id for event in self._ring}
+            self._reach = {challenge: reach for challenge, reach in self._reach.items() if challenge in kept}
         grown, self._grown = self._grown, asyncio.Event()
         grown.set()
 

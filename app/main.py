@@ -4,15 +4,18 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Route, WebSocketRoute
 
 from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
-from app.identities import Identities
-from app.rates import Rates
+from app.naming import HEADER
+from app.refusals import METHODS
 from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
@@ -21,6 +24,12 @@ from services import events
 
 EXPLORER = Path(__file__).with_name("explorer.html")  # one page without an address outside it
 
+CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
+    "allow_methods": METHODS,
+    "allow_headers": ["Authorization", "Content-Type", HEADER],
+    "expose_headers": [HEADER, "Retry-After"],
+}
+
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
@@ -28,7 +37,7 @@ def create_app(settings: Settings) -> Starlette:
     hub = Hub(settings.database_url)
     sessions = Sessions()
     page = EXPLORER.read_text() if settings.environment == "development" else None
-    endpoint = Endpoint(hub, sessions, Identities(settings), Rates(settings.rates, settings.rate_burst_seconds), page)
+    endpoint = Endpoint(settings, hub, sessions, page)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -46,6 +55,7 @@ def create_app(settings: Settings) -> Starlette:
             Route("/healthz", healthz),
             Route("/readyz", readyz),
         ],
+        middleware=[Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
     app.state.hub = hub
@@ -55,7 +65,13 @@ def create_app(settings: Settings) -> Starlette:
 async def _open(settings: Settings, stack: AsyncExitStack) -> None:
     """Open the database and the sender of wake-ups; the stack closes both."""
     assert settings.database_url
-    await open_database(settings.database_url, pool_size=settings.pool_size, name="api")
+    await open_database(
+        settings.database_url,
+        pool_size=settings.pool_size,
+        name="api",
+        statement_seconds=settings.statement_seconds_max,
+        lock_seconds=settings.lock_seconds_max,
+    )
     stack.push_async_callback(close_database)
     address = settings.broker_url or settings.database_url
     stack.enter_context(wakeups.sending_to(address))

@@ -1,18 +1,31 @@
 """graphql-transport-ws as this server speaks it."""
 
+import json
+from collections.abc import AsyncIterator, Callable
 from copy import copy
 from dataclasses import replace
 from typing import Any, Protocol
 
 from strawberry.http.exceptions import WebSocketDisconnected
+from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
 
+from uvicorn.protocols.utils import ClientDisconnected
+
+from app.crowd import Group, Member
+from app.hub import Hub
 from app.naming import fresh
 from app.rates import Rates
+from app.selections import Selection, recognise
 from app.sessions import Sessions
+from app.sockets import SELF, Socket
 from schema.context import Context
-from schema.errors import RateLimited
+from schema.errors import CursorExpired, RateLimited
+from schema.limits import read
+from services.principals import Principal
+from services.views import events
+from services.views.events import Event, Terms, Wanted
 
 
 class View(Protocol):
@@ -24,6 +37,32 @@ class View(Protocol):
     async def on_ws_connect(self, context: Context) -> Any: ...
 
 
+class Opening:
+    """The events of one operation. Where its selection is recognised they end at once, and what was asked is kept.
+
+    So the ordinary way checks everything, and the hub writes the events itself.
+    """
+
+    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None]) -> None:
+        self.hub = hub
+        self._recognised = recognised
+        self.group: Group | None = None
+        self.cursor = 0
+
+    def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
+        """What the operation executes for each event; nothing where it need not. Raises CursorExpired."""
+        selection = self._recognised()
+        if selection is None:
+            return self.hub.subscribe(principal, wanted, after)
+        return self._begin(Group(Terms.of(principal, wanted), selection), after)
+
+    async def _begin(self, group: Group, after: int | None) -> AsyncIterator[Event]:
+        self.cursor = await self.hub.start(after)
+        self.group = group
+        for nothing in ():
+            yield nothing
+
+
 class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
 
@@ -31,6 +70,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     """
 
     view: View  # type: ignore[assignment] # the endpoint is more than Strawberry asks for
+    opening: Opening  # of an operation's copy
+
+    def __init__(self, *given: Any, **named: Any) -> None:
+        super().__init__(*given, **named)
+        self.members: dict[str, Member] = {}  # by operation: those whose events the hub writes
 
     async def handle_message(self, message: Any) -> None:
         if _is_message(message):
@@ -48,8 +92,55 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         mine = copy(self)  # the socket and the list of operations are shared
-        mine.context = replace(self.context, request_id=fresh(), _loaders=None)
+        mine.opening = Opening(self._hub, lambda: self._recognise(operation))
+        mine.context = replace(self.context, request_id=fresh(), events=mine.opening, _loaders=None)
         await super(Handler, mine).run_operation(operation)
+
+    @property
+    def _hub(self) -> Hub:
+        hub = self.context.events
+        assert isinstance(hub, Hub), "a connection's events are the hub's; an operation's are its opening's"
+        return hub
+
+    @property
+    def _socket(self) -> Socket | None:
+        """The connection's socket, if it is one of ours."""
+        websocket: Any = self.websocket
+        socket: Socket | None = websocket.ws.scope.get("extensions", {}).get(SELF)
+        return socket
+
+    def _recognise(self, operation: Operation[Context, None]) -> Selection | None:
+        if self._socket is None:
+            return None
+        document = read(operation.query, self.context.allowed.tokens)
+        return recognise(document, operation.operation_name, operation.variables)
+
+    async def _send_result_stream(self, operation: Operation[Context, None], result_source: StreamResult) -> None:
+        await super()._send_result_stream(operation, result_source)
+        if self.opening.group is not None:
+            await self._follow(operation, self.opening.group, self.opening.cursor)
+
+    async def _follow(self, operation: Operation[Context, None], group: Group, cursor: int) -> None:
+        """Have the hub write the operation's events, until it is cancelled."""
+        socket = self._socket
+        assert socket is not None, "else it would not have been recognised"
+        text = json.dumps({"id": operation.id, "type": "next", "payload": None}, separators=(",", ":"))
+        member = Member(group, socket, text.removesuffix("null}").encode(), cursor)
+        self.members[operation.id] = member
+        try:
+            await self.opening.hub.follow(member)
+        except ClientDisconnected:
+            raise WebSocketDisconnected from None
+        except events.CursorExpired as expired:
+            await operation.send_initial_errors([CursorExpired(str(expired))])
+        finally:
+            if self.members.get(operation.id) is member:  # else the id is another operation's by now
+                del self.members[operation.id]
+
+    async def cleanup_operation(self, operation_id: str) -> None:
+        if member := self.members.pop(operation_id, None):
+            self._hub.leave(member)  # at once: its task is only cancelled when its turn comes
+        await super().cleanup_operation(operation_id)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)

@@ -1,15 +1,26 @@
-"""Two bots for the demo that have seen the recording: one trades with what is to come, the other against it."""
+"""Two bots for the demo that have seen the recording: one trades with what is to come, the other against it.
+
+The winner earns its target on its first day, so that only the best-day rule keeps it from passing, and then more on
+the days after it. The loser wins a little, which lifts its trailing floor; then it loses until its day is paused, tries
+to open more all the same, and the next day loses until it falls through the floor.
+"""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, field
+from datetime import date, datetime
 from decimal import Decimal
+from zoneinfo import ZoneInfo
 
 from cli.quotefile import QuoteRow
 
-HORIZON = 48  # frames a bot looks ahead
+HORIZON = 24  # frames a bot looks ahead
 ADVERSE_MAX = Decimal("-0.0012")  # the deepest dip the good bot sits through, as a share of the price
 GAIN_MIN = Decimal("0.0010")
+
+WINS = "1000000"  # notionals: so small that no dip pauses the day,
+WINS_ONCE, LOSES, LOSES_ALL = "300000", "1000000", "6000000"  # and so large that each does its part
+DAY_GOAL = Decimal(8_400)  # profit at which the winner's day is over: its target, with a margin for what it pays
+FUNDED_GOAL = Decimal(1_000)  # profit at which it stops trading its funded account
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +40,33 @@ class Trade:
     side: str
     close_at: int  # index of the frame
     gain: Decimal  # as a share of the price
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What a bot knows of its account before it proposes."""
+
+    account: str
+    profit: Decimal  # closed, since the account's start
+    funded: bool
+    blocked_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What a bot proposes: to open a trade of a notional, or to close it."""
+
+    verb: str
+    trade: Trade
+    notional: str | None = None
+
+    @property
+    def symbol(self) -> str:
+        return self.trade.symbol
+
+    @property
+    def side(self) -> str:
+        return self.trade.side
 
 
 def a_frame(time: datetime, rows: Sequence[QuoteRow]) -> Frame:
@@ -67,3 +105,76 @@ def _trades(frames: Sequence[Frame], now: int, until: int | None) -> list[Trade]
                     break
                 trades.append(Trade(symbol, side, at, gain))
     return trades
+
+
+@dataclass(slots=True)
+class Winner:
+    """Takes the best trade there is until its day's goal is reached; each trade closes on the day it was opened."""
+
+    zone: str
+    holding: dict[str, Trade] = field(default_factory=dict)  # by account
+    began: dict[str, tuple[date, Decimal]] = field(default_factory=dict)  # each account's day, and the profit before it
+
+    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Offer | None:
+        """What to do at a frame, if anything."""
+        if held := self.holding.get(desk.account):
+            return Offer("CLOSE", held) if now >= held.close_at else None
+        if self._has_enough(frames[now], desk):
+            return None
+        trade = best(frames, now, self._day_end(frames, now))
+        return Offer("OPEN", trade, WINS) if trade else None
+
+    def answered(self, desk: Desk, offer: Offer, executed: bool) -> None:
+        """Learn what became of the proposal."""
+        self.holding.pop(desk.account, None)
+        if offer.verb == "OPEN" and executed:
+            self.holding[desk.account] = offer.trade
+
+    def _has_enough(self, frame: Frame, desk: Desk) -> bool:
+        if desk.funded:
+            return desk.profit >= FUNDED_GOAL
+        today = self._day(frame)
+        if self.began.get(desk.account, (None,))[0] != today:
+            self.began[desk.account] = today, desk.profit
+        return desk.profit - self.began[desk.account][1] >= DAY_GOAL
+
+    def _day(self, frame: Frame) -> date:
+        return frame.time.astimezone(ZoneInfo(self.zone)).date()
+
+    def _day_end(self, frames: Sequence[Frame], now: int) -> int:
+        """The last frame of this day."""
+        ahead = range(now, min(now + HORIZON, len(frames)))
+        return max(n for n in ahead if self._day(frames[n]) == self._day(frames[now]))
+
+
+@dataclass(slots=True)
+class Loser:
+    """Wins once, then takes the worst trades; paused, it tries to open another, and afterwards stakes all it may."""
+
+    holding: Trade | None = None
+    closed: int = 0
+    paused_until: datetime | None = None  # the newest pause it has tried to trade through
+
+    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Offer | None:
+        """What to do at a frame, if anything."""
+        paused = desk.blocked_until is not None and frames[now].time < desk.blocked_until
+        if paused and self.paused_until != desk.blocked_until:
+            self.paused_until = desk.blocked_until
+            trade = worst(frames, now) or self.holding
+            return Offer("OPEN", trade, LOSES) if trade else None
+        if self.holding:
+            return Offer("CLOSE", self.holding) if now >= self.holding.close_at else None
+        if paused:
+            return None
+        if self.closed == 0:
+            trade, notional = best(frames, now), WINS_ONCE
+        else:
+            trade, notional = worst(frames, now), LOSES_ALL if self.paused_until else LOSES
+        return Offer("OPEN", trade, notional) if trade else None
+
+    def answered(self, desk: Desk, offer: Offer, executed: bool) -> None:
+        """Learn what became of the proposal."""
+        if offer.verb == "OPEN" and executed:
+            self.holding = offer.trade
+        elif offer.verb == "CLOSE":
+            self.holding, self.closed = None, self.closed + 1

@@ -16,9 +16,10 @@ from rich.console import Console
 
 from cli import frames as quotes
 from cli.bots import Frame
+from cli.expected import differences, events
 from cli.journey import LOSER, RUNNING, WINNER, Journey
 from cli.listener import Event, Listener
-from cli.outcome import Outcome, differences, digest, read, show
+from cli.outcome import Outcome, digest, read, show
 from cli.supervisor import Child, kept
 from cli.up import healthy
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
@@ -40,9 +41,7 @@ def demo(
     quotes_file: Annotated[
         Path | None, typer.Option("--quotes", help="Recorded quotes, CSV or .csv.gz; without it they are made up")
     ] = None,
-    pause: Annotated[
-        float, typer.Option(help="Seconds to wait after each quarter hour; changes no outcome", min=0)
-    ] = 0,
+    pause: Annotated[float, typer.Option(help="Seconds to wait after each half hour; changes no outcome", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Of the made-up quotes")] = quotes.SEED,
 ) -> None:
     """Set a firm up, sell two challenges, trade them on quotes, and show how one fails and one is paid."""
@@ -50,7 +49,7 @@ def demo(
     configure_logging("WARNING", "demo")
     frames = quotes.recorded(quotes_file) if quotes_file else quotes.made_up(seed)
     source = str(quotes_file) if quotes_file else f"MADE-UP quotes (a random walk, seed {seed})"
-    console.print(f"The demo plays every 15th minute of {source}, {frames[0].time:%a %d %b %Y %H:%M} UTC onwards.")
+    console.print(f"The demo plays every half hour of {source}, {frames[0].time:%a %d %b %Y %H:%M} UTC onwards.")
     console.print("Its two bots have seen the quotes before: one trades with them, one against. Groups: wide policy.")
     with running_database(settings) as ready:
         outcome = asyncio.run(_play(ready, frames, pause))
@@ -92,8 +91,10 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
             await steps.wait()  # an action may end a phase, and then owes jobs
             await asyncio.sleep(pause)
         seconds = time.monotonic() - began
-        _tell(f"{played} quarter hours and {journey.actions} actions in {seconds:.1f} s")
-        outcome = await read(journey, listener, EVENT_SECONDS_MAX)
+        _tell(f"{played} half hours and {journey.actions} actions in {seconds:.1f} s")
+        outcome = await read(journey)
+        await listener.until(sum(len(names) for names in events(outcome).values()), EVENT_SECONDS_MAX)
+        outcome.events.extend(listener.events)
         listening.cancel()
         outcome.violations.extend(f"{v.check}: {v.subject}: {v.message}" for v in await verify.run())
     return outcome

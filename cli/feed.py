@@ -33,7 +33,7 @@ def feed(
 ) -> None:
     """Post SIMULATED quotes, a random walk of no real market, until stopped."""
     settings = load_settings()
-    configure_logging(settings.log_level, "feed")
+    configure_logging(settings.log_level, "feed", settings.log_format)
     if not token:
         raise Problem("the feed needs a FEED token: --token, or PROPDESK_FEED_TOKEN (propdesk token --role FEED)")
     log.info("SIMULATED QUOTES: a random walk from seed %s, no market", seed)

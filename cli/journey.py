@@ -3,9 +3,11 @@
 from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
-from cli.bots import Frame, Trade, best, worst
+from cli.bots import Desk, Frame, Loser, Offer, Winner
 from cli.client import Client
 from cli.lockstep import LockStep
 
@@ -18,17 +20,19 @@ POLICY = {
     "feeBps": "0.2",
     "slippage": "BID_ASK",
 }
-STEPS = [
+STEPS: list[dict[str, Any]] = [
     {
         "phaseIndex": 1,
         "phaseType": "EVALUATION",
         "name": "Evaluation",
         "accountGroup": "DEMO_USD",
-        "maxDailyLossPct": "5",
+        "maxDailyLossPct": "2",
         "maxTotalLossPct": "10",
         "profitTargetPct": "8",
-        "minTradingDays": 2,
+        "bestDayPct": "60",
+        "minTradingDays": 1,
         "maxPositions": 5,
+        "limits": {"dailyLoss": {"consequence": "PAUSE_DAY"}, "totalLoss": {"trail": "TRAIL_INTRADAY"}},
     },
     {
         "phaseIndex": 2,
@@ -39,16 +43,18 @@ STEPS = [
         "maxDailyLossPct": "5",
         "maxTotalLossPct": "10",
         "profitSplit": "0.8",
+        "limits": {"totalLoss": {"trail": "TRAIL_END_OF_DAY", "lockAt": "0"}},
     },
 ]
+ZONE = "Europe/Prague"
 WINNER, LOSER = "winner", "loser"
-NOTIONAL = {WINNER: "2000000", LOSER: "6000000"}
-FUNDED_GOAL = 1_000  # profit at which the winner stops trading its funded account
 
 _PROGRAMS = "query { programs { nodes { id name version status } } }"
 _STATE = """
 query {
-  challenges(first: 10) { nodes { id client status currentPhaseIndex account { id balance startingBalance } } }
+  challenges(first: 10) {
+    nodes { id client status currentPhaseIndex account { id balance startingBalance blockedUntil } }
+  }
 }
 """
 RUNNING = "ACTIVE"
@@ -69,7 +75,7 @@ class Journey:
     tell: Callable[[str], None]
     clients: dict[str, Client] = field(default_factory=dict)
     tokens: dict[str, str] = field(default_factory=dict)
-    holding: dict[str, Trade] = field(default_factory=dict)
+    bots: dict[str, Winner | Loser] = field(default_factory=lambda: {WINNER: Winner(ZONE), LOSER: Loser()})
     actions: int = 0
 
     async def speak(self, stack: AsyncExitStack, who: str, token: str) -> None:
@@ -121,7 +127,7 @@ class Journey:
         if not known["nodes"]:
             await self.ask(
                 "manager", "createProgram", "CreateProgramInput", "program { id }",
-                name="Demo two-step", price="500", priceCurrency="USD", zone="Europe/Prague", dayStart="00:00",
+                name="Demo two-step", price="500", priceCurrency="USD", zone=ZONE, dayStart="00:00",
                 steps=STEPS,
             )  # fmt: skip
         program = (await self.clients["manager"].ask(_PROGRAMS))["nodes"][0]
@@ -155,41 +161,36 @@ class Journey:
 
     async def decide(self, frames: Sequence[Frame], now: int, state: dict[str, dict[str, Any]]) -> None:
         """Let the bots propose what they propose at this frame."""
-        for client, find in ((WINNER, best), (LOSER, worst)):
+        for client, bot in self.bots.items():
             challenge = state[client]
-            account = challenge["account"]["id"]
-            key = f"{client}:{account}"
             if challenge["status"] != RUNNING:
                 continue
-            held = self.holding.get(key)
-            if held is None:
-                if client == WINNER and self._has_enough(challenge):
-                    continue
-                if trade := find(frames, now):
-                    self.holding[key] = trade
-                    await self._act(client, account, now, "OPEN", trade, notional=NOTIONAL[client])
-            elif client == WINNER and now >= held.close_at:
-                del self.holding[key]
-                await self._act(client, account, now, "CLOSE", held)
+            account, blocked = challenge["account"], challenge["account"]["blockedUntil"]
+            desk = Desk(
+                account["id"],
+                Decimal(account["balance"]) - Decimal(account["startingBalance"]),
+                funded=challenge["currentPhaseIndex"] == len(STEPS),
+                blocked_until=datetime.fromisoformat(blocked) if blocked else None,
+            )
+            if offer := bot.propose(frames, now, desk):
+                executed = await self._act(client, account["id"], now, offer)
+                bot.answered(desk, offer, executed)
 
-    def _has_enough(self, challenge: dict[str, Any]) -> bool:
-        account = challenge["account"]
-        profit = float(account["balance"]) - float(account["startingBalance"])
-        return challenge["currentPhaseIndex"] == len(STEPS) and profit >= FUNDED_GOAL
-
-    async def _act(self, client: str, account: str, now: int, verb: str, trade: Trade, **size: str) -> None:
-        action = {"actionId": f"{now}-{verb}", "action": verb, "symbol": trade.symbol, "side": trade.side, **size}
+    async def _act(self, client: str, account: str, now: int, offer: Offer) -> bool:
+        """Submit what a bot proposes; answers whether it was executed."""
+        action = {"actionId": f"{now}-{offer.verb}", "action": offer.verb, "symbol": offer.symbol, "side": offer.side}
+        size = {} if offer.notional is None else {"notional": offer.notional}
         answer = await self.ask(
             "bot", "submitDecisionActions", "SubmitDecisionActionsInput",
             "results { id status code message observed limit fill { price quantity fee realised } }",
-            accountId=account, runId="demo", actions=[action],
+            accountId=account, runId="demo", actions=[action | size],
         )  # fmt: skip
         self.actions += 1
         result = answer["results"][0]
-        told = f"{client} {verb} {trade.side} {trade.symbol} on {account}"
+        told = f"{client} {offer.verb} {offer.side} {offer.symbol} on {account}"
         if result["status"] != "EXECUTED":
-            self.holding.pop(f"{client}:{account}", None)
             self.tell(f"{told}: {result['code']} ({result['message']})")
-        else:
-            fill = result["fill"]
-            self.tell(f"{told}: {fill['quantity']} at {fill['price']}, realised {fill['realised']}")
+            return False
+        fill = result["fill"]
+        self.tell(f"{told}: {fill['quantity']} at {fill['price']}, realised {fill['realised']}")
+        return True

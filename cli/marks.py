@@ -20,7 +20,7 @@ def mark_to_market(
 ) -> None:
     """Mark every live account to the newest quotes and judge it; without --once, go on until stopped."""
     settings = load_settings()
-    configure_logging(settings.log_level, "marker")
+    configure_logging(settings.log_level, "marker", settings.log_format)
     with running_database(settings) as ready:
         batches, marked = asyncio.run(_run(ready, once))
     typer.echo(f"{marked.accounts} live accounts are marked; {batches} batches were judged")

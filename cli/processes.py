@@ -63,7 +63,7 @@ def require_free_port(settings: Settings) -> None:
 
 def _begin(process: str) -> Settings:
     settings = load_settings()
-    configure_logging(settings.log_level, process)
+    configure_logging(settings.log_level, process, settings.log_format)
     return settings
 
 

@@ -28,7 +28,7 @@ console = Console()
 def up() -> None:
     """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops them all."""
     settings = load_settings()
-    configure_logging(settings.log_level, "up")
+    configure_logging(settings.log_level, "up", settings.log_format)
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(_run(ready))

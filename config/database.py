@@ -4,6 +4,7 @@ import asyncio
 import importlib.util
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from pathlib import Path
 from typing import Any, cast
 
@@ -37,15 +38,19 @@ _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
 
 
-async def open_database(url: str, *, pool_size: int, name: str) -> None:
+async def open_database(
+    url: str, *, pool_size: int, name: str, statement_seconds: float = 0, lock_seconds: float = 0
+) -> None:
     """Open this process's pool of `pool_size` connections, known to the server as `propdesk-<name>`.
 
+    The server ends a statement after `statement_seconds`, and one that waits for a lock after `lock_seconds`; 0: never.
     Connects at once, as the application's lesser role. Raises Problem when the database cannot be reached or has no
     schema.
     """
     global _context, _pool
     assert _context is None, "a process has one database open at a time"
     settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
+    settings |= {"statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
     context = TortoiseContext()
     config = _tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection)
     try:
@@ -75,6 +80,18 @@ def pool() -> asyncpg.Pool:
     return _pool
 
 
+def pool_use() -> dict[str, int]:
+    """The pool's connections: `used` and `idle` of those that are open, and the `most` there may be; empty without one.
+
+    Safe from any thread.
+    """
+    opened = _pool
+    if opened is None:
+        return {}
+    idle = opened.get_idle_size()
+    return {"used": opened.get_size() - idle, "idle": idle, "most": opened.get_max_size()}
+
+
 async def migrate(url: str, broker_url: str | None = None) -> list[str]:
     """Bring the schema up to date and return the names of the migrations applied; the second of two callers waits.
 
@@ -91,15 +108,20 @@ async def migrate(url: str, broker_url: str | None = None) -> list[str]:
     return applied
 
 
+@cache
+def wanted_migrations() -> frozenset[str]:
+    """The names of this program's migrations, as aerich keeps them."""
+    return frozenset(file.name for file in (_migrations() / "models").glob("[0-9]*_*.py"))
+
+
 async def schema_is_current(url: str) -> bool:
     """Whether the database has exactly the migrations of this program."""
-    wanted = {file.name for file in (_migrations() / "models").glob("[0-9]*_*.py")}
     async with connection(url) as conn:
         try:
             rows = await conn.fetch("SELECT version FROM aerich WHERE app = 'models'")
         except asyncpg.UndefinedTableError:
             return False
-    return {row["version"] for row in rows} == wanted
+    return {row["version"] for row in rows} == wanted_migrations()
 
 
 async def require_current_schema(url: str) -> None:

@@ -1,11 +1,36 @@
-"""One line per log record: instant, level, process, logger, message, then the extra facts as key=value."""
+"""One line per log record, for people or as JSON, with what the code was about when it logged: request, job, account."""
 
+import json
 import logging
 import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from types import MappingProxyType
 
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _CHATTY = ("asyncio", "dramatiq", "dramatiq_postgres", "httpx", "httpcore", "tortoise", "uvicorn.access")
 _LAMENTING = ("asyncpg.pool", "psycopg.pool")  # each attempt to reconnect, with a traceback; what fails by it says so
+
+_NOTHING: Mapping[str, object] = MappingProxyType({})
+_about: ContextVar[Mapping[str, object]] = ContextVar("about", default=_NOTHING)
+
+
+@contextmanager
+def about(**facts: object) -> Iterator[None]:
+    """What is logged meanwhile, by this task and those it starts, bears these facts too; None is left out."""
+    before = _about.get()
+    _about.set({**before, **{name: fact for name, fact in facts.items() if fact is not None}})
+    try:
+        yield
+    finally:
+        _about.set(before)  # not reset by its token: a generator may be closed in another context
+
+
+def _facts(record: logging.LogRecord) -> dict[str, object]:
+    """What the code was about, then what the record itself was given."""
+    return {**_about.get(), **{name: fact for name, fact in vars(record).items() if name not in _STANDARD}}
 
 
 class LineFormatter(logging.Formatter):
@@ -19,14 +44,40 @@ class LineFormatter(logging.Formatter):
         super().__init__(f"%(asctime)s %(levelname)s {process} %(name)s: %(message)s")
 
     def formatMessage(self, record: logging.LogRecord) -> str:  # noqa: N802 - the name is logging's
-        facts = [f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD]
+        facts = [f"{name}={fact}" for name, fact in _facts(record).items()]
         return " ".join([super().formatMessage(record), *facts])
 
 
-def configure_logging(level: str, process: str) -> None:
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line: time, level, process, logger, message, the facts, and `traceback` where there is one.
+
+    A fact never takes the place of one of the first five.
+    """
+
+    def __init__(self, process: str) -> None:
+        super().__init__()
+        self._process = process
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = _facts(record) | {
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
+            "level": record.levelname,
+            "process": self._process,
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["traceback"] = self.formatException(record.exc_info)
+        return json.dumps(line, default=str)
+
+
+FORMATTERS = {"text": LineFormatter, "json": JsonFormatter}
+
+
+def configure_logging(level: str, process: str, form: str = "text") -> None:
     """Send everything to stderr at `level`; libraries that narrate are heard from WARNING on unless at DEBUG."""
     handler = logging.StreamHandler()
-    handler.setFormatter(LineFormatter(process))
+    handler.setFormatter(FORMATTERS[form](process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
     for names, heard_from in ((_CHATTY, logging.WARNING), (_LAMENTING, logging.CRITICAL)):
         for name in names:

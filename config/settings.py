@@ -3,11 +3,12 @@
 import os
 from functools import cache
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.errors import Problem
 
@@ -39,6 +40,8 @@ class Settings(BaseSettings):
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
+    events_keep_days: int = Field(default=400, ge=1)  # an older cursor is CURSOR_EXPIRED
+    tick_seconds: float = Field(default=1, gt=0)  # between looks at what those who follow ticks have asked for
     jwt_secret: str | None = Field(
         default=None, min_length=32
     )  # shared with whoever signs JWTs; or their keys' address
@@ -46,6 +49,12 @@ class Settings(BaseSettings):
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
+    body_seconds_max: float = Field(default=30, gt=0)  # in which it has to come
+    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *
+    trusted_documents: Path | None = None  # a folder of .graphql files, or a JSON object of sha256: document
+    only_trusted_documents: bool = False
+    statement_seconds_max: float = Field(default=30, gt=0)  # of one SQL statement of the API
+    lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
     rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process
     rate_manager: float = Field(default=100, gt=0)
     rate_client: float = Field(default=20, gt=0)
@@ -59,6 +68,25 @@ class Settings(BaseSettings):
     document_roots_max: int = Field(default=25, ge=1)
     document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = Field(
+        default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
+    )
+    metrics: bool = Field(default_factory=lambda known: known.get("environment") == "development")  # at the API's port
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)  # where a worker answers its own
+
+    @field_validator("allowed_origins", mode="before")
+    @classmethod
+    def _parted(cls, given: object) -> object:
+        return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
+
+    @field_validator("allowed_origins")
+    @classmethod
+    def _are_origins(cls, origins: tuple[str, ...]) -> tuple[str, ...]:
+        for origin in origins:
+            scheme, host = urlsplit(origin)[:2]
+            if origin != "*" and (scheme not in ("http", "https") or not host or origin != f"{scheme}://{host}"):
+                raise ValueError(f"{origin!r} is no origin such as https://desk.example")
+        return origins
 
     @property
     def document(self) -> dict[str, int]:

@@ -72,15 +72,13 @@ class Book:
         return list(self._places)
 
     def changed(self, ids: Ints, seqs: Ints) -> tuple[list[int], list[int]]:
-        """Given all that live now, each with its version: those that are not here as such, and those here in vain."""
-        known = self._rows.id[self._taken()]
-        places = np.array([self._places.get(one, -1) for one in ids.tolist()], np.int64)
-        news = ids[(places < 0) | (self._rows.seq[places] != seqs)] if len(self._rows.id) else ids
-        return news.tolist(), np.setdiff1d(known, ids).tolist()
-
-    def _taken(self) -> Flags:
-        taken: Flags = self._rows.through != NEVER
-        return taken
+        """Given all that live now in order, each with its version: who is not here as such, and who is here in vain."""
+        rows, here = self._rows, np.flatnonzero(self._rows.through != NEVER)
+        places = np.searchsorted(ids, rows.id[here])
+        known = np.zeros(len(ids), np.bool_)
+        lives = np.append(ids, -1)[places] == rows.id[here]
+        known[places[lives]] = rows.seq[here[lives]] == seqs[places[lives]]
+        return ids[~known].tolist(), rows.id[here[~lives]].tolist()
 
     def put(self, account: Account, conditions: Conditions, market: Market) -> None:
         """Add or replace an account as of its `marked_through`, `market` being the newest quotes as of then.

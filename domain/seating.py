@@ -180,7 +180,7 @@ def _lanes(stored: Stored, at: Ints, lane_of: LaneOf) -> Iterator[tuple[Lane, In
 def _profits(lane: Lane, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]) -> tuple[Ints, Flags]:
     """What the holdings of a lane had gained at the batches their accounts were marked through."""
     profit, beyond = np.zeros(len(through), np.int64), np.ones(len(through), np.bool_)
-    for batch in np.unique(through).tolist():
+    for batch in sorted(set(through.tolist())):
         at, market = np.flatnonzero(through == batch), markets[batch]
         if lane.is_priced(market):
             quantity, cost, limit = (figures[name][at] for name in ("quantity", "cost", "price_max"))

@@ -32,7 +32,7 @@ left join challenges c on c.id = n.challenge_id order by n.place
     ("text", "bigint", "text", "jsonb", "timestamptz"),
 )
 STAMP = """
-with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time),
+with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time, written_at),
 numbered as (
   select *, row_number() over (order by id) as place,
     row_number() over (partition by challenge_id order by id) as place_in_challenge
@@ -43,9 +43,9 @@ raised as (
   on conflict (challenge_id) do update set number = challenge_numbers.number + excluded.number
   returning challenge_id, number),
 moved as (update event_position set position = position + (select count(*) from taken) returning position)
-insert into events (position, brand, challenge_id, number, client, name, payload, market_time)
+insert into events (position, brand, challenge_id, number, client, name, payload, market_time, recorded_at)
 select (select position from moved) - (select count(*) from taken) + n.place, n.brand, n.challenge_id,
-  r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time
+  r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time, n.written_at
 from numbered n join raised r using (challenge_id) join counted c using (challenge_id)
 """
 
@@ -69,6 +69,25 @@ async def stamp(conn: Connection) -> int:
 async def waiting(conn: Connection) -> bool:
     found: bool = await conn.fetchval("select exists (select from outbox)")
     return found
+
+
+FORGET = """
+with oldest as (select position, recorded_at from events order by position limit $2),
+last as (
+  select max(position) as position from oldest where recorded_at < clock_timestamp() - make_interval(days => $1)),
+gone as (delete from events e using last where e.position <= last.position returning e.position),
+noted as (update event_position e set forgotten = last.position from last where last.position is not null)
+select count(*) from gone
+"""
+
+
+async def forget(conn: Connection, days: int, most: int) -> int:
+    """Delete events older than so many days by the real clock, the oldest `most` of them; answers how many went.
+
+    The position up to which they are gone is kept, so that nobody takes what is left for all there was.
+    """
+    gone: int = await conn.fetchval(FORGET, days, most)
+    return gone
 
 
 async def notify(conn: Connection) -> None:

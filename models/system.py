@@ -20,6 +20,17 @@ from desk d left join lateral (select number, market_time from batches order by 
 """
 
 
+LOAD = f"""
+select (select count(*) from batches where number > (select min(through) from shards)) as lag_batches,
+  coalesce((select extract(epoch from clock_timestamp() - recorded_at)::float8 from batches
+    where number > (select min(through) from shards) order by number limit 1), 0) as lag_seconds,
+  coalesce((select extract(epoch from clock_timestamp() - min(due_at))::float8 from jobs where {DUE}), 0)
+    as job_wait_seconds,
+  (select count(*) from outbox) as events_waiting,
+  pg_database_size(current_database()) as database_bytes
+"""
+
+
 async def read(conn: Connection) -> asyncpg.Record:
     row = await conn.fetchrow(READ)
     assert row, "the desk's row is made by the migration"
@@ -29,6 +40,39 @@ async def read(conn: Connection) -> asyncpg.Record:
 async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
     rows = await conn.fetch("select process, kind, started_at, beat_at from heartbeats order by process")
     return [dict(row) for row in rows]
+
+
+async def load(conn: Connection) -> asyncpg.Record:
+    """How much waits, for how many seconds, and the database's size in bytes."""
+    row = await conn.fetchrow(LOAD)
+    assert row, "it has no condition"
+    return row
+
+
+async def ages(conn: Connection) -> dict[str, float]:
+    """By kind of process, the seconds since one of that kind gave a sign."""
+    rows = await conn.fetch(
+        "select kind, extract(epoch from clock_timestamp() - max(beat_at))::float8 as age from heartbeats group by kind"
+    )
+    return {row["kind"]: row["age"] for row in rows}
+
+
+async def quote_ages(conn: Connection) -> dict[str, float]:
+    """By symbol, the seconds since the source time of the newest quote."""
+    rows = await conn.fetch(
+        "select symbol, extract(epoch from clock_timestamp() - source_time)::float8 as age from latest_quotes"
+    )
+    return {row["symbol"]: row["age"] for row in rows}
+
+
+async def shards(conn: Connection) -> dict[int, int]:
+    """The batch each shard has judged through."""
+    return dict(await conn.fetch("select shard, through from shards"))
+
+
+async def migrations(conn: Connection) -> frozenset[str]:
+    """The names of the migrations that ran."""
+    return frozenset(row["version"] for row in await conn.fetch("select version from aerich where app = 'models'"))
 
 
 async def dropped(conn: Connection) -> list[dict[str, Any]]:

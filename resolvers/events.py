@@ -6,12 +6,13 @@ import strawberry
 
 from schema.arguments import Filter
 from schema.context import Info
-from schema.errors import BadUserInput
+from schema.errors import BadUserInput, CursorExpired
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
 from schema.ids import INT64_MAX, number
 from schema.paging import After
 from schema.permissions import subscription
 from services.principals import Role
+from services.views import events
 from services.views.events import Wanted
 
 
@@ -27,9 +28,12 @@ class EventSubscription:
     async def challenge_events(
         self, info: Info, which: Filter[ChallengeEventFilter] = None, after: After = None
     ) -> AsyncIterator[ChallengeEvent]:
-        events = info.context.events.subscribe(info.context.principal, _wanted(which), _position(after))
-        async for event in events:
-            yield streamed(event)
+        found = info.context.events.subscribe(info.context.principal, _wanted(which), _position(after))
+        try:
+            async for event in found:
+                yield streamed(event)
+        except events.CursorExpired as expired:
+            raise CursorExpired(str(expired)) from None
 
 
 def _wanted(which: ChallengeEventFilter | None) -> Wanted:

@@ -23,6 +23,7 @@ from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.limits import Limits
 from schema.masking import MaskedErrors, Schema
+from schema.observing import Observed
 from schema.quotelist import QUOTE_SCALARS
 from schema.scalars import SCALARS
 
@@ -74,6 +75,6 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[MaskedErrors, Limits],
+    extensions=[Observed, MaskedErrors, Limits],
     config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS),
 )

@@ -39,8 +39,24 @@ class RateLimited(ApiError):
         super().__init__(f"You ask too often; ask again in {wait:.1f} s.")
 
 
+class UnknownDocument(ApiError):
+    """The hash is of no document that the operator has listed."""
+
+    code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class NotTrusted(ApiError):
+    """The desk executes none but listed documents, and this is none of them."""
+
+    code = "DOCUMENT_NOT_TRUSTED"
+
+
 class Missing(ApiError):
     code = "NOT_FOUND"
+
+
+class CursorExpired(ApiError):
+    code = "CURSOR_EXPIRED"
 
 
 def beside_data(refusal: Refused) -> ApiError | None:

@@ -36,6 +36,7 @@ from graphql import (
     parse,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
 
 from schema.errors import BadUserInput
 
@@ -223,6 +224,8 @@ class Limits(SchemaExtension):
         yield
 
     def get_results(self) -> dict[str, Any]:
-        """`cost`: what the operation may cost at most, and how much is allowed."""
-        most = self.execution_context.context.allowed.cost
-        return {} if self.cost is None else {"cost": {"used": self.cost, "max": most}}
+        """`cost`: what the operation may cost at most, and how much is allowed. The events of a subscription lack it."""
+        execution = self.execution_context
+        if self.cost is None or execution.operation_type is OperationType.SUBSCRIPTION:
+            return {}
+        return {"cost": {"used": self.cost, "max": execution.context.allowed.cost}}

@@ -12,6 +12,7 @@ from domain.errors import Refused
 from schema.context import Info
 from schema.errors import NotAllowed, beside_data
 from schema.fields import Method
+from services.measures import REFUSALS
 from services.principals import Role
 
 EVERYONE = frozenset(Role)
@@ -42,6 +43,7 @@ class Refusals(FieldExtension):
         try:
             return await next_(source, info, **arguments)
         except Refused as refusal:
+            REFUSALS.labels(refusal.code).inc()
             if error := beside_data(refusal):
                 raise error from refusal
             payload: Any = self.field.type

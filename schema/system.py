@@ -1,11 +1,13 @@
 """The desk about itself."""
 
+from dataclasses import asdict
 from datetime import datetime
 
 import strawberry
 from strawberry import field
 
 from schema.enums import DeskMode
+from services import system
 
 
 @strawberry.type(description="A sign of life of a process.")
@@ -24,6 +26,15 @@ class DroppedQuotes:
     last_at: datetime = field(description="When the last one came.")
 
 
+@strawberry.type(description="How far behind the desk is, and how large.")
+class Load:
+    lag_batches: int = field(description="How many batches are not judged yet.")
+    lag_seconds: float = field(description="How long the oldest of those has waited, in seconds.")
+    job_wait_seconds: float = field(description="How long the oldest job that could be done has waited, in seconds.")
+    events_waiting: int = field(description="How many events are committed and have no position yet.")
+    database_bytes: str = field(description="The size of the database in bytes, as text: it can be beyond an Int.")
+
+
 @strawberry.type(description="The state of the desk.")
 class System:
     mode: DeskMode = field(description="Which clock it goes by.")
@@ -34,3 +45,8 @@ class System:
     dead_jobs: int = field(description="How many jobs are DEAD.")
     heartbeats: list[Heartbeat] = field(description="Which processes are alive.")
     dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")
+
+    @field(description="How far behind it is, and how large.")
+    async def load(self) -> Load:
+        now = await system.load()
+        return Load(**(asdict(now) | {"database_bytes": str(now.database_bytes)}))

@@ -13,6 +13,7 @@ from domain.snapshots import Snapshot, snapshot
 from models import accounts, orders
 from services import snapshots
 from services.access import Target, reaches
+from services.measures import ACTION_BATCH_SECONDS, ACTIONS, timed
 from services.principals import Principal
 from services.targets import trading
 from services.unit import Root, Unit, reading
@@ -41,6 +42,16 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     principal's to trade. A gate's refusal is a result, not an error.
     """
     _check(run, actions)
+    with timed(ACTION_BATCH_SECONDS):
+        results = await _submit(principal, account_id, run, actions)
+    for result in results:
+        ACTIONS.labels(result.status.value.lower(), result.refusal.code if result.refusal else "").inc()
+    return results
+
+
+async def _submit(
+    principal: Principal, account_id: int, run: str, actions: Sequence[Action]
+) -> list[ActionResult]:
     keys = [action.key for action in actions]
     async with trading(principal, account_id, keys) as work:
         held = work.held.get(account_id)

@@ -3,14 +3,17 @@
 import asyncio
 import json
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from config.logs import about
 from domain.errors import Busy, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
 from services import activation, challenges, closing, payouts
 from services.local import Local
+from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
 from services.principals import Principal, Role
 from services.unit import Unit, plain, reading, root, sweep
@@ -41,7 +44,10 @@ async def drain() -> int:
     async with _draining():
         while (job := await _take()) is not None:
             taken += 1
-            await _attempt(job)
+            began = time.perf_counter()
+            with about(job=job.id, kind=job.kind, challenge=job.challenge_id, account=job.account_id):
+                outcome = await _attempt(job)
+            JOB_SECONDS.labels(job.kind, outcome).observe(time.perf_counter() - began)
     return taken
 
 
@@ -54,49 +60,54 @@ async def _take() -> Job | None:
     return Job(row["id"], row["brand"], row["kind"], row["challenge_id"], row["account_id"], facts, row["attempts"])
 
 
-async def _attempt(job: Job) -> None:
-    """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely."""
+async def _attempt(job: Job) -> str:
+    """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely.
+
+    Answers `done`, `postponed`, `failed` or `dead`.
+    """
     if job.attempts > ATTEMPTS_MAX:
-        await _bury(job, "its worker died at each attempt")
-        return
+        return await _bury(job, "its worker died at each attempt")
     try:
-        await _do(job)
+        return await _do(job)
     except Exception as error:
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=True)
         busy = isinstance(error, Busy)
         if job.attempts >= ATTEMPTS_MAX and not busy:
-            await _bury(job, reason)
-            return
+            return await _bury(job, reason)
         wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
         async with reading() as conn:
             await jobs.delay(conn, job.id, wait, reason, counts=not busy)
+        return "failed"
 
 
-async def _do(job: Job) -> None:
+async def _do(job: Job) -> str:
     try:
         async with root(job.root) as work:
             if not await jobs.hold(work.conn, job.id):
-                return  # another worker did it meanwhile
+                return "done"  # by another worker, meanwhile
             try:
                 outcome = await HANDLERS[job.kind](work, job)
             except WaitForQuotes as waiting:
                 await jobs.postpone(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
-            else:
-                await jobs.finish(work.conn, job.id, outcome)
+                return "postponed"
+            await jobs.finish(work.conn, job.id, outcome)
     except NotFound:
         async with reading() as conn:
             if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
                 raise
+    return "done"
 
 
-async def _bury(job: Job, reason: str) -> None:
+async def _bury(job: Job, reason: str) -> str:
     """Give the job up, without catching its accounts up: that may be what fails."""
     async with sweep([job.root], mark=False) as work:
         if await jobs.hold(work.conn, job.id):
             await jobs.bury(work.conn, job.id, reason)
             if job.kind in ACTIVATION:
                 await activation.give_up(work, job, reason)
+    log.error("job %s (%s) is dead: %s", job.id, job.kind, reason)
+    return "dead"
 
 
 async def retry(principal: Principal, job_id: int) -> None:

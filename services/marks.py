@@ -13,6 +13,7 @@ from itertools import islice
 
 import numpy as np
 
+from config.logs import about
 from config.settings import settings
 from domain.book import Book
 from domain.columns import Flags, Ints
@@ -27,6 +28,7 @@ from models.marks import Prepared
 from models.sql import Connection
 from services.actions import reach
 from services.local import Local
+from services.measures import PASS_SECONDS, timed
 from services.principals import Principal
 from services.tape import tape
 from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading, root, snapshot, sweep
@@ -70,7 +72,8 @@ class Marker:
             try:
                 while (batches := await self._look()) or self.waiting:
                     for batch in batches:
-                        await self._pass(batch)
+                        with timed(PASS_SECONDS.labels(str(self.shard))):
+                            await self._pass(batch)
                     judged += len(batches)
                     await self._catch_up()
                     await self._record()
@@ -169,9 +172,10 @@ class Marker:
             await self._reload(again)
 
     async def _prepare(self, ids: Sequence[int]) -> Prepared:
-        assert self.book is not None, "the shard is loaded"
-        computed = self.book.marks(ids)
-        return await asyncio.to_thread(marks.prepare, computed)
+        """In a thread, so that the database is sent what is ready; nothing moves the book meanwhile."""
+        book = self.book
+        assert book is not None, "the shard is loaded"
+        return await asyncio.to_thread(lambda: marks.prepare(book.marks(ids)))
 
     async def _write_chunk(self, prepared: Prepared) -> Flags:
         if not len(prepared.marks):
@@ -233,7 +237,8 @@ async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
         except TROUBLES:
             raise
         except Exception as error:
-            log.exception("account %s cannot be marked", account_id)
+            with about(account=account_id, challenge=one.challenge):
+                log.exception("account %s cannot be marked", account_id)
             failed[account_id] = await _note_failure(one, account_id, error)
     return failed
 
@@ -260,7 +265,8 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     except (Refused, *TROUBLES):
         raise
     except Exception as error:
-        log.exception("account %s cannot be marked", account_id)
+        with about(account=account_id, challenge=of.challenge):
+            log.exception("account %s cannot be marked", account_id)
         await _note_failure(of, account_id, error)
         raise MarkFailed("accountId", account=account_id) from error
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from config import wakeups
 from config.settings import settings
 from models import system
-from services import quotes
+from services import events, quotes
 from services.unit import reading
 
 TICK_AFTER = timedelta(seconds=60)
@@ -23,9 +23,12 @@ async def tick(kind: str) -> None:
     async with reading() as conn:
         await system.beat(conn, process, kind, STARTED_AT)
         state = await system.read(conn)
-        if await system.take_slot(conn, "housekeeping", DAY_SECONDS):
+        house = await system.take_slot(conn, "housekeeping", DAY_SECONDS)
+        if house:
             await system.ensure_partitions(conn)
             await system.forget_silent(conn, SILENT_SECONDS)
+    if house:
+        await events.forget()
     if state["jobs_due"]:
         wakeups.request("jobs")
     if state["marked_through"] < state["newest_batch"]:

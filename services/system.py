@@ -1,11 +1,16 @@
 """The desk about itself, for operators and for whoever hands in quotes in lock-step."""
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from config.database import wanted_migrations
 from models import system
 from services.unit import reading
+
+SIGN_SECONDS_MAX = 15  # a worker gives a sign twice a second
+LAG_SECONDS_MAX = 60  # a batch is judged within one
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,46 @@ class System:
     dropped: list[dict[str, Any]]  # symbol, reason, count, last_at
 
 
+@dataclass(frozen=True, slots=True)
+class Load:
+    """How far behind the desk is, and how large. Times are in seconds."""
+
+    lag_batches: int  # batches that a shard has not judged
+    lag_seconds: float  # how long the oldest of them has waited
+    job_wait_seconds: float  # how long the oldest job that could be done has waited
+    events_waiting: int  # events that are committed and have no position yet
+    database_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """What the database knows of the desk, for who watches it from outside. Ages are in seconds."""
+
+    system: System
+    load: Load
+    migrated: bool  # the schema is this program's
+    ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
+    shards: dict[int, int]  # the batch each has judged through
+    quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
+    dropped: dict[str, int]  # quotes not taken, by reason
+
+    @property
+    def missing(self) -> dict[str, str]:
+        """What keeps the desk from doing its work, by part, with what there is to know of it."""
+        found = {}
+        if not self.migrated:
+            found["migrations"] = "the schema is not this program's; run: propdesk migrate"
+        age = self.ages.get("worker")
+        if age is None or age > SIGN_SECONDS_MAX:
+            seen = "no worker has given a sign" if age is None else f"the last sign of a worker is {age:.0f} s old"
+            found["worker"] = f"{seen}; start one: propdesk work"
+        if self.load.lag_seconds > LAG_SECONDS_MAX:
+            found["marker"] = (
+                f"{self.load.lag_batches} batches are not judged, the oldest for {self.load.lag_seconds:.0f} s"
+            )
+        return found
+
+
 async def read() -> System:
     """The state of now. While a job can be done, the newest batch does not count as evaluated."""
     async with reading() as conn:
@@ -27,15 +72,34 @@ async def read() -> System:
         heartbeats = await system.heartbeats(conn)
         dropped = await system.dropped(conn)
     through = row["marked_through"]
-    if row["jobs_wait"]:
-        through = min(through, row["newest_batch"] - 1)
+    evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
     return System(
-        row["mode"],
-        row["newest_batch"],
-        row["market_time"],
-        max(through, 0),
-        row["queue_depth"],
-        row["dead_jobs"],
-        heartbeats,
-        dropped,
+        mode=row["mode"],
+        newest_batch=row["newest_batch"],
+        market_time=row["market_time"],
+        evaluated_through=max(evaluated, 0),
+        queue_depth=row["queue_depth"],
+        dead_jobs=row["dead_jobs"],
+        heartbeats=heartbeats,
+        dropped=dropped,
     )
+
+
+async def load() -> Load:
+    """The load of now; apart from the state, which is asked for often."""
+    async with reading() as conn:
+        return Load(**await system.load(conn))
+
+
+async def figures() -> Figures:
+    """All of it, read anew."""
+    now, behind = await read(), await load()
+    async with reading() as conn:
+        migrated = await system.migrations(conn) == wanted_migrations()
+        ages = await system.ages(conn)
+        shards = await system.shards(conn)
+        quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
+    dropped: Counter[str] = Counter()
+    for row in now.dropped:
+        dropped[row["reason"]] += row["count"]
+    return Figures(now, behind, migrated, ages, shards, quote_ages, dict(dropped))

@@ -1,4 +1,4 @@
-"""Accounts as far as access to them goes, kept in memory: an action need not ask where it belongs before it locks it."""
+"""Accounts as far as access to them goes, kept in memory: a trader's action does not ask where it belongs."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager

@@ -22,6 +22,7 @@ from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 
 from config import database, wakeups
+from config.logs import about
 from config.settings import settings
 from domain import desk
 from domain.accounts import Account, Journal
@@ -39,6 +40,7 @@ from models.jobs import Owed
 from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
+from services.measures import POOL_WAIT_SECONDS, timed
 from services.principals import Principal, Role
 from services.tape import Tape, market_time, tape
 
@@ -306,13 +308,14 @@ async def plain() -> AsyncIterator[Unit]:
 async def root(of: Root, asked: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
 
-    `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
+    What is logged meanwhile names the root. `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
     """
-    async with _alone(of), _transaction() as work:
-        if not await _lock(work, [of], asked):
-            raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
-        await work.catch_up()
-        yield work
+    with about(challenge=of.challenge, account=of.account):
+        async with _alone(of), _transaction() as work:
+            if not await _lock(work, [of], asked):
+                raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
+            await work.catch_up()
+            yield work
 
 
 @asynccontextmanager
@@ -347,7 +350,8 @@ async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[tuple[str, st
 @asynccontextmanager
 async def reading() -> AsyncIterator[Connection]:
     """A connection for reads, without a transaction."""
-    conn = await database.pool().acquire()
+    with timed(POOL_WAIT_SECONDS):
+        conn = await database.pool().acquire()
     try:
         yield conn
     finally:

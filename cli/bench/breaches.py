@@ -7,7 +7,6 @@ import sys
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -32,13 +31,14 @@ mutation ($input: IngestQuotesInput!) {
 # The n-th holds so much that the n-th step breaks its daily limit, which is 5 % of 100,000.
 VICTIMS = """
 insert into positions (account_id, seq, symbol, side, status, quantity, cost_basis, opened_at)
-select $1::bigint + n, 50, $2, 'LONG', 'OPEN', q, q * $3::numeric, now()
+select $1::bigint + 10 * n, 50, $2, 'LONG', 'OPEN', q, q * $3::numeric, now()
 from generate_series(1, $4::bigint) n cross join lateral (select round(5050 / ($3 * $5::numeric * n), 2) as q) s
 """
 INSERT = """
 insert into quotes (batch, symbol, bid, ask, source_time)
 select * from unnest($1::bigint[], $2::text[], $3::numeric[], $4::numeric[], $5::timestamptz[])
 """
+MARKED = "select min(through) >= (select max(number) from batches) from shards"
 
 
 @asynccontextmanager
@@ -77,9 +77,9 @@ async def seconds_of_ingesting(url: str, population: Population, rounds: int) ->
         await healthy(f"http://127.0.0.1:{port}")
         async with Client(f"http://127.0.0.1:{port}/graphql", token) as client:
             for number in range(rounds + 1):  # the first warms up
-                quotes = [quote for n in range(QUOTES) for quote in population.quotes(STEP * (n % 7), 1)][:0]
+                quotes: list[Quote] = []
                 while len(quotes) < QUOTES:
-                    quotes += population.quotes(STEP * (len(quotes) % 7), len(population.symbols))
+                    quotes += population.quotes(STEP * (number % 7 + len(quotes) % 2), len(population.symbols))
                 quotes = quotes[:QUOTES]
                 sent = rows_of(quotes)
                 began = time.perf_counter()
@@ -100,32 +100,35 @@ async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> f
 async def seconds_to_breach(url: str, population: Population, rounds: int) -> list[float]:
     """From the answer to quotes that break one account's limit until a subscriber has the event; every symbol moves."""
     async with connection(url) as conn:
-        await conn.execute(VICTIMS, FIRST + 2, population.symbols[0], BASE, rounds, STEP)
+        await conn.execute(VICTIMS, FIRST + 5, population.symbols[0], BASE, rounds, STEP)
     port = free_port()
     feed = await tokens.create(role="FEED", brand=None, name="bench feed")
     manager = await tokens.create(role="MANAGER", brand="bench", name="bench")
-    address, told, taken = f"http://127.0.0.1:{port}/graphql", asyncio.Queue[tuple[int, float]](), []
+    address, told, taken = f"http://127.0.0.1:{port}/graphql", asyncio.Queue[float](), []
 
     def hear(event: Event) -> None:
         if event["name"] == "prop.challenge.failed":
-            told.put_nowait((int(event["challengeId"]), time.perf_counter()))
+            told.put_nowait(time.perf_counter())
 
     listener = Listener(address, manager, hear)
     async with process("serve", url, port):
         await healthy(f"http://127.0.0.1:{port}")
         async with process("work", url, port), Client(address, feed) as client:
             listening = asyncio.create_task(listener.run())
-            await _until_marked(client, population)
+            await client.once(INGEST, input={"quotes": rows_of(population.quotes(Decimal(0)))})
+            await _until_marked(url)
             for number in range(1, rounds + 1):
-                fallen = population.quotes(-STEP * number + STEP / 10 * (number % 2))
+                fallen = population.quotes(-STEP * number)
                 await client.once(INGEST, input={"quotes": rows_of(fallen)})
                 began = time.perf_counter()
-                _, heard = await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX)
-                taken.append(heard - began)
+                taken.append(await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX) - began)
                 await asyncio.sleep(PAUSE_SECONDS)
             listening.cancel()
     return taken
 
 
-async def _until_marked(client: Client, population: Population) -> None:
-    """The worker has loaded its shard and judged a first batch."""
+async def _until_marked(url: str) -> None:
+    """The worker has loaded its shard and judged the newest batch."""
+    async with connection(url) as conn, asyncio.timeout(EVENT_SECONDS_MAX):
+        while not await conn.fetchval(MARKED):  # noqa: ASYNC110 - the database says when
+            await asyncio.sleep(PAUSE_SECONDS)

@@ -3,6 +3,7 @@
 import typer
 
 from cli.bench.actions import actions
+from cli.bench.evaluator import evaluator
 
 bench = typer.Typer(
     help="Measure what the desk does against what the same machine can do at all, as ratios, in one run.",
@@ -10,3 +11,4 @@ bench = typer.Typer(
     pretty_exceptions_enable=False,
 )
 bench.command()(actions)
+bench.command()(evaluator)

@@ -9,12 +9,13 @@ import numpy as np
 
 from cli.bench.population import Population
 from config.database import connection
-from domain.columns import LEAST, MOST, Ints
+from domain.columns import LEAST, MOST, Flags, Ints
 from domain.rows import Rows
 from domain.screens import judged
 from models import copying
 from models import marks as rows
 from models.marks import Prepared
+from models.sql import Connection
 from services import quotes
 from services.marks import Marker
 from services.unit import reading
@@ -26,7 +27,9 @@ update balances b set
   day_low = n.day_low, day_high = n.day_high, peak_equity = n.peak_equity, metric_due_at = n.metric_due_at
 from pg_temp.staged_marks n where b.account_id = n.account_id and b.account_id between $1 and $2
 """
-DUE = "update balances set metric_due_at = now() - interval '1 day', ledger_due_at = now() - interval '1 day' where live"
+DUE = (
+    "update balances set metric_due_at = now() - interval '1 day', ledger_due_at = now() - interval '1 day' where live"
+)
 
 
 @contextmanager
@@ -35,7 +38,7 @@ def overheard() -> Iterator[list[Prepared]]:
     heard: list[Prepared] = []
     write = rows.write
 
-    async def listened(conn: rows.Connection, prepared: Prepared) -> rows.Flags:
+    async def listened(conn: Connection, prepared: Prepared) -> Flags:
         heard.append(prepared)
         return await write(conn, prepared)
 

@@ -1,4 +1,4 @@
-"""A desk full of running phases, made for measuring: a few are sold as clients buy them, the others are their copies."""
+"""A desk full of running phases, made for measuring: a few are sold as clients buy them, the others are copies."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, time
@@ -29,7 +29,8 @@ LIMITS: tuple[dict[str, dict[str, str]], ...] = (
 
 INSTRUMENTS = """
 insert into instruments (symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min)
-select symbol, case symbol when 'GBPUSD' then 'GBP' else 'EUR' end, case when symbol like '%GBP' then 'GBP' else 'USD' end, 5, 0.01, 0.01
+select symbol, case symbol when 'GBPUSD' then 'GBP' else 'EUR' end,
+  case when symbol like '%GBP' then 'GBP' else 'USD' end, 5, 0.01, 0.01
 from unnest($1::text[]) as n (symbol)
 """
 COPIES = """

@@ -574,6 +574,7 @@ create table jobs (
   done_at timestamptz
 );
 create index jobs_queued on jobs (id) where status = 'QUEUED';
+create index jobs_dead on jobs (id) where status = 'DEAD';
 create index jobs_challenge on jobs (challenge_id);
 create index jobs_account on jobs (account_id);
 create index jobs_brand on jobs (brand, id desc);
@@ -658,7 +659,8 @@ create table outbox (
   client text,  -- whose challenge it was, which may be deleted
   name text not null,
   payload jsonb not null,
-  market_time timestamptz not null
+  market_time timestamptz not null,
+  written_at timestamptz not null default clock_timestamp()  -- just before its transaction commits
 );
 
 create table events (
@@ -670,7 +672,7 @@ create table events (
   name text not null,
   payload jsonb not null,
   market_time timestamptz not null,
-  recorded_at timestamptz not null default clock_timestamp(),
+  recorded_at timestamptz not null,  -- when it was written into the outbox
   constraint events_number unique (challenge_id, number)
 );
 
@@ -681,7 +683,8 @@ create table challenge_numbers (
 
 create table event_position (
   id smallint primary key default 1 check (id = 1),
-  position bigint not null default 0
+  position bigint not null default 0,  -- of the newest event
+  forgotten bigint not null default 0  -- events up to this position are no longer kept
 );
 insert into event_position default values;
 

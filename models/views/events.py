@@ -1,6 +1,7 @@
 """Stamped events: a challenge's list, and the stream that the hub hands on."""
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from models.sql import Connection
 from models.views.listing import Key, Listing, Parent, Row
@@ -14,14 +15,25 @@ EVENTS = Listing(
     filters={"names": "t.name = any({}::text[])"},
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )
-_STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client
-from events t left join challenges c on c.id = t.challenge_id"""
+_STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
+  a.accounts, a.clones
+from events t left join lateral (
+  select array_agg(s.id) as accounts, array_agg(s.clone) as clones
+  from accounts s where s.challenge_id = t.challenge_id) a on true"""
 
 
-async def newest_position(conn: Connection) -> int:
-    """The position of the newest stamped event; 0 before the first."""
-    position: int = await conn.fetchval("select position from event_position")
-    return position
+class Extent(NamedTuple):
+    """The stream's ends: the newest event's position, 0 before the first; and up to where none is kept any more."""
+
+    newest: int
+    forgotten: int
+
+
+async def extent(conn: Connection) -> Extent:
+    """How far the stream goes now."""
+    row = await conn.fetchrow("select position, forgotten from event_position")
+    assert row, "the migration has made it"
+    return Extent(row["position"], row["forgotten"])
 
 
 async def all_after(conn: Connection, position: int, most: int) -> list[Row]:

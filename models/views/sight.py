@@ -92,11 +92,20 @@ def of_challenge(where: Where, sight: Sight) -> None:
 
 
 def of_event(where: Where, sight: Sight) -> None:
-    """Events carry brand and client themselves, because they outlive their challenge `c`."""
+    """Events `t` carry brand, client and challenge themselves, because they outlive the challenge."""
     of_brand(where, sight)
     if sight.client is not None:
         where.add("t.client = {}", sight.client)
-    _scope(where, sight)
+    if sight.scope is not None:
+        owners, clones, challenges, accounts = sight.scope
+        where.add(
+            """(t.challenge_id = any({}::bigint[]) or t.client = any({}::text[]) or exists (select from accounts s
+            where s.challenge_id = t.challenge_id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))""",
+            challenges,
+            owners,
+            accounts,
+            clones,
+        )
 
 
 def of_purchase(where: Where, sight: Sight) -> None:

@@ -3,17 +3,32 @@
 import json
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from models.events import CHANNEL
 from models.views import events as rows
-from models.views.challenges import CHALLENGES
-from models.views.listing import Row, by_ids
+from models.views.events import Extent
+from models.views.listing import Row
+from models.views.sight import Sight
 from services.principals import Principal
 from services.unit import reading
 from services.views.sight import sight_of
 
-__all__ = ["CHANNEL", "Event", "Gate", "Wanted", "all_after", "missed", "newest_position"]
+__all__ = ["CHANNEL", "CursorExpired", "Event", "Extent", "Reach", "Terms", "Wanted", "all_after", "extent", "missed"]
+
+
+class CursorExpired(Exception):
+    """The events after this cursor are not all there: read the state anew, and subscribe without a cursor."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"{reason} Read the state anew and subscribe without a cursor.")
+
+
+class Reach(NamedTuple):
+    """The accounts of a challenge and who trades them, by which it may be in a trader's scope."""
+
+    accounts: frozenset[int] = frozenset()
+    clones: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +43,7 @@ class Event:
     payload: dict[str, Any]
     market_time: datetime
     client: str | None  # whose challenge it was
+    reach: Reach = Reach()  # when it was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,28 +62,45 @@ class Wanted:
         )
 
 
-class Gate:
-    """May the principal have this event? By brand and client; a trader's scope is asked once for each challenge."""
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """On which a subscriber gets events: those in its sight that it wants."""
 
-    def __init__(self, principal: Principal) -> None:
-        self.principal = principal
-        self.sight = sight_of(principal)
-        self._reached: set[int] = set()
+    sight: Sight
+    wanted: Wanted
 
-    async def opens(self, event: Event) -> bool:
+    @classmethod
+    def of(cls, principal: Principal, wanted: Wanted) -> "Terms":
+        return cls(sight_of(principal), wanted)
+
+    def admit(self, event: Event, reach: Reach) -> bool:
+        """May the subscriber have it, and does it want it? `reach` is what is known of its challenge by now.
+
+        The same as the conditions of `missed`.
+        """
         sight = self.sight
-        if sight.brand not in (None, event.brand) or sight.client not in (None, event.client):
-            return False
-        if sight.scope is None or event.challenge_id in self._reached:
-            return True
-        async with reading() as conn:
-            if not await by_ids(conn, CHALLENGES, sight, [event.challenge_id]):
-                return False
-        self._reached.add(event.challenge_id)
-        return True
+        return (
+            sight.brand in (None, event.brand)
+            and sight.client in (None, event.client)
+            and (sight.scope is None or _in_scope(sight.scope, event, reach))
+            and self.wanted.fits(event)
+        )
+
+
+def _in_scope(
+    scope: tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]], event: Event, reach: Reach
+) -> bool:
+    owners, clones, challenges, accounts = scope
+    return (
+        event.challenge_id in challenges
+        or event.client in owners
+        or not reach.accounts.isdisjoint(accounts)
+        or not reach.clones.isdisjoint(clones)
+    )
 
 
 def _event(row: Row) -> Event:
+    clones = frozenset(clone for clone in row["clones"] or () if clone is not None)
     return Event(
         row["position"],
         row["brand"],
@@ -77,13 +110,14 @@ def _event(row: Row) -> Event:
         json.loads(row["payload"]),
         row["market_time"],
         row["client"],
+        Reach(frozenset(row["accounts"] or ()), clones),
     )
 
 
-async def newest_position() -> int:
-    """The position of the newest event that has one."""
+async def extent() -> Extent:
+    """How far the stream goes now."""
     async with reading() as conn:
-        return await rows.newest_position(conn)
+        return await rows.extent(conn)
 
 
 async def all_after(position: int, most: int) -> list[Event]:
@@ -94,10 +128,16 @@ async def all_after(position: int, most: int) -> list[Event]:
 
 async def missed(principal: Principal, wanted: Wanted, after: int, through: int, most: int) -> list[Event]:
     """Events with after < position <= through that the principal may have and wants, in order, at most `most`."""
+    return await between(Terms.of(principal, wanted), after, through, most)
+
+
+async def between(terms: Terms, after: int, through: int, most: int) -> list[Event]:
+    """The same on a subscriber's terms. Raises CursorExpired where some of what follows `after` is no longer kept."""
+    wanted = terms.wanted
     async with reading() as conn:
         found = await rows.missed(
             conn,
-            sight_of(principal),
+            terms.sight,
             after,
             through,
             most,
@@ -105,4 +145,7 @@ async def missed(principal: Principal, wanted: Wanted, after: int, through: int,
             names=None if wanted.names is None else list(wanted.names),
             client=wanted.client,
         )
+        ends = await rows.extent(conn)  # after the rows: what is kept now was kept then
+    if after < ends.forgotten:
+        raise CursorExpired(f"Events up to cursor {ends.forgotten} are no longer kept, and after is {after}.")
     return [_event(row) for row in found]

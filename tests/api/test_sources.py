@@ -1,6 +1,7 @@
 """What the two source documents name field by field, read over HTTP: programs, purchases, accounts, histories."""
 
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 from tests.api.clients import Api
@@ -39,7 +40,12 @@ async def test_the_documents_own_program_is_saved_and_read_back_field_by_field(a
     assert made["userErrors"] == []
     found = (await api.ask(PROGRAM, manager, id=made["program"]["id"]))["program"]
     steps, times = found.pop("steps"), (found.pop("createdAt"), found.pop("updatedAt"))
-    assert found == SETTINGS | {"id": made["program"]["id"], "brand": "acme", "profitSplit": "0.8", "status": "DISABLED"}
+    assert found == SETTINGS | {
+        "id": made["program"]["id"],
+        "brand": "acme",
+        "profitSplit": "0.8",
+        "status": "DISABLED",
+    }
     for step, given in zip(steps, (EVALUATED, FUNDED), strict=True):
         assert step.pop("id") and step.pop("createdAt") and step.pop("updatedAt")
         assert step == given | {"programId": found["id"], "initialBalance": "100000"}
@@ -94,7 +100,11 @@ async def test_an_account_shows_all_that_the_sources_name(api: Api) -> None:
     await act(account, "REDUCE", action_id="a2", fraction="0.5")
     found = (await api.ask(ACCOUNT, await api.token("CLIENT", "acme", "alice"), id=str(account)))["account"]
     policy, started = found.pop("policy"), found.pop("startedAt")
-    assert (policy["notional_max"], policy["slippage"], started) == ("5000000", "MID_PRICE", "2026-03-02T12:00:00+00:00")
+    assert (policy["notional_max"], policy["slippage"], started) == (
+        "5000000",
+        "MID_PRICE",
+        "2026-03-02T12:00:00+00:00",
+    )
     assert found == {
         "id": str(account), "login": str(account), "brand": "acme", "mode": "EVALUATION", "status": "ACTIVE",
         "owner": "alice", "clone": None, "parent": None, "group": "DEMO", "currency": "USD", "readOnly": False,
@@ -153,13 +163,13 @@ async def _pages(api: Api, challenge: int) -> tuple[list[dict[str, Any]], list[d
 
 
 async def test_metrics_and_breaches_come_newest_first(api: Api) -> None:
-    warned = changed(EVALUATION, limits={"daily_loss": {"consequence": "WARN"}}, max_total_loss_pct="50")
+    warned = changed(EVALUATION, limits={"daily_loss": {"consequence": "WARN"}}, max_total_loss_pct=Decimal(50))
     world = await a_world(api.database_url, steps=[warned])
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000000")
     for mid in ("1.094", "1.087", "1.08"):  # a loss of more than 5 % on each of three days
         await world.quote(mid, after=timedelta(hours=23))
-        await world.quote(str(float(mid) + 0.001), after=timedelta(minutes=5))
+        await world.quote(str(Decimal(mid) + Decimal("0.001")), after=timedelta(minutes=5))
     metrics, breaches, card = await _pages(api, challenge)
     stored = await rows("select batch, trim_scale(equity)::text as equity from metrics order by batch desc")
     assert [(one["batch"], one["equity"]) for one in metrics] == [(row["batch"], row["equity"]) for row in stored]
@@ -169,5 +179,5 @@ async def test_metrics_and_breaches_come_newest_first(api: Api) -> None:
     assert {(breach["rule"], breach["consequence"]) for breach in breaches} == {("MAX_DAILY_LOSS", "WARN")}
     assert (card["latestMetric"]["batch"], card["latestBreach"]["day"]) == (metrics[0]["batch"], days[0])
     assert [day["number"] for day in card["days"]] == list(range(1, len(card["days"]) + 1))
-    assert all(float(day["low"]) <= float(day["startEquity"]) <= float(day["high"]) for day in card["days"])
+    assert all(Decimal(day["low"]) <= Decimal(day["startEquity"]) <= Decimal(day["high"]) for day in card["days"])
     assert [day["traded"] for day in card["days"]] == [True] + [False] * (len(card["days"]) - 1)

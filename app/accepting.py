@@ -1,0 +1,59 @@
+"""Which media type an answer has: what the client says it likes best, of what the server has."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from starlette.requests import Request
+
+JSON = "application/json"
+GRAPHQL = "application/graphql-response+json"
+HTML = "text/html"
+ANSWERS = (JSON, GRAPHQL)  # of equals the first: clients that say nothing, or `*/*`, are older than the second
+UTF_8 = ("utf-8", "utf8")
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """One part of an Accept header, as `text/*;q=0.5`."""
+
+    media_type: str
+    quality: float
+    charset: str
+
+    def fits(self, offered: str) -> int:
+        """How closely it names the offered type: 0 not at all, 3 word for word."""
+        if self.charset not in ("", "*", *UTF_8):
+            return 0
+        if self.media_type == offered:
+            return 3
+        if self.media_type == f"{offered.partition('/')[0]}/*":
+            return 2
+        return 1 if self.media_type == "*/*" else 0
+
+
+def preferred(request: Request, offered: Sequence[str] = ANSWERS) -> str | None:
+    """The media type to answer in; None where nothing that is offered is acceptable."""
+    ranges = [_range(part) for text in request.headers.getlist("accept") for part in text.split(",") if part.strip()]
+    if not ranges:
+        return offered[0]
+    wanted = [(rank, media_type) for media_type in offered if (rank := _rank(ranges, media_type))[0] > 0]
+    return max(wanted, key=lambda one: one[0])[1] if wanted else None
+
+
+def _rank(ranges: Sequence[Range], offered: str) -> tuple[float, int, int]:
+    """How well it is liked: by its closest range's quality, then how closely that names it, then how early."""
+    fitting = [(closeness, -place, one.quality) for place, one in enumerate(ranges) if (closeness := one.fits(offered))]
+    if not fitting:
+        return 0.0, 0, 0
+    closeness, place, quality = max(fitting)
+    return quality, closeness, place if closeness == 3 else 0
+
+
+def _range(text: str) -> Range:
+    media_type, *parameters = (part.strip().lower() for part in text.split(";"))
+    named = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
+    try:
+        quality = float(named.get("q", "1"))
+    except ValueError:
+        quality = 0.0
+    return Range(media_type, quality if 0 <= quality <= 1 else 0.0, named.get("charset", "").strip('"'))

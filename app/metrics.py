@@ -1,0 +1,110 @@
+"""/metrics: what this process measured, and what the database knows of the desk, for Prometheus."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
+from prometheus_client.exposition import choose_encoder
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector, CollectorRegistry
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.health import ANSWER_SECONDS_MAX, UNREACHABLE
+from app.hub import Hub
+from services import system
+from services.measures import REGISTRY, RESPONSES
+
+PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
+
+
+class Desk(Collector):
+    """What the database knew when it was asked; None: it could not be asked."""
+
+    def __init__(self, now: system.Figures | None) -> None:
+        self._now = now
+
+    def collect(self) -> Iterable[Metric]:
+        yield _gauge("propdesk_database_up", "Whether the database could be asked.", self._now is not None)
+        if self._now is None:
+            return
+        desk, load = self._now.system, self._now.load
+        yield _gauge("propdesk_ready", "Whether nothing is missing that the desk needs.", not self._now.missing)
+        yield _gauge("propdesk_newest_batch", "The newest batch of quotes.", desk.newest_batch)
+        yield _gauge("propdesk_lag_batches", "Batches that are not judged yet.", load.lag_batches)
+        yield _gauge("propdesk_lag_seconds", "How long the oldest batch waits to be judged.", load.lag_seconds)
+        yield _gauges("propdesk_shard_through", "The batch a shard has judged through.", "shard", self._now.shards)
+        yield _gauge("propdesk_jobs_queued", "Jobs owed.", desk.queue_depth)
+        yield _gauge("propdesk_jobs_dead", "Jobs given up.", desk.dead_jobs)
+        yield _gauge("propdesk_job_wait_seconds", "How long the oldest due job waits.", load.job_wait_seconds)
+        yield _gauge("propdesk_events_waiting", "Committed events without a position.", load.events_waiting)
+        yield _gauge("propdesk_database_bytes", "The database's size.", load.database_bytes)
+        yield _gauges("propdesk_sign_age_seconds", "Since the last sign of a process.", "kind", self._now.ages)
+        yield _gauges("propdesk_quote_age_seconds", "Since the newest quote.", "symbol", self._now.quote_ages)
+        dropped = CounterMetricFamily("propdesk_dropped_quotes", "Quotes that were not taken.", labels=["reason"])
+        for reason, many in self._now.dropped.items():
+            dropped.add_metric([reason], many)
+        yield dropped
+
+
+class Following(Collector):
+    """This process's subscribers."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    def collect(self) -> Iterable[Metric]:
+        yield _gauge("propdesk_subscribers", "Subscriptions to events that this process serves.", self._hub.subscribers)
+        yield _gauge("propdesk_hub_head", "The newest event this process knows.", self._hub.head)
+
+
+class Scraped:
+    """The answer to /metrics."""
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = hub
+
+    async def __call__(self, request: Request) -> Response:
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                now = await system.figures()
+        except UNREACHABLE:
+            now = None
+        encode, media_type = choose_encoder(request.headers.get("accept", ""))
+        asked = CollectorRegistry()
+        asked.register(Desk(now))
+        asked.register(Following(self._hub))
+        asked.register(REGISTRY)
+        return Response(encode(asked), media_type=media_type)
+
+
+class Counted:
+    """Counts HTTP answers by path and status."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        path = scope["path"] if scope["path"] in PATHS else "other"
+
+        async def counting(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                RESPONSES.labels(path, str(message["status"])).inc()
+            await send(message)
+
+        await self.app(scope, receive, counting)
+
+
+def _gauge(name: str, description: str, value: float) -> Metric:
+    return GaugeMetricFamily(name, description, value)
+
+
+def _gauges(name: str, description: str, label: str, values: Mapping[object, float] | Mapping[str, float]) -> Metric:
+    gauges = GaugeMetricFamily(name, description, labels=[label])
+    for key, value in values.items():
+        gauges.add_metric([str(key)], value)
+    return gauges

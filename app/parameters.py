@@ -1,0 +1,87 @@
+"""What a request asks, taken from its URL or from its body, with the shape GraphQL over HTTP gives it."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from email.message import Message
+from typing import Any
+
+from starlette.requests import Request
+
+from app.accepting import JSON, UTF_8
+from app.bodies import body_of
+from app.refusals import malformed
+from config.settings import Settings
+
+SHAPES: Mapping[str, tuple[type, str]] = {
+    "query": (str, "text"),
+    "documentId": (str, "text"),
+    "operationName": (str, "text"),
+    "variables": (dict, "an object"),
+    "extensions": (dict, "an object"),
+}
+IN_JSON = ("variables", "extensions")  # as they stand in a URL
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The parameters of one operation; what was left out, or was null, is None."""
+
+    query: str | None = None
+    document_id: str | None = None
+    operation_name: str | None = None
+    variables: dict[str, Any] | None = None
+    extensions: dict[str, Any] | None = None
+
+
+async def asked(request: Request, settings: Settings) -> Asked:
+    """The parameters of a GET or a POST. Raises Refusal for what is none of the protocol's."""
+    if request.method == "GET":
+        given = dict(request.query_params)
+        return shaped(given | {name: _parsed(given[name], f"`{name}`") for name in IN_JSON if given.get(name)})
+    _require_json(request.headers.get("content-type"))
+    body = await body_of(request, settings.body_bytes_max, settings.body_seconds_max)
+    parsed = _parsed(body, "the body")
+    if not isinstance(parsed, dict):
+        raise malformed("A GraphQL request is a JSON object, with one operation.")
+    return shaped(parsed)
+
+
+def shaped(given: Mapping[str, Any]) -> Asked:
+    """The parameters, each of its type. Raises Refusal naming the first that is not."""
+    for name, (kind, told) in SHAPES.items():
+        if given.get(name) is not None and not isinstance(given[name], kind):
+            raise malformed(f"`{name}` must be {told} or null.")
+    return Asked(
+        given.get("query"),
+        given.get("documentId"),
+        given.get("operationName"),
+        given.get("variables"),
+        given.get("extensions"),
+    )
+
+
+def loads(text: str | bytes) -> object:
+    """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def _parsed(text: str | bytes, place: str) -> Any:
+    try:
+        return loads(text)
+    except json.JSONDecodeError as error:
+        raise malformed(f"There is no JSON in {place}: {error}.") from None
+
+
+def _require_json(content_type: str | None) -> None:
+    """Nothing that a foreign page's form may send without being asked: a form's, or none, is refused."""
+    header = Message()
+    header["content-type"] = content_type or "none/none"
+    charset = header.get_content_charset("utf-8")
+    if header.get_content_type() != JSON or charset not in UTF_8:
+        raise malformed(f"Send the operation as {JSON} in UTF-8.", 415, Accept_Post=JSON)

@@ -1,0 +1,42 @@
+"""What is answered without being executed: a status, one error with its code, and what HTTP wants to be said."""
+
+import math
+from collections.abc import Mapping
+
+from graphql import GraphQLError
+
+from schema.errors import BadUserInput, RateLimited, Unauthenticated
+
+METHODS = ("GET", "POST")
+
+
+class Refusal(Exception):
+    """A request that is not executed."""
+
+    def __init__(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(error.message)
+        self.status = status
+        self.error = error
+        self.headers = headers or {}
+
+
+def malformed(message: str, status: int = 400, **headers: str) -> Refusal:
+    """What came is no request that GraphQL over HTTP knows; header names with underscores."""
+    return Refusal(status, BadUserInput(message), {name.replace("_", "-"): text for name, text in headers.items()})
+
+
+def not_by(method: str, *methods: str) -> Refusal:
+    """The method is not for this."""
+    allowed = ", ".join(methods)
+    return malformed(f"{method} is not for this; use {' or '.join(methods)}.", 405, Allow=allowed)
+
+
+def unknown_bearer() -> Refusal:
+    """The token that came is not valid; without any, the fields that need one say so."""
+    error = Unauthenticated("The token is not valid: unknown, revoked or expired. Send another one, or none.")
+    return Refusal(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+
+
+def too_many(wait: float) -> Refusal:
+    """The bearer asks more often than it may; `wait` is in seconds."""
+    return Refusal(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})

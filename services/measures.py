@@ -1,0 +1,94 @@
+"""What this process measures of its own work, for Prometheus: one registry, one name for each figure.
+
+Times are in seconds. Labels are words of ours only, never a client's, so that the number of series is bounded. What
+stands in the database is not measured but asked for when somebody looks (`services/standing.py`).
+"""
+
+import time
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.metrics_core import Metric
+from prometheus_client.registry import Collector
+
+from config import database
+
+REGISTRY = CollectorRegistry()
+
+_QUICK = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30)
+_LONG = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300)
+
+REQUEST_SECONDS = Histogram(
+    "propdesk_request_seconds",
+    "Queries and mutations, by their root field; `several` for more than one.",
+    ("operation", "field"),
+    buckets=_QUICK,
+    registry=REGISTRY,
+)
+ERRORS = Counter(
+    "propdesk_errors", "Errors beside the data of an answer, by code.", ("operation", "code"), registry=REGISTRY
+)
+REFUSALS = Counter("propdesk_refusals", "User errors of mutations, by code.", ("code",), registry=REGISTRY)
+RESPONSES = Counter("propdesk_http_responses", "HTTP answers, by status.", ("path", "status"), registry=REGISTRY)
+ACTION_BATCH_SECONDS = Histogram(
+    "propdesk_action_batch_seconds",
+    "Batches of decision actions, from their arrival to the commit.",
+    buckets=_QUICK,
+    registry=REGISTRY,
+)
+ACTIONS = Counter(
+    "propdesk_actions",
+    "Decision actions, by the answer and the gate that refused.",
+    ("status", "code"),
+    registry=REGISTRY,
+)
+PASS_SECONDS = Histogram(
+    "propdesk_pass_seconds",
+    "Passes: one batch of quotes against every live account of a shard, results written.",
+    ("shard",),
+    buckets=_LONG,
+    registry=REGISTRY,
+)
+JOB_SECONDS = Histogram(
+    "propdesk_job_seconds",
+    "Attempts at jobs, by kind and by what came of them.",
+    ("kind", "outcome"),
+    buckets=_LONG,
+    registry=REGISTRY,
+)
+STAMPED = Counter("propdesk_events_stamped", "Events this process gave their position.", registry=REGISTRY)
+EVENT_DELAY_SECONDS = Histogram(
+    "propdesk_event_delay_seconds",
+    "From an event's writing, just before its commit, to its being handed to a subscriber who follows live.",
+    buckets=_QUICK,
+    registry=REGISTRY,
+)
+POOL_WAIT_SECONDS = Histogram(
+    "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
+)
+
+
+@contextmanager
+def timed(histogram: Histogram) -> Iterator[None]:
+    """Observe how long the body took, whether it raised or not."""
+    began = time.perf_counter()
+    try:
+        yield
+    finally:
+        histogram.observe(time.perf_counter() - began)
+
+
+class Pool(Collector):
+    """The connections of this process's pool."""
+
+    def collect(self) -> Iterable[Metric]:
+        connections = GaugeMetricFamily("propdesk_pool_connections", "Connections of the pool.", labels=["state"])
+        for state, many in database.pool_use().items():
+            connections.add_metric([state], many)
+        yield connections
+
+
+REGISTRY.register(Pool())
+ProcessCollector(registry=REGISTRY)
