@@ -6,7 +6,7 @@ not make room drops out of its group, and catches up by itself.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
 from app.selections import Renderer, Selection

@@ -135,7 +135,8 @@ class Endpoint(GraphQL[Context, None]):
             if bearer is None and header is not None:
                 raise unknown_bearer()
         name = getattr(request.state, "request_id", None) or fresh()
-        return Context(self._events, bearer, allowed=self._allowed, request_id=name)
+        explains = self._settings.environment == "development"
+        return Context(self._events, bearer, allowed=self._allowed, explains=explains, request_id=name)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""

@@ -8,24 +8,27 @@ late, so one that moves its cursor from database to ring to crowd misses and rep
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
+from datetime import UTC, datetime
 
 import asyncpg
 
 from app.crowd import Crowd, Member
 from app.selections import Renderer
+from app.ticks import UNREACHABLE, Ticks
 from config.address import asyncpg_parameters
 from config.database import APPLICATION_ROLE
+from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
 from services.views import events
 from services.views.events import CHANNEL, CursorExpired, Event, Reach, Terms, Wanted
+from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
 TURN = 50  # events given to one subscriber before the others have their turn
 READERS_MAX = 4  # subscribers that catch up from the database at once
 POLL_SECONDS = 1.0  # the longest a lost notification delays an event
 RETRY_SECONDS = 0.5
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +36,7 @@ log = logging.getLogger(__name__)
 class Hub:
     """Hands stamped events to this process's subscribers. Used from one event loop."""
 
-    def __init__(self, database_url: str, *, ring_size: int = 10_000) -> None:
+    def __init__(self, database_url: str, *, tick_seconds: float = 1.0, ring_size: int = 10_000) -> None:
         self._url = database_url
         self._ring_size = ring_size
         self._ring: list[Event] = []
@@ -42,6 +45,7 @@ class Hub:
         self.head = 0  # the newest event it knows
         self.subscribers = 0
         self.renderer = Renderer()
+        self._ticks = Ticks(tick_seconds)
         self._crowd = Crowd(self.renderer)
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
@@ -56,6 +60,11 @@ class Hub:
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(self._listen())
             tasks.create_task(self._pump())
+            tasks.create_task(self._ticks.run())
+
+    def changes(self, watched: Watched) -> AsyncIterator[None]:
+        """Yields at once, and again whenever what is watched has changed since, however often that was."""
+        return self._ticks.changes(watched)
 
     async def start(self, after: int | None) -> int:
         """The cursor from which a subscriber begins: the one it names, or that of now. Raises CursorExpired."""
@@ -160,6 +169,7 @@ class Hub:
                 while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
                     await self._crowd.tell(new, self._reach)
+                    _measure(new)
                 failing = False
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
@@ -208,3 +218,10 @@ class Hub:
             await ended.wait()
         finally:
             conn.terminate()
+
+
+def _measure(told: Sequence[Event]) -> None:
+    """How long after they were written these events have been handed to everybody who follows live."""
+    now = datetime.now(UTC)
+    for event in told:
+        EVENT_DELAY_SECONDS.observe(max(0.0, (now - event.recorded_at).total_seconds()))

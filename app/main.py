@@ -14,6 +14,7 @@ from starlette.routing import Route, WebSocketRoute
 from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
+from app.metrics import Counted, Scraped
 from app.naming import HEADER
 from app.refusals import METHODS
 from app.sessions import Sessions
@@ -34,7 +35,7 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.database_url, "the CLI has filled it in"
-    hub = Hub(settings.database_url)
+    hub = Hub(settings.database_url, tick_seconds=settings.tick_seconds)
     sessions = Sessions()
     page = EXPLORER.read_text() if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
@@ -54,8 +55,9 @@ def create_app(settings: Settings) -> Starlette:
             WebSocketRoute("/graphql", endpoint),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
+            *([Route("/metrics", Scraped(hub).answer)] if settings.metrics else []),
         ],
-        middleware=[Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
+        middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
     app.state.hub = hub

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
@@ -60,12 +61,13 @@ class Following(Collector):
 
 
 class Scraped:
-    """The answer to /metrics."""
+    """What a scrape is answered with."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
 
-    async def __call__(self, request: Request) -> Response:
+    async def answer(self, request: Request) -> Response:
+        """All figures; those of the database are asked for now."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 now = await system.figures()
@@ -103,7 +105,7 @@ def _gauge(name: str, description: str, value: float) -> Metric:
     return GaugeMetricFamily(name, description, value)
 
 
-def _gauges(name: str, description: str, label: str, values: Mapping[object, float] | Mapping[str, float]) -> Metric:
+def _gauges(name: str, description: str, label: str, values: Mapping[Any, float]) -> Metric:
     gauges = GaugeMetricFamily(name, description, labels=[label])
     for key, value in values.items():
         gauges.add_metric([str(key)], value)

@@ -37,28 +37,30 @@ class Asked:
 async def asked(request: Request, settings: Settings) -> Asked:
     """The parameters of a GET or a POST. Raises Refusal for what is none of the protocol's."""
     if request.method == "GET":
-        given = dict(request.query_params)
-        return shaped(given | {name: _parsed(given[name], f"`{name}`") for name in IN_JSON if given.get(name)})
-    _require_json(request.headers.get("content-type"))
-    body = await body_of(request, settings.body_bytes_max, settings.body_seconds_max)
-    parsed = _parsed(body, "the body")
+        given = {name: text for name, text in request.query_params.items() if text}
+        parsed = given | {name: _parsed(given[name], f"`{name}`") for name in IN_JSON if name in given}
+    else:
+        _require_json(request.headers.get("content-type"))
+        body = await body_of(request, settings.body_bytes_max, settings.body_seconds_max)
+        parsed = _parsed(body, "the body")
     if not isinstance(parsed, dict):
         raise malformed("A GraphQL request is a JSON object, with one operation.")
-    return shaped(parsed)
+    if wrong := misshapen(parsed):
+        raise malformed(wrong)
+    return parameters(parsed)
 
 
-def shaped(given: Mapping[str, Any]) -> Asked:
-    """The parameters, each of its type. Raises Refusal naming the first that is not."""
+def misshapen(given: Mapping[str, Any]) -> str | None:
+    """What is wrong with the first parameter that is not of its type; None where all are."""
     for name, (kind, told) in SHAPES.items():
         if given.get(name) is not None and not isinstance(given[name], kind):
-            raise malformed(f"`{name}` must be {told} or null.")
-    return Asked(
-        given.get("query"),
-        given.get("documentId"),
-        given.get("operationName"),
-        given.get("variables"),
-        given.get("extensions"),
-    )
+            return f"`{name}` must be {told} or null."
+    return None
+
+
+def parameters(given: Mapping[str, Any]) -> Asked:
+    """Those of an operation that are of their types."""
+    return Asked(*(given.get(name) for name in SHAPES))
 
 
 def loads(text: str | bytes) -> object:

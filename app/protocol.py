@@ -10,22 +10,24 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
-
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.crowd import Group, Member
+from app.documents import Documents
 from app.hub import Hub
 from app.naming import fresh
+from app.parameters import misshapen, parameters
 from app.rates import Rates
 from app.selections import Selection, recognise
 from app.sessions import Sessions
 from app.sockets import SELF, Socket
 from schema.context import Context
-from schema.errors import CursorExpired, RateLimited
+from schema.errors import ApiError, CursorExpired, RateLimited
 from schema.limits import read
 from services.principals import Principal
 from services.views import events
 from services.views.events import Event, Terms, Wanted
+from services.views.ticks import Watched
 
 
 class View(Protocol):
@@ -33,6 +35,7 @@ class View(Protocol):
 
     sessions: Sessions
     rates: Rates
+    documents: Documents
 
     async def on_ws_connect(self, context: Context) -> Any: ...
 
@@ -56,11 +59,16 @@ class Opening:
             return self.hub.subscribe(principal, wanted, after)
         return self._begin(Group(Terms.of(principal, wanted), selection), after)
 
+    def changes(self, watched: Watched) -> AsyncIterator[None]:
+        """Ticks are the ordinary way's."""
+        return self.hub.changes(watched)
+
     async def _begin(self, group: Group, after: int | None) -> AsyncIterator[Event]:
         self.cursor = await self.hub.start(after)
         self.group = group
-        for nothing in ():
-            yield nothing
+        none: tuple[Event, ...] = ()
+        for event in none:
+            yield event
 
 
 class Handler(BaseGraphQLTransportWSHandler[Context, None]):
@@ -83,10 +91,13 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             await self.handle_invalid_message("Not a message of graphql-transport-ws")
 
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
-        bearer = self.context.bearer
-        if bearer and self.connection_acknowledged and (wait := self.view.rates.take(bearer, "")):
-            told = RateLimited(wait).formatted
-            await self.send_message({"id": message["id"], "type": "error", "payload": [told]})
+        bearer, payload = self.context.bearer, message["payload"]
+        try:
+            if bearer and self.connection_acknowledged and (wait := self.view.rates.take(bearer, "")):
+                raise RateLimited(wait)
+            payload["query"] = self.view.documents.text(parameters(payload)) or ""
+        except ApiError as error:
+            await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
         else:
             await super().handle_subscribe(message)
 
@@ -167,7 +178,6 @@ def _is_message(message: Any) -> bool:
     payload = message.get("payload")
     return message["type"] == "complete" or (
         isinstance(payload, dict)
-        and isinstance(payload.get("query"), str)
-        and isinstance(payload.get("variables"), dict | None)
-        and isinstance(payload.get("operationName"), str | None)
+        and any(payload.get(name) is not None for name in ("query", "documentId", "extensions"))
+        and misshapen(payload) is None
     )

@@ -61,7 +61,7 @@ class Socket(WebSocketsSansIOProtocol):
 def framed(text: bytes) -> bytes:
     """A server's unfragmented text frame of the websocket protocol."""
     size = len(text)
-    if size < 126:  # noqa: PLR2004 - RFC 6455, 5.2: so are the next two
+    if size < 126:
         head = bytes((0x81, size))
     elif size < 1 << 16:
         head = b"\x81\x7e" + size.to_bytes(2)

@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from cli.quotefile import QuoteRow
 
-HORIZON = 24  # frames a bot looks ahead
+HORIZON = 12  # frames a bot looks ahead
 ADVERSE_MAX = Decimal("-0.0012")  # the deepest dip the good bot sits through, as a share of the price
 GAIN_MIN = Decimal("0.0010")
 
@@ -76,7 +76,7 @@ def a_frame(time: datetime, rows: Sequence[QuoteRow]) -> Frame:
 def best(frames: Sequence[Frame], now: int, until: int | None = None) -> Trade | None:
     """The trade with the largest gain within the horizon that never dips too deep; None where none is worth it.
 
-    It is closed before frame `until`.
+    It closes at frame `until` at the latest.
     """
     found = [trade for trade in _trades(frames, now, until) if trade.gain >= GAIN_MIN]
     return max(found, key=lambda trade: (trade.gain, trade.symbol, trade.side), default=None)

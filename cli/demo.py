@@ -41,7 +41,7 @@ def demo(
     quotes_file: Annotated[
         Path | None, typer.Option("--quotes", help="Recorded quotes, CSV or .csv.gz; without it they are made up")
     ] = None,
-    pause: Annotated[float, typer.Option(help="Seconds to wait after each half hour; changes no outcome", min=0)] = 0,
+    pause: Annotated[float, typer.Option(help="Seconds to wait after each hour; changes no outcome", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Of the made-up quotes")] = quotes.SEED,
 ) -> None:
     """Set a firm up, sell two challenges, trade them on quotes, and show how one fails and one is paid."""
@@ -49,7 +49,7 @@ def demo(
     configure_logging("WARNING", "demo")
     frames = quotes.recorded(quotes_file) if quotes_file else quotes.made_up(seed)
     source = str(quotes_file) if quotes_file else f"MADE-UP quotes (a random walk, seed {seed})"
-    console.print(f"The demo plays every half hour of {source}, {frames[0].time:%a %d %b %Y %H:%M} UTC onwards.")
+    console.print(f"The demo plays every hour of {source}, {frames[0].time:%a %d %b %Y %H:%M} UTC onwards.")
     console.print("Its two bots have seen the quotes before: one trades with them, one against. Groups: wide policy.")
     with running_database(settings) as ready:
         outcome = asyncio.run(_play(ready, frames, pause))
@@ -91,7 +91,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
             await steps.wait()  # an action may end a phase, and then owes jobs
             await asyncio.sleep(pause)
         seconds = time.monotonic() - began
-        _tell(f"{played} half hours and {journey.actions} actions in {seconds:.1f} s")
+        _tell(f"{played} hours and {journey.actions} actions in {seconds:.1f} s")
         outcome = await read(journey)
         await listener.until(sum(len(names) for names in events(outcome).values()), EVENT_SECONDS_MAX)
         outcome.events.extend(listener.events)

@@ -1,4 +1,4 @@
-"""The demo's quotes: every half hour of a recording, or of a seeded random walk with a weekend in it."""
+"""The demo's quotes: every full hour of a recording, or of a seeded random walk with a weekend in it."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -10,8 +10,8 @@ from cli.bots import Frame, a_frame
 from cli.quotefile import QuoteRow
 from config.errors import Problem
 
-EVERY = timedelta(minutes=30)
-FRAMES_MAX = 500
+EVERY = timedelta(hours=1)
+FRAMES_MAX = 300
 MADE_UP_FROM = datetime(2026, 10, 1, tzinfo=UTC)  # a Thursday
 MADE_UP_SYMBOLS = ("EURUSD", "NZDUSD", "XAUUSD")
 SEED = 7
@@ -45,5 +45,5 @@ def _thinned(batches: Iterator[tuple[datetime, tuple[QuoteRow, ...]]], source: s
     wanted = (a_frame(time, rows) for time, rows in batches if (time - _MIDNIGHT) % EVERY == timedelta(0))
     frames = list(islice(wanted, FRAMES_MAX))
     if len(frames) < 2:
-        raise Problem(f"{source} holds fewer than two half hours of quotes; the demo plays over several days")
+        raise Problem(f"{source} holds fewer than two hours of quotes; the demo plays over several days")
     return frames

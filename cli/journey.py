@@ -39,7 +39,7 @@ STEPS: list[dict[str, Any]] = [
         "phaseType": "FUNDED",
         "name": "Funded",
         "accountGroup": "REAL_USD",
-        "durationDays": 4,
+        "durationDays": 3,
         "maxDailyLossPct": "5",
         "maxTotalLossPct": "10",
         "profitSplit": "0.8",

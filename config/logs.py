@@ -1,4 +1,4 @@
-"""One line per log record, for people or as JSON, with what the code was about when it logged: request, job, account."""
+"""One line per log record, for people or as JSON, with what the code was about: request, job, account."""
 
 import json
 import logging

@@ -7,12 +7,16 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.errors import Problem
 
 Environment = Literal["development", "production"]
+
+SECRET_MIN = 32  # characters
+SECRET_VARIETY_MIN = 10  # different ones, in production
+GUESSABLE = ("secret", "change", "example", "password", "default")  # in production: of a document, not of a generator
 
 
 def default_data_dir() -> Path:
@@ -42,9 +46,8 @@ class Settings(BaseSettings):
     mark_ledger_minutes: int = Field(default=60, ge=1)
     events_keep_days: int = Field(default=400, ge=1)  # an older cursor is CURSOR_EXPIRED
     tick_seconds: float = Field(default=1, gt=0)  # between looks at what those who follow ticks have asked for
-    jwt_secret: str | None = Field(
-        default=None, min_length=32
-    )  # shared with whoever signs JWTs; or their keys' address
+    jwt_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # of whoever signs JWTs; or the keys' address
+    bootstrap_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # makes the first ADMIN, over the API
     jwt_jwks_url: str | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
@@ -88,6 +91,15 @@ class Settings(BaseSettings):
                 raise ValueError(f"{origin!r} is no origin such as https://desk.example")
         return origins
 
+    @field_validator("jwt_secret", "bootstrap_secret")
+    @classmethod
+    def _is_random(cls, secret: str | None, known: ValidationInfo) -> str | None:
+        if secret and known.data.get("environment") == "production":
+            guessable = any(word in secret.lower() for word in GUESSABLE)
+            if guessable or len(set(secret)) < SECRET_VARIETY_MIN:
+                raise ValueError("this can be guessed; make one of your own: openssl rand -base64 48")
+        return secret
+
     @property
     def document(self) -> dict[str, int]:
         """The most a document may have of each."""
@@ -125,4 +137,5 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"PROPDESK_{field.upper()}"
-        raise Problem(f"{variable}={first['input']!r}: {first['msg'].lower()}") from None
+        shown = "" if field.endswith("secret") else f"={first['input']!r}"
+        raise Problem(f"{variable}{shown}: {first['msg'].removeprefix('Value error, ').lower()}") from None

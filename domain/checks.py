@@ -42,7 +42,7 @@ def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None
         return "must not be empty"
     if len(text) > length_max:
         return f"is longer than {length_max} characters"
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
+    if "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)):
         return "holds a character that is not text"
     return None
 

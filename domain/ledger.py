@@ -7,13 +7,10 @@ batch, and the facts as JSON with sorted keys and no spaces.
 
 import hashlib
 import json
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from typing import Any
-
-from domain.money import EXACT, ZERO
+from typing import Any, NamedTuple
 
 GENESIS = bytes(32)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -53,8 +50,7 @@ class Kind(StrEnum):
     PAYOUT = "payout"
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     account: int
     seq: int
     kind: Kind
@@ -81,7 +77,8 @@ def microseconds(moment: datetime) -> int:
 
 def _eight_places(amount: Decimal) -> str:
     """Zero has no sign: the database keeps none, and a chain checked from it must agree."""
-    return f"{EXACT.add(amount, ZERO):.8f}"
+    text = f"{amount:.8f}"
+    return "0.00000000" if text == "-0.00000000" else text
 
 
 def _link(

@@ -28,14 +28,11 @@ def round18(value: Decimal) -> Decimal:
     return EXACT.quantize(value, EIGHTEENTH)
 
 
-def multiply(left: Decimal, right: Decimal) -> Decimal:
-    """The exact product."""
-    return EXACT.multiply(left, right)
+multiply = EXACT.multiply
+"""The exact product."""
 
-
-def divide(left: Decimal, right: Decimal) -> Decimal:
-    """The quotient to 96 digits; round it where it is booked."""
-    return EXACT.divide(left, right)
+divide = EXACT.divide
+"""The quotient to 96 digits; round it where it is booked."""
 
 
 def percent(value: Decimal, pct: Decimal) -> Decimal:

@@ -87,7 +87,7 @@ class Refusal:
     observed: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Order:
     """What an action, or the desk, wants done. One that protects closes the whole position as it then is."""
 
@@ -136,7 +136,7 @@ class Fill:
     status: FillStatus = FillStatus.BOOKED
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ActionResult:
     """The answer to one action. `seq` is None where nothing was stored (a duplicate, a conflict).
 

@@ -7,16 +7,17 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.money import EXACT, round8
+from domain.values import lazy
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Quote:
     symbol: str
     bid: Decimal
     ask: Decimal
     source_time: datetime
 
-    @property
+    @lazy
     def mid(self) -> Decimal:
         return round8(EXACT.divide(EXACT.add(self.bid, self.ask), Decimal(2)))
 

@@ -5,7 +5,6 @@ Price, size and exposure are computed when they are first asked for; what cannot
 
 from datetime import datetime
 from decimal import Decimal
-from functools import cached_property
 
 from domain import resting, valuation
 from domain.accounts import Account
@@ -15,7 +14,7 @@ from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, 
 from domain.orders import Action, OrderType, Refusal, Verb, buys
 from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market, Quote
-from domain.values import replace
+from domain.values import lazy, replace
 
 
 class GateRefused(Exception):
@@ -46,44 +45,44 @@ class Ticket:
         self.catalogue, self.at, self.policy = catalogue, at, account.policy
         self.positions_max = positions_max  # the smaller of policy and phase
 
-    @cached_property
+    @lazy
     def verb(self) -> Verb:
         return Verb(self.action.action)
 
-    @cached_property
+    @lazy
     def side(self) -> Side:
         return Side(self.action.side)
 
-    @cached_property
+    @lazy
     def instrument(self) -> Instrument:
         return self.catalogue.instruments[self.action.symbol]
 
-    @cached_property
+    @lazy
     def quote(self) -> Quote | None:
         return self.quoted.get(self.action.symbol)
 
-    @cached_property
+    @lazy
     def type(self) -> OrderType:
         return OrderType.MARKET if self.action.order is None else OrderType(self.action.order)
 
-    @cached_property
+    @lazy
     def buys(self) -> bool:
         return buys(self.verb, self.side)
 
-    @cached_property
+    @lazy
     def own_price(self) -> Decimal | None:
         """At which a LIMIT or STOP triggers. Raises GateRefused where it cannot be used."""
         return _price(self, "price")
 
-    @cached_property
+    @lazy
     def stop_loss(self) -> Decimal | None:
         return _price(self, "stop_loss")
 
-    @cached_property
+    @lazy
     def take_profit(self) -> Decimal | None:
         return _price(self, "take_profit")
 
-    @cached_property
+    @lazy
     def rests(self) -> bool:
         """Is its price still to come? One that is there already is filled at the quote, like a market order."""
         if self.own_price is None:
@@ -92,7 +91,7 @@ class Ticket:
         price = valuation.deal_price(self.quote, self.buys, self.policy.slippage)
         return not self.type.reached(price, self.own_price, buys=self.buys)
 
-    @cached_property
+    @lazy
     def market(self) -> Market:
         if not self.rests:
             return self.quoted
@@ -101,24 +100,24 @@ class Ticket:
         then = replace(self.quote, bid=self.own_price, ask=self.own_price)
         return {**self.quoted, self.action.symbol: then}
 
-    @cached_property
+    @lazy
     def position(self) -> Position | None:
         return self.account.positions.get((self.action.symbol, self.side))
 
-    @cached_property
+    @lazy
     def price(self) -> Decimal:
         return valuation.deal_price(self.market[self.action.symbol], self.buys, self.policy.slippage)
 
-    @cached_property
+    @lazy
     def rate(self) -> Decimal:
         return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
 
-    @cached_property
+    @lazy
     def quantity(self) -> Decimal:
         """The size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
         return _size(self)
 
-    @cached_property
+    @lazy
     def deal(self) -> Deal:
         before = self.position or Position(0, self.action.symbol, self.side, self.at)
         return deal(
@@ -130,7 +129,7 @@ class Ticket:
             fee_bps=self.policy.fee_bps,
         )
 
-    @cached_property
+    @lazy
     def after(self) -> Account:
         """The account after the fill and its fee, at the same marks; nothing is booked."""
         holdings = {**self.account.positions, (self.action.symbol, self.side): self.deal.after}
@@ -138,15 +137,15 @@ class Ticket:
         account = replace(self.account, positions=holdings, cash=cash)
         return replace(account, unrealised=valuation.unrealised(account, self.market, self.catalogue))
 
-    @cached_property
+    @lazy
     def notional(self) -> Decimal:
         return valuation.position_notional(self.deal.after, self.account, self.market, self.catalogue)
 
-    @cached_property
+    @lazy
     def gross(self) -> Decimal:
         return valuation.gross_notional(self.after, self.market, self.catalogue)
 
-    @cached_property
+    @lazy
     def orders_after(self) -> int:
         """How many orders work then: its own if it rests, else a stop-loss and a take-profit the side lacks so far."""
         if self.rests:

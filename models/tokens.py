@@ -39,6 +39,7 @@ ENDED = """
 select id from tokens
 where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_timestamp())
 """
+BOOTSTRAP_LOCK = 7_703
 REVOKE_NAMED = "update tokens set revoked_at = now() where name = $1 and revoked_at is null"
 
 
@@ -103,3 +104,14 @@ async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
 async def revoke_named(conn: Connection, name: str) -> None:
     """Revoke every token of the name."""
     await conn.execute(REVOKE_NAMED, name)
+
+
+async def lock_bootstrap(conn: Connection) -> None:
+    """Wait for whoever else makes the first ADMIN token."""
+    await conn.execute("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
+
+
+async def ever(conn: Connection, role: str) -> bool:
+    """Whether there is a token of the role, or was one: those that have ended count."""
+    found: bool = await conn.fetchval("select exists (select from tokens where role = $1)", role)
+    return found

@@ -1,29 +1,37 @@
-"""Subscriptions to events."""
+"""Subscriptions: events, of which none is lost, and ticks, of which the newest counts."""
 
 from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import strawberry
+from strawberry import ID
 
+from schema.accounts import Account
 from schema.arguments import Filter
 from schema.context import Info
-from schema.errors import BadUserInput, CursorExpired
+from schema.errors import BadUserInput, CursorExpired, Missing
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
 from schema.ids import INT64_MAX, number
-from schema.paging import After
+from schema.paging import After, one
 from schema.permissions import subscription
+from schema.ticks import ChallengeTick
 from services.principals import Role
 from services.views import events
 from services.views.events import Wanted
+from services.views.lists import ACCOUNTS, Listing
+from services.views.ticks import TICKS, Watched
+
+READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+
+ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
+AccountId = Annotated[ID, strawberry.argument(description="The account.")]
 
 
 @strawberry.type
 class EventSubscription:
     @subscription(
         "What happens to challenges, each event once and in order: everything after a cursor, or from now on.",
-        Role.ADMIN,
-        Role.MANAGER,
-        Role.CLIENT,
-        Role.TRADER,
+        *READERS,
     )
     async def challenge_events(
         self, info: Info, which: Filter[ChallengeEventFilter] = None, after: After = None
@@ -34,6 +42,38 @@ class EventSubscription:
                 yield streamed(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None
+
+    @subscription(
+        "Where a challenge stands, now and whenever that has changed, through all its phases; the newest only. "
+        "It completes when the challenge has ended.",
+        *READERS,
+    )
+    async def challenge_metrics(self, info: Info, challenge_id: ChallengeId) -> AsyncIterator[ChallengeTick]:
+        async for tick in _newest(info, TICKS, ("challenge", number(challenge_id) or 0)):
+            yield tick
+
+    @subscription(
+        "An account, now and whenever it has changed; the newest only. It completes when the account has ended.",
+        *READERS,
+    )
+    async def account_updates(self, info: Info, account_id: AccountId) -> AsyncIterator[Account]:
+        async for account in _newest(info, ACCOUNTS, ("account", number(account_id) or 0)):
+            yield account
+
+
+async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterator[Any]:
+    """The object after each change, until it has ended, or is gone. Raises Missing for one that is not in sight."""
+    seen = False
+    async for _ in info.context.events.changes(watched):
+        found: Any = await one(info, listing, watched[1])
+        if found is None and not seen:
+            raise Missing(f"There is no such {watched[0]}.")
+        if found is None:
+            return
+        seen = True
+        yield found
+        if found.ended_at is not None:
+            return
 
 
 def _wanted(which: ChallengeEventFilter | None) -> Wanted:

@@ -56,7 +56,12 @@ class ProgramQuery:
     async def program(self, info: Info, key: Id) -> Program | None:
         return await one(info, PROGRAMS, number(key))
 
-    @query("Everything that would keep a program from being saved; nothing is written.", Role.ADMIN, Role.MANAGER)
+    @query(
+        "Everything that would keep a program from being saved; nothing is written.",
+        Role.ADMIN,
+        Role.MANAGER,
+        refusals=True,
+    )
     async def validate_program(self, info: Info, given: Input[CreateProgramInput]) -> ProgramValidation:
         brand, draft = _draft(given)
         wrong = await programs.validate(info.context.principal, draft, brand=brand)

@@ -7,10 +7,12 @@ from schema.arguments import Filter, Input, required
 from schema.context import Info
 from schema.filters import filters_of
 from schema.paging import After, Connection, First, read, window
-from schema.permissions import mutation, query
+from schema.permissions import mutation, query, unguarded_mutation
 from schema.tokens import (
     ApiToken,
     ApiTokenFilter,
+    BootstrapAdminInput,
+    BootstrapAdminPayload,
     CreateApiTokenInput,
     CreateApiTokenPayload,
     RevokeApiTokenInput,
@@ -44,6 +46,11 @@ class TokenMutation:
             expires_at=given.expires_at,
         )
         return CreateApiTokenPayload(token=issued.text, api_token=await found(info, TOKENS, issued.id))
+
+    @unguarded_mutation("Make the first ADMIN token, with the operator's secret; once, and on a desk without any.")
+    async def bootstrap_admin(self, info: Info, given: Input[BootstrapAdminInput]) -> BootstrapAdminPayload:
+        text = await tokens.bootstrap(given.secret, name=given.name, request=info.context.request_id)
+        return BootstrapAdminPayload(token=text)
 
     @mutation("End a token at once; a MANAGER ends TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
     async def revoke_api_token(self, info: Info, given: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:

@@ -24,6 +24,7 @@ from schema.filters import filters_of
 from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
+from schema.scalars import Long
 from schema.snapshots import AccountSnapshot
 from services import contexts
 from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 )
 class Position(FromRow, listing=POSITIONS):
     id: ID = field(description="Its name: account-seq.")
-    seq: int = field(description="The ledger row that opened it.")
+    seq: Long = field(description="The ledger row that opened it.")
     symbol: str = field(description="The instrument.")
     side: Side = field(description="The side.")
     status: PositionStatus = field(description="Its state.")
@@ -57,7 +58,7 @@ class Position(FromRow, listing=POSITIONS):
 @strawberry.type(description="A validated order.")
 class Order(FromRow, listing=ORDERS):
     id: ID = field(description="Its name: account-seq.")
-    seq: int = field(description="The ledger row that placed it.")
+    seq: Long = field(description="The ledger row that placed it.")
     action_id: ID | None = field(description="The decision action it came from; null for a forced one.")
     symbol: str = field(description="The instrument.")
     side: Side = field(description="The side of the position.")
@@ -72,7 +73,7 @@ class Order(FromRow, listing=ORDERS):
     status: OrderStatus = field(description="Its state.")
     reason: str = field(description="ACTION, or what forced it.")
     placed_at: datetime = field(description="When it was placed, by the market's clock.")
-    batch: int = field(description="The batch it was placed at.")
+    batch: Long = field(description="The batch it was placed at.")
     ended_at: datetime | None = field(description="When it was filled, cancelled or rejected, by the market's clock.")
     outcome: JSON = field(
         description="Why it was cancelled (`reason`), or what stopped it when it triggered "
@@ -83,7 +84,7 @@ class Order(FromRow, listing=ORDERS):
 @strawberry.type(description="The execution of an order.")
 class Fill(FromRow, listing=FILLS):
     id: ID = field(description="Its name: account-seq.")
-    seq: int = field(description="The ledger row that booked it.")
+    seq: Long = field(description="The ledger row that booked it.")
     order_id: ID = field(description="The order.")
     position_id: ID = field(description="The position.")
     symbol: str = field(description="The instrument.")
@@ -96,7 +97,7 @@ class Fill(FromRow, listing=FILLS):
     rate: Decimal = field(description="What one of the quote currency was worth in the account's, to 18 places.")
     realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
     filled_at: datetime = field(description="When, by the market's clock.")
-    batch: int = field(description="The batch it was filled at.")
+    batch: Long = field(description="The batch it was filled at.")
     quote_time: datetime = field(description="The source time of its quote.")
 
 
@@ -104,13 +105,13 @@ class Fill(FromRow, listing=FILLS):
 class LedgerEvent(FromRow, listing=LEDGER):
     id: ID = field(description="Its name: account-seq.")
     account_id: ID = field(description="The account.")
-    seq: int = field(description="Its place: 1, 2, 3 and so on; the account's version.")
+    seq: Long = field(description="Its place: 1, 2, 3 and so on; the account's version.")
     kind: str = field(description="What happened.")
     amount: Decimal = field(description="What it moved in cash; may be 0.")
     balance_after: Decimal = field(description="The cash after it.")
     market_time: datetime = field(description="When, by the market's clock.")
     recorded_at: datetime = field(description="When it was written.")
-    batch: int = field(description="The newest batch at the time.")
+    batch: Long = field(description="The newest batch at the time.")
     facts: JSON = field(description="What else is known about it.")
     hash: str = field(description="The sha256, in hex, of the row before and this one.")
 
@@ -226,9 +227,9 @@ class Account(FromRow, listing=ACCOUNTS):
     realised: Decimal = field(description="The profit of what was closed, before fees.")
     fees: Decimal = field(description="The fees paid.")
     high_watermark: Decimal = field(description="Its highest equity.")
-    seq: int = field(description="Its version: the number of its ledger's last row.")
+    seq: Long = field(description="Its version: the number of its ledger's last row.")
     chain_head: str = field(description="The hash of its ledger's last row, in hex.")
-    marked_through: int = field(description="The batch it was last marked at.")
+    marked_through: Long = field(description="The batch it was last marked at.")
     marked_at: datetime | None = field(description="That batch's market time.")
     created_at: datetime = field(description="When it was made.")
     started_at: datetime | None = field(description="When it started.")

@@ -7,6 +7,7 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from schema.rows import FromRow
+from schema.scalars import Long
 from services.principals import Role
 from services.views.lists import AUDIT
 
@@ -15,7 +16,7 @@ from services.views.lists import AUDIT
 class AuditEvent(FromRow, listing=AUDIT):
     id: ID = field(description="Its number.")
     brand: str | None = field(description="The brand whose chain it is in; null for what belongs to none.")
-    seq: int = field(description="Its place in the chain: 1, 2, 3 and so on.")
+    seq: Long = field(description="Its place in the chain: 1, 2, 3 and so on.")
     actor: str = field(description="Who did it: the role, and the person or the token's name.")
     role: Role = field(description="As what.")
     operation: str = field(description="The mutation.")

@@ -21,6 +21,7 @@ from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.rows import FromRow, shape
+from schema.scalars import Long
 from services.views.lists import (
     ACCOUNTS,
     BREACHES,
@@ -54,7 +55,7 @@ class Terms:
 @strawberry.type(description="A snapshot of a phase's figures, in its account's currency.")
 class Metric(FromRow, listing=METRICS):
     market_time: datetime = field(description="When, by the market's clock.")
-    batch: int = field(description="The batch it was marked at.")
+    batch: Long = field(description="The batch it was marked at.")
     account_id: ID = field(description="The account.")
     balance: Decimal = field(description="The balance.")
     equity: Decimal = field(description="The balance and the open profit.")
@@ -75,13 +76,13 @@ class Breach(FromRow, listing=BREACHES):
     day: int = field(description="The trading day's number in the phase.")
     day_date: CalendarDay = field(description="The trading day.")
     market_time: datetime = field(description="When, by the market's clock.")
-    batch: int = field(description="The batch that revealed it.")
+    batch: Long = field(description="The batch that revealed it.")
     limit: Decimal = field(description="The configured percentage, amount or count.")
     floor: Decimal = field(description="The level it gave: a floor, a ceiling or a count.")
     observed: Decimal = field(description="What was held against it.")
     headroom: Decimal = field(description="The distance to the level; negative beyond it.")
     derivation: JSON = field(description="How the level was derived.")
-    ledger_seq: int = field(description="The ledger row it rests on.")
+    ledger_seq: Long = field(description="The ledger row it rests on.")
     ledger_hash: str = field(description="That row's hash, in hex.")
     terms_hash: str = field(description="The hash of the terms.")
     recorded_at: datetime = field(description="When it was written.")

@@ -18,6 +18,7 @@ from services.principals import Principal
 from services.views import eligibility, lists, progress
 from services.views.events import Event, Wanted
 from services.views.lists import Filters, Listing, Page, Row, Window
+from services.views.ticks import Watched
 
 
 class EventSource(Protocol):
@@ -25,6 +26,10 @@ class EventSource(Protocol):
 
     def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
         """What the principal may have and wants, each event once and in order: after a position, or from now on."""
+        ...
+
+    def changes(self, watched: Watched) -> AsyncIterator[None]:
+        """Yields at once, and again whenever what is watched has changed since, however often that was."""
         ...
 
 
@@ -91,6 +96,7 @@ class Context:
     bearer: Principal | None = None
     connection_params: dict[str, object] | None = None  # what a websocket's client sent when it connected
     allowed: Allowed = field(default_factory=Allowed)
+    explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     _loaders: Loaders | None = None
 

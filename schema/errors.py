@@ -19,19 +19,28 @@ class ApiError(GraphQLError):
 
 
 class Unauthenticated(ApiError):
+    """There is no token, or none that is valid."""
+
     code = "UNAUTHENTICATED"
 
 
 class NotAllowed(ApiError):
+    """The token's role may not do this."""
+
     code = "FORBIDDEN"
 
 
 class BadUserInput(ApiError):
+    """The request, the document or a variable cannot be used; the message says why."""
+
     code = "BAD_USER_INPUT"
 
 
 class RateLimited(ApiError):
-    """`wait` is in seconds."""
+    """The bearer asks more often than it may.
+
+    `wait` is in seconds.
+    """
 
     code = "RATE_LIMITED"
 
@@ -52,10 +61,14 @@ class NotTrusted(ApiError):
 
 
 class Missing(ApiError):
+    """There is no such object, or none that the token may see."""
+
     code = "NOT_FOUND"
 
 
 class CursorExpired(ApiError):
+    """Some of the events after this cursor are no longer kept."""
+
     code = "CURSOR_EXPIRED"
 
 

@@ -11,6 +11,7 @@ from schema.context import Info
 from schema.fields import computed
 from schema.paging import one
 from schema.rows import FromRow
+from schema.scalars import Long
 from services.views.lists import CHALLENGES, EVENTS
 
 if TYPE_CHECKING:
@@ -19,8 +20,8 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="Something that happened to a challenge.")
 class ChallengeEvent(FromRow, listing=EVENTS):
-    position: int = field(description="Its place among all events: later events have higher ones.")
-    number: int = field(description="Its number within the challenge: 1, 2, 3 and so on.")
+    position: Long = field(description="Its place among all events: later events have higher ones.")
+    number: Long = field(description="Its number within the challenge: 1, 2, 3 and so on.")
     name: str = field(description="What happened, such as prop.challenge.phase_changed.")
     market_time: datetime = field(description="When, by the market's clock.")
     challenge_id: ID = field(description="The challenge.")

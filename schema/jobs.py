@@ -8,6 +8,7 @@ from strawberry import ID, field
 from domain.lifecycles import JobStatus
 from schema.payloads import Payload
 from schema.rows import FromRow
+from schema.scalars import Long
 from services.views.lists import JOBS
 
 
@@ -20,7 +21,7 @@ class Job(FromRow, listing=JOBS):
     attempts: int = field(description="How often it was tried.")
     challenge_id: ID | None = field(description="The challenge it is for.")
     account_id: ID | None = field(description="The account it is for.")
-    waits_for_batch: int | None = field(description="It is not done before this batch of quotes.")
+    waits_for_batch: Long | None = field(description="It is not done before this batch of quotes.")
     due_at: datetime = field(description="It is not done before.")
     outcome: str | None = field(description="What came of it, or why the last attempt failed.")
     created_at: datetime = field(description="When it was written.")

@@ -207,7 +207,8 @@ class Limits(SchemaExtension):
         assert document is not None, "it has been parsed"
         scale = Scale(execution.schema._schema, document, execution.variables or {})  # noqa: SLF001 - its only name
         weight = Weight()
-        for node in _of(document, OperationDefinitionNode):
+        operations = list(_of(document, OperationDefinitionNode))
+        for node in operations:
             if execution.operation_name in (None, node.name and node.name.value):
                 weight = weight.beside(scale.operation(node))
         found = {
@@ -220,11 +221,13 @@ class Limits(SchemaExtension):
             if seen > limit:
                 execution.pre_execution_errors = [TooMuch(name, limit, seen)]
                 break
+        if len(operations) > 1 and execution._provided_operation_name is None:  # noqa: SLF001 - or the first is taken
+            execution.pre_execution_errors = [BadUserInput("Name one of the document's operations: operationName.")]
         self.cost = weight.cost(LIST_SIZE)
         yield
 
     def get_results(self) -> dict[str, Any]:
-        """`cost`: what the operation may cost at most, and how much is allowed. The events of a subscription lack it."""
+        """`cost`: what the operation may cost at most, and how much is allowed. Events of a subscription lack it."""
         execution = self.execution_context
         if self.cost is None or execution.operation_type is OperationType.SUBSCRIPTION:
             return {}

@@ -1,22 +1,31 @@
-"""The last look at every result: errors leave with a code, and faults of ours without their insides."""
+"""The last look at every result: errors leave with a code, and faults of ours without their insides.
 
+In production the schema is nobody's to be asked about, and no error says which of its names was nearly met.
+"""
+
+import re
 from collections.abc import Iterator
 from typing import Any
 
 import strawberry
-from graphql import GraphQLError
+from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import SchemaExtension
 from strawberry.types import ExecutionContext
 
 from schema.errors import shown
+
+SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # graphql-core's words
 
 
 class MaskedErrors(SchemaExtension):
     """Works on the one result of a query or mutation, and on each result of a subscription."""
 
     def on_operation(self) -> Iterator[None]:
+        execution = self.execution_context
+        if not execution.context.explains:
+            execution.validation_rules = (*execution.validation_rules, NoSchemaIntrospectionCustomRule)
         yield
-        self._mask(self.execution_context.result)
+        self._mask(execution.result)
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         self._mask(result)
@@ -24,9 +33,13 @@ class MaskedErrors(SchemaExtension):
 
     def _mask(self, result: Any) -> None:
         errors = getattr(result, "errors", None)
-        if errors:
-            request_id = self.execution_context.context.request_id
-            result.errors = [shown(error, request_id) for error in errors]
+        if not errors:
+            return
+        context = self.execution_context.context
+        result.errors = [shown(error, context.request_id) for error in errors]
+        if not context.explains:
+            for error in result.errors:
+                error.message = SUGGESTION.sub("", error.message)
 
 
 class Schema(strawberry.Schema):

@@ -51,5 +51,5 @@ def _describe(seen: Operation, node: OperationDefinitionNode, schema: GraphQLSch
     asked = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
     root = schema.get_root_type(node.operation)
     known = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
-    field = asked.pop() if len(asked) == 1 else "several"
-    seen.field = field if field in known else "several"
+    name = asked.pop() if len(asked) == 1 else "several"
+    seen.root = name if name in known else "several"

@@ -20,14 +20,15 @@ Next = Callable[..., Awaitable[Any]]
 
 
 class Permission(FieldExtension):
-    """Lets only these roles through; nobody without a token."""
+    """Lets only these roles through; nobody without a token, unless `nobody_too`."""
 
-    def __init__(self, roles: frozenset[Role]) -> None:
+    def __init__(self, roles: frozenset[Role], *, nobody_too: bool = False) -> None:
         self.roles = roles
+        self._nobody_too = nobody_too
 
     async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
-        role = info.context.principal.role
-        if role not in self.roles:
+        passes = self._nobody_too and info.context.bearer is None
+        if not passes and (role := info.context.principal.role) not in self.roles:
             raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
         answer = next_(source, info, **arguments)
         return answer if inspect.isasyncgen(answer) else await answer
@@ -60,6 +61,12 @@ def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[M
 def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the mutation."""
     extensions: list[FieldExtension] = [Refusals(), Permission(frozenset(roles))]
+    return cast("Callable[[Method], Method]", strawberry.mutation(description=description, extensions=extensions))
+
+
+def unguarded_mutation(description: str) -> Callable[[Method], Method]:
+    """A root field of the mutation that whoever asks may ask, with a token or without: its input decides."""
+    extensions: list[FieldExtension] = [Refusals(), Permission(EVERYONE, nobody_too=True)]
     return cast("Callable[[Method], Method]", strawberry.mutation(description=description, extensions=extensions))
 
 

@@ -3,20 +3,22 @@
 import json
 from datetime import date, datetime
 from decimal import Decimal
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import strawberry
 from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
 from domain.checks import api_name
+from domain.errors import Refused
 from domain.lifecycles import ProgramStatus
 from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, Trail
 from schema.context import Info
 from schema.fields import computed
 from schema.paging import owned
-from schema.payloads import Payload, UserError
+from schema.payloads import Payload, UserError, user_errors
 from schema.rows import FromRow
+from schema.scalars import Long
 from services.views.lists import PROGRAMS, STEPS
 
 STEPS_MAX = 100
@@ -199,7 +201,7 @@ class DeletedRows:
     challenge_phases: int = field(description="The runs of their phases.")
     days: int = field(description="Their daily snapshots.")
     breaches: int = field(description="Their breaches.")
-    metrics: int = field(description="Their metric snapshots.")
+    metrics: Long = field(description="Their metric snapshots.")
     cancelled: int = field(description="Of the challenges those that ran, and were called off first.")
 
 
@@ -212,6 +214,11 @@ class DeleteProgramPayload(Payload):
 class ProgramValidation:
     valid: bool = field(description="Whether it could.")
     problems: list[UserError] = field(description="Everything that is wrong with it, each at its field.")
+
+    @classmethod
+    def refused(cls, refusal: Refused) -> Self:
+        """The answer where it could not even be looked at: an admin has to name the brand."""
+        return cls(valid=False, problems=user_errors(refusal))
 
 
 @strawberry.type(description="The rules of a known firm, to begin a program with.")

@@ -44,13 +44,16 @@ def _quote(place: int, given: Any) -> Quote:
 
 @lru_cache(maxsize=4096)
 def _symbol(text: str) -> str:
-    return text[:SYMBOL_LENGTH_MAX] if text.isprintable() else "?"
+    """One that is too long is kept one letter too long: cut to the length of a symbol it might become another."""
+    return text[: SYMBOL_LENGTH_MAX + 1] if text.isprintable() else "?"
 
 
 def _price(text: str) -> Decimal:
     """The number, or one that is dropped as such: a bad quote spoils no other."""
+    if len(text) > NUMBER_LENGTH_MAX or not text.isascii() or "_" in text or text != text.strip():
+        return NOT_A_NUMBER  # Decimal would read digits of other scripts, spaces around and underscores within
     try:
-        return Decimal(text) if len(text) <= NUMBER_LENGTH_MAX else NOT_A_NUMBER
+        return Decimal(text)
     except InvalidOperation:
         return NOT_A_NUMBER
 

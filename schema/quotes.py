@@ -9,6 +9,7 @@ from strawberry import field
 from schema.payloads import Payload
 from schema.quotelist import QuoteList
 from schema.rows import FromRow
+from schema.scalars import Long
 from services.views.lists import QUOTES
 
 
@@ -18,7 +19,7 @@ class Quote(FromRow, listing=QUOTES):
     bid: Decimal = field(description="The price at which the market buys.")
     ask: Decimal = field(description="The price at which the market sells.")
     source_time: datetime = field(description="When its source made it.")
-    batch: int = field(description="The batch it was accepted in.")
+    batch: Long = field(description="The batch it was accepted in.")
 
 
 @strawberry.input(description="Quotes to take in.")
@@ -32,12 +33,12 @@ class DroppedQuote:
     reason: str = field(
         description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE or OUT_OF_RANGE."
     )
-    count: int = field(description="How many.")
+    count: Long = field(description="How many.")
 
 
 @strawberry.type(description="What was taken in.")
 class IngestQuotesPayload(Payload):
-    batches: list[int] = field(default_factory=list, description="The numbers of the batches the quotes became.")
-    newest_batch: int | None = field(default=None, description="The last of them; null if there is none.")
+    batches: list[Long] = field(default_factory=list, description="The numbers of the batches the quotes became.")
+    newest_batch: Long | None = field(default=None, description="The last of them; null if there is none.")
     accepted: int = field(default=0, description="How many quotes were taken.")
     dropped: list[DroppedQuote] = field(default_factory=list, description="What was not taken, by symbol and reason.")

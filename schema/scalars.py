@@ -4,7 +4,7 @@ import json
 import re
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, NewType
 
 import strawberry
 from strawberry.scalars import JSON
@@ -13,7 +13,26 @@ from strawberry.types.scalar import ScalarDefinition
 from domain.money import NotAnAmount, parse, plain
 from schema.errors import BadUserInput
 
+# For what is counted for ever: positions, versions, batches. GraphQL's Int ends at 2**31, which a busy desk reaches.
+if TYPE_CHECKING:
+    Long = int
+else:
+    Long = NewType("Long", int)
+
+LONG_MAX = 2**53 - 1  # what a JSON number holds exactly wherever it is read
+
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
+
+
+def _parse_long(value: Any) -> int:
+    if type(value) is not int or abs(value) > LONG_MAX:
+        raise BadUserInput(f"Long must be a whole number within {LONG_MAX} of 0; found {repr(value)[:64]}.")
+    return value
+
+
+def _long(value: int) -> int:
+    assert type(value) is int and abs(value) <= LONG_MAX, "counted, one by one"
+    return value
 
 
 def _parse_decimal(value: Any) -> Decimal:
@@ -64,6 +83,12 @@ SCALARS: dict[object, ScalarDefinition] = {
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=datetime.isoformat,
         parse_value=parse_instant,
+    ),
+    Long: strawberry.scalar(
+        name="Long",
+        description="A whole number of at most 53 bits as a JSON number: beyond Int, and exact wherever it is read.",
+        serialize=_long,
+        parse_value=_parse_long,
     ),
     date: strawberry.scalar(
         name="Date",

@@ -9,6 +9,7 @@ from strawberry import ID, field
 
 from domain.positions import Side
 from domain.snapshots import Holding, Snapshot
+from schema.scalars import Long
 
 
 @strawberry.type(description="What an account's open positions are worth at their marks, in its currency.")
@@ -58,8 +59,8 @@ class OpenPosition:
 )
 class AccountSnapshot:
     market_time: datetime = field(description="The time of the market it is at.")
-    marked_through: int = field(description="The batch it is at: the newest.")
-    seq: int = field(description="The version it was computed from: the number of the ledger's last row.")
+    marked_through: Long = field(description="The batch it is at: the newest.")
+    seq: Long = field(description="The version it was computed from: the number of the ledger's last row.")
     chain_head: str = field(description="That row's hash, in hex.")
     currency: str = field(description="The currency of all amounts.")
     starting_balance: Decimal = field(description="The balance the account began with.")

@@ -7,6 +7,8 @@ import strawberry
 from strawberry import field
 
 from schema.enums import DeskMode
+from schema.fields import computed
+from schema.scalars import Long
 from services import system
 
 
@@ -22,31 +24,30 @@ class Heartbeat:
 class DroppedQuotes:
     symbol: str = field(description="The symbol as handed in.")
     reason: str = field(description="Why.")
-    count: int = field(description="How many.")
+    count: Long = field(description="How many.")
     last_at: datetime = field(description="When the last one came.")
 
 
 @strawberry.type(description="How far behind the desk is, and how large.")
 class Load:
-    lag_batches: int = field(description="How many batches are not judged yet.")
+    lag_batches: Long = field(description="How many batches are not judged yet.")
     lag_seconds: float = field(description="How long the oldest of those has waited, in seconds.")
     job_wait_seconds: float = field(description="How long the oldest job that could be done has waited, in seconds.")
-    events_waiting: int = field(description="How many events are committed and have no position yet.")
-    database_bytes: str = field(description="The size of the database in bytes, as text: it can be beyond an Int.")
+    events_waiting: Long = field(description="How many events are committed and have no position yet.")
+    database_bytes: Long = field(description="The size of the database in bytes.")
 
 
 @strawberry.type(description="The state of the desk.")
 class System:
     mode: DeskMode = field(description="Which clock it goes by.")
-    newest_batch: int = field(description="The newest batch of quotes; 0 before the first.")
-    evaluated_through: int = field(description="The batch up to which every pass and job is done.")
+    newest_batch: Long = field(description="The newest batch of quotes; 0 before the first.")
+    evaluated_through: Long = field(description="The batch up to which every pass and job is done.")
     market_time: datetime | None = field(description="The newest batch's market time.")
     queue_depth: int = field(description="How many jobs are owed.")
     dead_jobs: int = field(description="How many jobs are DEAD.")
     heartbeats: list[Heartbeat] = field(description="Which processes are alive.")
     dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")
 
-    @field(description="How far behind it is, and how large.")
+    @computed("How far behind it is, and how large.")
     async def load(self) -> Load:
-        now = await system.load()
-        return Load(**(asdict(now) | {"database_bytes": str(now.database_bytes)}))
+        return Load(**asdict(await system.load()))

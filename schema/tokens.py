@@ -70,6 +70,17 @@ class CreateApiTokenPayload(Payload):
     api_token: ApiToken | None = field(default=None, description="What is known about it; null if none was made.")
 
 
+@strawberry.input(description="The first ADMIN token of a desk.")
+class BootstrapAdminInput:
+    secret: str = field(description="The operator's: PROPDESK_BOOTSTRAP_SECRET.")
+    name: str = field(description="Whose token it is; the audit log shows it.")
+
+
+@strawberry.type(description="The first ADMIN token.")
+class BootstrapAdminPayload(Payload):
+    token: str | None = field(default=None, description="Its text, shown this once; null if no token was made.")
+
+
 @strawberry.input(description="A token to end.")
 class RevokeApiTokenInput:
     id: ID = field(description="The token.")

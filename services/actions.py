@@ -49,9 +49,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     return results
 
 
-async def _submit(
-    principal: Principal, account_id: int, run: str, actions: Sequence[Action]
-) -> list[ActionResult]:
+async def _submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
     keys = [action.key for action in actions]
     async with trading(principal, account_id, keys) as work:
         held = work.held.get(account_id)
@@ -115,7 +113,8 @@ def _check(run: str, actions: Sequence[Action]) -> None:
     for place, action in enumerate(actions):
         _check_text(f"actions[{place}].actionId", action.action_id)
         for name in TEXTS:
-            _check_text(f"actions[{place}].{api_name(name)}", getattr(action, name) or "", empty=True)
+            if text := getattr(action, name):
+                _check_text(f"actions[{place}].{api_name(name)}", text, empty=True)
 
 
 def _check_text(field: str, text: str, *, empty: bool = False) -> None:

@@ -33,7 +33,7 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
 
 async def exists(name: str) -> bool:
     """Is there such a brand?"""
-    return await rows.Brand.filter(name=name).exists()
+    return NAME.fullmatch(name) is not None and await rows.Brand.filter(name=name).exists()
 
 
 async def require(name: str) -> None:

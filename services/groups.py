@@ -19,6 +19,7 @@ from services import brands
 from services.principals import Principal, Role
 from services.unit import Unit, plain
 
+NAME_MAX = 64
 POLICY = {
     "leverage_max": Within(most=Decimal(1000), above=True),
     "notional_max": Within(most=Decimal(10) ** 12, above=True),
@@ -48,7 +49,7 @@ async def save(
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
-    if fault := text_fault(name, 64):
+    if fault := text_fault(name, NAME_MAX):
         raise InvalidInput("name", reason=fault)
     if kind not in list(GroupKind):
         raise InvalidInput("kind", reason=f"must be one of {', '.join(GroupKind)}")

@@ -61,7 +61,7 @@ JOB_SECONDS = Histogram(
 STAMPED = Counter("propdesk_events_stamped", "Events this process gave their position.", registry=REGISTRY)
 EVENT_DELAY_SECONDS = Histogram(
     "propdesk_event_delay_seconds",
-    "From an event's writing, just before its commit, to its being handed to a subscriber who follows live.",
+    "From an event's writing, just before its commit, until all who follow live have been handed it.",
     buckets=_QUICK,
     registry=REGISTRY,
 )

@@ -14,13 +14,13 @@ from services.measures import ERRORS, REQUEST_SECONDS
 
 @dataclass(slots=True)
 class Operation:
-    """What is known of an operation when it ends. `field` is its root field, or `several`: words of the schema alone.
+    """What is known of an operation when it ends. `root` is its root field, or `several`: words of the schema alone.
 
     `name` is the client's word, for the span; it never becomes a label.
     """
 
     type: str = "none"
-    field: str = "none"
+    root: str = "none"
     name: str | None = None
     codes: list[str] = field(default_factory=list)  # of the errors beside the data
 
@@ -38,13 +38,13 @@ def operation(request_id: str, role: str | None) -> Iterator[Operation]:
         finally:
             _describe(span, seen)
             if seen.type in ("query", "mutation"):
-                REQUEST_SECONDS.labels(seen.type, seen.field).observe(time.perf_counter() - began)
+                REQUEST_SECONDS.labels(seen.type, seen.root).observe(time.perf_counter() - began)
             for code in seen.codes:
                 ERRORS.labels(seen.type, code).inc()
 
 
 def _describe(span: Span, seen: Operation) -> None:
-    span.update_name(f"{seen.type} {seen.field}")
+    span.update_name(f"{seen.type} {seen.root}")
     span.set_attribute("graphql.operation.type", seen.type)
     if seen.name:
         span.set_attribute("graphql.operation.name", seen.name)

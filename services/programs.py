@@ -9,6 +9,7 @@ from typing import Any
 import asyncpg
 from tortoise.expressions import RawSQL
 
+from domain.checks import text_fault
 from domain.errors import InvalidProgram, NotFound, Problem, VersionConflict
 from domain.ledger import Facts
 from domain.lifecycles import ProgramStatus, move
@@ -19,6 +20,7 @@ from models import groups
 from models import programs as rows
 from models.programs import Program, ProgramPhase
 from services import brands
+from services.groups import NAME_MAX
 from services.principals import Principal, Role
 from services.unit import Unit, plain
 
@@ -164,7 +166,8 @@ def _fact(number: Decimal | int) -> str | int:
 
 async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
     """The draft's problems, and the ids of the groups it names, locked against change."""
-    named = await groups.named(work.conn, brand, [step.account_group for step in draft.steps])
+    asked = [step.account_group for step in draft.steps if text_fault(step.account_group, NAME_MAX) is None]
+    named = await groups.named(work.conn, brand, asked)
     kinds = {row["name"]: GroupKind(row["kind"]) for row in named}
     return problems(draft, kinds, work.catalogue.currencies), {row["name"]: row["id"] for row in named}
 

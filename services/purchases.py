@@ -173,7 +173,7 @@ async def update(
     """
     reached = await reach(principal, purchase_id)
     notes = _notes(changes or {})
-    if status is PurchaseStatus.FAILED:
+    if status is PurchaseStatus.FAILED or reason:
         check_reason(reason)
     async with sweep(reached.roots if status is not None else []) as work:
         await work.flush()  # what catching up found goes before

@@ -1,6 +1,7 @@
 """API tokens: made once, shown once, kept as a hash, revocable."""
 
 import hashlib
+import hmac
 import json
 import re
 import secrets
@@ -8,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from config.settings import settings
 from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models import tokens as rows
@@ -74,6 +76,27 @@ async def create_for(
             after={"role": checked.value, "name": name, "subject": subject, "scope": json.dumps(narrowed)},
         )
     return issued
+
+
+async def bootstrap(secret: str, *, name: str, request: str) -> str:
+    """Make the desk's first ADMIN token for whoever knows the operator's secret; answers its text, once.
+
+    `request` is the request's id, for the audit. Raises Forbidden, alike for a wrong secret, for a desk that has none,
+    and for one that has or had an ADMIN token; InvalidInput.
+    """
+    expected = settings().bootstrap_secret
+    if not hmac.compare_digest(_digest(secret), _digest(expected or "")) or expected is None:
+        raise Forbidden("secret")
+    _checked(Role.ADMIN, None, name, None)
+    async with plain() as work:
+        await rows.lock_bootstrap(work.conn)
+        if await rows.ever(work.conn, Role.ADMIN):
+            raise Forbidden("secret")
+        issued = await _issue(work, Role.ADMIN, None, name, None)
+        maker = Principal(issued.id, name, Role.ADMIN, request=request)
+        told = {"role": Role.ADMIN.value, "name": name}
+        work.audit(maker, "bootstrapAdmin", object_kind="token", object_id=issued.id, after=told)
+    return issued.text
 
 
 async def revoke(principal: Principal, token_id: int) -> None:

@@ -308,7 +308,8 @@ async def plain() -> AsyncIterator[Unit]:
 async def root(of: Root, asked: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
 
-    What is logged meanwhile names the root. `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
+    `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
+    What is logged meanwhile names the root.
     """
     with about(challenge=of.challenge, account=of.account):
         async with _alone(of), _transaction() as work:

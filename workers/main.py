@@ -19,7 +19,7 @@ from config.errors import Problem
 from config.settings import Settings
 from services.events import stamp_for_ever
 from services.periodic import begin
-from workers import actors, periodic
+from workers import actors, metrics, periodic
 
 STOP_SECONDS_MAX = 10
 
@@ -60,6 +60,11 @@ class Resources(Middleware):
 
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT, then finish what runs. Raises Problem if it cannot start."""
+    with metrics.answering(settings):
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
     url = settings.broker_url or settings.database_url
     assert url, "the CLI has filled it in"
     broker = brokers.connect(

@@ -16,7 +16,7 @@ EVENTS = Listing(
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
-  a.accounts, a.clones
+  t.recorded_at, a.accounts, a.clones
 from events t left join lateral (
   select array_agg(s.id) as accounts, array_agg(s.clone) as clones
   from accounts s where s.challenge_id = t.challenge_id) a on true"""

@@ -31,6 +31,9 @@ class Reach(NamedTuple):
     clones: frozenset[str] = frozenset()
 
 
+NOWHERE = Reach()
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
     """What happened, where in the order of all events, and whose it is."""
@@ -43,7 +46,8 @@ class Event:
     payload: dict[str, Any]
     market_time: datetime
     client: str | None  # whose challenge it was
-    reach: Reach = Reach()  # when it was read
+    recorded_at: datetime  # just before its transaction committed
+    reach: Reach = NOWHERE  # when it was read
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +114,7 @@ def _event(row: Row) -> Event:
         json.loads(row["payload"]),
         row["market_time"],
         row["client"],
+        row["recorded_at"],
         Reach(frozenset(row["accounts"] or ()), clones),
     )
 

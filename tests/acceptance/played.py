@@ -4,11 +4,13 @@ import os
 import re
 import signal
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
+import psycopg
 
 from tests.cli.commands import COMMAND
 
@@ -29,9 +31,11 @@ class Played:
         return found[1] if found else None
 
 
-def play(*arguments: str, server: str, watch: Callable[[str, psutil.Process], None] | None = None) -> Played:
+def play(
+    *arguments: str, server: str, watch: Callable[[str, psutil.Process], None] | None = None, **settings: str
+) -> Played:
     """Run `propdesk demo` on a server; `watch` sees each line as it is printed, and the demo's process."""
-    environment = os.environ | {"DATABASE_URL": server, "PYTHONUNBUFFERED": "1"}
+    environment = os.environ | settings | {"DATABASE_URL": server, "PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(
         [*COMMAND, "demo", *arguments],
         env=environment,
@@ -50,13 +54,45 @@ def play(*arguments: str, server: str, watch: Callable[[str, psutil.Process], No
     return Played(status, "".join(lines))
 
 
-def kill(demo: psutil.Process, command: str) -> bool:
+def kill_worker(demo: psutil.Process) -> bool:
+    return _kill(demo, "work")
+
+
+def kill_api(demo: psutil.Process) -> bool:
+    return _kill(demo, "serve")
+
+
+def _kill(demo: psutil.Process, command: str) -> bool:
     """Kill -9 the demo's child that runs the command; False while it is not there."""
     for child in demo.children():
         if command in child.cmdline():
             child.send_signal(signal.SIGKILL)
             return True
     return False
+
+
+def wipe_broker(demo: psutil.Process) -> bool:
+    """Take the broker's tables away with all that waits in them."""
+    with psycopg.connect(address_of(demo)) as conn:
+        conn.execute("drop schema dramatiq cascade")
+    return True
+
+
+def address_of(demo: psutil.Process) -> str:
+    """Where the demo's desk is stored."""
+    return demo.children()[0].environ()["DATABASE_URL"]
+
+
+@contextmanager
+def another_worker(demo: psutil.Process) -> Iterator[None]:
+    """A second worker beside the demo's own, on the same desk."""
+    environment = next(child.environ() for child in demo.children() if "work" in child.cmdline())
+    nowhere = subprocess.DEVNULL  # the desk is gone before it is
+    with subprocess.Popen([*COMMAND, "work"], env=environment, stdin=subprocess.PIPE, stderr=nowhere) as worker:
+        try:
+            yield
+        finally:
+            worker.kill()
 
 
 def with_quotes(path: Path) -> tuple[str, str]:

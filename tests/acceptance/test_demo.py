@@ -1,28 +1,45 @@
 """The whole journey: real HTTP, real websocket, real worker processes, on recorded quotes.
 
 `propdesk demo` compares everything with what it expects and runs `verify` over its books; here it must say so, whatever
-is killed under it, at any speed, with the same verdicts, events and ledgers.
+is killed under it, at any speed, by however many workers, with the same verdicts, events and ledgers.
 """
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 
 import psutil
+import psycopg
 
-from tests.acceptance.played import kill, play, with_quotes
+from tests.acceptance.played import address_of, another_worker, kill_api, kill_worker, play, wipe_broker, with_quotes
+
+JUDGED = """
+  select p.account_id % 2 as shard, count(distinct b.number) as batches, count(distinct m.batch) as judged,
+    count(m.batch) as metrics, (select count(*) from heartbeats where kind = 'worker') as workers
+  from challenge_phases p
+  join batches b on b.market_time > p.started_at and b.market_time < p.ended_at
+  left join metrics m on m.phase_id = p.id and m.batch = b.number
+  group by p.id
+"""
+"""Of every phase that has ended. Batches are an hour apart, and a metric is due at each."""
 
 
 def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     server: str, recorded_quotes: Callable[[str], Path]
 ) -> None:
     path = recorded_quotes("fx_1m.csv.gz")
-    # What to kill once the demo has told of an event: in mid-activation, in mid-trade, and while a phase changes.
-    killings = [("prop.purchase.paid", "work"), ("prop.challenge.failed", "serve"), ("phase_changed", "work")]
+    # What to kill or wipe once the demo has told of something: in mid-activation, in mid-trade, as a phase changes.
+    accidents = [
+        ("prop.purchase.paid", kill_worker),
+        ("winner OPEN", wipe_broker),
+        ("prop.challenge.paused", kill_api),
+        ("prop.challenge.phase_changed", kill_worker),
+    ]
 
     def watch(line: str, demo: psutil.Process) -> None:
-        if killings and killings[0][0] in line and kill(demo, killings[0][1]):
-            killings.pop(0)
+        if accidents and accidents[0][0] in line and accidents[0][1](demo):
+            accidents.pop(0)
 
     with ThreadPoolExecutor() as both:
         left_alone = both.submit(play, *with_quotes(path), server=server)
@@ -30,11 +47,25 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     undisturbed, disturbed = left_alone.result(), killed.result()
     assert undisturbed.status == 0, undisturbed.output
     assert disturbed.status == 0, disturbed.output
-    assert not killings, disturbed.output
+    assert not accidents, disturbed.output
     assert disturbed.digest == undisturbed.digest
 
 
-def test_the_journey_on_made_up_quotes_comes_out_as_expected(server: str) -> None:
-    played = play(server=server)
+def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_each_batch(server: str) -> None:
+    phases: list[tuple[int, ...]] = []
+    with ExitStack() as helpers:
+
+        def watch(line: str, demo: psutil.Process) -> None:
+            if "is on sale" in line:
+                helpers.enter_context(another_worker(demo))
+            if "phase_changed" in line:
+                with psycopg.connect(address_of(demo)) as conn:
+                    phases.extend(conn.execute(JUDGED).fetchall())
+
+        played = play(server=server, watch=watch, PROPDESK_MARKER_SHARDS="2")
     assert played.status == 0, played.output
     assert "MADE-UP quotes" in played.output
+    assert {shard for shard, *_ in phases} == {0, 1}
+    for _, batches, judged, metrics, workers in phases:
+        assert (judged, metrics, workers) == (batches, batches, 2)
+        assert batches > 20

@@ -22,7 +22,7 @@ class QuickSocket(Socket):
 @pytest.fixture
 async def api(empty_database: str) -> AsyncIterator[Api]:
     """The server on a database of this test's own; its pool is open in this process too."""
-    settings = Settings(database_url=empty_database)
+    settings = Settings(database_url=empty_database, tick_seconds=0.05)
     app = create_app(settings)
     config = uvicorn.Config(app, port=0, ws=QuickSocket, log_config=None, lifespan="on")
     server = uvicorn.Server(config)

@@ -15,20 +15,12 @@ from config.database import connection
 from models import events, sql
 from models.events import Event
 from services import brands
-from services.unit import plain
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
+from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, START, a_world, value
 
 EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
   challengeEvents(after: $after, filter: $filter) { cursor position number name challengeId payload } }"""
-NAME = "prop.challenge.warning"
-
-
-async def _emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -> None:
-    """Events of one transaction."""
-    async with plain() as work:
-        for payload in payloads:
-            work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
 
 
 async def _writers(writers: Iterable[int], count: int) -> None:
@@ -36,7 +28,7 @@ async def _writers(writers: Iterable[int], count: int) -> None:
 
     async def write(challenge: int) -> None:
         for number in range(count):
-            await _emit(challenge, {"place": number})
+            await emit(challenge, {"place": number})
 
     await asyncio.gather(*(write(challenge) for challenge in writers))
 
@@ -67,7 +59,7 @@ async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
     async with api.follow(manager, EVENTS, after="0") as follower, connection(api.database_url) as conn:
         async with conn.transaction():
             await sql.write(conn, *events.part([Event("acme", 1, NAME, {"from": "early"}, START)]))
-            await _emit(2, {"from": "late"})
+            await emit(2, {"from": "late"})
             (first,) = await follower.events(1)
         (second,) = await follower.events(1)
     assert [first["payload"]["from"], second["payload"]["from"]] == ["late", "early"]
@@ -77,28 +69,28 @@ async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
 async def test_what_the_ring_no_longer_holds_comes_from_the_database(
     api: Api, manager: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await _emit(1, *({"place": number} for number in range(1_200)))
+    await emit(1, *({"place": number} for number in range(1_200)))
     async with api.follow(manager, EVENTS, after="0") as follower:
         await follower.events(1_200)
     monkeypatch.setattr(api.hub, "_ring_size", 10)
-    await _emit(1, {"place": 1_200})
+    await emit(1, {"place": 1_200})
     async with api.follow(manager, EVENTS, after="1199") as follower:
         await follower.events(2)
         assert api.hub._floor > 1_000  # noqa: SLF001 - else this tests nothing
     async with api.follow(manager, EVENTS, after="0") as follower:
         found = await follower.events(1_201)
-        await _emit(1, {"place": 1_201})
+        await emit(1, {"place": 1_201})
         found += await follower.events(1)
     assert [event["payload"]["place"] for event in found] == list(range(1_202))
 
 
 async def test_without_a_cursor_it_begins_now(api: Api, manager: str) -> None:
-    await _emit(1, {"when": "before"})
+    await emit(1, {"when": "before"})
     async with api.follow(manager, EVENTS, after="0") as sure:
         await sure.events(1)
         async with api.follow(manager, EVENTS) as follower:
             await until(lambda: api.hub.subscribers == 2)
-            await _emit(1, {"when": "after"})
+            await emit(1, {"when": "after"})
             assert [event["payload"] for event in await follower.events(1)] == [{"when": "after"}]
 
 
@@ -128,15 +120,15 @@ async def test_a_filter_lets_through_what_it_names(
 
 async def _emit_all() -> None:
     for challenge in (1, 2, 1, 3):
-        await _emit(challenge, {})
+        await emit(challenge, {})
 
 
 async def test_events_of_another_brand_do_not_come(api: Api, manager: str) -> None:
     stranger = await api.token("MANAGER", "other")
     async with api.follow(manager, EVENTS, after="0") as ours, api.follow(stranger, EVENTS, after="0") as theirs:
-        await _emit(1, {}, brand="acme")
-        await _emit(2, {}, brand="other")
-        await _emit(3, {}, brand="acme")
+        await emit(1, {}, brand="acme")
+        await emit(2, {}, brand="other")
+        await emit(3, {}, brand="acme")
         assert [event["challengeId"] for event in await ours.events(2)] == ["1", "3"]
         assert [event["challengeId"] for event in await theirs.events(1)] == ["2"]
 
@@ -180,12 +172,12 @@ async def _listeners(api: Api, *, end: bool = False) -> int:
 async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
     async with api.follow(manager, EVENTS, after="0") as follower:
         assert await _listeners(api, end=True) == 1
-        await _emit(1, {"place": 1})
+        await emit(1, {"place": 1})
         assert len(await follower.events(1)) == 1
         async with asyncio.timeout(PATIENCE_SECONDS):
             while not await _listeners(api):
                 await asyncio.sleep(0.01)
-        await _emit(1, {"place": 2})
+        await emit(1, {"place": 2})
         assert len(await follower.events(1)) == 1
 
 
@@ -194,23 +186,17 @@ async def test_one_who_does_not_read_is_closed_with_its_own_code_and_the_others_
 ) -> None:
     payload, rounds = {"text": "x" * 400_000}, 80  # more than the buffers of both ends hold
     async with connect(api.websocket_url, subprotocols=[TRANSPORT], max_queue=1, compression=None) as slow:
-        await _subscribe(slow, manager)
+        await subscribe(slow, manager, EVENTS, after="0")
         slow.transport.pause_reading()
         async with api.follow(manager, EVENTS, after="0") as follower:
             for number in range(rounds):
-                await _emit(1, {"place": number, **payload})
+                await emit(1, {"place": number, **payload})
                 assert (await follower.events(1))[0]["payload"]["place"] == number
             await until(lambda: api.hub.subscribers == 1)
-            await _emit(1, {"place": rounds})
+            await emit(1, {"place": rounds})
             assert (await follower.events(1))[0]["payload"]["place"] == rounds
         slow.transport.resume_reading()
         assert await _close_code(slow) == UNREAD
-
-
-async def _subscribe(socket: ClientConnection, token: str, query: str = EVENTS, after: str = "0") -> None:
-    await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
-    assert json.loads(await socket.recv())["type"] == "connection_ack"
-    await send(socket, type="subscribe", id="1", payload={"query": query, "variables": {"after": after}})
 
 
 async def _close_code(socket: ClientConnection) -> int | None:
@@ -275,7 +261,7 @@ async def test_a_frame_that_is_no_message_closes_the_socket(
 async def test_what_is_no_cursor_of_the_stream_is_refused(api: Api, manager: str) -> None:
     for after in ("x", "-1", "1.5", "99999999999999999999", "\u0661"):
         async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
-            await _subscribe(socket, manager, after=after)
+            await subscribe(socket, manager, EVENTS, after=after)
             answer = json.loads(await socket.recv())
             (error,) = answer["payload"] if answer["type"] == "error" else answer["payload"]["errors"]
             assert error["extensions"]["code"] == "BAD_USER_INPUT"

@@ -15,6 +15,10 @@ REFUSED = [
     ("PROPDESK_POOL_SIZE", "0"),
     ("PROPDESK_MARK_LEDGER_MINUTES", "0"),
     ("PROPDESK_LOG_LEVEL", "LOUD"),
+    ("PROPDESK_ALLOWED_ORIGINS", "office.example"),
+    ("PROPDESK_ALLOWED_ORIGINS", "https://office.example/"),
+    ("PROPDESK_BOOTSTRAP_SECRET", "0123456789abcdef0123456789abcde"),
+    ("PROPDESK_JWT_SECRET", "0123456789abcdef0123456789abcde"),
 ]
 
 
@@ -44,3 +48,29 @@ def test_sample_data_is_for_development_unless_asked_for(monkeypatch: pytest.Mon
 def test_the_data_of_root_is_kept_outside_the_home_folders(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("os.geteuid", lambda: 0)
     assert load_settings().data_dir == Path("/var/lib/propdesk")
+
+
+GUESSABLE = ["change-me-change-me-change-me-0123456789", "a" * 64, "my-company-SECRET-0123456789-abcdefgh"]
+
+
+@pytest.mark.parametrize("variable", ["PROPDESK_JWT_SECRET", "PROPDESK_BOOTSTRAP_SECRET"])
+def test_production_refuses_a_secret_that_can_be_guessed_and_repeats_none(
+    variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for secret in GUESSABLE:
+        monkeypatch.setenv(variable, secret)
+        assert load_settings()
+        monkeypatch.setenv("PROPDESK_ENVIRONMENT", "production")
+        with pytest.raises(Problem, match=variable) as refused:
+            load_settings()
+        assert secret not in str(refused.value)
+        assert "\n" not in str(refused.value)
+        monkeypatch.setenv("PROPDESK_ENVIRONMENT", "development")
+    monkeypatch.setenv("PROPDESK_ENVIRONMENT", "production")
+    monkeypatch.setenv(variable, "vq3Xo1nT8mZr5LkD0yBf7JhWc2PsGe9u")
+    assert load_settings()
+
+
+def test_foreign_pages_are_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PROPDESK_ALLOWED_ORIGINS", "https://office.example, http://localhost:5173,")
+    assert load_settings().allowed_origins == ("https://office.example", "http://localhost:5173")

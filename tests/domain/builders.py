@@ -183,8 +183,8 @@ def a_row(head: bytes = GENESIS, **changes: Any) -> Row:
     """A ledger row whose hash follows `head`."""
     facts: Facts = {"reason": "dépôt", "transfer": 5, "final": False, "note": None}
     row = Row(1001, 2, Kind.DEPOSIT, INITIAL, INITIAL, NOON, 4, facts, b"", "")
-    row = replace(row, **changes)
+    row = row._replace(**changes)
     link = chain(
         head, row.account, row.seq, row.kind, row.amount, row.balance_after, row.market_time, row.batch, row.facts
     )
-    return replace(row, hash=link, text=canonical(row.facts))
+    return row._replace(hash=link, text=canonical(row.facts))

@@ -18,9 +18,10 @@ from domain.lifecycles import ChallengeStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Side
 from domain.quotes import Batch
-from domain.terms import Consequence, Measured, PhaseTerms, Touch, Trail
+from domain.terms import Consequence, Measured, PercentOf, PhaseTerms, Touch, Trail
 from tests.domain.builders import (
     MIDNIGHT,
+    NOON,
     a_batch,
     a_challenger,
     a_limit,
@@ -317,3 +318,54 @@ def test_accounts_come_and_go_without_disturbing_the_others(changes: list[tuple[
         alone, _ = folded((kept[one], conditions(a_phase_terms())), [batch])
         assert amount(unrealised) == alone.unrealised
     assert sorted(marks["id"]) == sorted(kept)
+
+
+ORDERS: list[tuple[str, dict[str, Any], str, bool]] = [
+    ("a buy limit is reached", {}, "1.09", True),
+    ("a buy limit is not", {}, "1.09001", False),
+    ("a sell limit is reached", {"side": Side.SHORT, "price": Decimal("1.11")}, "1.11", True),
+    ("a sell limit is not", {"side": Side.SHORT, "price": Decimal("1.11")}, "1.10999", False),
+    ("a buy stop is reached", {"type": OrderType.STOP, "price": Decimal("1.11")}, "1.11", True),
+    ("a buy stop is not", {"type": OrderType.STOP, "price": Decimal("1.11")}, "1.10999", False),
+    ("a sell stop is reached", {"type": OrderType.STOP, "side": Side.SHORT}, "1.09", True),
+    ("a sell stop is not", {"type": OrderType.STOP, "side": Side.SHORT}, "1.09001", False),
+]
+
+
+@pytest.mark.parametrize(("order", "price", "reached"), [c[1:] for c in ORDERS], ids=[c[0] for c in ORDERS])
+def test_an_order_waits_in_columns_until_its_price_is_there(order: dict[str, Any], price: str, reached: bool) -> None:
+    live = replace(a_challenger(), orders={3: an_order(**order)}), conditions(a_phase_terms())
+    marker = Marker([live])
+    assert marker.book.mark(a_batch(1, priced("EURUSD", price))) == [1001] * reached
+    assert marker.book.mark(a_batch(2, priced("GBPUSD", "1.3"))) == [1001] * reached, "it missed a batch, or none"
+
+
+def test_what_trips_an_order_observes_the_account_too() -> None:
+    live = replace(a_challenger("100001"), orders={3: an_order()}), conditions(a_phase_terms())
+    assert Marker([live]).book.mark(a_batch(1, quoted("EURUSD", 1))) == [1001]
+
+
+TRAILS: list[tuple[str, dict[str, Any], str, str, str]] = [
+    ("by a share of the initial balance", {"pct": Decimal(2)}, "0", "1.06001", "1.06"),
+    ("by an amount", {"amount": Decimal(1000)}, "0", "1.07001", "1.07"),
+    ("by a share of the high", {"pct": Decimal(2), "percent_of": PercentOf.REFERENCE}, "0", "1.05921", "1.0592"),
+    ("until it stops", {"pct": Decimal(2), "lock_at": Decimal(500)}, "0", "1.04501", "1.045"),
+    ("as long as no other is higher", {"pct": Decimal(4)}, "500", "1.04501", "1.045"),
+]
+
+
+@pytest.mark.parametrize(("limit", "daily", "above", "below"), [c[1:] for c in TRAILS], ids=[c[0] for c in TRAILS])
+def test_a_floor_follows_a_new_high_in_columns(limit: dict[str, Any], daily: str, above: str, below: str) -> None:
+    """100,000 euros bought at 1.04 on a day that began with 101,000; a price of 1.08 makes a high of 104,000."""
+    terms = a_phase_terms(
+        daily_loss=a_limit("0", amount=Decimal(daily) or None),
+        total_loss=replace(a_total_limit(trail=Trail.TRAIL_INTRADAY), **limit),
+        profit_target=a_target("0"),
+    )
+    market = {**a_market(), "EURUSD": priced("EURUSD", "1.05")}
+    account = a_challenger(day_start_equity=Decimal(101_000), day_start_balance=Decimal(101_000))
+    account = replace(account, ledger_due_at=NOON + HOUR)
+    book = Book(HOUR, CATALOGUE, market)
+    book.put(holding(account, a_position("100000", "104000"), market=market), conditions(terms), market)
+    prices = ("1.08", above, below)
+    assert [book.mark(a_batch(n, priced("EURUSD", price))) for n, price in enumerate(prices, 1)] == [[], [], [1001]]

@@ -1,0 +1,31 @@
+"""Where challenges stand, and whether anything of an account or a challenge has changed."""
+
+from collections.abc import Collection
+
+from models.sql import Connection
+from models.views.listing import Listing
+from models.views.sight import of_challenge
+
+TICKS = Listing(
+    columns="""c.id, c.status, c.current_phase_index as phase_index, c.ended_at, c.account_id,
+  b.marked_at as market_time, b.marked_through as batch, b.cash as balance, b.equity, b.day_start_balance,
+  b.day_start_equity, b.day_low, b.day_high, b.peak_equity""",
+    source="challenges c join balances b on b.account_id = c.account_id",
+    sight=of_challenge,
+    id="c.id = any({}::bigint[])",
+)
+# A row that was written again has another xmin, whatever of it changed.
+VERSIONS = {
+    "account": """
+select a.id, concat_ws(' ', a.xmin, b.xmin, c.xmin) as version
+from accounts a join balances b on b.account_id = a.id left join challenges c on c.id = a.challenge_id
+where a.id = any($1::bigint[])""",
+    "challenge": """
+select c.id, concat_ws(' ', c.xmin, b.xmin) as version
+from challenges c join balances b on b.account_id = c.account_id where c.id = any($1::bigint[])""",
+}
+
+
+async def versions(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, str]:
+    """A text for each that is there, another one whenever it has changed."""
+    return {row["id"]: row["version"] for row in await conn.fetch(VERSIONS[kind], list(ids))}

@@ -1,0 +1,54 @@
+"""Where a challenge stands, as those who follow it get it: the newest only, never stored."""
+
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated
+
+import strawberry
+from strawberry import ID, field
+
+from domain.lifecycles import ChallengeStatus
+from schema.challenges import Challenge, RuleProgress
+from schema.context import Info
+from schema.fields import computed
+from schema.paging import one
+from schema.rows import FromRow
+from schema.scalars import Long
+from services.views.lists import ACCOUNTS, CHALLENGES
+from services.views.ticks import TICKS
+
+if TYPE_CHECKING:
+    from schema.accounts import Account
+
+
+@strawberry.type(
+    description="Where a challenge stands at its current account's last persisted mark, in that account's currency. "
+    "The day's figures are null before the phase has started."
+)
+class ChallengeTick(FromRow, listing=TICKS):
+    id: ID = field(description="The challenge.")
+    status: ChallengeStatus = field(description="Its state.")
+    phase_index: int = field(description="The phase it is in, counted from 1.")
+    account_id: ID = field(description="The account of that phase.")
+    market_time: datetime | None = field(description="The time of the mark, by the market's clock.")
+    batch: Long = field(description="The batch it was marked at.")
+    balance: Decimal = field(description="The balance.")
+    equity: Decimal = field(description="The balance and the open profit.")
+    day_start_balance: Decimal | None = field(description="The balance at the day's start.")
+    day_start_equity: Decimal | None = field(description="The equity at the day's start.")
+    day_low: Decimal | None = field(description="The day's lowest equity so far.")
+    day_high: Decimal | None = field(description="The day's highest equity so far.")
+    peak_equity: Decimal | None = field(description="The highest equity since the phase's start.")
+    ended_at: strawberry.Private[datetime | None]
+
+    @computed("Where it stands on each configured rule, and how much is left.")
+    async def progress(self, info: Info) -> list[RuleProgress]:
+        return [RuleProgress.of(at) for at in await info.context.loaders.progress(int(self.account_id))]
+
+    @computed("The challenge itself.")
+    async def challenge(self, info: Info) -> Challenge | None:
+        return await one(info, CHALLENGES, int(self.id))
+
+    @computed("Its current account.")
+    async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
+        return await one(info, ACCOUNTS, int(self.account_id))

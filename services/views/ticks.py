@@ -1,0 +1,26 @@
+"""Ticks: what changes all the time, of which only the newest counts."""
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Literal
+
+from models.views import ticks as rows
+from models.views.ticks import TICKS
+from services.unit import reading
+
+__all__ = ["TICKS", "Watched", "versions"]
+
+Watched = tuple[Literal["account", "challenge"], int]
+"""An account or a challenge, by its number."""
+
+
+async def versions(watched: Collection[Watched]) -> dict[Watched, str]:
+    """A text for each that is there, another one whenever it has changed: at most one statement a kind."""
+    ids: defaultdict[Literal["account", "challenge"], list[int]] = defaultdict(list)
+    for kind, key in watched:
+        ids[kind].append(key)
+    found: dict[Watched, str] = {}
+    async with reading() as conn:
+        for kind, keys in ids.items():
+            found |= {(kind, key): version for key, version in (await rows.versions(conn, kind, keys)).items()}
+    return found

@@ -1,0 +1,27 @@
+"""What the tests of subscriptions share: events of made-up challenges, and subscribing step by step."""
+
+import json
+from typing import Any
+
+from websockets.asyncio.client import ClientConnection
+
+from services.unit import plain
+from tests.api.clients import send
+
+NAME = "prop.challenge.warning"
+
+
+async def emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -> None:
+    """Events of one transaction."""
+    async with plain() as work:
+        for payload in payloads:
+            work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
+
+
+async def subscribe(
+    socket: ClientConnection, token: str, query: str, *, operation: str = "1", **variables: Any
+) -> None:
+    """Begin a connection, and subscribe."""
+    await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
+    assert json.loads(await socket.recv())["type"] == "connection_ack"
+    await send(socket, type="subscribe", id=operation, payload={"query": query, "variables": variables})

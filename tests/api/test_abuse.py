@@ -1,0 +1,178 @@
+"""Input made to break things: whatever is put into whichever field, the answer is a refusal that says so."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
+
+from graphql import (
+    GraphQLArgument,
+    GraphQLEnumType,
+    GraphQLField,
+    GraphQLInputObjectType,
+    GraphQLList,
+    GraphQLNonNull,
+)
+
+from services.principals import Role
+from tests.api.clients import Api
+from tests.api.generated import GRAPHQL, least, roots
+from tests.api.operations import INGEST
+from tests.services.world import a_world, act, books_hold, rows, totals, value
+
+UNSPEAKABLE = "\0\ud800"  # PostgreSQL holds neither
+ENDLESS = "9" * 20_000
+HOSTILE: dict[str, list[Any]] = {
+    "String": [UNSPEAKABLE, ENDLESS],
+    "ID": [UNSPEAKABLE, "9" * 19 + "-" + "9" * 19],
+    "Decimal": ["99999999999999999999.99999999", "-0.00000001"],
+    "Int": [2**31 - 1, -1],
+    "DateTime": ["0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z"],
+}
+TEXTS = {"String", "ID"}
+FINE = {"accountGroup": "DEMO", "currency": "USD", "priceCurrency": "USD", "symbol": "EURUSD", "mode": "RACE",
+        "brand": "acme"}  # fmt: skip
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One field of one operation, given a value that cannot be meant."""
+
+    kind: str
+    name: str
+    path: Path
+    type: str
+    given: Any
+
+
+def attempts(texts: bool) -> Iterator[Attempt]:
+    """Of every field of every query and mutation that takes text, or a number."""
+    for kind in ("query", "mutation"):
+        for name in roots()[kind]:
+            for argument, one in _field(kind, name).args.items():
+                for path, scalar in _leaves(one.type, (argument,)):
+                    if (scalar in TEXTS) == texts:
+                        yield from (Attempt(kind, name, path, scalar, given) for given in HOSTILE.get(scalar, ()))
+
+
+def _field(kind: str, name: str) -> GraphQLField:
+    root = GRAPHQL.query_type if kind == "query" else GRAPHQL.mutation_type
+    assert root
+    return root.fields[name]
+
+
+def _bare(kind: Any) -> Any:
+    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+
+
+def _leaves(kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    kind = _bare(kind)
+    if isinstance(kind, GraphQLInputObjectType):
+        for name, field in kind.fields.items():
+            yield from _leaves(field.type, (*path, name))
+    elif isinstance(kind, GraphQLList):
+        yield from _leaves(kind.of_type, (*path, 0))
+    elif not isinstance(kind, GraphQLEnumType):
+        yield path, kind.name
+
+
+def _with(kind: Any, base: Any, path: Path, given: Any) -> Any:
+    """The value of an input type that has this at the path, and elsewhere what it needs."""
+    if not path:
+        return given
+    kind = _bare(kind)
+    if isinstance(kind, GraphQLList):
+        return [_with(kind.of_type, base[0] if base else least(kind.of_type), path[1:], given)]
+    base = dict(least(kind) if base is None else base)
+    base[path[0]] = _with(kind.fields[path[0]].type, base.get(path[0]), path[1:], given)
+    return base
+
+
+def _sound(found: Any, ids: dict[str, str]) -> Any:
+    """The least input with ids and names that there are, so that more than the first check is reached."""
+    if isinstance(found, list):
+        return [_sound(one, ids) for one in found]
+    if not isinstance(found, dict):
+        return found
+    return {name: (FINE | ids).get(name) or _sound(one, ids) for name, one in found.items()}
+
+
+class Desk:
+    """A sold challenge, and people who ask for the impossible."""
+
+    def __init__(self, api: Api, tokens: dict[str, str], ids: dict[str, str]) -> None:
+        self.api, self.tokens, self.ids, self.keys = api, tokens, ids, count()
+
+    async def codes(self, attempt: Attempt) -> set[str]:
+        """The codes beside the data."""
+        arguments: dict[str, GraphQLArgument] = _field(attempt.kind, attempt.name).args
+        needed = {arg: one for arg, one in arguments.items() if isinstance(one.type, GraphQLNonNull)}
+        ids = self.ids | {"idempotencyKey": f"k{next(self.keys)}"}
+        given = {arg: _sound(least(one.type), ids) for arg, one in needed.items()}
+        argument, *rest = attempt.path
+        assert isinstance(argument, str)
+        given[argument] = _with(arguments[argument].type, given.get(argument), tuple(rest), attempt.given)
+        declared = ", ".join(f"${arg}: {arguments[arg].type}" for arg in given)
+        passed = ", ".join(f"{arg}: ${arg}" for arg in given)
+        text = f"{attempt.kind} ({declared}) {{ {attempt.name}({passed}) {{ __typename }} }}"
+        role = "CLIENT" if attempt.name == "buyChallenge" else "ADMIN" if "brand" in attempt.path else "MANAGER"
+        if attempt.name in ("saveBrand", "saveInstrument", "ingestQuotes"):
+            role = "ADMIN"
+        answer = await self.api.answer(text, self.tokens[role], **given)
+        return {error["extensions"]["code"] for error in answer.get("errors", ())}
+
+
+async def a_desk(api: Api) -> Desk:
+    world = await a_world(api.database_url, cash=20_000)
+    challenge, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="2000")
+    await act(account, "OPEN", action_id="a2", side="SHORT", quantity="2000", order="LIMIT", price="1.5")
+    order = await value("select account_id || '-' || seq from orders where status = 'WORKING'")
+    ids = {"accountId": str(account), "parentId": str(account), "programId": str(world.program),
+           "walletId": str(world.wallet), "challengeId": str(challenge), "orderId": order, "id": "1"}  # fmt: skip
+    tokens = {"ADMIN": await api.token(Role.ADMIN), "MANAGER": await api.token(Role.MANAGER, "acme"),
+              "CLIENT": await api.token(Role.CLIENT, "acme", "alice")}  # fmt: skip
+    return Desk(api, tokens, ids)
+
+
+async def test_no_field_takes_text_that_cannot_be_kept_and_nothing_is_written(api: Api) -> None:
+    desk, tried = await a_desk(api), 0
+    before = await totals()
+    for attempt in attempts(texts=True):
+        assert await desk.codes(attempt) <= {"BAD_USER_INPUT", "NOT_FOUND"}, attempt
+        tried += 1
+    assert tried > 200
+    assert await totals() == before
+
+
+async def test_no_number_or_instant_breaks_anything(api: Api) -> None:
+    desk, tried = await a_desk(api), 0
+    for attempt in attempts(texts=False):
+        assert await desk.codes(attempt) <= {"BAD_USER_INPUT", "NOT_FOUND"}, attempt
+        tried += 1
+    assert tried > 100
+    await books_hold()
+
+
+LOOKALIKES = ["\N{CYRILLIC CAPITAL LETTER IE}URUSD", "EURUSD\u200b", "EURUSD ", "eurusd", "EUR/USD", "A" * 33]
+NO_PRICES = ["NaN", "sNaN", "Infinity", "1e400", "9" * 65, f"1.{'0' * 39}1", "-1", "0", "", "1_1", " 1.1",
+             "\N{ARABIC-INDIC DIGIT ONE}", "1,1"]  # fmt: skip
+
+
+async def test_no_quote_is_taken_for_another_symbol_or_another_price(api: Api) -> None:
+    await a_world(api.database_url)
+    admin = await api.token(Role.ADMIN)
+    named = {"symbol": "A" * 32, "baseCurrency": "EUR", "quoteCurrency": "USD", "pricePrecision": 5}
+    listed = "mutation ($input: SaveInstrumentInput!) { saveInstrument(input: $input) { userErrors { code } } }"
+    saved = await api.ask(listed, admin, input=named | {"quantityStep": "1", "quantityMin": "1"})
+    assert saved == {"saveInstrument": {"userErrors": []}}
+    quote = {"symbol": "EURUSD", "bid": "1.1", "ask": "1.1", "time": "2026-03-02T12:01:00Z"}
+    offered = [quote | {"symbol": symbol} for symbol in LOOKALIKES]
+    offered += [quote | {"bid": price, "ask": price} for price in NO_PRICES]
+    answer = (await api.ask(INGEST, admin, input=json.loads(json.dumps({"quotes": offered}))))["ingestQuotes"]
+    assert (answer["accepted"], answer["batches"]) == (0, [])
+    assert sum(dropped["count"] for dropped in answer["dropped"]) == len(offered)
+    assert {dropped["reason"] for dropped in answer["dropped"] if dropped["symbol"] != "EURUSD"} == {"UNKNOWN_SYMBOL"}
+    assert await rows("select symbol from latest_quotes") == [{"symbol": "EURUSD"}]

@@ -1,0 +1,69 @@
+"""A client of the last release is served as before, or the changelog says what breaks it."""
+
+from pathlib import Path
+
+import pytest
+
+from cli.schema import RELEASES, last_release, schema_text, untold_changes
+from tests.cli.commands import propdesk
+from tests.house.sources import ROOT
+
+OLD = "type Query { account(id: ID!): String  accounts: [String!] }"
+NEW = "type Query { account(id: ID!, brand: String!): String  programs: [String!] }"
+CHANGELOG = """# Changelog
+
+## Unreleased
+
+- {told}
+
+## 0.1.0
+
+- The first. {before}
+"""
+
+
+@pytest.fixture
+def released(tmp_path: Path) -> Path:
+    path = tmp_path / "0.1.0.graphql"
+    path.write_text(OLD)
+    return path
+
+
+def found(released: Path, now: str, told: str = "", before: str = "") -> set[str]:
+    return set(untold_changes(released, now, CHANGELOG.format(told=told, before=before)))
+
+
+def test_a_breaking_change_is_found_unless_the_changelog_tells_it_above_the_release(released: Path) -> None:
+    breaking = found(released, NEW)
+    assert len(breaking) == 2
+    assert any("accounts" in change for change in breaking)
+    assert found(released, NEW, told=" ".join(breaking)) == set()
+    assert found(released, NEW, before=" ".join(breaking)) == breaking
+
+
+def test_what_is_added_breaks_nobody(released: Path) -> None:
+    assert not found(released, OLD.replace("}", " programs(first: Int): [String!] }"))
+
+
+def test_the_newest_release_counts_by_its_numbers_not_its_letters(tmp_path: Path) -> None:
+    assert last_release(tmp_path) is None
+    for version in ("0.9.0", "0.10.0", "0.2.1"):
+        (tmp_path / f"{version}.graphql").touch()
+    last = last_release(tmp_path)
+    assert last is not None
+    assert last.stem == "0.10.0"
+
+
+def test_the_command_fails_and_names_what_breaks(released: Path) -> None:
+    changelog = released.with_name("CHANGELOG.md")
+    changelog.write_text(CHANGELOG)
+    broken = propdesk("check-schema", "--releases", str(released.parent), "--changelog", str(changelog))
+    assert broken.returncode == 1
+    assert "Query.account" in broken.stderr
+    none = propdesk("check-schema", "--releases", str(released.parent / "none"), "--changelog", str(changelog))
+    assert (none.returncode, "nothing is released yet" in none.stdout) == (0, True)
+
+
+def test_no_client_of_the_last_release_is_broken_unawares() -> None:
+    last = last_release(ROOT / RELEASES)
+    assert last is None or not untold_changes(last, schema_text(), (ROOT / "CHANGELOG.md").read_text())
