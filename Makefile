@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test test-zones check fmt lock demo verify clean
+.PHONY: up test test-zones check fmt lock demo verify clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -34,6 +34,16 @@ fmt: $(INSTALLED)
 lock: $(INSTALLED)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+
+# The Node examples, and a TypeScript client made from the schema; without npm it says so and goes on.
+clients:
+	@examples/check
+
+# At a release, once the version is set: from then on a change that breaks its clients must be in the changelog.
+release-schema: $(INSTALLED)
+	@mkdir -p docs/schema-releases
+	@$(BIN)/propdesk export-schema docs/schema-releases/$$($(BIN)/python -c \
+		'import importlib.metadata; print(importlib.metadata.version("propdesk"))').graphql
 
 demo: $(INSTALLED)
 	@$(BIN)/propdesk demo

@@ -21,6 +21,7 @@ from app.bodies import limited
 from app.documents import Documents
 from app.identities import Identities
 from app.naming import HEADER, fresh, name_of
+from app.page import Page
 from app.parameters import Asked, asked, loads
 from app.protocol import Handler
 from app.rates import Rates
@@ -33,7 +34,6 @@ from schema.errors import ApiError, BadUserInput, shown
 from schema.limits import Allowed
 
 INIT_SECONDS_MAX = 10
-PAGE_POLICY = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; connect-src 'self' ws: wss:"
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
 
@@ -45,7 +45,7 @@ class Endpoint(GraphQL[Context, None]):
 
     graphql_transport_ws_handler_class = Handler
 
-    def __init__(self, settings: Settings, events: EventSource, sessions: Sessions, page: str | None) -> None:
+    def __init__(self, settings: Settings, events: EventSource, sessions: Sessions, page: Page | None) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -81,7 +81,7 @@ class Endpoint(GraphQL[Context, None]):
             if request.method not in METHODS:
                 raise not_by(request.method, *METHODS)
             if self._page and request.method == "GET" and self._is_for_the_page(request):
-                return Response(self._page, media_type=HTML, headers={"Content-Security-Policy": PAGE_POLICY})
+                return self._page.response(request)
             if media_type is None:
                 raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
             return answers.executed(await self._execute(request), media_type)

@@ -3,27 +3,25 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
-from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Mount, Route, WebSocketRoute
 
 from app.endpoint import Endpoint
 from app.health import healthz, readyz
 from app.hub import Hub
 from app.metrics import Counted, Scraped
 from app.naming import HEADER
+from app.page import PATH, Files, Page
 from app.refusals import METHODS
 from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
 from services import events
-
-EXPLORER = Path(__file__).with_name("explorer.html")  # one page without an address outside it
 
 CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
     "allow_methods": METHODS,
@@ -37,7 +35,7 @@ def create_app(settings: Settings) -> Starlette:
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url, tick_seconds=settings.tick_seconds)
     sessions = Sessions()
-    page = EXPLORER.read_text() if settings.environment == "development" else None
+    page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
 
     @asynccontextmanager
@@ -53,6 +51,7 @@ def create_app(settings: Settings) -> Starlette:
         routes=[
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
+            *([Mount(PATH, Files())] if page else []),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
             *([Route("/metrics", Scraped(hub).answer)] if settings.metrics else []),

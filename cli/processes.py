@@ -7,6 +7,7 @@ import uvicorn
 
 from app.main import create_app
 from app.sockets import Socket
+from config import garbage
 from config.connections import require_connections
 from config.database import require_current_schema
 from config.embedded import running_database
@@ -36,6 +37,7 @@ def serve() -> None:
             ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
+        garbage.settle()
         uvicorn.Server(config).run()
 
 
@@ -44,6 +46,7 @@ def work() -> None:
     settings = _begin("worker")
     with running_database(settings) as ready:
         asyncio.run(_require_ready(ready))
+        garbage.settle()
         worker.run(ready)
 
 

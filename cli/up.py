@@ -1,6 +1,7 @@
 """`propdesk up`: everything on one machine, from nothing to a served API, until Ctrl-C."""
 
 import asyncio
+import json
 import time
 
 import httpx
@@ -45,7 +46,9 @@ async def _run(settings: Settings) -> None:
         await healthy(settings.base_url)
         console.print(_panel(settings, tokens))
 
-    environment = {"DATABASE_URL": url} | ({"PROPDESK_FEED_TOKEN": tokens["FEED"]} if tokens else {})
+    environment = {"DATABASE_URL": url}
+    if tokens:
+        environment |= {"PROPDESK_FEED_TOKEN": tokens["FEED"], "PROPDESK_SAMPLE_TOKENS": json.dumps(tokens)}
     await supervise([FEED, API, WORKER] if tokens else [API, WORKER], environment, announce)
 
 
@@ -75,7 +78,8 @@ async def healthy(base_url: str) -> None:
 def _panel(settings: Settings, tokens: dict[str, str]) -> Panel:
     table = Table.grid(padding=(0, 2))
     websocket = settings.base_url.replace("http", "ws", 1)
-    table.add_row("GraphQL", f"{settings.base_url}/graphql")
+    explored = "" if settings.environment == "production" else " (in a browser: GraphiQL, with these tokens)"
+    table.add_row("GraphQL", f"{settings.base_url}/graphql{explored}")
     table.add_row("websocket", f"{websocket}/graphql (graphql-transport-ws)")
     table.add_row("health", f"{settings.base_url}/healthz")
     for role, token in tokens.items():

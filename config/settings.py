@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 import platformdirs
-from pydantic import Field, ValidationError, ValidationInfo, field_validator
+from pydantic import Field, Json, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from config.errors import Problem
@@ -39,6 +39,9 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=8000, ge=1, le=65535)
     environment: Environment = "development"
+    sample_tokens: Json[dict[str, str]] = Field(
+        default_factory=dict, validate_default=False
+    )  # by role; `up` hands them to the page
     sample_data: bool = Field(default_factory=lambda known: known.get("environment") == "development")
     pool_size: int = Field(default=10, ge=2, le=500)  # connections of one process
     marker_shards: int = Field(default=1, ge=1, le=64)

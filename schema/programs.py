@@ -226,8 +226,8 @@ class ProgramPreset:
     name: str = field(description="Its name here, such as ftmo_2step.")
     title: str = field(description="The firm's own name for it.")
     source: str = field(description="The public page it was taken from.")
-    retrieved_on: date = field(description="When that page was read; firms change their rules.")
-    notes: list[str] = field(description="Where the firm's rules go beyond ours, or were read one way of several.")
+    retrieved_on: date = field(description="When that page was read, by whom the notes name; firms change their rules.")
+    notes: list[str] = field(description="Where each part is from, and where the firm's rules go beyond ours.")
     program: JSON = field(description="A CreateProgramInput, to be changed and sent as it is.")
 
 

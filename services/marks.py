@@ -36,6 +36,7 @@ from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading,
 log = logging.getLogger(__name__)
 
 CHUNK = 5_000
+PERSISTED_AT_ONCE = 4 * CHUNK
 ROOTS_PER_SWEEP = 500
 TROUBLES = (Busy, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
@@ -64,6 +65,7 @@ class Marker:
         self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
         self.failed: dict[int, int] = {}  # accounts that could not be marked, at which version
         self.persisted_at: datetime | None = None
+        self.persisted_to = 0  # the account whose mark was the last to be written
 
     async def drain(self) -> int:
         """Pass until no batch is left; answers how many were judged."""
@@ -156,8 +158,20 @@ class Marker:
         await self._write(self.book.due())
         pause = timedelta(seconds=settings().mark_persist_seconds)
         if self.persisted_at is None or batch.market_time - self.persisted_at >= pause:
-            await self._write(self.book.dirty())
-            self.persisted_at = batch.market_time
+            await self._persist(batch)
+
+    async def _persist(self, batch: Batch) -> None:
+        """Write what has moved, from where the last time ended; a batch that comes meanwhile is judged first."""
+        assert self.book is not None, "the shard is loaded"
+        dirty = self.book.dirty()
+        dirty = np.roll(dirty, -int(np.searchsorted(dirty, self.persisted_to, side="right")))
+        for start in range(0, len(dirty), PERSISTED_AT_ONCE):
+            ids = dirty[start : start + PERSISTED_AT_ONCE]
+            await self._write(ids)
+            self.persisted_to = int(ids[-1])
+            if tape().newest > self.through:
+                return
+        self.persisted_at = batch.market_time
 
     async def _write(self, ids: Ints) -> None:
         """Write marks in chunks; accounts held or changed by others are loaded again."""

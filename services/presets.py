@@ -1,4 +1,4 @@
-"""Presets: the rules of known firms as data, each with the public page it was read from and the day."""
+"""Presets: the rules of known firms as data, each with the public page they are from and the day it was read."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`program` is the API's CreateProgramInput; `notes` say where the firm's rules go beyond ours."""
+    """`program` is the API's CreateProgramInput; `notes` say where each part is from, and what ours leaves out."""
 
     name: str
     title: str

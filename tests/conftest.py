@@ -28,7 +28,7 @@ RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
 @pytest.fixture(scope="session")
 def server(testrun_uid: str) -> Iterator[str]:
     """The address of a throwaway PostgreSQL with a migrated template in it."""
-    directory = _room() / f"propdesk-tests-{testrun_uid}"
+    directory = room() / f"propdesk-tests-{testrun_uid}"
     postgres = EmbeddedServer(directory, throwaway=True)
     address = postgres.start()
     try:
@@ -41,7 +41,7 @@ def server(testrun_uid: str) -> Iterator[str]:
             shutil.rmtree(directory)
 
 
-def _room() -> Path:
+def room() -> Path:
     """Where the server's files lie: in memory where there is enough of it, as each clone copies a thousand of them."""
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
         return MEMORY

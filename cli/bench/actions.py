@@ -55,7 +55,7 @@ def actions(
     configure_logging("ERROR", "bench")
     with harness.server() as server, harness.steps() as steps:
         before = harness.machine()
-        figures, facts = asyncio.run(_measure(server, steps, TINY if tiny else FULL))
+        figures, facts = harness.run(_measure(server, steps, TINY if tiny else FULL))
     harness.show("Decision actions" + (" (a tiny run: the figures mean nothing)" if tiny else ""), figures)
     if json_path:
         harness.write(
@@ -65,7 +65,7 @@ def actions(
 
 async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
     await migrate(server.url)
-    await open_database(server.url, pool_size=10, name="bench")
+    await open_database(server.url, pool_size=size.waiting + 4, name="bench")
     try:
         with steps.step(f"a desk of {size.marked:,} accounts, and {size.waiting + CLIENTS} that trade"):
             population = await populate(server.url, size.marked, 50)

@@ -14,7 +14,6 @@ from services import marks, quotes
 
 PAUSE_SECONDS = 1.0  # between two batches of quotes, each of every symbol
 MOVE = Decimal("0.0001")
-START_SECONDS_MAX = 300
 
 
 @contextmanager
@@ -25,11 +24,12 @@ def marking(url: str, population: Population) -> Iterator[None]:
     process = context.Process(target=_work, args=(url, population, ready, stop), daemon=True)
     process.start()
     try:
-        assert ready.wait(START_SECONDS_MAX), "the marker has not made its first pass"
+        while not ready.wait(PAUSE_SECONDS):
+            assert process.is_alive(), "the marker ended before its first pass"
         yield
     finally:
         stop.set()
-        process.join(START_SECONDS_MAX)
+        process.join()
     assert process.exitcode == 0, "the marker failed"
 
 

@@ -17,7 +17,7 @@ from cli.up import healthy
 from config.database import connection
 from domain.money import plain
 from domain.quotes import Quote
-from services import tokens
+from services import marks, quotes, tokens
 
 STEP = Decimal("0.0002")  # of the price, by which it falls each time
 QUOTES = 1_000
@@ -51,7 +51,7 @@ async def process(command: str, url: str, port: int) -> AsyncIterator[None]:
         yield
     finally:
         with suppress(ProcessLookupError):
-            child.terminate()
+            child.kill()  # which it has to bear, and nothing is waited for
         await child.wait()
 
 
@@ -77,15 +77,15 @@ async def seconds_of_ingesting(url: str, population: Population, rounds: int) ->
         await healthy(f"http://127.0.0.1:{port}")
         async with Client(f"http://127.0.0.1:{port}/graphql", token) as client:
             for number in range(rounds + 1):  # the first warms up
-                quotes: list[Quote] = []
-                while len(quotes) < QUOTES:
-                    quotes += population.quotes(STEP * (number % 7 + len(quotes) % 2), len(population.symbols))
-                quotes = quotes[:QUOTES]
-                sent = rows_of(quotes)
+                offered: list[Quote] = []
+                while len(offered) < QUOTES:
+                    offered += population.quotes(STEP * (number % 7 + len(offered) % 2), len(population.symbols))
+                offered = offered[:QUOTES]
+                sent = rows_of(offered)
                 began = time.perf_counter()
                 await client.once(INGEST, input={"quotes": sent})
                 served.append(time.perf_counter() - began)
-                bare.append(await _seconds_of_inserting(conn, -1 - number, quotes))
+                bare.append(await _seconds_of_inserting(conn, -1 - number, offered))
     return served[1:], bare[1:]
 
 
@@ -99,16 +99,19 @@ async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> f
 
 async def seconds_to_breach(url: str, population: Population, rounds: int) -> list[float]:
     """From the answer to quotes that break one account's limit until a subscriber has the event; every symbol moves."""
+    await quotes.ingest(population.quotes(Decimal(0)))  # at which the victims neither gain nor lose
+    await marks.drain(0)
     async with connection(url) as conn:
+        await conn.execute("update balances set marked_through = (select max(number) from batches) where live")
         await conn.execute(VICTIMS, FIRST + 5, population.symbols[0], BASE, rounds, STEP)
     port = free_port()
     feed = await tokens.create(role="FEED", brand=None, name="bench feed")
     manager = await tokens.create(role="MANAGER", brand="bench", name="bench")
-    address, told, taken = f"http://127.0.0.1:{port}/graphql", asyncio.Queue[float](), []
+    address, told, taken = f"http://127.0.0.1:{port}/graphql", asyncio.Queue[tuple[int, float]](), []
 
     def hear(event: Event) -> None:
         if event["name"] == "prop.challenge.failed":
-            told.put_nowait(time.perf_counter())
+            told.put_nowait((int(event["challengeId"]), time.perf_counter()))
 
     listener = Listener(address, manager, hear)
     async with process("serve", url, port):
@@ -121,7 +124,9 @@ async def seconds_to_breach(url: str, population: Population, rounds: int) -> li
                 fallen = population.quotes(-STEP * number)
                 await client.once(INGEST, input={"quotes": rows_of(fallen)})
                 began = time.perf_counter()
-                taken.append(await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX) - began)
+                failed, heard = await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX)
+                assert failed == FIRST + 5 + 10 * number, "each step breaks the next one's limit"
+                taken.append(heard - began)
                 await asyncio.sleep(PAUSE_SECONDS)
             listening.cancel()
     return taken

@@ -58,8 +58,7 @@ def evaluator(
 ) -> None:
     """A pass against the bare writing of its rows; screening against a sum; a breach from quote to subscriber."""
     configure_logging("ERROR", "bench")
-    os.environ["PROPDESK_MARK_PERSIST_SECONDS"] = "0"  # here every pass is written
-    settings.cache_clear()
+    _persist_each(0)
     size = Size(accounts, symbols, screened, rounds, min(50, accounts // 20), tuple(map(int, growth.split(","))))
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
@@ -68,6 +67,12 @@ def evaluator(
     if json_path:
         told = facts | {"machine": before, "load_after": harness.machine()["load"]}
         harness.write(json_path, "evaluator", figures, told)
+
+
+def _persist_each(seconds: int) -> None:
+    """How often marks are written that nothing else asks for; 0: at every pass."""
+    os.environ["PROPDESK_MARK_PERSIST_SECONDS"] = str(seconds)
+    settings.cache_clear()
 
 
 async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
@@ -91,6 +96,7 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
         facts["full pass, seconds"] = {"nothing due": full.seconds, "everything due": due.seconds}
     finally:
         await close_database()
+    _persist_each(0)
     figures.append(await _growth(server, steps, size))
     return figures, facts
 
@@ -160,6 +166,7 @@ async def _latency(server: Server, steps: Steps, size: Size, population: Populat
 
 async def _breaching(steps: Steps, size: Size, population: Population) -> list[Figure]:
     """A fall that breaks three in ten, while quotes go on coming."""
+    _persist_each(5)
     marker = Marker(0)
     await marker.drain()
     before = await _breaches()

@@ -1,21 +1,26 @@
 """What every bench shares: a PostgreSQL of its own that is gone afterwards, and figures as a table and as JSON."""
 
+import asyncio
 import json
 import os
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeVar
 
 from rich.console import Console
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
+from uvicorn.loops.auto import auto_loop_factory
 
+from config import garbage
 from config.embedded import DATABASE, EmbeddedServer
+
+Answer = TypeVar("Answer")
 
 console = Console(stderr=True)
 
@@ -81,6 +86,13 @@ def steps() -> Iterator[Steps]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
         yield Steps(progress)
+
+
+def run(main: Coroutine[Any, Any, Answer]) -> Answer:
+    """Run on the event loop that `propdesk serve` runs on, with its way of looking for garbage."""
+    garbage.settle()
+    with asyncio.Runner(loop_factory=auto_loop_factory()) as runner:
+        return runner.run(main)
 
 
 def machine() -> dict[str, Any]:

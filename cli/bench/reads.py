@@ -19,17 +19,20 @@ PAGES = {
     "actions": lists.ACTIONS,
 }
 
+FIRST = 100_000_000  # seq of a made-up history's first row, beyond what any account has written by trading
+
 # Each pair of actions opens and closes a position; four ledger rows an action, as one really writes.
 _SERIES = """
 insert into {table} ({columns})
 select {values}
 from unnest($1::bigint[]) as a (id) cross join generate_series(0, $2::bigint - 1) as i
 cross join lateral (
-  select 1000 + i * 4 as seq, 1000 + i / 2 * 8 + 3 as position, i % 2 = 0 as opens,
+  select {first} + i * 4 as seq, {first} + i / 2 * 8 + 3 as position, i % 2 = 0 as opens,
     now() - ($2 - i) * interval '1 second' as at) n {more}
 """
 HISTORY = (
     _SERIES.format(
+        first=FIRST,
         table="ledger",
         columns="account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash",
         values="""a.id, n.seq + k, (array['action_accepted', 'order_placed', 'fill', 'position_changed'])[k + 1], 0,
@@ -38,6 +41,7 @@ HISTORY = (
         more="cross join generate_series(0, 3) as k",
     ),
     _SERIES.format(
+        first=FIRST,
         table="decision_actions",
         columns="account_id, seq, run, action_id, content, status, quote, order_seq, market_time, batch",
         values="""a.id, n.seq, 'history', 'h' || i, jsonb_build_object('run', 'history', 'action_id', 'h' || i,
@@ -46,6 +50,7 @@ HISTORY = (
         more="",
     ),
     _SERIES.format(
+        first=FIRST,
         table="orders",
         columns="""account_id, seq, action_seq, symbol, side, verb, quantity, status, reason, placed_at, batch, type,
     ended_at, outcome""",
@@ -54,6 +59,7 @@ HISTORY = (
         more="",
     ),
     _SERIES.format(
+        first=FIRST,
         table="fills",
         columns="""account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised,
     filled_at, batch, quote_time""",
@@ -62,6 +68,7 @@ HISTORY = (
         more="",
     ),
     _SERIES.format(
+        first=FIRST,
         table="positions",
         columns="account_id, seq, symbol, side, status, quantity, cost_basis, opened_at, closed_at",
         values="a.id, n.position, 'S0000USD', 'LONG', 'CLOSED', 0, 0, n.at, n.at",
@@ -78,7 +85,7 @@ async def fill(url: str, accounts: list[int], rows: int) -> None:
         await conn.execute("set session_replication_role = replica")  # the history is made up; nothing checks it
         for statement in HISTORY:
             await conn.execute(statement, accounts, many)
-        await conn.execute("update balances set seq = seq + 1000 + $2 * 4 where account_id = any($1)", accounts, many)
+        await conn.execute("update balances set seq = $2 where account_id = any($1)", accounts, FIRST + many * 4)
         for table in (*PAGES, "balances"):
             await conn.execute(f"analyze {'decision_actions' if table == 'actions' else table}")
 

@@ -27,6 +27,7 @@ POLICY = {
     "leverage_max": Decimal(50),
     "position_equity_pct_max": Decimal(5000),
     "quote_age_seconds_max": 86_400,  # a bench without a feed
+    "fee_bps": Decimal("0.1"),  # so that nobody is ruined by the number of actions
 }
 STEP = Step(
     1,

@@ -57,7 +57,8 @@ class Api:
     @asynccontextmanager
     async def follow(self, token: str, query: str, **variables: Any) -> AsyncIterator["Follower"]:
         """A subscription of its own connection."""
-        async with connect(self.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        # With a bounded queue it would not come upon the answer to its close behind what nobody took, for ten seconds.
+        async with connect(self.websocket_url, subprotocols=[TRANSPORT], max_queue=None) as socket:
             await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
             assert json.loads(await socket.recv())["type"] == "connection_ack"
             payload = {"query": query, "variables": variables}

@@ -320,6 +320,24 @@ def test_accounts_come_and_go_without_disturbing_the_others(changes: list[tuple[
     assert sorted(marks["id"]) == sorted(kept)
 
 
+CONVERTED = [
+    ("inverted by its own quote", "USDJPY", ["USDJPY"]),
+    ("by another pair alone", "EURGBP", ["GBPUSD"]),
+    ("by another pair, both moving", "EURGBP", ["EURGBP", "GBPUSD"]),
+    ("by a pair that stands still", "EURGBP", ["EURGBP"]),
+]
+
+
+@pytest.mark.parametrize(("symbol", "moving"), [c[1:] for c in CONVERTED], ids=[c[0] for c in CONVERTED])
+def test_a_holding_is_converted_in_columns_to_the_last_digit(symbol: str, moving: list[str]) -> None:
+    live = a_trader((symbol, Side.SHORT, "1234.57")), conditions(a_phase_terms())
+    marker = Marker([live])
+    marker.tape = [a_batch(1, *(quoted(one, 37) for one in moving))]
+    assert marker.mark(marker.tape[0]) == []
+    marker.write([1001])
+    assert marker.stored[1001] == folded(live, marker.tape)[0]
+
+
 ORDERS: list[tuple[str, dict[str, Any], str, bool]] = [
     ("a buy limit is reached", {}, "1.09", True),
     ("a buy limit is not", {}, "1.09001", False),

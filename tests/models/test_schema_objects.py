@@ -51,7 +51,8 @@ ROWS = {
     "audit": (
         """insert into audit (chain, seq, actor, role, operation, object_kind, object_id, reason, before, after,
           request_id, recorded_at, hash)
-        values ('acme', 1, 'manager:mona', 'MANAGER', 'lockAccount', 'account', '1', 'why', '{}', '{}', '', now(), '')""",
+        values ('acme', 1, 'manager:mona', 'MANAGER', 'lockAccount', 'account', '1', 'why', '{}', '{}', '', now(),
+          '')""",
         "reason = 'another'",
     ),
     "terms": ("insert into terms (hash, version, body) values ('x', 1, '{}')", "body = 'y'"),

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,6 +13,7 @@ from domain.orders import Action
 from models import marks as stored
 from services import actions, marks, quotes
 from services.marks import Marker
+from services.unit import plain
 from tests.services.world import (
     TRADER,
     World,
@@ -70,32 +71,60 @@ async def test_proposals_of_every_kind_at_once_stay_within_positions_and_orders(
     await books_hold()
 
 
-async def test_two_markers_at_their_write_lose_neither_each_others_marks_nor_an_action_between(
-    database: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    world = await a_world(database)
-    first, second = (await world.buy("k1"))[1], (await world.buy("k2"))[1]
-    for account in (first, second):
-        await act(account, "OPEN", action_id="a1", quantity="100000")
-    await _quote_all(world, "1.101")
-    write, arrived, go = stored.write, list[int](), asyncio.Event()
+def meet(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Awaitable[Any]], *, after: bool) -> None:
+    """Let two markers wait for each other at their first statement of that name, and then something happen elsewhere:
+    after both have had their answer, or before either is asked.
+    """
+    statement, arrived, go = getattr(stored, name), list[int](), asyncio.Event()
 
-    async def together(*args: Any) -> Any:
-        arrived.append(len(arrived))
-        if len(arrived) == 2:  # both have computed what they are about to write
-            await elsewhere(act(first, "INCREASE", action_id="a2", quantity="100000"))
+    async def met() -> None:
+        arrived.append(1)
+        if len(arrived) == 2:
+            await elsewhere(happens())  # type: ignore[arg-type]
             go.set()
         async with asyncio.timeout(20):
             await go.wait()
-        return await write(*args)
 
-    monkeypatch.setattr(stored, "write", together)
-    await asyncio.gather(*(marker.drain() for marker in (Marker(0), Marker(0))))
-    assert len(arrived) >= 2
-    assert await rows("select account_id, trim_scale(equity) as equity, marked_through from balances order by 1") == [
-        {"account_id": first, "equity": 100_000 - 110 - Decimal("110.1") + 100, "marked_through": 2},
-        {"account_id": second, "equity": 100_000 - 110 + 100, "marked_through": 2},
-    ]
+    async def together(*args: Any) -> Any:
+        if not after:
+            await met()
+        found = await statement(*args)
+        if after:
+            await met()
+        return found
+
+    monkeypatch.setattr(stored, name, together)
+
+
+async def test_two_markers_lose_neither_each_others_marks_nor_an_action_between(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One account closes when both have read its version, another buys when both are about to write, a third rests."""
+    world = await a_world(database, cash=5_000)
+    closes, buys, rests = [(await world.buy(f"k{n}"))[1] for n in range(3)]
+    for account in (closes, buys, rests):
+        await act(account, "OPEN", action_id="a1", quantity="100000")
+    both = Marker(0), Marker(0)
+    for marker in both:
+        await marker.drain()
+
+    async def close_and_quote() -> None:
+        await act(closes, "CLOSE", action_id="a2")
+        await _quote_all(world, "1.101")
+        async with plain():  # some task of this process learns of it, so that both go on to it
+            pass
+
+    meet(monkeypatch, "live", close_and_quote, after=True)
+    meet(monkeypatch, "write", lambda: act(buys, "INCREASE", action_id="a2", quantity="100000"), after=False)
+    await asyncio.gather(*(marker.drain() for marker in both))
+    found = await rows("select account_id, trim_scale(equity) as equity, trim_scale(unrealised) as open from balances")
+    assert {row["account_id"]: (row["equity"], row["open"]) for row in found} == {
+        closes: (100_000 - 110 - 110, 0),
+        buys: (100_000 - 110 + 100 - Decimal("110.1"), 100),
+        rests: (100_000 - 110 + 100, 100),
+    }
+    assert await value("select min(marked_through) from balances b join positions p using (account_id)"
+                       " where p.status = 'OPEN'") == 2  # fmt: skip
     await books_hold()
 
 

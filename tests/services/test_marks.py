@@ -283,3 +283,30 @@ async def test_marked_by_hand_too_what_fails_is_noted_and_passed_over(database: 
     assert await value("select count(*) from ledger where account_id = $1 and kind = 'mark_failed'", good) == 0
     noted = "select after::text from audit where operation like 'mark%'"
     assert await value(noted) == '{"batch": 2, "failed": 1, "accounts": 1}'
+
+
+async def test_a_batch_that_comes_while_marks_are_written_is_judged_before_the_rest_of_them(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    always = settings().replace(mark_persist_seconds=0)
+    monkeypatch.setattr(marks, "settings", lambda: always)
+    monkeypatch.setattr(marks, "PERSISTED_AT_ONCE", 1)
+    world = await a_world(database)
+    held = [(await world.buy(key))[1] for key in ("k1", "k2", "k3")]
+    for account in held:
+        await act(account, "OPEN", action_id="a1", quantity="100000")
+    await marks.drain(0)
+    write, written = stored.write, list[tuple[int, int]]()
+
+    async def listened(conn: Any, prepared: Any) -> Any:
+        written.extend(zip(prepared.marks.id.tolist(), prepared.marks.marked_through.tolist(), strict=True))
+        return await write(conn, prepared)
+
+    monkeypatch.setattr(stored, "write", listened)
+    await _ingest(world, EURUSD="1.101")
+    before(monkeypatch, "write", lambda: _ingest(world, EURUSD="1.102"))
+    await marks.drain(0)
+    first, second, third = held
+    assert written == [(first, 2), (second, 3), (third, 3), (first, 3)]
+    assert [await _equity(account) for account in held] == [100_090] * 3
+    await books_hold()

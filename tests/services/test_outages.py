@@ -39,11 +39,11 @@ async def test_after_three_days_down_each_day_is_judged_as_it_was_and_the_breach
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000000")
     await marks.drain(0)
-    for mid in ("1.105", "1.095", "1.102"):  # Monday's high and low, and what it ends with
+    for mid in ("1.104", "1.098", "1.102"):  # Monday's high and low, and what it ends with
         await _quoted(world, mid)
-    await _quoted(world, "1.045", after=timedelta(days=1))  # Tuesday: its day is paused
+    await _quoted(world, "1.095", after=timedelta(days=1))  # Tuesday: its day is paused
     await _quoted(world, "1.103")  # and healed
-    await _quoted(world, "1.005", after=timedelta(days=1))  # Wednesday: below every floor
+    await _quoted(world, "1.09", after=timedelta(days=1))  # Wednesday: below every floor
     failed_at = world.at
     await _quoted(world, "1.2")
     await _quoted(world, "1.15", after=timedelta(days=1))
@@ -62,9 +62,9 @@ async def test_after_three_days_down_each_day_is_judged_as_it_was_and_the_breach
     ]
     days = await rows("select number, start_equity, equity, low, high, closed from days order by number")
     assert [tuple(day.values()) for day in days] == [
-        (1, 100_000, monday, opened_at - 5_000, opened_at + 5_000, True),
-        (2, monday, tuesday, opened_at - 55_000, tuesday, True),
-        (3, tuesday, opened_at - 95_000, opened_at - 95_000, tuesday, True),
+        (1, 100_000, monday, opened_at - 2_000, opened_at + 4_000, True),
+        (2, monday, tuesday, opened_at - 5_000, tuesday, True),
+        (3, tuesday, opened_at - 10_000, opened_at - 10_000, tuesday, True),
     ]
     assert await value("select ended_at from challenges where id = $1", challenge) == failed_at
     assert await value("select price from fills where verb = 'CLOSE'") == Decimal("1.15"), "at the newest quote"
@@ -90,9 +90,10 @@ async def test_one_killed_between_two_chunks_leaves_the_rest_to_the_next(
         return taken
 
     await _quoted(world, "1.101")
-    with monkeypatch.context() as patch, pytest.raises(asyncio.CancelledError):
+    with monkeypatch.context() as patch:
         patch.setattr(stored, "write", dies_at_the_second)
-        await Marker(0).drain()
+        with pytest.raises(asyncio.CancelledError):
+            await Marker(0).drain()
     assert written == [2]
     assert await value("select count(*) from balances where marked_through = 2") == 2
     await Marker(0).drain()

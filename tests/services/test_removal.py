@@ -3,13 +3,16 @@
 import asyncio
 import json
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from domain.errors import Busy, Forbidden, NotFound, PayoutOpen, ProgramNotAvailable
+from models import marks as stored
 from services import events, jobs, marks, programs, purchases, quotes, removal
 from services.principals import Principal, Role
+from services.unit import plain, sweep
 from services.views.events import Wanted, missed
 from tests.services.world import (
     CLIENT,
@@ -59,6 +62,12 @@ async def _a_sold_program(url: str) -> tuple[World, dict[str, int]]:
     await act(trading, "OPEN", action_id="t1", quantity="300000")
     await purchases.buy(CLIENT, world.program, world.wallet, "just bought")
     return world, {"failed": failed, "passed": passing, "funded": funded, "trading": trading}
+
+
+async def _look() -> None:
+    """Some task of this process reads what is new on the tape."""
+    async with plain():
+        pass
 
 
 async def test_all_that_was_sold_goes_in_one_transaction_and_the_rest_stays_right(
@@ -194,6 +203,44 @@ async def test_a_job_taken_before_and_the_marker_beside_it_find_it_gone(database
     await settle()
     assert await value("select outcome from jobs where id = $1", taken.id) == "its challenge has been deleted"
     await world.quote("1.21")
+    assert await value("select count(*) from positions where status = 'OPEN'") == 0
+    await books_hold()
+
+
+async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sweep_is_left_behind_by_no_batch(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="t1", quantity="1000000")
+    await marks.drain(0)
+    held = marks._markers().setdefault(0, marks.Marker(0))  # noqa: SLF001 - the moment is inside
+    live = stored.live
+
+    async def deleted_behind_its_back(*args: Any) -> Any:
+        found = await live(*args)
+        monkeypatch.setattr(stored, "live", live)
+        await elsewhere(removal.delete_program(MANAGER, world.program, "x"))
+        world.at += timedelta(minutes=1)
+        await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])  # what its rules would not bear
+        await elsewhere(_look())
+        return found
+
+    swept: list[Any] = []
+
+    def noted(roots: Any, **kwargs: Any) -> Any:
+        swept.append(list(roots))
+        return sweep(roots, **kwargs)
+
+    monkeypatch.setattr(stored, "live", deleted_behind_its_back)
+    monkeypatch.setattr(marks, "sweep", noted)
+    await marks.drain(0)
+    assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"
+    assert await rows("select marked_through, equity from balances where account_id = $1", account) == [
+        {"marked_through": 2, "equity": Decimal(88_900)}
+    ]
+    assert held.book is not None and not held.waiting
+    await world.quote("1.085")
     assert await value("select count(*) from positions where status = 'OPEN'") == 0
     await books_hold()
 

@@ -6,7 +6,7 @@ They are read from the rows by this file's own few statements, and by `verify` a
 import asyncio
 import random
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
@@ -25,12 +25,12 @@ from tests.services.world import (
     World,
     a_quote,
     a_world,
+    act,
     an_action,
     books_hold,
     changed,
     rows,
     settle,
-    value,
 )
 
 ENDLESS = changed(FUNDED, phase_index=1, duration_days=0, max_daily_loss_pct=Decimal(0), max_total_loss_pct=Decimal(0))
@@ -112,7 +112,7 @@ async def work(desk: Desk) -> None:
     await jobs.drain()
 
 
-DOINGS: list[Callable[[Desk], Awaitable[None]]] = [submit] * 6 + [ingest] * 3 + [mark] * 2 + [void, pay, pay, work]
+DOINGS: Sequence[Callable[[Desk], Awaitable[None]]] = [submit] * 6 + [ingest] * 3 + [mark] * 2 + [void, pay, pay, work]
 
 
 async def equations_hold() -> None:
@@ -148,20 +148,28 @@ async def tried(doing: Callable[[Desk], Awaitable[None]], desk: Desk) -> None:
         desk.done[refusal.code] += 1
 
 
-@pytest.mark.parametrize("seed", range(2))
-async def test_whatever_happens_at_once_the_books_hold(database: str, seed: int) -> None:
-    world = await a_world(database, steps=(ENDLESS,), cash=5_000, policy=WIDE | {"fee_bps": Decimal(1)})
+async def a_desk(url: str, seed: int) -> Desk:
+    """Three accounts of challenges, each with a profit that may be paid, and one of its own."""
+    world = await a_world(url, steps=(ENDLESS,), cash=5_000, policy=WIDE | {"fee_bps": Decimal(1)})
     sold = [await world.buy(f"k{n}") for n in range(3)]
+    for _, account in sold:
+        await act(account, "OPEN", action_id="first", quantity="300000")
+    await world.quote("1.15")
+    for _, account in sold:
+        await act(account, "CLOSE", action_id="second")
     alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="race")
     await admin.start(MANAGER, alone)
-    accounts = [account for _, account in sold]
     owned = {account: challenge for challenge, account in sold}
-    desk = Desk(world, random.Random(seed), owned, [*accounts, alone], (Marker(0), Marker(0)))
+    return Desk(world, random.Random(seed), owned, [*owned, alone], (Marker(0), Marker(0)))
+
+
+@pytest.mark.parametrize("seed", range(2))
+async def test_whatever_happens_at_once_the_books_hold(database: str, seed: int) -> None:
+    desk = await a_desk(database, seed)
     for _ in range(WAVES):
         await asyncio.gather(*(tried(desk.chance.choice(DOINGS), desk) for _ in range(AT_ONCE)))
         await equations_hold()
     await settle()
     await equations_hold()
     assert min(desk.done[name] for name in ("fill", "quote", "void", "payout")) > 0, desk.done
-    assert await value("select count(*) from payouts where status = 'PAID'") > 0, desk.done
     await books_hold()

@@ -1,0 +1,72 @@
+"""GraphiQL, in development: one page at /graphql and the files it is made of. It knows no address outside this server.
+
+Built from graphiql/ into app/graphiql, which is committed: `make graphiql`.
+"""
+
+import ipaddress
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+BUILT = Path(__file__).with_name("graphiql")
+PATH = "/graphiql"  # where the files are; the page names them so
+TOKENS = '<script type="application/json" id="tokens">{}</script>'
+POLICY = (
+    "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
+    "style-src 'self' 'unsafe-inline'; "  # the editor computes its styles
+    "font-src 'self' data:; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+HEADERS = {
+    "Content-Security-Policy": POLICY,
+    "Cache-Control": "no-store",
+    "Vary": "Accept",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Page:
+    """The page. To whoever sits at this machine it offers the sample tokens, by role."""
+
+    def __init__(self, tokens: Mapping[str, str]) -> None:
+        self._text = (BUILT / "index.html").read_text()
+        assert TOKENS in self._text, "the page has a place for them"
+        offered = json.dumps(dict(tokens)).replace("<", "\\u003c")
+        self._with_tokens = self._text.replace(TOKENS, TOKENS.replace("{}", offered))
+
+    def response(self, request: Request) -> Response:
+        return HTMLResponse(self._with_tokens if _is_local(request) else self._text, headers=HEADERS)
+
+
+class Files(StaticFiles):
+    """What the page is made of; the names under assets/ change with their content."""
+
+    def __init__(self) -> None:
+        super().__init__(directory=BUILT)
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        lasting = path.startswith("assets/") and response.status_code == 200
+        response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if lasting else "no-cache"
+        return response
+
+
+def _is_local(request: Request) -> bool:
+    """Is it a browser on this machine that shows the page itself: under a name of the machine's own, so that no other
+    site's name leads here, and not to a foreign page that reads it?"""
+    asker = request.client.host if request.client else ""
+    named = re.sub(r":\d*$", "", request.headers.get("host", "")).strip("[]")
+    return _is_loopback(asker) and (named == "localhost" or _is_loopback(named)) and "origin" not in request.headers
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,113 @@
+"""The server that `propdesk bench api` measures: the API in a process of its own, which also writes as told.
+
+Beside /graphql it has /stock, where each subscriber's events are executed for it alone; /emit, which commits events as
+a use case does; and /bare, which writes a ready frame to every open websocket and looks at nothing.
+"""
+
+import multiprocessing
+import os
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psutil
+import uvicorn
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route, WebSocketRoute
+
+from app.endpoint import Endpoint
+from app.main import create_app
+from app.protocol import Handler
+from app.selections import Selection
+from app.sessions import Sessions
+from app.sockets import Socket
+from config.logs import configure_logging
+from config.settings import load_settings
+from services.unit import plain
+
+BRAND, CHALLENGE = "bench", 7
+BACKLOG = 1_024
+RATE = 1e9  # requests a second: the limits are there, and not reached
+
+
+class _Stock(Handler):
+    """Recognises nothing."""
+
+    def _recognise(self, operation: Any) -> Selection | None:
+        return None
+
+
+class _StockEndpoint(Endpoint):
+    graphql_transport_ws_handler_class = _Stock
+
+
+async def _emit(request: Request) -> Response:
+    """Commit so many transactions of so many events; answers when the last was committed."""
+    asked = await request.json()
+    for _ in range(asked["transactions"]):
+        async with plain() as work:
+            for place in range(asked["events"]):
+                facts = {"place": place, "phase_from": 1, "phase_to": 2, "account_from": 100_001, "account_to": 100_002}
+                work.emit("prop.challenge.phase_changed", brand=BRAND, challenge_id=CHALLENGE, payload=facts)
+    return JSONResponse(time.monotonic())
+
+
+def _bare(server: uvicorn.Server) -> Any:
+    async def bare(request: Request) -> Response:
+        """Write the frame so many times to every websocket, without a look at anything; answers when it began."""
+        frame, times = await request.body(), int(request.query_params["times"])
+        transports = [one.transport for one in server.server_state.connections if isinstance(one, Socket)]
+        began = time.monotonic()
+        for _ in range(times):
+            for transport in transports:
+                transport.write(frame)
+        return JSONResponse(began)
+
+    return bare
+
+
+async def _memory(request: Request) -> Response:
+    """Resident bytes of the process."""
+    return JSONResponse(psutil.Process().memory_info().rss)
+
+
+def _serve(url: str, port: Any, core: int | None) -> None:
+    if core is not None:
+        os.sched_setaffinity(0, {core})
+    configure_logging("ERROR", "bench")
+    rates = {f"rate_{role}": RATE for role in ("admin", "manager", "trader", "nobody")}
+    settings = load_settings().replace(database_url=url, environment="production", **rates)
+    app = create_app(settings)
+    # As `propdesk serve`, without its pings, which would be counted.
+    config = uvicorn.Config(
+        app, ws=Socket, log_config=None, access_log=False, ws_per_message_deflate=False, ws_ping_interval=None
+    )
+    server = uvicorn.Server(config)
+    stock = _StockEndpoint(settings, app.state.hub, Sessions(), None)
+    app.router.routes += [
+        WebSocketRoute("/stock", stock),
+        Route("/emit", _emit, methods=["POST"]),
+        Route("/bare", _bare(server), methods=["POST"]),
+        Route("/memory", _memory),
+    ]
+    with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
+        port.send(listening.getsockname()[1])  # who connects now waits until it serves
+        server.run([listening])
+
+
+@contextmanager
+def served(url: str, core: int | None) -> Iterator[int]:
+    """The server on the database meanwhile, bound to a processor; the port it listens on."""
+    context = multiprocessing.get_context("spawn")
+    ours, theirs = context.Pipe(duplex=False)
+    process = context.Process(target=_serve, args=(url, theirs, core), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield ours.recv()
+    finally:
+        process.terminate()
+        process.join()
