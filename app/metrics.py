@@ -1,6 +1,7 @@
 """/metrics: what this process measured, and what the database knows of the desk, for Prometheus."""
 
 import asyncio
+import shutil
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -14,6 +15,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.health import ANSWER_SECONDS_MAX, UNREACHABLE
 from app.hub import Hub
+from config.settings import settings
 from services import system
 from services.measures import REGISTRY, RESPONSES
 
@@ -28,6 +30,8 @@ class Desk(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield _gauge("propdesk_database_up", "Whether the database could be asked.", self._now is not None)
+        if (data := settings().data_dir).is_dir():  # else PostgreSQL is not ours
+            yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
         if self._now is None:
             return
         desk, load = self._now.system, self._now.load

@@ -17,9 +17,9 @@ HORIZON = 12  # frames a bot looks ahead
 ADVERSE_MAX = Decimal("-0.0012")  # the deepest dip the good bot sits through, as a share of the price
 GAIN_MIN = Decimal("0.0010")
 
-WINS = "1000000"  # notionals: so small that no dip pauses the day,
+WINS = "1800000"  # notionals: so small that no dip pauses the day,
 WINS_ONCE, LOSES, LOSES_ALL = "300000", "1000000", "6000000"  # and so large that each does its part
-DAY_GOAL = Decimal(8_400)  # profit at which the winner's day is over: its target, with a margin for what it pays
+DAY_GOAL = Decimal(5_250)  # profit at which the winner's day is over: its target, with a margin for what it pays
 FUNDED_GOAL = Decimal(1_000)  # profit at which it stops trading its funded account
 
 

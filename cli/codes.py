@@ -14,7 +14,7 @@ from app.sockets import UNREAD
 from cli.files import write_or_check
 from domain import contexts, execution, gates, tickets
 from domain.errors import REGISTRY
-from domain.execution import Refusal
+from domain.orders import Refusal
 from domain.tickets import GateRefused
 from schema.enums import ErrorCode
 from schema.errors import ApiError

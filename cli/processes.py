@@ -35,6 +35,7 @@ def serve() -> None:
             server_header=False,
             ws=Socket,
             ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
+            ws_per_message_deflate=False,  # 36 KiB a connection, and every event compressed for each
             timeout_graceful_shutdown=STOP_SECONDS_MAX,
         )
         garbage.settle()

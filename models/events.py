@@ -25,11 +25,10 @@ INSERT = sql.Bulk(
     """
 insert into outbox (brand, challenge_id, client, name, payload, market_time)
 select n.brand, n.challenge_id, c.client, n.name, n.payload, n.market_time
-from {rows} with ordinality
-  as n (brand, challenge_id, name, payload, market_time, place)
+from {rows} as n (place, brand, challenge_id, name, payload, market_time)
 left join challenges c on c.id = n.challenge_id order by n.place
 """,
-    ("text", "bigint", "text", "jsonb", "timestamptz"),
+    ("bigint", "text", "bigint", "text", "jsonb", "timestamptz"),
 )
 STAMP = """
 with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time, written_at),
@@ -52,7 +51,9 @@ from numbered n join raised r using (challenge_id) join counted c using (challen
 
 def part(events: Sequence[Event]) -> Part:
     """The outbox's rows of one write."""
-    return INSERT, [(e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for e in events]
+    return INSERT, [
+        (place, e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for place, e in enumerate(events)
+    ]
 
 
 async def lock_stamping(conn: Connection) -> None:

@@ -20,7 +20,7 @@ from domain.columns import Flags, Ints
 from domain.errors import Busy, MarkFailed, Refused
 from domain.instruments import Catalogue
 from domain.ledger import Kind
-from domain.quotes import Batch
+from domain.quotes import Batch, Market
 from domain.seating import MARKETS_MAX
 from models import accounts, marks, shards
 from models.accounts import Loaded
@@ -130,10 +130,12 @@ class Marker:
             async with reading() as conn:
                 loaded = await accounts.load(conn, ids[start : start + CHUNK])
                 await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
-                for one in loaded:
-                    await self._put(conn, one)
+                batches = {one.account.marked_through for one in loaded}
+                markets = {batch: await tape().market(conn, batch) for batch in batches}
+            for one in loaded:
+                self._put(one, markets[one.account.marked_through])
 
-    async def _put(self, conn: Connection, one: Loaded) -> None:
+    def _put(self, one: Loaded, market: Market) -> None:
         assert self.book is not None, "the shard is loaded"
         account = one.account
         self.challenges[account.id] = one.challenge_id
@@ -142,7 +144,6 @@ class Marker:
             self.waiting.setdefault(account.id, account.marked_through)
             return
         self.waiting.pop(account.id, None)
-        market = await tape().market(conn, account.marked_through)
         self.book.put(account, conditions_of(one, tape().catalogue), market)
 
     async def _pass(self, batch: Batch) -> None:

@@ -55,6 +55,15 @@ async def process(command: str, url: str, port: int) -> AsyncIterator[None]:
         await child.wait()
 
 
+@asynccontextmanager
+async def served(url: str) -> AsyncIterator[str]:
+    """The API over the database; answers the address of its endpoint."""
+    port = free_port()
+    async with process("serve", url, port):
+        await healthy(f"http://127.0.0.1:{port}")
+        yield f"http://127.0.0.1:{port}/graphql"
+
+
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
@@ -69,24 +78,24 @@ def rows_of(quotes: list[Quote]) -> list[dict[str, str]]:
     ]
 
 
-async def seconds_of_ingesting(url: str, population: Population, rounds: int) -> tuple[list[float], list[float]]:
+async def seconds_of_ingesting(
+    url: str, address: str, population: Population, rounds: int
+) -> tuple[list[float], list[float]]:
     """QUOTES quotes through the API, and the bare insert of as many rows, by turns."""
-    port, served, bare = free_port(), [], []
+    taken, bare = [], []
     token = await tokens.create(role="FEED", brand=None, name="bench feed")
-    async with process("serve", url, port), connection(url) as conn:
-        await healthy(f"http://127.0.0.1:{port}")
-        async with Client(f"http://127.0.0.1:{port}/graphql", token) as client:
-            for number in range(rounds + 1):  # the first warms up
-                offered: list[Quote] = []
-                while len(offered) < QUOTES:
-                    offered += population.quotes(STEP * (number % 7 + len(offered) % 2), len(population.symbols))
-                offered = offered[:QUOTES]
-                sent = rows_of(offered)
-                began = time.perf_counter()
-                await client.once(INGEST, input={"quotes": sent})
-                served.append(time.perf_counter() - began)
-                bare.append(await _seconds_of_inserting(conn, -1 - number, offered))
-    return served[1:], bare[1:]
+    async with connection(url) as conn, Client(address, token) as client:
+        for number in range(rounds + 1):  # the first warms up
+            offered: list[Quote] = []
+            while len(offered) < QUOTES:
+                offered += population.quotes(STEP * (number % 7 + len(offered) % 2), len(population.symbols))
+            offered = offered[:QUOTES]
+            sent = rows_of(offered)
+            began = time.perf_counter()
+            await client.once(INGEST, input={"quotes": sent})
+            taken.append(time.perf_counter() - began)
+            bare.append(await _seconds_of_inserting(conn, -1 - number, offered))
+    return taken[1:], bare[1:]
 
 
 async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> float:
@@ -97,38 +106,35 @@ async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> f
     return time.perf_counter() - began
 
 
-async def seconds_to_breach(url: str, population: Population, rounds: int) -> list[float]:
+async def seconds_to_breach(url: str, address: str, population: Population, rounds: int) -> list[float]:
     """From the answer to quotes that break one account's limit until a subscriber has the event; every symbol moves."""
     await quotes.ingest(population.quotes(Decimal(0)))  # at which the victims neither gain nor lose
     await marks.drain(0)
     async with connection(url) as conn:
         await conn.execute("update balances set marked_through = (select max(number) from batches) where live")
         await conn.execute(VICTIMS, FIRST + 5, population.symbols[0], BASE, rounds, STEP)
-    port = free_port()
     feed = await tokens.create(role="FEED", brand=None, name="bench feed")
     manager = await tokens.create(role="MANAGER", brand="bench", name="bench")
-    address, told, taken = f"http://127.0.0.1:{port}/graphql", asyncio.Queue[tuple[int, float]](), []
+    told, taken = asyncio.Queue[tuple[int, float]](), []
 
     def hear(event: Event) -> None:
         if event["name"] == "prop.challenge.failed":
             told.put_nowait((int(event["challengeId"]), time.perf_counter()))
 
     listener = Listener(address, manager, hear)
-    async with process("serve", url, port):
-        await healthy(f"http://127.0.0.1:{port}")
-        async with process("work", url, port), Client(address, feed) as client:
-            listening = asyncio.create_task(listener.run())
-            await client.once(INGEST, input={"quotes": rows_of(population.quotes(Decimal(0)))})
-            await _until_marked(url)
-            for number in range(1, rounds + 1):
-                fallen = population.quotes(-STEP * number)
-                await client.once(INGEST, input={"quotes": rows_of(fallen)})
-                began = time.perf_counter()
-                failed, heard = await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX)
-                assert failed == FIRST + 5 + 10 * number, "each step breaks the next one's limit"
-                taken.append(heard - began)
-                await asyncio.sleep(PAUSE_SECONDS)
-            listening.cancel()
+    async with process("work", url, free_port()), Client(address, feed) as client:
+        listening = asyncio.create_task(listener.run())
+        await client.once(INGEST, input={"quotes": rows_of(population.quotes(Decimal(0)))})
+        await _until_marked(url)
+        for number in range(1, rounds + 1):
+            fallen = population.quotes(-STEP * number)
+            await client.once(INGEST, input={"quotes": rows_of(fallen)})
+            began = time.perf_counter()
+            failed, heard = await asyncio.wait_for(told.get(), EVENT_SECONDS_MAX)
+            assert failed == FIRST + 5 + 10 * number, "each step breaks the next one's limit"
+            taken.append(heard - began)
+            await asyncio.sleep(PAUSE_SECONDS)
+        listening.cancel()
     return taken
 
 

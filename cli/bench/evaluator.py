@@ -90,8 +90,9 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
         figures += [full.figure, due.figure, await _partial(steps, size, marker, population, full)]
         used = psutil.Process().memory_info().rss / GIBIBYTE
         figures.append(Figure("resident memory", "1 GiB", (used,), 1, at_most=True, said=f"{used:.2f} GiB"))
-        figures.append(await _ingesting(server, steps, size, population))
-        figures.append(await _latency(server, steps, size, population, full))
+        async with breaches.served(server.url) as address:
+            figures.append(await _ingesting(server, steps, size, address, population))
+            figures.append(await _latency(server, steps, size, address, population, full))
         figures += await _breaching(steps, size, population)
         facts["full pass, seconds"] = {"nothing due": full.seconds, "everything due": due.seconds}
     finally:
@@ -146,18 +147,20 @@ async def _partial(steps: Steps, size: Size, marker: Marker, population: Populat
     return _compared(f"a pass in which 2 of {size.symbols} symbols moved", "the full pass", some, whole, 0.2)
 
 
-async def _ingesting(server: Server, steps: Steps, size: Size, population: Population) -> Figure:
+async def _ingesting(server: Server, steps: Steps, size: Size, address: str, population: Population) -> Figure:
     with steps.step(f"ingestQuotes with {breaches.QUOTES:,} quotes"):
-        ours, bare = await breaches.seconds_of_ingesting(server.url, population, 4 * size.rounds)
+        ours, bare = await breaches.seconds_of_ingesting(server.url, address, population, 4 * size.rounds)
     against = "the bare insert of those rows"
     return _compared(
         f"ingestQuotes with {breaches.QUOTES:,} quotes over HTTP", against, [median(ours)], [median(bare)], 4
     )
 
 
-async def _latency(server: Server, steps: Steps, size: Size, population: Population, full: Full) -> Figure:
+async def _latency(
+    server: Server, steps: Steps, size: Size, address: str, population: Population, full: Full
+) -> Figure:
     with steps.step(f"{size.breaches} breaches, one after the other"):
-        taken = sorted(await breaches.seconds_to_breach(server.url, population, size.breaches))
+        taken = sorted(await breaches.seconds_to_breach(server.url, address, population, size.breaches))
     high, middle, whole = taken[int(len(taken) * 0.99)], median(taken), median(full.seconds)
     said = f"p99 {high * 1000:.0f}, p50 {middle * 1000:.0f}; a full pass {whole * 1000:.0f} ms"
     name = "from ingestQuotes returning to the breach event on a websocket, p99"

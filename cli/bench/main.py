@@ -3,6 +3,7 @@
 import typer
 
 from cli.bench.actions import actions
+from cli.bench.api import api
 from cli.bench.evaluator import evaluator
 
 bench = typer.Typer(
@@ -12,3 +13,4 @@ bench = typer.Typer(
 )
 bench.command()(actions)
 bench.command()(evaluator)
+bench.command()(api)

@@ -62,14 +62,15 @@ async def seconds_of_writing(chunks: list[Prepared]) -> float:
     async with reading() as conn:
         began = time.perf_counter()
         for chunk in chunks:
-            async with conn.transaction():
-                await conn.execute(rows.STAGE)
-                await copying.write(conn, "staged_marks", rows.STAGED, chunk.balances)
-                await conn.execute(UPDATE, int(chunk.marks.id.min()), int(chunk.marks.id.max()))
-                if chunk.notes:
-                    await copying.write(conn, "ledger", rows.LEDGER, chunk.notes)
-                if chunk.metrics:
-                    await copying.write(conn, "metrics", rows.MEASURED, chunk.metrics)
+            await conn.execute("begin")
+            await conn.execute(rows.STAGE)
+            await copying.write(conn, "staged_marks", rows.STAGED, chunk.balances)
+            await conn.execute(UPDATE, int(chunk.marks.id.min()), int(chunk.marks.id.max()))
+            if chunk.notes:
+                await copying.write(conn, "ledger", rows.LEDGER, chunk.notes)
+            if chunk.metrics:
+                await copying.write(conn, "metrics", rows.MEASURED, chunk.metrics)
+            await conn.execute("commit")
         return time.perf_counter() - began
 
 

@@ -70,6 +70,7 @@ ROWS = {
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
 """By the want of a right, and where there is one by the trigger."""
 
+
 async def _partition(table: str) -> str:
     found: str = await pool().fetchval(f"select coalesce(min(tableoid::regclass::text), $1) from {table}", table)
     return found

@@ -43,6 +43,7 @@ try {
   await page.locator('.graphiql-execute-button').click();
 
   await page.locator('button[aria-label="Show Documentation Explorer"]').click();
+  await page.locator('.graphiql-doc-explorer a', { hasText: 'Query' }).click();
   await page.getByText('Everything that can be read.').waitFor();
 } finally {
   await browser.close();

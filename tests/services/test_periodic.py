@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from services import marks, periodic, system
+from services import events, marks, periodic, system
 from services.unit import plain
 from tests.services.world import a_world, another_process, books_hold, rows, value
 
@@ -35,6 +35,19 @@ async def test_of_many_processes_one_does_the_days_housekeeping(database: str) -
         await other.execute(f"drop table {gone}")
     await periodic.tick("worker")
     assert await value("select to_regclass($1) is null", gone), "once a day is enough"
+
+
+async def test_events_are_forgotten_when_they_are_older_than_they_are_kept(database: str) -> None:
+    await a_world(database)
+    async with plain() as work:
+        for place in range(3):
+            work.emit("told", brand="acme", challenge_id=1, payload={"place": place})
+    await events.stamp()
+    async with another_process(database) as other:
+        await other.execute("update events set recorded_at = now() - interval '401 days' where position <= 2")
+    await periodic.tick("worker")
+    assert await rows("select position from events") == [{"position": 3}]
+    assert await rows("select position, forgotten from event_position") == [{"position": 3, "forgotten": 2}]
 
 
 async def test_a_worker_makes_the_rows_of_its_shards_and_keeps_how_far_they_are(database: str) -> None:
