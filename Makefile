@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test test-zones check fmt lock demo verify clean clients release-schema
+.PHONY: up test test-zones check fmt lock demo verify fuzz graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -50,6 +50,18 @@ demo: $(INSTALLED)
 
 verify: $(INSTALLED)
 	@$(BIN)/propdesk verify
+
+# Schemathesis against a desk of its own, as each role; EXAMPLES=100 for more of each root field.
+fuzz: $(INSTALLED)
+	@tests/fuzz/run
+
+# The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
+graphiql:
+	@cd graphiql && npm ci --no-audit --no-fund && npm run build
+
+# What the tests want of npm: the audit of GraphQL over HTTP, a driver for Chromium. Without it they are skipped.
+npm:
+	@cd tests/npm && npm ci --no-audit --no-fund
 
 clean:
 	@rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -187,16 +187,15 @@ class Book:
         missed = (rows.through < batch.number - 1) | self._is_due()
         handed = missed | rows.by_hand | (rows.day_ends_at <= at)
         repriced = self._reprice(batch, handed)
-        seen = np.flatnonzero(behind & ~handed & (repriced.touched | rows.fresh))
-        touched = repriced.touched[seen]
-        unrealised = np.where(touched, repriced.opened[seen], rows.unrealised[seen])
-        safe, low = judged(rows, seen, rows.cash[seen] + unrealised, touched)
-        handed[seen[~safe]] = True
+        unrealised = np.where(repriced.touched, repriced.opened, rows.unrealised)
+        safe, trailing, lows = judged(rows, rows.cash + unrealised, repriced.touched)
+        handed |= ~safe & (repriced.touched | rows.fresh)
         moved = behind & ~handed
         for lane, changes in repriced.lanes:
             lane.settle(changes, moved)
-        rows.low[seen[safe]] = low[safe]
-        self._observe(seen[safe & touched], unrealised[safe & touched])
+        rows.low[trailing[moved[trailing]]] = lows[moved[trailing]]
+        observed = np.flatnonzero(moved & repriced.touched)
+        self._observe(observed, unrealised[observed])
         rows.through[moved] = batch.number
         rows.marked_at[moved] = at
         rows.fresh[moved] = False

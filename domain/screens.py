@@ -194,14 +194,19 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     answer.trail_share[:] = units(min(terms.warn_at, default=ONE))
 
 
-def judged(rows: Rows, at: Ints, equity: Ints, observed: Flags) -> tuple[Flags, Ints]:
-    """Is no verdict possible at this equity? And the lows, which a new high may raise; `at` are places of the rows."""
-    low, higher = rows.low[at], observed & (equity > rows.peak_equity[at])
-    trailing = np.flatnonzero(higher & rows.trails[at])
-    low[trailing] = _trailing(rows, at[trailing], equity[trailing])
-    peaks = (rows.new_peak[at] & higher) | (observed & (rows.cash[at] > rows.peak_balance[at]))
-    safe: Flags = (low < equity) & (equity < rows.high[at]) & ~peaks
-    return safe, low
+def judged(rows: Rows, equity: Ints, observed: Flags) -> tuple[Flags, Ints, Ints]:
+    """Is no verdict possible at this equity? And the places whose low a new high moves, with their lows then."""
+    higher = equity > rows.peak_equity
+    higher &= observed
+    safe: Flags = equity > rows.low
+    trailing = np.flatnonzero(higher & rows.trails)
+    lows = _trailing(rows, trailing, equity[trailing])
+    safe[trailing] = equity[trailing] > lows
+    safe &= equity < rows.high
+    higher &= rows.new_peak
+    higher |= observed & (rows.cash > rows.peak_balance)
+    safe &= ~higher
+    return safe, trailing, lows
 
 
 def _trailing(rows: Rows, at: Ints, high: Ints) -> Ints:

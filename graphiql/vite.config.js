@@ -1,7 +1,7 @@
 import { defineConfig } from 'vite';
 import { licenses } from './licenses.js';
 
-const BUILT = '../app/graphiql';
+const BUILT = process.env.GRAPHIQL_BUILT ?? '../app/graphiql';
 const { workers, page } = licenses(`${BUILT}/licenses.md`);
 
 // Everything the page needs is built into app/graphiql, which the server serves at /graphiql/.

@@ -1,6 +1,6 @@
 """Accounts, their balances and the running phase: loaded for the fold, written after it."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -14,8 +14,8 @@ from domain.ledger import GENESIS
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
-from domain.terms import Terms, policy_from_text, terms_from_text
-from models import sql
+from domain.terms import Terms, policy_from_text
+from models import sql, terms
 from models.quotes import NOW, Now
 from models.sql import Connection, Part
 
@@ -26,7 +26,7 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
   b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at, a.locked_from,
   p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
-  p.started_at as phase_started_at, t.body as terms_body,
+  p.started_at as phase_started_at, c.terms_hash,
   array(
     select (h.seq, h.symbol, h.side, h.opened_at, h.quantity::numeric, h.cost_basis::numeric, h.realised::numeric,
       h.fees::numeric)
@@ -41,15 +41,12 @@ from accounts a
 join balances b on b.account_id = a.id
 left join challenge_phases p on p.account_id = a.id
 left join challenges c on c.id = a.challenge_id
-left join terms t on t.hash = c.terms_hash
 """
 BY_ID = f"{SELECT} {JOINS} where a.id = any($1::bigint[]) order by a.id"
 LOCKED = f"{BY_ID} for no key update of a, b"
-LOCK_ROOTS = """
-with c as (select id from challenges where id = any($1::bigint[]) order by id for no key update),
-a as (
-  select id from accounts where id = any($2::bigint[]) and challenge_id is null order by id for no key update)
-select (select count(*) from c) + (select count(*) from a)
+LOCK_CHALLENGES = "select id from challenges where id = any($1::bigint[]) order by id for no key update"
+LOCK_ALONE = """
+select id from accounts where id = any($1::bigint[]) and challenge_id is null order by id for no key update
 """
 CLOCKS = ("desk_mode", "real_time", "catalogue_version", "batch_number", "batch_time")
 # Of a challenge: its accounts that can still change, which are the current, pending and marked ones. What was asked
@@ -178,26 +175,33 @@ def _order(
     )  # fmt: skip
 
 
-def _loaded(row: asyncpg.Record) -> Loaded:
+def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms]) -> Loaded:
+    digest = row["terms_hash"]
     return Loaded(
         account=_account(row),
         challenge_id=row["challenge_id"],
-        terms=terms_from_text(row["terms_body"]) if row["terms_body"] else None,
+        terms=None if digest is None else sold[digest],
         phase_id=row["phase_id"],
         phase_index=row["phase_index"],
         asked_before=row.get("asked_before", False),
     )
 
 
+async def _loaded_all(conn: Connection, rows: Sequence[asyncpg.Record]) -> list[Loaded]:
+    sold = await terms.read(conn, {row["terms_hash"] for row in rows} - {None})
+    return [_loaded(row, sold) for row in rows]
+
+
 async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> list[Loaded]:
     """The accounts in order of id; `locked` holds their rows until the transaction ends."""
-    return [_loaded(row) for row in await conn.fetch(LOCKED if locked else BY_ID, ids)]
+    return await _loaded_all(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
 
 
 async def lock_roots(conn: Connection, challenges: Sequence[int], accounts: Sequence[int]) -> int:
     """Lock challenges, then accounts that are their own root, each in order of id; answers how many there are."""
-    many: int = await conn.fetchval(LOCK_ROOTS, challenges, accounts)
-    return many
+    found = await conn.fetch(LOCK_CHALLENGES, challenges) if challenges else []
+    alone = await conn.fetch(LOCK_ALONE, accounts) if accounts else []
+    return len(found) + len(alone)
 
 
 async def of_roots(
@@ -210,7 +214,7 @@ async def of_roots(
     """
     runs, ids = [run for run, _ in asked], [action_id for _, action_id in asked]
     rows = await conn.fetch(OF_ROOTS, challenges, accounts, runs, ids)
-    return [_loaded(row) for row in rows], Now(*(rows[0][name] for name in CLOCKS)) if rows else None
+    return await _loaded_all(conn, rows), Now(*(rows[0][name] for name in CLOCKS)) if rows else None
 
 
 async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:

@@ -78,10 +78,6 @@ def _together(bulks: tuple[Bulk, ...], sizes: tuple[int, ...]) -> str:
     return f"with {parts} {last}" if others else last
 
 
-def _value(kind: str, value: Any) -> Any:
-    return value if value is None or kind in QUOTED else str(value)
-
-
 def _array(kind: str, values: Iterable[Any]) -> Any:
     if kind in QUOTED:
         return list(values)
@@ -104,7 +100,7 @@ async def _run(conn: Connection, parts: Sequence[Part]) -> None:
     bulks, sizes = tuple(bulk for bulk, _ in parts), tuple(len(rows) for _, rows in parts)
     if sum(sizes) <= FEW:
         values = [
-            _value(kind, value)
+            value if value is None or kind in QUOTED else str(value)
             for bulk, rows in parts
             for row in rows
             for kind, value in zip(bulk.kinds, row, strict=True)

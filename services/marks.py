@@ -25,7 +25,6 @@ from domain.seating import MARKETS_MAX
 from models import accounts, marks, shards
 from models.accounts import Loaded
 from models.marks import Prepared
-from models.sql import Connection
 from services.actions import reach
 from services.local import Local
 from services.measures import PASS_SECONDS, timed

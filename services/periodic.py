@@ -1,6 +1,7 @@
 """What has to happen without anybody asking: heartbeats, wake-ups for what waits, time passing without quotes."""
 
 import os
+import socket
 from datetime import UTC, datetime, timedelta
 
 from config import wakeups
@@ -19,7 +20,7 @@ STARTED_AT = datetime.now(UTC)
 
 async def tick(kind: str) -> None:
     """One round of a process of this kind (`api`, `worker`), about once a second. Every step may be repeated."""
-    process = f"{kind}-{os.getpid()}"
+    process = f"{kind}-{socket.gethostname()}-{os.getpid()}"  # in containers everybody's number is 1
     async with reading() as conn:
         await system.beat(conn, process, kind, STARTED_AT)
         state = await system.read(conn)

@@ -95,7 +95,7 @@ def seconds_of_screening(phases: int, rounds: int) -> tuple[list[float], list[fl
                table.new_peak, observed)  # fmt: skip
 
     def screened() -> None:
-        safe, _ = judged(table, at, equity, observed)
+        safe, _, _ = judged(table, equity, observed)
         assert safe.all(), "nobody is near a limit"
 
     def added_up() -> None:

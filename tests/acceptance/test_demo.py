@@ -58,9 +58,9 @@ def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_
         def watch(line: str, demo: psutil.Process) -> None:
             if "is on sale" in line:
                 helpers.enter_context(another_worker(demo))
-            if "phase_changed" in line:
+            if "phase_changed" in line or "prop.challenge.failed" in line:
                 with psycopg.connect(address_of(demo)) as conn:
-                    phases.extend(conn.execute(JUDGED).fetchall())
+                    phases[:] = conn.execute(JUDGED).fetchall()
 
         played = play(server=server, watch=watch, PROPDESK_MARKER_SHARDS="2")
     assert played.status == 0, played.output

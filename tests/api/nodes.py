@@ -1,24 +1,22 @@
-"""Running a script of tests/npm with node, where node and what `npm ci` installs are there."""
+"""Running a script of tests/npm with node, where node and what `make npm` installs are there."""
 
 import asyncio
 import shutil
+import subprocess
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import pytest
 
 NPM = Path(__file__).parents[1] / "npm"
+NODE_MIN = 20
 SCRIPT_SECONDS_MAX = 120
 
 
 async def run(script: str, *arguments: str, needs: str) -> str:
     """What the script prints. Skips the test where node or the package `needs` is missing, saying so."""
-    node = shutil.which("node")
-    if node is None:
-        pytest.skip("node is not installed")
-    if not (NPM / "node_modules" / needs).is_dir():
-        pytest.skip(f"{needs} is not installed: npm ci --prefix tests/npm")
-    process = await asyncio.create_subprocess_exec(node, NPM / script, *arguments, stdout=PIPE, stderr=PIPE)
+    command = [_node(needs), NPM / script, *arguments]
+    process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:
         async with asyncio.timeout(SCRIPT_SECONDS_MAX):
             printed, complaint = await process.communicate()
@@ -28,3 +26,15 @@ async def run(script: str, *arguments: str, needs: str) -> str:
             await process.wait()
     assert process.returncode == 0, complaint.decode() + printed.decode()
     return printed.decode()
+
+
+def _node(needs: str) -> str:
+    node = shutil.which("node")
+    if node is None:
+        pytest.skip("node is not installed")
+    version = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.strip()
+    if int(version.removeprefix("v").partition(".")[0]) < NODE_MIN:
+        pytest.skip(f"node is {version}; {NODE_MIN} or newer is wanted")
+    if not (NPM / "node_modules" / needs).is_dir():
+        pytest.skip(f"{needs} is not installed: make npm")
+    return node

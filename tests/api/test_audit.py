@@ -102,7 +102,8 @@ async def test_every_mutation_of_a_manager_or_an_admin_leaves_one_row(api: Api) 
         await part(desk)
     root: Any = Mutation
     staffs = [one.name for one in root.__strawberry_definition__.fields if (roles_of(one) or set()) & STAFF]
-    assert {_camel(name) for name in staffs} == desk.done, "each has its case here"
+    by_secret = {"bootstrapAdmin"}  # its row: test_production.py
+    assert {_camel(name) for name in staffs} - by_secret == desk.done, "each has its case here"
     await settle()
     await books_hold()
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import random
 from contextlib import AsyncExitStack
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,10 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
+from websockets.frames import Frame, Opcode
 
-from app.crowd import Group, Member
+from app import crowd
+from app.crowd import Crowd, Group, Member
 from app.hub import Hub
 from app.selections import Renderer, recognise
+from app.sockets import framed
 from config.database import connection
 from models.views.sight import Sight
 from resolvers.main import schema
@@ -23,9 +27,9 @@ from schema.limits import Allowed, read
 from services import brands, events
 from services.principals import Principal, Role
 from services.unit import plain
-from services.views.events import Event, Terms, Wanted, all_after, between
+from services.views.events import CursorExpired, Event, Reach, Terms, Wanted, all_after, between
 from services.views.ticks import Watched
-from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, until
+from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
 from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, a_world
 
@@ -82,7 +86,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         variables["open"] = draw(st.booleans())
     unused = "used: challengeId @skip(if: $yes) @include(if: $no) u2: name @include(if: $open)"
     spread = " ".join(f"...{n}" for n in names)
-    body = body.replace("__typename", f"__typename {unused} {spread}", 1)
+    body = body.replace("challengeEvents {", f"challengeEvents {{ {unused} {spread}", 1)
     return " ".join([f"subscription Live({declared}) {{ {body} }}", *fragments]), variables
 
 
@@ -164,28 +168,41 @@ async def test_what_depends_on_who_asks_is_answered_to_each(api: Api) -> None:
     assert api.hub.renderer.rendered == 0
 
 
-class Flaky:
-    """A client that makes room when it likes. Keeps what was written."""
+class Willing:
+    """A client that takes everything. Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.text = b""
+
+    def deliver(self, frames: bytes) -> bool:
+        self.text += frames
+        return True
+
+    async def room(self) -> None:
+        """There is."""
+
+    @property
+    def positions(self) -> list[int]:
+        return [int(part.split(b'"')[0]) for part in self.text.split(b'"cursor":"')[1:]]
+
+
+class Flaky(Willing):
+    """One that makes room when it likes."""
 
     def __init__(self, chance: random.Random) -> None:
+        super().__init__()
         self.chance = chance
-        self.text = b""
         self.refused = 0
 
     def deliver(self, frames: bytes) -> bool:
         if self.chance.random() < 0.3:
             self.refused += 1
             return False
-        self.text += frames
-        return True
+        return super().deliver(frames)
 
     async def room(self) -> None:
         for _ in range(self.chance.randrange(20)):
             await asyncio.sleep(0)
-
-    @property
-    def positions(self) -> list[int]:
-        return [int(part.split(b'"')[0]) for part in self.text.split(b'"cursor":"')[1:]]
 
 
 async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(database: str) -> None:
@@ -210,6 +227,47 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
             assert socket.positions == list(range(1, 181))
         assert socket.positions == sorted(set(socket.positions))
         assert socket.refused
+
+
+async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(crowd, "TURN", 1)
+    monkeypatch.setattr(crowd, "CHUNK_BYTES", 1)
+    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    assert selection is not None
+    group, told = Group(Terms.of(ADA, Wanted()), selection), Crowd(Renderer())
+    sockets = [Willing(), Willing(), Willing()]
+    early, late, gone = (Member(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True))
+    told.join(early)
+    told.join(gone)
+    events = [replace(AN_EVENT, position=position) for position in range(1, 6)]
+    telling = asyncio.create_task(told.tell(events, {AN_EVENT.challenge_id: Reach()}))
+    await until(lambda: sockets[0].positions == [1])
+    told.join(late)  # it has had everything from the ring
+    gone.left = True
+    await telling
+    assert [socket.positions for socket in sockets] == [[1, 2, 3, 4, 5], [], []]
+
+
+async def test_an_operation_that_is_completed_gets_nothing_more_and_its_id_is_free(api: Api, manager: str) -> None:
+    query = "subscription ($after: String) { challengeEvents(after: $after) { cursor } }"
+    async with api.follow(manager, query, after="0") as follower:
+        await emit(1, {})
+        assert await follower.events(1) == [{"cursor": "1"}]
+        await send(follower.socket, type="complete", id="1")
+        await send(follower.socket, type="ping")
+        assert json.loads(await follower.socket.recv()) == {"type": "pong"}
+        await until(lambda: api.hub.subscribers == 0)
+        await emit(1, {})
+        await until(lambda: api.hub.head == 2)
+        await send(follower.socket, type="subscribe", id="1", payload={"query": query, "variables": {"after": "0"}})
+        assert await follower.events(2) == [{"cursor": "1"}, {"cursor": "2"}]
+
+
+@pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 100_000])
+def test_a_ready_frame_is_one_of_the_websocket_protocol(size: int) -> None:
+    text = "x" * size
+    expected = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
+    assert framed(text.encode()) == expected
 
 
 async def _write(challenge: int, count: int) -> None:
@@ -300,5 +358,6 @@ async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api
         await conn.execute("update events set recorded_at = now() - interval '401 days' where position <= 550")
     await events.forget()
     api.hub._floor = api.hub.head  # noqa: SLF001 - so that it asks the database
-    with pytest.raises(Exception, match="no longer kept"):
-        await api.hub.follow(member)
+    with pytest.raises(CursorExpired):
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            await api.hub.follow(member)

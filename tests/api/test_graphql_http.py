@@ -37,6 +37,7 @@ ACCEPTED: list[tuple[str | None, str | None]] = [
     (f"{SPECIFIED}, {JSON}", SPECIFIED),
     (f"{JSON};q=0.8, {SPECIFIED};q=0.9", SPECIFIED),
     (f"*/*, {SPECIFIED};q=0.5", JSON),
+    (f"*/*, {SPECIFIED}", SPECIFIED),
     (f"*/*;q=0.5, {SPECIFIED}", SPECIFIED),
     (f"*/*, {JSON};q=0", SPECIFIED),
     ("text/html, application/*;q=0.1", JSON),

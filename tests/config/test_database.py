@@ -4,10 +4,12 @@ import os
 import subprocess
 import sys
 
+import asyncpg
 import pytest
 
 from config.connections import connections_wanted, require_connections
 from config.database import (
+    close_database,
     connection,
     create_database,
     drop_database,
@@ -85,3 +87,16 @@ async def test_more_connections_than_the_server_allows_are_refused(empty_databas
     assert connections_wanted(greedy) > 1000
     with pytest.raises(Problem, match="PROPDESK_POOL_SIZE"):
         await require_connections(greedy)
+
+
+async def test_the_server_ends_a_statement_and_a_wait_for_a_lock_that_take_too_long(empty_database: str) -> None:
+    await open_database(empty_database, pool_size=2, name="test", statement_seconds=0.2, lock_seconds=0.05)
+    try:
+        async with pool().acquire() as one, pool().acquire() as other:
+            with pytest.raises(asyncpg.QueryCanceledError):
+                await one.execute("select pg_sleep(30)")
+            await one.execute("select pg_advisory_lock(1)")
+            with pytest.raises(asyncpg.LockNotAvailableError):
+                await other.execute("select pg_advisory_lock(1)")
+    finally:
+        await close_database()
