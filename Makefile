@@ -10,7 +10,7 @@ up: $(INSTALLED)
 	@$(BIN)/propdesk up
 
 test: $(INSTALLED)
-	@$(BIN)/pytest -n 2 --dist worksteal
+	@$(BIN)/pytest -rs -n 2 --dist worksteal
 
 # The same days, verdicts and payouts wherever the machine stands; `make test-zones ZONED=tests` for all of them.
 ZONED ?= $(addprefix tests/domain/test_,calendar.py days.py derivation.py payouts.py ledger.py) \

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, TypeAlias
 
 import asyncpg
 
@@ -54,15 +54,20 @@ CLOCKS = ("desk_mode", "real_time", "catalogue_version", "batch_number", "batch_
 # to run.
 OF_ROOTS = f"""{SELECT}, n.*,
   exists (
-    select from unnest((select $3::text[]), (select $4::text[])) as k (run, action_id)
+    select from unnest((select $3::bigint[]), (select $4::text[]), (select $5::text[])) as k (account_id, run, id)
     cross join lateral (
       select from decision_actions d
-      where d.account_id = a.id and d.run = k.run and d.action_id = k.action_id limit 1) d) as asked_before
+      where d.account_id = a.id and d.run = k.run and d.action_id = k.id limit 1) d
+    where k.account_id = a.id) as asked_before
 {JOINS} cross join ({NOW}) as n ({", ".join(CLOCKS)})
 where a.id = any(array(select id from accounts where challenge_id = any($1::bigint[])) || $2::bigint[])
   and (a.challenge_id is null or b.live or a.id = c.account_id or a.status = 'PENDING')
 order by a.id for no key update of a, b
 """
+
+
+Asked: TypeAlias = tuple[int, str, str]
+"""Account, run and id of an action that is to be submitted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,23 +202,28 @@ async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) ->
     return await _loaded_all(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
 
 
-async def lock_roots(conn: Connection, challenges: Sequence[int], accounts: Sequence[int]) -> int:
-    """Lock challenges, then accounts that are their own root, each in order of id; answers how many there are."""
-    found = await conn.fetch(LOCK_CHALLENGES, challenges) if challenges else []
-    alone = await conn.fetch(LOCK_ALONE, accounts) if accounts else []
-    return len(found) + len(alone)
+async def lock_roots(
+    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], *, free: bool = False
+) -> tuple[list[int], list[int]]:
+    """Lock challenges, then accounts that are their own root, each in order of id; answers those that exist.
+
+    `free` leaves out those that somebody holds.
+    """
+    end = " skip locked" if free else ""
+    found = await conn.fetch(LOCK_CHALLENGES + end, challenges) if challenges else []
+    alone = await conn.fetch(LOCK_ALONE + end, accounts) if accounts else []
+    return [row["id"] for row in found], [row["id"] for row in alone]
 
 
 async def of_roots(
-    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[tuple[str, str]]
+    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[Asked]
 ) -> tuple[list[Loaded], Now | None]:
     """The accounts of locked roots, locked too and in order of id, and the clocks unless there are none.
 
-    `asked` has (run, action id) of what is to be submitted to them. A statement of its own, after the one that locks
-    the roots: it must see what was committed before they were had.
+    A statement of its own, after the one that locks the roots: it must see what was committed before they were had.
     """
-    runs, ids = [run for run, _ in asked], [action_id for _, action_id in asked]
-    rows = await conn.fetch(OF_ROOTS, challenges, accounts, runs, ids)
+    columns = zip(*asked, strict=True) if asked else ((), (), ())
+    rows = await conn.fetch(OF_ROOTS, challenges, accounts, *columns)
     return await _loaded_all(conn, rows), Now(*(rows[0][name] for name in CLOCKS)) if rows else None
 
 

@@ -121,6 +121,12 @@ async def point_at(conn: Connection, challenge_id: int, index: int, account_id: 
     )
 
 
+async def accounts_of_now(conn: Connection, ids: Sequence[int]) -> dict[int, int | None]:
+    """The account each challenge is on."""
+    rows = await conn.fetch("select id, account_id from challenges where id = any($1)", ids)
+    return {row["id"]: row["account_id"] for row in rows}
+
+
 async def card(conn: Connection, challenge_id: int) -> asyncpg.Record:
     """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text.
 

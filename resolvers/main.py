@@ -21,11 +21,13 @@ from resolvers.quotes import QuoteMutation, QuoteQuery
 from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
+from schema.executing import Executor
 from schema.limits import Limits
 from schema.masking import MaskedErrors, Schema
 from schema.observing import Observed
 from schema.quotelist import QUOTE_SCALARS
 from schema.scalars import SCALARS
+from schema.validating import Validated
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -75,6 +77,7 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[Observed, MaskedErrors, Limits],
+    extensions=[Observed, MaskedErrors, Limits, Validated],
+    execution_context_class=Executor,
     config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS),
 )

@@ -4,18 +4,20 @@ from typing import Annotated
 
 import strawberry
 
-from schema.arguments import Input
+from schema.arguments import Filter, Input
 from schema.context import Info
-from schema.filters import usable
-from schema.paging import LONG
+from schema.filters import filters_of, usable
+from schema.paging import LONG, After, Connection, FirstLong, read, window
 from schema.permissions import mutation, query
-from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, Quote
+from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, PastQuote, Quote, QuoteHistoryFilter
 from schema.rows import shape
 from services import quotes
 from services.principals import Role
 from services.views import lists
-from services.views.lists import QUOTES, Window
+from services.views.lists import QUOTE_HISTORY, QUOTES, Window
 
+READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+Symbol = Annotated[str, strawberry.argument(description="The instrument.")]
 Symbols = Annotated[list[str] | None, strawberry.argument(description="Of these instruments; left out, all.")]
 
 
@@ -26,6 +28,18 @@ class QuoteQuery:
         filters = () if symbols is None else (("symbols", (tuple(usable("symbols", one) for one in symbols),)),)
         page = await lists.page(info.context.principal, QUOTES, filters, Window(LONG))
         return [shape(QUOTES, row) for row in page.rows]
+
+    @query("The accepted quotes of a symbol, newest first.", *READERS)
+    async def quote_history(
+        self,
+        info: Info,
+        symbol: Symbol,
+        first: FirstLong = 20,
+        after: After = None,
+        which: Filter[QuoteHistoryFilter] = None,
+    ) -> Connection[PastQuote]:
+        filters = (("symbol", (usable("symbol", symbol),)), *filters_of(which))
+        return await read(info, QUOTE_HISTORY, window(QUOTE_HISTORY, first, after, most=LONG), filters)
 
 
 @strawberry.type

@@ -21,12 +21,11 @@ from schema.enums import HistoryOrder
 from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.filters import filters_of
-from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read, read_of, window
+from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
 from schema.scalars import Long
 from schema.snapshots import AccountSnapshot
-from services import contexts
 from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
 
 if TYPE_CHECKING:
@@ -263,8 +262,7 @@ class Account(FromRow, listing=ACCOUNTS):
     async def children(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Annotated["Account", strawberry.lazy("schema.accounts")]]:
-        # Bound by sight: whoever sees an account need not see its children.
-        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), (("parent_id", (int(self.id),)),))
+        return await read_of(info, ACCOUNTS, ("parent", int(self.id)), window(ACCOUNTS, first, after))
 
     @computed("Its final figures; null until it has ended.")
     def result(self) -> AccountResult | None:
@@ -277,11 +275,12 @@ class Account(FromRow, listing=ACCOUNTS):
     @computed("What it may do now, how much of it, and what has become of its last actions.")
     async def decision_context(
         self,
+        info: Info,
         symbols: Annotated[
             list[str] | None, strawberry.argument(description="Of these instruments only, at most 100.")
         ] = None,
     ) -> DecisionContext:
-        return DecisionContext.of(await contexts.of_account(int(self.id), asked_symbols(symbols)))
+        return DecisionContext.of(await info.context.loaders.context(int(self.id), asked_symbols(symbols)))
 
     @computed("Its positions, open and closed, by when they were opened.")
     async def positions(

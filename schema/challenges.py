@@ -16,6 +16,7 @@ from domain.terms import Consequence, PhaseType
 from schema.context import Info
 from schema.events import ChallengeEvent
 from schema.fields import computed
+from schema.links import Link, Owned, all_of, newest_of, row_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
 from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
@@ -46,8 +47,20 @@ PHASES_MAX = 100
 DAYS_MAX = 1000
 
 
+CURRENT_PHASE = Link(
+    Owned(PHASES, "challenge", PHASES_MAX),
+    ("id", "current_phase_index"),
+    lambda values, phases: next((phase for phase in phases if phase["phase_index"] == values[1]), None),
+)
+
+
+FROZEN_TERMS = Link(
+    None, ("terms_hash", "terms_version"), lambda values, _: dict(zip(("hash", "version"), values, strict=True))
+)
+
+
 @strawberry.type(description="The terms a challenge was sold under, frozen at the sale.")
-class Terms:
+class Terms(FromRow):
     hash: str = field(description="The sha256 of their canonical text, in hex.")
     version: int = field(description="The version of the text's form.")
 
@@ -145,11 +158,11 @@ class ChallengePhase(FromRow, listing=PHASES):
     start_equity: Decimal | None = field(description="The equity at its start.")
     account_id: strawberry.Private[int]
 
-    @computed("Its account.")
+    @computed("Its account.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its newest snapshot.")
+    @computed("Its newest snapshot.", newest_of(METRICS, "phase"))
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
 
@@ -178,36 +191,36 @@ class Challenge(FromRow, listing=CHALLENGES):
     terms_hash: strawberry.Private[str]
     terms_version: strawberry.Private[int]
 
-    @computed("The sale; null once it is deleted.")
+    @computed("The sale; null once it is deleted.", row_of(PURCHASES, "purchase_id"))
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
         return await one(info, PURCHASES, self.purchase_id)
 
-    @computed("The program; null once it is deleted.")
+    @computed("The program; null once it is deleted.", row_of(PROGRAMS, "program_id"))
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @computed("The terms it runs under.")
+    @computed("The terms it runs under.", FROZEN_TERMS)
     def terms(self) -> Terms:
         return Terms(hash=self.terms_hash, version=self.terms_version)
 
-    @computed("The account of the current phase.")
+    @computed("The account of the current phase.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its phases so far, in order.")
+    @computed("Its phases so far, in order.", all_of(PHASES, "challenge", PHASES_MAX))
     async def phases(self, info: Info) -> list[ChallengePhase]:
         return await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
 
-    @computed("The phase it is in.")
+    @computed("The phase it is in.", CURRENT_PHASE)
     async def current_phase(self, info: Info) -> ChallengePhase | None:
         phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
 
-    @computed("Its newest snapshot.")
+    @computed("Its newest snapshot.", newest_of(METRICS, "challenge"))
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("challenge", int(self.id)), 1)), None)
 
-    @computed("Its newest breach.")
+    @computed("Its newest breach.", newest_of(BREACHES, "challenge"))
     async def latest_breach(self, info: Info) -> Breach | None:
         return next(iter(await owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
 

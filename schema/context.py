@@ -13,7 +13,8 @@ from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
 from schema.errors import Unauthenticated
 from schema.limits import Allowed
-from services import snapshots
+from services import contexts, snapshots
+from services.contexts import Decided
 from services.principals import Principal
 from services.views import eligibility, lists, progress
 from services.views.events import Event, Wanted
@@ -62,14 +63,14 @@ class Loaders:
 
     async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
         """A page of what one parent owns."""
-        kind = ("page", listing, parent, filters, window)
-        page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window))
+        kind, who = ("page", listing, parent, filters, window), self._principal
+        page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
         return page
 
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
         """How many rows one parent owns."""
-        kind = ("count", listing, parent, filters)
-        number: int = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters))
+        kind, who = ("count", listing, parent, filters), self._principal
+        number: int = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
         return number
 
     async def progress(self, account_id: int) -> list[Progress]:
@@ -80,6 +81,12 @@ class Loaders:
     async def snapshot(self, account_id: int) -> Snapshot:
         """The account at the newest market."""
         found: Snapshot = await self._load(("snapshot",), account_id, snapshots.of_accounts)
+        return found
+
+    async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
+        """What the account may do now with these instruments; with None, all."""
+        kind = ("context", symbols)
+        found: Decided = await self._load(kind, account_id, lambda keys: contexts.of_accounts(keys, symbols))
         return found
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:

@@ -33,11 +33,11 @@ CalendarDay = date  # a field of a day is called `date`
 SYMBOLS_MAX = 100
 
 
-def asked_symbols(symbols: list[str] | None) -> list[str] | None:
+def asked_symbols(symbols: list[str] | None) -> tuple[str, ...] | None:
     """The instruments a context is asked for. Raises BadUserInput for too many, and for what is not text."""
     if symbols is not None and len(symbols) > SYMBOLS_MAX:
         raise BadUserInput(f"symbols must be at most {SYMBOLS_MAX}; found {len(symbols)}.")
-    return None if symbols is None else [usable("symbols", symbol) for symbol in symbols]
+    return None if symbols is None else tuple(usable("symbols", symbol) for symbol in symbols)
 
 
 @strawberry.type(description="What a gate would say.")

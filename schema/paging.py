@@ -13,7 +13,8 @@ from schema.context import Info
 from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.ids import INT64_MAX
-from schema.rows import shape
+from schema.links import held
+from schema.rows import Rows, shape
 from services.views import lists
 from services.views.lists import Filters, Listing, Page, Row, Window
 
@@ -38,16 +39,43 @@ class PageInfo:
 
 @strawberry.type(description="An item of a list and its place in it.")
 class Edge(Generic[Item]):
-    cursor: str = field(description="The item's place in the list, opaque; valid as long as the item stays in order.")
-    node: Item = field(description="The item.")
+    listing: strawberry.Private[Listing]
+    row: strawberry.Private[Row]
+
+    @computed("The item's place in the list, opaque; valid as long as the item stays in order.")
+    def cursor(self) -> str:
+        return _cursor(self.listing, self.row)
+
+    @computed("The item.", held("row"))
+    def node(self) -> Item:
+        item: Item = shape(self.listing, self.row)
+        return item
 
 
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[Item]):
-    edges: list[Edge[Item]] = field(description="The items of this page with their cursors.")
-    nodes: list[Item] = field(description="The items of this page.")
-    page_info: PageInfo = field(description="Where this page stands in the list.")
+    listing: strawberry.Private[Listing]
+    page: strawberry.Private[Page]
+    asked: strawberry.Private[Window]
     count: strawberry.Private[Callable[[], Awaitable[int]]]
+
+    @computed("The items of this page with their cursors.")
+    def edges(self) -> list[Edge[Item]]:
+        return [Edge(listing=self.listing, row=row) for row in self.page.rows]
+
+    @computed("The items of this page.")
+    def nodes(self) -> list[Item]:
+        return cast("list[Item]", Rows(self.listing, self.page.rows))
+
+    @computed("Where this page stands in the list.")
+    def page_info(self) -> PageInfo:
+        rows = self.page.rows
+        return PageInfo(
+            has_next_page=self.page.more,
+            has_previous_page=self.asked.after is not None,
+            start_cursor=_cursor(self.listing, rows[0]) if rows else None,
+            end_cursor=_cursor(self.listing, rows[-1]) if rows else None,
+        )
 
     @computed("How many items the whole list has; counted only when asked for.")
     async def total_count(self) -> int:
@@ -89,23 +117,11 @@ def _fits(value: Any, kind: type) -> bool:
     return value.isprintable() if isinstance(value, str) else cast("datetime", value).tzinfo is not None
 
 
-def connect(listing: Listing, page: Page, asked: Window, count: Callable[[], Awaitable[int]]) -> Connection[Any]:
-    """The connection of one page."""
-    edges = [Edge(cursor=_cursor(listing, row), node=shape(listing, row)) for row in page.rows]
-    info = PageInfo(
-        has_next_page=page.more,
-        has_previous_page=asked.after is not None,
-        start_cursor=edges[0].cursor if edges else None,
-        end_cursor=edges[-1].cursor if edges else None,
-    )
-    return Connection(edges=edges, nodes=[edge.node for edge in edges], page_info=info, count=count)
-
-
 async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
     """A page of all that is in the principal's sight."""
     principal = info.context.principal
     page = await lists.page(principal, listing, filters, asked)
-    return connect(listing, page, asked, lambda: lists.count(principal, listing, filters))
+    return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
 
 
 async def read_of(
@@ -114,7 +130,7 @@ async def read_of(
     """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
     loaders = info.context.loaders
     page = await loaders.page(listing, *parent, asked, filters)
-    return connect(listing, page, asked, lambda: loaders.count(listing, *parent, filters))
+    return Connection(listing=listing, page=page, asked=asked, count=lambda: loaders.count(listing, *parent, filters))
 
 
 async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:

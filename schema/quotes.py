@@ -10,7 +10,7 @@ from schema.payloads import Payload
 from schema.quotelist import QuoteList
 from schema.rows import FromRow
 from schema.scalars import Long
-from services.views.lists import QUOTES
+from services.views.lists import QUOTE_HISTORY, QUOTES
 
 
 @strawberry.type(description="The newest accepted quote of a symbol.")
@@ -20,6 +20,21 @@ class Quote(FromRow, listing=QUOTES):
     ask: Decimal = field(description="The price at which the market sells.")
     source_time: datetime = field(description="When its source made it.")
     batch: Long = field(description="The batch it was accepted in.")
+
+
+@strawberry.type(description="A quote as it was accepted.")
+class PastQuote(FromRow, listing=QUOTE_HISTORY):
+    symbol: str = field(description="The instrument.")
+    bid: Decimal = field(description="The price at which the market bought.")
+    ask: Decimal = field(description="The price at which the market sold.")
+    source_time: datetime = field(description="When its source made it.")
+    batch: Long = field(description="The batch it was accepted in, which verdicts and fills name.")
+
+
+@strawberry.input(description="Which of a symbol's quotes; what is left out does not narrow.")
+class QuoteHistoryFilter:
+    source_from: datetime | None = field(default=None, description="Made by its source at this time or later.")
+    source_before: datetime | None = field(default=None, description="Made before this time.")
 
 
 @strawberry.input(description="Quotes to take in.")

@@ -3,7 +3,7 @@
 A type names the listing its rows come from, so that fields which lead to another noun need not import its type.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from functools import cache
@@ -13,7 +13,7 @@ from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 from strawberry import ID
 from strawberry.types.field import StrawberryField
 
-from services.views.lists import Listing
+from services.views.lists import Listing, Row
 
 _SHAPES: dict[Listing, type["FromRow"]] = {}
 
@@ -34,6 +34,24 @@ class FromRow:
 def shape(listing: Listing, row: Mapping[str, Any] | None) -> Any:
     """The object of a row of the listing, if there is one."""
     return None if row is None else _SHAPES[listing].of(row)
+
+
+class Rows:
+    """The objects of a listing's rows, made when they are looked at."""
+
+    __slots__ = ("_listing", "rows")
+
+    def __init__(self, listing: Listing, rows: Sequence[Row]) -> None:
+        self._listing = listing
+        self.rows = rows
+
+    def __iter__(self) -> Iterator[Any]:
+        return map(_SHAPES[self._listing].of, self.rows)
+
+
+def adapters(cls: type[FromRow]) -> dict[str, Callable[[Any], Any] | None]:
+    """By name the columns that the type is made from, each with what makes its value the field's."""
+    return dict(_plan_of(cls))
 
 
 def _plan_of(cls: Any) -> list[tuple[str, Callable[[Any], Any] | None]]:

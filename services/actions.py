@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 
 from domain import execution
 from domain.accounts import Account, Journal
@@ -11,12 +12,12 @@ from domain.errors import InvalidInput, NotFound
 from domain.orders import Action, ActionResult
 from domain.snapshots import Snapshot, snapshot
 from models import accounts, orders
-from services import snapshots
+from services import snapshots, targets
 from services.access import Target, reaches
 from services.measures import ACTION_BATCH_SECONDS, ACTIONS, timed
 from services.principals import Principal
-from services.targets import trading
-from services.unit import Root, Unit, reading
+from services.submissions import Submission, together
+from services.unit import Held, Root, Unit, reading
 from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
@@ -25,6 +26,7 @@ TEXTS = (
     "action", "symbol", "side", "quantity", "notional", "fraction", "order", "price", "stop_loss", "take_profit",
     "reference",
 )  # fmt: skip
+_texts = attrgetter(*TEXTS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,22 +46,34 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     _check(run, actions)
     with timed(ACTION_BATCH_SECONDS):
         results = await _submit(principal, account_id, run, actions)
-    for result in results:
-        ACTIONS.labels(result.status.value.lower(), result.refusal.code if result.refusal else "").inc()
+    ended = Counter((result.status, result.refusal.code if result.refusal else "") for result in results)
+    for (status, code), many in ended.items():
+        ACTIONS.labels(status.lower(), code).inc(many)
     return results
 
 
 async def _submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
-    keys = [action.key for action in actions]
-    async with trading(principal, account_id, keys) as work:
+    submission = Submission(principal, account_id, await targets.reach(principal, account_id), run, actions)
+    answered = await together().answer(submission, _execute)
+    if answered is not None:
+        return answered
+    async with targets.trading(principal, account_id, submission.asked) as work:
         held = work.held.get(account_id)
-        ended = held is None
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused, and that is recorded
-        known = await orders.known(work.conn, account_id, keys) if ended or held.stored.asked_before else {}
-        before = held.account
-        held.account, results = execution.submit(before, actions, known, work.moment, held.conditions, work.journal)
-        _note(work, principal, before, held.account, run, results)
+            held.stored = replace(held.stored, asked_before=True)
+        return await _execute(work, held, submission)
+
+
+async def _execute(work: Unit, held: Held, submission: Submission) -> list[ActionResult]:
+    """Execute or refuse the actions on an account under lock, or answer again those that it knows."""
+    keys = [action.key for action in submission.actions]
+    known = await orders.known(work.conn, submission.account_id, keys) if held.stored.asked_before else {}
+    before = held.account
+    held.account, results = execution.submit(
+        before, submission.actions, known, work.moment, held.conditions, work.journal
+    )
+    _note(work, submission.principal, before, held.account, submission.run, results)
     return results
 
 
@@ -109,14 +123,11 @@ async def reach(principal: Principal, account_id: int, field: str) -> Root:
 def _check(run: str, actions: Sequence[Action]) -> None:
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
-    _check_text("runId", run)
+    if fault := text_fault(run, TEXT_MAX):
+        raise InvalidInput("runId", reason=fault)
     for place, action in enumerate(actions):
-        _check_text(f"actions[{place}].actionId", action.action_id)
-        for name in TEXTS:
-            if text := getattr(action, name):
-                _check_text(f"actions[{place}].{api_name(name)}", text, empty=True)
-
-
-def _check_text(field: str, text: str, *, empty: bool = False) -> None:
-    if fault := text_fault(text, TEXT_MAX, empty=empty):
-        raise InvalidInput(field, reason=fault)
+        if fault := text_fault(action.action_id, TEXT_MAX):
+            raise InvalidInput(f"actions[{place}].actionId", reason=fault)
+        for name, text in zip(TEXTS, _texts(action), strict=True):
+            if text and (fault := text_fault(text, TEXT_MAX, empty=True)):
+                raise InvalidInput(f"actions[{place}].{api_name(name)}", reason=fault)

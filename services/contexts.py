@@ -1,5 +1,6 @@
-"""What an account may do now, read at one point in time, with nothing written and nothing locked."""
+"""What accounts may do now, read at one point in time, with nothing written and nothing locked."""
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -27,16 +28,35 @@ class Decided:
 
 async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> Decided:
     """The account's context. The caller has made sure that it is in sight."""
+    return (await of_accounts([account_id], symbols))[account_id]
+
+
+async def of_accounts(ids: Sequence[int], symbols: Sequence[str] | None = None) -> dict[int, Decided]:
+    """The contexts of accounts, which are in sight; all read at one point in time."""
     async with snapshot() as conn:
-        loaded = await accounts.load(conn, [account_id])
-        resting = await pages(conn, ORDERS, "account", [account_id], (("status", (("WORKING",),)),), Window(1000))
-        recent = await pages(conn, ACTIONS, "account", [account_id], (), Window(RECENT_ACTIONS))
-        challenge = loaded[0].challenge_id
-        current = None if challenge is None else (await challenges.card(conn, challenge))["account_id"]
-    [now] = await present(loaded)
-    return Decided(
-        context=context(now.snapshot, now.moment, now.conditions, symbols),
-        orders=[row for row in resting if row["seq"] in now.account.orders],
-        actions=recent[:RECENT_ACTIONS],
-        next_account_id=None if current in (None, account_id) else current,
-    )
+        loaded = await accounts.load(conn, ids)
+        resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
+        recent = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS))
+        current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
+    orders, actions = _by_parent(resting), _by_parent(recent)
+    return {
+        now.account.id: Decided(
+            context=context(now.snapshot, now.moment, now.conditions, symbols),
+            orders=[row for row in orders[now.account.id] if row["seq"] in now.account.orders],
+            actions=actions[now.account.id][:RECENT_ACTIONS],
+            next_account_id=_other(current.get(now.stored.challenge_id or 0), now.account.id),
+        )
+        for now in await present(loaded)
+    }
+
+
+def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["parent"]].append(row)
+    return found
+
+
+def _other(current: int | None, own: int) -> int | None:
+    """The account its challenge is on now, unless that is the account itself."""
+    return None if current == own else current

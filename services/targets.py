@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.errors import NotFound
 from models import accounts
+from models.accounts import Asked
 from services.access import Target, reaches
 from services.local import Local
 from services.principals import Principal
@@ -17,22 +18,20 @@ _kept: Local[dict[int, Target]] = Local(dict)
 
 
 @asynccontextmanager
-async def trading(principal: Principal, account_id: int, asked: Sequence[tuple[str, str]]) -> AsyncIterator[Unit]:
-    """The transaction of an account the principal may trade. Raises NotFound for any other.
-
-    `asked` has (run, action id) of the actions that are to be submitted.
-    """
+async def trading(principal: Principal, account_id: int, asked: Sequence[Asked]) -> AsyncIterator[Unit]:
+    """The transaction of an account the principal may trade, for what is to be submitted. Raises as `reach`."""
     async with AsyncExitStack() as stack:
         try:
-            work = await stack.enter_async_context(root(await _reach(principal, account_id), asked))
+            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
         except NotFound:
             if _kept().pop(account_id, None) is None:
                 raise
-            work = await stack.enter_async_context(root(await _reach(principal, account_id), asked))
+            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
         yield work
 
 
-async def _reach(principal: Principal, account_id: int) -> Root:
+async def reach(principal: Principal, account_id: int) -> Root:
+    """The lock root of an account the principal may trade, as far as is remembered. Raises NotFound for any other."""
     target = _kept().get(account_id) or await _look_up(account_id)
     if target is None or not reaches(principal, target):
         raise NotFound("accountId", account=account_id)

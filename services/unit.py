@@ -34,7 +34,7 @@ from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.quotes import Market
 from models import accounts, audits, challenges, events, jobs, journal, sql
-from models.accounts import Loaded
+from models.accounts import Asked, Loaded
 from models.events import Event
 from models.jobs import Owed
 from models.quotes import Now
@@ -305,11 +305,11 @@ async def plain() -> AsyncIterator[Unit]:
 
 
 @asynccontextmanager
-async def root(of: Root, asked: Sequence[tuple[str, str]] = ()) -> AsyncIterator[Unit]:
+async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
 
-    `asked` has (run, action id) of the actions that are to be submitted: whether one is known is then known, too.
-    What is logged meanwhile names the root.
+    `asked` has the actions that are to be submitted: whether one is known is then known, too. What is logged
+    meanwhile names the root.
     """
     with about(challenge=of.challenge, account=of.account):
         async with _alone(of), _transaction() as work:
@@ -317,6 +317,24 @@ async def root(of: Root, asked: Sequence[tuple[str, str]] = ()) -> AsyncIterator
                 raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
             await work.catch_up()
             yield work
+
+
+def is_idle(of: Root) -> bool:
+    """Does nobody in this process hold the root?"""
+    lock = _keyed.get(of)
+    return lock is None or not lock.locked()
+
+
+@asynccontextmanager
+async def several(roots: Sequence[Root], asked: Sequence[Asked]) -> AsyncIterator[Unit]:
+    """One transaction for those of the roots, idle ones, that nobody else holds either; their accounts caught up."""
+    async with AsyncExitStack() as stack:
+        for one in roots:
+            await stack.enter_async_context(_alone(one))
+        work = await stack.enter_async_context(_transaction())
+        await _lock(work, roots, asked, free=True)
+        await work.catch_up()
+        yield work
 
 
 @asynccontextmanager
@@ -335,17 +353,17 @@ async def sweep(roots: Sequence[Root], *, mark: bool = True) -> AsyncIterator[Un
         yield work
 
 
-async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[tuple[str, str]] = ()) -> int:
-    """Lock the roots that exist and hold their accounts; answers how many there are."""
+async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[Asked] = (), *, free: bool = False) -> int:
+    """Lock the roots that exist, or only those that are free, and hold their accounts; answers how many those are."""
     of_challenges = sorted(root.challenge for root in roots if root.challenge is not None)
     of_accounts = sorted(root.account for root in roots if root.account is not None)
-    many = await accounts.lock_roots(work.conn, of_challenges, of_accounts)
-    loaded, seen = await accounts.of_roots(work.conn, of_challenges, of_accounts, asked)
+    locked = await accounts.lock_roots(work.conn, of_challenges, of_accounts, free=free)
+    loaded, seen = await accounts.of_roots(work.conn, *locked, asked)
     await work.look(seen)
     if any(one.account.marked_through > work.batch for one in loaded):
         await work.look()  # the marker went on while its rows were waited for
     work.keep(loaded)
-    return many
+    return sum(map(len, locked))
 
 
 @asynccontextmanager

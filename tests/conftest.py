@@ -1,7 +1,7 @@
 """What every test may ask for: a database of its own on a real PostgreSQL, and the recorded quotes.
 
-The server is started by the first test that needs it, shared by the processes of the run, stopped by the last of them.
-Each test's database is a clone of one that the real migrations made.
+The server is started by the first test that needs it, shared by the processes of the run, stopped by the last of them;
+what a killed run left, a later one removes. Each test's database is a clone of one that the real migrations made.
 """
 
 import asyncio
@@ -9,8 +9,10 @@ import fcntl
 import os
 import shutil
 import tempfile
+import time
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import asyncpg
@@ -18,17 +20,21 @@ import pytest
 
 from config.database import close_database, create_database, drop_database, migrate, open_database
 from config.embedded import EmbeddedServer
+from config.errors import Problem
 
 TEMPLATE = "migrated_template"
 MEMORY = Path("/dev/shm")
 MEMORY_MIN = 4 << 30  # bytes
+NAMED = "propdesk-tests-"
+ABANDONED_SECONDS = 3600
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 @pytest.fixture(scope="session")
 def server(testrun_uid: str) -> Iterator[str]:
     """The address of a throwaway PostgreSQL with a migrated template in it."""
-    directory = room() / f"propdesk-tests-{testrun_uid}"
+    clear_abandoned(room())
+    directory = room() / f"{NAMED}{testrun_uid}"
     postgres = EmbeddedServer(directory, throwaway=True)
     address = postgres.start()
     try:
@@ -46,6 +52,24 @@ def room() -> Path:
     if os.access(MEMORY, os.W_OK) and shutil.disk_usage(MEMORY).free >= MEMORY_MIN:
         return MEMORY
     return Path(tempfile.gettempdir())
+
+
+def clear_abandoned(place: Path) -> None:
+    """Stop and remove the servers of runs that were killed; of one that goes on we are not the last user."""
+    alone = os.open(place, os.O_RDONLY)
+    try:
+        fcntl.flock(alone, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for left in place.glob(f"{NAMED}*"):
+            if os.access(left, os.W_OK) and time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
+                with suppress(Problem):
+                    postgres = EmbeddedServer(left, throwaway=True)
+                    postgres.start()
+                    if postgres.stop():
+                        shutil.rmtree(left)
+    except BlockingIOError:
+        return  # another process of the run is at it
+    finally:
+        os.close(alone)
 
 
 async def _make_template(address: str) -> None:

@@ -65,7 +65,7 @@ def actions(
 
 async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
     await migrate(server.url)
-    await open_database(server.url, pool_size=size.waiting + 4, name="bench")
+    await open_database(server.url, pool_size=10, name="bench")
     try:
         with steps.step(f"a desk of {size.marked:,} accounts, and {size.waiting + CLIENTS} that trade"):
             population = await populate(server.url, size.marked, 50)

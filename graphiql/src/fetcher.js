@@ -17,8 +17,21 @@ function follow(operation, headers) {
   return createClient({ url: socketUrl.href, connectionParams: { authorization }, retryAttempts: 0 }).iterate(operation);
 }
 
-export function fetcher(operation, options) {
-  const document = options?.documentAST ?? parse(operation.query);
-  const kind = getOperationAST(document, operation.operationName ?? undefined)?.operation;
-  return kind === 'subscription' ? follow(operation, options?.headers) : http(operation, options);
+// The operation of that name, else the only one; null of a text that has several, or that only the server can complain of.
+function chosen(query, name) {
+  try {
+    const document = parse(query);
+    return getOperationAST(document, name) ?? getOperationAST(document);
+  } catch {
+    return null;
+  }
+}
+
+// GraphiQL reads the editor a moment after each change and until then tells the name and document it held before, so the
+// text alone decides what is run.
+export function fetcher({ query, variables, operationName }, options) {
+  const operation = chosen(query, operationName);
+  const request = { query, variables, operationName: operation?.name?.value };
+  const headers = options?.headers;
+  return operation?.operation === 'subscription' ? follow(request, headers) : http(request, { headers });
 }

@@ -39,6 +39,7 @@ ACCOUNTS = Listing(
         "text": """(a.id::text = {0} or strpos(
           lower(concat_ws(' ', coalesce(c.client, a.owner), a.clone, a.group_name)), lower({0})) > 0)""",
     },
+    parents={"parent": Parent("a.parent_id = p.id", implied=False)},
 )
 POSITIONS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.symbol, t.side, t.status, t.quantity,

@@ -1,4 +1,4 @@
-"""Instruments and the newest quote of each."""
+"""Instruments, the newest quote of each, and those before it."""
 
 from models.views.listing import Key, Listing
 from models.views.sight import of_desk
@@ -19,4 +19,11 @@ QUOTES = Listing(
     order=(Key("t.symbol", "symbol", str),),
     descending=False,
     filters={"symbols": "t.symbol = any({}::text[])"},
+)
+QUOTE_HISTORY = Listing(
+    columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",
+    source="quotes t",
+    sight=of_desk,
+    order=(Key("t.batch", "batch"),),
+    filters={"symbol": "t.symbol = {}", "source_from": "t.source_time >= {}", "source_before": "t.source_time < {}"},
 )

@@ -27,6 +27,7 @@ class Parent:
 
     condition: str
     source: str = "unnest({}::bigint[]) as p (id)"
+    implied: bool = True  # whoever sees the parent sees its rows; else they are bound by sight as well
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +155,26 @@ async def by_ids(conn: Connection, listing: Listing, sight: Sight, ids: Collecti
     return found
 
 
-async def pages(
-    conn: Connection, listing: Listing, parent: str, ids: Collection[int], filters: Filters, window: Window
-) -> list[Row]:
-    """Of each parent at most `first` + 1 rows, named by `parent`. The parents are in sight, so their rows are too."""
-    of, where = listing.parents[parent], Where(list(ids))
+def _belong(listing: Listing, of: Parent, where: Where, sight: Sight | None) -> None:
+    """A parent's rows; those in sight, where the parent's being in sight does not say so."""
     where.add(of.condition)
+    if not of.implied:
+        assert sight is not None, "who sees the parent need not see these"
+        listing.sight(where, sight)
+
+
+async def pages(
+    conn: Connection,
+    listing: Listing,
+    parent: str,
+    ids: Collection[int],
+    filters: Filters,
+    window: Window,
+    sight: Sight | None = None,
+) -> list[Row]:
+    """Of each parent, which is in sight, at most `first` + 1 rows, named by `parent`."""
+    of, where = listing.parents[parent], Where(list(ids))
+    _belong(listing, of, where, sight)
     inner = _page(listing, where, filters, window)
     found: list[Row] = await conn.fetch(
         f"""select p.id as parent, q.* from {of.source.format("$1")} cross join lateral ({inner}) q
@@ -170,11 +185,16 @@ async def pages(
 
 
 async def counts(
-    conn: Connection, listing: Listing, parent: str, ids: Collection[int], filters: Filters
+    conn: Connection,
+    listing: Listing,
+    parent: str,
+    ids: Collection[int],
+    filters: Filters,
+    sight: Sight | None = None,
 ) -> dict[int, int]:
-    """How many rows each parent has."""
+    """How many rows each parent, which is in sight, has."""
     of, where = listing.parents[parent], Where(list(ids))
-    where.add(of.condition)
+    _belong(listing, of, where, sight)
     _narrow(listing, where, filters)
     rows = await conn.fetch(
         f"""select p.id, q.number from {of.source.format("$1")}

@@ -12,12 +12,13 @@ from models.views.breaches import BREACHES
 from models.views.challenges import CHALLENGES, DAYS, PHASES
 from models.views.events import EVENTS
 from models.views.groups import GROUPS
-from models.views.instruments import INSTRUMENTS, QUOTES
+from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
 from models.views.listing import Filters, Listing, Row, Window
 from models.views.metrics import METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
+from models.views.sight import Sight
 from models.views.tokens import TOKENS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
@@ -48,6 +49,7 @@ __all__ = [
     "PROGRAMS",
     "PURCHASES",
     "QUOTES",
+    "QUOTE_HISTORY",
     "STEPS",
     "TOKENS",
     "TRANSFERS",
@@ -103,18 +105,32 @@ async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collecti
 
 
 async def pages(
-    listing: Listing, parent: str, ids: Collection[int], filters: Filters, window: Window
+    listing: Listing,
+    parent: str,
+    ids: Collection[int],
+    filters: Filters,
+    window: Window,
+    principal: Principal | None = None,
 ) -> dict[int, Page]:
-    """The same page of every parent's nested list. The parents were read in sight, so what they own is too."""
+    """The same page of every parent's nested list. The parents were read in sight, so what they own is too.
+
+    Where that does not follow, the principal has to be told.
+    """
     async with reading() as conn:
-        found = await rows.pages(conn, listing, parent, ids, filters, window)
+        found = await rows.pages(conn, listing, parent, ids, filters, window, _sight(principal))
     of: defaultdict[int, list[Row]] = defaultdict(list)
     for row in found:
         of[row["parent"]].append(row)
     return {one: _cut(of[one], window) for one in ids}
 
 
-async def counts(listing: Listing, parent: str, ids: Collection[int], filters: Filters) -> dict[int, int]:
-    """How many rows each parent owns."""
+async def counts(
+    listing: Listing, parent: str, ids: Collection[int], filters: Filters, principal: Principal | None = None
+) -> dict[int, int]:
+    """How many rows each parent owns; the principal as in `pages`."""
     async with reading() as conn:
-        return await rows.counts(conn, listing, parent, ids, filters)
+        return await rows.counts(conn, listing, parent, ids, filters, _sight(principal))
+
+
+def _sight(principal: Principal | None) -> Sight | None:
+    return None if principal is None else sight_of(principal)

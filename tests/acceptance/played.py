@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -85,14 +86,28 @@ def address_of(demo: psutil.Process) -> str:
 
 @contextmanager
 def another_worker(demo: psutil.Process) -> Iterator[None]:
-    """A second worker beside the demo's own, on the same desk."""
+    """A second worker beside the demo's own, on the same desk. The demo stands still until both are at work."""
     environment = next(child.environ() for child in demo.children() if "work" in child.cmdline())
     nowhere = subprocess.DEVNULL  # the desk is gone before it is
+    demo.suspend()
     with subprocess.Popen([*COMMAND, "work"], env=environment, stdin=subprocess.PIPE, stderr=nowhere) as worker:
         try:
+            try:
+                _both_beat(environment["DATABASE_URL"], worker)
+            finally:
+                demo.resume()
             yield
         finally:
             worker.kill()
+
+
+def _both_beat(address: str, worker: subprocess.Popen[bytes]) -> None:
+    deadline = time.monotonic() + SECONDS_MAX
+    with psycopg.connect(address, autocommit=True) as conn:
+        while conn.execute("select count(*) from heartbeats where kind = 'worker'").fetchall() != [(2,)]:
+            assert worker.poll() is None, "the second worker did not start"
+            assert time.monotonic() < deadline, "the second worker shows no life"
+            time.sleep(0.05)
 
 
 def with_quotes(path: Path) -> tuple[str, str]:

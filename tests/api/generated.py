@@ -1,5 +1,7 @@
-"""Operations made from the schema itself: one for each root field, with the least input it takes."""
+"""Operations made from the schema itself: for each root field, with the least input it takes or with whatever is put
+in one place of it, and selections of all there is below a field."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from graphql import (
@@ -12,6 +14,8 @@ from graphql import (
     GraphQLNonNull,
     GraphQLObjectType,
     GraphQLSchema,
+    OperationType,
+    Undefined,
     get_named_type,
     is_leaf_type,
 )
@@ -24,6 +28,8 @@ SCALARS: dict[str, Any] = {
     "QuoteList": [],
 }  # fmt: skip
 ENUMS = {"Role": "TRADER"}  # a token that a manager may make
+Path = tuple[str | int, ...]
+"""To a place in an operation's arguments."""
 
 
 def roots() -> dict[str, list[str]]:
@@ -32,12 +38,16 @@ def roots() -> dict[str, list[str]]:
     return {kind: sorted(root.fields) for kind, root in kinds.items() if root}
 
 
+def root_field(kind: str, name: str) -> GraphQLField:
+    root = GRAPHQL.get_root_type(OperationType(kind))
+    assert root
+    field: GraphQLField = root.fields[name]
+    return field
+
+
 def operation(kind: str, name: str) -> tuple[str, dict[str, Any]]:
     """The text and variables of an operation that asks for one root field."""
-    root = {"query": GRAPHQL.query_type, "mutation": GRAPHQL.mutation_type, "subscription": GRAPHQL.subscription_type}
-    parent = root[kind]
-    assert parent
-    field: GraphQLField = parent.fields[name]
+    field = root_field(kind, name)
     required = {arg: one for arg, one in field.args.items() if isinstance(one.type, GraphQLNonNull)}
     declared = ", ".join(f"${arg}: {one.type}" for arg, one in required.items())
     passed = ", ".join(f"{arg}: ${arg}" for arg in required)
@@ -58,6 +68,54 @@ def least(kind: Any) -> Any:
     if isinstance(kind, GraphQLEnumType):
         return ENUMS.get(kind.name) or next(iter(kind.values))
     return SCALARS[kind.name]
+
+
+def bare(kind: Any) -> Any:
+    """The type, whether it may be null or not."""
+    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
+
+
+def leaves(kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
+    """Every place of an input type where a scalar stands, and the scalar's name."""
+    kind = bare(kind)
+    if isinstance(kind, GraphQLInputObjectType):
+        for name, field in kind.fields.items():
+            yield from leaves(field.type, (*path, name))
+    elif isinstance(kind, GraphQLList):
+        yield from leaves(kind.of_type, (*path, 0))
+    elif not isinstance(kind, GraphQLEnumType):
+        yield path, kind.name
+
+
+def planted(kind: Any, base: Any, path: Path, given: Any) -> Any:
+    """The value of an input type that has this at the path, and elsewhere what it needs."""
+    if not path:
+        return given
+    kind = bare(kind)
+    if isinstance(kind, GraphQLList):
+        return [planted(kind.of_type, base[0] if base else least(kind.of_type), path[1:], given)]
+    base = dict(least(kind) if base is None else base)
+    base[path[0]] = planted(kind.fields[path[0]].type, base.get(path[0]), path[1:], given)
+    return base
+
+
+def everything(kind: Any, depth: int) -> str:
+    """The selection of all that is below a field of this type, through so many objects; pages by their nodes."""
+    named = get_named_type(kind)
+    if is_leaf_type(named):
+        return ""
+    assert isinstance(named, GraphQLObjectType)
+    parts = ["__typename"]
+    for name, field in named.fields.items():
+        of = get_named_type(field.type)
+        if any(isinstance(argument.type, GraphQLNonNull) and argument.default_value is Undefined
+               for argument in field.args.values()):  # fmt: skip
+            continue
+        if is_leaf_type(of):
+            parts.append(name)
+        elif name == "nodes" or (depth and name not in ("edges", "pageInfo")):
+            parts.append(f"{name} {everything(of, depth - (name != 'nodes'))}")
+    return "{ " + " ".join(parts) + " }"
 
 
 def described() -> list[tuple[str, str | None]]:

@@ -6,18 +6,11 @@ from dataclasses import dataclass
 from itertools import count
 from typing import Any
 
-from graphql import (
-    GraphQLArgument,
-    GraphQLEnumType,
-    GraphQLField,
-    GraphQLInputObjectType,
-    GraphQLList,
-    GraphQLNonNull,
-)
+from graphql import GraphQLArgument, GraphQLNonNull
 
 from services.principals import Role
 from tests.api.clients import Api
-from tests.api.generated import GRAPHQL, least, roots
+from tests.api.generated import Path, least, leaves, planted, root_field, roots
 from tests.api.operations import INGEST
 from tests.services.world import a_world, act, books_hold, rows, totals, value
 
@@ -34,7 +27,6 @@ TEXTS = {"String", "ID"}
 SECRET = {"bootstrapAdmin"}  # a wrong secret is forbidden
 FINE = {"accountGroup": "DEMO", "currency": "USD", "priceCurrency": "USD", "symbol": "EURUSD", "mode": "RACE",
         "brand": "acme"}  # fmt: skip
-Path = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,44 +44,10 @@ def attempts(texts: bool) -> Iterator[Attempt]:
     """Of every field of every query and mutation that takes text, or a number."""
     for kind in ("query", "mutation"):
         for name in roots()[kind]:
-            for argument, one in _field(kind, name).args.items():
-                for path, scalar in _leaves(one.type, (argument,)):
+            for argument, one in root_field(kind, name).args.items():
+                for path, scalar in leaves(one.type, (argument,)):
                     if (scalar in TEXTS) == texts:
                         yield from (Attempt(kind, name, path, scalar, given) for given in HOSTILE.get(scalar, ()))
-
-
-def _field(kind: str, name: str) -> GraphQLField:
-    root = GRAPHQL.query_type if kind == "query" else GRAPHQL.mutation_type
-    assert root
-    field: GraphQLField = root.fields[name]
-    return field
-
-
-def _bare(kind: Any) -> Any:
-    return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
-
-
-def _leaves(kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    kind = _bare(kind)
-    if isinstance(kind, GraphQLInputObjectType):
-        for name, field in kind.fields.items():
-            yield from _leaves(field.type, (*path, name))
-    elif isinstance(kind, GraphQLList):
-        yield from _leaves(kind.of_type, (*path, 0))
-    elif not isinstance(kind, GraphQLEnumType):
-        yield path, kind.name
-
-
-def _with(kind: Any, base: Any, path: Path, given: Any) -> Any:
-    """The value of an input type that has this at the path, and elsewhere what it needs."""
-    if not path:
-        return given
-    kind = _bare(kind)
-    if isinstance(kind, GraphQLList):
-        return [_with(kind.of_type, base[0] if base else least(kind.of_type), path[1:], given)]
-    base = dict(least(kind) if base is None else base)
-    base[path[0]] = _with(kind.fields[path[0]].type, base.get(path[0]), path[1:], given)
-    return base
 
 
 def _sound(found: Any, ids: dict[str, str]) -> Any:
@@ -109,13 +67,13 @@ class Desk:
 
     async def codes(self, attempt: Attempt) -> set[str]:
         """The codes beside the data."""
-        arguments: dict[str, GraphQLArgument] = _field(attempt.kind, attempt.name).args
+        arguments: dict[str, GraphQLArgument] = root_field(attempt.kind, attempt.name).args
         needed = {arg: one for arg, one in arguments.items() if isinstance(one.type, GraphQLNonNull)}
         ids = self.ids | {"idempotencyKey": f"k{next(self.keys)}"}
         given = {arg: _sound(least(one.type), ids) for arg, one in needed.items()}
         argument, *rest = attempt.path
         assert isinstance(argument, str)
-        given[argument] = _with(arguments[argument].type, given.get(argument), tuple(rest), attempt.given)
+        given[argument] = planted(arguments[argument].type, given.get(argument), tuple(rest), attempt.given)
         declared = ", ".join(f"${arg}: {arguments[arg].type}" for arg in given)
         passed = ", ".join(f"{arg}: ${arg}" for arg in given)
         text = f"{attempt.kind} ({declared}) {{ {attempt.name}({passed}) {{ __typename }} }}"

@@ -173,13 +173,13 @@ async def working(api: Api) -> AsyncIterator[None]:
 
 
 async def test_chromium_runs_a_query_a_mutation_and_a_live_subscription(
-    tokens: dict[str, str], api: Api, working: None
+    tokens: dict[str, str], api: Api, working: None, tmp_path: Path
 ) -> None:
     chromium = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("Chromium is not installed")
     origin = str(api.http.base_url).rstrip("/")
-    seen = json.loads(await nodes.run("explore.mjs", origin, chromium, needs="playwright-core"))
+    seen = json.loads(await nodes.run("explore.mjs", origin, chromium, str(tmp_path), needs="playwright-core"))
     assert seen["query"]["data"]["me"]["subject"] == sample.CLIENT
     bought = seen["mutation"]["data"]["buyChallenge"]
     assert bought["userErrors"] == []

@@ -1,0 +1,78 @@
+"""Fields that lead to other nouns, said once for many objects: which of their columns lead there, and what is read.
+
+The method beside each link answers the same for one object; lists that are answered by columns read all at once.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from schema.context import Context
+from services.views import lists
+from services.views.lists import Listing, Row, Window
+
+LINK = "link"  # where a field's metadata has it
+
+
+class Source(Protocol):
+    """What is read for all of a list's objects: equal sources are read together."""
+
+    async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
+        """What each key leads to; what is not in sight is not there."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ById:
+    """The row of each id."""
+
+    listing: Listing
+
+    async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
+        found: dict[Any, Row] = await lists.by_ids(context.principal, self.listing, "id", keys)
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """The first rows that each parent owns."""
+
+    listing: Listing
+    parent: str
+    most: int
+
+    async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
+        pages = await lists.pages(self.listing, self.parent, keys, (), Window(self.most))
+        return {key: page.rows for key, page in pages.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """From the attributes `names`, the first of which is the key, to a row or to rows; no key leads to None.
+
+    `pick` answers from an object's values of `names` and what was read for its key; without a source, nothing is read.
+    """
+
+    source: Source | None
+    names: tuple[str, ...]
+    pick: Callable[[Sequence[Any], Any], Any]
+
+
+def row_of(listing: Listing, name: str) -> Link:
+    """The row whose id the column holds."""
+    return Link(ById(listing), (name,), lambda _, row: row)
+
+
+def newest_of(listing: Listing, parent: str) -> Link:
+    """The first row that the object owns."""
+    return Link(Owned(listing, parent, 1), ("id",), lambda _, rows: rows[0] if rows else None)
+
+
+def all_of(listing: Listing, parent: str, most: int) -> Link:
+    """The first rows that the object owns."""
+    return Link(Owned(listing, parent, most), ("id",), lambda _, rows: rows)
+
+
+def held(name: str) -> Link:
+    """The row that the object holds already."""
+    return Link(None, (name,), lambda values, _: values[0])

@@ -1,0 +1,123 @@
+"""Made from the schema: how many statements a query costs, for every field that leads to an object from every type."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import asyncpg
+import pytest
+from graphql import GraphQLField, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
+
+from app.hub import Hub
+from resolvers.main import schema
+from schema.context import Context
+from schema.limits import Allowed
+from services.principals import Principal, Role
+from tests.api.furnished import a_desk
+from tests.api.generated import GRAPHQL
+
+ROOT = Principal(1, "root", Role.ADMIN)
+FOLDED = {  # these are computed from all there is of an account, which takes several statements, each of them once
+    "snapshot", "decisionContext", "progress", "payoutEligibility",
+}  # fmt: skip
+BESIDE = {"system", "me", "programPresets", "availablePrograms"}  # no lists of rows, or one that wants a brand named
+
+
+class Chain(NamedTuple):
+    """Fields from a root list down to one that is asked for its plain fields."""
+
+    names: tuple[str, ...]
+    end: GraphQLObjectType
+
+    @property
+    def is_page(self) -> bool:
+        return self.end.name.endswith("Connection")
+
+    def text(self, plain: str) -> str:
+        inner = f"{{ nodes {plain} }}" if self.is_page else plain
+        for name in reversed(self.names):
+            inner = f"{{ {name} {inner} }}"
+        return inner
+
+    @property
+    def item(self) -> GraphQLObjectType:
+        return _object(self.end.fields["nodes"]) if self.is_page else self.end
+
+    @property
+    def levels(self) -> int:
+        """How many of its fields may ask the database: a page's `nodes` do not."""
+        return sum(name != "nodes" for name in self.names)
+
+
+def _object(field: GraphQLField) -> GraphQLObjectType:
+    found = get_named_type(field.type)
+    assert isinstance(found, GraphQLObjectType)
+    return found
+
+
+def _followed(of: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:
+    for name, field in of.fields.items():
+        if not any(isinstance(one.type, GraphQLNonNull) and name != "first" for name, one in field.args.items()):
+            yield name, field
+
+
+def chains() -> list[Chain]:
+    """One to each field of each type, by the shortest way."""
+    assert GRAPHQL.query_type
+    found, seen = [], set()
+    for name, field in _followed(GRAPHQL.query_type):
+        if name not in BESIDE and not is_leaf_type(get_named_type(field.type)):
+            found.append(Chain((name,), _object(field)))
+    for chain in found:  # and those it finds meanwhile
+        for name, field in _followed(chain.item):
+            if (chain.item.name, name) not in seen and not is_leaf_type(get_named_type(field.type)):
+                seen.add((chain.item.name, name))
+                found.append(Chain((*chain.names, *(("nodes",) if chain.is_page else ()), name), _object(field)))
+    return found
+
+
+def plain(of: GraphQLObjectType) -> str:
+    names = [name for name, field in _followed(of) if is_leaf_type(get_named_type(field.type))]
+    return "{ " + " ".join(["__typename", *names]) + " }"
+
+
+@pytest.fixture
+def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """The statements that were sent, and how often each."""
+    sent: Counter[str] = Counter()
+    original = asyncpg.Connection._execute  # noqa: SLF001 - all of fetch, fetchrow and fetchval come by here
+
+    async def counted(self: Any, query: str, *given: Any, **named: Any) -> Any:
+        sent[query] += 1
+        return await original(self, query, *given, **named)
+
+    monkeypatch.setattr(asyncpg.Connection, "_execute", counted)
+    return sent
+
+
+async def _ask(text: str) -> Any:
+    context = Context(Hub("unused"), ROOT, allowed=Allowed(10**6, 100, 10**4, 100, 10**9))
+    result = await schema.execute(text, context_value=context)
+    assert not result.errors, (text, result.errors)
+    return result.data
+
+
+async def test_no_list_costs_more_than_one_statement_a_level_and_counts_only_when_asked(
+    database: str, made: Counter[str]
+) -> None:
+    await a_desk(database)
+    several = 0
+    for chain in chains():
+        text = chain.text(plain(chain.item))
+        made.clear()
+        data = await _ask(text)
+        assert max(made.values(), default=1) == 1, (text, made)
+        if not FOLDED & set(chain.names):
+            assert made.total() <= chain.levels, (text, made)
+        several += str(data).count(f"'__typename': '{chain.item.name}'") > 1
+        if chain.is_page and not FOLDED & set(chain.names):
+            uncounted = made.copy()
+            await _ask(text.replace(f"nodes {plain(chain.item)}", "totalCount"))
+            assert sum((made - uncounted - uncounted).values()) == 1, (text, made)
+            assert not [sent for sent in uncounted if "count(*)" in sent], text
+    assert several > 30

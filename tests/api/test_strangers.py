@@ -1,0 +1,224 @@
+"""Made from the schema: whatever of another brand a token asks for, by any id, in any field, through any object, over
+HTTP or a websocket, is answered like something that is not there."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from graphql import GraphQLNonNull, GraphQLObjectType
+from websockets.asyncio.client import connect
+
+from schema.permissions import roles_of
+from services.principals import Role
+from services.unit import plain
+from tests.api.clients import TRANSPORT, Api
+from tests.api.furnished import Desk, Ids, a_desk
+from tests.api.generated import GRAPHQL, Path, everything, least, leaves, planted, root_field, roots
+from tests.api.streams import NAME, subscribe
+from tests.services.world import totals, value
+
+MISSING = "999999999"
+KIND = {  # whose id stands at an `id`; elsewhere the place says it: `walletId`, `orderIds`
+    "account": "account", "challenge": "challenge", "decisionAction": "action", "program": "program",
+    "purchase": "purchase", "approvePayout": "payout", "cancelPayout": "payout", "rejectPayout": "payout",
+    "cancelChallenge": "challenge", "deleteProgram": "program", "updateProgram": "program",
+    "deletePurchase": "purchase", "refundPurchase": "purchase", "updatePurchase": "purchase",
+    "retryJob": "job", "revokeApiToken": "token",
+}  # fmt: skip
+PLACED = {"orderIds": "filled"}
+SCOPES = {("createApiToken", name) for name in ("challenges", "accounts")}  # what a scope names need not be there
+STRANGERS = [(Role.MANAGER, "other", None), (Role.CLIENT, "other", "alice"), (Role.CLIENT, "other", "carol"),
+             (Role.TRADER, "other", None)]  # fmt: skip
+CRAWLERS = [STRANGERS[0], STRANGERS[2]]  # between them they may ask for every list
+OUTSIDERS = [
+    (Role.CLIENT, "acme", "bob"),
+    (Role.TRADER, "acme", None),
+]  # the second with a scope that has nothing in it
+OPEN = {"program"}  # what every client of a brand sees
+Place = tuple[str, str, Path]
+"""Kind of operation, root field, and where in its arguments an id stands."""
+
+
+def places(*kinds: str) -> Iterator[Place]:
+    for kind in kinds:
+        for name in roots()[kind]:
+            for argument, one in root_field(kind, name).args.items():
+                for path, scalar in leaves(one.type, (argument,)):
+                    if scalar == "ID" and (name, path[-2] if len(path) > 1 else "") not in SCOPES:
+                        yield kind, name, path
+
+
+def allowed(place: Place) -> frozenset[Role]:
+    definition = root_field(*place[:2]).extensions["strawberry-definition"]
+    return roles_of(definition) or frozenset()
+
+
+def kind_at(name: str, path: Path) -> str:
+    last = next(part for part in reversed(path) if isinstance(part, str))
+    return KIND[name] if last == "id" else PLACED.get(last) or last.removesuffix("s").removesuffix("Id")
+
+
+def asked(place: Place, ids: Ids, given: str) -> tuple[str, dict[str, Any]]:
+    """The operation with this id there, elsewhere with ids of one's own."""
+    kind, name, path = place
+    field = root_field(kind, name)
+    argument = str(path[0])
+    needed = {arg: one for arg, one in field.args.items() if isinstance(one.type, GraphQLNonNull) or arg == argument}
+    sound = {arg: _sound(name, least(one.type), ids) for arg, one in needed.items() if arg != argument or path[1:]}
+    values = sound | {argument: planted(needed[argument].type, sound.get(argument), path[1:], given)}
+    values = {arg: found for arg, found in values.items() if arg in needed}
+    declared = ", ".join(f"${arg}: {one.type}" for arg, one in needed.items())
+    passed = ", ".join(f"{arg}: ${arg}" for arg in needed)
+    below = everything(field.type, 0) if kind == "query" else "{ userErrors { code message } }"
+    return f"{kind} ({declared}) {{ it: {name}({passed}) {below} }}", values
+
+
+def _sound(name: str, found: Any, ids: Ids) -> Any:
+    if not isinstance(found, dict):
+        return found
+    return {
+        key: ids.get(kind_at(name, (key,)), one) if key.lower().endswith("id") else one for key, one in found.items()
+    }
+
+
+@pytest.fixture
+async def desk(api: Api) -> Desk:
+    return await a_desk(api.database_url)
+
+
+@pytest.fixture(autouse=True)
+def wide(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Documents that ask for everything at once are larger than a client's may be."""
+    for name in ("TOKENS", "COST", "ALIASES"):
+        monkeypatch.setenv(f"PROPDESK_DOCUMENT_{name}_MAX", "100000000")
+    for name in ("ADMIN", "MANAGER", "CLIENT", "TRADER", "FEED"):
+        monkeypatch.setenv(f"PROPDESK_RATE_{name}", "100000")
+
+
+async def _answer(api: Api, token: str, place: Place, ids: Ids, given: str) -> str:
+    """The whole answer, the id it was asked with left out."""
+    text, variables = asked(place, ids, given)
+    answer = await api.answer(text, token, **variables)
+    errors = [(error["message"], error.get("path"), error["extensions"]) for error in answer.get("errors", ())]
+    return re.sub(rf"\b({given}|{given.partition('-')[0]})\b", "", json.dumps([answer.get("data"), errors]))
+
+
+async def _token(api: Api, role: Role, brand: str, subject: str | None) -> str:
+    """A token; one of an outsider that is a trader has a scope."""
+    token = await api.token(role, brand, subject)
+    if role is Role.TRADER and brand == "acme":
+        scope = json.dumps({"owners": ["bob"], "challenges": [MISSING]})
+        await value("update tokens set scope = $1 where id = (select max(id) from tokens) returning id", scope)
+    return token
+
+
+def nobodys(given: str) -> str:
+    return f"{MISSING}-1" if "-" in given else MISSING
+
+
+async def test_every_place_for_an_id_answers_a_stranger_as_if_there_were_no_such_object(api: Api, desk: Desk) -> None:
+    before, tried = await totals(), 0
+    for role, brand, subject in STRANGERS + OUTSIDERS:
+        token = await _token(api, role, brand, subject)
+        for place in places("query", "mutation"):
+            kind = kind_at(*place[1:])
+            if (brand == "acme" and kind in OPEN) or role not in allowed(place):
+                continue
+            found = await _answer(api, token, place, desk.other, desk.acme[kind])
+            assert found == await _answer(api, token, place, desk.other, nobodys(desk.acme[kind])), (role, brand, place)
+            tried += 1
+    assert tried > 150
+    after = await totals()
+    assert {name: after[name] - many for name, many in before.items() if after[name] != many} == {"tokens": 6}
+    await _its_own_brand_finds_it(api, desk)
+
+
+async def _its_own_brand_finds_it(api: Api, desk: Desk) -> None:
+    """At the same places: else the answers above would be alike for another reason."""
+    tokens = {True: await api.token(Role.MANAGER, "acme"), False: await api.token(Role.CLIENT, "acme", "alice")}
+    for place in sorted(places("query", "mutation"), key=lambda place: place[1].startswith("delete")):
+        _, name, path = place
+        own, token = desk.acme[kind_at(name, path)], tokens[name != "buyChallenge"]
+        found = await _answer(api, token, place, desk.acme, own)
+        assert found != await _answer(api, token, place, desk.acme, nobodys(own)), (place, found)
+        assert "NOT_FOUND" not in found, (place, found)
+
+
+def objects(found: Any) -> Iterator[tuple[str, str]]:
+    """Type and id of each object in an answer."""
+    if isinstance(found, dict):
+        if "id" in found:
+            yield found["__typename"], found["id"]
+        for one in found.values():
+            yield from objects(one)
+    elif isinstance(found, list):
+        for one in found:
+            yield from objects(one)
+
+
+async def _seen(api: Api, token: str) -> tuple[set[tuple[str, str]], str]:
+    """Every object that can be reached from the lists, and the answers' whole text."""
+    seen: set[tuple[str, str]] = set()
+    texts = []
+    for name in roots()["query"]:
+        field = root_field("query", name)
+        if any(isinstance(one.type, GraphQLNonNull) and arg != "first" for arg, one in field.args.items()):
+            continue
+        answer = await api.answer(f"{{ {name} {everything(field.type, 2)} }}", token)
+        assert {error["extensions"]["code"] for error in answer.get("errors", ())} <= {"FORBIDDEN"}, answer["errors"]
+        seen |= set(objects(answer))
+        texts.append(json.dumps(answer))
+    return seen, " ".join(texts)
+
+
+async def test_through_lists_and_whatever_hangs_on_them_nobody_comes_upon_another_brand(api: Api, desk: Desk) -> None:
+    ours, _ = await _seen(api, await api.token(Role.MANAGER, "acme"))
+    named = {
+        name for name, kind in GRAPHQL.type_map.items() if isinstance(kind, GraphQLObjectType) and "id" in kind.fields
+    }
+    assert {name for name, _ in ours} == named - {"ChallengeTick"}, "there is one of everything to be come upon"
+    for role, brand, subject in CRAWLERS + OUTSIDERS:
+        theirs, text = await _seen(api, await _token(api, role, brand, subject))
+        shared = theirs & ours
+        assert {name for name, _ in shared} <= ({"Program", "ProgramStep"} if brand == "acme" else set()), shared
+        words = {"alice"} if brand == "acme" else {"acme", "alice", "Two phases"}
+        assert not [word for word in words - {subject} if word in text], (role, brand)
+        assert len({name for name, _ in theirs}) > 8 or brand == "acme", theirs
+
+
+SUBSCRIPTIONS = {"accountUpdates": ("accountId", "account"), "challengeMetrics": ("challengeId", "challenge")}
+
+
+async def test_a_subscription_tells_a_stranger_nothing_either(api: Api, desk: Desk) -> None:
+    assert {*SUBSCRIPTIONS, "challengeEvents"} == set(roots()["subscription"])
+    for role, brand, subject in STRANGERS + OUTSIDERS:
+        token = await _token(api, role, brand, subject)
+        for name, (argument, kind) in SUBSCRIPTIONS.items():
+            below = everything(root_field("subscription", name).type, 1)
+            query = f"subscription ($id: ID!) {{ {name}({argument}: $id) {below} }}"
+            told = [await _first(api, token, query, id=key) for key in (desk.acme[kind], MISSING)]
+            assert told[0] == told[1], (role, name)
+            assert told[0]["payload"]["errors"][0]["extensions"]["code"] == "NOT_FOUND"
+
+
+async def test_events_tell_a_stranger_of_its_own_and_through_them_of_nothing_else(api: Api, desk: Desk) -> None:
+    for brand, ids in (("acme", desk.acme), ("other", desk.other)):  # who gets the second first was not told the first
+        async with plain() as work:
+            work.emit(NAME, brand=brand, challenge_id=int(ids["challenge"]), payload={})
+    below = everything(root_field("subscription", "challengeEvents").type, 2)
+    both = {"challengeIds": [desk.acme["challenge"], desk.other["challenge"]], "names": [NAME]}
+    query = f'subscription ($f: ChallengeEventFilter) {{ challengeEvents(after: "0", filter: $f) {below} }}'
+    for role, subject in ((Role.MANAGER, None), (Role.CLIENT, "carol"), (Role.TRADER, None)):
+        async with api.follow(await api.token(role, "other", subject), query, f=both) as follower:
+            (event,) = await follower.events(1)
+        assert event["challenge"]["id"] == event["challengeId"] == desk.other["challenge"]
+        assert "acme" not in json.dumps(event)
+
+
+async def _first(api: Api, token: str, query: str, **variables: Any) -> Any:
+    """The first message of a subscription."""
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await subscribe(socket, token, query, **variables)
+        return json.loads(await socket.recv())
