@@ -64,13 +64,20 @@ def parameters(given: Mapping[str, Any]) -> Asked:
 
 
 def loads(text: str | bytes) -> object:
-    """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth."""
+    """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth, NaN."""
     try:
-        return json.loads(text)
+        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError) as error:
         raise json.JSONDecodeError(str(error), "", 0) from None
+
+
+def _refuse(name: str) -> object:
+    raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
 def _parsed(text: str | bytes, place: str) -> Any:

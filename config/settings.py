@@ -69,6 +69,8 @@ class Settings(BaseSettings):
     rate_nobody: float = Field(default=10, gt=0)  # of one address without a token
     rate_burst_seconds: float = Field(default=10, gt=0)  # for so long an idle bearer may ask as it likes
     document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
+    document_fragments_max: int = Field(default=100, ge=5)
+    document_repeats_max: int = Field(default=30, ge=2)  # of one name in one selection
     document_depth_max: int = Field(default=20, ge=5)
     document_aliases_max: int = Field(default=100, ge=0)
     document_roots_max: int = Field(default=25, ge=1)
@@ -106,7 +108,7 @@ class Settings(BaseSettings):
     @property
     def document(self) -> dict[str, int]:
         """The most a document may have of each."""
-        names = ("tokens", "depth", "aliases", "roots", "cost")
+        names = ("tokens", "fragments", "repeats", "depth", "aliases", "roots", "cost")
         return {name: getattr(self, f"document_{name}_max") for name in names}
 
     @property

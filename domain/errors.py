@@ -30,12 +30,17 @@ class Refused(Exception):
     def __init__(self, field: str | None = None, **facts: object) -> None:
         self.field = field
         self.facts = facts
-        told = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+        told = ", ".join(f"{_called(name, field)} {value}".strip() for name, value in facts.items())
         message = (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
         super().__init__(f"{message}: {told}." if told else f"{message}.")
 
     def __init_subclass__(cls) -> None:
         REGISTRY[cls.code] = cls
+
+
+def _called(fact: str, field: str | None) -> str:
+    """How the message calls it; a reason says what is wrong with the field."""
+    return (field or "") if fact == "reason" else fact.replace("_", " ")
 
 
 class InvalidInput(Refused):

@@ -27,7 +27,6 @@ from schema.masking import MaskedErrors, Schema
 from schema.observing import Observed
 from schema.quotelist import QUOTE_SCALARS
 from schema.scalars import SCALARS
-from schema.validating import Validated
 
 
 @strawberry.type(description="Everything that can be read.")
@@ -77,7 +76,7 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[Observed, MaskedErrors, Limits, Validated],
+    extensions=[Observed, MaskedErrors, Limits],
     execution_context_class=Executor,
     config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS),
 )

@@ -44,6 +44,8 @@ Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
 """What a field selects of an object: by its names in the answer, in their order."""
 
 DEFINITION = "strawberry-definition"
+AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
+"""Scalars that answer values of a type unchanged."""
 KNOWN_DIRECTIVES = frozenset({"skip", "include"})  # which `Collect` has seen to
 
 
@@ -56,14 +58,14 @@ class Due:
     """A link's values, to be put under `name` into what was answered of each object."""
 
     link: Link
-    given: list[tuple[Any, ...]]
+    given: Values
     complete: Complete
     name: str
     into: list[dict[str, Any]]
+    keys: list[int | None] = field(init=False)
 
-    @property
-    def keys(self) -> list[int | None]:
-        return [None if values[0] is None else int(values[0]) for values in self.given]
+    def __post_init__(self) -> None:
+        self.keys = [None if values[0] is None else int(values[0]) for values in self.given]
 
     def put(self, reads: "Reads", found: dict[int, Any]) -> None:
         pick = self.link.pick
@@ -129,8 +131,7 @@ class Selection:
         made = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
         for column in self.columns:
             if column.link:
-                given = list(column.take(objects))
-                reads.due.append(Due(column.link, given, column.complete, column.name, made))
+                reads.due.append(Due(column.link, column.take(objects), column.complete, column.name, made))
         return made
 
 
@@ -210,8 +211,8 @@ def _is_alone(method: Any) -> bool:
 
 
 def _keys(link: Link, rows: bool) -> Take:
-    getters = [itemgetter(name) if rows else attrgetter(name) for name in link.names]
-    return lambda found: [tuple(get(one) for get in getters) for one in found]
+    columns = [_each(itemgetter(name) if rows else attrgetter(name)) for name in link.names]
+    return lambda found: list(zip(*(column(found) for column in columns), strict=True))
 
 
 @lru_cache(maxsize=1024)
@@ -259,9 +260,11 @@ def _listed(complete: Complete) -> Complete:
 
 
 def _leaf(kind: GraphQLLeafType) -> Complete:
-    coerce = kind.coerce_output_value
+    coerce, same = kind.coerce_output_value, AS_THEY_ARE.get(kind.name)
 
     def through(_reads: Reads, values: Values) -> list[Any]:
+        if same is not None and set(map(type, values)) <= {same}:
+            return list(values)
         if isinstance(kind, GraphQLEnumType):
             names = {value: coerce(value) for value in set(values)}
             done = [names[value] for value in values]

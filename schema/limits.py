@@ -1,10 +1,11 @@
-"""What a document may ask for: its length, depth, aliases, root fields and cost.
+"""What a document may ask for: its length, fragments, repeats, depth, aliases, root fields and cost.
 
 The cost is the number of fields that would be answered if every page were full. It, the depth and the aliases are
 found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
 nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
 """
 
+from collections import OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -36,13 +37,15 @@ from graphql import (
     parse,
 )
 from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
 from schema.errors import BadUserInput
+from schema.merging import repeats
 
 LIST_SIZE = 10  # what a list that is not a page counts as
 NESTING_MAX = 100  # brackets; the parser goes as deep as they do
-KEPT_TOKENS_MAX = 1_000  # of a document that is worth keeping
+KEPT, KEPT_CHARACTERS_MAX = 256, 8_000  # documents that are kept, and of each
 OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
 CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
 
@@ -52,6 +55,8 @@ class Allowed:
     """The most a document may have of each; its cost in fields answered if every page were full."""
 
     tokens: int = 5_000
+    fragments: int = 100
+    repeats: int = 30  # of one name in one selection
     depth: int = 20
     aliases: int = 100
     roots: int = 25
@@ -170,7 +175,7 @@ def read(text: str, tokens_max: int) -> DocumentNode:
 
     One answered before is not read again: documents are few and come often.
     """
-    return (_kept if len(text) <= 8 * KEPT_TOKENS_MAX else _read)(text, tokens_max)
+    return (_kept if len(text) <= KEPT_CHARACTERS_MAX else _read)(text, tokens_max)
 
 
 def _read(text: str, tokens_max: int) -> DocumentNode:
@@ -185,7 +190,44 @@ def _read(text: str, tokens_max: int) -> DocumentNode:
     return parse(text)
 
 
-_kept = lru_cache(maxsize=256)(_read)
+_kept = lru_cache(maxsize=KEPT)(_read)
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A document with what its weight depends on besides: the operation that is named, and the whole numbers given."""
+
+    schema: GraphQLSchema
+    text: str
+    tokens_max: int
+    name: str | None
+    numbers: tuple[tuple[str, int], ...]
+
+
+def _weigh(asked: Asked) -> tuple[Weight, int]:
+    """What is to be executed weighs, and how many operations the document has."""
+    document = read(asked.text, asked.tokens_max)
+    scale, weight = Scale(asked.schema, document, dict(asked.numbers)), Weight()
+    operations = list(_of(document, OperationDefinitionNode))
+    for node in operations:
+        if asked.name in (None, node.name and node.name.value):
+            weight = weight.beside(scale.operation(node))
+    return weight, len(operations)
+
+
+_weighed = lru_cache(maxsize=KEPT)(_weigh)
+
+
+def _crowd(text: str, tokens_max: int, fragments_max: int) -> tuple[int, int]:
+    """How many fragments a document has, and its repeats; 0 where the fragments are too many to look."""
+    document = read(text, tokens_max)
+    fragments = sum(1 for _ in _of(document, FragmentDefinitionNode))
+    return fragments, repeats(document) if fragments <= fragments_max else 0
+
+
+_crowded = lru_cache(maxsize=KEPT)(_crowd)
+_valid: OrderedDict[tuple[object, ...], None] = OrderedDict()
+"""Documents that keep the rules they were validated by; they are not validated again."""
 
 
 class Limits(SchemaExtension):
@@ -202,16 +244,36 @@ class Limits(SchemaExtension):
 
     def on_validate(self) -> Iterator[None]:
         execution = self.execution_context
+        self._weigh(execution)
+        kept = len(execution.query or "") <= KEPT_CHARACTERS_MAX
+        key = (execution.schema, execution.query, execution.validation_rules)
+        if kept and execution.pre_execution_errors is None and key in _valid:
+            _valid.move_to_end(key)
+            execution.pre_execution_errors = []
+        yield
+        if kept and not execution.pre_execution_errors:
+            _valid[key] = None
+            if len(_valid) > KEPT:
+                _valid.popitem(last=False)
+
+    def _weigh(self, execution: ExecutionContext) -> None:
+        assert execution.query, "it has been parsed"
         allowed: Allowed = execution.context.allowed
-        document = execution.graphql_document
-        assert document is not None, "it has been parsed"
-        scale = Scale(execution.schema._schema, document, execution.variables or {})  # noqa: SLF001 - its only name
-        weight = Weight()
-        operations = list(_of(document, OperationDefinitionNode))
-        for node in operations:
-            if execution.operation_name in (None, node.name and node.name.value):
-                weight = weight.beside(scale.operation(node))
+        given = (execution.variables or {}).items()
+        numbers = tuple((name, value) for name, value in given if isinstance(value, int))
+        asked = Asked(
+            execution.schema._schema,  # noqa: SLF001 - its only name
+            execution.query,
+            allowed.tokens,
+            execution.operation_name,
+            numbers,
+        )
+        weight, operations = (_weighed if len(execution.query) <= KEPT_CHARACTERS_MAX else _weigh)(asked)
+        crowd = _crowded if len(execution.query) <= KEPT_CHARACTERS_MAX else _crowd
+        fragments, repeated = crowd(execution.query, allowed.tokens, allowed.fragments)
         found = {
+            "fragments": (fragments, allowed.fragments),
+            "repeats": (repeated, allowed.repeats),
             "depth": (weight.depth, allowed.depth),
             "aliases": (weight.aliases, allowed.aliases),
             "root fields": (weight.roots, allowed.roots),
@@ -221,10 +283,9 @@ class Limits(SchemaExtension):
             if seen > limit:
                 execution.pre_execution_errors = [TooMuch(name, limit, seen)]
                 break
-        if len(operations) > 1 and execution._provided_operation_name is None:  # noqa: SLF001 - or the first is taken
+        if operations > 1 and execution._provided_operation_name is None:  # noqa: SLF001 - or the first is taken
             execution.pre_execution_errors = [BadUserInput("Name one of the document's operations: operationName.")]
         self.cost = weight.cost(LIST_SIZE)
-        yield
 
     def get_results(self) -> dict[str, Any]:
         """`cost`: what the operation may cost at most, and how much is allowed. Events of a subscription lack it."""

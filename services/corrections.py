@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from domain import corrections
 from domain.accounts import Account
 from domain.corrections import Books, Difference
-from domain.errors import AccountTerminal, InvalidInput, InvalidTransition, NotFound
+from domain.errors import AccountTerminal, InvalidInput, InvalidTransition, NotFound, PayoutOpen
 from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus, FillStatus, OrderStatus, Status, move
 from domain.money import plain
 from domain.orders import Fill, Order
 from models import fills as rows
+from models import payouts
 from services.actions import reach
 from services.challenges import check_reason
 from services.principals import Principal, Role
@@ -37,7 +38,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str) 
     """Void filled orders of one account with their fills; the account becomes what the fills that remain come to.
 
     Raises Forbidden, NotFound, InvalidInput (no order, too many, of several accounts, no reason), InvalidTransition
-    (an order that is not FILLED), LaterFillsNeedIt, AccountTerminal.
+    (an order that is not FILLED), LaterFillsNeedIt, AccountTerminal, PayoutOpen.
     """
     principal.require(*STAFF)
     account_id = _only_account(names, "orderIds", reason)
@@ -48,7 +49,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str) 
         for place, (_, seq) in enumerate(names):
             _check_order(f"orderIds[{place}]", account_id, seq, orders.get(seq))
         voided = {fill.seq for fill in books.fills if fill.order_seq in orders}
-        return _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), reason)
+        return await _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), reason)
 
 
 async def void_fills(principal: Principal, names: Sequence[Name], reason: str) -> Corrected:
@@ -63,13 +64,14 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str) -
             _check_fill(f"fillIds[{place}]", account_id, seq, booked.get(seq))
         voided = {seq for _, seq in names}
         orders = await rows.orders(work.conn, account_id, [booked[seq].order_seq for seq in voided])
-        return _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), reason)
+        return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), reason)
 
 
 async def recompute(principal: Principal, account_id: int, reason: str, *, apply: bool) -> Corrected:
     """Compute an account again from its booked fills, and say what differs; written only if told to `apply` it.
 
-    Raises Forbidden, NotFound, InvalidInput (no reason), AccountTerminal, LaterFillsNeedIt (fills that never held).
+    Raises Forbidden, NotFound, InvalidInput (no reason), AccountTerminal, PayoutOpen, and LaterFillsNeedIt (fills that
+    never held).
     """
     principal.require(*STAFF)
     check_reason(reason)
@@ -79,13 +81,13 @@ async def recompute(principal: Principal, account_id: int, reason: str, *, apply
         computed = corrections.outcome(books, (), work.now)
         found = corrections.differences(held.account, books, computed, work.moment, work.catalogue)
         if apply and found:
-            return _correct(work, principal, "recomputeAccount", held, books, (), [], reason)
+            return await _correct(work, principal, "recomputeAccount", held, books, (), [], reason)
         after: Facts = {"differences": len(found), "apply": apply}
         _audit(work, principal, "recomputeAccount", held, reason, {}, after)
         return Corrected(account_id, None, found)
 
 
-def _correct(
+async def _correct(
     work: Unit,
     principal: Principal,
     operation: str,
@@ -95,7 +97,13 @@ def _correct(
     orders: Collection[Order],
     reason: str,
 ) -> Corrected:
-    """Correct the held account, and note it; a phase's end that finds a position again owes its closing again."""
+    """Correct the held account, and note it; a phase's end that finds a position again owes its closing again.
+
+    Raises PayoutOpen while profit of the account is held for a payout: it may be the profit that is being voided.
+    """
+    challenge_id = held.stored.challenge_id
+    if challenge_id and (payout := await payouts.lock_open(work.conn, challenge_id)):
+        raise PayoutOpen(None, account=held.account.id, payout=payout["id"])
     before, computed = held.account, corrections.outcome(books, voided, work.now)
     found = corrections.differences(before, books, computed, work.moment, work.catalogue)
     held.account = corrections.correct(

@@ -29,7 +29,11 @@ NONSENSE: list[tuple[str, bytes]] = [
     ("variables that are none", b'{"query": "{ __typename }", "variables": [1]}'),
     ("a name that is none", b'{"query": "{ __typename }", "operationName": {"a": 1}}'),
     ("no UTF-8", b'{"query": "\xff\xfe"}'),
+    ("UTF-16", '{"query": "{ __typename }"}'.encode("utf-16")),
+    ("not a number", b'{"query": "{ __typename }", "variables": {"a": NaN}}'),
+    ("without end", b'{"query": "{ __typename }", "variables": {"a": -Infinity}}'),
     ("deep", b"[" * 100_000),
+    ("deep variables", b'{"query": "{ __typename }", "variables": ' + b'{"a":' * 100_000),
     ("endless digits", b'{"query": "{ __typename }", "variables": {"a": ' + b"9" * 5_000 + b"}}"),
 ]
 

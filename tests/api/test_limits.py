@@ -64,8 +64,14 @@ def test_a_fragment_that_spreads_itself_ends_the_walk() -> None:
     weigh("{ ...f } fragment f on Query { __typename ...g } fragment g on Query { ...f }")
 
 
-SMALL = Allowed(tokens=40, depth=3, aliases=2, roots=3, cost=2_000)
+SMALL = Allowed(tokens=40, fragments=2, repeats=3, depth=3, aliases=2, roots=3, cost=2_000)
+F, G, H = (f"fragment {name} on Query {{ {name}: __typename }}" for name in "FGH")
 EDGES = {
+    "fragments": (f"{{ ...F ...G }} {F} {G}", f"{{ ...F ...G ...H }} {F} {G} {H}"),
+    "repeats": (
+        "{ me { role ... { role } ...R } } fragment R on Me { role }",
+        "{ me { role ... { role role } ...R } } fragment R on Me { role }",
+    ),
     "tokens": ("{ " + "__typename " * 38 + "}", "{ " + "__typename " * 39 + "}"),
     "depth": ("{ challenge(id: 1) { account { id } } }", "{ challenge(id: 1) { account { challenge { id } } } }"),
     "aliases": ("{ a: __typename b: __typename }", "{ a: __typename b: __typename c: __typename }"),
@@ -79,19 +85,39 @@ EDGES = {
 
 @pytest.mark.parametrize("name", EDGES)
 async def test_each_limit_at_its_edge_and_one_past_it(name: str) -> None:
-    alone = {"tokens": replace(SMALL, roots=100), "cost": replace(SMALL, depth=9)}.get(name, SMALL)
+    apart = {"tokens": {"roots": 100, "repeats": 100}, "root fields": {"repeats": 9}, "cost": {"depth": 9},
+             "fragments": {"aliases": 9}}  # fmt: skip
+    alone = replace(SMALL, **apart.get(name, {}))
     assert [await _limit(text, alone) for text in EDGES[name]] == [None, name]
 
 
-async def _limit(text: str, allowed: Allowed) -> str | None:
+async def _limit(text: str, allowed: Allowed, operation: str | None = None) -> str | None:
     """The limit a document runs into, if any."""
-    result = await schema.execute(text, context_value=Context(Hub("unused"), allowed=allowed))
+    context = Context(Hub("unused"), allowed=allowed)
+    result = await schema.execute(text, context_value=context, operation_name=operation)
     for error in result.errors or ():
         if isinstance(error, TooMuch):
             assert error.extensions
             assert error.extensions["seen"] > error.extensions["max"]
             return str(error.extensions["limit"])
     return None
+
+
+QUADRATIC = {
+    "fields": "{ me { " + "role " * 900 + "} }",
+    "objects": "{ challenges { nodes { " + "account { challenge { account { id } } } " * 300 + "} } }",
+    "fragments": "{ me { " + " ".join(f"...f{n}" for n in range(99)) + " } } "
+                 + " ".join(f"fragment f{n} on Me {{ role }}" for n in range(99)),
+    "not executed": "query A { __typename } query B { me { " + "role " * 900 + "} }",
+    "not spread": "{ __typename } fragment F on Me { " + "role " * 900 + "}",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("text", QUADRATIC.values(), ids=QUADRATIC)
+async def test_what_takes_long_to_validate_is_not_validated(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("strawberry.schema.schema.validate_document", None)  # nothing may call it
+    operation = "A" if "query A" in text else None
+    assert await _limit(text, Allowed(), operation) == "repeats"
 
 
 def test_deep_brackets_never_reach_the_parser() -> None:

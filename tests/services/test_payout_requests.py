@@ -5,9 +5,9 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import Forbidden, InvalidInput, NotFound
+from domain.errors import Forbidden, InvalidInput, NotFound, PayoutOpen
 from domain.payouts import PayoutNotEligible
-from services import brands, jobs, payouts, quotes
+from services import brands, corrections, jobs, payouts, quotes
 from services.principals import Principal, Role
 from tests.services.winners import DAY, a_winner, figures, houses, told, wins
 from tests.services.world import (
@@ -77,6 +77,22 @@ async def test_turned_down_the_profit_returns_and_may_be_asked_for_again(
     await payouts.request(CLIENT, challenge, "p2")
     await world.quote("1.11", after=DAY)
     assert await value("select count(*) from payouts where status = 'REQUESTED'") == 1
+    await books_hold()
+
+
+async def test_nothing_is_voided_while_its_profit_is_held_for_a_payout(database: str) -> None:
+    _, challenge, account = await a_winner(database)
+    [sold] = await rows("select seq from fills where account_id = $1 and verb = 'CLOSE'", account)
+    fill = (account, sold["seq"])
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    before = await totals()
+    with pytest.raises(PayoutOpen) as refused:
+        await corrections.void_fills(MANAGER, [fill], "off the market")
+    assert refused.value.facts == {"account": account, "payout": payout}
+    assert await totals() == before
+    await payouts.reject(MANAGER, payout, "a fill was off the market", "d")
+    await corrections.void_fills(MANAGER, [fill], "off the market")
+    assert await value("select realised from balances where account_id = $1", account) == 0
     await books_hold()
 
 

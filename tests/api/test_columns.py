@@ -1,0 +1,262 @@
+"""Lists answered by columns against the executor that answers every field by itself: the answers are the same."""
+
+import asyncio
+import json
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from decimal import Decimal
+from enum import Enum
+from typing import Any, NewType
+
+import pytest
+import strawberry
+from graphql import ExecutionResult, execute, parse
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DrawFn, SearchStrategy
+from strawberry import ID
+from strawberry.scalars import JSON
+from strawberry.schema.config import StrawberryConfig
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
+
+from models.views.sight import of_desk
+from schema.context import Context
+from schema.executing import Executor
+from schema.fields import computed
+from schema.links import Link
+from schema.rows import FromRow, Rows
+from schema.scalars import SCALARS
+from services.views.lists import Listing
+
+Fussy = NewType("Fussy", int)
+LISTING = Listing(columns="", source="", sight=of_desk)
+PARTS = {number: {"id": number, "weight": Decimal(number) / 8, "colour": number % 2} for number in range(4)}
+
+
+def _fussy(value: int) -> int | None:
+    if value < 0:
+        raise ValueError(f"{value} is negative")
+    return value or None
+
+
+class Colour(Enum):
+    RED = 0
+    BLUE = 1
+
+
+@dataclass(frozen=True)
+class Store:
+    """Reads parts; those with an odd number are out of sight, and asking for 2 fails."""
+
+    async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
+        if 2 in keys:
+            raise ValueError("the store is shut")
+        return {key: PARTS[key] for key in keys if key % 2 == 0}
+
+
+async def _fetch(number: int | None) -> Any:
+    if number == 2:
+        raise ValueError("the store is shut")
+    return None if number is None or number % 2 else Part.of(PARTS[number])
+
+
+@strawberry.type
+class Part(FromRow, listing=LISTING):
+    id: ID
+    weight: Decimal | None
+    colour: strawberry.enum(Colour)  # type: ignore[valid-type]
+
+    @computed("A method.")
+    def double(self) -> Decimal:
+        return 2 * self.weight if self.weight is not None else Decimal(0)
+
+
+@strawberry.type
+class Thing:
+    name: str
+    count: int
+    fussy: Fussy
+    maybe_fussy: Fussy | None
+    facts: JSON | None
+    colours: list[Colour | None]
+    inner: "Thing | None"
+    inners: "list[Thing]"
+    maybe_inners: "list[Thing | None] | None"
+    number: strawberry.Private[int | None]
+
+    @computed("A method that may raise.")
+    def shouted(self) -> str | None:
+        if self.count < 0:
+            raise ValueError("it has lost its voice")
+        return self.name.upper()
+
+    @computed("A link.", Link(Store(), ("number",), lambda _, row: row))
+    async def part(self) -> Part | None:
+        found: Part | None = await _fetch(self.number)
+        return found
+
+    @computed("A link to what must be there.", Link(Store(), ("number",), lambda _, row: row))
+    async def sure_part(self) -> Part:
+        found: Part = await _fetch(self.number)
+        return found
+
+    @computed("What is awaited.")
+    async def awaited(self) -> int:
+        return self.count
+
+
+@strawberry.type
+class Query:
+    things: list[Thing]
+    maybe_things: list[Thing | None] | None
+    parts: list[Part]
+
+
+SCHEMA = strawberry.Schema(
+    query=Query,
+    config=StrawberryConfig(
+        scalar_map={**SCALARS, Fussy: strawberry.scalar(name="Fussy", serialize=_fussy, parse_value=int)}
+    ),
+)._schema  # noqa: SLF001 - Strawberry has no public name for it
+LEAVES = {
+    "Thing": ("__typename", "name", "count", "fussy", "maybeFussy", "facts", "colours", "shouted", "awaited"),
+    "Part": ("__typename", "id", "weight", "colour", "double"),
+}
+OBJECTS = {
+    "Thing": {"inner": "Thing", "inners": "Thing", "maybeInners": "Thing", "part": "Part", "surePart": "Part"},
+    "Part": {},
+    "Query": {"things": "Thing", "maybeThings": "Thing", "parts": "Part"},
+}
+SWITCHES = ("", "", "", "@skip(if: $s)", "@include(if: $i)", "@include(if: true) @skip(if: $s)", "@skip(if: true)")
+
+
+@st.composite
+def _selection(draw: DrawFn, of: str, depth: int) -> str:
+    """The fields of a type, some of them named anew, left out, in fragments, or asked for twice."""
+    parts = []
+    for _ in range(draw(st.integers(1, 4))):
+        switch = draw(st.sampled_from(SWITCHES))
+        kinds = ["field"] * 5 + ["inline", "spread"] if depth else ["leaf"]
+        kind = draw(st.sampled_from(kinds))
+        if kind == "inline":
+            condition = draw(st.sampled_from(("", f"on {of}")))
+            parts.append(f"... {condition} {switch} {{ {draw(_selection(of, depth - 1))} }}")
+        elif kind == "spread" and of != "Query":
+            parts.append(f"...{of}{draw(st.integers(1, 2))} {switch}")
+        else:
+            names = [*(OBJECTS[of] if depth else ()), *LEAVES.get(of, ())]
+            name = draw(st.sampled_from(names))
+            alias = draw(st.sampled_from(("", "", f"as_{name}:")))
+            inner = f"{{ {draw(_selection(OBJECTS[of][name], depth - 1))} }}" if name in OBJECTS[of] else ""
+            parts.append(f"{alias} {name} {switch} {inner}")
+    return " ".join(parts)
+
+
+@st.composite
+def _document(draw: DrawFn) -> str:
+    fragments = [f"fragment {of}{number} on {of} {{ {draw(_selection(of, 0))} }}" for of in LEAVES for number in (1, 2)]
+    return f"query ($s: Boolean!, $i: Boolean!) {{ {draw(_selection('Query', 4))} }} {' '.join(fragments)}"
+
+
+def _or_rarely(usual: SearchStrategy[Any], odd: SearchStrategy[Any]) -> SearchStrategy[Any]:
+    return st.integers(0, 15).flatmap(lambda chance: odd if chance == 0 else usual)
+
+
+_thing: SearchStrategy[Thing] = st.deferred(
+    lambda: st.builds(
+        Thing,
+        name=_or_rarely(st.sampled_from(("a", "b")), st.none()),
+        count=_or_rarely(st.integers(0, 5), st.sampled_from((-1, 1 << 40, None))),
+        fussy=_or_rarely(st.integers(1, 3), st.integers(-1, 0)),
+        maybe_fussy=_or_rarely(st.sampled_from((None, 1)), st.integers(-1, 0)),
+        facts=st.sampled_from((None, {"a": [1, None]}, '{"b": 1}')),
+        colours=st.lists(st.sampled_from((None, *Colour)), max_size=2),
+        inner=st.one_of(st.none(), _thing),
+        inners=st.lists(_thing, max_size=2),
+        maybe_inners=st.one_of(st.none(), st.lists(st.one_of(st.none(), _thing), max_size=2)),
+        number=st.sampled_from((None, 0, 0, 0, 1, 2)),
+    )
+)
+_row = st.sampled_from((*PARTS.values(), {"id": 9, "weight": None, "colour": 0}))
+_broken = st.just({"id": 9, "weight": "heavy", "colour": 1})
+
+
+@st.composite
+def _root(draw: DrawFn) -> Query:
+    rows: Any = draw(_or_rarely(st.lists(_row, max_size=3), st.lists(_broken, max_size=1)))
+    things = draw(st.lists(_thing, max_size=3))
+    maybe = draw(st.one_of(st.none(), st.lists(st.one_of(st.none(), _thing), max_size=2)))
+    return Query(things=things, maybe_things=maybe, parts=Rows(LISTING, rows))  # type: ignore[arg-type]
+
+
+async def _answer(executor: type[Stock], text: str, root: Query, variables: dict[str, Any]) -> ExecutionResult:
+    document = parse(text)
+    answered = execute(SCHEMA, document, root_value=root, variable_values=variables, executor_class=executor)
+    result = await answered if isinstance(answered, Awaitable) else answered
+    assert isinstance(result, ExecutionResult)
+    return result
+
+
+def _told(result: ExecutionResult) -> tuple[str, list[str]]:
+    """The data in its order, and every error with its path and its place."""
+    return json.dumps(result.data), sorted(json.dumps(error.formatted) for error in result.errors or ())
+
+
+@given(text=_document(), root=_root(), skips=st.booleans(), includes=st.booleans())
+@settings(max_examples=200, deadline=None)
+def test_random_documents_are_answered_alike(text: str, root: Query, skips: bool, includes: bool) -> None:
+    async def both() -> None:
+        variables = {"s": skips, "i": includes}
+        ordinary = _told(await _answer(Stock, text, root, variables))
+        assert _told(await _answer(Executor, text, root, variables)) == ordinary
+
+    asyncio.run(both())
+
+
+class ColumnsAlone(Executor):
+    """Fails where a list is answered field by field."""
+
+    def complete_iterable_value(self, *given: Any) -> Any:
+        raise AssertionError("a list was answered in the ordinary way")
+
+
+WHOLE = """query ($s: Boolean!) {
+  things { kind: __typename name count ...more inner { name inners { name } } part { id ...part } }
+  parts { ...part double weight @skip(if: $s) }
+}
+fragment more on Thing { fussy maybeFussy facts colours shouted maybeInners { count part { colour } } }
+fragment part on Part { id ... @include(if: $s) { colour } }"""
+
+
+def _a_thing(**changes: Any) -> Thing:
+    plain: dict[str, Any] = {
+        "name": "a", "count": 1, "fussy": 1, "maybe_fussy": None, "facts": {"a": 1}, "colours": [None, Colour.BLUE],
+        "inner": None, "inners": [], "maybe_inners": None, "number": 0,
+    }  # fmt: skip
+    return Thing(**plain | changes)
+
+
+@pytest.mark.parametrize("skips", [False, True])
+async def test_lists_of_what_is_known_are_answered_by_columns(skips: bool) -> None:
+    inner = _a_thing(inners=[_a_thing(name="b")], number=None)
+    things = [_a_thing(inner=inner, maybe_inners=[None, inner, _a_thing(number=1)]), _a_thing(number=None)]
+    root = Query(things=things, maybe_things=None, parts=Rows(LISTING, list(PARTS.values())))  # type: ignore[arg-type]
+    ordinary = await _answer(Stock, WHOLE, root, {"s": skips})
+    assert ordinary.errors is None
+    assert _told(await _answer(ColumnsAlone, WHOLE, root, {"s": skips})) == _told(ordinary)
+
+
+@pytest.mark.parametrize(
+    ("text", "path"),
+    [
+        ("{ things { fussy } }", ["things", 1, "fussy"]),
+        ("{ things { maybeInners { name } } }", ["things", 1, "maybeInners", 0, "name"]),
+        ("{ things { surePart { id } } }", ["things", 1, "surePart"]),
+        ("{ things { part { id } shouted } }", ["things", 1, "part"]),
+    ],
+)
+async def test_an_error_has_its_path_in_a_list_answered_by_columns(text: str, path: list[object]) -> None:
+    odd = _a_thing(fussy=-1, maybe_inners=[_a_thing(name=None)], number=2)
+    root = Query(things=[_a_thing(), odd], maybe_things=None, parts=[])
+    found = await _answer(Executor, text, root, {})
+    assert [error.path for error in found.errors or ()] == [path]
