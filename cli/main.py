@@ -1,45 +1,66 @@
 """`propdesk`: one command for each thing an operator does."""
 
 import sys
-from typing import Annotated
+from importlib import import_module
+from typing import Any
 
 import typer
+from typer.core import TyperGroup
 
-from cli.codes import export_errors
-from cli.demo import demo
 from cli.errors import exit_status
-from cli.export import export
-from cli.feed import feed
-from cli.marks import mark_to_market
-from cli.processes import serve, work
-from cli.replay import replay
-from cli.schema import check_schema, export_schema
-from cli.setup import migrate, token
 from cli.supervisor import end_with_supervisor
-from cli.up import up
-from cli.verify import verify
+
+COMMANDS = {  # where each is; only the one that is asked for is imported, as all of them take seconds
+    "up": "cli.up:up",
+    "serve": "cli.serve:serve",
+    "work": "cli.work:work",
+    "migrate": "cli.setup:migrate",
+    "token": "cli.setup:token",
+    "mark-to-market": "cli.marks:mark_to_market",
+    "replay": "cli.replay:replay",
+    "demo": "cli.demo:demo",
+    "verify": "cli.verify:verify",
+    "export": "cli.export:export",
+    "export-schema": "cli.schema:export_schema",  # this and the next two: for those who change the API
+    "check-schema": "cli.schema:check_schema",
+    "export-errors": "cli.codes:export_errors",
+    "bench": "cli.bench.main:bench",
+    "feed": "cli.feed:feed",
+}
+HIDDEN = {"feed"}  # a child of `up`
 
 
-def bench(arguments: Annotated[list[str] | None, typer.Argument()] = None) -> None:
-    """Measure what the desk does against what the same machine can do at all; `bench --help` names the paths."""
-    from cli.bench.main import bench as group  # what it imports would slow down the start of every other command
+class Commands(TyperGroup):
+    """The commands, each imported when it is first looked at."""
 
-    typer.main.get_command(group).main(arguments or [], prog_name="propdesk bench", standalone_mode=False)
+    def list_commands(self, ctx: Any) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, name: str) -> Any:
+        for one in [name] if name in COMMANDS else COMMANDS:  # one of them may be what was meant
+            self.commands.setdefault(one, _command(one))
+        return self.commands.get(name)
 
 
-app = typer.Typer(
-    help="Propdesk: a self-hosted backend for prop-trading challenges.",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-)
+def _command(name: str) -> Any:
+    module, _, attribute = COMMANDS[name].partition(":")
+    found = getattr(import_module(module), attribute)
+    if isinstance(found, typer.Typer):
+        group = found
+    else:
+        group = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+        group.command(hidden=name in HIDDEN)(found)
+    command = typer.main.get_command(group)
+    command.name = name
+    return command
 
-for command in (up, serve, work, migrate, token, mark_to_market, replay, demo, verify, export):
-    app.command()(command)
-for command in (export_schema, check_schema, export_errors):  # for those who change the API
-    app.command()(command)
-app.command(context_settings={"ignore_unknown_options": True, "help_option_names": []})(bench)
-app.command(hidden=True)(feed)  # a child of `up`
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.callback()
+def propdesk() -> None:
+    """Propdesk: a self-hosted backend for prop-trading challenges."""
 
 
 def main() -> None:

@@ -55,6 +55,10 @@ class PhaseRun:
         return self.status is ChallengeStatus.ACTIVE
 
 
+Holdings = dict[tuple[str, Side], Position]
+"""Open positions by symbol and side; never changed in place."""
+
+
 @dataclass(frozen=True)
 class Account:
     """cash + unrealised = equity; `seq` is the version, `head` the hash of the row that bears it."""
@@ -79,7 +83,7 @@ class Account:
     marked_through: int = 0
     marked_at: datetime | None = None  # market time of that batch
     ledger_due_at: datetime | None = None  # when the next mark_to_market row may be written
-    positions: dict[tuple[str, Side], Position] = field(default_factory=dict)  # never changed in place
+    positions: Holdings = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)  # the resting ones by seq; never changed in place
     phase: PhaseRun | None = None
 

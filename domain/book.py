@@ -71,14 +71,10 @@ class Book:
     def ids(self) -> list[int]:
         return list(self._places)
 
-    def changed(self, ids: Ints, seqs: Ints) -> tuple[list[int], list[int]]:
-        """Given all that live now in order, each with its version: who is not here as such, and who is here in vain."""
-        rows, here = self._rows, np.flatnonzero(self._rows.through != NEVER)
-        places = np.searchsorted(ids, rows.id[here])
-        known = np.zeros(len(ids), np.bool_)
-        lives = np.append(ids, -1)[places] == rows.id[here]
-        known[places[lives]] = rows.seq[here[lives]] == seqs[places[lives]]
-        return ids[~known].tolist(), rows.id[here[~lives]].tolist()
+    def has(self, account_id: int, seq: int) -> bool:
+        """Is the account here, in this version?"""
+        row = self._places.get(account_id)
+        return row is not None and int(self._rows.seq[row]) == seq
 
     def put(self, account: Account, conditions: Conditions, market: Market) -> None:
         """Add or replace an account as of its `marked_through`, `market` being the newest quotes as of then.

@@ -2,6 +2,7 @@
 
 from datetime import datetime, timedelta
 from decimal import Decimal
+from typing import Any
 
 from domain.accounts import Account, Day, Journal, Metric, PhaseRun
 from domain.calendar import Calendar
@@ -52,18 +53,32 @@ def begin(
 
 def observe(account: Account) -> Account:
     """Raise the highs and lower the lows to the equity and balance of now."""
-    phase, equity = account.phase, account.equity
-    high = max(account.high_watermark, equity)
-    if phase is None or not phase.running:
-        return account if high == account.high_watermark else replace(account, high_watermark=high)
-    seen = replace(
-        phase,
-        day_low=min(phase.day_low, equity),
-        day_high=max(phase.day_high, equity),
-        peak_equity=max(phase.peak_equity, equity),
-        peak_balance=max(phase.peak_balance, account.cash),
-    )
-    return replace(account, high_watermark=high, phase=seen)
+    return mark(account, account.unrealised)
+
+
+def mark(account: Account, unrealised: Decimal) -> Account:
+    """The account at its holdings' open profit of now, which raises the highs and lowers the lows."""
+    phase, cash, equity = account.phase, account.cash, account.cash + unrealised
+    changes: dict[str, Any] = {} if unrealised is account.unrealised else {"unrealised": unrealised}
+    if equity > account.high_watermark:
+        changes["high_watermark"] = equity
+    if phase is not None and phase.running and (seen := _seen(phase, cash, equity)):
+        changes["phase"] = replace(phase, **seen)
+    return replace(account, **changes) if changes else account
+
+
+def _seen(phase: PhaseRun, balance: Decimal, equity: Decimal) -> dict[str, Any]:
+    """The figures of the phase that these move."""
+    moved: dict[str, Any] = {}
+    if equity < phase.day_low:
+        moved["day_low"] = equity
+    if equity > phase.day_high:
+        moved["day_high"] = equity
+    if equity > phase.peak_equity:
+        moved["peak_equity"] = equity
+    if balance > phase.peak_balance:
+        moved["peak_balance"] = balance
+    return moved
 
 
 def transfer(account: Account, amount: Decimal) -> Account:
@@ -87,9 +102,9 @@ def transfer(account: Account, amount: Decimal) -> Account:
 def trade(account: Account) -> Account:
     """Count today as traded: a fill happened on it."""
     phase = account.phase
-    if phase is None or not phase.running:
+    if phase is None or not phase.running or phase.day_traded:
         return account
-    counted = phase.days_traded + (not phase.day_traded)
+    counted = phase.days_traded + 1
     return replace(account, phase=replace(phase, day_traded=True, days_traded=counted, last_fill_day=phase.day))
 
 

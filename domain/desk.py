@@ -39,8 +39,7 @@ def catch_up(
         moved = [quote for quote in batch.quotes if quote.symbol in moving]
         known.update((quote.symbol, quote) for quote in moved)
         if moved:
-            account = replace(account, unrealised=unrealised(account, known, conditions.catalogue))
-            account = days.observe(account)
+            account = days.mark(account, unrealised(account, known, conditions.catalogue))
         account = replace(account, marked_through=batch.number, marked_at=batch.market_time)
         if moved and account.orders:
             moment = Moment(known, batch.market_time, batch.number)

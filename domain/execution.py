@@ -41,13 +41,14 @@ def submit(
     Every fill is judged, so that what ends a phase or blocks the account also stops the actions behind it.
     An id that occurs twice is refused each time and not stored; one already answered is answered again.
     """
-    counts = Counter(action.key for action in actions)
+    keys = [action.key for action in actions]
+    counts = Counter(keys)
     results: list[ActionResult] = []
-    for action in actions:
-        if counts[action.key] > 1:
+    for key, action in zip(keys, actions, strict=True):
+        if counts[key] > 1:
             refusal = Refusal("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
             results.append(ActionResult(account.id, None, action, ActionStatus.REJECTED, refusal))
-        elif stored := known.get(action.key):
+        elif stored := known.get(key):
             results.append(answer_again(stored, action))
         else:
             account, result = _execute(account, action, moment, conditions, journal)
@@ -75,16 +76,19 @@ def _execute(
 ) -> tuple[Account, ActionResult]:
     ticket, at, batch = ticket_of(action, account, moment, conditions), moment.at, moment.batch
     told: Facts = {"run": action.run, "action": action.action_id}
-    seen = quote_facts(ticket.quote)
-    answer = ActionResult(
-        account.id, account.seq + 1, action, ActionStatus.REJECTED, quote=seen, market_time=at, batch=batch
-    )
+    asked, seen = account.seq + 1, ticket.quote.facts if ticket.quote else {}
+
+    def answer(
+        status: ActionStatus, refusal: Refusal | None = None, order: Order | None = None, fill: Fill | None = None
+    ) -> ActionResult:
+        return ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
+
     try:
         agreed = admit(ticket)
     except GateRefused as refused:
         refusal = refused.refusal
         account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
-        return account, replace(answer, refusal=refusal)
+        return account, answer(ActionStatus.REJECTED, refusal)
     account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, told)
     order = Order(
         account.id, account.seq + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
@@ -92,12 +96,12 @@ def _execute(
     )  # fmt: skip
     account = resting.place(account, order, journal)
     if ticket.rests:
-        return account, replace(answer, status=ActionStatus.WORKING, order=order)
+        return account, answer(ActionStatus.WORKING, order=order)
     assert ticket.quote, "the price gate has passed"
     account, fill = book(account, order, agreed, ticket.quote, moment, conditions, journal)
     account = judge(account, conditions, journal, at)
     order = journal.orders[account.id, order.seq]
-    return account, replace(answer, status=ActionStatus.EXECUTED, order=order, fill=fill)
+    return account, answer(ActionStatus.EXECUTED, order=order, fill=fill)
 
 
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
@@ -105,12 +109,6 @@ def ticket_of(action: Action, account: Account, moment: Moment, conditions: Cond
     limit = conditions.terms.max_positions if conditions.terms else 0
     positions_max = min(account.policy.positions_max, limit or account.policy.positions_max)
     return Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
-
-
-def quote_facts(quote: Quote | None) -> Facts:
-    if quote is None:
-        return {}
-    return {"bid": plain(quote.bid), "ask": plain(quote.ask), "source_time": quote.source_time.isoformat()}
 
 
 def book(
@@ -128,15 +126,15 @@ def book(
     journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
     filled: Facts = {
         "symbol": after.symbol,
-        "side": after.side.value,
-        "verb": order.verb.value,
+        "side": after.side,
+        "verb": order.verb,
         "order": order.seq,
         "quantity": plain(agreed.quantity),
         "price": plain(agreed.price),
         "rate": plain(agreed.rate),
         "fee": plain(agreed.fee),
         "realised": plain(agreed.realised),
-        "quote_time": quote.source_time.isoformat(),
+        "quote_time": quote.facts["source_time"],
     }
     account = journal.append(
         account,
@@ -156,30 +154,32 @@ def book(
         agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
     )  # fmt: skip
     journal.fills.append(fill)
-    account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
-    return _protect(days.trade(days.observe(account)), order, position, moment, journal), fill
+    account = days.mark(account, valuation.unrealised(account, moment.market, conditions.catalogue))
+    return _protect(days.trade(account), order, position, moment, journal), fill
 
 
 def _hold(
     account: Account, verb: Verb, agreed: Deal, at: datetime, batch: int, journal: Journal
 ) -> tuple[Account, Position]:
     """Keep the holding as the deal left it, and say so in the ledger."""
+    before, opens = agreed.after, verb is Verb.OPEN
     after = replace(
-        agreed.after,
-        realised=agreed.after.realised + agreed.realised,
-        fees=agreed.after.fees + agreed.fee,
-        closed_at=None if agreed.after.quantity else at,
+        before,
+        seq=account.seq + 1 if opens else before.seq,
+        opened_at=at if opens else before.opened_at,
+        realised=before.realised + agreed.realised,
+        fees=before.fees + agreed.fee,
+        closed_at=None if before.quantity else at,
     )
-    if verb is Verb.OPEN:
-        after = replace(after, seq=account.seq + 1, opened_at=at)
-    holdings = {key: held for key, held in account.positions.items() if key != (after.symbol, after.side)}
+    holdings, key = account.positions.copy(), (after.symbol, after.side)
+    holdings.pop(key, None)
     if after.quantity:
-        holdings[after.symbol, after.side] = after
+        holdings[key] = after
     kind = Kind.POSITION_OPENED if verb is Verb.OPEN else Kind.POSITION_CHANGED
     facts: Facts = {
         "position": after.seq,
         "symbol": after.symbol,
-        "side": after.side.value,
+        "side": after.side,
         "quantity": plain(after.quantity),
         "cost_basis": plain(after.cost_basis),
     }

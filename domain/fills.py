@@ -1,16 +1,16 @@
 """What a deal costs and brings, before anything is booked."""
 
-from dataclasses import dataclass
 from decimal import Decimal
+from typing import NamedTuple
 
-from domain.money import ONE, ZERO, divide, multiply, round8
+from domain.money import ONE, ZERO, multiply, round8
 from domain.positions import Position
 
 BASIS_POINTS = Decimal(10_000)
+BASIS_POINT = Decimal("0.0001")
 
 
-@dataclass(frozen=True, slots=True)
-class Deal:
+class Deal(NamedTuple):
     """One simulated execution: price and quantity in the instrument, the rest in the account's currency."""
 
     quantity: Decimal
@@ -23,7 +23,7 @@ class Deal:
 
 def fee(quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Decimal:
     """The fee on a deal's notional, in the account's currency, eight places."""
-    return round8(divide(multiply(multiply(multiply(quantity, price), rate), fee_bps), BASIS_POINTS))
+    return round8(multiply(multiply(multiply(multiply(quantity, price), rate), fee_bps), BASIS_POINT))
 
 
 def deal(position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Deal:

@@ -9,18 +9,18 @@ from datetime import datetime
 from domain import valuation
 from domain.fills import Deal
 from domain.lifecycles import AccountStatus
-from domain.money import ZERO, divide, floor_step, multiply, percent
+from domain.money import ZERO, divide, floor_step, percent
 from domain.orders import PROPOSABLE, OrderType, Verb
 from domain.positions import Side
-from domain.tickets import GateRefused, Ticket, held
+from domain.tickets import SIDES, VERBS, GateRefused, Ticket, held
 
 
 def action_is_supported(ticket: Ticket) -> None:
-    if ticket.action.action not in Verb.__members__:
+    if ticket.action.action not in VERBS:
         raise GateRefused(
             "UNSUPPORTED_ACTION", "Supported are OPEN, INCREASE, REDUCE and CLOSE.", observed=ticket.action.action[:64]
         )
-    if ticket.action.side not in Side.__members__:
+    if ticket.action.side not in SIDES:
         raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=ticket.action.side[:64])
     if ticket.action.order is not None and ticket.action.order not in PROPOSABLE:
         allowed = ", ".join(PROPOSABLE)
@@ -82,7 +82,8 @@ def direction_is_allowed(ticket: Ticket) -> None:
 def order_is_sound(ticket: Ticket) -> None:
     action = ticket.action
     if not ticket.verb.adds:
-        given = [name for name in ("price", "stop_loss", "take_profit") if getattr(action, name) is not None]
+        prices = {"price": action.price, "stop_loss": action.stop_loss, "take_profit": action.take_profit}
+        given = [name for name, price in prices.items() if price is not None]
         if ticket.type is not OrderType.MARKET or given:
             observed = ", ".join(given) or ticket.type.value
             raise GateRefused("INVALID_ORDER", "Only OPEN and INCREASE carry these.", observed=observed)
@@ -130,13 +131,13 @@ def notional_is_within(ticket: Ticket) -> None:
 
 
 def leverage_is_within(ticket: Ticket) -> None:
-    limit = multiply(ticket.policy.leverage_max, ticket.after.equity)
+    limit = ticket.carried
     if ticket.notional > limit:
         raise GateRefused("LEVERAGE_MAX", "The position's notional is above leverage.", limit, ticket.notional)
 
 
 def aggregate_leverage_is_within(ticket: Ticket) -> None:
-    limit = multiply(ticket.policy.leverage_max, ticket.after.equity)
+    limit = ticket.carried
     if ticket.gross > limit:
         raise GateRefused("AGGREGATE_LEVERAGE_MAX", "All positions together are above leverage.", limit, ticket.gross)
 

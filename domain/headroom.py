@@ -90,8 +90,8 @@ def progress(account: Account, terms: PhaseTerms) -> list[Progress]:
     """Where the account stands on every configured rule, in the order of `Rule`."""
     phase = rules.run_of(account)
     goal = rules.target(phase, terms)
-    held = [bound(account, phase, terms) for bound in rules.BOUNDS]
-    amounts = [_distance(account, bound) for bound in (*held, *([goal] if goal else [])) if bound.limit.configured]
+    held = rules.configured(account, terms)
+    amounts = [_distance(account, bound) for bound in (*held, *([goal] if goal else []))]
     done = {item.rule: item for item in (*amounts, *_best_day(account, terms), *_counts(account, phase, terms))}
     return [done[rule] for rule in Rule if rule in done]
 

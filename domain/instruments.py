@@ -27,6 +27,9 @@ class Currency:
     par: str  # currencies with one par are worth the same
 
 
+AT_PAR = (ONE, None)
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Every instrument and currency the desk knows."""
@@ -61,8 +64,8 @@ class Catalogue:
 
         At par the rate is 1 and needs no quote. None where no pair, or no quote of any, is known.
         """
-        if self.par(source) == self.par(target):
-            return ONE, None
+        if source == target or self.par(source) == self.par(target):
+            return AT_PAR
         for symbol, inverted in self.pairs_of(source, target):
             if quote := market.get(symbol):
                 return (round18(EXACT.divide(ONE, quote.mid)) if inverted else quote.mid), quote.source_time

@@ -5,16 +5,18 @@ newlines: account, seq, kind, amount and balance with eight places, market time 
 batch, and the facts as JSON with sorted keys and no spaces.
 """
 
-import hashlib
-import json
+import json.encoder
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
+from functools import lru_cache
+from hashlib import sha256
 from typing import Any, NamedTuple
 
 GENESIS = bytes(32)
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+NOTHING = "0.00000000"
 
 Facts = dict[str, Any]
 """JSON scalars only: text, whole numbers, booleans, null. Decimals are text."""
@@ -63,13 +65,19 @@ class Row(NamedTuple):
     text: str  # the facts as they are hashed and stored
 
 
-_CANONICAL = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+_plain = json.encoder.JSONEncoder()
+# What `json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)` makes anew for every call.
+_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+    None, _plain.default, json.encoder.encode_basestring, None, ":", ",", True, False, True
+)
 
 
 def canonical(facts: Facts) -> str:
-    return _CANONICAL.encode(facts)
+    """The facts as JSON with sorted keys and no spaces."""
+    return "".join(_encode(facts, 0))
 
 
+@lru_cache(maxsize=1024)
 def microseconds(moment: datetime) -> int:
     """Whole microseconds since 1970, exact."""
     return (moment - EPOCH) // MICROSECOND
@@ -77,8 +85,10 @@ def microseconds(moment: datetime) -> int:
 
 def _eight_places(amount: Decimal) -> str:
     """Zero has no sign: the database keeps none, and a chain checked from it must agree."""
+    if not amount:
+        return NOTHING
     text = f"{amount:.8f}"
-    return "0.00000000" if text == "-0.00000000" else text
+    return NOTHING if text == "-0.00000000" else text
 
 
 def _link(
@@ -96,7 +106,7 @@ def _link(
         f"{account}\n{seq}\n{kind}\n{_eight_places(amount)}\n{_eight_places(balance_after)}\n"
         f"{microseconds(market_time)}\n{batch}\n{text}"
     )
-    return hashlib.sha256(head + line.encode()).digest()
+    return sha256(head + line.encode()).digest()
 
 
 def chain(
@@ -127,5 +137,5 @@ def follow(
 ) -> Row:
     """The row that follows the one whose hash is `head`."""
     text = canonical(facts)
-    link = _link(head, account, seq, kind.value, amount, balance_after, market_time, batch, text)
+    link = _link(head, account, seq, kind, amount, balance_after, market_time, batch, text)
     return Row(account, seq, kind, amount, balance_after, market_time, batch, facts, link, text)

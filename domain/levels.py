@@ -36,8 +36,9 @@ def total_reference(
     limit: Limit, initial: Decimal, peak_equity: Decimal, peak_balance: Decimal, peak_end_of_day: Decimal
 ) -> Decimal:
     """The high a total loss limit trails, never below the initial balance."""
+    if limit.trail is Trail.STATIC:
+        return initial
     peaks = {
-        Trail.STATIC: initial,
         Trail.TRAIL_INTRADAY: peak_equity,
         Trail.TRAIL_BALANCE: peak_balance,
         Trail.TRAIL_END_OF_DAY: peak_end_of_day,

@@ -9,9 +9,14 @@ from numpy.typing import NDArray
 
 from domain.columns import UNIT, Flags, Ints
 from domain.ledger import Kind
+from domain.money import PLACES
 
 Hashes = NDArray[np.uint8]
 """One sha256 a row, 32 bytes wide."""
+
+WIDTH, POINT = 22, 13  # of the text of an amount
+FOUR_DIGITS = np.frombuffer("".join(f"{n:04}" for n in range(10_000)).encode(), np.uint8).reshape(-1, 4)
+TENS = np.array([10**n * UNIT for n in range(1, 11)], np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +102,12 @@ def note(
         f'{{"cause":"cadence","equity":"{equity}","high_watermark":"{highest}","unrealised":"{profit}"}}'
         for equity, highest, profit in zip(equities, highs, opened, strict=True)
     ]
-    heads, kind, whole = head.tobytes(), Kind.MARK_TO_MARKET.value, cash.tolist()
-    figures = zip(account.tolist(), seq.tolist(), whole, at.tolist(), batch.tolist(), facts, strict=True)
+    heads, kind = head.tobytes(), Kind.MARK_TO_MARKET.value
+    figures = zip(account.tolist(), seq.tolist(), eight_places(cash), at.tolist(), batch.tolist(), facts, strict=True)
     hashes = [
         sha256(
             heads[32 * n : 32 * n + 32]
-            + f"{one}\n{version}\n{kind}\n0.00000000\n{eight_places(balance)}\n{time}\n{through}\n{fact}".encode()
+            + f"{one}\n{version}\n{kind}\n0.00000000\n{balance}\n{time}\n{through}\n{fact}".encode()
         ).digest()
         for n, (one, version, balance, time, through, fact) in enumerate(figures)
     ]
@@ -113,11 +118,30 @@ def digests(hashes: list[bytes]) -> Hashes:
     return np.frombuffer(b"".join(hashes), np.uint8).reshape(-1, 32)
 
 
-def eight_places(whole: int) -> str:
-    """The amount with all of its places, as a ledger row is hashed."""
-    return f"{'-' if whole < 0 else ''}{abs(whole) // UNIT}.{abs(whole) % UNIT:08d}"
+def eight_places(column: Ints) -> list[str]:
+    """Every amount with all of its places, as a ledger row is hashed."""
+    return _texts(column, np.full(len(column), WIDTH, np.int64))
 
 
 def plain_texts(column: Ints) -> list[str]:
     """money.plain of every amount."""
-    return [eight_places(whole).rstrip("0").rstrip(".") for whole in column.tolist()]
+    zeros = sum((column % 10**places == 0).astype(np.int64) for places in range(1, PLACES + 1))
+    return _texts(column, WIDTH - zeros - (zeros == PLACES))
+
+
+def _texts(column: Ints, end: Ints) -> list[str]:
+    """The amounts in decimal digits, each up to one of WIDTH places: a sign, twelve digits, the point, eight digits."""
+    chars = np.full((len(column), WIDTH), ord("0"), np.uint8)
+    chars[:, POINT] = ord(".")
+    rest = np.abs(column).view(np.uint64)
+    for first in (18, 14, 9, 5, 1):
+        higher = rest // np.uint64(10_000)
+        chars[:, first : first + 4] = FOUR_DIGITS[rest - higher * np.uint64(10_000)]
+        rest = higher
+    digits = np.searchsorted(TENS, np.abs(column).view(np.uint64), side="right")  # before the point, less one
+    begin = POINT - 1 - digits
+    negative = np.flatnonzero(column < 0)
+    begin[negative] -= 1
+    chars[negative, begin[negative]] = ord("-")
+    text, rows = chars.tobytes().decode("ascii"), np.arange(len(column)) * WIDTH
+    return [text[a:b] for a, b in zip((rows + begin).tolist(), (rows + end).tolist(), strict=True)]

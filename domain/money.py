@@ -6,6 +6,7 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 PLACES = 8
+HUNDREDTH = Decimal("0.01")
 EIGHTH = Decimal("0.00000001")
 EIGHTEENTH = Decimal("0.000000000000000001")
 AMOUNT_MAX = Decimal(10) ** 20  # exclusive: what numeric(28, 8) holds
@@ -18,26 +19,29 @@ class NotAnAmount(ValueError):
     """The text is not an amount the desk can hold."""
 
 
-def round8(value: Decimal) -> Decimal:
-    """The value booked: eight places, half-even."""
-    return EXACT.quantize(value, EIGHTH)
-
-
-def round18(value: Decimal) -> Decimal:
-    """A cost basis or a conversion rate: eighteen places, half-even."""
-    return EXACT.quantize(value, EIGHTEENTH)
-
-
 multiply = EXACT.multiply
 """The exact product."""
 
 divide = EXACT.divide
 """The quotient to 96 digits; round it where it is booked."""
 
+quantize = EXACT.quantize
+"""The value with the places of another, half-even."""
+
+
+def round8(value: Decimal) -> Decimal:
+    """The value booked: eight places, half-even."""
+    return quantize(value, EIGHTH)
+
+
+def round18(value: Decimal) -> Decimal:
+    """A cost basis or a conversion rate: eighteen places, half-even."""
+    return quantize(value, EIGHTEENTH)
+
 
 def percent(value: Decimal, pct: Decimal) -> Decimal:
     """`pct` hundredths of the value, rounded to eight places."""
-    return round8(EXACT.divide(EXACT.multiply(value, pct), HUNDRED))
+    return quantize(multiply(multiply(value, pct), HUNDREDTH), EIGHTH)
 
 
 def floor_step(value: Decimal, step: Decimal) -> Decimal:
@@ -57,10 +61,12 @@ def is_whole_minor(value: Decimal, minor_units: int) -> bool:
 
 def plain(value: Decimal) -> str:
     """The one text of an amount: no exponent, no trailing zeros, no negative zero."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     if "." in text:
         text = text.rstrip("0").rstrip(".")
-    return "0" if text in ("-0", "") else text
+    return "0" if text == "-0" else text
 
 
 def parse(text: str) -> Decimal:
@@ -79,9 +85,6 @@ def parse(text: str) -> Decimal:
         raise NotAnAmount("is beyond 20 digits before the point")
     if not value:
         return ZERO  # whatever its exponent was
-    exponent = value.normalize(EXACT).as_tuple().exponent
-    assert isinstance(exponent, int), "a finite decimal has a whole exponent"
-    # A number too small even for the wide context would normalise to zero, so its first digit is looked at too.
-    if exponent < -PLACES or value.adjusted() < -PLACES:
+    if round8(value) != value:
         raise NotAnAmount(f"has more than {PLACES} decimal places")
     return value

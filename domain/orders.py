@@ -19,10 +19,10 @@ class Verb(StrEnum):
     REDUCE = "REDUCE"
     CLOSE = "CLOSE"
 
-    @property
-    def adds(self) -> bool:
-        """Does it raise exposure?"""
-        return self in (Verb.OPEN, Verb.INCREASE)
+    adds: bool  # does it raise exposure?
+
+    def __init__(self, name: str) -> None:
+        self.adds = name in ("OPEN", "INCREASE")
 
 
 class OrderType(StrEnum):
@@ -34,10 +34,10 @@ class OrderType(StrEnum):
     STOP_LOSS = "STOP_LOSS"
     TAKE_PROFIT = "TAKE_PROFIT"
 
-    @property
-    def protects(self) -> bool:
-        """Does it close the position it belongs to?"""
-        return self in (OrderType.STOP_LOSS, OrderType.TAKE_PROFIT)
+    protects: bool  # does it close the position it belongs to?
+
+    def __init__(self, name: str) -> None:
+        self.protects = name in ("STOP_LOSS", "TAKE_PROFIT")
 
     def reached(self, price: Decimal, own: Decimal, *, buys: bool) -> bool:
         """Does the market's price reach the order's own? A limit wants it no worse, a stop no better."""

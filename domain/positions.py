@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.money import EXACT, ZERO, divide, multiply, round8, round18
+from domain.money import EIGHTH, EXACT, ZERO, divide, multiply, quantize, round8, round18
 from domain.values import replace
 
 
@@ -13,13 +13,10 @@ class Side(StrEnum):
     LONG = "LONG"
     SHORT = "SHORT"
 
-    @property
-    def sign(self) -> Decimal:
-        """+1 for a long, -1 for a short."""
-        return ONE_LONG if self is Side.LONG else ONE_SHORT
+    sign: Decimal  # +1 for a long, -1 for a short
 
-
-ONE_LONG, ONE_SHORT = Decimal(1), Decimal(-1)
+    def __init__(self, name: str) -> None:
+        self.sign = Decimal(1 if name == "LONG" else -1)
 
 
 @dataclass(frozen=True)
@@ -60,9 +57,10 @@ class Position:
 
     def unrealised(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Open profit at the mark in the account's currency; `rate` converts the quote currency into it."""
-        in_quote = (round8(multiply(self.quantity, mark)) - round8(self.cost_basis)) * self.side.sign
+        worth = quantize(multiply(self.quantity, mark), EIGHTH)
+        in_quote = (worth - quantize(self.cost_basis, EIGHTH)) * self.side.sign
         return in_quote if rate == 1 else round8(multiply(in_quote, rate))
 
     def notional(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Exposure at the mark, positive, in the account's currency."""
-        return round8(multiply(multiply(self.quantity, mark), rate))
+        return quantize(multiply(multiply(self.quantity, mark), rate), EIGHTH)

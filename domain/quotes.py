@@ -6,7 +6,8 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.money import EXACT, round8
+from domain.ledger import Facts
+from domain.money import EXACT, plain, round8
 from domain.values import lazy
 
 
@@ -20,6 +21,11 @@ class Quote:
     @lazy
     def mid(self) -> Decimal:
         return round8(EXACT.divide(EXACT.add(self.bid, self.ask), Decimal(2)))
+
+    @lazy
+    def facts(self) -> Facts:
+        """What a ledger row or an answer says of it; never changed in place."""
+        return {"bid": plain(self.bid), "ask": plain(self.ask), "source_time": self.source_time.isoformat()}
 
 
 @dataclass(frozen=True, slots=True)

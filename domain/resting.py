@@ -17,11 +17,11 @@ def place(account: Account, order: Order, journal: Journal) -> Account:
     assert order.seq == account.seq + 1, "an order is named by the row that places it"
     facts: Facts = {
         "symbol": order.symbol,
-        "side": order.side.value,
-        "verb": order.verb.value,
+        "side": order.side,
+        "verb": order.verb,
         "quantity": plain(order.quantity),
         "reason": order.reason,
-        "type": order.type.value,
+        "type": order.type,
     }
     prices = {"price": order.price, "stop_loss": order.stop_loss, "take_profit": order.take_profit}
     facts |= {name: plain(price) for name, price in prices.items() if price is not None}
@@ -63,7 +63,9 @@ def _end(
 
 def without(account: Account, seq: int) -> dict[int, Order]:
     """The account's working orders but this one."""
-    return {name: order for name, order in account.orders.items() if name != seq}
+    others = account.orders.copy()
+    others.pop(seq, None)
+    return others
 
 
 def protecting(account: Account, symbol: str, side: Side) -> list[Order]:

@@ -5,16 +5,17 @@ says whether the phase is won; `judge_day_end` and `ends_by_passing` speak when 
 profitable days never fail a phase, they only delay it.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
-from domain.terms import Consequence, Limit, PercentOf, PhaseTerms, PhaseType, Touch, to_data
+from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, to_data
 
 
 class Rule(StrEnum):
@@ -32,8 +33,7 @@ class Rule(StrEnum):
     MAX_POSITIONS = "MAX_POSITIONS"
 
 
-@dataclass(frozen=True, slots=True)
-class Bound:
+class Bound(NamedTuple):
     """A level and the side of it that is hit: below a floor, above a ceiling."""
 
     rule: Rule
@@ -49,43 +49,49 @@ class Bound:
 
     def hit(self, observed: Decimal) -> bool:
         """Is it beyond the level, or at one that counts when reached?"""
-        room = self.headroom(observed)
-        return room < 0 or (room == 0 and self.limit.touch is Touch.REACHED)
+        if observed == self.level:
+            return self.limit.touch is Touch.REACHED
+        return observed > self.level if self.ceiling else observed < self.level
 
 
-def daily_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+def daily_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
     limit, balance, equity = terms.daily_loss, phase.day_start_balance, phase.day_start_equity
+    if not limit.configured:
+        return None
     floor = levels.daily_floor(limit, phase.initial_balance, balance, equity)
     return Bound(Rule.MAX_DAILY_LOSS, limit, levels.daily_reference(limit, balance, equity), floor)
 
 
-def total_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+def total_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
     limit = terms.total_loss
+    if not limit.configured:
+        return None
     figures = (phase.initial_balance, phase.peak_equity, phase.peak_balance, phase.peak_end_of_day)
     reference = levels.total_reference(limit, *figures)
     return Bound(Rule.MAX_TOTAL_LOSS, limit, reference, levels.total_floor(limit, *figures))
 
 
-def daily_profit(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
+def daily_profit(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
     limit, balance, equity = terms.daily_profit, phase.day_start_balance, phase.day_start_equity
+    if not limit.configured:
+        return None
     ceiling = levels.daily_ceiling(limit, phase.initial_balance, balance, equity)
     reference = levels.daily_reference(limit, balance, equity)
     return Bound(Rule.MAX_DAILY_PROFIT, limit, reference, ceiling, ceiling=True)
 
 
-def liquidation(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound:
-    return liquidation_bound(account)
+def liquidation(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
+    return liquidation_bound(account) if account.policy.liquidation.configured else None
 
 
 def liquidation_bound(account: Account) -> Bound:
     """The policy's own floor; it stands on every account, in a challenge or not."""
-    pct, start = account.policy.liquidation_pct, account.starting_balance
-    limit = Limit(pct=pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
-    return Bound(Rule.LIQUIDATION, limit, start, levels.liquidation_level(pct, start))
+    limit, start = account.policy.liquidation, account.starting_balance
+    return Bound(Rule.LIQUIDATION, limit, start, levels.liquidation_level(limit.pct, start))
 
 
 BOUNDS = (daily_loss, total_loss, daily_profit, liquidation)
-"""In the order in which findings are written."""
+"""In the order in which findings are written; None where the limit is not configured."""
 
 FIGURES: dict[Rule, tuple[str, ...]] = {
     Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity"),
@@ -102,11 +108,16 @@ def run_of(account: Account) -> PhaseRun:
     return account.phase
 
 
+def configured(account: Account, terms: PhaseTerms) -> list[Bound]:
+    """Every configured limit of an amount."""
+    phase = run_of(account)
+    return [bound for of in BOUNDS if (bound := of(account, phase, terms))]
+
+
 def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
     """Every configured limit that has not been found already today."""
-    phase = run_of(account)
-    every = [bound(account, phase, terms) for bound in BOUNDS]
-    return [bound for bound in every if bound.limit.configured and bound.rule not in phase.day_findings]
+    found = run_of(account).day_findings
+    return [bound for bound in configured(account, terms) if bound.rule not in found]
 
 
 def warnings(account: Account, terms: PhaseTerms) -> list[Bound]:
@@ -125,7 +136,7 @@ def warning_name(rule: str, share: str) -> str:
 
 def _early(bound: Bound, share: Decimal) -> Bound:
     level = round8(bound.reference + multiply(bound.level - bound.reference, share))
-    return replace(bound, level=level, limit=replace(bound.limit, touch=Touch.REACHED), share=share)
+    return bound._replace(level=level, limit=replace(bound.limit, touch=Touch.REACHED), share=share)
 
 
 def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
@@ -149,9 +160,9 @@ def liquidation_by_hand(account: Account, reason: str, batch: int, at: datetime)
 
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
     """What the mark of a batch broke, in the order of the rules; `at` is its market time."""
-    found = []
+    found, balance, equity = [], account.balance, account.equity
     for bound in bounds(account, terms):
-        observed = levels.observe(bound.limit.measured, account.balance, account.equity)
+        observed = levels.observe(bound.limit.measured, balance, equity)
         if bound.hit(observed):
             found.append(_broken(account, bound, observed, batch, at))
     return found
@@ -247,9 +258,9 @@ def passes(account: Account, terms: PhaseTerms) -> bool:
     Positions may be open; what they count for is the target's own axis.
     """
     goal = target(run_of(account), terms)
-    if goal is None or not qualifies(account, terms):
+    if goal is None or not goal.hit(levels.observe(goal.limit.measured, account.balance, account.equity)):
         return False
-    return goal.hit(levels.observe(goal.limit.measured, account.balance, account.equity))
+    return qualifies(account, terms)
 
 
 def target(phase: PhaseRun, terms: PhaseTerms) -> Bound | None:

@@ -6,7 +6,7 @@ Percentages are the source's: 5 means 5 %. A limit of 0, or None, is not configu
 import hashlib
 import json
 from dataclasses import dataclass, field, fields, is_dataclass
-from datetime import time
+from datetime import time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
 from functools import lru_cache
@@ -14,6 +14,7 @@ from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
 from domain.money import ZERO, plain
+from domain.values import lazy
 
 TERMS_VERSION = 1
 
@@ -80,7 +81,7 @@ class PayoutFloor(StrEnum):
     RESET = "RESET"  # once approved, the floor trails anew from the balance that is left
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Policy:
     """How an account may trade; amounts in the account's currency."""
 
@@ -96,6 +97,16 @@ class Policy:
     quote_age_seconds_max: int = 60
     position_equity_pct_max: Decimal = Decimal(50)
     liquidation_pct: Decimal = Decimal(50)  # of the starting balance; at or below it the account is liquidated
+
+    @lazy
+    def quote_age_max(self) -> timedelta:
+        """How old a quote may be that is dealt on."""
+        return timedelta(seconds=self.quote_age_seconds_max)
+
+    @lazy
+    def liquidation(self) -> "Limit":
+        """The policy's own limit of loss."""
+        return Limit(pct=self.liquidation_pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,8 @@ from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market, Quote
 from domain.values import lazy, replace
 
+VERBS, SIDES = Verb.__members__, Side.__members__
+
 
 class GateRefused(Exception):
     """An action is stopped at a gate: `refusal` is stored and answered."""
@@ -47,11 +49,11 @@ class Ticket:
 
     @lazy
     def verb(self) -> Verb:
-        return Verb(self.action.action)
+        return VERBS[self.action.action]
 
     @lazy
     def side(self) -> Side:
-        return Side(self.action.side)
+        return SIDES[self.action.side]
 
     @lazy
     def instrument(self) -> Instrument:
@@ -72,15 +74,15 @@ class Ticket:
     @lazy
     def own_price(self) -> Decimal | None:
         """At which a LIMIT or STOP triggers. Raises GateRefused where it cannot be used."""
-        return _price(self, "price")
+        return _price(self, "price", self.action.price)
 
     @lazy
     def stop_loss(self) -> Decimal | None:
-        return _price(self, "stop_loss")
+        return _price(self, "stop_loss", self.action.stop_loss)
 
     @lazy
     def take_profit(self) -> Decimal | None:
-        return _price(self, "take_profit")
+        return _price(self, "take_profit", self.action.take_profit)
 
     @lazy
     def rests(self) -> bool:
@@ -132,14 +134,19 @@ class Ticket:
     @lazy
     def after(self) -> Account:
         """The account after the fill and its fee, at the same marks; nothing is booked."""
-        holdings = {**self.account.positions, (self.action.symbol, self.side): self.deal.after}
-        cash = self.account.cash + self.deal.realised - self.deal.fee
-        account = replace(self.account, positions=holdings, cash=cash)
-        return replace(account, unrealised=valuation.unrealised(account, self.market, self.catalogue))
+        account, deal = self.account, self.deal
+        holdings = {**account.positions, (self.action.symbol, self.side): deal.after}
+        worth = valuation.unrealised(account, self.market, self.catalogue, holdings)
+        return replace(account, positions=holdings, cash=account.cash + deal.realised - deal.fee, unrealised=worth)
 
     @lazy
     def notional(self) -> Decimal:
         return valuation.position_notional(self.deal.after, self.account, self.market, self.catalogue)
+
+    @lazy
+    def carried(self) -> Decimal:
+        """The most exposure that the equity afterwards carries."""
+        return multiply(self.policy.leverage_max, self.after.equity)
 
     @lazy
     def gross(self) -> Decimal:
@@ -148,17 +155,17 @@ class Ticket:
     @lazy
     def orders_after(self) -> int:
         """How many orders work then: its own if it rests, else a stop-loss and a take-profit the side lacks so far."""
+        working = len(self.account.orders)
         if self.rests:
-            return len(self.account.orders) + 1
+            return working + 1
         given = {OrderType.STOP_LOSS: self.stop_loss, OrderType.TAKE_PROFIT: self.take_profit}
         wanted = {kind for kind, price in given.items() if price is not None}
         there = {order.type for order in resting.protecting(self.account, self.action.symbol, self.side)}
-        return len(self.account.orders) + len(wanted - there)
+        return working + len(wanted - there)
 
 
-def _price(ticket: Ticket, name: str) -> Decimal | None:
+def _price(ticket: Ticket, name: str, text: str | None) -> Decimal | None:
     """A price of the action in the quote currency, in the instrument's precision; None if it gives none."""
-    text = getattr(ticket.action, name)
     if text is None:
         return None
     try:
@@ -187,7 +194,8 @@ def _read(name: str, text: str) -> Decimal:
 
 def _size(ticket: Ticket) -> Decimal:
     action = ticket.action
-    given = {n: t for n in ("quantity", "notional", "fraction") if (t := getattr(action, n)) is not None}
+    sizes = {"quantity": action.quantity, "notional": action.notional, "fraction": action.fraction}
+    given = {name: text for name, text in sizes.items() if text is not None}
     if len(given) > 1:
         raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(given)}.", 1, len(given))
     if not given and ticket.verb is not Verb.CLOSE:

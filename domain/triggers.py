@@ -9,7 +9,7 @@ from decimal import Decimal
 
 from domain import resting, valuation
 from domain.accounts import Account, Journal
-from domain.execution import Moment, book, closing, quote_facts, ticket_of
+from domain.execution import Moment, book, closing, ticket_of
 from domain.fills import Deal
 from domain.gates import admit
 from domain.judging import Conditions, judge
@@ -58,7 +58,7 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
     except GateRefused as refused:
         refusal = refused.refusal
         outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
-        return resting.reject(account, order.seq, outcome | quote_facts(quote), moment.at, moment.batch, journal)
+        return resting.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
     account, _ = book(account, order, agreed, quote, moment, conditions, journal)
     return judge(account, conditions, journal)
 

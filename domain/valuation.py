@@ -1,9 +1,9 @@
 """What an account's holdings are worth at a market: marks, unrealised profit, exposure."""
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from domain.accounts import Account
+from domain.accounts import Account, Holdings
 from domain.instruments import Catalogue
 from domain.money import ZERO
 from domain.positions import Position, Side
@@ -20,12 +20,12 @@ def deal_price(quote: Quote, buys: bool, slippage: Slippage) -> Decimal:
 
 def mark_price(quote: Quote, side: Side, slippage: Slippage) -> Decimal:
     """The price at which the holding could be closed now."""
-    return deal_price(quote, buys=side is Side.SHORT, slippage=slippage)
+    return quote.mid if slippage is Slippage.MID_PRICE else deal_price(quote, side is Side.SHORT, slippage)
 
 
 def is_fresh(moment: datetime | None, at: datetime, policy: Policy) -> bool:
     """Is a quote of this source time young enough to deal on? None (par) always is."""
-    return moment is None or at - moment <= timedelta(seconds=policy.quote_age_seconds_max)
+    return moment is None or at - moment <= policy.quote_age_max
 
 
 def rate_of(symbol: str, currency: str, market: Market, catalogue: Catalogue) -> Decimal:
@@ -44,9 +44,10 @@ def position_unrealised(position: Position, account: Account, market: Market, ca
     return position.unrealised(mark, rate_of(position.symbol, account.currency, market, catalogue))
 
 
-def unrealised(account: Account, market: Market, catalogue: Catalogue) -> Decimal:
-    """Open profit of all holdings in the account's currency."""
-    return sum((position_unrealised(p, account, market, catalogue) for p in account.positions.values()), ZERO)
+def unrealised(account: Account, market: Market, catalogue: Catalogue, holdings: Holdings | None = None) -> Decimal:
+    """Open profit of all holdings, or of those it would have, in the account's currency."""
+    held = account.positions if holdings is None else holdings
+    return sum([position_unrealised(position, account, market, catalogue) for position in held.values()], ZERO)
 
 
 def position_notional(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
@@ -57,7 +58,8 @@ def position_notional(position: Position, account: Account, market: Market, cata
 
 def gross_notional(account: Account, market: Market, catalogue: Catalogue) -> Decimal:
     """Exposure of all holdings, longs and shorts added up."""
-    return sum((position_notional(p, account, market, catalogue) for p in account.positions.values()), ZERO)
+    held = account.positions.values()
+    return sum([position_notional(position, account, market, catalogue) for position in held], ZERO)
 
 
 def symbols_that_move(account: Account, catalogue: Catalogue) -> frozenset[str]:

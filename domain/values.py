@@ -26,16 +26,16 @@ else:
         def __get__(self, value: Any, owner: type) -> Any:
             if value is None:
                 return self
-            answer = self.compute(value)
-            object.__setattr__(value, self.name, answer)
+            answer = value.__dict__[self.name] = self.compute(value)
             return answer
 
     def replace(value: Value, /, **changes: Any) -> Value:
         """The same value with some fields changed."""
         kind = type(value)
-        if not hasattr(value, "__dict__"):
+        try:
+            fields, names = value.__dict__ | changes, kind.__dataclass_fields__
+        except AttributeError:
             return dataclasses.replace(value, **changes)
-        fields, names = value.__dict__ | changes, kind.__dataclass_fields__
         if len(fields) != len(names):  # what was computed of the value before may not be so of the one after
             assert changes.keys() <= names.keys(), f"{kind.__name__} has no such field"
             fields = {name: fields[name] for name in names}

@@ -311,8 +311,8 @@ BALANCES: sql.Columns = {
     "metric_due_at": "timestamptz",
 }
 # unnest flattens an array of arrays, so the set of findings travels as one text.
-_FINDINGS = {"day_findings": "string_to_array(n.day_findings, ' ')"}
-WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _FINDINGS)
+_GIVEN = {"day_findings": "string_to_array(n.day_findings, ' ')", "touched": "pg_current_xact_id()"}
+WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _GIVEN)
 WRITE_ACCOUNTS = sql.update_statement(
     "accounts",
     ["id"],

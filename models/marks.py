@@ -4,14 +4,19 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from domain.columns import Flags, Ints
+from domain.columns import Flags
 from domain.ledger import Kind
 from domain.marks import Marks, Metrics, Notes
 from models import copying
 from models.copying import Bytes, instant, money, whole
 from models.sql import Connection
 
-LIVE = "select account_id, seq from balances where live and account_id % $1 = $2 order by account_id"
+HORIZON = "select pg_snapshot_xmin(pg_current_snapshot())::text"
+# Nobody here has a number beyond the snapshot's; a row that has was restored from another server.
+TOUCHED = """
+select account_id, seq, live from balances
+where touched >= $1::text::xid8 and touched < pg_snapshot_xmax(pg_current_snapshot()) and account_id % $2 = $3
+"""
 
 STAGE = """
 create temp table if not exists staged_marks (account_id bigint, seq bigint, seq_after bigint, head bytea,
@@ -21,12 +26,9 @@ create temp table if not exists staged_marks (account_id bigint, seq bigint, seq
 """
 STAGED = ("account_id", "seq", "seq_after", "head", "marked_through", "marked_at", "unrealised", "equity",
           "high_watermark", "ledger_due_at", "runs", "day_low", "day_high", "peak_equity", "metric_due_at")  # fmt: skip
-# The range lets a chunk be met by a piece of the index; a row that is locked is where its version says.
-TAKE = """
-with free as (
-  select b.ctid as at, n.* from balances b join pg_temp.staged_marks n using (account_id)
-  where b.account_id between $1 and $2 and b.seq = n.seq and b.marked_through < n.marked_through
-  order by b.account_id for no key update of b skip locked)
+LOCK_WAIT = "set local lock_timeout = '20ms'"
+"""How long a chunk may wait for a row with the others it holds; whoever writes that one has then most often ended."""
+SET = """
 update balances b set
   seq = n.seq_after, head = n.head, marked_through = n.marked_through, marked_at = n.marked_at,
   unrealised = n.unrealised, equity = n.equity, high_watermark = n.high_watermark,
@@ -35,18 +37,38 @@ update balances b set
   day_high = case when n.runs then n.day_high else b.day_high end,
   peak_equity = case when n.runs then n.peak_equity else b.peak_equity end,
   metric_due_at = case when n.runs then nullif(n.metric_due_at, 'infinity') else b.metric_due_at end
-from free n where b.ctid = n.at
-returning b.account_id
+"""
+UNCHANGED = "b.seq = n.seq and b.marked_through < n.marked_through"  # of a row that was waited for: as it is then
+# The range lets a chunk be met by a piece of the index.
+TAKE = f"""{SET} from pg_temp.staged_marks n
+where b.account_id = n.account_id and b.account_id between $1 and $2 and {UNCHANGED}"""
+# Without it, and with ONE_BY_ONE, each of a few is looked up.
+TAKE_FEW = f"{SET} from pg_temp.staged_marks n where b.account_id = n.account_id and {UNCHANGED}"
+ONE_BY_ONE = "set local enable_hashjoin = off; set local enable_mergejoin = off"
+# A row that is locked is where its version says.
+TAKE_FREE = f"""
+with free as (
+  select b.ctid as at, n.* from balances b join pg_temp.staged_marks n using (account_id)
+  where b.account_id between $1 and $2 and {UNCHANGED} order by b.account_id for no key update of b skip locked)
+{SET} from free n where b.ctid = n.at
+"""
+TAKEN = """
+select account_id from balances where account_id between $1 and $2 and xmin = pg_current_xact_id()::xid
 """
 MEASURED = tuple(field.name for field in fields(Metrics))
 JSONB_VERSION = b"\x01"
 LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch", "hash", "kind", "facts")
 
 
-async def live(conn: Connection, shards: int, shard: int) -> tuple[Ints, Ints]:
-    """Every live account of the shard in order, and its version."""
-    found = await copying.read(conn, LIVE, [("id", ">i8"), ("seq", ">i8")], shards, shard)
-    return found["id"], found["seq"]
+async def horizon(conn: Connection) -> str:
+    """Every transaction before it has ended: what this snapshot does not show yet will be `touched` since."""
+    found: str = await conn.fetchval(HORIZON)
+    return found
+
+
+async def touched(conn: Connection, since: str, shards: int, shard: int) -> list[tuple[int, int, bool]]:
+    """Account, version and whether it is live, of all of the shard that others than markers have written since."""
+    return [tuple(row) for row in await conn.fetch(TOUCHED, since, shards, shard)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,20 +80,49 @@ class Prepared:
     metrics: bytes
     notes: bytes
 
+    @property
+    def span(self) -> tuple[int, int]:
+        """The first account and the last; in the book's order they rise, save where it begins again."""
+        return int(self.marks.id.min()), int(self.marks.id.max())
+
+    @property
+    def is_sparse(self) -> bool:
+        """Are most accounts between the first and the last not among them?"""
+        first, last = self.span
+        return last - first >= 2 * len(self.marks)
+
 
 def prepare(marks: Marks) -> Prepared:
     return Prepared(marks, staged(marks), measured_rows(marks.metrics), noted_rows(marks.notes))
 
 
-async def write(conn: Connection, prepared: Prepared) -> Flags:
-    """Write the marks whose account nobody holds or has changed; answers which."""
-    marks = prepared.marks
-    await conn.execute(STAGE)
+async def stage(conn: Connection, prepared: Prepared) -> None:
+    """Send the marks to lie beside the balances, for `write` in the same transaction."""
+    await conn.execute(f"{LOCK_WAIT};{ONE_BY_ONE + ';' if prepared.is_sparse else ''}{STAGE}")
     await copying.write(conn, "staged_marks", STAGED, prepared.balances)
-    found = await conn.fetch(TAKE, int(marks.id.min()), int(marks.id.max()))
-    taken = np.isin(marks.id, [row[0] for row in found])
-    metrics, notes = prepared.metrics, prepared.notes
-    if not taken.all():
+
+
+async def write(conn: Connection, prepared: Prepared) -> Flags:
+    """Write the staged marks whose account nobody has changed; answers which.
+
+    A row that somebody holds is waited for, but not for long: LockNotAvailable.
+    """
+    if prepared.is_sparse:
+        return await _append(conn, prepared, await conn.execute(TAKE_FEW))
+    return await _append(conn, prepared, await conn.execute(TAKE, *prepared.span))
+
+
+async def write_free(conn: Connection, prepared: Prepared) -> Flags:
+    """The same, passing over the rows that somebody holds: to lock each first takes half as long again."""
+    return await _append(conn, prepared, await conn.execute(TAKE_FREE, *prepared.span))
+
+
+async def _append(conn: Connection, prepared: Prepared, done: str) -> Flags:
+    """Append what goes with the marks that were taken; `done` is the server's word of how many. Answers which."""
+    marks, metrics, notes = prepared.marks, prepared.metrics, prepared.notes
+    taken = np.ones(len(marks), np.bool_)
+    if done != f"UPDATE {len(marks)}":
+        taken = np.isin(marks.id, [row[0] for row in await conn.fetch(TAKEN, *prepared.span)])
         ids = marks.id[taken]
         metrics = measured_rows(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
         notes = noted_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))

@@ -305,6 +305,16 @@ async def plain() -> AsyncIterator[Unit]:
 
 
 @asynccontextmanager
+async def writing() -> AsyncIterator[Connection]:
+    """A transaction for rows made ready before: it needs no clocks, and there is nothing to signal after it."""
+    try:
+        async with reading() as conn, conn.transaction():
+            yield conn
+    except TRANSIENT as error:
+        raise Busy(reason=type(error).__name__) from error
+
+
+@asynccontextmanager
 async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
 

@@ -1,4 +1,7 @@
-"""`propdesk bench api`: what it costs to tell a thousand subscribers, against writing ready frames to their sockets."""
+"""`propdesk bench api`: what it costs to tell a thousand subscribers, against writing ready frames to their sockets.
+
+And what a page costs, in cli/bench/pages.py.
+"""
 
 import asyncio
 import json
@@ -18,6 +21,7 @@ import typer
 from cli.bench import harness
 from cli.bench.crowds import Crowd, bound_to, crowd
 from cli.bench.harness import Figure, Server, Steps
+from cli.bench.pages import pages
 from cli.bench.serving import BRAND, CHALLENGE, served
 from config.database import close_database, migrate, open_database
 from config.logs import configure_logging
@@ -39,6 +43,7 @@ class Size:
     events: int  # of a burst
     connections: int
     rounds: int
+    answers: int  # of each page, a round
 
 
 def api(
@@ -47,14 +52,17 @@ def api(
     events: Annotated[int, typer.Option(min=10, help="Events of one burst")] = 100,
     connections: Annotated[int, typer.Option(min=10, help="Websockets held at once, to see what one needs")] = 5_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured")] = 5,
+    answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each round")] = 30,
 ) -> None:
-    """Events to many subscribers against bare writes and against executing for each; what a connection needs."""
+    """Events to many subscribers against bare writes and executing for each; what a connection and a page cost."""
     configure_logging("ERROR", "bench")
-    size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds)
+    size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers)
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         bearers = asyncio.run(_prepare(server))
         figures = _measure(server, steps, size, bearers)
+        with steps.step("pages"):
+            figures += harness.run(pages(server, size.rounds, size.answers))
     harness.show(f"The API: {size.subscribers:,} subscribers", figures)
     if json_path:
         told = {"machine": before, "load_after": harness.machine()["load"], "size": _size(size)}

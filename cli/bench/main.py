@@ -9,6 +9,7 @@ from cli.bench.evaluator import evaluator
 bench = typer.Typer(
     help="Measure what the desk does against what the same machine can do at all, as ratios, in one run.",
     no_args_is_help=True,
+    add_completion=False,
     pretty_exceptions_enable=False,
 )
 bench.command()(actions)

@@ -339,9 +339,11 @@ create table balances (
   last_fill_day integer not null default 1,
   day_findings text[] not null default '{}',
   metric_due_at timestamptz,
+  touched xid8 not null default pg_current_xact_id(),  -- by anything but a mark: so the marker finds what changed
   constraint balances_equity check (equity = cash + unrealised)
 ) with (fillfactor = 80);
 create index balances_live on balances (account_id) where live;
+create index balances_touched on balances (touched);
 
 -- Everything an account makes is named by the ledger row that made it: (account_id, seq).
 create table decision_actions (

@@ -15,9 +15,9 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     OperationType,
-    Undefined,
     get_named_type,
     is_leaf_type,
+    is_required_argument,
 )
 
 from resolvers.main import schema
@@ -108,8 +108,7 @@ def everything(kind: Any, depth: int) -> str:
     parts = ["__typename"]
     for name, field in named.fields.items():
         of = get_named_type(field.type)
-        if any(isinstance(argument.type, GraphQLNonNull) and argument.default_value is Undefined
-               for argument in field.args.values()):  # fmt: skip
+        if any(is_required_argument(argument) for argument in field.args.values()):
             continue
         if is_leaf_type(of):
             parts.append(name)

@@ -1,7 +1,9 @@
 """Following events: complete, once and in order, whoever writes, whatever breaks, however slowly others read."""
 
 import asyncio
+import itertools
 import json
+import random
 from collections.abc import Iterable
 from typing import Any
 
@@ -15,6 +17,7 @@ from config.database import connection
 from models import events, sql
 from models.events import Event
 from services import brands
+from services.unit import plain
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
 from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, START, a_world, value
@@ -24,11 +27,16 @@ EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
 
 
 async def _writers(writers: Iterable[int], count: int) -> None:
-    """Each writer commits events of its own challenge, all at once; a transaction that began early may commit late."""
+    """Each writer commits events of its own challenge, all at once; what was inserted early may be committed late."""
+    inserted, chance = itertools.count(), random.Random(5)
 
     async def write(challenge: int) -> None:
         for number in range(count):
-            await emit(challenge, {"place": number})
+            async with plain() as work:
+                work.emit(NAME, brand="acme", challenge_id=challenge, payload={"place": number, "at": next(inserted)})
+                await work.flush()
+                for _ in range(chance.randrange(40)):
+                    await asyncio.sleep(0)
 
     await asyncio.gather(*(write(challenge) for challenge in writers))
 
@@ -53,6 +61,8 @@ async def test_after_a_reconnect_everything_missed_comes_first_and_nothing_twice
     for challenge in range(1, 7):
         own = [event for event in found if event["challengeId"] == str(challenge)]
         assert [(event["number"], event["payload"]["place"]) for event in own] == [(n + 1, n) for n in range(40)]
+    inserted = [event["payload"]["at"] for event in found]
+    assert inserted != sorted(inserted), "some were committed late"
 
 
 async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
@@ -170,8 +180,9 @@ async def _listeners(api: Api, *, end: bool = False) -> int:
 
 
 async def test_a_lost_listener_comes_back(api: Api, manager: str) -> None:
-    async with api.follow(manager, EVENTS, after="0") as follower:
-        assert await _listeners(api, end=True) == 1
+    async with api.follow(manager, EVENTS, after="0") as follower, api.follow(manager, EVENTS):
+        await until(lambda: api.hub.subscribers == 2)
+        assert await _listeners(api, end=True) == 1, "one for the process, however many follow"
         await emit(1, {"place": 1})
         assert len(await follower.events(1)) == 1
         async with asyncio.timeout(PATIENCE_SECONDS):
@@ -255,6 +266,29 @@ async def test_a_frame_that_is_no_message_closes_the_socket(
             assert json.loads(await socket.recv())["type"] == "connection_ack"
             await socket.send(frame)
             assert await _close_code(socket) == 4400, frame
+    assert not [record for record in caplog.records if record.exc_info]
+
+
+INIT, LIVE = (
+    '{"type": "connection_init", "payload": {"authorization": "Bearer %s"}}',
+    ('{"type": "subscribe", "id": "1", "payload": {"query": "subscription { challengeEvents { name } }"}}'),
+)
+OUT_OF_TURN = {4401: [LIVE], 4429: [INIT, INIT], 4409: [INIT, LIVE, LIVE], 4408: []}
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.endpoint.INIT_SECONDS_MAX", 0.2)
+
+
+async def test_a_message_out_of_turn_or_none_at_all_closes_the_socket_with_its_own_code(
+    impatient: None, api: Api, manager: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    for code, messages in OUT_OF_TURN.items():
+        async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+            for message in messages:
+                await socket.send(message.replace("%s", manager))
+            assert await _close_code(socket) == code, messages
     assert not [record for record in caplog.records if record.exc_info]
 
 

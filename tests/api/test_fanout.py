@@ -3,6 +3,7 @@
 import asyncio
 import json
 import random
+from collections import Counter
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -16,7 +17,7 @@ from websockets.frames import Frame, Opcode
 
 from app import crowd
 from app.crowd import Crowd, Group, Member
-from app.hub import Hub
+from app.hub import READERS_MAX, Hub
 from app.selections import Renderer, recognise
 from app.sockets import framed
 from config.database import connection
@@ -227,6 +228,34 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
             assert socket.positions == list(range(1, 181))
         assert socket.positions == sorted(set(socket.positions))
         assert socket.refused
+
+
+async def test_however_many_have_missed_much_few_ask_the_database_at_once(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    await emit(1, *({} for _ in range(40)))
+    await events.stamp()
+    hub, reading = Hub(database), Counter[str]()
+
+    async def counted(*given: Any) -> list[Event]:
+        reading["now"] += 1
+        reading["most"] = max(reading["most"], reading["now"])
+        found = await between(*given)
+        reading["now"] -= 1
+        return found
+
+    monkeypatch.setattr("services.views.events.between", counted)
+    await hub.begin()
+    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    assert selection is not None
+    sockets = [Willing() for _ in range(40)]
+    members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", 0) for socket in sockets]
+    following = [asyncio.create_task(hub.follow(member)) for member in members]
+    await until(lambda: all(len(socket.positions) == 40 for socket in sockets))
+    for task in following:
+        task.cancel()
+    assert reading["most"] == READERS_MAX
 
 
 async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:

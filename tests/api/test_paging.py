@@ -11,7 +11,7 @@ import pytest
 from models.views import listing
 from services import brands, wallets
 from tests.api.clients import Api
-from tests.services.world import ADMIN, a_world, act
+from tests.services.world import ADMIN, a_world
 
 WALLETS = """query ($first: Int!, $after: String) { wallets(first: $first, after: $after) {
   edges { cursor node { id } } nodes { id }
@@ -99,15 +99,6 @@ async def test_a_filter_takes_no_text_that_the_database_cannot_hold(api: Api) ->
         assert await api.code(query, admin, client=text) == "BAD_USER_INPUT"
 
 
-NESTED = """{ challenges(first: 100) { nodes {
-  id program { name steps { name } } purchase { id wallet { cash } challenges { id } }
-  phases { name latestMetric { equity } progress { rule } account { id } days { number } }
-  currentPhase { name } latestMetric { equity } latestBreach { rule } days { number }
-  metrics(first: 5) { nodes { equity } } breaches { nodes { rule } } payouts { nodes { id challenge { id } } }
-  events { totalCount nodes { name challenge { id } } }
-  account { id challenge { id } positions { nodes { id } } orders { nodes { id } } fills { nodes { id } }
-    ledger { nodes { seq } } } } } }"""
-FIELDS_THAT_READ = 27  # of the above
 COUNTED = "{ challenges { totalCount } }"
 READS = ("page", "count", "by_ids", "pages", "counts")  # each is one statement
 
@@ -129,21 +120,6 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     for name in READS:
         monkeypatch.setattr(listing, name, counted(name))
     return made
-
-
-async def test_no_field_takes_more_than_one_statement_however_long_the_list(api: Api, reads: Counter[str]) -> None:
-    world = await a_world(api.database_url)
-    token = await api.token("MANAGER", "acme")
-    made: list[int] = []
-    for key in ("k1", "k2", "k3"):
-        _, account = await world.buy(key)
-        assert (await act(account, "OPEN", action_id="a1", quantity="1000")).fill
-        reads.clear()
-        found = (await api.ask(NESTED, token))["challenges"]["nodes"]
-        made.append(reads.total())
-    assert len(found) == 3
-    assert all(challenge["account"]["fills"]["nodes"] for challenge in found)
-    assert max(made) <= FIELDS_THAT_READ
 
 
 async def test_what_nobody_asked_for_is_not_counted(api: Api, reads: Counter[str]) -> None:

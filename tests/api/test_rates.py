@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
 from app.rates import Rates
+from config.settings import Settings
 from services import brands
 from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send
@@ -32,6 +33,18 @@ def test_an_idle_bearer_has_its_burst_and_then_its_rate() -> None:
     clock.now = 0.5
     assert rates.take(ALICE, "") == 0
     assert rates.take(ALICE, "") > 0
+
+
+def test_each_role_has_its_own_rate_to_the_edge_and_not_one_past_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, rate in ROLES.items():
+        monkeypatch.setenv(f"PROPDESK_RATE_{name}", str(rate))
+    most = Settings().rates
+    assert most == ROLES
+    for name, rate in ROLES.items():
+        bearer = None if name == "NOBODY" else Principal(1, "app", Role(name), "acme")
+        rates = Rates(most, 5, Clock())
+        waits = [rates.take(bearer, "address") for _ in range(int(rate * 5) + 1)]
+        assert [wait > 0 for wait in waits] == [False] * int(rate * 5) + [True], name
 
 
 def test_bearers_do_not_share_and_addresses_without_a_token_do_not() -> None:

@@ -7,7 +7,7 @@ import pytest
 from cli.schema import schema_text
 from domain.errors import REGISTRY
 from schema.enums import ErrorCode
-from tests.api.generated import described
+from tests.api.generated import described, leaves, root_field, roots
 
 COMMITTED = Path(__file__).resolve().parents[2] / "schema.graphql"
 
@@ -18,6 +18,20 @@ def test_everything_a_client_can_see_is_described() -> None:
 
 def test_no_description_repeats_its_name() -> None:
     assert not [path for path, text in described() if (text or "").rstrip(".").lower() == path.split(".")[-1].lower()]
+
+
+def test_what_moves_money_or_opens_something_takes_a_key_so_that_it_can_be_sent_again() -> None:
+    keyed = {
+        name
+        for name in roots()["mutation"]
+        for one in root_field("mutation", name).args.values()
+        for path, _ in leaves(one.type, ())
+        if path == ("idempotencyKey",)
+    }
+    assert keyed == {
+        "buyChallenge", "createAccount", "depositToWallet", "withdrawFromWallet", "refundPurchase",
+        "requestPayout", "cancelPayout", "approvePayout", "rejectPayout",
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("code", sorted(set(REGISTRY) - {"FORBIDDEN", "INVALID_PROGRAM"}))

@@ -6,12 +6,13 @@ from typing import Any, NamedTuple
 
 import asyncpg
 import pytest
-from graphql import GraphQLField, GraphQLNonNull, GraphQLObjectType, get_named_type, is_leaf_type
+from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
 from app.hub import Hub
 from resolvers.main import schema
 from schema.context import Context
 from schema.limits import Allowed
+from schema.paging import LONG, SHORT
 from services.principals import Principal, Role
 from tests.api.furnished import a_desk
 from tests.api.generated import GRAPHQL
@@ -27,6 +28,7 @@ class Chain(NamedTuple):
     """Fields from a root list down to one that is asked for its plain fields."""
 
     names: tuple[str, ...]
+    field: GraphQLField
     end: GraphQLObjectType
 
     @property
@@ -57,7 +59,7 @@ def _object(field: GraphQLField) -> GraphQLObjectType:
 
 def _followed(of: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:
     for name, field in of.fields.items():
-        if not any(isinstance(one.type, GraphQLNonNull) and name != "first" for name, one in field.args.items()):
+        if not any(is_required_argument(one) for one in field.args.values()):
             yield name, field
 
 
@@ -67,12 +69,13 @@ def chains() -> list[Chain]:
     found, seen = [], set()
     for name, field in _followed(GRAPHQL.query_type):
         if name not in BESIDE and not is_leaf_type(get_named_type(field.type)):
-            found.append(Chain((name,), _object(field)))
+            found.append(Chain((name,), field, _object(field)))
     for chain in found:  # and those it finds meanwhile
         for name, field in _followed(chain.item):
             if (chain.item.name, name) not in seen and not is_leaf_type(get_named_type(field.type)):
                 seen.add((chain.item.name, name))
-                found.append(Chain((*chain.names, *(("nodes",) if chain.is_page else ()), name), _object(field)))
+                way = (*chain.names, *(("nodes",) if chain.is_page else ()), name)
+                found.append(Chain(way, field, _object(field)))
     return found
 
 
@@ -95,11 +98,30 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return sent
 
 
+ANYTHING = Allowed(tokens=10**6, depth=100, cost=10**12)
+
+
 async def _ask(text: str) -> Any:
-    context = Context(Hub("unused"), ROOT, allowed=Allowed(10**6, 100, 10**4, 100, 10**9))
-    result = await schema.execute(text, context_value=context)
+    result = await schema.execute(text, context_value=Context(Hub("unused"), ROOT, allowed=ANYTHING))
     assert not result.errors, (text, result.errors)
     return result.data
+
+
+async def test_every_page_is_had_at_its_limit_and_refused_one_past_it(database: str) -> None:
+    await a_desk(database)
+    histories = set()
+    for chain in chains():
+        if chain.is_page:
+            *way, name = chain.names
+            assert chain.field.args["first"].description
+            most = LONG if f"1 to {LONG}" in chain.field.args["first"].description else SHORT
+            histories |= {name} if most == LONG else set()
+            await _ask(Chain((*way, f"{name}(first: {most})"), chain.field, chain.end).text("{ __typename }"))
+            past = Chain((*way, f"{name}(first: {most + 1})"), chain.field, chain.end).text("{ __typename }")
+            result = await schema.execute(past, context_value=Context(Hub("unused"), ROOT, allowed=ANYTHING))
+            assert result.errors, past
+            assert f"between 1 and {most}" in result.errors[0].message, past
+    assert {"metrics", "breaches", "ledger", "events"} <= histories
 
 
 async def test_no_list_costs_more_than_one_statement_a_level_and_counts_only_when_asked(

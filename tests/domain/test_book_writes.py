@@ -4,8 +4,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 
 from domain.book import Book
+from domain.columns import amount
+from domain.marks import eight_places, plain_texts
+from domain.money import plain
 from tests.domain.builders import NOON, a_batch
 from tests.domain.desk_builders import CATALOGUE, HOUR, a_market, quoted
 from tests.domain.marker import Live, Marker, folded, quiet
@@ -55,7 +60,7 @@ def test_what_the_database_took_is_not_dirty_any_more_unless_it_has_moved_on() -
 
 def versions(book: Book) -> list[int]:
     seqs = range(10)
-    return [seq for seq in seqs if book.changed(np.array([1001]), np.array([seq])) == ([], [])]
+    return [seq for seq in seqs if book.has(1001, seq)]
 
 
 def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> None:
@@ -80,3 +85,11 @@ def test_marking_again_with_unmoved_quotes_dirties_nothing() -> None:
     book.put(*quiet(), a_market())
     book.mark(a_batch(1, *a_market().values()))
     assert book.dirty().tolist() == []
+
+
+@given(st.lists(st.integers(-(2**63), 2**63 - 1)))
+def test_amounts_become_texts_in_columns_as_they_do_one_by_one(wholes: list[int]) -> None:
+    column = np.array([0, -1, 10**8, -(10**8), 10**9 - 1, -(2**63), *wholes], np.int64)
+    amounts = [amount(whole) for whole in column.tolist()]
+    assert plain_texts(column) == [plain(one) for one in amounts]
+    assert eight_places(column) == [f"{one:.8f}" for one in amounts]

@@ -69,7 +69,7 @@ async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
 
 
 PASS = [
-    (marked, "live"),
+    (marked, "touched"),
     (marked, "write"),
     (accounts, "lock_roots"),
     (sql, "write_together"),

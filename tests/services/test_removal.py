@@ -215,11 +215,11 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
     await act(account, "OPEN", action_id="t1", quantity="1000000")
     await marks.drain(0)
     held = marks._markers().setdefault(0, marks.Marker(0))  # noqa: SLF001 - the moment is inside
-    live = stored.live
+    touched = stored.touched
 
     async def deleted_behind_its_back(*args: Any) -> Any:
-        found = await live(*args)
-        monkeypatch.setattr(stored, "live", live)
+        found = await touched(*args)
+        monkeypatch.setattr(stored, "touched", touched)
         await elsewhere(removal.delete_program(MANAGER, world.program, "x"))
         world.at += timedelta(minutes=1)
         await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])  # what its rules would not bear
@@ -232,7 +232,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
         swept.append(list(roots))
         return sweep(roots, **kwargs)
 
-    monkeypatch.setattr(stored, "live", deleted_behind_its_back)
+    monkeypatch.setattr(stored, "touched", deleted_behind_its_back)
     monkeypatch.setattr(marks, "sweep", noted)
     await marks.drain(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"

@@ -1,0 +1,129 @@
+"""What a page costs that the API reads and answers, against the stock executor, and against the rows' bare fetch.
+
+All in one process: what a server does for a request between reading it and writing it, with everything of ours that
+stands on that way (limits, permissions, sight, spans, masking) and the answer as JSON at its end. The stock executor is
+`strawberry.Schema` as it comes, on the same types, resolvers and statements, without any of our extensions.
+"""
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from statistics import median
+from typing import Any
+
+import strawberry
+from starlette.responses import Response
+from strawberry.types import ExecutionResult
+
+from app import answers
+from app.accepting import JSON
+from cli.bench.harness import Figure, Server
+from cli.bench.population import FIRST, MANAGER, populate
+from config.database import close_database, connection, migrate, open_database, pool
+from models.views.metrics import METRICS
+from resolvers.main import Mutation, Query, Subscription, schema
+from schema.context import Context
+
+CHALLENGES, SNAPSHOTS = 50, 1_000  # rows of a page
+WARM = 3  # answers of each before those that count
+TARGET_STOCK, TARGET_FETCH = 8, 3
+PAGE = """query Page($first: Int!) { challenges(first: $first) { nodes {
+  id brand client status currentPhaseIndex createdAt endedAt endReason terms { hash version }
+  program { name } latestMetric { marketTime balance equity peakEquity }
+} pageInfo { endCursor hasNextPage } } }"""
+METRIC_PAGE = """query Metrics($id: ID!, $first: Int!) { challengeMetrics(challengeId: $id, first: $first) { nodes {
+  marketTime batch accountId balance equity dayStartBalance dayStartEquity dayLow dayHigh peakEquity
+} pageInfo { endCursor hasNextPage } } }"""
+SNAPSHOT_ROWS = """
+insert into metrics (challenge_id, phase_id, account_id, market_time, batch, balance, equity, day_start_balance,
+  day_start_equity, day_low, day_high, peak_equity)
+select c.id, c.id, c.account_id, now() - i * interval '1 minute', $2 - i, 100000 + i * 1.01, 100000 + i * 1.23456789,
+  100000, 100010.5, 99000 + i * 0.33, 101000 + i * 0.55, 102000.12
+from challenges c cross join generate_series(1, $2::bigint) i where c.id >= $1
+"""
+FETCH = f"""select {METRICS.columns} from metrics t where t.challenge_id = $1
+order by t.phase_id desc, t.batch desc, t.market_time desc, t.recorded_at desc limit $2"""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """A schema that answers."""
+
+    schema: strawberry.Schema
+
+    async def answer(self, text: str, **variables: Any) -> Response:
+        """The response to the document, without its cost."""
+        context = Context(events=None, bearer=MANAGER)  # type: ignore[arg-type] # nothing is subscribed to
+        result = await self.schema.execute(text, variable_values=variables, context_value=context)
+        assert not result.errors, result.errors
+        return answers.executed(ExecutionResult(result.data, None), JSON)
+
+
+async def pages(server: Server, rounds: int, times: int) -> list[Figure]:
+    """The two ratios, each of `rounds` medians of so many answers; an empty database is filled for it."""
+    await migrate(server.url)
+    await open_database(server.url, pool_size=4, name="bench")
+    try:
+        await populate(server.url, CHALLENGES + 10, 10)
+        async with connection(server.url) as conn:
+            await conn.execute(SNAPSHOT_ROWS, FIRST, SNAPSHOTS + 100)
+            await conn.execute("vacuum analyze metrics")
+        return await _measure(rounds, times)
+    finally:
+        await close_database()
+
+
+async def _measure(rounds: int, times: int) -> list[Figure]:
+    ours = Way(schema)
+    stock = Way(strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, config=schema.config))
+    same = [(await way.answer(PAGE, first=CHALLENGES)).body for way in (ours, stock)]
+    assert same[0] == same[1], "both answer the same"
+    page_, stock_page = await _beside(
+        lambda: ours.answer(PAGE, first=CHALLENGES), lambda: stock.answer(PAGE, first=CHALLENGES), rounds, times
+    )
+    metrics, fetch = await _beside(
+        lambda: ours.answer(METRIC_PAGE, id=str(FIRST), first=SNAPSHOTS), _fetched, rounds, times
+    )
+    return [
+        Figure(
+            f"answers/s, a page of {CHALLENGES} challenges with 15 fields from PostgreSQL",
+            "the stock executor",
+            tuple(b / a for a, b in zip(page_, stock_page, strict=True)),
+            TARGET_STOCK,
+            said=f"{median(page_) * 1000:.2f} : {median(stock_page) * 1000:.2f} ms",
+        ),
+        Figure(
+            f"the newest {SNAPSHOTS:,} metrics of a challenge",
+            "their rows' bare fetch",
+            tuple(a / b for a, b in zip(metrics, fetch, strict=True)),
+            TARGET_FETCH,
+            at_most=True,
+            said=f"{median(metrics) * 1000:.1f} : {median(fetch) * 1000:.1f} ms",
+        ),
+    ]
+
+
+async def _fetched() -> None:
+    """The rows themselves, by the statement that the view uses."""
+    async with pool().acquire() as conn:
+        await conn.fetch(FETCH, FIRST, SNAPSHOTS)
+
+
+async def _beside(
+    ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], rounds: int, times: int
+) -> tuple[list[float], list[float]]:
+    """Seconds of each, in turn: of every round the median of its answers."""
+    taken: tuple[list[float], list[float]] = ([], [])
+    for _ in range(WARM):
+        await ours()
+        await theirs()
+    for _ in range(rounds):
+        each: tuple[list[float], list[float]] = ([], [])
+        for _ in range(times):
+            for one, seconds in zip((ours, theirs), each, strict=True):
+                began = time.perf_counter()
+                await one()
+                seconds.append(time.perf_counter() - began)
+        for all_, seconds in zip(taken, each, strict=True):
+            all_.append(median(seconds))
+    return taken

@@ -1,0 +1,36 @@
+"""`propdesk serve`: the API's process, as a service manager or `propdesk up` runs it."""
+
+import asyncio
+
+import uvicorn
+
+from app.main import create_app
+from app.sockets import Socket
+from cli.processes import begin, require_free_port, require_ready
+from config import garbage
+from config.embedded import running_database
+
+WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
+STOP_SECONDS_MAX = 5
+
+
+def serve() -> None:
+    """Serve the API: GraphQL over HTTP and websocket, and the health check."""
+    settings = begin("api")
+    require_free_port(settings)
+    with running_database(settings) as ready:
+        asyncio.run(require_ready(ready))
+        config = uvicorn.Config(
+            create_app(ready),
+            host=ready.host,
+            port=ready.port,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            ws=Socket,
+            ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
+            ws_per_message_deflate=False,  # 36 KiB a connection, and every event compressed for each
+            timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        )
+        garbage.settle()
+        uvicorn.Server(config).run()
