@@ -1,5 +1,6 @@
 """The state the fold carries: an account, and the run of a challenge's phase on it."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
@@ -170,6 +171,10 @@ class Verdict:
     batch: int
 
 
+Entry = tuple[Kind, Facts, Decimal]
+"""What a ledger row is to say, and the cash it moves."""
+
+
 @dataclass(slots=True)
 class Journal:
     """What happened, in order, ready to be written in one transaction."""
@@ -198,7 +203,14 @@ class Journal:
         **changes: Any,
     ) -> Account:
         """Write one ledger row and answer the account after it: cash, seq and head moved, `changes` applied."""
-        cash, seq = account.cash + amount, account.seq + 1
-        row = follow(account.head, account.id, seq, kind, amount, cash, at, batch, facts)
-        self.rows.append(row)
-        return replace(account, cash=cash, seq=seq, head=row.hash, **changes)
+        return self.write(account, [(kind, facts, amount)], at, batch, **changes)
+
+    def write(self, account: Account, entries: Iterable[Entry], at: datetime, batch: int, **changes: Any) -> Account:
+        """Write ledger rows one after the other and answer the account after the last of them."""
+        number, seq, cash, head = account.id, account.seq, account.cash, account.head
+        for kind, facts, amount in entries:
+            seq, cash = seq + 1, cash + amount
+            row = follow(head, number, seq, kind, amount, cash, at, batch, facts)
+            self.rows.append(row)
+            head = row.hash
+        return replace(account, seq=seq, cash=cash, head=head, **changes)

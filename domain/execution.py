@@ -6,13 +6,13 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 
 from domain import days, resting, valuation
-from domain.accounts import Account, Journal
+from domain.accounts import Account, Holdings, Journal
 from domain.fills import Deal, deal
 from domain.gates import admit
 from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus, move
-from domain.money import plain
+from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
@@ -89,12 +89,11 @@ def _execute(
         refusal = refused.refusal
         account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
         return account, answer(ActionStatus.REJECTED, refusal)
-    account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, told)
     order = Order(
-        account.id, account.seq + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
-        "ACTION", at, batch, account.seq, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit,
+        account.id, asked + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
+        "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit,
     )  # fmt: skip
-    account = resting.place(account, order, journal)
+    account = resting.place(account, order, journal, (Kind.ACTION_ACCEPTED, told, ZERO))
     if ticket.rests:
         return account, answer(ActionStatus.WORKING, order=order)
     assert ticket.quote, "the price gate has passed"
@@ -121,12 +120,39 @@ def book(
     journal: Journal,
 ) -> tuple[Account, Fill]:
     """Fill a working order: its cash, its position, and the orders that protect that; each a row of the ledger."""
-    after, at, batch = agreed.after, moment.at, moment.batch
+    at, batch = moment.at, moment.batch
     status = move("order", order.status, OrderStatus.FILLED)
     journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
-    filled: Facts = {
-        "symbol": after.symbol,
-        "side": after.side,
+    fill_seq = account.seq + 1
+    position = _after(agreed, order.verb, fill_seq + 1, at)
+    holdings = _holding(account, position)
+    account = journal.write(
+        account,
+        (
+            (Kind.FILL, _fill_facts(order, agreed, quote), agreed.realised - agreed.fee),
+            (_kind(order.verb, position), _position_facts(position), ZERO),
+        ),
+        at,
+        batch,
+        realised=account.realised + agreed.realised,
+        fees=account.fees + agreed.fee,
+        orders=resting.without(account, order.seq),
+        positions=holdings,
+    )
+    journal.positions[account.id, position.seq] = position
+    fill = Fill(
+        account.id, fill_seq, order.seq, position.seq, position.symbol, position.side, order.verb, agreed.quantity,
+        agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
+    )  # fmt: skip
+    journal.fills.append(fill)
+    account = days.mark(account, valuation.unrealised(account, moment.market, conditions.catalogue))
+    return _protect(days.trade(account), order, position, moment, journal), fill
+
+
+def _fill_facts(order: Order, agreed: Deal, quote: Quote) -> Facts:
+    return {
+        "symbol": order.symbol,
+        "side": order.side,
         "verb": order.verb,
         "order": order.seq,
         "quantity": plain(agreed.quantity),
@@ -136,62 +162,52 @@ def book(
         "realised": plain(agreed.realised),
         "quote_time": quote.facts["source_time"],
     }
-    account = journal.append(
-        account,
-        Kind.FILL,
-        at,
-        batch,
-        filled,
-        agreed.realised - agreed.fee,
-        realised=account.realised + agreed.realised,
-        fees=account.fees + agreed.fee,
-        orders=resting.without(account, order.seq),
-    )
-    fill_seq = account.seq
-    account, position = _hold(account, order.verb, agreed, at, batch, journal)
-    fill = Fill(
-        account.id, fill_seq, order.seq, position.seq, after.symbol, after.side, order.verb, agreed.quantity,
-        agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
-    )  # fmt: skip
-    journal.fills.append(fill)
-    account = days.mark(account, valuation.unrealised(account, moment.market, conditions.catalogue))
-    return _protect(days.trade(account), order, position, moment, journal), fill
 
 
-def _hold(
-    account: Account, verb: Verb, agreed: Deal, at: datetime, batch: int, journal: Journal
-) -> tuple[Account, Position]:
-    """Keep the holding as the deal left it, and say so in the ledger."""
-    before, opens = agreed.after, verb is Verb.OPEN
-    after = replace(
-        before,
-        seq=account.seq + 1 if opens else before.seq,
-        opened_at=at if opens else before.opened_at,
-        realised=before.realised + agreed.realised,
-        fees=before.fees + agreed.fee,
-        closed_at=None if before.quantity else at,
+def _after(agreed: Deal, verb: Verb, seq: int, at: datetime) -> Position:
+    """The holding as the deal left it; `seq` is that of the row which says so."""
+    left, opens = agreed.after, verb is Verb.OPEN
+    return replace(
+        left,
+        seq=seq if opens else left.seq,
+        opened_at=at if opens else left.opened_at,
+        realised=left.realised + agreed.realised,
+        fees=left.fees + agreed.fee,
+        closed_at=None if left.quantity else at,
     )
-    holdings, key = account.positions.copy(), (after.symbol, after.side)
+
+
+def _holding(account: Account, position: Position) -> Holdings:
+    """The account's holdings with this one as it now is, behind the others."""
+    key = position.symbol, position.side
+    holdings = account.positions.copy()
     holdings.pop(key, None)
-    if after.quantity:
-        holdings[key] = after
-    kind = Kind.POSITION_OPENED if verb is Verb.OPEN else Kind.POSITION_CHANGED
-    facts: Facts = {
-        "position": after.seq,
-        "symbol": after.symbol,
-        "side": after.side,
-        "quantity": plain(after.quantity),
-        "cost_basis": plain(after.cost_basis),
+    if position.quantity:
+        holdings[key] = position
+    return holdings
+
+
+def _kind(verb: Verb, position: Position) -> Kind:
+    if not position.quantity:
+        return Kind.POSITION_CLOSED
+    return Kind.POSITION_OPENED if verb is Verb.OPEN else Kind.POSITION_CHANGED
+
+
+def _position_facts(position: Position) -> Facts:
+    return {
+        "position": position.seq,
+        "symbol": position.symbol,
+        "side": position.side,
+        "quantity": plain(position.quantity),
+        "cost_basis": plain(position.cost_basis),
     }
-    kind = kind if after.quantity else Kind.POSITION_CLOSED
-    account = journal.append(account, kind, at, batch, facts, positions=holdings)
-    journal.positions[account.id, after.seq] = after
-    return account, after
 
 
 def _protect(account: Account, order: Order, position: Position, moment: Moment, journal: Journal) -> Account:
     """Bring the filled order's stop-loss and take-profit to life; a position that has closed needs none any more."""
     at, batch = moment.at, moment.batch
+    if not account.orders and order.stop_loss is None and order.take_profit is None:
+        return account
     there = {old.type: old.seq for old in resting.protecting(account, position.symbol, position.side)}
     if not position.quantity:
         return resting.cancel(account, there.values(), "POSITION_CLOSED", at, batch, journal)

@@ -11,6 +11,7 @@ from enum import StrEnum
 from domain.ledger import Facts
 from domain.lifecycles import ActionStatus, FillStatus, OrderStatus
 from domain.positions import Side
+from domain.values import at_once
 
 
 class Verb(StrEnum):
@@ -87,6 +88,7 @@ class Refusal:
     observed: str | None = None
 
 
+@at_once
 @dataclass(frozen=True)
 class Order:
     """What an action, or the desk, wants done. One that protects closes the whole position as it then is."""
@@ -107,14 +109,15 @@ class Order:
     stop_loss: Decimal | None = None  # of the position it opens or adds to
     take_profit: Decimal | None = None
     ended_at: datetime | None = None  # when it was filled, cancelled or rejected, by the market's clock
-    outcome: Facts = field(default_factory=dict)  # why it was cancelled, or the gate that refused it
+    outcome: Facts = field(default_factory=dict)  # why it was cancelled, or what refused it; never changed in place
 
     @property
     def buys(self) -> bool:
         return buys(self.verb, self.side)
 
 
-@dataclass(frozen=True, slots=True)
+@at_once
+@dataclass(frozen=True)
 class Fill:
     """Price in the quote currency; fee and realised in the account's, realised before the fee."""
 
@@ -136,6 +139,7 @@ class Fill:
     status: FillStatus = FillStatus.BOOKED
 
 
+@at_once
 @dataclass(frozen=True)
 class ActionResult:
     """The answer to one action. `seq` is None where nothing was stored (a duplicate, a conflict).
@@ -148,7 +152,7 @@ class ActionResult:
     content: Action
     status: ActionStatus
     refusal: Refusal | None = None
-    quote: Facts = field(default_factory=dict)
+    quote: Facts = field(default_factory=dict)  # never changed in place
     order: Order | None = None
     fill: Fill | None = None
     market_time: datetime | None = None

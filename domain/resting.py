@@ -3,18 +3,18 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from domain.accounts import Account, Journal
+from domain.accounts import Account, Entry, Journal
 from domain.ledger import Facts, Kind
 from domain.lifecycles import OrderStatus, move
-from domain.money import plain
+from domain.money import ZERO, plain
 from domain.orders import Order
 from domain.positions import Side
 from domain.values import replace
 
 
-def place(account: Account, order: Order, journal: Journal) -> Account:
-    """Write a working order; its seq is that of the ledger's next row."""
-    assert order.seq == account.seq + 1, "an order is named by the row that places it"
+def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> Account:
+    """Write a working order behind the rows that led to it; its seq is that of its own row."""
+    assert order.seq == account.seq + len(causes) + 1, "an order is named by the row that places it"
     facts: Facts = {
         "symbol": order.symbol,
         "side": order.side,
@@ -27,7 +27,8 @@ def place(account: Account, order: Order, journal: Journal) -> Account:
     facts |= {name: plain(price) for name, price in prices.items() if price is not None}
     journal.orders[account.id, order.seq] = order
     working = {**account.orders, order.seq: order}
-    return journal.append(account, Kind.ORDER_PLACED, order.placed_at, order.batch, facts, orders=working)
+    entries = (*causes, (Kind.ORDER_PLACED, facts, ZERO))
+    return journal.write(account, entries, order.placed_at, order.batch, orders=working)
 
 
 def cancel(

@@ -5,6 +5,7 @@ says whether the phase is won; `judge_day_end` and `ends_by_passing` speak when 
 profitable days never fail a phase, they only delay it.
 """
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
@@ -16,6 +17,7 @@ from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
 from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, to_data
+from domain.values import last
 
 
 class Rule(StrEnum):
@@ -54,44 +56,34 @@ class Bound(NamedTuple):
         return observed > self.level if self.ceiling else observed < self.level
 
 
-def daily_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
-    limit, balance, equity = terms.daily_loss, phase.day_start_balance, phase.day_start_equity
-    if not limit.configured:
-        return None
-    floor = levels.daily_floor(limit, phase.initial_balance, balance, equity)
+def daily_loss(limit: Limit, initial: Decimal, balance: Decimal, equity: Decimal) -> Bound:
+    """Of the balance and equity at the day's start."""
+    floor = levels.daily_floor(limit, initial, balance, equity)
     return Bound(Rule.MAX_DAILY_LOSS, limit, levels.daily_reference(limit, balance, equity), floor)
 
 
-def total_loss(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
-    limit = terms.total_loss
-    if not limit.configured:
-        return None
-    figures = (phase.initial_balance, phase.peak_equity, phase.peak_balance, phase.peak_end_of_day)
-    reference = levels.total_reference(limit, *figures)
-    return Bound(Rule.MAX_TOTAL_LOSS, limit, reference, levels.total_floor(limit, *figures))
+def total_loss(
+    limit: Limit, initial: Decimal, peak_equity: Decimal, peak_balance: Decimal, peak_end_of_day: Decimal
+) -> Bound:
+    reference = levels.total_reference(limit, initial, peak_equity, peak_balance, peak_end_of_day)
+    floor = levels.total_floor(limit, initial, peak_equity, peak_balance, peak_end_of_day)
+    return Bound(Rule.MAX_TOTAL_LOSS, limit, reference, floor)
 
 
-def daily_profit(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
-    limit, balance, equity = terms.daily_profit, phase.day_start_balance, phase.day_start_equity
-    if not limit.configured:
-        return None
-    ceiling = levels.daily_ceiling(limit, phase.initial_balance, balance, equity)
-    reference = levels.daily_reference(limit, balance, equity)
-    return Bound(Rule.MAX_DAILY_PROFIT, limit, reference, ceiling, ceiling=True)
+def daily_profit(limit: Limit, initial: Decimal, balance: Decimal, equity: Decimal) -> Bound:
+    """Of the balance and equity at the day's start."""
+    ceiling = levels.daily_ceiling(limit, initial, balance, equity)
+    return Bound(Rule.MAX_DAILY_PROFIT, limit, levels.daily_reference(limit, balance, equity), ceiling, ceiling=True)
 
 
-def liquidation(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
-    return liquidation_bound(account) if account.policy.liquidation.configured else None
+def liquidation(limit: Limit, starting_balance: Decimal) -> Bound:
+    return Bound(Rule.LIQUIDATION, limit, starting_balance, levels.liquidation_level(limit.pct, starting_balance))
 
 
 def liquidation_bound(account: Account) -> Bound:
     """The policy's own floor; it stands on every account, in a challenge or not."""
-    limit, start = account.policy.liquidation, account.starting_balance
-    return Bound(Rule.LIQUIDATION, limit, start, levels.liquidation_level(limit.pct, start))
+    return liquidation(account.policy.liquidation, account.starting_balance)
 
-
-BOUNDS = (daily_loss, total_loss, daily_profit, liquidation)
-"""In the order in which findings are written; None where the limit is not configured."""
 
 FIGURES: dict[Rule, tuple[str, ...]] = {
     Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity"),
@@ -108,10 +100,35 @@ def run_of(account: Account) -> PhaseRun:
     return account.phase
 
 
-def configured(account: Account, terms: PhaseTerms) -> list[Bound]:
-    """Every configured limit of an amount."""
+def configured(account: Account, terms: PhaseTerms) -> tuple[Bound, ...]:
+    """The level of every configured limit, in the order in which findings are written."""
     phase = run_of(account)
-    return [bound for of in BOUNDS if (bound := of(account, phase, terms))]
+    return _levels(
+        terms,
+        account.policy.liquidation,
+        account.starting_balance,
+        phase.initial_balance,
+        phase.day_start_balance,
+        phase.day_start_equity,
+        phase.peak_equity,
+        phase.peak_balance,
+        phase.peak_end_of_day,
+    )
+
+
+@last
+def _levels(
+    terms: PhaseTerms, of_policy: Limit, starting_balance: Decimal, initial: Decimal, *figures: Decimal
+) -> tuple[Bound, ...]:
+    """The configured bounds; the same while an account trades and makes no new high."""
+    of_day, peaks = (initial, *figures[:2]), (initial, *figures[2:])
+    every: tuple[tuple[Limit, Callable[..., Bound], tuple[Decimal, ...]], ...] = (
+        (terms.daily_loss, daily_loss, of_day),
+        (terms.total_loss, total_loss, peaks),
+        (terms.daily_profit, daily_profit, of_day),
+        (of_policy, liquidation, (starting_balance,)),
+    )
+    return tuple(bound(limit, *figures) for limit, bound, figures in every if limit.configured)
 
 
 def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
@@ -265,11 +282,15 @@ def passes(account: Account, terms: PhaseTerms) -> bool:
 
 def target(phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
     """The level an evaluation must meet; a funded phase has none."""
+    return _target(terms, phase.initial_balance)
+
+
+@last
+def _target(terms: PhaseTerms, initial: Decimal) -> Bound | None:
     limit = terms.profit_target
     if terms.type is not PhaseType.EVALUATION or not limit.configured:
         return None
-    level = levels.target_level(limit, phase.initial_balance)
-    return Bound(Rule.PROFIT_TARGET, limit, phase.initial_balance, level, ceiling=True)
+    return Bound(Rule.PROFIT_TARGET, limit, initial, levels.target_level(limit, initial), ceiling=True)
 
 
 def qualifies(account: Account, terms: PhaseTerms) -> bool:

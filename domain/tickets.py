@@ -158,6 +158,8 @@ class Ticket:
         working = len(self.account.orders)
         if self.rests:
             return working + 1
+        if self.stop_loss is None and self.take_profit is None:
+            return working
         given = {OrderType.STOP_LOSS: self.stop_loss, OrderType.TAKE_PROFIT: self.take_profit}
         wanted = {kind for kind, price in given.items() if price is not None}
         there = {order.type for order in resting.protecting(self.account, self.action.symbol, self.side)}

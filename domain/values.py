@@ -6,9 +6,46 @@
 
 import dataclasses
 from collections.abc import Callable
+from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 Value = TypeVar("Value")
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+
+def at_once(kind: type[Value]) -> type[Value]:
+    """Let the constructor of a frozen dataclass without slots fill all fields at once: in a third of the time.
+
+    Its own sets one after the other. What a default factory makes is shared, so it must never be changed in place.
+    """
+    given, parameters = list[str](), list[str]()
+    scope: dict[str, Any] = {"__set": object.__setattr__}
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+        default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
+        has_default = default is not dataclasses.MISSING
+        scope |= {f"_{field.name}": default} if has_default else {}
+        parameters.append(f"{field.name}=_{field.name}" if has_default else field.name)
+        given.append(f"{field.name!r}: {field.name}")
+    source = f"def __init__(self, {', '.join(parameters)}): __set(self, '__dict__', {{{', '.join(given)}}})"
+    exec(source, scope)
+    kind.__init__ = scope["__init__"]  # type: ignore[method-assign]
+    return kind
+
+
+def last(function: Function) -> Function:
+    """Remember a pure function's last answer, and give it again to the very same arguments."""
+    known: tuple[tuple[Any, ...], Any] = ((object(),), None)
+
+    def answer(*arguments: Any) -> Any:
+        nonlocal known
+        before, answered = known
+        if len(before) != len(arguments) or not all(map(is_, before, arguments)):
+            answered = function(*arguments)
+            known = arguments, answered
+        return answered
+
+    return answer  # type: ignore[return-value]
+
 
 if TYPE_CHECKING:
     from dataclasses import replace as replace

@@ -18,6 +18,8 @@ from types import GeneratorType, NoneType
 from typing import Any
 
 from graphql import (
+    GRAPHQL_MAX_INT,
+    GRAPHQL_MIN_INT,
     FieldNode,
     GraphQLEnumType,
     GraphQLField,
@@ -44,8 +46,8 @@ Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
 """What a field selects of an object: by its names in the answer, in their order."""
 
 DEFINITION = "strawberry-definition"
-AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
-"""Scalars that answer values of a type unchanged."""
+AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Boolean": bool, "Int": int}
+"""Scalars that answer values of a type unchanged; of whole numbers those that fit."""
 KNOWN_DIRECTIVES = frozenset({"skip", "include"})  # which `Collect` has seen to
 
 
@@ -73,8 +75,10 @@ class Due:
             None if key is None else pick(values, found.get(key))
             for key, values in zip(self.keys, self.given, strict=True)
         ]
-        for answer, value in zip(self.into, self.complete(reads, values), strict=True):
-            answer[self.name] = value
+        distinct = {id(value): value for value in values}  # what several lead to is answered once
+        answers = dict(zip(distinct, self.complete(reads, list(distinct.values())), strict=True))
+        for answer, value in zip(self.into, values, strict=True):
+            answer[self.name] = answers[id(value)]
 
 
 @dataclass(slots=True)
@@ -264,6 +268,8 @@ def _leaf(kind: GraphQLLeafType) -> Complete:
 
     def through(_reads: Reads, values: Values) -> list[Any]:
         if same is not None and set(map(type, values)) <= {same}:
+            if same is int and values and not GRAPHQL_MIN_INT <= min(values) <= max(values) <= GRAPHQL_MAX_INT:
+                raise Ordinary
             return list(values)
         if isinstance(kind, GraphQLEnumType):
             names = {value: coerce(value) for value in set(values)}

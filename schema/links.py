@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 from schema.context import Context
 from services.views import lists
-from services.views.lists import Listing, Row, Window
+from services.views.lists import Listing, Row
 
 LINK = "link"  # where a field's metadata has it
 
@@ -42,8 +42,8 @@ class Owned:
     most: int
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        pages = await lists.pages(self.listing, self.parent, keys, (), Window(self.most))
-        return {key: page.rows for key, page in pages.items()}
+        found: dict[int, list[Row]] = await lists.firsts(context.principal, self.listing, self.parent, keys, self.most)
+        return found
 
 
 @dataclass(frozen=True, slots=True)

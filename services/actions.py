@@ -22,11 +22,9 @@ from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
 TEXT_MAX = 200
-TEXTS = (
-    "action", "symbol", "side", "quantity", "notional", "fraction", "order", "price", "stop_loss", "take_profit",
-    "reference",
-)  # fmt: skip
-_texts = attrgetter(*TEXTS)
+TEXTS = ("action", "symbol", "side", "order", "reference")
+NUMBERS = ("quantity", "notional", "fraction", "price", "stop_loss", "take_profit")
+_texts, _numbers = attrgetter(*TEXTS), attrgetter(*NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +41,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     Raises InvalidInput for an empty or too large batch or an unusable id, NotFound for an account that is not the
     principal's to trade. A gate's refusal is a result, not an error.
     """
-    _check(run, actions)
+    actions = _checked(run, actions)
     with timed(ACTION_BATCH_SECONDS):
         results = await _submit(principal, account_id, run, actions)
     ended = Counter((result.status, result.refusal.code if result.refusal else "") for result in results)
@@ -98,7 +96,7 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
 
     Raises what `submit` raises.
     """
-    _check(run, actions)
+    actions = _checked(run, actions)
     await reach(principal, account_id, "accountId")
     async with consistent() as conn:
         known = await orders.known(conn, account_id, [action.key for action in actions])
@@ -120,7 +118,8 @@ async def reach(principal: Principal, account_id: int, field: str) -> Root:
     return Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
 
 
-def _check(run: str, actions: Sequence[Action]) -> None:
+def _checked(run: str, actions: Sequence[Action]) -> list[Action]:
+    """The actions as they can be stored. A number that cannot is an action's own trouble, and not the batch's."""
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
     if fault := text_fault(run, TEXT_MAX):
@@ -131,3 +130,15 @@ def _check(run: str, actions: Sequence[Action]) -> None:
         for name, text in zip(TEXTS, _texts(action), strict=True):
             if text and (fault := text_fault(text, TEXT_MAX, empty=True)):
                 raise InvalidInput(f"actions[{place}].{api_name(name)}", reason=fault)
+    return [_storable(action) for action in actions]
+
+
+def _storable(action: Action) -> Action:
+    """The action, of its numbers what can be stored; one that is cut or has a letter replaced is no number at all."""
+    numbers = zip(NUMBERS, _numbers(action), strict=True)
+    cut = {
+        name: text[:TEXT_MAX].encode(errors="replace").decode().replace("\0", "?")
+        for name, text in numbers
+        if text and text_fault(text, TEXT_MAX, empty=True)
+    }
+    return replace(action, **cut) if cut else action

@@ -29,7 +29,7 @@ WARM = 3  # answers of each before those that count
 TARGET_STOCK, TARGET_FETCH = 8, 3
 PAGE = """query Page($first: Int!) { challenges(first: $first) { nodes {
   id brand client status currentPhaseIndex createdAt endedAt endReason terms { hash version }
-  program { name } latestMetric { marketTime balance equity peakEquity }
+  program { id name price status version }
 } pageInfo { endCursor hasNextPage } } }"""
 METRIC_PAGE = """query Metrics($id: ID!, $first: Int!) { challengeMetrics(challengeId: $id, first: $first) { nodes {
   marketTime batch accountId balance equity dayStartBalance dayStartEquity dayLow dayHigh peakEquity

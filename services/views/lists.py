@@ -63,6 +63,7 @@ __all__ = [
     "by_status",
     "count",
     "counts",
+    "firsts",
     "page",
     "pages",
 ]
@@ -122,6 +123,19 @@ async def pages(
     for row in found:
         of[row["parent"]].append(row)
     return {one: _cut(of[one], window) for one in ids}
+
+
+async def firsts(
+    principal: Principal, listing: Listing, parent: str, ids: Collection[int], most: int
+) -> dict[int, list[Row]]:
+    """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
+    window = Window(most - 1)  # a page is read with a row more: here that is the last of those asked for
+    async with reading() as conn:
+        found = await rows.pages(conn, listing, parent, ids, (), window, sight_of(principal))
+    of: dict[int, list[Row]] = {one: [] for one in ids}
+    for row in found:
+        of[row["parent"]].append(row)
+    return of
 
 
 async def counts(

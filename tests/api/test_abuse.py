@@ -25,6 +25,7 @@ HOSTILE: dict[str, list[Any]] = {
 }
 TEXTS = {"String", "ID"}
 SECRET = {"bootstrapAdmin"}  # a wrong secret is forbidden
+BY_ITEM = {"quantity", "notional", "fraction", "price", "stopLoss", "takeProfit"}  # an action's: it alone is rejected
 FINE = {"accountGroup": "DEMO", "currency": "USD", "priceCurrency": "USD", "symbol": "EURUSD", "mode": "RACE",
         "brand": "acme"}  # fmt: skip
 
@@ -46,7 +47,7 @@ def attempts(texts: bool) -> Iterator[Attempt]:
         for name in roots()[kind]:
             for argument, one in root_field(kind, name).args.items():
                 for path, scalar in leaves(one.type, (argument,)):
-                    if (scalar in TEXTS) == texts:
+                    if (scalar in TEXTS) == texts and not ("actions" in path and path[-1] in BY_ITEM):
                         yield from (Attempt(kind, name, path, scalar, given) for given in HOSTILE.get(scalar, ()))
 
 

@@ -9,14 +9,14 @@ COMMAND = [sys.executable, "-P", "-m", "cli.main"]
 
 
 def propdesk(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, within a minute."""
+    """Run a command to its end, within three minutes however busy the machine is."""
     return subprocess.run(
         [*COMMAND, *arguments],
         env=os.environ | environment,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=180,
         check=False,
     )
 
