@@ -5,7 +5,8 @@ with b as (
   update balances set seq = seq + 4, cash = cash - 1.1, fees = fees + 1.1, unrealised = 0.5, equity = cash - 0.6,
     high_watermark = 100000, head = '\x00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff',
     marked_through = 1, marked_at = now(), day_low = 99000, day_high = 100000, peak_equity = 100000,
-    peak_balance = 100000, day_traded = true, days_traded = 1, last_fill_day = 1
+    peak_balance = 100000, day_traded = true, days_traded = 1, last_fill_day = 1,
+    touched = pg_current_xact_id()
   where account_id = :account returning account_id, seq, cash),
 l as (
   insert into ledger (account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash)
