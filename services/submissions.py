@@ -21,8 +21,14 @@ from services.unit import Held, Root, Unit, is_idle, several
 
 log = logging.getLogger(__name__)
 
-TRANSACTIONS = 3  # at once
-ACTIONS_MAX = 16  # of one of them, unless a single submission has more; so that several are under way
+ACTIONS_MAX = 16
+"""Of one transaction, unless a single submission has more."""
+
+TRANSACTIONS = 8
+"""At once, while there are so many actions for each of them."""
+
+FEW = 2
+"""So many at once when there are fewer: one is executed here while the other is written there."""
 
 
 @dataclass(eq=False, slots=True)
@@ -49,19 +55,25 @@ class Together:
 
     def __init__(self) -> None:
         self._waiting: deque[Submission] = deque()
+        self._actions = 0  # of those that wait
         self._serving: set[asyncio.Task[None]] = set()
 
     async def answer(self, submission: Submission, execute: Execute) -> list[ActionResult] | None:
         """The results once they are committed; None where the submission has to go alone."""
         self._waiting.append(submission)
-        if len(self._serving) < TRANSACTIONS:
+        self._actions += len(submission.actions)
+        if len(self._serving) < self._most():
             task = asyncio.create_task(self._serve(execute), context=Context())  # the work of many, nobody's own
             self._serving.add(task)
         return await submission.answer
 
+    def _most(self) -> int:
+        """How many transactions there may be at once."""
+        return TRANSACTIONS if self._actions >= ACTIONS_MAX else FEW
+
     async def _serve(self, execute: Execute) -> None:
         try:
-            while some := self._take():
+            while len(self._serving) <= self._most() and (some := self._take()):
                 await self._write(some, execute)
         finally:  # at once: whoever comes now must find that nobody serves any more
             self._serving.discard(cast("asyncio.Task[None]", asyncio.current_task()))
@@ -87,6 +99,7 @@ class Together:
         many = 0
         while self._waiting and (not some or many + len(self._waiting[0].actions) <= ACTIONS_MAX):
             one = self._waiting.popleft()
+            self._actions -= len(one.actions)
             if one.answer.done():
                 continue  # whoever submitted it has gone
             if one.of in some or not is_idle(one.of):

@@ -145,6 +145,7 @@ async def left() -> dict[str, list[dict[str, Any]]]:
     """All that must not depend on who looked when. Accounts at rest only note how far the quotes have come."""
     found = {name: await rows(sql) for name, sql in LEFT.items()}
     for row in found["balances"]:
+        del row["touched"]  # the number of a transaction
         if not row["live"]:
             row["marked_through"] = row["marked_at"] = None
     return found
