@@ -58,13 +58,19 @@ def observe(account: Account) -> Account:
 
 def mark(account: Account, unrealised: Decimal) -> Account:
     """The account at its holdings' open profit of now, which raises the highs and lowers the lows."""
-    phase, cash, equity = account.phase, account.cash, account.cash + unrealised
+    changes = marked(account, account.cash, unrealised)
+    return replace(account, **changes) if changes else account
+
+
+def marked(account: Account, cash: Decimal, unrealised: Decimal) -> dict[str, Any]:
+    """What of the account changes with its cash at this, and the open profit of its holdings at that."""
+    phase, equity = account.phase, cash + unrealised
     changes: dict[str, Any] = {} if unrealised is account.unrealised else {"unrealised": unrealised}
     if equity > account.high_watermark:
         changes["high_watermark"] = equity
     if phase is not None and phase.running and (seen := _seen(phase, cash, equity)):
         changes["phase"] = replace(phase, **seen)
-    return replace(account, **changes) if changes else account
+    return changes
 
 
 def _seen(phase: PhaseRun, balance: Decimal, equity: Decimal) -> dict[str, Any]:

@@ -123,13 +123,14 @@ def book(
     at, batch = moment.at, moment.batch
     status = move("order", order.status, OrderStatus.FILLED)
     journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
-    fill_seq = account.seq + 1
+    fill_seq, moved = account.seq + 1, agreed.realised - agreed.fee
     position = _after(agreed, order.verb, fill_seq + 1, at)
     holdings = _holding(account, position)
+    worth = valuation.unrealised(account, moment.market, conditions.catalogue, holdings)
     account = journal.write(
         account,
         (
-            (Kind.FILL, _fill_facts(order, agreed, quote), agreed.realised - agreed.fee),
+            (Kind.FILL, _fill_facts(order, agreed, quote), moved),
             (_kind(order.verb, position), _position_facts(position), ZERO),
         ),
         at,
@@ -138,6 +139,7 @@ def book(
         fees=account.fees + agreed.fee,
         orders=resting.without(account, order.seq),
         positions=holdings,
+        **days.marked(account, account.cash + moved, worth),
     )
     journal.positions[account.id, position.seq] = position
     fill = Fill(
@@ -145,7 +147,6 @@ def book(
         agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
     )  # fmt: skip
     journal.fills.append(fill)
-    account = days.mark(account, valuation.unrealised(account, moment.market, conditions.catalogue))
     return _protect(days.trade(account), order, position, moment, journal), fill
 
 

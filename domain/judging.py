@@ -40,13 +40,13 @@ def judge(account: Account, conditions: Conditions, journal: Journal, at: dateti
     if findings:
         account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
         account = apply(account, findings, journal)
-    if account.phase and account.phase.running and rules.passes(account, terms):
+        if not rules.run_of(account).running:
+            return account
+    if rules.passes(account, terms):
         if not findings:
             account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-        account = finish_passed(account, rules.Rule.PROFIT_TARGET, at, journal)
-    if account.phase and account.phase.running:
-        account = _warn(account, rules.warn(account, terms, batch, at), journal)
-    return account
+        return finish_passed(account, rules.Rule.PROFIT_TARGET, at, journal)
+    return _warn(account, rules.warn(account, terms, batch, at), journal)
 
 
 def _warn(account: Account, due: list[Finding], journal: Journal) -> Account:

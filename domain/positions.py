@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.money import EIGHTH, EXACT, ZERO, divide, multiply, quantize, round8, round18
+from domain.money import EIGHTH, EXACT, ONE, ZERO, divide, multiply, quantize, round8, round18
 from domain.values import replace
 
 
@@ -59,7 +59,7 @@ class Position:
         """Open profit at the mark in the account's currency; `rate` converts the quote currency into it."""
         worth = quantize(multiply(self.quantity, mark), EIGHTH)
         in_quote = (worth - quantize(self.cost_basis, EIGHTH)) * self.side.sign
-        return in_quote if rate == 1 else round8(multiply(in_quote, rate))
+        return in_quote if rate == ONE else round8(multiply(in_quote, rate))
 
     def notional(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Exposure at the mark, positive, in the account's currency."""

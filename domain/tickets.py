@@ -13,10 +13,10 @@ from domain.instruments import Catalogue, Instrument
 from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, multiply, parse, plain
 from domain.orders import Action, OrderType, Refusal, Verb, buys
 from domain.positions import Position, Side
-from domain.quotes import PRICE_MAX, Market, Quote
+from domain.quotes import PRICE_MAX, Market
 from domain.values import lazy, replace
 
-VERBS, SIDES = Verb.__members__, Side.__members__
+VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 
 
 class GateRefused(Exception):
@@ -46,6 +46,7 @@ class Ticket:
         self.action, self.account, self.quoted = action, account, market
         self.catalogue, self.at, self.policy = catalogue, at, account.policy
         self.positions_max = positions_max  # the smaller of policy and phase
+        self.quote = market.get(action.symbol)
 
     @lazy
     def verb(self) -> Verb:
@@ -60,10 +61,6 @@ class Ticket:
         return self.catalogue.instruments[self.action.symbol]
 
     @lazy
-    def quote(self) -> Quote | None:
-        return self.quoted.get(self.action.symbol)
-
-    @lazy
     def type(self) -> OrderType:
         return OrderType.MARKET if self.action.order is None else OrderType(self.action.order)
 
@@ -74,15 +71,15 @@ class Ticket:
     @lazy
     def own_price(self) -> Decimal | None:
         """At which a LIMIT or STOP triggers. Raises GateRefused where it cannot be used."""
-        return _price(self, "price", self.action.price)
+        return None if self.action.price is None else _price(self, "price", self.action.price)
 
     @lazy
     def stop_loss(self) -> Decimal | None:
-        return _price(self, "stop_loss", self.action.stop_loss)
+        return None if self.action.stop_loss is None else _price(self, "stop_loss", self.action.stop_loss)
 
     @lazy
     def take_profit(self) -> Decimal | None:
-        return _price(self, "take_profit", self.action.take_profit)
+        return None if self.action.take_profit is None else _price(self, "take_profit", self.action.take_profit)
 
     @lazy
     def rests(self) -> bool:
@@ -166,10 +163,8 @@ class Ticket:
         return working + len(wanted - there)
 
 
-def _price(ticket: Ticket, name: str, text: str | None) -> Decimal | None:
-    """A price of the action in the quote currency, in the instrument's precision; None if it gives none."""
-    if text is None:
-        return None
+def _price(ticket: Ticket, name: str, text: str) -> Decimal:
+    """A price of the action in the quote currency, in the instrument's precision."""
     try:
         value = parse(text)
     except NotAnAmount as fault:

@@ -40,8 +40,9 @@ def rate_of(symbol: str, currency: str, market: Market, catalogue: Catalogue) ->
 
 def position_unrealised(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
     """Open profit of one holding in the account's currency."""
-    mark = mark_price(market[position.symbol], position.side, account.policy.slippage)
-    return position.unrealised(mark, rate_of(position.symbol, account.currency, market, catalogue))
+    symbol = position.symbol
+    mark = mark_price(market[symbol], position.side, account.policy.slippage)
+    return position.unrealised(mark, rate_of(symbol, account.currency, market, catalogue))
 
 
 def unrealised(account: Account, market: Market, catalogue: Catalogue, holdings: Holdings | None = None) -> Decimal:
@@ -52,8 +53,9 @@ def unrealised(account: Account, market: Market, catalogue: Catalogue, holdings:
 
 def position_notional(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
     """Exposure of one holding at its mark, positive, in the account's currency."""
-    mark = mark_price(market[position.symbol], position.side, account.policy.slippage)
-    return position.notional(mark, rate_of(position.symbol, account.currency, market, catalogue))
+    symbol = position.symbol
+    mark = mark_price(market[symbol], position.side, account.policy.slippage)
+    return position.notional(mark, rate_of(symbol, account.currency, market, catalogue))
 
 
 def gross_notional(account: Account, market: Market, catalogue: Catalogue) -> Decimal:

@@ -55,6 +55,11 @@ def test_a_mark_raises_highs_and_lowers_lows(equity: str, low: str, high: str) -
     assert (account.high_watermark, phase.peak_balance) == (Decimal(high), INITIAL)
 
 
+def test_a_high_of_the_day_below_the_peak_leaves_the_peak_alone() -> None:
+    phase = run_of(days.observe(a_challenger("99500", day_low=Decimal(98_000), day_high=Decimal(99_000))))
+    assert (phase.day_low, phase.day_high, phase.peak_equity) == (Decimal(98_000), Decimal(99_500), INITIAL)
+
+
 def test_a_balance_above_its_peak_raises_it() -> None:
     account = days.observe(a_challenger("100500", "100200"))
     assert (run_of(account).peak_balance, run_of(account).peak_equity) == (Decimal(100_500), Decimal(100_200))

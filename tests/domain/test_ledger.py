@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -12,6 +13,7 @@ from hypothesis import strategies as st
 
 from domain.accounts import Journal
 from domain.ledger import GENESIS, Kind, Row, canonical, chain, microseconds
+from domain.lifecycles import ChallengeStatus
 from tests.domain.builders import INITIAL, NOON, a_row, an_account
 
 rows = st.builds(
@@ -92,6 +94,32 @@ def test_zero_has_no_sign() -> None:
 
 def test_the_order_of_facts_does_not_count() -> None:
     assert canonical({"b": 1, "a": "é"}) == canonical({"a": "é", "b": 1}) == '{"a":"é","b":1}'
+
+
+json_facts = st.dictionaries(
+    st.text(),
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text() | st.sampled_from([*Kind, *ChallengeStatus]),
+        lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+        max_leaves=6,
+    ),
+)
+
+
+@given(json_facts)
+def test_facts_are_written_as_anybody_s_json_writes_them(facts: dict[str, Any]) -> None:
+    assert canonical(facts) == json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
+def test_rows_written_together_are_those_written_one_by_one() -> None:
+    one, other, account = Journal(), Journal(), an_account(cash=Decimal(5))
+    entries = [(Kind.FILL, {"fee": "2"}, Decimal(-2)), (Kind.POSITION_OPENED, {}, Decimal(0))]
+    apart = account
+    for kind, facts, amount in entries:
+        apart = one.append(apart, kind, NOON, 3, facts, amount)
+    together = other.write(account, entries, NOON, 3, read_only=True)
+    assert one.rows == other.rows
+    assert together == replace(apart, read_only=True) and together.cash == 3
 
 
 def test_microseconds_are_exact_far_from_1970() -> None:

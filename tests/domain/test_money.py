@@ -125,3 +125,14 @@ MINOR = [("1.239", 2, "1.23", False), ("-1.239", 2, "-1.23", False), ("5", 0, "5
 def test_real_money_is_whole_in_minor_units(value: str, units: int, cut: str, whole: bool) -> None:
     assert money.floor_minor(Decimal(value), units) == Decimal(cut)
     assert money.is_whole_minor(Decimal(value), units) is whole
+
+
+@given(
+    st.decimals(allow_nan=False, allow_infinity=False) | amounts | st.sampled_from([Decimal("-0E-8"), Decimal("1E+3")])
+)
+def test_the_text_of_an_amount_has_its_digits_and_nothing_else(value: Decimal) -> None:
+    text = money.plain(value)
+    assert Decimal(text) == value
+    whole, _, places = text.removeprefix("-").partition(".")
+    assert whole.isdigit() and (whole == "0" or whole[0] != "0")
+    assert not places.endswith("0") and not text.endswith(".") and text != "-0"
