@@ -52,10 +52,13 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
 
 async def _submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
     submission = Submission(principal, account_id, await targets.reach(principal, account_id), run, actions)
-    answered = await together().answer(submission, _execute)
-    if answered is not None:
-        return answered
-    async with targets.trading(principal, account_id, submission.asked) as work:
+    return await together().answer(submission, _execute, _alone)
+
+
+async def _alone(submission: Submission) -> list[ActionResult]:
+    """Execute them in a transaction of their own."""
+    account_id = submission.account_id
+    async with targets.trading(submission.principal, account_id, submission.asked) as work:
         held = work.held.get(account_id)
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused, and that is recorded

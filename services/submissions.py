@@ -7,7 +7,7 @@ a submission that was written after all is known by its actions and answered aga
 
 import asyncio
 import logging
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -41,6 +41,7 @@ class Submission:
     run: str
     actions: Sequence[Action]
     answer: asyncio.Future[list[ActionResult] | None] = field(default_factory=asyncio.Future)
+    apart: bool = False  # it goes alone
 
     @property
     def asked(self) -> list[Asked]:
@@ -48,6 +49,7 @@ class Submission:
 
 
 Execute = Callable[[Unit, Held, Submission], Awaitable[list[ActionResult]]]
+Alone = Callable[[Submission], Awaitable[list[ActionResult]]]
 
 
 class Together:
@@ -56,16 +58,23 @@ class Together:
     def __init__(self) -> None:
         self._waiting: deque[Submission] = deque()
         self._actions = 0  # of those that wait
+        self._behind: dict[Root, list[Submission]] = {}  # of each root that is being written: those that came since
+        self._apart: Counter[Root] = Counter()  # roots of those that go alone
         self._serving: set[asyncio.Task[None]] = set()
 
-    async def answer(self, submission: Submission, execute: Execute) -> list[ActionResult] | None:
-        """The results once they are committed; None where the submission has to go alone."""
+    async def answer(self, submission: Submission, execute: Execute, alone: Alone) -> list[ActionResult]:
+        """The results, once they are committed; `alone` answers a submission that cannot go along."""
         self._waiting.append(submission)
         self._actions += len(submission.actions)
         if len(self._serving) < self._most():
             task = asyncio.create_task(self._serve(execute), context=Context())  # the work of many, nobody's own
             self._serving.add(task)
-        return await submission.answer
+        try:
+            answered = await submission.answer
+            return await alone(submission) if answered is None else answered
+        finally:
+            if submission.apart:
+                self._apart -= Counter([submission.of])
 
     def _most(self) -> int:
         """How many transactions there may be at once."""
@@ -80,34 +89,60 @@ class Together:
 
     async def _write(self, some: Sequence[Submission], execute: Execute) -> None:
         answers: dict[Submission, list[ActionResult]] = {}
+        committed = False
         try:
             async with several([one.of for one in some], [asked for one in some for asked in one.asked]) as work:
                 for one in some:
                     if held := work.held.get(one.account_id):
                         answers[one] = await execute(work, held, one)
+            committed = True
         except Exception as error:  # noqa: BLE001 - each goes alone, and meets its own
             log.debug("%d submissions go alone: %r", len(some), error)
-            answers = {}
         finally:
             for one in some:
-                if not one.answer.done():
-                    one.answer.set_result(answers.get(one))
+                if committed and one in answers and not one.answer.done():
+                    one.answer.set_result(answers[one])
+                else:
+                    self._let_go(one)
+                self._follow(one)
+
+    def _follow(self, one: Submission) -> None:
+        """Those that came behind it are next; or go alone, too, each after the one before."""
+        behind = self._behind.pop(one.of)
+        if one.apart:
+            for later in behind:
+                self._let_go(later)
+        else:
+            self._waiting.extendleft(reversed(behind))
+            self._actions += sum(len(later.actions) for later in behind)
+
+    def _let_go(self, one: Submission) -> None:
+        if not one.answer.done():  # else whoever submitted it has gone
+            one.apart = True
+            self._apart[one.of] += 1
+            one.answer.set_result(None)
 
     def _take(self) -> list[Submission]:
-        """The next to go together, each of a root of its own; those whose root is busy go alone, after its holder."""
-        some: dict[Root, Submission] = {}
+        """The next to go together, each of a root of its own. Nobody overtakes another of the same root.
+
+        One whose root is being written waits for that; one whose root is busy otherwise goes alone, after its holder.
+        """
+        some: list[Submission] = []
         many = 0
         while self._waiting and (not some or many + len(self._waiting[0].actions) <= ACTIONS_MAX):
             one = self._waiting.popleft()
             self._actions -= len(one.actions)
             if one.answer.done():
                 continue  # whoever submitted it has gone
-            if one.of in some or not is_idle(one.of):
-                one.answer.set_result(None)
+            if one.of in self._behind:
+                self._behind[one.of].append(one)
+            elif one.of in self._apart or not is_idle(one.of):
+                self._let_go(one)
             else:
-                some[one.of] = one
+                self._behind[one.of] = []
+                some.append(one)
                 many += len(one.actions)
-        return list(some.values())
+        return some
 
 
 together = Local(Together)

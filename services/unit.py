@@ -330,9 +330,8 @@ async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
 
 
 def is_idle(of: Root) -> bool:
-    """Does nobody in this process hold the root?"""
-    lock = _keyed.get(of)
-    return lock is None or not lock.locked()
+    """Does nobody in this process hold the root, or wait for it?"""
+    return of not in _keyed
 
 
 @asynccontextmanager

@@ -97,3 +97,29 @@ async def test_whoever_gives_up_waiting_leaves_the_others_their_answers(database
     assert {(await task).status for task in tasks[1:]} == {"EXECUTED"}
     assert (await act(accounts[0], "CLOSE", action_id="a1")).status == "EXECUTED", "now, or before"
     await books_hold()
+
+
+STEPS: list[tuple[str, dict[str, str]]] = [("CLOSE", {}), ("OPEN", {"quantity": "1000"})] * 5
+"""With a position open to begin with: whatever overtakes another finds it as it must not be."""
+
+
+@pytest.mark.parametrize("held", [False, True], ids=["free", "held elsewhere"])
+async def test_what_is_submitted_to_one_account_is_executed_in_that_order(database: str, held: bool) -> None:
+    accounts = await _traders(database, 3)
+    challenge = await value("select challenge_id from accounts where id = $1", accounts[1]) if held else 0
+    async with another_process(database) as process:
+        await process.execute("select from challenges where id = $1 for no key update", challenge)
+        tasks = [
+            asyncio.create_task(act(account, verb, action_id=f"a{n}", **size))
+            for n, (verb, size) in enumerate(STEPS)
+            for account in accounts
+        ]
+        if held:
+            await waits(database)
+    answers = await asyncio.gather(*tasks)
+    assert not [(answer.account, answer.content.action_id, answer.refusal) for answer in answers if answer.refusal]
+    for account in accounts:
+        seqs = [answer.seq for answer in answers if answer.account == account and answer.seq]
+        assert len(seqs) == len(STEPS)
+        assert seqs == sorted(seqs)
+    await books_hold()
