@@ -1,6 +1,5 @@
 """What a transaction's journal becomes: one insert a table, however many accounts took part."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
@@ -225,9 +224,9 @@ def _action(result: ActionResult) -> tuple[Any, ...]:
         result.seq,
         result.content.run,
         result.content.action_id,
-        json.dumps(dict(zip(_CONTENT, _content(result.content), strict=True))),
+        canonical(dict(zip(_CONTENT, _content(result.content), strict=True))),
         result.status.value,
-        json.dumps(dict(zip(_REASONS, _reasons(result.refusal), strict=True))) if result.refusal else None,
+        canonical(dict(zip(_REASONS, _reasons(result.refusal), strict=True))) if result.refusal else None,
         canonical(result.quote),
         result.order_seq,
         result.market_time,

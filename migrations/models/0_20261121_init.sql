@@ -413,7 +413,7 @@ create table fills (
   seq bigint not null,
   order_seq bigint not null,
   position_seq bigint not null,
-  symbol text not null references instruments (symbol),
+  symbol text not null,  -- its order's
   side text not null check (side in ('LONG', 'SHORT')),
   verb text not null check (verb in ('OPEN', 'INCREASE', 'REDUCE', 'CLOSE')),
   status text not null default 'BOOKED' check (status in ('BOOKED', 'VOID')),
