@@ -23,9 +23,10 @@ from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.executing import Executor
 from schema.limits import Limits
-from schema.masking import MaskedErrors, Schema
+from schema.masking import MaskedErrors
 from schema.observing import Observed
 from schema.quotelist import QUOTE_SCALARS
+from schema.ready import Schema
 from schema.scalars import SCALARS
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
@@ -54,9 +55,13 @@ CURRENT_PHASE = Link(
 )
 
 
-FROZEN_TERMS = Link(
-    None, ("terms_hash", "terms_version"), lambda values, _: dict(zip(("hash", "version"), values, strict=True))
-)
+@lru_cache(maxsize=1024)
+def _frozen(values: tuple[str, int], _: None) -> dict[str, str | int]:
+    """The same object for the same terms, so that it is answered once however many challenges run under them."""
+    return dict(zip(("hash", "version"), values, strict=True))
+
+
+FROZEN_TERMS = Link(None, ("terms_hash", "terms_version"), _frozen)
 
 
 @strawberry.type(description="The terms a challenge was sold under, frozen at the sale.")

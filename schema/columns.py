@@ -11,12 +11,14 @@ so errors, their paths and what becomes null because of them are its own.
 import asyncio
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import lru_cache
 from itertools import chain, islice
 from operator import attrgetter, itemgetter
 from types import GeneratorType, NoneType
 from typing import Any
 
+import orjson
 from graphql import (
     GRAPHQL_MAX_INT,
     GRAPHQL_MIN_INT,
@@ -26,6 +28,7 @@ from graphql import (
     GraphQLLeafType,
     GraphQLObjectType,
     Undefined,
+    get_nullable_type,
     is_leaf_type,
     is_list_type,
     is_non_null_type,
@@ -36,6 +39,7 @@ from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 from schema.context import Context
 from schema.links import LINK, Link, Source
 from schema.rows import FromRow, adapters
+from schema.scalars import LONG_MAX
 
 Values = Sequence[Any]
 Complete = Callable[["Reads", Values], list[Any]]
@@ -46,13 +50,41 @@ Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
 """What a field selects of an object: by its names in the answer, in their order."""
 
 DEFINITION = "strawberry-definition"
-AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Boolean": bool, "Int": int}
-"""Scalars that answer values of a type unchanged; of whole numbers those that fit."""
 KNOWN_DIRECTIVES = frozenset({"skip", "include"})  # which `Collect` has seen to
 
 
 class Ordinary(Exception):
     """This list is the executor's to answer."""
+
+
+def _as_they_are(values: Values) -> list[Any]:
+    return list(values)
+
+
+def _within(least: int, most: int) -> Callable[[Values], list[Any]]:
+    def fitting(values: Values) -> list[Any]:
+        if not all(value is None or least <= value <= most for value in values):
+            raise Ordinary
+        return list(values)
+
+    return fitting
+
+
+def _instants(values: Values) -> list[Any]:
+    """As `isoformat` has them; all at once they take a tenth of the time."""
+    answered: list[Any] = orjson.loads(orjson.dumps(values))
+    return answered
+
+
+AT_ONCE: dict[str, tuple[type, Callable[[Values], list[Any]]]] = {
+    "String": (str, _as_they_are),
+    "ID": (str, _as_they_are),
+    "Boolean": (bool, _as_they_are),
+    "Int": (int, _within(GRAPHQL_MIN_INT, GRAPHQL_MAX_INT)),
+    "Long": (int, _within(-LONG_MAX, LONG_MAX)),
+    "DateTime": (datetime, _instants),
+}
+"""By scalar how all its values, or nulls, are answered that are of the type; others are answered one by one."""
 
 
 @dataclass(slots=True)
@@ -75,10 +107,8 @@ class Due:
             None if key is None else pick(values, found.get(key))
             for key, values in zip(self.keys, self.given, strict=True)
         ]
-        distinct = {id(value): value for value in values}  # what several lead to is answered once
-        answers = dict(zip(distinct, self.complete(reads, list(distinct.values())), strict=True))
-        for answer, value in zip(self.into, values, strict=True):
-            answer[self.name] = answers[id(value)]
+        for answer, value in zip(self.into, self.complete(reads, values), strict=True):
+            answer[self.name] = value
 
 
 @dataclass(slots=True)
@@ -86,6 +116,8 @@ class Reads:
     """What is still to be read for a list. What links lead to may have links of its own: one round a level."""
 
     due: list[Due] = field(default_factory=list)
+    later: list[Callable[[], None]] = field(default_factory=list)
+    """What is answered of objects with links while the database reads what these lead to."""
 
     async def done(self, context: Context) -> None:
         while self.due:
@@ -94,13 +126,15 @@ class Reads:
             for one in now:
                 assert one.link.source is not None, "what is not read is not due"
                 of.setdefault(one.link.source, []).append(one)
-            for found, those in zip(
-                await asyncio.gather(*(_read(source, those, context) for source, those in of.items())),
-                of.values(),
-                strict=True,
-            ):
+            async with asyncio.TaskGroup() as group:
+                reads = [group.create_task(_read(source, those, context)) for source, those in of.items()]
+                await asyncio.sleep(0)  # they begin
+                later, self.later = self.later, []
+                for answer in later:
+                    answer()
+            for read, those in zip(reads, of.values(), strict=True):
                 for one in those:
-                    one.put(self, found)
+                    one.put(self, read.result())
 
 
 async def _read(source: Source, those: Iterable[Due], context: Context) -> dict[int, Any]:
@@ -125,18 +159,24 @@ class Selection:
     columns: tuple[Column, ...]
 
     def answer(self, reads: Reads, objects: Values) -> list[dict[str, Any]]:
-        if not self.columns:
-            return [{} for _ in objects]
+        made: list[dict[str, Any]] = [{} for _ in objects]
+        links = [(column, column.link) for column in self.columns if column.link]
+        if links:
+            reads.due += [Due(link, one.take(objects), one.complete, one.name, made) for one, link in links]
+            reads.later.append(lambda: self._fill(reads, objects, made))
+        else:
+            self._fill(reads, objects, made)
+        return made
+
+    def _fill(self, reads: Reads, objects: Values, made: list[dict[str, Any]]) -> None:
+        """Put in all fields in their order; what links lead to follows when it has been read."""
         names = [column.name for column in self.columns]
         values = [
             [None] * len(objects) if column.link else column.complete(reads, column.take(objects))
             for column in self.columns
         ]
-        made = [dict(zip(names, row, strict=True)) for row in zip(*values, strict=True)]
-        for column in self.columns:
-            if column.link:
-                reads.due.append(Due(column.link, column.take(objects), column.complete, column.name, made))
-        return made
+        for answer, row in zip(made, zip(*values, strict=True), strict=bool(names)):
+            answer.update(zip(names, row))  # noqa: B905 - each row has a value for each name
 
 
 def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bool) -> Complete:
@@ -144,12 +184,12 @@ def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bo
 
     Raises Ordinary.
     """
+    if is_leaf_type(named := get_nullable_type(kind)):
+        return _leaf(named, required=is_non_null_type(kind))
     if is_non_null_type(kind):
         return _required(compiled(collect, kind.of_type, details, rows=rows))
     if is_list_type(kind):
         return _listed(compiled(collect, kind.of_type, details, rows=rows))
-    if is_leaf_type(kind):
-        return _leaf(kind)
     if is_object_type(kind) and kind.is_type_of is None:
         fields = collect(kind, details).grouped_field_set
         selection = Selection(tuple(_column(collect, kind, name, of, rows) for name, of in fields.items()))
@@ -173,10 +213,25 @@ def _column(collect: Collect, of: GraphQLObjectType, name: str, details: FieldDe
     link: Link | None = definition.metadata.get(LINK)
     take = _taken(of, definition, rows) if link is None else _keys(link, rows)
     complete = compiled(collect, known.type, details, rows=link is not None)
-    if link is not None and link.source is None:
+    if link is None:
+        return Column(name, take, complete)
+    if link.source is None:
         pick = link.pick
-        return Column(name, lambda objects: [pick(given, None) for given in take(objects)], complete)
-    return Column(name, take, complete, link)
+        return Column(name, lambda objects: [pick(given, None) for given in take(objects)], _shared(complete))
+    return Column(name, take, _shared(complete), link)
+
+
+def _shared(complete: Complete) -> Complete:
+    """What is there several times, as what several objects lead to and an enum's members are, is answered once."""
+
+    def through(reads: Reads, values: Values) -> list[Any]:
+        distinct = dict(zip(map(id, values), values, strict=True))
+        if len(distinct) == len(values):
+            return complete(reads, values)
+        answers = dict(zip(distinct, complete(reads, list(distinct.values())), strict=True))
+        return [answers[id(value)] for value in values]
+
+    return through
 
 
 def _is_bare(node: FieldNode) -> bool:
@@ -263,21 +318,27 @@ def _listed(complete: Complete) -> Complete:
     return _present(through)
 
 
-def _leaf(kind: GraphQLLeafType) -> Complete:
-    coerce, same = kind.coerce_output_value, AS_THEY_ARE.get(kind.name)
+def _leaf(kind: GraphQLLeafType, *, required: bool) -> Complete:
+    usual = _present(_coerced(kind.coerce_output_value))
+    usual = _required(usual) if required else usual
+    if isinstance(kind, GraphQLEnumType):
+        return _shared(usual)
+    if kind.name not in AT_ONCE:
+        return usual
+    known, answer = AT_ONCE[kind.name]
+    kinds = {known} if required else {known, NoneType}
 
+    def through(reads: Reads, values: Values) -> list[Any]:
+        return answer(values) if kinds.issuperset(map(type, values)) else usual(reads, values)
+
+    return through
+
+
+def _coerced(coerce: Callable[[Any], Any]) -> Complete:
     def through(_reads: Reads, values: Values) -> list[Any]:
-        if same is not None and set(map(type, values)) <= {same}:
-            if same is int and values and not GRAPHQL_MIN_INT <= min(values) <= max(values) <= GRAPHQL_MAX_INT:
-                raise Ordinary
-            return list(values)
-        if isinstance(kind, GraphQLEnumType):
-            names = {value: coerce(value) for value in set(values)}
-            done = [names[value] for value in values]
-        else:
-            done = list(map(coerce, values))
+        done = list(map(coerce, values))
         if not {NoneType, type(Undefined)}.isdisjoint(map(type, done)):
             raise Ordinary
         return done
 
-    return _present(through)
+    return through

@@ -1,20 +1,22 @@
 """The executor: graphql-core's, with lists answered by columns where that can be."""
 
 from collections import OrderedDict
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, TypeAlias
 
-from graphql import GraphQLList, OperationDefinitionNode
+from graphql import GraphQLList, GraphQLObjectType, OperationDefinitionNode
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.columns import Complete, Ordinary, Reads, compiled
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX
+from schema.paging import Connection
 from schema.rows import Rows
 
 Compiled: TypeAlias = dict[tuple[Any, ...], Complete | None]
-"""By where a list is and what may be left out of it how it is answered by columns; None where it is not."""
+"""By where a list or a page is and what may be left out of it how it is answered by columns; None where it is not."""
 
 _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compiled]] = OrderedDict()
 """What was compiled for an operation, by the id of its node: documents that are kept have the same ones again."""
@@ -48,36 +50,59 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         result: Any,
         position_context: Any,
     ) -> Any:
-        given = (return_type, field_details_list, info, path, result, position_context)
-        rows = isinstance(result, Rows)
-        complete = (
-            self._by_columns(return_type, field_details_list, path, rows) if rows or type(result) is list else None
+        ordinary = partial(
+            super().complete_list_value, return_type, field_details_list, info, path, result, position_context
         )
-        if complete is None or position_context is not None:
-            return super().complete_list_value(*given)
+        rows = isinstance(result, Rows)
+        if position_context is not None or not (rows or type(result) is list):
+            return ordinary()
+        complete = self._compiled_at(path, return_type.of_type, field_details_list, rows=rows)
+        return self._answer(complete, result.rows if rows else result, ordinary)
+
+    def complete_object_value(
+        self,
+        return_type: GraphQLObjectType,
+        field_details_list: FieldDetailsList,
+        info: Any,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """A page with its list; other objects, whose links are read with those of others, in the ordinary way."""
+        ordinary = partial(
+            super().complete_object_value, return_type, field_details_list, info, path, result, position_context
+        )
+        if position_context is not None or not isinstance(result, Connection):
+            return ordinary()
+        complete = self._compiled_at(path, return_type, field_details_list, rows=False)
+        return self._answer(complete and (lambda reads, objects: complete(reads, objects)[0]), [result], ordinary)
+
+    def _answer(self, complete: Callable[[Reads, Any], Any] | None, values: Any, ordinary: Callable[[], Any]) -> Any:
+        if complete is None:
+            return ordinary()
         reads = Reads()
         try:
-            answered = complete(reads, result.rows if rows else result)
+            answered = complete(reads, values)
         except Exception:  # noqa: BLE001 - it comes up again, and is then reported with its path
-            return super().complete_list_value(*given)
-        return self._read(reads, answered, given) if reads.due else answered
+            return ordinary()
+        return self._read(reads, answered, ordinary) if reads.due else answered
 
-    async def _read(self, reads: Reads, answered: list[Any], given: tuple[Any, ...]) -> Any:
+    async def _read(self, reads: Reads, answered: Any, ordinary: Callable[[], Any]) -> Any:
         try:
             await reads.done(self.context_value)
         except Exception:  # noqa: BLE001 - as above
-            ordinary = super().complete_list_value(*given)
-            return await ordinary if isinstance(ordinary, Awaitable) else ordinary
+            again = ordinary()
+            return await again if isinstance(again, Awaitable) else again
         return answered
 
-    def _by_columns(self, of: GraphQLList[Any], details: FieldDetailsList, path: Path, rows: bool) -> Complete | None:
-        """How the list is answered by columns; None where it is not. Compiled when an operation first comes to it."""
+    def _compiled_at(self, path: Path, of: Any, details: FieldDetailsList, *, rows: bool) -> Complete | None:
+        """How what is there is answered by columns; None where it is not. Compiled when an operation comes to it."""
         if self.middleware_manager and self.middleware_manager.middlewares:
             return None  # they want to see each field
-        key = (_place(path), rows, self._switches)
+        key = (_place(path), str(of), rows, self._switches)
         if key not in self._compiled:
             try:
-                self._compiled[key] = compiled(self.collect_subfields, of.of_type, details, rows=rows)
+                self._compiled[key] = compiled(self.collect_subfields, of, details, rows=rows)
             except Ordinary:
                 self._compiled[key] = None
         return self._compiled[key]

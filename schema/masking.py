@@ -4,14 +4,13 @@ In production the schema is nobody's to be asked about, and no error says which 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
-import strawberry
 from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext
 
+from schema.context import Context
 from schema.errors import shown
 
 SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # graphql-core's words
@@ -33,17 +32,14 @@ class MaskedErrors(SchemaExtension):
 
     def _mask(self, result: Any) -> None:
         errors = getattr(result, "errors", None)
-        if not errors:
-            return
-        context = self.execution_context.context
-        result.errors = [shown(error, context.request_id) for error in errors]
-        if not context.explains:
-            for error in result.errors:
-                error.message = SUGGESTION.sub("", error.message)
+        if errors:
+            result.errors = masked(errors, self.execution_context.context)
 
 
-class Schema(strawberry.Schema):
-    """Logs faults alone, where they are masked; that a client is refused is no error of the server's."""
-
-    def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing: Strawberry would log every refusal with a traceback."""
+def masked(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+    """The errors as they leave."""
+    left = [shown(error, context.request_id) for error in errors]
+    if not context.explains:
+        for error in left:
+            error.message = SUGGESTION.sub("", error.message)
+    return left

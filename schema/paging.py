@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.ids import INT64_MAX
-from schema.links import held
+from schema.links import Link, held
 from schema.rows import Rows, shape
 from services.views import lists
 from services.views.lists import Filters, Listing, Page, Row, Window
@@ -63,7 +63,7 @@ class Connection(Generic[Item]):
     def edges(self) -> list[Edge[Item]]:
         return [Edge(listing=self.listing, row=row) for row in self.page.rows]
 
-    @computed("The items of this page.")
+    @computed("The items of this page.", Link(None, ("page",), lambda values, _: values[0].rows))
     def nodes(self) -> list[Item]:
         return cast("list[Item]", Rows(self.listing, self.page.rows))
 

@@ -72,5 +72,5 @@ def _adapter(hint: Any) -> Callable[[Any], Any] | None:
     if hint is ID:
         return str
     if isinstance(hint, type) and issubclass(hint, Enum):
-        return hint
+        return {member.value: member for member in hint}.__getitem__
     return None

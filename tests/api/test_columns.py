@@ -5,6 +5,7 @@ import json
 import random
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
 from typing import Any, NewType
@@ -21,6 +22,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from models.views.sight import of_desk
+from schema.columns import AT_ONCE
 from schema.context import Context
 from schema.executing import Executor
 from schema.fields import computed
@@ -245,6 +247,13 @@ WHOLE = """query ($s: Boolean!) {
 }
 fragment more on Thing { fussy maybeFussy facts colours shouted maybeInners { count part { colour } } }
 fragment part on Part { id ... @include(if: $s) { colour } }"""
+
+
+@given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), max_size=5))
+def test_instants_answered_at_once_are_written_alike(instants: list[datetime | None]) -> None:
+    kind, answer = AT_ONCE["DateTime"]
+    assert kind is datetime
+    assert answer(instants) == [instant and instant.isoformat() for instant in instants]
 
 
 @pytest.mark.parametrize("skips", [False, True])

@@ -1,0 +1,69 @@
+"""Operations answered before are executed at once; to whom they are refused, they are refused all the same."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import pytest
+import strawberry
+from strawberry.schema.exceptions import InvalidOperationTypeError
+from strawberry.types import ExecutionResult
+from strawberry.types.graphql import OperationType
+
+from app.answers import encoded
+from resolvers.main import schema
+from schema.context import Context
+from schema.limits import Allowed
+from services.measures import REGISTRY
+from services.principals import Principal, Role
+
+MANAGER = Principal(1, "ready", Role.MANAGER, "ready")
+ME = "query Ready { me { role } }"
+SCHEMA = "query Ready { __schema { queryType { name } } }"
+PAGE = "query Ready($first: Int!, $no: Boolean!) { challenges(first: $first) @skip(if: $no) { nodes { id } } }"
+
+
+async def _answer(text: str, types: Iterable[OperationType] = tuple(OperationType), **given: Any) -> ExecutionResult:
+    variables = given.pop("variables", None)
+    context = Context(events=None, **{"bearer": MANAGER, **given})  # type: ignore[arg-type] # nothing is subscribed to
+    return await schema.execute(text, variables, context, allowed_operation_types=types)
+
+
+def _counted() -> float:
+    labels = {"operation": "query", "field": "me"}
+    return REGISTRY.get_sample_value("propdesk_request_seconds_count", labels) or 0
+
+
+async def test_what_was_answered_is_executed_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    first = await _answer(ME)
+    monkeypatch.delattr(strawberry.Schema, "execute")
+    counted = _counted()
+    again = await _answer(ME)
+    assert (again.data, again.errors, again.extensions) == ({"me": {"role": "MANAGER"}}, None, first.extensions)
+    assert _counted() == counted + 1
+
+
+async def test_who_asks_is_found_out_each_time() -> None:
+    await _answer(ME)
+    refused = await _answer(ME, bearer=None)
+    assert [(error.extensions or {})["code"] for error in refused.errors or ()] == ["UNAUTHENTICATED"]
+
+
+async def test_what_is_allowed_decides_again() -> None:
+    assert not (await _answer(SCHEMA)).errors
+    assert (await _answer(SCHEMA, explains=False)).errors
+    assert (await _answer(SCHEMA, allowed=Allowed(depth=1))).errors
+    with pytest.raises(InvalidOperationTypeError):
+        await _answer(SCHEMA, [OperationType.MUTATION])
+
+
+async def test_the_size_of_a_page_decides_again() -> None:
+    allowed = Allowed(cost=50)
+    assert not (await _answer(PAGE, variables={"first": 10, "no": True}, allowed=allowed)).errors
+    refused = await _answer(PAGE, variables={"first": 100, "no": True}, allowed=allowed)
+    assert [(error.extensions or {})["limit"] for error in refused.errors or ()] == ["cost"]
+
+
+@pytest.mark.parametrize("value", ["\ud800", 1 << 70, "Zürich", 1.5, None])
+def test_whatever_is_answered_can_be_written(value: object) -> None:
+    assert json.loads(encoded({"data": value})) == {"data": value}
