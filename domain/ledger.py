@@ -67,7 +67,7 @@ class Row(NamedTuple):
 
 _plain = json.encoder.JSONEncoder()
 # What `json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)` makes anew for every call.
-_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined]
+_encode = json.encoder.c_make_encoder(  # type: ignore[attr-defined] # typeshed does not know it
     None, _plain.default, json.encoder.encode_basestring, None, ":", ",", True, False, True
 )
 

@@ -20,7 +20,7 @@ def at_once(kind: type[Value]) -> type[Value]:
     """
     given, parameters = list[str](), list[str]()
     scope: dict[str, Any] = {"__set": object.__setattr__}
-    for field in dataclasses.fields(kind):  # type: ignore[arg-type]
+    for field in dataclasses.fields(kind):  # type: ignore[arg-type] # it is a dataclass
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         has_default = default is not dataclasses.MISSING
         scope |= {f"_{field.name}": default} if has_default else {}
@@ -28,7 +28,7 @@ def at_once(kind: type[Value]) -> type[Value]:
         given.append(f"{field.name!r}: {field.name}")
     source = f"def __init__(self, {', '.join(parameters)}): __set(self, '__dict__', {{{', '.join(given)}}})"
     exec(source, scope)
-    kind.__init__ = scope["__init__"]  # type: ignore[method-assign]
+    kind.__init__ = scope["__init__"]  # type: ignore[method-assign] # as `dataclass` does
     return kind
 
 
@@ -44,7 +44,7 @@ def last(function: Function) -> Function:
             known = arguments, answered
         return answered
 
-    return answer  # type: ignore[return-value]
+    return answer  # type: ignore[return-value] # it is called alike
 
 
 if TYPE_CHECKING:

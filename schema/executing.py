@@ -101,6 +101,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return None  # they want to see each field
         key = (_place(path), str(of), rows, self._switches)
         if key not in self._compiled:
+            if len(self._compiled) >= KEPT:
+                self._compiled.clear()  # Booleans can be combined without end
             try:
                 self._compiled[key] = compiled(self.collect_subfields, of, details, rows=rows)
             except Ordinary:

@@ -6,10 +6,11 @@ nested fragments double what is asked for with each line, and whatever looks at 
 """
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import chain
 from typing import Any
 
 from graphql import (
@@ -204,11 +205,27 @@ class Asked:
     numbers: tuple[tuple[str, int], ...]
 
 
+def numbers(variables: Mapping[str, Any] | None) -> tuple[tuple[str, int], ...]:
+    """The whole numbers among the variables; 10.0 is one, too, in JSON and for graphql-core."""
+    given = (variables or {}).items()
+    return tuple([(name, int(value)) for name, value in given if isinstance(value, int | float) and value % 1 == 0])
+
+
+def _defaults(operations: Iterable[OperationDefinitionNode]) -> dict[str, int]:
+    """By variable the largest whole number that an operation gives it where the request gives none."""
+    found: dict[str, int] = {}
+    for variable in chain.from_iterable(node.variable_definitions or () for node in operations):
+        if isinstance(variable.default_value, IntValueNode):
+            name = variable.variable.name.value
+            found[name] = max(found.get(name, 0), int(variable.default_value.value))
+    return found
+
+
 def _weigh(asked: Asked) -> tuple[Weight, int]:
     """What is to be executed weighs, and how many operations the document has."""
     document = read(asked.text, asked.tokens_max)
-    scale, weight = Scale(asked.schema, document, dict(asked.numbers)), Weight()
     operations = list(_of(document, OperationDefinitionNode))
+    scale, weight = Scale(asked.schema, document, _defaults(operations) | dict(asked.numbers)), Weight()
     for node in operations:
         if asked.name in (None, node.name and node.name.value):
             weight = weight.beside(scale.operation(node))
@@ -259,14 +276,12 @@ class Limits(SchemaExtension):
     def _weigh(self, execution: ExecutionContext) -> None:
         assert execution.query, "it has been parsed"
         allowed: Allowed = execution.context.allowed
-        given = (execution.variables or {}).items()
-        numbers = tuple((name, value) for name, value in given if isinstance(value, int))
         asked = Asked(
             execution.schema._schema,  # noqa: SLF001 - its only name
             execution.query,
             allowed.tokens,
             execution.operation_name,
-            numbers,
+            numbers(execution.variables),
         )
         weight, operations = (_weighed if len(execution.query) <= KEPT_CHARACTERS_MAX else _weigh)(asked)
         crowd = _crowded if len(execution.query) <= KEPT_CHARACTERS_MAX else _crowd

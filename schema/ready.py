@@ -18,7 +18,7 @@ from strawberry.types.graphql import OperationType
 
 from schema.context import Context
 from schema.executing import Executor
-from schema.limits import KEPT, KEPT_CHARACTERS_MAX, read
+from schema.limits import KEPT, KEPT_CHARACTERS_MAX, numbers, read
 from schema.masking import masked
 from schema.observing import Described, codes_of, described, wanted
 from services.observing import operation
@@ -108,5 +108,4 @@ class Schema(strawberry.Schema):
 
 
 def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> Key:
-    numbers = tuple([pair for pair in variables.items() if isinstance(pair[1], int)]) if variables else ()
-    return (text, name, numbers, context.allowed, context.explains)
+    return (text, name, numbers(variables), context.allowed, context.explains)

@@ -31,7 +31,7 @@ from services.principals import Principal, Role
 ADMIN = Principal(1, "bench", Role.ADMIN)
 KIBIBYTE = 1024
 SPARE_FILES = 500  # beside the websockets, of either process
-SETTLE_SECONDS = 0.5
+SETTLE_SECONDS = 0.5  # nothing tells when a server has cleaned up after a thousand connections
 TARGET_BARE, TARGET_STOCK, TARGET_LATENCY, TARGET_MEMORY = 0.4, 10, 3, 40
 
 
@@ -106,10 +106,10 @@ def _measure(server: Server, steps: Steps, size: Size, bearers: list[str]) -> li
             steps.step(f"{size.subscribers:,} subscribers"),
             crowd(port, "/graphql", bearers, size.subscribers) as all_,
         ):
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(SETTLE_SECONDS)  # so that opening them is not measured
             figures, ours = _fan_out(size, remote, all_)
         with steps.step("each executed for itself"), crowd(port, "/stock", bearers, size.subscribers) as all_:
-            time.sleep(SETTLE_SECONDS)
+            time.sleep(SETTLE_SECONDS)  # as above
             few = max(1, size.events // 10)
             stock = [remote.told(all_, few) for _ in range(min(2, size.rounds))]
         figures.insert(1, _against_stock(ours, [few * size.subscribers / seconds for seconds in stock]))
@@ -191,7 +191,7 @@ def _against_stock(ours: list[float], stock: list[float]) -> Figure:
 def _memory(remote: _Remote, port: int, bearers: list[str], size: Size) -> Figure:
     before = remote.memory()
     with crowd(port, "/graphql", bearers, size.connections) as all_:
-        time.sleep(SETTLE_SECONDS)
+        time.sleep(SETTLE_SECONDS)  # so that what only opening them needed is not counted
         each = (remote.memory() - before) / size.connections / KIBIBYTE
         seconds = remote.told(all_, 1)
     said = f"{size.connections:,} held; one event reached the last of them after {seconds * 1000:.0f} ms"

@@ -70,7 +70,7 @@ class Crowd:
         deadline = time.monotonic() + SILENCE_SECONDS_MAX
         while open_:
             for key, _ in self._selector.select(timeout=1):
-                data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr]
+                data = key.fileobj.recv(1 << 18)  # type: ignore[union-attr] # all are sockets
                 assert data, "the server has closed it"
                 number = key.data
                 self._bytes[number] += len(data)

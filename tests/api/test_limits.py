@@ -103,6 +103,26 @@ async def _limit(text: str, allowed: Allowed, operation: str | None = None) -> s
     return None
 
 
+SIZES: list[tuple[str, dict[str, object]]] = [
+    ("{ challenges(first: 90) { nodes { id } } }", {}),
+    ("query ($n: Int!) { challenges(first: $n) { nodes { id } } }", {"n": 90}),
+    ("query ($n: Int!) { challenges(first: $n) { nodes { id } } }", {"n": 90.0}),
+    ("query ($n: Int! = 90) { challenges(first: $n) { nodes { id } } }", {}),
+    ("query ($n: Int! = 90) { ...F } fragment F on Query { challenges(first: $n) { nodes { id } } }", {}),
+]
+
+
+@pytest.mark.parametrize(("text", "variables"), SIZES)
+async def test_a_page_counts_however_its_size_is_given(text: str, variables: dict[str, object]) -> None:
+    context = Context(Hub("unused"), allowed=Allowed(cost=180))
+    result = await schema.execute(text, variables, context)
+    assert result.errors
+    [error] = result.errors
+    assert isinstance(error, TooMuch)
+    assert error.extensions
+    assert error.extensions["seen"] == 1 + 90 * 2
+
+
 QUADRATIC = {
     "fields": "{ me { " + "role " * 900 + "} }",
     "objects": "{ challenges { nodes { " + "account { challenge { account { id } } } " * 300 + "} } }",
