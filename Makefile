@@ -1,5 +1,7 @@
 # `make up` and `make test` are all a fresh machine needs: both build the environment first.
-PYTHON ?= $(shell command -v python3.11 || command -v python3)
+# A distribution's Python first: it is built with profiles, as one compiled by hand seldom is, and is a fifth faster.
+PYTHON ?= $(or $(shell for each in /usr/bin/python3.11 python3.11 python3; do \
+	$$each -c 'import ensurepip' 2>/dev/null && echo $$each && break; done), python3)
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
