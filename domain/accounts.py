@@ -7,7 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from domain.ledger import GENESIS, Facts, Kind, Row, follow
+from domain.ledger import GENESIS, Entry, Facts, Kind, Row, follow
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.money import ZERO
 from domain.orders import ActionResult, Fill, Order
@@ -171,10 +171,6 @@ class Verdict:
     batch: int
 
 
-Entry = tuple[Kind, Facts, Decimal]
-"""What a ledger row is to say, and the cash it moves."""
-
-
 @dataclass(slots=True)
 class Journal:
     """What happened, in order, ready to be written in one transaction."""
@@ -207,10 +203,7 @@ class Journal:
 
     def write(self, account: Account, entries: Iterable[Entry], at: datetime, batch: int, **changes: Any) -> Account:
         """Write ledger rows one after the other and answer the account after the last of them."""
-        number, seq, cash, head = account.id, account.seq, account.cash, account.head
-        for kind, facts, amount in entries:
-            seq, cash = seq + 1, cash + amount
-            row = follow(head, number, seq, kind, amount, cash, at, batch, facts)
-            self.rows.append(row)
-            head = row.hash
-        return replace(account, seq=seq, cash=cash, head=head, **changes)
+        rows = follow(account.head, account.id, account.seq, account.cash, entries, at, batch)
+        self.rows += rows
+        last = rows[-1]
+        return replace(account, seq=last.seq, cash=last.balance_after, head=last.hash, **changes)

@@ -10,7 +10,7 @@ from domain.accounts import Account, Holdings, Journal
 from domain.fills import Deal, deal
 from domain.gates import admit
 from domain.judging import Conditions, judge
-from domain.ledger import Facts, Kind
+from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus, move
 from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
@@ -93,11 +93,12 @@ def _execute(
         account.id, asked + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
         "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit,
     )  # fmt: skip
-    account = resting.place(account, order, journal, (Kind.ACTION_ACCEPTED, told, ZERO))
+    accepted = Kind.ACTION_ACCEPTED, told, ZERO
     if ticket.rests:
-        return account, answer(ActionStatus.WORKING, order=order)
+        return resting.place(account, order, journal, accepted), answer(ActionStatus.WORKING, order=order)
     assert ticket.quote, "the price gate has passed"
-    account, fill = book(account, order, agreed, ticket.quote, moment, conditions, journal)
+    causes = accepted, resting.placing(order)
+    account, fill = book(account, order, agreed, ticket.quote, moment, conditions, journal, causes)
     account = judge(account, conditions, journal, at)
     order = journal.orders[account.id, order.seq]
     return account, answer(ActionStatus.EXECUTED, order=order, fill=fill)
@@ -118,18 +119,24 @@ def book(
     moment: Moment,
     conditions: Conditions,
     journal: Journal,
+    causes: Sequence[Entry] = (),
 ) -> tuple[Account, Fill]:
-    """Fill a working order: its cash, its position, and the orders that protect that; each a row of the ledger."""
+    """Fill an order: its cash, its position, and the orders that protect that; each a row of the ledger.
+
+    `causes` are the rows that lead to it: an order that never rests is placed by them.
+    """
+    assert not causes or order.seq == account.seq + len(causes), "an order is named by the row that places it"
     at, batch = moment.at, moment.batch
     status = move("order", order.status, OrderStatus.FILLED)
     journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
-    fill_seq, moved = account.seq + 1, agreed.realised - agreed.fee
+    fill_seq, moved = account.seq + len(causes) + 1, agreed.realised - agreed.fee
     position = _after(agreed, order.verb, fill_seq + 1, at)
     holdings = _holding(account, position)
     worth = valuation.unrealised(account, moment.market, conditions.catalogue, holdings)
     account = journal.write(
         account,
         (
+            *causes,
             (Kind.FILL, _fill_facts(order, agreed, quote), moved),
             (_kind(order.verb, position), _position_facts(position), ZERO),
         ),
@@ -249,7 +256,6 @@ def close_all(account: Account, reason: str, moment: Moment, conditions: Conditi
             account.id, account.seq + 1, position.symbol, position.side, Verb.CLOSE, position.quantity,
             OrderStatus.WORKING, reason, moment.at, moment.batch,
         )  # fmt: skip
-        account = resting.place(account, order, journal)
         agreed = closing(account, position, moment, conditions)
-        account, _ = book(account, order, agreed, quote, moment, conditions, journal)
+        account, _ = book(account, order, agreed, quote, moment, conditions, journal, [resting.placing(order)])
     return account

@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from datetime import datetime
 
-from domain.accounts import Account, Entry, Journal
-from domain.ledger import Facts, Kind
+from domain.accounts import Account, Journal
+from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import OrderStatus, move
 from domain.money import ZERO, plain
 from domain.orders import Order
@@ -12,9 +12,8 @@ from domain.positions import Side
 from domain.values import replace
 
 
-def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> Account:
-    """Write a working order behind the rows that led to it; its seq is that of its own row."""
-    assert order.seq == account.seq + len(causes) + 1, "an order is named by the row that places it"
+def placing(order: Order) -> Entry:
+    """What the ledger says of an order that begins to work."""
     facts: Facts = {
         "symbol": order.symbol,
         "side": order.side,
@@ -25,10 +24,15 @@ def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> A
     }
     prices = {"price": order.price, "stop_loss": order.stop_loss, "take_profit": order.take_profit}
     facts |= {name: plain(price) for name, price in prices.items() if price is not None}
+    return Kind.ORDER_PLACED, facts, ZERO
+
+
+def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> Account:
+    """Write a working order behind the rows that led to it; its seq is that of its own row."""
+    assert order.seq == account.seq + len(causes) + 1, "an order is named by the row that places it"
     journal.orders[account.id, order.seq] = order
     working = {**account.orders, order.seq: order}
-    entries = (*causes, (Kind.ORDER_PLACED, facts, ZERO))
-    return journal.write(account, entries, order.placed_at, order.batch, orders=working)
+    return journal.write(account, (*causes, placing(order)), order.placed_at, order.batch, orders=working)
 
 
 def cancel(
