@@ -376,11 +376,7 @@ async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[Asked] = (), 
 
 
 class reading:  # noqa: N801 - used like the functions beside it
-    """A connection for reads, without a transaction.
-
-    Twice and more in every request: the pool's own release makes a task and a timer each time, for what hardly ever
-    waits. A release that is cut off while it does closes the connection.
-    """
+    """A connection for reads, without a transaction. A release that is cut off while it waits closes the connection."""
 
     __slots__ = ("_conn",)
 
@@ -392,7 +388,7 @@ class reading:  # noqa: N801 - used like the functions beside it
     async def __aexit__(self, *_raised: object) -> None:
         with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
             if self._conn._con is not None:  # noqa: SLF001 - else it was lost, and is released already
-                await self._conn._holder.release(RELEASE_SECONDS)  # noqa: SLF001 - the pool has no other way
+                await self._conn._holder.release(RELEASE_SECONDS)  # noqa: SLF001 - the pool's own makes a task each time
 
 
 @asynccontextmanager
