@@ -14,6 +14,7 @@ from config.errors import Problem
 
 Environment = Literal["development", "production"]
 
+KEEP_DAYS_MAX = 36_500
 SECRET_MIN = 32  # characters
 SECRET_VARIETY_MIN = 10  # different ones, in production
 GUESSABLE = ("secret", "change", "example", "password", "default")  # in production: of a document, not of a generator
@@ -47,7 +48,13 @@ class Settings(BaseSettings):
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
-    events_keep_days: int = Field(default=400, ge=1)  # an older cursor is CURSOR_EXPIRED
+    # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
+    # with their evidence, days, orders, fills and money are the proof, and always stay.
+    events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)  # an older cursor is CURSOR_EXPIRED
+    # The curves of challenges, of running ones too. They go by whole months, so up to 31 days later.
+    metrics_keep_days: int | None = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
+    # Longer while a live account has not been marked through them; the last quote of each symbol stays.
+    quotes_keep_days: int | None = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
     tick_seconds: float = Field(default=1, gt=0)  # between looks at what those who follow ticks have asked for
     jwt_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # of whoever signs JWTs; or the keys' address
     bootstrap_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # makes the first ADMIN, over the API

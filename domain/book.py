@@ -241,8 +241,14 @@ class Book:
         """Accounts whose metric or mark_to_market row is due at their mark: to be written before the next batch."""
         return np.sort(self._rows.id[self._is_due()])
 
+    def stir(self) -> None:
+        """Make dirty whoever only waits with an order: nothing of it moves or falls due, and its mark grows old."""
+        rows = self._rows
+        idle = ~rows.fresh & ~rows.holds & ~rows.by_hand & (rows.phase_id == 0) & (rows.through != NEVER)
+        rows.dirty[idle] = True
+
     def dirty(self) -> Ints:
-        """Accounts of which a figure has moved since they were put or written."""
+        """Accounts of which a figure has moved since they were put or written, or that were stirred."""
         return np.sort(self._rows.id[self._rows.dirty])
 
     def marks(self, ids: Iterable[int]) -> Marks:

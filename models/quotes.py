@@ -48,6 +48,34 @@ set batch = excluded.batch, bid = excluded.bid, ask = excluded.ask, source_time 
 """,
     tuple(QUOTES.values()),
 )
+# Of the oldest batches so many that they and their quotes are about $2 rows, and at least one. None that an account has
+# yet to be marked through, or a shard to judge; and never the newest, by which everybody goes on counting.
+FORGETTABLE = """
+with oldest as (
+  select number, recorded_at,
+    coalesce(sum(quotes + 1) over (order by number rows between unbounded preceding and 1 preceding), 0) as before
+  from (
+    select number, recorded_at, quotes from batches
+    where number > (select quotes_forgotten from retention) order by number limit $2) b)
+select (select quotes_forgotten from retention) as after, max(number) as through from oldest
+where before < $2 and recorded_at < clock_timestamp() - make_interval(days => $1)
+  and number < (select max(number) from batches)
+  and number <= (select min(through) from shards)
+  and number <= coalesce((select min(marked_through) from balances where live), number)
+"""
+# The market as of a batch is each symbol's newest quote at it: those stay, each until a newer one of its symbol does.
+# No row is looked for from the table's beginning, where what is gone lies dead until it is vacuumed.
+FORGET_QUOTES = """
+with newest as (select symbol, max(batch) as batch from quotes where batch > $1 and batch <= $2 group by symbol),
+older as (
+  delete from quotes q using newest n
+  where q.batch > $1 and q.batch <= $2 and q.symbol = n.symbol and q.batch < n.batch),
+relieved as (
+  delete from quotes q using standing_quotes s, newest n
+  where s.symbol = n.symbol and q.batch = s.batch and q.symbol = s.symbol)
+insert into standing_quotes (symbol, batch) select symbol, batch from newest
+on conflict (symbol) do update set batch = excluded.batch
+"""
 COUNT_DROPPED = """
 insert into dropped_quotes (symbol, reason, count, last_at)
 select symbol, reason, count, $4 from unnest($1::text[], $2::text[], $3::bigint[]) as n (symbol, reason, count)
@@ -134,3 +162,19 @@ async def count_dropped(conn: Connection, counts: dict[tuple[str, Dropped], int]
         symbols, reasons = zip(*sorted(counts), strict=True)
         numbers = [counts[key] for key in sorted(counts)]
         await conn.execute(COUNT_DROPPED, list(symbols), [reason.value for reason in reasons], numbers, at)
+
+
+async def forget(conn: Connection, days: int, most: int) -> int:
+    """Delete the oldest batches recorded more than so many days ago by the real clock, with their quotes: about `most`
+    rows. Answers how many batches went.
+
+    The newest quote of each symbol at the last of them stays, and what a live account has still to be marked through.
+    The caller has the lock of `models.retention`.
+    """
+    after, through = await conn.fetchrow(FORGETTABLE, days, most)
+    if through is None:
+        return 0
+    await conn.execute(FORGET_QUOTES, after, through)
+    await conn.execute("update retention set quotes_forgotten = $1", through)
+    done: str = await conn.execute("delete from batches where number > $1 and number <= $2", after, through)
+    return int(done.rsplit(" ", 1)[1])

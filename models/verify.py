@@ -33,7 +33,7 @@ _COUNTS = """
 select (select count(*) from accounts) as accounts, (select count(*) from ledger) as ledger_rows,
   (select count(*) from fills) as fills, (select count(*) from challenges) as challenges,
   (select count(*) from transfers) / 2 as transfers, (select count(*) from batches) as batches,
-  (select count(*) from events) as events
+  (select quotes_forgotten from retention) as forgotten_batches, (select count(*) from events) as events
 """
 
 

@@ -61,7 +61,7 @@ join account_groups g on g.id = s.account_group_id
 
 
 async def batches_are_dense(conn: Connection) -> Rows:
-    """Batches follow each other without a gap, never back in time, and have the quotes they say."""
+    """Batches follow each other without a gap from the first kept one, never back in time, and have their quotes."""
     return await find(
         conn,
         """
@@ -73,7 +73,16 @@ async def batches_are_dense(conn: Connection) -> Rows:
             lag(market_time) over (order by number) as time_before
           from batches) b
         left join (select batch, count(*) as held from quotes group by batch) q on q.batch = b.number
-        where b.number <> b.before + 1 or b.market_time < b.time_before or coalesce(q.held, 0) <> b.quotes""",
+        where b.number <> b.before + 1 or b.market_time < b.time_before or coalesce(q.held, 0) <> b.quotes
+        union all
+        select 'batches', format('begin with %s; those up to %s were forgotten', b.oldest, r.quotes_forgotten)
+        from retention r cross join (select coalesce(min(number), 1) as oldest from batches) b
+        where b.oldest <> r.quotes_forgotten + 1
+        union all
+        select symbol, format('has a quote of the forgotten batch %s; the one that stays is of %s', q.batch, s.batch)
+        from (select symbol, batch from quotes where batch <= (select quotes_forgotten from retention)) q
+        full join standing_quotes s using (symbol)
+        where q.batch is distinct from s.batch""",
     )
 
 

@@ -47,7 +47,7 @@ class ChallengeQuery:
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
         return await one(info, CHALLENGES, number(key))
 
-    @query("A challenge's snapshots, newest first; null if there is no such challenge.", *READERS)
+    @query("A challenge's snapshots as far as they are kept, newest first; null without such a challenge.", *READERS)
     async def challenge_metrics(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Metric] | None:

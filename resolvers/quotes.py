@@ -29,7 +29,7 @@ class QuoteQuery:
         page = await lists.page(info.context.principal, QUOTES, filters, Window(LONG))
         return [shape(QUOTES, row) for row in page.rows]
 
-    @query("The accepted quotes of a symbol, newest first.", *READERS)
+    @query("The accepted quotes of a symbol as far as they are kept, newest first.", *READERS)
     async def quote_history(
         self,
         info: Info,

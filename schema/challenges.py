@@ -167,7 +167,7 @@ class ChallengePhase(FromRow, listing=PHASES):
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its newest snapshot.", newest_of(METRICS, "phase"))
+    @computed("Its newest snapshot; null where none is kept.", newest_of(METRICS, "phase"))
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
 
@@ -221,7 +221,7 @@ class Challenge(FromRow, listing=CHALLENGES):
         phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
 
-    @computed("Its newest snapshot.", newest_of(METRICS, "challenge"))
+    @computed("Its newest snapshot; null where none is kept.", newest_of(METRICS, "challenge"))
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("challenge", int(self.id)), 1)), None)
 
@@ -239,7 +239,7 @@ class Challenge(FromRow, listing=CHALLENGES):
         page = await info.context.loaders.page(DAYS, "challenge", int(self.id), Window(DAYS_MAX), filters)
         return [shape(DAYS, row) for row in reversed(page.rows)]
 
-    @computed("Its snapshots, newest first.")
+    @computed("Its snapshots as far as they are kept, newest first.")
     async def metrics(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Metric]:
         return await read_of(info, METRICS, ("challenge", int(self.id)), window(METRICS, first, after, most=LONG))
 

@@ -9,7 +9,7 @@ from strawberry import field
 from schema.enums import DeskMode
 from schema.fields import computed
 from schema.scalars import Long
-from services import system
+from services import retention, system
 
 
 @strawberry.type(description="A sign of life of a process.")
@@ -37,6 +37,13 @@ class Load:
     database_bytes: Long = field(description="The size of the database in bytes.")
 
 
+@strawberry.type(description="What is no longer kept, as PROPDESK_EVENTS_KEEP_DAYS, _QUOTES_ and _METRICS_ say.")
+class Forgotten:
+    events: Long = field(description="Events up to this position; 0: none.")
+    quotes: Long = field(description="Quotes of batches up to this one, but for the last of each symbol; 0: none.")
+    metrics: datetime | None = field(description="Metric snapshots written before this; null: none.")
+
+
 @strawberry.type(description="The state of the desk.")
 class System:
     mode: DeskMode = field(description="Which clock it goes by.")
@@ -51,3 +58,7 @@ class System:
     @computed("How far behind it is, and how large.")
     async def load(self) -> Load:
         return Load(**asdict(await system.load()))
+
+    @computed("What is no longer kept.")
+    async def forgotten(self) -> Forgotten:
+        return Forgotten(**asdict(await retention.read()))

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 
-from config.settings import settings
 from models import events
 from services import signals
 from services.measures import STAMPED
@@ -13,7 +12,6 @@ log = logging.getLogger(__name__)
 
 POLL_SECONDS = 1.0
 RETRY_SECONDS = 0.5
-FORGOTTEN_AT_ONCE = 10_000
 
 
 async def stamp() -> int:
@@ -29,17 +27,6 @@ async def stamp() -> int:
         async with reading() as conn:
             await events.notify(conn)
     return stamped
-
-
-async def forget() -> int:
-    """Delete the events that are older than they are kept; answers how many."""
-    gone = FORGOTTEN_AT_ONCE
-    total = 0
-    while gone == FORGOTTEN_AT_ONCE:
-        async with reading() as conn:
-            gone = await events.forget(conn, settings().events_keep_days, FORGOTTEN_AT_ONCE)
-        total += gone
-    return total
 
 
 async def run_stamper(stop: asyncio.Event) -> None:

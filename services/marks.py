@@ -37,6 +37,8 @@ log = logging.getLogger(__name__)
 CHUNK = 2_500
 """Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
 PERSISTED_AT_ONCE = 8 * CHUNK
+STIRRED_EVERY = timedelta(hours=1)
+"""An order may rest for weeks: its account's mark must not stay behind, as no quote after it can be forgotten."""
 ROOTS_PER_SWEEP = 500
 TROUBLES = (Busy, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
@@ -67,6 +69,7 @@ class Marker:
         self.failed: dict[int, int] = {}  # accounts that could not be marked, at which version
         self.persisted_at: datetime | None = None
         self.persisted_to = 0  # the account whose mark was the last to be written
+        self.stirred_at: datetime | None = None
 
     async def drain(self) -> int:
         """Pass until no batch is left; answers how many were judged."""
@@ -96,7 +99,11 @@ class Marker:
         assert self.book is not None, "the shard is loaded"
         await self._reload(await self._changed())
         async with reading() as conn:
-            return await tape().batches(conn, self.through, tape().newest)
+            batches = await tape().batches(conn, self.through, tape().newest)
+        if batches and batches[0].number != self.through + 1:  # forgotten while this process slept; others went on
+            self.forget()
+            return await self._look()
+        return batches
 
     async def _changed(self) -> list[int]:
         """The accounts that are not here as others left them; those that live no more are dropped."""
@@ -172,6 +179,9 @@ class Marker:
     async def _persist(self, batch: Batch) -> None:
         """Write what has moved, from where the last time ended; a batch that comes meanwhile is judged first."""
         assert self.book is not None, "the shard is loaded"
+        if self.stirred_at is None or batch.market_time - self.stirred_at >= STIRRED_EVERY:
+            self.book.stir()
+            self.stirred_at = batch.market_time
         dirty = self.book.dirty()
         dirty = np.roll(dirty, -int(np.searchsorted(dirty, self.persisted_to, side="right")))
         for start in range(0, len(dirty), PERSISTED_AT_ONCE):

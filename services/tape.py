@@ -41,14 +41,26 @@ class Tape:
             if self._floor is None:
                 self._begin(now.number, base)
         if now.number > self.newest:
-            for batch in await quotes.batches(conn, self.newest, now.number):
-                if batch.number > self.newest:  # another task may have read it meanwhile
-                    self._append(batch)
-            self._trim()
+            await self._read_on(conn, now.number)
         return now
+
+    async def _read_on(self, conn: Connection, through: int) -> None:
+        """Append what follows. Where some of it has been forgotten while this process slept, begin anew."""
+        after = self.newest
+        found = await quotes.batches(conn, after, through)
+        if len(found) < through - after:
+            base = await quotes.market(conn, through)
+            if through > self.newest:  # another task may have been faster, here and below
+                self._begin(through, base)
+            return
+        for batch in found:
+            if batch.number > self.newest:
+                self._append(batch)
+        self._trim()
 
     def _begin(self, floor: int, base: Mapping[str, tuple[int, Quote]]) -> None:
         self._floor = self.newest = floor
+        self._batches = []
         self._history = {symbol: ([number], [quote]) for symbol, (number, quote) in base.items()}
         self.latest = {symbol: quote for symbol, (_, quote) in base.items()}
 

@@ -122,6 +122,8 @@ def _name(holds: Callable[..., object]) -> str:
 
 
 async def counts() -> dict[str, int]:
-    """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, events."""
+    """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, forgotten_batches,
+    events.
+    """
     async with snapshot() as conn:
         return dict(await verify.counts(conn))

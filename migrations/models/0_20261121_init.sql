@@ -690,6 +690,20 @@ create table event_position (
 );
 insert into event_position default values;
 
+-- How much of what grows with time is no longer kept, as the operator's settings say; `event_position` has the events'.
+create table retention (
+  id smallint primary key default 1 check (id = 1),
+  quotes_forgotten bigint not null default 0,  -- batches up to this number are gone, their quotes but each symbol's last
+  metrics_forgotten timestamptz  -- metrics recorded before this are gone
+);
+insert into retention default values;
+
+-- Of forgotten batches each symbol's last quote stays, by which the market as of the last of them is known.
+create table standing_quotes (
+  symbol text primary key references instruments (symbol),
+  batch bigint not null
+);
+
 -- How far each marker shard has judged.
 create table shards (
   shard integer primary key,
@@ -755,6 +769,31 @@ begin
   return made;
 end $$;
 
+-- Drop the oldest month of metrics once all of it was recorded more than so many days ago; was there one? Whoever reads
+-- or writes metrics is waited for only shortly, as everybody else waits behind this: then it is for another time.
+create function forget_metrics(keep_days integer) returns boolean language plpgsql security definer
+set search_path = public set lock_timeout = '100ms' as $$
+declare
+  month text;
+  month_ends_at timestamptz;
+begin
+  if keep_days < 1 then
+    raise 'metrics are kept for a day at least, not for %', keep_days using errcode = 'invalid_parameter_value';
+  end if;
+  select c.relname, (to_date(right(c.relname, 6), 'YYYYMM') + interval '1 month') at time zone 'UTC'
+  into month, month_ends_at
+  from pg_inherits i join pg_class c on c.oid = i.inhrelid
+  where i.inhparent = 'metrics'::regclass order by c.relname limit 1;
+  if month is null or month_ends_at > clock_timestamp() - make_interval(days => keep_days) then
+    return false;
+  end if;
+  execute format('drop table %I', month);
+  update retention set metrics_forgotten = month_ends_at;
+  return true;
+exception
+  when lock_not_available then return false;
+end $$;
+
 grant usage on schema public to propdesk_app;
 grant select, insert, update, delete on all tables in schema public to propdesk_app;
 revoke update, delete on ledger, terms, transfers, audit from propdesk_app;
@@ -762,6 +801,8 @@ revoke update on breaches from propdesk_app;
 revoke insert, update, delete on desk, aerich from propdesk_app;
 grant usage, select on all sequences in schema public to propdesk_app;
 grant execute on function ensure_partitions(integer) to propdesk_app;
+revoke execute on function forget_metrics(integer) from public;
+grant execute on function forget_metrics(integer) to propdesk_app;
 
 -- After the grants above, so that a partition has only those it is given when it is made.
 select ensure_partitions(12);

@@ -3,10 +3,13 @@
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
+from config.settings import settings
 from domain.instruments import Instrument
-from services import instruments, quotes
+from services import instruments, quotes, retention
 from tests.api.clients import Api
-from tests.services.world import ADMIN, START, World, a_quote, a_world
+from tests.services.world import ADMIN, START, World, a_quote, a_world, another_process
 
 HISTORY = """query ($symbol: String!, $first: Int! = 20, $after: String, $filter: QuoteHistoryFilter) {
   quoteHistory(symbol: $symbol, first: $first, after: $after, filter: $filter) {
@@ -41,6 +44,25 @@ async def test_a_symbols_quotes_are_paged_from_the_newest_while_others_come(api:
     newest = (await api.ask('{ quotes(symbols: ["EURUSD"]) { bid batch } }', token))["quotes"]
     latest = (await api.ask(HISTORY, token, symbol="EURUSD", first=1))["quoteHistory"]["nodes"]
     assert newest == [{name: latest[0][name] for name in ("bid", "batch")}]
+
+
+async def test_of_quotes_that_are_kept_no_longer_the_last_is_still_there(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await _a_market(api)
+    token = await api.token("ADMIN")
+    page = (await api.ask(HISTORY, token, symbol="EURUSD", first=2))["quoteHistory"]
+    async with another_process(api.database_url) as owner:
+        await owner.execute("update batches set recorded_at = recorded_at - interval '2 days'")
+    kept = settings().replace(quotes_keep_days=1)
+    monkeypatch.setattr(retention, "settings", lambda: kept)
+    await retention.forget()
+    [only] = (await api.ask(HISTORY, token, symbol="EURUSD"))["quoteHistory"]["nodes"]
+    assert only == page["nodes"][0]
+    after = page["pageInfo"]["endCursor"]
+    assert (await api.ask(HISTORY, token, symbol="EURUSD", after=after))["quoteHistory"]["nodes"] == []
+    told = (await api.ask("{ system { newestBatch forgotten { events quotes metrics } } }", token))["system"]
+    assert told["forgotten"] == {"events": 0, "quotes": told["newestBatch"] - 1, "metrics": None}
 
 
 async def test_a_time_narrows_it_and_what_is_not_there_is_empty(api: Api) -> None:

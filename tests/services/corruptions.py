@@ -216,6 +216,8 @@ ALONE = {
         "delete from batches where number = 3",
         "delete from quotes where batch = 3",
         "update batches set market_time = market_time - interval '1 day' where number = 3",
+        "update retention set quotes_forgotten = 1",
+        "insert into standing_quotes values ('EURUSD', 1)",
     ],
     "latest quotes are the newest": [
         "update latest_quotes set bid = bid - 1",

@@ -8,8 +8,10 @@ from typing import Any
 import pytest
 
 from config.database import close_database, create_database, drop_database, open_database
-from services import marks
+from config.settings import settings
+from services import marks, retention
 from services.marks import Marker
+from services.unit import plain
 from tests.conftest import TEMPLATE
 from tests.services.journeys import ENDING, NEVER_ENDING, a_journey, begin, left, play
 from tests.services.world import books_hold
@@ -23,7 +25,7 @@ async def nobody() -> None:
 
 
 def a_restarted_marker() -> Look:
-    """It looks now and then, and now and then it is a new one."""
+    """It looks now and then, now and then it is a new one, and every quote that may be forgotten is."""
     chance, marker = random.Random(5), [Marker(0)]
 
     async def look() -> None:
@@ -31,6 +33,9 @@ def a_restarted_marker() -> Look:
             marker[0] = Marker(0)
         if chance.random() < 0.6:
             await marker[0].drain()
+        async with plain() as work:
+            await work.conn.execute("update batches set recorded_at = now() - interval '2 days'")
+        await retention.forget()
 
     return look
 
@@ -88,7 +93,12 @@ def played(server: str) -> Callable[..., Awaitable[dict[str, Any]]]:
     return play_it
 
 
-async def test_it_does_not_matter_who_looks_nor_when(played: Callable[..., Awaitable[dict[str, Any]]]) -> None:
+async def test_it_does_not_matter_who_looks_nor_when(
+    played: Callable[..., Awaitable[dict[str, Any]]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor whether the quotes are kept that everybody has been marked through."""
+    a_day = settings().replace(quotes_keep_days=1)
+    monkeypatch.setattr(retention, "settings", lambda: a_day)
     expected = await played(nobody, ends=False, seed=9)
     assert {row["rule"] for row in expected["breaches"]} == {"MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DAILY_PROFIT"}
     assert {row["number"] for row in expected["days"]} >= {1, 2, 3}

@@ -1,0 +1,74 @@
+"""What need not be kept for ever is forgotten as the settings say: delivered events, metric snapshots, quotes.
+
+Ages are by the real clock, in a replay too. It goes in portions, each a transaction: who is killed between two leaves
+the rest to the next round, and of two that come at once one does nothing.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from config.settings import settings
+from models import events, metrics, quotes, retention
+from models.sql import Connection
+from services.unit import reading, writing
+
+PORTIONS_MAX = 10  # of each kind in one round: between two rounds a process gives its signs of life
+EVENTS_AT_ONCE = 10_000
+QUOTES_AT_ONCE = 20_000
+
+Portion = Callable[[Connection, int], Awaitable[int]]
+"""Forget a portion of what is older than so many days; answers how much, 0 when nothing is left to forget."""
+
+
+@dataclass(frozen=True, slots=True)
+class Round:
+    """What one round has forgotten."""
+
+    events: int
+    batches: int
+    months_of_metrics: int
+
+
+@dataclass(frozen=True, slots=True)
+class Forgotten:
+    """What is no longer kept."""
+
+    events: int  # up to this position; 0: none
+    quotes: int  # of batches up to this one, but for the last of each symbol; 0: none
+    metrics: datetime | None  # recorded before this
+
+
+async def forget() -> Round:
+    """Forget what is older than it is kept; of a large backlog a part, so that it is called again and again."""
+    kept = settings()
+    return Round(
+        events=await _in_portions(kept.events_keep_days, _events),
+        batches=await _in_portions(kept.quotes_keep_days, _quotes),
+        months_of_metrics=await _in_portions(kept.metrics_keep_days, metrics.forget),
+    )
+
+
+async def _in_portions(days: int | None, forget_portion: Portion) -> int:
+    total = 0
+    for _ in range(PORTIONS_MAX if days else 0):
+        async with writing() as conn:
+            gone = await forget_portion(conn, days or 0) if await retention.lock(conn) else 0
+        if not gone:
+            break
+        total += gone
+    return total
+
+
+async def _events(conn: Connection, days: int) -> int:
+    return await events.forget(conn, days, EVENTS_AT_ONCE)
+
+
+async def _quotes(conn: Connection, days: int) -> int:
+    return await quotes.forget(conn, days, QUOTES_AT_ONCE)
+
+
+async def read() -> Forgotten:
+    """What has been forgotten so far."""
+    async with reading() as conn:
+        return Forgotten(**await retention.positions(conn))
