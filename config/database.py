@@ -33,6 +33,10 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
     def get_reset_query(self) -> str:
         return ""
 
+    async def reset(self, *, timeout: float | None = None) -> None:
+        if self.is_in_transaction() or self._top_xact is not None:
+            await super().reset(timeout=timeout)
+
 
 _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None

@@ -17,7 +17,7 @@ from domain.terms import Consequence, PhaseType
 from schema.context import Info
 from schema.events import ChallengeEvent
 from schema.fields import computed
-from schema.links import Link, Owned, all_of, newest_of, row_of
+from schema.links import Link, Owned, Values, all_of, newest_of, row_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
 from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
@@ -35,6 +35,7 @@ from services.views.lists import (
     PHASES,
     PROGRAMS,
     PURCHASES,
+    Row,
     Window,
 )
 
@@ -48,20 +49,25 @@ PHASES_MAX = 100
 DAYS_MAX = 1000
 
 
-CURRENT_PHASE = Link(
-    Owned(PHASES, "challenge", PHASES_MAX),
-    ("id", "current_phase_index"),
-    lambda values, phases: next((phase for phase in phases if phase["phase_index"] == values[1]), None),
-)
+def _current(found: Mapping[int, list[Row]], ids: Values, indexes: Values) -> Values:
+    return [
+        next((phase for phase in found.get(key, ()) if phase["phase_index"] == index), None)
+        for key, index in zip(ids, indexes, strict=True)
+    ]
+
+
+CURRENT_PHASE = Link(Owned(PHASES, "challenge", PHASES_MAX), ("id", "current_phase_index"), _current)
 
 
 @lru_cache(maxsize=1024)
-def _frozen(values: tuple[str, int], _: None) -> dict[str, str | int]:
+def _frozen(text_hash: str, version: int) -> dict[str, str | int]:
     """The same object for the same terms, so that it is answered once however many challenges run under them."""
-    return dict(zip(("hash", "version"), values, strict=True))
+    return {"hash": text_hash, "version": version}
 
 
-FROZEN_TERMS = Link(None, ("terms_hash", "terms_version"), _frozen)
+FROZEN_TERMS = Link(
+    None, ("terms_hash", "terms_version"), lambda _, hashes, versions: list(map(_frozen, hashes, versions))
+)
 
 
 @strawberry.type(description="The terms a challenge was sold under, frozen at the sale.")

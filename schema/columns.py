@@ -9,10 +9,10 @@ so errors, their paths and what becomes null because of them are its own.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import lru_cache
+from functools import cache, lru_cache
 from itertools import chain, islice
 from operator import attrgetter, itemgetter
 from types import GeneratorType, NoneType
@@ -37,12 +37,11 @@ from graphql import (
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
 from schema.context import Context
-from schema.links import LINK, Link, Source
+from schema.links import LINK, Link, Pick, Source, Values
 from schema.rows import FromRow, adapters
 from schema.scalars import LONG_MAX
 
-Values = Sequence[Any]
-Complete = Callable[["Reads", Values], list[Any]]
+Complete = Callable[["Reads", Values], Values]
 """From a field's values to what is answered."""
 Take = Callable[[Values], Values]
 """From objects to a field's values."""
@@ -57,26 +56,27 @@ class Ordinary(Exception):
     """This list is the executor's to answer."""
 
 
-def _as_they_are(values: Values) -> list[Any]:
-    return list(values)
+def _as_they_are(values: Values) -> Values:
+    return values
 
 
-def _within(least: int, most: int) -> Callable[[Values], list[Any]]:
-    def fitting(values: Values) -> list[Any]:
-        if not all(value is None or least <= value <= most for value in values):
+def _within(least: int, most: int) -> Callable[[Values], Values]:
+    def fitting(values: Values) -> Values:
+        found = values if None not in values else [value for value in values if value is not None]
+        if found and not (least <= min(found) and max(found) <= most):
             raise Ordinary
-        return list(values)
+        return values
 
     return fitting
 
 
-def _instants(values: Values) -> list[Any]:
+def _instants(values: Values) -> Values:
     """As `isoformat` has them; all at once they take a tenth of the time."""
     answered: list[Any] = orjson.loads(orjson.dumps(values))
     return answered
 
 
-AT_ONCE: dict[str, tuple[type, Callable[[Values], list[Any]]]] = {
+AT_ONCE: dict[str, tuple[type, Callable[[Values], Values]]] = {
     "String": (str, _as_they_are),
     "ID": (str, _as_they_are),
     "Boolean": (bool, _as_they_are),
@@ -87,28 +87,41 @@ AT_ONCE: dict[str, tuple[type, Callable[[Values], list[Any]]]] = {
 """By scalar how all its values, or nulls, are answered that are of the type; others are answered one by one."""
 
 
-@dataclass(slots=True)
-class Due:
-    """A link's values, to be put under `name` into what was answered of each object."""
+def _put(made: Iterable[dict[str, Any]], name: str, values: Values) -> None:
+    for answer, value in zip(made, values, strict=True):
+        answer[name] = value
 
-    link: Link
-    given: Values
-    complete: Complete
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A field by its name in the answer."""
+
     name: str
-    into: list[dict[str, Any]]
-    keys: list[int | None] = field(init=False)
+    take: Take
+    complete: Complete
 
-    def __post_init__(self) -> None:
-        self.keys = [None if values[0] is None else int(values[0]) for values in self.given]
 
-    def put(self, reads: "Reads", found: dict[int, Any]) -> None:
-        pick = self.link.pick
-        values = [
-            None if key is None else pick(values, found.get(key))
-            for key, values in zip(self.keys, self.given, strict=True)
-        ]
-        for answer, value in zip(self.into, self.complete(reads, values), strict=True):
-            answer[self.name] = value
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """A field whose values are picked from what is read first: for the first of the columns that are `taken`."""
+
+    name: str
+    take: tuple[Take, ...]
+    source: Source
+    pick: Pick
+    complete: Complete
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A linked column of the objects that `made` answers."""
+
+    column: Linked
+    given: tuple[Values, ...]
+    made: list[dict[str, Any]]
+
+    def put(self, reads: "Reads", found: Mapping[int, Any]) -> None:
+        _put(self.made, self.column.name, self.column.complete(reads, self.column.pick(found, *self.given)))
 
 
 @dataclass(slots=True)
@@ -121,62 +134,66 @@ class Reads:
 
     async def done(self, context: Context) -> None:
         while self.due:
-            now, self.due = self.due, []
             of: dict[Source, list[Due]] = {}
-            for one in now:
-                assert one.link.source is not None, "what is not read is not due"
-                of.setdefault(one.link.source, []).append(one)
-            async with asyncio.TaskGroup() as group:
-                reads = [group.create_task(_read(source, those, context)) for source, those in of.items()]
-                await asyncio.sleep(0)  # they begin
-                later, self.later = self.later, []
-                for answer in later:
-                    answer()
-            for read, those in zip(reads, of.values(), strict=True):
+            for one in self.due:
+                of.setdefault(one.column.source, []).append(one)
+            self.due = []
+            meanwhile = asyncio.create_task(self._answer_the_others())
+            try:
+                found = await _read(of, context)
+            finally:
+                await meanwhile
+            for those, rows in zip(of.values(), found, strict=True):
                 for one in those:
-                    one.put(self, read.result())
+                    one.put(self, rows)
+
+    async def _answer_the_others(self) -> None:
+        await asyncio.sleep(0)  # the reads begin
+        later, self.later = self.later, []
+        for answer in later:
+            answer()
 
 
-async def _read(source: Source, those: Iterable[Due], context: Context) -> dict[int, Any]:
-    keys = dict.fromkeys(key for one in those for key in one.keys if key is not None)
+async def _read(of: Mapping[Source, Iterable[Due]], context: Context) -> list[dict[int, Any]]:
+    """What each source has for the keys of those that are due."""
+    reads = [_found(source, those, context) for source, those in of.items()]
+    if len(reads) == 1:
+        return [await reads[0]]
+    async with asyncio.TaskGroup() as group:
+        tasks = [group.create_task(read) for read in reads]
+    return [task.result() for task in tasks]
+
+
+async def _found(source: Source, those: Iterable[Due], context: Context) -> dict[int, Any]:
+    keys = dict.fromkeys(chain.from_iterable(one.given[0] for one in those))
+    keys.pop(None, None)
     return await source.read(context, list(keys)) if keys else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """A field by its name in the answer."""
-
-    name: str
-    take: Take
-    complete: Complete
-    link: Link | None = None  # where the values have to be read first
-
-
-@dataclass(frozen=True, slots=True)
 class Selection:
     """The fields that are asked of objects of one type."""
 
-    columns: tuple[Column, ...]
+    __slots__ = ("_blank", "_links", "_plain")
+
+    def __init__(self, columns: Sequence[Column | Linked]) -> None:
+        self._blank = dict.fromkeys(column.name for column in columns)  # the fields in their order
+        self._plain = [column for column in columns if isinstance(column, Column)]
+        self._links = [column for column in columns if isinstance(column, Linked)]
 
     def answer(self, reads: Reads, objects: Values) -> list[dict[str, Any]]:
-        made: list[dict[str, Any]] = [{} for _ in objects]
-        links = [(column, column.link) for column in self.columns if column.link]
-        if links:
-            reads.due += [Due(link, one.take(objects), one.complete, one.name, made) for one, link in links]
+        made = [self._blank.copy() for _ in objects]
+        for column in self._links:
+            reads.due.append(Due(column, tuple(take(objects) for take in column.take), made))
+        if self._links:
             reads.later.append(lambda: self._fill(reads, objects, made))
         else:
             self._fill(reads, objects, made)
         return made
 
     def _fill(self, reads: Reads, objects: Values, made: list[dict[str, Any]]) -> None:
-        """Put in all fields in their order; what links lead to follows when it has been read."""
-        names = [column.name for column in self.columns]
-        values = [
-            [None] * len(objects) if column.link else column.complete(reads, column.take(objects))
-            for column in self.columns
-        ]
-        for answer, row in zip(made, zip(*values, strict=True), strict=bool(names)):
-            answer.update(zip(names, row))  # noqa: B905 - each row has a value for each name
+        """Put in all but what links lead to, which follows when it has been read."""
+        for column in self._plain:
+            _put(made, column.name, column.complete(reads, column.take(objects)))
 
 
 def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bool) -> Complete:
@@ -184,20 +201,21 @@ def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bo
 
     Raises Ordinary.
     """
-    if is_leaf_type(named := get_nullable_type(kind)):
-        return _leaf(named, required=is_non_null_type(kind))
-    if is_non_null_type(kind):
-        return _required(compiled(collect, kind.of_type, details, rows=rows))
+    required, kind = is_non_null_type(kind), get_nullable_type(kind)
+    if is_leaf_type(kind):
+        return _leaf(kind, required=required)
     if is_list_type(kind):
-        return _listed(compiled(collect, kind.of_type, details, rows=rows))
+        return _present(_listed(compiled(collect, kind.of_type, details, rows=rows)), required=required)
     if is_object_type(kind) and kind.is_type_of is None:
         fields = collect(kind, details).grouped_field_set
-        selection = Selection(tuple(_column(collect, kind, name, of, rows) for name, of in fields.items()))
-        return _present(selection.answer)
+        selection = Selection([_column(collect, kind, name, of, rows) for name, of in fields.items()])
+        return _present(selection.answer, required=required)
     raise Ordinary
 
 
-def _column(collect: Collect, of: GraphQLObjectType, name: str, details: FieldDetailsList, rows: bool) -> Column:
+def _column(
+    collect: Collect, of: GraphQLObjectType, name: str, details: FieldDetailsList, rows: bool
+) -> Column | Linked:
     for one in details:
         if one.defer_usage or one.fragment_variable_values or not _is_bare(one.node):
             raise Ordinary
@@ -211,25 +229,30 @@ def _column(collect: Collect, of: GraphQLObjectType, name: str, details: FieldDe
     if definition is None:  # of the schema's own schema
         raise Ordinary
     link: Link | None = definition.metadata.get(LINK)
-    take = _taken(of, definition, rows) if link is None else _keys(link, rows)
-    complete = compiled(collect, known.type, details, rows=link is not None)
     if link is None:
-        return Column(name, take, complete)
+        return _plain(name, of, known, compiled(collect, known.type, details, rows=False), rows)
+    complete = _shared(compiled(collect, known.type, details, rows=True))
+    take, pick = tuple(_each((itemgetter if rows else attrgetter)(name)) for name in link.names), link.pick
     if link.source is None:
-        pick = link.pick
-        return Column(name, lambda objects: [pick(given, None) for given in take(objects)], _shared(complete))
-    return Column(name, take, _shared(complete), link)
+        return Column(name, lambda objects: pick({}, *(column(objects) for column in take)), complete)
+    return Linked(name, take if rows else (_numbers(take[0]), *take[1:]), link.source, pick, complete)
+
+
+def _numbers(take: Take) -> Take:
+    """Objects have as text the ids that rows have as numbers."""
+    return lambda objects: [None if value is None else int(value) for value in take(objects)]
 
 
 def _shared(complete: Complete) -> Complete:
     """What is there several times, as what several objects lead to and an enum's members are, is answered once."""
 
-    def through(reads: Reads, values: Values) -> list[Any]:
-        distinct = dict(zip(map(id, values), values, strict=True))
+    def through(reads: Reads, values: Values) -> Values:
+        ids = list(map(id, values))
+        distinct = dict(zip(ids, values, strict=True))
         if len(distinct) == len(values):
             return complete(reads, values)
         answers = dict(zip(distinct, complete(reads, list(distinct.values())), strict=True))
-        return [answers[id(value)] for value in values]
+        return list(map(answers.__getitem__, ids))
 
     return through
 
@@ -239,13 +262,14 @@ def _is_bare(node: FieldNode) -> bool:
     return not node.arguments and all(one.name.value in KNOWN_DIRECTIVES for one in node.directives or ())
 
 
-def _as_it_is(_reads: Reads, values: Values) -> list[Any]:
-    return list(values)
+def _as_it_is(_reads: Reads, values: Values) -> Values:
+    return values
 
 
-def _taken(of: GraphQLObjectType, definition: Any, rows: bool) -> Take:
-    """How a field's values are taken from objects, or from rows. Raises Ordinary."""
-    method = definition.base_resolver
+def _plain(name: str, of: GraphQLObjectType, known: GraphQLField, complete: Complete, rows: bool) -> Column:
+    """A field whose values the objects, or the rows, have. Raises Ordinary."""
+    definition, kind = known.extensions[DEFINITION], get_nullable_type(known.type)
+    method, column = definition.base_resolver, definition.python_name
     if definition.extensions or (method and (method.is_async or not _is_alone(method))):
         raise Ordinary
     made_from = of.extensions[DEFINITION].origin
@@ -253,11 +277,28 @@ def _taken(of: GraphQLObjectType, definition: Any, rows: bool) -> Take:
         raise Ordinary
     if method:
         answer = _each(method.wrapped_func)
-        return (lambda found: answer(list(map(made_from.of, found)))) if rows else answer
+        return Column(name, (lambda found: answer(list(map(made_from.of, found)))) if rows else answer, complete)
     if not rows:
-        return _each(attrgetter(definition.python_name))
-    take, adapt = _each(itemgetter(definition.python_name)), adapters(made_from)[definition.python_name]
-    return take if adapt is None else lambda found: list(map(adapt, take(found)))
+        return Column(name, _each(attrgetter(column)), complete)
+    take, adapt = _each(itemgetter(column)), adapters(made_from)[column]
+    if adapt is None:
+        return Column(name, take, complete)
+    if isinstance(kind, GraphQLEnumType):
+        return Column(name, take, _named(kind, adapt, required=is_non_null_type(known.type)))
+    return Column(name, lambda found: list(map(adapt, take(found))), complete)
+
+
+def _named(kind: GraphQLEnumType, adapt: Callable[[Any], Any], *, required: bool) -> Complete:
+    """An enum's names for what rows have, each of which is looked up once."""
+
+    @cache
+    def name(stored: Any) -> Any:
+        member = adapt(stored)
+        if member is None and required:
+            raise Ordinary
+        return None if member is None else kind.coerce_output_value(member)
+
+    return lambda _, column: list(map(name, column))
 
 
 def _each(get: Callable[[Any], Any]) -> Take:
@@ -269,11 +310,6 @@ def _is_alone(method: Any) -> bool:
     return bool(method.self_parameter) and not method.info_parameter and not method.arguments
 
 
-def _keys(link: Link, rows: bool) -> Take:
-    columns = [_each(itemgetter(name) if rows else attrgetter(name)) for name in link.names]
-    return lambda found: list(zip(*(column(found) for column in columns), strict=True))
-
-
 @lru_cache(maxsize=1024)
 def _is_plain(kind: type) -> bool:
     """Are such values neither awaited, nor raised, nor left out?"""
@@ -281,12 +317,12 @@ def _is_plain(kind: type) -> bool:
     return not issubclass(kind, never) and not hasattr(kind, "__await__") and not hasattr(kind, "__aiter__")
 
 
-def _present(complete: Complete) -> Complete:
-    """Null stays null; the others are completed."""
+def _present(complete: Complete, *, required: bool) -> Complete:
+    """Null stays null, where it may be; the others are completed."""
 
-    def through(reads: Reads, values: Values) -> list[Any]:
+    def through(reads: Reads, values: Values) -> Values:
         kinds = set(map(type, values))
-        if not all(map(_is_plain, kinds)):
+        if not all(map(_is_plain, kinds)) or (required and NoneType in kinds):
             raise Ordinary
         if NoneType not in kinds:
             return complete(reads, values)
@@ -296,31 +332,20 @@ def _present(complete: Complete) -> Complete:
     return through
 
 
-def _required(complete: Complete) -> Complete:
-    def through(reads: Reads, values: Values) -> list[Any]:
-        done = complete(reads, values)
-        if NoneType in set(map(type, done)):
-            raise Ordinary
-        return done
-
-    return through
-
-
 def _listed(complete: Complete) -> Complete:
     """The items of all lists as one column."""
 
-    def through(reads: Reads, values: Values) -> list[Any]:
+    def through(reads: Reads, values: Values) -> Values:
         if any(type(value) not in (list, tuple) for value in values):
             raise Ordinary
         done = iter(complete(reads, list(chain.from_iterable(values))))
         return [list(islice(done, len(value))) for value in values]
 
-    return _present(through)
+    return through
 
 
 def _leaf(kind: GraphQLLeafType, *, required: bool) -> Complete:
-    usual = _present(_coerced(kind.coerce_output_value))
-    usual = _required(usual) if required else usual
+    usual = _present(_coerced(kind.coerce_output_value), required=required)
     if isinstance(kind, GraphQLEnumType):
         return _shared(usual)
     if kind.name not in AT_ONCE:
@@ -328,14 +353,14 @@ def _leaf(kind: GraphQLLeafType, *, required: bool) -> Complete:
     known, answer = AT_ONCE[kind.name]
     kinds = {known} if required else {known, NoneType}
 
-    def through(reads: Reads, values: Values) -> list[Any]:
+    def through(reads: Reads, values: Values) -> Values:
         return answer(values) if kinds.issuperset(map(type, values)) else usual(reads, values)
 
     return through
 
 
 def _coerced(coerce: Callable[[Any], Any]) -> Complete:
-    def through(_reads: Reads, values: Values) -> list[Any]:
+    def through(_reads: Reads, values: Values) -> Values:
         done = list(map(coerce, values))
         if not {NoneType, type(Undefined)}.isdisjoint(map(type, done)):
             raise Ordinary

@@ -38,7 +38,7 @@ class Loaders:
     """Reads what the fields of many rows ask for in one statement. Nothing is kept: the next step reads anew."""
 
     def __init__(self, principal: Principal) -> None:
-        self._principal = principal
+        self.principal = principal
         self._made: dict[Any, DataLoader[Any, Any]] = {}
 
     def _load(self, kind: tuple[Any, ...], key: Any, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]) -> Any:
@@ -57,19 +57,19 @@ class Loaders:
         if key is None:
             return None
         row: Row | None = await self._load(
-            ("row", listing), key, lambda keys: lists.by_ids(self._principal, listing, "id", keys)
+            ("row", listing), key, lambda keys: lists.by_ids(self.principal, listing, "id", keys)
         )
         return row
 
     async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
         """A page of what one parent owns."""
-        kind, who = ("page", listing, parent, filters, window), self._principal
+        kind, who = ("page", listing, parent, filters, window), self.principal
         page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
         return page
 
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
         """How many rows one parent owns."""
-        kind, who = ("count", listing, parent, filters), self._principal
+        kind, who = ("count", listing, parent, filters), self.principal
         number: int = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
         return number
 
@@ -110,14 +110,15 @@ class Context:
     @property
     def principal(self) -> Principal:
         """Who asks. Raises Unauthenticated for nobody."""
-        if self.bearer is None:
-            raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")
-        return replace(self.bearer, request=self.request_id)
+        return self.loaders.principal
 
     @property
     def loaders(self) -> Loaders:
+        """Raises Unauthenticated for nobody."""
         if self._loaders is None:
-            self._loaders = Loaders(self.principal)
+            if self.bearer is None:
+                raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")
+            self._loaders = Loaders(replace(self.bearer, request=self.request_id))
         return self._loaders
 
 

@@ -3,7 +3,7 @@
 The method beside each link answers the same for one object; lists that are answered by columns read all at once.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -12,6 +12,9 @@ from services.views import lists
 from services.views.lists import Listing, Row
 
 LINK = "link"  # where a field's metadata has it
+
+Values = Sequence[Any]
+Pick = Callable[..., Values]
 
 
 class Source(Protocol):
@@ -50,29 +53,35 @@ class Owned:
 class Link:
     """From the attributes `names`, the first of which is the key, to a row or to rows; no key leads to None.
 
-    `pick` answers from an object's values of `names` and what was read for its key; without a source, nothing is read.
+    `pick` answers for all objects from what was read, by key, and the columns `names`; without a source, nothing is
+    read.
     """
 
     source: Source | None
     names: tuple[str, ...]
-    pick: Callable[[Sequence[Any], Any], Any]
+    pick: Pick
+
+
+def _found(found: Mapping[int, Any], keys: Values) -> Values:
+    return list(map(found.get, keys))
 
 
 def row_of(listing: Listing, name: str) -> Link:
     """The row whose id the column holds."""
-    return Link(ById(listing), (name,), lambda _, row: row)
+    return Link(ById(listing), (name,), _found)
 
 
 def newest_of(listing: Listing, parent: str) -> Link:
     """The first row that the object owns."""
-    return Link(Owned(listing, parent, 1), ("id",), lambda _, rows: rows[0] if rows else None)
+    source = Owned(listing, parent, 1)
+    return Link(source, ("id",), lambda found, keys: [rows[0] if rows else None for rows in map(found.get, keys)])
 
 
 def all_of(listing: Listing, parent: str, most: int) -> Link:
     """The first rows that the object owns."""
-    return Link(Owned(listing, parent, most), ("id",), lambda _, rows: rows)
+    return Link(Owned(listing, parent, most), ("id",), _found)
 
 
 def held(name: str) -> Link:
     """The row that the object holds already."""
-    return Link(None, (name,), lambda values, _: values[0])
+    return Link(None, (name,), lambda _, rows: rows)

@@ -2,10 +2,11 @@
 
 import base64
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from datetime import datetime
 from typing import Annotated, Any, Generic, TypeVar, cast
 
+import orjson
 import strawberry
 from strawberry import field
 
@@ -29,12 +30,20 @@ Item = TypeVar("Item")
 
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
+    listing: strawberry.Private[Listing]
+    rows: strawberry.Private[Sequence[Row]]
     has_next_page: bool = field(description="Whether items follow this page.")
     has_previous_page: bool = field(
         description="Whether the page was asked for with `after`, so that items precede it."
     )
-    start_cursor: str | None = field(description="The cursor of the first item; null on an empty page.")
-    end_cursor: str | None = field(description="The cursor of the last item, to be sent as `after`; null if empty.")
+
+    @computed("The cursor of the first item; null on an empty page.")
+    def start_cursor(self) -> str | None:
+        return _cursor(self.listing, self.rows[0]) if self.rows else None
+
+    @computed("The cursor of the last item, to be sent as `after`; null if empty.")
+    def end_cursor(self) -> str | None:
+        return _cursor(self.listing, self.rows[-1]) if self.rows else None
 
 
 @strawberry.type(description="An item of a list and its place in it.")
@@ -63,18 +72,17 @@ class Connection(Generic[Item]):
     def edges(self) -> list[Edge[Item]]:
         return [Edge(listing=self.listing, row=row) for row in self.page.rows]
 
-    @computed("The items of this page.", Link(None, ("page",), lambda values, _: values[0].rows))
+    @computed("The items of this page.", Link(None, ("page",), lambda _, pages: [page.rows for page in pages]))
     def nodes(self) -> list[Item]:
         return cast("list[Item]", Rows(self.listing, self.page.rows))
 
     @computed("Where this page stands in the list.")
     def page_info(self) -> PageInfo:
-        rows = self.page.rows
         return PageInfo(
+            listing=self.listing,
+            rows=self.page.rows,
             has_next_page=self.page.more,
             has_previous_page=self.asked.after is not None,
-            start_cursor=_cursor(self.listing, rows[0]) if rows else None,
-            end_cursor=_cursor(self.listing, rows[-1]) if rows else None,
         )
 
     @computed("How many items the whole list has; counted only when asked for.")
@@ -90,9 +98,7 @@ def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT
 
 
 def _cursor(listing: Listing, row: Row) -> str:
-    values = [row[key.name] for key in listing.order]
-    text = json.dumps([value.isoformat() if isinstance(value, datetime) else value for value in values])
-    return base64.urlsafe_b64encode(text.encode()).decode()
+    return base64.urlsafe_b64encode(orjson.dumps([row[key.name] for key in listing.order])).decode()
 
 
 def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:

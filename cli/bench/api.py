@@ -32,6 +32,7 @@ ADMIN = Principal(1, "bench", Role.ADMIN)
 KIBIBYTE = 1024
 SPARE_FILES = 500  # beside the websockets, of either process
 SETTLE_SECONDS = 0.5  # nothing tells when a server has cleaned up after a thousand connections
+STRETCHES = 3  # of each page's answers, a round
 TARGET_BARE, TARGET_STOCK, TARGET_LATENCY, TARGET_MEMORY = 0.4, 10, 3, 40
 
 
@@ -43,7 +44,7 @@ class Size:
     events: int  # of a burst
     connections: int
     rounds: int
-    answers: int  # of each page, a round
+    answers: int  # of each page, a stretch
 
 
 def api(
@@ -52,7 +53,7 @@ def api(
     events: Annotated[int, typer.Option(min=10, help="Events of one burst")] = 100,
     connections: Annotated[int, typer.Option(min=10, help="Websockets held at once, to see what one needs")] = 5_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured")] = 5,
-    answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each round")] = 30,
+    answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 20,
 ) -> None:
     """Events to many subscribers against bare writes and executing for each; what a connection and a page cost."""
     configure_logging("ERROR", "bench")
@@ -62,7 +63,7 @@ def api(
         bearers = asyncio.run(_prepare(server))
         figures = _measure(server, steps, size, bearers)
         with steps.step("pages"):
-            figures += harness.run(pages(server, size.rounds, size.answers))
+            figures += harness.run(pages(server, STRETCHES * size.rounds, size.answers))
     harness.show(f"The API: {size.subscribers:,} subscribers", figures)
     if json_path:
         told = {"machine": before, "load_after": harness.machine()["load"], "size": _size(size)}

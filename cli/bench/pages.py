@@ -25,7 +25,7 @@ from resolvers.main import Mutation, Query, Subscription, schema
 from schema.context import Context
 
 CHALLENGES, SNAPSHOTS = 50, 1_000  # rows of a page
-WARM = 3  # answers of each before those that count
+WARM = 3  # answers of a stretch before those that count
 TARGET_STOCK, TARGET_FETCH = 8, 3
 PAGE = """query Page($first: Int!) { challenges(first: $first) { nodes {
   id brand client status currentPhaseIndex createdAt endedAt endReason terms { hash version }
@@ -112,18 +112,18 @@ async def _fetched() -> None:
 async def _beside(
     ours: Callable[[], Awaitable[object]], theirs: Callable[[], Awaitable[object]], rounds: int, times: int
 ) -> tuple[list[float], list[float]]:
-    """Seconds of each, in turn: of every round the median of its answers."""
+    """Seconds of each: of every round the median of a stretch of answers.
+
+    Of each in a stretch of its own, as a process answers that has only this way: in turn, each would find the
+    processor's caches full of the other's.
+    """
     taken: tuple[list[float], list[float]] = ([], [])
-    for _ in range(WARM):
-        await ours()
-        await theirs()
     for _ in range(rounds):
-        each: tuple[list[float], list[float]] = ([], [])
-        for _ in range(times):
-            for one, seconds in zip((ours, theirs), each, strict=True):
+        for one, medians in zip((ours, theirs), taken, strict=True):
+            seconds = []
+            for _ in range(WARM + times):
                 began = time.perf_counter()
                 await one()
                 seconds.append(time.perf_counter() - began)
-        for all_, seconds in zip(taken, each, strict=True):
-            all_.append(median(seconds))
+            medians.append(median(seconds[WARM:]))
     return taken

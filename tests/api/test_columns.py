@@ -93,12 +93,14 @@ class Thing:
             raise ValueError("it has lost its voice")
         return self.name.upper()
 
-    @computed("A link.", Link(Store(), ("number",), lambda _, row: row))
+    @computed("A link.", Link(Store(), ("number",), lambda found, keys: list(map(found.get, keys))))
     async def part(self) -> Part | None:
         found: Part | None = await _fetch(self.number)
         return found
 
-    @computed("A link to what must be there.", Link(Store(), ("number",), lambda _, row: row))
+    @computed(
+        "A link to what must be there.", Link(Store(), ("number",), lambda found, keys: list(map(found.get, keys)))
+    )
     async def sure_part(self) -> Part:
         found: Part = await _fetch(self.number)
         return found

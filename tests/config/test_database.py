@@ -29,6 +29,14 @@ async def test_every_connection_has_the_lesser_role_and_utc_however_often_it_is_
         assert (row["who"], row["zone"]) == ("propdesk_app", "UTC")
 
 
+async def test_a_transaction_left_open_ends_when_its_connection_is_given_back(database: str) -> None:
+    async with pool().acquire() as borrowed:
+        await borrowed.execute("BEGIN")
+        await borrowed.execute("SELECT pg_advisory_xact_lock(1)")
+    async with connection(database) as other:
+        assert await other.fetchval("SELECT pg_try_advisory_lock(1)")
+
+
 async def test_the_pool_outlives_the_loss_of_its_connections(database: str) -> None:
     async with connection(database) as owner:
         await owner.execute(
