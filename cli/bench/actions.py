@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from importlib.resources import as_file, files
 from pathlib import Path
+from statistics import median
 from typing import Annotated, Any
 
 import typer
@@ -40,10 +41,10 @@ class Size:
     waiting: int  # single actions at once
     marked: int  # accounts of the marking pass beside
     rows: tuple[int, int]  # of a short and of a long ledger
-    reads: int  # of each kind, beside each ledger
+    reads: int  # of each kind in a round, beside each ledger
 
 
-FULL = Size(rounds=3, seconds=8, waiting=32, marked=20_000, rows=(10_000, 1_000_000), reads=200)
+FULL = Size(rounds=9, seconds=3, waiting=32, marked=20_000, rows=(10_000, 1_000_000), reads=50)
 TINY = Size(rounds=1, seconds=0.2, waiting=CLIENTS, marked=10, rows=(400, 4_000), reads=5)
 
 
@@ -76,7 +77,7 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
         rows = await _same_rows(server, written_to)
         rates = [await _rates(server, steps, size, trading, written_to, number) for number in range(size.rounds)]
         figures = _throughput(rates, size.waiting)
-        half = sorted(rate["single"] for rate in rates)[len(rates) // 2] / 2
+        half = median(rate["single"] for rate in rates) / 2
         figures.append(await _latency(steps, size, trading, half, "alone"))
         with marking(server.url, population):
             beside = f"beside passes over {size.marked:,} accounts"
@@ -113,23 +114,28 @@ def _throughput(rates: Sequence[dict[str, float]], waiting: int) -> list[Figure]
             f"pgbench, {CLIENTS} clients, the same rows",
             tuple(rate[key] / rate["pgbench"] for rate in rates),
             target,
-            said=", ".join(f"{rate[key]:,.0f} : {rate['pgbench']:,.0f}" for rate in rates) + " actions/s",
+            said=" : ".join(f"{median(rate[one] for rate in rates):,.0f}" for one in (key, "pgbench")) + " actions/s",
         )
         for key, (name, target) in goals.items()
     ]
 
 
 async def _latency(steps: Steps, size: Size, trading: Sequence[Trader], rate: float, name: str) -> Figure:
-    ratios, said = [], []
+    highs, middles = [], []
     for number in range(size.rounds):
         with steps.step(f"round {number + 1}: latency at {rate:,.0f} actions/s, {name}"):
             await latencies(trading, rate, size.seconds / 8)
             taken = await latencies(trading, rate, size.seconds)
-        middle, high = quantile(taken, 0.5), quantile(taken, 0.99)
-        ratios.append(high / middle)
-        said.append(f"{high * 1000:.1f} : {middle * 1000:.1f}")
-    label = f"p99 of single actions at {rate:,.0f}/s, {name}"
-    return Figure(label, "their p50", tuple(ratios), 5, at_most=True, said=f"{', '.join(said)} ms")
+        middles.append(quantile(taken, 0.5))
+        highs.append(quantile(taken, 0.99))
+    return Figure(
+        f"p99 of single actions at {rate:,.0f}/s, {name}",
+        "their p50",
+        tuple(high / middle for high, middle in zip(highs, middles, strict=True)),
+        5,
+        at_most=True,
+        said=f"{median(highs) * 1000:.1f} : {median(middles) * 1000:.1f} ms",
+    )
 
 
 async def _reads(
@@ -141,13 +147,13 @@ async def _reads(
     others = list(range(FIRST, FIRST + min(population.accounts, 200)))
     with steps.step(f"reads of an account with {short:,} ledger rows"):
         await reads.fill(server.url, [few], short)
-        alone = await reads.take(few, size.reads)
+        alone = await reads.take(few, size.reads, size.rounds)
     with steps.step(f"the same in a table of {long:,}"):
         await reads.fill(server.url, others, long)
-        beside = await reads.take(few, size.reads)
+        beside = await reads.take(few, size.reads, size.rounds)
     with steps.step(f"reads of an account that has {long:,} itself"):
         await reads.fill(server.url, [many], long)
-        own = await reads.take(many, size.reads)
+        own = await reads.take(many, size.reads, size.rounds)
     return [
         Figure(
             f"{name}: {what}",

@@ -22,6 +22,8 @@ from config.embedded import DATABASE, EmbeddedServer
 
 Answer = TypeVar("Answer")
 
+SHOWN_MAX = 5  # rounds of which each is shown
+
 console = Console(stderr=True)
 
 
@@ -110,11 +112,17 @@ def show(title: str, figures: Sequence[Figure]) -> None:
             f"{figure.name}\n[dim]{figure.said}[/]" if figure.said else figure.name,
             figure.against,
             f"{figure.ratio:.2f}",
-            " ".join(f"{ratio:.2f}" for ratio in figure.ratios),
+            _rounds(figure.ratios),
             f"{'<=' if figure.at_most else '>='} {figure.target:.2f}",
             "[green]yes[/]" if figure.met else "[red]no[/]",
         )
     Console(width=None if console.is_terminal else 160).print(table)
+
+
+def _rounds(ratios: Sequence[float]) -> str:
+    if len(ratios) <= SHOWN_MAX:
+        return " ".join(f"{ratio:.2f}" for ratio in ratios)
+    return f"{min(ratios):.2f} to {max(ratios):.2f} in {len(ratios)}"
 
 
 def write(path: Path, bench: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> None:
