@@ -1,13 +1,13 @@
 """What a transaction's journal becomes: one insert a table, however many accounts took part."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
 
 from domain.accounts import Finding, Journal
-from domain.ledger import Row, canonical
-from domain.orders import Action, ActionResult, Fill, Order, Refusal
+from domain.ledger import canonical
+from domain.orders import Action, ActionResult, Refusal
 from models import sql
 from models.sql import Part
 
@@ -165,8 +165,21 @@ UPSERT_POSITIONS = sql.insert_statement(
 )
 
 
-_day = attrgetter(*DAYS)
-_metric = attrgetter(*METRICS)
+# Where a value stands that is not called as its column; of an enum what it stores, which `value` takes long to say.
+_ENUMS = ("kind", "side", "verb", "status", "type")
+_ELSEWHERE = {"account_id": "account"} | {name: f"{name}._value_" for name in _ENUMS}
+
+
+def _taken(columns: Iterable[str], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
+    """How a row's values are taken from what it tells."""
+    return attrgetter(*((_ELSEWHERE | elsewhere).get(name, name) for name in columns))
+
+
+_ledger = _taken(LEDGER, facts="text")
+_order = _taken(list(ORDERS)[:-1])  # all but its outcome
+_fill = _taken(FILLS)
+_day = _taken(DAYS)
+_metric = _taken(METRICS, account_id="account_id")
 _REASONS = tuple(field.name for field in fields(Refusal))
 _CONTENT = tuple(field.name for field in fields(Action))
 _reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
@@ -176,43 +189,21 @@ def parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
     """Everything the journal holds, table by table; `terms_hashes` is by challenge, for the findings."""
     corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised) for f in journal.corrected]
     return [
-        (INSERT_LEDGER, ledger_columns(journal.rows)),
-        (INSERT_ACTIONS, [_action(result) for result in journal.actions]),
-        (UPSERT_ORDERS, [_order(order) for order in journal.orders.values()]),
+        (INSERT_LEDGER, list(map(_ledger, journal.rows))),
+        (INSERT_ACTIONS, list(map(_action, journal.actions))),
+        (UPSERT_ORDERS, [(*_order(order), canonical(order.outcome)) for order in journal.orders.values()]),
         (UPSERT_POSITIONS, _positions(journal)),
-        (INSERT_FILLS, [_fill(fill) for fill in journal.fills]),
+        (INSERT_FILLS, list(map(_fill, journal.fills))),
         (UPDATE_FILLS, corrected),
-        (UPSERT_DAYS, [_day(day) for day in journal.days.values()]),
-        (INSERT_METRICS, [_metric(metric) for metric in journal.metrics]),
+        (UPSERT_DAYS, list(map(_day, journal.days.values()))),
+        (INSERT_METRICS, list(map(_metric, journal.metrics))),
         (INSERT_BREACHES, [_finding(finding, terms_hashes[finding.challenge_id]) for finding in journal.findings]),
     ]
 
 
-def ledger_columns(rows: Sequence[Row]) -> list[tuple[Any, ...]]:
-    """The values of ledger rows in the order of the table's columns."""
-    return [
-        (r.account, r.seq, r.kind.value, r.amount, r.balance_after, r.market_time, r.batch, r.text, r.hash)
-        for r in rows
-    ]
-
-
-def _order(o: Order) -> tuple[Any, ...]:
-    return (
-        o.account, o.seq, o.symbol, o.side.value, o.verb.value, o.quantity, o.status.value, o.reason, o.placed_at,
-        o.batch, o.action_seq, o.type.value, o.price, o.stop_loss, o.take_profit, o.ended_at, canonical(o.outcome),
-    )  # fmt: skip
-
-
-def _fill(f: Fill) -> tuple[Any, ...]:
-    return (
-        f.account, f.seq, f.order_seq, f.position_seq, f.symbol, f.side.value, f.verb.value, f.quantity, f.price,
-        f.fee, f.rate, f.realised, f.filled_at, f.batch, f.quote_time, f.status.value,
-    )  # fmt: skip
-
-
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
     return [
-        (account, p.seq, p.symbol, p.side.value, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
+        (account, p.seq, p.symbol, p.side._value_, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
          p.realised, p.fees, p.opened_at, p.closed_at)
         for (account, _), p in journal.positions.items()
     ]  # fmt: skip

@@ -106,12 +106,21 @@ _SPOKEN: Mapping[str, Callable[[Any], str]] = {
 }
 
 
-def _array(kind: str, values: Iterable[Any]) -> str:
+def _array(kind: str, values: Sequence[Any]) -> str:
     """A column as the text of its parameter."""
+    first = values[0]
+    if first is values[-1] and values.count(first) == len(values):  # as half of the columns are: it is said once
+        said = _said(kind, [first]) * len(values)
+    else:
+        said = _said(kind, values)
+    return "\n".join(said) if kind == "jsonb" else "{" + ",".join(said) + "}"
+
+
+def _said(kind: str, values: Sequence[Any]) -> list[str]:
     if kind == "jsonb":
-        return "\n".join([value or "" for value in values])
+        return [value or "" for value in values]
     spoken = _SPOKEN.get(kind, str)
-    return "{" + ",".join(["NULL" if value is None else spoken(value) for value in values]) + "}"
+    return ["NULL" if value is None else spoken(value) for value in values]
 
 
 async def write(conn: Connection, bulk: Bulk, rows: Sequence[Sequence[Any]]) -> None:

@@ -88,6 +88,18 @@ async def test_what_was_sent_is_what_is_stored(empty_database: str, many: int) -
         assert await _stored(conn) == [(row[0], "new!", *row[2:]) for row in rows]
 
 
+async def test_a_column_may_say_the_same_throughout_or_only_at_its_ends(empty_database: str) -> None:
+    one, other = _row(1)[1:], _row(2)[1:]
+    between = [one] * FEW + [other, one]
+    async with connection(empty_database) as conn:
+        await conn.execute(TABLE)
+        for values in ([one] * len(between), between, [(None,) * len(one)] * len(between)):
+            rows = [(number, *each) for number, each in enumerate(values)]
+            await sql.write(conn, INSERT, rows)
+            assert await _stored(conn) == rows
+            await conn.execute("delete from things")
+
+
 @pytest.mark.parametrize("many", [2, FEW])
 async def test_rows_written_together_may_refer_to_each_other(empty_database: str, many: int) -> None:
     rows = [_row(number) for number in range(many)]
