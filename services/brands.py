@@ -5,6 +5,7 @@ import re
 from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from models import brands as rows
+from models import turns
 from services.principals import Principal, Role
 from services.unit import plain
 
@@ -22,6 +23,7 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
     if fault := text_fault(title, 200):
         raise InvalidInput("title", reason=fault)
     async with plain() as work:
+        await turns.take(work.conn, f"brand {name}")
         before = await rows.Brand.get_or_none(name=name)
         await rows.upsert(work.conn, name, title, sample=sample)
         told = {"title": before.title} if before else None

@@ -15,6 +15,7 @@ from domain.money import plain as plain_text
 from domain.programs import kind_for
 from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_from_text, to_data, to_text
 from models import groups as rows
+from models import turns
 from services import brands
 from services.principals import Principal, Role
 from services.unit import Unit, plain
@@ -55,6 +56,7 @@ async def save(
         raise InvalidInput("kind", reason=f"must be one of {', '.join(GroupKind)}")
     async with plain() as work:
         await brands.require(brand)
+        await turns.take(work.conn, f"group {brand} {name}")
         _check_deposit(work, currency, deposit)
         text = to_text(_policy(work, policy or {}))
         before = await rows.read(work.conn, brand, name)

@@ -11,6 +11,7 @@ from domain.ledger import Facts
 from domain.money import PLACES
 from domain.money import plain as plain_text
 from models import instruments as rows
+from models import turns
 from services.principals import Principal, Role
 from services.unit import Unit, plain
 
@@ -27,6 +28,8 @@ async def save(principal: Principal, instrument: Instrument) -> str:
     principal.require(Role.ADMIN)
     _check_numbers(instrument)
     async with plain() as work:
+        await turns.take(work.conn, f"instrument {instrument.symbol}")
+        await work.look()
         _check_currencies(work, instrument)
         if not await rows.upsert(work.conn, instrument):
             raise InvalidInput("quoteCurrency", reason="the currencies of an instrument that exists cannot change")
