@@ -12,7 +12,9 @@ from cli.client import Client
 from cli.lockstep import LockStep
 
 BRAND = "demo"
-CURRENCIES = {"EURUSD": ("EUR", 5), "NZDUSD": ("NZD", 5), "XAUUSD": ("XAU", 3), "BTCUSD": ("BTC", 2)}
+PRECISIONS = {"XAUUSD": 3, "BTCUSD": 2}
+PRECISION = 5  # of any other
+LONG_CODES = ("USDT", "USDC")  # of currencies that symbols end with; any other has three letters
 POLICY = {
     "leverageMax": "100",
     "notionalMax": "10000000",
@@ -92,11 +94,11 @@ class Journey:
         """Brand, instruments and tokens by the admin; the first quotes; groups, program and wallets by the manager."""
         await self.ask("admin", "saveBrand", "SaveBrandInput", "brand { name }", name=BRAND, title="Demo Prop")
         for symbol in symbols:
-            base, precision = CURRENCIES.get(symbol, (symbol[:3], 5))
+            priced_in = next((code for code in LONG_CODES if symbol.endswith(code)), symbol[-3:])
             await self.ask(
                 "admin", "saveInstrument", "SaveInstrumentInput", "instrument { symbol }",
-                symbol=symbol, baseCurrency=base, quoteCurrency=symbol[-3:], pricePrecision=precision,
-                quantityStep="0.01", quantityMin="0.01",
+                symbol=symbol, baseCurrency=symbol.removesuffix(priced_in), quoteCurrency=priced_in,
+                pricePrecision=PRECISIONS.get(symbol, PRECISION), quantityStep="0.01", quantityMin="0.01",
             )  # fmt: skip
         for who, role, subject in (
             ("feed", "FEED", None),
