@@ -181,7 +181,7 @@ _fill = _taken(FILLS)
 _day = _taken(DAYS)
 _metric = _taken(METRICS, account_id="account_id")
 _REASONS = tuple(field.name for field in fields(Refusal))
-_CONTENT = tuple(field.name for field in fields(Action))
+_CONTENT = tuple(field.name for field in fields(Action) if field.name not in ACTIONS)
 _reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
 
 
@@ -215,14 +215,19 @@ def _action(result: ActionResult) -> tuple[Any, ...]:
         result.seq,
         result.content.run,
         result.content.action_id,
-        canonical(dict(zip(_CONTENT, _content(result.content), strict=True))),
-        result.status.value,
-        canonical(dict(zip(_REASONS, _reasons(result.refusal), strict=True))) if result.refusal else None,
+        _given(_CONTENT, _content(result.content)),
+        result.status._value_,
+        _given(_REASONS, _reasons(result.refusal)) if result.refusal else None,
         canonical(result.quote),
         result.order_seq,
         result.market_time,
         result.batch,
     )
+
+
+def _given(names: Sequence[str], values: Sequence[str | None]) -> str:
+    """What there is of them, as JSON."""
+    return canonical({name: value for name, value in zip(names, values, strict=True) if value is not None})
 
 
 def _finding(finding: Finding, terms_hash: str) -> tuple[Any, ...]:

@@ -11,9 +11,9 @@ from domain.positions import Side
 from models.sql import Connection
 
 SELECT = """
-select a.account_id, a.seq, a.content, a.status, a.refusal, a.quote, a.order_seq, a.market_time, a.batch,
-  o.symbol, o.side, o.verb, o.quantity, o.status as order_status, o.reason, o.placed_at, o.batch as order_batch,
-  o.action_seq, o.type, o.price as own_price, o.stop_loss, o.take_profit, o.ended_at, o.outcome,
+select a.account_id, a.seq, a.run, a.action_id, a.content, a.status, a.refusal, a.quote, a.order_seq, a.market_time,
+  a.batch, o.symbol, o.side, o.verb, o.quantity, o.status as order_status, o.reason, o.placed_at,
+  o.batch as order_batch, o.action_seq, o.type, o.price as own_price, o.stop_loss, o.take_profit, o.ended_at, o.outcome,
   f.seq as fill_seq, f.position_seq, f.price, f.fee, f.rate, f.realised, f.filled_at, f.batch as fill_batch,
   f.quote_time
 from decision_actions a
@@ -28,7 +28,7 @@ def _result(row: asyncpg.Record) -> ActionResult:
     return ActionResult(
         account=row["account_id"],
         seq=row["seq"],
-        content=Action(**json.loads(row["content"])),
+        content=Action(row["run"], row["action_id"], **json.loads(row["content"])),
         status=ActionStatus(row["status"]),
         refusal=Refusal(**json.loads(refusal)) if refusal else None,
         quote=json.loads(row["quote"]),

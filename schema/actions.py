@@ -183,7 +183,7 @@ def stored(row: Mapping[str, Any]) -> DecisionActionResult:
         id=ID(row["id"]),
         action_id=row["action_id"],
         run_id=row["run"],
-        **{key: content[key] for key in ("action", "symbol", "side", "reference")},
+        **{key: content.get(key) for key in ("action", "symbol", "side", "reference")},
         status=ActionStatus(row["status"]),
         **{key: refusal.get(key) for key in ("code", "message", "limit", "observed")},
         quote=_quote(json.loads(row["quote"])),

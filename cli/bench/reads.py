@@ -44,9 +44,8 @@ HISTORY = (
         first=FIRST,
         table="decision_actions",
         columns="account_id, seq, run, action_id, content, status, quote, order_seq, market_time, batch",
-        values="""a.id, n.seq, 'history', 'h' || i, jsonb_build_object('run', 'history', 'action_id', 'h' || i,
-    'action', 'OPEN', 'symbol', 'S0000USD', 'side', 'LONG', 'quantity', '1000'), 'EXECUTED', '{}', n.seq + 1,
-    n.at, 1""",
+        values="""a.id, n.seq, 'history', 'h' || i, jsonb_build_object('action', 'OPEN', 'symbol', 'S0000USD',
+    'side', 'LONG', 'quantity', '1000'), 'EXECUTED', '{}', n.seq + 1, n.at, 1""",
         more="",
     ),
     _SERIES.format(

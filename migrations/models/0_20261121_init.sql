@@ -351,7 +351,7 @@ create table decision_actions (
   seq bigint not null,
   run text not null,
   action_id text not null,
-  content jsonb not null,
+  content jsonb not null,  -- what was given beside these two
   status text not null check (status in ('EXECUTED', 'WORKING', 'REJECTED')),
   refusal jsonb,
   quote jsonb not null default '{}',

@@ -24,9 +24,7 @@ l as (
 a as (
   insert into decision_actions (account_id, seq, run, action_id, content, status, quote, order_seq, market_time, batch)
   select account_id, seq - 3, 'bench', 'p' || seq,
-    '{"run": "bench", "side": "LONG", "action": "INCREASE", "symbol": "S0000USD", "fraction": null, "notional": null,
-      "quantity": "1000", "action_id": "a123456", "reference": null, "order": null, "price": null, "stop_loss": null,
-      "take_profit": null}', 'EXECUTED',
+    '{"side": "LONG", "action": "INCREASE", "symbol": "S0000USD", "quantity": "1000"}', 'EXECUTED',
     '{"ask": "1.10001", "bid": "1.09999", "source_time": "2026-01-01T00.00.00+00.00"}', seq - 2, now(), 1 from b),
 o as (
   insert into orders (account_id, seq, action_seq, symbol, side, verb, quantity, status, reason, placed_at, batch, type,
