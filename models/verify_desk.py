@@ -163,8 +163,13 @@ async def rows_have_their_objects(conn: Connection) -> Rows:
           as message
         from ledger l where not exists (select from accounts a where a.id = l.account_id) group by account_id
         union all
-        select format('account %s', account_id), format('has %s fills and does not exist', count(*))
-        from fills f where not exists (select from accounts a where a.id = f.account_id) group by account_id
+        select format('account %s', account_id), format('has %s %s and does not exist', count(*), name)
+        from (
+          select account_id, 'decision actions' as name from decision_actions
+          union all select account_id, 'orders' from orders
+          union all select account_id, 'positions' from positions
+          union all select account_id, 'fills' from fills) t
+        where not exists (select from accounts a where a.id = t.account_id) group by account_id, name
         union all
         select format('account %s', account_id), format('has %s transfers and does not exist', count(*))
         from transfers t
@@ -178,8 +183,12 @@ async def rows_have_their_objects(conn: Connection) -> Rows:
           where (p.id, p.challenge_id, p.account_id) = (m.phase_id, m.challenge_id, m.account_id))
         group by m.phase_id
         union all
-        select symbol, format('has %s quotes and is not listed', count(*))
-        from quotes q where not exists (select from instruments i where i.symbol = q.symbol) group by symbol""",
+        select symbol, format('has %s %s and is not listed', count(*), name)
+        from (
+          select symbol, 'quotes' as name from quotes
+          union all select symbol, 'orders' from orders
+          union all select symbol, 'positions' from positions) t
+        where not exists (select from instruments i where i.symbol = t.symbol) group by symbol, name""",
     )
 
 

@@ -113,6 +113,12 @@ async def test_the_application_cannot_change_what_is_written(database: str) -> N
         assert await pool().fetchval(f"select count(*) from {table}") == 1
 
 
+async def test_the_application_deletes_nothing_that_rows_without_a_foreign_key_name(database: str) -> None:
+    named = ("accounts", "balances", "decision_actions", "orders", "positions", "fills", "instruments", "currencies")
+    async with pool().acquire() as conn:
+        await _refused(conn, [f"delete from {table}" for table in named], asyncpg.InsufficientPrivilegeError)
+
+
 async def test_the_triggers_stop_even_the_owner(database: str) -> None:
     for table, (insert, _) in ROWS.items():
         await pool().execute(insert)

@@ -325,6 +325,10 @@ AMONG_OTHERS = {
     ],
     "rows have their objects": [
         f"delete from accounts where id = {PAID}",
+        "update decision_actions set account_id = 4711 where status = 'REJECTED'",
+        f"update positions set account_id = 4711 where account_id = {PAID}",
+        "update orders set symbol = 'NONE' where status = 'CANCELLED'",
+        "update positions set symbol = 'NONE' where status = 'CLOSED'",
     ],
 }
 """What a check finds, and others do too."""
