@@ -74,14 +74,15 @@ async def _execute(work: Unit, held: Held, submission: Submission) -> list[Actio
     held.account, results = execution.submit(
         before, submission.actions, known, work.moment, held.conditions, work.journal
     )
-    _note(work, submission.principal, before, held.account, submission.run, results)
+    if submission.principal.is_audited:
+        _note(work, submission.principal, before, held.account, submission.run, results)
     return results
 
 
 def _note(
     work: Unit, principal: Principal, before: Account, after: Account, run: str, results: Sequence[ActionResult]
 ) -> None:
-    """The batch's row of the audit, where it was a manager's or an admin's."""
+    """The batch's row of the audit."""
     counts = Counter("replayed" if result.replayed else result.status.value.lower() for result in results)
     work.audit(
         principal,

@@ -37,6 +37,11 @@ class Principal:
         """As audit rows and receipts name the bearer; it outlives the token, so that a new one can retry."""
         return f"{self.role.lower()}:{self.subject or self.name}"
 
+    @property
+    def is_audited(self) -> bool:
+        """Is what the bearer changes noted in the audit? Others' doings need no note."""
+        return self.role in (Role.ADMIN, Role.MANAGER)
+
     def require(self, *roles: Role) -> None:
         """Raises Forbidden for any other role."""
         if self.role not in roles:

@@ -41,7 +41,7 @@ from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
 from services.measures import POOL_WAIT_SECONDS, timed
-from services.principals import Principal, Role
+from services.principals import Principal
 from services.tape import Tape, market_time, tape
 
 TRANSIENT = (
@@ -154,11 +154,11 @@ class Unit:
         before: Facts | None = None,
         after: Facts | None = None,
     ) -> None:
-        """Note what a manager or an admin changed and why, in the brand's chain; others' doings need no note.
+        """Note what a manager or an admin changed and why, in the brand's chain.
 
         `operation` is the mutation's name; `before` and `after` what it changed, as JSON scalars.
         """
-        if principal.role in (Role.ADMIN, Role.MANAGER):
+        if principal.is_audited:
             self.audited.append(
                 Entry(
                     brand or "",
