@@ -1,17 +1,16 @@
 """A batch of decision actions, executed or refused one by one: the pure half of submitting them."""
 
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
 from domain import days, resting, valuation
-from domain.accounts import Account, Holdings, Journal
-from domain.fills import Deal, deal
+from domain.accounts import Account, Journal
+from domain.fills import Deal
 from domain.gates import admit
 from domain.judging import Conditions, judge
 from domain.ledger import Entry, Facts, Kind
-from domain.lifecycles import ActionStatus, OrderStatus, move
+from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
 from domain.positions import Position
@@ -42,10 +41,10 @@ def submit(
     An id that occurs twice is refused each time and not stored; one already answered is answered again.
     """
     keys = [action.key for action in actions]
-    counts = Counter(keys)
+    repeated = _repeated(keys)
     results: list[ActionResult] = []
     for key, action in zip(keys, actions, strict=True):
-        if counts[key] > 1:
+        if key in repeated:
             refusal = Refusal("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
             results.append(ActionResult(account.id, None, action, ActionStatus.REJECTED, refusal))
         elif stored := known.get(key):
@@ -55,6 +54,15 @@ def submit(
             journal.actions.append(result)
             results.append(result)
     return account, results
+
+
+def _repeated(keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
+    """Those that occur more than once."""
+    seen: set[tuple[str, str]] = set()
+    again: set[tuple[str, str]] = set()
+    for key in keys:
+        (again if key in seen else seen).add(key)
+    return again
 
 
 def answer_again(stored: ActionResult, action: Action) -> ActionResult:
@@ -74,65 +82,62 @@ def answer_again(stored: ActionResult, action: Action) -> ActionResult:
 def _execute(
     account: Account, action: Action, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, ActionResult]:
-    ticket, at, batch = ticket_of(action, account, moment, conditions), moment.at, moment.batch
+    asked, quote, at, batch = account.seq + 1, moment.market.get(action.symbol), moment.at, moment.batch
     told: Facts = {"run": action.run, "action": action.action_id}
-    asked, seen = account.seq + 1, ticket.quote.facts if ticket.quote else {}
-
-    def answer(
-        status: ActionStatus, refusal: Refusal | None = None, order: Order | None = None, fill: Fill | None = None
-    ) -> ActionResult:
-        return ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
-
+    refusal, order, fill = None, None, None
     try:
-        agreed = admit(ticket)
+        ticket = admit(ticket_of(action, account, moment, conditions))
     except GateRefused as refused:
-        refusal = refused.refusal
+        status, refusal = ActionStatus.REJECTED, refused.refusal
         account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
-        return account, answer(ActionStatus.REJECTED, refusal)
+    else:
+        accepted = Kind.ACTION_ACCEPTED, told, ZERO
+        account, order, fill = _deal(account, ticket, accepted, moment, conditions, journal)
+        status = ActionStatus.WORKING if fill is None else ActionStatus.EXECUTED
+    seen = quote.facts if quote else {}
+    return account, ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
+
+
+def _deal(
+    account: Account, ticket: Ticket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
+) -> tuple[Account, Order, Fill | None]:
+    """The order of an admitted action: it rests, or it is filled at once."""
+    asked, at, batch = account.seq + 1, moment.at, moment.batch
+    status, ended_at = (OrderStatus.WORKING, None) if ticket.rests else (OrderStatus.FILLED, at)
     order = Order(
-        account.id, asked + 1, action.symbol, ticket.side, ticket.verb, agreed.quantity, OrderStatus.WORKING,
-        "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit,
+        account.id, asked + 1, ticket.action.symbol, ticket.side, ticket.verb, ticket.quantity, status,
+        "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit, ended_at,
     )  # fmt: skip
-    accepted = Kind.ACTION_ACCEPTED, told, ZERO
     if ticket.rests:
-        return resting.place(account, order, journal, accepted), answer(ActionStatus.WORKING, order=order)
-    assert ticket.quote, "the price gate has passed"
-    causes = accepted, resting.placing(order)
-    account, fill = book(account, order, agreed, ticket.quote, moment, conditions, journal, causes)
-    account = judge(account, conditions, journal, at)
-    order = journal.orders[account.id, order.seq]
-    return account, answer(ActionStatus.EXECUTED, order=order, fill=fill)
+        return resting.place(account, order, journal, accepted), order, None
+    account, fill = book(account, order, ticket, moment, journal, (accepted, resting.placing(order)))
+    return judge(account, conditions, journal, at), order, fill
 
 
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
     """The action as the gates look at it, under the smaller limit of positions of policy and phase."""
-    limit = conditions.terms.max_positions if conditions.terms else 0
-    positions_max = min(account.policy.positions_max, limit or account.policy.positions_max)
+    positions_max, terms = account.policy.positions_max, conditions.terms
+    if terms and terms.max_positions:
+        positions_max = min(positions_max, terms.max_positions)
     return Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
 
 
 def book(
-    account: Account,
-    order: Order,
-    agreed: Deal,
-    quote: Quote,
-    moment: Moment,
-    conditions: Conditions,
-    journal: Journal,
-    causes: Sequence[Entry] = (),
+    account: Account, order: Order, ticket: Ticket, moment: Moment, journal: Journal, causes: Sequence[Entry] = ()
 ) -> tuple[Account, Fill]:
-    """Fill an order: its cash, its position, and the orders that protect that; each a row of the ledger.
+    """Book a filled order by its ticket: cash, position, and the orders that protect that; each a row of the ledger.
 
     `causes` are the rows that lead to it: an order that never rests is placed by them.
     """
+    assert order.status is OrderStatus.FILLED, "what is booked is filled"
     assert not causes or order.seq == account.seq + len(causes), "an order is named by the row that places it"
-    at, batch = moment.at, moment.batch
-    status = move("order", order.status, OrderStatus.FILLED)
-    journal.orders[account.id, order.seq] = replace(order, status=status, quantity=agreed.quantity, ended_at=at)
+    agreed, quote, at, batch = ticket.deal, ticket.quote, moment.at, moment.batch
+    assert quote, "the price gate has passed"
+    journal.orders[account.id, order.seq] = order
     fill_seq, moved = account.seq + len(causes) + 1, agreed.realised - agreed.fee
     position = _after(agreed, order.verb, fill_seq + 1, at)
-    holdings = _holding(account, position)
-    worth = valuation.unrealised(account, moment.market, conditions.catalogue, holdings)
+    others = ticket.others
+    holdings = {**others, (position.symbol, position.side): position} if position.quantity else others
     account = journal.write(
         account,
         (
@@ -146,7 +151,7 @@ def book(
         fees=account.fees + agreed.fee,
         orders=resting.without(account, order.seq),
         positions=holdings,
-        **days.marked(account, account.cash + moved, worth),
+        **days.marked(account, account.cash + moved, ticket.unrealised),
     )
     journal.positions[account.id, position.seq] = position
     fill = Fill(
@@ -183,16 +188,6 @@ def _after(agreed: Deal, verb: Verb, seq: int, at: datetime) -> Position:
         fees=left.fees + agreed.fee,
         closed_at=None if left.quantity else at,
     )
-
-
-def _holding(account: Account, position: Position) -> Holdings:
-    """The account's holdings with this one as it now is, behind the others."""
-    key = position.symbol, position.side
-    holdings = account.positions.copy()
-    holdings.pop(key, None)
-    if position.quantity:
-        holdings[key] = position
-    return holdings
 
 
 def _kind(verb: Verb, position: Position) -> Kind:
@@ -233,17 +228,10 @@ def _protect(account: Account, order: Order, position: Position, moment: Moment,
     return account
 
 
-def closing(account: Account, position: Position, moment: Moment, conditions: Conditions) -> Deal:
-    """What closing all of a holding brings now."""
-    policy, market, catalogue = account.policy, moment.market, conditions.catalogue
-    return deal(
-        position,
-        adds=False,
-        quantity=position.quantity,
-        price=valuation.mark_price(market[position.symbol], position.side, policy.slippage),
-        rate=valuation.rate_of(position.symbol, account.currency, market, catalogue),
-        fee_bps=policy.fee_bps,
-    )
+def closing(account: Account, position: Position, moment: Moment, conditions: Conditions) -> Ticket:
+    """What closes all of a holding now; it meets no gate, for nothing may forbid it."""
+    action = Action("", "", Verb.CLOSE, position.symbol, position.side)
+    return ticket_of(action, account, moment, conditions)
 
 
 def close_all(account: Account, reason: str, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
@@ -254,8 +242,8 @@ def close_all(account: Account, reason: str, moment: Moment, conditions: Conditi
             continue
         order = Order(
             account.id, account.seq + 1, position.symbol, position.side, Verb.CLOSE, position.quantity,
-            OrderStatus.WORKING, reason, moment.at, moment.batch,
+            OrderStatus.FILLED, reason, moment.at, moment.batch, ended_at=moment.at,
         )  # fmt: skip
-        agreed = closing(account, position, moment, conditions)
-        account, _ = book(account, order, agreed, quote, moment, conditions, journal, [resting.placing(order)])
+        ticket = closing(account, position, moment, conditions)
+        account, _ = book(account, order, ticket, moment, journal, [resting.placing(order)])
     return account

@@ -1,30 +1,18 @@
 """The safety gates, in the order of the policy; the first refusal wins, and equal to a limit passes.
 
-`GATES` can be read aloud. A gate looks only at what the gates before it have made sure of.
+`GATES` can be read aloud. A gate looks only at what the gates before it have made sure of; before them all the ticket
+itself makes sure that the action is supported.
 """
 
 from collections.abc import Callable
 from datetime import datetime
 
 from domain import valuation
-from domain.fills import Deal
 from domain.lifecycles import AccountStatus
-from domain.money import ZERO, divide, floor_step, percent
-from domain.orders import PROPOSABLE, OrderType, Verb
+from domain.money import ZERO, divide, percent, remainder
+from domain.orders import OrderType, Verb
 from domain.positions import Side
-from domain.tickets import SIDES, VERBS, GateRefused, Ticket, held
-
-
-def action_is_supported(ticket: Ticket) -> None:
-    if ticket.action.action not in VERBS:
-        raise GateRefused(
-            "UNSUPPORTED_ACTION", "Supported are OPEN, INCREASE, REDUCE and CLOSE.", observed=ticket.action.action[:64]
-        )
-    if ticket.action.side not in SIDES:
-        raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=ticket.action.side[:64])
-    if ticket.action.order is not None and ticket.action.order not in PROPOSABLE:
-        allowed = ", ".join(PROPOSABLE)
-        raise GateRefused("UNSUPPORTED_ACTION", "There is no such order.", allowed, ticket.action.order[:64])
+from domain.tickets import GateRefused, Ticket, held
 
 
 def account_is_open(ticket: Ticket) -> None:
@@ -53,7 +41,8 @@ def asset_is_allowed(ticket: Ticket) -> None:
 def price_is_fresh(ticket: Ticket) -> None:
     if ticket.quote is None:
         raise GateRefused("PRICE_MISSING", "The instrument has no quote.", observed=ticket.action.symbol)
-    _refuse_stale(ticket, ticket.quote.source_time)
+    if not valuation.is_fresh(ticket.quote.source_time, ticket.at, ticket.policy):
+        raise _stale(ticket, ticket.quote.source_time)
 
 
 def rate_is_fresh(ticket: Ticket) -> None:
@@ -61,16 +50,13 @@ def rate_is_fresh(ticket: Ticket) -> None:
     found = ticket.catalogue.rate(source, target, ticket.quoted)
     if found is None:
         raise GateRefused("RATE_MISSING", "There is no conversion rate.", target, source)
-    if found[1] is not None:
-        _refuse_stale(ticket, found[1])
+    if found[1] and not valuation.is_fresh(found[1], ticket.at, ticket.policy):
+        raise _stale(ticket, found[1])
 
 
-def _refuse_stale(ticket: Ticket, source_time: datetime) -> None:
-    if not valuation.is_fresh(source_time, ticket.at, ticket.policy):
-        age = int((ticket.at - source_time).total_seconds())
-        raise GateRefused(
-            "PRICE_STALE", "The newest quote is too old, in seconds.", ticket.policy.quote_age_seconds_max, age
-        )
+def _stale(ticket: Ticket, source_time: datetime) -> GateRefused:
+    limit, age = ticket.policy.quote_age_seconds_max, int((ticket.at - source_time).total_seconds())
+    return GateRefused("PRICE_STALE", "The newest quote is too old, in seconds.", limit, age)
 
 
 def direction_is_allowed(ticket: Ticket) -> None:
@@ -82,8 +68,7 @@ def direction_is_allowed(ticket: Ticket) -> None:
 def order_is_sound(ticket: Ticket) -> None:
     action = ticket.action
     if not ticket.verb.adds:
-        prices = {"price": action.price, "stop_loss": action.stop_loss, "take_profit": action.take_profit}
-        given = [name for name, price in prices.items() if price is not None]
+        given = [name for name in ("price", "stop_loss", "take_profit") if getattr(action, name) is not None]
         if ticket.type is not OrderType.MARKET or given:
             observed = ", ".join(given) or ticket.type.value
             raise GateRefused("INVALID_ORDER", "Only OPEN and INCREASE carry these.", observed=observed)
@@ -107,7 +92,7 @@ def quantity_fits(ticket: Ticket) -> None:
     step, least = ticket.instrument.quantity_step, ticket.instrument.quantity_min
     if ticket.quantity < least:
         raise GateRefused("QUANTITY_MIN", "The quantity is below the instrument's minimum.", least, ticket.quantity)
-    if floor_step(ticket.quantity, step) != ticket.quantity:
+    if remainder(ticket.quantity, step):
         raise GateRefused("QUANTITY_STEP", "The quantity is not a multiple of the step.", step, ticket.quantity)
 
 
@@ -125,38 +110,39 @@ def position_matches(ticket: Ticket) -> None:
 
 
 def notional_is_within(ticket: Ticket) -> None:
-    limit = ticket.policy.notional_max
-    if ticket.notional > limit:
-        raise GateRefused("NOTIONAL_MAX", "The position's notional is above the limit.", limit, ticket.notional)
+    limit, notional = ticket.policy.notional_max, ticket.after.notional
+    if notional > limit:
+        raise GateRefused("NOTIONAL_MAX", "The position's notional is above the limit.", limit, notional)
 
 
 def leverage_is_within(ticket: Ticket) -> None:
-    limit = ticket.carried
-    if ticket.notional > limit:
-        raise GateRefused("LEVERAGE_MAX", "The position's notional is above leverage.", limit, ticket.notional)
+    limit, notional = ticket.after.carried, ticket.after.notional
+    if notional > limit:
+        raise GateRefused("LEVERAGE_MAX", "The position's notional is above leverage.", limit, notional)
 
 
 def aggregate_leverage_is_within(ticket: Ticket) -> None:
-    limit = ticket.carried
-    if ticket.gross > limit:
-        raise GateRefused("AGGREGATE_LEVERAGE_MAX", "All positions together are above leverage.", limit, ticket.gross)
+    limit, gross = ticket.after.carried, ticket.after.gross
+    if gross > limit:
+        raise GateRefused("AGGREGATE_LEVERAGE_MAX", "All positions together are above leverage.", limit, gross)
 
 
 def position_equity_is_within(ticket: Ticket) -> None:
-    limit = percent(ticket.after.equity, ticket.policy.position_equity_pct_max)
-    if ticket.notional > limit:
-        raise GateRefused("POSITION_EQUITY_MAX", "The position is too large for the equity.", limit, ticket.notional)
+    after = ticket.after
+    limit = percent(after.equity, ticket.policy.position_equity_pct_max)
+    if after.notional > limit:
+        raise GateRefused("POSITION_EQUITY_MAX", "The position is too large for the equity.", limit, after.notional)
 
 
 def margin_is_enough(ticket: Ticket) -> None:
-    limit = min(ticket.after.balance, ticket.after.equity)
-    margin = divide(ticket.gross, ticket.policy.leverage_max)
+    after = ticket.after
+    limit, margin = min(after.balance, after.equity), divide(after.gross, ticket.policy.leverage_max)
     if margin > limit:
         raise GateRefused("INSUFFICIENT_MARGIN", "The margin needed exceeds what is there.", limit, margin)
 
 
 def positions_are_within(ticket: Ticket) -> None:
-    count = len(ticket.after.positions)
+    count = len(ticket.others) + 1
     if count > ticket.positions_max:
         raise GateRefused("POSITIONS_MAX", "Too many open positions.", ticket.positions_max, count)
 
@@ -170,7 +156,6 @@ def orders_are_within(ticket: Ticket) -> None:
 Gate = Callable[[Ticket], None]
 
 GATES: tuple[Gate, ...] = (
-    action_is_supported,
     account_is_open,
     asset_is_allowed,
     price_is_fresh,
@@ -194,11 +179,11 @@ EXPOSURE_GATES: tuple[Gate, ...] = (
 )
 
 
-def admit(ticket: Ticket) -> Deal:
-    """The deal, if every gate lets the action through; else GateRefused."""
+def admit(ticket: Ticket) -> Ticket:
+    """The ticket, if every gate lets the action through; else GateRefused."""
     for gate in GATES:
         gate(ticket)
     if ticket.verb.adds:
         for gate in EXPOSURE_GATES:
             gate(ticket)
-    return ticket.deal
+    return ticket

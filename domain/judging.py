@@ -36,6 +36,8 @@ def judge(account: Account, conditions: Conditions, journal: Journal, at: dateti
     if not phase.running:
         return account
     assert terms, "a running phase has terms"
+    if rules.is_between(account, terms):
+        return _warn(account, rules.warn(account, terms, batch, at), journal) if terms.warn_at else account
     findings = rules.judge(account, terms, batch, at)
     if findings:
         account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache
+from functools import lru_cache, partial
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
@@ -68,22 +68,20 @@ class Row(NamedTuple):
     text: str  # the facts as they are hashed and stored
 
 
+_row = partial(tuple.__new__, Row)
+
 Entry: TypeAlias = tuple[Kind, Facts, Decimal]
 """What a row is to say, and the cash it moves."""
 
 _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PASSTHROUGH_DATACLASS
 
 
-def _encoded(facts: Facts) -> bytes:
-    try:
-        return orjson.dumps(facts, option=_SORTED)
-    except TypeError:  # a number beyond 64 bits
-        return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
-
-
 def canonical(facts: Facts) -> str:
     """The facts as JSON with sorted keys and no spaces."""
-    return _encoded(facts).decode()
+    try:
+        return orjson.dumps(facts, option=_SORTED).decode()
+    except TypeError:  # a number beyond 64 bits
+        return json.dumps(facts, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 @lru_cache(maxsize=1024)
@@ -100,11 +98,8 @@ def _eight_places(amount: Decimal) -> str:
     return NOTHING if text == "-0.00000000" else text
 
 
-def _link(
-    head: bytes, account: int, seq: int, kind: str, amount: str, balance: str, at: int, batch: int, facts: bytes
-) -> bytes:
-    line = f"{account}\n{seq}\n{kind}\n{amount}\n{balance}\n{at}\n{batch}\n"
-    return sha256(head + line.encode() + facts).digest()
+def _link(head: bytes, *parts: str) -> bytes:
+    return sha256(head + "\n".join(parts).encode()).digest()
 
 
 def chain(
@@ -120,20 +115,23 @@ def chain(
 ) -> bytes:
     """The hash of a row that follows the row whose hash is `head`."""
     moved, balance = _eight_places(amount), _eight_places(balance_after)
-    return _link(head, account, seq, kind, moved, balance, microseconds(market_time), batch, _encoded(facts))
+    at = str(microseconds(market_time))
+    return _link(head, str(account), str(seq), kind, moved, balance, at, str(batch), canonical(facts))
 
 
 def follow(
     head: bytes, account: int, seq: int, balance: Decimal, entries: Iterable[Entry], market_time: datetime, batch: int
 ) -> list[Row]:
     """The rows of the entries, one after the other behind the one whose hash is `head`."""
-    rows, at, balance_text = list[Row](), microseconds(market_time), _eight_places(balance)
+    rows: list[Row] = []
+    name, at, number = str(account), str(microseconds(market_time)), str(batch)
+    balance_text = _eight_places(balance)
     for kind, facts, amount in entries:
         seq, moved = seq + 1, NOTHING
         if amount:
             balance += amount
             moved, balance_text = _eight_places(amount), _eight_places(balance)
-        text = _encoded(facts)
-        head = _link(head, account, seq, kind, moved, balance_text, at, batch, text)
-        rows.append(Row(account, seq, kind, amount, balance, market_time, batch, facts, head, text.decode()))
+        text = canonical(facts)
+        head = _link(head, name, str(seq), kind, moved, balance_text, at, number, text)
+        rows.append(_row((account, seq, kind, amount, balance, market_time, batch, facts, head, text)))
     return rows

@@ -25,6 +25,9 @@ multiply = EXACT.multiply
 divide = EXACT.divide
 """The quotient to 96 digits; round it where it is booked."""
 
+remainder = EXACT.remainder
+"""What is left of a value beyond whole multiples of another."""
+
 quantize = EXACT.quantize
 """The value with the places of another, half-even."""
 

@@ -6,7 +6,7 @@ from decimal import Decimal
 from enum import StrEnum
 
 from domain.money import EIGHTH, EXACT, ONE, ZERO, divide, multiply, quantize, round8, round18
-from domain.values import replace
+from domain.values import at_once, replace
 
 
 class Side(StrEnum):
@@ -19,6 +19,7 @@ class Side(StrEnum):
         self.sign = Decimal(1 if name == "LONG" else -1)
 
 
+@at_once
 @dataclass(frozen=True)
 class Position:
     """Quantity is positive on both sides; amounts of cost are in the instrument's quote currency."""

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from datetime import datetime
+from decimal import Decimal
 
 from domain.accounts import Account, Journal
 from domain.ledger import Entry, Facts, Kind
@@ -22,8 +23,9 @@ def placing(order: Order) -> Entry:
         "reason": order.reason,
         "type": order.type,
     }
-    prices = {"price": order.price, "stop_loss": order.stop_loss, "take_profit": order.take_profit}
-    facts |= {name: plain(price) for name, price in prices.items() if price is not None}
+    for name, price in ("price", order.price), ("stop_loss", order.stop_loss), ("take_profit", order.take_profit):
+        if price is not None:
+            facts[name] = plain(price)
     return Kind.ORDER_PLACED, facts, ZERO
 
 
@@ -33,6 +35,12 @@ def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> A
     journal.orders[account.id, order.seq] = order
     working = {**account.orders, order.seq: order}
     return journal.write(account, (*causes, placing(order)), order.placed_at, order.batch, orders=working)
+
+
+def filled(order: Order, quantity: Decimal, at: datetime) -> Order:
+    """The working order as it is once this quantity is dealt."""
+    status = move("order", order.status, OrderStatus.FILLED)
+    return replace(order, status=status, quantity=quantity, ended_at=at)
 
 
 def cancel(
@@ -68,8 +76,10 @@ def _end(
 
 def without(account: Account, seq: int) -> dict[int, Order]:
     """The account's working orders but this one."""
+    if seq not in account.orders:
+        return account.orders
     others = account.orders.copy()
-    others.pop(seq, None)
+    del others[seq]
     return others
 
 

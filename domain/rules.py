@@ -19,6 +19,8 @@ from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, pe
 from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, to_data
 from domain.values import last
 
+ENDLESS = Decimal("Infinity")
+
 
 class Rule(StrEnum):
     MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
@@ -102,6 +104,24 @@ def run_of(account: Account) -> PhaseRun:
 
 def configured(account: Account, terms: PhaseTerms) -> tuple[Bound, ...]:
     """The level of every configured limit, in the order in which findings are written."""
+    return _levels_of(account, terms).bounds
+
+
+def is_between(account: Account, terms: PhaseTerms) -> bool:
+    """Do balance and equity lie strictly between all levels? Then nothing is broken, and nothing won."""
+    (_, floor, ceiling), balance, equity = _levels_of(account, terms), account.balance, account.equity
+    return floor < balance < ceiling and floor < equity < ceiling
+
+
+class Levels(NamedTuple):
+    """The configured bounds, and between what no figure reaches any of them, nor the target."""
+
+    bounds: tuple[Bound, ...]
+    floor: Decimal  # the highest
+    ceiling: Decimal  # the lowest
+
+
+def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
     phase = run_of(account)
     return _levels(
         terms,
@@ -119,8 +139,8 @@ def configured(account: Account, terms: PhaseTerms) -> tuple[Bound, ...]:
 @last
 def _levels(
     terms: PhaseTerms, of_policy: Limit, starting_balance: Decimal, initial: Decimal, *figures: Decimal
-) -> tuple[Bound, ...]:
-    """The configured bounds; the same while an account trades and makes no new high."""
+) -> Levels:
+    """The same while an account trades and makes no new high."""
     of_day, peaks = (initial, *figures[:2]), (initial, *figures[2:])
     every: tuple[tuple[Limit, Callable[..., Bound], tuple[Decimal, ...]], ...] = (
         (terms.daily_loss, daily_loss, of_day),
@@ -128,7 +148,13 @@ def _levels(
         (terms.daily_profit, daily_profit, of_day),
         (of_policy, liquidation, (starting_balance,)),
     )
-    return tuple(bound(limit, *figures) for limit, bound, figures in every if limit.configured)
+    bounds = tuple(bound(limit, *figures) for limit, bound, figures in every if limit.configured)
+    goal = _target(terms, initial)
+    return Levels(
+        bounds,
+        floor=max((bound.level for bound in bounds if not bound.ceiling), default=-ENDLESS),
+        ceiling=min((bound.level for bound in (*bounds, goal) if bound and bound.ceiling), default=ENDLESS),
+    )
 
 
 def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
@@ -177,10 +203,10 @@ def liquidation_by_hand(account: Account, reason: str, batch: int, at: datetime)
 
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
     """What the mark of a batch broke, in the order of the rules; `at` is its market time."""
-    found, balance, equity = [], account.balance, account.equity
-    for bound in bounds(account, terms):
+    found, balance, equity, told = [], account.balance, account.equity, run_of(account).day_findings
+    for bound in configured(account, terms):
         observed = levels.observe(bound.limit.measured, balance, equity)
-        if bound.hit(observed):
+        if bound.hit(observed) and bound.rule not in told:
             found.append(_broken(account, bound, observed, batch, at))
     return found
 

@@ -1,22 +1,25 @@
 """One action against one account at one market, and what follows from it: what the gates look at.
 
-Price, size and exposure are computed when they are first asked for; what cannot be read is refused then.
+Price, size and exposure are computed when they are first asked for; what cannot be read is refused then, and an
+action that is not supported at once: a ticket has a verb, a side and a type.
 """
 
 from datetime import datetime
 from decimal import Decimal
+from typing import NamedTuple
 
 from domain import resting, valuation
 from domain.accounts import Account
 from domain.fills import Deal, deal
 from domain.instruments import Catalogue, Instrument
 from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, multiply, parse, plain
-from domain.orders import Action, OrderType, Refusal, Verb, buys
+from domain.orders import PROPOSABLE, Action, OrderType, Refusal, Verb, buys
 from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market
 from domain.values import lazy, replace
 
 VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
+TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
 
 
 class GateRefused(Exception):
@@ -28,10 +31,37 @@ class GateRefused(Exception):
         self.refusal = Refusal(code, message, text[0], text[1])
 
 
+class After(NamedTuple):
+    """What the account comes to by a deal that adds, at the same marks, in its currency; nothing is booked."""
+
+    balance: Decimal
+    equity: Decimal
+    carried: Decimal  # the most exposure that the equity carries
+    notional: Decimal  # of the holding
+    gross: Decimal  # of all holdings
+
+
+def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
+    """What the action asks for, if there is such a thing: else there is nothing that a gate could look at."""
+    verb, side, kind = VERBS.get(action.action), SIDES.get(action.side), TYPES.get(action.order)
+    if verb is None:
+        raise GateRefused(
+            "UNSUPPORTED_ACTION", "Supported are OPEN, INCREASE, REDUCE and CLOSE.", observed=action.action[:64]
+        )
+    if side is None:
+        raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=action.side[:64])
+    if kind is None:
+        assert action.order is not None, "no order is one at the market"
+        allowed = ", ".join(PROPOSABLE)
+        raise GateRefused("UNSUPPORTED_ACTION", "There is no such order.", allowed, action.order[:64])
+    return verb, side, kind
+
+
 class Ticket:
     """One action against one account at one market, with what follows from it.
 
     An order that is to rest is judged as if the market stood at its own price.
+    Raises GateRefused where the action is not supported: the gate before all others.
     """
 
     def __init__(
@@ -46,25 +76,19 @@ class Ticket:
         self.action, self.account, self.quoted = action, account, market
         self.catalogue, self.at, self.policy = catalogue, at, account.policy
         self.positions_max = positions_max  # the smaller of policy and phase
+        self.verb, self.side, self.type = action_is_supported(action)
         self.quote = market.get(action.symbol)
-
-    @lazy
-    def verb(self) -> Verb:
-        return VERBS[self.action.action]
-
-    @lazy
-    def side(self) -> Side:
-        return SIDES[self.action.side]
+        self.others = account.positions.copy()  # what the account holds beside the position
+        self.position = self.others.pop((action.symbol, self.side), None)
+        if action.price is action.stop_loss is action.take_profit is None:  # as most are
+            self.own_price = self.stop_loss = self.take_profit = None
+            self.market = market
 
     @lazy
     def instrument(self) -> Instrument:
         return self.catalogue.instruments[self.action.symbol]
 
-    @lazy
-    def type(self) -> OrderType:
-        return OrderType.MARKET if self.action.order is None else OrderType(self.action.order)
-
-    @lazy
+    @property
     def buys(self) -> bool:
         return buys(self.verb, self.side)
 
@@ -82,26 +106,21 @@ class Ticket:
         return None if self.action.take_profit is None else _price(self, "take_profit", self.action.take_profit)
 
     @lazy
-    def rests(self) -> bool:
-        """Is its price still to come? One that is there already is filled at the quote, like a market order."""
-        if self.own_price is None:
-            return False
-        assert self.quote, "the price gate has passed"
-        price = valuation.deal_price(self.quote, self.buys, self.policy.slippage)
-        return not self.type.reached(price, self.own_price, buys=self.buys)
-
-    @lazy
     def market(self) -> Market:
-        if not self.rests:
+        """At which it is judged: that of now, unless its own price is still to come."""
+        own = self.own_price
+        if own is None:
             return self.quoted
         assert self.quote, "the price gate has passed"
-        assert self.own_price, "an order rests at a price"
-        then = replace(self.quote, bid=self.own_price, ask=self.own_price)
-        return {**self.quoted, self.action.symbol: then}
+        price = valuation.deal_price(self.quote, self.buys, self.policy.slippage)
+        if self.type.reached(price, own, buys=self.buys):
+            return self.quoted
+        return {**self.quoted, self.action.symbol: replace(self.quote, bid=own, ask=own)}
 
-    @lazy
-    def position(self) -> Position | None:
-        return self.account.positions.get((self.action.symbol, self.side))
+    @property
+    def rests(self) -> bool:
+        """Is its price still to come? One that is there already is filled at the quote, like a market order."""
+        return self.market is not self.quoted
 
     @lazy
     def price(self) -> Decimal:
@@ -129,27 +148,22 @@ class Ticket:
         )
 
     @lazy
-    def after(self) -> Account:
-        """The account after the fill and its fee, at the same marks; nothing is booked."""
-        account, deal = self.account, self.deal
-        holdings = {**account.positions, (self.action.symbol, self.side): deal.after}
-        worth = valuation.unrealised(account, self.market, self.catalogue, holdings)
-        return replace(account, positions=holdings, cash=account.cash + deal.realised - deal.fee, unrealised=worth)
+    def unrealised(self) -> Decimal:
+        """Open profit of all holdings after the deal."""
+        after, others = self.deal.after, self.others.values()
+        held = (*others, after) if after.quantity else others
+        return valuation.unrealised(self.account, self.market, self.catalogue, held)
 
     @lazy
-    def notional(self) -> Decimal:
-        return valuation.position_notional(self.deal.after, self.account, self.market, self.catalogue)
+    def after(self) -> After:
+        account, market, deal, catalogue = self.account, self.market, self.deal, self.catalogue
+        balance = account.cash + deal.realised - deal.fee
+        equity = balance + self.unrealised
+        notional = valuation.position_notional(deal.after, account, market, catalogue)
+        gross = notional + valuation.gross_notional(account, market, catalogue, self.others.values())
+        return After(balance, equity, multiply(self.policy.leverage_max, equity), notional, gross)
 
-    @lazy
-    def carried(self) -> Decimal:
-        """The most exposure that the equity afterwards carries."""
-        return multiply(self.policy.leverage_max, self.after.equity)
-
-    @lazy
-    def gross(self) -> Decimal:
-        return valuation.gross_notional(self.after, self.market, self.catalogue)
-
-    @lazy
+    @property
     def orders_after(self) -> int:
         """How many orders work then: its own if it rests, else a stop-loss and a take-profit the side lacks so far."""
         working = len(self.account.orders)
@@ -191,20 +205,23 @@ def _read(name: str, text: str) -> Decimal:
 
 def _size(ticket: Ticket) -> Decimal:
     action = ticket.action
-    sizes = {"quantity": action.quantity, "notional": action.notional, "fraction": action.fraction}
-    given = {name: text for name, text in sizes.items() if text is not None}
-    if len(given) > 1:
-        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(given)}.", 1, len(given))
-    if not given and ticket.verb is not Verb.CLOSE:
-        raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
-    if not given:
-        return held(ticket).quantity
-    name, text = next(iter(given.items()))
-    value = _read(name, text)
-    if name == "quantity":
-        return value
-    if name == "notional":
+    given = (action.quantity is not None) + (action.notional is not None) + (action.fraction is not None)
+    if given > 1:
+        names = ", ".join(name for name in ("quantity", "notional", "fraction") if getattr(action, name) is not None)
+        raise GateRefused("INVALID_QUANTITY", f"Give one of {names}.", 1, given)
+    if action.quantity is not None:
+        return _read("quantity", action.quantity)
+    if action.notional is not None:
+        value = _read("notional", action.notional)
         return floor_step(divide(value, multiply(ticket.price, ticket.rate)), ticket.instrument.quantity_step)
+    if action.fraction is not None:
+        return _part(ticket, _read("fraction", action.fraction))
+    if ticket.verb is not Verb.CLOSE:
+        raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
+    return held(ticket).quantity
+
+
+def _part(ticket: Ticket, value: Decimal) -> Decimal:
     if ticket.verb.adds:
         raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value)
     part = multiply(held(ticket).quantity, value)

@@ -10,13 +10,12 @@ from decimal import Decimal
 from domain import resting, valuation
 from domain.accounts import Account, Journal
 from domain.execution import Moment, book, closing, ticket_of
-from domain.fills import Deal
 from domain.gates import admit
 from domain.judging import Conditions, judge
 from domain.ledger import Facts
 from domain.money import plain
 from domain.orders import Action, Order
-from domain.tickets import GateRefused
+from domain.tickets import GateRefused, Ticket
 from domain.values import replace
 
 
@@ -54,17 +53,17 @@ def _is_reached(
 def _execute(account: Account, order: Order, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
     quote = moment.market[order.symbol]
     try:
-        agreed = _agree(account, order, moment, conditions)
+        ticket = _agree(account, order, moment, conditions)
     except GateRefused as refused:
         refusal = refused.refusal
         outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
         return resting.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
-    account, _ = book(account, order, agreed, quote, moment, conditions, journal)
+    account, _ = book(account, resting.filled(order, ticket.quantity, moment.at), ticket, moment, journal)
     return judge(account, conditions, journal)
 
 
-def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Deal:
-    """What the order deals now. Raises GateRefused for an entry; nothing may forbid what lowers exposure."""
+def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Ticket:
+    """By which the order is filled now. Raises GateRefused for an entry; nothing may forbid what lowers exposure."""
     if order.type.protects:
         return closing(account, account.positions[order.symbol, order.side], moment, conditions)
     others = replace(account, orders=resting.without(account, order.seq))

@@ -1,9 +1,10 @@
 """What an account's holdings are worth at a market: marks, unrealised profit, exposure."""
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
 
-from domain.accounts import Account, Holdings
+from domain.accounts import Account
 from domain.instruments import Catalogue
 from domain.money import ZERO
 from domain.positions import Position, Side
@@ -45,10 +46,12 @@ def position_unrealised(position: Position, account: Account, market: Market, ca
     return position.unrealised(mark, rate_of(symbol, account.currency, market, catalogue))
 
 
-def unrealised(account: Account, market: Market, catalogue: Catalogue, holdings: Holdings | None = None) -> Decimal:
-    """Open profit of all holdings, or of those it would have, in the account's currency."""
-    held = account.positions if holdings is None else holdings
-    return sum([position_unrealised(position, account, market, catalogue) for position in held.values()], ZERO)
+def unrealised(
+    account: Account, market: Market, catalogue: Catalogue, holdings: Iterable[Position] | None = None
+) -> Decimal:
+    """Open profit of all holdings, or of these, in the account's currency."""
+    held = account.positions.values() if holdings is None else holdings
+    return sum([position_unrealised(position, account, market, catalogue) for position in held], ZERO)
 
 
 def position_notional(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
@@ -58,9 +61,11 @@ def position_notional(position: Position, account: Account, market: Market, cata
     return position.notional(mark, rate_of(symbol, account.currency, market, catalogue))
 
 
-def gross_notional(account: Account, market: Market, catalogue: Catalogue) -> Decimal:
-    """Exposure of all holdings, longs and shorts added up."""
-    held = account.positions.values()
+def gross_notional(
+    account: Account, market: Market, catalogue: Catalogue, holdings: Iterable[Position] | None = None
+) -> Decimal:
+    """Exposure of all holdings, or of these, longs and shorts added up."""
+    held = account.positions.values() if holdings is None else holdings
     return sum([position_notional(position, account, market, catalogue) for position in held], ZERO)
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 Value = TypeVar("Value")
 Function = TypeVar("Function", bound=Callable[..., Any])
+_make, _set = object.__new__, object.__setattr__
 
 
 def at_once(kind: type[Value]) -> type[Value]:
@@ -19,7 +20,7 @@ def at_once(kind: type[Value]) -> type[Value]:
     Its own sets one after the other. What a default factory makes is shared, so it must never be changed in place.
     """
     given, parameters = list[str](), list[str]()
-    scope: dict[str, Any] = {"__set": object.__setattr__}
+    scope: dict[str, Any] = {"__set": _set}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type] # it is a dataclass
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         has_default = default is not dataclasses.MISSING
@@ -63,7 +64,8 @@ else:
         def __get__(self, value: Any, owner: type) -> Any:
             if value is None:
                 return self
-            answer = value.__dict__[self.name] = self.compute(value)
+            answer = self.compute(value)
+            _set(value, self.name, answer)
             return answer
 
     def replace(value: Value, /, **changes: Any) -> Value:
@@ -76,6 +78,6 @@ else:
         if len(fields) != len(names):  # what was computed of the value before may not be so of the one after
             assert changes.keys() <= names.keys(), f"{kind.__name__} has no such field"
             fields = {name: fields[name] for name in names}
-        after = object.__new__(kind)
-        object.__setattr__(after, "__dict__", fields)
+        after = _make(kind)
+        _set(after, "__dict__", fields)
         return after

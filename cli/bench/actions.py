@@ -15,8 +15,8 @@ from cli.bench.beside import marking
 from cli.bench.harness import Figure, Server, Steps
 from cli.bench.population import FIRST, Population, populate
 from cli.bench.traders import Trader, hire, latencies, quantile, throughput
-from config.database import close_database, migrate, open_database
-from config.embedded import BINARIES
+from config.database import close_database, create_database, migrate, open_database
+from config.embedded import BINARIES, DATABASE
 from config.errors import Problem
 from config.logs import configure_logging
 from services.unit import reading
@@ -82,9 +82,9 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
         with marking(server.url, population):
             beside = f"beside passes over {size.marked:,} accounts"
             figures.append(await _latency(steps, size, trading, half, beside))
-        figures += await _reads(server, steps, size, population, hired)
     finally:
         await close_database()
+    figures += await _reads(server, steps, size, population, trading[0].account)
     return figures, {"rows of one action": rows, "per second": rates}
 
 
@@ -138,33 +138,41 @@ async def _latency(steps: Steps, size: Size, trading: Sequence[Trader], rate: fl
     )
 
 
-async def _reads(
-    server: Server, steps: Steps, size: Size, population: Population, hired: Sequence[Trader]
-) -> list[Figure]:
-    """Each read beside a short ledger, beside a long table, and of an account whose own history is long."""
+async def _reads(server: Server, steps: Steps, size: Size, population: Population, account: int) -> list[Figure]:
+    """Each read of an account on three desks in turn: its ledger short, beside it a long table, and itself long."""
     short, long = size.rows
-    few, many = hired[0].account, hired[1].account
     others = list(range(FIRST, FIRST + min(population.accounts, 200)))
-    with steps.step(f"reads of an account with {short:,} ledger rows"):
-        await reads.fill(server.url, [few], short)
-        alone = await reads.take(few, size.reads, size.rounds)
-    with steps.step(f"the same in a table of {long:,}"):
-        await reads.fill(server.url, others, long)
-        beside = await reads.take(few, size.reads, size.rounds)
-    with steps.step(f"reads of an account that has {long:,} itself"):
-        await reads.fill(server.url, [many], long)
-        own = await reads.take(many, size.reads, size.rounds)
+    filled = {
+        "short": [([account], short)],
+        f"{long:,} ledger rows in the table": [([account], short), (others, long)],
+        f"{long:,} of its own": [([account], long)],
+    }
+    urls = {}
+    for number, (name, histories) in enumerate(filled.items()):
+        with steps.step(f"a desk to read: {name}"):
+            urls[name] = await create_database(server.url, f"desk_{number}", template=DATABASE)
+            await reads.fill(urls[name], histories)
+    taken: dict[str, list[dict[str, float]]] = {name: [] for name in urls}
+    for number in range(size.rounds):
+        with steps.step(f"round {number + 1}: reads"):
+            for name, url in urls.items():
+                await open_database(url, pool_size=2, name="bench")
+                try:
+                    taken[name].append(await reads.take(account, size.reads))
+                finally:
+                    await close_database()
+    alone = taken.pop("short")
     return [
         Figure(
-            f"{name}: {what}",
+            f"{read}: {name}",
             f"with {short:,}",
-            (taken[name] / alone[name],),
+            tuple(one[read] / other[read] for one, other in zip(each, alone, strict=True)),
             1.5,
             at_most=True,
-            said=f"{taken[name] * 1000:.2f} : {alone[name] * 1000:.2f} ms",
+            said=f"{median(one[read] for one in each) * 1000:.2f} : {median(one[read] for one in alone) * 1000:.2f} ms",
         )
-        for what, taken in ((f"{long:,} ledger rows in the table", beside), (f"{long:,} of its own", own))
-        for name in alone
+        for name, each in taken.items()
+        for read in alone[0]
     ]
 
 

@@ -1,7 +1,7 @@
 """What reading an account costs beside a long history, of the whole table and of its own."""
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from statistics import median
 from typing import Any
 
@@ -77,29 +77,29 @@ HISTORY = (
 ROWS_AN_ACTION = 4
 
 
-async def fill(url: str, accounts: list[int], rows: int) -> None:
-    """Give the accounts histories of so many ledger rows altogether, with all that belongs to them."""
-    many = max(rows // len(accounts) // ROWS_AN_ACTION, 2)
+async def fill(url: str, histories: Iterable[tuple[list[int], int]]) -> None:
+    """Give accounts histories of so many ledger rows altogether, with all that belongs to them."""
     async with connection(url) as conn:
         await conn.execute("set session_replication_role = replica")  # the history is made up; nothing checks it
-        for statement in HISTORY:
-            await conn.execute(statement, accounts, many)
-        await conn.execute("update balances set seq = $2 where account_id = any($1)", accounts, FIRST + many * 4)
+        for accounts, rows in histories:
+            many = max(rows // len(accounts) // ROWS_AN_ACTION, 2)
+            for statement in HISTORY:
+                await conn.execute(statement, accounts, many)
+            await conn.execute("update balances set seq = $2 where account_id = any($1)", accounts, FIRST + many * 4)
         for table in (*PAGES, "balances"):  # at once, as otherwise it is done beside the reads
             await conn.execute(f"vacuum analyze {'decision_actions' if table == 'actions' else table}")
         await conn.execute("checkpoint")
 
 
-async def take(account: int, times: int, rounds: int) -> dict[str, float]:
-    """Seconds that each read of the account takes: the median of many, in the calmest of the rounds."""
+async def take(account: int, times: int) -> dict[str, float]:
+    """Seconds that each read of the account takes, the median of many."""
     reads: dict[str, Callable[[], Awaitable[Any]]] = {
         "snapshot": lambda: snapshots.of_accounts([account]),
         "decision context": lambda: contexts.of_account(account),
     }
     for name, listing in PAGES.items():
         reads[f"{name} page"] = lambda listing=listing: lists.pages(listing, "account", [account], (), PAGE)  # type: ignore[misc]
-    each = [{name: await _taken(read, times) for name, read in reads.items()} for _ in range(rounds)]
-    return {name: min(one[name] for one in each) for name in reads}
+    return {name: await _taken(read, times) for name, read in reads.items()}
 
 
 async def _taken(read: Callable[[], Awaitable[Any]], times: int) -> float:

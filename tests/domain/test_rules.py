@@ -10,7 +10,7 @@ import pytest
 from domain.accounts import Account, Finding
 from domain.levels import daily_floor, total_floor
 from domain.lifecycles import ChallengeStatus
-from domain.rules import Rule, ends_by_passing, judge, judge_day_end, passes
+from domain.rules import Rule, ends_by_passing, is_between, judge, judge_day_end, passes
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail
 from domain.terms import limit_from_data as limit_of
 from tests.domain.builders import (
@@ -328,3 +328,20 @@ def test_judging_changes_nothing() -> None:
     before = repr(account)
     judge(account, a_phase_terms(), 5, LATER)
     assert repr(account) == before
+
+
+@pytest.mark.parametrize(
+    ("balance", "equity", "between"),
+    [
+        ("100000", "100000", True),
+        ("95001", "107999", True),
+        ("95000", "100000", False),
+        ("100000", "95000", False),
+        ("108000", "100000", False),
+        ("100000", "108000", False),
+    ],
+)
+def test_balance_and_equity_both_lie_between_the_highest_floor_and_the_target(
+    balance: str, equity: str, between: bool
+) -> None:
+    assert is_between(a_challenger(balance, equity), a_phase_terms()) is between
