@@ -56,8 +56,10 @@ async def open_database(
     settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
     settings["random_page_cost"] = "1.1"  # no disk seeks any more; else a small desk's accounts are all read for one
     settings |= {"statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
+    settings["tcp_keepalives_idle"] = "60"  # an idle connection is kept, and whatever lies between is told so
     context = TortoiseContext()
-    config = _tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection)
+    kept = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
+    config = _tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection, **kept)
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one

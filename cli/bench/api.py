@@ -53,7 +53,7 @@ def api(
     events: Annotated[int, typer.Option(min=10, help="Events of one burst")] = 100,
     connections: Annotated[int, typer.Option(min=10, help="Websockets held at once, to see what one needs")] = 5_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured")] = 5,
-    answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 20,
+    answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 50,
 ) -> None:
     """Events to many subscribers against bare writes and executing for each; what a connection and a page cost."""
     configure_logging("ERROR", "bench")

@@ -25,7 +25,7 @@ from resolvers.main import Mutation, Query, Subscription, schema
 from schema.context import Context
 
 CHALLENGES, SNAPSHOTS = 50, 1_000  # rows of a page
-WARM = 3  # answers of a stretch before those that count
+WARM = 10  # answers of a stretch before those that count
 TARGET_STOCK, TARGET_FETCH = 8, 3
 PAGE = """query Page($first: Int!) { challenges(first: $first) { nodes {
   id brand client status currentPhaseIndex createdAt endedAt endReason terms { hash version }
