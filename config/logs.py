@@ -3,8 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from contextvars import ContextVar
 from datetime import UTC, datetime
 from types import MappingProxyType
@@ -17,15 +16,20 @@ _NOTHING: Mapping[str, object] = MappingProxyType({})
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=_NOTHING)
 
 
-@contextmanager
-def about(**facts: object) -> Iterator[None]:
+class about:  # noqa: N801 - used like a function
     """What is logged meanwhile, by this task and those it starts, bears these facts too; None is left out."""
-    before = _about.get()
-    _about.set({**before, **{name: fact for name, fact in facts.items() if fact is not None}})
-    try:
-        yield
-    finally:
-        _about.set(before)  # not reset by its token: a generator may be closed in another context
+
+    __slots__ = ("_before", "_facts")
+
+    def __init__(self, **facts: object) -> None:
+        self._facts = {name: fact for name, fact in facts.items() if fact is not None}
+
+    def __enter__(self) -> None:
+        self._before = _about.get()
+        _about.set({**self._before, **self._facts})
+
+    def __exit__(self, *_raised: object) -> None:
+        _about.set(self._before)  # not reset by its token: a generator may be closed in another context
 
 
 def _facts(record: logging.LogRecord) -> dict[str, object]:

@@ -3,12 +3,17 @@
 Which is done without us: `opentelemetry-instrument propdesk serve`, with the SDK and an exporter installed beside.
 """
 
+from contextlib import AbstractContextManager, nullcontext
+
 from opentelemetry import trace
-from opentelemetry.trace import Tracer
+from opentelemetry.trace import Span, SpanKind
 
 NAME = "propdesk"
 
 
-def tracer() -> Tracer:
-    """The tracer of what the operator has configured; one that does nothing without it."""
-    return trace.get_tracer(NAME)
+def span(name: str) -> AbstractContextManager[Span]:
+    """A server's span in what the operator has configured; one that does nothing, at no cost, without it."""
+    provider = trace.get_tracer_provider()
+    if isinstance(provider, trace.ProxyTracerProvider):
+        return nullcontext(trace.INVALID_SPAN)
+    return provider.get_tracer(NAME).start_as_current_span(name, kind=SpanKind.SERVER)

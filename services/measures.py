@@ -5,8 +5,7 @@ stands in the database is not measured but asked for when somebody looks (`servi
 """
 
 import time
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
@@ -70,14 +69,19 @@ POOL_WAIT_SECONDS = Histogram(
 )
 
 
-@contextmanager
-def timed(histogram: Histogram) -> Iterator[None]:
+class timed:  # noqa: N801 - used like a function
     """Observe how long the body took, whether it raised or not."""
-    began = time.perf_counter()
-    try:
-        yield
-    finally:
-        histogram.observe(time.perf_counter() - began)
+
+    __slots__ = ("_began", "_histogram")
+
+    def __init__(self, histogram: Histogram) -> None:
+        self._histogram = histogram
+
+    def __enter__(self) -> None:
+        self._began = time.perf_counter()
+
+    def __exit__(self, *_raised: object) -> None:
+        self._histogram.observe(time.perf_counter() - self._began)
 
 
 class Pool(Collector):

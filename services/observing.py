@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
-from opentelemetry.trace import Span, SpanKind, Status, StatusCode
+from opentelemetry.trace import Span, Status, StatusCode
 
+from config import telemetry
 from config.logs import about
-from config.telemetry import tracer
 from services.measures import ERRORS, REQUEST_SECONDS
 
 
@@ -30,7 +30,7 @@ def operation(request_id: str, role: str | None) -> Iterator[Operation]:
     """Around one operation. A subscription is as long as it lasts, and is not counted among the durations."""
     seen = Operation()
     began = time.perf_counter()
-    with about(request=request_id, role=role), tracer().start_as_current_span("graphql", kind=SpanKind.SERVER) as span:
+    with about(request=request_id, role=role), telemetry.span("graphql") as span:
         span.set_attribute("propdesk.request_id", request_id)
         span.set_attribute("propdesk.role", role or "none")
         try:

@@ -8,12 +8,13 @@ from typing import Any
 
 import httpx
 import pytest
-from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, NoOpTracer, Span
+from opentelemetry import trace
+from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, NoOpTracer, Span, Tracer, TracerProvider
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
 from config.settings import Settings
-from services import jobs, observing, periodic, purchases, quotes
+from services import jobs, periodic, purchases, quotes
 from tests.api.clients import Api
 from tests.api.operations import SAVE_BRAND, SUBMIT
 from tests.services.world import CLIENT, a_quote, a_world, hurry, settle, value
@@ -159,8 +160,8 @@ class Recorded(NonRecordingSpan):
         self.ended = True
 
 
-class Recorder(NoOpTracer):
-    """What an operator's SDK would be: keeps the spans."""
+class Recorder(NoOpTracer, TracerProvider):
+    """What an operator's SDK would be, its tracer and who provides it: keeps the spans."""
 
     def __init__(self) -> None:
         self.spans: list[Recorded] = []
@@ -175,11 +176,14 @@ class Recorder(NoOpTracer):
     def start_as_current_span(self, name: str, *_: Any, **__: Any) -> Any:
         return self._begun()
 
+    def get_tracer(self, *_: Any, **__: Any) -> Tracer:
+        return self
+
 
 @pytest.fixture
 def recorder(monkeypatch: pytest.MonkeyPatch) -> Recorder:
     recorder = Recorder()
-    monkeypatch.setattr(observing, "tracer", lambda: recorder)
+    monkeypatch.setattr(trace, "get_tracer_provider", lambda: recorder)
     return recorder
 
 
