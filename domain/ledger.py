@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
-from functools import lru_cache, partial
+from functools import lru_cache
 from hashlib import sha256
 from typing import Any, NamedTuple, TypeAlias
 
@@ -67,8 +67,6 @@ class Row(NamedTuple):
     hash: bytes
     text: str  # the facts as they are hashed and stored
 
-
-_row = partial(tuple.__new__, Row)
 
 Entry: TypeAlias = tuple[Kind, Facts, Decimal]
 """What a row is to say, and the cash it moves."""
@@ -133,5 +131,5 @@ def follow(
             moved, balance_text = _eight_places(amount), _eight_places(balance)
         text = canonical(facts)
         head = _link(head, name, str(seq), kind, moved, balance_text, at, number, text)
-        rows.append(_row((account, seq, kind, amount, balance, market_time, batch, facts, head, text)))
+        rows.append(Row(account, seq, kind, amount, balance, market_time, batch, facts, head, text))
     return rows

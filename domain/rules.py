@@ -102,6 +102,14 @@ def run_of(account: Account) -> PhaseRun:
     return account.phase
 
 
+class Levels(NamedTuple):
+    """The configured bounds, and between what no figure reaches any of them, nor the target."""
+
+    bounds: tuple[Bound, ...]
+    floor: Decimal  # the highest
+    ceiling: Decimal  # the lowest
+
+
 def configured(account: Account, terms: PhaseTerms) -> tuple[Bound, ...]:
     """The level of every configured limit, in the order in which findings are written."""
     return _levels_of(account, terms).bounds
@@ -111,14 +119,6 @@ def is_between(account: Account, terms: PhaseTerms) -> bool:
     """Do balance and equity lie strictly between all levels? Then nothing is broken, and nothing won."""
     (_, floor, ceiling), balance, equity = _levels_of(account, terms), account.balance, account.equity
     return floor < balance < ceiling and floor < equity < ceiling
-
-
-class Levels(NamedTuple):
-    """The configured bounds, and between what no figure reaches any of them, nor the target."""
-
-    bounds: tuple[Bound, ...]
-    floor: Decimal  # the highest
-    ceiling: Decimal  # the lowest
 
 
 def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
