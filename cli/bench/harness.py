@@ -23,6 +23,7 @@ from config.embedded import DATABASE, EmbeddedServer
 Answer = TypeVar("Answer")
 
 SHOWN_MAX = 5  # rounds of which each is shown
+WIDTH = 200  # where no terminal says one: so that no name is broken
 
 console = Console(stderr=True)
 
@@ -116,7 +117,7 @@ def show(title: str, figures: Sequence[Figure]) -> None:
             f"{'<=' if figure.at_most else '>='} {figure.target:.2f}",
             "[green]yes[/]" if figure.met else "[red]no[/]",
         )
-    Console(width=None if console.is_terminal else 160).print(table)
+    Console(width=None if console.is_terminal else WIDTH).print(table)
 
 
 def _rounds(ratios: Sequence[float]) -> str:
