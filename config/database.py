@@ -33,7 +33,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
     def get_reset_query(self) -> str:
         return ""
 
-    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - asyncpg's
+    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as the pool calls it
         if self.is_in_transaction() or self._top_xact is not None:
             await super().reset(timeout=timeout)
 

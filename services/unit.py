@@ -5,7 +5,8 @@ lets the caller work, writes the journal, the moves, the jobs and the events, an
 many roots that need nothing but catching up. `plain` is for objects without an account. What follows a commit (waking
 the stamper and the workers) happens after it, and never inside.
 
-Locks are taken in one order: roots by id, accounts by id, wallets by id, house accounts, audit chains by name.
+Locks are taken in one order: a name's turn, roots by id, accounts by id, wallets by id, house accounts, audit chains by
+name.
 """
 
 import asyncio
