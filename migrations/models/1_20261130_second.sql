@@ -1,0 +1,3 @@
+-- The second edition, added to databases that have lived: every statement keeps the rows that are there.
+
+select 1;
