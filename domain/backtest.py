@@ -19,7 +19,7 @@ from domain.ledger import Facts, Kind
 from domain.lifecycles import AccountStatus
 from domain.money import plain
 from domain.orders import Action, ActionResult
-from domain.quotes import Batch, Quote, divide_into_batches, screen
+from domain.quotes import Batch, Listing, Quote, divide_into_batches, screen
 from domain.rules import Rule
 from domain.terms import Group, PhaseTerms, PhaseType, Terms
 
@@ -68,8 +68,8 @@ class Outcome:
 
 def tape(quotes: Iterable[Quote], catalogue: Catalogue) -> list[Batch]:
     """The batches a replay makes of recorded quotes: screened, a batch for each source time, numbered from 1."""
-    taken, _ = screen(quotes, dict.fromkeys(catalogue.instruments), None)
-    parts = divide_into_batches(taken, by_time=True)
+    listings = {symbol: Listing(instrument.price_precision) for symbol, instrument in catalogue.instruments.items()}
+    parts = divide_into_batches(screen(quotes, listings, None).taken, by_time=True)
     batches: list[Batch] = []
     for number, part in enumerate(parts, 1):
         at = part[0].source_time

@@ -47,6 +47,12 @@ def percent(value: Decimal, pct: Decimal) -> Decimal:
     return quantize(multiply(multiply(value, pct), HUNDREDTH), EIGHTH)
 
 
+def denoise(value: Decimal, step: Decimal, tolerance: Decimal) -> Decimal:
+    """The multiple of `step` within `tolerance` of the value: what a sum of floats means; where none is, the value."""
+    whole = multiply(divide(value, step).to_integral_value(ROUND_HALF_EVEN), step)
+    return whole if whole and abs(value - whole) <= tolerance else value
+
+
 def floor_step(value: Decimal, step: Decimal) -> Decimal:
     """The largest multiple of `step` that does not exceed the value; both are positive."""
     return EXACT.multiply(EXACT.divide_int(value, step), step)
@@ -74,6 +80,14 @@ def plain(value: Decimal) -> str:
 
 def parse(text: str) -> Decimal:
     """An amount from text. Raises NotAnAmount saying what is wrong: not a number, not finite, too long."""
+    value = parse_number(text)
+    if round8(value) != value:
+        raise NotAnAmount(f"has more than {PLACES} decimal places")
+    return value
+
+
+def parse_number(text: str) -> Decimal:
+    """A number from text, of any number of decimal places. Raises NotAnAmount like `parse`."""
     if len(text) > 64:
         raise NotAnAmount("is longer than 64 characters")
     try:
@@ -88,6 +102,4 @@ def parse(text: str) -> Decimal:
         raise NotAnAmount("is beyond 20 digits before the point")
     if not value:
         return ZERO  # whatever its exponent was
-    if round8(value) != value:
-        raise NotAnAmount(f"has more than {PLACES} decimal places")
     return value

@@ -1,13 +1,15 @@
 """Quotes, the batches they are accepted in, and the market a fold carries along."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from typing import NamedTuple
 
 from domain.ledger import Facts
-from domain.money import EXACT, plain, round8
+from domain.money import EXACT, denoise, plain, round8
 from domain.values import lazy
 
 
@@ -51,9 +53,29 @@ class Dropped(StrEnum):
     LATE = "LATE"
     FUTURE = "FUTURE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
+    TOO_PRECISE = "TOO_PRECISE"
 
 
 PRICE_MAX = Decimal(10) ** 10  # exclusive: what the columnar book holds with room to multiply
+NOISE = Decimal("0.00001")  # of an instrument's last decimal place: further off, a price is a finer one, not a float's
+
+
+class Listing(NamedTuple):
+    """What the screening knows of an instrument: the decimal places of its prices, its newest quote's source time."""
+
+    price_precision: int
+    last: datetime | None = None
+
+
+class Screening(NamedTuple):
+    """Quotes parted into those taken, in the order they came, and those dropped, with the reason.
+
+    `rounded` counts the taken ones whose float noise was rounded away, by symbol.
+    """
+
+    taken: list[Quote]
+    dropped: list[tuple[Quote, Dropped]]
+    rounded: Counter[str]
 
 
 def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropped | None:
@@ -67,8 +89,10 @@ def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropp
         return Dropped.NOT_POSITIVE
     if quote.bid > quote.ask:
         return Dropped.CROSSED
-    if quote.ask >= PRICE_MAX or round8(quote.bid) != quote.bid or round8(quote.ask) != quote.ask:
+    if quote.ask >= PRICE_MAX:
         return Dropped.OUT_OF_RANGE
+    if not is_exact(quote):
+        return Dropped.TOO_PRECISE
     if latest is not None and quote.source_time > latest:
         return Dropped.FUTURE
     if last is not None and quote.source_time < last:
@@ -76,25 +100,47 @@ def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropp
     return None
 
 
-def screen(
-    quotes: Iterable[Quote], known: Mapping[str, datetime | None], latest: datetime | None
-) -> tuple[list[Quote], list[tuple[Quote, Dropped]]]:
-    """Part the quotes into those taken, in the order they came, and those dropped with their reason.
+def is_exact(quote: Quote) -> bool:
+    """Do bid and ask fit the decimal places the desk keeps?"""
+    return round8(quote.bid) == quote.bid and round8(quote.ask) == quote.ask
 
-    `known` holds every listed symbol and the source time of its newest quote, if it has one.
+
+def without_noise(quote: Quote, price_precision: int) -> Quote:
+    """The quote at the instrument's precision where bid and ask are off by no more than the noise of floats.
+
+    1.1370200000000001 is 1.13702 for an instrument of five places; 1.137020001 stays as it is.
     """
-    times = dict(known)
-    taken: list[Quote] = []
-    dropped: list[tuple[Quote, Dropped]] = []
-    for quote in quotes:
-        if quote.symbol not in times:
-            dropped.append((quote, Dropped.UNKNOWN_SYMBOL))
-        elif reason := fault(quote, times[quote.symbol], latest):
-            dropped.append((quote, reason))
-        else:
-            times[quote.symbol] = quote.source_time
-            taken.append(quote)
-    return taken, dropped
+    step = Decimal(1).scaleb(-price_precision)
+    bid, ask = (
+        price if round8(price) == price else denoise(price, step, step * NOISE) for price in (quote.bid, quote.ask)
+    )
+    return replace(quote, bid=bid, ask=ask)
+
+
+def screen(quotes: Iterable[Quote], listings: Mapping[str, Listing], latest: datetime | None) -> Screening:
+    """Part the quotes into those taken and those dropped.
+
+    `listings` holds every listed symbol, `latest` is the newest source time allowed.
+    """
+    times = {symbol: listing.last for symbol, listing in listings.items()}
+    screening = Screening([], [], Counter())
+    for offered in quotes:
+        symbol, quote = offered.symbol, offered
+        if symbol not in times:
+            screening.dropped.append((quote, Dropped.UNKNOWN_SYMBOL))
+            continue
+        reason = fault(quote, times[symbol], latest)
+        if reason is Dropped.TOO_PRECISE:
+            quote = without_noise(offered, listings[symbol].price_precision)
+            reason = fault(quote, times[symbol], latest)
+        if reason:
+            screening.dropped.append((offered, reason))
+            continue
+        times[symbol] = quote.source_time
+        screening.taken.append(quote)
+        if quote is not offered:
+            screening.rounded[symbol] += 1
+    return screening
 
 
 def divide_into_batches(quotes: Iterable[Quote], *, by_time: bool) -> list[tuple[Quote, ...]]:

@@ -12,11 +12,27 @@ from domain import resting, valuation
 from domain.accounts import Account
 from domain.fills import Deal, deal
 from domain.instruments import Catalogue, Instrument
-from domain.money import ZERO, NotAnAmount, divide, floor_step, is_whole_minor, multiply, parse, plain
+from domain.money import (
+    EIGHTH,
+    PLACES,
+    ZERO,
+    NotAnAmount,
+    denoise,
+    divide,
+    floor_step,
+    is_whole_minor,
+    multiply,
+    parse_number,
+    plain,
+    round8,
+)
 from domain.orders import PROPOSABLE, Action, OrderType, Refusal, Verb, buys
 from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market
 from domain.values import lazy, replace
+
+NOISE = Decimal("1e-9")  # a quantity or price this near to a step means the step: sums of floats are off by less
+NOISE_OF_PART = Decimal("1e-11")  # of a notional or a fraction, whose step is the eighth decimal place
 
 VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
@@ -179,27 +195,32 @@ class Ticket:
 
 def _price(ticket: Ticket, name: str, text: str) -> Decimal:
     """A price of the action in the quote currency, in the instrument's precision."""
+    places = ticket.instrument.price_precision
     try:
-        value = parse(text)
+        value = denoise(parse_number(text), Decimal(1).scaleb(-places), NOISE)
     except NotAnAmount as fault:
         raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64]) from None
     if value <= 0:
         raise GateRefused("INVALID_PRICE", f"{name} must be above 0.", ZERO, value)
     if value >= PRICE_MAX:
         raise GateRefused("INVALID_PRICE", f"{name} is too high.", PRICE_MAX, value)
-    places = ticket.instrument.price_precision
     if not is_whole_minor(value, places):
         raise GateRefused("PRICE_PRECISION", f"{name} has more decimal places than the instrument.", places, value)
     return value
 
 
-def _read(name: str, text: str) -> Decimal:
+def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
+    """A size from text, the noise of floats rounded away."""
     try:
-        value = parse(text)
+        value = parse_number(text)
     except NotAnAmount as fault:
         raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64]) from None
     if value <= 0:
         raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value)
+    if value != round8(value):
+        value = denoise(value, step, tolerance)
+    if value != round8(value):
+        raise GateRefused("INVALID_QUANTITY", f"{name} has more than {PLACES} decimal places.", observed=text[:64])
     return value
 
 
@@ -210,12 +231,12 @@ def _size(ticket: Ticket) -> Decimal:
         names = ", ".join(name for name in ("quantity", "notional", "fraction") if getattr(action, name) is not None)
         raise GateRefused("INVALID_QUANTITY", f"Give one of {names}.", 1, given)
     if action.quantity is not None:
-        return _read("quantity", action.quantity)
+        return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
     if action.notional is not None:
-        value = _read("notional", action.notional)
+        value = _read("notional", action.notional, EIGHTH, NOISE_OF_PART)
         return floor_step(divide(value, multiply(ticket.price, ticket.rate)), ticket.instrument.quantity_step)
     if action.fraction is not None:
-        return _part(ticket, _read("fraction", action.fraction))
+        return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
     if ticket.verb is not Verb.CLOSE:
         raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
     return held(ticket).quantity

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import asyncpg
 
 from domain.instruments import Catalogue, Currency, Instrument
-from domain.quotes import Batch, Dropped, Quote
+from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
 from models.sql import Connection
 
@@ -136,12 +136,12 @@ async def lock_ingest(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock($1)", INGEST_LOCK)
 
 
-async def known_times(conn: Connection) -> dict[str, datetime | None]:
-    """Every listed symbol and the source time of its newest quote."""
+async def listings(conn: Connection) -> dict[str, Listing]:
+    """Every listed symbol with the precision of its prices and the source time of its newest quote."""
     rows = await conn.fetch(
-        "select i.symbol, l.source_time from instruments i left join latest_quotes l using (symbol)"
+        "select i.symbol, i.price_precision, l.source_time from instruments i left join latest_quotes l using (symbol)"
     )
-    return {row["symbol"]: row["source_time"] for row in rows}
+    return {row["symbol"]: Listing(row["price_precision"], row["source_time"]) for row in rows}
 
 
 async def insert(conn: Connection, new: Sequence[Batch]) -> None:

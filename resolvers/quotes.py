@@ -51,6 +51,7 @@ class QuoteMutation:
             batches=taken.batches,
             newest_batch=taken.newest_batch,
             accepted=taken.accepted,
+            rounded=taken.rounded,
             dropped=[
                 DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped
             ],

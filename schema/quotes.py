@@ -46,7 +46,8 @@ class IngestQuotesInput:
 class DroppedQuote:
     symbol: str = field(description="The symbol as handed in.")
     reason: str = field(
-        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE or OUT_OF_RANGE."
+        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE "
+        "or TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats)."
     )
     count: Long = field(description="How many.")
 
@@ -56,4 +57,9 @@ class IngestQuotesPayload(Payload):
     batches: list[Long] = field(default_factory=list, description="The numbers of the batches the quotes became.")
     newest_batch: Long | None = field(default=None, description="The last of them; null if there is none.")
     accepted: int = field(default=0, description="How many quotes were taken.")
+    rounded: int = field(
+        default=0,
+        description="How many of them bore the noise of floats (1.1370200000000001) and were rounded to the "
+        "instrument's precision.",
+    )
     dropped: list[DroppedQuote] = field(default_factory=list, description="What was not taken, by symbol and reason.")

@@ -24,6 +24,7 @@ class Ingested:
     newest_batch: int | None
     accepted: int
     dropped: list[tuple[str, str, int]]  # symbol, reason, how many
+    rounded: int = 0  # of the accepted: whose float noise was rounded away
 
 
 async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -> Ingested:
@@ -38,7 +39,7 @@ async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -
         await work.look()  # the lock may have been waited for
         replay = work.mode == "REPLAY"
         latest = None if replay else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
-        taken, dropped = screen(offered, await quotes.known_times(work.conn), latest)
+        taken, dropped, rounded = screen(offered, await quotes.listings(work.conn), latest)
         new = _number(work, divide_into_batches(taken, by_time=replay))
         await quotes.insert(work.conn, new)
         counts = Counter((_countable(quote.symbol), reason) for quote, reason in dropped)
@@ -48,7 +49,8 @@ async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
-    return Ingested([batch.number for batch in new], new[-1].number if new else None, len(taken), told)
+    newest = new[-1].number if new else None
+    return Ingested([batch.number for batch in new], newest, len(taken), told, rounded.total())
 
 
 def _note(work: Unit, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:

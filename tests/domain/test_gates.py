@@ -234,7 +234,6 @@ PRICES = [
     ("-inf", "INVALID_PRICE"),
     ("1e400", "INVALID_PRICE"),
     ("1" + "0" * 400, "INVALID_PRICE"),
-    (f"0.9{'0' * 39}1", "INVALID_PRICE"),
     ("10000000000", "INVALID_PRICE"),
     ("-0.9", "INVALID_PRICE"),
     ("0", "INVALID_PRICE"),
@@ -242,7 +241,33 @@ PRICES = [
     (" 0.9", "INVALID_PRICE"),
     ("0,9", "INVALID_PRICE"),
     ("0.900001", "PRICE_PRECISION"),
+    ("0.9000000011", "PRICE_PRECISION"),
 ]
+
+NOISY = [
+    ({"quantity": "0.30000000000000004"}, "quantity", "0.3"),
+    ({"quantity": "0.2999999999"}, "quantity", "0.3"),
+    ({"quantity": "0.300000001"}, "quantity", "0.3"),
+    ({"quantity": None, "notional": "99.99999999999999"}, "quantity", "100"),
+    ({"order": "LIMIT", "price": "0.8999999999999999"}, "own_price", "0.9"),
+    ({"stop_loss": f"0.9{'0' * 39}1"}, "stop_loss", "0.9"),
+    ({"take_profit": "1.2000000000000002"}, "take_profit", "1.2"),
+]
+
+
+@pytest.mark.parametrize(("action", "name", "value"), NOISY)
+def test_a_number_within_the_noise_of_floats_means_its_step(action: dict[str, Any], name: str, value: str) -> None:
+    ticket = Ticket(an_action(**action), an_account(), the_market(), CATALOGUE, NOON, positions_max=5)
+    assert getattr(ticket, name) == Decimal(value)
+
+
+@pytest.mark.parametrize(
+    "size", [{"quantity": "0.3000000011"}, {"notional": "0.1234567891"}, {"fraction": "0.1234567891"}]
+)
+def test_a_size_that_is_finer_and_no_noise_is_refused(size: dict[str, Any]) -> None:
+    refusal = refused(Case({"quantity": None} | size))
+    assert refusal
+    assert (refusal.code, "8 decimal places" in refusal.message) == ("INVALID_QUANTITY", True)
 
 
 @pytest.mark.parametrize(("given", "code"), PRICES)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.quotes import Dropped, Quote, divide_into_batches, fault, screen
+from domain.quotes import Dropped, Listing, Quote, divide_into_batches, fault, screen
 from tests.domain.builders import NOON, a_quote
 
 SECOND = timedelta(seconds=1)
@@ -26,8 +26,8 @@ FAULTS = [
     ("crossed", a_quote("1.2", "1.1"), Dropped.CROSSED),
     ("as large as the limit", a_quote("1", "1e10"), Dropped.OUT_OF_RANGE),
     ("just below it", a_quote("1", "9999999999.99999999"), None),
-    ("a ninth place in the bid", a_quote("1.000000001", "1.1"), Dropped.OUT_OF_RANGE),
-    ("a ninth place in the ask", a_quote("1", "1.000000001"), Dropped.OUT_OF_RANGE),
+    ("a ninth place in the bid", a_quote("1.000000001", "1.1"), Dropped.TOO_PRECISE),
+    ("a ninth place in the ask", a_quote("1", "1.000000001"), Dropped.TOO_PRECISE),
     ("from the future", a_quote(source_time=NOON + 2 * SECOND), Dropped.FUTURE),
     ("older than the last one", a_quote(source_time=NOON - 2 * SECOND), Dropped.LATE),
 ]
@@ -45,15 +45,50 @@ def test_the_first_quote_of_a_symbol_is_never_late() -> None:
 def test_each_quote_taken_moves_the_time_the_next_is_held_against() -> None:
     first, late, equal = a_quote(source_time=NOON), a_quote(source_time=NOON - SECOND), a_quote("1.2", "1.3")
     strange = a_quote(symbol="XAUUSD")
-    taken, dropped = screen([first, late, strange, equal], {"EURUSD": None}, NOON)
+    taken, dropped, rounded = screen([first, late, strange, equal], {"EURUSD": Listing(5)}, NOON)
     assert taken == [first, equal]
+    assert not rounded
     assert dropped == [(late, Dropped.LATE), (strange, Dropped.UNKNOWN_SYMBOL)]
 
 
 def test_screening_leaves_the_known_times_alone() -> None:
-    known = {"EURUSD": None}
-    screen([a_quote()], known, NOON)
-    assert known == {"EURUSD": None}
+    listings = {"EURUSD": Listing(5)}
+    screen([a_quote()], listings, NOON)
+    assert listings == {"EURUSD": Listing(5)}
+
+
+NOISE = [
+    ("1.1370200000000001", 5, "1.13702"),
+    ("1.1370199999999998", 5, "1.13702"),
+    ("1.083400000000000001", 5, "1.0834"),
+    ("2400.0100000000002", 2, "2400.01"),
+    ("38000.000000001", 0, "38000"),
+    ("1.0834091", 5, "1.0834091"),  # finer than the instrument, and what the desk can keep: as it is
+]
+
+
+@pytest.mark.parametrize(("text", "precision", "value"), NOISE)
+def test_the_noise_of_floats_is_rounded_to_the_instruments_precision(text: str, precision: int, value: str) -> None:
+    offered = a_quote(text, "99999")
+    taken, dropped, rounded = screen([offered], {"EURUSD": Listing(precision)}, None)
+    assert not dropped
+    assert [str(quote.bid.normalize()) for quote in taken] == [str(Decimal(value).normalize())]
+    assert rounded == ({"EURUSD": 1} if text != value else {})
+
+
+@pytest.mark.parametrize("text", ["1.137020001", "1.1370251234567", "0.0000000001", "1.13702000000999e-5"])
+def test_a_price_that_is_finer_and_no_noise_is_too_precise(text: str) -> None:
+    assert screen([a_quote(text, "2")], {"EURUSD": Listing(5)}, None).dropped == [
+        (a_quote(text, "2"), Dropped.TOO_PRECISE)
+    ]
+
+
+@given(st.integers(0, 8), st.integers(1, 10**9), st.floats(-2e-16, 2e-16))
+def test_a_price_that_went_through_a_float_comes_out_as_it_was(precision: int, ticks: int, noise: float) -> None:
+    price = Decimal(ticks % 10 ** (6 + precision) + 1).scaleb(-precision)
+    noisy = a_quote(repr(float(price) * (1 + noise)), "1e9")
+    screened = screen([noisy], {"EURUSD": Listing(precision)}, None)
+    assert [quote.bid for quote in screened.taken] == [price]
 
 
 MIDS = [("1.1", "1.2", "1.15"), ("0.00000001", "0.00000002", "0.00000002"), ("0.00000002", "0.00000003", "0.00000002")]

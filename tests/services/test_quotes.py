@@ -30,7 +30,8 @@ async def test_what_cannot_be_used_is_dropped_counted_and_reported(database: str
         "CROSSED": [quote("1.3", "1.2")],
         "NOT_POSITIVE": [quote("0", "1"), quote("-1", "1"), quote("-2", "-1")],
         "NOT_FINITE": [quote("NaN", "1"), quote("1", "Infinity"), quote("-Infinity", "1"), quote("sNaN", "NaN")],
-        "OUT_OF_RANGE": [quote("1e400", "1e400"), quote("1", "1e10"), quote(f"1.{'1' * 40}", "2"), quote("1e-9", "1")],
+        "OUT_OF_RANGE": [quote("1e400", "1e400"), quote("1", "1e10")],
+        "TOO_PRECISE": [quote(f"1.{'1' * 40}", "2"), quote("1e-9", "1"), quote("1", "1.000000001")],
         "FUTURE": [quote("1", "1", after=timedelta(minutes=10))],
         "LATE": [quote("1", "1", "EURUSD", -SECOND)],
     }
@@ -47,6 +48,15 @@ async def test_what_cannot_be_used_is_dropped_counted_and_reported(database: str
     await quotes.ingest(offered)
     assert await value("select sum(count) from dropped_quotes") == 2 * len(offered)
     assert await value("select max(number) from batches") == 2, "nothing accepted, no batch"
+
+
+async def test_quotes_with_the_noise_of_floats_are_rounded_and_counted(database: str) -> None:
+    await a_world(database)
+    noisy = Quote("EURUSD", Decimal("1.1370200000000001"), Decimal("1.1371999999999998"), START)
+    taken = await quotes.ingest([noisy, a_quote("EURUSD", "1.1", START)])
+    assert (taken.accepted, taken.rounded, taken.dropped) == (2, 1, [])
+    stored = await rows("select bid, ask from quotes where batch = $1", taken.batches[0])
+    assert [(row["bid"], row["ask"]) for row in stored] == [(Decimal("1.13702"), Decimal("1.1372"))]
 
 
 async def test_a_symbol_that_is_no_text_is_counted_all_the_same(database: str) -> None:
