@@ -82,7 +82,8 @@ def show(console: Console, outcome: Outcome) -> None:
     )
     for client, challenge in sorted(outcome.challenges.items()):
         for phase in challenge["phases"]:
-            account = phase["account"]
+            if (account := phase["account"]) is None:
+                continue  # it was never reached
             figures = [_cents(account[name]) for name in ("balance", "realised", "fees")]
             what = [client, phase["name"], account["id"], account["status"], str(account["seq"])]
             table.add_row(*what, *figures, account["chainHead"][:12])

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from domain.lifecycles import ChallengeStatus, PayoutStatus
-from domain.terms import PhaseType
+from domain.terms import PhaseTerms, PhaseType
 from models import sql
 from models.sql import Connection, Part
 
@@ -30,11 +30,29 @@ class ChallengeMove(NamedTuple):
 _MOVE: sql.Columns = {"id": "bigint", "status": "smallint", "ended_at": "timestamptz", "end_reason": "text"}
 MOVE_PHASES = sql.update_statement("challenge_phases", ["id"], _MOVE)
 MOVE_CHALLENGES = sql.update_statement("challenges", ["id"], _MOVE)
+INSERT_PHASES = sql.insert_statement(
+    "challenge_phases",
+    {
+        "challenge_id": "bigint",
+        "phase_index": "smallint",
+        "phase_type": "smallint",
+        "account_id": "bigint",
+        "status": "smallint",
+        "initial_balance": "numeric",
+    },
+)
+CANCEL_PENDING_PHASES = sql.Bulk(
+    f"""update challenge_phases t set status = {ChallengeStatus.CANCELLED:d}, ended_at = n.ended_at,
+      end_reason = case n.status when {ChallengeStatus.FAILED:d} then 'CHALLENGE_FAILED' else n.end_reason end
+    from {{rows}} as n (id, status, ended_at, end_reason)
+    where t.challenge_id = n.id and t.status = {ChallengeStatus.PENDING:d}""",
+    tuple(_MOVE.values()),
+)
 
 
 def parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
-    """The moves of phases and challenges to their new status."""
-    return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges)]
+    """The moves of phases and challenges to their new status; the phases a challenge never reached end with it."""
+    return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges), (CANCEL_PENDING_PHASES, challenges)]
 
 
 async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]:
@@ -77,26 +95,29 @@ async def insert(
     return challenge_id
 
 
-async def insert_phase(
-    conn: Connection,
-    *,
-    challenge_id: int,
-    index: int,
-    kind: PhaseType,
-    account_id: int,
-    status: ChallengeStatus,
-    initial_balance: Decimal,
-) -> int:
-    """The run of one phase on one account, not yet started."""
+async def insert_phases(conn: Connection, challenge_id: int, phases: Sequence[PhaseTerms], account_id: int) -> None:
+    """Write a row for each phase sold: the first ACTIVE on its account, the later ones PENDING without an account."""
+    first, later = ChallengeStatus.ACTIVE, ChallengeStatus.PENDING
+    await sql.write(
+        conn,
+        INSERT_PHASES,
+        [
+            (challenge_id, phase.index, phase.type.value, account_id, first.value, phase.group.deposit)
+            if phase.index == 1
+            else (challenge_id, phase.index, phase.type.value, None, later.value, phase.group.deposit)
+            for phase in phases
+        ],
+    )
+
+
+async def open_phase(conn: Connection, challenge_id: int, index: int, account_id: int) -> int:
+    """Put a pending phase on the account opened for it; return the phase's id."""
     phase_id: int = await conn.fetchval(
-        """insert into challenge_phases (challenge_id, phase_index, phase_type, account_id, status, initial_balance)
-        values ($1, $2, $3, $4, $5, $6) returning id""",
+        """update challenge_phases set account_id = $3 where challenge_id = $1 and phase_index = $2 and status = 0
+        returning id""",
         challenge_id,
         index,
-        kind,
         account_id,
-        status,
-        initial_balance,
     )
     return phase_id
 
@@ -148,14 +169,12 @@ async def brand_of(conn: Connection, challenge_id: int) -> str | None:
     return brand
 
 
-async def unended_phases(conn: Connection, challenge_id: int) -> list[int]:
-    """The ids of its phases that are pending or run."""
-    found = await conn.fetch(
-        "select id from challenge_phases where challenge_id = $1 and status = any($2::smallint[])",
-        challenge_id,
-        [ChallengeStatus.PENDING, ChallengeStatus.ACTIVE],
+async def active_phase(conn: Connection, challenge_id: int) -> int | None:
+    """The id of the phase that runs or is about to start; None between two phases."""
+    phase_id: int | None = await conn.fetchval(
+        "select id from challenge_phases where challenge_id = $1 and status = $2", challenge_id, ChallengeStatus.ACTIVE
     )
-    return [row["id"] for row in found]
+    return phase_id
 
 
 async def owe_payouts(conn: Connection, ids: Sequence[int]) -> list[int]:

@@ -45,23 +45,26 @@ async def challenges_have_one_active_phase(conn: Connection) -> Rows:
 
 
 async def phases_run_in_order(conn: Connection) -> Rows:
-    """Phases are numbered from 1 without a gap, and each before the last has passed."""
+    """Phases are numbered from 1 without a gap; one that was reached has an account, and all before it have passed."""
     return await find(
         conn,
         """
         select format('challenge %s', challenge_id) as subject,
-          format('its phase no. %s has index %s and status %s', place, phase_index, status)
-            || case when is_last then '' else ' with phases after it' end as message
+          format('its phase no. %s has index %s, status %s and account %s, %s phases before it have passed', place,
+            phase_index, status, coalesce(account_id::text, 'none'), passed_before) as message
         from (
-          select challenge_id, phase_index, status, row_number() over ordered as place,
-            lead(id) over ordered is null as is_last
+          select challenge_id, phase_index, status, account_id, row_number() over ordered as place,
+            count(*) filter (where status = 2) over ordered - (status = 2)::int as passed_before
           from challenge_phases window ordered as (partition by challenge_id order by phase_index)) p
-        where phase_index <> place or (not is_last and status <> 2)""",
+        where phase_index <> place or (account_id is not null and passed_before <> place - 1)
+          or (account_id is null and status not in (0, 4)) or (account_id is not null and status = 0)""",
     )
 
 
 async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
-    """A challenge has passed with all phases sold, failed with one of them, and runs while one of them can."""
+    """Every phase sold has its row. A challenge has passed with all of them, failed with one of them, and runs while
+    one of them runs or is still to come; an ended one leaves none pending.
+    """
     return await find(
         conn,
         """
@@ -70,26 +73,26 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
             then body::jsonb -> 'phases' end) as phases
           from terms)
         select format('challenge %s', c.id) as subject,
-          format('has status %s; of %s phases sold %s are opened: %s pending, %s active, %s passed, %s failed',
-            c.status, s.phases, p.opened, p.pending, p.active, p.passed, p.failed) as message
+          format('has status %s; of %s phases sold %s are there: %s pending, %s active, %s passed, %s failed',
+            c.status, s.phases, p.phases, p.pending, p.active, p.passed, p.failed) as message
         from challenges c
         join sold s on s.hash = c.terms_hash and s.phases is not null
         cross join lateral (
-          select count(*) as opened, count(*) filter (where status = 0) as pending,
+          select count(*) as phases, count(*) filter (where status = 0) as pending,
             count(*) filter (where status = 1) as active, count(*) filter (where status = 2) as passed,
             count(*) filter (where status = 3) as failed
           from challenge_phases where challenge_id = c.id) p
-        where (c.ended_at is null) <> (c.status in (0, 1)) or not case c.status
+        where (c.ended_at is null) <> (c.status in (0, 1)) or p.phases <> s.phases or not case c.status
           when 0 then active + passed + failed = 0
-          when 1 then opened between 1 and s.phases and passed < s.phases and pending + active + passed = opened
-          when 2 then passed = opened and opened = s.phases
-          when 3 then failed = 1 and passed + failed = opened
+          when 1 then passed < s.phases and pending + active + passed = s.phases
+          when 2 then passed = s.phases
+          when 3 then failed = 1 and pending + active = 0
           else pending + active + failed = 0 end""",
     )
 
 
 async def challenges_point_at_their_phase(conn: Connection) -> Rows:
-    """The current phase and account belong together; only a phase not yet started lies ahead of it."""
+    """The current phase and account belong together; no phase ahead of it has an account."""
     return await find(
         conn,
         """
@@ -102,7 +105,7 @@ async def challenges_point_at_their_phase(conn: Connection) -> Rows:
             where p.challenge_id = c.id and p.phase_index = c.current_phase_index and p.account_id = c.account_id)
           or exists (
             select from challenge_phases p
-            where p.challenge_id = c.id and p.phase_index > c.current_phase_index and p.status <> 0)""",
+            where p.challenge_id = c.id and p.phase_index > c.current_phase_index and p.account_id is not null)""",
     )
 
 

@@ -155,7 +155,9 @@ class RuleProgress:
         )
 
 
-@strawberry.type(description="The run of one phase on one account.")
+@strawberry.type(
+    description="A phase of a challenge: its run on one account, or, while PENDING, what is still to come."
+)
 class ChallengePhase(FromRow, listing=PHASES):
     id: ID = field(description="Its number.")
     phase_index: int = field(description="Its place, counted from 1.")
@@ -167,9 +169,9 @@ class ChallengePhase(FromRow, listing=PHASES):
     end_reason: str | None = field(description="The rule that ended it, or what else did.")
     initial_balance: Decimal = field(description="The balance it begins with.")
     start_equity: Decimal | None = field(description="The equity at its start.")
-    account_id: strawberry.Private[int]
+    account_id: strawberry.Private[int | None]
 
-    @computed("Its account.", row_of(ACCOUNTS, "account_id"))
+    @computed("Its account; null before the phase is reached.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
@@ -179,7 +181,8 @@ class ChallengePhase(FromRow, listing=PHASES):
 
     @computed("Where it stands on each configured rule as of the last persisted mark; empty before it has started.")
     async def progress(self, info: Info) -> list[RuleProgress]:
-        return [RuleProgress.of(at) for at in await info.context.loaders.progress(self.account_id)]
+        account_id = self.account_id
+        return [RuleProgress.of(at) for at in await info.context.loaders.progress(account_id)] if account_id else []
 
     @computed("Its trading days in order; the newest 1000.")
     async def days(self, info: Info) -> list[ChallengeDay]:
@@ -218,7 +221,10 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its phases so far, in order.", all_of(PHASES, "challenge", PHASES_MAX))
+    @computed(
+        "Every phase sold, in order; those it has not reached yet are PENDING, without an account.",
+        all_of(PHASES, "challenge", PHASES_MAX),
+    )
     async def phases(self, info: Info) -> list[ChallengePhase]:
         return await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
 

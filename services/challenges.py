@@ -62,7 +62,7 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, told: str) ->
     cancelled = move("challenge", ChallengeStatus(card["status"]), ChallengeStatus.CANCELLED)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
         await _fail_purchase(work, challenge_id, told)
-    for phase_id in await rows.unended_phases(work.conn, challenge_id):
+    if phase_id := await rows.active_phase(work.conn, challenge_id):
         work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
     work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
     if held := work.held.get(card["account_id"]):

@@ -93,15 +93,7 @@ async def open_next_phase(work: Unit, job: Job) -> str:
     assert before.terms and before.phase_index
     phase = before.terms.phase(before.phase_index + 1)
     opened = await accounts.open_for_phase(work, job.brand, card["client"], job.challenge_id, phase)
-    phase_id = await challenges.insert_phase(
-        work.conn,
-        challenge_id=job.challenge_id,
-        index=phase.index,
-        kind=phase.type,
-        account_id=opened.account.id,
-        status=ChallengeStatus.PENDING,
-        initial_balance=phase.group.deposit,
-    )
+    phase_id = await challenges.open_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
     await accounts.fund(work, opened)
     await accounts.start(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
     await challenges.point_at(work.conn, job.challenge_id, phase.index, opened.account.id)

@@ -95,15 +95,7 @@ async def _sell(work: Unit, principal: Principal, wallet_id: int, frozen: tuple[
     )
     phase = terms.phase(1)
     held = await accounts.open_for_phase(work, brand, client, challenge_id, phase)
-    await challenges.insert_phase(
-        work.conn,
-        challenge_id=challenge_id,
-        index=1,
-        kind=phase.type,
-        account_id=held.account.id,
-        status=ChallengeStatus.ACTIVE,
-        initial_balance=phase.group.deposit,
-    )
+    await challenges.insert_phases(work.conn, challenge_id, terms.phases, held.account.id)
     await challenges.point_at(work.conn, challenge_id, 1, held.account.id)
     work.owe("withdraw_fee", brand=brand, challenge_id=challenge_id, account_id=held.account.id)
     return purchase_id, challenge_id

@@ -153,7 +153,9 @@ async def test_the_card_of_a_challenge_has_everything(api: Api, world: World) ->
     assert card["purchase"]["status"] == "ACTIVE" and card["purchase"]["paidFrom"] == "WALLET"
     assert card["purchase"]["challenges"] == [{"id": str(challenge)}]
     assert card["latestBreach"]["rule"] == "MAX_DAILY_LOSS" == card["breaches"]["nodes"][0]["rule"]
-    [phase] = card["phases"]
+    phase, later = card["phases"]
+    assert (later["phaseIndex"], later["status"], later["startedAt"]) == (2, "CANCELLED", None)
+    assert (later["latestMetric"], later["progress"]) == (None, [])
     assert phase["latestMetric"] == {"equity": card["latestMetric"]["equity"]}
     assert {at["rule"] for at in phase["progress"]} >= {"MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "PROFIT_TARGET"}
     assert card["days"] and card["metrics"]["nodes"] and card["currentPhase"] == {"phaseIndex": 1}

@@ -133,6 +133,8 @@ ALONE = {
     "challenges agree with their phases": [
         "update challenges set ended_at = null where status = 3",
         "update challenges set status = 2, ended_at = now() where status = 1",
+        "delete from challenge_phases where account_id is null",
+        "update challenge_phases set status = 0 where account_id is null",
     ],
     "challenges point at their phase": [
         "update challenges set current_phase_index = 1 where status = 2",
@@ -292,6 +294,7 @@ AMONG_OTHERS = {
     "phases run in order": [
         "update challenge_phases set phase_index = 3 where phase_index = 2",
         "update challenge_phases set status = 4 where phase_index = 1",
+        "update challenge_phases set status = 0 where status = 1",
     ],
     "failed phases have one breach": [
         "update challenge_phases set status = 2 where status = 3",

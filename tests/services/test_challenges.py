@@ -115,7 +115,10 @@ async def test_a_phase_passed_in_the_same_moment_is_kept_and_the_challenge_cance
     await act(account, "CLOSE", action_id="a2")  # the target is reached; the next phase is owed
     await challenges.cancel(MANAGER, challenge, "enough")
     await settle()
-    assert await rows("select status, phase_index from challenge_phases") == [{"status": 2, "phase_index": 1}]
+    assert await rows("select status, phase_index, end_reason from challenge_phases order by phase_index") == [
+        {"status": 2, "phase_index": 1, "end_reason": "PROFIT_TARGET"},
+        {"status": 4, "phase_index": 2, "end_reason": "CANCELLED"},
+    ]
     assert await value("select status from challenges") == 4
     assert await value("select status from accounts where id = $1", account) == "COMPLETED"
     await books_hold()
