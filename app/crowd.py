@@ -6,12 +6,12 @@ not make room drops out of its group, and catches up by itself.
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 from app.selections import Renderer, Selection
 from app.sockets import framed
-from services.views.events import Event, Reach, Terms
+from services.views.events import Event, Terms
 
 CHUNK_BYTES = 64 << 10  # written to one socket at once; a single event may be more
 TURN = 250  # sockets written to before the rest of the process has its turn
@@ -100,10 +100,21 @@ class Crowd:
         if not groups:
             self._groups.pop(member.group.whose, None)
 
-    async def tell(self, events: Sequence[Event], reach: Mapping[int, Reach]) -> None:
-        """Write new events, in order, to every member that may have them and wants them."""
+    def disperse(self, through: int) -> None:
+        """Send every member away to catch up alone; what they were to get up to this position they have had."""
+        for groups in list(self._groups.values()):
+            for members in list(groups.values()):
+                for member in list(members):
+                    self.leave(member)
+                    member.fall_behind(max(through, member.cursor))
+
+    async def tell(self, events: Sequence[Event]) -> None:
+        """Write new events, in order, to every member that may have them and wants them.
+
+        The events have been read by one statement, so their `reach` is the same for all of one challenge.
+        """
         written = 0
-        for group, due in self._due(events, reach).items():
+        for group, due in self._due(events).items():
             for chunk in self._chunks(group.selection, due):
                 frames = _Frames([payload for _, payload in chunk])
                 first = chunk[0][0].position
@@ -113,6 +124,8 @@ class Crowd:
                     if not member.socket.deliver(frames.of(member)):
                         self.leave(member)
                         member.fall_behind(first - 1)
+                    else:
+                        member.cursor = chunk[-1][0].position
                     written += 1
                     if written % TURN == 0:
                         await asyncio.sleep(0)
@@ -120,13 +133,13 @@ class Crowd:
     def _members(self, group: Group) -> list[Member]:
         return list(self._groups.get(group.whose, {}).get(group, ()))
 
-    def _due(self, events: Sequence[Event], reach: Mapping[int, Reach]) -> dict[Group, list[Event]]:
+    def _due(self, events: Sequence[Event]) -> dict[Group, list[Event]]:
         """The events each group gets."""
         due: dict[Group, list[Event]] = {}
         for event in events:
             for whose in {(b, c) for b in (None, event.brand) for c in (None, event.client)}:
                 for group in self._groups.get(whose, ()):
-                    if group.terms.admit(event, reach[event.challenge_id]):
+                    if group.terms.admit(event, event.reach):
                         due.setdefault(group, []).append(event)
         return due
 

@@ -15,6 +15,7 @@ import asyncpg
 
 from app.crowd import Crowd, Member
 from app.selections import Renderer
+from app.supervision import endless
 from app.ticks import UNREACHABLE, Ticks
 from config.address import asyncpg_parameters
 from config.database import APPLICATION_ROLE
@@ -56,11 +57,11 @@ class Hub:
         self._floor = self.head = (await events.extent()).newest
 
     async def run(self) -> None:
-        """Follow the events until cancelled."""
+        """Follow the events until cancelled. A task that fails is begun again, so no failure ends the subscriptions."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(self._listen())
-            tasks.create_task(self._pump())
-            tasks.create_task(self._ticks.run())
+            tasks.create_task(endless("listening for events", self._listen))
+            tasks.create_task(endless("reading events", self._pump))
+            tasks.create_task(endless("looking for ticks", self._ticks.run))
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yields at once, and again whenever what is watched has changed since, however often that was."""
@@ -168,7 +169,7 @@ class Hub:
             try:
                 while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
-                    await self._crowd.tell(new, self._reach)
+                    await self._tell(new)
                     _measure(new)
                 failing = False
                 async with asyncio.timeout(POLL_SECONDS):
@@ -180,6 +181,18 @@ class Hub:
                     log.warning("events cannot be read for now: %s", error)
                 failing = True
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _tell(self, new: list[Event]) -> None:
+        """Write new events to the crowd.
+
+        When that fails, everybody in it catches up alone: the subscriber that caused the failure meets it there, in a
+        task of its own, and the others get their events.
+        """
+        try:
+            await self._crowd.tell(new)
+        except Exception:
+            log.exception("events %s to %s cannot be written to all", new[0].position, new[-1].position)
+            self._crowd.disperse(new[0].position - 1)
 
     def _keep(self, new: list[Event]) -> None:
         self._ring.extend(new)

@@ -18,6 +18,7 @@ from app.naming import HEADER
 from app.page import PATH, Files, Page
 from app.refusals import METHODS
 from app.sessions import Sessions
+from app.supervision import endless
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
@@ -44,7 +45,7 @@ def create_app(settings: Settings) -> Starlette:
             await _open(settings, stack)
             await stack.enter_async_context(_stamping())
             await stack.enter_async_context(_following(hub))
-            await stack.enter_async_context(_running(sessions.run()))
+            await stack.enter_async_context(_running(endless("looking for ended tokens", sessions.run)))
             yield
 
     app = Starlette(

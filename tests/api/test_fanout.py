@@ -28,9 +28,10 @@ from schema.limits import Allowed, read
 from services import brands, events, retention
 from services.principals import Principal, Role
 from services.unit import plain
-from services.views.events import CursorExpired, Event, Reach, Terms, Wanted, all_after, between
+from services.views.events import CursorExpired, Event, Terms, Wanted, all_after, between
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
+from tests.api.sockets import Flaky, Willing
 from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, a_world
 
@@ -169,43 +170,6 @@ async def test_what_depends_on_who_asks_is_answered_to_each(api: Api) -> None:
     assert api.hub.renderer.rendered == 0
 
 
-class Willing:
-    """A client that takes everything. Keeps what was written."""
-
-    def __init__(self) -> None:
-        self.text = b""
-
-    def deliver(self, frames: bytes) -> bool:
-        self.text += frames
-        return True
-
-    async def room(self) -> None:
-        """There is."""
-
-    @property
-    def positions(self) -> list[int]:
-        return [int(part.split(b'"')[0]) for part in self.text.split(b'"cursor":"')[1:]]
-
-
-class Flaky(Willing):
-    """One that makes room when it likes."""
-
-    def __init__(self, chance: random.Random) -> None:
-        super().__init__()
-        self.chance = chance
-        self.refused = 0
-
-    def deliver(self, frames: bytes) -> bool:
-        if self.chance.random() < 0.3:
-            self.refused += 1
-            return False
-        return super().deliver(frames)
-
-    async def room(self) -> None:
-        for _ in range(self.chance.randrange(20)):
-            await asyncio.sleep(0)
-
-
 async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="acme")
     hub, chance = Hub(database, ring_size=20), random.Random(3)
@@ -269,7 +233,7 @@ async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch
     told.join(early)
     told.join(gone)
     events = [replace(AN_EVENT, position=position) for position in range(1, 6)]
-    telling = asyncio.create_task(told.tell(events, {AN_EVENT.challenge_id: Reach()}))
+    telling = asyncio.create_task(told.tell(events))
     await until(lambda: sockets[0].positions == [1])
     told.join(late)  # it has had everything from the ring
     gone.left = True

@@ -15,6 +15,7 @@ import httpx
 import psutil
 import pytest
 
+from config.embedded import EmbeddedServer
 from tests.cli.commands import COMMAND, a_free_port
 
 PATIENCE_SECONDS = 60
@@ -62,11 +63,17 @@ class Desk:
 def desk() -> Iterator[Desk]:
     directory = Path(tempfile.mkdtemp(prefix="propdesk-up-"))  # not tmp_path: PostgreSQL's user has to reach it
     desk = Desk(directory)
-    yield desk
-    if desk.process.poll() is None:
-        desk.process.terminate()
-        desk.process.wait(PATIENCE_SECONDS)
-    shutil.rmtree(directory)
+    try:
+        yield desk
+    finally:
+        if desk.process.poll() is None:
+            desk.process.terminate()
+            desk.process.wait(PATIENCE_SECONDS)
+        left = EmbeddedServer(directory / "data")  # where the desk was killed outright its PostgreSQL goes on
+        left.start()
+        stopped = left.stop()
+        shutil.rmtree(directory)
+    assert stopped, "nobody else uses it"
 
 
 def test_it_serves_mends_what_is_killed_and_stops_without_a_trace(desk: Desk) -> None:

@@ -1,0 +1,41 @@
+"""Sockets in memory, as the hub writes to them."""
+
+import asyncio
+import random
+
+
+class Willing:
+    """A client that takes everything. Keeps what was written."""
+
+    def __init__(self) -> None:
+        self.text = b""
+
+    def deliver(self, frames: bytes) -> bool:
+        self.text += frames
+        return True
+
+    async def room(self) -> None:
+        """There is."""
+
+    @property
+    def positions(self) -> list[int]:
+        return [int(part.split(b'"')[0]) for part in self.text.split(b'"cursor":"')[1:]]
+
+
+class Flaky(Willing):
+    """One that makes room when it likes."""
+
+    def __init__(self, chance: random.Random) -> None:
+        super().__init__()
+        self.chance = chance
+        self.refused = 0
+
+    def deliver(self, frames: bytes) -> bool:
+        if not self.refused or self.chance.random() < 0.3:  # the first time at any rate
+            self.refused += 1
+            return False
+        return super().deliver(frames)
+
+    async def room(self) -> None:
+        for _ in range(self.chance.randrange(20)):
+            await asyncio.sleep(0)

@@ -1,0 +1,89 @@
+"""The hub goes on: whatever the ring still holds, and whatever one subscriber's fault is."""
+
+import asyncio
+
+import pytest
+
+from app import supervision
+from app.crowd import Group, Member
+from app.hub import Hub
+from app.selections import recognise
+from schema.limits import read
+from services import brands, events
+from services.principals import Principal, Role
+from services.views.events import Terms, Wanted
+from tests.api.clients import until
+from tests.api.sockets import Willing
+from tests.api.streams import emit
+from tests.services.world import ADMIN
+
+ADA = Principal(1, "ada", Role.ADMIN)
+
+
+async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> list[asyncio.Task[None]]:
+    """Let each socket follow every event, and return when all of them wait in the crowd."""
+    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    assert selection is not None
+    members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets]
+    following = [tasks.create_task(hub.follow(member)) for member in members]
+    await until(lambda: all(member.is_told for member in members))
+    return following
+
+
+async def test_a_batch_of_more_challenges_than_the_ring_holds_reaches_everybody(database: str) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    hub, socket = Hub(database, ring_size=1), Willing()
+    await hub.begin()
+    async with asyncio.TaskGroup() as tasks:
+        following = await _up_to_date(hub, tasks, socket)
+        for challenge in range(1, 7):
+            await emit(challenge, {})
+        assert await events.stamp() == 6
+        running = tasks.create_task(hub.run())
+        await until(lambda: len(socket.positions) == 6)
+        for task in (running, *following):
+            task.cancel()
+    assert socket.positions == [1, 2, 3, 4, 5, 6]
+
+
+class Broken(Willing):
+    """A socket with a fault of its own."""
+
+    def deliver(self, frames: bytes) -> bool:
+        raise RuntimeError("this socket is broken")
+
+
+async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    hub, before, broken, after = Hub(database), Willing(), Broken(), Willing()
+    await hub.begin()
+    async with asyncio.TaskGroup() as tasks:
+        following = await _up_to_date(hub, tasks, before, after)
+        theirs = asyncio.TaskGroup()
+        with pytest.RaisesGroup(RuntimeError):
+            async with theirs:
+                await _up_to_date(hub, theirs, broken)
+                running = tasks.create_task(hub.run())
+                await emit(1, {}, {})
+                await events.stamp()
+        await emit(1, {})
+        await events.stamp()
+        await until(lambda: len(before.positions) == len(after.positions) == 3)
+        assert hub.subscribers == 2
+        for task in (running, *following):
+            task.cancel()
+    assert before.positions == after.positions == [1, 2, 3]
+
+
+async def test_an_endless_task_that_fails_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(supervision, "RESTART_SECONDS", 0)
+    begun = 0
+
+    async def work() -> None:
+        nonlocal begun
+        begun += 1
+        raise KeyError(begun)
+
+    running = asyncio.create_task(supervision.endless("a test", work))
+    await until(lambda: begun >= 3)
+    running.cancel()
