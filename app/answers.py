@@ -17,7 +17,7 @@ HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization", "X-Cont
 def executed(result: ExecutionResult, media_type: str) -> Response:
     """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same."""
     errors = result.errors or ()
-    begun = result.data is not None or any(error.path is not None for error in errors)
+    begun = result.data is not None  # every root field is nullable, so what began has data
     body: dict[str, object] = {"data": result.data} if begun else {}
     body |= {"errors": [error.formatted for error in errors]} if errors else {}
     body |= {"extensions": result.extensions} if result.extensions else {}

@@ -30,7 +30,10 @@ from schema.ready import Schema
 from schema.scalars import SCALARS
 
 
-@strawberry.type(description="Everything that can be read.")
+@strawberry.type(
+    description="Everything that can be read. A refused field is null, with its error in `errors`; the others are "
+    "answered."
+)
 class Query(
     SystemQuery,
     ProgramQuery,
@@ -49,7 +52,10 @@ class Query(
 ): ...
 
 
-@strawberry.type(description="Everything that can be done.")
+@strawberry.type(
+    description="Everything that can be done. Fields are done one after the other; a refused one is null, with its "
+    "error in `errors`, and the next ones are done and answered."
+)
 class Mutation(
     BrandMutation,
     InstrumentMutation,

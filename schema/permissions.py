@@ -1,8 +1,12 @@
-"""Root fields: each declares who may ask for it, and every mutation answers a refusal as user errors."""
+"""Root fields: each declares who may ask for it, and every mutation answers a refusal as user errors.
+
+Every root field of the query and the mutation is nullable, whatever its resolver returns: each may be refused (the
+token's role, an object that is missing), and a refusal must not take the answers of its neighbours with it.
+"""
 
 import inspect
 from collections.abc import Awaitable, Callable
-from typing import Any, cast
+from typing import Any, Optional, cast
 
 import strawberry
 from strawberry.extensions import FieldExtension
@@ -47,27 +51,38 @@ class Refusals(FieldExtension):
             REFUSALS.labels(refusal.code).inc()
             if error := beside_data(refusal):
                 raise error from refusal
-            payload: Any = self.field.type
-            return payload.refused(refusal)
+            optional: Any = self.field.type
+            return optional.of_type.refused(refusal)
+
+
+def _nullable(method: Method) -> Method:
+    """The resolver, declared to the schema as one that may return null."""
+    returned = method.__annotations__["return"]
+    method.__annotations__["return"] = Optional[returned]  # noqa: UP045 - `|` fails for a name given as text
+    return method
 
 
 def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[Method], Method]:
     """A root field of the query; no roles: everyone with a token. With `refusals` it answers a payload's errors."""
     extensions: list[FieldExtension] = [Refusals()] if refusals else []
     extensions.append(Permission(frozenset(roles) or EVERYONE))
-    return cast("Callable[[Method], Method]", strawberry.field(description=description, extensions=extensions))
+    made = strawberry.field(description=description, extensions=extensions)
+    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
 
 
 def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the mutation."""
-    extensions: list[FieldExtension] = [Refusals(), Permission(frozenset(roles))]
-    return cast("Callable[[Method], Method]", strawberry.mutation(description=description, extensions=extensions))
+    return _mutation(description, Permission(frozenset(roles)))
 
 
 def unguarded_mutation(description: str) -> Callable[[Method], Method]:
     """A root field of the mutation that whoever asks may ask, with a token or without: its input decides."""
-    extensions: list[FieldExtension] = [Refusals(), Permission(EVERYONE, nobody_too=True)]
-    return cast("Callable[[Method], Method]", strawberry.mutation(description=description, extensions=extensions))
+    return _mutation(description, Permission(EVERYONE, nobody_too=True))
+
+
+def _mutation(description: str, permission: Permission) -> Callable[[Method], Method]:
+    made = strawberry.mutation(description=description, extensions=[Refusals(), permission])
+    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
 
 
 def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:

@@ -1,4 +1,6 @@
 // What a page of the BackOffice would do. It is checked, not run: a field the schema lacks does not compile.
+//
+// A root field is null only where it was refused, and `ask` rejects then: `!` says so to the compiler.
 
 import { Desk } from "./client.js";
 import { BuyDocument, ChallengeDocument, DeskDocument, type ChallengeCardFragment } from "./generated/desk.js";
@@ -6,7 +8,7 @@ import { BuyDocument, ChallengeDocument, DeskDocument, type ChallengeCardFragmen
 /** A line for each challenge of the first page. */
 export async function page(desk: Desk): Promise<string[]> {
   const { challenges, me } = await desk.ask(DeskDocument, { challenges: 50 });
-  return [`${me.role} ${me.name}`, ...challenges.nodes.map(line)];
+  return [`${me!.role} ${me!.name}`, ...challenges!.nodes.map(line)];
 }
 
 function line(challenge: ChallengeCardFragment): string {
@@ -24,8 +26,9 @@ export async function nearest(desk: Desk, id: string): Promise<string | null> {
 /** The new challenge's id. A refusal is an answer: it has a code, and says whether it may pass. */
 export async function buy(desk: Desk, programId: string, walletId: string, idempotencyKey: string): Promise<string> {
   const { buyChallenge } = await desk.ask(BuyDocument, { programId, walletId, idempotencyKey });
-  const [refusal] = buyChallenge.userErrors;
+  const { challenge, userErrors } = buyChallenge!;
+  const [refusal] = userErrors;
   if (refusal) throw new Error(`${refusal.code}: ${refusal.message}`);
-  if (!buyChallenge.challenge) throw new Error("neither a challenge nor a refusal");
-  return buyChallenge.challenge.id;
+  if (!challenge) throw new Error("neither a challenge nor a refusal");
+  return challenge.id;
 }
