@@ -2,7 +2,6 @@
 
 import pytest
 from graphql import is_non_null_type
-from strawberry.schema import BaseSchema
 
 from resolvers.main import schema
 from tests.api.clients import Api
@@ -66,7 +65,6 @@ async def test_without_a_token_each_field_says_so(api: Api) -> None:
 
 @pytest.mark.parametrize("root", ["query_type", "mutation_type"])
 def test_every_root_field_may_be_null(root: str) -> None:
-    served: BaseSchema = schema
-    fields = getattr(served._schema, root).fields  # noqa: SLF001 - its only name
+    fields = getattr(schema._schema, root).fields  # noqa: SLF001 - its only name
     assert fields
     assert [name for name, field in fields.items() if is_non_null_type(field.type)] == []
