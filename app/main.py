@@ -38,6 +38,7 @@ def create_app(settings: Settings) -> Starlette:
     sessions = Sessions()
     page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
+    crosses = bool(settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -57,7 +58,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", readyz),
             *([Route("/metrics", Scraped(hub).answer)] if settings.metrics else []),
         ],
-        middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
+        middleware=[
+            Middleware(Counted),
+            *([Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)] if crosses else []),
+        ],
         lifespan=lifespan,
     )
     app.state.hub = hub

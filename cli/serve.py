@@ -1,8 +1,10 @@
 """`propdesk serve`: the API's process, as a service manager or `propdesk up` runs it."""
 
 import asyncio
+from typing import Any
 
 import uvicorn
+from starlette.applications import Starlette
 
 from app.main import create_app
 from app.sockets import Socket
@@ -20,17 +22,26 @@ def serve() -> None:
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
-        config = uvicorn.Config(
-            create_app(ready),
-            host=ready.host,
-            port=ready.port,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            ws=Socket,
-            ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
-            ws_per_message_deflate=False,  # 36 KiB a connection, and every event compressed for each
-            timeout_graceful_shutdown=STOP_SECONDS_MAX,
-        )
-        garbage.settle()
-        uvicorn.Server(config).run()
+        server_of(create_app(ready), host=ready.host, port=ready.port).run()
+
+
+def server_of(app: Starlette, **options: Any) -> uvicorn.Server:
+    """Return the server of an application as a desk runs it; `options` are uvicorn's, for its address and for benches.
+
+    Call it when everything is loaded: it tunes garbage collection for the process.
+    """
+    config = uvicorn.Config(
+        app,
+        http="httptools",
+        loop="auto",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        ws=Socket,
+        ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
+        ws_per_message_deflate=False,  # 36 KiB a connection, and every event compressed for each
+        timeout_graceful_shutdown=STOP_SECONDS_MAX,
+        **options,
+    )
+    garbage.settle()
+    return uvicorn.Server(config)

@@ -15,10 +15,10 @@ insert into tokens (brand, role, name, subject, prefix, hash, scope, expires_at)
 values ($1, $2, $3, $4, $5, $6, $7, $8) returning id
 """
 VALID = """
-select id, name, role, brand, subject, scope,
+select hash, id, name, role, brand, subject, scope,
   (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute') as stale
 from tokens
-where hash = $1 and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
+where hash = any($1::bytea[]) and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 """
 # Whoever finds the row locked leaves it: another request is writing the very same.
 TOUCH = """
@@ -78,9 +78,10 @@ async def insert(
     return token_id
 
 
-async def valid(conn: Connection, digest: bytes) -> asyncpg.Record | None:
-    """The token of this hash, unless it is revoked or expired; `stale` once its last use is a minute old."""
-    return await conn.fetchrow(VALID, digest)
+async def valid(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Record]:
+    """Return the tokens of these hashes that are neither revoked nor expired; `stale`: last used a minute ago."""
+    rows: list[asyncpg.Record] = await conn.fetch(VALID, list(digests))
+    return rows
 
 
 async def touch(conn: Connection, token_id: int) -> None:

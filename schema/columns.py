@@ -8,9 +8,8 @@ once; of these scalars, enums, objects, and lists of them. For anything else, an
 so errors, their paths and what becomes null because of them are its own.
 """
 
-import asyncio
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, lru_cache
 from itertools import chain, islice
@@ -36,15 +35,11 @@ from graphql import (
 )
 from graphql.execution.collect_fields import CollectedFields, FieldDetailsList
 
-from schema.context import Context
-from schema.links import LINK, Link, Pick, Source, Values
+from schema.links import LINK, Link, Values
+from schema.reads import Complete, Due, LinkColumn, Reads, Take, put
 from schema.rows import FromRow, adapters
 from schema.scalars import LONG_MAX
 
-Complete = Callable[["Reads", Values], Values]
-"""From a field's values to what is answered."""
-Take = Callable[[Values], Values]
-"""From objects to a field's values."""
 Collect = Callable[[GraphQLObjectType, FieldDetailsList], CollectedFields]
 """What a field selects of an object: by its names in the answer, in their order."""
 
@@ -87,11 +82,6 @@ AT_ONCE: dict[str, tuple[type, Callable[[Values], Values]]] = {
 """By scalar how all its values, or nulls, are answered that are of the type; others are answered one by one."""
 
 
-def _put(made: Iterable[dict[str, Any]], name: str, values: Values) -> None:
-    for answer, value in zip(made, values, strict=True):
-        answer[name] = value
-
-
 @dataclass(frozen=True, slots=True)
 class Column:
     """A field by its name in the answer."""
@@ -101,89 +91,20 @@ class Column:
     complete: Complete
 
 
-@dataclass(frozen=True, slots=True)
-class Linked:
-    """A field whose values are picked from what is read first: for the first of the columns that are `taken`."""
-
-    name: str
-    take: tuple[Take, ...]
-    source: Source
-    pick: Pick
-    complete: Complete
-
-
-@dataclass(frozen=True, slots=True)
-class Due:
-    """A linked column of the objects that `made` answers."""
-
-    column: Linked
-    given: tuple[Values, ...]
-    made: list[dict[str, Any]]
-
-    def put(self, reads: "Reads", found: Mapping[int, Any]) -> None:
-        _put(self.made, self.column.name, self.column.complete(reads, self.column.pick(found, *self.given)))
-
-
-@dataclass(slots=True)
-class Reads:
-    """What is still to be read for a list. What links lead to may have links of its own: one round a level."""
-
-    due: list[Due] = field(default_factory=list)
-    later: list[Callable[[], None]] = field(default_factory=list)
-    """What is answered of objects with links while the database reads what these lead to."""
-
-    async def done(self, context: Context) -> None:
-        while self.due:
-            of: dict[Source, list[Due]] = {}
-            for one in self.due:
-                of.setdefault(one.column.source, []).append(one)
-            self.due = []
-            meanwhile = asyncio.create_task(self._answer_the_others())
-            try:
-                found = await _read(of, context)
-            finally:
-                await meanwhile
-            for those, rows in zip(of.values(), found, strict=True):
-                for one in those:
-                    one.put(self, rows)
-
-    async def _answer_the_others(self) -> None:
-        await asyncio.sleep(0)  # the reads begin
-        later, self.later = self.later, []
-        for answer in later:
-            answer()
-
-
-async def _read(of: Mapping[Source, Iterable[Due]], context: Context) -> list[dict[int, Any]]:
-    """What each source has for the keys of those that are due."""
-    reads = [_found(source, those, context) for source, those in of.items()]
-    if len(reads) == 1:
-        return [await reads[0]]
-    async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(read) for read in reads]
-    return [task.result() for task in tasks]
-
-
-async def _found(source: Source, those: Iterable[Due], context: Context) -> dict[int, Any]:
-    keys = dict.fromkeys(chain.from_iterable(one.given[0] for one in those))
-    keys.pop(None, None)
-    return await source.read(context, list(keys)) if keys else {}
-
-
 class Selection:
     """The fields that are asked of objects of one type."""
 
     __slots__ = ("_blank", "_links", "_plain")
 
-    def __init__(self, columns: Sequence[Column | Linked]) -> None:
+    def __init__(self, columns: Sequence[Column | LinkColumn]) -> None:
         self._blank = dict.fromkeys(column.name for column in columns)  # the fields in their order
         self._plain = [column for column in columns if isinstance(column, Column)]
-        self._links = [column for column in columns if isinstance(column, Linked)]
+        self._links = [column for column in columns if isinstance(column, LinkColumn)]
 
     def answer(self, reads: Reads, objects: Values) -> list[dict[str, Any]]:
         made = [self._blank.copy() for _ in objects]
         for column in self._links:
-            reads.due.append(Due(column, tuple(take(objects) for take in column.take), made))
+            reads.due.append(Due(column, objects, tuple(take(objects) for take in column.take), made))
         if self._links:
             reads.later.append(lambda: self._fill(reads, objects, made))
         else:
@@ -193,7 +114,7 @@ class Selection:
     def _fill(self, reads: Reads, objects: Values, made: list[dict[str, Any]]) -> None:
         """Put in all but what links lead to, which follows when it has been read."""
         for column in self._plain:
-            _put(made, column.name, column.complete(reads, column.take(objects)))
+            put(made, column.name, column.complete(reads, column.take(objects)))
 
 
 def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bool) -> Complete:
@@ -215,7 +136,7 @@ def compiled(collect: Collect, kind: Any, details: FieldDetailsList, *, rows: bo
 
 def _column(
     collect: Collect, of: GraphQLObjectType, name: str, details: FieldDetailsList, rows: bool
-) -> Column | Linked:
+) -> Column | LinkColumn:
     for one in details:
         if one.defer_usage or one.fragment_variable_values or not _is_bare(one.node):
             raise Ordinary
@@ -235,7 +156,7 @@ def _column(
     take, pick = tuple(_each((itemgetter if rows else attrgetter)(name)) for name in link.names), link.pick
     if link.source is None:
         return Column(name, lambda objects: pick({}, *(column(objects) for column in take)), complete)
-    return Linked(name, take if rows else (_numbers(take[0]), *take[1:]), link.source, pick, complete)
+    return LinkColumn(name, link.names, take if rows else (_numbers(take[0]), *take[1:]), link.source, pick, complete)
 
 
 def _numbers(take: Take) -> Take:

@@ -10,6 +10,7 @@ import orjson
 import strawberry
 from strawberry import field
 
+from schema.compilations import links_of
 from schema.context import Info
 from schema.errors import BadUserInput
 from schema.fields import computed
@@ -126,7 +127,7 @@ def _fits(value: Any, kind: type) -> bool:
 async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
     """A page of all that is in the principal's sight."""
     principal = info.context.principal
-    page = await lists.page(principal, listing, filters, asked)
+    page = await lists.page(principal, listing, filters, asked, links_of(info))
     return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
 
 

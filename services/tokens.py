@@ -9,11 +9,15 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+import asyncpg
+
 from config.settings import settings
 from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models import tokens as rows
 from services import brands
+from services.coalescing import Coalesced
+from services.local import Local
 from services.principals import BRANDLESS, Principal, Role
 from services.unit import Unit, plain, reading
 
@@ -137,14 +141,22 @@ async def ended(ids: Collection[int]) -> set[int]:
 
 async def authenticate(text: str) -> Principal | None:
     """The bearer of this token; None when it is unknown, revoked or expired. Call it outside any unit."""
-    async with reading() as conn:
-        row = await rows.valid(conn, _digest(text))
-        if row is None:
-            return None
-        if row["stale"]:
+    row = await _lookup().get(_digest(text))
+    if row is None:
+        return None
+    if row["stale"]:
+        async with reading() as conn:
             await rows.touch(conn, row["id"])
     scope = json.loads(row["scope"])
     return Principal(row["id"], row["name"], Role(row["role"]), row["brand"], row["subject"], scope)
+
+
+async def _valid(digests: Collection[bytes]) -> dict[bytes, asyncpg.Record]:
+    async with reading() as conn:
+        return {row["hash"]: row for row in await rows.valid(conn, digests)}
+
+
+_lookup = Local(lambda: Coalesced(_valid))
 
 
 def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Role:

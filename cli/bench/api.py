@@ -18,7 +18,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.bench import harness
+from cli.bench import harness, http
 from cli.bench.crowds import Crowd, bound_to, crowd
 from cli.bench.harness import Figure, Server, Steps
 from cli.bench.pages import pages
@@ -64,10 +64,24 @@ def api(
         figures = _measure(server, steps, size, bearers)
         with steps.step("pages"):
             figures += harness.run(pages(server, STRETCHES * size.rounds, size.answers))
+        with steps.step("pages over HTTP"):
+            figures += _over_http(server, size)
     harness.show(f"The API: {size.subscribers:,} subscribers", figures)
     if json_path:
         told = {"machine": before, "load_after": harness.machine()["load"], "size": _size(size)}
         harness.write(json_path, "api", figures, told)
+
+
+def _over_http(server: Server, size: Size) -> list[Figure]:
+    """The page of challenges from a server on a processor of its own; the database holds them since `pages`."""
+    cores = sorted(os.sched_getaffinity(0))
+    token = asyncio.run(http.manager(server))
+    bound_to(cores[1] if len(cores) > 1 else None)
+    try:
+        with served(server.url, cores[0] if len(cores) > 1 else None) as port:
+            return harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
+    finally:
+        os.sched_setaffinity(0, cores)
 
 
 def _size(size: Size) -> dict[str, int]:

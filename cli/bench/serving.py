@@ -24,6 +24,8 @@ from app.protocol import Handler
 from app.selections import Selection
 from app.sessions import Sessions
 from app.sockets import Socket
+from cli.bench.handwritten import page
+from cli.serve import server_of
 from config.logs import configure_logging
 from config.settings import load_settings
 from services.unit import plain
@@ -81,17 +83,14 @@ def _serve(url: str, port: Any, core: int | None) -> None:
     rates = {f"rate_{role}": RATE for role in ("admin", "manager", "trader", "nobody")}
     settings = load_settings().replace(database_url=url, environment="production", **rates)
     app = create_app(settings)
-    # As `propdesk serve`, without its pings, which would be counted.
-    config = uvicorn.Config(
-        app, ws=Socket, log_config=None, access_log=False, ws_per_message_deflate=False, ws_ping_interval=None
-    )
-    server = uvicorn.Server(config)
+    server = server_of(app, ws_ping_interval=None)  # pings would be counted with the events
     stock = _StockEndpoint(settings, app.state.hub, Sessions(), None)
     app.router.routes += [
         WebSocketRoute("/stock", stock),
         Route("/emit", _emit, methods=["POST"]),
         Route("/bare", _bare(server), methods=["POST"]),
         Route("/memory", _memory),
+        Route("/page", page, methods=["POST"]),
     ]
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:
         port.send(listening.getsockname()[1])  # who connects now waits until it serves

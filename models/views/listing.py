@@ -76,10 +76,10 @@ def _narrow(listing: Listing, where: Where, filters: Filters) -> None:
             where.add(condition, *values)
 
 
-def _order(listing: Listing, reverse: bool) -> str:
-    """The order of rows that a statement `q` has found."""
+def _order(listing: Listing, reverse: bool, of: str = "q") -> str:
+    """The order of the rows of a statement that is named `of`."""
     direction = "desc" if listing.descending != reverse else "asc"
-    return ", ".join(f"q.{key.name} {direction}" for key in listing.order)
+    return ", ".join(f"{of}.{key.name} {direction}" for key in listing.order)
 
 
 def _page(listing: Listing, where: Where, filters: Filters, window: Window) -> str:
@@ -124,6 +124,63 @@ async def page(conn: Connection, listing: Listing, sight: Sight, filters: Filter
     listing.sight(where, sight)
     found: list[Row] = await conn.fetch(_page(listing, where, filters, window), *where.values)
     return found
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """Rows of another listing that are read with a page: those whose ids stand in a column of the page's rows."""
+
+    listing: Listing
+    column: str
+
+
+_names: dict[Listing, tuple[str, ...]] = {}
+"""By listing the names of its columns, as the database gives them."""
+
+
+async def _names_of(conn: Connection, listing: Listing) -> tuple[str, ...]:
+    if listing not in _names:
+        statement = await conn.prepare(f"select {listing.columns} from {listing.source} limit 0")
+        _names[listing] = tuple(one.name for one in statement.get_attributes())
+    return _names[listing]
+
+
+async def page_with(
+    conn: Connection, listing: Listing, sight: Sight, filters: Filters, window: Window, linked: Sequence[Linked]
+) -> tuple[list[Row], list[list[Row]]]:
+    """Return at most `first` + 1 rows, and for each link the rows in sight that the page leads to: one statement.
+
+    Its result has the sets one below the other; a row of one set has nulls in the columns of the others.
+    """
+    names = [await _names_of(conn, one.listing) for one in linked]
+    where = Where()
+    listing.sight(where, sight)
+    sets = [f"page as materialized ({_page(listing, where, filters, window)})"]
+    for place, (one, columns) in enumerate(zip(linked, names, strict=True)):
+        of_link = Where()
+        of_link.values = where.values  # one statement has one list of parameters
+        one.listing.sight(of_link, sight)
+        of_link.clauses.append(one.listing.id.format(f"(array(select {one.column} from page))"))
+        renamed = ", ".join([f"l{place}", *(f"l{place}_{n}" for n in range(len(columns)))])
+        rows = f"select true, {one.listing.columns} from {one.listing.source}{of_link.text}"
+        sets.append(f"l{place} ({renamed}) as ({rows})")
+    joins = "".join(f" full join l{place} on false" for place in range(len(linked)))
+    key = listing.order[0].name
+    statement = f"with {', '.join(sets)} select * from page{joins} order by page.{key} is null, "
+    found = await conn.fetch(statement + _order(listing, window.reverse, "page"), *where.values)
+    return _parted(found, key, names)
+
+
+def _parted(found: Sequence[Any], key: str, names: Sequence[Sequence[str]]) -> tuple[list[Row], list[list[Row]]]:
+    """The page's rows, which have the key, and those of each link, whose columns follow the page's and a mark."""
+    many = next((place for place, row in enumerate(found) if row[key] is None), len(found))
+    linked: list[list[Row]] = []
+    start = len(found[0]) - sum(len(columns) + 1 for columns in names) if found else 0
+    for columns in names:
+        end = start + 1 + len(columns)
+        linked.append([dict(zip(columns, row[start + 1 : end], strict=True)) for row in found[many:] if row[start]])
+        start = end
+    return list(found[:many]), linked
 
 
 async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:

@@ -1,8 +1,8 @@
 """Pages, counts and single rows of every list, for whoever asks."""
 
 from collections import defaultdict
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from models.views import listing as rows
 from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, ORDERS_NAMED, POSITIONS
@@ -14,7 +14,7 @@ from models.views.events import EVENTS
 from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
-from models.views.listing import Filters, Listing, Row, Window
+from models.views.listing import Filters, Linked, Listing, Row, Window
 from models.views.metrics import METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
@@ -55,6 +55,7 @@ __all__ = [
     "TRANSFERS",
     "WALLETS",
     "Filters",
+    "Linked",
     "Listing",
     "Page",
     "Row",
@@ -75,16 +76,28 @@ class Page:
 
     rows: list[Row]
     more: bool = False
+    linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
+    """By listing the rows, by id, that the page leads to and that were read with it."""
 
 
 def _cut(rows: list[Row], window: Window) -> Page:
     return Page(rows[: window.first], len(rows) > window.first)
 
 
-async def page(principal: Principal, listing: Listing, filters: Filters, window: Window) -> Page:
-    """One page of the rows in the principal's sight."""
+async def page(
+    principal: Principal, listing: Listing, filters: Filters, window: Window, linked: Sequence[Linked] = ()
+) -> Page:
+    """Return one page of the rows visible to the principal, with the visible rows that its links lead to."""
+    sight = sight_of(principal)
     async with reading() as conn:
-        return _cut(await rows.page(conn, listing, sight_of(principal), filters, window), window)
+        if not linked:
+            return _cut(await rows.page(conn, listing, sight, filters, window), window)
+        read, found = await rows.page_with(conn, listing, sight, filters, window, linked)
+    page = _cut(read, window)
+    led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
+    for one, some in zip(linked, found, strict=True):
+        led[one.listing].update((row["id"], row) for row in some)
+    return replace(page, linked=led)
 
 
 async def count(principal: Principal, listing: Listing, filters: Filters) -> int:

@@ -14,6 +14,15 @@ def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) 
     told = json.loads(path.read_text())
     assert all(figure["name"] in done.stdout for figure in told["figures"])
     targets = [(f["target"], f["at_most"]) for f in told["figures"]]
-    assert targets == [(0.4, False), (10, False), (3, True), (40, True), (8, False), (3, True)]
+    assert targets == [
+        (0.4, False),
+        (10, False),
+        (3, True),
+        (40, True),
+        (8, False),
+        (3, True),
+        (0.4, False),
+        (0.4, False),
+    ]
     assert all(figure["ratio"] > 0 for figure in told["figures"])
     assert told["size"] == {"subscribers": 20, "events": 10, "connections": 20, "rounds": 1, "answers": 2}
