@@ -7,6 +7,7 @@ no token, no limit and no document. One client process keeps its connections ope
 import asyncio
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median, quantiles
 
@@ -115,14 +116,18 @@ async def _figure(port: int, connections: int, both: tuple[bytes, bytes], rounds
         tuple(a.rate / b.rate for a, b in zip(ours, floor, strict=True)),
         TARGETS[connections],
         said=", ".join(
-            f"{name} {median(of(s) for s in ours):,.{digits}f} : {median(of(s) for s in floor):,.{digits}f}{unit}"
-            for name, of, digits, unit in (
-                ("rate", lambda s: s.rate, 0, "/s"),
-                ("p50", lambda s: s.percentile(50), 2, " ms"),
-                ("p99", lambda s: s.percentile(99), 2, " ms"),
+            (
+                f"rate {_both(measured, lambda one: one.rate, '.0f')} a second",
+                f"p50 {_both(measured, lambda one: one.percentile(50), '.2f')} ms",
+                f"p99 {_both(measured, lambda one: one.percentile(99), '.2f')} ms",
             )
         ),
     )
+
+
+def _both(measured: tuple[list[Stretch], list[Stretch]], of: Callable[[Stretch], float], form: str) -> str:
+    """Return the medians of one figure, ours and the floor's."""
+    return " : ".join(format(median(map(of, stretches)), form) for stretches in measured)
 
 
 async def _stretch(port: int, request: bytes, connections: int, answers: int) -> tuple[Stretch, bytes]:

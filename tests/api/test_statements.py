@@ -162,6 +162,7 @@ async def test_a_page_is_read_with_what_its_rows_lead_to_once_its_operation_is_k
         made.clear()
         result = await schema.execute(PAGE, variables, Context(Hub("unused"), ROOT, allowed=ANYTHING))
         assert not result.errors, result.errors
+        assert result.data
         return result.data["challenges"]
 
     first = await ask()
