@@ -179,7 +179,7 @@ def _tortoise_config(url: str, *, maxsize: int, **options: Any) -> dict[str, Any
     credentials = asyncpg_parameters(url) | {"minsize": 1, "maxsize": maxsize} | options
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
-        "apps": {"models": {"models": ["models", "aerich.models"], "default_connection": "default"}},
+        "apps": {"models": {"models": ["models.tables", "aerich.models"], "default_connection": "default"}},
         "use_tz": True,
         "timezone": "UTC",
     }

@@ -4,9 +4,6 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 import asyncpg
-from tortoise import fields
-from tortoise.fields.db_defaults import Now
-from tortoise.models import Model
 
 from models.sql import Connection
 
@@ -24,21 +21,6 @@ select id, name, kind, currency, default_deposit from account_groups
 where brand = $1 and name = any($2) order by id for share
 """
 PHASE_TYPES = "select distinct phase_type from program_phases where account_group_id = $1"
-
-
-class AccountGroup(Model):
-    id = fields.BigIntField(primary_key=True)
-    brand = fields.CharField(max_length=32)
-    name = fields.CharField(max_length=64)
-    kind = fields.CharField(max_length=4)
-    currency = fields.CharField(max_length=10)
-    default_deposit = fields.DecimalField(max_digits=28, decimal_places=8)
-    policy: fields.Field[dict[str, object]] = fields.JSONField()
-    created_at = fields.DatetimeField(db_default=Now())
-    updated_at = fields.DatetimeField(db_default=Now())
-
-    class Meta:
-        table = "account_groups"
 
 
 async def upsert(

@@ -1,9 +1,5 @@
 """Instruments, and the version that tells every process to read them again."""
 
-from tortoise import fields
-from tortoise.fields.db_defaults import Now
-from tortoise.models import Model
-
 from domain.instruments import Instrument as Listed
 from models.sql import Connection
 
@@ -17,19 +13,6 @@ set price_precision = excluded.price_precision,
 where (instruments.base_currency, instruments.quote_currency) = (excluded.base_currency, excluded.quote_currency)
 returning symbol
 """
-
-
-class Instrument(Model):
-    symbol = fields.CharField(max_length=32, primary_key=True)
-    base_currency = fields.CharField(max_length=10)
-    quote_currency = fields.CharField(max_length=10)
-    price_precision = fields.SmallIntField()
-    quantity_step = fields.DecimalField(max_digits=28, decimal_places=8)
-    quantity_min = fields.DecimalField(max_digits=28, decimal_places=8)
-    created_at = fields.DatetimeField(db_default=Now())
-
-    class Meta:
-        table = "instruments"
 
 
 async def upsert(conn: Connection, listed: Listed) -> bool:

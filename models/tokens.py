@@ -4,9 +4,6 @@ from collections.abc import Collection
 from datetime import datetime
 
 import asyncpg
-from tortoise import fields
-from tortoise.fields.db_defaults import Now
-from tortoise.models import Model
 
 from models.sql import Connection
 
@@ -41,24 +38,6 @@ where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_
 """
 BOOTSTRAP_LOCK = 7_703
 REVOKE_NAMED = "update tokens set revoked_at = now() where name = $1 and revoked_at is null"
-
-
-class Token(Model):
-    id = fields.BigIntField(primary_key=True)
-    brand = fields.CharField(max_length=32, null=True)
-    role = fields.CharField(max_length=7)
-    name = fields.CharField(max_length=100)
-    subject = fields.CharField(max_length=100, null=True)  # the client a CLIENT token speaks for
-    prefix = fields.TextField()
-    hash = fields.BinaryField()
-    scope: fields.Field[dict[str, object]] = fields.JSONField(default=dict)
-    created_at = fields.DatetimeField(db_default=Now())
-    expires_at = fields.DatetimeField(null=True)
-    revoked_at = fields.DatetimeField(null=True)
-    last_used_at = fields.DatetimeField(null=True)
-
-    class Meta:
-        table = "tokens"
 
 
 async def insert(

@@ -6,6 +6,7 @@ from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from models import brands as rows
 from models import turns
+from models.tables.brands import Brand
 from services.principals import Principal, Role
 from services.unit import plain
 
@@ -24,7 +25,7 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
         raise InvalidInput("title", reason=fault)
     async with plain() as work:
         await turns.take(work.conn, f"brand {name}")
-        before = await rows.Brand.get_or_none(name=name)
+        before = await Brand.get_or_none(name=name)
         await rows.upsert(work.conn, name, title, sample=sample)
         told = {"title": before.title} if before else None
         work.audit(
@@ -35,7 +36,7 @@ async def save(principal: Principal, *, name: str, title: str, sample: bool = Fa
 
 async def exists(name: str) -> bool:
     """Is there such a brand?"""
-    return NAME.fullmatch(name) is not None and await rows.Brand.filter(name=name).exists()
+    return NAME.fullmatch(name) is not None and await Brand.filter(name=name).exists()
 
 
 async def require(name: str) -> None:

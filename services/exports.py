@@ -5,8 +5,8 @@ from enum import StrEnum
 
 from domain.errors import InvalidInput, NotFound
 from models import exports
-from models.brands import Brand
 from models.exports import Sink
+from models.tables.brands import Brand
 from services.unit import snapshot
 
 

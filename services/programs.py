@@ -18,13 +18,14 @@ from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, 
 from domain.terms import Group, GroupKind, PhaseType, Terms, fingerprint, policy_from_text, to_text
 from models import groups
 from models import programs as rows
-from models.programs import Program, ProgramPhase
+from models.tables.programs import Program, ProgramPhase
 from services import brands
 from services.groups import NAME_MAX
 from services.principals import Principal, Role
 from services.unit import Unit, plain
 
 HEAD = ("name", "description", "price", "price_currency", "sort_index", "zone", "day_start")
+COLUMNS = {"price_currency": "price_currency_id"}  # where the model's field has another name
 NUMBERS = (
     "duration_days",
     "max_daily_loss_pct",
@@ -59,7 +60,7 @@ async def create(principal: Principal, draft: Draft, *, brand: str | None = None
     async with plain() as work:
         await brands.require(brand)
         ids = await _accept(work, brand, draft)
-        program = await Program.create(brand=brand, status=int(ProgramStatus.DISABLED), **_head(draft))
+        program = await Program.create(brand_id=brand, status=ProgramStatus.DISABLED, **_columns(draft))
         await _write_steps(program.id, draft, ids)
         after = facts(draft, ProgramStatus.DISABLED, 1)
         work.audit(principal, "createProgram", object_kind="program", object_id=program.id, brand=brand, after=after)
@@ -82,18 +83,18 @@ async def update(
     principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
         program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
-        if program is None or not principal.sees(program.brand):
+        if program is None or not principal.sees(program.brand_id):
             raise NotFound("id", id=program_id)
         if program.version != expected_version:
             raise VersionConflict("expectedVersion", expected=expected_version, actual=program.version)
-        current = ProgramStatus(program.status)
+        current = program.status
         target = current if status in (None, current) else move("program", current, ProgramStatus(status))
         before = await stored(work, program)
         draft = replace(before, **(changes or {}))
-        ids = await _accept(work, program.brand, draft)
+        ids = await _accept(work, program.brand_id, draft)
         version = expected_version + 1
         await Program.filter(id=program_id).update(
-            status=int(target), version=version, updated_at=RawSQL("now()"), **_head(draft)
+            status=target, version=version, updated_at=RawSQL("now()"), **_columns(draft)
         )
         if changes and "steps" in changes:
             await ProgramPhase.filter(program_id=program_id).delete()
@@ -103,7 +104,7 @@ async def update(
             "updateProgram",
             object_kind="program",
             object_id=program_id,
-            brand=program.brand,
+            brand=program.brand_id,
             before=facts(before, current, expected_version),
             after=facts(draft, target, version),
         )
@@ -136,7 +137,7 @@ async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
 async def stored(work: Unit, program: Program) -> Draft:
     """The program as it was saved."""
     steps = tuple(_step(row) for row in await rows.phases(work.conn, program.id))
-    return Draft(steps=steps, **{name: getattr(program, name) for name in HEAD})
+    return Draft(steps=steps, **{name: getattr(program, COLUMNS.get(name, name)) for name in HEAD})
 
 
 def facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
@@ -183,6 +184,11 @@ def _head(draft: Draft) -> dict[str, Any]:
     return {name: getattr(draft, name) for name in HEAD}
 
 
+def _columns(draft: Draft) -> dict[str, Any]:
+    """The draft's head as fields of the model."""
+    return {COLUMNS.get(name, name): getattr(draft, name) for name in HEAD}
+
+
 def _step(row: asyncpg.Record) -> Step:
     return Step(
         phase_index=row["phase_index"],
@@ -215,7 +221,7 @@ async def _write_steps(program_id: int, draft: Draft, group_ids: Mapping[str, in
         ProgramPhase(
             program_id=program_id,
             phase_index=step.phase_index,
-            phase_type=int(step.phase_type),
+            phase_type=step.phase_type,
             name=step.name,
             account_group_id=group_ids[step.account_group],
             limits=limits_data(step),

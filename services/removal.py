@@ -13,11 +13,11 @@ import asyncpg
 
 from domain.errors import Busy, NotFound, PayoutOpen
 from domain.ledger import Facts
-from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus, ProgramStatus
+from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus
 from domain.money import plain
 from models import challenges, jobs
 from models import removal as rows
-from models.programs import Program
+from models.tables.programs import Program
 from services import programs, purchases
 from services.challenges import call_off, check_reason, secure
 from services.principals import Principal, Role
@@ -110,7 +110,7 @@ async def _remember(work: Unit, program_id: int, sold: Sequence[int]) -> Facts:
     draft = await programs.stored(work, program)
     ran, phases, breaches = await rows.verdicts(work.conn, program_id, sold)
     return {
-        "program": programs.facts(draft, ProgramStatus(program.status), program.version),
+        "program": programs.facts(draft, program.status, program.version),
         "terms": await rows.terms(work.conn, program_id),
         "purchases": [purchases.facts(row) for row in await rows.sold(work.conn, program_id)],
         "challenges": _verdicts(ran, phases, breaches),

@@ -7,8 +7,8 @@ from domain.instruments import Instrument
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step
 from domain.terms import GroupKind, PhaseType
-from models.brands import Brand
-from models.programs import Program
+from models.tables.brands import Brand
+from models.tables.programs import Program
 from services import brands, groups, instruments, programs, tokens, wallets
 from services.principals import BRANDLESS, Principal, Role
 

@@ -3,3 +3,20 @@
 -- Phases that were never reached: the terms say them.
 delete from challenge_phases where account_id is null;
 alter table challenge_phases drop constraint challenge_phases_reached, alter column account_id set not null;
+select 1;
+
+-- The first edition's tables had no comments.
+do $$
+declare
+  what text;
+begin
+  for what in
+    select case d.objsubid when 0 then format('table %s', d.objoid::regclass)
+      else format('column %s.%I', d.objoid::regclass, a.attname) end
+    from pg_description d join pg_class c on c.oid = d.objoid and d.classoid = 'pg_class'::regclass
+    left join pg_attribute a on a.attrelid = c.oid and a.attnum = d.objsubid
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p')
+  loop
+    execute format('comment on %s is null', what);
+  end loop;
+end $$;

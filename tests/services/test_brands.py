@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import Forbidden, InvalidInput, NotFound
-from models.brands import Brand
+from models.tables.brands import Brand
 from services import brands
 from services.unit import plain
 from tests.services.builders import ADMIN, CLIENT, FEED, MANAGER, TRADER

@@ -13,8 +13,8 @@ import pytest
 from models import accounts, events, quotes, receipts, sql
 from models import jobs as owed
 from models import marks as marked
-from models.brands import Brand
 from models.sql import Connection
+from models.tables.brands import Brand
 from services import events as stamping
 from services import jobs, marks, purchases
 from services import quotes as ingesting

@@ -9,7 +9,7 @@ import pytest
 from config.database import pool
 from domain.errors import Forbidden, InvalidInput, NotFound, Refused
 from domain.terms import Policy, Slippage, policy_from_text
-from models.groups import AccountGroup
+from models.tables.groups import AccountGroup
 from services import programs
 from tests.services.builders import ADMIN, CLIENT, STRANGER, a_desk, a_draft, a_group
 
@@ -40,7 +40,7 @@ async def test_saving_by_name_changes_the_group_and_keeps_its_id(desk: None) -> 
     second = await a_group(name="EXTRA", deposit=Decimal(50_000), currency="EUR", kind="REAL")
     group = await AccountGroup.get(id=first)
     assert second == first
-    assert (group.default_deposit, group.currency, group.kind) == (Decimal(50_000), "EUR", "REAL")
+    assert (group.default_deposit, group.currency_id, group.kind) == (Decimal(50_000), "EUR", "REAL")
     assert group.updated_at > group.created_at
 
 

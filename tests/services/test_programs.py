@@ -14,7 +14,7 @@ from domain.errors import Forbidden, InvalidProgram, InvalidTransition, NotFound
 from domain.lifecycles import ProgramStatus
 from domain.programs import phase_terms
 from domain.terms import Group, GroupKind, Policy, Terms, Trail, fingerprint, terms_from_text
-from models.programs import Program, ProgramPhase
+from models.tables.programs import Program, ProgramPhase
 from services import programs
 from services.unit import plain, reading
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_draft, a_funded, a_group, an_evaluation
@@ -41,7 +41,7 @@ async def _freeze(program_id: int) -> tuple[Terms, str, str]:
 
 async def test_a_new_program_is_disabled_and_at_version_one(desk: None) -> None:
     program = await Program.get(id=await programs.create(MANAGER, a_draft(day_start=time(17), zone="America/New_York")))
-    assert (program.status, program.version, program.brand) == (ProgramStatus.DISABLED, 1, "acme")
+    assert (program.status, program.version, program.brand_id) == (ProgramStatus.DISABLED, 1, "acme")
     assert (program.day_start, program.zone, program.price) == (time(17), "America/New_York", Decimal(99))
     assert [phase.name for phase in await ProgramPhase.all().order_by("phase_index")] == ["Evaluation", "Funded"]
 

@@ -8,8 +8,8 @@ from config.database import pool
 from config.errors import Problem
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
-from models.brands import Brand
-from models.programs import Program
+from models.tables.brands import Brand
+from models.tables.programs import Program
 from services import brands, sample, tokens
 from services.principals import Role
 from tests.services.builders import ADMIN

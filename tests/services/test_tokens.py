@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from domain.errors import Forbidden, InvalidInput, NotFound
-from models.tokens import Token
+from models.tables.tokens import Token
 from services import brands, tokens
 from services.principals import Principal, Role
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, TRADER

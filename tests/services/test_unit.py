@@ -10,7 +10,7 @@ import pytest
 
 from config.database import close_database, open_database, pool
 from domain.errors import Busy, NoMarket, NotFound
-from models.brands import Brand
+from models.tables.brands import Brand
 from services import actions, brands, marks, purchases, quotes
 from services.unit import Root, Unit, plain, root, sweep
 from tests.services.world import (

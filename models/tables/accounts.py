@@ -1,0 +1,108 @@
+"""Accounts, and the running state of each."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.fields import NO_ACTION, SET_NULL
+from tortoise.fields.db_defaults import SqlDefault
+from tortoise.models import Model
+
+from domain.accounts import Mode
+from domain.lifecycles import AccountStatus
+from models.tables.fields import CLOCK, Choice, Identity, Money, Text, TransactionId, reference
+from models.tables.keys import TableIndex
+
+
+class Account(Model):
+    """A trading account; its number is its id and its login."""
+
+    id = Identity(start=100_001)
+    brand = reference("Brand", column="brand")
+    challenge = reference(
+        "Challenge",
+        on_delete=SET_NULL,
+        null=True,
+        related_name="accounts",
+        description="None for an account that is its own lock root",
+    )
+    group_name = Text(description="The group when it was opened")
+    mode = Choice(Mode)
+    status = Choice(AccountStatus, db_default=AccountStatus.PENDING)
+    read_only = fields.BooleanField(db_default=False)
+    blocked_until = fields.DatetimeField(null=True)
+    locked_from = Choice(AccountStatus, null=True, description="The status a lock was put on")
+    owner = Text(null=True, description="Who trades it")
+    clone_name = Text(source_field="clone", null=True, description="The name of the strategy's copy that trades it")
+    parent = reference("Account", null=True)
+    currency = reference("Currency", column="currency")
+    policy = Text(description="The execution policy when it was opened, as canonical JSON")
+    starting_balance = Money()
+    result: fields.Field[dict[str, Any] | None] = fields.JSONField(
+        null=True, description="Final snapshot of an ended account"
+    )
+    created_at = fields.DatetimeField()
+    started_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "accounts"
+        indexes = (
+            TableIndex("challenge_id", name="accounts_challenge"),
+            TableIndex("brand", "id desc", name="accounts_brand"),
+            TableIndex("brand", "owner", name="accounts_owner"),
+            TableIndex("brand", "clone", name="accounts_clone"),
+            TableIndex("parent_id", name="accounts_parent"),
+            TableIndex("currency", name="accounts_currency"),
+        )
+
+
+class Balance(Model):
+    """The running state of an account: money, chain head, the day of its phase. The only rows the marker locks."""
+
+    account: fields.OneToOneRelation[Any] = fields.OneToOneField(
+        "models.Account", primary_key=True, on_delete=NO_ACTION, related_name="balance"
+    )
+    cash = Money(db_default=0, description="Realised cash, without open profit")
+    realised = Money(db_default=0)
+    fees = Money(db_default=0)
+    unrealised = Money(db_default=0, description="Open profit")
+    equity = Money(db_default=0)
+    high_watermark = Money(db_default=0, description="The highest equity so far")
+    seq = fields.BigIntField(db_default=0, description="Number of the newest ledger row")
+    head = fields.BinaryField(description="Hash of the newest ledger row")
+    marked_through = fields.BigIntField(db_default=0, description="The newest batch it was marked by")
+    marked_at = fields.DatetimeField(null=True)
+    ledger_due_at = fields.DatetimeField(null=True, description="When the next mark goes onto the ledger")
+    live = fields.BooleanField(db_default=False, description="Is it marked? Its phase runs, or it holds a position")
+    day = fields.IntField(null=True, description="Number of the running day of its phase")
+    day_date = fields.DateField(null=True)
+    day_ends_at = fields.DatetimeField(null=True)
+    day_start_balance = Money(null=True)
+    day_start_equity = Money(null=True)
+    day_low = Money(null=True)
+    day_high = Money(null=True)
+    peak_equity = Money(null=True)
+    peak_balance = Money(null=True)
+    peak_end_of_day = Money(null=True)
+    day_traded = fields.BooleanField(db_default=False)
+    days_traded = fields.IntField(db_default=0)
+    days_profitable = fields.IntField(db_default=0)
+    best_day_profit = Money(db_default=0)
+    last_fill_day = fields.IntField(db_default=1)
+    day_findings: fields.Field[list[str]] = ArrayField(
+        "text", db_default=SqlDefault("'{}'"), description="Rules that were broken on the running day"
+    )
+    metric_due_at = fields.DatetimeField(null=True, description="When the next point of the curve is due")
+    touched = TransactionId(
+        db_default=SqlDefault("pg_current_xact_id()"),
+        description="The last transaction that changed it otherwise than by a mark",
+    )
+
+    class Meta:
+        table = "balances"
+        indexes = (
+            TableIndex("account_id", name="balances_live", where="live"),
+            TableIndex("touched", name="balances_touched"),
+        )

@@ -1,0 +1,48 @@
+"""The audit."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from models.tables.fields import Identity, Text
+from models.tables.keys import TableIndex
+
+
+class AuditEntry(Model):
+    """What a manager or an admin changed and why, chained by hash; append only."""
+
+    id = Identity()
+    chain = Text(description="The brand, or empty for what belongs to none")
+    seq = fields.BigIntField()
+    actor = Text(description="Role and name of the bearer")
+    role = Text()
+    operation = Text(description="The mutation")
+    object_kind = Text()
+    object_id = Text()
+    reason = Text()
+    before: fields.Field[dict[str, Any]] = fields.JSONField()
+    after: fields.Field[dict[str, Any]] = fields.JSONField()
+    request_id = Text()
+    recorded_at = fields.DatetimeField()
+    hash = fields.BinaryField()
+
+    class Meta:
+        table = "audit"
+        constraints = (UniqueConstraint(("chain", "seq"), "audit_seq"),)
+        indexes = (
+            TableIndex("object_kind", "object_id", "id desc", name="audit_object"),
+            TableIndex("recorded_at", name="audit_recorded_at"),
+        )
+
+
+class AuditHead(Model):
+    """The newest row of each audit chain."""
+
+    chain = Text(primary_key=True)
+    seq = fields.BigIntField()
+    head = fields.BinaryField()
+
+    class Meta:
+        table = "audit_heads"

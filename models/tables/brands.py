@@ -1,0 +1,18 @@
+"""Brands: the firms whose programs the desk runs."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.tables.fields import NOW, Text
+
+
+class Brand(Model):
+    """A firm whose programs the desk runs."""
+
+    name = Text(primary_key=True, description="What the API calls the brand")
+    title = Text(description="What people call it")
+    sample = fields.BooleanField(db_default=False, description="Made up by the sample data, not a firm")
+    created_at = fields.DatetimeField(db_default=NOW)
+
+    class Meta:
+        table = "brands"

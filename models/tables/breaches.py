@@ -1,0 +1,50 @@
+"""Breaches."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from domain.rules import Rule
+from domain.terms import Consequence
+from models.tables.fields import CLOCK, Choice, Identity, Money, reference
+from models.tables.keys import TableIndex, UniqueIndex
+
+
+class Breach(Model):
+    """A limit that was broken, with its evidence."""
+
+    id = Identity()
+    challenge = reference("Challenge", related_name="breaches")
+    phase = reference("ChallengePhase")
+    account = reference("Account")
+    rule = Choice(Rule)
+    consequence = Choice(Consequence)
+    day = fields.IntField()
+    day_date = fields.DateField()
+    market_time = fields.DatetimeField()
+    batch = fields.BigIntField()
+    limit = Money(description="The amount that may be lost, or gained")
+    floor = Money(description="The level that was broken")
+    observed = Money(description="The figure that broke it")
+    headroom = Money()
+    derivation: fields.Field[dict[str, Any]] = fields.JSONField(
+        description="How the level follows from the terms and the day"
+    )
+    ledger_seq = fields.BigIntField(description="The ledger row of the finding")
+    ledger_hash = fields.BinaryField()
+    terms = reference("Terms", column="terms_hash")
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "breaches"
+        constraints = (
+            UniqueConstraint(("phase_id", "rule", "day"), "breaches_once_a_day"),
+            UniqueIndex(("phase_id",), "breaches_one_failure", "consequence = 'FAIL'"),
+        )
+        indexes = (
+            TableIndex("challenge_id", "id desc", name="breaches_challenge"),
+            TableIndex("account_id", name="breaches_account"),
+            TableIndex("terms_hash", name="breaches_terms"),
+        )

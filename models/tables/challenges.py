@@ -1,0 +1,92 @@
+"""Challenges, the runs of their phases, and the trading days of each run."""
+
+from tortoise import fields
+from tortoise.fields import SET_NULL
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from domain.lifecycles import ChallengeStatus
+from domain.terms import PhaseType
+from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
+from models.tables.keys import CompositeKey, TableIndex, UniqueIndex
+
+
+class Challenge(Model):
+    """A client's challenge, under the terms it was sold with."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand")
+    client = Text()
+    purchase = reference(
+        "Purchase",
+        on_delete=SET_NULL,
+        null=True,
+        related_name="challenges",
+        description="None once the purchase is deleted",
+    )
+    program = reference("Program", null=True)
+    terms = reference("Terms", column="terms_hash")
+    status = Choice(ChallengeStatus)
+    current_phase_index = fields.SmallIntField(db_default=1)
+    account = reference("Account", null=True, db_constraint=False, description="The account of the current phase")
+    created_at = fields.DatetimeField()
+    ended_at = fields.DatetimeField(null=True)
+    end_reason = Text(null=True)
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "challenges"
+        constraints = (UniqueIndex(("purchase_id",), "challenges_one_live", "status in (0, 1)"),)
+        indexes = (
+            TableIndex("purchase_id", name="challenges_purchase"),
+            TableIndex("brand", "id desc", name="challenges_brand"),
+            TableIndex("brand", "client", "id desc", name="challenges_client"),
+            TableIndex("program_id", name="challenges_program"),
+            TableIndex("terms_hash", name="challenges_terms"),
+            TableIndex("account_id", name="challenges_account"),
+        )
+
+
+class ChallengePhase(Model):
+    """The run of one phase of a challenge on one account."""
+
+    id = Identity()
+    challenge = reference("Challenge", related_name="phases")
+    phase_index = fields.SmallIntField()
+    phase_type = Choice(PhaseType)
+    account = reference("Account")
+    status = Choice(ChallengeStatus)
+    initial_balance = Money()
+    start_equity = Money(null=True, description="Equity when it started")
+    started_at = fields.DatetimeField(null=True)
+    ended_at = fields.DatetimeField(null=True)
+    end_reason = Text(null=True)
+
+    class Meta:
+        table = "challenge_phases"
+        constraints = (
+            UniqueConstraint(("challenge_id", "phase_index"), "challenge_phases_index"),
+            UniqueIndex(("challenge_id",), "challenge_phases_one_running", "status = 1"),
+            UniqueIndex(("account_id",), "challenge_phases_account"),
+        )
+
+
+class Day(CompositeKey):
+    """A trading day of a phase's run."""
+
+    phase = reference("ChallengePhase", related_name="days")
+    number = fields.IntField(primary_key=True, generated=False, description="Of the phase, from 1")
+    date = fields.DateField()
+    start_balance = Money()
+    start_equity = Money()
+    balance = Money()
+    equity = Money()
+    low = Money()
+    high = Money()
+    traded = fields.BooleanField(description="Did a fill happen on it?")
+    ends_at = fields.DatetimeField(description="When the next day begins")
+    closed = fields.BooleanField(description="Is it over?")
+
+    class Meta:
+        table = "days"
+        primary_key = ("phase_id", "number")

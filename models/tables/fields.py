@@ -1,0 +1,127 @@
+"""Field types of the tables: those whose PostgreSQL type Tortoise has no field for, or names otherwise."""
+
+import datetime as dt
+from decimal import Decimal
+from enum import Enum, IntEnum
+from typing import Any, Literal, TypeVar, overload
+
+from tortoise import fields
+from tortoise.fields import NO_ACTION, Field, OnDelete
+from tortoise.fields.db_defaults import SqlDefault
+
+T_STR = TypeVar("T_STR", str, str | None)
+T_DECIMAL = TypeVar("T_DECIMAL", Decimal, Decimal | None)
+T_ENUM = TypeVar("T_ENUM")
+E = TypeVar("E", bound=Enum)
+
+NOW = SqlDefault("now()")  # when the transaction began
+CLOCK = SqlDefault("clock_timestamp()")
+
+
+class Text(Field[T_STR]):
+    """`text`: its length is checked by the API and by CHECKs, not by the type."""
+
+    field_type = str
+    SQL_TYPE = "TEXT"
+
+    @overload
+    def __init__(self: "Text[str]", *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Text[str | None]", *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+
+
+class Money(fields.DecimalField[T_DECIMAL]):
+    """The domain `money8`: numeric(28, 8) without NaN and infinities."""
+
+    @overload
+    def __init__(self: "Money[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Money[Decimal | None]", *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, **options: Any) -> None:
+        super().__init__(28, 8, **options)  # type: ignore[misc] # its overloads know no subclass
+
+    @property
+    def SQL_TYPE(self) -> str:  # type: ignore[override] # noqa: N802 - Tortoise's name for it
+        return "money8"
+
+
+class Cost(fields.DecimalField[T_DECIMAL]):
+    """The domain `cost18`: numeric(38, 18) without NaN and infinities."""
+
+    @overload
+    def __init__(self: "Cost[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Cost[Decimal | None]", *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, **options: Any) -> None:
+        super().__init__(38, 18, **options)  # type: ignore[misc] # its overloads know no subclass
+
+    @property
+    def SQL_TYPE(self) -> str:  # type: ignore[override] # noqa: N802 - Tortoise's name for it
+        return "cost18"
+
+
+class Choice(Field[T_ENUM]):
+    """A member of an enum, stored by its value: an IntEnum as `smallint`, any other as `text`."""
+
+    @overload
+    def __init__(self: "Choice[E]", enum_type: type[E], *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Choice[E | None]", enum_type: type[E], *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, enum_type: type[Any], **options: Any) -> None:
+        super().__init__(**options)
+        self.field_type = enum_type
+
+    @property
+    def SQL_TYPE(self) -> str:  # type: ignore[override] # noqa: N802 - Tortoise's name for it
+        return "SMALLINT" if issubclass(self.field_type, IntEnum) else "TEXT"
+
+    def to_db_value(self, value: Any, instance: Any) -> Any:
+        """Return the member's value; also for the bare value of a member. Raises ValueError for any other."""
+        return None if value is None else self.field_type(value).value
+
+
+class LocalTime(Field[dt.time], dt.time):
+    """`time`: a time of day in the program's own zone. Tortoise's TimeField would give it UTC's."""
+
+    SQL_TYPE = "TIME"
+
+    def to_python_value(self, value: dt.time) -> dt.time:
+        """Return the value as the driver reads it; the inherited method would call `time` with it."""
+        return value
+
+
+class TransactionId(Field[int], int):
+    """`xid8`: the id of a PostgreSQL transaction."""
+
+    SQL_TYPE = "XID8"
+
+
+class Identity(fields.BigIntField):
+    """The primary key `id`: a bigint numbered by PostgreSQL, which no INSERT can set."""
+
+    def __init__(self, *, start: int = 1, **options: Any) -> None:
+        super().__init__(primary_key=True, **options)
+        self.start = start
+
+    class _db_postgres:  # noqa: N801 - Tortoise's name for it
+        def __init__(self, field: "Identity") -> None:
+            self.field = field
+
+        @property
+        def GENERATED_SQL(self) -> str:  # noqa: N802 - Tortoise's name for it
+            start = "" if self.field.start == 1 else f" (START WITH {self.field.start})"
+            return f"BIGINT GENERATED ALWAYS AS IDENTITY{start} PRIMARY KEY"
+
+
+def reference(
+    model: str, *, column: str | None = None, on_delete: OnDelete = NO_ACTION, **options: Any
+) -> fields.ForeignKeyRelation[Any]:
+    """A relation to `model` in the column of this name, or in `<relation>_id`.
+
+    It is a foreign key of the database unless `db_constraint=False`. Without `related_name` it has no way back.
+    """
+    options = {"related_name": False} | options
+    relation: Any = fields.ForeignKeyField(f"models.{model}", source_field=column, on_delete=on_delete, **options)
+    return relation  # type: ignore[no-any-return] # one type for nullable and other relations: rows hold ids

@@ -1,0 +1,32 @@
+"""Account groups: a name, a deposit and an execution policy."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from domain.terms import GroupKind
+from models.tables.fields import NOW, Choice, Identity, Money, Text, reference
+from models.tables.keys import TableIndex
+
+
+class AccountGroup(Model):
+    """Where accounts are opened, with what deposit and under which execution policy."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand")
+    brand_id: str
+    name = Text()
+    kind = Choice(GroupKind)
+    currency = reference("Currency", column="currency")
+    currency_id: str
+    default_deposit = Money(description="What an account of the group starts with")
+    policy: fields.Field[dict[str, Any]] = fields.JSONField(description="The execution policy, by its fields' names")
+    created_at = fields.DatetimeField(db_default=NOW)
+    updated_at = fields.DatetimeField(db_default=NOW)
+
+    class Meta:
+        table = "account_groups"
+        constraints = (UniqueConstraint(("brand", "name"), "account_groups_name"),)
+        indexes = (TableIndex("currency", name="account_groups_currency"),)

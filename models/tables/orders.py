@@ -1,0 +1,44 @@
+"""Orders."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
+
+from domain.lifecycles import OrderStatus
+from domain.orders import OrderType, Verb
+from domain.positions import Side
+from models.tables.fields import Choice, Money, Text, reference
+from models.tables.keys import CompositeKey, TableIndex
+
+
+class Order(CompositeKey):
+    """An order, named by the ledger row that placed it."""
+
+    account = reference("Account", db_constraint=False)
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    action_seq = fields.BigIntField(null=True, description="The action that placed it; none for one the desk placed")
+    instrument = reference("Instrument", column="symbol", db_constraint=False)
+    side = Choice(Side)
+    verb = Choice(Verb)
+    quantity = Money()
+    status = Choice(OrderStatus)
+    reason = Text()
+    placed_at = fields.DatetimeField()
+    batch = fields.BigIntField()
+    type = Choice(OrderType)
+    price = Money(null=True, description="At which it triggers; none for MARKET")
+    stop_loss = Money(null=True, description="Of the position it opens or adds to")
+    take_profit = Money(null=True, description="Of the position it opens or adds to")
+    ended_at = fields.DatetimeField(null=True)
+    outcome: fields.Field[dict[str, Any]] = fields.JSONField(
+        db_default=SqlDefault("'{}'"), description="Why it was cancelled, or the gate that refused it"
+    )
+
+    class Meta:
+        table = "orders"
+        primary_key = ("account_id", "seq")
+        indexes = (
+            TableIndex("symbol", "account_id", "seq", name="orders_symbol"),
+            TableIndex("account_id", "status", "seq", name="orders_status"),
+        )

@@ -1,0 +1,44 @@
+"""Payouts."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from domain.lifecycles import PayoutStatus
+from models.tables.fields import Choice, Identity, Money, Text, reference
+from models.tables.keys import TableIndex, UniqueIndex
+
+
+class Payout(Model):
+    """A payout of profit to a client's wallet."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand")
+    challenge = reference(
+        "Challenge",
+        db_constraint=False,
+        description="It and the phase may be deleted with their program; the payout stays",
+    )
+    phase = reference("ChallengePhase", db_constraint=False)
+    account = reference("Account")
+    wallet = reference("Wallet")
+    status = Choice(PayoutStatus)
+    currency = Text()
+    profit = Money()
+    split = Money(description="The client's share, of 1")
+    amount = Money(description="What goes to the client")
+    day = fields.IntField(description="Of the phase, on which it was requested")
+    created_at = fields.DatetimeField()
+    decided_at = fields.DatetimeField(null=True)
+    paid_at = fields.DatetimeField(null=True)
+    reason = Text(null=True, description="Why it was rejected")
+
+    class Meta:
+        table = "payouts"
+        constraints = (UniqueIndex(("challenge_id",), "payouts_one_open", "status in ('REQUESTED', 'APPROVED')"),)
+        indexes = (
+            TableIndex("challenge_id", name="payouts_challenge"),
+            TableIndex("phase_id", name="payouts_phase"),
+            TableIndex("account_id", name="payouts_account"),
+            TableIndex("wallet_id", name="payouts_wallet"),
+            TableIndex("brand", "id desc", name="payouts_brand"),
+        )

@@ -1,0 +1,33 @@
+"""Positions."""
+
+from tortoise import fields
+
+from domain.lifecycles import PositionStatus
+from domain.positions import Side
+from models.tables.fields import Choice, Cost, Money, reference
+from models.tables.keys import CompositeKey, TableIndex, UniqueIndex
+
+
+class Position(CompositeKey):
+    """A position, named by the ledger row that opened it."""
+
+    account = reference("Account", db_constraint=False)
+    seq = fields.BigIntField(primary_key=True, generated=False)
+    instrument = reference("Instrument", column="symbol", db_constraint=False)
+    side = Choice(Side)
+    status = Choice(PositionStatus)
+    quantity = Money()
+    cost_basis = Cost(description="What its quantity cost, in the quote currency")
+    realised = Money(db_default=0)
+    fees = Money(db_default=0)
+    opened_at = fields.DatetimeField()
+    closed_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "positions"
+        primary_key = ("account_id", "seq")
+        constraints = (UniqueIndex(("account_id", "symbol", "side"), "positions_one_open", "status = 'OPEN'"),)
+        indexes = (
+            TableIndex("symbol", "account_id", "seq", name="positions_symbol"),
+            TableIndex("account_id", "status", "seq", name="positions_status"),
+        )

@@ -1,0 +1,43 @@
+"""Purchases of programs."""
+
+from tortoise import fields
+from tortoise.contrib.postgres.fields import ArrayField
+from tortoise.fields.db_defaults import SqlDefault
+from tortoise.models import Model
+
+from domain.lifecycles import PurchaseStatus
+from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
+from models.tables.keys import TableIndex
+
+
+class Purchase(Model):
+    """The sale of a program to a client."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand")
+    client = Text()
+    wallet = reference("Wallet")
+    program = reference("Program", null=True)
+    terms = reference("Terms", column="terms_hash")
+    price = Money(description="The price when it was bought")
+    currency = reference("Currency", column="currency")
+    status = Choice(PurchaseStatus)
+    paid_from = Text(null=True, description="WALLET or OUTSIDE; none until it is paid")
+    failure_reason = Text(null=True)
+    external_reference = Text(null=True, description="The firm's own reference")
+    comment = Text(null=True, description="The firm's own note")
+    tags: fields.Field[list[str]] = ArrayField("text", db_default=SqlDefault("'{}'"), description="The firm's own tags")
+    created_at = fields.DatetimeField()
+    updated_at = fields.DatetimeField()
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "purchases"
+        indexes = (
+            TableIndex("brand", "id desc", name="purchases_brand"),
+            TableIndex("brand", "client", "id desc", name="purchases_client"),
+            TableIndex("wallet_id", name="purchases_wallet"),
+            TableIndex("program_id", name="purchases_program"),
+            TableIndex("terms_hash", name="purchases_terms"),
+            TableIndex("currency", name="purchases_currency"),
+        )

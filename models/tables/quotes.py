@@ -1,0 +1,78 @@
+"""Quotes: batches, the newest of each symbol, and what was dropped or kept of old ones."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.fields import NO_ACTION
+from tortoise.models import Model
+
+from domain.quotes import Dropped
+from models.tables.fields import CLOCK, Choice, Money, Text
+from models.tables.keys import CompositeKey, TableIndex
+
+
+class Batch(Model):
+    """A batch of quotes; numbered densely in the order of commits."""
+
+    number = fields.BigIntField(primary_key=True, generated=False)
+    market_time = fields.DatetimeField(description="The market's time at the batch")
+    quotes = fields.IntField(description="How many quotes it has")
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "batches"
+
+
+class Quote(CompositeKey):
+    """A quote of a batch."""
+
+    batch = fields.BigIntField()
+    symbol = Text(primary_key=True)
+    bid = Money()
+    ask = Money()
+    source_time = fields.DatetimeField(description="When the source quoted it")
+
+    class Meta:
+        table = "quotes"
+        primary_key = ("batch", "symbol")
+        indexes = (TableIndex("symbol", "batch desc", name="quotes_of_symbol", include=("bid", "ask", "source_time")),)
+
+
+class LatestQuote(Model):
+    """The newest quote of a symbol."""
+
+    instrument: fields.OneToOneRelation[Any] = fields.OneToOneField(
+        "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
+    )
+    batch = fields.BigIntField()
+    bid = Money()
+    ask = Money()
+    source_time = fields.DatetimeField(description="When the source quoted it")
+
+    class Meta:
+        table = "latest_quotes"
+
+
+class StandingQuote(Model):
+    """The batch of a symbol's last quote among those that are no longer kept."""
+
+    instrument: fields.OneToOneRelation[Any] = fields.OneToOneField(
+        "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
+    )
+    batch = fields.BigIntField()
+
+    class Meta:
+        table = "standing_quotes"
+
+
+class DroppedQuote(CompositeKey):
+    """How many quotes of a symbol were refused, by reason."""
+
+    symbol = Text(primary_key=True)
+    reason = Choice(Dropped)
+    count = fields.BigIntField()
+    last_at = fields.DatetimeField()
+
+    class Meta:
+        table = "dropped_quotes"
+        primary_key = ("symbol", "reason")

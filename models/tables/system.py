@@ -1,0 +1,66 @@
+"""The desk itself: its mode, its processes, and how much it keeps."""
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.tables.fields import CLOCK, NOW, Text
+from models.tables.keys import CompositeKey
+
+
+class Desk(Model):
+    """One row: what kind of database this is."""
+
+    id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
+    mode = Text(db_default="SYSTEM", description="SYSTEM, or REPLAY where the quotes' own times are the market's time")
+    created_at = fields.DatetimeField(db_default=NOW)
+
+    class Meta:
+        table = "desk"
+
+
+class Retention(Model):
+    """One row: how much of what grows with time is no longer kept."""
+
+    id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
+    quotes_forgotten = fields.BigIntField(
+        db_default=0, description="Batches up to this number are gone, their quotes but each symbol's last"
+    )
+    metrics_forgotten = fields.DatetimeField(null=True, description="Metrics recorded before this are gone")
+
+    class Meta:
+        table = "retention"
+
+
+class Shard(Model):
+    """How far a marker shard has judged."""
+
+    shard = fields.IntField(primary_key=True, generated=False)
+    through = fields.BigIntField(db_default=0, description="The newest batch it has judged")
+    passes = fields.BigIntField(db_default=0)
+    updated_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "shards"
+
+
+class Heartbeat(Model):
+    """A process and its last sign of life."""
+
+    process = Text(primary_key=True)
+    kind = Text(description="What the process does: api or worker")
+    started_at = fields.DatetimeField()
+    beat_at = fields.DatetimeField()
+
+    class Meta:
+        table = "heartbeats"
+
+
+class PeriodicSlot(CompositeKey):
+    """A slot of a periodic task that a process has taken."""
+
+    name = Text()
+    slot = fields.DatetimeField(primary_key=True)
+
+    class Meta:
+        table = "periodic_slots"
+        primary_key = ("name", "slot")

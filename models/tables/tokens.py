@@ -1,0 +1,35 @@
+"""API tokens."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from models.tables.fields import NOW, Identity, Text, reference
+from models.tables.keys import TableIndex
+
+
+class Token(Model):
+    """An API token; only the sha256 of its text is kept."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand", null=True, description="None for ADMIN and FEED")
+    role = Text()
+    name = Text()
+    subject = Text(null=True, description="The client a CLIENT token speaks for")
+    prefix = Text(description="The first characters of the token, to recognise it by")
+    hash = fields.BinaryField(description="sha256 of the token")
+    scope: fields.Field[dict[str, Any]] = fields.JSONField(
+        db_default=SqlDefault("'{}'"), description="What a TRADER token is limited to"
+    )
+    created_at = fields.DatetimeField(db_default=NOW)
+    expires_at = fields.DatetimeField(null=True)
+    revoked_at = fields.DatetimeField(null=True)
+    last_used_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "tokens"
+        constraints = (UniqueConstraint(("hash",), "tokens_hash_key"),)
+        indexes = (TableIndex("brand", name="tokens_brand"),)
