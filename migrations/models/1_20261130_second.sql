@@ -174,3 +174,4 @@ comment on column shards.through is 'The newest batch it has judged';
 comment on table heartbeats is 'A process and its last sign of life.';
 comment on column heartbeats.kind is 'What the process does: api or worker';
 comment on table periodic_slots is 'A slot of a periodic task that a process has taken.';
+comment on column challenge_phases.account_id is 'None before the phase begins';

@@ -54,7 +54,7 @@ class ChallengePhase(Model):
     challenge = reference("Challenge", related_name="phases")
     phase_index = fields.SmallIntField()
     phase_type = Choice(PhaseType)
-    account = reference("Account")
+    account = reference("Account", null=True, description="None before the phase begins")
     status = Choice(ChallengeStatus)
     initial_balance = Money()
     start_equity = Money(null=True, description="Equity when it started")

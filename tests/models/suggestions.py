@@ -51,6 +51,8 @@ def _advice(key: tuple[str, str, str], drawn: Objects, migrated: Objects, models
     place = f"{Path(inspect.getfile(model)).relative_to(ROOT)}, class {model.__name__}"
     if key not in migrated or (sort == "comment" and key in drawn):
         return f"write in {MIGRATION}: {_sql(key, drawn[key], model)}; or take it out of {place}"
+    if sort == "column" and key in drawn and columns(model)[name].reference is not None:
+        return f"write in {place}: null=True in the relation of {name}, or take it out, as the database has it"
     return f"write in {place}: {_python(sort, name, migrated[key])}"
 
 
