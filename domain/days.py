@@ -56,6 +56,15 @@ def observe(account: Account) -> Account:
     return mark(account, account.unrealised)
 
 
+def observe_once(before: Account, account: Account) -> Account:
+    """The highs and lows of `before`, moved by the figures of `account` and not by those between the two."""
+    phase, old = account.phase, before.phase
+    if phase is not None and old is not None:
+        extremes = {name: getattr(old, name) for name in ("day_low", "day_high", "peak_equity", "peak_balance")}
+        phase = replace(phase, **extremes)
+    return observe(replace(account, high_watermark=before.high_watermark, phase=phase))
+
+
 def mark(account: Account, unrealised: Decimal) -> Account:
     """The account at its holdings' open profit of now, which raises the highs and lowers the lows."""
     changes = marked(account, account.cash, unrealised)
@@ -155,6 +164,12 @@ def measure(account: Account, at: datetime, batch: int, journal: Journal) -> Acc
         )
     )
     return replace(account, phase=replace(phase, metric_due_at=at.replace(second=0, microsecond=0) + MINUTE))
+
+
+def finish(account: Account, at: datetime, batch: int, journal: Journal) -> Account:
+    """Close the last day of a phase that ends here, however it ends, and write its last metric."""
+    snapshot(account, journal, closed=True)
+    return measure(account, at, batch, journal)
 
 
 def mark_facts(account: Account, cause: str) -> Facts:

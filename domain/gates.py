@@ -78,8 +78,10 @@ def order_is_sound(ticket: Ticket) -> None:
 
 
 def protection_is_beyond(ticket: Ticket) -> None:
-    """A stop-loss lies on the losing side of the execution price, a take-profit on the winning one."""
-    sign, price = ticket.side.sign, ticket.price
+    """A stop-loss lies on the losing side of the price that would close the position, a take-profit on the winning."""
+    if ticket.stop_loss is None and ticket.take_profit is None:
+        return
+    sign, price = ticket.side.sign, ticket.exit_price
     if ticket.stop_loss is not None and (price - ticket.stop_loss) * sign <= 0:
         raise GateRefused("STOP_LOSS_SIDE", "The stop-loss would close at once.", price, ticket.stop_loss)
     if ticket.take_profit is not None and (ticket.take_profit - price) * sign <= 0:

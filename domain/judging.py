@@ -152,8 +152,7 @@ def _finish(
     """End the phase: the account becomes read-only, its orders go, its last day and a metric are written."""
     phase, batch = account.phase, account.marked_through
     assert phase, "only a phase ends"
-    days.snapshot(account, journal, closed=True)
-    account = days.measure(account, at, batch, journal)
+    account = days.finish(account, at, batch, journal)
     journal.verdicts.append(Verdict(phase.id, phase.challenge_id, account.id, status, rule, at, batch))
     assert account.phase
     ended = replace(account.phase, status=status)

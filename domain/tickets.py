@@ -143,6 +143,15 @@ class Ticket:
         return valuation.deal_price(self.market[self.action.symbol], self.buys, self.policy.slippage)
 
     @lazy
+    def exit_price(self) -> Decimal:
+        """At which the holding could be closed at the moment of the deal: the deal's price, less the spread of now."""
+        assert self.quote, "the price gate has passed"
+        sell, buy = (
+            valuation.deal_price(self.quote, side, self.policy.slippage) for side in (not self.buys, self.buys)
+        )
+        return self.price + (sell - buy)
+
+    @lazy
     def rate(self) -> Decimal:
         return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
 

@@ -7,11 +7,11 @@ what a fill brings to life looks at the quotes after it.
 from collections.abc import Collection
 from decimal import Decimal
 
-from domain import resting, valuation
+from domain import days, resting, valuation
 from domain.accounts import Account, Journal
 from domain.execution import Moment, book, closing, ticket_of
 from domain.gates import admit
-from domain.judging import Conditions, judge
+from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.money import plain
 from domain.orders import Action, Order
@@ -22,15 +22,16 @@ from domain.values import replace
 def trigger(
     account: Account, quoted: Collection[str], moment: Moment, conditions: Conditions, journal: Journal
 ) -> Account:
-    """Fill, in the order they were placed, what the quotes of these symbols reach.
+    """Fill what the quotes of these symbols reach: orders that lower exposure, then entries, each in the order placed.
 
-    Every fill is judged, so that what ends a phase cancels the orders behind it.
+    Nothing is judged between the fills, and the highs and lows are moved once, by where the account stands after the
+    last of them: what a batch comes to does not depend on which of its orders was placed first.
     """
-    for seq in sorted(account.orders):
-        order = account.orders.get(seq)
-        if order and _is_reached(order, account, quoted, moment, conditions):
+    before = account
+    for order in sorted(account.orders.values(), key=lambda order: (order.verb.adds, order.seq)):
+        if order.seq in account.orders and _is_reached(order, account, quoted, moment, conditions):
             account = _execute(account, order, moment, conditions, journal)
-    return account
+    return account if account is before else days.observe_once(before, account)
 
 
 def _is_reached(
@@ -59,7 +60,7 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
         outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
         return resting.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
     account, _ = book(account, resting.filled(order, ticket.quantity, moment.at), ticket, moment, journal)
-    return judge(account, conditions, journal)
+    return account
 
 
 def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Ticket:

@@ -155,7 +155,7 @@ async def days_are_dense(conn: Connection) -> Rows:
             coalesce(bool_and(closed or number = last_number), true) as in_order
           from (select number, closed, max(number) over () as last_number from days where phase_id = p.id) n) d
         where p.started_at is not null
-          and (d.days = 0 or d.days <> d.last or not d.in_order or (p.status in (2, 3) and d.open > 0))""",
+          and (d.days = 0 or d.days <> d.last or not d.in_order or (p.status in (2, 3, 4) and d.open > 0))""",
     )
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from domain import execution, resting
+from domain import days, execution, resting
 from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import Kind
@@ -91,11 +91,13 @@ async def _fail_purchase(work: Unit, challenge_id: int, told: str) -> None:
 
 
 def secure(work: Unit, held: Held, end_reason: str) -> None:
-    """Lock an account that has not ended: orders are cancelled, its phase runs no more, positions are to close."""
+    """Lock an account that has not ended: cancel its orders, end its phase and that one's last day, close positions."""
     account = held.account
     if account.status in ACCOUNT_ENDS:
         return
     account = resting.cancel(account, None, end_reason, work.now, work.batch, work.journal)
+    if account.phase is not None and account.phase.running:
+        account = days.finish(account, work.now, work.batch, work.journal)
     phase = account.phase
     if phase is not None and phase.running:
         phase = replace(phase, status=ChallengeStatus.CANCELLED)

@@ -175,3 +175,8 @@ comment on table heartbeats is 'A process and its last sign of life.';
 comment on column heartbeats.kind is 'What the process does: api or worker';
 comment on table periodic_slots is 'A slot of a periodic task that a process has taken.';
 comment on column challenge_phases.account_id is 'None before the phase begins';
+
+-- A cancelled challenge closes its last day like any other end; those of the first edition left it open.
+update days d set closed = true, traded = b.day_traded, low = least(d.low, b.day_low), high = greatest(d.high, b.day_high)
+from challenge_phases p join balances b on b.account_id = p.account_id
+where p.id = d.phase_id and p.status = 4 and d.number = b.day and not d.closed;

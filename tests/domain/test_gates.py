@@ -13,6 +13,7 @@ from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Action, Refusal
 from domain.positions import Position, Side
 from domain.quotes import Market
+from domain.terms import Slippage
 from domain.tickets import GateRefused, Ticket
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action, an_order
 from tests.domain.desk_builders import CATALOGUE, holding, priced
@@ -45,6 +46,13 @@ class Case:
     held: tuple[Position, ...] = ()
     market: Market = field(default_factory=the_market)
     positions_max: int = 5
+
+
+def spread(action: dict[str, Any], *, mid: bool = False, **policy: Any) -> Case:
+    """EURUSD stands at 0.99 / 1.01; by default the policy deals at bid and ask."""
+    slippage = Slippage.MID_PRICE if mid else Slippage.BID_ASK
+    quote = replace(priced("EURUSD", "0.99"), ask=Decimal("1.01"))
+    return Case(action, {"slippage": slippage} | policy, market=the_market() | {"EURUSD": quote})
 
 
 def refused(case: Case) -> Refusal | None:
@@ -152,6 +160,12 @@ STOPPED: list[tuple[str, str, Case]] = [
     ("a stop-loss of the other side", "STOP_LOSS_SIDE", Case({"side": "SHORT", "stop_loss": "0.99999"})),
     ("a stop-loss above the order's own price", "STOP_LOSS_SIDE", Case(resting("LIMIT", "0.9", stop_loss="0.95"))),
     ("a stop-loss above the quote", "STOP_LOSS_SIDE", Case(resting("LIMIT", "1.1", stop_loss="1.05"))),
+    ("a stop-loss inside the spread", "STOP_LOSS_SIDE", spread({"stop_loss": "1"})),
+    ("a stop-loss at the bid", "STOP_LOSS_SIDE", spread({"stop_loss": "0.99"})),
+    ("a short's stop-loss inside the spread", "STOP_LOSS_SIDE", spread({"side": "SHORT", "stop_loss": "1"})),
+    ("a resting order's, by the spread of now", "STOP_LOSS_SIDE", spread(resting("LIMIT", "0.95", stop_loss="0.94"))),
+    ("a take-profit at the bid", "TAKE_PROFIT_SIDE", spread({"take_profit": "0.99"})),
+    ("a take-profit at the mid", "TAKE_PROFIT_SIDE", spread({"take_profit": "1"}, mid=True)),
     ("a take-profit at the price", "TAKE_PROFIT_SIDE", Case({"take_profit": "1"})),
     ("a take-profit below the order's own price", "TAKE_PROFIT_SIDE", Case(resting("STOP", "1.2", take_profit="1.1"))),
     ("an order too many", "ORDERS_MAX", Case(resting("LIMIT", "0.9"), {"orders_max": 1}, WORKS_ONE)),
@@ -204,6 +218,11 @@ PASSED: list[tuple[str, Case]] = [
     ("the last order", Case(resting("LIMIT", "0.9"), {"orders_max": 2}, WORKS_ONE)),
     ("no order at all where there may be none", Case(policy={"orders_max": 0})),
     ("the last two orders", Case({"stop_loss": "0.9", "take_profit": "1.1"}, {"orders_max": 3}, WORKS_ONE)),
+    ("a stop-loss below the bid", spread({"stop_loss": "0.98999"})),
+    ("a take-profit inside the spread", spread({"take_profit": "1"})),
+    ("a short's take-profit inside the spread", spread({"side": "SHORT", "take_profit": "1"})),
+    ("a short's stop-loss above the ask", spread({"side": "SHORT", "stop_loss": "1.01001"})),
+    ("a resting order's take-profit above the bid", spread(resting("LIMIT", "0.95", take_profit="0.94"))),
     ("prices to the last place", Case(resting("LIMIT", "0.99999", stop_loss="0.99998", take_profit="1.00000"))),
     ("the notional limit at its own price", Case(resting("STOP", "1.1"), {"notional_max": Decimal(1100)})),
     (

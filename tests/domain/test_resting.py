@@ -138,16 +138,23 @@ def test_nothing_forbids_a_stop_loss_while_the_account_is(changes: dict[str, Any
 
 
 def test_what_a_fill_brings_to_life_looks_at_the_quotes_after_it() -> None:
-    """Under BID_ASK a stop-loss inside the spread is reached by the quote of its own entry, and waits for the next."""
     played = Played(replace(FREE, slippage=Slippage.BID_ASK))
+    played.quote("1.1", spread="0.0012")
+    assert played.propose(stop_loss="1.0999", take_profit="1.1001").fill
     played.propose(symbol="GBPUSD")
+    played.quote("1.1", spread="0.0012")
+    assert len(played.journal.fills) == 2, "an unchanged quote reaches neither"
+    played.quote("1.31", "GBPUSD")
+    assert len(played.journal.fills) == 2, "that is another instrument's"
+    played.quote("1.1001", spread="0.0012")
+    assert (played.journal.fills[-1].verb, played.journal.fills[-1].price) == (Verb.CLOSE, Decimal("1.1001"))
+
+
+def test_an_entry_whose_stop_loss_lies_inside_the_spread_is_rejected_when_it_triggers() -> None:
+    played = Played(replace(FREE, slippage=Slippage.BID_ASK))
     played.propose(order="STOP", price="1.11", stop_loss="1.1095")
     played.quote("1.109", spread="0.0012")
-    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN]
-    played.quote("1.31", "GBPUSD")
-    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN], "that is another instrument's"
-    played.quote("1.109", spread="0.0012")
-    assert [fill.verb for fill in played.journal.fills[1:]] == [Verb.OPEN, Verb.CLOSE]
+    assert (played.order(STOP).outcome["code"], played.journal.fills) == ("STOP_LOSS_SIDE", [])
 
 
 def test_a_take_profit_that_wins_the_phase_cancels_what_is_left() -> None:
@@ -168,12 +175,15 @@ def test_a_failed_phase_leaves_no_order_behind_and_fills_none_after_its_end() ->
     played = Played(a_policy(), a_phase_terms(daily_loss=a_limit("0.01")))
     played.propose(order="LIMIT", price="1.09", quantity="20000")
     played.propose(symbol="GBPUSD", order="LIMIT", price="1.2")
+    played.propose(side="SHORT", order="STOP", price="1.05")
     at = NOON + 2 * SECOND
     played.batch(priced("EURUSD", "1.09", at), priced("GBPUSD", "1.1", at))
-    assert [fill.symbol for fill in played.journal.fills] == ["EURUSD"], "its fee broke the limit"
+    assert [fill.symbol for fill in played.journal.fills] == ["EURUSD", "GBPUSD"], "one batch is judged once"
     assert [verdict.status for verdict in played.journal.verdicts] == [ChallengeStatus.FAILED]
     assert played.account.orders == {}
-    assert played.order(LIMIT).outcome == {"reason": "PHASE_ENDED"}
+    assert played.order(STOP).outcome == {"reason": "PHASE_ENDED"}
+    played.batch(priced("EURUSD", "1.2", at + SECOND))
+    assert len(played.journal.fills) == 2
 
 
 def test_a_liquidated_account_outside_a_challenge_keeps_no_orders() -> None:

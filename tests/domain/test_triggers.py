@@ -7,14 +7,18 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from domain.accounts import Journal
 from domain.desk import catch_up
 from domain.ledger import Kind
-from domain.lifecycles import AccountStatus, ActionStatus, OrderStatus
-from domain.orders import OrderType
-from domain.terms import Slippage
-from tests.domain.builders import NOON, a_batch, a_phase_terms, a_policy, a_target
-from tests.domain.desk_builders import conditions, priced
+from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus, OrderStatus
+from domain.orders import OrderType, Verb
+from domain.rules import Rule
+from domain.terms import Measured, Slippage, Trail
+from tests.domain.builders import INITIAL, NOON, a_batch, a_limit, a_phase_terms, a_policy, a_target, a_total_limit
+from tests.domain.desk_builders import a_market, conditions, priced, tapes, traders
 from tests.domain.played import FREE, SECOND, Played
 
 LIMIT, STOP = OrderType.LIMIT, OrderType.STOP
@@ -118,6 +122,59 @@ def test_orders_are_filled_in_the_order_they_were_placed() -> None:
     assert [(fill.symbol, fill.side) for fill in played.journal.fills] == [("EURUSD", "LONG"), ("GBPUSD", "LONG")]
     assert played.orders()[-1] == (STOP, OrderStatus.REJECTED)
     assert played.order(STOP).outcome["code"] == "POSITIONS_MAX"
+
+
+def test_orders_that_lower_exposure_are_filled_before_entries() -> None:
+    played = Played(replace(FREE, positions_max=1))
+    played.propose(symbol="GBPUSD", order="LIMIT", price="1.29")
+    played.account = replace(played.account, policy=replace(played.account.policy, positions_max=1))
+    played.propose(stop_loss="1.09")
+    played.batch(priced("EURUSD", "1.08", NOON + 2 * SECOND), priced("GBPUSD", "1.28", NOON + 2 * SECOND))
+    assert [(fill.symbol, fill.verb) for fill in played.journal.fills[1:]] == [
+        ("EURUSD", Verb.CLOSE), ("GBPUSD", Verb.OPEN)
+    ]  # fmt: skip
+
+
+WINNER = {"symbol": "EURUSD", "take_profit": "1.13"}
+LOSER = {"symbol": "GBPUSD", "stop_loss": "1.21"}
+
+
+@pytest.mark.parametrize("actions", [(WINNER, LOSER), (LOSER, WINNER)], ids=["winner first", "loser first"])
+@pytest.mark.parametrize("trail", Trail)
+def test_fail_beats_pass_whatever_the_order_of_the_orders(actions: Sequence[dict[str, Any]], trail: Trail) -> None:
+    """One batch takes a profit of 3,000 and a loss of 10,000: the challenge fails at 93,000."""
+    terms = a_phase_terms(
+        daily_loss=a_limit("5", measured=Measured.BALANCE),
+        total_loss=a_total_limit("50", measured=Measured.BALANCE, trail=trail),
+        profit_target=a_target("2", measured=Measured.BALANCE),
+    )
+    played = Played(replace(FREE, notional_max=Decimal(200_000), position_equity_pct_max=Decimal(200)), terms=terms)
+    played.batch(priced("GBPUSD", "1.3", NOON + 2 * SECOND))
+    for action in actions:
+        assert played.propose(quantity="100000", **action).fill
+    at = NOON + 3 * SECOND
+    played.batch(priced("EURUSD", "1.13", at), priced("GBPUSD", "1.2", at))
+    [verdict] = played.journal.verdicts
+    assert (verdict.status, verdict.rule, played.account.cash) == (ChallengeStatus.FAILED, Rule.MAX_DAILY_LOSS, 93_000)
+    assert played.account.phase
+    assert played.account.phase.peak_balance == INITIAL, "no balance between the fills is a peak"
+
+
+@given(st.data())
+def test_what_a_batch_comes_to_does_not_depend_on_which_protection_was_placed_first(data: st.DataObject) -> None:
+    account, terms = data.draw(traders(orders=True))
+    orders = [order for order in account.orders.values() if order.type.protects]
+    seqs = data.draw(st.permutations([order.seq for order in orders]))
+    renamed = {seq: replace(order, seq=seq) for seq, order in zip(seqs, orders, strict=True)}
+    outcomes = []
+    tape = data.draw(tapes())
+    for working in ({order.seq: order for order in orders}, renamed):
+        journal = Journal()
+        after = catch_up(replace(account, orders=working), a_market(), tape, conditions(terms), journal)
+        findings = [(finding.rule, finding.observed, finding.floor, finding.batch) for finding in journal.findings]
+        figures = after.cash, after.equity, after.high_watermark, after.phase, after.read_only
+        outcomes.append((figures, findings, [(v.status, v.rule, v.batch) for v in journal.verdicts]))
+    assert outcomes[0] == outcomes[1]
 
 
 def test_a_gate_that_stops_a_triggered_order_is_kept_with_its_limit_and_the_quote() -> None:

@@ -50,6 +50,11 @@ async def test_a_cancelled_challenge_is_locked_and_its_positions_close_at_the_fi
     await challenges.cancel(MANAGER, challenge, "asked for by the client")
     await settle()
     assert await _statuses(challenge) == (4, 4, "LOCKED")
+    [last] = await rows("select number, closed, traded, balance, equity from days")
+    assert (last["number"], last["closed"], last["traded"]) == (1, True, True), "its last day ends like any other's"
+    assert await rows("select balance, equity from metrics order by market_time desc limit 1") == [
+        {"balance": last["balance"], "equity": last["equity"]}
+    ]
     [job] = await rows("select kind, status, outcome from jobs where kind = 'close_positions'")
     assert job["status"] == "QUEUED" and "EURUSD" in job["outcome"]
     refused = await act(account, "OPEN", action_id="a2", quantity="1000", side="SHORT")
