@@ -80,7 +80,7 @@ async def test_all_that_was_sold_goes_in_one_transaction_and_the_rest_stays_righ
         counters = await removal.delete_program(MANAGER, world.program, "discontinued")
     assert str(counters) in caplog.text
     assert counters == {name: before[name] for name in GOES - {"program_phases"}} | {
-        "phases": before["program_phases"], "cancelled": 2, "metrics": before["metrics"] + 1,  # at the end of the running
+        "phases": before["program_phases"], "cancelled": 2, "metrics": before["metrics"] + 1,
     }  # fmt: skip
     after = await totals()
     assert {table for table in GOES if after[table]} == set()
