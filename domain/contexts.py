@@ -17,6 +17,7 @@ from domain.headroom import Progress
 from domain.judging import Conditions
 from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
 from domain.orders import Action, Refusal, Verb
+from domain.payouts import Cycle
 from domain.positions import Side
 from domain.quotes import Quote
 from domain.snapshots import Snapshot, age_seconds
@@ -102,9 +103,16 @@ class Context:
 
 
 def context(
-    snapshot: Snapshot, moment: Moment, conditions: Conditions, symbols: Sequence[str] | None = None
+    snapshot: Snapshot,
+    moment: Moment,
+    conditions: Conditions,
+    symbols: Sequence[str] | None = None,
+    cycle: Cycle | None = None,
 ) -> Context:
-    """The context of the snapshot's account; of these instruments, or of all that its policy allows."""
+    """The context of the snapshot's account; of these instruments, or of all that its policy allows.
+
+    `cycle` is what has passed since a funded phase's last payout.
+    """
     account = snapshot.account
     allowed = account.policy.symbols or tuple(conditions.catalogue.instruments)
     return Context(
@@ -112,7 +120,7 @@ def context(
         permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),
         sides=_sides(account),
         rooms=tuple(_rooms(snapshot, moment, conditions)),
-        rules=tuple(_rules(account, conditions)),
+        rules=tuple(_rules(account, conditions, cycle)),
         moment=moment,
         conditions=conditions,
         symbols=tuple(sorted(set(allowed if symbols is None else symbols))),
@@ -158,12 +166,12 @@ def _rooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) -> list[R
     ]
 
 
-def _rules(account: Account, conditions: Conditions) -> list[Progress]:
+def _rules(account: Account, conditions: Conditions, cycle: Cycle | None) -> list[Progress]:
     """Where it stands on the rules of its phase; an account without one has its liquidation level."""
     if account.phase is None:
         return headroom.liquidation_progress(account)
     assert conditions.terms, "a phase has terms"
-    return headroom.progress(account, conditions.terms)
+    return headroom.progress(account, conditions.terms, cycle)
 
 
 def _tradable(account: Account, symbol: str, moment: Moment, conditions: Conditions) -> Tradable:

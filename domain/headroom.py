@@ -7,6 +7,7 @@ from decimal import ROUND_DOWN, Decimal
 from domain import levels, rules
 from domain.accounts import Account, PhaseRun
 from domain.money import AMOUNT_MAX, EXACT, ONE, ZERO, divide
+from domain.payouts import Cycle
 from domain.rules import Bound, Rule
 from domain.terms import Measured, PhaseTerms, Trail
 
@@ -86,13 +87,16 @@ class Progress:
     used: Decimal  # done / needed, a share cut to 4 places and never negative: 0 at the start, 1 at the level
 
 
-def progress(account: Account, terms: PhaseTerms) -> list[Progress]:
-    """Where the account stands on every configured rule, in the order of `Rule`."""
+def progress(account: Account, terms: PhaseTerms, cycle: Cycle | None = None) -> list[Progress]:
+    """Where the account stands on every configured rule, in the order of `Rule`.
+
+    `cycle` is a funded phase's: its best day counts since the last payout.
+    """
     phase = rules.run_of(account)
     goal = rules.target(phase, terms)
     held = rules.configured(account, terms)
     amounts = [_distance(account, bound) for bound in (*held, *([goal] if goal else []))]
-    done = {item.rule: item for item in (*amounts, *_best_day(account, terms), *_counts(account, phase, terms))}
+    done = {item.rule: item for item in (*amounts, *_best_day(account, terms, cycle), *_counts(account, phase, terms))}
     return [done[rule] for rule in Rule if rule in done]
 
 
@@ -109,11 +113,13 @@ def _distance(account: Account, bound: Bound) -> Progress:
     return Progress(bound.rule, figure, observed, bound.level, left, whole - left, whole, _share(whole - left, whole))
 
 
-def _best_day(account: Account, terms: PhaseTerms) -> Iterator[Progress]:
+def _best_day(account: Account, terms: PhaseTerms, cycle: Cycle | None) -> Iterator[Progress]:
     """The net profit, and the one from which on the best day's share is small enough."""
     if terms.best_day_pct:
-        net = account.balance - rules.run_of(account).initial_balance
-        needed = rules.best_day_needs(terms.best_day_pct, rules.best_day(account))
+        net, best = account.balance - rules.run_of(account).initial_balance, rules.best_day(account)
+        if cycle is not None:
+            net, best = cycle.profits(account)
+        needed = rules.best_day_needs(terms.best_day_pct, best)
         share = _share(net, needed)
         yield Progress(Rule.BEST_DAY, terms.best_day_pct, net, needed, needed - net, net, needed, share)
 

@@ -1,13 +1,13 @@
 """Payouts: the trader's share of a profit and the house's, what must hold before one, and what it does to floors."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
 from domain import days, levels, rules
-from domain.accounts import Account, PhaseRun
+from domain.accounts import Account, Day, PhaseRun
 from domain.calendar import Calendar
 from domain.errors import Refused
 from domain.money import ONE, ZERO, floor_minor, multiply, plain
@@ -31,6 +31,9 @@ class Condition(StrEnum):
     TRADING_DAYS = "TRADING_DAYS"
     PROFITABLE_DAYS = "PROFITABLE_DAYS"
     CYCLE = "CYCLE"
+    BEST_DAY = "BEST_DAY"
+    PHASE_TRADING_DAYS = "PHASE_TRADING_DAYS"
+    PHASE_PROFITABLE_DAYS = "PHASE_PROFITABLE_DAYS"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,12 +52,39 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """What has passed since a phase's last payout, or since its start; turned down payouts do not count."""
+    """What has passed since a phase's last payout, or since its start; turned down payouts do not count.
+
+    Of days that have ended: the counts are of those after `day`; the profits are of `day` too, from the payout on.
+    """
 
     open: int = 0  # payouts of the challenge that are not paid yet
     day: int = 0  # the number of the day on which the last one was asked for; 0 before the first
-    days_traded: int = 0  # of the days after it that have ended
+    days_traded: int = 0
     days_profitable: int = 0
+    day_profit: Decimal = ZERO  # made on `day` when the payout was asked for
+    profit: Decimal = ZERO
+    best_day_profit: Decimal = ZERO
+
+    def after(self, ended: Iterable[Day], profit_above: Decimal) -> "Cycle":
+        """The cycle with days that have ended since it was read; a profit above `profit_above` makes one profitable."""
+        for day in ended:
+            gain, counts = day.balance - day.start_balance, day.number > self.day
+            since = gain - (self.day_profit if day.number == self.day else ZERO)
+            self = replace(  # noqa: PLW0642 - a fold over the days
+                self,
+                days_traded=self.days_traded + (counts and day.traded),
+                days_profitable=self.days_profitable + (counts and gain > profit_above),
+                profit=self.profit + since,
+                best_day_profit=max(self.best_day_profit, since),
+            )
+        return self
+
+    def profits(self, account: Account) -> tuple[Decimal, Decimal]:
+        """The profit since the last payout and that of its best day, the running day's so far included."""
+        today = rules.profit_today(account)
+        if rules.run_of(account).day == self.day:
+            today -= self.day_profit
+        return self.profit + today, max(self.best_day_profit, today)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +139,34 @@ def criteria(standing: Standing) -> list[Criterion]:
     phase = standing.account.phase
     if phase is None or not phase.running or standing.terms.type is not PhaseType.FUNDED:
         return no_phase()
-    return [Criterion(Condition.FUNDED_PHASE, ONE, ONE, met=True), *_now(standing), *_days(standing)]
+    funded = Criterion(Condition.FUNDED_PHASE, ONE, ONE, met=True)
+    return [funded, *_now(standing), *_days(standing), *earned(standing)]
+
+
+def earned(standing: Standing) -> list[Criterion]:
+    """Every condition that the phase itself puts on its profit, however it ends."""
+    return [*_best_day(standing), *_days_of_phase(standing)]
+
+
+def _best_day(standing: Standing) -> Iterator[Criterion]:
+    """The best day's share, since the last payout: what was paid out is settled."""
+    if pct := standing.terms.best_day_pct:
+        net, best = standing.cycle.profits(standing.account)
+        needed = rules.best_day_needs(pct, best)
+        yield Criterion(Condition.BEST_DAY, net, needed, met=rules.best_day_holds(pct, best, net))
+
+
+def _days_of_phase(standing: Standing) -> Iterator[Criterion]:
+    """The days that the phase asks for since its start, before its first payout."""
+    account, phase, terms = standing.account, standing.phase, standing.terms
+    profitable = rules.days_profitable(account, terms)
+    counted = (
+        (Condition.PHASE_TRADING_DAYS, terms.min_trading_days, phase.days_traded, phase.day_traded),
+        (Condition.PHASE_PROFITABLE_DAYS, terms.profitable_days, profitable, profitable > phase.days_profitable),
+    )
+    for condition, needed, done, today in counted:
+        if needed:
+            yield _count(standing, condition, needed, needed - done, needed - done - (not today))
 
 
 def _now(standing: Standing) -> Iterator[Criterion]:

@@ -281,6 +281,8 @@ def _together(step: Step) -> Faults:
         yield "profitTargetPct", "a funded phase has no target: it ends by its days or by a breach"
     if not funded and not (target or target_amount):
         yield "profitTargetPct", "an evaluation phase needs a target"
+    if step.profitable_day_pct and not (step.profitable_days or step.payout.get("profitable_days")):
+        yield "profitableDayPct", "has no effect without profitableDays, here or in the payout's terms"
     for most in ("max_trading_days", "duration_days"):
         for least in ("min_trading_days", "profitable_days"):
             if 0 < getattr(step, most) < getattr(step, least):
@@ -310,6 +312,13 @@ def _payout_faults(step: Step) -> Faults:
             fault = "is not a field of a payout's terms"
         if fault:
             yield f"payout.{api_name(name)}", fault
+    if given.get("floor") in (PayoutFloor.KEEP, PayoutFloor.RESET) and not _trails(step):
+        yield "payout.floor", "has no effect: only a total loss that trails has a floor to keep or to reset"
+
+
+def _trails(step: Step) -> bool:
+    """Does the floor of the step's total loss follow a high?"""
+    return (step.limits.get("total_loss", {}).get("trail") or Trail.STATIC) != Trail.STATIC
 
 
 def _axes(step: Step) -> Faults:
@@ -320,12 +329,21 @@ def _axes(step: Step) -> Faults:
             continue
         given = {axis: value for axis, value in axes.items() if value is not None}
         for axis, value in given.items():
-            if fault := _axis_fault(name, axis, value):
+            if fault := _axis_fault(name, axis, value) or _idle_fault(step, name, axis, given):
                 yield f"{at}.{api_name(axis)}", fault
         if "amount" in given and getattr(step, PERCENTAGES[name]):
             yield f"{at}.amount", f"stands instead of {api_name(PERCENTAGES[name])}, not beside it"
-        if "lock_at" in given and given.get("trail", Trail.STATIC) == Trail.STATIC:
-            yield f"{at}.lockAt", "only a trailing limit can lock"
+
+
+def _idle_fault(step: Step, name: str, axis: str, given: Axes) -> str | None:
+    """Why an axis that is not at its default has no effect on this step."""
+    if given[axis] == getattr(getattr(DEFAULTS, name), axis):
+        return None
+    if axis == "lock_at" and given.get("trail", Trail.STATIC) == Trail.STATIC:
+        return "only a trailing limit can lock"
+    if "amount" not in given and not getattr(step, PERCENTAGES[name]):
+        return f"has no effect without {api_name(PERCENTAGES[name])} or an amount"
+    return "has no effect beside an amount" if axis == "percent_of" and "amount" in given else None
 
 
 def _axis_fault(name: str, axis: str, value: Any) -> str | None:

@@ -5,7 +5,7 @@ Percentages are the source's: 5 means 5 %. A limit of 0, or None, is not configu
 
 import hashlib
 import json
-from dataclasses import dataclass, field, fields, is_dataclass
+from dataclasses import Field, dataclass, field, fields, is_dataclass
 from datetime import time, timedelta
 from decimal import Decimal
 from enum import IntEnum, StrEnum
@@ -17,6 +17,14 @@ from domain.money import ZERO, plain
 from domain.values import lazy
 
 TERMS_VERSION = 1
+
+
+def later(default: Any) -> Any:
+    """Declare a field that terms of the first edition lack.
+
+    At its default it is left out of the canonical text, so that the hash of terms that do not use it stays as it was.
+    """
+    return field(default=default, metadata={"later": True})
 
 
 class GroupKind(StrEnum):
@@ -192,9 +200,14 @@ class Terms:
         return self.phases[index - 1]
 
 
+def _is_told(declared: "Field[Any]", value: Any) -> bool:
+    """Does the canonical text name the field?"""
+    return "later" not in declared.metadata or bool(value != declared.default)
+
+
 def _encode(value: Any) -> Any:
     if is_dataclass(value):
-        return {f.name: _encode(getattr(value, f.name)) for f in fields(value)}
+        return {f.name: _encode(item) for f in fields(value) if _is_told(f, item := getattr(value, f.name))}
     if isinstance(value, tuple):
         return [_encode(item) for item in value]
     if isinstance(value, Decimal):

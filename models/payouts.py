@@ -10,28 +10,51 @@ from domain.lifecycles import PayoutStatus
 from domain.payouts import Cycle
 from models.sql import Connection
 
-# The day of a payout belongs to what was before it; one that was turned down never was.
+# The day of a payout belongs to what was before it, but for the profit made on it afterwards; a payout that was turned
+# down never was. Days before the account's own are those that have ended.
 CYCLES = """
-select n.account_id, o.open, l.day, d.traded, d.profitable
-from unnest($1::bigint[], $2::numeric[]) as n (account_id, profit_above)
+select n.account_id, o.open, coalesce(l.day, 0) as day, coalesce(l.day_profit, 0) as day_profit,
+  coalesce(d.traded, 0) as traded, coalesce(d.profitable, 0) as profitable,
+  coalesce(d.profit, 0) as profit, coalesce(d.best, 0) as best
+from unnest($1::bigint[], $2::integer[], $3::numeric[]) as n (account_id, today, profit_above)
 join challenge_phases p on p.account_id = n.account_id
 cross join lateral (
   select count(*) as open from payouts
   where challenge_id = p.challenge_id and status in ('REQUESTED', 'APPROVED')) o
+left join lateral (
+  select day, day_profit from payouts
+  where phase_id = p.id and status in ('REQUESTED', 'APPROVED', 'PAID') order by id desc limit 1) l on true
 cross join lateral (
-  select coalesce(max(day), 0) as day from payouts
-  where phase_id = p.id and status in ('REQUESTED', 'APPROVED', 'PAID')) l
-cross join lateral (
-  select count(*) filter (where traded) as traded,
-    count(*) filter (where balance - start_balance > n.profit_above) as profitable
-  from days where phase_id = p.id and closed and number > l.day) d
+  select count(*) filter (where traded and is_after) as traded,
+    count(*) filter (where gain > n.profit_above and is_after) as profitable,
+    sum(gain) as profit, greatest(max(gain), 0) as best
+  from (
+    select traded, number > coalesce(l.day, 0) as is_after,
+      balance - start_balance - case when number = l.day then l.day_profit else 0 end as gain
+    from days where phase_id = p.id and number >= coalesce(l.day, 0) and number < n.today) ended) d
 """
 
 
-async def cycles(conn: Connection, accounts: Mapping[int, Decimal]) -> dict[int, Cycle]:
-    """By account: what has passed since its phase's last payout; a day's profit counts above the one given."""
-    found = await conn.fetch(CYCLES, list(accounts), list(accounts.values()))
-    return {r["account_id"]: Cycle(r["open"], r["day"], r["traded"], r["profitable"]) for r in found}
+async def cycles(conn: Connection, accounts: Mapping[int, tuple[int, Decimal]]) -> dict[int, Cycle]:
+    """Return by account what has passed since its phase's last payout.
+
+    `accounts` has the number of each one's running day, and the profit above which a day counts as profitable.
+    """
+    days, least = [day for day, _ in accounts.values()], [profit for _, profit in accounts.values()]
+    rows = await conn.fetch(CYCLES, list(accounts), days, least)
+    return {r["account_id"]: _cycle(r) for r in rows}
+
+
+def _cycle(row: asyncpg.Record) -> Cycle:
+    return Cycle(
+        open=row["open"],
+        day=row["day"],
+        days_traded=row["traded"],
+        days_profitable=row["profitable"],
+        day_profit=row["day_profit"],
+        profit=row["profit"],
+        best_day_profit=row["best"],
+    )
 
 
 async def insert(
@@ -48,13 +71,14 @@ async def insert(
     split: Decimal,
     amount: Decimal,
     day: int,
+    day_profit: Decimal,
     at: datetime,
 ) -> int:
     """A payout REQUESTED, or already APPROVED, as of `at`; answers its number."""
     payout_id: int = await conn.fetchval(
         """insert into payouts (brand, challenge_id, phase_id, account_id, wallet_id, status, currency, profit, split,
-          amount, day, created_at, decided_at)
-        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) returning id""",
+          amount, day, day_profit, created_at, decided_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14) returning id""",
         brand,
         challenge_id,
         phase_id,
@@ -66,6 +90,7 @@ async def insert(
         split,
         amount,
         day,
+        day_profit,
         at,
         None if status is PayoutStatus.REQUESTED else at,
     )

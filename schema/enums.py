@@ -175,9 +175,9 @@ described(
     MAX_DAILY_PROFIT="The profit since the day's start stays within its limit.",
     LIQUIDATION="The equity stays above the policy's share of the starting balance.",
     PROFIT_TARGET="The profit that passes the phase.",
-    MIN_TRADING_DAYS="The least number of days with a fill before the phase can pass.",
+    MIN_TRADING_DAYS="The least number of trading days before the phase passes, or a funded one pays.",
     BEST_DAY="The largest day's share of the net profit, at most.",
-    PROFITABLE_DAYS="The least number of profitable days before the phase can pass.",
+    PROFITABLE_DAYS="The least number of profitable days before the phase passes, or a funded one pays.",
     DURATION="The phase ends with this trading day.",
     MAX_TRADING_DAYS="The phase ends with this many days with a fill.",
     INACTIVITY="The most days without a fill.",
@@ -361,6 +361,9 @@ described(
     TRADING_DAYS="So many days with a fill since the start or the last payout.",
     PROFITABLE_DAYS="So many profitable days since the start or the last payout.",
     CYCLE="So many days since the start or the last payout.",
+    BEST_DAY="The profit since the last payout, as much as its best day's largest share asks for.",
+    PHASE_TRADING_DAYS="The phase's least number of trading days since its start.",
+    PHASE_PROFITABLE_DAYS="The phase's least number of profitable days since its start.",
 )
 described(
     HistoryOrder,

@@ -1,15 +1,18 @@
 """What accounts may do now, read at one point in time, with nothing written and nothing locked."""
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from domain.contexts import Context, context
+from domain.money import percent
+from domain.payouts import Cycle
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.listing import Row, Window, pages
-from services.snapshots import present
+from services.snapshots import Present, present
 from services.unit import snapshot
+from services.views.eligibility import cycles_of
 
 RECENT_ACTIONS = 50
 
@@ -37,17 +40,26 @@ async def of_accounts(ids: Sequence[int], symbols: Sequence[str] | None = None) 
         loaded = await accounts.load(conn, ids)
         resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
         recent = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS))
+        cycles = await cycles_of(conn, loaded)
         current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
     orders, actions = _by_parent(resting), _by_parent(recent)
     return {
         now.account.id: Decided(
-            context=context(now.snapshot, now.moment, now.conditions, symbols),
+            context=context(now.snapshot, now.moment, now.conditions, symbols, _cycle(now, cycles)),
             orders=[row for row in orders[now.account.id] if row["seq"] in now.account.orders],
             actions=actions[now.account.id][:RECENT_ACTIONS],
             next_account_id=_other(current.get(now.stored.challenge_id or 0), now.account.id),
         )
         for now in await present(loaded)
     }
+
+
+def _cycle(now: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:
+    """What has passed since the account's last payout, the days that its mark would end included."""
+    cycle, terms = cycles.get(now.account.id), now.conditions.terms
+    if cycle is None or terms is None:
+        return None
+    return cycle.after(now.ended, percent(terms.group.deposit, terms.profitable_day_pct))
 
 
 def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:

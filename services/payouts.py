@@ -7,7 +7,7 @@ meanwhile, the request stays open until a manager, or its passing, decides it.
 from decimal import Decimal
 from typing import Any
 
-from domain import checks, days
+from domain import checks, days, rules
 from domain import payouts as domain
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import Facts, Kind
@@ -60,16 +60,23 @@ def _may(principal: Principal, owned: Any) -> bool:
 
 async def _due(work: Unit, held: Held) -> tuple[PhaseTerms, Decimal]:
     """The phase's terms and the profit that may be asked for. Raises PayoutNotEligible."""
-    account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
-    assert terms and calendar, "an account of a challenge has terms"
-    least = percent(terms.group.deposit, terms.profitable_day_pct)
-    cycle = (await payouts.cycles(work.conn, {account.id: least}))[account.id]
-    minor_units = work.catalogue.currencies[account.currency].minor_units
-    standing = Standing(account, terms, cycle, calendar, minor_units, work.now)
+    if held.account.phase is None:
+        raise PayoutNotEligible(domain.no_phase())
+    standing = await _standing(work, held)
     criteria = domain.criteria(standing)
     if not domain.is_met(criteria):
         raise PayoutNotEligible(criteria)
-    return terms, standing.profit
+    return standing.terms, standing.profit
+
+
+async def _standing(work: Unit, held: Held) -> Standing:
+    """The account on the way to a payout, its phase begun."""
+    account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
+    assert terms and calendar and account.phase, "an account of a challenge has terms"
+    least = percent(terms.group.deposit, terms.profitable_day_pct)
+    cycle = (await payouts.cycles(work.conn, {account.id: (account.phase.day, least)}))[account.id]
+    minor_units = work.catalogue.currencies[account.currency].minor_units
+    return Standing(account, terms, cycle, calendar, minor_units, work.now)
 
 
 async def _open(
@@ -93,6 +100,7 @@ async def _open(
         split=terms.profit_split,
         amount=amount,
         day=account.phase.day,
+        day_profit=rules.profit_today(account),
         at=work.now,
     )
     await _hold(work, held, terms, payout_id, profit)
@@ -212,20 +220,23 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
     """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
 
     A request that is still open is approved, with what was earned since added to it: a challenge has one payout at a
-    time. Nothing is owed without a profit. The account is flat.
+    time. A profit that the phase's own conditions do not allow waits, requested, for a manager to decide. Nothing is
+    owed without a profit. The account is flat.
     """
     profit = max(ZERO, held.account.cash - phase.group.deposit)
     waiting = await payouts.lock_open(work.conn, challenge_id)
+    is_earned = not profit or domain.is_met(domain.earned(await _standing(work, held)))
     if waiting is None:
         if profit:
-            await _open(work, held, challenge_id, phase, profit, PayoutStatus.APPROVED)
+            status = PayoutStatus.APPROVED if is_earned else PayoutStatus.REQUESTED
+            await _open(work, held, challenge_id, phase, profit, status)
         return
     total = waiting["profit"] + profit
     amount = _share(work, held, phase, total)
     if profit:
         await payouts.extend(work.conn, waiting["id"], total, amount)
         await _hold(work, held, phase, waiting["id"], profit)
-    if waiting["status"] == PayoutStatus.REQUESTED:
+    if waiting["status"] == PayoutStatus.REQUESTED and is_earned:
         await payouts.decide(work.conn, waiting["id"], PayoutStatus.APPROVED, work.now)
         payload = {
             "payout": waiting["id"],

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain import desk
-from domain.accounts import Account, Journal
+from domain.accounts import Account, Day, Journal
 from domain.execution import Moment
 from domain.judging import Conditions
 from domain.snapshots import Snapshot, snapshot
@@ -24,6 +24,7 @@ class Present:
     account: Account
     moment: Moment
     conditions: Conditions
+    ended: tuple[Day, ...]  # days that the mark would end, not written yet
 
     @property
     def snapshot(self) -> Snapshot:
@@ -57,4 +58,5 @@ async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:
         account = desk.catch_up(account, market, batches, conditions, unwritten)
     if account.phase is not None and account.phase.running:
         account = desk.advance(account, moment.at, conditions, unwritten)
-    return Present(one, account, moment, conditions)
+    ended = tuple(day for day in unwritten.days.values() if day.closed)
+    return Present(one, account, moment, conditions, ended)

@@ -20,3 +20,5 @@ begin
     execute format('comment on %s is null', what);
   end loop;
 end $$;
+
+alter table payouts drop column day_profit;

@@ -5,8 +5,10 @@ from collections.abc import Collection
 from domain import payouts as domain
 from domain.money import percent
 from domain.payouts import Criterion, Cycle, Standing
+from domain.terms import PhaseType
 from models import accounts, payouts
 from models.accounts import Loaded
+from models.sql import Connection
 from services.tape import tape
 from services.unit import reading
 
@@ -16,13 +18,19 @@ async def of_accounts(ids: Collection[int]) -> dict[int, list[Criterion]]:
     async with reading() as conn:
         loaded = await accounts.load(conn, list(ids))
         await tape().extend(conn)
-        least = {
-            one.account.id: percent(terms.group.deposit, terms.profitable_day_pct)
-            for one in loaded
-            if one.terms and one.phase_index and (terms := one.terms.phase(one.phase_index))
-        }
-        cycles = await payouts.cycles(conn, least)
+        cycles = await cycles_of(conn, loaded)
     return {one.account.id: _criteria(one, cycles.get(one.account.id, Cycle())) for one in loaded}
+
+
+async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:
+    """By account what has passed since its last payout; none of those that are not in a funded phase."""
+    asked = {
+        one.account.id: (phase.day, percent(terms.group.deposit, terms.profitable_day_pct))
+        for one in loaded
+        if one.terms and (phase := one.account.phase) and (terms := one.terms.phase(phase.index))
+        if terms.type is PhaseType.FUNDED
+    }
+    return await payouts.cycles(conn, asked) if asked else {}
 
 
 def _criteria(one: Loaded, cycle: Cycle) -> list[Criterion]:

@@ -3,19 +3,22 @@
 from collections.abc import Collection
 
 from domain.headroom import Progress, progress
+from domain.payouts import Cycle
 from models import accounts
 from models.accounts import Loaded
 from services.unit import reading
+from services.views.eligibility import cycles_of
 
 
 async def of_accounts(ids: Collection[int]) -> dict[int, list[Progress]]:
     """Every configured rule of each account's phase, at its last persisted mark; none before the phase has started."""
     async with reading() as conn:
         loaded = await accounts.load(conn, list(ids))
-    return {one.account.id: _progress(one) for one in loaded}
+        cycles = await cycles_of(conn, loaded)
+    return {one.account.id: _progress(one, cycles.get(one.account.id)) for one in loaded}
 
 
-def _progress(one: Loaded) -> list[Progress]:
+def _progress(one: Loaded, cycle: Cycle | None) -> list[Progress]:
     if one.account.phase is None or one.terms is None:
         return []
-    return progress(one.account, one.terms.phase(one.account.phase.index))
+    return progress(one.account, one.terms.phase(one.account.phase.index), cycle)

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from domain.accounts import Account
 from domain.calendar import Calendar
+from domain.headroom import progress
 from domain.lifecycles import ChallengeStatus
 from domain.payouts import (
     Condition,
@@ -130,6 +131,40 @@ def test_what_a_payout_lacks(
 def test_an_evaluation_has_no_payout_whatever_it_earned() -> None:
     standing = replace(a_standing(RICH), terms=a_phase_terms())
     assert criteria(standing) == no_phase()
+
+
+EARNED: list[tuple[str, dict[str, Any], Cycle, Account, dict[str, tuple[int | str, int | str]]]] = [
+    ("the best day is too much of the profit", {"best_day_pct": Decimal(40)},
+     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)), a_challenger("104000", day_start_balance=Decimal(100_800)),
+     {"BEST_DAY": (4000, 8000)}),
+    ("at its share it is not", {"best_day_pct": Decimal(80)},
+     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)), a_challenger("104000", day_start_balance=Decimal(100_800)),
+     {}),
+    ("what was paid out counts no more", {"best_day_pct": Decimal(50)},
+     Cycle(day=2, profit=Decimal(1000), best_day_profit=Decimal(1000)),
+     a_challenger("102000", day=4, best_day_profit=Decimal(9000), day_start_balance=Decimal(101_000)), {}),
+    ("the day of a payout counts from the payout on", {"best_day_pct": Decimal(50)},
+     Cycle(day=4, day_profit=Decimal(5000)),
+     a_challenger("101000", day=4, day_start_balance=Decimal(95_000)), {"BEST_DAY": (1000, 2000)}),
+    ("days since the start", {"min_trading_days": 5, "profitable_days": 3}, Cycle(day=4, days_traded=9),
+     a_challenger("108000", day=6, days_traded=4, days_profitable=2, day_start_balance=Decimal(108_000)),
+     {"PHASE_TRADING_DAYS": (4, 5), "PHASE_PROFITABLE_DAYS": (2, 3)}),
+    ("today's included", {"min_trading_days": 5, "profitable_days": 3}, Cycle(),
+     a_challenger("108000", days_traded=5, days_profitable=2), {}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("terms", "cycle", "account", "lacks"), [case[1:] for case in EARNED], ids=[case[0] for case in EARNED]
+)
+def test_a_funded_phase_asks_for_its_own_conditions(
+    terms: dict[str, Any], cycle: Cycle, account: Account, lacks: dict[str, tuple[int | str, int | str]]
+) -> None:
+    standing = replace(a_standing(account, cycle), terms=a_funded_phase(**terms))
+    assert lacking(standing) == {name: (Decimal(has), Decimal(needs)) for name, (has, needs) in lacks.items()}
+    if "BEST_DAY" in lacks:
+        (told,) = [item for item in progress(account, standing.terms, cycle) if item.rule is Rule.BEST_DAY]
+        assert (told.measured, told.needed) == lacking(standing)["BEST_DAY"]
 
 
 def midnight(days_on: int) -> datetime:

@@ -9,6 +9,7 @@ from domain.errors import Forbidden, InvalidInput, NotFound, PayoutOpen
 from domain.payouts import PayoutNotEligible
 from services import brands, corrections, jobs, payouts, quotes
 from services.principals import Principal, Role
+from services.views import eligibility, progress
 from tests.services.winners import DAY, a_winner, figures, houses, told, wins
 from tests.services.world import (
     ADMIN,
@@ -222,6 +223,50 @@ async def test_days_are_counted_since_the_start_and_since_the_last_payout(databa
     assert await lacks() == zero | {"CYCLE": (1, 3)}
     await wins(world, account, "q")
     assert await lacks() == {"TRADING_DAYS": (1, 3), "PROFITABLE_DAYS": (1, 2), "CYCLE": (1, 3)}
+    await books_hold()
+
+
+async def test_no_day_may_be_too_much_of_a_funded_profit(database: str) -> None:
+    """40 %, and 3,200 on the second day: 8,000 are needed. What was paid out counts no more afterwards."""
+    world, challenge, account = await a_winner(database, best_day_pct=Decimal(40), min_trading_days=2)
+
+    async def lacks() -> dict[str, tuple[int, int]]:
+        with pytest.raises(PayoutNotEligible) as refusal:
+            await payouts.request(CLIENT, challenge, "too early")
+        (shown,) = (await eligibility.of_accounts([account])).values()
+        lacking = {c.condition: (int(c.measured), int(c.needed)) for c in shown if not c.met}
+        assert lacking == {c.condition: (int(c.measured), int(c.needed)) for c in refusal.value.criteria if not c.met}
+        return lacking
+
+    assert await lacks() == {"BEST_DAY": (10_000, 25_000), "PHASE_TRADING_DAYS": (1, 2)}
+    for number, end in enumerate(("1.108", "1.107")):
+        world.at += DAY
+        await wins(world, account, f"x{number}", end=end)
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    assert await value("select profit from payouts") == 25_000
+    await wins(world, account, "y", end="1.101")  # on the day of the payout, after it
+    assert await lacks() == {"BEST_DAY": (1000, 2500)}
+    world.at += DAY
+    await wins(world, account, "z", end="1.1")
+    assert await lacks() == {"BEST_DAY": (1000, 2500)}
+    (shown,) = (await progress.of_accounts([account])).values()
+    assert [(int(at.measured), int(at.needed)) for at in shown if at.rule == "BEST_DAY"] == [(1000, 2500)]
+    await books_hold()
+
+
+async def test_a_profit_that_the_phase_does_not_allow_waits_for_a_manager_at_the_end(database: str) -> None:
+    world, challenge, account = await a_winner(database, best_day_pct=Decimal(40), duration_days=2)
+    await world.quote("1.11", after=2 * DAY)
+    assert await value("select status from challenges") == 2
+    assert await rows("select id, status, profit from payouts") == [{"id": 1, "status": "REQUESTED", "profit": 10_000}]
+    assert await value("select status from accounts where id = $1", account) == "COMPLETED"
+    assert await told(challenge) == ["requested"]
+    await books_hold()
+    await payouts.approve(MANAGER, 1, "a1")
+    await settle()
+    assert await value("select status from payouts") == "PAID"
     await books_hold()
 
 

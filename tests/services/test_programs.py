@@ -105,7 +105,9 @@ async def test_every_change_is_audited_with_what_was_before(desk: None) -> None:
 async def test_all_a_step_can_say_is_frozen_with_it(desk: None) -> None:
     said: dict[str, Any] = {"best_day_pct": Decimal(40), "profitable_days": 3, "profitable_day_pct": Decimal("0.5"),
                             "inactivity_days": 30, "warn_at": (Decimal("0.5"), Decimal("0.8"))}  # fmt: skip
-    steps = (an_evaluation(**said), a_funded(payout={"min_profit": Decimal("100.50"), "floor": "KEEP"}))
+    trailing: dict[str, Any] = {"total_loss": {"trail": "TRAIL_BALANCE", "amount": Decimal(500)}}
+    payout = {"min_profit": Decimal("100.50"), "floor": "KEEP"}
+    steps = (an_evaluation(**said), a_funded(payout=payout, limits=trailing, max_total_loss_pct=Decimal(0)))
     program_id = await programs.create(MANAGER, a_draft(steps=steps))
     terms, _, _ = await _freeze(program_id)
     assert {name: getattr(terms.phase(1), name) for name in said} == said
