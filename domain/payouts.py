@@ -67,17 +67,18 @@ class Cycle:
 
     def after(self, ended: Iterable[Day], profit_above: Decimal) -> "Cycle":
         """The cycle with days that have ended since it was read; a profit above `profit_above` makes one profitable."""
+        cycle = self
         for day in ended:
-            gain, counts = day.balance - day.start_balance, day.number > self.day
-            since = gain - (self.day_profit if day.number == self.day else ZERO)
-            self = replace(  # noqa: PLW0642 - a fold over the days
-                self,
-                days_traded=self.days_traded + (counts and day.traded),
-                days_profitable=self.days_profitable + (counts and gain > profit_above),
-                profit=self.profit + since,
-                best_day_profit=max(self.best_day_profit, since),
+            gain, counts = day.balance - day.start_balance, day.number > cycle.day
+            since = gain - (cycle.day_profit if day.number == cycle.day else ZERO)
+            cycle = replace(
+                cycle,
+                days_traded=cycle.days_traded + (counts and day.traded),
+                days_profitable=cycle.days_profitable + (counts and gain > profit_above),
+                profit=cycle.profit + since,
+                best_day_profit=max(cycle.best_day_profit, since),
             )
-        return self
+        return cycle
 
     def profits(self, account: Account) -> tuple[Decimal, Decimal]:
         """The profit since the last payout and that of its best day, the running day's so far included."""

@@ -135,11 +135,11 @@ def test_an_evaluation_has_no_payout_whatever_it_earned() -> None:
 
 EARNED: list[tuple[str, dict[str, Any], Cycle, Account, dict[str, tuple[int | str, int | str]]]] = [
     ("the best day is too much of the profit", {"best_day_pct": Decimal(40)},
-     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)), a_challenger("104000", day_start_balance=Decimal(100_800)),
-     {"BEST_DAY": (4000, 8000)}),
+     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)),
+     a_challenger("104000", day_start_balance=Decimal(100_800)), {"BEST_DAY": (4000, 8000)}),
     ("at its share it is not", {"best_day_pct": Decimal(80)},
-     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)), a_challenger("104000", day_start_balance=Decimal(100_800)),
-     {}),
+     Cycle(profit=Decimal(800), best_day_profit=Decimal(800)),
+     a_challenger("104000", day_start_balance=Decimal(100_800)), {}),
     ("what was paid out counts no more", {"best_day_pct": Decimal(50)},
      Cycle(day=2, profit=Decimal(1000), best_day_profit=Decimal(1000)),
      a_challenger("102000", day=4, best_day_profit=Decimal(9000), day_start_balance=Decimal(101_000)), {}),

@@ -63,7 +63,8 @@ CASES = [(kind, name) for kind, of in EFFECTS.items() for name in of]
 
 def week() -> tuple[list[Batch], list[tuple[int, list[Action]]]]:
     """A long of a million each day, bought at 1.1 and sold an hour later, with a small short next to it."""
-    batches, submissions = [], []
+    batches: list[Batch] = []
+    submissions: list[tuple[int, list[Action]]] = []
     for day, result in enumerate(RESULTS):
         at = NOON + day * timedelta(days=1)
         for hours, price in ((0, Decimal("1.1")), (1, Decimal("1.1") + Decimal(result or 0) / 1_000_000)):
