@@ -184,5 +184,6 @@ where p.id = d.phase_id and p.status = 4 and d.number = b.day and not d.closed;
 -- The profit of the day at the time a payout was asked for: what the day made afterwards counts toward the next one.
 -- Of payouts of the first edition the whole day is before the payout, as it was then.
 alter table payouts add column day_profit money8 not null default 0;
+comment on column payouts.day_profit is 'Of that day, when it was requested';
 update payouts p set day_profit = d.balance - d.start_balance
 from days d where d.phase_id = p.phase_id and d.number = p.day;

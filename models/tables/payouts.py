@@ -27,6 +27,7 @@ class Payout(Model):
     split = Money(description="The client's share, of 1")
     amount = Money(description="What goes to the client")
     day = fields.IntField(description="Of the phase, on which it was requested")
+    day_profit = Money(db_default=0, description="Of that day, when it was requested")
     created_at = fields.DatetimeField()
     decided_at = fields.DatetimeField(null=True)
     paid_at = fields.DatetimeField(null=True)
