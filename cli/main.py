@@ -21,7 +21,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "demo": "cli.demo:demo",
     "verify": "cli.verify:verify",
     "export": "cli.export:export",
-    "export-schema": "cli.schema:export_schema",  # this and the next two: for those who change the API
+    "export-schema": "cli.schema:export_schema",  # this and the next two: for developers
     "check-schema": "cli.schema:check_schema",
     "export-errors": "cli.codes:export_errors",
     "bench": "cli.bench.main:bench",

@@ -59,7 +59,7 @@ async def open_database(
     settings["tcp_keepalives_idle"] = "60"  # an idle connection is kept, and whatever lies between is told so
     context = TortoiseContext()
     kept = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
-    config = _tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection, **kept)
+    config = tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection, **kept)
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one
@@ -104,7 +104,7 @@ async def migrate(url: str, broker_url: str | None = None) -> list[str]:
 
     Runs as the owner, and creates the broker's tables where they are missing. Raises Problem when unreachable.
     """
-    config = _tortoise_config(url, maxsize=2)
+    config = tortoise_config(url, maxsize=2)
     async with connection(url) as guard, TortoiseContext() as context:
         await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await context.init(config=config)
@@ -175,7 +175,8 @@ async def _explained(url: str) -> AsyncIterator[None]:
         raise Problem(f"the schema of {spoken(url)} is missing ({error}); run: propdesk migrate") from None
 
 
-def _tortoise_config(url: str, *, maxsize: int, **options: Any) -> dict[str, Any]:
+def tortoise_config(url: str, *, maxsize: int, **options: Any) -> dict[str, Any]:
+    """Return Tortoise's configuration: the models, and a pool of `maxsize` connections with asyncpg's options."""
     credentials = asyncpg_parameters(url) | {"minsize": 1, "maxsize": maxsize} | options
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},

@@ -69,6 +69,11 @@ class EmbeddedServer:
         self.user = SYSTEM_USER if os.geteuid() == 0 else None
         self._users: IO[bytes] | None = None
 
+    @property
+    def address(self) -> str:
+        """The address of the database `propdesk`, whether or not the server runs."""
+        return f"postgresql://postgres@/{DATABASE}?host={self.pgdata}"
+
     def start(self) -> str:
         """Start the server, or join the one that runs; return the address of its database `propdesk`."""
         self._prepare_directories()
@@ -82,7 +87,7 @@ class EmbeddedServer:
             except BaseException:
                 self._users.close()
                 raise
-        return f"postgresql://postgres@/{DATABASE}?host={self.pgdata}"
+        return self.address
 
     def mend(self) -> None:
         """Start the server again if it died."""

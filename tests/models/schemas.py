@@ -138,3 +138,26 @@ def _rest(model: type[Model], generator: Any) -> Iterator[str]:
     for index in model._meta.indexes:  # noqa: SLF001
         assert isinstance(index, Index), "the indexes have the names of the migration"
         yield index.get_sql(generator, model, safe=False)
+
+
+PICTURE = """
+select 'function', p.oid::regprocedure::text, pg_get_functiondef(p.oid) || coalesce(p.proacl::text, '')
+from pg_proc p where p.pronamespace = 'public'::regnamespace
+union all
+select 'right', c.relname, coalesce(c.relacl::text, '') from pg_class c
+where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'S')
+union all
+select 'row', 'currencies', c.code || c.minor_units || c.par from currencies c
+union all
+select 'check', o.conrelid::regclass || o.contypid::regtype::text || o.conname, pg_get_constraintdef(o.oid)
+from pg_constraint o where o.connamespace = 'public'::regnamespace and o.contype = 'c'
+union all
+select 'trigger', t.tgrelid::regclass || t.tgname, pg_get_triggerdef(t.oid) from pg_trigger t where not t.tgisinternal
+"""
+
+
+async def picture(conn: asyncpg.Connection) -> set[tuple[str, ...]]:
+    """Return all that migrations make in the schema `public`: what models say, and what they cannot."""
+    seen = await objects(conn, "public")
+    rows = await conn.fetch(PICTURE)
+    return {(*key, text) for key, text in seen.items()} | {tuple(row) for row in rows}
