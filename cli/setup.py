@@ -24,7 +24,7 @@ def migrate() -> None:
 
 
 def token(
-    role: Annotated[str, typer.Option(help="ADMIN, MANAGER, CLIENT, TRADER or FEED")],
+    role: Annotated[str, typer.Option(help="ADMIN, MANAGER, CLIENT, TRADER, FEED or PAYMENTS")],
     brand: Annotated[str | None, typer.Option(help="The brand it belongs to; ADMIN and FEED have none")] = None,
     name: Annotated[str, typer.Option(help="Whose it is; the audit log shows it")] = "cli",
     client: Annotated[str | None, typer.Option(help="A CLIENT token's client")] = None,

@@ -48,6 +48,8 @@ class Settings(BaseSettings):
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
+    payment_expires_hours: int = Field(default=24, ge=1, le=8_760)  # of a purchase that is paid outside
+    unpaid_purchases_max: int = Field(default=10, ge=1)  # of one client, waiting for payments from outside
     # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
     # with their evidence, days, orders, fills and money are the proof, and always stay.
     events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)  # an older cursor is CURSOR_EXPIRED
@@ -73,6 +75,7 @@ class Settings(BaseSettings):
     rate_client: float = Field(default=20, gt=0)
     rate_trader: float = Field(default=100, gt=0)
     rate_feed: float = Field(default=200, gt=0)
+    rate_payments: float = Field(default=50, gt=0)
     rate_nobody: float = Field(default=10, gt=0)  # of one address without a token
     rate_burst_seconds: float = Field(default=10, gt=0)  # for so long an idle bearer may ask as it likes
     document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
@@ -121,7 +124,7 @@ class Settings(BaseSettings):
     @property
     def rates(self) -> dict[str, float]:
         """Requests a second, by role, and NOBODY's."""
-        roles = ("admin", "manager", "client", "trader", "feed", "nobody")
+        roles = ("admin", "manager", "client", "trader", "feed", "payments", "nobody")
         return {role.upper(): getattr(self, f"rate_{role}") for role in roles}
 
     @property

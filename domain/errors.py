@@ -99,6 +99,31 @@ class WalletMismatch(Refused):
     code = "WALLET_MISMATCH"
 
 
+class PaymentMismatch(Refused):
+    """The payment is not the price of the purchase."""
+
+    code = "PAYMENT_MISMATCH"
+
+
+class PaymentExpired(Refused):
+    """The payment came too late; the purchase is no longer open."""
+
+    code = "PAYMENT_EXPIRED"
+
+
+class AlreadyPaid(Refused):
+    """The purchase has been paid already."""
+
+    code = "ALREADY_PAID"
+
+
+class TooManyUnpaid(Refused):
+    """The client has too many unpaid purchases; pay one, or wait until one expires."""
+
+    code = "TOO_MANY_UNPAID"
+    transient = True
+
+
 class PurchaseLinked(Refused):
     """The purchase has a challenge, and is neither failed nor refunded."""
 

@@ -20,17 +20,20 @@ async def insert(
     *,
     brand: str,
     client: str,
-    wallet_id: int,
+    wallet_id: int | None,
     program_id: int,
     terms_hash: str,
     price: Decimal,
     currency: str,
     at: datetime,
+    payment_reference: str | None = None,
+    expires_at: datetime | None = None,
 ) -> int:
-    """A PENDING purchase."""
+    """Write a PENDING purchase: paid from a wallet, or outside under a reference until it expires."""
     purchase_id: int = await conn.fetchval(
         """insert into purchases (brand, client, wallet_id, program_id, terms_hash, price, currency, status,
-          created_at, updated_at) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9) returning id""",
+          created_at, updated_at, payment_reference, expires_at)
+        values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11) returning id""",
         brand,
         client,
         wallet_id,
@@ -40,8 +43,49 @@ async def insert(
         currency,
         PurchaseStatus.PENDING,
         at,
+        payment_reference,
+        expires_at,
     )
     return purchase_id
+
+
+async def count_unpaid(conn: Connection, brand: str, client: str) -> int:
+    """Count the client's purchases that wait for a payment from outside."""
+    unpaid: int = await conn.fetchval(
+        f"""select count(*) from purchases
+        where brand = $1 and client = $2 and payment_reference is not null and status = {PurchaseStatus.PENDING:d}""",
+        brand,
+        client,
+    )
+    return unpaid
+
+
+async def by_reference(conn: Connection, reference: str) -> asyncpg.Record | None:
+    """Return id, brand and program_id of the purchase that is paid under a reference."""
+    return await conn.fetchrow("select id, brand, program_id from purchases where payment_reference = $1", reference)
+
+
+async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:
+    """Lock unpaid purchases whose time is over, except those that a payment is just reaching."""
+    found = await conn.fetch(
+        f"""select id from purchases
+        where status = {PurchaseStatus.PENDING:d} and payment_reference is not null and expires_at <= $1
+        order by expires_at limit $2 for no key update skip locked""",
+        at,
+        most,
+    )
+    return [row["id"] for row in found]
+
+
+async def fail_all(conn: Connection, ids: Sequence[int], reason: str, at: datetime) -> None:
+    """Set locked purchases FAILED."""
+    await conn.execute(
+        "update purchases set status = $2, failure_reason = $3, updated_at = $4 where id = any($1::bigint[])",
+        list(ids),
+        PurchaseStatus.FAILED,
+        reason,
+        at,
+    )
 
 
 async def move(
@@ -69,9 +113,10 @@ async def move(
 
 
 async def find(conn: Connection, purchase_id: int) -> asyncpg.Record | None:
-    """brand of a purchase and the ids of its challenges, which are those it was made with."""
+    """Return brand and program_id of a purchase and the ids of its challenges."""
     return await conn.fetchrow(
-        """select p.brand, array(select c.id from challenges c where c.purchase_id = p.id order by c.id) as challenges
+        """select p.brand, p.program_id,
+          array(select c.id from challenges c where c.purchase_id = p.id order by c.id) as challenges
         from purchases p where p.id = $1""",
         purchase_id,
     )

@@ -148,6 +148,21 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
     )
 
 
+async def external_purchases_are_paid_first(conn: Connection) -> Rows:
+    """A purchase paid outside under a reference has no challenge before its payment was confirmed, and one after."""
+    return await find(
+        conn,
+        """
+        select format('purchase %s', p.id) as subject,
+          format('has status %s, is paid from %s and has %s challenges', p.status, coalesce(p.paid_from, 'nowhere'),
+            c.challenges) as message
+        from purchases p
+        cross join lateral (select count(*) as challenges from challenges where purchase_id = p.id) c
+        where p.payment_reference is not null
+          and (p.paid_from is not distinct from 'OUTSIDE') <> (c.challenges > 0)""",
+    )
+
+
 async def payouts_follow_the_split(conn: Connection) -> Rows:
     """A payout is the profit times the split sold, cut to the currency's minor unit."""
     return await find(

@@ -13,6 +13,9 @@ from schema.permissions import mutation, query
 from schema.purchases import (
     BuyChallengeInput,
     BuyChallengePayload,
+    ConfirmedPurchase,
+    ConfirmPaymentInput,
+    ConfirmPaymentPayload,
     DeletePurchaseInput,
     DeletePurchasePayload,
     Purchase,
@@ -22,7 +25,7 @@ from schema.purchases import (
     UpdatePurchaseInput,
     UpdatePurchasePayload,
 )
-from services import purchases, refunds
+from services import payments, purchases, refunds
 from services.principals import Role
 from services.views.lists import CHALLENGES, PURCHASES
 
@@ -46,13 +49,30 @@ class PurchaseQuery:
 class PurchaseMutation:
     @mutation("Buy a program on sale; the challenge is activated by what follows.", Role.CLIENT)
     async def buy_challenge(self, info: Info, given: Input[BuyChallengeInput]) -> BuyChallengePayload:
-        program_id, wallet_id = required(given.program_id, "programId"), required(given.wallet_id, "walletId")
-        purchase_id, challenge_id = await purchases.buy(
-            info.context.principal, program_id, wallet_id, given.idempotency_key
+        program_id, wallet_id = required(given.program_id, "programId"), given.wallet_id
+        purchase_id, challenge_id = await purchases.place(
+            info.context.principal,
+            program_id,
+            None if wallet_id is None else required(wallet_id, "walletId"),
+            given.payment,
+            given.idempotency_key,
         )
-        return BuyChallengePayload(
-            purchase=await found(info, PURCHASES, purchase_id), challenge=await found(info, CHALLENGES, challenge_id)
+        challenge = await found(info, CHALLENGES, challenge_id) if challenge_id else None
+        return BuyChallengePayload(purchase=await found(info, PURCHASES, purchase_id), challenge=challenge)
+
+    @mutation(
+        "Confirm a payment from outside: its purchase is activated, once.", Role.ADMIN, Role.MANAGER, Role.PAYMENTS
+    )
+    async def confirm_payment(self, info: Info, given: Input[ConfirmPaymentInput]) -> ConfirmPaymentPayload:
+        paid = await payments.confirm(
+            info.context.principal,
+            reference=given.reference,
+            amount=given.amount,
+            currency=given.currency,
+            key=given.idempotency_key,
         )
+        purchase = ConfirmedPurchase(id=ID(str(paid.purchase)), challenge_id=ID(str(paid.challenge)))
+        return ConfirmPaymentPayload(purchase=purchase)
 
     @mutation("Change a purchase: the firm's notes, and its status by hand.", Role.ADMIN, Role.MANAGER)
     async def update_purchase(self, info: Info, given: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:

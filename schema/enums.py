@@ -21,6 +21,7 @@ from domain.lifecycles import (
     PurchaseStatus,
 )
 from domain.orders import OrderType, Verb
+from domain.payments import Payment
 from domain.payouts import Condition
 from domain.positions import Side
 from domain.rules import Rule
@@ -60,6 +61,7 @@ described(
     CLIENT="Buys challenges; sees and trades its own.",
     TRADER="Trades and reads within the scope of its token.",
     FEED="Hands in quotes.",
+    PAYMENTS="Confirms payments that a provider received for its brand.",
 )
 described(
     ProgramStatus,
@@ -73,8 +75,8 @@ described(
     PurchaseStatus,
     "PurchaseStatus",
     "How far the activation of a purchase has come.",
-    PENDING="Bought; the price is reserved on the wallet.",
-    PAID="The price has been taken.",
+    PENDING="Bought; the price is reserved on the wallet, or still to be paid outside.",
+    PAID="The price has been taken, or was paid outside.",
     ACCOUNT_CREATED="The first account holds its initial balance.",
     ACTIVE="The first account has started; the challenge runs.",
     FAILED="The activation failed.",
@@ -312,7 +314,14 @@ described(
     "PaidFrom",
     "Where the price of a purchase came from.",
     WALLET="From the client's wallet.",
-    OUTSIDE="From elsewhere: a manager said so, and nothing moved.",
+    OUTSIDE="From outside: a manager or the payment provider confirmed it, and no money moved here.",
+)
+described(
+    Payment,
+    "Payment",
+    "How a purchase is paid.",
+    WALLET="From the client's wallet: the price is reserved at once.",
+    EXTERNAL="Outside the desk, by card or bank: the challenge begins once the payment is confirmed.",
 )
 described(
     DeskMode,

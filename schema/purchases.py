@@ -8,6 +8,7 @@ import strawberry
 from strawberry import ID, UNSET, field
 
 from domain.lifecycles import PurchaseStatus
+from domain.payments import Payment
 from schema.context import Info
 from schema.enums import PaidFrom
 from schema.fields import computed
@@ -40,11 +41,18 @@ class Purchase(FromRow, listing=PURCHASES):
     tags: list[str] = field(description="Labels of the firm's own.")
     created_at: datetime = field(description="When it was bought.")
     updated_at: datetime = field(description="When it last changed.")
-    wallet_id: strawberry.Private[int]
+    payment: Payment = field(description="How it is paid.")
+    payment_reference: str | None = field(
+        description="What the payment must name, if it is EXTERNAL: pass it to the payment provider."
+    )
+    expires_at: datetime | None = field(
+        description="When an EXTERNAL purchase that has not been paid fails, by the real clock."
+    )
+    wallet_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
 
-    @computed("The wallet that pays; null where you may not see it.")
+    @computed("The wallet that pays; null where it is paid outside, or you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await one(info, WALLETS, self.wallet_id)
 
@@ -61,10 +69,13 @@ class Purchase(FromRow, listing=PURCHASES):
         return await owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
 
 
-@strawberry.input(description="What to buy, and with which wallet.")
+@strawberry.input(description="What to buy, and how it is paid.")
 class BuyChallengeInput:
     program_id: ID = field(description="The program, on sale.")
-    wallet_id: ID = field(description="Your wallet in the currency of the price.")
+    wallet_id: ID | None = field(
+        default=None, description="Your wallet in the currency of the price; only for the payment WALLET."
+    )
+    payment: Payment = field(default=Payment.WALLET, description="How it is paid.")
     idempotency_key: str = field(description="The same key and content again buys nothing more.")
 
 
@@ -72,8 +83,29 @@ class BuyChallengeInput:
 class BuyChallengePayload(Payload):
     purchase: Purchase | None = field(default=None, description="The sale; null if nothing was bought.")
     challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
-        default=None, description="The challenge; null if nothing was bought."
+        default=None, description="The challenge; null if nothing was bought, and until an EXTERNAL purchase is paid."
     )
+
+
+@strawberry.input(description="A payment that a provider has received.")
+class ConfirmPaymentInput:
+    reference: str = field(description="The purchase's `paymentReference`.")
+    amount: Decimal = field(description="What was paid; it must be the price.")
+    currency: str = field(description="The currency it was paid in; it must be the price's.")
+    idempotency_key: str = field(
+        description="The provider's id of the payment or of its notice: the same key and content again does nothing."
+    )
+
+
+@strawberry.type(description="A purchase whose payment was confirmed.")
+class ConfirmedPurchase:
+    id: ID = field(description="The purchase.")
+    challenge_id: ID = field(description="The challenge that begins with it.")
+
+
+@strawberry.type(description="The purchase that was paid; a worker activates its challenge.")
+class ConfirmPaymentPayload(Payload):
+    purchase: ConfirmedPurchase | None = field(default=None, description="The purchase; null if it was not accepted.")
 
 
 @strawberry.input(description="What to change of a purchase; what is left out stays, null clears.")
@@ -84,7 +116,8 @@ class UpdatePurchaseInput:
     tags: list[str] | None = field(default=UNSET, description="Labels of the firm's own, replacing all it had.")
     status: PurchaseStatus | None = field(
         default=None,
-        description="PAID: the price was paid outside, the reservation ends. FAILED: the challenge is called off.",
+        description="PAID: the price was paid outside; a reservation ends, and a purchase that waits for its payment "
+        "begins its challenge. FAILED: the challenge is called off.",
     )
     reason: str | None = field(default=None, description="Why; needed with FAILED.")
 
@@ -124,6 +157,7 @@ class PurchaseFilter:
     client: str | None = field(default=None, description="Of this client.")
     program_id: ID | None = field(default=None, description="Of this program.")
     wallet_id: ID | None = field(default=None, description="Paid from this wallet.")
+    payment_reference: str | None = field(default=None, description="That waits for a payment of this reference.")
     tag: str | None = field(default=None, description="With this tag.")
     created_from: datetime | None = field(default=None, description="Bought at this time or later.")
     created_before: datetime | None = field(default=None, description="Bought before this time.")

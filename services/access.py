@@ -28,7 +28,7 @@ def reaches(principal: Principal, target: Target) -> bool:
             return principal.subject in (target.client, target.owner)
         case Role.TRADER:
             return _in_scope(principal, target)
-        case Role.FEED:
+        case Role.FEED | Role.PAYMENTS:
             return False
 
 

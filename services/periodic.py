@@ -7,13 +7,14 @@ from datetime import UTC, datetime, timedelta
 from config import wakeups
 from config.settings import settings
 from models import system
-from services import quotes, retention
+from services import payments, quotes, retention
 from services.unit import reading
 
 TICK_AFTER = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 5
 SILENT_SECONDS = 3600
 DAY_SECONDS = 86_400
+PAYMENTS_SECONDS = 10  # between looks for purchases that were not paid in time
 RETENTION_SECONDS = 60  # a backlog goes round by round, so that no tick takes long
 
 STARTED_AT = datetime.now(UTC)
@@ -29,12 +30,15 @@ async def tick(kind: str) -> None:
         if house:
             await system.ensure_partitions(conn)
             await system.forget_silent(conn, SILENT_SECONDS)
+        expires = await system.take_slot(conn, "payments", PAYMENTS_SECONDS)
         forgets = await system.take_slot(conn, "retention", RETENTION_SECONDS)
     if state["jobs_due"]:
         wakeups.request("jobs")
     if state["marked_through"] < state["newest_batch"]:
         quotes.wake_markers()
     await quotes.tick(TICK_AFTER)
+    if expires:
+        await payments.expire()
     if forgets:
         await retention.forget()
 

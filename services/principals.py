@@ -14,6 +14,7 @@ class Role(StrEnum):
     CLIENT = "CLIENT"
     TRADER = "TRADER"
     FEED = "FEED"
+    PAYMENTS = "PAYMENTS"
 
 
 BRANDLESS = frozenset({Role.ADMIN, Role.FEED})
@@ -39,8 +40,8 @@ class Principal:
 
     @property
     def is_audited(self) -> bool:
-        """Is what the bearer changes noted in the audit? Others' doings need no note."""
-        return self.role in (Role.ADMIN, Role.MANAGER)
+        """Is what the bearer changes written to the audit: staff, and a payment provider's confirmations."""
+        return self.role in (Role.ADMIN, Role.MANAGER, Role.PAYMENTS)
 
     def require(self, *roles: Role) -> None:
         """Raises Forbidden for any other role."""

@@ -8,22 +8,24 @@ import asyncpg
 
 from domain.checks import text_fault
 from domain.errors import (
+    Busy,
     InsufficientFunds,
     InvalidInput,
     NotFound,
     PayoutOpen,
-    ProgramNotAvailable,
     PurchaseLinked,
     WalletMismatch,
 )
 from domain.ledger import Facts
-from domain.lifecycles import ChallengeStatus, ProgramStatus, PurchaseStatus, move
+from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain as plain_text
-from domain.terms import TERMS_VERSION, Terms
+from domain.payments import Payment
+from domain.terms import Terms
 from models import challenges, purchases, wallets
-from services import accounts, programs, receipts
+from services import payments, receipts, sales
 from services.challenges import call_off, check_reason
 from services.principals import Principal, Role
+from services.sales import AwaitedFrom, Buyer
 from services.unit import Root, Unit, plain, reading, sweep
 
 TEXTS = {"external_reference": 200, "comment": 10_000}
@@ -31,32 +33,46 @@ TAGS_MAX, TAG_MAX = 20, 64
 BY_HAND = (PurchaseStatus.PAID, PurchaseStatus.FAILED)
 
 
+async def place(
+    principal: Principal, program_id: int, wallet_id: int | None, payment: Payment, key: str
+) -> tuple[int, int | None]:
+    """Sell the program, paid as the client chooses; return the ids of purchase and, once there is one, challenge.
+
+    Raises InvalidInput, and as `buy` and `payments.order` do.
+    """
+    if payment is Payment.EXTERNAL:
+        if wallet_id is not None:
+            raise InvalidInput("walletId", reason="must be left out: an EXTERNAL payment takes nothing from a wallet")
+        return await payments.order(principal, program_id, key), None
+    if wallet_id is None:
+        raise InvalidInput("walletId", reason="must be named for the payment WALLET")
+    return await buy(principal, program_id, wallet_id, key)
+
+
 async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -> tuple[int, int]:
-    """Sell the program to the wallet's client; answers the ids of purchase and challenge.
+    """Sell the program to the wallet's client and begin its challenge; return the ids of purchase and challenge.
 
     Raises NotFound, ProgramNotAvailable, WalletMismatch or InsufficientFunds; then nothing is written.
     """
     content = {"programId": program_id, "walletId": wallet_id}
+    buyer = sales.buyer(principal)
     async with plain() as work:
         if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
             return stored["purchase"], stored["challenge"]
-        program = await purchases.lock_program(work.conn, program_id)
-        if program is None or program["brand"] != principal.brand:
-            raise NotFound("programId", program=program_id)
-        if program["status"] != ProgramStatus.ACTIVE:
-            raise ProgramNotAvailable("programId", status=ProgramStatus(program["status"]).name)
-        frozen = await programs.freeze(work, program_id)
-        await _reserve(work, principal, wallet_id, frozen[0])
-        purchase_id, challenge_id = await _sell(work, principal, wallet_id, frozen)
+        frozen = await sales.on_sale(work, buyer.brand, program_id)
+        await _reserve(work, buyer, wallet_id, frozen[0])
+        purchase_id = await sales.order(work, buyer, frozen, AwaitedFrom(wallet_id))
+        challenge_id, account_id = await sales.begin(work, buyer, purchase_id, frozen[2])
+        work.owe("withdraw_fee", brand=buyer.brand, challenge_id=challenge_id, account_id=account_id)
         answer = {"purchase": purchase_id, "challenge": challenge_id}
         await receipts.keep(work, principal, "buyChallenge", key, answer)
     return purchase_id, challenge_id
 
 
-async def _reserve(work: Unit, principal: Principal, wallet_id: int, terms: Terms) -> None:
+async def _reserve(work: Unit, buyer: Buyer, wallet_id: int, terms: Terms) -> None:
     """Set the price aside on the client's wallet, so that two purchases cannot spend the same money."""
     wallet = await wallets.lock(work.conn, wallet_id)
-    if wallet is None or wallet["brand"] != principal.brand or wallet["client"] != principal.subject:
+    if wallet is None or (wallet["brand"], wallet["client"]) != (buyer.brand, buyer.client):
         raise NotFound("walletId", wallet=wallet_id)
     if wallet["currency"] != terms.price_currency:
         raise WalletMismatch("walletId", price_in=terms.price_currency, wallet_in=wallet["currency"])
@@ -66,47 +82,13 @@ async def _reserve(work: Unit, principal: Principal, wallet_id: int, terms: Term
     await wallets.reserve(work.conn, wallet_id, terms.price)
 
 
-async def _sell(work: Unit, principal: Principal, wallet_id: int, frozen: tuple[Terms, str, str]) -> tuple[int, int]:
-    """Write the purchase, its challenge, and the first phase on a PENDING account; owe the fee's withdrawal."""
-    terms, body, digest = frozen
-    brand, client = principal.brand, principal.subject
-    assert brand, "only clients buy"
-    assert client, "and they have a name"
-    await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
-    purchase_id = await purchases.insert(
-        work.conn,
-        brand=brand,
-        client=client,
-        wallet_id=wallet_id,
-        program_id=terms.program_id,
-        terms_hash=digest,
-        price=terms.price,
-        currency=terms.price_currency,
-        at=work.now,
-    )
-    challenge_id = await challenges.insert(
-        work.conn,
-        brand=brand,
-        client=client,
-        purchase_id=purchase_id,
-        program_id=terms.program_id,
-        terms_hash=digest,
-        at=work.now,
-    )
-    phase = terms.phase(1)
-    held = await accounts.open_for_phase(work, brand, client, challenge_id, phase)
-    await challenges.insert_phases(work.conn, challenge_id, terms.phases, held.account.id)
-    await challenges.point_at(work.conn, challenge_id, 1, held.account.id)
-    work.owe("withdraw_fee", brand=brand, challenge_id=challenge_id, account_id=held.account.id)
-    return purchase_id, challenge_id
-
-
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A purchase the principal may change: its brand, and the lock roots of its challenges."""
+    """A purchase the principal may change: its brand and program, and the lock roots of its challenges."""
 
     id: int
     brand: str
+    program: int | None
     challenges: tuple[int, ...]
 
     @property
@@ -121,14 +103,22 @@ async def reach(principal: Principal, purchase_id: int) -> Reached:
         found = await purchases.find(conn, purchase_id)
     if found is None or not principal.sees(found["brand"]):
         raise NotFound("id", id=purchase_id)
-    return Reached(purchase_id, found["brand"], tuple(found["challenges"]))
+    return Reached(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
 
 
 async def locked(work: Unit, reached: Reached) -> asyncpg.Record:
-    """The purchase's row, locked after its challenges. Raises NotFound where it was deleted meanwhile."""
+    """Lock the purchase's row, after its challenges and its program.
+
+    Raises NotFound where it was deleted, and Busy where it was paid, so that a challenge began, since it was read.
+    """
+    if reached.program is not None:
+        await purchases.lock_program(work.conn, reached.program)
     row = await purchases.lock(work.conn, reached.id)
     if row is None:
         raise NotFound("id", id=reached.id)
+    now = await purchases.find(work.conn, reached.id)
+    if now is None or tuple(now["challenges"]) != reached.challenges:
+        raise Busy(purchase=reached.id)
     return row
 
 
@@ -141,6 +131,7 @@ def facts(row: asyncpg.Record) -> Facts:
         "price": plain_text(row["price"]),
         "currency": row["currency"],
         "paid_from": row["paid_from"],
+        "payment_reference": row["payment_reference"],
         "failure_reason": row["failure_reason"],
         "external_reference": row["external_reference"],
         "comment": row["comment"],
@@ -160,8 +151,9 @@ async def update(
     """Change the firm's notes, and the status along the moves a manager may make.
 
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
-    the reservation ends and nothing moves. FAILED calls the challenge off and needs a reason. The status it has is no
-    change. Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
+    the reservation ends and nothing moves; one that waits for its payment is activated. FAILED calls the challenge
+    off and needs a reason. The status it has is no change. Raises Forbidden, InvalidInput, NotFound,
+    InvalidTransition, AlreadyPaid, PaymentExpired, Busy.
     """
     reached = await reach(principal, purchase_id)
     notes = _notes(changes or {})
@@ -210,6 +202,10 @@ def _tags(tags: Sequence[str]) -> list[str]:
 async def _move_by_hand(work: Unit, reached: Reached, row: asyncpg.Record, status: PurchaseStatus, reason: str) -> None:
     if status not in BY_HAND:
         raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
+    if status is PurchaseStatus.PAID and row["payment_reference"] is not None:
+        await payments.check(work, row, row["price"], row["currency"])
+        await payments.activate(work, row)
+        return
     target = move("purchase", PurchaseStatus(row["status"]), status)
     if status is PurchaseStatus.PAID:
         await _paid_outside(work, reached, row)
@@ -254,7 +250,7 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
             raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
         if owing := await challenges.owe_payouts(work.conn, reached.challenges):
             raise PayoutOpen("id", challenge=owing[0])
-        if status is PurchaseStatus.PENDING:
+        if status is PurchaseStatus.PENDING and row["wallet_id"] is not None:
             await wallets.lock(work.conn, row["wallet_id"])
             await wallets.reserve(work.conn, row["wallet_id"], -row["price"])
         await purchases.delete(work.conn, purchase_id)

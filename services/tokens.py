@@ -21,7 +21,7 @@ from services.local import Local
 from services.principals import BRANDLESS, Principal, Role
 from services.unit import Unit, plain, reading
 
-MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT)
+MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT, Role.PAYMENTS)
 SCOPE_MAX = 1_000  # entries of one of a scope's lists
 
 Scope = Mapping[str, Sequence[str]]
@@ -56,7 +56,7 @@ async def create_for(
     scope: Scope | None = None,
     expires_at: datetime | None = None,
 ) -> Issued:
-    """Make a token on behalf of a principal: a MANAGER's are TRADER and CLIENT tokens of its own brand.
+    """Make a token on behalf of a principal: a MANAGER makes TRADER, CLIENT and PAYMENTS tokens of its brand.
 
     `scope` narrows what a TRADER reaches. Raises Forbidden, InvalidInput, NotFound.
     """
@@ -104,7 +104,7 @@ async def bootstrap(secret: str, *, name: str, request: str) -> str:
 
 
 async def revoke(principal: Principal, token_id: int) -> None:
-    """End a token at once; ending it again changes nothing. A MANAGER ends TRADER and CLIENT tokens of its brand.
+    """End a token at once; ending it again changes nothing. A MANAGER ends what it may make, of its brand.
 
     Raises Forbidden, NotFound.
     """
@@ -165,7 +165,7 @@ def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Ro
         raise InvalidInput("role", reason=f"must be one of {', '.join(Role)}")
     known = Role(role)
     if (brand is None) != (known in BRANDLESS):
-        raise InvalidInput("brand", reason="is for MANAGER, CLIENT and TRADER tokens, and each of them has one")
+        raise InvalidInput("brand", reason="must be named for every role but ADMIN and FEED, which have none")
     if (subject is None) != (known is not Role.CLIENT):
         raise InvalidInput("subject", reason="is the client of a CLIENT token, and only of that")
     for field, text in (("name", name), ("subject", subject)):

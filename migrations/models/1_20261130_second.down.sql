@@ -22,3 +22,11 @@ begin
 end $$;
 
 alter table payouts drop column day_profit;
+-- Purchases paid outside under a reference, and tokens of the role PAYMENTS: refused by the constraints that return.
+alter table tokens
+  drop constraint tokens_role_check,
+  add constraint tokens_role_check check (role in ('ADMIN', 'MANAGER', 'CLIENT', 'TRADER', 'FEED'));
+drop index purchases_payment_reference, purchases_unpaid;
+alter table purchases
+  drop constraint purchases_payment, drop column payment_reference, drop column expires_at,
+  alter column wallet_id set not null;

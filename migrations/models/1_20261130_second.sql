@@ -187,3 +187,18 @@ alter table payouts add column day_profit money8 not null default 0;
 comment on column payouts.day_profit is 'Of that day, when it was requested';
 update payouts p set day_profit = d.balance - d.start_balance
 from days d where d.phase_id = p.phase_id and d.number = p.day;
+-- A purchase may be paid outside: it has a reference for the payment and an expiry by the real clock instead of a
+-- wallet. Tokens of the role PAYMENTS confirm such payments.
+alter table purchases
+  alter column wallet_id drop not null,
+  add column payment_reference text,
+  add column expires_at timestamptz,
+  add constraint purchases_payment check (
+    (wallet_id is null) = (payment_reference is not null) and (payment_reference is null) = (expires_at is null));
+comment on column purchases.payment_reference is 'What a payment from outside must name; none if a wallet pays';
+comment on column purchases.expires_at is 'When it fails if that payment has not come; real time';
+create unique index purchases_payment_reference on purchases (payment_reference) where payment_reference is not null;
+create index purchases_unpaid on purchases (expires_at) where status = 0 and payment_reference is not null;
+alter table tokens
+  drop constraint tokens_role_check,
+  add constraint tokens_role_check check (role in ('ADMIN', 'MANAGER', 'CLIENT', 'TRADER', 'FEED', 'PAYMENTS'));

@@ -7,7 +7,7 @@ from tortoise.models import Model
 
 from domain.lifecycles import PurchaseStatus
 from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
-from models.tables.keys import TableIndex
+from models.tables.keys import TableIndex, UniqueIndex
 
 
 class Purchase(Model):
@@ -16,7 +16,7 @@ class Purchase(Model):
     id = Identity()
     brand = reference("Brand", column="brand")
     client = Text()
-    wallet = reference("Wallet")
+    wallet = reference("Wallet", null=True)
     program = reference("Program", null=True)
     terms = reference("Terms", column="terms_hash")
     price = Money(description="The price when it was bought")
@@ -29,10 +29,15 @@ class Purchase(Model):
     tags: fields.Field[list[str]] = ArrayField("text", db_default=SqlDefault("'{}'"), description="The firm's own tags")
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
+    payment_reference = Text(null=True, description="What a payment from outside must name; none if a wallet pays")
+    expires_at = fields.DatetimeField(null=True, description="When it fails if that payment has not come; real time")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
         table = "purchases"
+        constraints = (
+            UniqueIndex(("payment_reference",), "purchases_payment_reference", "(payment_reference IS NOT NULL)"),
+        )
         indexes = (
             TableIndex("brand", "id desc", name="purchases_brand"),
             TableIndex("brand", "client", "id desc", name="purchases_client"),
@@ -40,4 +45,7 @@ class Purchase(Model):
             TableIndex("program_id", name="purchases_program"),
             TableIndex("terms_hash", name="purchases_terms"),
             TableIndex("currency", name="purchases_currency"),
+            TableIndex(
+                "expires_at", name="purchases_unpaid", where="((status = 0) AND (payment_reference IS NOT NULL))"
+            ),
         )

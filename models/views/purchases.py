@@ -6,6 +6,7 @@ from models.views.sight import of_purchase
 PURCHASES = Listing(
     columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason,
   t.external_reference, t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id,
+  case when t.payment_reference is null then 'WALLET' else 'EXTERNAL' end as payment, t.payment_reference, t.expires_at,
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
     source="purchases t",
     sight=of_purchase,
@@ -15,6 +16,7 @@ PURCHASES = Listing(
         "client": "t.client = {}",
         "program_id": "t.program_id = {}",
         "wallet_id": "t.wallet_id = {}",
+        "payment_reference": "t.payment_reference = {}",
         "tag": "{} = any(t.tags)",
         "created_from": "t.created_at >= {}",
         "created_before": "t.created_at < {}",

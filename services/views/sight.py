@@ -10,7 +10,7 @@ Item = TypeVar("Item", int, str)
 
 
 def sight_of(principal: Principal) -> Sight:
-    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER its brand within its scope, FEED nobody's."""
+    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER its brand within its scope, the others nothing."""
     match principal.role:
         case Role.ADMIN:
             return Sight()
@@ -20,7 +20,7 @@ def sight_of(principal: Principal) -> Sight:
             return Sight(brand=principal.brand, client=principal.subject)
         case Role.TRADER:
             return Sight(brand=principal.brand, scope=_scope(principal.scope))
-        case Role.FEED:
+        case Role.FEED | Role.PAYMENTS:
             return NOTHING
 
 

@@ -141,6 +141,12 @@ async def sales(desk: Desk) -> None:
     await desk.does("refundPurchase", id=purchase, reason="asked for it", idempotencyKey="a")
     await settle()
     await desk.does("deletePurchase", id=purchase, reason="tidy")
+    await desk.ask(
+        "buyChallenge", Role.CLIENT, programId=str(desk.world.program), payment="EXTERNAL", idempotencyKey="b"
+    )
+    awaited = await value("select payment_reference from purchases where payment_reference is not null")
+    payment = {"reference": awaited, "amount": "500", "currency": "USD", "idempotencyKey": "a"}
+    await desk.does("confirmPayment", Role.PAYMENTS, **payment)
     cancelled, _ = await desk.world.buy("b2")
     await desk.does("cancelChallenge", id=str(cancelled), reason="fraud")
     await settle()

@@ -14,7 +14,7 @@ from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send
 from tests.services.world import ADMIN
 
-ROLES = {"ADMIN": 3.0, "MANAGER": 3.0, "CLIENT": 2.0, "TRADER": 3.0, "FEED": 3.0, "NOBODY": 1.0}
+ROLES = {"ADMIN": 3.0, "MANAGER": 3.0, "CLIENT": 2.0, "TRADER": 3.0, "FEED": 3.0, "PAYMENTS": 3.0, "NOBODY": 1.0}
 ALICE = Principal(1, "app", Role.CLIENT, "acme", "alice")
 
 

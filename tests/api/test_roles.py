@@ -21,9 +21,10 @@ HOLDERS = {
     Role.CLIENT: ("acme", "alice"),
     Role.TRADER: ("acme", None),
     Role.FEED: (None, None),
+    Role.PAYMENTS: ("acme", None),
 }
 EVERYONE = set(Role)
-READERS = EVERYONE - {Role.FEED}
+READERS = EVERYONE - {Role.FEED, Role.PAYMENTS}
 STAFF = {Role.ADMIN, Role.MANAGER}
 BUYERS = STAFF | {Role.CLIENT}
 ADMIN = {Role.ADMIN}
@@ -91,6 +92,7 @@ ALLOWED = {
     "voidFill": STAFF,
     "recomputeAccount": STAFF,
     "buyChallenge": {Role.CLIENT},
+    "confirmPayment": STAFF | {Role.PAYMENTS},
     "submitDecisionActions": READERS,
     "previewDecisionActions": READERS,
     "cancelOrder": READERS,

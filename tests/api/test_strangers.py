@@ -78,6 +78,8 @@ def asked(place: Place, ids: Ids, given: str) -> tuple[str, dict[str, Any]]:
 def _sound(name: str, found: Any, ids: Ids) -> Any:
     if not isinstance(found, dict):
         return found
+    if name == "buyChallenge":  # which needs a wallet, unless it is paid outside
+        found = found | {"walletId": MISSING}
     return {
         key: ids.get(kind_at(name, (key,)), one) if key.lower().endswith("id") else one for key, one in found.items()
     }
@@ -178,7 +180,8 @@ async def test_through_lists_and_whatever_hangs_on_them_nobody_comes_upon_anothe
     named = {
         name for name, kind in GRAPHQL.type_map.items() if isinstance(kind, GraphQLObjectType) and "id" in kind.fields
     }
-    assert {name for name, _ in ours} == named - {"ChallengeTick"}, "there is one of everything to be come upon"
+    unread = {"ChallengeTick", "ConfirmedPurchase"}  # which no query leads to
+    assert {name for name, _ in ours} == named - unread, "there is one of everything to be come upon"
     for role, brand, subject in CRAWLERS + OUTSIDERS:
         theirs, text = await _seen(api, await _token(api, role, brand, subject))
         shared = theirs & ours

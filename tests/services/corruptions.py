@@ -3,7 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from services import admin, corrections, events, orders, purchases
+from domain.lifecycles import PurchaseStatus
+from services import admin, corrections, events, orders, payments, purchases
 from tests.services.world import CLIENT, MANAGER, TRADER, World, a_world, act, value
 
 
@@ -49,6 +50,10 @@ async def a_worked_desk(url: str) -> World:
     await act(trading, "REDUCE", action_id="t4", quantity="70000")
     await world.quote("1.10650")
     await purchases.buy(CLIENT, world.program, world.wallet, "just bought")
+    await payments.order(CLIENT, world.program, "paid by card later")
+    await purchases.update(
+        MANAGER, await payments.order(CLIENT, world.program, "paid by card"), status=PurchaseStatus.PAID
+    )
     await events.stamp()
     return world
 
@@ -141,7 +146,10 @@ ALONE = {
     ],
     "purchases have one live challenge": [
         "drop index challenges_one_live; update challenges set purchase_id = (select max(id) from purchases)",
-        "update challenges set purchase_id = null where status = 1",
+        (
+            "update challenges c set purchase_id = null from purchases p"
+            " where p.id = c.purchase_id and c.status = 1 and p.wallet_id is not null"
+        ),
     ],
     "failed phases have one breach": [
         "delete from breaches",
@@ -192,6 +200,12 @@ ALONE = {
         "update purchases set paid_from = 'OUTSIDE' where status = 3",
         "update purchases set status = 5 where status = 3",
         "update transfers set cause = 'purchase 9999 fee' where kind = 'FEE'",
+    ],
+    "external purchases are paid first": [
+        (
+            "update purchases set status = 1, paid_from = 'OUTSIDE'"
+            " where payment_reference is not null and paid_from is null"
+        ),
     ],
     "payouts follow the split": [
         "update payouts set split = 0.7",

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from domain.errors import (
+    Forbidden,
     IdempotencyConflict,
     InsufficientFunds,
     NotFound,
@@ -162,13 +163,14 @@ async def test_what_is_not_the_clients_is_not_found_and_what_does_not_fit_is_ref
         (NotFound, "programId", CLIENT, program + 1, wallet),
         (NotFound, "walletId", CLIENT, program, bobs),
         (NotFound, "walletId", CLIENT, program, 99),
-        (NotFound, "walletId", MANAGER, program, wallet),
         (WalletMismatch, "walletId", CLIENT, program, euros),
     ]
     for refusal, field, who, what, paid_from in cases:
         with pytest.raises(refusal) as refused:
             await purchases.buy(who, what, paid_from, "k1")
         assert refused.value.field == field  # type: ignore[attr-defined]
+    with pytest.raises(Forbidden):
+        await purchases.buy(MANAGER, program, wallet, "k1")
     assert await totals() == before
 
     for status in (ProgramStatus.DISABLED, ProgramStatus.ARCHIVED):

@@ -88,7 +88,7 @@ async def test_a_token_of_a_missing_brand_is_refused(two_brands: None) -> None:
 
 
 async def test_a_manager_makes_traders_and_clients_of_its_brand_and_nobody_else(two_brands: None) -> None:
-    for role, subject in (("TRADER", None), ("CLIENT", "alice")):
+    for role, subject in (("TRADER", None), ("CLIENT", "alice"), ("PAYMENTS", None)):
         issued = await tokens.create_for(MANAGER, role=role, name="x", subject=subject)
         bearer = await tokens.authenticate(issued.text)
         assert bearer is not None

@@ -1,0 +1,142 @@
+"""Payments from outside: a purchase waits under a reference, a confirmation activates it once, or it expires."""
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+
+import asyncpg
+
+from config.settings import settings
+from domain.errors import InvalidInput, NotFound, TooManyUnpaid
+from domain.lifecycles import PurchaseStatus
+from domain.money import plain as plain_text
+from domain.payments import EXPIRED, AwaitedPayment, Payment
+from models import purchases, turns
+from services import receipts, sales
+from services.principals import Principal, Role
+from services.sales import AwaitedFrom, Buyer
+from services.unit import Unit, plain
+
+EXPIRED_AT_ONCE = 1_000
+ALPHABET, LENGTH = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16
+"""Of a reference: short enough to be typed, with 80 random bits that nobody guesses."""
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A purchase whose payment has been confirmed, and the challenge that begins with it."""
+
+    purchase: int
+    challenge: int
+
+
+async def order(principal: Principal, program_id: int, key: str) -> int:
+    """Sell the program for a payment from outside: a PENDING purchase without a challenge. Return its id.
+
+    Raises NotFound, ProgramNotAvailable, TooManyUnpaid, IdempotencyConflict, and InvalidInput where nothing is to be
+    paid; then nothing is written.
+    """
+    buyer = sales.buyer(principal)
+    content = {"programId": program_id, "walletId": None, "payment": Payment.EXTERNAL.value}
+    async with plain() as work:
+        if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
+            return int(stored["purchase"])
+        await _limit_unpaid(work, buyer)
+        frozen = await sales.on_sale(work, buyer.brand, program_id)
+        if frozen[0].price == 0:
+            raise InvalidInput("payment", reason="must be WALLET: the program costs nothing")
+        reference = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
+        expires_at = work.clocks.real_time + timedelta(hours=settings().payment_expires_hours)
+        payment = AwaitedFrom(reference=reference, expires_at=expires_at)
+        purchase_id = await sales.order(work, buyer, frozen, payment)
+        await receipts.keep(work, principal, "buyChallenge", key, {"purchase": purchase_id})
+    return purchase_id
+
+
+async def _limit_unpaid(work: Unit, buyer: Buyer) -> None:
+    """Check that the client may have another unpaid purchase, after its other orders. Raises TooManyUnpaid."""
+    await turns.take(work.conn, f"unpaid purchases of {buyer.client} of {buyer.brand}")
+    most = settings().unpaid_purchases_max
+    unpaid = await purchases.count_unpaid(work.conn, buyer.brand, buyer.client)
+    if unpaid >= most:
+        raise TooManyUnpaid(None, unpaid=unpaid, most=most)
+
+
+async def confirm(principal: Principal, *, reference: str, amount: Decimal, currency: str, key: str) -> Confirmed:
+    """Accept the payment a provider received, and activate the purchase it is for; the same key does nothing more.
+
+    `amount` and `currency` are those of the payment and must be the price. Raises Forbidden, NotFound,
+    IdempotencyConflict, AlreadyPaid, PaymentExpired, PaymentMismatch, InvalidTransition.
+    """
+    principal.require(Role.PAYMENTS, Role.MANAGER, Role.ADMIN)
+    content = {"reference": reference, "amount": amount, "currency": currency}
+    async with plain() as work:
+        if stored := await receipts.claim(work, principal, "confirmPayment", key, content):
+            return Confirmed(stored["purchase"], stored["challenge"])
+        row = await _lock(work, principal, reference)
+        await check(work, row, amount, currency)
+        challenge_id = await activate(work, row)
+        work.audit(
+            principal,
+            "confirmPayment",
+            object_kind="purchase",
+            object_id=row["id"],
+            brand=row["brand"],
+            before={"status": PurchaseStatus(row["status"]).name},
+            after={
+                "status": PurchaseStatus.PAID.name,
+                "reference": reference,
+                "amount": plain_text(amount),
+                "currency": currency,
+                "challenge": challenge_id,
+            },
+        )
+        answer = {"purchase": row["id"], "challenge": challenge_id}
+        await receipts.keep(work, principal, "confirmPayment", key, answer)
+    return Confirmed(**answer)
+
+
+async def _lock(work: Unit, principal: Principal, reference: str) -> asyncpg.Record:
+    """Lock the purchase that waits under the reference, after its program. Raises NotFound."""
+    known = await purchases.by_reference(work.conn, reference)
+    if known is None or not principal.sees(known["brand"]):
+        raise NotFound("reference", reference=reference)
+    await purchases.lock_program(work.conn, known["program_id"])
+    row = await purchases.lock(work.conn, known["id"])
+    if row is None:
+        raise NotFound("reference", reference=reference)
+    return row
+
+
+async def check(work: Unit, row: asyncpg.Record, amount: Decimal, currency: str) -> None:
+    """Check a payment against the locked purchase it is for. Raises as AwaitedPayment.check does."""
+    status = PurchaseStatus(row["status"])
+    awaited = AwaitedPayment(status, row["price"], row["currency"], row["expires_at"], row["failure_reason"])
+    awaited.check(amount, currency, work.clocks.real_time)
+
+
+async def activate(work: Unit, row: asyncpg.Record) -> int:
+    """Set a locked purchase PAID and begin its challenge; the deposit is owed. Return the challenge's id.
+
+    No wallet or house account moves: the money is outside the desk.
+    """
+    buyer = Buyer(row["brand"], row["client"])
+    challenge_id, account_id = await sales.begin(work, buyer, row["id"], row["terms_hash"])
+    await purchases.move(work.conn, row["id"], PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
+    payload = {"purchase": row["id"], "account": account_id, "paid_from": "OUTSIDE"}
+    work.emit("prop.purchase.paid", brand=row["brand"], challenge_id=challenge_id, payload=payload)
+    work.owe("deposit", brand=row["brand"], challenge_id=challenge_id, account_id=account_id)
+    return challenge_id
+
+
+async def expire() -> int:
+    """Fail purchases whose payment did not come in time; return how many.
+
+    Nothing hangs on them: no challenge, account, reservation or job was made.
+    """
+    async with plain() as work:
+        late = await purchases.lock_expired(work.conn, work.clocks.real_time, EXPIRED_AT_ONCE)
+        if late:
+            await purchases.fail_all(work.conn, late, EXPIRED, work.now)
+    return len(late)

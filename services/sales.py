@@ -1,0 +1,90 @@
+"""A sale: the purchase is ordered under frozen terms; once its payment is certain, its challenge begins."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from domain.errors import NotFound, ProgramNotAvailable
+from domain.lifecycles import ProgramStatus
+from domain.terms import TERMS_VERSION, Terms
+from models import challenges, purchases
+from models import terms as term_rows
+from services import accounts, programs
+from services.principals import Principal, Role
+from services.unit import Unit
+
+Frozen = tuple[Terms, str, str]
+"""Terms, their canonical text, and its sha256."""
+
+
+@dataclass(frozen=True, slots=True)
+class Buyer:
+    brand: str
+    client: str
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitedFrom:
+    """Where the price of an order is to come from: a wallet, or outside under a reference until `expires_at`."""
+
+    wallet_id: int | None = None
+    reference: str | None = None
+    expires_at: datetime | None = None
+
+
+def buyer(principal: Principal) -> Buyer:
+    """Return the client a principal buys for. Raises Forbidden for any role but CLIENT."""
+    principal.require(Role.CLIENT)
+    brand, client = principal.brand, principal.subject
+    assert brand, "a client belongs to a brand"
+    assert client, "and has a name"
+    return Buyer(brand, client)
+
+
+async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
+    """Lock the program against edits and freeze its terms. Raises NotFound, ProgramNotAvailable."""
+    program = await purchases.lock_program(work.conn, program_id)
+    if program is None or program["brand"] != brand:
+        raise NotFound("programId", program=program_id)
+    if program["status"] != ProgramStatus.ACTIVE:
+        raise ProgramNotAvailable("programId", status=ProgramStatus(program["status"]).name)
+    return await programs.freeze(work, program_id)
+
+
+async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
+    """Write a PENDING purchase and the terms it was sold under; return its id."""
+    terms, body, digest = frozen
+    await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
+    return await purchases.insert(
+        work.conn,
+        brand=buyer.brand,
+        client=buyer.client,
+        wallet_id=payment.wallet_id,
+        program_id=terms.program_id,
+        terms_hash=digest,
+        price=terms.price,
+        currency=terms.price_currency,
+        at=work.now,
+        payment_reference=payment.reference,
+        expires_at=payment.expires_at,
+    )
+
+
+async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
+    """Write the challenge of a purchase: every phase sold, the first one on a PENDING account.
+
+    Return the ids of challenge and account.
+    """
+    terms = (await term_rows.read(work.conn, [digest]))[digest]
+    challenge_id = await challenges.insert(
+        work.conn,
+        brand=buyer.brand,
+        client=buyer.client,
+        purchase_id=purchase_id,
+        program_id=terms.program_id,
+        terms_hash=digest,
+        at=work.now,
+    )
+    opened = await accounts.open_for_phase(work, buyer.brand, buyer.client, challenge_id, terms.phase(1))
+    await challenges.insert_phases(work.conn, challenge_id, terms.phases, opened.account.id)
+    await challenges.point_at(work.conn, challenge_id, 1, opened.account.id)
+    return challenge_id, opened.account.id
