@@ -12,14 +12,14 @@ import typer
 from app.sessions import ENDED
 from app.sockets import UNREAD
 from cli.files import write_or_check
-from domain import contexts, execution, gates, tickets
+from domain import contexts, execution, gates, proposals, tickets
 from domain.errors import REGISTRY
 from domain.orders import Refusal
 from domain.tickets import GateRefused
 from schema.enums import ErrorCode
 from schema.errors import ApiError
 
-REFUSING = (gates, tickets, execution, contexts)  # the modules that refuse actions
+REFUSING = (proposals, gates, tickets, execution, contexts)  # the modules that refuse actions
 
 STATUSES = {
     200: "Executed; errors may stand beside the data. To `application/json` also what was not executed.",

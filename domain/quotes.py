@@ -54,6 +54,8 @@ class Dropped(StrEnum):
     FUTURE = "FUTURE"
     OUT_OF_RANGE = "OUT_OF_RANGE"
     TOO_PRECISE = "TOO_PRECISE"
+    MALFORMED = "MALFORMED"  # no symbol, bid, ask and time, each of them text or a number
+    INVALID_TIME = "INVALID_TIME"  # no instant: without an offset, a leap second, no day of the calendar
 
 
 PRICE_MAX = Decimal(10) ** 10  # exclusive: what the columnar book holds with room to multiply

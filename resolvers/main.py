@@ -22,6 +22,7 @@ from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.executing import Executor
+from schema.leniency import LENIENT_SCALARS
 from schema.limits import Limits
 from schema.masking import MaskedErrors
 from schema.observing import Observed
@@ -85,5 +86,5 @@ schema = Schema(
     subscription=Subscription,
     extensions=[Observed, MaskedErrors, Limits],
     execution_context_class=Executor,
-    config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS),
+    config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS | LENIENT_SCALARS),
 )

@@ -46,7 +46,7 @@ class QuoteQuery:
 class QuoteMutation:
     @mutation("Take in quotes; what cannot be used is dropped, counted and answered.", Role.FEED, Role.ADMIN)
     async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
-        taken = await quotes.ingest(given.quotes, info.context.principal)
+        taken = await quotes.ingest(given.quotes, info.context.principal, given.quotes.unreadable)
         return IngestQuotesPayload(
             batches=taken.batches,
             newest_batch=taken.newest_batch,

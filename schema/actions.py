@@ -11,11 +11,13 @@ from strawberry import ID, field
 
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
+from domain.proposals import REQUIRED, Unreadable
 from schema.accounts import Account, Order
 from schema.context import Info
 from schema.fields import computed
 from schema.ids import name
 from schema.inputs import flat
+from schema.leniency import TextOrNumber
 from schema.paging import one
 from schema.payloads import Payload
 from schema.rows import FromRow
@@ -30,32 +32,45 @@ ORDER_FIGURES = (
 
 
 @flat
-@strawberry.input(description="One proposal. Its numbers are text and judged by themselves: a bad one spoils no other.")
+@strawberry.input(
+    description="One proposal. Every field is judged with its proposal: one that lacks a field, or has a value of "
+    "another type, is rejected and spoils no other."
+)
 class DecisionActionInput:
-    action_id: str = field(description="The proposal's name, unique within its run.")
-    action: str = field(description="OPEN, INCREASE, REDUCE or CLOSE; anything else is recorded and rejected.")
-    symbol: str = field(description="The instrument.")
-    side: str = field(description="LONG or SHORT.")
-    quantity: str | None = field(default=None, description="How much, in the instrument's units.")
-    notional: str | None = field(default=None, description="How much, in the account's currency.")
-    fraction: str | None = field(default=None, description="How much of the open position, above 0 and at most 1.")
-    order: str | None = field(
+    action_id: TextOrNumber | None = field(
+        default=None, description="Required. The proposal's name, unique within its run."
+    )
+    action: TextOrNumber | None = field(
+        default=None,
+        description="Required. OPEN, INCREASE, REDUCE or CLOSE, in capitals or not. HOLD and CANCEL are recorded and "
+        "rejected; any other word is rejected, and leaves the id free.",
+    )
+    symbol: TextOrNumber | None = field(default=None, description="Required. The instrument.")
+    side: TextOrNumber | None = field(default=None, description="Required. LONG or SHORT.")
+    quantity: TextOrNumber | None = field(default=None, description="How much, in the instrument's units.")
+    notional: TextOrNumber | None = field(default=None, description="How much, in the account's currency.")
+    fraction: TextOrNumber | None = field(
+        default=None, description="How much of the open position, above 0 and at most 1."
+    )
+    order: TextOrNumber | None = field(
         default=None, description="MARKET, or to OPEN or INCREASE at a price: LIMIT or STOP. Left out, MARKET."
     )
-    price: str | None = field(default=None, description="Of a LIMIT or STOP, in the quote currency.")
-    stop_loss: str | None = field(
+    price: TextOrNumber | None = field(default=None, description="Of a LIMIT or STOP, in the quote currency.")
+    stop_loss: TextOrNumber | None = field(
         default=None,
         description="Closes the position once a quote reaches it; to OPEN or INCREASE, replacing an older.",
     )
-    take_profit: str | None = field(default=None, description="The same on the winning side.")
-    reference: str | None = field(default=None, description="A reference of the caller's own.")
+    take_profit: TextOrNumber | None = field(default=None, description="The same on the winning side.")
+    reference: TextOrNumber | None = field(default=None, description="A reference of the caller's own.")
 
 
 @strawberry.input(description="A batch of proposals to one account.")
 class SubmitDecisionActionsInput:
     account_id: ID = field(description="The account.")
     run_id: str = field(description="The caller's run; (account, run, action) is accepted once.")
-    actions: list[DecisionActionInput] = field(description="1 to 250 proposals.")
+    actions: list[DecisionActionInput | None] = field(
+        description="1 to 250 proposals; one that is null is rejected by itself."
+    )
 
 
 @strawberry.type(description="The quote an action was judged by.")
@@ -136,9 +151,17 @@ class CancelOrderPayload(Payload):
     order: Order | None = field(default=None, description="The order as it is now; null if nothing was done.")
 
 
-def proposed(run: str, given: DecisionActionInput) -> Action:
-    """The proposal as the desk takes it."""
-    return Action(run=run, **vars(given))
+MISSING = dict.fromkeys(REQUIRED, Unreadable("null"))
+
+
+def proposed(run: str, given: DecisionActionInput | None) -> Action:
+    """The proposal as the desk takes it; a required field that is missing is one that cannot be read."""
+    if given is None:
+        return Action(run=run, **MISSING)
+    values = vars(given)
+    if None in (given.action_id, given.action, given.symbol, given.side):
+        values = {name: MISSING.get(name) if value is None else value for name, value in values.items()}
+    return Action(run=run, **values)
 
 
 def answered(result: ActionResult) -> DecisionActionResult:

@@ -2,15 +2,16 @@
 
 from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
-from graphql import GraphQLList, GraphQLObjectType
+from graphql import DocumentNode, GraphQLError, GraphQLList, GraphQLObjectType, GraphQLSchema
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.columns import Ordinary, compiled
 from schema.compilations import compilation_of, place_of, switches_of
+from schema.leniency import with_items_apart
 from schema.limits import KEPT
 from schema.paging import Connection
 from schema.reads import Complete, Reads
@@ -24,6 +25,24 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*given, **named)
         self._compilation = compilation_of(self.operation)
         self._switches = switches_of(self.variable_values.coerced)
+
+    @classmethod
+    def build(
+        cls,
+        schema: GraphQLSchema,
+        document: DocumentNode,
+        root_value: Any = None,
+        context_value: Any = None,
+        raw_variable_values: dict[str, Any] | None = None,
+        *given: Any,
+        **named: Any,
+    ) -> "list[GraphQLError] | Executor":
+        """As graphql-core builds it, except that an item judged by itself does not spoil its variable."""
+        variables = with_items_apart(document, raw_variable_values) if raw_variable_values else None
+        return cast(
+            "list[GraphQLError] | Executor",
+            super().build(schema, document, root_value, context_value, variables, *given, **named),
+        )
 
     def complete_list_value(
         self,

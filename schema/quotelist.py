@@ -9,37 +9,61 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.quotes import Quote
+from domain.proposals import Unreadable
+from domain.quotes import Dropped, Quote
 from schema.errors import BadUserInput
+from schema.leniency import text_of
 from schema.scalars import parse_instant
 
 NUMBER_LENGTH_MAX = 64
 SYMBOL_LENGTH_MAX = 32
 NOT_A_NUMBER = Decimal("NaN")
 FIELDS = ("symbol", "bid", "ask", "time")
-
-QuoteList = NewType("QuoteList", list[Quote])
+UNNAMED = "?"  # the symbol of an item that names none
 
 _instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list bear the same
 
 
+class ReadQuotes(list[Quote]):
+    """Quotes as handed in; `unreadable` has symbol and reason of each item that is none."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.unreadable: list[tuple[str, Dropped]] = []
+
+
+QuoteList = NewType("QuoteList", ReadQuotes)
+
+
+class _NoQuote(Exception):
+    """An item of the list cannot be read; it is dropped as this."""
+
+    def __init__(self, symbol: str, reason: Dropped) -> None:
+        super().__init__(symbol, reason)
+
+
 def parse_quotes(value: Any) -> QuoteList:
-    """Quotes from objects of text. Raises BadUserInput naming the place of the first that is no such object."""
+    """Quotes from objects of text. Raises BadUserInput for what is no list; an item that is no quote is dropped."""
     if not isinstance(value, list):
         raise BadUserInput(f"QuoteList must be a list of objects; found {repr(value)[:64]}.")
-    return QuoteList([_quote(place, one) for place, one in enumerate(value)])
+    read = QuoteList(ReadQuotes())
+    for one in value:
+        try:
+            read.append(_quote(one))
+        except _NoQuote as fault:
+            read.unreadable.append(fault.args)
+    return read
 
 
-def _quote(place: int, given: Any) -> Quote:
-    if not isinstance(given, Mapping) or len(given) != len(FIELDS):
-        raise BadUserInput(f"quotes[{place}] must have {', '.join(FIELDS)} and nothing else; found {repr(given)[:64]}.")
-    try:
-        symbol, bid, ask, time = (given[name] for name in FIELDS)
-    except KeyError as missing:
-        raise BadUserInput(f"quotes[{place}] has no {missing.args[0]}.") from None
+def _quote(given: Any) -> Quote:
+    if not isinstance(given, Mapping):
+        raise _NoQuote(UNNAMED, Dropped.MALFORMED)
+    symbol, bid, ask, time = (given.get(name) for name in FIELDS)
     if not (type(symbol) is type(bid) is type(ask) is type(time) is str):
-        raise BadUserInput(f'quotes[{place}]: {", ".join(FIELDS)} must be text, such as "1.0834".')
-    return Quote(_symbol(symbol), _price(bid), _price(ask), _time(place, time))
+        symbol, bid, ask, time = map(text_of, (symbol, bid, ask, time))
+    if len(given) != len(FIELDS) or Unreadable in map(type, (symbol, bid, ask, time)):
+        raise _NoQuote(UNNAMED if type(symbol) is Unreadable else _symbol(symbol), Dropped.MALFORMED)
+    return Quote(_symbol(symbol), _price(bid), _price(ask), _time(symbol, time))
 
 
 @lru_cache(maxsize=4096)
@@ -58,11 +82,11 @@ def _price(text: str) -> Decimal:
         return NOT_A_NUMBER
 
 
-def _time(place: int, text: str) -> datetime:
+def _time(symbol: str, text: str) -> datetime:
     try:
         return _instant(text)
-    except BadUserInput as fault:
-        raise BadUserInput(f"quotes[{place}].time: {fault.message}") from None
+    except BadUserInput:
+        raise _NoQuote(_symbol(symbol), Dropped.INVALID_TIME) from None
 
 
 def _refuse(_value: Any) -> Any:
@@ -73,8 +97,10 @@ QUOTE_SCALARS: dict[object, ScalarDefinition] = {
     QuoteList: strawberry.scalar(
         name="QuoteList",
         description=(
-            "Quotes as a list of objects, each of `symbol`, `bid`, `ask` (decimals as text) and `time` (RFC 3339 text "
-            'with an offset): {symbol: "EURUSD", bid: "1.0834", ask: "1.0835", time: "2026-03-02T12:00:00Z"}.'
+            "Quotes as a list of objects, each of `symbol`, `bid`, `ask` (decimals as text or numbers) and `time` (RFC "
+            '3339 text with an offset), such as {symbol: "EURUSD", bid: "1.0834", ask: "1.0835", '
+            'time: "2026-03-02T12:00:00Z"}. '
+            "An item that is no such object is dropped, counted and answered; the others are taken."
         ),
         serialize=_refuse,
         parse_value=parse_quotes,

@@ -46,8 +46,10 @@ class IngestQuotesInput:
 class DroppedQuote:
     symbol: str = field(description="The symbol as handed in.")
     reason: str = field(
-        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE "
-        "or TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats)."
+        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE, "
+        "TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats), MALFORMED (not an object of "
+        "`symbol`, `bid`, `ask` and `time` alone, each text or a number) or INVALID_TIME (no RFC 3339 text with an "
+        "offset, or no instant: a leap second, a day that does not exist)."
     )
     count: Long = field(description="How many.")
 

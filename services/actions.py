@@ -3,12 +3,12 @@
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from operator import attrgetter
 
-from domain import execution
+from domain import execution, proposals
 from domain.accounts import Account, Journal
-from domain.checks import api_name, text_fault
+from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
+from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult
 from domain.snapshots import Snapshot, snapshot
 from models import accounts, orders
@@ -21,10 +21,6 @@ from services.unit import Held, Root, Unit, reading
 from services.unit import snapshot as consistent
 
 BATCH_MAX = 250
-TEXT_MAX = 200
-TEXTS = ("action", "symbol", "side", "order", "reference")
-NUMBERS = ("quantity", "notional", "fraction", "price", "stop_loss", "take_profit")
-_texts, _numbers = attrgetter(*TEXTS), attrgetter(*NUMBERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,20 +34,21 @@ class Preview:
 async def submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
     """Submit a batch to one account, in one transaction; one result each, in the order of the input.
 
-    Raises InvalidInput for an empty or too large batch or an unusable id, NotFound for an account that is not the
-    principal's to trade. A gate's refusal is a result, not an error.
+    Raises InvalidInput for an empty or too large batch or an unusable run, NotFound for an account that is not the
+    principal's to trade. An action that cannot be read, and a gate's refusal, are results, not errors.
     """
-    actions = _checked(run, actions)
+    batch = _checked(account_id, run, actions)
+    of = await targets.reach(principal, account_id)
     with timed(ACTION_BATCH_SECONDS):
-        results = await _submit(principal, account_id, run, actions)
+        judged = await _submit(Submission(principal, account_id, of, run, batch.judged)) if batch.judged else []
+    results = batch.with_results(judged)
     ended = Counter((result.status, result.refusal.code if result.refusal else "") for result in results)
     for (status, code), many in ended.items():
         ACTIONS.labels(status.lower(), code).inc(many)
     return results
 
 
-async def _submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
-    submission = Submission(principal, account_id, await targets.reach(principal, account_id), run, actions)
+async def _submit(submission: Submission) -> list[ActionResult]:
     return await together().answer(submission, _execute, _alone)
 
 
@@ -100,17 +97,17 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
 
     Raises what `submit` raises.
     """
-    actions = _checked(run, actions)
+    batch = _checked(account_id, run, actions)
     await reach(principal, account_id, "accountId")
     async with consistent() as conn:
-        known = await orders.known(conn, account_id, [action.key for action in actions])
+        known = await orders.known(conn, account_id, [action.key for action in batch.judged])
         loaded = await accounts.load(conn, [account_id])
     [now] = await snapshots.present(loaded)
-    account, results = execution.submit(now.account, actions, known, now.moment, now.conditions, Journal())
+    account, results = execution.submit(now.account, batch.judged, known, now.moment, now.conditions, Journal())
     results = [result if result.replayed else replace(result, seq=None) for result in results]
     written = now.stored.account
     after = snapshot(account, now.moment, now.conditions.catalogue, seq=written.seq, head=written.head)
-    return Preview(results, after)
+    return Preview(batch.with_results(results), after)
 
 
 async def reach(principal: Principal, account_id: int, field: str) -> Root:
@@ -122,27 +119,34 @@ async def reach(principal: Principal, account_id: int, field: str) -> Root:
     return Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
 
 
-def _checked(run: str, actions: Sequence[Action]) -> list[Action]:
-    """The actions as they can be stored. A number that cannot is an action's own trouble, and not the batch's."""
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """A batch parted into the actions to be judged and, by their place, those refused because they cannot be read."""
+
+    judged: list[Action]
+    refused: dict[int, ActionResult]
+
+    def with_results(self, judged: Sequence[ActionResult]) -> list[ActionResult]:
+        """One result for each action, in the order of the input."""
+        if not self.refused:
+            return list(judged)
+        others = iter(judged)
+        places = range(len(judged) + len(self.refused))
+        return [self.refused.get(place) or next(others) for place in places]
+
+
+def _checked(account_id: int, run: str, actions: Sequence[Action]) -> Batch:
+    """The actions as they can be judged and stored. What is wrong with one is its own trouble, and not the batch's."""
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
-    if fault := text_fault(run, TEXT_MAX):
+    if fault := text_fault(run, proposals.TEXT_MAX):
         raise InvalidInput("runId", reason=fault)
-    for place, action in enumerate(actions):
-        if fault := text_fault(action.action_id, TEXT_MAX):
-            raise InvalidInput(f"actions[{place}].actionId", reason=fault)
-        for name, text in zip(TEXTS, _texts(action), strict=True):
-            if text and (fault := text_fault(text, TEXT_MAX, empty=True)):
-                raise InvalidInput(f"actions[{place}].{api_name(name)}", reason=fault)
-    return [_storable(action) for action in actions]
-
-
-def _storable(action: Action) -> Action:
-    """The action, of its numbers what can be stored; one that is cut or has a letter replaced is no number at all."""
-    numbers = zip(NUMBERS, _numbers(action), strict=True)
-    cut = {
-        name: text[:TEXT_MAX].encode(errors="replace").decode().replace("\0", "?")
-        for name, text in numbers
-        if text and text_fault(text, TEXT_MAX, empty=True)
-    }
-    return replace(action, **cut) if cut else action
+    batch = Batch([], {})
+    for place, proposed in enumerate(actions):
+        action = proposals.understood(proposed)
+        if refusal := proposals.fault_of(action):
+            content = proposals.with_storable_texts(action)
+            batch.refused[place] = ActionResult(account_id, None, content, ActionStatus.REJECTED, refusal)
+        else:
+            batch.judged.append(proposals.with_storable_numbers(action))
+    return batch

@@ -8,7 +8,7 @@ from datetime import timedelta
 from config import wakeups
 from config.settings import settings
 from domain.errors import InvalidInput
-from domain.quotes import Batch, Quote, divide_into_batches, screen
+from domain.quotes import Batch, Dropped, Quote, divide_into_batches, screen
 from models import quotes
 from services.principals import Principal
 from services.unit import Unit, plain
@@ -27,13 +27,17 @@ class Ingested:
     rounded: int = 0  # of the accepted: whose float noise was rounded away
 
 
-async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -> Ingested:
+async def ingest(
+    offered: Sequence[Quote], principal: Principal | None = None, unreadable: Sequence[tuple[str, Dropped]] = ()
+) -> Ingested:
     """Accept what can be accepted, in as few batches as hide nothing; count the rest by symbol and reason.
 
-    Raises InvalidInput for more than QUOTES_MAX quotes.
+    `unreadable` holds symbol and reason of what was handed in beside them and is no quote.
+    Raises InvalidInput for more than QUOTES_MAX of both.
     """
-    if len(offered) > QUOTES_MAX:
-        raise InvalidInput("quotes", size_max=QUOTES_MAX, size=len(offered))
+    size = len(offered) + len(unreadable)
+    if size > QUOTES_MAX:
+        raise InvalidInput("quotes", size_max=QUOTES_MAX, size=size)
     async with plain() as work:
         await quotes.lock_ingest(work.conn)
         await work.look()  # the lock may have been waited for
@@ -42,10 +46,11 @@ async def ingest(offered: Sequence[Quote], principal: Principal | None = None) -
         taken, dropped, rounded = screen(offered, await quotes.listings(work.conn), latest)
         new = _number(work, divide_into_batches(taken, by_time=replay))
         await quotes.insert(work.conn, new)
-        counts = Counter((_countable(quote.symbol), reason) for quote, reason in dropped)
+        reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
+        counts = Counter((_countable(symbol), reason) for symbol, reason in reasons)
         await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time)
         if principal is not None:
-            _note(work, principal, new, len(taken), len(dropped))
+            _note(work, principal, new, len(taken), len(reasons))
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]

@@ -25,7 +25,7 @@ from resolvers.main import schema
 GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 SCALARS: dict[str, Any] = {
     "ID": "1", "String": "x", "Int": 1, "Boolean": True, "Decimal": "1", "DateTime": "2026-01-01T00:00:00Z",
-    "QuoteList": [],
+    "QuoteList": [], "TextOrNumber": "x",
 }  # fmt: skip
 ENUMS = {"Role": "TRADER"}  # a token that a manager may make
 Path = tuple[str | int, ...]

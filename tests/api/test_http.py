@@ -125,10 +125,10 @@ INSTANTS = [
 
 
 async def test_an_instant_has_its_offset(api: Api) -> None:
-    feed = await api.token("FEED")
+    admin = await api.token("ADMIN")
+    query = "query ($filter: TransferFilter) { transfers(filter: $filter) { totalCount } }"
     for case, value in INSTANTS:
-        quote = {"symbol": "EURUSD", "bid": "1", "ask": "1", "time": value}
-        assert await api.code(INGEST, feed, input={"quotes": [quote]}) == "BAD_USER_INPUT", case
+        assert await api.code(query, admin, filter={"recordedFrom": value}) == "BAD_USER_INPUT", case
 
 
 async def test_a_decimal_written_in_the_document_is_text_too(api: Api) -> None:

@@ -1,4 +1,4 @@
-"""Quotes as one scalar: what is no quote is named by its place; what is a bad one is left to be dropped."""
+"""Quotes as one scalar: an item that is no quote is set apart with its reason, and the others are read."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -32,17 +32,38 @@ def test_a_symbol_is_printable_and_never_cut_to_become_another() -> None:
     assert [quote.symbol for quote in quotes] == ["E" * (SYMBOL_LENGTH_MAX + 1), "?"]
 
 
-REFUSED: list[tuple[str, Any, str]] = [
-    ("no list", GOOD, "must be a list"),
-    ("no object", [GOOD, 7], r"quotes\[1\] must have symbol, bid, ask, time"),
-    ("a field is missing", [{**GOOD, "at": 1} | {"time": 2}, GOOD], r"quotes\[0\] must have"),
-    ("another field", [{"symbol": "A", "bid": "1", "ask": "1", "at": "x"}], r"quotes\[0\] has no time"),
-    ("a number that is no text", [{**GOOD, "bid": 1.1}], r"quotes\[0\]: symbol, bid, ask, time must be text"),
-    ("a time without an offset", [GOOD, {**GOOD, "time": "2026-03-02T13:00:00"}], r"quotes\[1\].time: .* offset"),
+def test_json_numbers_are_read_as_the_shortest_text_that_means_them() -> None:
+    [quote] = parse_quotes([{**GOOD, "symbol": 7203, "bid": 1.1370200000000001, "ask": 1e22}])
+    assert (quote.symbol, str(quote.bid), str(quote.ask)) == ("7203", "1.1370200000000001", "1" + "0" * 22)
+
+
+UNREADABLE: list[tuple[str, Any, str, str]] = [
+    ("no object", 7, "?", "MALFORMED"),
+    ("null", None, "?", "MALFORMED"),
+    ("a list in the list", [GOOD], "?", "MALFORMED"),
+    ("a bid of null", {**GOOD, "bid": None}, "EURUSD", "MALFORMED"),
+    ("a bid that is true", {**GOOD, "bid": True}, "EURUSD", "MALFORMED"),
+    ("a list of asks", {**GOOD, "ask": ["1.1"]}, "EURUSD", "MALFORMED"),
+    ("a symbol of null", {**GOOD, "symbol": None}, "?", "MALFORMED"),
+    ("no time", {name: GOOD[name] for name in ("symbol", "bid", "ask")}, "EURUSD", "MALFORMED"),
+    ("another field instead", {"symbol": "A", "bid": "1", "ask": "1", "at": "x"}, "A", "MALFORMED"),
+    ("a field more", {**GOOD, "last": "1"}, "EURUSD", "MALFORMED"),
+    ("a time without an offset", {**GOOD, "time": "2026-03-02T13:00:00"}, "EURUSD", "INVALID_TIME"),
+    ("a leap second", {**GOOD, "time": "2016-12-31T23:59:60Z"}, "EURUSD", "INVALID_TIME"),
+    ("no day of the calendar", {**GOOD, "time": "2026-02-30T13:00:00Z"}, "EURUSD", "INVALID_TIME"),
+    ("a time as a number", {**GOOD, "time": 1772452800}, "EURUSD", "INVALID_TIME"),
 ]
 
 
-@pytest.mark.parametrize(("given", "why"), [case[1:] for case in REFUSED], ids=[case[0] for case in REFUSED])
-def test_what_is_no_list_of_quotes_is_refused_naming_the_place(given: Any, why: str) -> None:
-    with pytest.raises(BadUserInput, match=why):
-        parse_quotes(given)
+@pytest.mark.parametrize(
+    ("given", "symbol", "reason"), [case[1:] for case in UNREADABLE], ids=[c[0] for c in UNREADABLE]
+)
+def test_an_item_that_is_no_quote_costs_itself_alone(given: Any, symbol: str, reason: str) -> None:
+    read = parse_quotes([GOOD, given, GOOD])
+    assert len(read) == 2
+    assert read.unreadable == [(symbol, reason)]
+
+
+def test_what_is_no_list_is_refused() -> None:
+    with pytest.raises(BadUserInput, match="must be a list"):
+        parse_quotes(GOOD)

@@ -199,7 +199,7 @@ TURNED_AWAY = [
     ({"symbol": "EURUSD "}, "ASSET_NOT_ALLOWED"),
     ({"symbol": ""}, "ASSET_NOT_ALLOWED"),
     ({"symbol": "GBPUSD"}, "PRICE_MISSING"),
-    ({"side": "long"}, "UNSUPPORTED_ACTION"),
+    ({"side": "longish"}, "UNSUPPORTED_ACTION"),
     ({"verb": "HOLD"}, "UNSUPPORTED_ACTION"),
     ({"verb": "CANCEL"}, "UNSUPPORTED_ACTION"),
     ({"verb": "INCREASE"}, "NO_POSITION"),
@@ -246,23 +246,16 @@ async def test_bad_actions_are_refused_one_by_one_and_sink_no_batch(database: st
     await books_hold()
 
 
-async def test_a_batch_that_cannot_be_recorded_is_refused_whole_naming_the_field(database: str) -> None:
+async def test_a_batch_whose_size_or_run_is_unusable_is_refused_whole(database: str) -> None:
     world = await a_world(database)
     _, account = await world.buy()
     before = await totals()
-    long, torn = "x" * 201, "\ud800"
     cases: list[tuple[str, str, list[Action]]] = [
         ("actions", "r1", []),
         ("actions", "r1", [an_action(action_id=f"a{n}") for n in range(251)]),
         ("runId", "", [an_action()]),
-        ("runId", long, [an_action()]),
+        ("runId", "x" * 201, [an_action()]),
         ("runId", "r\0", [an_action()]),
-        ("actions[1].actionId", "r1", [an_action(), an_action(action_id="")]),
-        ("actions[0].actionId", "r1", [an_action(action_id=torn)]),
-        ("actions[0].symbol", "r1", [an_action(symbol=long)]),
-        ("actions[0].reference", "r1", [an_action(reference=torn)]),
-        ("actions[0].order", "r1", [an_action(order=long)]),
-        ("actions[0].side", "r1", [an_action(side="LONG\0")]),
     ]
     for field, run, batch in cases:
         with pytest.raises(InvalidInput) as refused:
@@ -271,6 +264,34 @@ async def test_a_batch_that_cannot_be_recorded_is_refused_whole_naming_the_field
     assert await totals() == before
     most = [an_action("HOLD", action_id=f"a{n}") for n in range(250)]
     assert len(await actions.submit(TRADER, account, "r1", most)) == 250
+
+
+async def test_an_action_that_cannot_be_stored_is_refused_alone_and_leaves_no_trace(database: str) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    long, torn = "x" * 201, "\ud800"
+    unreadable = [
+        an_action(action_id=""),
+        an_action(action_id=torn),
+        an_action(action_id="b1", symbol=long),
+        an_action(action_id="b2", reference=torn),
+        an_action(action_id="b3", order=long),
+        an_action(action_id="b4", side="LONG\0"),
+        an_action("BUY", action_id="b5"),
+    ]
+    before = await totals()
+    answers = await actions.submit(TRADER, account, "r1", unreadable)
+    assert {(answer.seq, answer.status) for answer in answers} == {(None, "REJECTED")}
+    assert [answer.refusal and answer.refusal.code for answer in answers] == [
+        *["INVALID_ACTION"] * 6, "UNSUPPORTED_ACTION",
+    ]  # fmt: skip
+    assert await totals() == before
+    answers = await actions.submit(TRADER, account, "r1", [*unreadable[:3], an_action(action_id="b1"), *unreadable[3:]])
+    assert [answer.refusal is None for answer in answers].count(True) == 1
+    assert answers[3].content.action_id == "b1"
+    foreign = Principal(9, "bot", Role.TRADER, "other")
+    with pytest.raises(NotFound):
+        await actions.submit(foreign, account, "r1", unreadable)
 
 
 async def _loses_beyond_its_limit(world: World) -> tuple[int, int]:

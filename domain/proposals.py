@@ -1,0 +1,74 @@
+"""Reading a proposal before any gate: what cannot be read is refused alone, and neither stored nor remembered."""
+
+from operator import attrgetter
+from typing import TypeVar
+
+from domain.checks import api_name, text_fault
+from domain.orders import Action, Refusal, Verb
+from domain.values import replace
+
+TEXT_MAX = 200
+REQUIRED = ("action_id", "action", "symbol", "side")
+OPTIONAL = ("quantity", "notional", "fraction", "order", "price", "stop_loss", "take_profit", "reference")
+NUMBERS = ("quantity", "notional", "fraction", "price", "stop_loss", "take_profit")
+TEXTS = ("action_id", "action", "symbol", "side", "order", "reference")
+REFUSED_VERBS = frozenset({"HOLD", "CANCEL"})
+"""Decisions that need no order: the desk understands them, and records that it does not support them."""
+
+_all, _texts, _numbers = attrgetter(*REQUIRED, *OPTIONAL), attrgetter(*TEXTS), attrgetter(*NUMBERS)
+
+
+class Unreadable(str):
+    """The JSON of a value where a text or a number belongs: a Boolean, a list, an object, or null where required."""
+
+    __slots__ = ()
+
+
+def understood(action: Action) -> Action:
+    """The action with its verb, side and order type in capitals: `open` means OPEN."""
+    verb, side, order = _in_capitals(action.action), _in_capitals(action.side), _in_capitals(action.order)
+    if (verb, side, order) == (action.action, action.side, action.order):
+        return action
+    return replace(action, action=verb, side=side, order=order)
+
+
+Word = TypeVar("Word", str, str | None)
+
+
+def _in_capitals(word: Word) -> Word:
+    return word.strip().upper() if type(word) is str else word
+
+
+def fault_of(action: Action) -> Refusal | None:
+    """Why the action cannot be judged at all, or None.
+
+    It is refused without a trace: its id is still free for the proposal that was meant.
+    """
+    for name, value in zip((*REQUIRED, *OPTIONAL), _all(action), strict=True):
+        if type(value) is Unreadable:
+            return Refusal("INVALID_ACTION", f"{api_name(name)} must be text or a number.", observed=value[:64])
+    for name, text in zip(TEXTS, _texts(action), strict=True):
+        if text is not None and (fault := text_fault(text, TEXT_MAX, empty=name != "action_id")):
+            return Refusal("INVALID_ACTION", f"{api_name(name)} {fault}.", observed=storable(text)[:64])
+    if action.action not in Verb.__members__ and action.action not in REFUSED_VERBS:
+        verbs = ", ".join(Verb)
+        return Refusal("UNSUPPORTED_ACTION", "There is no such action.", verbs, action.action[:64])
+    return None
+
+
+def storable(text: str) -> str:
+    """The text cut to what PostgreSQL can hold, with a question mark for each character that it cannot."""
+    return text[:TEXT_MAX].encode(errors="replace").decode().replace("\0", "?")
+
+
+def with_storable_numbers(action: Action) -> Action:
+    """The action with its unusable numbers cut to what can be stored: the gate that reads one refuses it still."""
+    numbers = zip(NUMBERS, _numbers(action), strict=True)
+    cut = {name: storable(text) for name, text in numbers if text and text_fault(text, TEXT_MAX, empty=True)}
+    return replace(action, **cut) if cut else action
+
+
+def with_storable_texts(action: Action) -> Action:
+    """An action that is refused unread, as it can be answered."""
+    texts = zip((*REQUIRED, *OPTIONAL), _all(action), strict=True)
+    return replace(action, **{name: storable(str(text)) for name, text in texts if text is not None})
