@@ -156,6 +156,7 @@ class Finding:
     derivation: Facts  # how the level was derived
     ledger_seq: int = 0
     ledger_hash: bytes = b""
+    marks: tuple[Facts, ...] = ()  # the open positions with price, rate and the ages of both (holdings.Holding.facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -148,7 +148,7 @@ class Book:
                 lane.put(row, row=row, profit=profit, **fixed)
                 self._seats[row].append((lane, row))
             else:
-                watched |= symbols_of(position.symbol, account.currency, self._catalogue)
+                watched |= symbols_of(position.symbol, account.currency, self._catalogue, self._market)
         for order in account.orders.values():
             wire = self._tripwire(awaited(order, self._catalogue.par(account.currency), slippage))
             self._seats[row].append((wire, wire.add(row, order)))
@@ -161,14 +161,14 @@ class Book:
         key = symbol, side, slippage, self._catalogue.par(currency)
         if key not in self._lanes:
             lane = self._lanes[key] = Lane(symbol, side, slippage, currency, self._catalogue)
-            for one in symbols_of(symbol, currency, self._catalogue):
+            for one in symbols_of(symbol, currency, self._catalogue, self._market):
                 self._moved_by.setdefault(one, []).append(lane)
         return self._lanes[key]
 
     def _tripwire(self, what: Awaited) -> Tripwire:
         if what not in self._tripwires:
             wire = self._tripwires[what] = Tripwire(what)
-            for one in symbols_of(what.symbol, what.currency, self._catalogue):
+            for one in symbols_of(what.symbol, what.currency, self._catalogue, self._market):
                 self._tripped_by.setdefault(one, []).append(wire)
         return self._tripwires[what]
 

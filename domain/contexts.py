@@ -14,13 +14,14 @@ from domain.accounts import Account
 from domain.execution import Moment, ticket_of
 from domain.fills import BASIS_POINTS
 from domain.headroom import Progress
+from domain.holdings import age_seconds
 from domain.judging import Conditions
 from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
 from domain.orders import Action, Refusal, Verb
 from domain.payouts import Cycle
 from domain.positions import Side
 from domain.quotes import Quote
-from domain.snapshots import Snapshot, age_seconds
+from domain.snapshots import Snapshot
 from domain.tickets import GateRefused, Ticket
 
 
@@ -208,7 +209,7 @@ def largest(account: Account, symbol: str, side: Side, moment: Moment, condition
     steps = boundary(lambda many: ask(many)[1] is None, least, max(least, _estimate(ticket)))
     ticket, refusal = ask(steps)[0], ask(steps + 1)[1]
     assert refusal, "the boundary lies between what passes and what does not"
-    notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate)
+    notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate.value)
     asked = notional.quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
     return Size(side, verb, ticket.quantity, asked, refusal)
 
@@ -241,7 +242,7 @@ def _estimate(ticket: Ticket) -> int:
 
     A unit more raises the notional, and lowers cash by its fee and equity by fee and spread.
     """
-    account, policy, rate = ticket.account, ticket.policy, ticket.rate
+    account, policy, rate = ticket.account, ticket.policy, ticket.rate.value
     mark = valuation.mark_price(ticket.market[ticket.action.symbol], ticket.side, policy.slippage)
     unit = multiply(mark, rate)
     fee = divide(multiply(multiply(ticket.price, rate), policy.fee_bps), BASIS_POINTS)

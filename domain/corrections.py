@@ -141,7 +141,8 @@ def correct(
     account = resting.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
     account = days.observe(account)
-    return judge(account, conditions, journal, moment.at) if account.phase or books.fills else account
+    judged = account.phase or books.fills
+    return judge(account, moment.market, conditions, journal, moment.at) if judged else account
 
 
 def _write(account: Account, books: Books, computed: Outcome, voided: Collection[Order], journal: Journal) -> None:

@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 from domain import days, rules
 from domain.accounts import Account, Journal
 from domain.execution import Moment
+from domain.holdings import holdings
 from domain.judging import Conditions, apply, finish_passed, judge
 from domain.ledger import Kind
 from domain.money import percent
@@ -30,12 +31,12 @@ def catch_up(
         last = max(batches, key=lambda batch: batch.number, default=None)
         return account if last is None else skip(account, last)
     known = dict(market)
-    moving = symbols_that_move(account, conditions.catalogue)
+    moving = symbols_that_move(account, conditions.catalogue, known)
     unjudged = True
     for batch in batches:
         if batch.number <= account.marked_through:
             continue
-        account = _end_days(account, batch.market_time, batch.number, conditions, journal)
+        account = _end_days(account, known, batch.market_time, batch.number, conditions, journal)
         moved = [quote for quote in batch.quotes if quote.symbol in moving]
         known.update((quote.symbol, quote) for quote in moved)
         if moved:
@@ -45,16 +46,16 @@ def catch_up(
             moment = Moment(known, batch.market_time, batch.number)
             account = trigger(account, {quote.symbol for quote in moved}, moment, conditions, journal)
         if moved or unjudged:
-            account = judge(account, conditions, journal)
+            account = judge(account, known, conditions, journal)
             unjudged = False
         account = _write_due(account, journal, conditions.mark_ledger_interval)
     return account
 
 
-def advance(account: Account, at: datetime, conditions: Conditions, journal: Journal) -> Account:
+def advance(account: Account, market: Market, at: datetime, conditions: Conditions, journal: Journal) -> Account:
     """Let the market's clock run on to `at` without a quote: days whose boundary has passed end and are judged."""
     before = account.phase
-    account = _end_days(account, at, account.marked_through, conditions, journal)
+    account = _end_days(account, market, at, account.marked_through, conditions, journal)
     return account if account.phase is before else replace(account, marked_at=at)
 
 
@@ -65,8 +66,10 @@ def skip(account: Account, batch: Batch) -> Account:
     return replace(account, marked_through=batch.number, marked_at=batch.market_time)
 
 
-def _end_days(account: Account, at: datetime, batch: int, conditions: Conditions, journal: Journal) -> Account:
-    """Close every day whose boundary the market's clock has reached, at the marks of before it.
+def _end_days(
+    account: Account, market: Market, at: datetime, batch: int, conditions: Conditions, journal: Journal
+) -> Account:
+    """Close every day whose boundary the market's clock has reached, at the marks of before it: those of `market`.
 
     What was done since the last mark is judged before its day ends, and each new day as it begins: neither the
     boundary nor the quotes that revealed it heal anything.
@@ -76,9 +79,9 @@ def _end_days(account: Account, at: datetime, batch: int, conditions: Conditions
     assert account.phase
     # What a day's end finds names the batch that revealed it.
     account = replace(account, marked_through=batch, marked_at=account.phase.day_ends_at)
-    account = judge(account, conditions, journal)
+    account = judge(account, market, conditions, journal)
     while _day_is_over(account, at):
-        account = _end_day(account, conditions, journal)
+        account = _end_day(account, market, conditions, journal)
     return account
 
 
@@ -87,7 +90,7 @@ def _day_is_over(account: Account, at: datetime) -> bool:
     return phase is not None and phase.running and at >= phase.day_ends_at
 
 
-def _end_day(account: Account, conditions: Conditions, journal: Journal) -> Account:
+def _end_day(account: Account, market: Market, conditions: Conditions, journal: Journal) -> Account:
     """Close the day, judge its end, and unless that ended the phase begin the next one and judge its start."""
     phase, terms, calendar = account.phase, conditions.terms, conditions.calendar
     assert phase, "only a phase has days"
@@ -95,12 +98,14 @@ def _end_day(account: Account, conditions: Conditions, journal: Journal) -> Acco
     assert calendar, "a running phase has a calendar"
     at, batch = phase.day_ends_at, account.marked_through
     account = days.end(replace(account, marked_at=at), batch, journal)
-    account = apply(account, rules.judge_day_end(account, terms, batch, at), journal)
+    if findings := rules.judge_day_end(account, terms, batch, at):
+        marks = tuple(one.facts for one in holdings(account, market, at, conditions.catalogue))
+        account = apply(account, findings, marks, journal)
     if account.phase and account.phase.running and (rule := rules.ends_by_passing(account, terms)):
         account = finish_passed(account, rule, at, journal)
     if account.phase and account.phase.running:
         least = percent(account.phase.initial_balance, terms.profitable_day_pct)
-        account = judge(days.next_day(account, calendar, least, journal), conditions, journal)
+        account = judge(days.next_day(account, calendar, least, journal), market, conditions, journal)
     return account
 
 

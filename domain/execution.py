@@ -6,8 +6,10 @@ from datetime import datetime
 
 from domain import days, resting, valuation
 from domain.accounts import Account, Journal
+from domain.conversion import Rate
 from domain.fills import Deal
 from domain.gates import admit
+from domain.holdings import age_seconds
 from domain.judging import Conditions, judge
 from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus
@@ -111,7 +113,7 @@ def _deal(
     if ticket.rests:
         return resting.place(account, order, journal, accepted), order, None
     account, fill = book(account, order, ticket, moment, journal, (accepted, resting.placing(order)))
-    return judge(account, conditions, journal, at), order, fill
+    return judge(account, moment.market, conditions, journal, at), order, fill
 
 
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
@@ -131,7 +133,7 @@ def book(
     """
     assert order.status is OrderStatus.FILLED, "what is booked is filled"
     assert not causes or order.seq == account.seq + len(causes), "an order is named by the row that places it"
-    agreed, quote, at, batch = ticket.deal, ticket.quote, moment.at, moment.batch
+    agreed, rate, quote, at, batch = ticket.deal, ticket.rate, ticket.quote, moment.at, moment.batch
     assert quote, "the price gate has passed"
     journal.orders[account.id, order.seq] = order
     fill_seq, moved = account.seq + len(causes) + 1, agreed.realised - agreed.fee
@@ -142,7 +144,7 @@ def book(
         account,
         (
             *causes,
-            (Kind.FILL, _fill_facts(order, agreed, quote), moved),
+            (Kind.FILL, _fill_facts(order, ticket, quote), moved),
             (_kind(order.verb, position), _position_facts(position), ZERO),
         ),
         at,
@@ -157,12 +159,14 @@ def book(
     fill = Fill(
         account.id, fill_seq, order.seq, position.seq, position.symbol, position.side, order.verb, agreed.quantity,
         agreed.price, agreed.fee, agreed.rate, agreed.realised, at, batch, quote.source_time,
+        rate_time=rate.time, rate_pairs=rate.pairs, rate_stale=not valuation.is_fresh(rate.time, at, account.policy),
     )  # fmt: skip
     journal.fills.append(fill)
     return _protect(days.trade(account), order, position, moment, journal), fill
 
 
-def _fill_facts(order: Order, agreed: Deal, quote: Quote) -> Facts:
+def _fill_facts(order: Order, ticket: Ticket, quote: Quote) -> Facts:
+    agreed, rate = ticket.deal, ticket.rate
     return {
         "symbol": order.symbol,
         "side": order.side,
@@ -174,6 +178,17 @@ def _fill_facts(order: Order, agreed: Deal, quote: Quote) -> Facts:
         "fee": plain(agreed.fee),
         "realised": plain(agreed.realised),
         "quote_time": quote.facts["source_time"],
+        **(_rate_facts(rate, rate.time, ticket) if rate.time else {}),
+    }
+
+
+def _rate_facts(rate: Rate, time: datetime, ticket: Ticket) -> Facts:
+    """The quotes that converted a fill. A fill that lowers exposure may rest on an old rate, which is flagged."""
+    return {
+        "rate_pairs": rate.pairs,
+        "rate_time": time.isoformat(),
+        "rate_age_seconds": age_seconds(time, ticket.at),
+        "rate_stale": not valuation.is_fresh(time, ticket.at, ticket.policy),
     }
 
 

@@ -42,21 +42,22 @@ def price_is_fresh(ticket: Ticket) -> None:
     if ticket.quote is None:
         raise GateRefused("PRICE_MISSING", "The instrument has no quote.", observed=ticket.action.symbol)
     if not valuation.is_fresh(ticket.quote.source_time, ticket.at, ticket.policy):
-        raise _stale(ticket, ticket.quote.source_time)
+        raise _stale(ticket, ticket.action.symbol, ticket.quote.source_time)
 
 
 def rate_is_fresh(ticket: Ticket) -> None:
+    """What adds exposure needs a fresh rate; what lowers it takes the last good one."""
     source, target = ticket.instrument.quote_currency, ticket.account.currency
-    found = ticket.catalogue.rate(source, target, ticket.quoted)
-    if found is None:
+    rate = ticket.catalogue.rate(source, target, ticket.quoted)
+    if rate is None:
         raise GateRefused("RATE_MISSING", "There is no conversion rate.", target, source)
-    if found[1] and not valuation.is_fresh(found[1], ticket.at, ticket.policy):
-        raise _stale(ticket, found[1])
+    if ticket.verb.adds and rate.time and not valuation.is_fresh(rate.time, ticket.at, ticket.policy):
+        raise _stale(ticket, rate.pairs, rate.time)
 
 
-def _stale(ticket: Ticket, source_time: datetime) -> GateRefused:
+def _stale(ticket: Ticket, names: str, source_time: datetime) -> GateRefused:
     limit, age = ticket.policy.quote_age_seconds_max, int((ticket.at - source_time).total_seconds())
-    return GateRefused("PRICE_STALE", "The newest quote is too old, in seconds.", limit, age)
+    return GateRefused("PRICE_STALE", f"The newest quote of {names} is too old, in seconds.", limit, age)
 
 
 def direction_is_allowed(ticket: Ticket) -> None:

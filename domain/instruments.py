@@ -2,11 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from decimal import Decimal
 from functools import cached_property
 
-from domain.money import EXACT, ONE, round18
+from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
 from domain.quotes import Market
 
 
@@ -27,9 +26,6 @@ class Currency:
     par: str  # currencies with one par are worth the same
 
 
-AT_PAR = (ONE, None)
-
-
 @dataclass(frozen=True)
 class Catalogue:
     """Every instrument and currency the desk knows."""
@@ -42,31 +38,30 @@ class Catalogue:
         return currency.par if currency else code
 
     @cached_property
-    def pairs(self) -> dict[tuple[str, str], tuple[tuple[str, bool], ...]]:
-        """By the pars of two currencies: the instruments that convert, and whether their price is inverted."""
-        found: dict[tuple[str, str], tuple[tuple[str, bool], ...]] = {}
+    def pairs(self) -> dict[tuple[str, str], tuple[Pair, ...]]:
+        """By the pars of two currencies: the instruments that convert, in declared order."""
+        pairs: dict[tuple[str, str], tuple[Pair, ...]] = {}
         for instrument in self.instruments.values():
             base, quote = self.par(instrument.base_currency), self.par(instrument.quote_currency)
             for key, inverted in (((base, quote), False), ((quote, base), True)):
-                found[key] = (*found.get(key, ()), (instrument.symbol, inverted))
-        return found
+                pairs[key] = (*pairs.get(key, ()), Pair(instrument.symbol, inverted))
+        return pairs
 
-    def pairs_of(self, source: str, target: str) -> tuple[tuple[str, bool], ...]:
-        """The instruments whose price may convert, and whether it is inverted; none at par or where there is none.
+    @cached_property
+    def _conversions(self) -> dict[tuple[str, str], Conversion]:
+        return {}
 
-        The first that has a quote does.
-        """
-        source, target = self.par(source), self.par(target)
-        return () if source == target else self.pairs.get((source, target), ())
+    def conversion(self, source: str, target: str) -> Conversion:
+        """Return what may convert `source` into `target`; a path leads over declared currencies alone."""
+        key = source, target
+        if key not in self._conversions:
+            places = {symbol: place for place, symbol in enumerate(self.instruments)}
+            pars = [currency.par for currency in self.currencies.values()]
+            self._conversions[key] = conversion(self.par(source), self.par(target), self.pairs, pars, places)
+        return self._conversions[key]
 
-    def rate(self, source: str, target: str, market: Market) -> tuple[Decimal, datetime | None] | None:
-        """What one unit of `source` is worth in `target`, 18 places, and the time of the quote it came from.
-
-        At par the rate is 1 and needs no quote. None where no pair, or no quote of any, is known.
-        """
+    def rate(self, source: str, target: str, market: Market) -> Rate | None:
+        """Return the worth of one unit of `source` in `target`: 1 at par, None where no quote converts."""
         if source == target or self.par(source) == self.par(target):
             return AT_PAR
-        for symbol, inverted in self.pairs_of(source, target):
-            if quote := market.get(symbol):
-                return (round18(EXACT.divide(ONE, quote.mid)) if inverted else quote.mid), quote.source_time
-        return None
+        return self.conversion(source, target).rate(market)

@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from domain import days, resting, rules
 from domain.accounts import Account, Finding, Journal, Verdict
 from domain.calendar import Calendar
+from domain.holdings import holdings, stale_facts
 from domain.instruments import Catalogue
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import plain
+from domain.quotes import Market
 from domain.terms import Consequence, PhaseTerms
 from domain.values import replace
 
@@ -24,29 +26,30 @@ class Conditions:
     terms: PhaseTerms | None = None
 
 
-def judge(account: Account, conditions: Conditions, journal: Journal, at: datetime | None = None) -> Account:
-    """Judge a marked account by its phase's rules; a failure beats a pass at the same batch.
+def judge(
+    account: Account, market: Market, conditions: Conditions, journal: Journal, at: datetime | None = None
+) -> Account:
+    """Judge an account marked at the market by its phase's rules; a failure beats a pass at the same batch.
 
     `at` is the market time of what is judged where that is later than the mark: a fill on its quotes.
     """
     phase, terms, at, batch = account.phase, conditions.terms, at or account.marked_at, account.marked_through
     assert at, "the account has been marked"
     if phase is None:
-        return _liquidate(account, at, journal)
+        return _liquidate(account, market, conditions.catalogue, at, journal)
     if not phase.running:
         return account
     assert terms, "a running phase has terms"
     if rules.is_between(account, terms):
         return _warn(account, rules.warn(account, terms, batch, at), journal) if terms.warn_at else account
     findings = rules.judge(account, terms, batch, at)
-    if findings:
-        account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-        account = apply(account, findings, journal)
+    passes = rules.passes(account, terms)
+    if findings or passes:
+        account, marks = write_mark(account, market, conditions.catalogue, at, journal)
+        account = apply(account, findings, marks, journal)
         if not rules.run_of(account).running:
             return account
-    if rules.passes(account, terms):
-        if not findings:
-            account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
+    if passes:
         return finish_passed(account, rules.Rule.PROFIT_TARGET, at, journal)
     return _warn(account, rules.warn(account, terms, batch, at), journal)
 
@@ -70,14 +73,26 @@ def _warn(account: Account, due: list[Finding], journal: Journal) -> Account:
     return account
 
 
-def liquidate_by_hand(account: Account, reason: str, at: datetime, journal: Journal) -> Account:
+def write_mark(
+    account: Account, market: Market, catalogue: Catalogue, at: datetime, journal: Journal
+) -> tuple[Account, tuple[Facts, ...]]:
+    """Write the mark that a verdict rests on; return it with the evidence of each open position."""
+    every = holdings(account, market, at, catalogue)
+    facts = days.mark_facts(account, "verdict") | stale_facts(every)
+    account = journal.append(account, Kind.MARK_TO_MARKET, at, account.marked_through, facts)
+    return account, tuple(one.facts for one in every)
+
+
+def liquidate_by_hand(
+    account: Account, market: Market, catalogue: Catalogue, reason: str, at: datetime, journal: Journal
+) -> Account:
     """Fail the running phase by the rule LIQUIDATION, at the account's newest mark."""
-    batch = account.marked_through
-    account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
-    return apply(account, [rules.liquidation_by_hand(account, reason, batch, at)], journal)
+    account, marks = write_mark(account, market, catalogue, at, journal)
+    finding = rules.liquidation_by_hand(account, reason, account.marked_through, at)
+    return apply(account, [finding], marks, journal)
 
 
-def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
+def _liquidate(account: Account, market: Market, catalogue: Catalogue, at: datetime, journal: Journal) -> Account:
     """Outside a challenge there is only the policy's level: an account that falls to it becomes read-only, once.
 
     Its orders are cancelled, and its holdings closed at fresh quotes, as after a failed phase.
@@ -86,7 +101,7 @@ def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
     if account.read_only or not level.limit.configured or not level.hit(account.equity):
         return account
     batch = account.marked_through
-    account = journal.append(account, Kind.MARK_TO_MARKET, at, batch, days.mark_facts(account, "verdict"))
+    account, _ = write_mark(account, market, catalogue, at, journal)
     facts: Facts = {
         "rule": level.rule,
         "consequence": level.limit.consequence,
@@ -100,13 +115,16 @@ def _liquidate(account: Account, at: datetime, journal: Journal) -> Account:
     return resting.cancel(account, None, "LIQUIDATION", at, batch, journal)
 
 
-def apply(account: Account, findings: list[Finding], journal: Journal) -> Account:
-    """Write the findings, with the mark they rest on, and their consequences; the first failure ends the phase."""
+def apply(account: Account, findings: list[Finding], marks: tuple[Facts, ...], journal: Journal) -> Account:
+    """Write the findings and their consequences; the first failure ends the phase.
+
+    They rest on the ledger's last row; `marks` is the evidence of the open positions.
+    """
     seq, head = account.seq, account.head
     for finding in findings:
         phase = account.phase
         assert phase, "a finding is of a phase"
-        finding = replace(finding, ledger_seq=seq, ledger_hash=head)
+        finding = replace(finding, ledger_seq=seq, ledger_hash=head, marks=marks)
         journal.findings.append(finding)
         if finding.consequence == Consequence.FAIL:
             return _fail(account, finding, journal)

@@ -116,7 +116,7 @@ class Lane(Seats[Holdings, int]):
 
     def _convert(self, profit: Ints, market: Market) -> tuple[Ints, Flags]:
         """The profits in the accounts' currency, and where that is more than can be told exactly."""
-        rate = rate_of(self.symbol, self._currency, market, self._catalogue)
+        rate = rate_of(self.symbol, self._currency, market, self._catalogue).value
         unit = UNIT if round8(rate) == rate else FINE
         right = int(rate.scaleb(PLACES if unit == UNIT else 18))
         beyond: Flags = np.abs(profit * (right / unit)) >= CONVERTED_MAX

@@ -1,32 +1,15 @@
 """An account as it stands at a market: its balances, its exposure, and each holding with its mark."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 
-from domain import valuation
 from domain.accounts import Account
 from domain.execution import Moment
+from domain.holdings import Holding, holdings
 from domain.instruments import Catalogue
 from domain.money import ZERO, divide, round8
-from domain.positions import Position, Side
-
-SECOND = timedelta(seconds=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Holding:
-    """An open position at its mark. Entry, mark and cost are in the quote currency, the rest in the account's."""
-
-    position: Position
-    average_entry: Decimal
-    mark: Decimal
-    rate: Decimal  # of the quote currency into the account's
-    unrealised: Decimal
-    notional: Decimal
-    quote_time: datetime
-    quote_age_seconds: int  # by the market's clock, cut to whole seconds
-    stale: bool  # too old to deal on
+from domain.positions import Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,27 +60,7 @@ class Snapshot:
 
 def snapshot(account: Account, moment: Moment, catalogue: Catalogue, *, seq: int, head: bytes) -> Snapshot:
     """`account` has been brought to the moment; `seq` and `head` are what is written of it."""
-    holdings = tuple(_holding(account, account.positions[key], moment, catalogue) for key in sorted(account.positions))
-    sums = {side: sum((h.notional for h in holdings if h.position.side is side), ZERO) for side in Side}
+    every = holdings(account, moment.market, moment.at, catalogue)
+    sums = {side: sum((h.notional for h in every if h.position.side is side), ZERO) for side in Side}
     exposure = Exposure(sums[Side.LONG], sums[Side.SHORT])
-    return Snapshot(account, moment.at, account.marked_through, seq, head, holdings, exposure)
-
-
-def age_seconds(source_time: datetime, at: datetime) -> int:
-    """Whole seconds from a quote's source time to now; 0 where the source's clock runs ahead."""
-    return max(0, (at - source_time) // SECOND)
-
-
-def _holding(account: Account, position: Position, moment: Moment, catalogue: Catalogue) -> Holding:
-    quote = moment.market[position.symbol]
-    return Holding(
-        position=position,
-        average_entry=position.average_entry,
-        mark=valuation.mark_price(quote, position.side, account.policy.slippage),
-        rate=valuation.rate_of(position.symbol, account.currency, moment.market, catalogue),
-        unrealised=valuation.position_unrealised(position, account, moment.market, catalogue),
-        notional=valuation.position_notional(position, account, moment.market, catalogue),
-        quote_time=quote.source_time,
-        quote_age_seconds=age_seconds(quote.source_time, moment.at),
-        stale=not valuation.is_fresh(quote.source_time, moment.at, account.policy),
-    )
+    return Snapshot(account, moment.at, account.marked_through, seq, head, every, exposure)

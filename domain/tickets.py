@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from domain import resting, valuation
 from domain.accounts import Account
+from domain.conversion import Rate
 from domain.fills import Deal, deal
 from domain.instruments import Catalogue, Instrument
 from domain.money import (
@@ -152,7 +153,8 @@ class Ticket:
         return self.price + (sell - buy)
 
     @lazy
-    def rate(self) -> Decimal:
+    def rate(self) -> Rate:
+        """Of the quote currency into the account's: the last good one."""
         return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
 
     @lazy
@@ -168,7 +170,7 @@ class Ticket:
             adds=self.verb.adds,
             quantity=self.quantity,
             price=self.price,
-            rate=self.rate,
+            rate=self.rate.value,
             fee_bps=self.policy.fee_bps,
         )
 
@@ -243,7 +245,7 @@ def _size(ticket: Ticket) -> Decimal:
         return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
     if action.notional is not None:
         value = _read("notional", action.notional, EIGHTH, NOISE_OF_PART)
-        return floor_step(divide(value, multiply(ticket.price, ticket.rate)), ticket.instrument.quantity_step)
+        return floor_step(divide(value, multiply(ticket.price, ticket.rate.value)), ticket.instrument.quantity_step)
     if action.fraction is not None:
         return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
     if ticket.verb is not Verb.CLOSE:

@@ -38,14 +38,16 @@ def _is_reached(
     order: Order, account: Account, quoted: Collection[str], moment: Moment, conditions: Conditions
 ) -> bool:
     """Is its price there, at quotes that can be dealt on?"""
-    catalogue, policy = conditions.catalogue, account.policy
-    if valuation.symbols_of(order.symbol, account.currency, catalogue).isdisjoint(quoted):
+    catalogue, market, policy = conditions.catalogue, moment.market, account.policy
+    if valuation.symbols_of(order.symbol, account.currency, catalogue, market).isdisjoint(quoted):
         return False
-    quote = moment.market[order.symbol]
-    rate = catalogue.rate(catalogue.instruments[order.symbol].quote_currency, account.currency, moment.market)
-    fresh = valuation.is_fresh(quote.source_time, moment.at, policy)
-    if not (fresh and rate and valuation.is_fresh(rate[1], moment.at, policy)):
+    quote = market[order.symbol]
+    if not valuation.is_fresh(quote.source_time, moment.at, policy):
         return False
+    if order.verb.adds:  # what lowers exposure takes the last good rate
+        rate = catalogue.rate(catalogue.instruments[order.symbol].quote_currency, account.currency, market)
+        if rate is None or not valuation.is_fresh(rate.time, moment.at, policy):
+            return False
     assert order.price, "an order rests at a price"
     price = valuation.deal_price(quote, order.buys, policy.slippage)
     return order.type.reached(price, order.price, buys=order.buys)

@@ -5,6 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 
 from domain.accounts import Account
+from domain.conversion import Rate
 from domain.instruments import Catalogue
 from domain.money import ZERO
 from domain.positions import Position, Side
@@ -29,21 +30,21 @@ def is_fresh(moment: datetime | None, at: datetime, policy: Policy) -> bool:
     return moment is None or at - moment <= policy.quote_age_max
 
 
-def rate_of(symbol: str, currency: str, market: Market, catalogue: Catalogue) -> Decimal:
-    """What the instrument's quote currency is worth in the account's.
+def rate_of(symbol: str, currency: str, market: Market, catalogue: Catalogue) -> Rate:
+    """Return the last good rate of the instrument's quote currency into the account's, however old.
 
     A position is only opened where a rate is known, and a market never forgets, so it is there.
     """
-    found = catalogue.rate(catalogue.instruments[symbol].quote_currency, currency, market)
-    assert found, f"{symbol} was opened without a rate into {currency}"
-    return found[0]
+    rate = catalogue.rate(catalogue.instruments[symbol].quote_currency, currency, market)
+    assert rate, f"{symbol} was opened without a rate into {currency}"
+    return rate
 
 
 def position_unrealised(position: Position, account: Account, market: Market, catalogue: Catalogue) -> Decimal:
     """Open profit of one holding in the account's currency."""
     symbol = position.symbol
     mark = mark_price(market[symbol], position.side, account.policy.slippage)
-    return position.unrealised(mark, rate_of(symbol, account.currency, market, catalogue))
+    return position.unrealised(mark, rate_of(symbol, account.currency, market, catalogue).value)
 
 
 def unrealised(
@@ -58,7 +59,7 @@ def position_notional(position: Position, account: Account, market: Market, cata
     """Exposure of one holding at its mark, positive, in the account's currency."""
     symbol = position.symbol
     mark = mark_price(market[symbol], position.side, account.policy.slippage)
-    return position.notional(mark, rate_of(symbol, account.currency, market, catalogue))
+    return position.notional(mark, rate_of(symbol, account.currency, market, catalogue).value)
 
 
 def gross_notional(
@@ -69,13 +70,13 @@ def gross_notional(
     return sum([position_notional(position, account, market, catalogue) for position in held], ZERO)
 
 
-def symbols_that_move(account: Account, catalogue: Catalogue) -> frozenset[str]:
-    """Every symbol whose quote changes the account's equity or may trigger an order."""
+def symbols_that_move(account: Account, catalogue: Catalogue, market: Market) -> frozenset[str]:
+    """Return every symbol whose quote, after this market, changes the account's equity or may trigger an order."""
     symbols = {symbol for symbol, _ in account.positions} | {order.symbol for order in account.orders.values()}
-    return frozenset[str]().union(*(symbols_of(symbol, account.currency, catalogue) for symbol in symbols))
+    return frozenset[str]().union(*(symbols_of(symbol, account.currency, catalogue, market) for symbol in symbols))
 
 
-def symbols_of(symbol: str, currency: str, catalogue: Catalogue) -> frozenset[str]:
-    """The instrument, and those that may convert its quote currency into the account's."""
-    pairs = catalogue.pairs_of(catalogue.instruments[symbol].quote_currency, currency)
-    return frozenset((symbol, *(pair for pair, _ in pairs)))
+def symbols_of(symbol: str, currency: str, catalogue: Catalogue, market: Market) -> frozenset[str]:
+    """Return the instrument and those that, after this market, may convert its quote currency into the account's."""
+    quote_currency = catalogue.instruments[symbol].quote_currency
+    return catalogue.conversion(quote_currency, currency).symbols(market) | {symbol}

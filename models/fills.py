@@ -12,7 +12,7 @@ from domain.positions import Position, Side
 from models.sql import Connection
 
 FILL = """account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at,
-  batch, quote_time, status"""
+  batch, quote_time, status, rate_time, rate_pairs, rate_stale"""
 POSITION = "account_id, seq, symbol, side, opened_at, quantity, cost_basis, realised, fees, closed_at"
 _ORDERS = """
 select account_id, seq, symbol, side, verb, quantity, status, reason, placed_at, batch, action_seq, type, price,
@@ -40,6 +40,9 @@ def fill_of(row: asyncpg.Record) -> Fill:
         batch=row["batch"],
         quote_time=row["quote_time"],
         status=FillStatus(row["status"]),
+        rate_time=row["rate_time"],
+        rate_pairs=row["rate_pairs"],
+        rate_stale=row["rate_stale"],
     )
 
 

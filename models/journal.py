@@ -68,6 +68,7 @@ BREACHES: sql.Columns = {
     "ledger_seq": "bigint",
     "ledger_hash": "bytea",
     "terms_hash": "text",
+    "marks": "jsonb",
 }
 ACTIONS: sql.Columns = {
     "account_id": "bigint",
@@ -118,6 +119,9 @@ FILLS: sql.Columns = {
     "batch": "bigint",
     "quote_time": "timestamptz",
     "status": "text",
+    "rate_time": "timestamptz",
+    "rate_pairs": "text",
+    "rate_stale": "boolean",
 }
 POSITIONS: sql.Columns = {
     "account_id": "bigint",
@@ -231,5 +235,6 @@ def _given(names: Sequence[str], values: Sequence[str | None]) -> str:
 
 
 def _finding(finding: Finding, terms_hash: str) -> tuple[Any, ...]:
-    plain = [getattr(finding, name) for name in list(BREACHES)[:-4]]
-    return *plain, canonical(finding.derivation), finding.ledger_seq, finding.ledger_hash, terms_hash
+    plain = [getattr(finding, name) for name in list(BREACHES)[:-5]]
+    marks = f"[{','.join(map(canonical, finding.marks))}]"
+    return *plain, canonical(finding.derivation), finding.ledger_seq, finding.ledger_hash, terms_hash, marks

@@ -10,6 +10,7 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.accounts import Mode
+from domain.holdings import age_seconds
 from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStatus, PositionStatus
 from domain.money import ZERO, divide, round8
@@ -98,6 +99,17 @@ class Fill(FromRow, listing=FILLS):
     filled_at: datetime = field(description="When, by the market's clock.")
     batch: Long = field(description="The batch it was filled at.")
     quote_time: datetime = field(description="The source time of its quote.")
+    rate_time: datetime | None = field(description="The source time of the rate's oldest quote; null at par.")
+    rate_stale: bool = field(description="Whether the rate was the last good one: too old to open or increase on.")
+    rate_names: strawberry.Private[str]
+
+    @computed("The instruments that converted: none at par, two over a third currency.")
+    def rate_pairs(self) -> list[str]:
+        return self.rate_names.split()
+
+    @computed("The rate's age at the fill, in whole seconds; null at par.")
+    def rate_age_seconds(self) -> int | None:
+        return None if self.rate_time is None else age_seconds(self.rate_time, self.filled_at)
 
 
 @strawberry.type(description="One row of an account's append-only history.")

@@ -16,6 +16,7 @@ from domain.rules import Rule
 from domain.terms import Consequence, PhaseType
 from schema.context import Info
 from schema.events import ChallengeEvent
+from schema.evidence import EvidenceMark
 from schema.fields import computed
 from schema.links import Link, Owned, Values, all_of, newest_of, row_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
@@ -110,6 +111,13 @@ class Breach(FromRow, listing=BREACHES):
     ledger_hash: str = field(description="That row's hash, in hex.")
     terms_hash: str = field(description="The hash of the terms.")
     recorded_at: datetime = field(description="When it was written.")
+    marks_text: strawberry.Private[str]
+
+    @computed(
+        "The open positions it rests on, with prices, rates and their ages; none in breaches of the first edition."
+    )
+    def marks(self) -> list[EvidenceMark]:
+        return EvidenceMark.every(self.marks_text)
 
 
 @strawberry.type(description="A trading day of a phase, in its account's currency.")

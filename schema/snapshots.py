@@ -7,8 +7,9 @@ from typing import Self
 import strawberry
 from strawberry import ID, field
 
+from domain.holdings import Holding
 from domain.positions import Side
-from domain.snapshots import Holding, Snapshot
+from domain.snapshots import Snapshot
 from schema.scalars import Long
 
 
@@ -34,6 +35,12 @@ class OpenPosition:
     quote_time: datetime = field(description="The source time of the quote it is marked at.")
     quote_age_seconds: int = field(description="That quote's age by the market's clock, in whole seconds.")
     stale: bool = field(description="Whether that quote is too old to deal on; the position keeps its last good mark.")
+    rate_pairs: list[str] = field(description="The instruments that convert: none at par, two over a third currency.")
+    rate_time: datetime | None = field(description="The source time of the rate's oldest quote; null at par.")
+    rate_age_seconds: int | None = field(description="That quote's age by the market's clock, in whole seconds.")
+    rate_stale: bool = field(
+        description="Whether the rate is the last good one: too old to open or increase on, not to reduce or close."
+    )
 
     @classmethod
     def of(cls, account: int, holding: Holding) -> Self:
@@ -45,12 +52,16 @@ class OpenPosition:
             quantity=position.quantity,
             average_entry=holding.average_entry,
             mark=holding.mark,
-            rate=holding.rate,
+            rate=holding.rate.value,
             unrealised=holding.unrealised,
             notional=holding.notional,
             quote_time=holding.quote_time,
             quote_age_seconds=holding.quote_age_seconds,
             stale=holding.stale,
+            rate_pairs=holding.rate.pairs.split(),
+            rate_time=holding.rate.time,
+            rate_age_seconds=holding.rate_age_seconds,
+            rate_stale=holding.rate_stale,
         )
 
 

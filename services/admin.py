@@ -216,7 +216,8 @@ async def liquidate(principal: Principal, account_id: int, reason: str) -> None:
     async with _held(principal, account_id) as (work, held):
         before = held.account
         if before.phase is not None and before.phase.running:
-            held.account = liquidate_by_hand(before, reason, work.now, work.journal)
+            market, catalogue = work.market, held.conditions.catalogue
+            held.account = liquidate_by_hand(before, market, catalogue, reason, work.now, work.journal)
             closing.close(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
             if not held.account.positions:
                 await accounts.end(work, held, AccountStatus.LIQUIDATED)

@@ -57,6 +57,6 @@ async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:
         batches = await tape().batches(conn, through, moment.batch)
         account = desk.catch_up(account, market, batches, conditions, unwritten)
     if account.phase is not None and account.phase.running:
-        account = desk.advance(account, moment.at, conditions, unwritten)
+        account = desk.advance(account, moment.market, moment.at, conditions, unwritten)
     ended = tuple(day for day in unwritten.days.values() if day.closed)
     return Present(one, account, moment, conditions, ended)

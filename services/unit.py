@@ -206,7 +206,7 @@ class Unit:
                 batches = await self.tape.batches(self.conn, through, self.batch)
                 held.account = desk.catch_up(held.account, market, batches, held.conditions, self.journal)
             if held.account.phase is not None and held.account.phase.running:
-                held.account = desk.advance(held.account, self.now, held.conditions, self.journal)
+                held.account = desk.advance(held.account, self.market, self.now, held.conditions, self.journal)
 
     async def flush(self) -> None:
         """Write what was gathered since the last time, each table once.

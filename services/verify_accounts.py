@@ -14,7 +14,7 @@ from domain.lifecycles import FillStatus
 from domain.money import ZERO, plain
 from domain.orders import Fill
 from domain.positions import Position
-from domain.quotes import Quote
+from domain.quotes import Market, Quote
 from domain.replay import Replay, replay
 from domain.terms import Policy
 from domain.valuation import symbols_that_move, unrealised
@@ -135,10 +135,13 @@ def _told(position: Position) -> str:
 
 
 async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Unrealised profit is that of the open positions at the quotes as of the batch the account is marked through."""
+    """Unrealised profit is that of the open positions at the quotes as of the batch the account is marked through.
+
+    Whatever might convert is read, since only the quotes there are say what did.
+    """
     catalogue = await quotes.catalogue(conn)
     every = [one.account for one in await accounts.load(conn, ids)]
-    wanted = {account.id: symbols_that_move(account, catalogue) for account in every}
+    wanted = {account.id: symbols_that_move(account, catalogue, {}) for account in every}
     pairs = [(symbol, account.marked_through) for account in every for symbol in wanted[account.id]]
     seen = await verify.quotes(conn, pairs)
     found = []
@@ -149,11 +152,17 @@ async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violatio
     return found
 
 
+def _is_priced(symbol: str, account: Account, market: Market, catalogue: Catalogue) -> bool:
+    """Does the market know the instrument's price and a rate into the account's currency?"""
+    quote_currency = catalogue.instruments[symbol].quote_currency
+    return symbol in market and catalogue.rate(quote_currency, account.currency, market) is not None
+
+
 def _mark(account: Account, market: Mapping[str, Quote | None], catalogue: Catalogue) -> str | None:
     """What is wrong with an account's unrealised profit, if something is."""
     known = {symbol: quote for symbol, quote in market.items() if quote is not None}
-    if missing := market.keys() - known.keys():
-        return f"holds positions, and there is no quote of {', '.join(missing)} up to batch {account.marked_through}"
+    if missing := [symbol for symbol, _ in account.positions if not _is_priced(symbol, account, known, catalogue)]:
+        return f"holds positions, and no quote prices {', '.join(missing)} up to batch {account.marked_through}"
     exact = unrealised(account, known, catalogue)
     if exact == account.unrealised:
         return None

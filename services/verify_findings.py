@@ -1,13 +1,15 @@
 """Breaches derived again from the terms as sold, the evidence they carry and the ledger row they rest on."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
 
 from domain import levels
+from domain.ledger import EPOCH
 from domain.money import plain
+from domain.positions import Position, Side
 from domain.rules import FIGURES, Rule
 from domain.terms import Limit, PercentOf, PhaseTerms, Touch, policy_from_text, terms_from_text, to_data
 from models import verify
@@ -83,9 +85,27 @@ def _limit(row: asyncpg.Record) -> list[str]:
     ordered = row["rule"] == Rule.LIQUIDATION and evidence.get("by_hand") is True
     if not ordered and (room > 0 or (room == 0 and limit.touch is not Touch.REACHED)):
         told.append(f"was not broken: {plain(room)} were left")
+    told += _marks(json.loads(row["marks"]), figures)
     if not _rests(row, figures):
         told.append(f"its balance and equity are not those of ledger seq {row['ledger_seq']}")
     return told
+
+
+def _marks(marks: Sequence[Mapping[str, str]], figures: Figures) -> list[str]:
+    """Return how the open positions of the evidence differ from its equity; breaches of the first edition name none."""
+    opened = [_opened(mark) for mark in marks]
+    kept, total = [Decimal(mark["unrealised"]) for mark in marks], figures["equity"] - figures["balance"]
+    if not marks or (opened == kept and sum(opened) == total):
+        return []
+    given = ", ".join(map(plain, opened))
+    return [f"its open profit is {plain(total)}; prices and rates of its positions give {given}"]
+
+
+def _opened(mark: Mapping[str, str]) -> Decimal:
+    """Return the open profit of a position of the evidence, computed again."""
+    quantity, cost = Decimal(mark["quantity"]), Decimal(mark["cost_basis"])
+    position = Position(0, mark["symbol"], Side(mark["side"]), EPOCH, quantity, cost)
+    return position.unrealised(Decimal(mark["mark"]), Decimal(mark["rate"]))
 
 
 def _rests(row: asyncpg.Record, figures: Figures) -> bool:

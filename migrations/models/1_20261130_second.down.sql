@@ -30,3 +30,5 @@ drop index purchases_payment_reference, purchases_unpaid;
 alter table purchases
   drop constraint purchases_payment, drop column payment_reference, drop column expires_at,
   alter column wallet_id set not null;
+alter table fills drop column rate_time, drop column rate_pairs, drop column rate_stale;
+alter table breaches drop column marks;

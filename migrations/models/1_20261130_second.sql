@@ -202,3 +202,7 @@ create index purchases_unpaid on purchases (expires_at) where status = 0 and pay
 alter table tokens
   drop constraint tokens_role_check,
   add constraint tokens_role_check check (role in ('ADMIN', 'MANAGER', 'CLIENT', 'TRADER', 'FEED', 'PAYMENTS'));
+-- The quotes that converted a fill, and the open positions a breach rests on. Of what is there already they are unknown.
+alter table fills add column rate_time timestamptz, add column rate_pairs text not null default '',
+  add column rate_stale boolean not null default false;
+alter table breaches add column marks jsonb not null default '[]';

@@ -82,7 +82,8 @@ ORDERS_NAMED = replace(
 FILLS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.account_id || '-' || t.order_seq as order_id,
   t.account_id || '-' || t.position_seq as position_id, t.symbol, t.side, t.verb, t.status, t.quantity, t.price, t.fee,
-  t.rate, t.realised, t.filled_at, t.batch, t.quote_time""",
+  t.rate, t.realised, t.filled_at, t.batch, t.quote_time, t.rate_time,
+  t.rate_pairs as rate_names, t.rate_stale""",
     source="fills t",
     sight=of_account,
     order=SEQ,

@@ -181,5 +181,5 @@ def _days_of(calendar: Calendar, at: datetime, looks: list[datetime]) -> list[Da
         at=at, journal=journal,
     )  # fmt: skip
     for look in looks:
-        account = desk.advance(account, look, its, journal)
+        account = desk.advance(account, {}, look, its, journal)
     return list(journal.days.values())

@@ -80,7 +80,7 @@ def test_the_clock_alone_changes_no_verdict(
     trader: tuple[Account, PhaseTerms | None], tape: list[Batch], ticks: list[int]
 ) -> None:
     account, terms = trader
-    account = judge(account, conditions(terms), Journal())
+    account = judge(account, a_market(), conditions(terms), Journal())
     times = [(batch.market_time, 0, batch.quotes) for batch in tape]
     last = tape[-1].market_time
     times += [(at, 1, ()) for tick in ticks if (at := NOON + tick * HOUR) <= last]
@@ -307,9 +307,9 @@ def test_marks_are_written_at_most_once_an_interval_and_metrics_once_a_minute() 
 def test_the_clock_may_run_on_without_a_batch() -> None:
     account = replace(a_trader(), marked_through=5, marked_at=NOON)
     journal = Journal()
-    assert advance(account, MIDNIGHT - HOUR, conditions(a_phase_terms()), journal) is account
+    assert advance(account, a_market(), MIDNIGHT - HOUR, conditions(a_phase_terms()), journal) is account
     for reached in (MIDNIGHT, MIDNIGHT + HOUR):
-        end = advance(account, reached, conditions(a_phase_terms()), journal)
+        end = advance(account, a_market(), reached, conditions(a_phase_terms()), journal)
         assert end.phase
         assert (end.phase.day, end.marked_through, end.marked_at) == (2, 5, reached)
 

@@ -31,6 +31,11 @@ def pounds(quantity: str, cost: str | None = None) -> Position:
     return Position(4, "GBPUSD", Side.LONG, NOON, Decimal(quantity), Decimal(cost or Decimal(quantity) * 2))
 
 
+def cross(quantity: str) -> Position:
+    """EURGBP stands at 0.50."""
+    return Position(5, "EURGBP", Side.LONG, NOON, Decimal(quantity), Decimal(quantity) / 2)
+
+
 def the_market(seconds_old: int = 0) -> dict[str, Any]:
     at = NOON - seconds_old * SECOND
     return {q.symbol: q for q in (priced("EURUSD", "1", at), priced("GBPUSD", "2", at), priced("EURGBP", "0.5", NOON))}
@@ -100,6 +105,11 @@ STOPPED: list[tuple[str, str, Case]] = [
     ("a price that is too old", "PRICE_STALE", Case(market=the_market(61))),
     ("no conversion rate", "RATE_MISSING", Case({"symbol": "EURGBP"}, market={"EURGBP": priced("EURGBP", "1")})),
     ("a conversion rate that is too old", "PRICE_STALE", Case({"symbol": "EURGBP"}, market=the_market() | STALE)),
+    (
+        "a conversion rate that is too old to add",
+        "PRICE_STALE",
+        Case({"symbol": "EURGBP", "action": "INCREASE"}, held=(cross("5"),), market=the_market() | STALE),
+    ),
     ("longs forbidden", "DIRECTION_NOT_ALLOWED", Case(policy={"long_allowed": False})),
     ("shorts forbidden", "DIRECTION_NOT_ALLOWED", Case({"side": "SHORT"}, {"short_allowed": False})),
     ("no size", "INVALID_QUANTITY", Case(text())),
@@ -314,6 +324,16 @@ def test_lowering_exposure_is_not_forbidden_by(case: Case, action: dict[str, Any
     assert refused(replace(case, action=action, held=(euros("5"),))) is None
 
 
+def test_lowering_exposure_needs_a_fresh_quote_of_its_own_symbol_and_takes_the_last_good_rate() -> None:
+    for action in (REDUCE | text(quantity="3"), {"action": "CLOSE"} | text()):
+        case = Case({"symbol": "EURGBP"} | action, held=(cross("5"),), market=the_market() | STALE)
+        assert refused(case) is None
+        old = {"EURGBP": priced("EURGBP", "0.5", NOON - 61 * SECOND)}
+        silent = refused(replace(case, market=the_market() | old))
+        assert silent
+        assert silent.code == "PRICE_STALE"
+
+
 REPAIRED: list[tuple[str, dict[str, Any]]] = [
     ("UNSUPPORTED_ACTION", {"action": {"action": "INCREASE"}}),
     ("ACCOUNT_NOT_OPEN", {"account": {"read_only": False}}),
@@ -366,7 +386,7 @@ def test_a_refusal_says_the_limit_and_what_was_observed() -> None:
         "NOTIONAL_MAX", "The position's notional is above the limit.", "1000", "1000.5"
     )
     assert refused(Case(market=the_market(61))) == Refusal(
-        "PRICE_STALE", "The newest quote is too old, in seconds.", "60", "61"
+        "PRICE_STALE", "The newest quote of EURUSD is too old, in seconds.", "60", "61"
     )
 
 

@@ -7,8 +7,9 @@ from decimal import Decimal
 from hypothesis import given, settings
 
 from domain.accounts import Account
+from domain.holdings import age_seconds
 from domain.positions import Side
-from domain.snapshots import Snapshot, age_seconds, snapshot
+from domain.snapshots import Snapshot, snapshot
 from domain.terms import PhaseTerms, Slippage
 from domain.valuation import gross_notional
 from tests.domain.builders import NOON, a_policy, an_account

@@ -7,6 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.accounts import Account
+from domain.conversion import AT_PAR
 from domain.positions import Side
 from domain.terms import Slippage
 from domain.valuation import (
@@ -67,26 +68,26 @@ def test_longs_and_shorts_are_marked_against_each_other_and_notionals_add_up() -
 
 def test_a_rate_inverts_the_pair_where_it_must() -> None:
     market = a_market() | {"USDJPY": priced("USDJPY", "160")}
-    assert rate_of("USDJPY", "USD", market, CATALOGUE) == Decimal("0.00625")
-    assert rate_of("BTCUSDC", "USD", {}, CATALOGUE) == 1
+    assert rate_of("USDJPY", "USD", market, CATALOGUE).value == Decimal("0.00625")
+    assert rate_of("BTCUSDC", "USD", {}, CATALOGUE) == AT_PAR
 
 
 def test_holdings_move_with_their_own_symbol_and_with_the_pair_that_converts_them() -> None:
-    assert symbols_that_move(trader("USD"), CATALOGUE) == {"EURUSD", "EURGBP", "GBPUSD"}
-    assert symbols_that_move(trader("EUR"), CATALOGUE) == {"EURUSD", "EURGBP"}
+    assert symbols_that_move(trader("USD"), CATALOGUE, a_market()) == {"EURUSD", "EURGBP", "GBPUSD"}
+    assert symbols_that_move(trader("EUR"), CATALOGUE, a_market()) == {"EURUSD", "EURUSDC", "EURGBP"}
     par = holding(an_account(currency="USDC"), a_holding("EURUSD", Side.LONG, "1"))
-    assert symbols_that_move(par, CATALOGUE) == {"EURUSD"}
-    assert symbols_that_move(replace(par, positions={}), CATALOGUE) == frozenset()
+    assert symbols_that_move(par, CATALOGUE, a_market()) == {"EURUSD"}
+    assert symbols_that_move(replace(par, positions={}), CATALOGUE, a_market()) == frozenset()
 
 
 def test_an_order_is_followed_by_its_own_symbol_and_the_pair_that_converts_it() -> None:
     idle = an_account(currency="EUR", orders={3: an_order(symbol="GBPUSD"), 4: an_order(symbol="EURGBP")})
-    assert symbols_that_move(idle, CATALOGUE) == {"GBPUSD", "EURUSD", "EURGBP"}
-    assert symbols_of("GBPUSD", "USDC", CATALOGUE) == {"GBPUSD"}
+    assert symbols_that_move(idle, CATALOGUE, a_market()) == {"GBPUSD", "EURUSD", "EURUSDC", "EURGBP"}
+    assert symbols_of("GBPUSD", "USDC", CATALOGUE, a_market()) == {"GBPUSD"}
 
 
 def test_at_par_not_even_a_pair_of_the_two_currencies_moves_a_holding() -> None:
     between = an_instrument("USDCUSD", base_currency="USDC", quote_currency="USD")
     catalogue = replace(CATALOGUE, instruments={"USDCUSD": between, **CATALOGUE.instruments})
     account = holding(an_account(currency="USDC"), a_holding("EURUSD", Side.LONG, "1"))
-    assert symbols_that_move(account, catalogue) == {"EURUSD"}
+    assert symbols_that_move(account, catalogue, {}) == {"EURUSD"}

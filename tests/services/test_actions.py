@@ -217,18 +217,18 @@ TURNED_AWAY = [
     ({"take_profit": "1" * 10_000}, "INVALID_PRICE"),
     ({"stop_loss": "1.1"}, "STOP_LOSS_SIDE"),
     ({"take_profit": "1.1"}, "TAKE_PROFIT_SIDE"),
-    ({"symbol": "EURJPY"}, "RATE_MISSING"),
+    ({"symbol": "GBPJPY"}, "RATE_MISSING"),
     ({"symbol": "XAUUSD"}, "PRICE_STALE"),
 ]
 
 
 async def _quote_what_cannot_be_dealt_on(world: World) -> None:
-    """An instrument whose currency no pair converts, and one whose quote is a second too old."""
-    for symbol, base, currency in (("EURJPY", "EUR", "JPY"), ("XAUUSD", "XAU", "USD")):
+    """An instrument whose currency no quoted pair converts, and one whose quote is a second too old."""
+    for symbol, base, currency in (("GBPJPY", "GBP", "JPY"), ("XAUUSD", "XAU", "USD")):
         await instruments.save(ADMIN, Instrument(symbol, base, currency, 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote("XAUUSD", "4000", world.at)])
     world.at += timedelta(seconds=61)
-    await quotes.ingest([a_quote("EURUSD", "1.1", world.at), a_quote("EURJPY", "160", world.at)])
+    await quotes.ingest([a_quote("EURUSD", "1.1", world.at), a_quote("GBPJPY", "200", world.at)])
 
 
 async def test_bad_actions_are_refused_one_by_one_and_sink_no_batch(database: str) -> None:
