@@ -162,6 +162,7 @@ ALONE = {
         "update breaches set floor = floor - 1",
         """update breaches set derivation = derivation || '{"pct": "6"}'""",
         """update breaches set derivation = derivation || '{"equity": "96000"}', observed = 96000, headroom = 1000""",
+        """update breaches set marks = jsonb_set(marks, '{0,mark}', '"0.5"')""",
     ],
     "days are dense": [
         "delete from days where number = 1",

@@ -253,6 +253,8 @@ async def table(name: str, order: str) -> list[dict[str, Any]]:
             row["account"] = owner
         for column in row.keys() & {"facts", "outcome", "derivation"}:
             row[column] = json.loads(row[column])
+        if name == "breaches":
+            row["marks"] = tuple(json.loads(row["marks"]))
     return found
 
 
