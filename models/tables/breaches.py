@@ -3,6 +3,7 @@
 from typing import Any
 
 from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
@@ -36,6 +37,9 @@ class Breach(Model):
     ledger_hash = fields.BinaryField()
     terms = reference("Terms", column="terms_hash")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
+    marks: fields.Field[list[dict[str, Any]]] = fields.JSONField(
+        db_default=SqlDefault("'[]'"), description="The open positions it rests on, with prices and rates"
+    )
 
     class Meta:
         table = "breaches"

@@ -5,7 +5,7 @@ from tortoise import fields
 from domain.lifecycles import FillStatus
 from domain.orders import Verb
 from domain.positions import Side
-from models.tables.fields import Choice, Cost, Money, reference
+from models.tables.fields import Choice, Cost, Money, Text, reference
 from models.tables.keys import CompositeKey, ForeignKey, TableIndex, UniqueIndex
 
 
@@ -28,6 +28,9 @@ class Fill(CompositeKey):
     filled_at = fields.DatetimeField()
     batch = fields.BigIntField()
     quote_time = fields.DatetimeField(description="Source time of the quote it was filled at")
+    rate_time = fields.DatetimeField(null=True, description="Source time of the rate's oldest quote")
+    rate_pairs = Text(db_default="", description="The instruments that converted")
+    rate_stale = fields.BooleanField(db_default=False, description="Whether the rate was too old to open on")
 
     class Meta:
         table = "fills"
