@@ -206,3 +206,7 @@ alter table tokens
 alter table fills add column rate_time timestamptz, add column rate_pairs text not null default '',
   add column rate_stale boolean not null default false;
 alter table breaches add column marks jsonb not null default '[]';
+comment on column fills.rate_time is 'Source time of the rate''s oldest quote';
+comment on column fills.rate_pairs is 'The instruments that converted';
+comment on column fills.rate_stale is 'Whether the rate was too old to open on';
+comment on column breaches.marks is 'The open positions it rests on, with prices and rates';
