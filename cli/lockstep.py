@@ -20,7 +20,7 @@ _SYSTEM = "query { system { newestBatch evaluatedThrough } }"
 _INGEST = """
 mutation ($input: IngestQuotesInput!) {
   ingestQuotes(input: $input) {
-    newestBatch accepted dropped { symbol reason count } userErrors { code message transient }
+    newestBatch accepted rounded dropped { symbol reason count } userErrors { code message transient }
   }
 }
 """
@@ -34,6 +34,7 @@ class Ingested:
     accepted: int
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason)
     answered: bool = True
+    rounded: int = 0
 
 
 class LockStep:
@@ -93,4 +94,4 @@ class LockStep:
         rows = [{"symbol": q.symbol, "bid": q.bid, "ask": q.ask, "time": q.time.isoformat()} for q in quotes]
         answer = await self.client.once(_INGEST, input={"quotes": rows})
         dropped = Counter({(drop["symbol"], drop["reason"]): drop["count"] for drop in answer["dropped"]})
-        return Ingested(answer["newestBatch"] or 0, answer["accepted"], dropped)
+        return Ingested(answer["newestBatch"] or 0, answer["accepted"], dropped, rounded=answer["rounded"])

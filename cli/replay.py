@@ -2,8 +2,10 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from time import monotonic
 from typing import Annotated
@@ -13,30 +15,41 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from cli import quotefile
 from cli.client import Client
 from cli.lockstep import Ingested, LockStep
+from cli.quotefile import FileBatch, Options, QuoteFiles
+from cli.quotefile.layouts import LAYOUTS
 from config.errors import Problem
 
 PATIENCE_SECONDS = 120  # for a server that restarts
+LISTED_PAGE = 100
+
+_DESK = "query { system { mode marketTime } }"
+_LISTED = """
+query ($first: Int!, $after: String) {
+  instruments(first: $first, after: $after) { nodes { symbol } pageInfo { hasNextPage endCursor } }
+}
+"""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What became of the file so far."""
+    """What became of the files so far."""
 
-    rows: int = 0
+    quotes: int = 0
     times: int = 0
     accepted: int = 0
+    rounded: int = 0  # of the accepted: whose float noise was rounded away
     unanswered: int = 0  # times whose answer was lost with the server
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason)
     market_time: datetime | None = None
     began: float = field(default_factory=monotonic)
 
-    def add(self, batch: quotefile.FileBatch, ingested: Ingested) -> None:
-        self.rows += len(batch.rows)
+    def add(self, batch: FileBatch, ingested: Ingested) -> None:
+        self.quotes += len(batch.rows)
         self.times += 1
         self.accepted += ingested.accepted
+        self.rounded += ingested.rounded
         self.unanswered += not ingested.answered
         self.dropped.update(ingested.dropped)
         self.market_time = batch.time
@@ -44,42 +57,103 @@ class Tally:
     @property
     def rate(self) -> str:
         seconds = max(monotonic() - self.began, 1e-9)
-        return f"{self.rows / seconds:,.0f} rows/s, {self.times / seconds:,.0f} batches/s"
+        return f"{self.quotes / seconds:,.0f} quotes/s, {self.times / seconds:,.0f} batches/s"
 
 
 def replay(
-    file: Annotated[Path, typer.Argument(help="CSV or .csv.gz with the header ts_utc_ms,symbol,bid,ask.")],
+    files: Annotated[
+        list[Path], typer.Argument(help="Quote files, plain or packed (zip, gz, bz2, xz, zst); merged by time.")
+    ],
     url: Annotated[str, typer.Option(help="The desk's GraphQL address.")] = "http://127.0.0.1:8000/graphql",
     token: Annotated[str | None, typer.Option(envvar="PROPDESK_TOKEN", help="An ADMIN token.")] = None,
+    layout: Annotated[
+        str | None,
+        typer.Option(help=f"The files' layout, where it is not recognised: {', '.join(one.name for one in LAYOUTS)}."),
+    ] = None,
+    symbol: Annotated[str | None, typer.Option(help="The symbol of files without a column of symbols.")] = None,
+    zone: Annotated[
+        str | None, typer.Option(help="The zone of times without one: Europe/Berlin, GMT+3, America/New_York+7.")
+    ] = None,
+    spread: Annotated[
+        str | None, typer.Option(help="Between bid and ask, in prices, of files with one price only.")
+    ] = None,
+    dates: Annotated[
+        str | None, typer.Option(help="Of dates that may be read in two ways: day-first or month-first.")
+    ] = None,
 ) -> None:
     """Hand recorded quotes to a running desk, each time once the one before is judged."""
     if not token:
         raise Problem("a token is needed: --token or PROPDESK_TOKEN, of the role ADMIN")
+    options = Options(layout, symbol, zone, _spread(spread), dates)
     tally = Tally()
     try:
-        asyncio.run(play(file, Client(url, token, patience_seconds=PATIENCE_SECONDS), tally))
+        asyncio.run(play(files, options, Client(url, token, patience_seconds=PATIENCE_SECONDS), tally))
     except KeyboardInterrupt:
-        raise Problem(f"stopped after {tally.rows:,} rows; the batch in flight may have been taken") from None
+        raise Problem(f"stopped after {tally.quotes:,} quotes; the batch in flight may have been taken") from None
     finally:
         tell(tally)
+    if not tally.accepted:
+        raise Problem(f"none of the {tally.quotes:,} quotes was accepted")
 
 
-async def play(file: Path, client: Client, tally: Tally) -> None:
-    """Replay the file, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
-    total = quotefile.count_rows(file) or None
+def _spread(text: str | None) -> Decimal | None:
+    try:
+        return None if text is None else Decimal(text)
+    except InvalidOperation:
+        raise Problem(f"--spread {text}: it is no number") from None
+
+
+async def play(files: Sequence[Path], options: Options, client: Client, tally: Tally) -> None:
+    """Replay the files, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
     async with client:
-        system = await client.once("query { system { mode } }")  # not patient: a wrong address is told at once
-        if system["mode"] != "REPLAY":
-            Console(stderr=True).print("note: this desk keeps the system's time; the quotes' times are only recorded")
+        system = await client.once(_DESK)  # not patient: a wrong address is told at once
+        read = _understood(files, options.on_desk(await _listed(client)))
+        _require_ahead(read, system["mode"], system["marketTime"])
         with _progress() as progress:
-            bar = progress.add_task("replay", total=total, rate="", market="")
+            bar = progress.add_task("replay", total=read.quotes, rate="", market="")
             tally.began = monotonic()
             step = LockStep(client)
-            for batch in quotefile.batches(file):
+            for batch in read.batches():
                 tally.add(batch, await step.feed(batch.rows))
                 await step.wait()
                 market = f"{batch.time:%Y-%m-%d %H:%M:%S}"
-                progress.update(bar, completed=tally.rows, rate=tally.rate, market=market)
+                progress.update(bar, completed=tally.quotes, rate=tally.rate, market=market)
+
+
+async def _listed(client: Client) -> frozenset[str]:
+    """Every symbol of the desk."""
+    symbols: set[str] = set()
+    after = None
+    while True:
+        page = await client.once(_LISTED, first=LISTED_PAGE, after=after)
+        symbols |= {node["symbol"] for node in page["nodes"]}
+        if not page["pageInfo"]["hasNextPage"]:
+            return frozenset(symbols)
+        after = page["pageInfo"]["endCursor"]
+
+
+def _understood(files: Sequence[Path], options: Options) -> QuoteFiles:
+    """The files, read through to their ends; it is printed what they were taken for."""
+    console = Console()
+    Console(stderr=True).print(f"reading {', '.join(map(str, files))} ...", highlight=False, soft_wrap=True)
+    read = QuoteFiles(files, options)
+    for table in read.tables:
+        console.print(table.text(), highlight=False, markup=False, soft_wrap=True)
+    if len(read.tables) > 1:
+        console.print(f"{len(read.tables)} files merged by time: {read.quotes:,} quotes", highlight=False)
+    return read
+
+
+def _require_ahead(read: QuoteFiles, mode: str, market_time: str | None) -> None:
+    """Refuse quotes from before a replay's market time, all of which would be late."""
+    if mode != "REPLAY":
+        Console(stderr=True).print("note: this desk keeps the system's time; the quotes' times are only recorded")
+    elif market_time is not None and read.first < datetime.fromisoformat(market_time):
+        raise Problem(
+            f"the files begin at {read.first:%Y-%m-%d %H:%M:%S} UTC, and this desk's market is already at "
+            f"{datetime.fromisoformat(market_time):%Y-%m-%d %H:%M:%S} and never goes back; replay them on a new desk "
+            "(propdesk up --replay with another PROPDESK_DATA_DIR)"
+        )
 
 
 def _progress() -> Progress:
@@ -100,9 +174,10 @@ def tell(tally: Tally) -> None:
     if not tally.times:
         return
     console = Console()
+    rounded = f" ({tally.rounded:,} without the noise of floats)" if tally.rounded else ""
     console.print(
-        f"{tally.rows:,} rows at {tally.times:,} times up to {tally.market_time:%Y-%m-%d %H:%M:%S} UTC: "
-        f"{tally.accepted:,} accepted, {tally.dropped.total():,} dropped; {tally.rate}",
+        f"{tally.quotes:,} quotes at {tally.times:,} times up to {tally.market_time:%Y-%m-%d %H:%M:%S} UTC: "
+        f"{tally.accepted:,} accepted{rounded}, {tally.dropped.total():,} dropped; {tally.rate}",
         highlight=False,
         soft_wrap=True,
     )

@@ -14,6 +14,7 @@ class FakeDesk:
         self.evaluated = 0
         self.requests = 0
         self.mode = "REPLAY"
+        self.market_time: str | None = None
         self.troubles: list[str] = []
         self.listed = {"EURUSD", "GBPUSD"}
 
@@ -29,7 +30,7 @@ class FakeDesk:
             raise httpx.ConnectError("connection refused")
         if trouble == "restarting":
             return httpx.Response(503, text="starting")
-        answer = self._ingest(asked["variables"]["input"]) if "ingestQuotes" in asked["query"] else self._system()
+        answer = self._answer_to(asked)
         if trouble == "answer lost":
             raise httpx.ReadError("connection reset")
         if trouble == "busy":
@@ -37,8 +38,24 @@ class FakeDesk:
             answer = {"ingestQuotes": {"userErrors": [{"code": "BUSY", "message": "again", "transient": True}]}}
         return httpx.Response(200, json={"data": answer})
 
+    def _answer_to(self, asked: dict[str, Any]) -> dict[str, Any]:
+        if "ingestQuotes" in asked["query"]:
+            return self._ingest(asked["variables"]["input"])
+        if "instruments" in asked["query"]:
+            symbols = sorted(self.listed)
+            after = asked["variables"]["after"]
+            place = symbols.index(after) + 1 if after else 0
+            page = {"hasNextPage": place + 1 < len(symbols), "endCursor": symbols[place]}
+            return {"instruments": {"nodes": [{"symbol": symbols[place]}], "pageInfo": page}}
+        return self._system()
+
     def _system(self) -> dict[str, Any]:
-        system = {"mode": self.mode, "newestBatch": len(self.batches), "evaluatedThrough": self.evaluated}
+        system = {
+            "mode": self.mode,
+            "marketTime": self.market_time,
+            "newestBatch": len(self.batches),
+            "evaluatedThrough": self.evaluated,
+        }
         self.evaluated = len(self.batches)
         return {"system": system}
 
@@ -53,4 +70,5 @@ class FakeDesk:
         if taken:
             self.batches.append(taken)
         newest = len(self.batches) if taken else None
-        return {"ingestQuotes": {"newestBatch": newest, "accepted": len(taken), "dropped": dropped, "userErrors": []}}
+        counted = {"accepted": len(taken), "rounded": 0, "dropped": dropped}
+        return {"ingestQuotes": {"newestBatch": newest, **counted, "userErrors": []}}

@@ -1,128 +1,223 @@
-"""Quotes files: read batch by batch, and every way they can be broken named with its line."""
+"""Quote files: the same quotes however they are packed and written, and every way to be broken named with its line."""
 
+import bz2
 import gzip
+import io
+import lzma
+import sys
+import zipfile
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
-from cli.quotefile import FileBatch, batches, count_rows
+from cli.quotefile import QuoteFiles, merging
 from config.errors import Problem
+from tests.cli.quotefiles import HEADER, a_file, own, quotes, read, refusal
 
-HEADER = "ts_utc_ms,symbol,bid,ask"
-GOOD = f"{HEADER}\n1000,EURUSD,1.1,1.2\n1000,GBPUSD,1.3,1.4\n2000,EURUSD,1.1,1.2\n"
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
-
-def a_file(directory: Path, content: str | bytes, name: str = "quotes.csv") -> Path:
-    path = directory / name
-    path.write_bytes(content.encode() if isinstance(content, str) else content)
-    return path
-
-
-def read(path: Path) -> tuple[list[FileBatch], str | None]:
-    """The batches handed out, and what the Problem said if one ended them."""
-    taken: list[FileBatch] = []
-    try:
-        taken.extend(batches(path))
-    except Problem as problem:
-        return taken, str(problem)
-    return taken, None
+GOOD = own("1000,EURUSD,1.1,1.2", "1000,GBPUSD,1.3,1.4", "2000,EURUSD,1.1,1.2")
 
 
-def test_rows_of_one_time_are_one_batch_with_the_line_of_its_first(tmp_path: Path) -> None:
-    first, second = batches(a_file(tmp_path, GOOD))
+def zipped(content: bytes, **others: bytes) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("folder/table.csv", content)
+        for name, other in others.items():
+            archive.writestr(name, other)
+    return packed.getvalue()
+
+
+def test_rows_of_one_time_are_one_batch(tmp_path: Path) -> None:
+    first, second = read(a_file(tmp_path, GOOD))
     assert [(row.symbol, row.bid, row.ask) for row in first.rows] == [
         ("EURUSD", "1.1", "1.2"),
         ("GBPUSD", "1.3", "1.4"),
     ]
-    assert (first.line, second.line) == (2, 4)
-    assert second.time == datetime(1970, 1, 1, 0, 0, 2, tzinfo=UTC)
+    assert second.time == datetime(2026, 3, 2, 0, 0, 2, tzinfo=UTC)
 
 
-@pytest.mark.parametrize(
-    "write",
-    [
-        lambda text: gzip.compress(text.encode()),
-        lambda text: text.replace("\n", "\r\n").encode(),
-        lambda text: b"\xef\xbb\xbf" + text.encode(),
-        lambda text: text.rstrip("\n").encode(),
-        lambda text: (text + "\n\n").encode(),
-    ],
-    ids=["gzip", "crlf", "byte order mark", "no last line end", "blank lines"],
-)
+def test_a_time_with_more_rows_than_a_request_takes_comes_in_several_batches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(merging, "ROWS_MAX", 2)
+    path = a_file(tmp_path, own(*(f"1000,EURUSD,1.{n},2" for n in range(1, 6)), "2000,EURUSD,1,2"))
+    assert [len(batch.rows) for batch in read(path)] == [2, 2, 1, 1]
+
+
+WRITTEN: dict[str, Callable[[str], bytes]] = {
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "bzip2": lambda text: bz2.compress(text.encode()),
+    "xz": lambda text: lzma.compress(text.encode()),
+    "zstd": lambda text: zstd.compress(text.encode()),
+    "zip": lambda text: zipped(text.encode()),
+    "zip with a report beside": lambda text: zipped(text.encode(), **{"report.txt": b"gaps", "__MACOSX/x.csv": b"x"}),
+    "a gzip in a zip": lambda text: zipped(gzip.compress(text.encode())),
+    "crlf": lambda text: text.replace("\n", "\r\n").encode(),
+    "carriage returns": lambda text: text.replace("\n", "\r").encode(),
+    "byte order mark": lambda text: b"\xef\xbb\xbf" + text.encode(),
+    "UTF-16": lambda text: text.encode("utf-16"),
+    "UTF-16, big end first": lambda text: b"\xfe\xff" + text.encode("utf-16-be"),
+    "UTF-16 without a mark": lambda text: text.encode("utf-16-le"),
+    "no last line end": lambda text: text.rstrip("\n").encode(),
+    "blank lines": lambda text: ("\n" + text.replace("\n", "\n\n") + "  \n,,,\n").encode(),
+    "comments": lambda text: ("# exported\n" + text + "# end\n").encode(),
+    "semicolons": lambda text: text.replace(",", ";").encode(),
+    "semicolons and decimal commas": lambda text: text.replace(",", ";").replace(".", ",").encode(),
+    "semicolons, said so": lambda text: ("sep=;\n" + text.replace(",", ";")).encode(),
+    "tabs": lambda text: text.replace(",", "\t").encode(),
+    "spaces": lambda text: text.replace(",", " , ").encode(),
+    "quotation marks": lambda text: "\n".join(
+        ",".join(f'"{cell}"' for cell in line.split(",")) for line in text.split()
+    ).encode(),
+    "capitals": lambda text: text.replace(HEADER, HEADER.upper()).encode(),
+    "other names": lambda text: text.replace(HEADER, "Timestamp,Pair,Bid Price,Offer").encode(),
+    "trailing commas": lambda text: text.replace("\n", ",\n").encode(),
+    "another column": lambda text: "\n".join(
+        line + (",volume" if line == HEADER else ",7") for line in text.split()
+    ).encode(),
+    "another order": lambda text: "\n".join(",".join(reversed(line.split(","))) for line in text.split()).encode(),
+    "no header": lambda text: text.removeprefix(HEADER + "\n").encode(),
+    "small letters": lambda text: text.lower().encode(),
+    "slashes": lambda text: text.replace("EURUSD", "EUR/USD").encode(),
+}
+
+
+@pytest.mark.parametrize("write", WRITTEN.values(), ids=WRITTEN.keys())
 def test_the_same_quotes_however_they_are_written(tmp_path: Path, write: Callable[[str], bytes]) -> None:
-    plain = list(batches(a_file(tmp_path, GOOD)))
-    assert list(batches(a_file(tmp_path, write(GOOD), "other.csv"))) == plain
+    plain = quotes(a_file(tmp_path, GOOD))
+    assert quotes(a_file(tmp_path, write(GOOD), "other.csv")) == plain
 
 
 @pytest.mark.parametrize("number", ["nan", "NaN", "-inf", "0", "-1.5", "1e5", "+2", ".5", "5."])
 def test_any_number_is_for_the_desk_to_judge(tmp_path: Path, number: str) -> None:
-    (batch,) = batches(a_file(tmp_path, f"{HEADER}\n1000,NOSUCH,{number},1\n"))
+    (batch,) = read(a_file(tmp_path, own(f"1000,NOSUCH,{number},1e6", "1000,NOSUCH,1,1", "1000,NOSUCH,1,1")))
     assert batch.rows[0].bid == number
 
 
 BROKEN = [
-    ("empty", "", 1, "the file is empty", 0),
-    ("no header", "1000,EURUSD,1.1,1.2\n", 1, f"the header is not {HEADER}", 0),
-    ("other header", "time,symbol,bid,ask\n1000,EURUSD,1,2\n", 1, f"the header is not {HEADER}", 0),
-    ("only a header", f"{HEADER}\n", 1, "no quotes follow the header", 0),
-    ("three columns", GOOD + "3000,EURUSD,1.1\n", 5, "3 columns instead of 4", 2),
-    ("five columns", GOOD + "3000,EURUSD,1.1,1.2,9\n", 5, "5 columns instead of 4", 2),
-    ("no number", GOOD + "3000,EURUSD,1.1,abc\n", 5, "ask is not a number: 'abc'", 3),
-    ("no number, same time", GOOD + "2000,GBPUSD,,1.2\n", 5, "bid is not a number: ''", 2),
-    ("underscore", GOOD + "3000,EURUSD,1_0,1.2\n", 5, "bid is not a number: '1_0'", 3),
-    ("no symbol", GOOD + "3000,,1.1,1.2\n", 5, "symbol is not a name: ''", 3),
-    ("control character", GOOD + "3000,EUR\x00,1.1,1.2\n", 5, "symbol is not a name: 'EUR\\x00'", 3),
-    ("no time", GOOD + "soon,EURUSD,1.1,1.2\n", 5, "ts_utc_ms is not a whole number of milliseconds: 'soon'", 2),
-    ("a fraction of a millisecond", GOOD + "3000.5,EURUSD,1.1,1.2\n", 5, "ts_utc_ms is not a whole number", 2),
-    ("beyond the calendar", GOOD + "999999999999999,EURUSD,1.1,1.2\n", 5, "ts_utc_ms is beyond the year 9999", 2),
-    ("back in time", GOOD + "1999,EURUSD,1.1,1.2\n", 5, "the time goes back", 2),
-    ("binary", GOOD.encode() + b"\xff\xfe\x00\x80\n", 5, "the line is not text", 2),
-    ("no line end at all", GOOD + "x" * 5000, 5, "the line is longer than 1000 bytes", 2),
-    ("not gzip inside", b"\x1f\x8b" + b"garbage " * 50, 1, "the gzip data is damaged", 0),
+    ("three columns", GOOD + own("3000,EURUSD,1.1")[len(HEADER) + 1 :], 5, "3 columns instead of 4"),
+    ("five columns", GOOD + own("3000,EURUSD,1.1,1.2,9")[len(HEADER) + 1 :], 5, "5 columns instead of 4"),
+    ("no number", own("1,EURUSD,1.1,1.2", "3000,EURUSD,1.1,abc"), 3, "ask is not a number: 'abc'"),
+    ("nothing", own("1,EURUSD,1.1,1.2", "2000,GBPUSD,,1.2"), 3, "bid is not a number: ''"),
+    ("underscore", own("3000,EURUSD,1_0,1.2"), 2, "bid is not a number: '1_0'"),
+    ("a thousand, or 1 and a bit", own('3000,EURUSD,"1,083","1,084"'), 2, "bid is not a number: '1,083'"),
+    ("no symbol", own("1,EURUSD,1.1,1.2", "3000,,1.1,1.2"), 3, "symbol is not a name: ''"),
+    ("control character", own("1,EURUSD,1.1,1.2", "3000,EUR\x00,1.1,1.2"), 3, "symbol is not a name: 'EUR\\x00'"),
+    ("a price for a symbol", own("1,1.1,1.1,1.2"), 2, "symbol is a number, 1.1: the columns are mixed up"),
+    ("no time", GOOD + "soon,EURUSD,1.1,1.2\n", 5, "the time is not a number of milliseconds since 1970: 'soon'"),
+    ("another unit", GOOD + "1772409603,EURUSD,1.1,1.2\n", 5, "the time is 1970-01-21 12:20:09, not between 2000"),
+    ("beyond the calendar", GOOD + "9" * 19 + ",EURUSD,1.1,1.2\n", 5, "the time is 9892-"),
+    ("back in time", own("2,EURUSD,1.1,1.2", "1,EURUSD,1,2"), 3, "the time goes back from 2026-03-02 00:00:00.002000"),
+    ("binary", GOOD.encode() + b"\xff\xfe\x00\x80\n", 5, "the line is not text"),
+    ("no line end at all", GOOD + "x" * 5000, 5, "the line is longer than 1,000 characters"),
+    ("a quotation mark", GOOD + '"1772409603000,EURUSD,1,2\n', 5, "the quotation marks do not match"),
+    ("before 2000", f"{HEADER}\n944006400000,EURUSD,1,2\n", 2, "the time lies in no unit between 2000 and 2100"),
+    ("since the start", f"{HEADER}\n1000,EURUSD,1,2\n", 2, "1000 is 1970-01-01 in seconds, 1970-01-01 in milliseconds"),
 ]
 
 
-@pytest.mark.parametrize(
-    ("content", "line", "reason", "taken"), [case[1:] for case in BROKEN], ids=[case[0] for case in BROKEN]
-)
-def test_a_broken_file_is_named_with_line_reason_and_what_was_taken(
-    tmp_path: Path, content: str | bytes, line: int, reason: str, taken: int
+@pytest.mark.parametrize(("content", "line", "reason"), [case[1:] for case in BROKEN], ids=[c[0] for c in BROKEN])
+def test_a_broken_row_is_named_with_file_line_and_reason_before_any_is_handed_in(
+    tmp_path: Path, content: str | bytes, line: int, reason: str
 ) -> None:
     path = a_file(tmp_path, content)
-    handed_out, told = read(path)
-    assert told is not None
-    assert told.startswith(f"{path}, line {line}: {reason}")
-    assert told.endswith(f"{taken} rows before it were taken")
-    assert sum(len(batch.rows) for batch in handed_out) == taken
+    told = refusal(path)
+    assert told.startswith(f"{path}, line {line}: ")
+    assert reason in told
+    assert told.endswith("; no quotes were handed in")
 
 
-def test_a_gzip_file_that_is_cut_off_ends_before_the_batch_that_may_be_incomplete(tmp_path: Path) -> None:
-    rows = "".join(f"{1000 * n},EURUSD,1.{n:05},1.{n + 1:05}\n" for n in range(1, 20_000))
-    whole = gzip.compress(f"{HEADER}\n{rows}".encode())
-    path = a_file(tmp_path, whole[: len(whole) // 2])
-    handed_out, told = read(path)
-    assert told is not None
-    assert "the gzip data is cut off" in told
-    assert told.endswith(f"; {len(handed_out):,} rows before it were taken")
-    assert 0 < len(handed_out) < 20_000
-    assert count_rows(path) >= 0, "and counting, for the bar, does not mind"
+UNUSABLE = [
+    ("empty", b"", "is empty"),
+    ("only a header", HEADER.encode(), "has a header and no quotes below it"),
+    ("a header without prices", b"time,symbol,volume\n1772409600,EURUSD,7\n", "is in no layout that is known"),
+    ("prose", b"Dear all,\nplease find attached\n", "is in no layout that is known"),
+    ("not gzip inside", b"\x1f\x8b" + b"garbage " * 50, "the packed data are damaged"),
+    ("not zstd inside", b"\x28\xb5\x2f\xfd" + bytes(40), "the packed data are cut off"),
+    ("not a zip inside", b"PK\x03\x04garbage", "the packed data are damaged"),
+    ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(30), "7z is not supported"),
+    ("Parquet", b"PAR1" + bytes(30), "Parquet is not supported"),
+]
 
 
-def test_rows_are_counted_without_being_read(tmp_path: Path) -> None:
-    assert count_rows(a_file(tmp_path, GOOD)) == 3
-    assert count_rows(a_file(tmp_path, gzip.compress(GOOD.encode()))) == 3
+@pytest.mark.parametrize(("content", "reason"), [case[1:] for case in UNUSABLE], ids=[case[0] for case in UNUSABLE])
+def test_a_file_that_cannot_be_used_says_why(tmp_path: Path, content: bytes, reason: str) -> None:
+    assert reason in refusal(a_file(tmp_path, content))
+
+
+def test_a_zip_without_a_table_says_what_it_holds(tmp_path: Path) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w") as archive:
+        archive.writestr("readme.md", b"")
+    assert "holds no table (readme.md)" in refusal(a_file(tmp_path, packed.getvalue()))
+
+
+def test_a_packed_file_that_is_cut_off_is_refused_whole(tmp_path: Path) -> None:
+    rows = own(*(f"{n},EURUSD,1.{n:05},1.{n + 1:05}" for n in range(1, 20_000)))
+    for compress in (gzip.compress, bz2.compress, lzma.compress, zstd.compress):
+        whole = compress(rows.encode())
+        assert "cut off" in refusal(a_file(tmp_path, whole[: len(whole) // 2]))
 
 
 def test_a_file_that_cannot_be_opened_is_a_problem(tmp_path: Path) -> None:
     for path in (tmp_path / "missing.csv", tmp_path):
-        with pytest.raises(Problem, match="cannot read"):
-            list(batches(path))
-        with pytest.raises(Problem, match="cannot read"):
-            count_rows(path)
+        assert f"cannot read {path}" in refusal(path)
+
+
+MIXED = [
+    (
+        "ask before bid",
+        own("1,EURUSD,1.2,1.1", "2,EURUSD,1.2,1.1", "3,EURUSD,1.1,1.2"),
+        "the bid is above the ask in 2",
+    ),
+    ("a volume for the ask", own("1,EURUSD,1.1,1000", "2,EURUSD,1.1,5"), "the ask is twice the bid in 2"),
+]
+
+
+@pytest.mark.parametrize(("content", "reason"), [case[1:] for case in MIXED], ids=[case[0] for case in MIXED])
+def test_columns_that_are_mixed_up_are_refused(tmp_path: Path, content: str, reason: str) -> None:
+    told = refusal(a_file(tmp_path, content))
+    assert reason in told
+    assert "mixed up" in told
+
+
+def test_a_few_crossed_quotes_are_for_the_desk_to_drop(tmp_path: Path) -> None:
+    path = a_file(tmp_path, own("1,EURUSD,1.2,1.1", "2,EURUSD,1.1,1.2"))
+    assert len(read(path)) == 2
+
+
+def test_files_are_merged_by_time_and_those_of_one_time_in_their_order(tmp_path: Path) -> None:
+    one = a_file(tmp_path, own("1000,EURUSD,1.1,1.2", "3000,EURUSD,1.1,1.2"), "one.csv")
+    two = a_file(tmp_path, own("1000,GBPUSD,1.3,1.4", "2000,GBPUSD,1.3,1.4", "3000,GBPUSD,1.3,1.4"), "two.csv")
+    merged = [(row.time.second, row.symbol) for b in QuoteFiles([two, one]).batches() for row in b.rows]
+    assert merged == [(1, "GBPUSD"), (1, "EURUSD"), (2, "GBPUSD"), (3, "GBPUSD"), (3, "EURUSD")]
+
+
+def test_a_file_is_opened_only_when_its_first_quote_is_due(tmp_path: Path) -> None:
+    early = a_file(tmp_path, own(*(f"{n}000,EURUSD,1.1,1.2" for n in (1, 2, 3))), "early.csv")
+    late = a_file(tmp_path, own("9000,EURUSD,1.1,1.2"), "late.csv")
+    batches = QuoteFiles([early, late]).batches()
+    next(batches)
+    late.unlink()
+    next(batches)
+    with pytest.raises(Problem, match="cannot read"):
+        list(batches)
+
+
+def test_a_file_that_changes_under_the_replay_is_named(tmp_path: Path) -> None:
+    path = a_file(tmp_path, GOOD)
+    files = QuoteFiles([path])
+    a_file(tmp_path, GOOD.replace("1.4", "x"))
+    with pytest.raises(Problem, match="has changed since it was checked: line 3: ask is not a number"):
+        list(files.batches())
 
 
 def test_the_recorded_quotes_can_be_read(recorded_quotes: Callable[[str], Path]) -> None:
-    path = recorded_quotes("fx_1m.csv.gz")
-    assert sum(len(batch.rows) for batch in batches(path)) == count_rows(path) == 46_131
+    files = QuoteFiles([recorded_quotes("fx_1m.csv.gz")])
+    assert sum(len(batch.rows) for batch in files.batches()) == files.quotes == 46_131

@@ -11,7 +11,7 @@ from cli import lockstep
 from cli import replay as module
 from cli.client import Away, Client, Refusal
 from cli.lockstep import LockStep
-from cli.quotefile import QuoteRow
+from cli.quotefile import Options, QuoteRow
 from cli.replay import Tally, replay
 from config.errors import Problem
 from tests.cli.fake_desk import FakeDesk
@@ -111,11 +111,20 @@ async def test_a_refusal_that_will_stay_one_is_raised() -> None:
             await LockStep(client).feed([a_row()])
 
 
-async def _play(content: str, directory: Path, desk: FakeDesk) -> Tally:
-    path = directory / "quotes.csv"
-    path.write_text(content)
+FIRST = 1_772_409_600_000  # 2 March 2026, midnight UTC, in milliseconds
+
+
+def a_file(directory: Path, *rows: str, name: str = "quotes.csv") -> Path:
+    """A quotes file; each row begins with the seconds since `FIRST`."""
+    path = directory / name
+    cells = [row.partition(",") for row in rows]
+    path.write_text("\n".join([HEADER, *(f"{FIRST + 1000 * int(second)},{rest}" for second, _, rest in cells)]))
+    return path
+
+
+async def _play(desk: FakeDesk, *paths: Path) -> Tally:
     tally = Tally()
-    await module.play(path, a_client(desk), tally)
+    await module.play(paths, Options(), a_client(desk), tally)
     return tally
 
 
@@ -123,36 +132,82 @@ async def test_a_file_is_replayed_and_what_was_dropped_is_told(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     desk = FakeDesk()
-    rows = "1000,EURUSD,1.1,1.2\n1000,NOSUCH,1,2\n2000,NOSUCH,1,2\n3000,GBPUSD,NaN,1.4\n"
-    tally = await _play(f"{HEADER}\n{rows}", tmp_path, desk)
-    assert (tally.rows, tally.times, tally.accepted) == (4, 3, 2)
+    rows = ("1,EURUSD,1.1,1.2", "1,NOSUCH,1,2", "2,NOSUCH,1,2", "3,GBPUSD,NaN,1.4")
+    tally = await _play(desk, a_file(tmp_path, *rows))
+    assert (tally.quotes, tally.times, tally.accepted) == (4, 3, 2)
     assert tally.dropped == {("NOSUCH", "UNKNOWN_SYMBOL"): 2}
     assert desk.batches[1][0]["bid"] == "NaN", "the desk judges it"
     module.tell(tally)
     told = capsys.readouterr().out
-    assert "4 rows at 3 times up to 1970-01-01 00:00:03 UTC: 2 accepted, 2 dropped" in told
+    assert "own, 4 rows" in told
+    assert "4 quotes at 3 times up to 2026-03-02 00:00:03 UTC: 2 accepted, 2 dropped" in told
     assert "UNKNOWN_SYMBOL" in told
 
 
-async def test_nothing_of_a_batch_with_a_broken_line_is_handed_in(tmp_path: Path) -> None:
+async def test_files_are_merged_by_time_and_their_symbols_are_the_desks(tmp_path: Path) -> None:
     desk = FakeDesk()
-    rows = "1000,EURUSD,1.1,1.2\n2000,EURUSD,1.1,1.2\n2000,GBPUSD,1.1\n"
-    with pytest.raises(Problem, match="line 4: 3 columns instead of 4; 1 rows before it were taken"):
-        await _play(f"{HEADER}\n{rows}", tmp_path, desk)
-    assert len(desk.batches) == 1
+    one = a_file(tmp_path, "1,eur/usd,1.1,1.2", "3,EURUSD,1.1,1.2", name="one.csv")
+    other = a_file(tmp_path, "1,gbpusd,1.3,1.4", "2,GBPUSD,1.3,1.4", name="other.csv")
+    tally = await _play(desk, one, other)
+    assert [[quote["symbol"] for quote in batch] for batch in desk.batches] == [
+        ["EURUSD", "GBPUSD"],
+        ["GBPUSD"],
+        ["EURUSD"],
+    ]
+    assert (tally.accepted, tally.times) == (4, 3)
+
+
+async def test_nothing_is_handed_in_where_a_line_is_broken(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    sound = a_file(tmp_path, "1,EURUSD,1.1,1.2", name="sound.csv")
+    broken = a_file(tmp_path, "1,EURUSD,1.1,1.2", "2,EURUSD,1.1,1.2", "2,GBPUSD,1.1", name="broken.csv")
+    with pytest.raises(Problem, match=r"broken.csv, line 4: 3 columns instead of 4; no quotes were handed in"):
+        await _play(desk, sound, broken)
+    assert not desk.batches
+
+
+async def test_files_behind_the_markets_clock_are_refused(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    desk.market_time = "2026-03-02T00:00:02Z"
+    with pytest.raises(Problem, match=r"begin at 2026-03-02 00:00:01 UTC.*already at 2026-03-02 00:00:02"):
+        await _play(desk, a_file(tmp_path, "1,EURUSD,1.1,1.2", "5,EURUSD,1.1,1.2"))
+    assert not desk.batches
+    assert (await _play(desk, a_file(tmp_path, "2,EURUSD,1.1,1.2"))).accepted == 1
 
 
 async def test_a_desk_of_the_systems_time_is_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     desk = FakeDesk()
     desk.mode = "SYSTEM"
-    await _play(f"{HEADER}\n1000,EURUSD,1.1,1.2\n", tmp_path, desk)
+    await _play(desk, a_file(tmp_path, "1,EURUSD,1.1,1.2"))
     assert "keeps the system's time" in capsys.readouterr().err
 
 
+def test_a_replay_of_which_nothing_was_accepted_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "Client", lambda *_, **__: a_client(FakeDesk()))
+    with pytest.raises(Problem, match="none of the 1 quotes was accepted"):
+        replay([a_file(tmp_path, "1,NOSUCH,1.1,1.2")], token="secret")
+    replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret")
+
+
 def test_a_replay_without_a_token_or_a_server_is_one_line(tmp_path: Path) -> None:
-    path = tmp_path / "quotes.csv"
-    path.write_text(f"{HEADER}\n1000,EURUSD,1.1,1.2\n")
+    path = a_file(tmp_path, "1,EURUSD,1.1,1.2")
     with pytest.raises(Problem, match="a token is needed"):
-        replay(path, "http://127.0.0.1:9/graphql", None)
+        replay([path], "http://127.0.0.1:9/graphql", None)
     with pytest.raises(Problem, match="cannot reach"):
-        replay(path, "http://127.0.0.1:9/graphql", "secret")
+        replay([path], "http://127.0.0.1:9/graphql", "secret")
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("layout", "nosuch"),
+        ("zone", "Mars/Olympus"),
+        ("spread", "-0.0001"),
+        ("spread", "wide"),
+        ("spread", "NaN"),
+        ("dates", "year"),
+    ],
+)
+def test_an_option_that_cannot_be_meant_is_refused_by_its_name(tmp_path: Path, option: str, value: str) -> None:
+    with pytest.raises(Problem, match=f"--{option} {value}"):
+        replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret", **{option: value})
