@@ -42,7 +42,8 @@ class PhaseRun:
     day_high: Decimal
     peak_equity: Decimal  # highest since the start
     peak_balance: Decimal  # highest closed balance
-    peak_end_of_day: Decimal  # highest balance at a day's end, or the initial one
+    peak_end_of_day: Decimal  # highest of a day's ends, of the figure that the terms trail; or the initial balance
+    day_withdrawn: Decimal = ZERO  # what left today without lowering the day's floor
     day_traded: bool = False
     days_traded: int = 0  # this day included once a fill happened on it
     days_profitable: int = 0  # days that have ended

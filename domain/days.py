@@ -4,11 +4,13 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+from domain import levels
 from domain.accounts import Account, Day, Journal, Metric, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
-from domain.money import ZERO, plain
+from domain.money import ZERO, percent, plain
+from domain.terms import PhaseTerms
 from domain.values import replace
 
 MINUTE = timedelta(minutes=1)
@@ -97,7 +99,10 @@ def _seen(phase: PhaseRun, balance: Decimal, equity: Decimal) -> dict[str, Any]:
 
 
 def transfer(account: Account, amount: Decimal) -> Account:
-    """Let the figures move with cash that a transfer brought (or, negative, took): it is no gain and no loss."""
+    """Let the figures move with cash that a transfer brought (or, negative, took): it is no gain and no loss.
+
+    A withdrawal lowers no floor of its day: the day's loss goes on counting from where the day began.
+    """
     phase = account.phase
     if phase is None:
         return account
@@ -105,6 +110,7 @@ def transfer(account: Account, amount: Decimal) -> Account:
         phase,
         day_start_balance=phase.day_start_balance + amount,
         day_start_equity=phase.day_start_equity + amount,
+        day_withdrawn=max(ZERO, phase.day_withdrawn - amount),
         day_low=phase.day_low + amount,
         day_high=phase.day_high + amount,
         peak_equity=phase.peak_equity + amount,
@@ -195,14 +201,13 @@ def end(account: Account, batch: int, journal: Journal) -> Account:
     return journal.append(account, Kind.MARK_TO_MARKET, phase.day_ends_at, batch, facts)
 
 
-def next_day(account: Account, calendar: Calendar, profitable_above: Decimal, journal: Journal) -> Account:
-    """Open the day after the one that ended; its start is the balance and equity of the boundary.
-
-    `profitable_above` is the profit beyond which the ended day counts as profitable.
-    """
+def next_day(account: Account, calendar: Calendar, terms: PhaseTerms, journal: Journal) -> Account:
+    """Open the day after the one that ended; its start is the balance and equity of the boundary."""
     phase = account.phase
     assert phase, "only a phase has days"
     profit = account.cash - phase.day_start_balance
+    profitable_above = percent(phase.initial_balance, terms.profitable_day_pct)
+    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity)
     start = phase.day_ends_at
     phase = replace(
         phase,
@@ -213,7 +218,8 @@ def next_day(account: Account, calendar: Calendar, profitable_above: Decimal, jo
         day_start_equity=account.equity,
         day_low=account.equity,
         day_high=account.equity,
-        peak_end_of_day=max(phase.peak_end_of_day, account.cash),
+        day_withdrawn=ZERO,
+        peak_end_of_day=max(phase.peak_end_of_day, end_of_day),
         day_traded=False,
         days_profitable=phase.days_profitable + (profit > profitable_above),
         best_day_profit=max(phase.best_day_profit, profit, ZERO),

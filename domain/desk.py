@@ -13,7 +13,6 @@ from domain.execution import Moment
 from domain.holdings import holdings
 from domain.judging import Conditions, apply, finish_passed, judge
 from domain.ledger import Kind
-from domain.money import percent
 from domain.quotes import Batch, Market
 from domain.triggers import trigger
 from domain.valuation import symbols_that_move, unrealised
@@ -104,8 +103,7 @@ def _end_day(account: Account, market: Market, conditions: Conditions, journal: 
     if account.phase and account.phase.running and (rule := rules.ends_by_passing(account, terms)):
         account = finish_passed(account, rule, at, journal)
     if account.phase and account.phase.running:
-        least = percent(account.phase.initial_balance, terms.profitable_day_pct)
-        account = judge(days.next_day(account, calendar, least, journal), market, conditions, journal)
+        account = judge(days.next_day(account, calendar, terms, journal), market, conditions, journal)
     return account
 
 

@@ -183,7 +183,7 @@ def _now(standing: Standing) -> Iterator[Criterion]:
 
 def _above_floors(standing: Standing) -> Criterion:
     """The least headroom that the money's leaving would leave: a payout breaks no limit."""
-    left = take(standing.account, standing.terms.payout.floor, max(ZERO, standing.profit))
+    left = take(standing.account, standing.terms, max(ZERO, standing.profit))
     rooms = {
         bound.rule: (bound.headroom(seen), bound.hit(seen))
         for bound in rules.bounds(left, standing.terms)
@@ -225,33 +225,50 @@ def _count(standing: Standing, condition: Condition, needed: int, missing: int, 
     return Criterion(condition, Decimal(needed - missing), Decimal(needed), met=False, next_at=next_at)
 
 
-def take(account: Account, floor: PayoutFloor, profit: Decimal) -> Account:
+def take(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
     """The account as if the profit had left it."""
-    return settle_floor(days.transfer(replace(account, cash=account.cash - profit), -profit), floor, profit)
+    return settle_floors(days.transfer(replace(account, cash=account.cash - profit), -profit), terms, profit)
 
 
-def settle_floor(account: Account, floor: PayoutFloor, profit: Decimal) -> Account:
-    """Let the highs stay if the terms say so, once a transfer has taken `profit` (or, negative, brought it)."""
-    if account.phase is None or floor is not PayoutFloor.KEEP:
-        return account
+def settle_floors(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
+    """Set the floors as the terms say, once a transfer has taken `profit` (or, negative, brought it)."""
     phase = account.phase
-    kept = replace(
-        phase,
-        peak_equity=phase.peak_equity + profit,
-        peak_balance=phase.peak_balance + profit,
-        peak_end_of_day=phase.peak_end_of_day + profit,
-    )
-    return replace(account, phase=kept)
+    if phase is None:
+        return account
+    if terms.payout.floor is PayoutFloor.KEEP:
+        phase = replace(
+            phase,
+            peak_equity=phase.peak_equity + profit,
+            peak_balance=phase.peak_balance + profit,
+            peak_end_of_day=phase.peak_end_of_day + profit,
+        )
+    return _ease(replace(account, phase=phase), terms, profit)
 
 
-def reset_floor(account: Account, floor: PayoutFloor) -> Account:
+def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
+    """Let the day's floor go with profit of earlier days where it could not stay below what is left.
+
+    Today's gain leaves first, so what is lost today goes on counting.
+    """
+    phase = rules.run_of(account)
+    bound = next((b for b in rules.bounds(account, terms) if b.rule is rules.Rule.MAX_DAILY_LOSS), None)
+    if profit <= 0 or bound is None:
+        return account
+    if not bound.hit(levels.observe(bound.limit.measured, account.balance, account.equity)):
+        return account
+    gain = max(ZERO, account.cash + profit - bound.reference)
+    eased = phase.day_withdrawn - max(ZERO, profit - gain)
+    return replace(account, phase=replace(phase, day_withdrawn=max(ZERO, eased)))
+
+
+def reset_floor(account: Account, terms: PhaseTerms) -> Account:
     """Let the floor trail anew once a payout is approved, if the terms say so."""
-    if account.phase is None or floor is not PayoutFloor.RESET:
+    if account.phase is None or terms.payout.floor is not PayoutFloor.RESET:
         return account
     anew = replace(
         account.phase,
         peak_equity=account.equity,
         peak_balance=account.cash,
-        peak_end_of_day=account.cash,
+        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity),
     )
     return replace(account, phase=anew)

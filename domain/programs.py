@@ -99,7 +99,9 @@ PERCENTAGES = {
 
 AXES: dict[str, frozenset[str]] = {
     "daily_loss": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
-    "total_loss": frozenset({"amount", "percent_of", "measured", "trail", "lock_at", "touch", "consequence"}),
+    "total_loss": frozenset(
+        {"amount", "percent_of", "measured", "trail", "trail_by", "lock_at", "touch", "consequence"}
+    ),
     "daily_profit": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
     "profit_target": frozenset({"amount", "measured", "touch"}),
 }
@@ -110,6 +112,7 @@ CHOICES: dict[str, type[StrEnum]] = {
     "percent_of": PercentOf,
     "measured": Measured,
     "trail": Trail,
+    "trail_by": Reference,
     "touch": Touch,
     "consequence": Consequence,
 }
@@ -341,6 +344,8 @@ def _idle_fault(step: Step, name: str, axis: str, given: Axes) -> str | None:
         return None
     if axis == "lock_at" and given.get("trail", Trail.STATIC) == Trail.STATIC:
         return "only a trailing limit can lock"
+    if axis == "trail_by" and given.get("trail") != Trail.TRAIL_END_OF_DAY:
+        return "has no effect: only TRAIL_END_OF_DAY follows a figure of a day's end"
     if "amount" not in given and not getattr(step, PERCENTAGES[name]):
         return f"has no effect without {api_name(PERCENTAGES[name])} or an amount"
     return "has no effect beside an amount" if axis == "percent_of" and "amount" in given else None
@@ -352,6 +357,8 @@ def _axis_fault(name: str, axis: str, value: Any) -> str | None:
         return f"means nothing for {api_name(name)}"
     if axis in AMOUNTS:
         return AMOUNTS[axis].fault(Decimal(value))
+    if name == "total_loss" and value == PercentOf.DAY_START_BALANCE:
+        return "only a daily limit can be of the day's starting balance"
     choices = [choice.value for choice in CHOICES.get(axis, ())]
     return None if value in choices else f"must be one of {', '.join(choices)}"
 

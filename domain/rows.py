@@ -124,7 +124,7 @@ def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
     of_high = limit.amount is None and limit.percent_of is PercentOf.REFERENCE
     stop = levels.total_stop(limit, initial)
     return {
-        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial)),
+        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial, initial)),
         "trail_pct": units(limit.pct) if of_high else 0,
         "trail_stop": MOST if stop is None else units(stop),
     }

@@ -16,7 +16,7 @@ from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
-from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, to_data
+from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, limit_facts
 from domain.values import last
 
 ENDLESS = Decimal("Infinity")
@@ -88,7 +88,7 @@ def liquidation_bound(account: Account) -> Bound:
 
 
 FIGURES: dict[Rule, tuple[str, ...]] = {
-    Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity"),
+    Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity", "day_withdrawn"),
     Rule.MAX_TOTAL_LOSS: ("initial_balance", "peak_equity", "peak_balance", "peak_end_of_day"),
     Rule.MAX_DAILY_PROFIT: ("initial_balance", "day_start_balance", "day_start_equity"),
     Rule.LIQUIDATION: (),
@@ -133,6 +133,7 @@ def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
         phase.peak_equity,
         phase.peak_balance,
         phase.peak_end_of_day,
+        phase.day_withdrawn,
     )
 
 
@@ -141,9 +142,11 @@ def _levels(
     terms: PhaseTerms, of_policy: Limit, starting_balance: Decimal, initial: Decimal, *figures: Decimal
 ) -> Levels:
     """The same while an account trades and makes no new high."""
-    of_day, peaks = (initial, *figures[:2]), (initial, *figures[2:])
+    balance, equity, *highs, withdrawn = figures
+    of_day, peaks = (initial, balance, equity), (initial, *highs)
+    as_begun = (initial, balance + withdrawn, equity + withdrawn)
     every: tuple[tuple[Limit, Callable[..., Bound], tuple[Decimal, ...]], ...] = (
-        (terms.daily_loss, daily_loss, of_day),
+        (terms.daily_loss, daily_loss, as_begun),
         (terms.total_loss, total_loss, peaks),
         (terms.daily_profit, daily_profit, of_day),
         (of_policy, liquidation, (starting_balance,)),
@@ -235,7 +238,7 @@ def _derivation(account: Account, bound: Bound) -> Facts:
     """The limit as sold, and every figure the level and the observation come from."""
     figures = {name: plain(getattr(run_of(account), name)) for name in FIGURES[bound.rule]}
     return {
-        **to_data(bound.limit),
+        **limit_facts(bound.limit),
         **figures,
         **({"share": plain(bound.share)} if bound.share < 1 else {}),
         "counted_from": plain(bound.reference),

@@ -24,7 +24,7 @@ HUNDREDTH = 100 * UNIT
 
 @dataclass(slots=True)
 class Figures(Columns):
-    """What the levels of accounts are derived from; 0 where no phase runs."""
+    """What the levels of accounts are derived from; 0 where no phase runs. Nothing was withdrawn today."""
 
     cash: Ints
     starting_balance: Ints
@@ -97,9 +97,11 @@ def _percent(column: Ints, pct: Decimal) -> Ints:
     return scale(column, units(pct), HUNDREDTH)
 
 
-def _distance(limit: Limit, initial: Ints, reference: Ints) -> Ints:
+def _distance(limit: Limit, initial: Ints, reference: Ints, start_balance: Ints) -> Ints:
     if limit.amount is not None:
         return np.full(len(initial), units(limit.amount), np.int64)
+    if limit.percent_of is PercentOf.DAY_START_BALANCE:
+        return _percent(start_balance, limit.pct)
     return _percent(initial if limit.percent_of is PercentOf.INITIAL else reference, limit.pct)
 
 
@@ -113,12 +115,12 @@ def _bounds(figures: Figures, policy: Policy, terms: PhaseTerms | None) -> Itera
     for limit, ceiling in ((terms.daily_loss, False), (terms.daily_profit, True)):
         if limit.configured:
             reference = _daily_reference(limit, figures)
-            gap = _distance(limit, initial, reference)
+            gap = _distance(limit, initial, reference, figures.day_start_balance)
             yield from _with_warnings(Level(limit, reference, reference + (gap if ceiling else -gap), ceiling), terms)
     if terms.total_loss.configured:
         yield from _with_warnings(_total(figures, terms.total_loss), terms)
     if terms.type is PhaseType.EVALUATION and terms.profit_target.configured:
-        goal = initial + _distance(terms.profit_target, initial, initial)
+        goal = initial + _distance(terms.profit_target, initial, initial, initial)
         yield Level(terms.profit_target, initial, goal, ceiling=True)
 
 
@@ -138,7 +140,7 @@ def _total(figures: Figures, limit: Limit) -> Level:
         Trail.TRAIL_END_OF_DAY: figures.peak_end_of_day,
     }
     reference = np.maximum(initial, peaks[limit.trail])
-    floor = reference - _distance(limit, initial, reference)
+    floor = reference - _distance(limit, initial, reference, initial)
     stop = _stop(limit, initial)
     return Level(limit, reference, floor if stop is None else np.minimum(floor, stop), total=True)
 
@@ -146,7 +148,7 @@ def _total(figures: Figures, limit: Limit) -> Level:
 def _stop(limit: Limit, initial: Ints) -> Ints | None:
     if limit.lock_at is None:
         return None
-    stop: Ints = np.maximum(initial + units(limit.lock_at), initial - _distance(limit, initial, initial))
+    stop: Ints = np.maximum(initial + units(limit.lock_at), initial - _distance(limit, initial, initial, initial))
     return stop
 
 
@@ -188,7 +190,7 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     if limit.amount is None and limit.percent_of is PercentOf.REFERENCE:
         answer.trail_pct[:] = units(limit.pct)
     else:
-        answer.trail_gap[:] = _distance(limit, initial, initial)
+        answer.trail_gap[:] = _distance(limit, initial, initial, initial)
     if stop is not None:
         answer.trail_stop[:] = stop
     answer.trail_share[:] = units(min(terms.warn_at, default=ONE))

@@ -39,7 +39,7 @@ class StoredAccounts(Figures):
     metric_due_at: Ints
     day_low: Ints
     day_high: Ints
-    told: Flags  # findings of today, or resting orders
+    told: Flags  # findings or a withdrawal of today, or resting orders
 
 
 @dataclass(slots=True)

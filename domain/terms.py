@@ -19,12 +19,10 @@ from domain.values import lazy
 TERMS_VERSION = 1
 
 
-def later(default: Any) -> Any:
-    """Declare a field that terms of the first edition lack.
-
-    At its default it is left out of the canonical text, so that the hash of terms that do not use it stays as it was.
-    """
-    return field(default=default, metadata={"later": True})
+LATER = {"later": True}
+"""Marks a field that terms of the first edition lack: at its default it is left out of the canonical text, so that the
+hash of terms that do not use it stays as it was.
+"""
 
 
 class GroupKind(StrEnum):
@@ -43,7 +41,7 @@ class Slippage(StrEnum):
 
 
 class Reference(StrEnum):
-    """What a daily limit starts from: a figure of the day's start."""
+    """A figure of a day's start that a daily limit counts from, or of a day's end that a trailing floor follows."""
 
     BALANCE = "BALANCE"
     EQUITY = "EQUITY"
@@ -53,6 +51,7 @@ class Reference(StrEnum):
 class PercentOf(StrEnum):
     INITIAL = "INITIAL"
     REFERENCE = "REFERENCE"
+    DAY_START_BALANCE = "DAY_START_BALANCE"  # of daily limits
 
 
 class Measured(StrEnum):
@@ -136,6 +135,7 @@ class Limit:
     percent_of: PercentOf = PercentOf.REFERENCE
     measured: Measured = Measured.EQUITY
     trail: Trail = Trail.STATIC
+    trail_by: Reference = field(default=Reference.BALANCE, metadata=LATER)  # of a day's end, for TRAIL_END_OF_DAY
     lock_at: Decimal | None = None  # a trailing floor stops once it reaches initial + lock_at
     touch: Touch = Touch.BEYOND
     consequence: Consequence = Consequence.FAIL
@@ -200,16 +200,18 @@ class Terms:
         return self.phases[index - 1]
 
 
-def _is_told(declared: "Field[Any]", value: Any) -> bool:
-    """Does the canonical text name the field?"""
-    return "later" not in declared.metadata or bool(value != declared.default)
+def _is_idle(declared: "Field[Any]", value: Any) -> bool:
+    """Is it at the default of a field that the first edition lacks?"""
+    return declared.metadata == LATER and bool(value == declared.default)
 
 
-def _encode(value: Any) -> Any:
+def _encode(value: Any, *, whole: bool = True) -> Any:
+    """Plain data of the value; unless `whole` without what terms of the first edition cannot say."""
     if is_dataclass(value):
-        return {f.name: _encode(item) for f in fields(value) if _is_told(f, item := getattr(value, f.name))}
+        named = ((declared, getattr(value, declared.name)) for declared in fields(value))
+        return {f.name: _encode(item, whole=whole) for f, item in named if whole or not _is_idle(f, item)}
     if isinstance(value, tuple):
-        return [_encode(item) for item in value]
+        return [_encode(item, whole=whole) for item in value]
     if isinstance(value, Decimal):
         return plain(value)
     if isinstance(value, time):
@@ -234,13 +236,19 @@ def _decode(kind: Any, value: Any) -> Any:
 
 def to_text(value: Terms | Policy) -> str:
     """The canonical text: sorted keys, no spaces; the same terms give the same bytes."""
-    return json.dumps(_encode(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return json.dumps(_encode(value, whole=False), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def to_data(value: Terms | Policy | PhaseTerms | Limit) -> dict[str, Any]:
     """Plain dicts, lists, text and numbers of the same content."""
-    encoded: dict[str, Any] = _encode(value)
+    encoded: dict[str, Any] = _encode(value, whole=False)
     return encoded
+
+
+def limit_facts(limit: Limit) -> dict[str, str | None]:
+    """Every axis of a limit as text, those at their default included."""
+    facts: dict[str, str | None] = _encode(limit)
+    return facts
 
 
 @lru_cache(maxsize=4096)

@@ -24,7 +24,7 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   a.challenge_id, b.cash, b.realised, b.fees, b.unrealised, b.high_watermark, b.seq, b.head, b.marked_through,
   b.marked_at, b.ledger_due_at, b.day, b.day_date, b.day_ends_at, b.day_start_balance, b.day_start_equity, b.day_low,
   b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
-  b.best_day_profit, b.last_fill_day, b.day_findings, b.metric_due_at, a.locked_from,
+  b.best_day_profit, b.last_fill_day, b.day_withdrawn, b.day_findings, b.metric_due_at, a.locked_from,
   p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
   p.started_at as phase_started_at, c.terms_hash,
   array(
@@ -111,6 +111,7 @@ def _phase(row: asyncpg.Record) -> PhaseRun | None:
         days_profitable=row["days_profitable"],
         best_day_profit=row["best_day_profit"],
         last_fill_day=row["last_fill_day"],
+        day_withdrawn=row["day_withdrawn"],
         day_findings=frozenset(row["day_findings"]),
         metric_due_at=row["metric_due_at"],
     )
@@ -307,6 +308,7 @@ BALANCES: sql.Columns = {
     "days_profitable": "integer",
     "best_day_profit": "numeric",
     "last_fill_day": "integer",
+    "day_withdrawn": "numeric",
     "day_findings": "text",
     "metric_due_at": "timestamptz",
 }
@@ -338,7 +340,7 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
     )
     phase = account.phase
     if phase is None:
-        return *head, *([None] * 10), False, 0, 0, Decimal(0), 1, "", None
+        return *head, *([None] * 10), False, 0, 0, Decimal(0), 1, Decimal(0), "", None
     return (
         *head,
         phase.day,
@@ -356,6 +358,7 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
         phase.days_profitable,
         phase.best_day_profit,
         phase.last_fill_day,
+        phase.day_withdrawn,
         " ".join(sorted(phase.day_findings)),
         phase.metric_due_at,
     )

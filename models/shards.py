@@ -72,7 +72,7 @@ ACCOUNT_NAMES = [field.name for field in fields(StoredAccounts) if field.type !=
 ACCOUNTS = f"""
 with g as materialized ({GROUPS})
 select {", ".join(f'{ACCOUNT[name]} as "{name}"' for name in ACCOUNT_NAMES)},
-  b.day_findings <> '{{}}'
+  b.day_findings <> '{{}}' or b.day_withdrawn <> 0
     or exists (select from orders o where o.account_id = a.id and o.status = 'WORKING') as told, b.head
 {
     LIVE.replace(

@@ -116,7 +116,7 @@ described(
 described(
     Reference,
     "LimitReference",
-    "From which figure of the day's start a daily limit counts.",
+    "A figure of a day's start, from which a daily limit counts, or of its end, which a trailing floor follows.",
     BALANCE="The balance.",
     EQUITY="The equity.",
     HIGHER="The higher of both.",
@@ -127,6 +127,7 @@ described(
     "What a limit's percentage is of.",
     INITIAL="The phase's initial balance.",
     REFERENCE="The figure the limit counts from.",
+    DAY_START_BALANCE="The balance at the day's start; daily limits only.",
 )
 described(
     Measured,
@@ -143,7 +144,7 @@ described(
     STATIC="Nothing: it stays below the initial balance.",
     TRAIL_INTRADAY="The highest equity.",
     TRAIL_BALANCE="The highest closed balance.",
-    TRAIL_END_OF_DAY="The highest balance at a day's end.",
+    TRAIL_END_OF_DAY="The highest balance at a day's end, or what `trailBy` says instead.",
 )
 described(
     PayoutFloor,

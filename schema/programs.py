@@ -91,6 +91,9 @@ class LimitInput:
     percent_of: PercentOf | None = field(default=None, description="What the percentage is of.")
     measured: Measured | None = field(default=None, description="Which figure is held against it.")
     trail: Trail | None = field(default=None, description="What the floor follows (total loss).")
+    trail_by: Reference | None = field(
+        default=None, description="Which figure of a day's end TRAIL_END_OF_DAY follows; default BALANCE."
+    )
     lock_at: Decimal | None = field(
         default=None, description="A trailing floor stops once it reaches the initial balance plus this."
     )

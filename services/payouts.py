@@ -130,7 +130,7 @@ async def _hold(work: Unit, held: Held, terms: PhaseTerms, payout_id: int, profi
         amount=abs(profit),
         cause=f"payout {payout_id}",
     )
-    held.account = domain.settle_floor(held.account, terms.payout.floor, profit)
+    held.account = domain.settle_floors(held.account, terms, profit)
     if held.account.phase and held.account.phase.running:
         held.account = days.observe(held.account)
         days.snapshot(held.account, work.journal, closed=False)
@@ -201,7 +201,7 @@ async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, rea
     terms, payout_id = held.conditions.terms, payout["id"]
     assert terms, "an account with a payout has terms"
     if target is PayoutStatus.APPROVED:
-        anew = domain.reset_floor(held.account, terms.payout.floor)
+        anew = domain.reset_floor(held.account, terms)
         if anew != held.account:
             facts = {"cause": f"payout {payout_id}", "floor": terms.payout.floor.value}
             held.account = work.journal.append(anew, Kind.PAYOUT, work.now, work.batch, facts)

@@ -11,7 +11,7 @@ from domain.ledger import EPOCH
 from domain.money import plain
 from domain.positions import Position, Side
 from domain.rules import FIGURES, Rule
-from domain.terms import Limit, PercentOf, PhaseTerms, Touch, policy_from_text, terms_from_text, to_data
+from domain.terms import Limit, PercentOf, PhaseTerms, Touch, limit_facts, policy_from_text, terms_from_text
 from models import verify
 from models.sql import Connection
 from services.verify_accounts import Violation
@@ -20,7 +20,9 @@ Figures = Mapping[str, Decimal]
 
 
 def _daily_floor(limit: Limit, f: Figures) -> Decimal:
-    return levels.daily_floor(limit, f["initial_balance"], f["day_start_balance"], f["day_start_equity"])
+    withdrawn = f["day_withdrawn"]
+    start = f["day_start_balance"] + withdrawn, f["day_start_equity"] + withdrawn
+    return levels.daily_floor(limit, f["initial_balance"], *start)
 
 
 def _daily_ceiling(limit: Limit, f: Figures) -> Decimal:
@@ -70,9 +72,11 @@ def _count(row: asyncpg.Record) -> list[str]:
 
 def _limit(row: asyncpg.Record) -> list[str]:
     """What is wrong with a breach of a level of money."""
-    limit, evidence = _sold(row), json.loads(row["derivation"])
+    limit = _sold(row)
+    # The first edition's evidence lacks the axes and the figure that came later.
+    evidence = {"day_withdrawn": "0"} | limit_facts(Limit()) | json.loads(row["derivation"])
     told = []
-    if any(evidence.get(name) != value for name, value in to_data(limit).items()):
+    if any(evidence.get(name) != value for name, value in limit_facts(limit).items()):
         return ["its evidence does not name the limit that was sold"]
     figures = {name: Decimal(evidence[name]) for name in (*FIGURES[row["rule"]], "balance", "equity")}
     level = LEVELS[row["rule"]](limit, {**figures, "starting_balance": row["starting_balance"]})

@@ -32,3 +32,5 @@ alter table purchases
   alter column wallet_id set not null;
 alter table fills drop column rate_time, drop column rate_pairs, drop column rate_stale;
 alter table breaches drop column marks;
+
+alter table balances drop column day_withdrawn;

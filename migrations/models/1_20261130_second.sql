@@ -210,3 +210,7 @@ comment on column fills.rate_time is 'Source time of the rate''s oldest quote';
 comment on column fills.rate_pairs is 'The instruments that converted';
 comment on column fills.rate_stale is 'Whether the rate was too old to open on';
 comment on column breaches.marks is 'The open positions it rests on, with prices and rates';
+
+-- A withdrawal lowers no floor of its day; nothing was withdrawn so far, as far as the running days know.
+alter table balances add column day_withdrawn money8 not null default 0;
+comment on column balances.day_withdrawn is 'What left today without lowering the floor of the day''s loss';

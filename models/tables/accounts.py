@@ -91,6 +91,7 @@ class Balance(Model):
     days_profitable = fields.IntField(db_default=0)
     best_day_profit = Money(db_default=0)
     last_fill_day = fields.IntField(db_default=1)
+    day_withdrawn = Money(db_default=0, description="What left today without lowering the floor of the day's loss")
     day_findings: fields.Field[list[str]] = ArrayField(
         "text", db_default=SqlDefault("'{}'"), description="Rules that were broken on the running day"
     )

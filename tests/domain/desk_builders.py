@@ -17,7 +17,18 @@ from domain.ledger import Kind
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote
-from domain.terms import Consequence, Limit, Measured, PhaseTerms, PhaseType, Reference, Slippage, Touch, Trail
+from domain.terms import (
+    Consequence,
+    Limit,
+    Measured,
+    PercentOf,
+    PhaseTerms,
+    PhaseType,
+    Reference,
+    Slippage,
+    Touch,
+    Trail,
+)
 from tests.domain.builders import (
     INITIAL,
     NOON,
@@ -139,6 +150,7 @@ limits: st.SearchStrategy[Limit] = st.builds(
     consequence=st.sampled_from(Consequence),
     measured=st.sampled_from(Measured),
     reference=st.sampled_from(Reference),
+    percent_of=st.sampled_from(PercentOf),
     touch=st.sampled_from(Touch),
 )
 total_limits: st.SearchStrategy[Limit] = st.builds(
@@ -147,6 +159,7 @@ total_limits: st.SearchStrategy[Limit] = st.builds(
     consequence=st.sampled_from(Consequence),
     measured=st.sampled_from(Measured),
     trail=st.sampled_from(Trail),
+    trail_by=st.sampled_from(Reference),
     lock_at=st.sampled_from([None, Decimal(0), Decimal(1500)]),
 )
 
@@ -234,7 +247,10 @@ def traders(draw: st.DrawFn, *, orders: bool = False) -> tuple[Account, PhaseTer
     account = an_account(cash=Decimal(balance))
     if terms is not None:
         traded = draw(st.booleans())
-        account = a_challenger(balance, day_traded=traded, days_traded=int(traded), metric_due_at=NOON)
+        withdrawn = draw(st.sampled_from([Decimal(0), Decimal(0), Decimal(900)]))
+        account = a_challenger(
+            balance, day_traded=traded, days_traded=int(traded), metric_due_at=NOON, day_withdrawn=withdrawn
+        )
     account = replace(account, currency=currency, policy=policy)
     account = holding(account, *draw(holdings(currency)))
     if orders:

@@ -67,7 +67,7 @@ def _account(account: Account, its: Conditions, groups: list[Group]) -> dict[str
         "challenge_id": phase.challenge_id if phase else 0,
         "day_ends_at": microseconds(phase.day_ends_at) if phase else NEVER,
         "metric_due_at": time_of(phase.metric_due_at, NEVER) if phase else NEVER,
-        "told": bool(account.orders or (phase and phase.day_findings)),
+        "told": bool(account.orders or (phase and (phase.day_findings or phase.day_withdrawn))),
     }
 
 

@@ -105,6 +105,14 @@ DAILY = [
     ("of the higher, equity", a_limit("5", reference=HIGHER), "105000", "107000", "101650", "112350"),
     ("of the higher, balance", a_limit("5", reference=HIGHER), "105000", "91000", "99750", "110250"),
     ("initial percent below equity", a_limit("5", percent_of=INITIALLY), "105000", "107000", "102000", "112000"),
+    (
+        "of its starting balance",
+        a_limit("5", percent_of=PercentOf.DAY_START_BALANCE),
+        "104000",
+        "107000",
+        "101800",
+        "112200",
+    ),
     ("a fixed amount", a_limit("5", amount=Decimal(2000)), "105000", "107000", "105000", "109000"),
     ("rounded half-even to eight places", a_limit("0.0005"), "0", "0.00300000", "0.00299998", "0.00300002"),
 ]

@@ -12,7 +12,17 @@ from domain.accounts import Account, Day, Journal, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus
-from tests.domain.builders import INITIAL, MIDNIGHT, NOON, a_challenger, a_phase_run, a_phase_terms, an_account
+from domain.terms import Reference, Trail
+from tests.domain.builders import (
+    INITIAL,
+    MIDNIGHT,
+    NOON,
+    a_challenger,
+    a_phase_run,
+    a_phase_terms,
+    a_total_limit,
+    an_account,
+)
 from tests.domain.desk_builders import UTC_DAYS, conditions
 
 
@@ -84,7 +94,9 @@ def test_a_transfer_is_neither_a_gain_nor_a_loss() -> None:
         if getattr(run_of(after), field.name) != getattr(run_of(before), field.name)
     }
     of_the_day = {"day_start_balance", "day_start_equity", "day_low", "day_high"}
-    assert moved == of_the_day | {"peak_equity", "peak_balance", "peak_end_of_day"}
+    assert moved == of_the_day | {"peak_equity", "peak_balance", "peak_end_of_day", "day_withdrawn"}
+    assert run_of(after).day_withdrawn == 8000
+    moved.remove("day_withdrawn")
     assert all(getattr(run_of(before), name) - getattr(run_of(after), name) == 8000 for name in moved)
     assert before.high_watermark - after.high_watermark == 8000
     assert days.transfer(replace(after, cash=before.cash), Decimal(8000)) == before
@@ -108,9 +120,9 @@ def test_the_next_metric_is_due_in_the_next_minute() -> None:
 
 
 ENDED = [
-    ("a profit above it", "101000", "100", 1, "1000"),
-    ("a profit of just as much", "100100", "100", 0, "100"),
-    ("a loss", "99000", "100", 0, "0"),
+    ("a profit above it", "101000", "0.1", 1, "1000"),
+    ("a profit of just as much", "100100", "0.1", 0, "100"),
+    ("a loss", "99000", "0.1", 0, "0"),
 ]
 
 
@@ -120,7 +132,9 @@ ENDED = [
 def test_the_next_day_starts_from_the_end_of_the_last(balance: str, least: str, counted: int, best: str) -> None:
     journal = Journal()
     account = a_challenger(balance, "97000", day_traded=True, day_findings=frozenset({"MAX_DAILY_LOSS"}))
-    account = days.next_day(days.end(account, 6, journal), UTC_DAYS, Decimal(least), journal)
+    account = days.next_day(
+        days.end(account, 6, journal), UTC_DAYS, a_phase_terms(profitable_day_pct=Decimal(least)), journal
+    )
     phase = run_of(account)
     assert (phase.day, phase.day_date, phase.day_ends_at) == (2, date(2026, 3, 3), MIDNIGHT + timedelta(days=1))
     assert (phase.day_start_balance, phase.day_start_equity) == (Decimal(balance), Decimal(97_000))
@@ -140,7 +154,7 @@ def test_the_next_day_starts_from_the_end_of_the_last(balance: str, least: str, 
 def test_a_day_the_clocks_change_on_is_an_hour_short() -> None:
     new_york = Calendar("America/New_York", time(0))
     saturday = replace(run_of(a_challenger()), day_ends_at=datetime(2026, 3, 8, 5, tzinfo=UTC))
-    account = days.next_day(replace(a_challenger(), phase=saturday), new_york, Decimal(0), Journal())
+    account = days.next_day(replace(a_challenger(), phase=saturday), new_york, a_phase_terms(), Journal())
     assert run_of(account).day_ends_at == datetime(2026, 3, 9, 4, tzinfo=UTC)
 
 
@@ -183,3 +197,12 @@ def _days_of(calendar: Calendar, at: datetime, looks: list[datetime]) -> list[Da
     for look in looks:
         account = desk.advance(account, {}, look, its, journal)
     return list(journal.days.values())
+
+
+@pytest.mark.parametrize(("trail_by", "peak"), list(zip(Reference, (102, 105, 105), strict=True)))
+def test_a_days_end_is_measured_by_what_the_terms_trail(trail_by: Reference, peak: int) -> None:
+    account = a_challenger("102000", "105000", day_withdrawn=Decimal(5))
+    terms = a_phase_terms(total_loss=a_total_limit("4", trail=Trail.TRAIL_END_OF_DAY, trail_by=trail_by))
+    phase = run_of(days.next_day(account, UTC_DAYS, terms, Journal()))
+    assert phase.peak_end_of_day == peak * 1000
+    assert phase.day_withdrawn == 0

@@ -24,7 +24,7 @@ from domain.execution import Moment
 from domain.ledger import Row
 from domain.orders import Action
 from domain.quotes import Batch, Quote
-from domain.terms import Consequence, Measured, PhaseTerms, Reference, Touch, Trail, to_text
+from domain.terms import Consequence, Measured, PercentOf, PhaseTerms, Reference, Touch, Trail, to_text
 from tests.domain.builders import (
     INITIAL,
     a_funded_phase,
@@ -130,7 +130,7 @@ def levels(terms: dict[str, Any], start: tuple[Decimal, Decimal], peaks: dict[st
             counted = max(INITIAL, peaks.get(limit["trail"], INITIAL))
         else:
             counted = {"BALANCE": start[0], "EQUITY": start[1], "HIGHER": max(start)}[limit["reference"]]
-        base = INITIAL if limit["percent_of"] == "INITIAL" else counted
+        base = {"INITIAL": INITIAL, "REFERENCE": counted, "DAY_START_BALANCE": start[0]}[limit["percent_of"]]
         way = eight(base * Decimal(limit["pct"]) / 100) if limit["amount"] is None else Decimal(limit["amount"])
         level = counted + way if rule == "MAX_DAILY_PROFIT" else counted - way
         if limit["lock_at"] is not None:
@@ -177,7 +177,9 @@ def derive(text: str, ledger: Sequence[Row], tape: Sequence[Batch]) -> tuple[lis
                 if terms["type"] == 1 and 0 < most <= done:
                     return found, ("PASSED", rule)
             day, ending, start, traded_today = day + 1, next(ends), (books.cash, books.equity), False
-            peaks["TRAIL_END_OF_DAY"] = max(peaks["TRAIL_END_OF_DAY"], books.cash)
+            by = terms["total_loss"].get("trail_by", "BALANCE")
+            closed = {"BALANCE": books.cash, "EQUITY": books.equity, "HIGHER": max(books.cash, books.equity)}[by]
+            peaks["TRAIL_END_OF_DAY"] = max(peaks["TRAIL_END_OF_DAY"], closed)
             if end := judge(batch.number):
                 return found, end
         books.price = (batch.quotes[0].bid + batch.quotes[0].ask) / 2
@@ -233,6 +235,17 @@ SOLD: dict[str, PhaseTerms] = {
     ),
     "trails the day's end": a_phase_terms(
         **FREE | {"total_loss": a_total_limit(amount=Decimal(1000), trail=Trail.TRAIL_END_OF_DAY, consequence=WARN)}
+    ),
+    "trails the equity of the day's end": a_phase_terms(
+        **FREE
+        | {"total_loss": a_total_limit("1", trail=Trail.TRAIL_END_OF_DAY, trail_by=Reference.EQUITY, consequence=WARN)}
+    ),
+    "trails the higher of both": a_phase_terms(
+        **FREE
+        | {"total_loss": a_total_limit("1", trail=Trail.TRAIL_END_OF_DAY, trail_by=Reference.HIGHER, consequence=WARN)}
+    ),
+    "a share of the day's balance": a_phase_terms(
+        **FREE | {"daily_loss": a_limit("0.7", percent_of=PercentOf.DAY_START_BALANCE, consequence=WARN)}
     ),
     "wins": a_phase_terms(**FREE | {"profit_target": a_target("1")}, min_trading_days=2),
     "time runs out": a_phase_terms(**FREE, duration_days=4),

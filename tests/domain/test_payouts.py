@@ -240,6 +240,31 @@ def test_a_payout_breaks_no_limit(account: Account, terms: dict[str, Any], met: 
     assert (found.met, found.next_at) == (met, next_at)
 
 
+OF_INITIAL = a_limit("5", percent_of=PercentOf.INITIAL)
+DAY_FLOORS: list[tuple[str, Account, int]] = [
+    ("today's gain leaves the floor where it is", a_challenger("104000"), 95_000),
+    ("so does that of days before", a_challenger("104000", day_start_balance=Decimal(104_000),
+                                                 day_start_equity=Decimal(104_000)), 99_000),
+    ("unless what is left lies below it", a_challenger("110000", day_start_balance=Decimal(110_000),
+                                                       day_start_equity=Decimal(110_000)), 95_000),
+    ("then today's gain leaves first", a_challenger("110000", day_start_balance=Decimal(108_000),
+                                                    day_start_equity=Decimal(108_000)), 95_000),
+    ("and today's loss goes on counting", a_challenger("106000", day_start_balance=Decimal(109_000),
+                                                       day_start_equity=Decimal(109_000)), 98_000),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("account", "floor"), [c[1:] for c in DAY_FLOORS], ids=[c[0] for c in DAY_FLOORS])
+def test_a_withdrawal_lowers_no_floor_of_its_day(account: Account, floor: int) -> None:
+    terms = a_funded_phase(daily_loss=OF_INITIAL)
+    left = take(account, terms, account.cash - INITIAL)
+    (daily,) = [bound for bound in bounds(left, terms) if bound.rule is Rule.MAX_DAILY_LOSS]
+    assert (left.cash, daily.level) == (INITIAL, Decimal(floor))
+    assert take(left, terms, INITIAL - account.cash) == account
+    lost = replace(left, cash=Decimal(92_000))
+    assert [(found.rule, found.floor) for found in judge(lost, terms, 5, NOON)] == [("MAX_DAILY_LOSS", Decimal(floor))]
+
+
 money = st.decimals("90000", "130000", places=2)
 
 
@@ -254,13 +279,13 @@ def test_a_payout_asked_for_and_turned_down_leaves_the_account_as_it_was(
     terms = a_funded_phase(total_loss=total, payout=PayoutTerms(floor=floor))
     standing = replace(a_standing(before), terms=terms)
     found = {c.condition: c.met for c in criteria(standing)}
-    held = take(before, floor, standing.profit)
-    if standing.profit > 0:
-        assert held.cash == INITIAL
-        assert found[Condition.ABOVE_FLOORS] is (not judge(held, terms, 5, NOON))
-    back = take(held, floor, -standing.profit)
-    assert back == before
-    if floor is not PayoutFloor.KEEP and of is PercentOf.INITIAL and standing.profit > 0:
+    if standing.profit <= 0:
+        return
+    held = take(before, terms, standing.profit)
+    assert held.cash == INITIAL
+    assert found[Condition.ABOVE_FLOORS] is (not judge(held, terms, 5, NOON))
+    assert take(held, terms, -standing.profit) == before
+    if floor is not PayoutFloor.KEEP and of is PercentOf.INITIAL:
         of_both = [{b.rule: b.headroom(a.equity) for b in bounds(a, terms)} for a in (before, held)]
         assert of_both[1][Rule.MAX_TOTAL_LOSS] <= of_both[0][Rule.MAX_TOTAL_LOSS]
         if trail is not Trail.STATIC and peaks[TRAILED[trail]] - standing.profit >= INITIAL:
@@ -276,8 +301,8 @@ TRAILED = {
 
 def test_an_approved_payout_lets_the_floor_trail_anew_where_the_terms_say_so() -> None:
     held = a_challenger("100000", "100500", peak_equity=Decimal(103_000), peak_balance=Decimal(102_000))
-    anew = reset_floor(held, PayoutFloor.RESET)
+    anew = reset_floor(held, a_funded_phase(payout=PayoutTerms(floor=PayoutFloor.RESET)))
     assert anew.phase
     assert (anew.phase.peak_balance, anew.phase.peak_end_of_day, anew.phase.peak_equity - 500) == (INITIAL,) * 3
-    assert reset_floor(held, PayoutFloor.FOLLOW) is held
-    assert reset_floor(held, PayoutFloor.KEEP) is held
+    for floor in PayoutFloor.FOLLOW, PayoutFloor.KEEP:
+        assert reset_floor(held, a_funded_phase(payout=PayoutTerms(floor=floor))) is held

@@ -125,6 +125,16 @@ EVALUATIONS: list[tuple[dict[str, Any], list[str]]] = [
         [],
     ),
     ({"limits": {"total_loss": {"trail": "TRAIL_BALANCE"}}}, ["limits.totalLoss.trail"]),
+    ({"limits": {"total_loss": {"amount": Decimal(5), "trail": "TRAIL_END_OF_DAY", "trail_by": "HIGHER"}}}, []),
+    (
+        {"limits": {"total_loss": {"amount": Decimal(5), "trail": "TRAIL_BALANCE", "trail_by": "EQUITY"}}},
+        ["limits.totalLoss.trailBy"],
+    ),
+    (
+        {"max_total_loss_pct": Decimal(5), "limits": {"total_loss": {"percent_of": "DAY_START_BALANCE"}}},
+        ["limits.totalLoss.percentOf"],
+    ),
+    ({"max_daily_loss_pct": Decimal(5), "limits": {"daily_loss": {"percent_of": "DAY_START_BALANCE"}}}, []),
     ({"profitable_day_pct": Decimal(1)}, ["profitableDayPct"]),
     ({"profitable_day_pct": Decimal(1), "profitable_days": 2}, []),
     ({"limits": {"profit_target": {"consequence": Consequence.WARN}}}, ["limits.profitTarget.consequence"]),

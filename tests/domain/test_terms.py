@@ -21,6 +21,7 @@ from domain.terms import (
     Touch,
     Trail,
     fingerprint,
+    limit_facts,
     limit_from_data,
     policy_from_text,
     terms_from_text,
@@ -106,6 +107,16 @@ def test_any_change_of_terms_changes_the_fingerprint() -> None:
         a_program(phases=(a_phase_terms(), a_funded_phase(profit_split=Decimal("0.9")))),
     )
     assert frozen not in [fingerprint(to_text(terms)) for terms in changed]
+
+
+def test_a_field_that_came_later_is_left_out_while_it_has_its_default() -> None:
+    sold = to_text(a_program())
+    assert "trail_by" not in sold
+    trailing = a_total_limit("4", trail=Trail.TRAIL_END_OF_DAY, trail_by=Reference.HIGHER)
+    using = to_text(a_program(phases=(a_phase_terms(total_loss=trailing),)))
+    assert '"trail_by":"HIGHER"' in using
+    assert terms_from_text(using).phase(1).total_loss == trailing
+    assert limit_facts(a_limit("4"))["trail_by"] == "BALANCE"  # evidence names every axis
 
 
 def test_frozen_terms_do_not_need_fields_that_came_later() -> None:

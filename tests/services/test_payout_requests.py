@@ -226,6 +226,26 @@ async def test_days_are_counted_since_the_start_and_since_the_last_payout(databa
     await books_hold()
 
 
+async def test_a_withdrawal_lowers_no_floor_of_its_day(database: str) -> None:
+    """Start 100,000, a daily loss of 5 % of the initial balance, earn 4,000, withdraw 4,000: 92,000 is a breach."""
+    world, challenge, account = await a_winner(database, limits={"daily_loss": {"percent_of": "INITIAL"}})
+    await wins(world, account, "x", start="1.11", end="1.104")
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    await payouts.approve(MANAGER, payout, "a1")
+    await settle()
+    assert await value("select profit from payouts") == 4000
+    (shown,) = (await progress.of_accounts([account])).values()
+    assert [int(at.level) for at in shown if at.rule == "MAX_DAILY_LOSS"] == [95_000]
+    await act(account, "OPEN", action_id="o1", quantity="1000000")
+    await world.quote("1.099")  # at the floor, not beyond it
+    assert await value("select count(*) from breaches") == 0
+    await world.quote("1.096")
+    assert await rows("select rule, floor, observed from breaches") == [
+        {"rule": "MAX_DAILY_LOSS", "floor": 95_000, "observed": 92_000}
+    ]
+    await books_hold()
+
+
 async def test_no_day_may_be_too_much_of_a_funded_profit(database: str) -> None:
     """40 %, and 3,200 on the second day: 8,000 are needed. What was paid out counts no more afterwards."""
     world, challenge, account = await a_winner(database, best_day_pct=Decimal(40), min_trading_days=2)
