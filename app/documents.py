@@ -1,11 +1,14 @@
-"""Documents asked for by their hash: a list the operator trusts, read once when the process begins.
+"""Documents requested by their hash: those the operator lists, and those clients have sent together with their hash.
 
-Nothing is registered by a client. A hash is the sha256 of the document's text, in hexadecimal, wherever it stands: in
-`documentId`, with or without `sha256:` before it, or in `extensions.persistedQuery.sha256Hash`.
+The second kind are automatic persisted queries: a client sends the hash alone, is told PersistedQueryNotFound, and
+sends text and hash; from then on this process knows the hash. What it remembers is bounded and may be forgotten. A desk
+that executes listed documents only remembers none. A hash is the sha256 of the document's text, in hexadecimal,
+wherever it stands: in `documentId`, with or without `sha256:` before it, or in `extensions.persistedQuery.sha256Hash`.
 """
 
 import hashlib
 import json
+from collections import OrderedDict
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -13,29 +16,39 @@ from typing import Any
 from app.parameters import Asked
 from config.errors import Problem
 from config.settings import Settings
-from schema.errors import BadUserInput, NotTrusted, UnknownDocument
+from schema.errors import BadUserInput, NotRemembered, NotTrusted, UnknownDocument
+from schema.limits import KEPT_CHARACTERS_MAX
 
 PREFIX = "sha256:"
 ENDINGS = (".graphql", ".gql")
 
 
 class Documents:
-    """The documents that may be asked for by hash, and, where `only` is set, no others."""
+    """The documents that may be requested by hash. Where `only` is set, no others are executed.
 
-    def __init__(self, texts: Mapping[str, str], *, only: bool = False) -> None:
+    `remembered_max` bounds how many documents are remembered that clients sent with their hash.
+    """
+
+    def __init__(self, texts: Mapping[str, str], *, only: bool = False, remembered_max: int = 0) -> None:
         self._texts = texts
         self._only = only
+        self._remembered: OrderedDict[str, str] = OrderedDict()  # by hash, the one used last at the end
+        self._remembered_max = remembered_max
 
     @classmethod
     def trusted(cls, settings: Settings) -> "Documents":
         """Those of the settings. Raises Problem for a list that cannot be used."""
         place = settings.trusted_documents
-        return cls(_listed(place) if place else {}, only=settings.only_trusted_documents)
+        return cls(
+            _listed(place) if place else {},
+            only=settings.only_trusted_documents,
+            remembered_max=settings.persisted_documents_max,
+        )
 
     def text(self, asked: Asked) -> str | None:
         """The document to execute; None where the request names none.
 
-        Raises UnknownDocument, NotTrusted, and BadUserInput where text and hash do not belong together.
+        Raises UnknownDocument, NotTrusted, NotRemembered, and BadUserInput where text and hash do not belong together.
         """
         digest = _digest(asked)
         if digest is None:
@@ -44,9 +57,29 @@ class Documents:
             return asked.query
         if asked.query and hash_of(asked.query) != digest:
             raise BadUserInput("The sha256 is not that of the `query` beside it.")
-        if digest not in self._texts:
+        if digest in self._texts:
+            return self._texts[digest]
+        if not asked.query:
+            return self._recalled(digest)
+        if self._only:
+            raise NotRemembered("PersistedQueryNotSupported")  # the words that clients know
+        self._remember(digest, asked.query)
+        return asked.query
+
+    def _recalled(self, digest: str) -> str:
+        """A document that a client has sent before. Raises UnknownDocument."""
+        if digest not in self._remembered:
             raise UnknownDocument("PersistedQueryNotFound")  # the words that clients know
-        return self._texts[digest]
+        self._remembered.move_to_end(digest)
+        return self._remembered[digest]
+
+    def _remember(self, digest: str, text: str) -> None:
+        """Keep the document for the next request by its hash, and forget those used longest ago."""
+        if len(text) <= KEPT_CHARACTERS_MAX:
+            self._remembered[digest] = text
+            self._remembered.move_to_end(digest)
+        while len(self._remembered) > self._remembered_max:
+            self._remembered.popitem(last=False)
 
 
 def hash_of(text: str) -> str:

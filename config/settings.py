@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *
     trusted_documents: Path | None = None  # a folder of .graphql files, or a JSON object of sha256: document
     only_trusted_documents: bool = False
+    persisted_documents_max: int = Field(default=1_000, ge=0)  # remembered of what clients send with its hash
     statement_seconds_max: float = Field(default=30, gt=0)  # of one SQL statement of the API
     lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
     rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process

@@ -49,9 +49,15 @@ class RateLimited(ApiError):
 
 
 class UnknownDocument(ApiError):
-    """The hash is of no document that the operator has listed."""
+    """The hash is of no document that the desk knows: send its text with it."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
+
+
+class NotRemembered(ApiError):
+    """The desk executes none but listed documents, so it takes no document with its hash."""
+
+    code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 class NotTrusted(ApiError):

@@ -9,8 +9,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from app.documents import Documents, hash_of
+from app.parameters import Asked
 from config.errors import Problem
 from config.settings import Settings
+from schema.errors import UnknownDocument
+from schema.limits import KEPT_CHARACTERS_MAX
 from tests.api.clients import TRANSPORT, Api, send
 
 ME = "query Me { me { role } }"
@@ -89,10 +92,39 @@ async def test_an_unknown_hash_has_its_own_code(listed: None, api: Api) -> None:
             )
 
 
-async def test_a_client_registers_nothing(listed: None, api: Api) -> None:
-    assert (await api.http.post("/graphql", json={"query": TYPENAME, **persisted(hash_of(TYPENAME))})).json()["errors"]
-    again = await api.http.post("/graphql", json=persisted(hash_of(TYPENAME)))
-    assert again.json()["errors"][0]["extensions"]["code"] == "PERSISTED_QUERY_NOT_FOUND"
+async def test_a_text_with_its_hash_is_executed_and_then_known_by_its_hash(listed: None, api: Api) -> None:
+    digest = hash_of(TYPENAME)
+    unknown = await api.http.post("/graphql", json=persisted(digest))
+    assert unknown.json()["errors"][0]["message"] == "PersistedQueryNotFound"
+    second = await api.http.post("/graphql", json={"query": TYPENAME, **persisted(digest)})
+    assert second.json()["data"] == {"__typename": "Query"}
+    for body in (persisted(digest), {"documentId": digest}):
+        assert (await api.http.post("/graphql", json=body)).json()["data"] == {"__typename": "Query"}
+    parameters = {"extensions": json.dumps(persisted(digest)["extensions"])}
+    assert (await api.http.get("/graphql", params=parameters)).json()["data"] == {"__typename": "Query"}
+
+
+def test_what_is_remembered_of_clients_is_bounded() -> None:
+    documents = Documents({}, remembered_max=2)
+    texts = [f"{{ a{place}: __typename }}" for place in range(3)]
+
+    def by_hash(text: str) -> str | None:
+        return documents.text(Asked(document_id=hash_of(text)))
+
+    for text in texts[:2]:
+        assert documents.text(Asked(query=text, document_id=hash_of(text))) == text
+    assert by_hash(texts[0]) == texts[0]  # so the other was used longest ago
+    assert documents.text(Asked(query=texts[2], document_id=hash_of(texts[2]))) == texts[2]
+    assert [by_hash(text) for text in (texts[0], texts[2])] == [texts[0], texts[2]]
+    long = "{ __typename }" + " " * KEPT_CHARACTERS_MAX
+    assert documents.text(Asked(query=long, document_id=hash_of(long))) == long
+    for forgotten in (texts[1], long):
+        with pytest.raises(UnknownDocument):
+            by_hash(forgotten)
+    none = Documents({}, remembered_max=0)
+    assert none.text(Asked(query=TYPENAME, document_id=hash_of(TYPENAME))) == TYPENAME
+    with pytest.raises(UnknownDocument):
+        none.text(Asked(document_id=hash_of(TYPENAME)))
 
 
 async def test_what_does_not_fit_is_the_clients_fault(listed: None, api: Api) -> None:
@@ -114,6 +146,10 @@ async def test_a_desk_may_execute_nothing_else(listed: None, only: None, api: Ap
     assert await api.ask(ME, token) == {"me": {"role": "ADMIN"}}
     for text in (TYPENAME, f"{ME} ", "{", "{ __schema { description } }"):
         assert await api.code(text, token) == "DOCUMENT_NOT_TRUSTED", text
+    second = await api.http.post("/graphql", json={"query": TYPENAME, **persisted(hash_of(TYPENAME))})
+    (error,) = second.json()["errors"]
+    assert error["message"] == "PersistedQueryNotSupported"
+    assert error["extensions"] == {"code": "PERSISTED_QUERY_NOT_SUPPORTED"}
     got = await api.http.get("/graphql", params={"query": TYPENAME}, headers=SPECIFIED)
     assert (got.status_code, got.json()["errors"][0]["extensions"]["code"]) == (400, "DOCUMENT_NOT_TRUSTED")
 
@@ -122,6 +158,8 @@ CASES: list[tuple[dict[str, Any], str | None]] = [
     ({"query": TYPENAME}, "DOCUMENT_NOT_TRUSTED"),
     ({"query": "subscription { challengeEvents { name number } }"}, "DOCUMENT_NOT_TRUSTED"),
     (persisted(UNKNOWN), "PERSISTED_QUERY_NOT_FOUND"),
+    ({"query": TYPENAME, **persisted(hash_of(TYPENAME))}, "PERSISTED_QUERY_NOT_SUPPORTED"),
+    (persisted(hash_of(TYPENAME)), "PERSISTED_QUERY_NOT_FOUND"),
     ({"documentId": hash_of(ME)}, None),
     (persisted(hash_of(ME)), None),
     ({"query": ME}, None),
