@@ -1,12 +1,36 @@
-"""Trading days: an IANA zone and a local start time cut the time line into days of 23, 24 or 25 hours."""
+"""Trading days: a zone and a local start time cut the time line into days of 23, 24 or 25 hours.
 
+A zone is an IANA name, or a fixed offset from UTC as firms print it: GMT+3 and UTC+3 are three hours ahead of UTC.
+"""
+
+import re
+from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
+from itertools import count
 from zoneinfo import ZoneInfo, available_timezones
 
 DAY = timedelta(days=1)
 HALF_DAY = timedelta(hours=12)
+
+_OFFSET = re.compile(r"(?:GMT|UTC) ?(?P<sign>[+-])(?P<hours>\d{1,2})(?::?(?P<minutes>[0-5]\d))?", re.IGNORECASE)
+_EARLIEST, _LATEST = timedelta(hours=-12), timedelta(hours=14)  # the offsets in use, from Baker Island to Kiribati
+_ETC = re.compile(r"Etc/GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)")
+
+
+@dataclass(frozen=True, slots=True)
+class TradingDay:
+    """A day by its name; `begins` and `ends` are local times with their offset, `ends` is the next day's begin."""
+
+    name: date
+    begins: datetime
+    ends: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """How long it lasts: at a change of the clocks not 24 hours."""
+        return self.ends.astimezone(UTC) - self.begins.astimezone(UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +66,41 @@ class Calendar:
         """The trading day's name: a day that starts at 17:00 on Sunday is Monday's."""
         return (datetime.combine(day, self.day_start) + HALF_DAY).date()
 
+    def days_after(self, moment: datetime) -> Iterator[TradingDay]:
+        """The days that begin strictly later than the moment, in order."""
+        first, zone = self.day_of(moment) + DAY, _zone(self.zone)
+        for place in count():
+            day = first + place * DAY
+            begins, ends = (self.boundary(one).astimezone(zone) for one in (day, day + DAY))
+            yield TradingDay(self.name_of(day), begins, ends)
+
 
 def is_zone(text: str) -> bool:
-    """Is it the name of an IANA zone? The machine's own `localtime` is none: it means something else elsewhere."""
-    return text in _zones() and text != "localtime"
+    """Is it an IANA name or a fixed offset? `localtime` is none: it means something else on each machine."""
+    return (text in _zones() and text != "localtime") or offset_of(text) is not None
+
+
+def offset_of(text: str) -> timedelta | None:
+    """The offset that `GMT+3`, `UTC-05:30` and the like mean; None for any other text, and beyond those in use."""
+    found = _OFFSET.fullmatch(text)
+    if found is None:
+        return None
+    size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
+    offset = -size if found["sign"] == "-" else size
+    return offset if _EARLIEST <= offset <= _LATEST else None
+
+
+def zone_warning(text: str) -> str | None:
+    """What may surprise in a valid zone, or None: the sign of IANA's Etc/GMT zones is reversed."""
+    found = _ETC.fullmatch(text)
+    if found is None:
+        return None
+    ahead, hours = found["sign"] == "-", found["hours"]
+    meant, other = ("UTC+", "GMT-") if ahead else ("UTC-", "GMT+")
+    return (
+        f"{text} is {meant}{hours}: the sign of an Etc/GMT zone is reversed. "
+        f"If the firm prints {other}{hours}, write {other}{hours}."
+    )
 
 
 @lru_cache(maxsize=1)
@@ -55,6 +110,10 @@ def _zones() -> frozenset[str]:
 
 
 @lru_cache(maxsize=64)
-def _zone(name: str) -> ZoneInfo:
+def _zone(name: str) -> tzinfo:
     """Cached strongly: ZoneInfo itself keeps only the last eight."""
-    return ZoneInfo(name)
+    if name in _zones():
+        return ZoneInfo(name)
+    offset = offset_of(name)
+    assert offset is not None, "the zone was checked when the program was saved"
+    return timezone(offset)

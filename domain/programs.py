@@ -226,7 +226,9 @@ def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
         "description": text_fault(draft.description, 10_000, empty=True),
         "price": amount(currency.minor_units if currency else 8, above=False).fault(draft.price),
         "sortIndex": Within(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
-        "zone": None if is_zone(draft.zone) else f"is not an IANA time zone: {draft.zone!r}",
+        "zone": None
+        if is_zone(draft.zone)
+        else f"is neither an IANA time zone nor an offset such as GMT+3: {draft.zone!r}",
         "dayStart": _day_start_fault(draft.day_start),
     }
     yield from ((path, fault) for path, fault in checks.items() if fault)

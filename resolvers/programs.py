@@ -28,6 +28,7 @@ from schema.programs import (
     UpdateProgramInput,
     UpdateProgramPayload,
     given_fields,
+    validation_of,
 )
 from services import presets, programs, removal
 from services.principals import Role
@@ -65,7 +66,8 @@ class ProgramQuery:
     async def validate_program(self, info: Info, given: Input[CreateProgramInput]) -> ProgramValidation:
         brand, draft = _draft(given)
         wrong = await programs.validate(info.context.principal, draft, brand=brand)
-        return ProgramValidation(valid=not wrong, problems=problems(wrong))
+        now = await info.context.loaders.market_time()
+        return validation_of(draft, problems(wrong), now)
 
     @query("The rules of known firms, to begin programs with.", Role.ADMIN, Role.MANAGER)
     async def program_presets(self) -> list[ProgramPreset]:

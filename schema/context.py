@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any, Protocol
 
 import strawberry
@@ -13,7 +14,7 @@ from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
 from schema.errors import Unauthenticated
 from schema.limits import Allowed
-from services import contexts, snapshots
+from services import clocks, contexts, snapshots
 from services.contexts import Decided
 from services.principals import Principal
 from services.views import eligibility, lists, progress
@@ -76,6 +77,15 @@ class Loaders:
     async def progress(self, account_id: int) -> list[Progress]:
         """Where the phase on this account stands on each rule."""
         found: list[Progress] = await self._load(("progress",), account_id, progress.of_accounts)
+        return found
+
+    async def market_time(self) -> datetime:
+        """The market's time of now, the same for all who want it together."""
+
+        async def once(keys: list[None]) -> dict[None, datetime]:
+            return dict.fromkeys(keys, await clocks.market_clock())
+
+        found: datetime = await self._load(("market_time",), None, once)
         return found
 
     async def snapshot(self, account_id: int) -> Snapshot:

@@ -1,7 +1,7 @@
 """Programs and their steps."""
 
 import json
-from datetime import date, datetime
+from datetime import date, datetime, time
 from decimal import Decimal
 from typing import Any, Self, cast
 
@@ -9,10 +9,13 @@ import strawberry
 from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
+from domain.calendar import is_zone, zone_warning
 from domain.checks import api_name
 from domain.errors import Refused
 from domain.lifecycles import ProgramStatus
+from domain.programs import Draft
 from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, Trail
+from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.context import Info
 from schema.fields import computed
 from schema.paging import owned
@@ -22,6 +25,10 @@ from schema.scalars import Long
 from services.views.lists import PROGRAMS, STEPS
 
 STEPS_MAX = 100
+ZONE = (
+    "The zone of its trading days: an IANA name such as America/New_York, which knows the changes of the clocks, or a "
+    "fixed offset as firms print it: GMT+3 is three hours ahead of UTC."
+)
 
 
 @strawberry.type(description="A phase of a program as it is sold. Percentages: 5 means 5 %; 0 means not configured.")
@@ -73,7 +80,7 @@ class Program(FromRow, listing=PROGRAMS):
     profit_split: Decimal = field(description="The funded phase's share for the client; 0 without such a phase.")
     status: ProgramStatus = field(description="Whether it is on sale.")
     sort_index: int = field(description="Its place among the programs of the brand.")
-    zone: str = field(description="The IANA zone of its trading days.")
+    zone: str = field(description="The zone of its trading days: an IANA name, or an offset such as GMT+3.")
     day_start: str = field(description="The local time at which a trading day begins, HH:MM:SS.")
     version: int = field(description="Raised by each change; updates name the version they change.")
     created_at: datetime = field(description="When it was made.")
@@ -82,6 +89,11 @@ class Program(FromRow, listing=PROGRAMS):
     @computed("Its phases in order.")
     async def steps(self, info: Info) -> list[ProgramStep]:
         return await owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
+
+    @computed("When its next trading days begin, from the market's time on, across changes of the clocks.")
+    async def next_trading_days(self, info: Info, first: Days = DAYS_SHOWN) -> list[TradingDayStart]:
+        now = await info.context.loaders.market_time()
+        return trading_days(self.zone, time.fromisoformat(self.day_start), now, first)
 
 
 @strawberry.input(description="What a limit means; what is left out has the limit's default.")
@@ -156,7 +168,7 @@ class CreateProgramInput:
     steps: list[StepInput] = field(description="Its phases.")
     description: str | None = field(default=None, description="What it says about itself.")
     sort_index: int | None = field(default=None, description="Its place among the programs of the brand.")
-    zone: str | None = field(default=None, description="The IANA zone of its trading days; default UTC.")
+    zone: str | None = field(default=None, description=f"{ZONE} Default UTC.")
     day_start: str | None = field(default=None, description="When a trading day begins, HH:MM; default 00:00.")
     brand: str | None = field(default=None, description="The brand; an ADMIN names it, a MANAGER's is its own.")
 
@@ -170,7 +182,7 @@ class UpdateProgramInput:
     price: Decimal | None = field(default=UNSET, description="What a challenge costs; 0 is free.")
     price_currency: str | None = field(default=UNSET, description="The currency of the price.")
     sort_index: int | None = field(default=UNSET, description="Its place among the programs of the brand.")
-    zone: str | None = field(default=UNSET, description="The IANA zone of its trading days.")
+    zone: str | None = field(default=UNSET, description=ZONE)
     day_start: str | None = field(default=UNSET, description="When a trading day begins, HH:MM.")
     status: ProgramStatus | None = field(default=UNSET, description="Whether it is on sale.")
     steps: list[StepInput] | None = field(default=UNSET, description="Its phases, replacing all it had.")
@@ -217,11 +229,26 @@ class DeleteProgramPayload(Payload):
 class ProgramValidation:
     valid: bool = field(description="Whether it could.")
     problems: list[UserError] = field(description="Everything that is wrong with it, each at its field.")
+    warnings: list[str] = field(
+        default_factory=list, description="What is allowed and may not be meant, such as the sign of an Etc/GMT zone."
+    )
+    next_trading_days: list[TradingDayStart] = field(
+        default_factory=list, description="When its next seven trading days would begin; none for a zone that is wrong."
+    )
 
     @classmethod
     def refused(cls, refusal: Refused) -> Self:
         """The answer where it could not even be looked at: an admin has to name the brand."""
         return cls(valid=False, problems=user_errors(refusal))
+
+
+def validation_of(draft: Draft, wrong: list[UserError], now: datetime) -> ProgramValidation:
+    """What is wrong with the draft, what may surprise in it, and its next days as of the market's time."""
+    warning, start, days = zone_warning(draft.zone), draft.day_start, list[TradingDayStart]()
+    if is_zone(draft.zone) and isinstance(start, time) and start.tzinfo is None:
+        days = trading_days(draft.zone, start, now, DAYS_SHOWN)
+    warnings = [warning] if warning else []
+    return ProgramValidation(valid=not wrong, problems=wrong, warnings=warnings, next_trading_days=days)
 
 
 @strawberry.type(description="The rules of a known firm, to begin a program with.")

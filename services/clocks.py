@@ -1,0 +1,13 @@
+"""The market's clock, for whoever shows what is still to come."""
+
+from datetime import datetime
+
+from services.tape import market_time, tape
+from services.unit import reading
+
+
+async def market_clock() -> datetime:
+    """The market's time; before the first quotes of a replay, which has none yet, the database's."""
+    async with reading() as conn:
+        now = await tape().extend(conn)
+    return now.real_time if now.market_time is None else market_time(now)
