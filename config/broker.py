@@ -11,7 +11,9 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from config.address import libpq_parameters
 
-QUEUES = {"drain_jobs": "jobs", "drain_marks": "marks"}  # actor: its queue
+QUEUES = {"work_queue": "jobs", "evaluator": "marks", "mark_to_market": "marks"}
+"""The actors, and the queue each is called through: what judges accounts does not wait behind jobs."""
+
 WORKER_THREADS = 4
 HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 15.0  # a killed worker's messages are handed to another
@@ -19,7 +21,7 @@ DEAD_AFTER_SECONDS = 15.0  # a killed worker's messages are handed to another
 SENDER_CONNECTIONS = 1
 # Two consumers a queue (one for delayed messages), the listener, a connection for each thread's acknowledgement, and
 # our own sender: with fewer the broker waits for a connection without saying so.
-WORKER_CONNECTIONS = 2 * len(QUEUES) + 1 + WORKER_THREADS + SENDER_CONNECTIONS
+WORKER_CONNECTIONS = 2 * len(set(QUEUES.values())) + 1 + WORKER_THREADS + SENDER_CONNECTIONS
 
 _NAMESPACE = uuid.UUID("6f0e5c0a-4f0d-4a53-9a3e-0d9a3f9d2c11")
 

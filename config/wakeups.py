@@ -8,7 +8,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Literal
+from typing import Literal, TypeAlias
 
 from dramatiq.broker import Broker
 
@@ -16,6 +16,7 @@ from config.broker import SENDER_CONNECTIONS, connect, disconnect, wake_up
 
 log = logging.getLogger(__name__)
 
+Actor: TypeAlias = Literal["evaluator", "mark_to_market", "work_queue"]
 Wanted = tuple[str, tuple[int, ...]]  # actor, its arguments
 
 
@@ -92,7 +93,7 @@ def sending_to(url: str) -> Iterator[None]:
         disconnect(broker)
 
 
-def request(what: Literal["jobs", "marks"], shard: int = 0) -> None:
-    """Jobs, or batches to be marked in `shard`, are waiting. Never blocks, never raises; call it after the commit."""
+def request(actor: Actor, *args: int) -> None:
+    """Wake the actor: work waits for it. Never blocks, never raises; call it after the commit."""
     if _sender is not None:
-        _sender.want(("drain_jobs", ()) if what == "jobs" else ("drain_marks", (shard,)))
+        _sender.want((actor, args))

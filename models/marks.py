@@ -1,6 +1,7 @@
 """What the marker reads and writes: who lives on its shard at which version, and marks in bulk."""
 
 from dataclasses import dataclass, fields
+from datetime import timedelta
 
 import numpy as np
 
@@ -194,9 +195,16 @@ async def record(conn: Connection, shard: int, through: int) -> None:
     )
 
 
-async def challenges(conn: Connection) -> list[tuple[int, int | None]]:
-    """Every live account with its challenge, if it has one."""
+async def challenges(conn: Connection, behind: timedelta | None = None) -> list[tuple[int, int | None]]:
+    """Return every live account with its challenge, if it has one.
+
+    With `behind` only those that the newest batch recorded so long ago, or any after it, has not marked.
+    """
     rows = await conn.fetch(
-        "select b.account_id, a.challenge_id from balances b join accounts a on a.id = b.account_id where b.live"
+        """select b.account_id, a.challenge_id from balances b join accounts a on a.id = b.account_id
+        where b.live and ($1::interval is null or b.marked_through < (
+          select number from batches where recorded_at < clock_timestamp() - $1::interval order by number desc limit 1))
+        """,
+        behind,
     )
     return [(account, challenge) for account, challenge in rows]

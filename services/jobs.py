@@ -3,10 +3,12 @@
 import asyncio
 import json
 import logging
+import math
 import time
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+from config import wakeups
 from config.logs import about
 from domain.errors import Busy, NotFound, Refused
 from domain.lifecycles import JobStatus, move
@@ -38,9 +40,13 @@ ACTIVATION = frozenset({"withdraw_fee", "deposit", "start_account"})
 _draining = Local(asyncio.Lock)
 
 
-async def drain() -> int:
-    """Do every job that is due, oldest first, one at a time in this process; answers how many were taken."""
+async def drain(seconds: float = math.inf) -> int:
+    """Do every job that is due, oldest first, one at a time in this process; return how many were taken.
+
+    After `seconds` no further job is begun, and the work queue is asked to go on.
+    """
     taken = 0
+    ends_at = time.monotonic() + seconds
     async with _draining():
         while (job := await _take()) is not None:
             taken += 1
@@ -48,6 +54,9 @@ async def drain() -> int:
             with about(job=job.id, kind=job.kind, challenge=job.challenge_id, account=job.account_id):
                 outcome = await _attempt(job)
             JOB_SECONDS.labels(job.kind, outcome).observe(time.perf_counter() - began)
+            if time.monotonic() >= ends_at:
+                wakeups.request("work_queue")
+                break
     return taken
 
 

@@ -6,6 +6,8 @@ and loaded anew.
 
 import asyncio
 import logging
+import math
+import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,6 +15,7 @@ from itertools import islice
 
 import numpy as np
 
+from config import wakeups
 from config.logs import about
 from config.settings import settings
 from domain.book import Book
@@ -39,6 +42,8 @@ CHUNK = 2_500
 PERSISTED_AT_ONCE = 8 * CHUNK
 STIRRED_EVERY = timedelta(hours=1)
 """An order may rest for weeks: its account's mark must not stay behind, as no quote after it can be forgotten."""
+OVERDUE = 2 * STIRRED_EVERY
+"""An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
 ROOTS_PER_SWEEP = 500
 TROUBLES = (Busy, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
@@ -71,18 +76,24 @@ class Marker:
         self.persisted_to = 0  # the account whose mark was the last to be written
         self.stirred_at: datetime | None = None
 
-    async def drain(self) -> int:
-        """Pass until no batch is left; answers how many were judged."""
+    async def drain(self, seconds: float = math.inf) -> int:
+        """Pass until no batch is left, or for about `seconds`; return how many batches were judged."""
         judged = 0
+        ends_at = time.monotonic() + seconds
         async with self.alone:
             try:
                 while (batches := await self._look()) or self.waiting:
                     for batch in batches:
                         with timed(PASS_SECONDS.labels(str(self.shard))):
                             await self._pass(batch)
-                    judged += len(batches)
+                        judged += 1
+                        if time.monotonic() >= ends_at:
+                            break
                     await self._catch_up()
                     await self._record()
+                    if time.monotonic() >= ends_at:
+                        wakeups.request("evaluator", self.shard)
+                        break
                 if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
                     await self._record()
             except BaseException:
@@ -259,10 +270,13 @@ class Marker:
 _markers: Local[dict[int, Marker]] = Local(dict)
 
 
-async def drain(shard: int) -> int:
-    """Judge what waits in a shard; answers how many batches. Its book stays in memory for the next time."""
+async def drain(shard: int, seconds: float = math.inf) -> int:
+    """Judge what waits in a shard; return how many batches. Its book stays in memory for the next time.
+
+    After about `seconds` it stops, and the evaluator is asked to go on.
+    """
     marker = _markers().setdefault(shard, Marker(shard))
-    return await marker.drain()
+    return await marker.drain(seconds)
 
 
 async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
@@ -333,10 +347,14 @@ class Marked:
     failed: int
 
 
-async def mark_all(principal: Principal | None = None) -> Marked:
-    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over."""
+async def mark_all(principal: Principal | None = None, *, behind: timedelta | None = None) -> Marked:
+    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over.
+
+    With `behind` only those that no batch recorded within that time has marked.
+    """
     async with reading() as conn:
-        roots = {account: root_of(account, challenge) for account, challenge in await marks.challenges(conn)}
+        live = await marks.challenges(conn, behind)
+    roots = {account: root_of(account, challenge) for account, challenge in live}
     ids = sorted(roots)
     failed = 0
     for start in range(0, len(ids), ROOTS_PER_SWEEP):

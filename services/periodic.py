@@ -15,6 +15,7 @@ HEARTBEAT_SECONDS = 5
 SILENT_SECONDS = 3600
 DAY_SECONDS = 86_400
 PAYMENTS_SECONDS = 10  # between looks for purchases that were not paid in time
+MARK_SECONDS = 3600  # between looks for accounts that were left behind
 RETENTION_SECONDS = 60  # a backlog goes round by round, so that no tick takes long
 
 STARTED_AT = datetime.now(UTC)
@@ -32,10 +33,13 @@ async def tick(kind: str) -> None:
             await system.forget_silent(conn, SILENT_SECONDS)
         expires = await system.take_slot(conn, "payments", PAYMENTS_SECONDS)
         forgets = await system.take_slot(conn, "retention", RETENTION_SECONDS)
+        overdue = await system.take_slot(conn, "mark_to_market", MARK_SECONDS)
     if state["jobs_due"]:
-        wakeups.request("jobs")
+        wakeups.request("work_queue")
     if state["marked_through"] < state["newest_batch"]:
         quotes.wake_markers()
+    if overdue:
+        wakeups.request("mark_to_market")
     await quotes.tick(TICK_AFTER)
     if expires:
         await payments.expire()

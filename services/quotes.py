@@ -114,4 +114,4 @@ def _is_old(work: Unit, older_than: timedelta) -> bool:
 def wake_markers() -> None:
     """Tell every shard that batches wait."""
     for shard in range(settings().marker_shards):
-        wakeups.request("marks", shard)
+        wakeups.request("evaluator", shard)

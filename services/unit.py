@@ -294,7 +294,7 @@ async def _transaction() -> AsyncIterator[Unit]:
     if work.stamps:
         signals.stamp_soon()
     if work.wakes:
-        wakeups.request("jobs")
+        wakeups.request("work_queue")
 
 
 @asynccontextmanager

@@ -68,9 +68,12 @@ def _run(settings: Settings) -> None:
     url = settings.broker_url or settings.database_url
     assert url, "the CLI has filled it in"
     broker = brokers.connect(
-        url, connections=brokers.WORKER_CONNECTIONS, middleware=[AsyncIO(), Resources(settings, url)]
+        url,
+        connections=brokers.WORKER_CONNECTIONS,
+        middleware=[*actors.middleware(), AsyncIO(), Resources(settings, url)],
     )
     actors.declare(broker)
+    broker.emit_after("process_boot")  # the time limits' clock starts with it; Dramatiq's own command would send it
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
     stopping = _stop_on_signal()
     try:

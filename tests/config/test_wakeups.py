@@ -37,21 +37,21 @@ def wait_for(broker: Recorder, count: int) -> None:
 
 
 def test_outside_of_sending_a_request_is_dropped() -> None:
-    wakeups.request("jobs")
+    wakeups.request("work_queue")
 
 
 def test_what_is_asked_for_while_one_is_sent_is_sent_once() -> None:
     broker = Recorder()
     with wakeups.sending(broker):
         broker.open.clear()
-        wakeups.request("jobs")
+        wakeups.request("work_queue")
         for _ in range(100):
-            wakeups.request("marks", 1)
+            wakeups.request("evaluator", 1)
         broker.open.set()
         wait_for(broker, 2)
         time.sleep(0.05)
-    assert broker.sent.count(("drain_marks", (1,))) <= 2
-    assert ("drain_jobs", ()) in broker.sent
+    assert broker.sent.count(("evaluator", (1,))) <= 2
+    assert ("work_queue", ()) in broker.sent
 
 
 def test_a_broker_that_is_away_is_reported_once_and_used_again(caplog: pytest.LogCaptureFixture) -> None:
@@ -59,13 +59,13 @@ def test_a_broker_that_is_away_is_reported_once_and_used_again(caplog: pytest.Lo
     broker.failures = 2
     with wakeups.sending(broker):
         for expected in range(1, 3):
-            wakeups.request("jobs")
+            wakeups.request("work_queue")
             deadline = time.monotonic() + 5
             while broker.failures > 2 - expected and time.monotonic() < deadline:
                 time.sleep(0.01)
-        wakeups.request("jobs")
+        wakeups.request("work_queue")
         wait_for(broker, 1)
-    assert broker.sent == [("drain_jobs", ())]
+    assert broker.sent == [("work_queue", ())]
     assert caplog.text.count("cannot be sent") == 1
 
 
@@ -73,8 +73,8 @@ async def test_at_most_one_message_waits_for_each_actor_and_shard(empty_database
     with wakeups.sending_to(empty_database):
         for _ in range(5):
             for shard in (0, 1):
-                wakeups.request("marks", shard)
-            wakeups.request("jobs")
+                wakeups.request("evaluator", shard)
+            wakeups.request("work_queue")
             time.sleep(0.05)  # noqa: ASYNC251 - lets the sending thread send, so that the same id is sent again
     async with connection(empty_database) as conn:
         rows = await conn.fetch("SELECT queue_name, count(*) FROM dramatiq.queue GROUP BY 1 ORDER BY 1")

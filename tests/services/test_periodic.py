@@ -5,6 +5,7 @@ from datetime import timedelta
 
 import pytest
 
+from config import wakeups
 from services import events, marks, periodic, system
 from services.unit import plain
 from tests.services.world import a_world, another_process, books_hold, rows, value
@@ -88,3 +89,12 @@ async def test_a_replays_clock_stands_still(database: str, monkeypatch: pytest.M
     await periodic.tick("worker")
     assert await value("select count(*) from batches") == 1
     await books_hold()
+
+
+async def test_once_an_hour_one_process_asks_for_the_accounts_that_were_left_behind(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[object, ...]] = []
+    monkeypatch.setattr(wakeups, "request", lambda *what: asked.append(what))
+    await asyncio.gather(*(periodic.tick("worker") for _ in range(3)))
+    assert asked.count(("mark_to_market",)) == 1

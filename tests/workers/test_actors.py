@@ -1,0 +1,168 @@
+"""The actors: their names, what happens to one that hangs, fails or comes late, and that a busy one takes turns."""
+
+import asyncio
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+import pytest
+from dramatiq import Worker
+from dramatiq.brokers.stub import StubBroker
+from dramatiq.middleware import TimeLimit
+from dramatiq.middleware.asyncio import AsyncIO
+
+from config.broker import QUEUES
+from services import jobs, marks
+from workers import actors
+from workers.actors import Coalesced
+
+HOUR = 3_600_000
+
+
+def a_broker() -> StubBroker:
+    """A broker in memory with the worker's middleware and actors."""
+    broker = StubBroker(middleware=[*actors.middleware(), AsyncIO()])
+    actors.declare(broker)
+    return broker
+
+
+@contextmanager
+def working(broker: StubBroker) -> Iterator[None]:
+    """Work until everything sent inside is done."""
+    broker.emit_after("process_boot")
+    worker = Worker(broker, worker_timeout=20, worker_threads=2)
+    worker.start()
+    try:
+        yield
+        for queue in set(QUEUES.values()):
+            broker.join(queue, timeout=10_000, fail_fast=False)
+        worker.join()
+    finally:
+        worker.stop()
+
+
+def counted(monkeypatch: pytest.MonkeyPatch, does: Callable[[int], Any]) -> list[int]:
+    """Let the work queue do this with the number of its call; returns the calls so far."""
+    calls: list[int] = []
+
+    async def drain(_seconds: float) -> None:
+        calls.append(len(calls) + 1)
+        await does(calls[-1])
+
+    monkeypatch.setattr(jobs, "drain", drain)
+    return calls
+
+
+def test_they_are_named_for_what_they_do_and_limited_on_purpose() -> None:
+    declared = a_broker().actors
+    assert set(declared) == {"evaluator", "mark_to_market", "work_queue"} == set(QUEUES)
+    for name, actor in declared.items():
+        assert actor.queue_name == QUEUES[name]
+        assert actor.options["max_retries"] == 0
+        assert actor.options["max_age"] == HOUR
+        assert 60_000 * 2 <= actor.options["time_limit"] <= 60_000 * 10
+        assert actor.options["time_limit"] / 1000 >= 2 * actors.WORK_SECONDS, "a busy one ends well before"
+
+
+def test_one_that_hangs_is_cancelled_and_the_next_message_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = []
+
+    async def hang_at_first(call: int) -> None:
+        try:
+            await asyncio.sleep(60 if call == 1 else 0)
+        except asyncio.CancelledError:
+            ended.append(call)
+            raise
+
+    monkeypatch.setattr(actors, "TimeLimit", partial(TimeLimit, interval=20))
+    monkeypatch.setitem(actors.TIME_LIMITS, "work_queue", 200)
+    calls = counted(monkeypatch, hang_at_first)
+    broker = a_broker()
+    with working(broker):
+        broker.get_actor("work_queue").send()
+    assert (calls, ended) == ([1], [1])
+    with working(broker):
+        broker.get_actor("work_queue").send()
+    assert calls == [1, 2]
+
+
+def test_one_that_fails_is_not_retried_and_the_next_message_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def fail_at_first(call: int) -> None:
+        if call == 1:
+            raise ConnectionError("the database is away")
+
+    calls = counted(monkeypatch, fail_at_first)
+    broker = a_broker()
+    with working(broker):
+        broker.get_actor("work_queue").send()
+    assert (calls, len(broker.dead_letters)) == ([1], 1)
+    with working(broker):
+        broker.get_actor("work_queue").send()
+    assert calls == [1, 2]
+
+
+def test_a_message_that_waited_for_an_hour_is_dropped(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def nothing(_call: int) -> None:
+        pass
+
+    calls = counted(monkeypatch, nothing)
+    broker = a_broker()
+    message = broker.get_actor("work_queue").message()
+    with working(broker):
+        broker.enqueue(message.copy(message_timestamp=message.message_timestamp - HOUR - 1000))
+    assert (calls, len(broker.dead_letters)) == ([], 1)
+
+
+def test_each_actor_does_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    done: list[tuple[Any, ...]] = []
+
+    def noting(*what: Any) -> Callable[..., Any]:
+        async def note(*args: Any, **options: Any) -> None:
+            done.append((*what, *args, *options.items()))
+
+        return note
+
+    monkeypatch.setattr(jobs, "drain", noting("jobs"))
+    monkeypatch.setattr(marks, "drain", noting("batches"))
+    monkeypatch.setattr(marks, "mark_all", noting("accounts"))
+    broker = a_broker()
+    with working(broker):
+        broker.get_actor("work_queue").send()
+        broker.get_actor("evaluator").send(3)
+        broker.get_actor("mark_to_market").send()
+    assert set(done) == {("jobs", 60), ("batches", 3, 60), ("accounts", ("behind", marks.OVERDUE))}
+
+
+async def test_a_message_that_comes_meanwhile_makes_it_run_once_more() -> None:
+    runs, free = [], asyncio.Event()
+
+    async def drain() -> None:
+        runs.append(time.monotonic())
+        await free.wait()
+
+    again: list[int] = []
+    coalesced = Coalesced(drain, lambda: again.append(1))
+    first = asyncio.create_task(coalesced())
+    await asyncio.sleep(0)
+    await asyncio.gather(coalesced(), coalesced())
+    free.set()
+    await first
+    assert (len(runs), again) == (2, [])
+
+
+async def test_one_that_is_wanted_all_the_time_ends_and_asks_to_be_called_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    again: list[int] = []
+    runs: list[int] = []
+
+    async def drain() -> None:
+        runs.append(1)
+        await coalesced()  # as a message that comes meanwhile
+
+    coalesced = Coalesced(drain, lambda: again.append(1))
+    monkeypatch.setattr(actors, "WORK_SECONDS", 0.05)
+    await asyncio.wait_for(coalesced(), 5)
+    assert (len(runs) > 1, again) == (True, [1])
