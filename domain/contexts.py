@@ -115,7 +115,7 @@ def context(
     `cycle` is what has passed since a funded phase's last payout.
     """
     account = snapshot.account
-    allowed = account.policy.symbols or tuple(conditions.catalogue.instruments)
+    allowed = account.policy.symbols or conditions.catalogue.tradable
     return Context(
         snapshot=snapshot,
         permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),

@@ -61,6 +61,13 @@ class AlreadyExists(Refused):
     code = "ALREADY_EXISTS"
 
 
+class InUse(Refused):
+    """Something still depends on it; close, cancel or change what is named first."""
+
+    code = "IN_USE"
+    transient = True
+
+
 class InvalidTransition(Refused):
     """The life cycle does not allow this move."""
 

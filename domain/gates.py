@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domain import valuation
+from domain.instruments import InstrumentStatus
 from domain.lifecycles import AccountStatus
 from domain.money import ZERO, divide, percent, remainder
 from domain.orders import OrderType, Verb
@@ -31,8 +32,11 @@ def account_is_open(ticket: Ticket) -> None:
 
 def asset_is_allowed(ticket: Ticket) -> None:
     symbol = ticket.action.symbol
-    if symbol not in ticket.catalogue.instruments:
+    instrument = ticket.catalogue.instruments.get(symbol)
+    if instrument is None:
         raise GateRefused("ASSET_NOT_ALLOWED", "There is no such instrument.", observed=symbol[:64])
+    if ticket.verb.adds and instrument.status is InstrumentStatus.RETIRED:
+        raise GateRefused("ASSET_NOT_ALLOWED", "The instrument is retired: it can only be closed.", observed=symbol)
     if ticket.verb.adds and ticket.policy.symbols and symbol not in ticket.policy.symbols:
         allowed = ", ".join(ticket.policy.symbols)
         raise GateRefused("ASSET_NOT_ALLOWED", "The policy does not list the instrument.", allowed, symbol)

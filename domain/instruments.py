@@ -1,22 +1,53 @@
 """What can be traded, and what one currency is worth in another."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
+from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
 from domain.quotes import Market
 
+_LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
+SYMBOL = re.compile(rf"(?=.*[A-Za-z0-9])[{_LETTERS}](?:[{_LETTERS} ]{{0,30}}[{_LETTERS}])?")
+SYMBOL_RULE = "must be 1 to 32 letters (A-Z, a-z), digits, inner spaces or . _ - / # + & ! @ $ ^ = : ( ) [ ] % ~"
+
+
+class InstrumentKind(StrEnum):
+    FOREX = "FOREX"
+    METAL = "METAL"
+    CRYPTO = "CRYPTO"
+    INDEX = "INDEX"
+    COMMODITY = "COMMODITY"
+    STOCK = "STOCK"
+    OTHER = "OTHER"
+
+
+class InstrumentStatus(StrEnum):
+    ACTIVE = "ACTIVE"
+    RETIRED = "RETIRED"  # still quoted and used to convert, but nothing more is opened in it
+
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    symbol: str
-    base_currency: str
+    """What can be traded. Quantities are in units of the underlying: currency, ounces, barrels, shares, index points.
+
+    A position is worth quantity x price in the quote currency, whatever the contract size: that only converts lots
+    into a quantity where an action gives its size in lots.
+    """
+
+    symbol: str  # as the firm writes it
+    base_currency: str | None  # None: the underlying is no currency, so its price converts nothing
     quote_currency: str
     price_precision: int
     quantity_step: Decimal
     quantity_min: Decimal
+    kind: InstrumentKind = InstrumentKind.FOREX
+    contract_size: Decimal = ONE  # units of a lot
+    aliases: tuple[str, ...] = ()  # other names of feeds, sorted
+    status: InstrumentStatus = InstrumentStatus.ACTIVE
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +57,31 @@ class Currency:
     par: str  # currencies with one par are worth the same
 
 
+def name_key(name: str) -> str:
+    """The name without regard to capitals; no two instruments share one."""
+    return name.lower()
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """Every instrument and currency the desk knows."""
 
     instruments: Mapping[str, Instrument]
     currencies: Mapping[str, Currency]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """The symbol by the key of each of its names: itself and its aliases."""
+        return {name_key(name): one.symbol for one in self.instruments.values() for name in (one.symbol, *one.aliases)}
+
+    @cached_property
+    def tradable(self) -> tuple[str, ...]:
+        """The symbols in which positions may be opened."""
+        return tuple(one.symbol for one in self.instruments.values() if one.status is InstrumentStatus.ACTIVE)
+
+    def symbol_of(self, name: str) -> str | None:
+        """The symbol that a feed's name means, whatever its capitals; None where it means none."""
+        return name if name in self.instruments else self.names.get(name_key(name))
 
     def par(self, code: str) -> str:
         currency = self.currencies.get(code)
@@ -42,6 +92,8 @@ class Catalogue:
         """By the pars of two currencies: the instruments that convert, in declared order."""
         pairs: dict[tuple[str, str], tuple[Pair, ...]] = {}
         for instrument in self.instruments.values():
+            if instrument.base_currency is None:
+                continue
             base, quote = self.par(instrument.base_currency), self.par(instrument.quote_currency)
             for key, inverted in (((base, quote), False), ((quote, base), True)):
                 pairs[key] = (*pairs.get(key, ()), Pair(instrument.symbol, inverted))

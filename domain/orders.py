@@ -72,6 +72,7 @@ class Action:
     stop_loss: str | None = None  # closes the position once a quote reaches it
     take_profit: str | None = None
     reference: str | None = None  # the caller's own
+    lots: str | None = None  # the size in lots of the instrument's contract size
 
     @property
     def key(self) -> tuple[str, str]:

@@ -14,6 +14,7 @@ from domain.conversion import Rate
 from domain.fills import Deal, deal
 from domain.instruments import Catalogue, Instrument
 from domain.money import (
+    AMOUNT_MAX,
     EIGHTH,
     PLACES,
     ZERO,
@@ -34,7 +35,7 @@ from domain.values import lazy, replace
 
 NOISE = Decimal("1e-9")  # a quantity or price this near to a step means the step: sums of floats are off by less
 NOISE_OF_PART = Decimal("1e-11")  # of a notional or a fraction, whose step is the eighth decimal place
-
+SIZES = ("quantity", "lots", "notional", "fraction")
 VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
 
@@ -237,20 +238,28 @@ def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
 
 def _size(ticket: Ticket) -> Decimal:
     action = ticket.action
-    given = (action.quantity is not None) + (action.notional is not None) + (action.fraction is not None)
-    if given > 1:
-        names = ", ".join(name for name in ("quantity", "notional", "fraction") if getattr(action, name) is not None)
-        raise GateRefused("INVALID_QUANTITY", f"Give one of {names}.", 1, given)
+    sizes = [name for name in SIZES if getattr(action, name) is not None]
+    if len(sizes) > 1:
+        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(sizes)}.", 1, len(sizes))
     if action.quantity is not None:
         return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
+    if action.lots is not None:
+        return _units_of_lots(ticket, _read("lots", action.lots, EIGHTH, NOISE_OF_PART))
     if action.notional is not None:
         value = _read("notional", action.notional, EIGHTH, NOISE_OF_PART)
         return floor_step(divide(value, multiply(ticket.price, ticket.rate.value)), ticket.instrument.quantity_step)
     if action.fraction is not None:
         return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
     if ticket.verb is not Verb.CLOSE:
-        raise GateRefused("INVALID_QUANTITY", "Give a quantity, a notional or, to reduce, a fraction.")
+        raise GateRefused("INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.")
     return held(ticket).quantity
+
+
+def _units_of_lots(ticket: Ticket, lots: Decimal) -> Decimal:
+    quantity = multiply(lots, ticket.instrument.contract_size)
+    if quantity >= AMOUNT_MAX:
+        raise GateRefused("INVALID_QUANTITY", "These are too many lots.", AMOUNT_MAX, quantity)
+    return quantity
 
 
 def _part(ticket: Ticket, value: Decimal) -> Decimal:

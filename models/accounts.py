@@ -18,6 +18,7 @@ from domain.terms import Terms, policy_from_text
 from models import sql, terms
 from models.quotes import NOW, Now
 from models.sql import Connection, Part
+from models.turns import TRADING_LOCK
 
 SELECT = """
 select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance, a.read_only, a.blocked_until,
@@ -44,9 +45,15 @@ left join challenges c on c.id = a.challenge_id
 """
 BY_ID = f"{SELECT} {JOINS} where a.id = any($1::bigint[]) order by a.id"
 LOCKED = f"{BY_ID} for no key update of a, b"
-LOCK_CHALLENGES = "select id from challenges where id = any($1::bigint[]) order by id for no key update"
-LOCK_ALONE = """
-select id from accounts where id = any($1::bigint[]) and challenge_id is null order by id for no key update
+# Whoever has a root may trade: it shares a lock with which the retirement of an instrument waits for trades under way.
+# The condition holds always, and is evaluated before the first row is locked: whoever waits for the lock has no root.
+MAY_TRADE = f"(select pg_advisory_xact_lock_shared({TRADING_LOCK})) is not null"
+LOCK_CHALLENGES = f"""
+select id from challenges where id = any($1::bigint[]) and {MAY_TRADE} order by id for no key update
+"""
+LOCK_ALONE = f"""
+select id from accounts where id = any($1::bigint[]) and challenge_id is null and {MAY_TRADE}
+order by id for no key update
 """
 CLOCKS = ("desk_mode", "real_time", "catalogue_version", "batch_number", "batch_time")
 # Of a challenge: its accounts that can still change, which are the current, pending and marked ones. What was asked

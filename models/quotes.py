@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import NamedTuple
 
 import asyncpg
 
-from domain.instruments import Catalogue, Currency, Instrument
+from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind, InstrumentStatus
 from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
 from models.sql import Connection
@@ -30,6 +31,11 @@ from instruments i
 cross join lateral (
   select symbol, bid, ask, source_time, batch from quotes
   where symbol = i.symbol and batch <= $1 order by batch desc limit 1) q
+"""
+LISTED = """
+select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min, kind, contract_size, status,
+  array(select n.name from instrument_names n where n.symbol = i.symbol and n.name <> i.symbol)
+from instruments i order by created_at, symbol
 """
 QUOTES: sql.Columns = {
     "batch": "bigint",
@@ -121,14 +127,29 @@ async def market(conn: Connection, as_of: int) -> dict[str, tuple[int, Quote]]:
 
 async def catalogue(conn: Connection) -> Catalogue:
     """Every instrument and currency; oldest first, so that what converts a currency stays what it was."""
-    instruments = await conn.fetch(
-        """select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min
-        from instruments order by created_at, symbol"""
-    )
+    instruments = await conn.fetch(LISTED)
     currencies = await conn.fetch("select code, minor_units, par from currencies")
     return Catalogue(
-        {row["symbol"]: Instrument(*row) for row in instruments}, {row["code"]: Currency(*row) for row in currencies}
+        {row["symbol"]: _instrument(*row) for row in instruments}, {row["code"]: Currency(*row) for row in currencies}
     )
+
+
+def _instrument(
+    symbol: str,
+    base: str | None,
+    quote: str,
+    precision: int,
+    step: Decimal,
+    least: Decimal,
+    kind: str,
+    contract_size: Decimal,
+    status: str,
+    aliases: list[str],
+) -> Instrument:
+    return Instrument(
+        symbol, base, quote, precision, step, least, InstrumentKind(kind), contract_size, tuple(sorted(aliases)),
+        InstrumentStatus(status),
+    )  # fmt: skip
 
 
 async def lock_ingest(conn: Connection) -> None:

@@ -6,3 +6,15 @@ from models.sql import Connection
 async def take(conn: Connection, what: str) -> None:
     """Wait for whoever else has this turn, and have it until the transaction ends."""
     await conn.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", what)
+
+
+TRADING_LOCK = 7_702
+"""Shared by every transaction that may trade; whoever takes something out of the catalogue has it alone."""
+
+
+async def stop_trading(conn: Connection) -> None:
+    """Wait for the trading transactions under way, and let none begin until this one ends.
+
+    What trades afterwards reads the catalogue anew.
+    """
+    await conn.execute("select pg_advisory_xact_lock($1)", TRADING_LOCK)

@@ -2,12 +2,13 @@
 
 import strawberry
 
-from domain.instruments import Instrument as Listed
 from resolvers.found import found
-from schema.arguments import Input
+from schema.arguments import Filter, Input
 from schema.context import Info
-from schema.instruments import Instrument, SaveInstrumentInput, SaveInstrumentPayload
+from schema.filters import filters_of
+from schema.instruments import Instrument, InstrumentFilter, SaveInstrumentInput, SaveInstrumentPayload
 from schema.paging import After, Connection, First, read, window
+from schema.payloads import field_changes, input_fields
 from schema.permissions import mutation, query
 from services import instruments
 from services.principals import Role
@@ -17,13 +18,22 @@ from services.views.lists import INSTRUMENTS
 @strawberry.type
 class InstrumentQuery:
     @query("What can be traded, by symbol.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
-    async def instruments(self, info: Info, first: First = 20, after: After = None) -> Connection[Instrument]:
-        return await read(info, INSTRUMENTS, window(INSTRUMENTS, first, after))
+    async def instruments(
+        self, info: Info, first: First = 20, after: After = None, which: Filter[InstrumentFilter] = None
+    ) -> Connection[Instrument]:
+        return await read(info, INSTRUMENTS, window(INSTRUMENTS, first, after), filters_of(which))
 
 
 @strawberry.type
 class InstrumentMutation:
-    @mutation("Make an instrument, or change its steps and precision.", Role.ADMIN)
+    @mutation("Make an instrument, change it, or retire it.", Role.ADMIN)
     async def save_instrument(self, info: Info, given: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
-        symbol = await instruments.save(info.context.principal, Listed(**vars(given)))
-        return SaveInstrumentPayload(instrument=await found(info, INSTRUMENTS, symbol, "symbol"))
+        saved = await instruments.update(
+            info.context.principal,
+            given.symbol,
+            input_fields(given, "symbol", "expected_version"),
+            expected_version=given.expected_version,
+        )
+        return SaveInstrumentPayload(
+            instrument=await found(info, INSTRUMENTS, saved.key, "symbol"), changes=field_changes(saved)
+        )

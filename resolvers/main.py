@@ -10,6 +10,7 @@ from resolvers.audits import AuditQuery
 from resolvers.brands import BrandMutation
 from resolvers.challenges import ChallengeMutation, ChallengeQuery
 from resolvers.corrections import CorrectionMutation
+from resolvers.currencies import CurrencyMutation, CurrencyQuery
 from resolvers.events import EventSubscription
 from resolvers.groups import GroupMutation, GroupQuery
 from resolvers.instruments import InstrumentMutation, InstrumentQuery
@@ -45,6 +46,7 @@ class Query(
     WalletQuery,
     PayoutQuery,
     GroupQuery,
+    CurrencyQuery,
     InstrumentQuery,
     QuoteQuery,
     TokenQuery,
@@ -59,6 +61,7 @@ class Query(
 )
 class Mutation(
     BrandMutation,
+    CurrencyMutation,
     InstrumentMutation,
     GroupMutation,
     ProgramMutation,

@@ -49,6 +49,9 @@ class DecisionActionInput:
     side: TextOrNumber | None = field(default=None, description="Required. LONG or SHORT.")
     quantity: TextOrNumber | None = field(default=None, description="How much, in the instrument's units.")
     notional: TextOrNumber | None = field(default=None, description="How much, in the account's currency.")
+    lots: TextOrNumber | None = field(
+        default=None, description="How much, in lots: the instrument's `contractSize` says how many units one has."
+    )
     fraction: TextOrNumber | None = field(
         default=None, description="How much of the open position, above 0 and at most 1."
     )

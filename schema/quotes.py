@@ -44,7 +44,7 @@ class IngestQuotesInput:
 
 @strawberry.type(description="Quotes of one symbol that were not taken, for one reason.")
 class DroppedQuote:
-    symbol: str = field(description="The symbol as handed in.")
+    symbol: str = field(description="The instrument, or the name that was handed in where it is none's.")
     reason: str = field(
         description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE, "
         "TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats), MALFORMED (not an object of "

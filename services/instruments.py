@@ -1,65 +1,125 @@
-"""Instruments: what can be traded."""
+"""Instruments: what can be traded, and under which names feeds quote it."""
 
-import re
-from dataclasses import asdict
+from collections.abc import Mapping
+from dataclasses import asdict, fields, replace
 from decimal import Decimal
+from typing import Any
+
+from tortoise.expressions import RawSQL
 
 from domain.checks import Within, amount
-from domain.errors import InvalidInput, NotFound
-from domain.instruments import Instrument
+from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
+from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus, name_key
 from domain.ledger import Facts
-from domain.money import PLACES
+from domain.money import ONE, PLACES
 from domain.money import plain as plain_text
 from models import instruments as rows
 from models import turns
+from models.tables.instruments import Instrument as InstrumentRow
 from services.principals import Principal, Role
+from services.saving import Saved, check_version, fill
 from services.unit import Unit, plain
 
-SYMBOL = re.compile(r"[A-Z0-9][A-Z0-9._-]{0,31}")
+TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
+ALIASES_MAX = 20
+NAMED_MAX = 20  # positions and orders that a refusal names
 PRECISION = Within(most=Decimal(PLACES), places=0)
 QUANTITY = amount(PLACES)
+DEFAULTS = {
+    "base_currency": None,
+    "kind": InstrumentKind.FOREX,
+    "contract_size": ONE,
+    "aliases": (),
+    "status": InstrumentStatus.ACTIVE,
+}
+COLUMNS = {"base_currency": "base_currency_id", "quote_currency": "quote_currency_id"}
+NEEDED = ("quote_currency", "price_precision", "quantity_step", "quantity_min")
 
 
 async def save(principal: Principal, instrument: Instrument) -> str:
-    """Make the instrument, or change its steps and precision; answers its symbol. ADMIN only.
+    """Make the instrument, or change all its fields; return its symbol. Raises what `update` raises."""
+    values = {field.name: getattr(instrument, field.name) for field in fields(instrument) if field.name != "symbol"}
+    await update(principal, instrument.symbol, values)
+    return instrument.symbol
 
-    The currencies of one that exists stay: its positions were valued in them. Raises Forbidden, InvalidInput, NotFound.
+
+async def update(
+    principal: Principal, symbol: str, values: Mapping[str, Any], *, expected_version: int | None = None
+) -> Saved:
+    """Make the instrument of this symbol, or change these fields of Instrument. ADMIN only.
+
+    The currencies of an existing one stay: its positions were valued in them. Retiring it is refused while positions
+    are open or orders work in it. Raises Forbidden, InvalidInput, NotFound, AlreadyExists, VersionConflict, InUse.
     """
     principal.require(Role.ADMIN)
-    _check_numbers(instrument)
+    if not SYMBOL.fullmatch(symbol):
+        raise InvalidInput("symbol", reason=SYMBOL_RULE)
     async with plain() as work:
-        await turns.take(work.conn, f"instrument {instrument.symbol}")
+        await turns.take(work.conn, TURN)
+        if values.get("status") is InstrumentStatus.RETIRED:
+            await turns.stop_trading(work.conn)
         await work.look()
-        _check_currencies(work, instrument)
-        if not await rows.upsert(work.conn, instrument):
-            raise InvalidInput("quoteCurrency", reason="the currencies of an instrument that exists cannot change")
-        await rows.raise_catalogue_version(work.conn)
-        before = work.catalogue.instruments.get(instrument.symbol)
-        work.audit(
-            principal,
-            "saveInstrument",
-            object_kind="instrument",
-            object_id=instrument.symbol,
-            before=_facts(before) if before else None,
-            after=_facts(instrument),
-        )
-    return instrument.symbol
+        before = work.catalogue.instruments.get(symbol)
+        row = await InstrumentRow.get_or_none(symbol=symbol)
+        check_version(expected_version, row.version if row else 0)
+        listed = _merged(symbol, before, values)
+        _check_numbers(listed)
+        _check_names(work, listed)
+        _check_currencies(work, before, listed)
+        saved = Saved(symbol, _facts(before) if before else None, _facts(listed))
+        if listed != before:
+            if listed.status is InstrumentStatus.RETIRED:
+                await _require_unused(work, symbol)
+            await _write(work, listed, row)
+            work.audit(
+                principal,
+                "saveInstrument",
+                object_kind="instrument",
+                object_id=symbol,
+                before=saved.before,
+                after=saved.after,
+            )
+    return saved
+
+
+def _merged(symbol: str, before: Instrument | None, values: Mapping[str, Any]) -> Instrument:
+    """The instrument with these values, its aliases sorted."""
+    stored = None if before is None else {field.name: getattr(before, field.name) for field in fields(before)}
+    listed = Instrument(**{**fill(stored, values, DEFAULTS, NEEDED), "symbol": symbol})
+    return replace(listed, aliases=tuple(sorted(listed.aliases)))
+
+
+async def _write(work: Unit, listed: Instrument, row: InstrumentRow | None) -> None:
+    columns = {COLUMNS.get(name, name): value for name, value in asdict(listed).items()}
+    del columns["symbol"], columns["aliases"]
+    if row is None:
+        await InstrumentRow.create(symbol=listed.symbol, **columns)
+    else:
+        changes = columns | {"version": row.version + 1, "updated_at": RawSQL("now()")}
+        await InstrumentRow.filter(symbol=listed.symbol).update(**changes)
+    await rows.write_names(listed)
+    await rows.raise_catalogue_version(work.conn)
+
+
+async def _require_unused(work: Unit, symbol: str) -> None:
+    """Raise InUse naming open positions and working orders. Trading is stopped, so none can come up after the look."""
+    holders = await rows.holders(work.conn, symbol, NAMED_MAX)
+    if holders:
+        raise InUse("status", **{kind: ", ".join(names) for kind, names in holders.items()})
 
 
 def _facts(instrument: Instrument) -> Facts:
     """The instrument as the audit keeps it."""
-    return {
-        name: plain_text(value) if isinstance(value, Decimal) else value for name, value in asdict(instrument).items()
-    }
+    facts = asdict(instrument) | {"aliases": list(instrument.aliases)}
+    return {name: plain_text(value) if isinstance(value, Decimal) else value for name, value in facts.items()}
 
 
 def _check_numbers(instrument: Instrument) -> None:
-    if not SYMBOL.fullmatch(instrument.symbol):
-        raise InvalidInput("symbol", reason="must be a capital letter or digit, then at most 31 of A-Z 0-9 . _ -")
     faults = {
         "pricePrecision": PRECISION.fault(instrument.price_precision),
         "quantityStep": QUANTITY.fault(instrument.quantity_step),
         "quantityMin": QUANTITY.fault(instrument.quantity_min),
+        "contractSize": QUANTITY.fault(instrument.contract_size),
     }
     for field, fault in faults.items():
         if fault:
@@ -68,10 +128,40 @@ def _check_numbers(instrument: Instrument) -> None:
         raise InvalidInput("quantityMin", reason="must be a multiple of quantityStep")
 
 
-def _check_currencies(work: Unit, instrument: Instrument) -> None:
-    known = work.catalogue.currencies
-    for field, code in (("baseCurrency", instrument.base_currency), ("quoteCurrency", instrument.quote_currency)):
-        if code not in known:
+def _check_names(work: Unit, instrument: Instrument) -> None:
+    """A name, whatever its capitals, means one instrument."""
+    if len(instrument.aliases) > ALIASES_MAX:
+        raise InvalidInput("aliases", size_max=ALIASES_MAX, size=len(instrument.aliases))
+    keys = {name_key(instrument.symbol)}
+    for alias in instrument.aliases:
+        if not SYMBOL.fullmatch(alias):
+            raise InvalidInput("aliases", reason=SYMBOL_RULE, alias=alias[:64])
+        if name_key(alias) in keys:
+            raise InvalidInput("aliases", reason="name the instrument twice, capitals aside", alias=alias)
+        keys.add(name_key(alias))
+    for name in (instrument.symbol, *instrument.aliases):
+        owner = work.catalogue.names.get(name_key(name))
+        if owner not in (None, instrument.symbol):
+            raise AlreadyExists("symbol" if name == instrument.symbol else "aliases", name=name, instrument=owner)
+
+
+def _check_currencies(work: Unit, before: Instrument | None, instrument: Instrument) -> None:
+    currencies = work.catalogue.currencies
+    pair = (("baseCurrency", instrument.base_currency), ("quoteCurrency", instrument.quote_currency))
+    for field, code in pair:
+        if code is not None and code not in currencies:
             raise NotFound(field, currency=code)
-    if known[instrument.base_currency].par == known[instrument.quote_currency].par:
+    for (field, code), stored in zip(pair, _currencies(before), strict=False):
+        if code != stored:
+            raise InvalidInput(field, reason="of an existing instrument cannot change", stored=stored)
+    if instrument.base_currency is None:
+        if instrument.kind is InstrumentKind.FOREX:
+            raise InvalidInput(
+                "baseCurrency", reason="is needed for the kind FOREX; for an index or a share name its kind"
+            )
+    elif currencies[instrument.base_currency].par == currencies[instrument.quote_currency].par:
         raise InvalidInput("quoteCurrency", reason="is worth the same as baseCurrency: there is nothing to trade")
+
+
+def _currencies(instrument: Instrument | None) -> tuple[str | None, ...]:
+    return () if instrument is None else (instrument.base_currency, instrument.quote_currency)

@@ -8,7 +8,9 @@ from datetime import timedelta
 from config import wakeups
 from config.settings import settings
 from domain.errors import InvalidInput
+from domain.instruments import Catalogue
 from domain.quotes import Batch, Dropped, Quote, divide_into_batches, screen
+from domain.values import replace
 from models import quotes
 from services.principals import Principal
 from services.unit import Unit, plain
@@ -43,7 +45,8 @@ async def ingest(
         await work.look()  # the lock may have been waited for
         replay = work.mode == "REPLAY"
         latest = None if replay else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
-        taken, dropped, rounded = screen(offered, await quotes.listings(work.conn), latest)
+        listed = [_listed(quote, work.catalogue) for quote in offered]
+        taken, dropped, rounded = screen(listed, await quotes.listings(work.conn), latest)
         new = _number(work, divide_into_batches(taken, by_time=replay))
         await quotes.insert(work.conn, new)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
@@ -56,6 +59,14 @@ async def ingest(
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
     newest = new[-1].number if new else None
     return Ingested([batch.number for batch in new], newest, len(taken), told, rounded.total())
+
+
+def _listed(quote: Quote, catalogue: Catalogue) -> Quote:
+    """The quote under its instrument's symbol, where the feed calls that by another name."""
+    if quote.symbol in catalogue.instruments:
+        return quote
+    symbol = catalogue.symbol_of(quote.symbol)
+    return quote if symbol is None else replace(quote, symbol=symbol)
 
 
 def _note(work: Unit, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:

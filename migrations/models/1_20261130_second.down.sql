@@ -34,3 +34,19 @@ alter table fills drop column rate_time, drop column rate_pairs, drop column rat
 alter table breaches drop column marks;
 
 alter table balances drop column day_withdrawn;
+drop index orders_working;
+drop table instrument_names;
+alter table instruments
+  drop constraint instruments_pair_has_base,
+  drop column updated_at,
+  drop column version,
+  drop column status,
+  drop column contract_size,
+  drop column kind,
+  alter column base_currency set not null,
+  drop constraint instruments_symbol_check,
+  add constraint instruments_symbol_check check (symbol ~ '^[A-Z0-9][A-Z0-9._-]{0,31}$');
+alter table currencies drop column updated_at, drop column version;
+alter table account_groups drop column version;
+alter table brands drop column updated_at, drop column version;
+comment on column instruments.base_currency is null;

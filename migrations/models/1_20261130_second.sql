@@ -214,3 +214,49 @@ comment on column breaches.marks is 'The open positions it rests on, with prices
 -- A withdrawal lowers no floor of its day; nothing was withdrawn so far, as far as the running days know.
 alter table balances add column day_withdrawn money8 not null default 0;
 comment on column balances.day_withdrawn is 'What left today without lowering the floor of the day''s loss';
+-- Currencies, instruments, groups and brands count their versions, so that a save can name the one it was made from.
+alter table brands
+  add column version integer not null default 1,
+  add column updated_at timestamptz not null default now();
+alter table account_groups add column version integer not null default 1;
+alter table currencies
+  add column version integer not null default 1,
+  add column updated_at timestamptz not null default now();
+
+-- Instruments of every kind. A quantity is in units of the underlying; the contract size converts lots into it.
+alter table instruments
+  drop constraint instruments_symbol_check,
+  add constraint instruments_symbol_check check (symbol ~ '^[!-~]([ -~]{0,30}[!-~])?$'),
+  alter column base_currency drop not null,
+  add column kind text not null default 'FOREX'
+    check (kind in ('FOREX', 'METAL', 'CRYPTO', 'INDEX', 'COMMODITY', 'STOCK', 'OTHER')),
+  add column contract_size money8 not null default 1 check (contract_size > 0),
+  add column status text not null default 'ACTIVE' check (status in ('ACTIVE', 'RETIRED')),
+  add column version integer not null default 1,
+  add column updated_at timestamptz not null default now(),
+  add constraint instruments_pair_has_base check (kind <> 'FOREX' or base_currency is not null);
+update instruments set kind = case when base_currency in ('XAU', 'XAG') then 'METAL' else 'CRYPTO' end
+where base_currency in ('XAU', 'XAG', 'BTC', 'ETH', 'LTC');
+
+-- Symbols and aliases share one name space, whatever their capitals: a feed's name means one instrument or none.
+create table instrument_names (
+  key text primary key,  -- the name in small letters
+  name text not null,
+  symbol text not null references instruments (symbol),
+  constraint instrument_names_key check (key = lower(name))
+);
+create index instrument_names_symbol on instrument_names (symbol);
+insert into instrument_names (key, name, symbol) select lower(symbol), symbol, symbol from instruments;
+grant select, insert, update, delete on instrument_names to propdesk_app;
+
+-- An instrument is retired only while no order works on it; without this index the check would read all its orders.
+create index orders_working on orders (symbol, account_id, seq) where status = 'WORKING';
+
+comment on column account_groups.version is 'Raised by every change';
+comment on column brands.version is 'Raised by every change';
+comment on column currencies.version is 'Raised by every change';
+comment on table instrument_names is 'A symbol or an alias: names that differ in capitals alone have one key, so they name one instrument.';
+comment on column instrument_names.key is 'The name in small letters';
+comment on column instruments.base_currency is 'None where the underlying is no currency';
+comment on column instruments.contract_size is 'Units of a lot';
+comment on column instruments.version is 'Raised by every change';

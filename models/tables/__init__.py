@@ -10,7 +10,7 @@ from models.tables.currencies import Currency
 from models.tables.events import ChallengeNumber, Event, EventPosition, OutboxEvent
 from models.tables.fills import Fill
 from models.tables.groups import AccountGroup
-from models.tables.instruments import CatalogueVersion, Instrument
+from models.tables.instruments import CatalogueVersion, Instrument, InstrumentName
 from models.tables.jobs import Job
 from models.tables.ledger import LedgerEntry
 from models.tables.metrics import Metric
@@ -31,6 +31,7 @@ __models__ = [
     Token,
     Currency,
     Instrument,
+    InstrumentName,
     CatalogueVersion,
     AccountGroup,
     Program,

@@ -13,6 +13,8 @@ class Brand(Model):
     title = Text(description="What people call it")
     sample = fields.BooleanField(db_default=False, description="Made up by the sample data, not a firm")
     created_at = fields.DatetimeField(db_default=NOW)
+    version = fields.IntField(db_default=1, description="Raised by every change")
+    updated_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
         table = "brands"

@@ -3,7 +3,7 @@
 from tortoise import fields
 from tortoise.models import Model
 
-from models.tables.fields import Text
+from models.tables.fields import NOW, Text
 
 
 class Currency(Model):
@@ -12,6 +12,8 @@ class Currency(Model):
     code = Text(primary_key=True)
     minor_units = fields.SmallIntField()
     par = Text(description="Currencies of one par are worth the same")
+    version = fields.IntField(db_default=1, description="Raised by every change")
+    updated_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
         table = "currencies"

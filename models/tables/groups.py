@@ -25,6 +25,7 @@ class AccountGroup(Model):
     policy: fields.Field[dict[str, Any]] = fields.JSONField(description="The execution policy, by its fields' names")
     created_at = fields.DatetimeField(db_default=NOW)
     updated_at = fields.DatetimeField(db_default=NOW)
+    version = fields.IntField(db_default=1, description="Raised by every change")
 
     class Meta:
         table = "account_groups"

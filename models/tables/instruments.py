@@ -1,9 +1,10 @@
-"""Instruments, and the version that tells every process to read the catalogue again."""
+"""Instruments, their names, and the version that tells every process to read the catalogue again."""
 
 from tortoise import fields
 from tortoise.models import Model
 
-from models.tables.fields import NOW, Money, Text, reference
+from domain.instruments import InstrumentKind, InstrumentStatus
+from models.tables.fields import NOW, Choice, Money, Text, reference
 from models.tables.keys import TableIndex
 
 
@@ -11,12 +12,19 @@ class Instrument(Model):
     """What can be traded."""
 
     symbol = Text(primary_key=True)
-    base_currency = reference("Currency", column="base_currency")
+    base_currency = reference(
+        "Currency", column="base_currency", null=True, description="None where the underlying is no currency"
+    )
     quote_currency = reference("Currency", column="quote_currency")
     price_precision = fields.SmallIntField(description="Decimal places of a price")
     quantity_step = Money(description="Quantities are multiples of it")
     quantity_min = Money()
     created_at = fields.DatetimeField(db_default=NOW)
+    kind = Choice(InstrumentKind, db_default="FOREX")
+    contract_size = Money(db_default=1, description="Units of a lot")
+    status = Choice(InstrumentStatus, db_default="ACTIVE")
+    version = fields.IntField(db_default=1, description="Raised by every change")
+    updated_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
         table = "instruments"
@@ -24,6 +32,19 @@ class Instrument(Model):
             TableIndex("base_currency", name="instruments_base_currency"),
             TableIndex("quote_currency", name="instruments_quote_currency"),
         )
+
+
+class InstrumentName(Model):
+    """A symbol or an alias: names that differ in capitals alone have one key, so they name one instrument."""
+
+    key = Text(primary_key=True, description="The name in small letters")
+    name = Text()
+    instrument = reference("Instrument", column="symbol")
+    instrument_id: str
+
+    class Meta:
+        table = "instrument_names"
+        indexes = (TableIndex("symbol", name="instrument_names_symbol"),)
 
 
 class CatalogueVersion(Model):

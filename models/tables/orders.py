@@ -41,4 +41,5 @@ class Order(CompositeKey):
         indexes = (
             TableIndex("symbol", "account_id", "seq", name="orders_symbol"),
             TableIndex("account_id", "status", "seq", name="orders_status"),
+            TableIndex("symbol", "account_id", "seq", name="orders_working", where="status = 'WORKING'"),
         )

@@ -4,13 +4,16 @@ from models.views.listing import Key, Listing
 from models.views.sight import of_desk
 
 INSTRUMENTS = Listing(
-    columns="""t.symbol, t.base_currency, t.quote_currency, t.price_precision, t.quantity_step, t.quantity_min,
-  t.created_at""",
+    columns="""t.symbol, t.kind, t.base_currency, t.quote_currency, t.price_precision, t.quantity_step, t.quantity_min,
+  t.contract_size, t.status, t.version, t.created_at, t.updated_at,
+  array(select n.name from instrument_names n where n.symbol = t.symbol and n.name <> t.symbol order by n.name)
+    as aliases""",
     source="instruments t",
     sight=of_desk,
     order=(Key("t.symbol", "symbol", str),),
     descending=False,
     id="t.symbol = any({}::text[])",
+    filters={"kind": "t.kind = any({}::text[])", "status": "t.status = {}"},
 )
 QUOTES = Listing(
     columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",

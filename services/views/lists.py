@@ -10,6 +10,7 @@ from models.views.audits import AUDIT
 from models.views.brands import BRANDS
 from models.views.breaches import BREACHES
 from models.views.challenges import CHALLENGES, DAYS, PHASES
+from models.views.currencies import CURRENCIES
 from models.views.events import EVENTS
 from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
@@ -32,6 +33,7 @@ __all__ = [
     "BRANDS",
     "BREACHES",
     "CHALLENGES",
+    "CURRENCIES",
     "DAYS",
     "EVENTS",
     "FILLS",

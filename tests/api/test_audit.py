@@ -33,7 +33,8 @@ from tests.services.world import (
 STAFF = {Role.ADMIN, Role.MANAGER}
 MAKING = {  # what they change was not there before, or need not differ
     "createAccount", "createApiToken", "createProgram", "depositToWallet", "markAllToMarket",
-    "recomputeAccount", "requestPayout", "saveAccountGroup", "saveBrand", "saveInstrument", "withdrawFromWallet",
+    "recomputeAccount", "requestPayout", "saveAccountGroup", "saveBrand", "saveCurrency", "saveInstrument",
+    "withdrawFromWallet",
 }  # fmt: skip
 NAMED = [("sane", True), ("a-1.b:2_c", True), ("", False), ("x" * 101, False), ("two words", False), ("-x", False)]
 
@@ -115,6 +116,7 @@ def _camel(name: str) -> str:
 
 async def catalogue(desk: Desk) -> None:
     await desk.does("saveBrand", Role.ADMIN, name="second", title="Second")
+    await desk.does("saveCurrency", Role.ADMIN, code="SEK", minorUnits=2)
     instrument = {"symbol": "AUDUSD", "baseCurrency": "AUD", "quoteCurrency": "USD", "pricePrecision": 5}
     await desk.does("saveInstrument", Role.ADMIN, **instrument, quantityStep="1", quantityMin="1000")
     await desk.does("saveAccountGroup", name="MINI", kind="DEMO", currency="USD", defaultDeposit="5000")

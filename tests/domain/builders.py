@@ -6,7 +6,7 @@ from decimal import Decimal
 from typing import Any
 
 from domain.accounts import Account, Mode, PhaseRun
-from domain.instruments import Catalogue, Currency, Instrument
+from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind
 from domain.ledger import GENESIS, Facts, Kind, Row, canonical, chain
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Action, Order, OrderType, Verb
@@ -159,10 +159,16 @@ def an_instrument(symbol: str = "EURUSD", **changes: Any) -> Instrument:
     return replace(instrument, **changes)
 
 
+US30 = Instrument(
+    "US30.cash", None, "USD", 2, Decimal("0.01"), Decimal("0.01"), InstrumentKind.INDEX, Decimal(5), ("DJ30", "US30")
+)
+
+
 def a_catalogue(*symbols: str) -> Catalogue:
-    """Instruments named by their two currencies; USD and USDC are at par."""
+    """Instruments named by their two currencies, or US30.cash, which has no base; USD and USDC are at par."""
     currencies = (Currency("USD", 2, "USD"), Currency("USDC", 2, "USD"), Currency("EUR", 2, "EUR"))
     instruments = {symbol: an_instrument(symbol) for symbol in symbols or ("EURUSD",)}
+    instruments |= {symbol: US30 for symbol in symbols if symbol == US30.symbol}
     return Catalogue(instruments, {currency.code: currency for currency in currencies})
 
 

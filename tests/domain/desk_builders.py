@@ -52,6 +52,7 @@ BASE = {
     "USDJPY": Decimal("150.000"),
     "EURUSDC": Decimal("1.10020"),
     "EURJPY": Decimal("165.000"),
+    "US30.cash": Decimal("39000.00"),
 }
 SILENT = {"EURJPY"}  # no quote at NOON: until there is one, yen and euros convert over dollars
 CATALOGUE = a_catalogue(*BASE)

@@ -47,7 +47,7 @@ async def test_no_table_is_without_a_model(database: str) -> None:
 
 async def test_a_difference_says_where_and_what_to_write(database: str) -> None:
     changes = """
-        alter table instruments add column contract_size money8 not null default 1;
+        alter table instruments add column tick_value money8 not null default 1;
         alter table instruments drop column price_precision;
         alter table tokens alter column subject set not null;
         create index tokens_name on tokens (brand, created_at desc) where revoked_at is null;
@@ -62,7 +62,7 @@ async def test_a_difference_says_where_and_what_to_write(database: str) -> None:
         await owner.execute("set search_path = public;" + changes)
         found = "\n".join(differences(await objects(owner, "drawn"), await objects(owner, "public"), TABLES))
     for advice in (
-        "models/tables/instruments.py, class Instrument: contract_size = Money(db_default=1)",
+        "models/tables/instruments.py, class Instrument: tick_value = Money(db_default=1)",
         '_second.sql: alter table instruments add column "price_precision" SMALLINT not null;',
         "column tokens.subject: the model says text; the database has text not null",
         "class Token: subject = Text()",

@@ -1,0 +1,36 @@
+"""Currencies."""
+
+import strawberry
+
+from resolvers.found import found
+from schema.arguments import Input
+from schema.context import Info
+from schema.currencies import Currency, SaveCurrencyInput, SaveCurrencyPayload
+from schema.paging import After, Connection, First, read, window
+from schema.payloads import field_changes, input_fields
+from schema.permissions import mutation, query
+from services import currencies
+from services.principals import Role
+from services.views.lists import CURRENCIES
+
+
+@strawberry.type
+class CurrencyQuery:
+    @query("The currencies of the desk, by code.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+    async def currencies(self, info: Info, first: First = 20, after: After = None) -> Connection[Currency]:
+        return await read(info, CURRENCIES, window(CURRENCIES, first, after))
+
+
+@strawberry.type
+class CurrencyMutation:
+    @mutation("Make a currency, or change its minor units or its par group.", Role.ADMIN)
+    async def save_currency(self, info: Info, given: Input[SaveCurrencyInput]) -> SaveCurrencyPayload:
+        saved = await currencies.update(
+            info.context.principal,
+            given.code,
+            input_fields(given, "code", "expected_version"),
+            expected_version=given.expected_version,
+        )
+        return SaveCurrencyPayload(
+            currency=await found(info, CURRENCIES, saved.key, "code"), changes=field_changes(saved)
+        )

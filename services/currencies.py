@@ -1,0 +1,95 @@
+"""Currencies: how many minor units an amount has, and which currencies are worth the same."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict
+from decimal import Decimal
+from typing import Any
+
+from tortoise.expressions import RawSQL
+
+from domain.checks import Within
+from domain.errors import InUse, InvalidInput
+from domain.instruments import Currency
+from domain.money import PLACES
+from models import currencies as rows
+from models import instruments, turns
+from models.tables.currencies import Currency as CurrencyRow
+from services.instruments import NAMED_MAX, TURN
+from services.principals import Principal, Role
+from services.saving import Saved, check_version, fill
+from services.unit import Unit, plain
+
+CODE = re.compile(r"[A-Z0-9]{2,10}")
+CODE_RULE = "must be 2 to 10 capital letters or digits"
+MINOR_UNITS = Within(most=Decimal(PLACES), places=0)
+
+
+async def update(
+    principal: Principal, code: str, values: Mapping[str, Any], *, expected_version: int | None = None
+) -> Saved:
+    """Make the currency, or change these of its minor units and par group. ADMIN only.
+
+    The minor units of a currency in use may only rise: amounts booked in it stay whole. The par group may change while
+    no open position and no working order is valued by conversion: it decides what those are worth.
+    Raises Forbidden, InvalidInput, VersionConflict, InUse.
+    """
+    principal.require(Role.ADMIN)
+    if not CODE.fullmatch(code):
+        raise InvalidInput("code", reason=CODE_RULE)
+    async with plain() as work:
+        await turns.take(work.conn, TURN)
+        if "par" in values:
+            await turns.stop_trading(work.conn)
+        await work.look()
+        before = work.catalogue.currencies.get(code)
+        row = await CurrencyRow.get_or_none(code=code)
+        check_version(expected_version, row.version if row else 0)
+        stored = None if before is None else asdict(before)
+        currency = Currency(**{**fill(stored, values, {"par": code}, ["minor_units"]), "code": code})
+        _check(currency)
+        saved = Saved(code, stored, asdict(currency))
+        if currency != before:
+            if before is not None:
+                await _require_unused(work, before, currency)
+            await _write(work, currency, row)
+            work.audit(
+                principal,
+                "saveCurrency",
+                object_kind="currency",
+                object_id=code,
+                before=saved.before,
+                after=saved.after,
+            )
+    return saved
+
+
+def _check(currency: Currency) -> None:
+    if fault := MINOR_UNITS.fault(currency.minor_units):
+        raise InvalidInput("minorUnits", reason=fault)
+    if not CODE.fullmatch(currency.par):
+        raise InvalidInput("par", reason=CODE_RULE)
+
+
+async def _require_unused(work: Unit, before: Currency, currency: Currency) -> None:
+    """Raise InUse where the change would alter amounts or values that exist."""
+    if currency.minor_units < before.minor_units and (users := await rows.users(work.conn, currency.code)):
+        raise InUse("minorUnits", **users)
+    if currency.par == before.par:
+        return
+    pars = {one.code: one.par for one in work.catalogue.currencies.values()} | {currency.code: currency.par}
+    for one in work.catalogue.instruments.values():
+        if one.base_currency is not None and pars[one.base_currency] == pars[one.quote_currency]:
+            raise InvalidInput("par", reason=f"would leave nothing to trade in {one.symbol}")
+    if holders := await instruments.converted_holders(work.conn, NAMED_MAX):
+        raise InUse("par", **{kind: ", ".join(names) for kind, names in holders.items()})
+
+
+async def _write(work: Unit, currency: Currency, row: CurrencyRow | None) -> None:
+    columns: dict[str, Any] = {"minor_units": currency.minor_units, "par": currency.par}
+    if row is None:
+        await CurrencyRow.create(code=currency.code, **columns)
+    else:
+        changes = columns | {"version": row.version + 1, "updated_at": RawSQL("now()")}
+        await CurrencyRow.filter(code=currency.code).update(**changes)
+    await instruments.raise_catalogue_version(work.conn)

@@ -1,0 +1,65 @@
+"""Currencies: made by an admin, never changed under amounts or values that exist."""
+
+from decimal import Decimal
+
+import pytest
+
+from domain.errors import Forbidden, InUse, InvalidInput, VersionConflict
+from domain.instruments import Currency, Instrument, InstrumentKind
+from services import currencies, instruments
+from services.saving import Change
+from services.unit import plain
+from tests.services.builders import ADMIN, MANAGER
+from tests.services.world import a_world, act, value
+
+
+async def test_a_currency_is_made_and_changed_field_by_field(database: str) -> None:
+    saved = await currencies.update(ADMIN, "SEK", {"minor_units": 2}, expected_version=0)
+    assert saved.changes == [Change("code", None, "SEK"), Change("minorUnits", None, "2"), Change("par", None, "SEK")]
+    saved = await currencies.update(ADMIN, "SEK", {"par": "NOK"}, expected_version=1)
+    assert saved.changes == [Change("par", "SEK", "NOK")]
+    saved = await currencies.update(ADMIN, "SEK", {"minor_units": 0, "par": None}, expected_version=2)
+    assert saved.changes == [Change("minorUnits", "2", "0"), Change("par", "NOK", "SEK")]
+    async with plain() as work:
+        assert work.catalogue.currencies["SEK"] == Currency("SEK", 0, "SEK")
+    with pytest.raises(VersionConflict):
+        await currencies.update(ADMIN, "SEK", {"minor_units": 2}, expected_version=1)
+    with pytest.raises(Forbidden):
+        await currencies.update(MANAGER, "SEK", {"minor_units": 2})
+    for code, values, field in (
+        ("sek", {"minor_units": 2}, "code"),
+        ("DKK", {}, "minorUnits"),
+        ("DKK", {"minor_units": 9}, "minorUnits"),
+        ("SEK", {"minor_units": None}, "minorUnits"),
+        ("SEK", {"par": "se k"}, "par"),
+    ):
+        with pytest.raises(InvalidInput) as refusal:
+            await currencies.update(ADMIN, code, values)
+        assert refusal.value.field == field
+
+
+async def test_minor_units_of_a_currency_in_use_only_rise(database: str) -> None:
+    await a_world(database)
+    with pytest.raises(InUse) as refusal:
+        await currencies.update(ADMIN, "USD", {"minor_units": 0})
+    assert refusal.value.facts["account_groups"] == 2
+    assert (await currencies.update(ADMIN, "USD", {"minor_units": 3})).changes == [Change("minorUnits", "2", "3")]
+
+
+async def test_a_par_group_stays_while_something_open_is_converted(database: str) -> None:
+    world = await a_world(database)
+    bitcoin = Instrument("BTCUSDT", "BTC", "USDT", 2, Decimal("0.0001"), Decimal("0.0001"), InstrumentKind.CRYPTO)
+    await instruments.save(ADMIN, bitcoin)
+    await currencies.update(ADMIN, "USDT", {"par": "USD"})
+    await world.quote("60000.00", symbol="BTCUSDT")
+    _, account = await world.buy()
+    opened = await act(account, "OPEN", action_id="a1", symbol="BTCUSDT", quantity="0.1")
+    assert opened.fill and opened.fill.rate == 1  # at par without a quote of USDT
+    with pytest.raises(InUse) as refusal:
+        await currencies.update(ADMIN, "USDT", {"par": "USDT"})
+    assert refusal.value.facts == {"positions": f"{account}-{opened.fill.position_seq}"}
+    await act(account, "CLOSE", action_id="a2", symbol="BTCUSDT")
+    await currencies.update(ADMIN, "USDT", {"par": None})
+    with pytest.raises(InvalidInput, match="nothing to trade in EURUSD"):
+        await currencies.update(ADMIN, "EUR", {"par": "USD"})
+    assert await value("select par from currencies where code = 'EUR'") == "EUR"
