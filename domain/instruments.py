@@ -57,11 +57,6 @@ class Currency:
     par: str  # currencies with one par are worth the same
 
 
-def name_key(name: str) -> str:
-    """The name without regard to capitals; no two instruments share one."""
-    return name.lower()
-
-
 @dataclass(frozen=True)
 class Catalogue:
     """Every instrument and currency the desk knows."""
@@ -71,17 +66,13 @@ class Catalogue:
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """The symbol by the key of each of its names: itself and its aliases."""
-        return {name_key(name): one.symbol for one in self.instruments.values() for name in (one.symbol, *one.aliases)}
+        """The symbol by each name of an instrument: the symbol itself and its aliases."""
+        return {name: one.symbol for one in self.instruments.values() for name in (one.symbol, *one.aliases)}
 
     @cached_property
     def tradable(self) -> tuple[str, ...]:
         """The symbols in which positions may be opened."""
         return tuple(one.symbol for one in self.instruments.values() if one.status is InstrumentStatus.ACTIVE)
-
-    def symbol_of(self, name: str) -> str | None:
-        """The symbol that a feed's name means, whatever its capitals; None where it means none."""
-        return name if name in self.instruments else self.names.get(name_key(name))
 
     def par(self, code: str) -> str:
         currency = self.currencies.get(code)

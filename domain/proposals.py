@@ -9,8 +9,8 @@ from domain.values import replace
 
 TEXT_MAX = 200
 REQUIRED = ("action_id", "action", "symbol", "side")
-OPTIONAL = ("quantity", "notional", "fraction", "order", "price", "stop_loss", "take_profit", "reference")
-NUMBERS = ("quantity", "notional", "fraction", "price", "stop_loss", "take_profit")
+OPTIONAL = ("quantity", "lots", "notional", "fraction", "order", "price", "stop_loss", "take_profit", "reference")
+NUMBERS = ("quantity", "lots", "notional", "fraction", "price", "stop_loss", "take_profit")
 TEXTS = ("action_id", "action", "symbol", "side", "order", "reference")
 REFUSED_VERBS = frozenset({"HOLD", "CANCEL"})
 """Decisions that need no order: the desk understands them, and records that it does not support them."""

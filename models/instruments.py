@@ -1,7 +1,6 @@
 """Instruments, the names feeds give them, and the version that tells every process to read them again."""
 
 from domain.instruments import Instrument as Listed
-from domain.instruments import name_key
 from models.sql import Connection
 from models.tables.instruments import InstrumentName
 
@@ -26,8 +25,7 @@ async def write_names(listed: Listed) -> None:
     """Make the instrument's names those it has now; the caller has made sure that they are free."""
     await InstrumentName.filter(instrument_id=listed.symbol).delete()
     await InstrumentName.bulk_create(
-        InstrumentName(key=name_key(name), name=name, instrument_id=listed.symbol)
-        for name in (listed.symbol, *listed.aliases)
+        InstrumentName(name=name, instrument_id=listed.symbol) for name in (listed.symbol, *listed.aliases)
     )
 
 

@@ -35,7 +35,7 @@ described(
 
 @strawberry.type(description="What can be traded; the same for every brand.")
 class Instrument(FromRow, listing=INSTRUMENTS):
-    symbol: str = field(description="Its name as the firm writes it, unique whatever its capitals.")
+    symbol: str = field(description="Its name as the firm writes it, unique among symbols and aliases; capitals count.")
     kind: InstrumentKind = field(description="What its underlying is.")
     base_currency: str | None = field(
         description="The currency that is bought and sold, whose rate the price is; null for an index or a share."

@@ -9,7 +9,7 @@ from tortoise.expressions import RawSQL
 
 from domain.checks import Within, amount
 from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
-from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus, name_key
+from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus
 from domain.ledger import Facts
 from domain.money import ONE, PLACES
 from domain.money import plain as plain_text
@@ -129,20 +129,19 @@ def _check_numbers(instrument: Instrument) -> None:
 
 
 def _check_names(work: Unit, instrument: Instrument) -> None:
-    """A name, whatever its capitals, means one instrument."""
+    """Raise InvalidInput or AlreadyExists unless every name is usable and means this instrument alone."""
+    names = (instrument.symbol, *instrument.aliases)
     if len(instrument.aliases) > ALIASES_MAX:
         raise InvalidInput("aliases", size_max=ALIASES_MAX, size=len(instrument.aliases))
-    keys = {name_key(instrument.symbol)}
-    for alias in instrument.aliases:
-        if not SYMBOL.fullmatch(alias):
-            raise InvalidInput("aliases", reason=SYMBOL_RULE, alias=alias[:64])
-        if name_key(alias) in keys:
-            raise InvalidInput("aliases", reason="name the instrument twice, capitals aside", alias=alias)
-        keys.add(name_key(alias))
-    for name in (instrument.symbol, *instrument.aliases):
-        owner = work.catalogue.names.get(name_key(name))
-        if owner not in (None, instrument.symbol):
-            raise AlreadyExists("symbol" if name == instrument.symbol else "aliases", name=name, instrument=owner)
+    for place, name in enumerate(names):
+        field = "aliases" if place else "symbol"
+        if not SYMBOL.fullmatch(name):
+            raise InvalidInput(field, reason=SYMBOL_RULE, name=name[:64])
+        if name in names[:place]:
+            raise InvalidInput(field, reason="name the instrument twice", name=name)
+        owner = work.catalogue.names.get(name, instrument.symbol)
+        if owner != instrument.symbol:
+            raise AlreadyExists(field, name=name, instrument=owner)
 
 
 def _check_currencies(work: Unit, before: Instrument | None, instrument: Instrument) -> None:

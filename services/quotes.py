@@ -63,10 +63,8 @@ async def ingest(
 
 def _listed(quote: Quote, catalogue: Catalogue) -> Quote:
     """The quote under its instrument's symbol, where the feed calls that by another name."""
-    if quote.symbol in catalogue.instruments:
-        return quote
-    symbol = catalogue.symbol_of(quote.symbol)
-    return quote if symbol is None else replace(quote, symbol=symbol)
+    symbol = catalogue.names.get(quote.symbol, quote.symbol)
+    return quote if symbol == quote.symbol else replace(quote, symbol=symbol)
 
 
 def _note(work: Unit, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:

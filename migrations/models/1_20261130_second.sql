@@ -238,15 +238,13 @@ alter table instruments
 update instruments set kind = case when base_currency in ('XAU', 'XAG') then 'METAL' else 'CRYPTO' end
 where base_currency in ('XAU', 'XAG', 'BTC', 'ETH', 'LTC');
 
--- Symbols and aliases share one name space, whatever their capitals: a feed's name means one instrument or none.
+-- Symbols and aliases share one name space: a feed's name means one instrument or none.
 create table instrument_names (
-  key text primary key,  -- the name in small letters
-  name text not null,
-  symbol text not null references instruments (symbol),
-  constraint instrument_names_key check (key = lower(name))
+  name text primary key,
+  symbol text not null references instruments (symbol)
 );
 create index instrument_names_symbol on instrument_names (symbol);
-insert into instrument_names (key, name, symbol) select lower(symbol), symbol, symbol from instruments;
+insert into instrument_names (name, symbol) select symbol, symbol from instruments;
 grant select, insert, update, delete on instrument_names to propdesk_app;
 
 -- An instrument is retired only while no order works on it; without this index the check would read all its orders.
@@ -255,8 +253,7 @@ create index orders_working on orders (symbol, account_id, seq) where status = '
 comment on column account_groups.version is 'Raised by every change';
 comment on column brands.version is 'Raised by every change';
 comment on column currencies.version is 'Raised by every change';
-comment on table instrument_names is 'A symbol or an alias: names that differ in capitals alone have one key, so they name one instrument.';
-comment on column instrument_names.key is 'The name in small letters';
+comment on table instrument_names is 'A symbol or an alias, under which feeds quote the instrument.';
 comment on column instruments.base_currency is 'None where the underlying is no currency';
 comment on column instruments.contract_size is 'Units of a lot';
 comment on column instruments.version is 'Raised by every change';

@@ -35,10 +35,9 @@ class Instrument(Model):
 
 
 class InstrumentName(Model):
-    """A symbol or an alias: names that differ in capitals alone have one key, so they name one instrument."""
+    """A symbol or an alias, under which feeds quote the instrument."""
 
-    key = Text(primary_key=True, description="The name in small letters")
-    name = Text()
+    name = Text(primary_key=True)
     instrument = reference("Instrument", column="symbol")
     instrument_id: str
 

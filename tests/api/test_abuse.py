@@ -25,7 +25,15 @@ HOSTILE: dict[str, list[Any]] = {
 }
 TEXTS = {"String", "ID"}
 SECRET = {"bootstrapAdmin"}  # a wrong secret is forbidden
-BY_ITEM = {"quantity", "notional", "fraction", "price", "stopLoss", "takeProfit"}  # an action's: it alone is rejected
+BY_ITEM = {
+    "quantity",
+    "lots",
+    "notional",
+    "fraction",
+    "price",
+    "stopLoss",
+    "takeProfit",
+}  # an action's: it alone is rejected
 FINE = {"accountGroup": "DEMO", "currency": "USD", "priceCurrency": "USD", "symbol": "EURUSD", "mode": "RACE",
         "brand": "acme"}  # fmt: skip
 

@@ -27,7 +27,7 @@ NAMES = st.sampled_from(WORDS) | st.text(max_size=20)
 SYMBOLS = st.sampled_from(
     [*CATALOGUE.instruments, "\N{CYRILLIC CAPITAL LETTER IE}URUSD", "EURUSD\u200b", "eurusd", "EUR/USD"]
 ) | st.text(max_size=9)
-SIZES = ("quantity", "notional", "fraction", "price", "stop_loss", "take_profit")
+SIZES = ("quantity", "lots", "notional", "fraction", "price", "stop_loss", "take_profit")
 
 
 def actions() -> st.SearchStrategy[list[Action]]:
