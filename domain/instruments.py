@@ -8,6 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
+from domain.money import ONE
 from domain.quotes import Market
 
 _LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
