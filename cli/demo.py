@@ -27,7 +27,7 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from models.system import make_replay
+from models.system import choose_mode
 from services import tokens, verify
 
 PATIENCE_SECONDS = 60  # for a server that is killed and started again
@@ -110,7 +110,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
     try:
         await migrate(url)
         async with connection(url) as conn:
-            await make_replay(conn)
+            await choose_mode(conn, "REPLAY")
         port = _free_port()
         environment = {
             "DATABASE_URL": url,

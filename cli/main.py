@@ -14,6 +14,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "up": "cli.up:up",
     "serve": "cli.serve:serve",
     "work": "cli.work:work",
+    "init": "cli.setup:init",
     "migrate": "cli.setup:migrate",
     "token": "cli.setup:token",
     "mark-to-market": "cli.marks:mark_to_market",

@@ -5,12 +5,16 @@ from typing import Annotated
 
 import typer
 
-from config.database import close_database, open_database, require_current_schema
+from config.database import close_database, connection, open_database, require_current_schema
 from config.database import migrate as migrate_database
 from config.embedded import running_database
+from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import load_settings
+from models.system import choose_mode, read_mode
 from services import tokens
+
+CLOCKS = {"SYSTEM": "the system's time", "REPLAY": "the time of replayed quotes"}  # by the desk's mode
 
 
 def migrate() -> None:
@@ -21,6 +25,40 @@ def migrate() -> None:
         assert ready.database_url
         applied = asyncio.run(migrate_database(ready.database_url, ready.broker_url))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+
+
+def init(
+    mode: Annotated[
+        str | None, typer.Option(help="The desk's clock: system (live quotes) or replay (recorded ones).")
+    ] = None,
+) -> None:
+    """Prepare a desk: its schema, and the clock it goes by, which is chosen once, before its first quotes."""
+    settings = load_settings()
+    configure_logging(settings.log_level, "init")
+    with running_database(settings) as ready:
+        assert ready.database_url
+        applied = asyncio.run(migrate_database(ready.database_url, ready.broker_url))
+        kept = asyncio.run(set_mode(ready.database_url, mode))
+    typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
+    typer.echo(f"the desk goes by {CLOCKS[kept]}")
+
+
+async def set_mode(url: str, mode: str | None) -> str:
+    """Give the desk this mode, in small letters or capitals, and return it; None leaves it as it is.
+
+    Raises Problem for a mode that is none, and on a desk that has quotes and another mode.
+    """
+    wanted = mode and mode.upper()
+    if wanted and wanted not in CLOCKS:
+        raise Problem(f"--mode {mode}: a desk's mode is {' or '.join(CLOCKS).lower()}")
+    async with connection(url) as conn:
+        kept = await (choose_mode(conn, wanted) if wanted else read_mode(conn))
+    if wanted and kept != wanted:
+        raise Problem(
+            f"this desk has quotes and goes by {CLOCKS[kept]}, which stays so; for the other mode prepare a new one: "
+            "set PROPDESK_DATA_DIR, or DATABASE_URL, to another place"
+        )
+    return kept
 
 
 def token(

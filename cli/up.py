@@ -3,13 +3,16 @@
 import asyncio
 import json
 import time
+from typing import Annotated
 
 import httpx
+import typer
 from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
 from cli.processes import require_free_port
+from cli.setup import set_mode
 from cli.supervisor import Child, supervise
 from config.connections import require_connections
 from config.database import close_database, migrate, open_database
@@ -26,30 +29,37 @@ FEED = Child("feed", "feed")
 console = Console()
 
 
-def up() -> None:
+def up(
+    replay: Annotated[
+        bool,
+        typer.Option("--replay", help="Make it a desk for recorded quotes: its clock is theirs, and it has no feed."),
+    ] = False,
+) -> None:
     """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops them all."""
     settings = load_settings()
     configure_logging(settings.log_level, "up", settings.log_format)
     require_free_port(settings)
     with running_database(settings) as ready:
-        asyncio.run(_run(ready))
+        asyncio.run(_run(ready, "REPLAY" if replay else None))
 
 
-async def _run(settings: Settings) -> None:
+async def _run(settings: Settings, mode: str | None) -> None:
     url = settings.database_url
     assert url, "running_database has filled it in"
     await require_connections(settings)
     await migrate(url, settings.broker_url)
+    is_replay = await set_mode(url, mode) == "REPLAY"
     tokens = await _seed(url) if settings.sample_data else {}
 
     async def announce() -> None:
         await healthy(settings.base_url)
-        console.print(_panel(settings, tokens))
+        console.print(_panel(settings, tokens, is_replay=is_replay))
 
     environment = {"DATABASE_URL": url}
     if tokens:
         environment |= {"PROPDESK_FEED_TOKEN": tokens["FEED"], "PROPDESK_SAMPLE_TOKENS": json.dumps(tokens)}
-    await supervise([FEED, API, WORKER] if tokens else [API, WORKER], environment, announce)
+    feed = [FEED] if tokens and not is_replay else []  # simulated quotes of today would end a replay of the past
+    await supervise([*feed, API, WORKER], environment, announce)
 
 
 async def _seed(url: str) -> dict[str, str]:
@@ -75,7 +85,7 @@ async def healthy(base_url: str) -> None:
     raise Problem(f"{base_url}/healthz did not answer within {READY_SECONDS_MAX} s")
 
 
-def _panel(settings: Settings, tokens: dict[str, str]) -> Panel:
+def _panel(settings: Settings, tokens: dict[str, str], *, is_replay: bool) -> Panel:
     table = Table.grid(padding=(0, 2))
     websocket = settings.base_url.replace("http", "ws", 1)
     explored = "" if settings.environment == "production" else " (in a browser: GraphiQL, with these tokens)"
@@ -85,8 +95,11 @@ def _panel(settings: Settings, tokens: dict[str, str]) -> Panel:
     for role, token in tokens.items():
         table.add_row(f"{role} token", token)
     if settings.sample_data:
-        table.add_row("", "[yellow]SAMPLE DATA: brand `demo`, made up. SIMULATED QUOTES: a random walk, no market.")
-        table.add_row("", "[yellow]PROPDESK_SAMPLE_DATA=false switches both off.")
+        simulated = "" if is_replay else " SIMULATED QUOTES: a random walk, no market."
+        table.add_row("", f"[yellow]SAMPLE DATA: brand `demo`, made up.{simulated}")
+        table.add_row("", f"[yellow]PROPDESK_SAMPLE_DATA=false switches {'it' if is_replay else 'both'} off.")
     else:
         table.add_row("tokens", "propdesk token --role ADMIN --name YOU")
+    if is_replay:
+        table.add_row("quotes", f"propdesk replay FILES --url {settings.base_url}/graphql --token ADMIN_TOKEN")
     return Panel(table, title="Propdesk", subtitle="Ctrl-C stops it", expand=False)

@@ -6,6 +6,7 @@ from typing import Any
 import asyncpg
 
 from models.jobs import DUE
+from models.quotes import INGEST_LOCK
 from models.sql import Connection
 
 READ = f"""
@@ -121,6 +122,16 @@ async def ensure_partitions(conn: Connection) -> int:
     return made
 
 
-async def make_replay(conn: Connection) -> None:
-    """Turn a database without batches into a replay's; only its owner can."""
-    await conn.execute("update desk set mode = 'REPLAY' where not exists (select from batches)")
+async def choose_mode(conn: Connection, mode: str) -> str:
+    """Set the clock of a desk that has no batch yet, SYSTEM or REPLAY; only its owner can. Return the mode it now has.
+
+    The caller has no transaction open: the lock keeps the first batch out until the connection closes.
+    """
+    await conn.execute("select pg_advisory_lock($1)", INGEST_LOCK)
+    await conn.execute("update desk set mode = $1 where not exists (select from batches)", mode)
+    return await read_mode(conn)
+
+
+async def read_mode(conn: Connection) -> str:
+    mode: str = await conn.fetchval("select mode from desk")
+    return mode

@@ -10,8 +10,9 @@ from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
 from models.tables.brands import Brand
 from models.tables.programs import Program
-from services import brands, sample, tokens
+from services import brands, quotes, sample, tokens
 from tests.services.builders import ADMIN
+from tests.services.world import START, a_quote, make_replay
 
 COUNTED = ("brands", "instruments", "account_groups", "programs", "program_phases", "wallets", "transfers")
 
@@ -26,6 +27,15 @@ async def test_it_is_complete_and_marked_as_a_sample(database: str) -> None:
     assert await _counts() == dict(zip(COUNTED, (1, 4, 2, 2, 5, 1, 2), strict=True))
     assert {program.status for program in await Program.all()} == {ProgramStatus.ACTIVE}
     assert tuple(await pool().fetchrow("select client, currency, cash from wallets")) == ("alice", "USD", sample.CASH)
+
+
+async def test_a_replay_without_quotes_gets_its_money_once_they_are_there(database: str) -> None:
+    await make_replay(database)
+    await sample.seed()
+    assert await _counts() == dict(zip(COUNTED, (1, 4, 2, 2, 5, 0, 0), strict=True))
+    await quotes.ingest([a_quote("EURUSD", "1.1", START)])
+    await sample.seed()
+    assert tuple(await pool().fetchrow("select client, cash from wallets")) == ("alice", sample.CASH)
 
 
 async def test_each_role_has_a_token_that_works(database: str) -> None:
