@@ -1,0 +1,109 @@
+"""A database of the first edition that has lived is upgraded, and its desk goes on."""
+
+import uuid
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from config.database import close_database, connection, create_database, drop_database, migrate, open_database
+from services import events, payouts, purchases, quotes, tokens, verify
+from tests.house.sources import ROOT
+from tests.models.schemas import picture
+from tests.services.world import CLIENT, MANAGER, World, a_quote, act, rows, settle, value
+
+FIRST = ROOT / "migrations" / "models" / "0_20261121_init.sql"
+DOWN = ROOT / "migrations" / "models" / "1_20261130_second.down.sql"
+REPAIRED = frozenset({"days"})  # a day that the first edition left open is closed, and stays so
+LIVED = Path(__file__).with_name("first_edition.sql")
+
+
+@pytest.fixture
+async def lived(server: str) -> AsyncIterator[str]:
+    """The address of a database with the first migration alone, and the rows of a desk that worked for two days."""
+    name = f"lived_{uuid.uuid4().hex}"
+    url = await create_database(server, name)
+    async with connection(url) as owner:
+        await owner.execute(FIRST.read_text())
+        await owner.execute(
+            "insert into aerich (version, app, content) values ($1, 'models', '{}')", f"{FIRST.stem}.py"
+        )
+        await owner.execute(LIVED.read_text())
+    yield url
+    await close_database()
+    await drop_database(server, name)
+
+
+async def _upgrade(url: str) -> None:
+    assert await migrate(url) == ["1_20261130_second.py"]
+    await open_database(url, pool_size=5, name="test")
+
+
+async def test_the_books_hold_after_the_upgrade_and_the_schema_is_that_of_a_new_desk(
+    lived: str, empty_database: str
+) -> None:
+    await _upgrade(lived)
+    assert await verify.run() == []
+    assert [row["status"] for row in await rows("select status from challenges order by id")] == [1, 1, 3, 4, 1, 1]
+    async with connection(lived) as ours, connection(empty_database) as theirs:
+        assert await picture(ours) == await picture(theirs)
+
+
+async def _contents(url: str) -> dict[str, list[str]]:
+    """Every row of every table, as JSON with its columns by name."""
+    async with connection(url) as owner:
+        tables = await owner.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
+        return {
+            table: sorted(row[0] for row in await owner.fetch(f"select to_jsonb(t)::text from {table} t"))
+            for (table,) in tables
+            if table not in REPAIRED | {"aerich"}
+        }
+
+
+async def test_up_and_down_again_leaves_every_row_as_it_was(lived: str) -> None:
+    before = await _contents(lived)
+    await migrate(lived)
+    async with connection(lived) as owner:
+        await owner.execute(DOWN.read_text())
+    assert await _contents(lived) == before
+
+
+async def test_its_challenges_orders_payouts_and_sales_go_on(lived: str) -> None:
+    await _upgrade(lived)
+    running, passed, _, _, paused, funded = range(1, 7)
+    at = await value("select max(market_time) from batches")
+    world = World(program=1, wallet=await value("select id from wallets"), at=at)
+    account = await world.account(running)
+
+    await world.quote("1.1049")
+    assert await value("select quantity from positions where account_id = $1 and status = 'OPEN' and symbol = 'EURUSD'",
+                       account) == 250_000, "the order that rested has increased the position"  # fmt: skip
+    await world.quote("1.0899")
+    assert await value("select count(*) from orders where type = 'STOP_LOSS' and status = 'FILLED'") == 1
+    assert (await act(await world.account(passed), "OPEN", action_id="n1", quantity="100000")).refusal is None
+    refusal = (
+        await act(await world.account(paused), "INCREASE", action_id="n2", side="SHORT", quantity="1000")
+    ).refusal
+    assert refusal and refusal.code == "ACCOUNT_NOT_OPEN", "it is paused until the next day, as before"
+
+    (open_payout,) = await rows("select id from payouts where status = 'REQUESTED'")
+    await payouts.approve(MANAGER, open_payout["id"], "a2")
+    await settle()
+    assert {row["status"] for row in await rows("select status from payouts where challenge_id = $1", funded)} == {
+        "PAID"
+    }
+
+    world.at += timedelta(minutes=1)
+    await quotes.ingest([a_quote("EURUSD", "1.0910", world.at), a_quote("GBPUSD", "1.30", world.at)])
+    _, challenge = (await purchases.buy(CLIENT, world.program, world.wallet, "new"))[:2]
+    await settle()
+    bought = await world.account(challenge)
+    assert (await act(bought, "OPEN", action_id="n1", quantity="4000000")).refusal is None
+    await world.quote("1.0890")
+    assert await value("select status from challenges where id = $1", challenge) == 3, "failed, as ever"
+
+    assert await tokens.create(role="TRADER", brand="acme", name="another")
+    await events.stamp()
+    assert await value("select count(*) from outbox") == 0
+    assert await verify.run() == []
