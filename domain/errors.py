@@ -143,6 +143,12 @@ class FeeNotTaken(Refused):
     code = "FEE_NOT_TAKEN"
 
 
+class FeeReturned(Refused):
+    """The price came back to the client with a payout; there is nothing left to give back."""
+
+    code = "FEE_RETURNED"
+
+
 class PayoutOpen(Refused):
     """A payout is open; decide on it first, or wait until it is paid."""
 

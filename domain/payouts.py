@@ -27,6 +27,8 @@ class Condition(StrEnum):
     NO_OPEN_PAYOUT = "NO_OPEN_PAYOUT"
     FLAT = "FLAT"
     PROFIT = "PROFIT"
+    AMOUNT = "AMOUNT"
+    BUFFER = "BUFFER"
     ABOVE_FLOORS = "ABOVE_FLOORS"
     TRADING_DAYS = "TRADING_DAYS"
     PROFITABLE_DAYS = "PROFITABLE_DAYS"
@@ -90,7 +92,10 @@ class Cycle:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """An account on the way to a payout, as of the market time `at`."""
+    """An account on the way to a payout, as of the market time `at`.
+
+    `requested` is the gross profit that a client asks for; None asks for all but the buffer.
+    """
 
     account: Account
     terms: PhaseTerms
@@ -98,6 +103,7 @@ class Standing:
     calendar: Calendar
     minor_units: int
     at: datetime
+    requested: Decimal | None = None
 
     @property
     def phase(self) -> PhaseRun:
@@ -105,8 +111,15 @@ class Standing:
 
     @property
     def profit(self) -> Decimal:
-        """What would be paid: the balance above the initial one, the trader's share and the house's."""
+        """The balance above the initial one, the trader's share and the house's."""
         return self.account.cash - self.terms.group.deposit
+
+    @property
+    def amount(self) -> Decimal:
+        """The gross profit that would leave the account."""
+        if self.requested is not None:
+            return self.requested
+        return max(ZERO, self.profit - self.terms.payout.min_buffer)
 
 
 class PayoutNotEligible(Refused):
@@ -178,12 +191,23 @@ def _now(standing: Standing) -> Iterator[Criterion]:
     yield Criterion(Condition.FLAT, positions, ZERO, met=not positions)
     least = max(standing.terms.payout.min_profit, ONE.scaleb(-standing.minor_units))
     yield Criterion(Condition.PROFIT, standing.profit, least, met=standing.profit >= least)
+    yield from _part(standing)
     yield _above_floors(standing)
+
+
+def _part(standing: Standing) -> Iterator[Criterion]:
+    """Of a payout of a part of the profit: the least amount that leaves, and the least profit that stays."""
+    terms, amount = standing.terms.payout, standing.amount
+    if terms.min_amount or terms.min_buffer or standing.requested is not None:
+        least = max(terms.min_amount, ONE.scaleb(-standing.minor_units))
+        yield Criterion(Condition.AMOUNT, amount, least, met=amount >= least)
+        stays = standing.profit - amount
+        yield Criterion(Condition.BUFFER, stays, terms.min_buffer, met=stays >= terms.min_buffer)
 
 
 def _above_floors(standing: Standing) -> Criterion:
     """The least headroom that the money's leaving would leave: a payout breaks no limit."""
-    left = take(standing.account, standing.terms, max(ZERO, standing.profit))
+    left = take(standing.account, standing.terms, max(ZERO, standing.amount))
     rooms = {
         bound.rule: (bound.headroom(seen), bound.hit(seen))
         for bound in rules.bounds(left, standing.terms)

@@ -135,6 +135,8 @@ NUMBERS = {
 SHARE = Within(most=ONE, above=True, below=True)
 PAYOUT = {
     "min_profit": amount(8, above=False),
+    "min_amount": amount(8, above=False),
+    "min_buffer": amount(8, above=False),
     "min_trading_days": Within(most=Decimal(DAYS_MAX)),
     "profitable_days": Within(most=Decimal(DAYS_MAX)),
     "cycle_days": Within(most=Decimal(DAYS_MAX)),
@@ -197,7 +199,8 @@ def _limit(step: Step, name: str) -> Limit:
 
 
 def _payout(step: Step) -> PayoutTerms:
-    kinds: dict[str, Callable[[Any], Any]] = {"min_profit": Decimal, "floor": PayoutFloor}
+    amounts = dict.fromkeys(("min_profit", "min_amount", "min_buffer"), Decimal)
+    kinds: dict[str, Callable[[Any], Any]] = {**amounts, "floor": PayoutFloor, "fee_back": bool}
     return PayoutTerms(**{name: kinds.get(name, int)(value) for name, value in payout_data(step).items()})
 
 
@@ -215,6 +218,9 @@ def problems(draft: Draft, groups: Mapping[str, GroupKind], currencies: Mapping[
     for place, step in enumerate(draft.steps):
         at = f"steps[{place}]"
         found += [Problem(f"{at}.{path}", InvalidInput.code, message) for path, message in _step(step)]
+        if step.payout.get("fee_back") and not draft.price:
+            message = "has no effect: the program costs nothing"
+            found.append(Problem(f"{at}.payout.feeBack", InvalidInput.code, message))
         found += _group(f"{at}.accountGroup", step, groups)
     return found
 
@@ -313,6 +319,8 @@ def _payout_faults(step: Step) -> Faults:
             fault = within.fault(Decimal(value))
         elif name == "floor":
             fault = None if value in list(PayoutFloor) else f"must be one of {', '.join(PayoutFloor)}"
+        elif name == "fee_back":
+            fault = None if isinstance(value, bool) else "must be true or false"
         else:
             fault = "is not a field of a payout's terms"
         if fault:

@@ -147,6 +147,11 @@ async def note(
     )
 
 
+async def note_fee_returned(conn: Connection, purchase_id: int, payout_id: int) -> None:
+    """Write down with which payout the fee came back."""
+    await conn.execute("update purchases set fee_returned_with = $2 where id = $1", purchase_id, payout_id)
+
+
 async def delete(conn: Connection, purchase_id: int) -> None:
     """Remove the row; a challenge it had stays, without a purchase."""
     await conn.execute("delete from purchases where id = $1", purchase_id)

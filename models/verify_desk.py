@@ -37,6 +37,13 @@ select format('payout %s and its phase', p.id), p.challenge_id || '/' || p.accou
   r.challenge_id || '/' || r.account_id
 from payouts p join challenge_phases r on r.id = p.phase_id
 union all
+select format('purchase %s and the wallet its fee came back to', p.id), p.brand || '/' || p.client,
+  w.brand || '/' || w.client
+from purchases p
+join transfers t on t.kind = 'FEE_RETURN'
+  and t.cause = 'purchase ' || p.id || ' fee returned with payout ' || p.fee_returned_with
+join wallets w on w.id = t.wallet_id
+union all
 select format('event %s and its challenge', e.position), e.brand || '/' || e.client,
   c.brand || '/' || c.client
 from events e join challenges c on c.id = e.challenge_id

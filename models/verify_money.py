@@ -163,6 +163,48 @@ async def external_purchases_are_paid_first(conn: Connection) -> Rows:
     )
 
 
+async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
+    """Where the terms say so the price came back with the first PAID payout, and once; nowhere else did it.
+
+    Not that of a REFUNDED (5) or deleted purchase, unless it came back before.
+    """
+    return await find(
+        conn,
+        """
+        with moved as (
+          select t.currency, t.amount,
+            substring(t.cause from '^purchase ([0-9]+) fee returned with payout [0-9]+$')::bigint as purchase,
+            substring(t.cause from '^purchase [0-9]+ fee returned with payout ([0-9]+)$')::bigint as payout
+          from transfers t where t.kind = 'FEE_RETURN' and t.wallet_id is not null),
+        firsts as (
+          select distinct on (challenge_id) challenge_id, id from payouts where status = 'PAID'
+          order by challenge_id, paid_at, id),
+        due as (
+          select p.id, p.currency, p.price, p.status, p.fee_returned_with, f.id as payout,
+            coalesce(t.fee_back, false) and p.price > 0 and f.id is not null as is_due
+          from purchases p
+          left join challenges c on c.purchase_id = p.id
+          left join firsts f on f.challenge_id = c.id
+          left join lateral (
+            select (body::jsonb -> 'phases' -> -1 -> 'payout' ->> 'fee_back')::boolean as fee_back from terms
+            where hash = p.terms_hash and hash = encode(sha256(convert_to(body, 'UTF8')), 'hex')) t on true)
+        select format('purchase %s', coalesce(d.id::text, m.purchase::text, 'unknown')) as subject,
+          format('its first payout is %s and %s its price; it names payout %s; %s came back with payout %s',
+            coalesce(d.payout::text, 'none'), case when d.is_due then 'returns' else 'does not return' end,
+            coalesce(d.fee_returned_with::text, 'none'), trim_scale(coalesce(m.amount, 0)),
+            coalesce(m.payout::text, 'none')) as message
+        from due d full join moved m on m.purchase = d.id
+        where case when d.id is null then not exists (
+              select from audit a
+              where a.operation = 'deletePurchase' and a.object_id = m.purchase::text
+                or a.operation = 'deleteProgram'
+                  and a.before -> 'purchases' @> jsonb_build_array(jsonb_build_object('id', m.purchase)))
+          when m.payout is null then d.fee_returned_with is not null or (d.is_due and d.status <> 5)
+          else (m.payout, m.amount, m.currency) is distinct from (d.payout, d.price, d.currency)
+            or not d.is_due or d.fee_returned_with is distinct from m.payout end""",
+    )
+
+
 async def payouts_follow_the_split(conn: Connection) -> Rows:
     """A payout is the profit times the split sold, cut to the currency's minor unit."""
     return await find(

@@ -39,10 +39,10 @@ class PayoutQuery:
 
 @strawberry.type
 class PayoutMutation:
-    @mutation("Ask for the profit of a funded phase; all of it is held until a manager decides.", *PAYEES)
+    @mutation("Ask for profit of a funded phase, all or a part; it is held until a manager decides.", *PAYEES)
     async def request_payout(self, info: Info, given: Input[RequestPayoutInput]) -> RequestPayoutPayload:
         challenge = required(given.challenge_id, "challengeId")
-        payout = await payouts.request(info.context.principal, challenge, given.idempotency_key)
+        payout = await payouts.request(info.context.principal, challenge, given.idempotency_key, given.amount)
         return RequestPayoutPayload(payout=await found(info, PAYOUTS, payout))
 
     @mutation("Let a requested payout be paid.", *DECIDERS)

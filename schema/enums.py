@@ -283,6 +283,7 @@ class MoneyKind(StrEnum):
 class TransferKind(StrEnum):
     FEE = "FEE"
     REFUND = "REFUND"
+    FEE_RETURN = "FEE_RETURN"
     DEPOSIT = "DEPOSIT"
     PAYOUT_PROFIT = "PAYOUT_PROFIT"
     PAYOUT_SHARE = "PAYOUT_SHARE"
@@ -343,6 +344,7 @@ described(
     "TransferKind",
     "What a transfer is for.",
     FEE="The price of a challenge, from the client's wallet to the treasury.",
+    FEE_RETURN="The price of a purchase, back to the client with the first payout.",
     REFUND="A price given back.",
     DEPOSIT="An account's initial balance, from the capital.",
     PAYOUT_PROFIT="A profit on its way: from its account into the hold, on to the capital, or back.",
@@ -366,6 +368,8 @@ described(
     FUNDED_PHASE="The challenge's funded phase runs.",
     NO_OPEN_PAYOUT="No payout of the challenge waits to be decided or paid.",
     FLAT="The account holds no position.",
+    AMOUNT="The amount that leaves the account is large enough.",
+    BUFFER="The profit that stays on the account is large enough.",
     PROFIT="The balance is above the initial one, by the least profit that the terms name.",
     ABOVE_FLOORS="The balance that is left breaks no limit.",
     TRADING_DAYS="So many days with a fill since the start or the last payout.",

@@ -33,9 +33,14 @@ class Payout(FromRow, listing=PAYOUTS):
     account_id: ID = field(description="The account that made the profit.")
     status: PayoutStatus = field(description="How far it is.")
     currency: str = field(description="Its currency.")
-    profit: Decimal = field(description="The gross profit taken off the account, and held until it is decided.")
+    profit: Decimal = field(
+        description="The gross profit that leaves the account: all of it or a part; held until it is decided."
+    )
     split: Decimal = field(description="The client's share of it.")
     amount: Decimal = field(description="What the client gets, in whole minor units.")
+    fee_returned: Decimal | None = field(
+        description="The price of the purchase, if it came back with this payout; in the currency of the price."
+    )
     day: int = field(description="The trading day's number in the phase, on which it was requested.")
     created_at: datetime = field(description="When it was requested, or written by the desk.")
     decided_at: datetime | None = field(description="When it was approved, rejected or cancelled.")
@@ -92,6 +97,11 @@ class PayoutEligibility:
 @strawberry.input(description="Whose profit is asked for.")
 class RequestPayoutInput:
     challenge_id: ID = field(description="The challenge whose funded phase made it.")
+    amount: Decimal | None = field(
+        default=None,
+        description="The gross profit that leaves the account, the house's share included; at most the profit less the "
+        "buffer of the terms, and without it all of that.",
+    )
     idempotency_key: str = field(description="The same key and content again requests nothing more.")
 
 

@@ -128,6 +128,12 @@ class PayoutTermsInput:
     profitable_days: int | None = field(default=None, description="The least number of profitable days.")
     cycle_days: int | None = field(default=None, description="The days between payouts, and before the first.")
     floor: PayoutFloor | None = field(default=None, description="What it does to a trailing floor; default FOLLOW.")
+    min_amount: Decimal | None = field(default=None, description="The least gross profit that one payout takes.")
+    min_buffer: Decimal | None = field(default=None, description="The least profit that stays on the account.")
+    fee_back: bool | None = field(
+        default=None,
+        description="Whether the purchase's price comes back to the client's wallet with the first payout.",
+    )
 
 
 @strawberry.input(description="A phase of a program. Percentages: 5 means 5 %; 0 means not configured.")

@@ -4,6 +4,7 @@ The whole profit lies in PAYOUT_HOLD from the request until it is paid or turned
 meanwhile, the request stays open until a manager, or its passing, decides it.
 """
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -16,7 +17,7 @@ from domain.money import ZERO, percent, plain
 from domain.payouts import PayoutNotEligible, Standing
 from domain.terms import PhaseTerms
 from models import challenges, payouts, wallets
-from services import receipts, transfers
+from services import fee_returns, receipts, transfers
 from services.owed import Job
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House, Wallet
@@ -26,13 +27,14 @@ REASON_MAX = 200
 EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
 
 
-async def request(principal: Principal, challenge_id: int, key: str) -> int:
-    """Ask for the profit of a challenge's funded phase; it is held at once. Answers the payout's number.
+async def request(principal: Principal, challenge_id: int, key: str, amount: Decimal | None = None) -> int:
+    """Ask for profit of a challenge's funded phase; it is held at once. Return the payout's id.
 
-    Raises Forbidden, NotFound, IdempotencyConflict, and PayoutNotEligible with every criterion.
+    `amount` is the gross profit that leaves the account, in its currency; None is all but the buffer of the terms.
+    Raises Forbidden, NotFound, IdempotencyConflict, InvalidInput, and PayoutNotEligible with every criterion.
     """
     principal.require(Role.CLIENT, Role.MANAGER, Role.ADMIN)
-    operation, content = "requestPayout", {"challengeId": challenge_id}
+    operation, content = "requestPayout", {"challengeId": challenge_id, "amount": amount}
     async with reading() as conn:
         owned = await payouts.owner_of_challenge(conn, challenge_id)
     if owned is None or not _may(principal, owned):
@@ -42,7 +44,7 @@ async def request(principal: Principal, challenge_id: int, key: str) -> int:
             return int(seen["payout"])
         await work.flush()  # the days that have just ended count
         held = work.hold((await challenges.card(work.conn, challenge_id))["account_id"])
-        terms, profit = await _due(work, held)
+        terms, profit = await _due(work, held, amount)
         payout_id = await _open(work, held, challenge_id, terms, profit, PayoutStatus.REQUESTED)
         after = {"challenge": challenge_id, "profit": plain(profit)}
         work.audit(
@@ -58,15 +60,18 @@ def _may(principal: Principal, owned: Any) -> bool:
     return own and principal.sees(owned["brand"])
 
 
-async def _due(work: Unit, held: Held) -> tuple[PhaseTerms, Decimal]:
-    """The phase's terms and the profit that may be asked for. Raises PayoutNotEligible."""
+async def _due(work: Unit, held: Held, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
+    """Return the phase's terms and the profit that leaves the account. Raises InvalidInput, PayoutNotEligible."""
+    minor_units = work.catalogue.currencies[held.account.currency].minor_units
+    if requested is not None and (fault := checks.amount(minor_units).fault(requested)):
+        raise InvalidInput("amount", reason=fault, found=requested)
     if held.account.phase is None:
         raise PayoutNotEligible(domain.no_phase())
-    standing = await _standing(work, held)
+    standing = replace(await _standing(work, held), requested=requested)
     criteria = domain.criteria(standing)
     if not domain.is_met(criteria):
         raise PayoutNotEligible(criteria)
-    return standing.terms, standing.profit
+    return standing.terms, standing.amount
 
 
 async def _standing(work: Unit, held: Held) -> Standing:
@@ -248,7 +253,10 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
 
 
 async def pay(work: Unit, job: Job) -> str:
-    """APPROVED to PAID: the held profit returns to the firm's capital, the share goes to the client's wallet."""
+    """APPROVED to PAID: the held profit returns to the firm's capital, the share goes to the client's wallet.
+
+    With the first payout the fee comes back too, if the terms say so.
+    """
     assert job.challenge_id
     payout = await payouts.lock(work.conn, job.facts["payout"])
     status = PayoutStatus(payout["status"])
@@ -256,8 +264,10 @@ async def pay(work: Unit, job: Job) -> str:
         return f"the payout is {status.name}"
     move("payout", status, PayoutStatus.PAID)
     cause = f"payout {payout['id']}"
+    fee = await fee_returns.due(work, job.challenge_id)
+    for wallet_id in sorted({payout["wallet_id"], fee.wallet if fee else payout["wallet_id"]}):
+        await wallets.lock(work.conn, wallet_id)
     if payout["amount"] > 0:
-        await wallets.lock(work.conn, payout["wallet_id"])
         await transfers.move(
             work,
             brand=job.brand,
@@ -281,6 +291,9 @@ async def pay(work: Unit, job: Job) -> str:
         cause=cause,
     )
     await payouts.mark_paid(work.conn, payout["id"], work.now)
-    payload = {"payout": payout["id"], "amount": plain(payout["amount"])}
+    payload: Facts = {"payout": payout["id"], "amount": plain(payout["amount"])}
+    if fee:
+        await fee_returns.pay(work, fee, payout["id"])
+        payload["fee_returned"] = plain(fee.amount)
     work.emit("prop.payout.paid", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
     return "paid"

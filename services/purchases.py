@@ -132,6 +132,7 @@ def facts(row: asyncpg.Record) -> Facts:
         "currency": row["currency"],
         "paid_from": row["paid_from"],
         "payment_reference": row["payment_reference"],
+        "fee_returned_with": row["fee_returned_with"],
         "failure_reason": row["failure_reason"],
         "external_reference": row["external_reference"],
         "comment": row["comment"],

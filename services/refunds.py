@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from domain.errors import FeeNotTaken
+from domain.errors import FeeNotTaken, FeeReturned
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain as plain_text
 from models import challenges, purchases, wallets
@@ -19,7 +19,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
 
     What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
     content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
-    IdempotencyConflict.
+    FeeReturned, IdempotencyConflict.
     """
     reached = await reach(principal, purchase_id)
     check_reason(reason)
@@ -33,6 +33,8 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         target = move("purchase", status, PurchaseStatus.REFUNDED)
         if row["paid_from"] is None:
             raise FeeNotTaken("id", status=status.name)
+        if row["fee_returned_with"] is not None:
+            raise FeeReturned("id", payout=row["fee_returned_with"])
         await purchases.move(work.conn, purchase_id, target, work.now)
         for challenge_id in reached.challenges:
             await _end(work, challenge_id, reason)

@@ -34,6 +34,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_money.reservations_match_pending_purchases,
     verify_money.purchases_paid_their_fee,
     verify_money.external_purchases_are_paid_first,
+    verify_money.fees_return_with_the_first_payout,
     verify_money.payouts_follow_the_split,
     verify_money.payouts_moved_what_they_say,
     verify_money.payouts_are_held_until_paid,

@@ -50,3 +50,9 @@ alter table currencies drop column updated_at, drop column version;
 alter table account_groups drop column version;
 alter table brands drop column updated_at, drop column version;
 comment on column instruments.base_currency is null;
+-- Fees that came back with a payout: refused by the constraint that returns.
+alter table transfers
+  drop constraint transfers_kind_check,
+  add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'DEPOSIT', 'PAYOUT_PROFIT', 'PAYOUT_SHARE',
+    'TOP_UP', 'WITHDRAWAL'));
+alter table purchases drop column fee_returned_with;

@@ -257,3 +257,11 @@ comment on table instrument_names is 'A symbol or an alias, under which feeds qu
 comment on column instruments.base_currency is 'None where the underlying is no currency';
 comment on column instruments.contract_size is 'Units of a lot';
 comment on column instruments.version is 'Raised by every change';
+-- The fee comes back with the first payout, where the terms say so: once for a purchase.
+alter table purchases add column fee_returned_with bigint references payouts (id);
+comment on column purchases.fee_returned_with is 'The payout that brought the fee back to the client';
+create unique index purchases_fee_returned_with on purchases (fee_returned_with) where fee_returned_with is not null;
+alter table transfers
+  drop constraint transfers_kind_check,
+  add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'FEE_RETURN', 'DEPOSIT', 'PAYOUT_PROFIT',
+    'PAYOUT_SHARE', 'TOP_UP', 'WITHDRAWAL'));

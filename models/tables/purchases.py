@@ -31,12 +31,19 @@ class Purchase(Model):
     updated_at = fields.DatetimeField()
     payment_reference = Text(null=True, description="What a payment from outside must name; none if a wallet pays")
     expires_at = fields.DatetimeField(null=True, description="When it fails if that payment has not come; real time")
+    fee_returned_with = reference(
+        "Payout",
+        column="fee_returned_with",
+        null=True,
+        description="The payout that brought the fee back to the client",
+    )
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
         table = "purchases"
         constraints = (
             UniqueIndex(("payment_reference",), "purchases_payment_reference", "(payment_reference IS NOT NULL)"),
+            UniqueIndex(("fee_returned_with",), "purchases_fee_returned_with", "(fee_returned_with IS NOT NULL)"),
         )
         indexes = (
             TableIndex("brand", "id desc", name="purchases_brand"),

@@ -306,3 +306,37 @@ def test_an_approved_payout_lets_the_floor_trail_anew_where_the_terms_say_so() -
     assert (anew.phase.peak_balance, anew.phase.peak_end_of_day, anew.phase.peak_equity - 500) == (INITIAL,) * 3
     for floor in PayoutFloor.FOLLOW, PayoutFloor.KEEP:
         assert reset_floor(held, a_funded_phase(payout=PayoutTerms(floor=floor))) is held
+
+
+PARTS: list[tuple[str, str, str | None, dict[str, Any], str, set[str]]] = [
+    ("all of it", "108000", None, {}, "8000", set()),
+    ("all but the buffer", "108000", None, {"min_buffer": Decimal(2000)}, "6000", set()),
+    ("less than the buffer is there", "101000", None, {"min_buffer": Decimal(2000)}, "0", {"AMOUNT", "BUFFER"}),
+    ("a part", "108000", "0.01", {}, "0.01", set()),
+    ("a part down to the buffer", "108000", "6000", {"min_buffer": Decimal(2000)}, "6000", set()),
+    ("a cent into the buffer", "108000", "6000.01", {"min_buffer": Decimal(2000)}, "6000.01", {"BUFFER"}),
+    ("exactly the least", "108000", "500", {"min_amount": Decimal(500)}, "500", set()),
+    ("a cent less", "108000", "499.99", {"min_amount": Decimal(500)}, "499.99", {"AMOUNT"}),
+    ("more than there is", "100100", "100.01", {}, "100.01", {"BUFFER"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("cash", "requested", "terms", "amount", "lacks"), [c[1:] for c in PARTS], ids=[c[0] for c in PARTS]
+)
+def test_a_part_of_the_profit(
+    cash: str, requested: str | None, terms: dict[str, Any], amount: str, lacks: set[str]
+) -> None:
+    asked = None if requested is None else Decimal(requested)
+    standing = replace(a_standing(a_challenger(cash), **terms), requested=asked)
+    assert standing.amount == Decimal(amount)
+    assert set(lacking(standing)) == lacks
+
+
+@given(st.decimals("0.01", "20000", places=2), st.decimals("0.01", "20000", places=2), st.decimals(0, "5000", places=2))
+def test_a_part_that_may_be_taken_leaves_the_buffer_and_breaks_no_floor(
+    profit: Decimal, requested: Decimal, buffer: Decimal
+) -> None:
+    account = a_challenger(str(Decimal(100_000) + profit))
+    standing = replace(a_standing(account, min_buffer=buffer), requested=requested)
+    assert is_met(criteria(standing)) == (requested <= profit - buffer)

@@ -5,14 +5,14 @@ from datetime import timedelta
 
 from domain.lifecycles import PurchaseStatus
 from services import admin, corrections, events, orders, payments, purchases
-from tests.services.world import CLIENT, MANAGER, TRADER, World, a_world, act, value
+from tests.services.world import CLIENT, EVALUATION, FUNDED, MANAGER, TRADER, World, a_world, act, changed, value
 
 
 async def a_worked_desk(url: str) -> World:
     """One challenge failed, one passed and paid, one with a void, one trading on both sides with orders at rest, one
     just bought; beside them an account of no challenge, locked.
     """
-    world = await a_world(url, cash=3_000)
+    world = await a_world(url, cash=3_000, steps=(EVALUATION, changed(FUNDED, payout={"fee_back": True})))
     _, failing = await world.buy("fails")
     await act(failing, "OPEN", action_id="f1", quantity="1000000")
     await act(failing, "OPEN", action_id="f2", quantity="many")
@@ -145,7 +145,10 @@ ALONE = {
         "update challenges set current_phase_index = 1 where status = 2",
     ],
     "purchases have one live challenge": [
-        "drop index challenges_one_live; update challenges set purchase_id = (select max(id) from purchases)",
+        (
+            "drop index challenges_one_live;"
+            " update challenges set purchase_id = (select max(id) from purchases) where status = 1"
+        ),
         (
             "update challenges c set purchase_id = null from purchases p"
             " where p.id = c.purchase_id and c.status = 1 and p.wallet_id is not null"
@@ -196,7 +199,7 @@ ALONE = {
         "update wallets set reserved = 0",
     ],
     "purchases paid their fee": [
-        "update purchases set price = price + 1 where status = 3",
+        "update purchases set price = price + 1 where status = 3 and fee_returned_with is null",
         "update purchases set paid_from = null where status = 3",
         "update purchases set paid_from = 'OUTSIDE' where status = 3",
         "update purchases set status = 5 where status = 3",
@@ -207,6 +210,10 @@ ALONE = {
             "update purchases set status = 1, paid_from = 'OUTSIDE'"
             " where payment_reference is not null and paid_from is null"
         ),
+    ],
+    "fees return with the first payout": [
+        "update purchases set fee_returned_with = null where fee_returned_with is not null",
+        "update transfers set cause = 'purchase 9999 fee returned with payout 1' where kind = 'FEE_RETURN'",
     ],
     "payouts follow the split": [
         "update payouts set split = 0.7",

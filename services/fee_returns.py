@@ -1,0 +1,58 @@
+"""The fee of a purchase that comes back with the first payout, where the terms say so."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+from domain.lifecycles import PurchaseStatus
+from domain.terms import terms_from_text
+from models import challenges, purchases, wallets
+from services import transfers
+from services.transfers import House, Wallet
+from services.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class FeeReturn:
+    """A fee that is due to the client together with a payout."""
+
+    purchase: int
+    brand: str
+    wallet: int
+    currency: str
+    amount: Decimal
+
+
+async def due(work: Unit, challenge_id: int) -> FeeReturn | None:
+    """Return the fee that the challenge's next payout brings back, its purchase locked.
+
+    None without such a term, after the first payout, and where there was no fee, or it was refunded, or the purchase
+    is deleted. A price paid outside comes back to the client's wallet, like the payout itself.
+    """
+    card = await challenges.card(work.conn, challenge_id)
+    terms = terms_from_text(card["body"])
+    if not terms.phases[-1].payout.fee_back or card["purchase_id"] is None:
+        return None
+    purchase = await purchases.lock(work.conn, card["purchase_id"])
+    if purchase is None or purchase["status"] == PurchaseStatus.REFUNDED or purchase["price"] == 0:
+        return None
+    if purchase["fee_returned_with"] is not None:
+        return None
+    brand, currency = purchase["brand"], purchase["currency"]
+    wallet = purchase["wallet_id"] or await wallets.ensure(work.conn, brand, purchase["client"], currency)
+    return FeeReturn(purchase["id"], brand, wallet, currency, purchase["price"])
+
+
+async def pay(work: Unit, fee: FeeReturn, payout_id: int) -> None:
+    """Move the fee from the treasury to the wallet, which is locked, and note the payout it came with."""
+    await transfers.move(
+        work,
+        brand=fee.brand,
+        kind="FEE_RETURN",
+        money="REAL",
+        currency=fee.currency,
+        source=House("TREASURY"),
+        target=Wallet(fee.wallet),
+        amount=fee.amount,
+        cause=f"purchase {fee.purchase} fee returned with payout {payout_id}",
+    )
+    await purchases.note_fee_returned(work.conn, fee.purchase, payout_id)
