@@ -17,6 +17,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "init": "cli.setup:init",
     "migrate": "cli.setup:migrate",
     "token": "cli.setup:token",
+    "instruments": "cli.instruments:instruments",
     "mark-to-market": "cli.marks:mark_to_market",
     "replay": "cli.replay:replay",
     "demo": "cli.demo:demo",

@@ -66,7 +66,7 @@ async def update(
         _check_numbers(listed)
         _check_names(work, listed)
         _check_currencies(work, before, listed)
-        saved = Saved(symbol, _facts(before) if before else None, _facts(listed))
+        saved = Saved(symbol, facts(before) if before else None, facts(listed))
         if listed != before:
             if listed.status is InstrumentStatus.RETIRED:
                 await _require_unused(work, symbol)
@@ -108,7 +108,7 @@ async def _require_unused(work: Unit, symbol: str) -> None:
         raise InUse("status", **{kind: ", ".join(names) for kind, names in holders.items()})
 
 
-def _facts(instrument: Instrument) -> Facts:
+def facts(instrument: Instrument) -> Facts:
     """The instrument as the audit keeps it."""
     facts = asdict(instrument) | {"aliases": list(instrument.aliases)}
     return {name: plain_text(value) if isinstance(value, Decimal) else value for name, value in facts.items()}

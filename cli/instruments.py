@@ -1,0 +1,138 @@
+"""`propdesk instruments`: what the desk trades."""
+
+import asyncio
+import tomllib
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal, DecimalException
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from config.database import close_database, open_database, require_current_schema
+from config.embedded import running_database
+from config.errors import Problem
+from config.logs import configure_logging
+from config.settings import load_settings
+from domain.instruments import Currency, Instrument, InstrumentKind
+from services import catalogue
+from services.catalogue import Line, Outcome
+from services.principals import Principal, Role
+
+OPERATOR = Principal(0, "cli", Role.ADMIN)
+
+instruments = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@instruments.callback()
+def group() -> None:
+    """What the desk trades."""
+
+
+@instruments.command()
+def load(
+    file: Annotated[
+        Path | None, typer.Argument(help="A TOML list of currencies and instruments; left out, 120 common ones.")
+    ] = None,
+    update: Annotated[bool, typer.Option("--update", help="Change what exists and differs from the list.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be done.")] = False,
+) -> None:
+    """Bring a list of currencies and instruments into the desk; running it again changes nothing.
+
+    What is missing is made. What exists and differs is shown, and left as it is without --update.
+    """
+    text = files("cli").joinpath("instruments.toml").read_text("utf-8") if file is None else _read(file)
+    listed = parse(text, str(file or "instruments.toml"))
+    settings = load_settings()
+    configure_logging(settings.log_level, "instruments")
+    with running_database(settings) as ready:
+        assert ready.database_url
+        outcomes = asyncio.run(_load(ready.database_url, listed, update=update, dry_run=dry_run))
+    would = "would be " if dry_run else ""
+    typer.echo(
+        f"{outcomes[Outcome.NEW]} {would}new, {outcomes[Outcome.CHANGED]} {would}changed, "
+        f"{outcomes[Outcome.DIFFERENT]} different and left alone, {outcomes[Outcome.UNCHANGED]} unchanged, "
+        f"{outcomes[Outcome.REFUSED]} refused"
+    )
+    if outcomes[Outcome.REFUSED]:
+        raise typer.Exit(1)
+
+
+async def _load(url: str, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool) -> Counter[Outcome]:
+    await require_current_schema(url)
+    await open_database(url, pool_size=2, name="instruments")
+    outcomes: Counter[Outcome] = Counter()
+    try:
+        async for line in catalogue.load(OPERATOR, listed, update=update, dry_run=dry_run):
+            outcomes[line.outcome] += 1
+            if line.outcome is not Outcome.UNCHANGED:
+                typer.echo(_text(line))
+    finally:
+        await close_database()
+    return outcomes
+
+
+def _text(line: Line) -> str:
+    differences = ", ".join(f"{one.field} {one.before or 'none'} -> {one.after or 'none'}" for one in line.differences)
+    why = differences or line.refusal
+    return f"{line.outcome.lower():9} {line.name}" + (f": {why}" if why else "")
+
+
+def parse(text: str, name: str) -> list[Currency | Instrument]:
+    """Return the entries of a list, currencies first. Raises Problem naming the first entry that cannot be read."""
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Problem(f"{name} is not TOML: {error}") from None
+    if unknown := data.keys() - {"currencies", "instruments"}:
+        raise Problem(f"{name}: {min(unknown)!r} is neither `currencies` nor `instruments`")
+    return [
+        *(_entry(name, "currencies", place, one) for place, one in enumerate(data.get("currencies", ()))),
+        *(_entry(name, "instruments", place, one) for place, one in enumerate(data.get("instruments", ()))),
+    ]
+
+
+def _entry(name: str, kind: str, place: int, data: dict[str, Any]) -> Currency | Instrument:
+    try:
+        return _currency(**data) if kind == "currencies" else _instrument(**data)
+    except (TypeError, ValueError, DecimalException) as error:
+        reason = str(error).replace("_instrument()", "it").replace("_currency()", "it")
+        raise Problem(f"{name}: {kind}[{place}] cannot be read: {reason}") from None
+
+
+def _currency(code: str, minor_units: int, par: str | None = None) -> Currency:
+    return Currency(code, int(minor_units), par or code)
+
+
+def _instrument(
+    symbol: str,
+    quote_currency: str,
+    price_precision: int,
+    quantity_step: str,
+    quantity_min: str,
+    kind: str = InstrumentKind.FOREX,
+    base_currency: str | None = None,
+    contract_size: str = "1",
+    aliases: Sequence[str] = (),
+) -> Instrument:
+    listed = Instrument(
+        symbol,
+        base_currency,
+        quote_currency,
+        int(price_precision),
+        Decimal(str(quantity_step)),
+        Decimal(str(quantity_min)),
+    )
+    return replace(
+        listed, kind=InstrumentKind(kind), contract_size=Decimal(str(contract_size)), aliases=tuple(sorted(aliases))
+    )
+
+
+def _read(file: Path) -> str:
+    try:
+        return file.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Problem(f"cannot read {file}: {error}") from None

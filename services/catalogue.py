@@ -1,0 +1,87 @@
+"""A list of currencies and instruments, brought into the desk: what is missing is made, and differences are shown."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from enum import StrEnum
+
+from domain.errors import Refused
+from domain.instruments import Currency, Instrument
+from services import currencies, instruments
+from services.principals import Principal
+from services.saving import Change, changes
+from services.unit import plain
+
+
+class Outcome(StrEnum):
+    """What became of an entry of the list."""
+
+    NEW = "NEW"
+    CHANGED = "CHANGED"
+    DIFFERENT = "DIFFERENT"  # and left as it is
+    UNCHANGED = "UNCHANGED"
+    REFUSED = "REFUSED"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """An entry of the list: its code or symbol, what became of it, and why or in which fields it differs."""
+
+    name: str
+    outcome: Outcome
+    differences: Sequence[Change] = ()
+    refusal: str = ""
+
+
+async def load(
+    principal: Principal, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
+) -> AsyncIterator[Line]:
+    """Make the entries that are missing, each in a transaction of its own; with `update` change those that differ.
+
+    A refused entry does not stop the others. Nothing is written in a dry run.
+    """
+    for entry in listed:
+        async with plain() as work:
+            catalogue = work.catalogue
+        if isinstance(entry, Currency):
+            yield await _currency(principal, entry, catalogue.currencies.get(entry.code), update, dry_run)
+        else:
+            yield await _instrument(principal, entry, catalogue.instruments.get(entry.symbol), update, dry_run)
+
+
+async def _currency(
+    principal: Principal, entry: Currency, stored: Currency | None, update: bool, dry_run: bool
+) -> Line:
+    differences = changes(asdict(stored) if stored else None, asdict(entry))
+    line = _line(entry.code, stored is None, differences, update)
+    if dry_run or line.outcome not in (Outcome.NEW, Outcome.CHANGED):
+        return line
+    values = {"minor_units": entry.minor_units, "par": entry.par}
+    try:
+        await currencies.update(principal, entry.code, values)
+    except Refused as refusal:
+        return Line(entry.code, Outcome.REFUSED, refusal=str(refusal))
+    return line
+
+
+async def _instrument(
+    principal: Principal, entry: Instrument, stored: Instrument | None, update: bool, dry_run: bool
+) -> Line:
+    if stored is not None:
+        entry = replace(entry, status=stored.status)  # a list does not say what the firm has retired
+    differences = changes(instruments.facts(stored) if stored else None, instruments.facts(entry))
+    line = _line(entry.symbol, stored is None, differences, update)
+    if dry_run or line.outcome not in (Outcome.NEW, Outcome.CHANGED):
+        return line
+    try:
+        await instruments.save(principal, entry)
+    except Refused as refusal:
+        return Line(entry.symbol, Outcome.REFUSED, refusal=str(refusal))
+    return line
+
+
+def _line(name: str, new: bool, differences: Sequence[Change], update: bool) -> Line:
+    if new:
+        return Line(name, Outcome.NEW)
+    if not differences:
+        return Line(name, Outcome.UNCHANGED)
+    return Line(name, Outcome.CHANGED if update else Outcome.DIFFERENT, differences)
