@@ -1,7 +1,10 @@
-"""The domain's words as GraphQL enums, each value described, and the codes of user errors."""
+"""The domain's words as GraphQL enums, each value described, and the codes of user errors.
+
+Those of a program's limits and rules are in `schema/rule_enums.py`.
+"""
 
 from enum import Enum, EnumMeta, StrEnum
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 import strawberry
 
@@ -24,33 +27,14 @@ from domain.orders import OrderType, Verb
 from domain.payments import Payment
 from domain.payouts import Condition
 from domain.positions import Side
-from domain.rules import Rule
 from domain.terms import (
-    Consequence,
     GroupKind,
-    Measured,
-    PayoutFloor,
-    PercentOf,
     PhaseType,
-    Reference,
     Slippage,
-    Touch,
-    Trail,
 )
+from schema import rule_enums  # noqa: F401 - they are described before a type uses them
+from schema.described import described
 from services.principals import Role
-
-Kind = TypeVar("Kind", bound=type[Enum])
-
-
-def described(kind: Kind, name: str, description: str, **values: str) -> Kind:
-    """The enum under `name`; every member has its description."""
-    strawberry.enum(kind, name=name, description=description)
-    definition: Any = kind.__strawberry_definition__  # type: ignore[attr-defined] # the line above has put it there
-    assert {value.name for value in definition.values} == set(values), f"each value of {name} is described"
-    for value in definition.values:
-        value.description = values[value.name]
-    return kind
-
 
 described(
     Role,
@@ -112,79 +96,6 @@ described(
     "At which price orders are filled and positions marked.",
     MID_PRICE="The middle of bid and ask.",
     BID_ASK="Buys at the ask, sells at the bid.",
-)
-described(
-    Reference,
-    "LimitReference",
-    "A figure of a day's start, from which a daily limit counts, or of its end, which a trailing floor follows.",
-    BALANCE="The balance.",
-    EQUITY="The equity.",
-    HIGHER="The higher of both.",
-)
-described(
-    PercentOf,
-    "LimitPercentOf",
-    "What a limit's percentage is of.",
-    INITIAL="The phase's initial balance.",
-    REFERENCE="The figure the limit counts from.",
-    DAY_START_BALANCE="The balance at the day's start; daily limits only.",
-)
-described(
-    Measured,
-    "LimitMeasured",
-    "Which figure is held against a limit.",
-    EQUITY="The equity.",
-    BALANCE="The balance.",
-    LOWER="The lower of both.",
-)
-described(
-    Trail,
-    "LimitTrail",
-    "What the floor of a total loss follows.",
-    STATIC="Nothing: it stays below the initial balance.",
-    TRAIL_INTRADAY="The highest equity.",
-    TRAIL_BALANCE="The highest closed balance.",
-    TRAIL_END_OF_DAY="The highest balance at a day's end, or what `trailBy` says instead.",
-)
-described(
-    PayoutFloor,
-    "PayoutFloor",
-    "What a payout does to the floor of a total loss that trails.",
-    FOLLOW="The highs move with the money, and so does the floor.",
-    KEEP="The highs stay, and so does the floor.",
-    RESET="Once approved, the floor trails anew from the balance that is left.",
-)
-described(
-    Touch,
-    "LimitTouch",
-    "Whether a limit is hit when it is reached.",
-    BEYOND="Only beyond it.",
-    REACHED="Already when it is reached.",
-)
-described(
-    Consequence,
-    "LimitConsequence",
-    "What follows when a limit is hit.",
-    FAIL="The phase fails.",
-    PAUSE_DAY="Nothing may be opened until the next trading day.",
-    WARN="It is recorded.",
-)
-described(
-    Rule,
-    "Rule",
-    "A rule of a phase.",
-    MAX_DAILY_LOSS="The loss since the day's start stays within its limit.",
-    MAX_TOTAL_LOSS="The loss since the phase's start, or from its trailing floor, stays within its limit.",
-    MAX_DAILY_PROFIT="The profit since the day's start stays within its limit.",
-    LIQUIDATION="The equity stays above the policy's share of the starting balance.",
-    PROFIT_TARGET="The profit that passes the phase.",
-    MIN_TRADING_DAYS="The least number of trading days before the phase passes, or a funded one pays.",
-    BEST_DAY="The largest day's share of the net profit, at most.",
-    PROFITABLE_DAYS="The least number of profitable days before the phase passes, or a funded one pays.",
-    DURATION="The phase ends with this trading day.",
-    MAX_TRADING_DAYS="The phase ends with this many days with a fill.",
-    INACTIVITY="The most days without a fill.",
-    MAX_POSITIONS="The most open positions.",
 )
 described(
     Mode,
