@@ -44,8 +44,8 @@ class PhaseRun:
     peak_balance: Decimal  # highest closed balance
     peak_end_of_day: Decimal  # highest of a day's ends, of the figure that the terms trail; or the initial balance
     day_withdrawn: Decimal = ZERO  # what left today without lowering the day's floor
-    day_traded: bool = False
-    days_traded: int = 0  # this day included once a fill happened on it
+    day_traded: bool = False  # it is by now what the terms call a trading day
+    days_traded: int = 0  # this day included
     days_profitable: int = 0  # days that have ended
     best_day_profit: Decimal = ZERO  # of the days that have ended
     last_fill_day: int = 1  # the number of the last day with a fill; the starting day counts as one

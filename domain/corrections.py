@@ -140,7 +140,7 @@ def correct(
     ]
     account = resting.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
-    account = days.observe(account)
+    account = days.recount(days.observe(account), conditions.terms)
     judged = account.phase or books.fills
     return judge(account, moment.market, conditions, journal, moment.at) if judged else account
 

@@ -10,7 +10,8 @@ from domain.calendar import Calendar
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import ZERO, percent, plain
-from domain.terms import PhaseTerms
+from domain.orders import Verb
+from domain.terms import PhaseTerms, TradingDay
 from domain.values import replace
 
 MINUTE = timedelta(minutes=1)
@@ -120,13 +121,44 @@ def transfer(account: Account, amount: Decimal) -> Account:
     return replace(account, high_watermark=account.high_watermark + amount, phase=moved)
 
 
-def trade(account: Account) -> Account:
-    """Count today as traded: a fill happened on it."""
+def trade(account: Account, verb: Verb, terms: PhaseTerms | None) -> Account:
+    """Note a fill on the running day, and count the day once it is what the terms call a trading day."""
     phase = account.phase
-    if phase is None or not phase.running or phase.day_traded:
+    if phase is None or not phase.running:
         return account
-    counted = phase.days_traded + 1
-    return replace(account, phase=replace(phase, day_traded=True, days_traded=counted, last_fill_day=phase.day))
+    assert terms, "a running phase has terms"
+    if terms.trading_day is TradingDay.MOVED:
+        is_traded = has_moved(account, terms)
+    else:
+        is_traded = phase.day_traded or terms.trading_day is TradingDay.FILL or verb.adds
+    return _count(account, is_traded, last_fill_day=phase.day)
+
+
+def recount(account: Account, terms: PhaseTerms | None) -> Account:
+    """Count the running day anew after its closed result has changed otherwise than by a fill."""
+    phase = account.phase
+    if phase is None or not phase.running or terms is None or terms.trading_day is not TradingDay.MOVED:
+        return account
+    return _count(account, has_moved(account, terms), last_fill_day=phase.last_fill_day)
+
+
+def has_moved(account: Account, terms: PhaseTerms) -> bool:
+    """Is the closed result of the day so far, gain or loss, at least the terms' share of the initial balance?"""
+    phase = account.phase
+    assert phase, "only a phase has days"
+    return abs(account.cash - phase.day_start_balance) >= percent(phase.initial_balance, terms.trading_day_pct)
+
+
+def _count(account: Account, is_traded: bool, last_fill_day: int) -> Account:
+    phase = account.phase
+    assert phase, "only a phase has days"
+    if (phase.day_traded, phase.last_fill_day) == (is_traded, last_fill_day):
+        return account
+    counted = phase.days_traded + is_traded - phase.day_traded
+    return replace(
+        account,
+        phase=replace(phase, day_traded=is_traded, days_traded=counted, last_fill_day=last_fill_day),
+    )
 
 
 def snapshot(account: Account, journal: Journal, *, closed: bool) -> None:

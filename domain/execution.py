@@ -112,7 +112,8 @@ def _deal(
     )  # fmt: skip
     if ticket.rests:
         return resting.place(account, order, journal, accepted), order, None
-    account, fill = book(account, order, ticket, moment, journal, (accepted, resting.placing(order)))
+    causes = accepted, resting.placing(order)
+    account, fill = book(account, order, ticket, moment, conditions, journal, causes)
     return judge(account, moment.market, conditions, journal, at), order, fill
 
 
@@ -125,7 +126,13 @@ def ticket_of(action: Action, account: Account, moment: Moment, conditions: Cond
 
 
 def book(
-    account: Account, order: Order, ticket: Ticket, moment: Moment, journal: Journal, causes: Sequence[Entry] = ()
+    account: Account,
+    order: Order,
+    ticket: Ticket,
+    moment: Moment,
+    conditions: Conditions,
+    journal: Journal,
+    causes: Sequence[Entry] = (),
 ) -> tuple[Account, Fill]:
     """Book a filled order by its ticket: cash, position, and the orders that protect that; each a row of the ledger.
 
@@ -162,7 +169,7 @@ def book(
         rate_time=rate.time, rate_pairs=rate.pairs, rate_stale=not valuation.is_fresh(rate.time, at, account.policy),
     )  # fmt: skip
     journal.fills.append(fill)
-    return _protect(days.trade(account), order, position, moment, journal), fill
+    return _protect(days.trade(account, order.verb, conditions.terms), order, position, moment, journal), fill
 
 
 def _fill_facts(order: Order, ticket: Ticket, quote: Quote) -> Facts:
@@ -260,5 +267,5 @@ def close_all(account: Account, reason: str, moment: Moment, conditions: Conditi
             OrderStatus.FILLED, reason, moment.at, moment.batch, ended_at=moment.at,
         )  # fmt: skip
         ticket = closing(account, position, moment, conditions)
-        account, _ = book(account, order, ticket, moment, journal, [resting.placing(order)])
+        account, _ = book(account, order, ticket, moment, conditions, journal, [resting.placing(order)])
     return account

@@ -28,6 +28,7 @@ from domain.terms import (
     PhaseType,
     Reference,
     Touch,
+    TradingDay,
     Trail,
     limit_from_data,
 )
@@ -65,6 +66,8 @@ class Step:
     profitable_days: int = 0
     profitable_day_pct: Decimal = ZERO
     inactivity_days: int = 0
+    trading_day: TradingDay = TradingDay.FILL
+    trading_day_pct: Decimal = ZERO
     limits: Mapping[str, Axes] = field(default_factory=dict)
     warn_at: tuple[Decimal, ...] = ()
     payout: Axes = field(default_factory=dict)
@@ -131,6 +134,7 @@ NUMBERS = {
     "profitable_days": Within(most=Decimal(DAYS_MAX)),
     "profitable_day_pct": Within(most=HUNDRED),
     "inactivity_days": Within(most=Decimal(DAYS_MAX)),
+    "trading_day_pct": Within(most=HUNDRED),
 }
 SHARE = Within(most=ONE, above=True, below=True)
 PAYOUT = {
@@ -184,6 +188,8 @@ def phase_terms(step: Step, group: Group) -> PhaseTerms:
         profitable_days=step.profitable_days,
         profitable_day_pct=step.profitable_day_pct,
         inactivity_days=step.inactivity_days,
+        trading_day=step.trading_day,
+        trading_day_pct=step.trading_day_pct,
         warn_at=tuple(sorted(step.warn_at)),
         payout=_payout(step),
         daily_loss=_limit(step, "daily_loss"),
@@ -292,6 +298,8 @@ def _together(step: Step) -> Faults:
         yield "profitTargetPct", "a funded phase has no target: it ends by its days or by a breach"
     if not funded and not (target or target_amount):
         yield "profitTargetPct", "an evaluation phase needs a target"
+    if (step.trading_day is TradingDay.MOVED) != bool(step.trading_day_pct):
+        yield "tradingDayPct", "goes with tradingDay MOVED, and above 0"
     if step.profitable_day_pct and not (step.profitable_days or step.payout.get("profitable_days")):
         yield "profitableDayPct", "has no effect without profitableDays, here or in the payout's terms"
     for most in ("max_trading_days", "duration_days"):

@@ -67,6 +67,14 @@ class Trail(StrEnum):
     TRAIL_END_OF_DAY = "TRAIL_END_OF_DAY"
 
 
+class TradingDay(StrEnum):
+    """Which days count as traded."""
+
+    OPENED = "OPENED"  # a position was opened or increased
+    FILL = "FILL"  # anything was filled
+    MOVED = "MOVED"  # the closed result is at least a share of the initial balance, as a gain or as a loss
+
+
 class Touch(StrEnum):
     """Is the limit itself already a breach?"""
 
@@ -186,6 +194,8 @@ class PhaseTerms:
     profitable_days: int = 0
     profitable_day_pct: Decimal = ZERO  # of the initial balance; a day above it counts
     inactivity_days: int = 0
+    trading_day: TradingDay = field(default=TradingDay.FILL, metadata=LATER)
+    trading_day_pct: Decimal = field(default=ZERO, metadata=LATER)  # of the initial balance, for MOVED
     warn_at: tuple[Decimal, ...] = ()  # shares of each limit, above 0 and below 1, at which its use is told
     payout: PayoutTerms = field(default_factory=PayoutTerms)  # of a funded phase
 

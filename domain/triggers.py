@@ -61,8 +61,8 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
         refusal = refused.refusal
         outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
         return resting.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
-    account, _ = book(account, resting.filled(order, ticket.quantity, moment.at), ticket, moment, journal)
-    return account
+    filled = resting.filled(order, ticket.quantity, moment.at)
+    return book(account, filled, ticket, moment, conditions, journal)[0]
 
 
 def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Ticket:

@@ -9,7 +9,7 @@ AS_SOLD = """
 select p.id, p.version, p.name as program_name, p.price, p.price_currency, p.zone, p.day_start,
   f.phase_index, f.phase_type, f.name, f.duration_days, f.max_daily_loss_pct, f.max_total_loss_pct,
   f.max_daily_profit_pct, f.profit_target_pct, f.profit_split, f.min_trading_days, f.max_trading_days, f.max_positions,
-  f.best_day_pct, f.profitable_days, f.profitable_day_pct, f.inactivity_days,
+  f.best_day_pct, f.profitable_days, f.profitable_day_pct, f.inactivity_days, f.trading_day, f.trading_day_pct,
   f.limits::text, f.warn_at::text, f.payout::text,
   g.name as account_group, g.kind, g.currency, g.default_deposit, g.policy::text
 from programs p

@@ -283,7 +283,7 @@ described(
     BUFFER="The profit that stays on the account is large enough.",
     PROFIT="The balance is above the initial one, by the least profit that the terms name.",
     ABOVE_FLOORS="The balance that is left breaks no limit.",
-    TRADING_DAYS="So many days with a fill since the start or the last payout.",
+    TRADING_DAYS="So many trading days since the start or the last payout.",
     PROFITABLE_DAYS="So many profitable days since the start or the last payout.",
     CYCLE="So many days since the start or the last payout.",
     BEST_DAY="The profit since the last payout, as much as its best day's largest share asks for.",

@@ -7,7 +7,7 @@ import strawberry
 from strawberry import UNSET, field
 
 from domain.instruments import InstrumentKind, InstrumentStatus
-from schema.enums import described
+from schema.described import described
 from schema.payloads import SavePayload
 from schema.rows import FromRow
 from services.views.lists import INSTRUMENTS

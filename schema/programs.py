@@ -14,7 +14,7 @@ from domain.checks import api_name
 from domain.errors import Refused
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
-from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, Trail
+from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, TradingDay, Trail
 from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.context import Info
 from schema.fields import computed
@@ -47,13 +47,21 @@ class ProgramStep(FromRow, listing=STEPS):
     max_daily_profit_pct: Decimal = field(description="The most profit of a day.")
     profit_target_pct: Decimal = field(description="The profit that passes it.")
     profit_split: Decimal = field(description="The client's share of the profit, 0.8 for 80 %; funded phases only.")
-    min_trading_days: int = field(description="The least number of days with a fill.")
-    max_trading_days: int = field(description="It ends with this many days with a fill.")
+    min_trading_days: int = field(
+        description="The least number of trading days before it can pass or, if funded, before its first payout."
+    )
+    max_trading_days: int = field(description="It ends with this many trading days.")
     max_positions: int = field(description="The most open positions.")
-    best_day_pct: Decimal = field(description="The largest day's share of the net profit, at most; it only delays.")
-    profitable_days: int = field(description="The least number of profitable days; it only delays.")
+    best_day_pct: Decimal = field(
+        description="The largest day's share of the net profit, at most. It delays passing or, if funded, a payout."
+    )
+    profitable_days: int = field(
+        description="The least number of profitable days. It delays passing or, if funded, the first payout."
+    )
     profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
     inactivity_days: int = field(description="The most days without a fill.")
+    trading_day: TradingDay = field(description="Which days count as trading days.")
+    trading_day_pct: Decimal = field(description="For MOVED: the share of the initial balance, of gain or loss.")
     warn_at: list[Decimal] = field(description="The shares of each limit at which its use is told.")
     created_at: datetime = field(description="When it was saved.")
     updated_at: datetime = field(description="When it was last saved.")
@@ -124,8 +132,12 @@ class LimitsInput:
 @strawberry.input(description="When a funded phase's profit may be asked for; what is left out asks nothing.")
 class PayoutTermsInput:
     min_profit: Decimal | None = field(default=None, description="The least gross profit, in the account's currency.")
-    min_trading_days: int | None = field(default=None, description="The least number of days with a fill.")
-    profitable_days: int | None = field(default=None, description="The least number of profitable days.")
+    min_trading_days: int | None = field(
+        default=None, description="The least number of trading days since the last payout, or since the start."
+    )
+    profitable_days: int | None = field(
+        default=None, description="The least number of profitable days since the last payout, or since the start."
+    )
     cycle_days: int | None = field(default=None, description="The days between payouts, and before the first.")
     floor: PayoutFloor | None = field(default=None, description="What it does to a trailing floor; default FOLLOW.")
     min_amount: Decimal | None = field(default=None, description="The least gross profit that one payout takes.")
@@ -148,17 +160,28 @@ class StepInput:
     max_daily_profit_pct: Decimal | None = field(default=None, description="The most profit of a day.")
     profit_target_pct: Decimal | None = field(default=None, description="The profit that passes it.")
     profit_split: Decimal | None = field(default=None, description="The client's share, 0.8 for 80 %; funded only.")
-    min_trading_days: int | None = field(default=None, description="The least number of days with a fill.")
-    max_trading_days: int | None = field(default=None, description="It ends with this many days with a fill.")
+    min_trading_days: int | None = field(
+        default=None,
+        description="The least number of trading days before it can pass or, if funded, before its first payout.",
+    )
+    max_trading_days: int | None = field(default=None, description="It ends with this many trading days.")
     max_positions: int | None = field(default=None, description="The most open positions.")
     best_day_pct: Decimal | None = field(
-        default=None, description="The largest day's share of the net profit, at most; it only delays."
+        default=None,
+        description="The largest day's share of the net profit, at most. It delays passing or, if funded, a payout.",
     )
-    profitable_days: int | None = field(default=None, description="The least number of profitable days; it delays.")
+    profitable_days: int | None = field(
+        default=None,
+        description="The least number of profitable days. It delays passing or, if funded, the first payout.",
+    )
     profitable_day_pct: Decimal | None = field(
         default=None, description="A day above this share of the initial balance is profitable."
     )
     inactivity_days: int | None = field(default=None, description="The most days without a fill.")
+    trading_day: TradingDay | None = field(default=None, description="Which days count as trading days; default FILL.")
+    trading_day_pct: Decimal | None = field(
+        default=None, description="For MOVED, above 0: the share of the initial balance that a day's result must reach."
+    )
     warn_at: list[Decimal] | None = field(
         default=None, description="Shares of each limit, above 0 and below 1, at which its use is told."
     )

@@ -1,7 +1,7 @@
 """What a program's limits and rules are made of, as GraphQL enums."""
 
 from domain.rules import Rule
-from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, Reference, Touch, Trail
+from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
 from schema.described import described
 
 described(
@@ -46,6 +46,14 @@ described(
     RESET="Once approved, the floor trails anew from the balance that is left.",
 )
 described(
+    TradingDay,
+    "TradingDayKind",
+    "Which days count as trading days.",
+    OPENED="Days on which a position was opened or increased.",
+    FILL="Days on which anything was filled.",
+    MOVED="Days whose closed result, gain or loss, is at least `tradingDayPct` of the initial balance.",
+)
+described(
     Touch,
     "LimitTouch",
     "Whether a limit is hit when it is reached.",
@@ -73,7 +81,7 @@ described(
     BEST_DAY="The largest day's share of the net profit, at most.",
     PROFITABLE_DAYS="The least number of profitable days before the phase passes, or a funded one pays.",
     DURATION="The phase ends with this trading day.",
-    MAX_TRADING_DAYS="The phase ends with this many days with a fill.",
+    MAX_TRADING_DAYS="The phase ends with this many trading days.",
     INACTIVITY="The most days without a fill.",
     MAX_POSITIONS="The most open positions.",
 )

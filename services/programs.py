@@ -15,7 +15,7 @@ from domain.ledger import Facts
 from domain.lifecycles import ProgramStatus, move
 from domain.money import plain as plain_text
 from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, problems
-from domain.terms import Group, GroupKind, PhaseType, Terms, fingerprint, policy_from_text, to_text
+from domain.terms import Group, GroupKind, PhaseType, Terms, TradingDay, fingerprint, policy_from_text, to_text
 from models import groups
 from models import programs as rows
 from models.tables.programs import Program, ProgramPhase
@@ -40,6 +40,7 @@ NUMBERS = (
     "profitable_days",
     "profitable_day_pct",
     "inactivity_days",
+    "trading_day_pct",
 )
 
 
@@ -150,6 +151,7 @@ def facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
             "limits": limits_data(step),
             "warn_at": _shares(step),
             "payout": payout_data(step),
+            "trading_day": step.trading_day.value,
             **{name: _fact(getattr(step, name)) for name in NUMBERS},
         }
         for step in draft.steps
@@ -198,6 +200,7 @@ def _step(row: asyncpg.Record) -> Step:
         limits=json.loads(row["limits"]),
         warn_at=tuple(map(Decimal, json.loads(row["warn_at"]))),
         payout=json.loads(row["payout"]),
+        trading_day=TradingDay(row["trading_day"]),
         **{name: row[name] for name in NUMBERS},
     )
 
@@ -227,6 +230,7 @@ async def _write_steps(program_id: int, draft: Draft, group_ids: Mapping[str, in
             limits=limits_data(step),
             warn_at=_shares(step),
             payout=payout_data(step),
+            trading_day=step.trading_day,
             **{name: getattr(step, name) for name in NUMBERS},
         )
         for step in draft.steps

@@ -56,3 +56,5 @@ alter table transfers
   add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'DEPOSIT', 'PAYOUT_PROFIT', 'PAYOUT_SHARE',
     'TOP_UP', 'WITHDRAWAL'));
 alter table purchases drop column fee_returned_with;
+
+alter table program_phases drop column trading_day, drop column trading_day_pct;

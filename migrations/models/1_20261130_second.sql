@@ -265,3 +265,8 @@ alter table transfers
   drop constraint transfers_kind_check,
   add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'FEE_RETURN', 'DEPOSIT', 'PAYOUT_PROFIT',
     'PAYOUT_SHARE', 'TOP_UP', 'WITHDRAWAL'));
+
+-- Which days count as traded: those with a fill, as before, unless a program says otherwise.
+alter table program_phases
+  add column trading_day text not null default 'FILL' check (trading_day in ('OPENED', 'FILL', 'MOVED')),
+  add column trading_day_pct money8 not null default 0;

@@ -9,7 +9,7 @@ from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
 from domain.lifecycles import ProgramStatus
-from domain.terms import PhaseType
+from domain.terms import PhaseType, TradingDay
 from models.tables.fields import NOW, Choice, Identity, LocalTime, Money, Text, reference
 from models.tables.keys import TableIndex, UniqueIndex
 
@@ -63,6 +63,8 @@ class ProgramPhase(Model):
     profitable_days = fields.IntField(db_default=0)
     profitable_day_pct = Money(db_default=0)
     inactivity_days = fields.IntField(db_default=0)
+    trading_day = Choice(TradingDay, db_default=TradingDay.FILL)
+    trading_day_pct = Money(db_default=0)
     limits: fields.Field[dict[str, Any]] = fields.JSONField(
         db_default=SqlDefault("'{}'"), description="The axes of each limit"
     )

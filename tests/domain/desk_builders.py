@@ -27,6 +27,7 @@ from domain.terms import (
     Reference,
     Slippage,
     Touch,
+    TradingDay,
     Trail,
 )
 from tests.domain.builders import (
@@ -173,6 +174,8 @@ def phases(draw: st.DrawFn) -> PhaseTerms:
         total_loss=draw(total_limits),
         daily_profit=draw(limits),
         duration_days=draw(st.sampled_from([0, 0, 1, 3])),
+        trading_day=draw(st.sampled_from(TradingDay)),
+        trading_day_pct=Decimal("0.3"),
         min_trading_days=draw(st.sampled_from([0, 1])),
         inactivity_days=draw(st.sampled_from([0, 0, 2])),
         best_day_pct=draw(st.sampled_from([Decimal(0), Decimal(60)])),

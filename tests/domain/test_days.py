@@ -4,26 +4,35 @@ from dataclasses import fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from itertools import pairwise
+from typing import Any
 
 import pytest
 
-from domain import days, desk
+from domain import backtest, days, desk
 from domain.accounts import Account, Day, Journal, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus
-from domain.terms import Reference, Trail
+from domain.orders import Verb
+from domain.terms import Reference, TradingDay, Trail
 from tests.domain.builders import (
     INITIAL,
     MIDNIGHT,
     NOON,
+    a_batch,
     a_challenger,
+    a_limit,
     a_phase_run,
     a_phase_terms,
+    a_target,
     a_total_limit,
     an_account,
+    an_action,
 )
-from tests.domain.desk_builders import UTC_DAYS, conditions
+from tests.domain.desk_builders import UTC_DAYS, conditions, priced
+from tests.domain.test_backtest import a_setup
+
+FREE = {"daily_loss": a_limit(), "total_loss": a_total_limit(), "profit_target": a_target("900")}
 
 
 def run_of(account: Account) -> PhaseRun:
@@ -81,7 +90,7 @@ def test_without_a_running_phase_only_the_high_watermark_moves() -> None:
     assert account.high_watermark == 100_007
     assert account.phase is ended
     assert days.observe(account) is account
-    assert days.trade(account) is account
+    assert days.trade(account, Verb.OPEN, None) is account
 
 
 def test_a_transfer_is_neither_a_gain_nor_a_loss() -> None:
@@ -107,7 +116,8 @@ def test_an_account_without_a_phase_has_no_figures_to_move() -> None:
 
 
 def test_a_second_fill_on_a_day_counts_no_second_day() -> None:
-    phase = run_of(days.trade(days.trade(a_challenger(day=4, days_traded=2))))
+    once = days.trade(a_challenger(day=4, days_traded=2), Verb.OPEN, a_phase_terms())
+    phase = run_of(days.trade(once, Verb.CLOSE, a_phase_terms()))
     assert (phase.day_traded, phase.days_traded, phase.last_fill_day) == (True, 3, 4)
 
 
@@ -206,3 +216,43 @@ def test_a_days_end_is_measured_by_what_the_terms_trail(trail_by: Reference, pea
     phase = run_of(days.next_day(account, UTC_DAYS, terms, Journal()))
     assert phase.peak_end_of_day == peak * 1000
     assert phase.day_withdrawn == 0
+
+
+OPENED, FILL, MOVED = TradingDay
+KINDS: list[tuple[str, dict[str, Any], str, list[bool]]] = [
+    ("opened on Monday", {"trading_day": OPENED}, "1.1100", [True, False]),
+    ("filled on both days", {"trading_day": FILL}, "1.1100", [True, True]),
+    ("moved as much on Tuesday", {"trading_day": MOVED, "trading_day_pct": Decimal(1)}, "1.1100", [False, True]),
+    ("by a loss as well", {"trading_day": MOVED, "trading_day_pct": Decimal(1)}, "1.0900", [False, True]),
+    ("by less", {"trading_day": MOVED, "trading_day_pct": Decimal(1)}, "1.10999", [False, False]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("axis", "price", "traded"), [c[1:] for c in KINDS], ids=[c[0] for c in KINDS])
+def test_a_position_opened_on_monday_and_closed_on_tuesday_counts_by_what_a_trading_day_is(
+    axis: dict[str, Any], price: str, traded: list[bool]
+) -> None:
+    """A long of 100,000 without fees: a cent is 1 % of the initial balance."""
+    terms = a_phase_terms(**FREE, **axis)
+    batches = [
+        a_batch(1, priced("EURUSD", "1.1"), at=NOON),
+        a_batch(2, priced("EURUSD", price, NOON + timedelta(days=1)), at=NOON + timedelta(days=1)),
+        a_batch(3, at=NOON + timedelta(days=2)),
+    ]
+    buy, sell = an_action(quantity="100000"), an_action(action="CLOSE", action_id="2", quantity=None)
+    outcome = backtest.run(a_setup(terms), batches, [(1, [buy]), (2, [sell])])
+    assert [day.traded for day in outcome.journal.days.values() if day.closed] == traded
+    phase = run_of(outcome.account)
+    assert (phase.days_traded, phase.last_fill_day) == (sum(traded), 2)
+
+
+def test_a_day_that_has_moved_back_is_none_and_a_correction_counts_it_anew() -> None:
+    terms = a_phase_terms(trading_day=MOVED, trading_day_pct=Decimal(1))
+    moved = days.trade(a_challenger("101000", days_traded=4), Verb.CLOSE, terms)
+    assert (run_of(moved).day_traded, run_of(moved).days_traded) == (True, 5)
+    back = days.trade(replace(moved, cash=Decimal(100_500)), Verb.CLOSE, terms)
+    assert (run_of(back).day_traded, run_of(back).days_traded) == (False, 4)
+    corrected = days.recount(replace(back, cash=Decimal(99_000)), terms)
+    assert (run_of(corrected).day_traded, run_of(corrected).days_traded) == (True, 5)
+    assert days.recount(back, terms) is back
+    assert days.recount(corrected, a_phase_terms()) is corrected

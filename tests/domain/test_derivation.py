@@ -24,7 +24,7 @@ from domain.execution import Moment
 from domain.ledger import Row
 from domain.orders import Action
 from domain.quotes import Batch, Quote
-from domain.terms import Consequence, Measured, PercentOf, PhaseTerms, Reference, Touch, Trail, to_text
+from domain.terms import Consequence, Measured, PercentOf, PhaseTerms, Reference, Touch, TradingDay, Trail, to_text
 from tests.domain.builders import (
     INITIAL,
     a_funded_phase,
@@ -119,6 +119,14 @@ def boundaries(after: datetime) -> Iterator[datetime]:
             yield boundary(day)
 
 
+def is_traded(terms: dict[str, Any], result: Decimal, before: bool, fill: Row) -> bool:
+    """Is it a trading day after the fill?"""
+    kind = terms.get("trading_day", "FILL")
+    if kind == "MOVED":
+        return abs(result) >= eight(INITIAL * Decimal(terms["trading_day_pct"]) / 100)
+    return before or kind == "FILL" or fill.facts["verb"] == "OPEN"
+
+
 LOSSES = {"MAX_DAILY_LOSS": "daily_loss", "MAX_TOTAL_LOSS": "total_loss", "MAX_DAILY_PROFIT": "daily_profit"}
 
 
@@ -186,7 +194,8 @@ def derive(text: str, ledger: Sequence[Row], tape: Sequence[Batch]) -> tuple[lis
         for fill in [None, *fills.get(batch.number, [])]:
             if fill is not None:
                 books.book(fill)
-                traded, traded_today, last = traded + (not traded_today), True, day
+                now = is_traded(terms, books.cash - start[0], traded_today, fill)
+                traded, traded_today, last = traded + now - traded_today, now, day
             peaks["TRAIL_INTRADAY"] = max(peaks["TRAIL_INTRADAY"], books.equity)
             peaks["TRAIL_BALANCE"] = max(peaks["TRAIL_BALANCE"], books.cash)
             if end := judge(batch.number):
@@ -250,6 +259,10 @@ SOLD: dict[str, PhaseTerms] = {
     "wins": a_phase_terms(**FREE | {"profit_target": a_target("1")}, min_trading_days=2),
     "time runs out": a_phase_terms(**FREE, duration_days=4),
     "days run out": a_phase_terms(**FREE, max_trading_days=3),
+    "days with an opening run out": a_phase_terms(**FREE, max_trading_days=4, trading_day=TradingDay.OPENED),
+    "days that have moved run out": a_phase_terms(
+        **FREE, max_trading_days=3, trading_day=TradingDay.MOVED, trading_day_pct=Decimal("0.2")
+    ),
     "idle": a_phase_terms(**FREE, inactivity_days=1),
     "funded": a_funded_phase(index=1, duration_days=3, daily_loss=a_limit("90"), total_loss=a_total_limit("90")),
 }

@@ -21,6 +21,7 @@ from domain.terms import (
     PhaseType,
     Reference,
     Touch,
+    TradingDay,
     Trail,
 )
 
@@ -137,6 +138,9 @@ EVALUATIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"max_daily_loss_pct": Decimal(5), "limits": {"daily_loss": {"percent_of": "DAY_START_BALANCE"}}}, []),
     ({"profitable_day_pct": Decimal(1)}, ["profitableDayPct"]),
     ({"profitable_day_pct": Decimal(1), "profitable_days": 2}, []),
+    ({"trading_day": TradingDay.MOVED, "trading_day_pct": Decimal("0.5")}, []),
+    ({"trading_day": TradingDay.MOVED}, ["tradingDayPct"]),
+    ({"trading_day_pct": Decimal("0.5")}, ["tradingDayPct"]),
     ({"limits": {"profit_target": {"consequence": Consequence.WARN}}}, ["limits.profitTarget.consequence"]),
     ({"limits": {"profit_target": {"colour": "red"}}}, ["limits.profitTarget.colour"]),
 ]

@@ -14,7 +14,7 @@ from domain.orders import Action
 from domain.payouts import Cycle, Standing, criteria, share
 from domain.programs import Draft, Step, phase_terms, problems
 from domain.quotes import Batch
-from domain.terms import GroupKind, PayoutTerms, PhaseTerms, PhaseType
+from domain.terms import GroupKind, PayoutTerms, PhaseTerms, PhaseType, TradingDay
 from tests.domain.builders import NOON, a_batch, a_group
 from tests.domain.desk_builders import CATALOGUE, HOUR, UTC_DAYS, priced
 from tests.domain.test_backtest import WIDE
@@ -37,6 +37,11 @@ BOTH: dict[str, tuple[dict[str, Any], Any]] = {
     "profitable_days": ({}, 4),
     "profitable_day_pct": ({"profitable_days": 3}, Decimal(1)),
     "inactivity_days": ({}, 1),
+    "trading_day": ({"min_trading_days": 4}, {"trading_day": TradingDay.MOVED, "trading_day_pct": Decimal(1)}),
+    "trading_day_pct": (
+        {"min_trading_days": 4, "trading_day": TradingDay.MOVED, "trading_day_pct": Decimal("0.1")},
+        Decimal(1),
+    ),
     "warn_at": ({"max_total_loss_pct": Decimal(10)}, (Decimal("0.1"),)),
     "limits": ({}, {"daily_loss": {"amount": Decimal(1000)}}),
 }
@@ -44,7 +49,7 @@ EFFECTS: dict[PhaseType, dict[str, tuple[dict[str, Any], Any]]] = {
     PhaseType.EVALUATION: BOTH | {"profit_target_pct": ({}, Decimal(1))},
     PhaseType.FUNDED: BOTH | {"profit_split": ({}, Decimal("0.5")), "payout": ({}, {"min_profit": Decimal(8000)})},
 }
-"""By field what the step has besides, and a value that makes a difference."""
+"""By field what the step has besides, and a value that makes a difference, alone or with what it needs."""
 REFUSED: dict[PhaseType, dict[str, Any]] = {
     PhaseType.EVALUATION: {"profit_split": Decimal("0.8"), "payout": {"min_profit": Decimal(1)}},
     PhaseType.FUNDED: {"profit_target_pct": Decimal(5)},
@@ -115,7 +120,8 @@ def test_every_field_is_on_one_of_the_lists(kind: PhaseType) -> None:
 def test_a_field_has_an_effect(kind: PhaseType, name: str) -> None:
     others, value = EFFECTS[kind][name]
     without = replace(BASE[kind], **others)
-    using = replace(without, **{name: value})
+    changes = value if isinstance(value, dict) and name in value else {name: value}
+    using = replace(without, **changes)
     assert faults(without) == faults(using) == []
     assert seen(without) != seen(using)
 

@@ -13,7 +13,7 @@ from config.database import connection
 from domain.errors import Forbidden, InvalidProgram, InvalidTransition, NotFound, VersionConflict
 from domain.lifecycles import ProgramStatus
 from domain.programs import phase_terms
-from domain.terms import Group, GroupKind, Policy, Terms, Trail, fingerprint, terms_from_text
+from domain.terms import Group, GroupKind, Policy, Terms, TradingDay, Trail, fingerprint, terms_from_text
 from models.tables.programs import Program, ProgramPhase
 from services import programs
 from services.unit import plain, reading
@@ -104,7 +104,8 @@ async def test_every_change_is_audited_with_what_was_before(desk: None) -> None:
 
 async def test_all_a_step_can_say_is_frozen_with_it(desk: None) -> None:
     said: dict[str, Any] = {"best_day_pct": Decimal(40), "profitable_days": 3, "profitable_day_pct": Decimal("0.5"),
-                            "inactivity_days": 30, "warn_at": (Decimal("0.5"), Decimal("0.8"))}  # fmt: skip
+                            "inactivity_days": 30, "trading_day": TradingDay.MOVED, "trading_day_pct": Decimal("0.5"),
+                            "warn_at": (Decimal("0.5"), Decimal("0.8"))}  # fmt: skip
     trailing: dict[str, Any] = {"total_loss": {"trail": "TRAIL_BALANCE", "amount": Decimal(500)}}
     payout = {"min_profit": Decimal("100.50"), "floor": "KEEP"}
     steps = (an_evaluation(**said), a_funded(payout=payout, limits=trailing, max_total_loss_pct=Decimal(0)))
