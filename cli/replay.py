@@ -27,7 +27,7 @@ LISTED_PAGE = 100
 _DESK = "query { system { mode marketTime } }"
 _LISTED = """
 query ($first: Int!, $after: String) {
-  instruments(first: $first, after: $after) { nodes { symbol } pageInfo { hasNextPage endCursor } }
+  instruments(first: $first, after: $after) { nodes { symbol aliases } pageInfo { hasNextPage endCursor } }
 }
 """
 
@@ -121,12 +121,12 @@ async def play(files: Sequence[Path], options: Options, client: Client, tally: T
 
 
 async def _listed(client: Client) -> frozenset[str]:
-    """Every symbol of the desk."""
+    """Every symbol of the desk, and every other name that it knows for one."""
     symbols: set[str] = set()
     after = None
     while True:
         page = await client.once(_LISTED, first=LISTED_PAGE, after=after)
-        symbols |= {node["symbol"] for node in page["nodes"]}
+        symbols |= {name for node in page["nodes"] for name in (node["symbol"], *node["aliases"])}
         if not page["pageInfo"]["hasNextPage"]:
             return frozenset(symbols)
         after = page["pageInfo"]["endCursor"]

@@ -29,12 +29,12 @@ class Bar(NamedTuple):
     sides: tuple[tuple[str, str], ...]
 
 
-def finite(line: int, texts: Sequence[str]) -> list[Decimal]:
-    """The prices of a bar as numbers. Raises BadRow where one is none."""
-    prices = [Decimal(text) for text in texts]
-    if not all(price.is_finite() for price in prices):
-        raise BadRow(line, f"a bar has a price that is not finite: {', '.join(texts)}")
-    return prices
+def is_twisted(line: int, prices: Sequence[str]) -> bool:
+    """Does the high or the low lie within the others? Raises BadRow where a price is not finite."""
+    first, high, low, last = (Decimal(price) for price in prices)
+    if not all(price.is_finite() for price in (first, high, low, last)):
+        raise BadRow(line, f"a bar has a price that is not finite: {', '.join(prices)}")
+    return high < max(first, last) or low > min(first, last)
 
 
 def quotes_of(bar: Bar) -> list[FileQuote]:

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 
-from cli.quotefile.layouts import NAMES, OHLC, letters
+from cli.quotefile.layouts import DAYS, NAMES, OHLC, letters
 from cli.quotefile.zones import Zone, parse_zone
 
 _PARENTHESES = re.compile(r"[(\[]([^)\]]*)[)\]]")
@@ -20,8 +20,8 @@ def names_in(cell: str) -> tuple[str, str]:
     """A header's cell as its letters and digits, and the same without what says a zone or a unit: `ts_utc_ms`, `ts`."""
     text = cell.lower()
     words = re.findall(r"[a-z0-9]+", _ZONE.sub(" ", _PARENTHESES.sub(" ", text)))
-    bare = [word for word in words if word not in _NOISE] or words
-    return "".join(re.findall(r"[a-z0-9]+", text)), "".join(bare)
+    whole = "".join(re.findall(r"[a-z0-9]+", text))
+    return whole, "".join(word for word in words if word not in _NOISE) or whole
 
 
 def names_of(cells: Sequence[str]) -> frozenset[str]:
@@ -31,8 +31,8 @@ def names_of(cells: Sequence[str]) -> frozenset[str]:
 
 
 def is_header(cells: Sequence[str], delimiter: str) -> bool:
-    """Is the first row of a file its header? It names a column we know, and holds neither a number nor a time."""
-    return set(letters(cells, delimiter)) <= {"s", "x"} and bool(columns_of(cells))
+    """Is the first row of a file its header? It holds neither a number nor a time."""
+    return len(cells) > 1 and set(letters(cells, delimiter)) <= {"s", "x"}
 
 
 def columns_of(cells: Sequence[str]) -> dict[str, int]:
@@ -45,14 +45,17 @@ def columns_of(cells: Sequence[str]) -> dict[str, int]:
         for role, names in NAMES.items()
         if any(name in places for name in names)
     }
-    day = places.get("date", places.get("day"))
+    day = next((places[name] for name in DAYS if name in places), None)
     if day is not None and names_in(cells[columns["time"]])[1] == "time":
         columns["time"] = day
     if columns.get("clock") == columns.get("time") or day is None or columns.get("time") != day:
         columns.pop("clock", None)
-    if all(name in columns for name in OHLC):
-        columns.pop("price", None)
-    return columns
+    if {"open", "high", "low", "price"} <= columns.keys():
+        columns.setdefault("close", columns["price"])  # as Investing.com calls it
+    if not columns.keys() >= {*OHLC}:
+        columns = {role: place for role, place in columns.items() if role not in OHLC or role == "close"}
+        columns.setdefault("price", columns.pop("close", -1))
+    return {role: place for role, place in columns.items() if place >= 0}
 
 
 def zone_in(cell: str) -> Zone | None:

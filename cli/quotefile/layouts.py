@@ -9,16 +9,19 @@ from cli.quotefile.times import is_date, unit_of
 
 OHLC = ("open", "high", "low", "close")
 
+DAYS = ("date", "dtyyyymmdd", "yyyymmdd", "day", "tradedate")  # columns that may need a time of day beside them
+
 # What the columns are called, in small letters and without anything but letters and digits; the first match counts.
 NAMES: dict[str, tuple[str, ...]] = {
     "time": (
         "localtimestamp", "transactiontime", "ts", "timestamp", "datetime", "time", "opentime", "localtime", "timemsc",
-        "dateandtime", "quotetime", "unixtime", "unix", "epoch", "eventtime", "createdat", "date", "day",
+        "dateandtime", "quotetime", "ratedatetime", "unixtime", "unix", "epoch", "eventtime", "transacttime",
+        "tradetime", "createdat", "utc", "gmt", *DAYS,
     ),
     "clock": ("time", "timeofday"),  # the hours, where the day has a column of its own
-    "symbol": ("symbol", "ticker", "pair", "currencypair", "instrument", "market", "sym", "code"),
-    "bid": ("bid", "bidprice", "bestbidprice", "bestbid", "bidpx"),
-    "ask": ("ask", "askprice", "bestaskprice", "bestask", "askpx", "offer", "offerprice"),
+    "symbol": ("symbol", "ticker", "instrumentid", "pair", "currencypair", "instrument", "market", "sym", "code"),
+    "bid": ("bid", "bidprice", "bestbidprice", "bestbid", "bidpx", "ratebid"),
+    "ask": ("ask", "askprice", "bestaskprice", "bestask", "askpx", "offer", "offerprice", "rateask"),
     "open": ("open", "o", "bidopen", "openbid"),
     "high": ("high", "h", "bidhigh", "highbid", "max"),
     "low": ("low", "l", "bidlow", "lowbid", "min"),
@@ -102,7 +105,8 @@ LAYOUTS = (
         empty="skip",
     ),
     _layout("lean-ticks", "time bid - ask -", shape="m[Nx]{4}", named=DATE_IN_NAME, empty="skip"),
-    _layout("histdata-ticks", "time bid ask -", shape="hNNN?", zone="EST"),
+    _layout("histdata-ticks", "time bid ask -", shape="hNNN", zone="EST"),
+    _layout("histdata-nt", "time price -", shape="hNN", named=r"(?i)DAT_NT_", zone="EST"),
     _layout("histdata-m1", "time open high low close -", shape="hNNNNN?", zone="EST", period_seconds=60),
     _layout(
         "histdata-mt",
@@ -115,7 +119,7 @@ LAYOUTS = (
     _layout("mt4-bars", "time clock open high low close -", shape="dkNNNNN?"),
     _layout("mt4-ticks", "time clock bid ask", "date time bid ask", shape="dk[Nx][Nx][Nx]*", empty="carry"),
     _layout("truefx", "symbol time bid ask", shape="sTNN"),
-    _layout("ticks", "time bid ask", "bid ask", shape="TNN(NN)?", empty="skip"),
+    _layout("ticks", "time bid ask", "bid ask", shape="TNN(NN)?|TNN[Nx]*x[Nx]*", empty="skip"),
     _layout(
         "bars",
         "time open high low close",
@@ -124,7 +128,7 @@ LAYOUTS = (
         "o h l c",
         shape="TN{5,}",
     ),
-    _layout("prices", "time price", "price", "last", "mid", "bid", "close", shape="TN"),
+    _layout("prices", "time price", "price", "last", "mid", "bid", "ask", "close", shape="TN"),
 )
 BY_NAME: Mapping[str, Layout] = {layout.name: layout for layout in LAYOUTS}
 

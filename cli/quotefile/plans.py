@@ -17,7 +17,7 @@ from config.errors import Problem
 from domain.money import plain
 
 SAMPLE_ROWS = 500  # of a table are looked at before it is read
-MINUTE = timedelta(minutes=1)
+MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +114,7 @@ def plan_of(source: Source, options: Options) -> Plan:
             resolve=names.resolver(options.listed),
             spread=options.spread,
             point=point,
-            ask_side=("ask" in columns and "bid" not in columns) or ("open" in columns and names.is_ask(source.names)),
+            ask_side="bid" not in columns and ("ask" in columns or names.is_ask(source.names)),
             period=_period(source, sample, layout, columns, clock) if "open" in columns else None,
         )
     except BadRow as bad:
@@ -218,7 +218,10 @@ def _clock(
     if not times.is_date(first):
         raise BadRow(number, f"the time {times.explain(first)}")
     order = _order(source, sample, columns, first, options)
-    moment = times.read_text(first, order)
+    try:
+        moment = times.read_text(first, order)
+    except times.NoTime as error:
+        raise BadRow(number, f"the time {error}") from None
     return times.TextClock(zone, order), f"{moment.zone.name} (of its times)" if moment.zone else origin
 
 
@@ -285,10 +288,12 @@ def _period(source: Source, sample: _Sample, layout: Layout, columns: Mapping[st
     if layout.period_seconds:
         return timedelta(seconds=layout.period_seconds)
     moments: list[datetime] = []
-    for _, one in _times(sample, columns):
+    found = _times(sample, columns)
+    for _, one in found:
         try:
             moments.append(clock.read(one, moments[-1] if moments else None))
         except times.NoTime:
             continue
     steps = [later - earlier for earlier, later in pairwise(moments) if later > earlier]
-    return min(steps, default=MINUTE)
+    of_days = bool(found) and layouts.letters([found[0][1]], sample.delimiter) == "d"
+    return min(steps, default=DAY if of_days else MINUTE)

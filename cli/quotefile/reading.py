@@ -21,6 +21,7 @@ class Reading:
         self.plan = plan
         self.rows = 0
         self.skipped = 0  # rows without a price, or with one side only
+        self.twisted = 0  # bars whose high is not the highest, or low not the lowest
         self._symbols: dict[str, str] = {}
         self._last: dict[str, list[str]] = {}  # by symbol, where an empty price means the one before
         self._spread = Spread(plan)
@@ -90,6 +91,7 @@ class Reading:
             if "" in prices or "" in asks:
                 self.skipped += 1
                 continue
+            self.twisted += bars.is_twisted(line, prices) or (asks is not prices and bars.is_twisted(line, asks))
             end = self._time(line, cells[columns["end"]], moment) if "end" in columns else None
             sides = (
                 list(zip(prices, asks, strict=True))
@@ -99,8 +101,10 @@ class Reading:
             yield bars.Bar(line, symbol, moment, end or moment + period - bars.BEFORE_END, tuple(sides))
 
     def _path(self, line: int, cells: list[str], roles: tuple[str, ...]) -> list[str]:
-        texts = [self._number(line, role, cells[self.plan.columns[role]]) for role in roles]
-        return texts if "" in texts else [str(price) for price in bars.finite(line, texts)]
+        places = [self.plan.columns[role] for role in roles]
+        if not any(cells[place] for place in places):
+            return [""] * len(places)  # a gap, which some exports fill with empty bars
+        return [self._number(line, role, cells[place]) for role, place in zip(roles, places, strict=True)]
 
     def _number(self, line: int, role: str, cell: str) -> str:
         """The number, or nothing where the layout has rows without it."""

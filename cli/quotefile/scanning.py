@@ -59,7 +59,7 @@ def scan(plan: Plan) -> Summary:
         raise Problem(
             f"{plan.source} holds no quotes: {summary.rows:,} rows, {summary.skipped:,} of them without a price"
         )
-    _refuse_mixed_up(summary)
+    _refuse_mixed_up(summary, reading.twisted)
     return summary
 
 
@@ -71,12 +71,16 @@ def _look(summary: Summary, quote: QuoteRow) -> None:
         summary.apart += 1
 
 
-def _refuse_mixed_up(summary: Summary) -> None:
-    for count, reason in ((summary.crossed, "the bid is above the ask"), (summary.apart, "the ask is twice the bid")):
-        if count * 2 > summary.quotes:
+def _refuse_mixed_up(summary: Summary, twisted: int) -> None:
+    for count, total, reason in (
+        (summary.crossed, summary.quotes, "the bid is above the ask in {} of {} quotes"),
+        (summary.apart, summary.quotes, "the ask is more than twice the bid in {} of {} quotes"),
+        (twisted, summary.rows, "the high is not the highest price, or the low not the lowest, in {} of {} bars"),
+    ):
+        if count * 2 > total:
             raise Problem(
-                f"{summary.plan.source}: {reason} in {count:,} of {summary.quotes:,} quotes, so the columns are mixed "
-                f"up; it was read as {summary.plan.layout.name}, --layout names another"
+                f"{summary.plan.source}: {reason.format(f'{count:,}', f'{total:,}')}, so the columns are mixed up; "
+                f"it was read as {summary.plan.layout.name}, --layout names another"
             )
 
 

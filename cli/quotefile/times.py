@@ -170,7 +170,7 @@ def read_text(text: str, order: str | None) -> Moment:
     match = _match_date(text)
     if match is None:
         raise NoTime(f"is no time: {text[:40]!r}")
-    day, clock = _date(match[0], order), text[match.end() :].lstrip(" T,")
+    day, clock = _date(match[0], order), text[match.end() :].lstrip(" T,-")
     if not clock:
         return Moment(datetime.combine(day, time.min))
     parts = _CLOCK.fullmatch(clock)

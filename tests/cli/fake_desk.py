@@ -46,7 +46,7 @@ class FakeDesk:
             after = asked["variables"]["after"]
             place = symbols.index(after) + 1 if after else 0
             page = {"hasNextPage": place + 1 < len(symbols), "endCursor": symbols[place]}
-            return {"instruments": {"nodes": [{"symbol": symbols[place]}], "pageInfo": page}}
+            return {"instruments": {"nodes": [{"symbol": symbols[place], "aliases": []}], "pageInfo": page}}
         return self._system()
 
     def _system(self) -> dict[str, Any]:

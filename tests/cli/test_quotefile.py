@@ -176,7 +176,8 @@ MIXED = [
         own("1,EURUSD,1.2,1.1", "2,EURUSD,1.2,1.1", "3,EURUSD,1.1,1.2"),
         "the bid is above the ask in 2",
     ),
-    ("a volume for the ask", own("1,EURUSD,1.1,1000", "2,EURUSD,1.1,5"), "the ask is twice the bid in 2"),
+    ("a volume for the ask", own("1,EURUSD,1.1,1000", "2,EURUSD,1.1,5"), "the ask is more than twice the bid in 2"),
+    ("high and low", "time,symbol,open,low,high,close\n1772409600,EURUSD,1,4,1,2\n", "the high is not the highest"),
 ]
 
 

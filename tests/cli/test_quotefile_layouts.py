@@ -6,11 +6,14 @@ from decimal import Decimal
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cli.quotefile import Options, QuoteFiles
 from cli.quotefile.layouts import BY_NAME
 from cli.quotefile.plans import plan_of
 from cli.quotefile.sources import Source
+from config.errors import Problem
 from tests.cli.quotefiles import FIRST, a_file, own, quotes, refusal
 
 TICKS = [("02T09:00:00.250", "EURUSD", "1.08340", "1.08350"), ("02T09:00:01", "EURUSD", "1.08341", "1.08352")]
@@ -283,8 +286,48 @@ def test_a_bar_that_is_no_number_is_a_bad_row(tmp_path: Path) -> None:
     assert "line 1: a bar has a price that is not finite" in refusal(path)
 
 
+def test_what_investing_com_calls_price_is_the_close(tmp_path: Path) -> None:
+    rows = '"Date","Price","Open","High","Low","Vol."\n"03/13/2026","2,415.00","2,410.10","2,420.00","2,400.00",""\n'
+    read = quotes(a_file(tmp_path, rows, "XAUUSD Historical Data.csv"))
+    assert [(time, bid) for time, _, bid, _ in read] == [
+        ("13T00:00:00", "2410.10"),
+        ("13T08:00:00", "2400.00"),
+        ("13T16:00:00", "2420.00"),
+        ("13T23:59:59.999", "2415.00"),
+    ]
+
+
+def test_ninjatraders_asks_are_asks(tmp_path: Path) -> None:
+    path = a_file(tmp_path, "20260302 040000;1.5;0\n", "DAT_NT_EURUSD_T_ASK_202603.csv")
+    assert quotes(path, Options(spread=Decimal("0.5"))) == [("02T09:00:00", "EURUSD", "1", "1.5")]
+    assert plan_of(Source(path), Options()).layout.name == "histdata-nt"
+
+
+def test_bars_that_are_empty_are_gaps(tmp_path: Path) -> None:
+    path = a_file(tmp_path, f"time,open,high,low,close\n{NINE},1,1,1,1\n{NINE + 60_000},,,,\n", "EURUSD, 1.csv")
+    assert (len(quotes(path)), QuoteFiles([path]).tables[0].skipped) == (4, 1)
+    partly = a_file(tmp_path, f"time,open,high,low,close\n{NINE},1,1,1,\n", "EURUSD, 1.csv")
+    assert "line 2: close is not a number: ''" in refusal(partly)
+
+
+@given(st.data())
+@settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_done_to_a_file_it_is_read_or_refused(tmp_path: Path, data: st.DataObject) -> None:
+    _, name, content = data.draw(st.sampled_from(TICK_FILES + BAR_FILES))
+    content = content.format(*BAR, *FELL)
+    for _ in range(data.draw(st.integers(1, 3))):
+        start = data.draw(st.integers(0, len(content)))
+        end = data.draw(st.integers(start, min(start + 20, len(content))))
+        content = content[:start] + data.draw(st.text(alphabet='0123456789,.;:-/T \t\n"xé', max_size=8)) + content[end:]
+    try:
+        read = [row for batch in QuoteFiles([a_file(tmp_path, content, name)]).batches() for row in batch.rows]
+    except Problem:
+        return
+    assert [row.time for row in read] == sorted(row.time for row in read)
+
+
 def test_every_layout_has_its_file_here() -> None:
-    made = {case[0] for case in TICK_FILES + BAR_FILES} | {"binance-klines", "lean", "prices"}
+    made = {case[0] for case in TICK_FILES + BAR_FILES} | {"binance-klines", "lean", "prices", "histdata-nt"}
     assert made == set(BY_NAME)
 
 
