@@ -32,6 +32,8 @@ async def readyz(request: Request) -> Response:
         "evaluatedThrough": now.system.evaluated_through,
         "queueDepth": now.system.queue_depth,
         "deadJobs": now.system.dead_jobs,
+        "quarantined": now.system.quarantined,
+        "warnings": now.warnings,
         **{api_name(name): figure for name, figure in asdict(now.load).items()},
         "signAgeSeconds": now.ages,
     }

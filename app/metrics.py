@@ -42,6 +42,7 @@ class Desk(Collector):
         yield _gauges("propdesk_shard_through", "The batch a shard has judged through.", "shard", self._now.shards)
         yield _gauge("propdesk_jobs_queued", "Jobs owed.", desk.queue_depth)
         yield _gauge("propdesk_jobs_dead", "Jobs given up.", desk.dead_jobs)
+        yield _gauge("propdesk_accounts_quarantined", "Accounts not read or marked.", desk.quarantined)
         yield _gauge("propdesk_job_wait_seconds", "How long the oldest due job waits.", load.job_wait_seconds)
         yield _gauge("propdesk_events_waiting", "Committed events without a position.", load.events_waiting)
         yield _gauge("propdesk_database_bytes", "The database's size.", load.database_bytes)

@@ -181,6 +181,12 @@ class MarkFailed(Refused):
     transient = True
 
 
+class AccountUnreadable(Refused):
+    """The account as it is stored cannot be read by this version; `system.quarantine` names it."""
+
+    code = "ACCOUNT_UNREADABLE"
+
+
 class ModeReserved(Refused):
     """Accounts of this mode are opened by a challenge alone."""
 

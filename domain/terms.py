@@ -243,6 +243,8 @@ def _decode(kind: Any, value: Any) -> Any:
         return tuple(_decode(get_args(kind)[0], item) for item in value)
     if is_dataclass(kind) and isinstance(kind, type):
         hints = get_type_hints(kind)
+        if unknown := value.keys() - hints.keys():
+            raise ValueError(f"{kind.__name__} has no field {', '.join(sorted(unknown))}: a newer version wrote it")
         return kind(**{name: _decode(hints[name], item) for name, item in value.items()})
     if kind is time:
         return time.fromisoformat(value)

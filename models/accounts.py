@@ -1,7 +1,6 @@
 """Accounts, their balances and the running phase: loaded for the fold, written after it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, TypeAlias
@@ -9,13 +8,13 @@ from typing import Any, TypeAlias
 import asyncpg
 
 from domain.accounts import Account, Mode, PhaseRun
-from domain.calendar import Calendar
 from domain.ledger import GENESIS
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.terms import Terms, policy_from_text
 from models import sql, terms
+from models.loaded import Loaded, Read, Unreadable
 from models.quotes import NOW, Now
 from models.sql import Connection, Part
 from models.turns import TRADING_LOCK
@@ -75,22 +74,6 @@ order by a.id for no key update of a, b
 
 Asked: TypeAlias = tuple[int, str, str]
 """Account, run and id of an action that is to be submitted."""
-
-
-@dataclass(frozen=True, slots=True)
-class Loaded:
-    """An account as stored, with its challenge and the terms it runs under."""
-
-    account: Account
-    challenge_id: int | None
-    terms: Terms | None
-    phase_id: int | None
-    phase_index: int | None
-    asked_before: bool = False  # is the answer to an action that is to be submitted stored already?
-
-    @property
-    def calendar(self) -> Calendar | None:
-        return Calendar(self.terms.zone, self.terms.day_start) if self.terms else None
 
 
 def _phase(row: asyncpg.Record) -> PhaseRun | None:
@@ -188,26 +171,37 @@ def _order(
     )  # fmt: skip
 
 
-def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms]) -> Loaded:
+def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms | Exception]) -> Loaded:
     digest = row["terms_hash"]
+    bought = None if digest is None else sold[digest]
+    if isinstance(bought, Exception):
+        raise bought
+    if bought is not None and row["phase_index"] is not None:
+        bought.phase(row["phase_index"])
     return Loaded(
         account=_account(row),
         challenge_id=row["challenge_id"],
-        terms=None if digest is None else sold[digest],
+        terms=bought,
         phase_id=row["phase_id"],
         phase_index=row["phase_index"],
         asked_before=row.get("asked_before", False),
     )
 
 
-async def _loaded_all(conn: Connection, rows: Sequence[asyncpg.Record]) -> list[Loaded]:
-    sold = await terms.read(conn, {row["terms_hash"] for row in rows} - {None})
-    return [_loaded(row, sold) for row in rows]
+async def _read(conn: Connection, rows: Sequence[asyncpg.Record]) -> Read:
+    sold = await terms.read_each(conn, {row["terms_hash"] for row in rows} - {None})
+    loaded, unreadable = [], []
+    for row in rows:
+        try:
+            loaded.append(_loaded(row, sold))
+        except Exception as error:  # noqa: BLE001 - whatever is stored there, the other accounts are read
+            unreadable.append(Unreadable.of(row, error))
+    return Read(loaded, unreadable)
 
 
-async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> list[Loaded]:
-    """The accounts in order of id; `locked` holds their rows until the transaction ends."""
-    return await _loaded_all(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
+async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> Read:
+    """Read the accounts in order of id; `locked` holds their rows until the transaction ends."""
+    return await _read(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
 
 
 async def lock_roots(
@@ -225,14 +219,14 @@ async def lock_roots(
 
 async def of_roots(
     conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[Asked]
-) -> tuple[list[Loaded], Now | None]:
+) -> tuple[Read, Now | None]:
     """The accounts of locked roots, locked too and in order of id, and the clocks unless there are none.
 
     A statement of its own, after the one that locks the roots: it must see what was committed before they were had.
     """
     columns = zip(*asked, strict=True) if asked else ((), (), ())
     rows = await conn.fetch(OF_ROOTS, challenges, accounts, *columns)
-    return await _loaded_all(conn, rows), Now(*(rows[0][name] for name in CLOCKS)) if rows else None
+    return await _read(conn, rows), Now(*(rows[0][name] for name in CLOCKS)) if rows else None
 
 
 async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:

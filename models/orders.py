@@ -2,6 +2,8 @@
 
 import json
 from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any
 
 import asyncpg
 
@@ -28,15 +30,21 @@ def _result(row: asyncpg.Record) -> ActionResult:
     return ActionResult(
         account=row["account_id"],
         seq=row["seq"],
-        content=Action(row["run"], row["action_id"], **json.loads(row["content"])),
+        content=Action(row["run"], row["action_id"], **_known(Action, row["content"])),
         status=ActionStatus(row["status"]),
-        refusal=Refusal(**json.loads(refusal)) if refusal else None,
+        refusal=Refusal(**_known(Refusal, refusal)) if refusal else None,
         quote=json.loads(row["quote"]),
         order=_order(row) if row["order_seq"] is not None else None,
         fill=_fill(row) if row["fill_seq"] is not None else None,
         market_time=row["market_time"],
         batch=row["batch"],
     )
+
+
+def _known(kind: type[Action] | type[Refusal], text: str) -> dict[str, Any]:
+    """The facts of a stored answer that this version knows: what a newer one adds is no part of what was answered."""
+    names = {field.name for field in fields(kind)}
+    return {name: value for name, value in json.loads(text).items() if name in names}
 
 
 def _order(row: asyncpg.Record) -> Order:

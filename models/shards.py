@@ -9,7 +9,7 @@ from domain.columns import Flags
 from domain.lifecycles import ChallengeStatus
 from domain.rows import ALWAYS, NEVER
 from domain.seating import Group, Stored, StoredAccounts, StoredPositions
-from domain.terms import policy_from_text, terms_from_text
+from domain.terms import Policy, policy_from_text, terms_from_text
 from models import copying
 from models.sql import Connection
 
@@ -86,7 +86,8 @@ where''',
 POSITIONS = f"""
 with s as materialized (select symbol, row_number() over (order by symbol) - 1 as place from instruments)
 select o.account_id as account, s.place as symbol, o.side = 'SHORT' as short, {_units("o.quantity")} as quantity,
-  {_units("trunc(o.cost_basis, 8)")} as cost, ((o.cost_basis - trunc(o.cost_basis, 8)) * 1e18)::bigint as cost_rest
+  {_units("trunc(o.cost_basis, 8)")} as cost, ((o.cost_basis - trunc(o.cost_basis, 8)) * 1e18)::bigint as cost_rest,
+  o.side not in ('LONG', 'SHORT') as unknown
 from positions o join balances b on b.account_id = o.account_id join s on s.symbol = o.symbol
 where o.status = 'OPEN' and b.live and o.account_id % $1 = $2 order by o.account_id
 """
@@ -100,20 +101,29 @@ async def load(conn: Connection, shards: int, shard: int) -> Stored:
     kinds = [(name, ">i8") for name in ACCOUNT_NAMES] + [("told", "?"), ("head", "V32")]
     accounts = await copying.read(conn, ACCOUNTS, kinds, shards, shard)
     heads = accounts.pop("head")
-    kinds = [(f.name, "?" if f.type == Flags else ">i8") for f in fields(StoredPositions)]
+    kinds = [(f.name, "?" if f.type == Flags else ">i8") for f in fields(StoredPositions)] + [("unknown", "?")]
     positions = await copying.read(conn, POSITIONS, kinds, shards, shard)
+    read = [_group(row, bodies) for row in groups]
+    unread = [n for n, group in enumerate(read) if group is None]
+    # What cannot be read here is left to be read alone, where each account's failure is its own.
+    accounts["told"] |= np.isin(accounts["group"], unread)
+    accounts["told"] |= np.isin(accounts["id"], positions["account"][positions.pop("unknown")])
     symbols = await conn.fetch("select symbol from instruments order by symbol")
     return Stored(
         StoredAccounts(**accounts),
         np.frombuffer(heads.tobytes(), np.uint8).reshape(-1, 32),
         StoredPositions(**positions),
-        [_group(row, bodies) for row in groups],
+        [group or Group(row["currency"], Policy(), None, None) for group, row in zip(read, groups, strict=True)],
         [row["symbol"] for row in symbols],
     )
 
 
-def _group(row: asyncpg.Record, bodies: dict[str, str]) -> Group:
-    status = None if row["status"] is None else ChallengeStatus(row["status"])
-    body = bodies.get(row["terms_hash"])
-    terms = terms_from_text(body).phase(row["phase_index"]) if body and row["phase_index"] else None
-    return Group(row["currency"], policy_from_text(row["policy"]), status, terms)
+def _group(row: asyncpg.Record, bodies: dict[str, str]) -> Group | None:
+    """What the accounts of a group have in common; None where it cannot be read."""
+    try:
+        status = None if row["status"] is None else ChallengeStatus(row["status"])
+        body = bodies.get(row["terms_hash"])
+        terms = terms_from_text(body).phase(row["phase_index"]) if body and row["phase_index"] else None
+        return Group(row["currency"], policy_from_text(row["policy"]), status, terms)
+    except Exception:  # noqa: BLE001 - whatever is stored there, the other groups are read
+        return None

@@ -16,6 +16,7 @@ select d.mode, coalesce(b.number, 0) as newest_batch, b.market_time,
     and (waits_for_batch is null or waits_for_batch <= coalesce(b.number, 0))) as jobs_wait,
   (select count(*) from jobs where status = 'QUEUED') as queue_depth,
   (select count(*) from jobs where status = 'DEAD') as dead_jobs,
+  (select count(*) from quarantine) as quarantined,
   exists (select from jobs where {DUE}) as jobs_due
 from desk d left join lateral (select number, market_time from batches order by number desc limit 1) b on true
 """

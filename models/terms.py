@@ -7,15 +7,30 @@ from models.sql import Connection
 
 KEPT = 4_096
 
-_kept: dict[str, Terms] = {}
+_kept: dict[str, Terms] = {}  # only what could be read: what could not may be put right
 
 
 async def read(conn: Connection, hashes: Collection[str]) -> dict[str, Terms]:
-    """The terms of these hashes. Their text is longer than all else that is read of an account."""
-    found = {digest: _kept[digest] for digest in hashes if digest in _kept}
+    """The terms of these hashes. Raises what keeps one from being read."""
+    found: dict[str, Terms] = {}
+    for digest, terms in (await read_each(conn, hashes)).items():
+        if isinstance(terms, Exception):
+            raise terms
+        found[digest] = terms
+    return found
+
+
+async def read_each(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | Exception]:
+    """The terms of these hashes, or why they cannot be read. Their text is longer than all else read of an account."""
+    found: dict[str, Terms | Exception] = {digest: _kept[digest] for digest in hashes if digest in _kept}
     if missing := set(hashes) - found.keys():
         rows = await conn.fetch("select hash, body from terms where hash = any($1::text[])", list(missing))
-        new = {row["hash"]: terms_from_text(row["body"]) for row in rows}
+        new: dict[str, Terms] = {}
+        for row in rows:
+            try:
+                new[row["hash"]] = terms_from_text(row["body"])
+            except Exception as error:  # noqa: BLE001 - whatever is stored there, the other terms are read
+                found[row["hash"]] = error
         if len(_kept) + len(new) > KEPT:
             _kept.clear()
         _kept.update(new)

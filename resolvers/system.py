@@ -1,12 +1,13 @@
 """The desk about itself, and who asks."""
 
 import strawberry
+from strawberry import ID
 
 from schema.context import Info
 from schema.enums import DeskMode
 from schema.me import Me
 from schema.permissions import query
-from schema.system import DroppedQuotes, Heartbeat, System
+from schema.system import DroppedQuotes, Heartbeat, QuarantinedAccount, System
 from services import system
 from services.principals import Role
 
@@ -29,5 +30,10 @@ class SystemQuery:
             queue_depth=now.queue_depth,
             dead_jobs=now.dead_jobs,
             heartbeats=[Heartbeat(**beat) for beat in now.heartbeats],
+            quarantined=now.quarantined,
+            quarantine=[
+                QuarantinedAccount(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
+                for entry in now.quarantine
+            ],
             dropped_quotes=[DroppedQuotes(**dropped) for dropped in now.dropped],
         )

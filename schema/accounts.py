@@ -280,18 +280,18 @@ class Account(FromRow, listing=ACCOUNTS):
     def result(self) -> AccountResult | None:
         return AccountResult.of(self.result_text) if self.result_text else None
 
-    @computed("It at the newest market: what marking it now would give, with nothing written.")
-    async def snapshot(self, info: Info) -> AccountSnapshot:
+    @computed("It at the newest market: what marking it now would give, with nothing written. Null in quarantine.")
+    async def snapshot(self, info: Info) -> AccountSnapshot | None:
         return AccountSnapshot.of(await info.context.loaders.snapshot(int(self.id)))
 
-    @computed("What it may do now, how much of it, and what has become of its last actions.")
+    @computed("What it may do now, how much of it, and what has become of its last actions. Null in quarantine.")
     async def decision_context(
         self,
         info: Info,
         symbols: Annotated[
             list[str] | None, strawberry.argument(description="Of these instruments only, at most 100.")
         ] = None,
-    ) -> DecisionContext:
+    ) -> DecisionContext | None:
         return DecisionContext.of(await info.context.loaders.context(int(self.id), asked_symbols(symbols)))
 
     @computed("Its positions, open and closed, by when they were opened.")

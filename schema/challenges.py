@@ -187,8 +187,10 @@ class ChallengePhase(FromRow, listing=PHASES):
     async def latest_metric(self, info: Info) -> Metric | None:
         return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
 
-    @computed("Where it stands on each configured rule as of the last persisted mark; empty before it has started.")
-    async def progress(self, info: Info) -> list[RuleProgress]:
+    @computed(
+        "Where it stands on each configured rule as of the last mark; empty before it has started, null in quarantine."
+    )
+    async def progress(self, info: Info) -> list[RuleProgress] | None:
         account_id = self.account_id
         return [RuleProgress.of(at) for at in await info.context.loaders.progress(account_id)] if account_id else []
 

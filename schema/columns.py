@@ -214,7 +214,10 @@ def _named(kind: GraphQLEnumType, adapt: Callable[[Any], Any], *, required: bool
 
     @cache
     def name(stored: Any) -> Any:
-        member = adapt(stored)
+        try:
+            member = adapt(stored)
+        except LookupError:  # a value of a newer version: the executor leaves the row out
+            raise Ordinary from None
         if member is None and required:
             raise Ordinary
         return None if member is None else kind.coerce_output_value(member)

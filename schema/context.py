@@ -9,6 +9,7 @@ from typing import Any, Protocol
 import strawberry
 from strawberry.dataloader import DataLoader
 
+from domain.errors import AccountUnreadable
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
@@ -41,6 +42,17 @@ class Loaders:
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
         self._made: dict[Any, DataLoader[Any, Any]] = {}
+
+    def _of_account(
+        self, kind: tuple[Any, ...], account_id: int, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]
+    ) -> Any:
+        """What is made from an account as the fold reads it. Raises AccountUnreadable where it cannot be read."""
+
+        async def each(keys: list[int]) -> dict[int, Any]:
+            found = await load(keys)
+            return {one: found[one] if one in found else AccountUnreadable(None, account=one) for one in keys}
+
+        return self._load(kind, account_id, each)
 
     def _load(self, kind: tuple[Any, ...], key: Any, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]) -> Any:
         loader = self._made.get(kind)
@@ -76,7 +88,7 @@ class Loaders:
 
     async def progress(self, account_id: int) -> list[Progress]:
         """Where the phase on this account stands on each rule."""
-        found: list[Progress] = await self._load(("progress",), account_id, progress.of_accounts)
+        found: list[Progress] = await self._of_account(("progress",), account_id, progress.of_accounts)
         return found
 
     async def market_time(self) -> datetime:
@@ -90,13 +102,13 @@ class Loaders:
 
     async def snapshot(self, account_id: int) -> Snapshot:
         """The account at the newest market."""
-        found: Snapshot = await self._load(("snapshot",), account_id, snapshots.of_accounts)
+        found: Snapshot = await self._of_account(("snapshot",), account_id, snapshots.of_accounts)
         return found
 
     async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
         """What the account may do now with these instruments; with None, all."""
         kind = ("context", symbols)
-        found: Decided = await self._load(kind, account_id, lambda keys: contexts.of_accounts(keys, symbols))
+        found: Decided = await self._of_account(kind, account_id, lambda keys: contexts.of_accounts(keys, symbols))
         return found
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:

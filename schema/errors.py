@@ -97,6 +97,8 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
             error.extensions = dict(cause.extensions)
             return error
         cause = cause.original_error
+    if isinstance(cause, Refused):  # of one field of a query: the others are answered
+        return GraphQLError(str(cause), nodes=error.nodes, path=error.path, extensions={"code": cause.code})
     if cause is None:  # the document, or a variable, does not fit the schema
         error.extensions = {"code": BadUserInput.code}
         return error

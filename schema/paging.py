@@ -16,7 +16,7 @@ from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.ids import INT64_MAX
 from schema.links import Link, held
-from schema.rows import Rows, shape
+from schema.rows import Rows, readable, shape
 from services.views import lists
 from services.views.lists import Filters, Listing, Page, Row, Window
 
@@ -71,7 +71,7 @@ class Connection(Generic[Item]):
 
     @computed("The items of this page with their cursors.")
     def edges(self) -> list[Edge[Item]]:
-        return [Edge(listing=self.listing, row=row) for row in self.page.rows]
+        return [Edge(listing=self.listing, row=row) for row, _ in readable(self.listing, self.page.rows)]
 
     @computed("The items of this page.", Link(None, ("page",), lambda _, pages: [page.rows for page in pages]))
     def nodes(self) -> list[Item]:
@@ -143,7 +143,7 @@ async def read_of(
 async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
     """The first of what one parent owns, without paging."""
     page = await info.context.loaders.page(listing, *parent, Window(most))
-    return [shape(listing, row) for row in page.rows]
+    return [item for _, item in readable(listing, page.rows)]
 
 
 async def one(info: Info, listing: Listing, key: int | None) -> Item | None:

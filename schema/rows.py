@@ -3,7 +3,8 @@
 A type names the listing its rows come from, so that fields which lead to another noun need not import its type.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from enum import Enum
 from functools import cache
@@ -13,7 +14,10 @@ from typing import Any, Self, Union, get_args, get_origin, get_type_hints
 from strawberry import ID
 from strawberry.types.field import StrawberryField
 
+from services.measures import UNREADABLE_ROWS
 from services.views.lists import Listing, Row
+
+log = logging.getLogger(__name__)
 
 _SHAPES: dict[Listing, type["FromRow"]] = {}
 
@@ -36,6 +40,21 @@ def shape(listing: Listing, row: Mapping[str, Any] | None) -> Any:
     return None if row is None else _SHAPES[listing].of(row)
 
 
+def readable(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Row, Any]]:
+    """The rows with their objects, without those that this version cannot read: they are logged and counted."""
+    kind = _SHAPES[listing]
+    for row in rows:
+        try:
+            item = kind.of(row)
+        except (LookupError, TypeError, ValueError):
+            UNREADABLE_ROWS.labels(kind.__name__).inc()
+            log.exception(
+                "a row of %s is left out of a list, because it cannot be read: %s", kind.__name__, row.get("id")
+            )
+        else:
+            yield row, item
+
+
 class Rows:
     """The objects of a listing's rows, made when they are looked at."""
 
@@ -46,7 +65,7 @@ class Rows:
         self.rows = rows
 
     def __iter__(self) -> Iterator[Any]:
-        return map(_SHAPES[self._listing].of, self.rows)
+        return (item for _, item in readable(self._listing, self.rows))
 
 
 def adapters(cls: type[FromRow]) -> dict[str, Callable[[Any], Any] | None]:

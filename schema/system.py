@@ -4,7 +4,7 @@ from dataclasses import asdict
 from datetime import datetime
 
 import strawberry
-from strawberry import field
+from strawberry import ID, field
 
 from schema.enums import DeskMode
 from schema.fields import computed
@@ -26,6 +26,15 @@ class DroppedQuotes:
     reason: str = field(description="Why.")
     count: Long = field(description="How many.")
     last_at: datetime = field(description="When the last one came.")
+
+
+@strawberry.type(description="An account that cannot be read or marked. Its orders and positions wait until it can.")
+class QuarantinedAccount:
+    account_id: ID = field(description="The account.")
+    seq: Long = field(description="Its version when that was noted.")
+    error: str = field(description="The kind of failure.")
+    message: str = field(description="What failed.")
+    entered_at: datetime = field(description="When it was first noted.")
 
 
 @strawberry.type(description="How far behind the desk is, and how large.")
@@ -53,6 +62,8 @@ class System:
     queue_depth: int = field(description="How many jobs are owed.")
     dead_jobs: int = field(description="How many jobs are DEAD.")
     heartbeats: list[Heartbeat] = field(description="Which processes are alive.")
+    quarantined: int = field(description="How many accounts cannot be read or marked.")
+    quarantine: list[QuarantinedAccount] = field(description="The first 100 of them, oldest first.")
     dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")
 
     @computed("How far behind it is, and how large.")

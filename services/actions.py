@@ -101,7 +101,7 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
     await reach(principal, account_id, "accountId")
     async with consistent() as conn:
         known = await orders.known(conn, account_id, [action.key for action in batch.judged])
-        loaded = await accounts.load(conn, [account_id])
+        loaded = (await accounts.load(conn, [account_id])).whole
     [now] = await snapshots.present(loaded)
     account, results = execution.submit(now.account, batch.judged, known, now.moment, now.conditions, Journal())
     results = [result if result.replayed else replace(result, seq=None) for result in results]

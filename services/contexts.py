@@ -35,9 +35,9 @@ async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> D
 
 
 async def of_accounts(ids: Sequence[int], symbols: Sequence[str] | None = None) -> dict[int, Decided]:
-    """The contexts of accounts, which are in sight; all read at one point in time."""
+    """The contexts of accounts that can be read and are in sight; all read at one point in time."""
     async with snapshot() as conn:
-        loaded = await accounts.load(conn, ids)
+        loaded = (await accounts.load(conn, ids)).loaded
         resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
         recent = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS))
         cycles = await cycles_of(conn, loaded)

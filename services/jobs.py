@@ -18,6 +18,7 @@ from services.local import Local
 from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
 from services.principals import Principal, Role
+from services.quarantine import TROUBLES
 from services.unit import Unit, plain, reading, root, sweep
 
 log = logging.getLogger(__name__)
@@ -52,12 +53,25 @@ async def drain(seconds: float = math.inf) -> int:
             taken += 1
             began = time.perf_counter()
             with about(job=job.id, kind=job.kind, challenge=job.challenge_id, account=job.account_id):
-                outcome = await _attempt(job)
+                outcome = await _attempt_alone(job)
             JOB_SECONDS.labels(job.kind, outcome).observe(time.perf_counter() - began)
             if time.monotonic() >= ends_at:
                 wakeups.request("work_queue")
                 break
     return taken
+
+
+async def _attempt_alone(job: Job) -> str:
+    """Attempt the job; where even its failure cannot be kept as it should, it is given up, and the others go on."""
+    try:
+        return await _attempt(job)
+    except TROUBLES:
+        raise
+    except Exception as error:
+        log.exception("job %s (%s) cannot be attempted", job.id, job.kind)
+        async with reading() as conn:
+            await jobs.bury(conn, job.id, f"{type(error).__name__}: {error}")
+        return "dead"
 
 
 async def _take() -> Job | None:
@@ -91,6 +105,8 @@ async def _attempt(job: Job) -> str:
 
 
 async def _do(job: Job) -> str:
+    if job.kind not in HANDLERS:
+        raise LookupError(f"this version knows no job of the kind {job.kind!r}, only {', '.join(HANDLERS)}")
     try:
         async with root(job.root) as work:
             if not await jobs.hold(work.conn, job.id):

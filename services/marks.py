@@ -8,7 +8,7 @@ import asyncio
 import logging
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -16,24 +16,26 @@ from itertools import islice
 import numpy as np
 
 from config import wakeups
-from config.logs import about
 from config.settings import settings
 from domain.book import Book
 from domain.columns import Flags, Ints
-from domain.errors import Busy, MarkFailed, Refused
+from domain.errors import AccountUnreadable, Busy, MarkFailed, Refused
 from domain.instruments import Catalogue
-from domain.ledger import Kind
 from domain.quotes import Batch, Market
 from domain.seating import MARKETS_MAX
 from models import accounts, marks, shards
-from models.accounts import Loaded
+from models import quarantine as quarantine_rows
+from models.loaded import Loaded
 from models.marks import Prepared
+from services import quarantine
 from services.actions import reach
+from services.conditions import conditions_of
 from services.local import Local
 from services.measures import PASS_SECONDS, timed
 from services.principals import Principal
+from services.quarantine import TROUBLES
 from services.tape import tape
-from services.unit import LOST, Held, Root, Unit, conditions_of, plain, reading, root, snapshot, sweep, writing
+from services.unit import Held, Root, Unit, plain, reading, root, snapshot, writing
 
 log = logging.getLogger(__name__)
 
@@ -45,8 +47,6 @@ STIRRED_EVERY = timedelta(hours=1)
 OVERDUE = 2 * STIRRED_EVERY
 """An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
 ROOTS_PER_SWEEP = 500
-TROUBLES = (Busy, *LOST)
-"""The database's, and no account's fault: the pass ends and is begun again."""
 
 
 def root_of(account_id: int, challenge_id: int | None) -> Root:
@@ -71,7 +71,8 @@ class Marker:
         self.recorded: int | None = None
         self.challenges: dict[int, int | None] = {}  # by account
         self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
-        self.failed: dict[int, int] = {}  # accounts that could not be marked, at which version
+        self.failed: dict[int, int] = {}  # accounts that cannot be read or marked, at which version
+        self.named: set[int] = set()  # those in quarantine, as far as this marker knows
         self.persisted_at: datetime | None = None
         self.persisted_to = 0  # the account whose mark was the last to be written
         self.stirred_at: datetime | None = None
@@ -109,6 +110,7 @@ class Marker:
             await self._begin()
         assert self.book is not None, "the shard is loaded"
         await self._reload(await self._changed())
+        await self._reload(await self._cured())
         async with reading() as conn:
             batches = await tape().batches(conn, self.through, tape().newest)
         if batches and batches[0].number != self.through + 1:  # forgotten while this process slept; others went on
@@ -126,8 +128,25 @@ class Marker:
         for account_id, _, live in touched:
             if not live:
                 self.book.drop(account_id)
+                self.failed.pop(account_id, None)
+                self.waiting.pop(account_id, None)
+        await self._release([account_id for account_id, _, live in touched if not live])
         lives = [(account_id, seq) for account_id, seq, live in touched if live and self.failed.get(account_id) != seq]
         return [account_id for account_id, seq in lives if not self.book.has(account_id, seq)]
+
+    async def _cured(self) -> list[int]:
+        """Accounts that have left the quarantine because somebody has marked them by hand."""
+        if not self.failed:
+            return []
+        async with reading() as conn:
+            self.named = await quarantine_rows.of_shard(conn, settings().marker_shards, self.shard)
+        return [account_id for account_id in self.failed if account_id not in self.named]
+
+    async def _release(self, ids: Iterable[int]) -> None:
+        """Let accounts out of quarantine: they have been read and marked, or are at rest."""
+        if self.named and (cured := self.named.intersection(ids)):
+            await quarantine.release(sorted(cured))
+            self.named -= cured
 
     async def _begin(self) -> None:
         """Load the shard; it has been judged as far as its oldest account has been marked."""
@@ -135,6 +154,7 @@ class Marker:
         async with snapshot() as conn:
             self.horizon = await marks.horizon(conn)
             stored = await shards.load(conn, settings().marker_shards, self.shard)
+            self.named = await quarantine_rows.of_shard(conn, settings().marker_shards, self.shard)
         through = stored.accounts.through
         batches, counts = np.unique(through, return_counts=True)
         async with reading() as conn:
@@ -147,19 +167,34 @@ class Marker:
         self.book = Book(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
         challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
         self.challenges = {account: challenge or None for account, challenge in challenges}
-        await self._reload(self.book.fill(stored, markets))
+        left_out = self.book.fill(stored, markets)
+        await self._release(self.book.ids())
+        await self._reload(left_out)
 
     async def _reload(self, ids: Sequence[int]) -> None:
-        """Take accounts as they are stored now; one that is behind the shard has to be caught up first."""
+        """Take accounts as they are stored now; one that is behind the shard has to be caught up first.
+
+        One that cannot be read, or not be put into the book, goes into quarantine.
+        """
         assert self.book is not None, "the shard is loaded"
         for start in range(0, len(ids), CHUNK):
             async with reading() as conn:
-                loaded = await accounts.load(conn, ids[start : start + CHUNK])
+                read = await accounts.load(conn, ids[start : start + CHUNK])
                 await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
-                batches = {one.account.marked_through for one in loaded}
+                batches = {one.account.marked_through for one in read.loaded}
                 markets = {batch: await tape().market(conn, batch) for batch in batches}
-            for one in loaded:
-                self._put(one, markets[one.account.marked_through])
+            faults = {one.account_id: one.reason for one in read.unreadable}
+            for one in read.loaded:
+                try:
+                    self._put(one, markets[one.account.marked_through])
+                except Exception as error:  # noqa: BLE001 - it is that account's alone
+                    faults[one.account.id] = error
+            for account_id, reason in faults.items():
+                await self._isolate(account_id, reason)
+            settled = {one.account.id for one in read.loaded} - faults.keys() - self.waiting.keys()
+            for account_id in settled:
+                self.failed.pop(account_id, None)
+            await self._release(settled)
 
     def _put(self, one: Loaded, market: Market) -> None:
         assert self.book is not None, "the shard is loaded"
@@ -171,6 +206,18 @@ class Marker:
             return
         self.waiting.pop(account.id, None)
         self.book.put(account, conditions_of(one, tape().catalogue), market)
+
+    async def _isolate(self, account_id: int, reason: Exception) -> None:
+        """Go on without the account until it changes, or is marked by hand."""
+        assert self.book is not None, "the shard is loaded"
+        self.book.drop(account_id)
+        self.waiting.pop(account_id, None)
+        if account_id not in self.challenges:
+            async with reading() as conn:
+                found = await accounts.root_of(conn, account_id)
+            self.challenges[account_id] = found and found["challenge_id"]
+        self.failed[account_id] = await quarantine.isolate(self._root(account_id), account_id, reason)
+        self.named.add(account_id)
 
     async def _pass(self, batch: Batch) -> None:
         """Mark the shard by one batch: what needs more is caught up, what is due is written at once.
@@ -240,22 +287,16 @@ class Marker:
         chunk = list(islice(self.waiting, ROOTS_PER_SWEEP))
         if not chunk:
             return
-        for account_id in chunk:
-            self.failed.pop(account_id, None)
-        try:
-            async with sweep(sorted({self._root(i) for i in chunk}, key=str)):
-                pass
-        except TROUBLES:
-            raise
-        except Exception:
-            log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
-            self.failed |= await _one_by_one({account_id: self._root(account_id) for account_id in chunk})
+        failed = await quarantine.catch_up_all({account_id: self._root(account_id) for account_id in chunk})
         assert self.book is not None, "the shard is loaded"
         for account_id in chunk:
             self.waiting.pop(account_id)
-            if account_id in self.failed:
-                self.book.drop(account_id)
-        await self._reload([account_id for account_id in chunk if account_id not in self.failed])
+            self.failed.pop(account_id, None)
+        for account_id in failed:
+            self.book.drop(account_id)
+        self.failed |= failed
+        self.named |= failed.keys()
+        await self._reload([account_id for account_id in chunk if account_id not in failed])
 
     def _root(self, account_id: int) -> Root:
         return root_of(account_id, self.challenges[account_id])
@@ -279,34 +320,6 @@ async def drain(shard: int, seconds: float = math.inf) -> int:
     return await marker.drain(seconds)
 
 
-async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
-    """Catch accounts up each by itself. One that cannot be marked has that on its ledger, and the others go on.
-
-    Answers the accounts that failed, each with the version it has then.
-    """
-    failed = {}
-    for account_id, one in of.items():
-        try:
-            async with sweep([one]):
-                pass
-        except TROUBLES:
-            raise
-        except Exception as error:
-            with about(account=account_id, challenge=one.challenge):
-                log.exception("account %s cannot be marked", account_id)
-            failed[account_id] = await _note_failure(one, account_id, error)
-    return failed
-
-
-async def _note_failure(of: Root, account_id: int, error: Exception) -> int:
-    """Write on its ledger that an account cannot be marked; answers its version."""
-    async with sweep([of], mark=False) as work:
-        held = work.hold(account_id)
-        facts = {"error": type(error).__name__, "message": str(error)[:500]}
-        held.account = work.journal.append(held.account, Kind.MARK_FAILED, work.now, work.batch, facts)
-    return held.account.seq
-
-
 async def mark_account(principal: Principal, account_id: int) -> None:
     """Bring one account to the newest batch.
 
@@ -315,14 +328,16 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     of = await reach(principal, account_id, "accountId")
     try:
         async with root(of) as work:
+            await quarantine_rows.leave(work.conn, [account_id])
             if held := work.held.get(account_id):
                 _note(work, principal, held)
+    except AccountUnreadable as error:
+        await quarantine.isolate(of, account_id, error.__cause__ if isinstance(error.__cause__, Exception) else error)
+        raise
     except (Refused, *TROUBLES):
         raise
     except Exception as error:
-        with about(account=account_id, challenge=of.challenge):
-            log.exception("account %s cannot be marked", account_id)
-        await _note_failure(of, account_id, error)
+        await quarantine.isolate(of, account_id, error)
         raise MarkFailed("accountId", account=account_id) from error
 
 
@@ -359,14 +374,7 @@ async def mark_all(principal: Principal | None = None, *, behind: timedelta | No
     failed = 0
     for start in range(0, len(ids), ROOTS_PER_SWEEP):
         chunk = {account_id: roots[account_id] for account_id in ids[start : start + ROOTS_PER_SWEEP]}
-        try:
-            async with sweep(sorted(set(chunk.values()), key=str)):
-                pass
-        except TROUBLES:
-            raise
-        except Exception:
-            log.exception("a sweep of %d accounts failed; they are taken one by one", len(chunk))
-            failed += len(await _one_by_one(chunk))
+        failed += len(await quarantine.catch_up_all(chunk))
     marked = Marked(len(ids) - failed, failed)
     if principal is not None:
         async with plain() as work:

@@ -57,6 +57,9 @@ JOB_SECONDS = Histogram(
     buckets=_LONG,
     registry=REGISTRY,
 )
+UNREADABLE_ROWS = Counter(
+    "propdesk_unreadable_rows", "Rows left out of a list because they cannot be read.", ("type",), registry=REGISTRY
+)
 STAMPED = Counter("propdesk_events_stamped", "Events this process gave their position.", registry=REGISTRY)
 EVENT_DELAY_SECONDS = Histogram(
     "propdesk_event_delay_seconds",

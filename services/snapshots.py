@@ -9,10 +9,11 @@ from domain.execution import Moment
 from domain.judging import Conditions
 from domain.snapshots import Snapshot, snapshot
 from models import accounts
-from models.accounts import Loaded
+from models.loaded import Loaded
 from models.sql import Connection
+from services.conditions import conditions_of
 from services.tape import market_time, tape
-from services.unit import conditions_of, reading
+from services.unit import reading
 from services.unit import snapshot as consistent
 
 
@@ -33,9 +34,9 @@ class Present:
 
 
 async def of_accounts(ids: Sequence[int]) -> dict[int, Snapshot]:
-    """The accounts' snapshots. The caller has made sure that they are in sight."""
+    """The snapshots of those accounts that can be read. The caller has made sure that they are in sight."""
     async with consistent() as conn:
-        loaded = await accounts.load(conn, ids)
+        loaded = (await accounts.load(conn, ids)).loaded
     return {one.stored.account.id: one.snapshot for one in await present(loaded)}
 
 

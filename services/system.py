@@ -6,9 +6,11 @@ from datetime import datetime
 from typing import Any
 
 from config.database import wanted_migrations
-from models import system
+from models import quarantine, system
+from models.quarantine import Entry
 from services.unit import reading
 
+QUARANTINE_SHOWN_MAX = 100
 SIGN_SECONDS_MAX = 15  # a worker gives a sign twice a second
 LAG_SECONDS_MAX = 60  # a batch is judged within one
 
@@ -23,6 +25,8 @@ class System:
     dead_jobs: int
     heartbeats: list[dict[str, Any]]  # process, kind, started_at, beat_at
     dropped: list[dict[str, Any]]  # symbol, reason, count, last_at
+    quarantined: int  # accounts that cannot be read or marked
+    quarantine: list[Entry]  # the first of them
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +53,18 @@ class Figures:
     dropped: dict[str, int]  # quotes not taken, by reason
 
     @property
+    def warnings(self) -> dict[str, str]:
+        """What needs somebody's attention and keeps the rest of the desk from nothing, by part."""
+        found = {}
+        if many := self.system.quarantined:
+            named = ", ".join(str(entry.account_id) for entry in self.system.quarantine)
+            more = ", ..." if many > len(self.system.quarantine) else ""
+            found["accounts"] = f"{many} cannot be read or marked: {named}{more}; system.quarantine says why"
+        if self.system.dead_jobs:
+            found["jobs"] = f"{self.system.dead_jobs} are given up; jobs with the status DEAD say why"
+        return found
+
+    @property
     def missing(self) -> dict[str, str]:
         """What keeps the desk from doing its work, by part, with what there is to know of it."""
         found = {}
@@ -71,6 +87,7 @@ async def read() -> System:
         row = await system.read(conn)
         heartbeats = await system.heartbeats(conn)
         dropped = await system.dropped(conn)
+        entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
     through = row["marked_through"]
     evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
     return System(
@@ -82,6 +99,8 @@ async def read() -> System:
         dead_jobs=row["dead_jobs"],
         heartbeats=heartbeats,
         dropped=dropped,
+        quarantined=row["quarantined"],
+        quarantine=entries,
     )
 
 

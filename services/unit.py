@@ -13,7 +13,7 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import cast
 from weakref import WeakValueDictionary
 
@@ -24,7 +24,6 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from config import database, wakeups
 from config.logs import about
-from config.settings import settings
 from domain import desk
 from domain.accounts import Account, Journal
 from domain.audits import Entry
@@ -35,12 +34,14 @@ from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.quotes import Market
 from models import accounts, audits, challenges, events, jobs, journal, sql
-from models.accounts import Asked, Loaded
+from models.accounts import Asked
 from models.events import Event
 from models.jobs import Owed
+from models.loaded import Loaded, Unreadable
 from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
+from services.conditions import conditions_of
 from services.measures import POOL_WAIT_SECONDS, timed
 from services.principals import Principal
 from services.tape import Tape, market_time, tape
@@ -97,6 +98,7 @@ class Unit:
     clocks: Now = field(init=False)
     market: Market = field(init=False)  # as of the clocks: the tape runs on under other tasks
     held: dict[int, Held] = field(default_factory=dict)
+    unreadable: dict[int, Unreadable] = field(default_factory=dict)  # locked as well
     journal: Journal = field(default_factory=Journal)
     told: list[Event] = field(default_factory=list)
     owed: list[Owed] = field(default_factory=list)
@@ -188,8 +190,8 @@ class Unit:
         self.market = await self.tape.market(self.conn, self.batch)
 
     async def adopt(self, account_id: int) -> Held:
-        """Hold an account made in this unit."""
-        self.keep(await accounts.load(self.conn, [account_id], locked=True))
+        """Hold an account made in this unit, or at rest. Raises AccountUnreadable."""
+        self.keep((await accounts.load(self.conn, [account_id], locked=True)).whole)
         return self.held[account_id]
 
     def keep(self, loaded: Sequence[Loaded]) -> None:
@@ -236,13 +238,6 @@ class Unit:
 
 def _flags(account: Account) -> tuple[object, ...]:
     return account.status, account.read_only, account.blocked_until, account.locked_from
-
-
-def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:
-    """What the fold needs besides the account and the quotes."""
-    interval = timedelta(minutes=settings().mark_ledger_minutes)
-    terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None
-    return Conditions(catalogue, interval, loaded.calendar, terms)
 
 
 _keyed: WeakValueDictionary[Root, asyncio.Lock] = WeakValueDictionary()
@@ -317,7 +312,9 @@ async def writing() -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
-    """The transaction of one lock root, its accounts caught up. Raises NotFound where there is no such root.
+    """The transaction of one lock root, its accounts caught up.
+
+    Raises NotFound where there is no such root, AccountUnreadable where one of its accounts cannot be read.
 
     `asked` has the actions that are to be submitted: whether one is known is then known, too. What is logged
     meanwhile names the root.
@@ -326,6 +323,8 @@ async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
         async with _alone(of), _transaction() as work:
             if not await _lock(work, [of], asked):
                 raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
+            for one in work.unreadable.values():
+                raise one.refusal from one.reason
             await work.catch_up()
             yield work
 
@@ -368,11 +367,12 @@ async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[Asked] = (), 
     of_challenges = sorted(root.challenge for root in roots if root.challenge is not None)
     of_accounts = sorted(root.account for root in roots if root.account is not None)
     locked = await accounts.lock_roots(work.conn, of_challenges, of_accounts, free=free)
-    loaded, seen = await accounts.of_roots(work.conn, *locked, asked)
+    read, seen = await accounts.of_roots(work.conn, *locked, asked)
     await work.look(seen)
-    if any(one.account.marked_through > work.batch for one in loaded):
+    if any(one.account.marked_through > work.batch for one in read.loaded):
         await work.look()  # the marker went on while its rows were waited for
-    work.keep(loaded)
+    work.keep(read.loaded)
+    work.unreadable = {one.account_id: one for one in read.unreadable}
     return sum(map(len, locked))
 
 

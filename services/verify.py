@@ -9,7 +9,13 @@ from collections.abc import Awaitable, Callable, Sequence
 from models import verify, verify_challenges, verify_desk, verify_money, verify_orders, verify_trading
 from models.sql import Connection
 from services.unit import snapshot
-from services.verify_accounts import Violation, ledgers_are_intact, marks_are_exact, positions_are_their_fills
+from services.verify_accounts import (
+    Violation,
+    accounts_can_be_read,
+    ledgers_are_intact,
+    marks_are_exact,
+    positions_are_their_fills,
+)
 from services.verify_audits import audits_are_intact
 from services.verify_findings import breaches_can_be_derived
 
@@ -64,6 +70,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_challenges.ends_left_their_job,
 )
 OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], ...] = (
+    accounts_can_be_read,
     ledgers_are_intact,
     positions_are_their_fills,
     marks_are_exact,
@@ -104,9 +111,21 @@ async def _accounts(conn: Connection, report: Report) -> list[Violation]:
     while ids := await verify.account_ids(conn, last, ACCOUNTS_AT_ONCE):
         report(f"accounts from {ids[0]}", done)
         for holds in OF_ACCOUNTS:
-            found += await _computed(holds, f"accounts {ids[0]} to {ids[-1]}", holds(conn, ids))
+            found += await _each(holds, conn, ids)
         done, last = done + len(ids), ids[-1]
     return found
+
+
+async def _each(
+    holds: Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], conn: Connection, ids: Sequence[int]
+) -> list[Violation]:
+    """What a check finds in the accounts; where one of them cannot be read, that, and what it finds in the others."""
+    if len(ids) == 1:
+        return await _computed(holds, f"account {ids[0]}", holds(conn, ids))
+    try:
+        return await holds(conn, ids)
+    except UNREADABLE:
+        return [violation for one in ids for violation in await _each(holds, conn, [one])]
 
 
 async def _computed(

@@ -81,7 +81,7 @@ async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> lis
 
     Fees are those of the account's policy. A position without a fill is empty, and only a correction leaves one.
     """
-    policies = {one.account.id: one.account.policy for one in await accounts.load(conn, ids)}
+    policies = {one.account.id: one.account.policy for one in (await accounts.load(conn, ids)).loaded}
     kept, corrected = await verify.positions(conn, ids), await verify.corrected(conn, ids)
     fills: dict[int, list[Fill]] = {account: [] for account in policies}
     async for fill in verify.fills(conn, ids):
@@ -134,13 +134,19 @@ def _told(position: Position) -> str:
     return f"{held}, earned {plain(position.realised)} less {plain(position.fees)}, {since}"
 
 
+async def accounts_can_be_read(conn: Connection, ids: Sequence[int]) -> list[Violation]:
+    """Policy, terms, positions and orders of an account are what this version can read."""
+    read = await accounts.load(conn, ids)
+    return [Violation("accounts can be read", f"account {u.account_id}", str(u.refusal)) for u in read.unreadable]
+
+
 async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violation]:
     """Unrealised profit is that of the open positions at the quotes as of the batch the account is marked through.
 
     Whatever might convert is read, since only the quotes there are say what did.
     """
     catalogue = await quotes.catalogue(conn)
-    every = [one.account for one in await accounts.load(conn, ids)]
+    every = [one.account for one in (await accounts.load(conn, ids)).loaded]
     wanted = {account.id: symbols_that_move(account, catalogue, {}) for account in every}
     pairs = [(symbol, account.marked_through) for account in every for symbol in wanted[account.id]]
     seen = await verify.quotes(conn, pairs)

@@ -58,3 +58,4 @@ alter table transfers
 alter table purchases drop column fee_returned_with;
 
 alter table program_phases drop column trading_day, drop column trading_day_pct;
+drop table quarantine;

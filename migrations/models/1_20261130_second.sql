@@ -270,3 +270,15 @@ alter table transfers
 alter table program_phases
   add column trading_day text not null default 'FILL' check (trading_day in ('OPENED', 'FILL', 'MOVED')),
   add column trading_day_pct money8 not null default 0;
+-- Accounts that cannot be read or marked: the others go on, and the desk names these.
+create table quarantine (
+  account_id bigint primary key references accounts (id),
+  seq bigint not null,
+  error text not null,
+  message text not null,
+  entered_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on quarantine to propdesk_app;
+comment on table quarantine is 'An account that cannot be read or marked.';
+comment on column quarantine.seq is 'Number of its newest ledger row when that was noted';
+comment on column quarantine.error is 'The kind of failure';

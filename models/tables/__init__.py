@@ -21,7 +21,7 @@ from models.tables.programs import Program, ProgramPhase
 from models.tables.purchases import Purchase
 from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, StandingQuote
 from models.tables.receipts import Receipt
-from models.tables.system import Desk, Heartbeat, PeriodicSlot, Retention, Shard
+from models.tables.system import Desk, Heartbeat, PeriodicSlot, Quarantined, Retention, Shard
 from models.tables.terms import Terms
 from models.tables.tokens import Token
 from models.tables.wallets import HouseAccount, Transfer, Wallet
@@ -72,4 +72,5 @@ __models__ = [
     Shard,
     Heartbeat,
     PeriodicSlot,
+    Quarantined,
 ]

@@ -1,6 +1,9 @@
 """The desk itself: its mode, its processes, and how much it keeps."""
 
+from typing import Any
+
 from tortoise import fields
+from tortoise.fields import NO_ACTION
 from tortoise.models import Model
 
 from models.tables.fields import CLOCK, NOW, Text
@@ -64,3 +67,18 @@ class PeriodicSlot(CompositeKey):
     class Meta:
         table = "periodic_slots"
         primary_key = ("name", "slot")
+
+
+class Quarantined(Model):
+    """An account that cannot be read or marked."""
+
+    account: fields.OneToOneRelation[Any] = fields.OneToOneField(
+        "models.Account", primary_key=True, on_delete=NO_ACTION, related_name="quarantine"
+    )
+    seq = fields.BigIntField(description="Number of its newest ledger row when that was noted")
+    error = Text(description="The kind of failure")
+    message = Text()
+    entered_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "quarantine"

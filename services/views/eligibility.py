@@ -7,16 +7,16 @@ from domain.money import percent
 from domain.payouts import Criterion, Cycle, Standing
 from domain.terms import PhaseType
 from models import accounts, payouts
-from models.accounts import Loaded
+from models.loaded import Loaded
 from models.sql import Connection
 from services.tape import tape
 from services.unit import reading
 
 
 async def of_accounts(ids: Collection[int]) -> dict[int, list[Criterion]]:
-    """Every criterion of a payout, as of each account's last persisted mark."""
+    """Every criterion of a payout, as of each account's last persisted mark; none of an account that cannot be read."""
     async with reading() as conn:
-        loaded = await accounts.load(conn, list(ids))
+        loaded = (await accounts.load(conn, list(ids))).loaded
         await tape().extend(conn)
         cycles = await cycles_of(conn, loaded)
     return {one.account.id: _criteria(one, cycles.get(one.account.id, Cycle())) for one in loaded}

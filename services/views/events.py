@@ -1,6 +1,7 @@
 """The stream of stamped events, and what of it a subscriber may have."""
 
 import json
+import logging
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from models.views.sight import Sight
 from services.principals import Principal
 from services.unit import reading
 from services.views.sight import sight_of
+
+log = logging.getLogger(__name__)
 
 __all__ = ["CHANNEL", "CursorExpired", "Event", "Extent", "Reach", "Terms", "Wanted", "all_after", "extent", "missed"]
 
@@ -111,12 +114,22 @@ def _event(row: Row) -> Event:
         row["challenge_id"],
         row["number"],
         row["name"],
-        json.loads(row["payload"]),
+        _payload(row),
         row["market_time"],
         row["client"],
         row["recorded_at"],
         Reach(frozenset(row["accounts"] or ()), clones),
     )
+
+
+def _payload(row: Row) -> dict[str, Any]:
+    """The event's facts; of facts that cannot be read the text, so that the events behind it are not held up."""
+    try:
+        facts: dict[str, Any] = json.loads(row["payload"])
+    except ValueError as error:
+        log.error("the payload of event %s cannot be read: %s", row["position"], error)
+        return {"unreadable": row["payload"]}
+    return facts
 
 
 async def extent() -> Extent:

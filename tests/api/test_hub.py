@@ -15,7 +15,7 @@ from services.views.events import Terms, Wanted
 from tests.api.clients import until
 from tests.api.sockets import Willing
 from tests.api.streams import emit
-from tests.services.world import ADMIN
+from tests.services.world import ADMIN, another_process
 
 ADA = Principal(1, "ada", Role.ADMIN)
 
@@ -73,6 +73,23 @@ async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
         for task in (running, *following):
             task.cancel()
     assert before.positions == after.positions == [1, 2, 3]
+
+
+async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(database: str) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    hub, socket = Hub(database), Willing()
+    await hub.begin()
+    async with asyncio.TaskGroup() as tasks:
+        following = await _up_to_date(hub, tasks, socket)
+        await emit(1, {}, {})
+        async with another_process(database) as other:
+            await other.execute("update outbox set payload = '{\"n\": 1e5000}' where id = (select min(id) from outbox)")
+        await events.stamp()
+        running = tasks.create_task(hub.run())
+        await until(lambda: len(socket.positions) == 2)
+        for task in (running, *following):
+            task.cancel()
+    assert socket.positions == [1, 2]
 
 
 async def test_an_endless_task_that_fails_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -265,8 +265,10 @@ AMONG_OTHERS = {
     "accounts have balances": [
         f"delete from balances where account_id = {PAID}",
     ],
-    "positions are their fills": [
+    "accounts can be read": [
         "update accounts set policy = 'unreadable'",
+    ],
+    "positions are their fills": [
         "update fills set fee = fee + 1 where verb = 'REDUCE'",
         "update fills set status = 'BOOKED' where status = 'VOID'",
     ],

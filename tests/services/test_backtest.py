@@ -23,7 +23,7 @@ from domain.quotes import Batch, Quote
 from domain.rules import Rule
 from domain.terms import Group, GroupKind, PhaseType
 from models import accounts
-from models.accounts import Loaded
+from models.loaded import Loaded
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.tape import tape
 from services.unit import reading
@@ -238,7 +238,7 @@ def like(found: Sequence[dict[str, Any]], happened: Sequence[Any]) -> list[dict[
 
 async def reloaded(account_id: int) -> Loaded:
     async with reading() as conn:
-        [loaded] = await accounts.load(conn, [account_id])
+        [loaded] = (await accounts.load(conn, [account_id])).whole
     return loaded
 
 

@@ -16,7 +16,7 @@ from models import marks as marked
 from models.sql import Connection
 from models.tables.brands import Brand
 from services import events as stamping
-from services import jobs, marks, purchases
+from services import jobs, marks, purchases, quarantine
 from services import quotes as ingesting
 from services.unit import LOST, plain
 from tests.services.world import (
@@ -89,7 +89,7 @@ async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_i
             killed = cut(patch, database, module, name, after=after)
             try:
                 await marks.drain(0)
-            except marks.TROUBLES:  # which the actor logs; then the next message comes
+            except quarantine.TROUBLES:  # which the actor logs; then the next message comes
                 stopped += 1
             assert killed, name
             await marks.drain(0)
@@ -117,7 +117,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
         await write(conn, *args)
 
     monkeypatch.setattr(sql, "write_together", cut_the_second)
-    with pytest.raises(marks.TROUBLES):
+    with pytest.raises(quarantine.TROUBLES):
         await marks.drain(0)
     await settle()
     blamed = await rows("select account_id from ledger where kind = 'mark_failed'")
@@ -137,7 +137,7 @@ async def test_a_drain_that_loses_its_connections_owes_nothing_twice(
         await purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
-            with suppress(*marks.TROUBLES):  # which the actor logs; then the next message comes
+            with suppress(*quarantine.TROUBLES):  # which the actor logs; then the next message comes
                 await jobs.drain()
             assert killed, name
             while await value("select exists (select from jobs where status = 'QUEUED')"):
@@ -163,7 +163,7 @@ async def test_what_a_caller_asked_for_is_done_not_at_all_or_once_when_it_asks_a
         before = await totals()
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=True)
-            with pytest.raises(marks.TROUBLES):
+            with pytest.raises(quarantine.TROUBLES):
                 await ask()
             assert killed
             assert await totals() == before, name
@@ -179,7 +179,7 @@ async def test_readers_and_writers_go_on_while_connections_are_killed_again_and_
 
     async def insist(ask: Callable[..., Awaitable[Any]], *args: Any, **kwargs: Any) -> None:
         while True:
-            with suppress(*marks.TROUBLES):  # a client that asks again
+            with suppress(*quarantine.TROUBLES):  # a client that asks again
                 await ask(*args, **kwargs)
                 return
 

@@ -15,7 +15,7 @@ from config.embedded import EmbeddedServer
 from models import jobs as owed
 from models import marks as marked
 from models import sql
-from services import marks, quotes
+from services import marks, quarantine, quotes
 from tests.conftest import room
 from tests.services.world import a_quote, a_world, act, books_hold, hurry, rows, settle, value
 
@@ -85,10 +85,10 @@ async def test_a_restart_in_mid_pass_and_in_mid_job_loses_nothing_and_repeats_no
         accepted = await value("select max(number) from batches")
         with monkeypatch.context() as patch:
             restarted = restart_once(patch, own_server, module, name)
-            with suppress(*marks.TROUBLES):  # which the actor logs; then the next message comes
+            with suppress(*quarantine.TROUBLES):  # which the actor logs; then the next message comes
                 await settle()
             assert restarted == [name]
-            with suppress(*marks.TROUBLES):  # each dead connection of the pool is found out once
+            with suppress(*quarantine.TROUBLES):  # each dead connection of the pool is found out once
                 await marks.drain(0)
         await marks.drain(0)
         await persist()

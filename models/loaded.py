@@ -1,0 +1,66 @@
+"""Accounts as they come from the database: as the fold takes them, or unreadable and why."""
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from domain.accounts import Account
+from domain.calendar import Calendar
+from domain.errors import AccountUnreadable
+from domain.terms import Terms
+
+MESSAGE_MAX = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """An account as stored, with its challenge and the terms it runs under."""
+
+    account: Account
+    challenge_id: int | None
+    terms: Terms | None
+    phase_id: int | None
+    phase_index: int | None
+    asked_before: bool = False  # is the answer to an action that is to be submitted stored already?
+
+    @property
+    def calendar(self) -> Calendar | None:
+        return Calendar(self.terms.zone, self.terms.day_start) if self.terms else None
+
+
+class Unreadable(NamedTuple):
+    """A stored account that this program cannot read, such as one whose policy has a field of a newer version.
+
+    `seq`, `head` and `cash` are those of the last row of its ledger, to which the failure is appended.
+    """
+
+    account_id: int
+    seq: int
+    head: bytes
+    cash: Decimal
+    reason: Exception
+
+    @classmethod
+    def of(cls, row: asyncpg.Record, reason: Exception) -> "Unreadable":
+        return cls(row["id"], row["seq"], row["head"], row["cash"], reason)
+
+    @property
+    def refusal(self) -> AccountUnreadable:
+        told = f"{type(self.reason).__name__}: {self.reason}"[:MESSAGE_MAX]
+        return AccountUnreadable(None, account=self.account_id, reason=told)
+
+
+class Read(NamedTuple):
+    """Accounts read by one statement: those that could be read, and the others."""
+
+    loaded: list[Loaded]
+    unreadable: list[Unreadable]
+
+    @property
+    def whole(self) -> list[Loaded]:
+        """All of them. Raises AccountUnreadable where one cannot be read."""
+        for one in self.unreadable:
+            raise one.refusal from one.reason
+        return self.loaded

@@ -1,0 +1,73 @@
+"""The quarantine: accounts that cannot be read or marked, at which version and why."""
+
+from datetime import datetime
+from typing import NamedTuple
+
+from models.sql import Connection
+
+
+class Entry(NamedTuple):
+    """An account in quarantine. `seq` is the version at which it failed."""
+
+    account_id: int
+    seq: int
+    error: str
+    message: str
+    entered_at: datetime
+
+
+async def entry(conn: Connection, account_id: int) -> Entry | None:
+    """The account's entry, if it is in quarantine."""
+    row = await conn.fetchrow(
+        "select account_id, seq, error, message, entered_at from quarantine where account_id = $1", account_id
+    )
+    return row and Entry(*row)
+
+
+async def entries(conn: Connection, most: int) -> list[Entry]:
+    """The entries, oldest first, at most `most`."""
+    rows = await conn.fetch(
+        "select account_id, seq, error, message, entered_at from quarantine order by entered_at, account_id limit $1",
+        most,
+    )
+    return [Entry(*row) for row in rows]
+
+
+async def of_shard(conn: Connection, shards: int, shard: int) -> set[int]:
+    """The accounts of a shard that are in quarantine."""
+    rows = await conn.fetch("select account_id from quarantine where account_id % $1 = $2", shards, shard)
+    return {row["account_id"] for row in rows}
+
+
+async def enter(conn: Connection, account_id: int, seq: int, error: str, message: str) -> None:
+    """Put an account into quarantine, or say anew why it is there."""
+    await conn.execute(
+        """insert into quarantine (account_id, seq, error, message) values ($1, $2, $3, $4)
+        on conflict (account_id) do update
+          set seq = excluded.seq, error = excluded.error, message = excluded.message""",
+        account_id,
+        seq,
+        error,
+        message,
+    )
+
+
+async def leave(conn: Connection, accounts: list[int]) -> None:
+    """Take accounts out of quarantine."""
+    await conn.execute("delete from quarantine where account_id = any($1::bigint[])", accounts)
+
+
+async def version(conn: Connection, account_id: int) -> int:
+    """The number of the newest ledger row, as the account's balances have it."""
+    seq: int = await conn.fetchval("select seq from balances where account_id = $1", account_id)
+    return seq
+
+
+async def move_head(conn: Connection, account_id: int, seq: int, head: bytes) -> None:
+    """Let the balances of a locked account name the newest row of its ledger; all else stays unread and as it is."""
+    await conn.execute(
+        "update balances set seq = $2, head = $3, touched = pg_current_xact_id() where account_id = $1",
+        account_id,
+        seq,
+        head,
+    )

@@ -1,0 +1,15 @@
+"""What the fold needs of a loaded account's surroundings."""
+
+from datetime import timedelta
+
+from config.settings import settings
+from domain.instruments import Catalogue
+from domain.judging import Conditions
+from models.loaded import Loaded
+
+
+def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:
+    """What the fold needs besides the account and the quotes."""
+    interval = timedelta(minutes=settings().mark_ledger_minutes)
+    terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None
+    return Conditions(catalogue, interval, loaded.calendar, terms)

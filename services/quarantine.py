@@ -1,0 +1,111 @@
+"""Accounts that cannot be read or marked: noted on their ledger, named to operators, passed over by the marker.
+
+One such account stops none of the others. It leaves the quarantine as soon as it has been caught up again.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+
+from config.logs import about
+from domain.errors import Busy
+from domain.ledger import Facts, Kind, follow
+from domain.money import ZERO
+from models import quarantine as rows
+from models.loaded import MESSAGE_MAX
+from services.unit import LOST, Root, Unit, reading, sweep, writing
+
+log = logging.getLogger(__name__)
+
+TROUBLES = (Busy, *LOST)
+"""The database's, and no account's fault: the pass ends and is begun again."""
+
+
+async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
+    """Catch accounts up in one transaction, or one by one where that fails.
+
+    Return those that could not be, each with its version; they are in quarantine, and none of the others is any more.
+    Raises the database's troubles.
+    """
+    failed = await _together(of)
+    async with reading() as conn:
+        await rows.leave(conn, [one for one in of if one not in failed])
+    return failed
+
+
+async def _together(of: Mapping[int, Root]) -> dict[int, int]:
+    try:
+        async with sweep(sorted(set(of.values()), key=str)) as work:
+            pass
+    except TROUBLES:
+        raise
+    except Exception:
+        log.exception("a sweep of %d accounts failed; they are taken one by one", len(of))
+        return await _one_by_one(of)
+    unreadable = {one: work.unreadable[one].reason for one in of if one in work.unreadable}
+    return {one: await isolate(of[one], one, reason) for one, reason in unreadable.items()}
+
+
+async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
+    failed = {}
+    for account_id, root in of.items():
+        reason: Exception | None = None
+        try:
+            async with sweep([root]) as work:
+                pass
+        except TROUBLES:
+            raise
+        except Exception as error:  # noqa: BLE001 - it is logged and noted
+            reason = error
+        else:
+            if account_id in work.unreadable:
+                reason = work.unreadable[account_id].reason
+        if reason is not None:
+            failed[account_id] = await isolate(root, account_id, reason)
+    return failed
+
+
+async def isolate(of: Root, account_id: int, reason: Exception) -> int:
+    """Put an account into quarantine and note that on its ledger, once for each version. Return its version then.
+
+    Where its ledger cannot be written, the quarantine alone says why. Raises the database's troubles.
+    """
+    with about(account=account_id, challenge=of.challenge):
+        log.error("account %s cannot be marked", account_id, exc_info=reason)
+        error, message = type(reason).__name__, str(reason)[:MESSAGE_MAX]
+        try:
+            async with sweep([of], mark=False) as work:
+                return await _note(work, account_id, error, message)
+        except TROUBLES:
+            raise
+        except Exception:
+            log.exception("the ledger of account %s cannot be written", account_id)
+        async with writing() as conn:
+            version = await rows.version(conn, account_id)
+            await rows.enter(conn, account_id, version, error, message)
+        return version
+
+
+async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
+    before = await rows.entry(work.conn, account_id)
+    version = await rows.version(work.conn, account_id)
+    if before and (before.seq, before.error, before.message) == (version, error, message):
+        return version
+    facts: Facts = {"error": error, "message": message}
+    if held := work.held.get(account_id):
+        held.account = work.journal.append(held.account, Kind.MARK_FAILED, work.now, work.batch, facts)
+        version = held.account.seq
+    elif one := work.unreadable.get(account_id):
+        end = [(Kind.MARK_FAILED, facts, ZERO)]
+        [row] = follow(one.head, account_id, one.seq, one.cash, end, work.now, work.batch)
+        work.journal.rows.append(row)
+        await rows.move_head(work.conn, account_id, row.seq, row.hash)
+        version = row.seq
+    await rows.enter(work.conn, account_id, version, error, message)
+    return version
+
+
+async def release(accounts: Sequence[int]) -> None:
+    """Take accounts out of quarantine: they have been read and marked."""
+    async with writing() as conn:
+        await rows.leave(conn, list(accounts))
+    log.info("accounts that left the quarantine: %s", ", ".join(map(str, accounts)))
