@@ -13,6 +13,7 @@ Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
 UNIT = 100_000_000
+UNITS_OF_ONE = Decimal(UNIT)
 HALF = UNIT // 2
 UNITS_MAX = 2**60  # exclusive: an amount of about 11.5 billion; seven of them add up without wrapping
 MOST = 2**63 - 1
@@ -39,18 +40,26 @@ def amount(whole: int) -> Decimal:
     return EXACT.scaleb(Decimal(whole), -PLACES)
 
 
-def multiply(left: Ints, right: int) -> Ints:
-    """left x right, both in units, rounded half-even to units. Raises ValueError where a product is too large."""
-    if np.abs(left * (right / UNIT)).max(initial=0) >= UNITS_MAX:
-        raise ValueError(f"a product with {right} units cannot be held")
-    return scale(left, right, UNIT)
+def fraction(value: Decimal, fine: int) -> tuple[int, int]:
+    """A factor as (numerator, denominator), exact: over UNIT where it has eight places, else over `fine`."""
+    scaled = EXACT.multiply(value, UNITS_OF_ONE)
+    whole = int(scaled)
+    return (whole, UNIT) if whole == scaled else (int(EXACT.multiply(value, Decimal(fine))), fine)
+
+
+def multiply(left: Ints, right: int, unit: int = UNIT) -> Ints:
+    """left x right / unit, rounded half-even to units. Raises ValueError where a product is too large."""
+    if np.abs(left * (right / unit)).max(initial=0) >= UNITS_MAX:
+        raise ValueError(f"a product with {right} / {unit} cannot be held")
+    return scale(left, right, unit)
 
 
 def scale(left: Ints, right: Ints | int, unit: int) -> Ints:
     """left x right / unit, rounded half-even.
 
     A float quotient is off by less than 4 parts in 2**53; the exact remainder, taken modulo 2**64, says by how much.
-    So answers stay below 2**60 where `unit` is at most 1e10, and below 2**53 where it is at most 1e18.
+    So answers stay below 2**60 where `unit` is at most 1e16, and below 2**53 where it is at most 1e18: the quotient's
+    error times `unit` stays below 2**63.
     """
     share = right / unit if isinstance(right, int) else right * (1 / unit)
     product: Ints = np.floor(left * share).astype(np.int64)

@@ -20,10 +20,15 @@ class Rate(NamedTuple):
 
     value: Decimal
     time: datetime | None = None  # source time of its oldest quote; None at par
-    pairs: str = ""  # the instruments that convert, parted by a space; none at par
+    pairs: str = ""  # the instruments that convert, parted by a comma; none at par
 
 
 AT_PAR = Rate(ONE)
+
+
+def names_of(pairs: str) -> list[str]:
+    """Return the instruments that convert, from a rate's text: a symbol may hold a space, but no comma."""
+    return pairs.split(",") if pairs else []
 
 
 class Pair(NamedTuple):
@@ -55,7 +60,7 @@ class Conversion:
         if not quoted:
             return None
         path = quoted[0] if len(quoted) == 1 else max(quoted, key=lambda path: _time(path, market))
-        return Rate(_value(path, market), _time(path, market), " ".join([pair.symbol for pair in path]))
+        return Rate(_value(path, market), _time(path, market), ",".join([pair.symbol for pair in path]))
 
     def symbols(self, market: Market) -> frozenset[str]:
         """Return the instruments whose quotes may change the rate from this market on.

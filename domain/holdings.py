@@ -89,4 +89,4 @@ def stale_facts(every: tuple[Holding, ...]) -> Facts:
     ages |= {one.rate.pairs: one.rate_age_seconds for one in every if one.rate_stale and one.rate_age_seconds}
     if not ages:
         return {}
-    return {"stale_quotes": " ".join(sorted(ages)), "stale_seconds": max(ages.values())}
+    return {"stale_quotes": ",".join(sorted(ages)), "stale_seconds": max(ages.values())}

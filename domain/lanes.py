@@ -5,9 +5,9 @@ from typing import Generic, TypeVar
 
 import numpy as np
 
-from domain.columns import UNIT, UNITS_MAX, Columns, Flags, Ints, factor_max, multiply, scale, units
+from domain.columns import UNIT, UNITS_MAX, Columns, Flags, Ints, factor_max, fraction, multiply, scale, units
 from domain.instruments import Catalogue
-from domain.money import PLACES, round8
+from domain.money import PRICE_PLACES, round8
 from domain.positions import Position, Side
 from domain.quotes import Market
 from domain.terms import Slippage
@@ -15,7 +15,8 @@ from domain.valuation import mark_price, rate_of
 
 CONVERTED_MAX = 2**53  # exclusive: up to here a product with a rate of 18 places is exact
 CONVERTED_COUNT_MAX = UNITS_MAX // CONVERTED_MAX  # so many of them add up without wrapping
-FINE = 10**18
+FINE = 10**18  # of a rate's 18 places
+FINE_PRICE = 10 ** (PRICE_PLACES + 1)  # a mid has a place more than the finest price
 
 Held = TypeVar("Held", bound=Columns)
 Key = TypeVar("Key")
@@ -104,11 +105,11 @@ class Lane(Seats[Holdings, int]):
 
     def profits(self, quantity: Ints, cost: Ints, price_max: Ints, market: Market) -> tuple[Ints, Flags]:
         """What holdings have gained at the market, and where that is beyond what can be held."""
-        price = units(mark_price(market[self.symbol], self._side, self._slippage))
-        beyond: Flags = price_max < price
+        price, unit = fraction(mark_price(market[self.symbol], self._side, self._slippage), FINE_PRICE)
+        beyond: Flags = price_max < -(-price // (unit // UNIT))
         if beyond.any():
             quantity = quantity * ~beyond
-        profit = (multiply(quantity, price) - cost) * self._sign
+        profit = (multiply(quantity, price, unit) - cost) * self._sign
         if not self._at_par:
             profit, much = self._convert(profit, market)
             beyond |= much
@@ -117,8 +118,7 @@ class Lane(Seats[Holdings, int]):
     def _convert(self, profit: Ints, market: Market) -> tuple[Ints, Flags]:
         """The profits in the accounts' currency, and where that is more than can be told exactly."""
         rate = rate_of(self.symbol, self._currency, market, self._catalogue).value
-        unit = UNIT if round8(rate) == rate else FINE
-        right = int(rate.scaleb(PLACES if unit == UNIT else 18))
+        right, unit = fraction(rate, FINE)
         beyond: Flags = np.abs(profit * (right / unit)) >= CONVERTED_MAX
         return scale(profit * ~beyond if beyond.any() else profit, right, unit), beyond
 

@@ -6,10 +6,15 @@ ZERO = Decimal(0)
 ONE = Decimal(1)
 HUNDRED = Decimal(100)
 PLACES = 8
+PRICE_PLACES = 12  # the most an instrument's prices may have; a mid has one more
 HUNDREDTH = Decimal("0.01")
+HALF = Decimal("0.5")
 EIGHTH = Decimal("0.00000001")
+TWELFTH = Decimal("0.000000000001")
 EIGHTEENTH = Decimal("0.000000000000000001")
-AMOUNT_MAX = Decimal(10) ** 20  # exclusive: what numeric(28, 8) holds
+DIGITS_MAX = 20  # before the point: what numeric(28, 8) holds
+AMOUNT_MAX = Decimal(10) ** DIGITS_MAX  # exclusive
+PLACES_READ = 30  # a number whose first digit comes later is none that anybody means
 
 # Wide enough for a product of two amounts at full length; the default context would round it at 28 digits.
 EXACT = Context(prec=96, rounding=ROUND_HALF_EVEN, traps=[InvalidOperation, DivisionByZero, Overflow])
@@ -40,6 +45,11 @@ def round8(value: Decimal) -> Decimal:
 def round18(value: Decimal) -> Decimal:
     """A cost basis or a conversion rate: eighteen places, half-even."""
     return quantize(value, EIGHTEENTH)
+
+
+def round_price(value: Decimal) -> Decimal:
+    """A price computed for reading: twelve places, half-even."""
+    return quantize(value, TWELFTH)
 
 
 def percent(value: Decimal, pct: Decimal) -> Decimal:
@@ -98,8 +108,10 @@ def parse_number(text: str) -> Decimal:
         raise NotAnAmount(f"is not finite: {text!r}")
     if not text.isascii() or "_" in text or text != text.strip():
         raise NotAnAmount(f"is not a plain decimal number: {text!r}")
-    if abs(value) >= AMOUNT_MAX:
-        raise NotAnAmount("is beyond 20 digits before the point")
     if not value:
         return ZERO  # whatever its exponent was
+    if value.adjusted() >= DIGITS_MAX:
+        raise NotAnAmount(f"is beyond {DIGITS_MAX} digits before the point")
+    if value.adjusted() < -PLACES_READ:
+        raise NotAnAmount(f"begins after the {PLACES_READ}th decimal place")
     return value

@@ -139,7 +139,7 @@ class Fill:
     quote_time: datetime
     status: FillStatus = FillStatus.BOOKED
     rate_time: datetime | None = None  # source time of the rate's oldest quote; None at par
-    rate_pairs: str = ""  # the instruments that converted, parted by a space; none at par
+    rate_pairs: str = ""  # the instruments that converted, parted by a comma; none at par
     rate_stale: bool = False  # the last good rate, too old to open or increase on
 
 

@@ -5,7 +5,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.money import EIGHTH, EXACT, ONE, ZERO, divide, multiply, quantize, round8, round18
+from domain.money import EIGHTH, EXACT, ONE, ZERO, divide, multiply, quantize, round8, round18, round_price
 from domain.values import at_once, replace
 
 
@@ -36,8 +36,8 @@ class Position:
 
     @property
     def average_entry(self) -> Decimal:
-        """Computed when read, in the quote currency."""
-        return round8(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
+        """Computed when read, in the quote currency, to the places of the finest price."""
+        return round_price(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
 
     def add(self, quantity: Decimal, price: Decimal) -> "Position":
         """The position after buying (or selling short) more at the price; the fee is not in the average."""

@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.ledger import Facts
-from domain.money import EXACT, denoise, plain, round8
+from domain.money import EXACT, HALF, PLACES, denoise, plain, quantize
 from domain.values import lazy
 
 
@@ -22,7 +22,8 @@ class Quote:
 
     @lazy
     def mid(self) -> Decimal:
-        return round8(EXACT.divide(EXACT.add(self.bid, self.ask), Decimal(2)))
+        """Exact, so with a place more than bid and ask: what is worth something is rounded, never the price."""
+        return EXACT.multiply(EXACT.add(self.bid, self.ask), HALF)
 
     @lazy
     def facts(self) -> Facts:
@@ -68,6 +69,11 @@ class Listing(NamedTuple):
     price_precision: int
     last: datetime | None = None
 
+    @property
+    def step(self) -> Decimal:
+        """The last decimal place kept of its quotes, at least the eighth: feeds quote finer than they display."""
+        return Decimal(1).scaleb(-max(PLACES, self.price_precision))
+
 
 class Screening(NamedTuple):
     """Quotes parted into those taken, in the order they came, and those dropped, with the reason.
@@ -80,10 +86,11 @@ class Screening(NamedTuple):
     rounded: Counter[str]
 
 
-def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropped | None:
-    """Why the quote cannot be taken, or None.
+def fault(quote: Quote, step: Decimal, last: datetime | None, latest: datetime | None) -> Dropped | None:
+    """Return why the quote cannot be taken, or None.
 
-    `last` is the source time of the symbol's newest quote, `latest` the newest source time allowed.
+    `step` is the last decimal place kept of the symbol's quotes, `last` the source time of its newest one, `latest` the
+    newest source time allowed.
     """
     if not (quote.bid.is_finite() and quote.ask.is_finite()):
         return Dropped.NOT_FINITE
@@ -93,7 +100,7 @@ def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropp
         return Dropped.CROSSED
     if quote.ask >= PRICE_MAX:
         return Dropped.OUT_OF_RANGE
-    if not is_exact(quote):
+    if quantize(quote.bid, step) != quote.bid or quantize(quote.ask, step) != quote.ask:
         return Dropped.TOO_PRECISE
     if latest is not None and quote.source_time > latest:
         return Dropped.FUTURE
@@ -102,19 +109,15 @@ def fault(quote: Quote, last: datetime | None, latest: datetime | None) -> Dropp
     return None
 
 
-def is_exact(quote: Quote) -> bool:
-    """Do bid and ask fit the decimal places the desk keeps?"""
-    return round8(quote.bid) == quote.bid and round8(quote.ask) == quote.ask
-
-
-def without_noise(quote: Quote, price_precision: int) -> Quote:
+def without_noise(quote: Quote, listing: Listing) -> Quote:
     """The quote at the instrument's precision where bid and ask are off by no more than the noise of floats.
 
     1.1370200000000001 is 1.13702 for an instrument of five places; 1.137020001 stays as it is.
     """
-    step = Decimal(1).scaleb(-price_precision)
+    step = Decimal(1).scaleb(-listing.price_precision)
     bid, ask = (
-        price if round8(price) == price else denoise(price, step, step * NOISE) for price in (quote.bid, quote.ask)
+        price if quantize(price, listing.step) == price else denoise(price, step, step * NOISE)
+        for price in (quote.bid, quote.ask)
     )
     return replace(quote, bid=bid, ask=ask)
 
@@ -125,16 +128,17 @@ def screen(quotes: Iterable[Quote], listings: Mapping[str, Listing], latest: dat
     `listings` holds every listed symbol, `latest` is the newest source time allowed.
     """
     times = {symbol: listing.last for symbol, listing in listings.items()}
+    steps = {symbol: listing.step for symbol, listing in listings.items()}
     screening = Screening([], [], Counter())
     for offered in quotes:
         symbol, quote = offered.symbol, offered
         if symbol not in times:
             screening.dropped.append((quote, Dropped.UNKNOWN_SYMBOL))
             continue
-        reason = fault(quote, times[symbol], latest)
+        reason = fault(quote, steps[symbol], times[symbol], latest)
         if reason is Dropped.TOO_PRECISE:
-            quote = without_noise(offered, listings[symbol].price_precision)
-            reason = fault(quote, times[symbol], latest)
+            quote = without_noise(offered, listings[symbol])
+            reason = fault(quote, steps[symbol], times[symbol], latest)
         if reason:
             screening.dropped.append((offered, reason))
             continue

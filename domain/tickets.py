@@ -16,6 +16,7 @@ from domain.instruments import Catalogue, Instrument
 from domain.money import (
     AMOUNT_MAX,
     EIGHTH,
+    HUNDREDTH,
     PLACES,
     ZERO,
     NotAnAmount,
@@ -209,7 +210,8 @@ def _price(ticket: Ticket, name: str, text: str) -> Decimal:
     """A price of the action in the quote currency, in the instrument's precision."""
     places = ticket.instrument.price_precision
     try:
-        value = denoise(parse_number(text), Decimal(1).scaleb(-places), NOISE)
+        step = Decimal(1).scaleb(-places)
+        value = denoise(parse_number(text), step, min(NOISE, multiply(step, HUNDREDTH)))
     except NotAnAmount as fault:
         raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64]) from None
     if value <= 0:

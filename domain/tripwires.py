@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from domain.columns import Columns, Ints, level, units
+from domain.columns import Columns, Ints, level
 from domain.lanes import Seats
 from domain.orders import Order
 from domain.quotes import Market
@@ -59,8 +59,8 @@ class Tripwire(Seats[Prices, Key]):
         return self.columns.row[: len(self)]
 
     def reached(self, market: Market) -> Ints:
-        """The rows of those whose price the market has reached."""
-        price = units(deal_price(market[self.what.symbol], self.what.buys, self.what.slippage))
+        """Return the rows of those whose price the market has reached, or differs from by less than a unit."""
+        price = level(deal_price(market[self.what.symbol], self.what.buys, self.what.slippage))
         prices = self.columns.price[: len(self)]
         reached: Ints = self.rows()[prices >= price if self.what.falls else prices <= price]
         return reached

@@ -10,10 +10,11 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.accounts import Mode
+from domain.conversion import names_of
 from domain.holdings import age_seconds
 from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStatus, PositionStatus
-from domain.money import ZERO, divide, round8
+from domain.money import ZERO, divide, round_price
 from domain.orders import OrderType, Verb
 from domain.positions import Side
 from schema.context import Info
@@ -52,7 +53,7 @@ class Position(FromRow, listing=POSITIONS):
 
     @computed("The average price it was opened at; 0 once it is closed.")
     def average_entry(self) -> Decimal:
-        return round8(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
+        return round_price(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
 
 
 @strawberry.type(description="A validated order.")
@@ -105,7 +106,7 @@ class Fill(FromRow, listing=FILLS):
 
     @computed("The instruments that converted: none at par, two over a third currency.")
     def rate_pairs(self) -> list[str]:
-        return self.rate_names.split()
+        return names_of(self.rate_names)
 
     @computed("The rate's age at the fill, in whole seconds; null at par.")
     def rate_age_seconds(self) -> int | None:

@@ -9,6 +9,7 @@ import strawberry
 from strawberry import field
 
 import schema.enums  # noqa: F401 - it describes Side, and must do so before a type uses it
+from domain.conversion import names_of
 from domain.positions import Side
 
 AMOUNTS = ("quantity", "cost_basis", "mark", "rate", "unrealised")
@@ -44,7 +45,7 @@ class EvidenceMark:
                 **facts,
                 **amounts,
                 "side": Side(facts["side"]),
-                "rate_pairs": facts["rate_pairs"].split(),
+                "rate_pairs": names_of(facts["rate_pairs"]),
                 "quote_time": datetime.fromisoformat(facts["quote_time"]),
                 "rate_time": facts["rate_time"] and datetime.fromisoformat(facts["rate_time"]),
             }

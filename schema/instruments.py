@@ -69,7 +69,7 @@ class SaveInstrumentInput:
         default=UNSET, description="The currency the price is in; needed at first, and fixed once saved."
     )
     price_precision: int | None = field(
-        default=UNSET, description="The decimal places of its prices, 0 to 8; needed at first."
+        default=UNSET, description="The decimal places of its prices, 0 to 12; needed at first."
     )
     quantity_step: Decimal | None = field(
         default=UNSET, description="Quantities are multiples of it, in units of the underlying; needed at first."

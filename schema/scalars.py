@@ -73,7 +73,8 @@ def _refuse(_value: Any) -> Any:
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact decimal number, as text in plain notation: at most 8 places, never a JSON number.",
+        description="An exact decimal number, as text in plain notation, never a JSON number; as input of at most 8 "
+        "places.",
         serialize=plain,
         parse_value=_parse_decimal,
     ),

@@ -7,6 +7,7 @@ from typing import Self
 import strawberry
 from strawberry import ID, field
 
+from domain.conversion import names_of
 from domain.holdings import Holding
 from domain.positions import Side
 from domain.snapshots import Snapshot
@@ -58,7 +59,7 @@ class OpenPosition:
             quote_time=holding.quote_time,
             quote_age_seconds=holding.quote_age_seconds,
             stale=holding.stale,
-            rate_pairs=holding.rate.pairs.split(),
+            rate_pairs=names_of(holding.rate.pairs),
             rate_time=holding.rate.time,
             rate_age_seconds=holding.rate_age_seconds,
             rate_stale=holding.rate_stale,

@@ -11,7 +11,7 @@ from domain.checks import Within, amount
 from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus
 from domain.ledger import Facts
-from domain.money import ONE, PLACES
+from domain.money import ONE, PLACES, PRICE_PLACES
 from domain.money import plain as plain_text
 from models import instruments as rows
 from models import turns
@@ -23,7 +23,7 @@ from services.unit import Unit, plain
 TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
 ALIASES_MAX = 20
 NAMED_MAX = 20  # positions and orders that a refusal names
-PRECISION = Within(most=Decimal(PLACES), places=0)
+PRECISION = Within(most=Decimal(PRICE_PLACES), places=0)
 QUANTITY = amount(PLACES)
 DEFAULTS = {
     "base_currency": None,

@@ -59,3 +59,14 @@ alter table purchases drop column fee_returned_with;
 
 alter table program_phases drop column trading_day, drop column trading_day_pct;
 drop table quarantine;
+-- A price of more than eight places has no place in the first edition's columns.
+alter domain price13 add constraint price13_of_the_first_edition check (round(value, 8) = value);
+alter table quotes alter column bid type money8, alter column ask type money8;
+alter table latest_quotes alter column bid type money8, alter column ask type money8;
+alter table orders alter column price type money8, alter column stop_loss type money8,
+  alter column take_profit type money8;
+alter table fills alter column price type money8;
+drop domain price13;
+alter table instruments
+  drop constraint instruments_price_precision_check,
+  add constraint instruments_price_precision_check check (price_precision between 0 and 8);

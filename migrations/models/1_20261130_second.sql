@@ -282,3 +282,15 @@ grant select, insert, update, delete on quarantine to propdesk_app;
 comment on table quarantine is 'An account that cannot be read or marked.';
 comment on column quarantine.seq is 'Number of its newest ledger row when that was noted';
 comment on column quarantine.error is 'The kind of failure';
+-- Prices have up to twelve places, and a mid one more. The domain gets its constraint after the columns have its type:
+-- so no table is written anew, and the rows that are there, of eight places, satisfy it.
+create domain price13 as numeric;
+alter table quotes alter column bid type price13, alter column ask type price13;
+alter table latest_quotes alter column bid type price13, alter column ask type price13;
+alter table orders alter column price type price13, alter column stop_loss type price13,
+  alter column take_profit type price13;
+alter table fills alter column price type price13;
+alter domain price13 add constraint price13_check check (abs(value) < 1e15 and round(value, 13) = value) not valid;
+alter table instruments
+  drop constraint instruments_price_precision_check,
+  add constraint instruments_price_precision_check check (price_precision between 0 and 12);

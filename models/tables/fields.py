@@ -62,6 +62,21 @@ class Cost(fields.DecimalField[T_DECIMAL]):
         return "cost18"
 
 
+class Price(fields.DecimalField[T_DECIMAL]):
+    """The domain `price13`: up to twelve places, and one more for a mid; without NaN and infinities."""
+
+    @overload
+    def __init__(self: "Price[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Price[Decimal | None]", *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, **options: Any) -> None:
+        super().__init__(28, 13, **options)  # type: ignore[misc] # its overloads know no subclass
+
+    @property
+    def SQL_TYPE(self) -> str:  # type: ignore[override] # noqa: N802 - Tortoise's name for it
+        return "price13"
+
+
 class Choice(Field[T_ENUM]):
     """A member of an enum, stored by its value: an IntEnum as `smallint`, any other as `text`."""
 

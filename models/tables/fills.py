@@ -5,7 +5,7 @@ from tortoise import fields
 from domain.lifecycles import FillStatus
 from domain.orders import Verb
 from domain.positions import Side
-from models.tables.fields import Choice, Cost, Money, Text, reference
+from models.tables.fields import Choice, Cost, Money, Price, Text, reference
 from models.tables.keys import CompositeKey, ForeignKey, TableIndex, UniqueIndex
 
 
@@ -21,7 +21,7 @@ class Fill(CompositeKey):
     verb = Choice(Verb)
     status = Choice(FillStatus, db_default=FillStatus.BOOKED)
     quantity = Money()
-    price = Money()
+    price = Price()
     fee = Money()
     rate = Cost(description="From the quote currency to the account's")
     realised = Money()

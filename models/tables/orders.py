@@ -8,7 +8,7 @@ from tortoise.fields.db_defaults import SqlDefault
 from domain.lifecycles import OrderStatus
 from domain.orders import OrderType, Verb
 from domain.positions import Side
-from models.tables.fields import Choice, Money, Text, reference
+from models.tables.fields import Choice, Money, Price, Text, reference
 from models.tables.keys import CompositeKey, TableIndex
 
 
@@ -27,9 +27,9 @@ class Order(CompositeKey):
     placed_at = fields.DatetimeField()
     batch = fields.BigIntField()
     type = Choice(OrderType)
-    price = Money(null=True, description="At which it triggers; none for MARKET")
-    stop_loss = Money(null=True, description="Of the position it opens or adds to")
-    take_profit = Money(null=True, description="Of the position it opens or adds to")
+    price = Price(null=True, description="At which it triggers; none for MARKET")
+    stop_loss = Price(null=True, description="Of the position it opens or adds to")
+    take_profit = Price(null=True, description="Of the position it opens or adds to")
     ended_at = fields.DatetimeField(null=True)
     outcome: fields.Field[dict[str, Any]] = fields.JSONField(
         db_default=SqlDefault("'{}'"), description="Why it was cancelled, or the gate that refused it"

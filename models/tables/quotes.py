@@ -7,7 +7,7 @@ from tortoise.fields import NO_ACTION
 from tortoise.models import Model
 
 from domain.quotes import Dropped
-from models.tables.fields import CLOCK, Choice, Money, Text
+from models.tables.fields import CLOCK, Choice, Price, Text
 from models.tables.keys import CompositeKey, TableIndex
 
 
@@ -28,8 +28,8 @@ class Quote(CompositeKey):
 
     batch = fields.BigIntField()
     symbol = Text(primary_key=True)
-    bid = Money()
-    ask = Money()
+    bid = Price()
+    ask = Price()
     source_time = fields.DatetimeField(description="When the source quoted it")
 
     class Meta:
@@ -45,8 +45,8 @@ class LatestQuote(Model):
         "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
     )
     batch = fields.BigIntField()
-    bid = Money()
-    ask = Money()
+    bid = Price()
+    ask = Price()
     source_time = fields.DatetimeField(description="When the source quoted it")
 
     class Meta:

@@ -54,17 +54,25 @@ BASE = {
     "EURUSDC": Decimal("1.10020"),
     "EURJPY": Decimal("165.000"),
     "US30.cash": Decimal("39000.00"),
+    "PEPUSD": Decimal("0.000123456789"),  # of twelve places, its mid of thirteen
 }
+TICKS = {"PEPUSD": Decimal("1e-12")}
+TICK = Decimal("0.00001")
 SILENT = {"EURJPY"}  # no quote at NOON: until there is one, yen and euros convert over dollars
 CATALOGUE = a_catalogue(*BASE)
+CATALOGUE = replace(
+    CATALOGUE,
+    instruments={**CATALOGUE.instruments, "PEPUSD": replace(CATALOGUE.instruments["PEPUSD"], price_precision=12)},
+)
 UTC_DAYS = Calendar("UTC", time(0))
 HOUR = timedelta(hours=1)
 
 
-def quoted(symbol: str, move_bps: int = 0, *, at: datetime = NOON, spread: str = "0.00010") -> Quote:
-    """A symbol's base price moved by so many hundredths of a percent."""
-    bid = (BASE[symbol] * (10_000 + move_bps) / 10_000).quantize(Decimal("0.00001"))
-    return Quote(symbol, bid, bid + Decimal(spread), at)
+def quoted(symbol: str, move_bps: int = 0, *, at: datetime = NOON, spread: str | None = None) -> Quote:
+    """A symbol's base price moved by so many hundredths of a percent; ten ticks wide, or one where it is tiny."""
+    bid = near(symbol, move_bps)
+    wide = TICKS.get(symbol) or 10 * TICK
+    return Quote(symbol, bid, bid + (wide if spread is None else Decimal(spread)), at)
 
 
 def a_market(at: datetime = NOON, **moves: int) -> dict[str, Quote]:
@@ -203,7 +211,7 @@ def holdings(currency: str) -> st.SearchStrategy[list[Position]]:
 
 def near(symbol: str, bps: int) -> Decimal:
     """A price so many hundredths of a percent from the base, in an instrument's precision."""
-    return (BASE[symbol] * (10_000 + bps) / 10_000).quantize(Decimal("0.00001"))
+    return (BASE[symbol] * (10_000 + bps) / 10_000).quantize(TICKS.get(symbol, TICK))
 
 
 moves = st.integers(-300, 300)

@@ -40,8 +40,8 @@ RATES = [
     ("the pair inverted, eighteen places", "USD", "EUR", "0.909090909090909091", "EURUSD"),
     ("inverted, from par", "USDC", "EUR", "0.909090909090909091", "EURUSD"),
     ("a quote above one, inverted", "JPY", "USD", "0.006666666666666667", "USDJPY"),
-    ("over a third currency, rounded once", "EUR", "JPY", "165", "EURUSD USDJPY"),
-    ("over a third currency, both inverted", "JPY", "EUR", "0.006060606060606061", "USDJPY EURUSD"),
+    ("over a third currency, rounded once", "EUR", "JPY", "165", "EURUSD,USDJPY"),
+    ("over a third currency, both inverted", "JPY", "EUR", "0.006060606060606061", "USDJPY,EURUSD"),
 ]
 
 
@@ -103,10 +103,10 @@ OVER_THIRD = {
     "EURGBP": at("0.8", 30),
 }  # fmt: skip
 PATHS = [
-    ("the freshest path: it is as old as its older quote", {}, ("USDJPY EURUSD", "0.005", 9)),
-    ("another, once that is fresher", {"EURGBP": at("0.8", 1)}, ("GBPJPY EURGBP", "0.00625", 2)),
-    ("of equal ages the pair declared first", {"EURGBP": at("0.8", 9)}, ("GBPJPY EURGBP", "0.00625", 9)),
-    ("the newest pair of a par", {"EURUSDC": at("1", 1)}, ("USDJPY EURUSDC", "0.00625", 8)),
+    ("the freshest path: it is as old as its older quote", {}, ("USDJPY,EURUSD", "0.005", 9)),
+    ("another, once that is fresher", {"EURGBP": at("0.8", 1)}, ("GBPJPY,EURGBP", "0.00625", 2)),
+    ("of equal ages the pair declared first", {"EURGBP": at("0.8", 9)}, ("GBPJPY,EURGBP", "0.00625", 9)),
+    ("the newest pair of a par", {"EURUSDC": at("1", 1)}, ("USDJPY,EURUSDC", "0.00625", 8)),
     ("a direct pair that is quoted, however old", {"EURJPY": at("160", 90_000)}, ("EURJPY", "0.00625", 90_000)),
 ]
 

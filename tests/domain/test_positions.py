@@ -176,4 +176,4 @@ def test_the_average_is_read_from_the_cost() -> None:
     held: Position = a_position().add(Decimal("0.5"), Decimal(5000)).add(Decimal("0.3"), Decimal(6000))
     assert held.average_entry == 5375
     assert held.cost_basis == 4300
-    assert a_position("3", "10").average_entry == Decimal("3.33333333")
+    assert a_position("3", "10").average_entry == Decimal("3.333333333333")

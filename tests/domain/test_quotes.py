@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.money import EIGHTH
 from domain.quotes import Dropped, Listing, Quote, divide_into_batches, fault, screen
 from tests.domain.builders import NOON, a_quote
 
@@ -35,11 +36,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("quote", "reason"), [c[1:] for c in FAULTS], ids=[c[0] for c in FAULTS])
 def test_a_quote_is_taken_or_dropped_for_a_reason(quote: Quote, reason: Dropped | None) -> None:
-    assert fault(quote, last=NOON - SECOND, latest=NOON + SECOND) is reason
+    assert fault(quote, EIGHTH, last=NOON - SECOND, latest=NOON + SECOND) is reason
 
 
 def test_the_first_quote_of_a_symbol_is_never_late() -> None:
-    assert fault(a_quote(source_time=NOON - 1000 * SECOND), last=None, latest=None) is None
+    assert fault(a_quote(source_time=NOON - 1000 * SECOND), EIGHTH, last=None, latest=None) is None
 
 
 def test_each_quote_taken_moves_the_time_the_next_is_held_against() -> None:
@@ -91,11 +92,11 @@ def test_a_price_that_went_through_a_float_comes_out_as_it_was(precision: int, t
     assert [quote.bid for quote in screened.taken] == [price]
 
 
-MIDS = [("1.1", "1.2", "1.15"), ("0.00000001", "0.00000002", "0.00000002"), ("0.00000002", "0.00000003", "0.00000002")]
+MIDS = [("1.1", "1.2", "1.15"), ("0.00000001", "0.00000002", "0.000000015"), ("1e-12", "2e-12", "1.5e-12")]
 
 
 @pytest.mark.parametrize(("bid", "ask", "mid"), MIDS)
-def test_the_mid_is_booked_half_even(bid: str, ask: str, mid: str) -> None:
+def test_the_mid_is_exact(bid: str, ask: str, mid: str) -> None:
     assert a_quote(bid, ask).mid == Decimal(mid)
 
 

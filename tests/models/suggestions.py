@@ -13,6 +13,7 @@ MIGRATION = "migrations/models/1_20261130_second.sql"
 FIELDS = {
     "text": "Text(",
     "money8": "Money(",
+    "price13": "Price(",
     "cost18": "Cost(",
     "bigint": "fields.BigIntField(",
     "integer": "fields.IntField(",
