@@ -55,7 +55,7 @@ BAD: list[tuple[dict[str, Any], type[Refused], str]] = [
     ({"base_currency": "XXX"}, NotFound, "baseCurrency"),
     ({"quote_currency": "XXX"}, NotFound, "quoteCurrency"),
     ({"base_currency": "USDC"}, InvalidInput, "quoteCurrency"),
-    ({"price_precision": 9}, InvalidInput, "pricePrecision"),
+    ({"price_precision": 13}, InvalidInput, "pricePrecision"),
     ({"price_precision": -1}, InvalidInput, "pricePrecision"),
     ({"quantity_step": Decimal(0)}, InvalidInput, "quantityStep"),
     ({"quantity_step": Decimal("NaN")}, InvalidInput, "quantityStep"),
