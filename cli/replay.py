@@ -39,6 +39,7 @@ class Tally:
     quotes: int = 0
     times: int = 0
     accepted: int = 0
+    passed_over: int = 0  # by --resume: not after the desk's market time
     rounded: int = 0  # of the accepted: whose float noise was rounded away
     unanswered: int = 0  # times whose answer was lost with the server
     dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason)
@@ -80,6 +81,9 @@ def replay(
     dates: Annotated[
         str | None, typer.Option(help="Of dates that may be read in two ways: day-first or month-first.")
     ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on after the desk's market time, where a replay broke off.")
+    ] = False,
 ) -> None:
     """Hand recorded quotes to a running desk, each time once the one before is judged."""
     if not token:
@@ -87,13 +91,15 @@ def replay(
     options = Options(layout, symbol, zone, _spread(spread), dates)
     tally = Tally()
     try:
-        asyncio.run(play(files, options, Client(url, token, patience_seconds=PATIENCE_SECONDS), tally))
+        client = Client(url, token, patience_seconds=PATIENCE_SECONDS)
+        asyncio.run(play(files, options, client, tally, resume=resume))
     except KeyboardInterrupt:
         raise Problem(f"stopped after {tally.quotes:,} quotes; the batch in flight may have been taken") from None
     finally:
         tell(tally)
     if not tally.accepted:
-        raise Problem(f"none of the {tally.quotes:,} quotes was accepted")
+        passed_over = f"; {tally.passed_over:,} are not after the desk's market time" if tally.passed_over else ""
+        raise Problem(f"none of the {tally.quotes:,} quotes handed in was accepted{passed_over}")
 
 
 def _spread(text: str | None) -> Decimal | None:
@@ -103,21 +109,24 @@ def _spread(text: str | None) -> Decimal | None:
         raise Problem(f"--spread {text}: it is no number") from None
 
 
-async def play(files: Sequence[Path], options: Options, client: Client, tally: Tally) -> None:
+async def play(files: Sequence[Path], options: Options, client: Client, tally: Tally, *, resume: bool = False) -> None:
     """Replay the files, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
     async with client:
         system = await client.once(_DESK)  # not patient: a wrong address is told at once
         read = _understood(files, options.on_desk(await _listed(client)))
-        _require_ahead(read, system["mode"], system["marketTime"])
+        reached = _reached(read, system["mode"], system["marketTime"], resume=resume)
         with _progress() as progress:
             bar = progress.add_task("replay", total=read.quotes, rate="", market="")
             tally.began = monotonic()
             step = LockStep(client)
             for batch in read.batches():
+                if reached and batch.time <= reached:
+                    tally.passed_over += len(batch.rows)
+                    continue
                 tally.add(batch, await step.feed(batch.rows))
                 await step.wait()
                 market = f"{batch.time:%Y-%m-%d %H:%M:%S}"
-                progress.update(bar, completed=tally.quotes, rate=tally.rate, market=market)
+                progress.update(bar, completed=tally.passed_over + tally.quotes, rate=tally.rate, market=market)
 
 
 async def _listed(client: Client) -> frozenset[str]:
@@ -139,21 +148,32 @@ def _understood(files: Sequence[Path], options: Options) -> QuoteFiles:
     read = QuoteFiles(files, options)
     for table in read.tables:
         console.print(table.text(), highlight=False, markup=False, soft_wrap=True)
+    strange = sorted({symbol for table in read.tables for symbol in table.symbols.values()} - options.listed)
+    if strange and all(options.listed.isdisjoint(table.symbols.values()) for table in read.tables):
+        raise Problem(
+            f"this desk lists none of the symbols in the files ({', '.join(strange[:10])}): save an instrument or an "
+            "alias of one, or say --symbol for files without a column of symbols"
+        )
+    if strange:
+        Console(stderr=True).print(f"note: not on this desk, so dropped: {', '.join(strange[:10])}", soft_wrap=True)
     if len(read.tables) > 1:
         console.print(f"{len(read.tables)} files merged by time: {read.quotes:,} quotes", highlight=False)
     return read
 
 
-def _require_ahead(read: QuoteFiles, mode: str, market_time: str | None) -> None:
-    """Refuse quotes from before a replay's market time, all of which would be late."""
+def _reached(read: QuoteFiles, mode: str, market_time: str | None, *, resume: bool) -> datetime | None:
+    """The time up to which the files are to be passed over. Raises Problem for files behind a replay's clock."""
     if mode != "REPLAY":
         Console(stderr=True).print("note: this desk keeps the system's time; the quotes' times are only recorded")
-    elif market_time is not None and read.first < datetime.fromisoformat(market_time):
+        return None
+    reached = None if market_time is None else datetime.fromisoformat(market_time)
+    if reached and not resume and read.first < reached:
         raise Problem(
             f"the files begin at {read.first:%Y-%m-%d %H:%M:%S} UTC, and this desk's market is already at "
-            f"{datetime.fromisoformat(market_time):%Y-%m-%d %H:%M:%S} and never goes back; replay them on a new desk "
-            "(propdesk up --replay with another PROPDESK_DATA_DIR)"
+            f"{reached:%Y-%m-%d %H:%M:%S} and never goes back; go on after that with --resume, or replay them on a new "
+            "desk (propdesk up --replay with another PROPDESK_DATA_DIR)"
         )
+    return reached if resume else None
 
 
 def _progress() -> Progress:

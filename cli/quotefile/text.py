@@ -9,7 +9,7 @@ from typing import IO
 from cli.quotefile.rows import BadRow
 from cli.quotefile.sources import DAMAGES
 
-LINE_LENGTH_MAX = 1_000  # a line of a quotes file is far shorter, and a binary file may have no line end at all
+LINE_LENGTH_MAX = 10_000  # a chart with many indicators has long lines; a binary file may have no line end at all
 DELIMITERS = ("\t", ";", "|", ",")  # in this order: a comma may be a decimal point, the others are nothing else
 
 _EMPTY = " \t;|,"  # a line of nothing else has no cell with anything in it

@@ -15,6 +15,7 @@ class FakeDesk:
         self.requests = 0
         self.mode = "REPLAY"
         self.market_time: str | None = None
+        self.drops_all = False
         self.troubles: list[str] = []
         self.listed = {"EURUSD", "GBPUSD"}
 
@@ -61,7 +62,7 @@ class FakeDesk:
 
     def _ingest(self, given: dict[str, Any]) -> dict[str, Any]:
         quotes = given["quotes"]
-        taken = [quote for quote in quotes if quote["symbol"] in self.listed]
+        taken = [quote for quote in quotes if quote["symbol"] in self.listed and not self.drops_all]
         dropped = [
             {"symbol": quote["symbol"], "reason": "UNKNOWN_SYMBOL", "count": 1}
             for quote in quotes

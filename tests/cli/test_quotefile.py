@@ -115,7 +115,7 @@ BROKEN = [
     ("beyond the calendar", GOOD + "9" * 19 + ",EURUSD,1.1,1.2\n", 5, "the time is 9892-"),
     ("back in time", own("2,EURUSD,1.1,1.2", "1,EURUSD,1,2"), 3, "the time goes back from 2026-03-02 00:00:00.002000"),
     ("binary", GOOD.encode() + b"\xff\xfe\x00\x80\n", 5, "the line is not text"),
-    ("no line end at all", GOOD + "x" * 5000, 5, "the line is longer than 1,000 characters"),
+    ("no line end at all", GOOD + "x" * 50_000, 5, "the line is longer than 10,000 characters"),
     ("a quotation mark", GOOD + '"1772409603000,EURUSD,1,2\n', 5, "the quotation marks do not match"),
     ("before 2000", f"{HEADER}\n944006400000,EURUSD,1,2\n", 2, "the time lies in no unit between 2000 and 2100"),
     ("since the start", f"{HEADER}\n1000,EURUSD,1,2\n", 2, "1000 is 1970-01-01 in seconds, 1970-01-01 in milliseconds"),

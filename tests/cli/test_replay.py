@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -122,9 +123,9 @@ def a_file(directory: Path, *rows: str, name: str = "quotes.csv") -> Path:
     return path
 
 
-async def _play(desk: FakeDesk, *paths: Path) -> Tally:
+async def _play(desk: FakeDesk, *paths: Path, resume: bool = False) -> Tally:
     tally = Tally()
-    await module.play(paths, Options(), a_client(desk), tally)
+    await module.play(paths, Options(), a_client(desk), tally, resume=resume)
     return tally
 
 
@@ -175,6 +176,14 @@ async def test_files_behind_the_markets_clock_are_refused(tmp_path: Path) -> Non
     assert (await _play(desk, a_file(tmp_path, "2,EURUSD,1.1,1.2"))).accepted == 1
 
 
+async def test_a_replay_that_broke_off_goes_on_after_the_markets_time(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    desk.market_time = "2026-03-02T00:00:02Z"
+    tally = await _play(desk, a_file(tmp_path, *(f"{n},EURUSD,1.{n},2" for n in range(1, 5))), resume=True)
+    assert [batch[0]["bid"] for batch in desk.batches] == ["1.3", "1.4"]
+    assert (tally.quotes, tally.passed_over) == (2, 2)
+
+
 async def test_a_desk_of_the_systems_time_is_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     desk = FakeDesk()
     desk.mode = "SYSTEM"
@@ -183,10 +192,19 @@ async def test_a_desk_of_the_systems_time_is_warned_about(tmp_path: Path, capsys
 
 
 def test_a_replay_of_which_nothing_was_accepted_fails(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(module, "Client", lambda *_, **__: a_client(FakeDesk()))
-    with pytest.raises(Problem, match="none of the 1 quotes was accepted"):
-        replay([a_file(tmp_path, "1,NOSUCH,1.1,1.2")], token="secret")
+    desk = FakeDesk()
+    monkeypatch.setattr(module, "Client", lambda *_, **__: a_client(desk))
     replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret")
+    desk.drops_all = True
+    with pytest.raises(Problem, match="none of the 1 quotes handed in was accepted"):
+        replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret")
+
+
+async def test_files_of_which_the_desk_lists_no_symbol_are_refused(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    with pytest.raises(Problem, match=r"lists none of the symbols in the files \(NOSUCH\)"):
+        await _play(desk, a_file(tmp_path, "1,NOSUCH,1.1,1.2"))
+    assert not desk.batches
 
 
 def test_a_replay_without_a_token_or_a_server_is_one_line(tmp_path: Path) -> None:
@@ -209,5 +227,6 @@ def test_a_replay_without_a_token_or_a_server_is_one_line(tmp_path: Path) -> Non
     ],
 )
 def test_an_option_that_cannot_be_meant_is_refused_by_its_name(tmp_path: Path, option: str, value: str) -> None:
+    given: dict[str, Any] = {option: value}
     with pytest.raises(Problem, match=f"--{option} {value}"):
-        replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret", **{option: value})
+        replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret", **given)
