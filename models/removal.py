@@ -71,14 +71,6 @@ async def running(conn: Connection, challenges: Sequence[int]) -> list[int]:
     return [row["id"] for row in found]
 
 
-async def sold(conn: Connection, program_id: int) -> list[asyncpg.Record]:
-    """The program's purchases."""
-    found: list[asyncpg.Record] = await conn.fetch(
-        "select * from purchases where program_id = $1 order by id", program_id
-    )
-    return found
-
-
 async def terms(conn: Connection, program_id: int) -> dict[str, str]:
     """The text of every terms the program was sold under, by hash."""
     found = await conn.fetch(

@@ -9,6 +9,7 @@ import asyncpg
 
 from models import sql
 from models.sql import Connection
+from models.tables.wallets import Wallet
 
 
 class Leg(NamedTuple):
@@ -45,18 +46,11 @@ TRANSFERS: sql.Columns = {
 INSERT_TRANSFERS = sql.insert_statement("transfers", TRANSFERS)
 
 
-async def ensure(conn: Connection, brand: str, client: str, currency: str) -> int:
-    """The client's wallet in the currency, made if there is none."""
-    await conn.execute(
-        "insert into wallets (brand, client, currency) values ($1, $2, $3) on conflict do nothing",
-        brand,
-        client,
-        currency,
-    )
-    wallet_id: int = await conn.fetchval(
-        "select id from wallets where brand = $1 and client = $2 and currency = $3", brand, client, currency
-    )
-    return wallet_id
+async def ensure(brand: str, client: str, currency: str) -> int:
+    """Return the id of the client's wallet in the currency, made if there is none; inside a transaction."""
+    wallet = Wallet(brand_id=brand, client=client, currency_id=currency)
+    await Wallet.bulk_create([wallet], ignore_conflicts=True)
+    return int((await Wallet.get(brand_id=brand, client=client, currency_id=currency)).id)
 
 
 async def lock(conn: Connection, wallet_id: int) -> asyncpg.Record | None:

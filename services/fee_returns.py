@@ -32,14 +32,14 @@ async def due(work: Unit, challenge_id: int) -> FeeReturn | None:
     terms = terms_from_text(card["body"])
     if not terms.phases[-1].payout.fee_back or card["purchase_id"] is None:
         return None
-    purchase = await purchases.lock(work.conn, card["purchase_id"])
-    if purchase is None or purchase["status"] == PurchaseStatus.REFUNDED or purchase["price"] == 0:
+    purchase = await purchases.lock(card["purchase_id"])
+    if purchase is None or purchase.status is PurchaseStatus.REFUNDED or purchase.price == 0:
         return None
-    if purchase["fee_returned_with"] is not None:
+    if purchase.fee_returned_with_id is not None:
         return None
-    brand, currency = purchase["brand"], purchase["currency"]
-    wallet = purchase["wallet_id"] or await wallets.ensure(work.conn, brand, purchase["client"], currency)
-    return FeeReturn(purchase["id"], brand, wallet, currency, purchase["price"])
+    brand, currency = purchase.brand_id, purchase.currency_id
+    wallet = purchase.wallet_id or await wallets.ensure(brand, purchase.client, currency)
+    return FeeReturn(purchase.id, brand, wallet, currency, purchase.price)
 
 
 async def pay(work: Unit, fee: FeeReturn, payout_id: int) -> None:

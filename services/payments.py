@@ -5,14 +5,13 @@ from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 
-import asyncpg
-
 from config.settings import settings
 from domain.errors import InvalidInput, NotFound, TooManyUnpaid
 from domain.lifecycles import PurchaseStatus
 from domain.money import plain as plain_text
 from domain.payments import EXPIRED, AwaitedPayment, Payment
 from models import purchases, turns
+from models.tables.purchases import Purchase
 from services import receipts, sales
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
@@ -58,7 +57,7 @@ async def _limit_unpaid(work: Unit, buyer: Buyer) -> None:
     """Check that the client may have another unpaid purchase, after its other orders. Raises TooManyUnpaid."""
     await turns.take(work.conn, f"unpaid purchases of {buyer.client} of {buyer.brand}")
     most = settings().unpaid_purchases_max
-    unpaid = await purchases.count_unpaid(work.conn, buyer.brand, buyer.client)
+    unpaid = await purchases.count_unpaid(buyer.brand, buyer.client)
     if unpaid >= most:
         raise TooManyUnpaid(None, unpaid=unpaid, most=most)
 
@@ -81,9 +80,9 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
             principal,
             "confirmPayment",
             object_kind="purchase",
-            object_id=row["id"],
-            brand=row["brand"],
-            before={"status": PurchaseStatus(row["status"]).name},
+            object_id=row.id,
+            brand=row.brand_id,
+            before={"status": row.status.name},
             after={
                 "status": PurchaseStatus.PAID.name,
                 "reference": reference,
@@ -92,41 +91,42 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
                 "challenge": challenge_id,
             },
         )
-        answer = {"purchase": row["id"], "challenge": challenge_id}
+        answer = {"purchase": row.id, "challenge": challenge_id}
         await receipts.keep(work, principal, "confirmPayment", key, answer)
     return Confirmed(**answer)
 
 
-async def _lock(work: Unit, principal: Principal, reference: str) -> asyncpg.Record:
+async def _lock(work: Unit, principal: Principal, reference: str) -> Purchase:
     """Lock the purchase that waits under the reference, after its program. Raises NotFound."""
-    known = await purchases.by_reference(work.conn, reference)
-    if known is None or not principal.sees(known["brand"]):
+    known = await Purchase.get_or_none(payment_reference=reference)
+    if known is None or not principal.sees(known.brand_id):
         raise NotFound("reference", reference=reference)
-    await purchases.lock_program(work.conn, known["program_id"])
-    row = await purchases.lock(work.conn, known["id"])
+    if known.program_id is not None:
+        await purchases.lock_program(work.conn, known.program_id)
+    row = await purchases.lock(known.id)
     if row is None:
         raise NotFound("reference", reference=reference)
     return row
 
 
-async def check(work: Unit, row: asyncpg.Record, amount: Decimal, currency: str) -> None:
+async def check(work: Unit, row: Purchase, amount: Decimal, currency: str) -> None:
     """Check a payment against the locked purchase it is for. Raises as AwaitedPayment.check does."""
-    status = PurchaseStatus(row["status"])
-    awaited = AwaitedPayment(status, row["price"], row["currency"], row["expires_at"], row["failure_reason"])
+    assert row.expires_at is not None, "whatever waits for a payment expires"
+    awaited = AwaitedPayment(row.status, row.price, row.currency_id, row.expires_at, row.failure_reason)
     awaited.check(amount, currency, work.clocks.real_time)
 
 
-async def activate(work: Unit, row: asyncpg.Record) -> int:
+async def activate(work: Unit, row: Purchase) -> int:
     """Set a locked purchase PAID and begin its challenge; the deposit is owed. Return the challenge's id.
 
     No wallet or house account moves: the money is outside the desk.
     """
-    buyer = Buyer(row["brand"], row["client"])
-    challenge_id, account_id = await sales.begin(work, buyer, row["id"], row["terms_hash"])
-    await purchases.move(work.conn, row["id"], PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
-    payload = {"purchase": row["id"], "account": account_id, "paid_from": "OUTSIDE"}
-    work.emit("prop.purchase.paid", brand=row["brand"], challenge_id=challenge_id, payload=payload)
-    work.owe("deposit", brand=row["brand"], challenge_id=challenge_id, account_id=account_id)
+    buyer = Buyer(row.brand_id, row.client)
+    challenge_id, account_id = await sales.begin(work, buyer, row.id, row.terms_id)
+    await purchases.move(work.conn, row.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
+    payload = {"purchase": row.id, "account": account_id, "paid_from": "OUTSIDE"}
+    work.emit("prop.purchase.paid", brand=row.brand_id, challenge_id=challenge_id, payload=payload)
+    work.owe("deposit", brand=row.brand_id, challenge_id=challenge_id, account_id=account_id)
     return challenge_id
 
 

@@ -98,7 +98,7 @@ async def _open(
         challenge_id=challenge_id,
         phase_id=account.phase.id,
         account_id=account.id,
-        wallet_id=await wallets.ensure(work.conn, account.brand, card["client"], account.currency),
+        wallet_id=await wallets.ensure(account.brand, card["client"], account.currency),
         status=status,
         currency=account.currency,
         profit=profit,

@@ -22,6 +22,7 @@ from domain.money import plain as plain_text
 from domain.payments import Payment
 from domain.terms import Terms
 from models import challenges, purchases, wallets
+from models.tables.purchases import Purchase
 from services import payments, receipts, sales
 from services.challenges import call_off, check_reason
 from services.principals import Principal, Role
@@ -106,14 +107,14 @@ async def reach(principal: Principal, purchase_id: int) -> Reached:
     return Reached(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
 
 
-async def locked(work: Unit, reached: Reached) -> asyncpg.Record:
+async def locked(work: Unit, reached: Reached) -> Purchase:
     """Lock the purchase's row, after its challenges and its program.
 
     Raises NotFound where it was deleted, and Busy where it was paid, so that a challenge began, since it was read.
     """
     if reached.program is not None:
         await purchases.lock_program(work.conn, reached.program)
-    row = await purchases.lock(work.conn, reached.id)
+    row = await purchases.lock(reached.id)
     if row is None:
         raise NotFound("id", id=reached.id)
     now = await purchases.find(work.conn, reached.id)
@@ -122,22 +123,22 @@ async def locked(work: Unit, reached: Reached) -> asyncpg.Record:
     return row
 
 
-def facts(row: asyncpg.Record) -> Facts:
+def facts(purchase: Purchase) -> Facts:
     """The purchase as the audit keeps it."""
     return {
-        "id": row["id"],
-        "client": row["client"],
-        "status": PurchaseStatus(row["status"]).name,
-        "price": plain_text(row["price"]),
-        "currency": row["currency"],
-        "paid_from": row["paid_from"],
-        "payment_reference": row["payment_reference"],
-        "fee_returned_with": row["fee_returned_with"],
-        "failure_reason": row["failure_reason"],
-        "external_reference": row["external_reference"],
-        "comment": row["comment"],
-        "tags": list(row["tags"]),
-        "terms_hash": row["terms_hash"],
+        "id": purchase.id,
+        "client": purchase.client,
+        "status": purchase.status.name,
+        "price": plain_text(purchase.price),
+        "currency": purchase.currency_id,
+        "paid_from": purchase.paid_from,
+        "payment_reference": purchase.payment_reference,
+        "fee_returned_with": purchase.fee_returned_with_id,
+        "failure_reason": purchase.failure_reason,
+        "external_reference": purchase.external_reference,
+        "comment": purchase.comment,
+        "tags": list(purchase.tags),
+        "terms_hash": purchase.terms_id,
     }
 
 
@@ -163,10 +164,10 @@ async def update(
     async with sweep(reached.roots if status is not None else []) as work:
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
-        if status is not None and status != row["status"]:
+        if status is not None and status != row.status:
             await _move_by_hand(work, reached, row, status, reason)
-        kept = {name: notes.get(name, row[name]) for name in ("external_reference", "comment", "tags")}
-        await purchases.note(work.conn, purchase_id, **kept, at=work.now)
+        kept = {name: notes.get(name, getattr(row, name)) for name in ("external_reference", "comment", "tags")}
+        await Purchase.filter(id=purchase_id).update(**kept, updated_at=work.now)
         work.audit(
             principal,
             "updatePurchase",
@@ -175,7 +176,7 @@ async def update(
             brand=reached.brand,
             reason=reason,
             before=facts(row),
-            after=kept | {"status": PurchaseStatus(row["status"] if status is None else status).name},
+            after=kept | {"status": (row.status if status is None else PurchaseStatus(status)).name},
         )
 
 
@@ -200,14 +201,14 @@ def _tags(tags: Sequence[str]) -> list[str]:
     return list(tags)
 
 
-async def _move_by_hand(work: Unit, reached: Reached, row: asyncpg.Record, status: PurchaseStatus, reason: str) -> None:
+async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: PurchaseStatus, reason: str) -> None:
     if status not in BY_HAND:
         raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
-    if status is PurchaseStatus.PAID and row["payment_reference"] is not None:
-        await payments.check(work, row, row["price"], row["currency"])
+    if status is PurchaseStatus.PAID and row.payment_reference is not None:
+        await payments.check(work, row, row.price, row.currency_id)
         await payments.activate(work, row)
         return
-    target = move("purchase", PurchaseStatus(row["status"]), status)
+    target = move("purchase", row.status, status)
     if status is PurchaseStatus.PAID:
         await _paid_outside(work, reached, row)
     elif running := await _running(work, reached):
@@ -225,10 +226,11 @@ async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
     return None
 
 
-async def _paid_outside(work: Unit, reached: Reached, row: asyncpg.Record) -> None:
+async def _paid_outside(work: Unit, reached: Reached, row: Purchase) -> None:
     """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
-    await wallets.lock(work.conn, row["wallet_id"])
-    await wallets.reserve(work.conn, row["wallet_id"], -row["price"])
+    assert row.wallet_id is not None, "one without a wallet has a payment reference"
+    await wallets.lock(work.conn, row.wallet_id)
+    await wallets.reserve(work.conn, row.wallet_id, -row.price)
     await purchases.move(work.conn, reached.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
     if running := await _running(work, reached):
         payload = {"purchase": reached.id, "account": running["account_id"], "paid_from": "OUTSIDE"}
@@ -246,15 +248,15 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
     async with sweep(reached.roots) as work:
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
-        status = PurchaseStatus(row["status"])
+        status = row.status
         if reached.challenges and status not in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):
             raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
         if owing := await challenges.owe_payouts(work.conn, reached.challenges):
             raise PayoutOpen("id", challenge=owing[0])
-        if status is PurchaseStatus.PENDING and row["wallet_id"] is not None:
-            await wallets.lock(work.conn, row["wallet_id"])
-            await wallets.reserve(work.conn, row["wallet_id"], -row["price"])
-        await purchases.delete(work.conn, purchase_id)
+        if status is PurchaseStatus.PENDING and row.wallet_id is not None:
+            await wallets.lock(work.conn, row.wallet_id)
+            await wallets.reserve(work.conn, row.wallet_id, -row.price)
+        await row.delete()
         work.audit(
             principal,
             "deletePurchase",

@@ -29,18 +29,18 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
             return
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
-        status = PurchaseStatus(row["status"])
-        target = move("purchase", status, PurchaseStatus.REFUNDED)
-        if row["paid_from"] is None:
-            raise FeeNotTaken("id", status=status.name)
-        if row["fee_returned_with"] is not None:
-            raise FeeReturned("id", payout=row["fee_returned_with"])
+        target = move("purchase", row.status, PurchaseStatus.REFUNDED)
+        if row.paid_from is None:
+            raise FeeNotTaken("id", status=row.status.name)
+        if row.fee_returned_with_id is not None:
+            raise FeeReturned("id", payout=row.fee_returned_with_id)
         await purchases.move(work.conn, purchase_id, target, work.now)
         for challenge_id in reached.challenges:
             await _end(work, challenge_id, reason)
-        if row["paid_from"] == "WALLET" and row["price"] > 0:
-            await _give_back(work, reached, row["wallet_id"], row["currency"], row["price"])
-        payload = {"purchase": purchase_id, "amount": plain_text(row["price"]), "paid_from": row["paid_from"]}
+        if row.paid_from == "WALLET" and row.price > 0:
+            assert row.wallet_id is not None, "a wallet has paid"
+            await _give_back(work, reached, row.wallet_id, row.currency_id, row.price)
+        payload = {"purchase": purchase_id, "amount": plain_text(row.price), "paid_from": row.paid_from}
         for challenge_id in reached.challenges[:1]:
             told = payload | {"reason": reason}
             work.emit("prop.purchase.refunded", brand=reached.brand, challenge_id=challenge_id, payload=told)

@@ -18,6 +18,7 @@ from domain.money import plain
 from models import challenges, jobs
 from models import removal as rows
 from models.tables.programs import Program
+from models.tables.purchases import Purchase
 from services import programs, purchases
 from services.challenges import call_off, check_reason, secure
 from services.principals import Principal, Role
@@ -112,7 +113,7 @@ async def _remember(work: Unit, program_id: int, sold: Sequence[int]) -> Facts:
     return {
         "program": programs.facts(draft, program.status, program.version),
         "terms": await rows.terms(work.conn, program_id),
-        "purchases": [purchases.facts(row) for row in await rows.sold(work.conn, program_id)],
+        "purchases": [purchases.facts(one) for one in await Purchase.filter(program_id=program_id).order_by("id")],
         "challenges": _verdicts(ran, phases, breaches),
     }
 

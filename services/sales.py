@@ -4,10 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from domain.errors import NotFound, ProgramNotAvailable
-from domain.lifecycles import ProgramStatus
+from domain.lifecycles import ProgramStatus, PurchaseStatus
 from domain.terms import TERMS_VERSION, Terms
 from models import challenges, purchases
 from models import terms as term_rows
+from models.tables.purchases import Purchase
 from services import accounts, programs
 from services.principals import Principal, Role
 from services.unit import Unit
@@ -54,19 +55,21 @@ async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) 
     """Write a PENDING purchase and the terms it was sold under; return its id."""
     terms, body, digest = frozen
     await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
-    return await purchases.insert(
-        work.conn,
-        brand=buyer.brand,
+    purchase = await Purchase.create(
+        brand_id=buyer.brand,
         client=buyer.client,
         wallet_id=payment.wallet_id,
         program_id=terms.program_id,
-        terms_hash=digest,
+        terms_id=digest,
         price=terms.price,
-        currency=terms.price_currency,
-        at=work.now,
+        currency_id=terms.price_currency,
+        status=PurchaseStatus.PENDING,
+        created_at=work.now,
+        updated_at=work.now,
         payment_reference=payment.reference,
         expires_at=payment.expires_at,
     )
+    return int(purchase.id)
 
 
 async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:

@@ -10,16 +10,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import asyncpg
+from tortoise.expressions import RawSQL
 
 from config.settings import settings
 from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models import tokens as rows
+from models.tables.tokens import Token
 from services import brands
 from services.coalescing import Coalesced
 from services.local import Local
 from services.principals import BRANDLESS, Principal, Role
-from services.unit import Unit, plain, reading
+from services.unit import plain, reading
 
 MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT, Role.PAYMENTS)
 SCOPE_MAX = 1_000  # entries of one of a scope's lists
@@ -42,8 +44,8 @@ async def create(*, role: str, brand: str | None, name: str, subject: str | None
     Raises InvalidInput, NotFound.
     """
     checked = _checked(role, brand, name, subject)
-    async with plain() as work:
-        return (await _issue(work, checked, brand, name, subject)).text
+    async with plain():
+        return (await _issue(checked, brand, name, subject)).text
 
 
 async def create_for(
@@ -70,7 +72,7 @@ async def create_for(
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise InvalidInput("expiresAt", reason="must lie ahead", found=expires_at.isoformat())
     async with plain() as work:
-        issued = await _issue(work, checked, brand, name, subject, narrowed, expires_at)
+        issued = await _issue(checked, brand, name, subject, narrowed, expires_at)
         work.audit(
             principal,
             "createApiToken",
@@ -94,9 +96,9 @@ async def bootstrap(secret: str, *, name: str, request: str) -> str:
     _checked(Role.ADMIN, None, name, None)
     async with plain() as work:
         await rows.lock_bootstrap(work.conn)
-        if await rows.ever(work.conn, Role.ADMIN):
+        if await Token.filter(role=Role.ADMIN.value).exists():
             raise Forbidden("secret")
-        issued = await _issue(work, Role.ADMIN, None, name, None)
+        issued = await _issue(Role.ADMIN, None, name, None)
         maker = Principal(issued.id, name, Role.ADMIN, request=request)
         told = {"role": Role.ADMIN.value, "name": name}
         work.audit(maker, "bootstrapAdmin", object_kind="token", object_id=issued.id, after=told)
@@ -110,27 +112,34 @@ async def revoke(principal: Principal, token_id: int) -> None:
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
-        ended = await rows.revoke(work.conn, token_id, principal.brand, list(MADE_BY_MANAGER))
-        if ended is None:
+        token = await Token.filter(id=token_id).select_for_update(no_key=True).first()
+        if token is None or not _may_revoke(principal, token):
             raise NotFound("id", id=token_id)
-        told = {name: ended[name] for name in ("role", "name", "subject")}
+        was_revoked = token.revoked_at is not None
+        if not was_revoked:
+            await Token.filter(id=token_id).update(revoked_at=RawSQL("now()"))
+        told = {"role": token.role, "name": token.name, "subject": token.subject}
         work.audit(
             principal,
             "revokeApiToken",
             object_kind="token",
             object_id=token_id,
-            brand=ended["brand"],
-            before=told | {"revoked": ended["was_revoked"]},
+            brand=token.brand_id,
+            before=told | {"revoked": was_revoked},
             after=told | {"revoked": True},
         )
+
+
+def _may_revoke(principal: Principal, token: Token) -> bool:
+    return principal.brand is None or (token.brand_id == principal.brand and token.role in MADE_BY_MANAGER)
 
 
 async def reissue(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
     """Make a token and revoke every earlier one of the same name; answers its text, once."""
     checked = _checked(role, brand, name, subject)
-    async with plain() as work:
-        await rows.revoke_named(work.conn, name)
-        return (await _issue(work, checked, brand, name, subject)).text
+    async with plain():
+        await Token.filter(name=name, revoked_at=None).update(revoked_at=RawSQL("now()"))
+        return (await _issue(checked, brand, name, subject)).text
 
 
 async def ended(ids: Collection[int]) -> set[int]:
@@ -196,7 +205,6 @@ def _entry_fault(name: str, entry: str) -> str | None:
 
 
 async def _issue(
-    work: Unit,
     role: Role,
     brand: str | None,
     name: str,
@@ -208,18 +216,17 @@ async def _issue(
         await brands.require(brand)
     prefix = f"pd_{secrets.token_hex(4)}"
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
-    token_id = await rows.insert(
-        work.conn,
-        brand=brand,
+    token = await Token.create(
+        brand_id=brand,
         role=role.value,
         name=name,
         subject=subject,
         prefix=prefix,
-        digest=_digest(text),
-        scope=json.dumps(scope or {}),
+        hash=_digest(text),
+        scope=dict(scope or {}),
         expires_at=expires_at,
     )
-    return Issued(token_id, text)
+    return Issued(token.id, text)
 
 
 def _digest(text: str) -> bytes:

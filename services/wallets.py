@@ -19,7 +19,7 @@ async def open(work: Unit, brand: str, client: str, currency: str) -> int:  # no
         raise InvalidInput("client", reason=fault)
     if currency not in work.catalogue.currencies:
         raise NotFound("currency", currency=currency)
-    return await rows.ensure(work.conn, brand, client, currency)
+    return await rows.ensure(brand, client, currency)
 
 
 async def deposit(

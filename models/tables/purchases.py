@@ -15,12 +15,17 @@ class Purchase(Model):
 
     id = Identity()
     brand = reference("Brand", column="brand")
+    brand_id: str
     client = Text()
     wallet = reference("Wallet", null=True)
+    wallet_id: int | None
     program = reference("Program", null=True)
+    program_id: int | None
     terms = reference("Terms", column="terms_hash")
+    terms_id: str
     price = Money(description="The price when it was bought")
     currency = reference("Currency", column="currency")
+    currency_id: str
     status = Choice(PurchaseStatus)
     paid_from = Text(null=True, description="WALLET or OUTSIDE; none until it is paid")
     failure_reason = Text(null=True)
@@ -37,6 +42,7 @@ class Purchase(Model):
         null=True,
         description="The payout that brought the fee back to the client",
     )
+    fee_returned_with_id: int | None
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

@@ -16,6 +16,7 @@ class Token(Model):
 
     id = Identity()
     brand = reference("Brand", column="brand", null=True, description="None for ADMIN and FEED")
+    brand_id: str | None
     role = Text()
     name = Text()
     subject = Text(null=True, description="The client a CLIENT token speaks for")

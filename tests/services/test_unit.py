@@ -137,6 +137,18 @@ async def test_a_deadlock_is_busy_for_one_and_nothing_for_the_other(database: st
     assert [type(end) for end in ends if end is not None] == [Busy]
 
 
+async def test_models_and_statements_share_the_transaction(database: str) -> None:
+    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    with pytest.raises(LookupError):
+        async with plain() as work:
+            await Brand.create(name="beta", title="Beta")
+            assert await work.conn.fetchval("select count(*) from brands") == 2
+            await work.conn.execute("update brands set title = 'by a statement'")
+            assert {brand.title for brand in await Brand.all()} == {"by a statement"}
+            raise LookupError("and nothing of it stays")
+    assert [(brand.name, brand.title) for brand in await Brand.all()] == [("acme", "Acme Prop")]
+
+
 async def test_a_lock_not_had_in_time_is_busy_whoever_asks_for_it(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="Acme Prop")
 
