@@ -139,13 +139,17 @@ async def test_a_deadlock_is_busy_for_one_and_nothing_for_the_other(database: st
 
 async def test_models_and_statements_share_the_transaction(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="Acme Prop")
-    with pytest.raises(LookupError):
+
+    async def change_and_fail() -> None:
         async with plain() as work:
             await Brand.create(name="beta", title="Beta")
             assert await work.conn.fetchval("select count(*) from brands") == 2
             await work.conn.execute("update brands set title = 'by a statement'")
             assert {brand.title for brand in await Brand.all()} == {"by a statement"}
             raise LookupError("and nothing of it stays")
+
+    with pytest.raises(LookupError):
+        await change_and_fail()
     assert [(brand.name, brand.title) for brand in await Brand.all()] == [("acme", "Acme Prop")]
 
 
