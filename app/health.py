@@ -21,11 +21,12 @@ async def healthz(request: Request) -> Response:
 
 async def readyz(request: Request) -> Response:
     """200, or 503 naming each part that is missing; both with the figures, if the database can be asked for them."""
+    tasks = {f"task: {name}": fault for name, fault in request.app.state.supervisor.unwell().items()}
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             now = await system.figures()
     except UNREACHABLE as error:
-        return _answer({"database": str(error) or type(error).__name__}, {})
+        return _answer(tasks | {"database": str(error) or type(error).__name__}, {})
     figures = {
         "mode": now.system.mode,
         "newestBatch": now.system.newest_batch,
@@ -37,7 +38,7 @@ async def readyz(request: Request) -> Response:
         **{api_name(name): figure for name, figure in asdict(now.load).items()},
         "signAgeSeconds": now.ages,
     }
-    return _answer(now.missing, figures)
+    return _answer(tasks | now.missing, figures)
 
 
 def _answer(missing: dict[str, str], figures: dict[str, object]) -> Response:

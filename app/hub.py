@@ -15,12 +15,12 @@ import asyncpg
 
 from app.crowd import Crowd, Member
 from app.selections import Renderer
-from app.supervision import endless
 from app.ticks import UNREACHABLE, Ticks
 from config.address import asyncpg_parameters
 from config.database import APPLICATION_ROLE
 from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
+from services.supervision import Supervisor
 from services.views import events
 from services.views.events import CHANNEL, CursorExpired, Event, Reach, Terms, Wanted
 from services.views.ticks import Watched
@@ -56,12 +56,12 @@ class Hub:
         """Take note of where the stream stands; after it subscribers may come."""
         self._floor = self.head = (await events.extent()).newest
 
-    async def run(self) -> None:
-        """Follow the events until cancelled. A task that fails is begun again, so no failure ends the subscriptions."""
+    async def run(self, supervisor: Supervisor) -> None:
+        """Follow the events until cancelled. A task that fails is restarted, so no failure ends the subscriptions."""
         async with asyncio.TaskGroup() as tasks:
-            tasks.create_task(endless("listening for events", self._listen))
-            tasks.create_task(endless("reading events", self._pump))
-            tasks.create_task(endless("looking for ticks", self._ticks.run))
+            tasks.create_task(supervisor.keep("event listener", self._listen))
+            tasks.create_task(supervisor.keep("event reader", self._pump))
+            tasks.create_task(supervisor.keep("tick reader", self._ticks.run))
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yields at once, and again whenever what is watched has changed since, however often that was."""

@@ -11,18 +11,18 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
 from app.endpoint import Endpoint
-from app.health import healthz, readyz
+from app.health import UNREACHABLE, healthz, readyz
 from app.hub import Hub
 from app.metrics import Counted, Scraped
 from app.naming import HEADER
 from app.page import PATH, Files, Page
 from app.refusals import METHODS
 from app.sessions import Sessions
-from app.supervision import endless
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
 from services import events
+from services.supervision import Supervisor, end_process
 
 CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
     "allow_methods": METHODS,
@@ -36,17 +36,18 @@ def create_app(settings: Settings) -> Starlette:
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url, tick_seconds=settings.tick_seconds)
     sessions = Sessions()
+    supervisor = Supervisor(settings.task_failures_max, end_process)
     page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
-    crosses = bool(settings.allowed_origins)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         async with AsyncExitStack() as stack:
             await _open(settings, stack)
-            await stack.enter_async_context(_stamping())
-            await stack.enter_async_context(_following(hub))
-            await stack.enter_async_context(_running(endless("looking for ended tokens", sessions.run)))
+            await stack.enter_async_context(_stamping(supervisor))
+            await hub.begin()
+            await stack.enter_async_context(_running(hub.run(supervisor)))
+            await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
             yield
 
     app = Starlette(
@@ -58,13 +59,10 @@ def create_app(settings: Settings) -> Starlette:
             Route("/readyz", readyz),
             *([Route("/metrics", Scraped(hub).answer)] if settings.metrics else []),
         ],
-        middleware=[
-            Middleware(Counted),
-            *([Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)] if crosses else []),
-        ],
+        middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
-    app.state.hub = hub
+    app.state.hub, app.state.supervisor = hub, supervisor
     return app
 
 
@@ -84,26 +82,17 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> None:
 
 
 @asynccontextmanager
-async def _stamping() -> AsyncIterator[None]:
-    stop = asyncio.Event()
-    stamper = asyncio.create_task(events.run_stamper(stop))
-    try:
+async def _stamping(supervisor: Supervisor) -> AsyncIterator[None]:
+    """Stamp events inside, and what is committed by then at the end."""
+    async with _running(supervisor.keep("event stamper", events.stamp_for_ever)):
         yield
-    finally:
-        stop.set()
-        await stamper
-
-
-@asynccontextmanager
-async def _following(hub: Hub) -> AsyncIterator[None]:
-    await hub.begin()
-    async with _running(hub.run()):
-        yield
+    with suppress(*UNREACHABLE):  # another process stamps it, or this one's successor
+        await events.stamp()
 
 
 @asynccontextmanager
 async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run it beside, and cancel it at the end."""
+    """Run the work in parallel, and cancel it at the end."""
     task = asyncio.create_task(work)
     try:
         yield

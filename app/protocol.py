@@ -156,11 +156,19 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.bearer:
-            self.view.sessions.opened(self.context.bearer, self.websocket)
+            self.view.sessions.opened(self.context.bearer, self)
+            if socket := self._socket:
+                socket.authenticated()
+
+    async def end(self, code: int, reason: str) -> None:
+        """Close the connection with the code, whether its client reads or not."""
+        if socket := self._socket:
+            socket.end(code, reason)
+        else:
+            await self.websocket.close(code, reason)
 
     async def shutdown(self) -> None:
-        if self.context.bearer:
-            self.view.sessions.closed(self.websocket)
+        self.view.sessions.closed(self)
         await super().shutdown()
 
     async def handle_task_exception(self, error: Exception) -> None:

@@ -11,30 +11,33 @@ from services import tokens
 from services.principals import Principal
 
 CHECK_SECONDS = 1.0
+CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
 ENDED = 4403  # close code: the token was revoked, or has expired
 UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = logging.getLogger(__name__)
 
 
-class Socket(Protocol):
+class Session(Protocol):
     """One connection."""
 
-    async def close(self, code: int, reason: str) -> None: ...
+    async def end(self, code: int, reason: str) -> None:
+        """Close the connection with the code, whether its client reads or not."""
+        ...
 
 
 class Sessions:
     """Who is connected. Used from one event loop."""
 
     def __init__(self) -> None:
-        self._open: dict[Socket, Principal] = {}
+        self._open: dict[Session, Principal] = {}
 
-    def opened(self, bearer: Principal, socket: Socket) -> None:
-        self._open[socket] = bearer
+    def opened(self, bearer: Principal, session: Session) -> None:
+        self._open[session] = bearer
 
-    def closed(self, socket: Socket) -> None:
+    def closed(self, session: Session) -> None:
         """Forget the session, if it is known."""
-        self._open.pop(socket, None)
+        self._open.pop(session, None)
 
     async def run(self) -> None:
         """Look for bearers that have ended until cancelled; one question a second, whatever the number of sessions."""
@@ -49,7 +52,20 @@ class Sessions:
     async def _close_ended(self) -> None:
         ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})
         now = datetime.now(UTC)
-        for socket, bearer in list(self._open.items()):
-            if bearer.token_id in ended or (bearer.expires_at and bearer.expires_at <= now):
-                self.closed(socket)
-                await socket.close(ENDED, "The token has ended.")
+        closing = [
+            session
+            for session, bearer in self._open.items()
+            if bearer.token_id in ended or (bearer.expires_at and bearer.expires_at <= now)
+        ]
+        for session in closing:
+            self.closed(session)
+        await asyncio.gather(*map(_end, closing))
+
+
+async def _end(session: Session) -> None:
+    """End a session within CLOSE_SECONDS. A fault of one session does not keep the others from being ended."""
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await session.end(ENDED, "The token has ended.")
+    except Exception as error:  # noqa: BLE001 - whatever it is
+        log.warning("a websocket whose token has ended was not closed in order: %s", error or type(error).__name__)

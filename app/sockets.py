@@ -9,14 +9,32 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 from websockets.http11 import Request
 
 UNREAD = 4410  # close code: the client does not read what it asked for
+UNREAD_REASON = "Read what you subscribe to."
+STRANGER_BYTES = 4 << 10  # unsent, before nothing more is written to a client that has not said who it is
+BUFFER_BYTES = 64 << 10  # the same for one that has
+PONG_BYTES_MAX = 127  # a control frame: two bytes and at most 125 of payload
 GRACE_SECONDS = 10.0  # in which it may still read up to the code
 SELF = "propdesk.socket"  # the scope's extension under which the application finds the socket itself
 
 
 class Socket(WebSocketsSansIOProtocol):
-    """Waits for its client to read, though not for ever. What is unsent is bounded by the transport's buffer."""
+    """Waits for its client to read, though not for ever.
+
+    Every unsent byte, of control frames too, stands in the transport's buffer. Nothing is added to a full one, which
+    is small until the client has said who it is.
+    """
 
     unread_seconds_max: ClassVar[float] = 10.0
+    _pong = b""  # the answer to the newest ping that found the buffer full: RFC 6455, 5.5.3 asks for no other
+    _stalled: asyncio.TimerHandle | None = None  # while nothing more is read from a client that does not read
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self.transport.set_write_buffer_limits(high=STRANGER_BYTES)
+
+    def authenticated(self) -> None:
+        """Give the client the buffer of one that is known."""
+        self.transport.set_write_buffer_limits(high=BUFFER_BYTES)
 
     def handle_connect(self, event: Request) -> None:
         super().handle_connect(event)
@@ -37,7 +55,7 @@ class Socket(WebSocketsSansIOProtocol):
             async with asyncio.timeout(self.unread_seconds_max):
                 await self.writable.wait()
         except TimeoutError:
-            self._give_up()
+            self.end(UNREAD, UNREAD_REASON)
             raise ClientDisconnected from None
         if self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
@@ -48,11 +66,39 @@ class Socket(WebSocketsSansIOProtocol):
             await self.room()
         await super().send(message)
 
-    def _give_up(self) -> None:
+    def handle_ping(self) -> None:
+        """Answer a ping. Where the client does not read the answers, stop reading its pings."""
+        pong = b"".join(self.conn.data_to_send())
+        if self.writable.is_set():
+            self.transport.write(pong)
+            return
+        self._pong = pong if len(pong) <= PONG_BYTES_MAX else b""  # several pings came at once: the next is answered
+        self.transport.pause_reading()
+        if self._stalled is None:
+            self._stalled = self.loop.call_later(self.unread_seconds_max, self.end, UNREAD, UNREAD_REASON)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled is None:
+            return
+        self._stalled.cancel()
+        self._stalled = None
+        if not self.transport.is_closing():
+            self.transport.write(self._pong)
+            if not self.read_paused:
+                self.transport.resume_reading()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._stalled is not None:
+            self._stalled.cancel()
+        super().connection_lost(exc)
+
+    def end(self, code: int, reason: str) -> None:
+        """Close the connection with a code, without waiting for the client to read what was written before."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
-        self.queue.put_nowait({"type": "websocket.disconnect", "code": UNREAD, "reason": "unread"})
-        self.conn.send_close(UNREAD, "Read what you subscribe to.")
+        self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
+        self.conn.send_close(code, reason)
         self.transport.write(b"".join(self.conn.data_to_send()))
         self.close_sent = True
         self.close_timer = self.loop.call_later(GRACE_SECONDS, self.transport.abort)

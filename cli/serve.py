@@ -11,6 +11,7 @@ from app.sockets import Socket
 from cli.processes import begin, require_free_port, require_ready
 from config import garbage
 from config.embedded import running_database
+from services.supervision import require_all_kept
 
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 STOP_SECONDS_MAX = 5
@@ -22,7 +23,9 @@ def serve() -> None:
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
-        server_of(create_app(ready), host=ready.host, port=ready.port).run()
+        app = create_app(ready)
+        server_of(app, host=ready.host, port=ready.port).run()
+    require_all_kept(app.state.supervisor)
 
 
 def server_of(app: Starlette, **options: Any) -> uvicorn.Server:

@@ -1,5 +1,6 @@
 """The desk about itself: shards, heartbeats, periodic slots, queue depth."""
 
+import json
 from datetime import datetime
 from typing import Any
 
@@ -82,14 +83,27 @@ async def dropped(conn: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def beat(conn: Connection, process: str, kind: str, started_at: datetime) -> None:
+async def beat(conn: Connection, process: str, kind: str, started_at: datetime, faults: dict[str, str]) -> None:
+    """Write the process's heartbeat, with the last fault of each of its tasks that is not well."""
     await conn.execute(
-        """insert into heartbeats (process, kind, started_at, beat_at) values ($1, $2, $3, clock_timestamp())
-        on conflict (process) do update set beat_at = excluded.beat_at""",
+        """insert into heartbeats (process, kind, started_at, beat_at, faults)
+        values ($1, $2, $3, clock_timestamp(), $4)
+        on conflict (process) do update set beat_at = excluded.beat_at, faults = excluded.faults""",
         process,
         kind,
         started_at,
+        json.dumps(faults),
     )
+
+
+async def faults(conn: Connection, seconds: float) -> dict[str, str]:
+    """Return the last fault of each task that is not well, by process and task; of processes alive within `seconds`."""
+    rows = await conn.fetch(
+        """select h.process, f.key, f.value from heartbeats h cross join lateral jsonb_each_text(h.faults) f
+        where h.beat_at > clock_timestamp() - make_interval(secs => $1) order by 1, 2""",
+        seconds,
+    )
+    return {f"{row['process']}: {row['key']}": row["value"] for row in rows}
 
 
 async def forget_silent(conn: Connection, seconds: int) -> None:

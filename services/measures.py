@@ -67,6 +67,9 @@ EVENT_DELAY_SECONDS = Histogram(
     buckets=_QUICK,
     registry=REGISTRY,
 )
+TASK_FAULTS = Counter(
+    "propdesk_task_faults", "Faults of endless tasks, each of which was restarted.", ("task",), registry=REGISTRY
+)
 POOL_WAIT_SECONDS = Histogram(
     "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
 )

@@ -2,7 +2,9 @@
 
 import os
 import socket
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
+from types import MappingProxyType
 
 from config import wakeups
 from config.settings import settings
@@ -21,11 +23,14 @@ RETENTION_SECONDS = 60  # a backlog goes round by round, so that no tick takes l
 STARTED_AT = datetime.now(UTC)
 
 
-async def tick(kind: str) -> None:
-    """One round of a process of this kind (`api`, `worker`), about once a second. Every step may be repeated."""
+async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> None:
+    """One round of a process of this kind (`api`, `worker`), about once a second. Every step may be repeated.
+
+    `faults`: the last fault of each of its endless tasks that is not well, by the task's name.
+    """
     process = f"{kind}-{socket.gethostname()}-{os.getpid()}"  # in containers everybody's number is 1
     async with reading() as conn:
-        await system.beat(conn, process, kind, STARTED_AT)
+        await system.beat(conn, process, kind, STARTED_AT, dict(faults))
         state = await system.read(conn)
         house = await system.take_slot(conn, "housekeeping", DAY_SECONDS)
         if house:

@@ -51,6 +51,7 @@ class Figures:
     shards: dict[int, int]  # the batch each has judged through
     quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
     dropped: dict[str, int]  # quotes not taken, by reason
+    faults: dict[str, str]  # of the processes' endless tasks that are not well
 
     @property
     def warnings(self) -> dict[str, str]:
@@ -78,7 +79,7 @@ class Figures:
             found["marker"] = (
                 f"{self.load.lag_batches} batches are not judged, the oldest for {self.load.lag_seconds:.0f} s"
             )
-        return found
+        return found | {f"task of {name}": fault for name, fault in self.faults.items()}
 
 
 async def read() -> System:
@@ -117,8 +118,9 @@ async def figures() -> Figures:
         migrated = await system.migrations(conn) == wanted_migrations()
         ages = await system.ages(conn)
         shards = await system.shards(conn)
+        faults = await system.faults(conn, SIGN_SECONDS_MAX)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
     dropped: Counter[str] = Counter()
     for row in now.dropped:
         dropped[row["reason"]] += row["count"]
-    return Figures(now, behind, migrated, ages, shards, quote_ages, dict(dropped))
+    return Figures(now, behind, migrated, ages, shards, quote_ages, dict(dropped), faults)

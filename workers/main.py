@@ -19,6 +19,7 @@ from config.errors import Problem
 from config.settings import Settings
 from services.events import stamp_for_ever
 from services.periodic import begin
+from services.supervision import Supervisor, Work, end_process, require_all_kept
 from workers import actors, metrics, periodic
 
 STOP_SECONDS_MAX = 10
@@ -36,7 +37,8 @@ class Resources(Middleware):
     def __init__(self, settings: Settings, broker_url: str) -> None:
         self.settings = settings
         self.broker_url = broker_url
-        self.loops: list[concurrent.futures.Future[None]] = []
+        self.supervisor = Supervisor(settings.task_failures_max, end_process)
+        self.tasks: list[concurrent.futures.Future[None]] = []
 
     def before_worker_boot(self, broker: Broker, worker: Worker) -> None:
         loop = _loop()
@@ -44,8 +46,16 @@ class Resources(Middleware):
             loop.run_coroutine(self._begin())
         except Exception as error:
             raise NotReady(str(error)) from error
-        for endless in (periodic.tick_for_ever(), periodic.keep_broker(self.broker_url), stamp_for_ever()):
-            self.loops.append(asyncio.run_coroutine_threadsafe(endless, loop.loop))
+        for name, work in self._endless().items():
+            kept = self.supervisor.keep(name, work)
+            self.tasks.append(asyncio.run_coroutine_threadsafe(kept, loop.loop))
+
+    def _endless(self) -> dict[str, Work]:
+        return {
+            "worker tick": lambda: periodic.tick_for_ever(self.supervisor),
+            "broker tables": lambda: periodic.keep_broker(self.broker_url),
+            "event stamper": stamp_for_ever,
+        }
 
     async def _begin(self) -> None:
         assert self.settings.database_url, "the CLI has filled it in"
@@ -53,8 +63,8 @@ class Resources(Middleware):
         await begin()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
-        for endless in self.loops:
-            endless.cancel()
+        for task in self.tasks:
+            task.cancel()
         _loop().run_coroutine(close_database())
 
 
@@ -67,11 +77,9 @@ def run(settings: Settings) -> None:
 def _run(settings: Settings) -> None:
     url = settings.broker_url or settings.database_url
     assert url, "the CLI has filled it in"
-    broker = brokers.connect(
-        url,
-        connections=brokers.WORKER_CONNECTIONS,
-        middleware=[*actors.middleware(), AsyncIO(), Resources(settings, url)],
-    )
+    resources = Resources(settings, url)
+    middleware = [*actors.middleware(), AsyncIO(), resources]
+    broker = brokers.connect(url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware)
     actors.declare(broker)
     broker.emit_after("process_boot")  # the time limits' clock starts with it; Dramatiq's own command would send it
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
@@ -87,6 +95,7 @@ def _run(settings: Settings) -> None:
         log.info("stopping")
     worker.stop(timeout=STOP_SECONDS_MAX * 1000)
     brokers.disconnect(broker)
+    require_all_kept(resources.supervisor)
 
 
 def _stop_on_signal() -> threading.Event:

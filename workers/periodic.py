@@ -7,6 +7,7 @@ import asyncpg
 
 from config.broker import create_tables
 from services import periodic
+from services.supervision import Supervisor
 
 INTERVAL_SECONDS = 0.5
 BROKER_SECONDS = 10  # how soon a broker that was wiped is usable again
@@ -16,12 +17,15 @@ _AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionE
 log = logging.getLogger(__name__)
 
 
-async def tick_for_ever() -> None:
-    """Tick until cancelled. A tick that fails, as while PostgreSQL restarts, is logged once and the next one tried."""
+async def tick_for_ever(supervisor: Supervisor) -> None:
+    """Tick until cancelled. A tick that fails, as while PostgreSQL restarts, is logged once and the next one tried.
+
+    Each tick tells the desk which tasks of this process are not well.
+    """
     failing = False
     while True:
         try:
-            await periodic.tick("worker")
+            await periodic.tick("worker", supervisor.unwell())
             if failing:
                 log.info("ticking again")
             failing = False

@@ -294,3 +294,6 @@ alter domain price13 add constraint price13_check check (abs(value) < 1e15 and r
 alter table instruments
   drop constraint instruments_price_precision_check,
   add constraint instruments_price_precision_check check (price_precision between 0 and 12);
+-- The endless tasks of a process that are not well, with the last fault of each.
+alter table heartbeats add column faults jsonb not null default '{}';
+comment on column heartbeats.faults is 'The last fault of each endless task that is not well';

@@ -4,6 +4,7 @@ from typing import Any
 
 from tortoise import fields
 from tortoise.fields import NO_ACTION
+from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
 from models.tables.fields import CLOCK, NOW, Text
@@ -53,6 +54,9 @@ class Heartbeat(Model):
     kind = Text(description="What the process does: api or worker")
     started_at = fields.DatetimeField()
     beat_at = fields.DatetimeField()
+    faults: fields.Field[dict[str, str]] = fields.JSONField(
+        db_default=SqlDefault("'{}'"), description="The last fault of each endless task that is not well"
+    )
 
     class Meta:
         table = "heartbeats"

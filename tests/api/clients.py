@@ -14,6 +14,7 @@ from websockets.typing import Subprotocol
 
 from app.hub import Hub
 from services import tokens
+from services.supervision import Supervisor
 
 PATIENCE_SECONDS = 30  # what has not come by then does not come
 TRANSPORT = Subprotocol("graphql-transport-ws")
@@ -28,6 +29,7 @@ class Api:
     database_url: str
     hub: Hub
     server: uvicorn.Server
+    supervisor: Supervisor
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """The text of a new token."""

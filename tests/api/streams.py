@@ -5,6 +5,7 @@ from typing import Any
 
 from websockets.asyncio.client import ClientConnection
 
+from services.supervision import Supervisor
 from services.unit import plain
 from tests.api.clients import send
 
@@ -16,6 +17,11 @@ async def emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -
     async with plain() as work:
         for payload in payloads:
             work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
+
+
+def a_supervisor() -> Supervisor:
+    """One under which a task may fail as often as it likes."""
+    return Supervisor(1_000_000, lambda: None)
 
 
 async def subscribe(

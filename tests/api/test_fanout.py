@@ -32,7 +32,7 @@ from services.views.events import CursorExpired, Event, Terms, Wanted, all_after
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
 from tests.api.sockets import Flaky, Willing
-from tests.api.streams import NAME, emit, subscribe
+from tests.api.streams import NAME, a_supervisor, emit, subscribe
 from tests.services.world import ADMIN, a_world
 
 PLAIN = ("cursor", "position", "number", "name", "marketTime", "challengeId", "payload", "__typename")
@@ -179,7 +179,7 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
     sockets = [Flaky(chance) for _ in range(12)]
     wanted = [Wanted(), Wanted(challenges=frozenset({1}))]
     async with asyncio.TaskGroup() as tasks:
-        running = [tasks.create_task(hub.run()), tasks.create_task(events.stamp_for_ever())]
+        running = [tasks.create_task(hub.run(a_supervisor())), tasks.create_task(events.stamp_for_ever())]
         for number, socket in enumerate(sockets):
             group = Group(Terms.of(ADA, wanted[number % 2]), selection)
             running.append(tasks.create_task(hub.follow(Member(group, socket, b"", 0))))

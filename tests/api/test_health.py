@@ -97,3 +97,18 @@ async def test_a_lost_connection_is_not_the_databases_absence(api: Api) -> None:
     async with asyncio.timeout(20):
         while (await ready(api))[0] != 200:
             await asyncio.sleep(0)
+
+
+async def test_a_task_that_is_not_well_makes_the_desk_not_ready(api: Api) -> None:
+    await periodic.tick("worker", {"event stamper": "OSError: no space"})
+    status, missing = await ready(api)
+    assert status == 503
+    [(name, fault)] = missing.items()
+    assert name.startswith("task of worker-")
+    assert name.endswith(": event stamper")
+    assert fault == "OSError: no space"
+    await periodic.tick("worker")
+    assert await ready(api) == (200, {})
+    task = api.supervisor.tasks["tick reader"]
+    task.failures, task.fault = 1, "KeyError: 7"
+    assert await ready(api) == (503, {"task: tick reader": "KeyError: 7"})

@@ -4,7 +4,6 @@ import asyncio
 
 import pytest
 
-from app import supervision
 from app.crowd import Group, Member
 from app.hub import Hub
 from app.selections import recognise
@@ -14,7 +13,7 @@ from services.principals import Principal, Role
 from services.views.events import Terms, Wanted
 from tests.api.clients import until
 from tests.api.sockets import Willing
-from tests.api.streams import emit
+from tests.api.streams import a_supervisor, emit
 from tests.services.world import ADMIN, another_process
 
 ADA = Principal(1, "ada", Role.ADMIN)
@@ -39,7 +38,7 @@ async def test_a_batch_of_more_challenges_than_the_ring_holds_reaches_everybody(
         for challenge in range(1, 7):
             await emit(challenge, {})
         assert await events.stamp() == 6
-        running = tasks.create_task(hub.run())
+        running = tasks.create_task(hub.run(a_supervisor()))
         await until(lambda: len(socket.positions) == 6)
         for task in (running, *following):
             task.cancel()
@@ -63,7 +62,7 @@ async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
         with pytest.RaisesGroup(RuntimeError):
             async with theirs:
                 await _up_to_date(hub, theirs, broken)
-                running = tasks.create_task(hub.run())
+                running = tasks.create_task(hub.run(a_supervisor()))
                 await emit(1, {}, {})
                 await events.stamp()
         await emit(1, {})
@@ -85,22 +84,8 @@ async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(dat
         async with another_process(database) as other:
             await other.execute("update outbox set payload = '{\"n\": 1e5000}' where id = (select min(id) from outbox)")
         await events.stamp()
-        running = tasks.create_task(hub.run())
+        running = tasks.create_task(hub.run(a_supervisor()))
         await until(lambda: len(socket.positions) == 2)
         for task in (running, *following):
             task.cancel()
     assert socket.positions == [1, 2]
-
-
-async def test_an_endless_task_that_fails_is_begun_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(supervision, "RESTART_SECONDS", 0)
-    begun = 0
-
-    async def work() -> None:
-        nonlocal begun
-        begun += 1
-        raise KeyError(begun)
-
-    running = asyncio.create_task(supervision.endless("a test", work))
-    await until(lambda: begun >= 3)
-    running.cancel()

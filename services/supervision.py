@@ -1,0 +1,106 @@
+"""The endless tasks of a process, each under one supervisor: a fault is logged, counted and restarted with back-off.
+
+A task that does not stay up ends its process, so that whoever runs the process notices and starts a new one. Used from
+one event loop; the state may be read from any thread.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from config.errors import Problem
+from services.measures import TASK_FAULTS
+
+RESTART_SECONDS = 0.5  # before the first restart; each further one waits twice as long
+RESTART_SECONDS_MAX = 30.0
+STEADY_SECONDS = 60.0  # a task that ran for so long is well again
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+
+@dataclass(slots=True)
+class Task:
+    """What is known of one endless task."""
+
+    name: str
+    failures: int = 0  # in a row, with less than STEADY_SECONDS between them
+    fault: str = ""  # the last one's message
+    began: float = 0.0  # monotonic
+    running: bool = False
+
+    @property
+    def is_well(self) -> bool:
+        """Whether it runs and has not failed a moment ago."""
+        return not self.failures or (self.running and time.monotonic() - self.began > RESTART_SECONDS_MAX)
+
+    @property
+    def restart_seconds(self) -> float:
+        return min(RESTART_SECONDS_MAX, RESTART_SECONDS * 2.0 ** min(self.failures - 1, 20))
+
+
+class Supervisor:
+    """Runs the endless tasks of one process."""
+
+    def __init__(self, failures_max: int, end: Callable[[], None]) -> None:
+        """After `failures_max` failures of one task in a row `end` is called, which has to end the process."""
+        self.tasks: dict[str, Task] = {}
+        self.lost: str | None = None  # the task because of which the process ends
+        self._failures_max = failures_max
+        self._end = end
+
+    async def keep(self, name: str, work: Work) -> None:
+        """Run the work until cancelled, again and again: an endless task that returns has failed, too."""
+        task = self.tasks[name] = Task(name)
+        try:
+            while await self._survives(task, work):  # noqa: ASYNC110 - it waits for time, not for an event
+                await asyncio.sleep(task.restart_seconds)
+        finally:
+            task.running = False
+
+    async def _survives(self, task: Task, work: Work) -> bool:
+        """Run the work once; return whether it is to be run again."""
+        task.began, task.running = time.monotonic(), True
+        try:
+            await work()
+            fault: Exception = RuntimeError("it returned, and should never do so")
+        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged, counted and shown
+            fault = error
+        finally:
+            task.running = False
+        steady = time.monotonic() - task.began > STEADY_SECONDS
+        task.failures = 1 if steady else task.failures + 1
+        task.fault = f"{type(fault).__name__}: {fault}"
+        TASK_FAULTS.labels(task.name).inc()
+        if task.failures < self._failures_max:
+            log.error(
+                "the task '%s' failed and is restarted in %.1f s", task.name, task.restart_seconds, exc_info=fault
+            )
+            return True
+        log.critical(
+            "the task '%s' failed %d times in a row; the process ends", task.name, task.failures, exc_info=fault
+        )
+        self.lost = self.lost or task.name
+        self._end()
+        return False
+
+    def unwell(self) -> dict[str, str]:
+        """Return the last fault of each task that is not well, by its name."""
+        return {task.name: task.fault for task in list(self.tasks.values()) if not task.is_well}
+
+
+def end_process() -> None:
+    """Ask this process to end in its orderly way, as an operator's SIGTERM does."""
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def require_all_kept(supervisor: Supervisor) -> None:
+    """Raise Problem when the process has ended because a task did not stay up, so that it exits with an error."""
+    if supervisor.lost is not None:
+        task = supervisor.tasks[supervisor.lost]
+        raise Problem(f"the task '{task.name}' failed {task.failures} times in a row ({task.fault}); see the log")
