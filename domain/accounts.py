@@ -31,7 +31,7 @@ class PhaseRun:
     challenge_id: int
     index: int
     status: ChallengeStatus
-    initial_balance: Decimal  # the group's deposit
+    initial_balance: Decimal  # the group's deposit, moved by adjustments that count as no profit
     started_at: datetime
     day: int  # counted from 1, the starting day
     day_date: date  # the trading day's name

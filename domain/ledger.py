@@ -53,6 +53,7 @@ class Kind(StrEnum):
     ACCOUNT_CLOSING = "account_closing"  # by hand: read-only, and what it holds is closed before it ends
     CORRECTION = "correction"  # the replay of the fills that remain, less what was booked
     PAYOUT = "payout"
+    ADJUSTMENT = "adjustment"  # booked by hand
 
 
 class Row(NamedTuple):

@@ -112,7 +112,7 @@ class Standing:
     @property
     def profit(self) -> Decimal:
         """The balance above the initial one, the trader's share and the house's."""
-        return self.account.cash - self.terms.group.deposit
+        return self.account.cash - self.phase.initial_balance
 
     @property
     def amount(self) -> Decimal:

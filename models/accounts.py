@@ -378,10 +378,13 @@ async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:
 
 
 async def history(conn: Connection, account_id: int) -> asyncpg.Record:
-    """started_at, and how many fills are stored and count, of an account that exists."""
+    """Return started_at, the fills that are stored and count, and the adjustments that count as profit."""
     row = await conn.fetchrow(
         """select a.started_at,
-          (select count(*) from fills f where f.account_id = a.id and f.status = 'BOOKED') as fills
+          (select count(*) from fills f where f.account_id = a.id and f.status = 'BOOKED') as fills,
+          (select coalesce(sum(l.amount), 0) from transfers t
+            join ledger l on l.account_id = t.account_id and l.seq = t.account_seq
+            where t.account_id = a.id and t.kind = 'ADJUSTMENT' and l.facts -> 'counts_as_profit' = 'true') as adjusted
         from accounts a where a.id = $1""",
         account_id,
     )

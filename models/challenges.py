@@ -132,6 +132,11 @@ async def start_phase(conn: Connection, phase_id: int, start_equity: Decimal, at
     )
 
 
+async def set_initial_balance(conn: Connection, phase_id: int, amount: Decimal) -> None:
+    """Move the balance from which a phase's profit is counted."""
+    await conn.execute("update challenge_phases set initial_balance = $2 where id = $1", phase_id, amount)
+
+
 async def point_at(conn: Connection, challenge_id: int, index: int, account_id: int) -> None:
     """Move the challenge to a phase and its account."""
     await conn.execute(

@@ -109,6 +109,27 @@ async def challenges_point_at_their_phase(conn: Connection) -> Rows:
     )
 
 
+async def phases_begin_with_what_was_sold(conn: Connection) -> Rows:
+    """The balance a phase's profit counts from is the deposit sold, moved by adjustments that count as no profit."""
+    return await find(
+        conn,
+        """
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
+          format('counts from %s; %s was sold, and %s was booked that is no profit', trim_scale(p.initial_balance),
+            trim_scale(s.deposit), trim_scale(a.capital)) as message
+        from challenge_phases p
+        join challenges c on c.id = p.challenge_id
+        join terms t on t.hash = c.terms_hash and t.hash = encode(sha256(convert_to(t.body, 'UTF8')), 'hex')
+        cross join lateral (
+          select (t.body::jsonb -> 'phases' -> (p.phase_index - 1) -> 'group' ->> 'deposit')::numeric as deposit) s
+        cross join lateral (
+          select coalesce(sum(l.amount), 0) as capital from transfers f
+          join ledger l on l.account_id = f.account_id and l.seq = f.account_seq
+          where f.account_id = p.account_id and f.kind = 'ADJUSTMENT' and l.facts -> 'counts_as_profit' = 'false') a
+        where p.initial_balance is distinct from s.deposit + a.capital""",
+    )
+
+
 async def failed_phases_have_one_breach(conn: Connection) -> Rows:
     """A failed phase has exactly one breach with the consequence FAIL, of the rule it ended by; others have none."""
     return await find(

@@ -8,6 +8,8 @@ from strawberry import ID
 from resolvers.found import found
 from schema.accounts import Account
 from schema.admin import (
+    AdjustAccountInput,
+    AdjustAccountPayload,
     CompleteAccountInput,
     CompleteAccountPayload,
     CreateAccountInput,
@@ -29,7 +31,7 @@ from schema.admin import (
 from schema.arguments import Input, required
 from schema.context import Info
 from schema.permissions import mutation
-from services import admin
+from services import adjustments, admin
 from services.principals import Principal, Role
 from services.views.lists import ACCOUNTS
 
@@ -84,6 +86,20 @@ class AdminMutation:
     @mutation("Open a paused account again.", *STAFF)
     async def resume_account(self, info: Info, given: Input[ResumeAccountInput]) -> ResumeAccountPayload:
         return ResumeAccountPayload(account=await _with_reason(info, given, admin.resume))
+
+    @mutation("Book an amount on an account: compensation, a dividend, a feed's fault.", *STAFF)
+    async def adjust_account(self, info: Info, given: Input[AdjustAccountInput]) -> AdjustAccountPayload:
+        async def verb(principal: Principal, key: int, reason: str) -> None:
+            await adjustments.adjust(
+                principal,
+                key,
+                given.amount,
+                counts_as_profit=given.counts_as_profit,
+                reason=reason,
+                key=given.idempotency_key,
+            )
+
+        return AdjustAccountPayload(account=await _with_reason(info, given, verb))
 
     @mutation("Close an account for actions, whatever its state, until it is unlocked.", *STAFF)
     async def lock_account(self, info: Info, given: Input[LockAccountInput]) -> LockAccountPayload:

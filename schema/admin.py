@@ -1,5 +1,7 @@
 """Accounts by hand: what managers and admins ask for, and what they are answered."""
 
+from decimal import Decimal
+
 import strawberry
 from strawberry import ID, field
 
@@ -64,6 +66,20 @@ class LiquidateAccountInput(ReasonedInput): ...
 
 @strawberry.type(description="The account, LIQUIDATED, or read-only until the last of what it holds is closed.")
 class LiquidateAccountPayload(AccountPayload): ...
+
+
+@strawberry.input(description="The amount to book on an account, and why.")
+class AdjustAccountInput(ReasonedInput):
+    amount: Decimal = field(description="In the account's currency: above 0 the account gets it, below 0 it gives it.")
+    counts_as_profit: bool = field(
+        description="Whether it is profit or loss, of the day and of the phase. If not it is capital: the initial "
+        "balance and every floor, start and high move with it."
+    )
+    idempotency_key: str = field(description="The same key and content again books nothing more.")
+
+
+@strawberry.type(description="The account after the booking, judged by its rules.")
+class AdjustAccountPayload(AccountPayload): ...
 
 
 @strawberry.input(description="The account to pause, and why.")

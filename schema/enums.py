@@ -196,6 +196,7 @@ class TransferKind(StrEnum):
     REFUND = "REFUND"
     FEE_RETURN = "FEE_RETURN"
     DEPOSIT = "DEPOSIT"
+    ADJUSTMENT = "ADJUSTMENT"
     PAYOUT_PROFIT = "PAYOUT_PROFIT"
     PAYOUT_SHARE = "PAYOUT_SHARE"
     TOP_UP = "TOP_UP"
@@ -258,6 +259,7 @@ described(
     FEE_RETURN="The price of a purchase, back to the client with the first payout.",
     REFUND="A price given back.",
     DEPOSIT="An account's initial balance, from the capital.",
+    ADJUSTMENT="An amount booked on an account by hand, against the firm's synthetic capital.",
     PAYOUT_PROFIT="A profit on its way: from its account into the hold, on to the capital, or back.",
     PAYOUT_SHARE="The client's share of a profit, from the treasury to its wallet.",
     TOP_UP="Money from outside for a wallet.",

@@ -134,7 +134,7 @@ async def end(work: Unit, held: Held, status: AccountStatus) -> None:
 
 
 async def _result(work: Unit, held: Held) -> Facts:
-    """The account's final figures, in its currency; `profit` leaves out what was paid in and out."""
+    """Return the account's final figures, in its currency; `profit` is of trading and of adjustments that count."""
     account = held.account
     past = await accounts.history(work.conn, account.id)
     unwritten = sum(fill.account == account.id for fill in work.journal.fills)
@@ -144,7 +144,7 @@ async def _result(work: Unit, held: Held) -> Facts:
         "equity": plain(account.equity),
         "realised": plain(account.realised),
         "fees": plain(account.fees),
-        "profit": plain(account.realised - account.fees),
+        "profit": plain(account.realised - account.fees + past["adjusted"]),
         "high_watermark": plain(account.high_watermark),
         "fills": past["fills"] + unwritten,
         "started_at": past["started_at"].isoformat() if past["started_at"] else None,

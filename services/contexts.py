@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from domain.contexts import Context, context
 from domain.money import percent
 from domain.payouts import Cycle
+from domain.rules import run_of
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.listing import Row, Window, pages
@@ -59,7 +60,7 @@ def _cycle(now: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:
     cycle, terms = cycles.get(now.account.id), now.conditions.terms
     if cycle is None or terms is None:
         return None
-    return cycle.after(now.ended, percent(terms.group.deposit, terms.profitable_day_pct))
+    return cycle.after(now.ended, percent(run_of(now.account).initial_balance, terms.profitable_day_pct))
 
 
 def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:

@@ -78,7 +78,7 @@ async def _standing(work: Unit, held: Held) -> Standing:
     """The account on the way to a payout, its phase begun."""
     account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
-    least = percent(terms.group.deposit, terms.profitable_day_pct)
+    least = percent(account.phase.initial_balance, terms.profitable_day_pct)
     cycle = (await payouts.cycles(work.conn, {account.id: (account.phase.day, least)}))[account.id]
     minor_units = work.catalogue.currencies[account.currency].minor_units
     return Standing(account, terms, cycle, calendar, minor_units, work.now)
@@ -228,7 +228,8 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
     time. A profit that the phase's own conditions do not allow waits, requested, for a manager to decide. Nothing is
     owed without a profit. The account is flat.
     """
-    profit = max(ZERO, held.account.cash - phase.group.deposit)
+    assert held.account.phase, "its phase has just ended"
+    profit = max(ZERO, held.account.cash - held.account.phase.initial_balance)
     waiting = await payouts.lock_open(work.conn, challenge_id)
     is_earned = not profit or domain.is_met(domain.earned(await _standing(work, held)))
     if waiting is None:

@@ -1,11 +1,14 @@
 """Cash moves in pairs that share a transfer number: money is moved, never made."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import TypeAlias
 
 from domain import days
+from domain.accounts import Account
 from domain.errors import InsufficientFunds
-from domain.ledger import Kind
+from domain.ledger import Facts, Kind
 from models import wallets
 from models.wallets import Leg
 from services.unit import Unit
@@ -28,7 +31,10 @@ class AccountHolder:
 
 Holder = Wallet | House | AccountHolder
 
-LEDGER_KIND = {"DEPOSIT": Kind.DEPOSIT, "PAYOUT_PROFIT": Kind.PAYOUT}
+Settle: TypeAlias = Callable[[Account, Decimal], Account]
+"""What the cash an account got (or, negative, gave) does to its other figures."""
+
+LEDGER_KIND = {"DEPOSIT": Kind.DEPOSIT, "PAYOUT_PROFIT": Kind.PAYOUT, "ADJUSTMENT": Kind.ADJUSTMENT}
 _RANK = {AccountHolder: 0, Wallet: 1, House: 2}
 
 
@@ -43,10 +49,13 @@ async def move(
     target: Holder,
     amount: Decimal,
     cause: str,
+    facts: Facts | None = None,
+    settle: Settle = days.transfer,
 ) -> int:
-    """Move `amount` (positive) from source to target; answers the transfer's number.
+    """Move `amount` (positive) from source to target; return the transfer's number.
 
-    `money` is REAL or SYNTHETIC. An account must be held by the unit and gets a ledger row. Raises
+    `money` is REAL or SYNTHETIC. An account must be held by the unit; it gets a ledger row, which says the `facts` too,
+    and `settle` returns it with the figures that follow from its new cash and the signed amount. Raises
     InsufficientFunds where a wallet's free cash does not cover it.
     """
     assert amount > 0, "direction is in the holders, not in the sign"
@@ -54,30 +63,34 @@ async def move(
     legs = []
     # In the order of locks: accounts, wallets, house accounts.
     for holder, delta in sorted(((source, -amount), (target, amount)), key=lambda leg: _RANK[type(leg[0])]):
-        named = await _book(work, holder, delta, brand, currency, kind, cause)
+        if isinstance(holder, AccountHolder):
+            named = _book_account(work, holder, delta, LEDGER_KIND[kind], {"cause": cause} | (facts or {}), settle)
+        else:
+            named = await _book(work, holder, delta, brand, currency)
         legs.append(Leg(number, brand, kind, money, currency, delta, cause, work.now, **named))
     assert sum(leg.amount for leg in legs) == 0, "money is moved, never made"
     await wallets.insert(work.conn, legs)
     return number
 
 
-async def _book(
-    work: Unit, holder: Holder, delta: Decimal, brand: str, currency: str, kind: str, cause: str
+async def _book(work: Unit, holder: Wallet | House, delta: Decimal, brand: str, currency: str) -> dict[str, int]:
+    """Change the holder's cash; return how a leg names it."""
+    if isinstance(holder, House):
+        return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
+    if not await wallets.add(work.conn, holder.id, delta):
+        raise InsufficientFunds("walletId", needed=-delta)
+    return {"wallet_id": holder.id}
+
+
+def _book_account(
+    work: Unit, holder: AccountHolder, delta: Decimal, kind: Kind, facts: Facts, settle: Settle
 ) -> dict[str, int]:
-    """Change the holder's cash; answers how a leg names it.
+    """Change the account's cash with a row of its ledger; return how a leg names it.
 
     The leg names the account's ledger row, not the row the transfer: numbers have gaps where a process was killed,
     and a ledger is to come out the same.
     """
-    match holder:
-        case Wallet():
-            if not await wallets.add(work.conn, holder.id, delta):
-                raise InsufficientFunds("walletId", needed=-delta)
-            return {"wallet_id": holder.id}
-        case House():
-            return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
-        case AccountHolder():
-            held = work.hold(holder.id)
-            booked = work.journal.append(held.account, LEDGER_KIND[kind], work.now, work.batch, {"cause": cause}, delta)
-            held.account = days.transfer(booked, delta)
-            return {"account_id": holder.id, "account_seq": held.account.seq}
+    held = work.hold(holder.id)
+    booked = work.journal.append(held.account, kind, work.now, work.batch, facts, delta)
+    held.account = settle(booked, delta)
+    return {"account_id": holder.id, "account_seq": held.account.seq}

@@ -64,6 +64,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_challenges.phases_run_in_order,
     verify_challenges.challenges_agree_with_their_phases,
     verify_challenges.challenges_point_at_their_phase,
+    verify_challenges.phases_begin_with_what_was_sold,
     verify_challenges.failed_phases_have_one_breach,
     verify_challenges.breaches_rest_on_the_ledger,
     verify_challenges.days_are_dense,

@@ -50,7 +50,7 @@ alter table currencies drop column updated_at, drop column version;
 alter table account_groups drop column version;
 alter table brands drop column updated_at, drop column version;
 comment on column instruments.base_currency is null;
--- Fees that came back with a payout: refused by the constraint that returns.
+-- Fees that came back with a payout, and adjustments: refused by the constraint that returns.
 alter table transfers
   drop constraint transfers_kind_check,
   add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'DEPOSIT', 'PAYOUT_PROFIT', 'PAYOUT_SHARE',

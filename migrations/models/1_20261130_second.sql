@@ -263,8 +263,8 @@ comment on column purchases.fee_returned_with is 'The payout that brought the fe
 create unique index purchases_fee_returned_with on purchases (fee_returned_with) where fee_returned_with is not null;
 alter table transfers
   drop constraint transfers_kind_check,
-  add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'FEE_RETURN', 'DEPOSIT', 'PAYOUT_PROFIT',
-    'PAYOUT_SHARE', 'TOP_UP', 'WITHDRAWAL'));
+  add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'FEE_RETURN', 'DEPOSIT', 'ADJUSTMENT',
+    'PAYOUT_PROFIT', 'PAYOUT_SHARE', 'TOP_UP', 'WITHDRAWAL'));
 
 -- Which days count as traded: those with a fill, as before, unless a program says otherwise.
 alter table program_phases

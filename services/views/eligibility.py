@@ -25,7 +25,7 @@ async def of_accounts(ids: Collection[int]) -> dict[int, list[Criterion]]:
 async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:
     """By account what has passed since its last payout; none of those that are not in a funded phase."""
     asked = {
-        one.account.id: (phase.day, percent(terms.group.deposit, terms.profitable_day_pct))
+        one.account.id: (phase.day, percent(phase.initial_balance, terms.profitable_day_pct))
         for one in loaded
         if one.terms and (phase := one.account.phase) and (terms := one.terms.phase(phase.index))
         if terms.type is PhaseType.FUNDED

@@ -159,6 +159,8 @@ async def accounts(desk: Desk) -> None:
     await desk.does("startAccount", accountId=account)
     for name in ("pauseAccount", "resumeAccount", "lockAccount", "unlockAccount"):
         await desk.does(name, accountId=account, reason=f"{name}, for a reason")
+    booking = {"amount": "-1.5", "countsAsProfit": True, "idempotencyKey": "a"}
+    await desk.does("adjustAccount", accountId=account, reason="a feed fault", **booking)
     await desk.does("completeAccount", accountId=account)
     account = await desk.does("createAccount", mode="AUDITION", idempotencyKey="b", group="DEMO")
     await desk.does("startAccount", accountId=account)

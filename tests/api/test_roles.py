@@ -89,6 +89,7 @@ ALLOWED = {
     "pauseAccount": STAFF,
     "resumeAccount": STAFF,
     "lockAccount": STAFF,
+    "adjustAccount": STAFF,
     "unlockAccount": STAFF,
     "voidOrder": STAFF,
     "voidFill": STAFF,

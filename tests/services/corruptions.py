@@ -2,9 +2,10 @@
 
 from collections.abc import Iterator
 from datetime import timedelta
+from decimal import Decimal
 
 from domain.lifecycles import PurchaseStatus
-from services import admin, corrections, events, orders, payments, purchases
+from services import adjustments, admin, corrections, events, orders, payments, purchases
 from tests.services.world import CLIENT, EVALUATION, FUNDED, MANAGER, TRADER, World, a_world, act, changed, value
 
 
@@ -35,6 +36,8 @@ async def a_worked_desk(url: str) -> World:
     bad = await value("select seq from fills where account_id = $1 and verb = 'INCREASE'", corrected)
     await corrections.void_fills(MANAGER, [(corrected, bad)], "a bad tick")
     await act(corrected, "CLOSE", action_id="v4")
+    await adjustments.adjust(MANAGER, corrected, Decimal(2), counts_as_profit=True, reason="a gesture", key="g1")
+    await adjustments.adjust(MANAGER, corrected, Decimal(-1), counts_as_profit=False, reason="too much", key="g2")
     alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="alone")
     await admin.start(MANAGER, alone)
     await admin.lock(MANAGER, alone, "a question")
@@ -153,6 +156,9 @@ ALONE = {
             "update challenges c set purchase_id = null from purchases p"
             " where p.id = c.purchase_id and c.status = 1 and p.wallet_id is not null"
         ),
+    ],
+    "phases begin with what was sold": [
+        "update challenge_phases set initial_balance = initial_balance + 1 where status = 3",
     ],
     "failed phases have one breach": [
         "delete from breaches",

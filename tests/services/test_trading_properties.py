@@ -14,7 +14,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import Refused
-from services import actions, admin, corrections, jobs, marks, payouts, quotes
+from services import actions, adjustments, admin, corrections, jobs, marks, payouts, quotes
 from services.marks import Marker
 from tests.services.world import (
     CLIENT,
@@ -108,11 +108,29 @@ async def pay(desk: Desk) -> None:
         await payouts.reject(MANAGER, payout, "not yet", name)
 
 
+async def adjust(desk: Desk) -> None:
+    amount, counts = Decimal(desk.chance.randint(-90_000, 90_000)) / 100, desk.chance.random() < 0.5
+    account, key = desk.account, desk.name()
+    await adjustments.adjust(MANAGER, account, amount, counts_as_profit=counts, reason="a feed fault", key=key)
+    desk.done["adjustment"] += 1
+
+
 async def work(desk: Desk) -> None:
     await jobs.drain()
 
 
-DOINGS: Sequence[Callable[[Desk], Awaitable[None]]] = [submit] * 6 + [ingest] * 3 + [mark] * 2 + [void, pay, pay, work]
+DOINGS: Sequence[Callable[[Desk], Awaitable[None]]] = (
+    [submit] * 6
+    + [ingest] * 3
+    + [mark] * 2
+    + [
+        void,
+        pay,
+        pay,
+        adjust,
+        work,
+    ]
+)
 
 
 async def equations_hold() -> None:

@@ -1,0 +1,38 @@
+"""Amounts that the firm books on an account by hand: compensation, dividends, corrections of a feed's fault."""
+
+from dataclasses import replace
+from decimal import Decimal
+
+from domain import days
+from domain.accounts import Account
+from domain.checks import amount as money
+from domain.errors import InvalidInput
+from domain.money import plain
+
+
+def check(account: Account, amount: Decimal, minor_units: int, *, counts_as_profit: bool) -> None:
+    """Check an amount that is to be booked. Raises InvalidInput naming `amount`."""
+    if not amount:
+        raise InvalidInput("amount", reason="must not be 0")
+    if fault := money(minor_units).fault(abs(amount)):
+        raise InvalidInput("amount", reason=fault)
+    if account.cash + amount < 0:
+        raise InvalidInput("amount", reason="would leave less than no cash", cash=plain(account.cash))
+    if account.phase and not counts_as_profit and account.phase.initial_balance + amount <= 0:
+        base = plain(account.phase.initial_balance)
+        raise InvalidInput("amount", reason="would leave no initial balance", initial_balance=base)
+
+
+def settle(account: Account, amount: Decimal, *, counts_as_profit: bool) -> Account:
+    """Return the account with its figures as they are after `amount` was booked on its cash.
+
+    Profit, or loss, is seen like that of a trade. What does not count is capital: the initial balance, the day's start
+    and floor, the highs and the lows move with it, so it brings no rule nearer and no payout.
+    """
+    if counts_as_profit:
+        return days.observe(account)
+    moved, before = days.transfer(account, amount), account.phase
+    if moved.phase is None or before is None:
+        return days.observe(moved)
+    phase = replace(moved.phase, initial_balance=before.initial_balance + amount, day_withdrawn=before.day_withdrawn)
+    return days.observe(replace(moved, phase=phase))

@@ -1,0 +1,98 @@
+"""Booking an amount on an account by hand, against the firm's synthetic capital."""
+
+from decimal import Decimal
+
+from domain import adjustments, days
+from domain.accounts import Account
+from domain.errors import AccountTerminal, InvalidTransition
+from domain.judging import judge
+from domain.ledger import Facts
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus
+from domain.money import plain
+from models import challenges
+from services import receipts, transfers
+from services.actions import reach
+from services.challenges import check_reason
+from services.principals import Principal, Role
+from services.transfers import AccountHolder, House
+from services.unit import Held, Unit, root
+
+
+async def adjust(
+    principal: Principal, account_id: int, amount: Decimal, *, counts_as_profit: bool, reason: str, key: str
+) -> None:
+    """Book a signed amount on an account, in its currency, and judge it; the same key and content again does nothing.
+
+    Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict, AccountTerminal, InvalidTransition (not funded yet).
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    check_reason(reason)
+    content = {"accountId": account_id, "amount": amount, "countsAsProfit": counts_as_profit, "reason": reason}
+    async with root(await reach(principal, account_id, "accountId")) as work:
+        if await receipts.claim(work, principal, "adjustAccount", key, content) is not None:
+            return
+        held = await _held(work, account_id)
+        before = held.account
+        minor_units = work.catalogue.currencies[before.currency].minor_units
+        adjustments.check(before, amount, minor_units, counts_as_profit=counts_as_profit)
+        facts: Facts = {"reason": reason, "counts_as_profit": counts_as_profit}
+        await _book(work, held, amount, facts, counts_as_profit=counts_as_profit)
+        work.audit(
+            principal,
+            "adjustAccount",
+            object_kind="account",
+            object_id=account_id,
+            brand=before.brand,
+            reason=reason,
+            before=_figures(before),
+            after=_figures(held.account) | {"amount": plain(amount), "counts_as_profit": counts_as_profit},
+        )
+        await receipts.keep(work, principal, "adjustAccount", key, {"account": account_id})
+
+
+async def _held(work: Unit, account_id: int) -> Held:
+    """The account, caught up and funded, what catching up found written. Raises AccountTerminal, InvalidTransition."""
+    if account_id not in work.held:
+        await work.adopt(account_id)
+        await work.catch_up()
+    await work.flush()
+    held = work.held[account_id]
+    status = held.account.status
+    if status in ACCOUNT_ENDS:
+        raise AccountTerminal("accountId", account=account_id, status=status.value)
+    if AccountStatus.PENDING in (status, held.account.locked_from):
+        raise InvalidTransition("accountId", thing="account", current=status.value, target="adjusted")
+    return held
+
+
+async def _book(work: Unit, held: Held, amount: Decimal, facts: Facts, *, counts_as_profit: bool) -> None:
+    """Move the amount between the account and the firm's capital, and judge the account by its new figures."""
+    account = held.account
+    sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(account.id)
+    source, target = sides if amount > 0 else sides[::-1]
+    await transfers.move(
+        work,
+        brand=account.brand,
+        kind="ADJUSTMENT",
+        money="SYNTHETIC",
+        currency=account.currency,
+        source=source,
+        target=target,
+        amount=abs(amount),
+        cause=f"account {account.id} adjustment",
+        facts=facts,
+        settle=lambda booked, moved: adjustments.settle(booked, moved, counts_as_profit=counts_as_profit),
+    )
+    if phase := held.account.phase:
+        if not counts_as_profit:
+            await challenges.set_initial_balance(work.conn, phase.id, phase.initial_balance)
+        if phase.running:
+            days.snapshot(held.account, work.journal, closed=False)
+    held.account = judge(held.account, work.market, held.conditions, work.journal, work.now)
+
+
+def _figures(account: Account) -> Facts:
+    figures = {"cash": account.cash, "equity": account.equity}
+    if account.phase:
+        figures["initial_balance"] = account.phase.initial_balance
+    return {name: plain(value) for name, value in figures.items()}
