@@ -22,7 +22,7 @@ from domain.orders import Fill, Order
 from domain.positions import Position
 from domain.replay import Replay, replay
 
-ORPHANED = "POSITION_VOIDED"  # why a stop-loss or take-profit is cancelled whose position a void took away
+ORPHANED = "POSITION_VOIDED"  # why an order that lowers exposure is cancelled whose position a void took away
 
 FILL_FIGURES = ("status", "realised", "position_seq")
 POSITION_FIGURES = ("symbol", "side", "quantity", "cost_basis", "realised", "fees", "opened_at", "closed_at")
@@ -136,7 +136,7 @@ def correct(
         positions=replayed.holdings,
     )
     orphans = [
-        o.seq for o in account.orders.values() if o.type.protects and (o.symbol, o.side) not in account.positions
+        o.seq for o in account.orders.values() if not o.verb.adds and (o.symbol, o.side) not in account.positions
     ]
     account = resting.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))

@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from decimal import Decimal
 
-from domain import days, resting, valuation
+from domain import days, protection, resting, valuation
 from domain.accounts import Account, Journal
 from domain.conversion import Rate
 from domain.fills import Deal
@@ -14,7 +15,7 @@ from domain.judging import Conditions, judge
 from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import ZERO, plain
-from domain.orders import Action, ActionResult, Fill, Order, OrderType, Refusal, Verb
+from domain.orders import Action, ActionResult, Fill, Order, Refusal, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
 from domain.tickets import GateRefused, Ticket
@@ -93,9 +94,14 @@ def _execute(
         status, refusal = ActionStatus.REJECTED, refused.refusal
         account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
     else:
-        accepted = Kind.ACTION_ACCEPTED, told, ZERO
-        account, order, fill = _deal(account, ticket, accepted, moment, conditions, journal)
-        status = ActionStatus.WORKING if fill is None else ActionStatus.EXECUTED
+        status = ActionStatus.EXECUTED
+        if ticket.verb is Verb.PROTECT:
+            account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, told)
+            account, order = protection.amend(account, ticket, asked, at, batch, journal)
+        else:
+            accepted = Kind.ACTION_ACCEPTED, told, ZERO
+            account, order, fill = _deal(account, ticket, accepted, moment, conditions, journal)
+            status = ActionStatus.WORKING if fill is None else status
     seen = quote.facts if quote else {}
     return account, ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
 
@@ -169,7 +175,8 @@ def book(
         rate_time=rate.time, rate_pairs=rate.pairs, rate_stale=not valuation.is_fresh(rate.time, at, account.policy),
     )  # fmt: skip
     journal.fills.append(fill)
-    return _protect(days.trade(account, order.verb, conditions.terms), order, position, moment, journal), fill
+    account = days.trade(account, order.verb, conditions.terms)
+    return protection.follow(account, order, position, at, batch, journal), fill
 
 
 def _fill_facts(order: Order, ticket: Ticket, quote: Quote) -> Facts:
@@ -228,31 +235,14 @@ def _position_facts(position: Position) -> Facts:
     }
 
 
-def _protect(account: Account, order: Order, position: Position, moment: Moment, journal: Journal) -> Account:
-    """Bring the filled order's stop-loss and take-profit to life; a position that has closed needs none any more."""
-    at, batch = moment.at, moment.batch
-    if not account.orders and order.stop_loss is None and order.take_profit is None:
-        return account
-    there = {old.type: old.seq for old in resting.protecting(account, position.symbol, position.side)}
-    if not position.quantity:
-        return resting.cancel(account, there.values(), "POSITION_CLOSED", at, batch, journal)
-    wanted = {OrderType.STOP_LOSS: order.stop_loss, OrderType.TAKE_PROFIT: order.take_profit}
-    for kind, price in wanted.items():
-        if price is None:
-            continue
-        if kind in there:
-            account = resting.cancel(account, [there[kind]], "REPLACED", at, batch, journal)
-        protection = Order(
-            account.id, account.seq + 1, position.symbol, position.side, Verb.CLOSE, position.quantity,
-            OrderStatus.WORKING, "ACTION", at, batch, order.action_seq, kind, price,
-        )  # fmt: skip
-        account = resting.place(account, protection, journal)
-    return account
-
-
-def closing(account: Account, position: Position, moment: Moment, conditions: Conditions) -> Ticket:
-    """What closes all of a holding now; it meets no gate, for nothing may forbid it."""
-    action = Action("", "", Verb.CLOSE, position.symbol, position.side)
+def closing(
+    account: Account, position: Position, moment: Moment, conditions: Conditions, part: Decimal | None = None
+) -> Ticket:
+    """What closes all of a holding now, or a part of it; it meets no gate, for nothing may forbid it."""
+    if part is None or part >= position.quantity:
+        action = Action("", "", Verb.CLOSE, position.symbol, position.side)
+    else:
+        action = Action("", "", Verb.REDUCE, position.symbol, position.side, quantity=plain(part))
     return ticket_of(action, account, moment, conditions)
 
 

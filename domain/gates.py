@@ -42,9 +42,14 @@ def asset_is_allowed(ticket: Ticket) -> None:
         raise GateRefused("ASSET_NOT_ALLOWED", "The policy does not list the instrument.", allowed, symbol)
 
 
-def price_is_fresh(ticket: Ticket) -> None:
+def price_is_there(ticket: Ticket) -> None:
     if ticket.quote is None:
         raise GateRefused("PRICE_MISSING", "The instrument has no quote.", observed=ticket.action.symbol)
+
+
+def price_is_fresh(ticket: Ticket) -> None:
+    price_is_there(ticket)
+    assert ticket.quote, "it is there"
     if not valuation.is_fresh(ticket.quote.source_time, ticket.at, ticket.policy):
         raise _stale(ticket, ticket.action.symbol, ticket.quote.source_time)
 
@@ -71,15 +76,23 @@ def direction_is_allowed(ticket: Ticket) -> None:
 
 
 def order_is_sound(ticket: Ticket) -> None:
-    action = ticket.action
     if not ticket.verb.adds:
-        given = [name for name in ("price", "stop_loss", "take_profit") if getattr(action, name) is not None]
-        if ticket.type is not OrderType.MARKET or given:
-            observed = ", ".join(given) or ticket.type.value
-            raise GateRefused("INVALID_ORDER", "Only OPEN and INCREASE carry these.", observed=observed)
-        return
+        given = [name for name in ("stop_loss", "take_profit") if getattr(ticket.action, name) is not None]
+        if given:
+            observed = ", ".join(given)
+            raise GateRefused("INVALID_ORDER", "Only OPEN, INCREASE and PROTECT carry these.", observed=observed)
     if (ticket.own_price is None) != (ticket.type is OrderType.MARKET):
         raise GateRefused("INVALID_ORDER", "A LIMIT or a STOP has a price, a MARKET order none.", observed=ticket.type)
+
+
+def protection_is_named(ticket: Ticket) -> None:
+    """A PROTECT names a stop-loss or a take-profit, and nothing else that only an order has."""
+    action = ticket.action
+    if ticket.type is not OrderType.MARKET or action.price is not None:
+        observed = ticket.type if action.price is None else "price"
+        raise GateRefused("INVALID_ORDER", "PROTECT carries a stop-loss and a take-profit alone.", observed=observed)
+    if action.stop_loss is action.take_profit is None:
+        raise GateRefused("INVALID_ORDER", "Give a stop-loss or a take-profit; NONE or 0 removes it.")
 
 
 def protection_is_beyond(ticket: Ticket) -> None:
@@ -114,6 +127,21 @@ def position_matches(ticket: Ticket) -> None:
         raise GateRefused("EXCEEDS_POSITION", "More than is open.", there, ticket.quantity)
     if ticket.verb is Verb.CLOSE and ticket.quantity < there:
         raise GateRefused("INVALID_QUANTITY", "CLOSE closes all of it; use REDUCE.", there, ticket.quantity)
+
+
+def exits_are_within(ticket: Ticket) -> None:
+    """As many exits may rest as the policy lets orders rest; entries are not counted, so they keep no exit out."""
+    if ticket.verb.adds or not ticket.rests:
+        return
+    working = ticket.account.orders.values()
+    limit = ticket.policy.orders_max
+    count = 1 + sum(not order.verb.adds and not order.type.protects for order in working)
+    if count > limit:
+        raise GateRefused("ORDERS_MAX", "Too many working orders.", limit, count)
+
+
+def position_is_open(ticket: Ticket) -> None:
+    held(ticket)
 
 
 def notional_is_within(ticket: Ticket) -> None:
@@ -172,6 +200,19 @@ GATES: tuple[Gate, ...] = (
     protection_is_beyond,
     quantity_fits,
     position_matches,
+    exits_are_within,
+)
+
+# PROTECT trades nothing: it needs no fresh quote and no rate, and no limit forbids it.
+PROTECT_GATES: tuple[Gate, ...] = (
+    account_is_open,
+    asset_is_allowed,
+    price_is_there,
+    protection_is_named,
+    position_is_open,
+    quantity_fits,
+    position_matches,
+    protection_is_beyond,
 )
 
 # Nothing may forbid lowering exposure, so REDUCE and CLOSE do not meet these.
@@ -188,7 +229,7 @@ EXPOSURE_GATES: tuple[Gate, ...] = (
 
 def admit(ticket: Ticket) -> Ticket:
     """The ticket, if every gate lets the action through; else GateRefused."""
-    for gate in GATES:
+    for gate in PROTECT_GATES if ticket.verb is Verb.PROTECT else GATES:
         gate(ticket)
     if ticket.verb.adds:
         for gate in EXPOSURE_GATES:

@@ -19,6 +19,7 @@ class Verb(StrEnum):
     INCREASE = "INCREASE"
     REDUCE = "REDUCE"
     CLOSE = "CLOSE"
+    PROTECT = "PROTECT"  # of actions alone: it trades nothing, so no order and no fill has it
 
     adds: bool  # does it raise exposure?
 
@@ -69,7 +70,7 @@ class Action:
     fraction: str | None = None
     order: str | None = None  # MARKET, LIMIT or STOP; None is MARKET
     price: str | None = None  # of a LIMIT or STOP, in the quote currency
-    stop_loss: str | None = None  # closes the position once a quote reaches it
+    stop_loss: str | None = None  # closes the position once a quote reaches it; to PROTECT also NONE or 0
     take_profit: str | None = None
     reference: str | None = None  # the caller's own
     lots: str | None = None  # the size in lots of the instrument's contract size
@@ -92,7 +93,11 @@ class Refusal:
 @at_once
 @dataclass(frozen=True)
 class Order:
-    """What an action, or the desk, wants done. One that protects closes the whole position as it then is."""
+    """What an action, or the desk, wants done.
+
+    A resting order that lowers exposure ends with its position. With the verb CLOSE it closes all of it as it then is,
+    with REDUCE its quantity, or what is left of the position if that is less.
+    """
 
     account: int
     seq: int
@@ -111,6 +116,7 @@ class Order:
     take_profit: Decimal | None = None
     ended_at: datetime | None = None  # when it was filled, cancelled or rejected, by the market's clock
     outcome: Facts = field(default_factory=dict)  # why it was cancelled, or what refused it; never changed in place
+    origin: int | None = None  # the first version of an order that was amended; None of that itself
 
     @property
     def buys(self) -> bool:

@@ -26,6 +26,8 @@ def placing(order: Order) -> Entry:
     for name, price in ("price", order.price), ("stop_loss", order.stop_loss), ("take_profit", order.take_profit):
         if price is not None:
             facts[name] = plain(price)
+    if order.origin is not None:
+        facts["origin"] = order.origin
     return Kind.ORDER_PLACED, facts, ZERO
 
 
@@ -83,7 +85,12 @@ def without(account: Account, seq: int) -> dict[int, Order]:
     return others
 
 
+def exits(account: Account, symbol: str, side: Side) -> list[Order]:
+    """Every working order that lowers a holding, and so ends with it."""
+    every = account.orders.values()
+    return [order for order in every if not order.verb.adds and (order.symbol, order.side) == (symbol, side)]
+
+
 def protecting(account: Account, symbol: str, side: Side) -> list[Order]:
     """The stop-loss and the take-profit of a holding, as far as it has them."""
-    every = account.orders.values()
-    return [order for order in every if order.type.protects and (order.symbol, order.side) == (symbol, side)]
+    return [order for order in exits(account, symbol, side) if order.type.protects]

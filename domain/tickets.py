@@ -37,6 +37,8 @@ from domain.values import lazy, replace
 NOISE = Decimal("1e-9")  # a quantity or price this near to a step means the step: sums of floats are off by less
 NOISE_OF_PART = Decimal("1e-11")  # of a notional or a fraction, whose step is the eighth decimal place
 SIZES = ("quantity", "lots", "notional", "fraction")
+
+VERB_NAMES = ", ".join(Verb)
 VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
 
@@ -64,9 +66,7 @@ def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
     """What the action asks for, if there is such a thing: else there is nothing that a gate could look at."""
     verb, side, kind = VERBS.get(action.action), SIDES.get(action.side), TYPES.get(action.order)
     if verb is None:
-        raise GateRefused(
-            "UNSUPPORTED_ACTION", "Supported are OPEN, INCREASE, REDUCE and CLOSE.", observed=action.action[:64]
-        )
+        raise GateRefused("UNSUPPORTED_ACTION", f"Supported are {VERB_NAMES}.", observed=action.action[:64])
     if side is None:
         raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=action.side[:64])
     if kind is None:
@@ -118,11 +118,32 @@ class Ticket:
 
     @lazy
     def stop_loss(self) -> Decimal | None:
-        return None if self.action.stop_loss is None else _price(self, "stop_loss", self.action.stop_loss)
+        return self._protection(OrderType.STOP_LOSS, "stop_loss", self.action.stop_loss)
 
     @lazy
     def take_profit(self) -> Decimal | None:
-        return None if self.action.take_profit is None else _price(self, "take_profit", self.action.take_profit)
+        return self._protection(OrderType.TAKE_PROFIT, "take_profit", self.action.take_profit)
+
+    def _protection(self, kind: OrderType, name: str, text: str | None) -> Decimal | None:
+        return None if text is None or kind in self.removed else _price(self, name, text)
+
+    @lazy
+    def removed(self) -> tuple[OrderType, ...]:
+        """What a PROTECT takes away."""
+        if self.verb is not Verb.PROTECT:
+            return ()
+        texts = {OrderType.STOP_LOSS: self.action.stop_loss, OrderType.TAKE_PROFIT: self.action.take_profit}
+        return tuple(kind for kind, text in texts.items() if text is not None and _removes(text))
+
+    @property
+    def is_sized(self) -> bool:
+        """Does the action say how much?"""
+        return any(getattr(self.action, name) is not None for name in SIZES)
+
+    @property
+    def holding(self) -> Position:
+        """The position it is about. Raises GateRefused where the side is not open."""
+        return held(self)
 
     @lazy
     def market(self) -> Market:
@@ -149,6 +170,8 @@ class Ticket:
     def exit_price(self) -> Decimal:
         """At which the holding could be closed at the moment of the deal: the deal's price, less the spread of now."""
         assert self.quote, "the price gate has passed"
+        if not self.verb.adds:
+            return self.price
         sell, buy = (
             valuation.deal_price(self.quote, side, self.policy.slippage) for side in (not self.buys, self.buys)
         )
@@ -206,6 +229,16 @@ class Ticket:
         return working + len(wanted - there)
 
 
+def _removes(text: str) -> bool:
+    """Does a PROTECT say with this text that there shall be none? Trading platforms show none as 0."""
+    if text.strip().upper() == "NONE":
+        return True
+    try:
+        return parse_number(text) == 0
+    except NotAnAmount:
+        return False
+
+
 def _price(ticket: Ticket, name: str, text: str) -> Decimal:
     """A price of the action in the quote currency, in the instrument's precision."""
     places = ticket.instrument.price_precision
@@ -252,7 +285,7 @@ def _size(ticket: Ticket) -> Decimal:
         return floor_step(divide(value, multiply(ticket.price, ticket.rate.value)), ticket.instrument.quantity_step)
     if action.fraction is not None:
         return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
-    if ticket.verb is not Verb.CLOSE:
+    if ticket.verb not in (Verb.CLOSE, Verb.PROTECT):
         raise GateRefused("INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.")
     return held(ticket).quantity
 

@@ -14,7 +14,7 @@ from domain.gates import admit
 from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.money import plain
-from domain.orders import Action, Order
+from domain.orders import Action, Order, Verb
 from domain.tickets import GateRefused, Ticket
 from domain.values import replace
 
@@ -67,8 +67,9 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
 
 def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Ticket:
     """By which the order is filled now. Raises GateRefused for an entry; nothing may forbid what lowers exposure."""
-    if order.type.protects:
-        return closing(account, account.positions[order.symbol, order.side], moment, conditions)
+    if not order.verb.adds:
+        part = order.quantity if order.verb is Verb.REDUCE else None
+        return closing(account, account.positions[order.symbol, order.side], moment, conditions, part)
     others = replace(account, orders=resting.without(account, order.seq))
     proposed = Action(
         run="",

@@ -33,7 +33,7 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
     from positions h where h.account_id = a.id and h.status = 'OPEN' order by h.seq) as holdings,
   array(
     select (o.seq, o.symbol, o.side, o.verb, o.quantity::numeric, o.reason, o.placed_at, o.batch, o.action_seq, o.type,
-      o.price::numeric, o.stop_loss::numeric, o.take_profit::numeric)
+      o.price::numeric, o.stop_loss::numeric, o.take_profit::numeric, o.origin)
     from orders o where o.account_id = a.id and o.status = 'WORKING' order by o.seq) as resting
 """
 JOINS = """
@@ -164,10 +164,11 @@ def _order(
     price: Decimal | None,
     stop_loss: Decimal | None,
     take_profit: Decimal | None,
+    origin: int | None,
 ) -> Order:
     return Order(
         account, seq, symbol, Side(side), Verb(verb), quantity, OrderStatus.WORKING, reason, placed_at, batch,
-        action_seq, OrderType(kind), price, stop_loss, take_profit,
+        action_seq, OrderType(kind), price, stop_loss, take_profit, origin=origin,
     )  # fmt: skip
 
 

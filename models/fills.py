@@ -16,7 +16,7 @@ FILL = """account_id, seq, order_seq, position_seq, symbol, side, verb, quantity
 POSITION = "account_id, seq, symbol, side, opened_at, quantity, cost_basis, realised, fees, closed_at"
 _ORDERS = """
 select account_id, seq, symbol, side, verb, quantity, status, reason, placed_at, batch, action_seq, type, price,
-  stop_loss, take_profit, ended_at, outcome
+  stop_loss, take_profit, ended_at, outcome, origin
 from orders where account_id = $1 and seq = any($2::bigint[])
 """
 
@@ -97,6 +97,7 @@ def _order(row: asyncpg.Record) -> Order:
         take_profit=row["take_profit"],
         ended_at=row["ended_at"],
         outcome=json.loads(row["outcome"]),
+        origin=row["origin"],
     )
 
 

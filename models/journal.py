@@ -100,6 +100,7 @@ ORDERS: sql.Columns = {
     "stop_loss": "numeric",
     "take_profit": "numeric",
     "ended_at": "timestamptz",
+    "origin": "bigint",
     "outcome": "jsonb",
 }
 FILLS: sql.Columns = {

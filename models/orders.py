@@ -16,6 +16,7 @@ SELECT = """
 select a.account_id, a.seq, a.run, a.action_id, a.content, a.status, a.refusal, a.quote, a.order_seq, a.market_time,
   a.batch, o.symbol, o.side, o.verb, o.quantity, o.status as order_status, o.reason, o.placed_at,
   o.batch as order_batch, o.action_seq, o.type, o.price as own_price, o.stop_loss, o.take_profit, o.ended_at, o.outcome,
+  o.origin,
   f.seq as fill_seq, f.position_seq, f.price, f.fee, f.rate, f.realised, f.filled_at, f.batch as fill_batch,
   f.quote_time, f.rate_time, f.rate_pairs, f.rate_stale
 from decision_actions a
@@ -66,6 +67,7 @@ def _order(row: asyncpg.Record) -> Order:
         take_profit=row["take_profit"],
         ended_at=row["ended_at"],
         outcome=json.loads(row["outcome"]),
+        origin=row["origin"],
     )
 
 

@@ -26,7 +26,7 @@ async def fills_have_one_order(conn: Connection) -> Rows:
 
 
 async def orders_rest_where_they_may(conn: Connection) -> Rows:
-    """An order works only where trading goes on, and one that protects, once of its type, only beside its position."""
+    """An order works only where trading goes on, an exit only with its position, of stop-loss and take-profit one."""
     return await find(
         conn,
         """
@@ -42,7 +42,23 @@ async def orders_rest_where_they_may(conn: Connection) -> Rows:
         left join positions h
           on h.account_id = o.account_id and h.symbol = o.symbol and h.side = o.side and h.status = 'OPEN'
         where a.read_only or a.status in ('PENDING', 'COMPLETED', 'LIQUIDATED') or p.status <> 1 or o.type = 'MARKET'
-          or (o.type in ('STOP_LOSS', 'TAKE_PROFIT') and (h.seq is null or o.many > 1))""",
+          or (o.verb in ('REDUCE', 'CLOSE') and h.seq is null)
+          or (o.type in ('STOP_LOSS', 'TAKE_PROFIT') and o.many > 1)""",
+    )
+
+
+async def amended_orders_have_their_origin(conn: Connection) -> Rows:
+    """An amended order names its first version: an earlier, cancelled order of the same symbol, side and type."""
+    return await find(
+        conn,
+        """
+        select format('order %s-%s', o.account_id, o.seq) as subject,
+          format('is a version of order %s, which is %s', o.origin,
+            coalesce(format('%s %s %s %s', f.status, f.type, f.side, f.symbol), 'missing')) as message
+        from orders o
+        left join orders f on f.account_id = o.account_id and f.seq = o.origin
+        where o.origin is not null and (f.seq is null or f.seq >= o.seq or f.origin is not null
+          or f.status = 'WORKING' or (f.type, f.side, f.symbol) <> (o.type, o.side, o.symbol))""",
     )
 
 

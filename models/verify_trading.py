@@ -150,7 +150,7 @@ async def endings_left_their_job(conn: Connection) -> Rows:
 
 
 async def actions_name_their_orders(conn: Connection) -> Rows:
-    """An action that was executed has its order, one that was rejected has its refusal."""
+    """An action that was executed has its order, but a PROTECT may need none; one that was rejected has its refusal."""
     return await find(
         conn,
         """
@@ -159,5 +159,8 @@ async def actions_name_their_orders(conn: Connection) -> Rows:
             coalesce(d.refusal ->> 'code', 'none')) as message
         from decision_actions d
         left join orders o on o.account_id = d.account_id and o.seq = d.order_seq and o.action_seq = d.seq
-        where (d.status = 'REJECTED') <> (d.refusal is not null) or (d.status = 'REJECTED') <> (o.seq is null)""",
+        where (d.status = 'REJECTED') <> (d.refusal is not null) or case
+          when d.status = 'EXECUTED' and d.content ->> 'action' = 'PROTECT'
+            then (d.order_seq is null) <> (o.seq is null)
+          else (d.status = 'REJECTED') <> (o.seq is null) end""",
     )

@@ -3,7 +3,6 @@
 import strawberry
 
 from resolvers.found import found
-from schema.accounts import Order
 from schema.actions import (
     CancelOrderInput,
     CancelOrderPayload,
@@ -19,6 +18,7 @@ from schema.actions import (
 from schema.arguments import Id, Input, required, required_name
 from schema.context import Info
 from schema.ids import named
+from schema.orders import Order
 from schema.permissions import mutation, query
 from services import actions, orders
 from services.principals import Role

@@ -23,6 +23,7 @@ from schema.enums import HistoryOrder
 from schema.errors import BadUserInput
 from schema.fields import computed
 from schema.filters import filters_of
+from schema.orders import Order
 from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
@@ -54,32 +55,6 @@ class Position(FromRow, listing=POSITIONS):
     @computed("The average price it was opened at; 0 once it is closed.")
     def average_entry(self) -> Decimal:
         return round_price(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
-
-
-@strawberry.type(description="A validated order.")
-class Order(FromRow, listing=ORDERS):
-    id: ID = field(description="Its name: account-seq.")
-    seq: Long = field(description="The ledger row that placed it.")
-    action_id: ID | None = field(description="The decision action it came from; null for a forced one.")
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side of the position.")
-    verb: Verb = field(description="What it does to the position.")
-    type: OrderType = field(description="Whether it was filled at once or rests, and for what.")
-    price: Decimal | None = field(description="The price it rests at, in the quote currency; null for MARKET.")
-    stop_loss: Decimal | None = field(description="The stop-loss its fill brings to life.")
-    take_profit: Decimal | None = field(description="The take-profit its fill brings to life.")
-    quantity: Decimal = field(
-        description="How much; a working stop-loss or take-profit closes the whole position, whatever it is by then."
-    )
-    status: OrderStatus = field(description="Its state.")
-    reason: str = field(description="ACTION, or what forced it.")
-    placed_at: datetime = field(description="When it was placed, by the market's clock.")
-    batch: Long = field(description="The batch it was placed at.")
-    ended_at: datetime | None = field(description="When it was filled, cancelled or rejected, by the market's clock.")
-    outcome: JSON = field(
-        description="Why it was cancelled (`reason`), or what stopped it when it triggered "
-        "(`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
-    )
 
 
 @strawberry.type(description="The execution of an order.")

@@ -12,12 +12,13 @@ from strawberry import ID, field
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
 from domain.proposals import REQUIRED, Unreadable
-from schema.accounts import Account, Order
+from schema.accounts import Account
 from schema.context import Info
 from schema.fields import computed
 from schema.ids import name
 from schema.inputs import flat
 from schema.leniency import TextOrNumber
+from schema.orders import Order
 from schema.paging import one
 from schema.payloads import Payload
 from schema.rows import FromRow
@@ -27,7 +28,7 @@ from services.views.lists import ACCOUNTS, ACTIONS
 
 ORDER_FIGURES = (
     "symbol", "side", "verb", "type", "price", "stop_loss", "take_profit", "quantity", "status", "reason", "placed_at",
-    "batch", "ended_at", "outcome",
+    "batch", "ended_at", "outcome", "origin",
 )  # fmt: skip
 
 
@@ -42,8 +43,8 @@ class DecisionActionInput:
     )
     action: TextOrNumber | None = field(
         default=None,
-        description="Required. OPEN, INCREASE, REDUCE or CLOSE, in capitals or not. HOLD and CANCEL are recorded and "
-        "rejected; any other word is rejected, and leaves the id free.",
+        description="Required. OPEN, INCREASE, REDUCE, CLOSE or PROTECT, in capitals or not. HOLD and CANCEL are "
+        "recorded and rejected; any other word is rejected, and leaves the id free.",
     )
     symbol: TextOrNumber | None = field(default=None, description="Required. The instrument.")
     side: TextOrNumber | None = field(default=None, description="Required. LONG or SHORT.")
@@ -56,12 +57,14 @@ class DecisionActionInput:
         default=None, description="How much of the open position, above 0 and at most 1."
     )
     order: TextOrNumber | None = field(
-        default=None, description="MARKET, or to OPEN or INCREASE at a price: LIMIT or STOP. Left out, MARKET."
+        default=None, description="MARKET, or to trade at a price: LIMIT or STOP. Left out, MARKET."
     )
     price: TextOrNumber | None = field(default=None, description="Of a LIMIT or STOP, in the quote currency.")
     stop_loss: TextOrNumber | None = field(
         default=None,
-        description="Closes the position once a quote reaches it; to OPEN or INCREASE, replacing an older.",
+        description="Closes the position once a quote reaches it: to OPEN or INCREASE, replacing an older, or to "
+        "PROTECT what is open. Of a PROTECT, NONE or 0 removes it, and what is left out stays as it is; with a "
+        "quantity or a fraction it closes that part.",
     )
     take_profit: TextOrNumber | None = field(default=None, description="The same on the winning side.")
     reference: TextOrNumber | None = field(default=None, description="A reference of the caller's own.")
@@ -256,4 +259,5 @@ def _stored_order(row: Mapping[str, Any]) -> Order | None:
 
 
 def _named_order(account: int, action: int | None, seq: int, figures: dict[str, Any]) -> Order:
-    return Order.of(figures | {"id": name(account, seq), "seq": seq, "action_id": name(account, action)})
+    names = {"id": name(account, seq), "action_id": name(account, action)}
+    return Order.of(figures | names | {"seq": seq, "origin_id": name(account, figures.pop("origin"))})

@@ -24,8 +24,9 @@ from services.contexts import Decided
 from services.views.lists import ACCOUNTS, ACTIONS, ORDERS
 
 if TYPE_CHECKING:
-    from schema.accounts import Account, Order
+    from schema.accounts import Account
     from schema.actions import DecisionActionResult
+    from schema.orders import Order
 
 CalendarDay = date  # a field of a day is called `date`
 
@@ -187,7 +188,7 @@ class DecisionContext:
         return [TradableInstrument.of(found) for found in self.decided.context.instruments]
 
     @computed("The account's resting orders, newest first.")
-    def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.accounts")]]:
+    def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:
         return [shape(ORDERS, row) for row in self.decided.orders]
 
     @computed("Its newest 50 decision actions and what became of them, newest first.")

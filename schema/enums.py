@@ -121,7 +121,7 @@ described(
     ActionStatus,
     "ActionStatus",
     "What became of a decision action.",
-    EXECUTED="Filled.",
+    EXECUTED="Filled; of a PROTECT, done.",
     WORKING="Its order rests.",
     REJECTED="Stopped at a gate; `code` says which.",
 )
@@ -143,6 +143,7 @@ described(
     INCREASE="Adds to it.",
     REDUCE="Closes a part of it.",
     CLOSE="Closes all of it.",
+    PROTECT="Sets, moves or removes its stop-loss and take-profit; of actions alone.",
 )
 described(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
 described(Unit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")

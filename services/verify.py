@@ -56,6 +56,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_trading.actions_name_their_orders,
     verify_orders.orders_rest_where_they_may,
     verify_orders.orders_tell_their_end,
+    verify_orders.amended_orders_have_their_origin,
     verify_orders.voids_are_told,
     verify_orders.locks_remember_their_status,
     verify_challenges.terms_bear_their_hash,

@@ -71,3 +71,5 @@ alter table instruments
   drop constraint instruments_price_precision_check,
   add constraint instruments_price_precision_check check (price_precision between 0 and 8);
 alter table heartbeats drop column faults;
+
+alter table orders drop column origin;

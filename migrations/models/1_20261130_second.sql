@@ -297,3 +297,23 @@ alter table instruments
 -- The endless tasks of a process that are not well, with the last fault of each.
 alter table heartbeats add column faults jsonb not null default '{}';
 comment on column heartbeats.faults is 'The last fault of each endless task that is not well';
+
+-- An amended stop-loss or take-profit is a new order that names the first version: of orders so far, the one that
+-- follows a REPLACED one continues it.
+alter table orders add column origin bigint;
+with versions as (
+  select account_id, seq, symbol, side, type,
+    coalesce(lag(outcome ->> 'reason') over (partition by account_id, symbol, side, type order by seq) = 'REPLACED',
+      false) as continues
+  from orders where type in ('STOP_LOSS', 'TAKE_PROFIT')),
+chains as (
+  select *, sum((not continues)::int) over (partition by account_id, symbol, side, type order by seq) as chain
+  from versions),
+origins as (
+  select account_id, seq, continues,
+    min(seq) over (partition by account_id, symbol, side, type, chain) as origin
+  from chains)
+update orders o set origin = f.origin
+from origins f where f.continues and o.account_id = f.account_id and o.seq = f.seq;
+comment on column orders.origin is 'The first version of an order that was amended';
+create index orders_origin on orders (account_id, origin) where origin is not null;

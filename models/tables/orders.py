@@ -34,6 +34,7 @@ class Order(CompositeKey):
     outcome: fields.Field[dict[str, Any]] = fields.JSONField(
         db_default=SqlDefault("'{}'"), description="Why it was cancelled, or the gate that refused it"
     )
+    origin = fields.BigIntField(null=True, description="The first version of an order that was amended")
 
     class Meta:
         table = "orders"
@@ -42,4 +43,5 @@ class Order(CompositeKey):
             TableIndex("symbol", "account_id", "seq", name="orders_symbol"),
             TableIndex("account_id", "status", "seq", name="orders_status"),
             TableIndex("symbol", "account_id", "seq", name="orders_working", where="status = 'WORKING'"),
+            TableIndex("account_id", "origin", name="orders_origin", where="origin is not null"),
         )

@@ -58,7 +58,7 @@ POSITIONS = Listing(
 ORDERS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.symbol, t.side, t.verb, t.quantity, t.status,
   t.reason, t.placed_at, t.batch, t.account_id || '-' || t.action_seq as action_id, t.type, t.price, t.stop_loss,
-  t.take_profit, t.ended_at, t.outcome""",
+  t.take_profit, t.ended_at, t.outcome, t.account_id || '-' || t.origin as origin_id""",
     source="orders t",
     sight=of_account,
     order=SEQ,
@@ -68,6 +68,8 @@ ORDERS = Listing(
         "side": "t.side = {}",
         "verb": "t.verb = any({}::text[])",
         "type": "t.type = any({}::text[])",
+        "version_of": "(t.seq = {} or t.origin = {})",
+        "before": "t.seq < {}",
         **_during("placed", "t.placed_at"),
     },
     parents=OF_ACCOUNT,
@@ -112,7 +114,7 @@ ACTIONS = Listing(
   o.symbol as order_symbol, o.side as order_side, o.verb as order_verb, o.quantity as order_quantity,
   o.status as order_status, o.reason as order_reason, o.placed_at as order_placed_at, o.batch as order_batch,
   o.type as order_type, o.price as order_price, o.stop_loss as order_stop_loss, o.take_profit as order_take_profit,
-  o.ended_at as order_ended_at, o.outcome as order_outcome""",
+  o.ended_at as order_ended_at, o.outcome as order_outcome, o.origin as order_origin""",
     source="""decision_actions t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id
   left join orders o on o.account_id = t.account_id and o.seq = t.order_seq
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",

@@ -6,7 +6,7 @@ from services import brands
 from services.principals import Role
 from tests.api.clients import Api
 from tests.api.operations import SUBMIT
-from tests.services.world import ADMIN, a_world, totals
+from tests.services.world import ADMIN, a_world, books_hold, totals, value
 
 ORDER = "id type status verb quantity price stopLoss takeProfit reason endedAt outcome"
 ACTION = f"query ($id: ID!) {{ decisionAction(id: $id) {{ status order {{ {ORDER} }} fill {{ price quantity }} }} }}"
@@ -92,3 +92,52 @@ async def test_a_preview_answers_gates_fill_fee_and_the_account_afterwards_and_w
     assert (empty["after"], empty["userErrors"]) == (None, [{"code": "INVALID_INPUT", "field": "actions"}])
     assert await api.code(PREVIEW, client, input=batch(account + 1, {})) == "NOT_FOUND"
     assert await totals() == before
+
+
+VERSIONS = """query ($id: ID!) { account(id: $id) {
+  orders(filter: { type: [STOP_LOSS, TAKE_PROFIT] }) { nodes {
+    id type verb status quantity price originId history { id status price outcome } } }
+  decisionContext { permissions { verb allowed } orders { type price } } } }"""
+
+
+async def test_protection_is_set_moved_and_removed_and_its_history_is_read(api: Api) -> None:
+    world = await a_world(api.database_url)
+    _, account = await world.buy()
+    trader = await api.token(Role.TRADER, "acme")
+    protect = {"action": "protect", "actionId": "p0"}
+    first = batch(
+        account,
+        {"quantity": "10000"},
+        {**protect, "stopLoss": 1.08, "takeProfit": "1.12"},
+        {**protect, "actionId": "p1", "stopLoss": "1.09", "takeProfit": "NONE"},
+        {**protect, "actionId": "p2", "stopLoss": "1.095", "fraction": "0.4"},
+        {"action": "CLOSE", "order": "STOP", "price": "1.05"},
+    )
+    shown = (await api.ask(PREVIEW, trader, input=first))["previewDecisionActions"]["results"]
+    for again in (False, True):
+        results = (await api.ask(SUBMIT, trader, input=first))["submitDecisionActions"]["results"]
+        assert [one["status"] for one in results] == ["EXECUTED"] * 4 + ["WORKING"]
+        assert [one["status"] for one in shown] == [one["status"] for one in results]
+        assert [one["replayed"] for one in results] == [again] * 5
+        assert [one["fill"] is None for one in results] == [False, True, True, True, True]
+    found = (await api.ask(VERSIONS, trader, id=str(account)))["account"]
+    newest, removed, oldest = (found["orders"]["nodes"][place] for place in (0, 2, 3))
+    assert (newest["status"], newest["verb"], newest["quantity"], newest["originId"]) == (
+        "WORKING", "REDUCE", "4000", oldest["id"],
+    )  # fmt: skip
+    replaced = {"status": "CANCELLED", "outcome": {"reason": "REPLACED"}}
+    assert [{**version, "id": None} for version in newest["history"]] == [
+        {"id": None, "price": "1.09", **replaced}, {"id": None, "price": "1.08", **replaced},
+    ]  # fmt: skip
+    assert (oldest["originId"], oldest["history"], oldest["price"]) == (None, [], "1.08")
+    assert (removed["type"], removed["status"]) == ("TAKE_PROFIT", "CANCELLED")
+    assert {"verb": "PROTECT", "allowed": True} in found["decisionContext"]["permissions"]
+    assert len(found["decisionContext"]["orders"]) == 2
+
+    await world.quote("1.094")
+    held = "select quantity from positions where account_id = $1"
+    assert await value(held, account) == 6000
+    await world.quote("1.04")
+    assert await value(held, account) == 0
+    assert await value("select count(*) from orders where status = 'WORKING'") == 0
+    await books_hold()

@@ -14,6 +14,7 @@ from domain.calendar import Calendar
 from domain.execution import Moment
 from domain.judging import Conditions
 from domain.ledger import Kind
+from domain.money import round8
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote
@@ -231,9 +232,11 @@ def resting_orders(draw: st.DrawFn, account: Account) -> dict[int, Order]:
         orders.append(replace(order, **changes))
 
     for symbol, side in account.positions:
-        for kind in (OrderType.STOP_LOSS, OrderType.TAKE_PROFIT):
+        for kind in (OrderType.STOP_LOSS, OrderType.TAKE_PROFIT, OrderType.LIMIT, OrderType.STOP):
             if at := price(symbol):
-                works(symbol, side, Verb.CLOSE, kind, price=at)
+                verb = draw(st.sampled_from([Verb.CLOSE, Verb.REDUCE]))
+                part = account.positions[symbol, side].quantity / draw(st.sampled_from([1, 2, 4]))
+                works(symbol, side, verb, kind, price=at, quantity=round8(part))
     for _ in range(draw(st.integers(0, 3))):
         symbol = draw(st.sampled_from(sorted({"EURUSD", *(symbol for symbol, _ in account.positions)})))
         side, kind = draw(st.sampled_from(Side)), draw(st.sampled_from([OrderType.LIMIT, OrderType.STOP]))

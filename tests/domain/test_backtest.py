@@ -153,7 +153,7 @@ def test_every_run_leaves_books_that_balance(data: st.DataObject) -> None:
     batches = opening + data.draw(tapes(first=2))
     actions = st.builds(
         an_action,
-        action=st.sampled_from(["OPEN", "INCREASE", "REDUCE", "CLOSE"]),
+        action=st.sampled_from(["OPEN", "INCREASE", "REDUCE", "CLOSE", "PROTECT"]),
         symbol=st.sampled_from(list(BASE)),
         side=st.sampled_from(["LONG", "SHORT"]),
         quantity=st.sampled_from(["1000", "20000", None]),

@@ -143,7 +143,7 @@ def refusals(account: Account, terms: PhaseTerms | None = None) -> dict[Verb, st
 def test_permissions_say_what_may_be_done_at_all() -> None:
     flat, trader = an_account(), holding(an_account(), a_holding("EURUSD", Side.LONG, "10000"))
     nothing = "NO_POSITION"
-    assert refusals(flat) == {Verb.OPEN: None, Verb.INCREASE: nothing, Verb.REDUCE: nothing, Verb.CLOSE: nothing}
+    assert refusals(flat) == {Verb.OPEN: None} | dict.fromkeys(set(Verb) - {Verb.OPEN}, nothing)
     assert set(refusals(trader).values()) == {None}
     assert set(refusals(replace(trader, status=AccountStatus.LOCKED)).values()) == {"ACCOUNT_NOT_OPEN"}
     assert set(refusals(replace(trader, read_only=True)).values()) == {"ACCOUNT_NOT_OPEN"}
@@ -153,7 +153,7 @@ def test_a_blocked_day_still_lets_exposure_be_lowered() -> None:
     blocked = an_account(blocked_until=NOON + timedelta(hours=1))
     found = refusals(holding(blocked, a_holding("EURUSD", Side.LONG, "10000")))
     closed = "ACCOUNT_NOT_OPEN"
-    assert found == {Verb.OPEN: closed, Verb.INCREASE: closed, Verb.REDUCE: None, Verb.CLOSE: None}
+    assert found == {Verb.OPEN: closed, Verb.INCREASE: closed, Verb.REDUCE: None, Verb.CLOSE: None, Verb.PROTECT: None}
 
 
 def test_nothing_is_permitted_once_the_phase_has_ended() -> None:

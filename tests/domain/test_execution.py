@@ -307,11 +307,12 @@ def some_prices(
     """For what adds: an order, its price and its protection so many hundredths of a percent from the base."""
 
     def given(verb: Verb, symbol: str) -> dict[str, str]:
-        if not verb.adds:
-            return {}
-        moves = {"stop_loss": stop_loss, "take_profit": take_profit, "price": price if order else None}
+        rests = order is not None and verb is not Verb.PROTECT
+        moves: dict[str, int | None] = {"price": price if rests else None}
+        if verb.adds or verb is Verb.PROTECT:
+            moves |= {"stop_loss": stop_loss, "take_profit": take_profit}
         prices = {name: str(near(symbol, move)) for name, move in moves.items() if move is not None}
-        return prices | ({"order": order} if order else {})
+        return prices | ({"order": order} if order and rests else {})
 
     return given
 

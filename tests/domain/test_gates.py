@@ -162,7 +162,7 @@ STOPPED: list[tuple[str, str, Case]] = [
     ("a stop without a price", "INVALID_ORDER", Case(resting("STOP"))),
     ("a market order with a price", "INVALID_ORDER", Case(resting("MARKET", "0.9"))),
     ("a price without an order", "INVALID_ORDER", Case({"price": "0.9"})),
-    ("a reduction at a limit", "INVALID_ORDER", Case(REDUCE | resting("LIMIT", "1.1"), held=(euros("5"),))),
+    ("a reduction at a limit without a price", "INVALID_ORDER", Case(REDUCE | {"order": "LIMIT"}, held=(euros("5"),))),
     ("a reduction with a stop-loss", "INVALID_ORDER", Case(REDUCE | {"stop_loss": "0.9"}, held=(euros("5"),))),
     ("a closing with a take-profit", "INVALID_ORDER", Case({"action": "CLOSE", "take_profit": "nan"} | text())),
     ("a stop-loss at the price", "STOP_LOSS_SIDE", Case({"stop_loss": "1"})),

@@ -50,3 +50,20 @@ async def test_sales_of_the_first_edition_get_a_row_for_each_phase_they_have_not
     await books_hold()
     await world.quote("1.10120")
     assert await value("select current_phase_index from challenges where id = $1", advanced) == 2
+
+
+async def test_replaced_stop_losses_of_the_first_edition_become_versions_of_one_order(database: str) -> None:
+    world = await a_world(database)
+    _, account = await world.buy("k1")
+    for place, price in enumerate(("1.01", "1.02", "1.03", None, "1.04", "1.05")):
+        if price is None:
+            await act(account, "CLOSE", action_id="closes")
+        else:
+            verb = "OPEN" if place in (0, 4) else "INCREASE"
+            await act(account, verb, action_id=price, quantity="1000", stop_loss=price)
+    before = await rows("select seq, origin, price from orders where type = 'STOP_LOSS' order by seq")
+    first, fourth = before[0]["seq"], before[3]["seq"]
+    assert [row["origin"] for row in before] == [None, first, first, None, fourth]
+    await _back_and_forth(database)
+    assert await rows("select seq, origin, price from orders where type = 'STOP_LOSS' order by seq") == before
+    await books_hold()

@@ -51,6 +51,10 @@ async def a_worked_desk(url: str) -> World:
     await orders.cancel(TRADER, trading, stop.order_seq, "changed my mind")
     await world.quote("1.10600")
     await act(trading, "REDUCE", action_id="t4", quantity="70000")
+    await act(trading, "PROTECT", action_id="t7", side="SHORT", stop_loss="1.19", take_profit="1.05", fraction="0.5")
+    await act(trading, "PROTECT", action_id="t8", side="SHORT", stop_loss="1.18")
+    await act(trading, "PROTECT", action_id="t9", side="SHORT", take_profit="NONE")
+    await act(trading, "CLOSE", action_id="t10", order="LIMIT", price="1.9")
     await world.quote("1.10650")
     await purchases.buy(CLIENT, world.program, world.wallet, "just bought")
     await payments.order(CLIENT, world.program, "paid by card later")
@@ -133,6 +137,10 @@ ALONE = {
     "orders tell their end": [
         "update orders set ended_at = ended_at + interval '1 minute' where status = 'CANCELLED'",
         "update orders set status = 'REJECTED' where status = 'CANCELLED'",
+    ],
+    "amended orders have their origin": [
+        "update orders set origin = seq where origin is not null",
+        "update orders set origin = seq - 1 where type = 'LIMIT'",
     ],
     "locks remember their status": [
         "update accounts set locked_from = null where status = 'LOCKED'",

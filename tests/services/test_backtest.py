@@ -185,12 +185,12 @@ async def by_database(account_id: int, batches: Sequence[Batch], plan: Sequence[
     return results
 
 
-async def both(url: str, case: Case) -> Outcome:
+async def both(url: str, case: Case, plan: list[Submission] | None = None) -> Outcome:
     """Play the case on both paths and compare everything; answers the backtest's outcome."""
     batches = backtest.tape(case.quotes, Catalogue({one.symbol: one for one in case.instruments}, {}))
     loaded = await opened(url, case, batches[0])
     setup = replace(the_setup(loaded), brand="acme")
-    plan = a_plan(case, batches)
+    plan = a_plan(case, batches) if plan is None else plan
     outcome = backtest.run(setup, batches, plan)
     if last := ended_at(outcome):
         plan = [one for one in plan if one[0] <= last]  # what comes later the desk refuses in other words
@@ -300,3 +300,30 @@ async def test_two_recorded_days_give_the_same_on_both_paths(
     assert {day.number for day in outcome.journal.days.values()} == {1, 2}
     statuses = {order.status for order in outcome.journal.orders.values()}
     assert statuses >= {OrderStatus.FILLED, OrderStatus.CANCELLED}
+
+
+async def test_protection_and_resting_exits_are_the_same_on_both_paths(database: str) -> None:
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    mids = ("1.1000", "1.1010", "1.1020", "1.1060", "1.0990", "1.0960", "1.0960")
+    tape = [a_quote("EURUSD", mid, at + timedelta(minutes=n), "0.0002") for n, mid in enumerate(mids)]
+    traded = [Instrument("EURUSD", "EUR", "USD", 5, Decimal(1), Decimal(1000))]
+
+    def act(name: str, verb: str, **given: str) -> Action:
+        return Action("r1", name, verb, "EURUSD", "LONG", **given)
+
+    plan: list[Submission] = [
+        (1, [act("a", "OPEN", quantity="10000", stop_loss="1.09"), act("b", "PROTECT", take_profit="1.12")]),
+        (2, [act("c", "PROTECT", stop_loss="1.0985", fraction="0.4"), act("d", "PROTECT", take_profit="NONE")]),
+        (
+            3,
+            [
+                act("e", "REDUCE", order="LIMIT", price="1.105", quantity="3000"),
+                act("f", "PROTECT", stop_loss="1.0987"),
+            ],
+        ),
+        (4, [act("g", "CLOSE", order="STOP", price="1.097"), act("f", "PROTECT", stop_loss="1.0987")]),
+    ]
+    outcome = await both(database, Case(traded, LENIENT, tape), plan)
+    assert [(fill.verb, int(fill.quantity)) for fill in outcome.journal.fills] == [
+        ("OPEN", 10000), ("REDUCE", 3000), ("REDUCE", 4000), ("CLOSE", 3000),
+    ]  # fmt: skip

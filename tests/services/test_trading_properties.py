@@ -61,11 +61,14 @@ class Desk:
 async def submit(desk: Desk) -> None:
     batch = []
     for _ in range(desk.chance.choice((1, 1, 3))):
-        verb = desk.chance.choice(("OPEN", "OPEN", "INCREASE", "REDUCE", "CLOSE", "CLOSE"))
-        given = {"CLOSE": {}, "REDUCE": {"fraction": "0.3"}}.get(
+        verb = desk.chance.choice(("OPEN", "OPEN", "INCREASE", "REDUCE", "CLOSE", "CLOSE", "PROTECT", "PROTECT"))
+        given = {"CLOSE": {}, "REDUCE": {"fraction": "0.3"}, "PROTECT": {}}.get(
             verb, {"quantity": f"{desk.chance.randint(1, 300)}000"}
         )
-        if verb == "OPEN" and desk.chance.random() < 0.4:
+        if verb == "PROTECT":
+            kind, far = desk.chance.choice(("stop_loss", "take_profit")), desk.chance.choice(("1.07", "1.13", "NONE"))
+            given = {kind: far} | desk.chance.choice(({}, {"fraction": "0.5"}))
+        elif verb != "INCREASE" and desk.chance.random() < 0.4:
             given |= {"order": "LIMIT", "price": f"1.{desk.chance.randint(900, 1100):04}"}
         batch.append(an_action(verb, desk.name(), side=desk.chance.choice(("LONG", "SHORT")), **given))
     results = await actions.submit(TRADER, desk.account, "r1", batch)
