@@ -37,7 +37,6 @@ from domain.values import lazy, replace
 NOISE = Decimal("1e-9")  # a quantity or price this near to a step means the step: sums of floats are off by less
 NOISE_OF_PART = Decimal("1e-11")  # of a notional or a fraction, whose step is the eighth decimal place
 SIZES = ("quantity", "lots", "notional", "fraction")
-
 VERB_NAMES = ", ".join(Verb)
 VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
