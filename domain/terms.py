@@ -270,6 +270,12 @@ def limit_facts(limit: Limit) -> dict[str, str | None]:
     return facts
 
 
+def policy_facts(policy: Policy) -> dict[str, Any]:
+    """Every field of a policy as JSON, those at their default included."""
+    facts: dict[str, Any] = _encode(policy)
+    return facts
+
+
 @lru_cache(maxsize=4096)
 def terms_from_text(text: str) -> Terms:
     """Terms from their canonical text."""

@@ -1,34 +1,17 @@
 """Account groups: a name, a deposit and a policy."""
 
 from collections.abc import Sequence
-from decimal import Decimal
 
 import asyncpg
 
 from models.sql import Connection
 
-UPSERT = """
-insert into account_groups (brand, name, kind, currency, default_deposit, policy)
-values ($1, $2, $3, $4, $5, $6::jsonb)
-on conflict (brand, name) do update
-set kind = excluded.kind, currency = excluded.currency, default_deposit = excluded.default_deposit,
-    policy = excluded.policy, updated_at = now()
-returning id
-"""
 # Shared, so that no group changes its kind while a program is being judged by it.
 NAMED = """
 select id, name, kind, currency, default_deposit from account_groups
 where brand = $1 and name = any($2) order by id for share
 """
 PHASE_TYPES = "select distinct phase_type from program_phases where account_group_id = $1"
-
-
-async def upsert(
-    conn: Connection, *, brand: str, name: str, kind: str, currency: str, deposit: Decimal, policy: str
-) -> int:
-    """The group's id. `policy` is its canonical text."""
-    group_id: int = await conn.fetchval(UPSERT, brand, name, kind, currency, deposit, policy)
-    return group_id
 
 
 async def named(conn: Connection, brand: str, names: Sequence[str]) -> list[asyncpg.Record]:

@@ -6,6 +6,7 @@ from resolvers.found import found
 from schema.arguments import Input
 from schema.brands import SaveBrandInput, SaveBrandPayload
 from schema.context import Info
+from schema.payloads import field_changes, input_fields
 from schema.permissions import mutation
 from services import brands
 from services.principals import Role
@@ -16,5 +17,10 @@ from services.views.lists import BRANDS
 class BrandMutation:
     @mutation("Make a brand, or change its title.", Role.ADMIN)
     async def save_brand(self, info: Info, given: Input[SaveBrandInput]) -> SaveBrandPayload:
-        name = await brands.save(info.context.principal, name=given.name, title=given.title)
-        return SaveBrandPayload(brand=await found(info, BRANDS, name, "name"))
+        saved = await brands.update(
+            info.context.principal,
+            given.name,
+            input_fields(given, "name", "expected_version"),
+            expected_version=given.expected_version,
+        )
+        return SaveBrandPayload(brand=await found(info, BRANDS, saved.key, "name"), changes=field_changes(saved))

@@ -8,6 +8,7 @@ from schema.context import Info
 from schema.filters import filters_of
 from schema.groups import AccountGroup, AccountGroupFilter, SaveAccountGroupInput, SaveAccountGroupPayload
 from schema.paging import After, Connection, First, read, window
+from schema.payloads import field_changes, input_fields
 from schema.permissions import mutation, query
 from services import groups
 from services.principals import Role
@@ -27,13 +28,10 @@ class GroupQuery:
 class GroupMutation:
     @mutation("Make an account group, or change it; accounts opened before keep its policy.", Role.ADMIN, Role.MANAGER)
     async def save_account_group(self, info: Info, given: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
-        group_id = await groups.save(
-            info.context.principal,
-            name=given.name,
-            kind=given.kind,
-            currency=given.currency,
-            deposit=given.default_deposit,
-            policy=vars(given.policy) if given.policy else None,
-            brand=given.brand,
+        values = input_fields(given, "name", "brand", "expected_version")
+        if given.policy:
+            values["policy"] = input_fields(given.policy)
+        saved = await groups.update(
+            info.context.principal, given.name, values, brand=given.brand, expected_version=given.expected_version
         )
-        return SaveAccountGroupPayload(account_group=await found(info, GROUPS, group_id))
+        return SaveAccountGroupPayload(account_group=await found(info, GROUPS, saved.key), changes=field_changes(saved))

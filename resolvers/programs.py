@@ -12,7 +12,7 @@ from schema.context import Info
 from schema.filters import filters_of, usable
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
-from schema.payloads import problems
+from schema.payloads import field_changes, input_fields, problems
 from schema.permissions import mutation, query
 from schema.programs import (
     CreateProgramInput,
@@ -84,13 +84,12 @@ class ProgramMutation:
 
     @mutation("Change a program: its fields, its phases as a whole, its status.", Role.ADMIN, Role.MANAGER)
     async def update_program(self, info: Info, given: Input[UpdateProgramInput]) -> UpdateProgramPayload:
-        changes = _fields(given_fields(given))
-        program_id, version = required(changes.pop("id"), "id"), changes.pop("expected_version")
+        program_id, changes = required(given.id, "id"), _fields(input_fields(given, "id", "expected_version"))
         status = changes.pop("status", None)
-        await programs.update(
-            info.context.principal, program_id, expected_version=version, changes=changes, status=status
+        saved = await programs.update(
+            info.context.principal, program_id, expected_version=given.expected_version, changes=changes, status=status
         )
-        return UpdateProgramPayload(program=await found(info, PROGRAMS, program_id))
+        return UpdateProgramPayload(program=await found(info, PROGRAMS, program_id), changes=field_changes(saved))
 
     @mutation(
         "Delete a program with all that was sold of it; what runs is called off first, accounts and money stay.",
@@ -110,9 +109,9 @@ def _draft(given: CreateProgramInput) -> tuple[str | None, Draft]:
 
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
     """The fields given, as a draft has them."""
-    if "steps" in fields:
+    if fields.get("steps") is not None:
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
-    if "day_start" in fields:
+    if fields.get("day_start") is not None:
         fields["day_start"] = time_of_day(fields["day_start"])
     return fields
 

@@ -9,6 +9,7 @@ from schema.context import Info
 from schema.filters import filters_of
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
+from schema.payloads import field_changes
 from schema.permissions import mutation, query
 from schema.purchases import (
     BuyChallengeInput,
@@ -78,10 +79,10 @@ class PurchaseMutation:
     async def update_purchase(self, info: Info, given: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
         purchase_id = required(given.id, "id")
         changes = {name: value for name in NOTES if (value := getattr(given, name)) is not UNSET}
-        await purchases.update(
+        saved = await purchases.update(
             info.context.principal, purchase_id, changes=changes, status=given.status, reason=given.reason or ""
         )
-        return UpdatePurchasePayload(purchase=await found(info, PURCHASES, purchase_id))
+        return UpdatePurchasePayload(purchase=await found(info, PURCHASES, purchase_id), changes=field_changes(saved))
 
     @mutation(
         "Delete a purchase that has no challenge, or that failed or was refunded; the challenge stays.",

@@ -3,9 +3,9 @@
 from datetime import datetime
 
 import strawberry
-from strawberry import field
+from strawberry import UNSET, field
 
-from schema.payloads import Payload
+from schema.payloads import SavePayload
 from schema.rows import FromRow
 from services.views.lists import BRANDS
 
@@ -15,15 +15,20 @@ class Brand(FromRow, listing=BRANDS):
     name: str = field(description="Its name, unique.")
     title: str = field(description="Its name for people.")
     sample: bool = field(description="Whether `propdesk up` made it as an example.")
+    version: int = field(description="Raised by every change.")
     created_at: datetime = field(description="When it was first saved.")
+    updated_at: datetime = field(description="When it was last changed.")
 
 
-@strawberry.input(description="A brand to save.")
+@strawberry.input(description="A brand to save; of an existing one what is left out stays.")
 class SaveBrandInput:
     name: str = field(description="Its name: a small letter, then at most 31 of a-z 0-9 _ -.")
-    title: str = field(description="Its name for people.")
+    title: str | None = field(default=UNSET, description="Its name for people; needed at first.")
+    expected_version: int | None = field(
+        default=None, description="The version this change was made from; 0 where there is to be none yet."
+    )
 
 
 @strawberry.type(description="The saved brand.")
-class SaveBrandPayload(Payload):
+class SaveBrandPayload(SavePayload):
     brand: Brand | None = field(default=None, description="The brand as it is now; null if it was not saved.")

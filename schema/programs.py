@@ -19,7 +19,7 @@ from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.context import Info
 from schema.fields import computed
 from schema.paging import owned
-from schema.payloads import Payload, UserError, user_errors
+from schema.payloads import Payload, SavePayload, UserError, user_errors
 from schema.rows import FromRow
 from schema.scalars import Long
 from services.views.lists import PROGRAMS, STEPS
@@ -227,7 +227,8 @@ class CreateProgramPayload(ProgramPayload): ...
 
 
 @strawberry.type(description="The changed program.")
-class UpdateProgramPayload(ProgramPayload): ...
+class UpdateProgramPayload(SavePayload):
+    program: Program | None = field(default=None, description="The program as it is now; null if it was not saved.")
 
 
 @strawberry.input(description="The program to delete, with all that was sold of it.")

@@ -13,7 +13,7 @@ from schema.context import Info
 from schema.enums import PaidFrom
 from schema.fields import computed
 from schema.paging import one, owned
-from schema.payloads import Payload
+from schema.payloads import Payload, SavePayload
 from schema.programs import Program
 from schema.rows import FromRow
 from schema.wallets import Wallet
@@ -123,7 +123,7 @@ class UpdatePurchaseInput:
 
 
 @strawberry.type(description="The changed purchase.")
-class UpdatePurchasePayload(Payload):
+class UpdatePurchasePayload(SavePayload):
     purchase: Purchase | None = field(default=None, description="The purchase as it is now; null if nothing changed.")
 
 

@@ -1,37 +1,63 @@
 """Brands: the firms whose programs the desk runs."""
 
 import re
+from collections.abc import Mapping
+from typing import Any
+
+from tortoise.expressions import RawSQL
 
 from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
-from models import brands as rows
 from models import turns
 from models.tables.brands import Brand
 from services.principals import Principal, Role
+from services.saving import Saved, check_version, fill
 from services.unit import plain
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 async def save(principal: Principal, *, name: str, title: str, sample: bool = False) -> str:
-    """Make the brand, or change its title; answers its name. ADMIN only; `sample` marks one that is no firm.
+    """Make the brand, or change its title; return its name. `sample` marks a new one that is no firm.
 
-    Raises Forbidden, InvalidInput.
+    Raises what `update` raises.
+    """
+    return str((await update(principal, name, {"title": title}, sample=sample)).key)
+
+
+async def update(
+    principal: Principal,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    expected_version: int | None = None,
+    sample: bool = False,
+) -> Saved:
+    """Make the brand, or change its title if `values` has one. ADMIN only.
+
+    Raises Forbidden, InvalidInput, VersionConflict.
     """
     principal.require(Role.ADMIN)
     if not NAME.fullmatch(name):
         raise InvalidInput("name", reason="must be a small letter, then at most 31 small letters, digits, _ or -")
-    if fault := text_fault(title, 200):
-        raise InvalidInput("title", reason=fault)
     async with plain() as work:
         await turns.take(work.conn, f"brand {name}")
-        before = await Brand.get_or_none(name=name)
-        await rows.upsert(work.conn, name, title, sample=sample)
-        told = {"title": before.title} if before else None
-        work.audit(
-            principal, "saveBrand", object_kind="brand", object_id=name, brand=name, before=told, after={"title": title}
-        )
-    return name
+        row = await Brand.get_or_none(name=name)
+        check_version(expected_version, row.version if row else 0)
+        stored = {"title": row.title} if row else None
+        fields = fill(stored, values, {}, ["title"])
+        if fault := text_fault(fields["title"], 200):
+            raise InvalidInput("title", reason=fault)
+        if fields != stored:
+            if row is None:
+                await Brand.create(name=name, sample=sample, **fields)
+            else:
+                changes = fields | {"version": row.version + 1, "updated_at": RawSQL("now()")}
+                await Brand.filter(name=name).update(**changes)
+            work.audit(
+                principal, "saveBrand", object_kind="brand", object_id=name, brand=name, before=stored, after=fields
+            )
+    return Saved(name, stored, fields)
 
 
 async def exists(name: str) -> bool:

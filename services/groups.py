@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-import asyncpg
+from tortoise.expressions import RawSQL
 
 from domain.checks import Within, amount, api_name, text_fault
 from domain.errors import InvalidInput, NotFound
@@ -13,14 +14,18 @@ from domain.ledger import Facts
 from domain.money import HUNDRED
 from domain.money import plain as plain_text
 from domain.programs import kind_for
-from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_from_text, to_data, to_text
+from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_facts, policy_from_text, to_text
 from models import groups as rows
 from models import turns
+from models.tables.groups import AccountGroup
 from services import brands
 from services.principals import Principal, Role
+from services.saving import Saved, check_version, fill
 from services.unit import Unit, plain
 
 NAME_MAX = 64
+NEEDED = ("kind", "currency", "default_deposit")
+DEFAULT = Policy()
 POLICY = {
     "leverage_max": Within(most=Decimal(1000), above=True),
     "notional_max": Within(most=Decimal(10) ** 12, above=True),
@@ -43,49 +48,99 @@ async def save(
     policy: Mapping[str, Any] | None = None,
     brand: str | None = None,
 ) -> int:
-    """Make the brand's group of this name, or change it; answers its id. Accounts opened before keep their policy.
+    """Make the brand's group of this name, or change these fields of it; return its id. Raises what `update` raises."""
+    values: dict[str, Any] = {"kind": kind, "currency": currency, "default_deposit": deposit}
+    if policy is not None:
+        values["policy"] = policy
+    return int((await update(principal, name, values, brand=brand)).key)
 
-    `policy` has fields of Policy; what is left out, or None, takes its default. Raises Forbidden, InvalidInput,
-    NotFound.
+
+async def update(
+    principal: Principal,
+    name: str,
+    values: Mapping[str, Any],
+    *,
+    brand: str | None = None,
+    expected_version: int | None = None,
+) -> Saved:
+    """Make the brand's group of this name, or change some of its fields. Accounts opened before keep their policy.
+
+    `values` may have kind, currency, default_deposit, and policy with some fields of Policy. What is left out stays;
+    None is the default, of the whole policy or of one of its fields.
+    Raises Forbidden, InvalidInput, NotFound, VersionConflict.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     if fault := text_fault(name, NAME_MAX):
         raise InvalidInput("name", reason=fault)
-    if kind not in list(GroupKind):
-        raise InvalidInput("kind", reason=f"must be one of {', '.join(GroupKind)}")
     async with plain() as work:
         await brands.require(brand)
         await turns.take(work.conn, f"group {brand} {name}")
-        _check_deposit(work, currency, deposit)
-        text = to_text(_policy(work, policy or {}))
-        before = await rows.read(work.conn, brand, name)
-        group_id = await rows.upsert(
-            work.conn, brand=brand, name=name, kind=kind, currency=currency, deposit=deposit, policy=text
-        )
-        await _check_programs(work, group_id, GroupKind(kind))
+        row = await AccountGroup.filter(brand_id=brand, name=name).select_for_update(no_key=True).first()
+        check_version(expected_version, row.version if row else 0)
+        stored = _stored(row) if row else None
+        fields = _merged(work, stored, values)
+        group_id = row.id if row else None
+        saved = Saved(group_id or 0, _facts(name, stored) if stored else None, _facts(name, fields))
+        if fields == stored:
+            return saved
+        if row is None:
+            group_id = (await AccountGroup.create(brand_id=brand, name=name, **_columns(fields))).id
+        else:
+            await _check_programs(work, row.id, fields["kind"])
+            changes = _columns(fields) | {"version": row.version + 1, "updated_at": RawSQL("now()")}
+            await AccountGroup.filter(id=row.id).update(**changes)
         work.audit(
             principal,
             "saveAccountGroup",
             object_kind="account_group",
             object_id=group_id,
             brand=brand,
-            before=_facts(before) if before else None,
-            after={
-                "name": name,
-                "kind": kind,
-                "currency": currency,
-                "default_deposit": plain_text(deposit),
-                "policy": json.loads(text),
-            },
+            before=saved.before,
+            after=saved.after,
         )
-    return group_id
+    assert group_id is not None, "it has just been made"
+    return replace(saved, key=group_id)
 
 
-def _facts(row: asyncpg.Record) -> Facts:
+def _stored(row: AccountGroup) -> dict[str, Any]:
+    return {
+        "kind": GroupKind(row.kind),
+        "currency": row.currency_id,
+        "default_deposit": row.default_deposit,
+        "policy": policy_from_text(json.dumps(row.policy)),
+    }
+
+
+def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "kind": fields["kind"],
+        "currency_id": fields["currency"],
+        "default_deposit": fields["default_deposit"],
+        "policy": json.loads(to_text(fields["policy"])),
+    }
+
+
+def _facts(name: str, fields: Mapping[str, Any]) -> Facts:
     """The group as the audit keeps it."""
-    deposit = plain_text(row["default_deposit"])
-    return {**row, "default_deposit": deposit, "policy": to_data(policy_from_text(row["policy"]))}
+    return {
+        "name": name,
+        "kind": str(fields["kind"]),
+        "currency": fields["currency"],
+        "default_deposit": plain_text(fields["default_deposit"]),
+        "policy": policy_facts(fields["policy"]),
+    }
+
+
+def _merged(work: Unit, stored: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
+    """All fields of the group with these values. Raises InvalidInput or NotFound naming the first that cannot be."""
+    policy = values.get("policy", {})
+    base = Policy() if stored is None or policy is None else stored["policy"]
+    fields = fill(stored, {name: value for name, value in values.items() if name != "policy"}, {}, NEEDED)
+    if fields["kind"] not in list(GroupKind):
+        raise InvalidInput("kind", reason=f"must be one of {', '.join(GroupKind)}")
+    _check_deposit(work, fields["currency"], fields["default_deposit"])
+    return fields | {"kind": GroupKind(fields["kind"]), "policy": _policy(work, base, policy or {})}
 
 
 def _check_deposit(work: Unit, currency: str, deposit: Decimal) -> None:
@@ -96,17 +151,18 @@ def _check_deposit(work: Unit, currency: str, deposit: Decimal) -> None:
         raise InvalidInput("defaultDeposit", reason=fault)
 
 
-def _policy(work: Unit, given: Mapping[str, Any]) -> Policy:
-    """The policy of the fields given; the first that cannot be used is refused by name."""
-    fields = {name: _value(work, name, value) for name, value in given.items() if value is not None}
-    policy = Policy(**fields)
+def _policy(work: Unit, base: Policy, values: Mapping[str, Any]) -> Policy:
+    """The policy with these fields changed; the first that cannot be used is refused by name."""
+    policy = replace(base, **{name: _value(work, name, value) for name, value in values.items()})
     if not (policy.long_allowed or policy.short_allowed):
         raise InvalidInput("policy.longAllowed", reason="long or short must be allowed")
     return policy
 
 
 def _value(work: Unit, name: str, value: Any) -> Any:
-    """The value of one field of a policy, of the field's own type."""
+    """The value of one field of a policy, of the field's own type; None is its default."""
+    if value is None and hasattr(DEFAULT, name):
+        return getattr(DEFAULT, name)
     if within := POLICY.get(name):
         fault = within.fault(value)
         value = value if fault else Decimal(value) if within.places else int(value)

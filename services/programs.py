@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import MISSING, fields
 from decimal import Decimal
 from typing import Any
 
@@ -10,7 +10,7 @@ import asyncpg
 from tortoise.expressions import RawSQL
 
 from domain.checks import text_fault
-from domain.errors import InvalidProgram, NotFound, Problem, VersionConflict
+from domain.errors import InvalidProgram, NotFound, Problem
 from domain.ledger import Facts
 from domain.lifecycles import ProgramStatus, move
 from domain.money import plain as plain_text
@@ -22,8 +22,11 @@ from models.tables.programs import Program, ProgramPhase
 from services import brands
 from services.groups import NAME_MAX
 from services.principals import Principal, Role
+from services.saving import Saved, check_version, fill
 from services.unit import Unit, plain
 
+FIELDS = tuple(field.name for field in fields(Draft))
+DEFAULTS = {field.name: field.default for field in fields(Draft) if field.default is not MISSING}
 HEAD = ("name", "description", "price", "price_currency", "sort_index", "zone", "day_start")
 COLUMNS = {"price_currency": "price_currency_id"}  # where the model's field has another name
 NUMBERS = (
@@ -75,23 +78,23 @@ async def update(
     expected_version: int,
     changes: Mapping[str, Any] | None = None,
     status: ProgramStatus | None = None,
-) -> int:
-    """Change fields of a program, its status, or both; answers its new version.
+) -> Saved:
+    """Change fields of a program, its status, or both.
 
-    `changes` has fields of Draft; `steps`, if given, replaces all of them. Raises Forbidden, NotFound, VersionConflict,
-    InvalidTransition, InvalidProgram with every problem.
+    `changes` has fields of Draft: what is left out stays, None is the default. `steps` replaces all phases: one that is
+    left out goes, and a field that is left out of one is at its default. Raises Forbidden, InvalidInput, NotFound,
+    VersionConflict, InvalidTransition, InvalidProgram with every problem.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
         program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
         if program is None or not principal.sees(program.brand_id):
             raise NotFound("id", id=program_id)
-        if program.version != expected_version:
-            raise VersionConflict("expectedVersion", expected=expected_version, actual=program.version)
+        check_version(expected_version, program.version)
         current = program.status
         target = current if status in (None, current) else move("program", current, ProgramStatus(status))
         before = await stored(work, program)
-        draft = replace(before, **(changes or {}))
+        draft = Draft(**fill({name: getattr(before, name) for name in FIELDS}, changes or {}, DEFAULTS, ()))
         ids = await _accept(work, program.brand_id, draft)
         version = expected_version + 1
         await Program.filter(id=program_id).update(
@@ -100,16 +103,17 @@ async def update(
         if changes and "steps" in changes:
             await ProgramPhase.filter(program_id=program_id).delete()
             await _write_steps(program_id, draft, ids)
+        saved = Saved(program_id, facts(before, current, expected_version), facts(draft, target, version))
         work.audit(
             principal,
             "updateProgram",
             object_kind="program",
             object_id=program_id,
             brand=program.brand_id,
-            before=facts(before, current, expected_version),
-            after=facts(draft, target, version),
+            before=saved.before,
+            after=saved.after,
         )
-    return version
+    return saved
 
 
 async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:

@@ -27,6 +27,7 @@ from services import payments, receipts, sales
 from services.challenges import call_off, check_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
+from services.saving import Saved
 from services.unit import Root, Unit, plain, reading, sweep
 
 TEXTS = {"external_reference": 200, "comment": 10_000}
@@ -149,7 +150,7 @@ async def update(
     changes: Mapping[str, Any] | None = None,
     status: PurchaseStatus | None = None,
     reason: str = "",
-) -> None:
+) -> Saved:
     """Change the firm's notes, and the status along the moves a manager may make.
 
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
@@ -164,10 +165,12 @@ async def update(
     async with sweep(reached.roots if status is not None else []) as work:
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
+        before = facts(row)
         if status is not None and status != row.status:
             await _move_by_hand(work, reached, row, status, reason)
         kept = {name: notes.get(name, getattr(row, name)) for name in ("external_reference", "comment", "tags")}
         await Purchase.filter(id=purchase_id).update(**kept, updated_at=work.now)
+        after = kept | {"status": (row.status if status is None else PurchaseStatus(status)).name}
         work.audit(
             principal,
             "updatePurchase",
@@ -175,9 +178,10 @@ async def update(
             object_id=purchase_id,
             brand=reached.brand,
             reason=reason,
-            before=facts(row),
-            after=kept | {"status": (row.status if status is None else PurchaseStatus(status)).name},
+            before=before,
+            after=after,
         )
+    return Saved(purchase_id, {name: before[name] for name in after}, after)
 
 
 def _notes(changes: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ def _own(where: Where, sight: Sight) -> None:
 
 
 BRANDS = Listing(
-    columns="t.name, t.title, t.sample, t.created_at",
+    columns="t.name, t.title, t.sample, t.version, t.created_at, t.updated_at",
     source="brands t",
     sight=_own,
     order=(Key("t.name", "name", str),),

@@ -4,7 +4,8 @@ from models.views.listing import Key, Listing
 from models.views.sight import of_brand
 
 GROUPS = Listing(
-    columns="t.id, t.brand, t.name, t.kind, t.currency, t.default_deposit, t.policy, t.created_at, t.updated_at",
+    columns="""t.id, t.brand, t.name, t.kind, t.currency, t.default_deposit, t.policy, t.version, t.created_at,
+  t.updated_at""",
     source="account_groups t",
     sight=of_brand,
     order=(Key("t.brand", "brand", str), Key("t.name", "name", str)),
