@@ -38,8 +38,8 @@ class Pair(NamedTuple):
     inverted: bool
 
 
-Path = tuple[Pair, ...]
-"""One pair, or two that share a third currency."""
+Path = tuple[Pair, Pair]
+"""Two pairs: into a third currency and out of it."""
 
 PairsByCurrencies = Mapping[tuple[str, str], tuple[Pair, ...]]
 """By (source, target), pairs in declared order."""
@@ -47,20 +47,31 @@ PairsByCurrencies = Mapping[tuple[str, str], tuple[Pair, ...]]
 
 @dataclass(frozen=True)
 class Conversion:
-    """All paths that may convert one currency into another, in declared order; none at par."""
+    """All pairs and paths that may convert one currency into another, in declared order; none at par."""
 
-    direct: tuple[Path, ...] = ()
+    direct: tuple[Pair, ...] = ()
     over_third: tuple[Path, ...] = ()
+    at_par: bool = False
 
     def rate(self, market: Market) -> Rate | None:
-        """Return the rate at the market, or None where no path is quoted."""
-        quoted = [path for path in self.direct if path[0].symbol in market]
-        if not quoted:
-            quoted = [path for path in self.over_third if path[0].symbol in market and path[1].symbol in market]
+        """Return the rate at the market, 1 at par, or None where neither a pair nor a path is quoted."""
+        if self.at_par:
+            return AT_PAR
+        newest, inverted = None, False
+        for symbol, inverts in self.direct:
+            quote = market.get(symbol)
+            if quote is not None and (newest is None or quote.source_time > newest.source_time):
+                newest, inverted = quote, inverts
+        if newest is None:
+            return self._over_third(market) if self.over_third else None
+        return Rate(newest.inverse if inverted else newest.mid, newest.source_time, newest.symbol)
+
+    def _over_third(self, market: Market) -> Rate | None:
+        quoted = [path for path in self.over_third if path[0].symbol in market and path[1].symbol in market]
         if not quoted:
             return None
-        path = quoted[0] if len(quoted) == 1 else max(quoted, key=lambda path: _time(path, market))
-        return Rate(_value(path, market), _time(path, market), ",".join([pair.symbol for pair in path]))
+        path = max(quoted, key=lambda path: _time(path, market))
+        return Rate(_product(path, market), _time(path, market), ",".join([pair.symbol for pair in path]))
 
     def symbols(self, market: Market) -> frozenset[str]:
         """Return the instruments whose quotes may change the rate from this market on.
@@ -71,7 +82,7 @@ class Conversion:
 
     @lazy
     def _direct(self) -> frozenset[str]:
-        return frozenset(pair.symbol for path in self.direct for pair in path)
+        return frozenset(pair.symbol for pair in self.direct)
 
     @lazy
     def _every(self) -> frozenset[str]:
@@ -79,14 +90,13 @@ class Conversion:
 
 
 def _time(path: Path, market: Market) -> datetime:
-    """A path is as old as the oldest of its quotes."""
-    return min([market[pair.symbol].source_time for pair in path])
+    """A path is as old as the older of its quotes."""
+    first, second = path
+    return min(market[first.symbol].source_time, market[second.symbol].source_time)
 
 
-def _value(path: Path, market: Market) -> Decimal:
-    """The product of the path's rates; rounded once, unless it is one mid as quoted."""
-    if len(path) == 1 and not path[0].inverted:
-        return market[path[0].symbol].mid
+def _product(path: Path, market: Market) -> Decimal:
+    """The product of the path's rates, rounded once."""
     above, below = ONE, ONE
     for pair in path:
         mid = market[pair.symbol].mid
@@ -102,7 +112,7 @@ def conversion(
     Paths lead over `thirds` only: what is no currency, such as a share quoted in two of them, converts nothing.
     """
     if source == target:
-        return Conversion()
+        return Conversion(at_par=True)
     over_third = [
         (first, second)
         for third in set(thirds) - {source, target}
@@ -110,4 +120,4 @@ def conversion(
         for second in pairs.get((third, target), ())
     ]
     over_third.sort(key=lambda path: (places[path[0].symbol], places[path[1].symbol]))
-    return Conversion(tuple((pair,) for pair in pairs.get((source, target), ())), tuple(over_third))
+    return Conversion(pairs.get((source, target), ()), tuple(over_third))

@@ -98,14 +98,14 @@ class Catalogue:
     def conversion(self, source: str, target: str) -> Conversion:
         """Return what may convert `source` into `target`; a path leads over declared currencies alone."""
         key = source, target
-        if key not in self._conversions:
+        known = self._conversions.get(key)
+        if known is None:
             places = {symbol: place for place, symbol in enumerate(self.instruments)}
             pars = [currency.par for currency in self.currencies.values()]
-            self._conversions[key] = conversion(self.par(source), self.par(target), self.pairs, pars, places)
-        return self._conversions[key]
+            known = conversion(self.par(source), self.par(target), self.pairs, pars, places)
+            self._conversions[key] = known
+        return known
 
     def rate(self, source: str, target: str, market: Market) -> Rate | None:
         """Return the worth of one unit of `source` in `target`: 1 at par, None where no quote converts."""
-        if source == target or self.par(source) == self.par(target):
-            return AT_PAR
-        return self.conversion(source, target).rate(market)
+        return AT_PAR if source == target else self.conversion(source, target).rate(market)

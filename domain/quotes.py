@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.ledger import Facts
-from domain.money import EXACT, HALF, PLACES, denoise, plain, quantize
+from domain.money import EXACT, HALF, ONE, PLACES, denoise, plain, quantize, round18
 from domain.values import lazy
 
 
@@ -24,6 +24,11 @@ class Quote:
     def mid(self) -> Decimal:
         """Exact, so with a place more than bid and ask: what is worth something is rounded, never the price."""
         return EXACT.multiply(EXACT.add(self.bid, self.ask), HALF)
+
+    @lazy
+    def inverse(self) -> Decimal:
+        """What one of the quote currency is worth in the other, 18 places."""
+        return round18(EXACT.divide(ONE, self.mid))
 
     @lazy
     def facts(self) -> Facts:

@@ -84,8 +84,8 @@ async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_
     async with reading() as conn:
         catalogue = await stored.catalogue(conn)
     assert catalogue.instruments["EURUSD"].quantity_step == 10
-    assert catalogue.conversion("EUR", "USD").direct[0] == (("EURUSD", False),)
-    assert catalogue.conversion("USDC", "EUR").direct[0] == (("EURUSD", True),)
+    assert catalogue.conversion("EUR", "USD").direct[0] == ("EURUSD", False)
+    assert catalogue.conversion("USDC", "EUR").direct[0] == ("EURUSD", True)
 
 
 @pytest.mark.parametrize(
