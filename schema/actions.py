@@ -4,11 +4,13 @@ import json
 from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
-from typing import Any
+from typing import Any, Self
 
 import strawberry
 from strawberry import ID, field
 
+from domain.conversion import names_of
+from domain.holdings import age_seconds
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
 from domain.proposals import REQUIRED, Unreadable
@@ -29,6 +31,9 @@ from services.views.lists import ACCOUNTS, ACTIONS
 ORDER_FIGURES = (
     "symbol", "side", "verb", "type", "price", "stop_loss", "take_profit", "quantity", "status", "reason", "placed_at",
     "batch", "ended_at", "outcome", "origin",
+)  # fmt: skip
+FILL_FIGURES = (
+    "price", "quantity", "fee", "realised", "rate", "rate_pairs", "rate_time", "rate_stale", "filled_at",
 )  # fmt: skip
 
 
@@ -93,6 +98,21 @@ class ActionFill:
     quantity: Decimal = field(description="How much.")
     fee: Decimal = field(description="The fee, in the account's currency.")
     realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
+    rate: Decimal = field(description="The worth of one of the quote currency in the account's, to 18 places.")
+    rate_pairs: list[str] = field(description="The instruments that converted: none at par, two over a third currency.")
+    rate_age_seconds: int | None = field(description="The rate's age at the fill, in whole seconds; null at par.")
+    rate_stale: bool = field(description="Whether the rate was the last good one: too old to open or increase on.")
+
+    @classmethod
+    def of(cls, name: str, figures: Mapping[str, Any]) -> Self:
+        """The fill of this name, from its figures as they are stored."""
+        time: datetime | None = figures["rate_time"]
+        return cls(
+            id=ID(name),
+            rate_pairs=names_of(figures["rate_pairs"]),
+            rate_age_seconds=None if time is None else age_seconds(time, figures["filled_at"]),
+            **{figure: figures[figure] for figure in ("price", "quantity", "fee", "realised", "rate", "rate_stale")},
+        )
 
 
 @strawberry.type(description="The answer to one proposal.")
@@ -206,8 +226,8 @@ def stored(row: Mapping[str, Any]) -> DecisionActionResult:
     content, refusal = json.loads(row["content"]), json.loads(row["refusal"] or "{}")
     fill = None
     if row["fill_seq"] is not None:
-        figures = {figure: row[f"fill_{figure}"] for figure in ("price", "quantity", "fee", "realised")}
-        fill = ActionFill(id=ID(f"{row['account_id']}-{row['fill_seq']}"), **figures)
+        figures = {figure: row[f"fill_{figure}"] for figure in FILL_FIGURES}
+        fill = ActionFill.of(f"{row['account_id']}-{row['fill_seq']}", figures)
     return DecisionActionResult(
         id=ID(row["id"]),
         action_id=row["action_id"],
@@ -234,13 +254,7 @@ def _quote(facts: Mapping[str, Any]) -> ActionQuote | None:
 def _fill(fill: Fill | None) -> ActionFill | None:
     if fill is None:
         return None
-    return ActionFill(
-        id=ID(f"{fill.account}-{fill.seq}"),
-        price=fill.price,
-        quantity=fill.quantity,
-        fee=fill.fee,
-        realised=fill.realised,
-    )
+    return ActionFill.of(f"{fill.account}-{fill.seq}", {figure: getattr(fill, figure) for figure in FILL_FIGURES})
 
 
 def _order(result: ActionResult) -> Order | None:

@@ -111,6 +111,8 @@ ACTIONS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.run, t.action_id, t.content, t.status,
   t.refusal, t.quote, t.order_seq, t.market_time, t.batch, t.recorded_at, f.seq as fill_seq,
   f.quantity as fill_quantity, f.price as fill_price, f.fee as fill_fee, f.realised as fill_realised,
+  f.rate as fill_rate, f.rate_pairs as fill_rate_pairs, f.rate_time as fill_rate_time, f.rate_stale as fill_rate_stale,
+  f.filled_at as fill_filled_at,
   o.symbol as order_symbol, o.side as order_side, o.verb as order_verb, o.quantity as order_quantity,
   o.status as order_status, o.reason as order_reason, o.placed_at as order_placed_at, o.batch as order_batch,
   o.type as order_type, o.price as order_price, o.stop_loss as order_stop_loss, o.take_profit as order_take_profit,
