@@ -21,7 +21,7 @@ from domain.money import plain
 from domain.orders import Action, ActionResult
 from domain.quotes import Batch, Listing, Quote, divide_into_batches, screen
 from domain.rules import Rule
-from domain.terms import Group, PhaseTerms, PhaseType, Terms
+from domain.terms import Consequence, Group, PhaseTerms, PhaseType, Terms
 
 HOUR = timedelta(hours=1)
 
@@ -152,9 +152,12 @@ class _Fold:
         return replace(result, order=self.journal.orders[result.account, seq], fill=fill)
 
     def _close(self) -> None:
-        """After the end nothing stays open longer than it takes to get a fresh quote."""
+        """After the end, or a CLOSE_DAY, nothing stays open longer than it takes to get a fresh quote."""
         account, moment, journal = self.account, self.moment, self.journal
         assert account and moment, "the account is at a batch"
+        closing = [finding.ledger_seq for finding in journal.findings if finding.consequence == Consequence.CLOSE_DAY]
+        if closing and account.positions and account.phase and account.phase.running:
+            self.account = account = execution.close_day(account, closing[-1], moment, self.conditions, journal)
         liquidated = journal.liquidations or any(verdict.rule == Rule.LIQUIDATION for verdict in journal.verdicts)
         if account.positions and (journal.verdicts or liquidated):
             reason = "LIQUIDATION" if liquidated else "PHASE_ENDED"

@@ -18,6 +18,7 @@ from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, Refusal, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
+from domain.terms import Enforcement
 from domain.tickets import GateRefused, Ticket
 from domain.values import replace
 
@@ -126,7 +127,7 @@ def _deal(
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
     """The action as the gates look at it, under the smaller limit of positions of policy and phase."""
     positions_max, terms = account.policy.positions_max, conditions.terms
-    if terms and terms.max_positions:
+    if terms and terms.max_positions and terms.positions.enforced is Enforcement.GATE:
         positions_max = min(positions_max, terms.max_positions)
     return Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
 
@@ -246,10 +247,32 @@ def closing(
     return ticket_of(action, account, moment, conditions)
 
 
-def close_all(account: Account, reason: str, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
-    """Close every holding that has a fresh quote of its own symbol; the others wait for one."""
+def close_day(account: Account, through: int, moment: Moment, conditions: Conditions, journal: Journal) -> Account:
+    """Close what a finding with the consequence CLOSE_DAY found open, as far as it has fresh quotes, and judge it.
+
+    `through` is the ledger row that the finding rests on: what is opened on a later day stays.
+    """
+    before = account
+    account = close_all(account, "CLOSE_DAY", moment, conditions, journal, through)
+    return account if account is before else judge(account, moment.market, conditions, journal, moment.at)
+
+
+def close_all(
+    account: Account,
+    reason: str,
+    moment: Moment,
+    conditions: Conditions,
+    journal: Journal,
+    through: int | None = None,
+) -> Account:
+    """Close every holding that has a fresh quote of its own symbol; the others wait for one.
+
+    With `through` only those opened at that ledger row or before.
+    """
     for key in sorted(account.positions):
         position, quote = account.positions[key], moment.market[key[0]]
+        if through is not None and position.seq > through:
+            continue
         if not valuation.is_fresh(quote.source_time, moment.at, account.policy):
             continue
         order = Order(

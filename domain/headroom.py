@@ -43,7 +43,8 @@ def thresholds(account: Account, terms: PhaseTerms | None) -> Thresholds:
     goal = rules.target(account.phase, terms)
     if goal is not None and rules.qualifies(account, terms):
         bounds.append(goal)
-    if any(_certain(bound, account.balance) for bound in bounds):
+    crowded = rules.has_too_many_positions(account, terms) and Rule.MAX_POSITIONS not in account.phase.day_findings
+    if crowded or any(_certain(bound, account.balance) for bound in bounds):
         return Thresholds(low=ALWAYS)
     watched = [bound for bound in bounds if _open(bound, account.balance)]
     return Thresholds(

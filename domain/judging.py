@@ -40,7 +40,7 @@ def judge(
     if not phase.running:
         return account
     assert terms, "a running phase has terms"
-    if rules.is_between(account, terms):
+    if rules.is_between(account, terms) and not rules.has_too_many_positions(account, terms):
         return _warn(account, rules.warn(account, terms, batch, at), journal) if terms.warn_at else account
     findings = rules.judge(account, terms, batch, at)
     passes = rules.passes(account, terms)
@@ -116,28 +116,30 @@ def _liquidate(account: Account, market: Market, catalogue: Catalogue, at: datet
 
 
 def apply(account: Account, findings: list[Finding], marks: tuple[Facts, ...], journal: Journal) -> Account:
-    """Write the findings and their consequences; the first failure ends the phase.
+    """Write the findings and their consequences, what fails last; the first failure ends the phase.
 
     They rest on the ledger's last row; `marks` is the evidence of the open positions.
     """
     seq, head = account.seq, account.head
-    for finding in findings:
+    for finding in sorted(findings, key=lambda one: one.consequence == Consequence.FAIL):
         phase = account.phase
         assert phase, "a finding is of a phase"
         finding = replace(finding, ledger_seq=seq, ledger_hash=head, marks=marks)
         journal.findings.append(finding)
         if finding.consequence == Consequence.FAIL:
             return _fail(account, finding, journal)
-        blocked = phase.day_ends_at if finding.consequence == Consequence.PAUSE_DAY else account.blocked_until
+        consequence = Consequence(finding.consequence)
         account = journal.append(
             account,
             Kind.FINDING,
             finding.market_time,
             finding.batch,
             finding_facts(finding),
-            blocked_until=blocked,
+            blocked_until=phase.day_ends_at if consequence.blocks else account.blocked_until,
             phase=replace(phase, day_findings=phase.day_findings | {finding.rule}),
         )
+        if consequence is Consequence.CLOSE_DAY:
+            account = resting.cancel(account, None, "CLOSE_DAY", finding.market_time, finding.batch, journal)
     return account
 
 

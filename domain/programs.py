@@ -3,38 +3,33 @@
 Percentages are the source's: 5 means 5 %; 0 means not configured. The shape is the source's "Funded Phase Rules".
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import time
 from decimal import Decimal
-from enum import StrEnum
 from typing import Any
 
 from domain.calendar import is_zone
 from domain.checks import Within, amount, api_name, text_fault
 from domain.errors import InvalidInput, NotFound, Problem
 from domain.instruments import Currency
+from domain.limit_axes import DEFAULTS, PERCENTAGES, SIZES, Axes, Faults, axis_faults
 from domain.money import HUNDRED, ONE, ZERO, plain
 from domain.terms import (
     Consequence,
+    Enforcement,
     Group,
     GroupKind,
     Limit,
-    Measured,
     PayoutFloor,
     PayoutTerms,
-    PercentOf,
     PhaseTerms,
     PhaseType,
-    Reference,
-    Touch,
+    PositionsLimit,
     TradingDay,
     Trail,
     limit_from_data,
 )
-
-Axes = Mapping[str, Any]
-"""Fields of Limit by name, amounts as numbers or text; one that is left out, or None, has its default."""
 
 STEPS_MAX = 20
 WARNINGS_MAX = 10
@@ -92,34 +87,6 @@ class Draft:
         return max((step.profit_split for step in self.steps if step.phase_type is PhaseType.FUNDED), default=ZERO)
 
 
-PERCENTAGES = {
-    "daily_loss": "max_daily_loss_pct",
-    "total_loss": "max_total_loss_pct",
-    "daily_profit": "max_daily_profit_pct",
-    "profit_target": "profit_target_pct",
-}
-"""Each limit and the field of a step that holds its percentage."""
-
-AXES: dict[str, frozenset[str]] = {
-    "daily_loss": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
-    "total_loss": frozenset(
-        {"amount", "percent_of", "measured", "trail", "trail_by", "lock_at", "touch", "consequence"}
-    ),
-    "daily_profit": frozenset({"amount", "reference", "percent_of", "measured", "touch", "consequence"}),
-    "profit_target": frozenset({"amount", "measured", "touch"}),
-}
-"""The axes that mean something for each limit."""
-
-CHOICES: dict[str, type[StrEnum]] = {
-    "reference": Reference,
-    "percent_of": PercentOf,
-    "measured": Measured,
-    "trail": Trail,
-    "trail_by": Reference,
-    "touch": Touch,
-    "consequence": Consequence,
-}
-AMOUNTS = {"amount": amount(8), "lock_at": amount(8, above=False)}
 NUMBERS = {
     "max_daily_loss_pct": Within(most=HUNDRED),
     "max_total_loss_pct": Within(most=HUNDRED),
@@ -145,10 +112,6 @@ PAYOUT = {
     "profitable_days": Within(most=Decimal(DAYS_MAX)),
     "cycle_days": Within(most=Decimal(DAYS_MAX)),
 }
-DEFAULTS = PhaseTerms(0, PhaseType.EVALUATION, "", Group("", GroupKind.DEMO, "", ZERO))
-
-Faults = Iterator[tuple[str, str]]
-"""Path and what is wrong there."""
 
 
 def limits_data(step: Step) -> dict[str, dict[str, str]]:
@@ -196,12 +159,21 @@ def phase_terms(step: Step, group: Group) -> PhaseTerms:
         total_loss=_limit(step, "total_loss"),
         daily_profit=_limit(step, "daily_profit"),
         profit_target=_limit(step, "profit_target"),
+        positions=_positions(step),
+    )
+
+
+def _positions(step: Step) -> PositionsLimit:
+    axes = limits_data(step).get("max_positions", {})
+    default = PositionsLimit()
+    return PositionsLimit(
+        Enforcement(axes.get("enforced", default.enforced)), Consequence(axes.get("consequence", default.consequence))
     )
 
 
 def _limit(step: Step, name: str) -> Limit:
     axes = limits_data(step).get(name, {})
-    return limit_from_data({**axes, "pct": plain(getattr(step, PERCENTAGES[name]))}, getattr(DEFAULTS, name))
+    return limit_from_data({**axes, "pct": plain(getattr(step, PERCENTAGES[name]))}, DEFAULTS[name])
 
 
 def _payout(step: Step) -> PayoutTerms:
@@ -279,7 +251,7 @@ def _step(step: Step) -> Faults:
         if fault := within.fault(getattr(step, name)):
             sound = False
             yield api_name(name), fault
-    yield from _axes(step)
+    yield from axis_faults(step.limits, {name: getattr(step, its) for name, its in SIZES.items()})
     yield from _warnings(step.warn_at)
     yield from _payout_faults(step)
     if sound:  # numbers that are none cannot be compared
@@ -340,45 +312,6 @@ def _payout_faults(step: Step) -> Faults:
 def _trails(step: Step) -> bool:
     """Does the floor of the step's total loss follow a high?"""
     return (step.limits.get("total_loss", {}).get("trail") or Trail.STATIC) != Trail.STATIC
-
-
-def _axes(step: Step) -> Faults:
-    for name, axes in step.limits.items():
-        at = f"limits.{api_name(name)}"
-        if name not in AXES:
-            yield at, "is not a limit"
-            continue
-        given = {axis: value for axis, value in axes.items() if value is not None}
-        for axis, value in given.items():
-            if fault := _axis_fault(name, axis, value) or _idle_fault(step, name, axis, given):
-                yield f"{at}.{api_name(axis)}", fault
-        if "amount" in given and getattr(step, PERCENTAGES[name]):
-            yield f"{at}.amount", f"stands instead of {api_name(PERCENTAGES[name])}, not beside it"
-
-
-def _idle_fault(step: Step, name: str, axis: str, given: Axes) -> str | None:
-    """Why an axis that is not at its default has no effect on this step."""
-    if given[axis] == getattr(getattr(DEFAULTS, name), axis):
-        return None
-    if axis == "lock_at" and given.get("trail", Trail.STATIC) == Trail.STATIC:
-        return "only a trailing limit can lock"
-    if axis == "trail_by" and given.get("trail") != Trail.TRAIL_END_OF_DAY:
-        return "has no effect: only TRAIL_END_OF_DAY follows a figure of a day's end"
-    if "amount" not in given and not getattr(step, PERCENTAGES[name]):
-        return f"has no effect without {api_name(PERCENTAGES[name])} or an amount"
-    return "has no effect beside an amount" if axis == "percent_of" and "amount" in given else None
-
-
-def _axis_fault(name: str, axis: str, value: Any) -> str | None:
-    known = {item.name for item in fields(Limit)}
-    if axis not in known or (axis not in AXES[name] and value != getattr(getattr(DEFAULTS, name), axis)):
-        return f"means nothing for {api_name(name)}"
-    if axis in AMOUNTS:
-        return AMOUNTS[axis].fault(Decimal(value))
-    if name == "total_loss" and value == PercentOf.DAY_START_BALANCE:
-        return "only a daily limit can be of the day's starting balance"
-    choices = [choice.value for choice in CHOICES.get(axis, ())]
-    return None if value in choices else f"must be one of {', '.join(choices)}"
 
 
 def _group(path: str, step: Step, groups: Mapping[str, GroupKind]) -> list[Problem]:

@@ -16,7 +16,7 @@ from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
-from domain.terms import Consequence, Limit, PhaseTerms, PhaseType, Touch, limit_facts
+from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PhaseType, Touch, limit_facts
 from domain.values import last
 
 ENDLESS = Decimal("Infinity")
@@ -146,8 +146,8 @@ def _levels(
     of_day, peaks = (initial, balance, equity), (initial, *highs)
     as_begun = (initial, balance + withdrawn, equity + withdrawn)
     every: tuple[tuple[Limit, Callable[..., Bound], tuple[Decimal, ...]], ...] = (
-        (terms.daily_loss, daily_loss, as_begun),
         (terms.total_loss, total_loss, peaks),
+        (terms.daily_loss, daily_loss, as_begun),
         (terms.daily_profit, daily_profit, of_day),
         (of_policy, liquidation, (starting_balance,)),
     )
@@ -205,13 +205,26 @@ def liquidation_by_hand(account: Account, reason: str, batch: int, at: datetime)
 
 
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
-    """What the mark of a batch broke, in the order of the rules; `at` is its market time."""
+    """What the mark of a batch broke, in the source's order, total loss first; `at` is its market time."""
     found, balance, equity, told = [], account.balance, account.equity, run_of(account).day_findings
     for bound in configured(account, terms):
         observed = levels.observe(bound.limit.measured, balance, equity)
         if bound.hit(observed) and bound.rule not in told:
             found.append(_broken(account, bound, observed, batch, at))
+    if has_too_many_positions(account, terms) and Rule.MAX_POSITIONS not in told:
+        found.append(_too_many(account, terms, batch, at))
     return found
+
+
+def has_too_many_positions(account: Account, terms: PhaseTerms) -> bool:
+    """Are more positions open than the terms allow, and is that a breach?"""
+    return terms.positions.enforced is Enforcement.BREACH and 0 < terms.max_positions < len(account.positions)
+
+
+def _too_many(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> Finding:
+    counted: Facts = {"positions": len(account.positions), "enforced": terms.positions.enforced.value}
+    finding = _count(account, Rule.MAX_POSITIONS, terms.max_positions, len(account.positions), batch, at, counted)
+    return replace(finding, consequence=terms.positions.consequence)
 
 
 def _broken(account: Account, bound: Bound, observed: Decimal, batch: int, at: datetime) -> Finding:
@@ -265,6 +278,18 @@ def days_idle(phase: PhaseRun) -> int:
 
 def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at: datetime) -> Finding:
     phase = run_of(account)
+    counted: Facts = {
+        "day": phase.day,
+        "days_traded": phase.days_traded,
+        "last_fill_day": phase.last_fill_day,
+        "started_at": phase.started_at.isoformat(),
+    }
+    return _count(account, rule, most, done, batch, at, counted)
+
+
+def _count(account: Account, rule: Rule, most: int, done: int, batch: int, at: datetime, derivation: Facts) -> Finding:
+    """The finding of a count of days or of positions; it fails the phase."""
+    phase = run_of(account)
     return Finding(
         phase_id=phase.id,
         challenge_id=phase.challenge_id,
@@ -279,12 +304,7 @@ def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at:
         floor=Decimal(most),
         observed=Decimal(done),
         headroom=Decimal(most - done),
-        derivation={
-            "day": phase.day,
-            "days_traded": phase.days_traded,
-            "last_fill_day": phase.last_fill_day,
-            "started_at": phase.started_at.isoformat(),
-        },
+        derivation=derivation,
     )
 
 

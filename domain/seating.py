@@ -13,7 +13,7 @@ from domain.positions import Side
 from domain.quotes import Market
 from domain.rows import NEVER
 from domain.screens import Figures, Screen, screen
-from domain.terms import PhaseTerms, Policy, Slippage
+from domain.terms import Enforcement, PhaseTerms, Policy, Slippage
 
 MARKETS_MAX = 64
 """Accounts were last written at one of the newest batches; those of more than so many are put one by one."""
@@ -137,6 +137,7 @@ def _held(
     at = np.searchsorted(accounts.id, positions.account)
     count = np.bincount(at, minlength=accounts.length)
     odd |= count > CONVERTED_COUNT_MAX
+    odd |= count > np.array([_positions_max(group) for group in stored.groups], np.int64)[accounts.group]
     share = UNITS_MAX // np.maximum(count, 1)[at]
     cost = _round_cost(positions)
     large = (positions.quantity >= UNITS_MAX) | (positions.quantity <= 0) | (cost > share)
@@ -152,6 +153,14 @@ def _held(
         opened[at[these]] += profit
         holdings.append((lane, at[these], figures | {"profit": profit}))
     return opened, holdings
+
+
+def _positions_max(group: Group) -> int:
+    """More positions than these are a breach."""
+    terms = group.terms
+    if terms is None or not terms.max_positions or terms.positions.enforced is not Enforcement.BREACH:
+        return MOST
+    return terms.max_positions
 
 
 def _round_cost(positions: StoredPositions) -> Ints:

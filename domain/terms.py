@@ -85,7 +85,28 @@ class Touch(StrEnum):
 class Consequence(StrEnum):
     FAIL = "FAIL"
     PAUSE_DAY = "PAUSE_DAY"
+    CLOSE_DAY = "CLOSE_DAY"
     WARN = "WARN"
+
+    @property
+    def blocks(self) -> bool:
+        """May nothing be opened until the next day?"""
+        return self in (Consequence.PAUSE_DAY, Consequence.CLOSE_DAY)
+
+
+class Enforcement(StrEnum):
+    """Where the most open positions are looked at."""
+
+    GATE = "GATE"  # an order beyond it is refused
+    BREACH = "BREACH"  # a position beyond it is a breach
+
+
+@dataclass(frozen=True, slots=True)
+class PositionsLimit:
+    """What the most open positions of a phase mean."""
+
+    enforced: Enforcement = Enforcement.GATE
+    consequence: Consequence = Consequence.FAIL  # of a breach
 
 
 class PayoutFloor(StrEnum):
@@ -190,6 +211,7 @@ class PhaseTerms:
     min_trading_days: int = 0
     max_trading_days: int = 0
     max_positions: int = 0
+    positions: PositionsLimit = field(default=PositionsLimit(), metadata=LATER)
     best_day_pct: Decimal = ZERO  # the largest day's share of the net profit, at most
     profitable_days: int = 0
     profitable_day_pct: Decimal = ZERO  # of the initial balance; a day above it counts

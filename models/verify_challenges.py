@@ -181,7 +181,10 @@ async def days_are_dense(conn: Connection) -> Rows:
 
 
 async def ends_left_their_job(conn: Connection) -> Rows:
-    """A verdict left the job that closes the account, and an account nobody can trade on."""
+    """A verdict left the job that closes the account, and an account nobody can trade on.
+
+    A breach with the consequence CLOSE_DAY left the job that closes what was open.
+    """
     return await find(
         conn,
         """
@@ -194,5 +197,12 @@ async def ends_left_their_job(conn: Connection) -> Rows:
           select status from jobs
           where kind = 'close_account' and account_id = p.account_id and challenge_id = p.challenge_id
           limit 1) j on true
-        where p.status in (2, 3) and (j.status is null or not a.read_only)""",
+        where p.status in (2, 3) and (j.status is null or not a.read_only)
+        union all
+        select format('breach %s of challenge %s', b.id, b.challenge_id),
+          format('closes the day of account %s, its close_day job is missing', b.account_id)
+        from breaches b
+        where b.consequence = 'CLOSE_DAY' and not exists (
+          select from jobs
+          where kind = 'close_day' and account_id = b.account_id and facts -> 'through' = to_jsonb(b.ledger_seq))""",
     )

@@ -14,7 +14,18 @@ from domain.checks import api_name
 from domain.errors import Refused
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
-from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, PhaseType, Reference, Touch, TradingDay, Trail
+from domain.terms import (
+    Consequence,
+    Enforcement,
+    Measured,
+    PayoutFloor,
+    PercentOf,
+    PhaseType,
+    Reference,
+    Touch,
+    TradingDay,
+    Trail,
+)
 from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.context import Info
 from schema.fields import computed
@@ -121,12 +132,21 @@ class LimitInput:
     consequence: Consequence | None = field(default=None, description="What follows when it is hit.")
 
 
+@strawberry.input(description="What the most open positions of a phase mean.")
+class MaxPositionsInput:
+    enforced: Enforcement | None = field(
+        default=None, description="Whether an order beyond it is refused, or a position beyond it a breach; GATE."
+    )
+    consequence: Consequence | None = field(default=None, description="What follows a breach; default FAIL.")
+
+
 @strawberry.input(description="What the limits of a phase mean.")
 class LimitsInput:
     daily_loss: LimitInput | None = field(default=None, description="The loss of a day.")
     total_loss: LimitInput | None = field(default=None, description="The loss in all.")
     daily_profit: LimitInput | None = field(default=None, description="The profit of a day.")
     profit_target: LimitInput | None = field(default=None, description="The profit that passes the phase.")
+    max_positions: MaxPositionsInput | None = field(default=None, description="The most open positions.")
 
 
 @strawberry.input(description="When a funded phase's profit may be asked for; what is left out asks nothing.")

@@ -1,7 +1,7 @@
 """What a program's limits and rules are made of, as GraphQL enums."""
 
 from domain.rules import Rule
-from domain.terms import Consequence, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
+from domain.terms import Consequence, Enforcement, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
 from schema.described import described
 
 described(
@@ -54,6 +54,13 @@ described(
     MOVED="Days whose closed result, gain or loss, is at least `tradingDayPct` of the initial balance.",
 )
 described(
+    Enforcement,
+    "PositionsEnforcement",
+    "What the most open positions of a phase do.",
+    GATE="An order beyond it is refused.",
+    BREACH="A position beyond it is a breach, with its consequence; orders meet the policy's own limit only.",
+)
+described(
     Touch,
     "LimitTouch",
     "Whether a limit is hit when it is reached.",
@@ -65,7 +72,8 @@ described(
     "LimitConsequence",
     "What follows when a limit is hit.",
     FAIL="The phase fails.",
-    PAUSE_DAY="Nothing may be opened until the next trading day.",
+    PAUSE_DAY="Nothing may be opened until the next trading day; what is open, and orders that reduce it, stay.",
+    CLOSE_DAY="Orders are cancelled, positions closed at fresh quotes, and nothing may be opened until the next day.",
     WARN="It is recorded.",
 )
 described(
@@ -83,5 +91,5 @@ described(
     DURATION="The phase ends with this trading day.",
     MAX_TRADING_DAYS="The phase ends with this many trading days.",
     INACTIVITY="The most days without a fill.",
-    MAX_POSITIONS="The most open positions.",
+    MAX_POSITIONS="The most open positions: a gate, or a breach where the terms say so.",
 )

@@ -58,6 +58,23 @@ async def close_account(work: Unit, job: Job) -> str:
     return f"closed after {status.name}"
 
 
+async def close_day(work: Unit, job: Job) -> str:
+    """Close what a finding with the consequence CLOSE_DAY found open; the phase runs on, and judges each fill.
+
+    Raises WaitForQuotes while such a position has no fresh quote of its own; what could be closed stays closed.
+    """
+    assert job.account_id, "the job names its account"
+    held = work.held.get(job.account_id)
+    if held is None or held.account.phase is None or not held.account.phase.running:
+        return "the phase has ended, which closes all"
+    through = job.facts["through"]
+    held.account = execution.close_day(held.account, through, work.moment, held.conditions, work.journal)
+    left = [symbol for (symbol, _), position in held.account.positions.items() if position.seq <= through]
+    if left and held.account.phase and held.account.phase.running:
+        raise WaitForQuotes(", ".join(sorted(set(left))))
+    return "closed"
+
+
 async def _end(work: Unit, held: Held, status: AccountStatus) -> str:
     _close_all(work, held, REASONS[status])
     await accounts.end(work, held, status)

@@ -15,7 +15,11 @@ from models.challenges import ChallengeMove, PhaseMove
 if TYPE_CHECKING:
     from services.unit import Unit
 
-NOTICES = {Consequence.WARN: "prop.challenge.warning", Consequence.PAUSE_DAY: "prop.challenge.paused"}
+NOTICES = {
+    Consequence.WARN: "prop.challenge.warning",
+    Consequence.PAUSE_DAY: "prop.challenge.paused",
+    Consequence.CLOSE_DAY: "prop.challenge.paused",
+}
 
 
 @dataclass(slots=True)
@@ -36,7 +40,15 @@ def settle(work: Unit) -> None:
                 NOTICES[Consequence(finding.consequence)],
                 finding.account_id,
                 finding.challenge_id,
-                _facts(finding),
+                _facts(finding) | {"consequence": finding.consequence},
+            )
+        if finding.consequence == Consequence.CLOSE_DAY:
+            work.owe(
+                "close_day",
+                brand=work.held[finding.account_id].account.brand,
+                challenge_id=finding.challenge_id,
+                account_id=finding.account_id,
+                facts={"through": finding.ledger_seq},
             )
     for warning in work.journal.warnings:
         facts = _facts(warning) | {"share": warning.derivation["share"]}

@@ -32,6 +32,7 @@ HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
     "deposit": activation.deposit,
     "start_account": activation.start_account,
     "close_account": closing.close_account,
+    "close_day": closing.close_day,
     "open_next_phase": closing.open_next_phase,
     "close_positions": challenges.close_positions,
     "pay_payout": payouts.pay,

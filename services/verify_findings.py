@@ -47,6 +47,7 @@ COUNTS = {
     Rule.DURATION: "duration_days",
     Rule.MAX_TRADING_DAYS: "max_trading_days",
     Rule.INACTIVITY: "inactivity_days",
+    Rule.MAX_POSITIONS: "max_positions",
 }
 
 
@@ -60,12 +61,13 @@ async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
 
 
 def _count(row: asyncpg.Record) -> list[str]:
-    """What is wrong with a breach of a number of days."""
+    """What is wrong with a breach of a number of days, or of positions."""
     name = COUNTS.get(row["rule"])
     if name is None:
         return ["is of a rule that ends no phase"]
     most = getattr(_phase(row), name)
-    if (row["limit"], row["floor"]) != (most, most) or not 0 < most <= row["observed"]:
+    reached = most + 1 if row["rule"] == Rule.MAX_POSITIONS else most
+    if (row["limit"], row["floor"]) != (most, most) or not most > 0 or row["observed"] < reached:
         return [f"observed {plain(row['observed'])} of {plain(row['limit'])}, sold with {name} {most}"]
     return []
 

@@ -73,3 +73,6 @@ alter table instruments
 alter table heartbeats drop column faults;
 
 alter table orders drop column origin;
+alter table breaches
+  drop constraint breaches_consequence_check,
+  add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'WARN'));

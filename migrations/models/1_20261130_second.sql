@@ -317,3 +317,7 @@ update orders o set origin = f.origin
 from origins f where f.continues and o.account_id = f.account_id and o.seq = f.seq;
 comment on column orders.origin is 'The first version of an order that was amended';
 create index orders_origin on orders (account_id, origin) where origin is not null;
+-- A further consequence: what is open is closed, and nothing may be opened until the next day.
+alter table breaches
+  drop constraint breaches_consequence_check,
+  add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'CLOSE_DAY', 'WARN'));

@@ -20,11 +20,13 @@ from domain.positions import Position, Side
 from domain.quotes import Batch, Market, Quote
 from domain.terms import (
     Consequence,
+    Enforcement,
     Limit,
     Measured,
     PercentOf,
     PhaseTerms,
     PhaseType,
+    PositionsLimit,
     Reference,
     Slippage,
     Touch,
@@ -185,6 +187,8 @@ def phases(draw: st.DrawFn) -> PhaseTerms:
         duration_days=draw(st.sampled_from([0, 0, 1, 3])),
         trading_day=draw(st.sampled_from(TradingDay)),
         trading_day_pct=Decimal("0.3"),
+        max_positions=draw(st.sampled_from([0, 0, 1])),
+        positions=draw(st.builds(PositionsLimit, st.sampled_from(Enforcement), st.sampled_from(Consequence))),
         min_trading_days=draw(st.sampled_from([0, 1])),
         inactivity_days=draw(st.sampled_from([0, 0, 2])),
         best_day_pct=draw(st.sampled_from([Decimal(0), Decimal(60)])),

@@ -24,7 +24,19 @@ from domain.execution import Moment
 from domain.ledger import Row
 from domain.orders import Action
 from domain.quotes import Batch, Quote
-from domain.terms import Consequence, Measured, PercentOf, PhaseTerms, Reference, Touch, TradingDay, Trail, to_text
+from domain.terms import (
+    Consequence,
+    Enforcement,
+    Measured,
+    PercentOf,
+    PhaseTerms,
+    PositionsLimit,
+    Reference,
+    Touch,
+    TradingDay,
+    Trail,
+    to_text,
+)
 from tests.domain.builders import (
     INITIAL,
     a_funded_phase,
@@ -127,7 +139,7 @@ def is_traded(terms: dict[str, Any], result: Decimal, before: bool, fill: Row) -
     return before or kind == "FILL" or fill.facts["verb"] == "OPEN"
 
 
-LOSSES = {"MAX_DAILY_LOSS": "daily_loss", "MAX_TOTAL_LOSS": "total_loss", "MAX_DAILY_PROFIT": "daily_profit"}
+LOSSES = {"MAX_TOTAL_LOSS": "total_loss", "MAX_DAILY_LOSS": "daily_loss", "MAX_DAILY_PROFIT": "daily_profit"}
 
 
 def levels(terms: dict[str, Any], start: tuple[Decimal, Decimal], peaks: dict[str, Decimal]) -> Iterator[Any]:
@@ -159,14 +171,21 @@ def derive(text: str, ledger: Sequence[Row], tape: Sequence[Batch]) -> tuple[lis
             fills.setdefault(row.batch, []).append(row)
 
     def judge(batch: int) -> tuple[str, str] | None:
+        broken: list[tuple[bool, Told]] = []
         for rule, limit, level, ceiling in levels(terms, start, peaks):
             equity, cash = books.equity, books.cash
             seen = {"EQUITY": equity, "BALANCE": cash, "LOWER": min(equity, cash)}[limit["measured"]]
             room = level - seen if ceiling else seen - level
             if (room < 0 or (room == 0 and limit["touch"] == "REACHED")) and (rule, day) not in {f[:2] for f in found}:
-                found.append((rule, day, batch, level, seen))
-                if limit["consequence"] == "FAIL":
-                    return "FAILED", rule
+                broken.append((limit["consequence"] == "FAIL", (rule, day, batch, level, seen)))
+        rule, most, count = "MAX_POSITIONS", terms["max_positions"], len(books.held)
+        crowd = terms.get("positions", {"enforced": "GATE"})
+        if crowd["enforced"] == "BREACH" and 0 < most < count and (rule, day) not in {f[:2] for f in found}:
+            broken.append((crowd["consequence"] == "FAIL", (rule, day, batch, Decimal(most), Decimal(count))))
+        for fails, told in sorted(broken, key=lambda one: one[0]):
+            found.append(told)
+            if fails:
+                return "FAILED", told[0]
         target = INITIAL + eight(INITIAL * Decimal(terms["profit_target"]["pct"]) / 100)
         won = terms["type"] == 0 and target > INITIAL and min(books.equity, books.cash) >= target
         return ("PASSED", "PROFIT_TARGET") if won and traded >= terms["min_trading_days"] else None
@@ -262,6 +281,9 @@ SOLD: dict[str, PhaseTerms] = {
     "days with an opening run out": a_phase_terms(**FREE, max_trading_days=4, trading_day=TradingDay.OPENED),
     "days that have moved run out": a_phase_terms(
         **FREE, max_trading_days=3, trading_day=TradingDay.MOVED, trading_day_pct=Decimal("0.2")
+    ),
+    "too many positions": a_phase_terms(
+        **FREE, max_positions=1, positions=PositionsLimit(Enforcement.BREACH, Consequence.CLOSE_DAY)
     ),
     "idle": a_phase_terms(**FREE, inactivity_days=1),
     "funded": a_funded_phase(index=1, duration_days=3, daily_loss=a_limit("90"), total_loss=a_total_limit("90")),

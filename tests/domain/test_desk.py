@@ -20,7 +20,7 @@ from domain.lifecycles import ChallengeStatus, OrderStatus
 from domain.positions import Side
 from domain.quotes import Batch, Quote
 from domain.rules import Rule
-from domain.terms import Consequence, Limit, PhaseTerms, Reference
+from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PositionsLimit, Reference
 from tests.domain.builders import (
     MIDNIGHT,
     NOON,
@@ -34,6 +34,7 @@ from tests.domain.builders import (
     a_total_limit,
     an_account,
     an_action,
+    an_order,
 )
 from tests.domain.desk_builders import (
     HOUR,
@@ -51,7 +52,7 @@ from tests.domain.desk_builders import (
 )
 
 DAY = timedelta(days=1)
-FAIL, PAUSE, WARN = Consequence.FAIL, Consequence.PAUSE_DAY, Consequence.WARN
+FAIL, PAUSE, CLOSE, WARN = Consequence
 
 
 def folded(account: Account, tape: Sequence[Batch], terms: PhaseTerms | None) -> tuple[Account, Journal]:
@@ -158,9 +159,9 @@ def found(journal: Journal) -> list[tuple[str, str, int]]:
 def test_two_failures_of_one_batch_end_the_phase_once_by_the_first_rule() -> None:
     terms = only(daily_loss=a_limit("1"), total_loss=a_total_limit("2"))
     end, journal = folded(a_trader(), [a_batch(1, priced("EURUSD", "1.07"))], terms)
-    assert found(journal) == [(Rule.MAX_DAILY_LOSS, FAIL, 1)]
+    assert found(journal) == [(Rule.MAX_TOTAL_LOSS, FAIL, 1)]
     assert [(verdict.status, verdict.rule) for verdict in journal.verdicts] == [
-        (ChallengeStatus.FAILED, Rule.MAX_DAILY_LOSS)
+        (ChallengeStatus.FAILED, Rule.MAX_TOTAL_LOSS)
     ]
     assert end.read_only
     assert [row.kind for row in journal.rows] == [Kind.MARK_TO_MARKET, Kind.PHASE_FAILED, Kind.MARK_TO_MARKET]
@@ -175,6 +176,41 @@ def test_a_pause_and_a_failure_of_one_batch_are_both_found() -> None:
     assert [verdict.rule for verdict in journal.verdicts] == [Rule.MAX_TOTAL_LOSS]
     assert end.blocked_until == MIDNIGHT
     assert {finding.ledger_seq for finding in journal.findings} == {1}
+
+
+def test_a_close_day_cancels_orders_and_blocks_until_the_next_day() -> None:
+    terms = only(daily_loss=a_limit("1", consequence=CLOSE), total_loss=a_total_limit("50"))
+    trader = replace(a_trader(), orders={3: an_order(price=Decimal("0.5"))}, seq=3)
+    end, journal = folded(trader, [a_batch(1, priced("EURUSD", "1.07"))], terms)
+    assert found(journal) == [(Rule.MAX_DAILY_LOSS, CLOSE, 1)]
+    assert (end.blocked_until, end.orders, end.phase and end.phase.running) == (MIDNIGHT, {}, True)
+    assert [(order.status, order.outcome) for order in journal.orders.values()] == [
+        (OrderStatus.CANCELLED, {"reason": "CLOSE_DAY"})
+    ]
+    assert end.positions == trader.positions  # they are the job's to close
+
+
+CROWDED: list[tuple[str, PositionsLimit, list[tuple[str, str, int]]]] = [
+    ("a gate finds nothing", PositionsLimit(), []),
+    ("a breach fails", PositionsLimit(Enforcement.BREACH), [("MAX_POSITIONS", "FAIL", 1)]),
+    ("or warns, each day anew", PositionsLimit(Enforcement.BREACH, Consequence.WARN),
+     [("MAX_POSITIONS", "WARN", 1), ("MAX_POSITIONS", "WARN", 2)]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("positions", "expected"), [c[1:] for c in CROWDED], ids=[c[0] for c in CROWDED])
+def test_more_positions_than_the_terms_allow(positions: PositionsLimit, expected: list[tuple[str, str, int]]) -> None:
+    terms = replace(only(), max_positions=1, positions=positions)
+    two = a_holding("EURUSD", Side.LONG, "1000"), a_holding("EURUSD", Side.SHORT, "1000")
+    trader, tomorrow = holding(a_trader(), *two), NOON + timedelta(days=1)
+    batches = [a_batch(1, priced("EURUSD", "1.1")), a_batch(2, priced("EURUSD", "1.1", tomorrow), at=tomorrow)]
+    _, journal = folded(trader, batches, terms)
+    assert found(journal) == expected
+    for finding in journal.findings:
+        assert [int(n) for n in (finding.limit, finding.observed, finding.headroom)] == [1, 2, -1]
+        assert finding.derivation == {"positions": 2, "enforced": "BREACH"}
+    just = holding(a_trader(), two[0])
+    assert folded(just, batches, terms)[1].findings == []
 
 
 def test_failing_beats_passing_at_the_same_batch() -> None:

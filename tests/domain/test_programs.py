@@ -11,6 +11,7 @@ from domain.instruments import Currency
 from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, problems, time_of_day
 from domain.terms import (
     Consequence,
+    Enforcement,
     Group,
     GroupKind,
     Limit,
@@ -19,6 +20,7 @@ from domain.terms import (
     PayoutTerms,
     PercentOf,
     PhaseType,
+    PositionsLimit,
     Reference,
     Touch,
     TradingDay,
@@ -140,6 +142,11 @@ EVALUATIONS: list[tuple[dict[str, Any], list[str]]] = [
     ({"profitable_day_pct": Decimal(1), "profitable_days": 2}, []),
     ({"trading_day": TradingDay.MOVED, "trading_day_pct": Decimal("0.5")}, []),
     ({"trading_day": TradingDay.MOVED}, ["tradingDayPct"]),
+    ({"max_positions": 5, "limits": {"max_positions": {"enforced": "BREACH", "consequence": "CLOSE_DAY"}}}, []),
+    ({"limits": {"max_positions": {"enforced": "BREACH"}}}, ["limits.maxPositions.enforced"]),
+    ({"max_positions": 5, "limits": {"max_positions": {"consequence": "WARN"}}}, ["limits.maxPositions.consequence"]),
+    ({"max_positions": 5, "limits": {"max_positions": {"enforced": "FENCE"}}}, ["limits.maxPositions.enforced"]),
+    ({"max_positions": 5, "limits": {"max_positions": {"touch": "REACHED"}}}, ["limits.maxPositions.touch"]),
     ({"trading_day_pct": Decimal("0.5")}, ["tradingDayPct"]),
     ({"limits": {"profit_target": {"consequence": Consequence.WARN}}}, ["limits.profitTarget.consequence"]),
     ({"limits": {"profit_target": {"colour": "red"}}}, ["limits.profitTarget.colour"]),
@@ -211,9 +218,11 @@ def test_the_axes_given_reach_the_terms_and_the_others_keep_each_limits_default(
     axes: dict[str, dict[str, Any]] = {
         "daily_loss": {"reference": Reference.BALANCE, "touch": None},
         "total_loss": {"amount": Decimal("500.00")},
+        "max_positions": {"enforced": Enforcement.BREACH, "consequence": "CLOSE_DAY"},
     }
     terms = phase_terms(replace(EVALUATION, limits=axes), Group("DEMO", GroupKind.DEMO, "USD", Decimal(1000)))
     assert terms.daily_loss == Limit(reference=Reference.BALANCE)
+    assert terms.positions == PositionsLimit(Enforcement.BREACH, Consequence.CLOSE_DAY)
     assert terms.total_loss == Limit(amount=Decimal(500), percent_of=PercentOf.INITIAL)
     assert terms.profit_target == Limit(
         pct=Decimal(8), percent_of=PercentOf.INITIAL, measured=Measured.LOWER, touch=Touch.REACHED

@@ -134,11 +134,11 @@ def test_a_liquidation(equity: str, pct: str, breaks: bool) -> None:
 
 def test_everything_broken_is_found_in_a_fixed_order() -> None:
     terms = a_phase_terms(daily_profit=a_limit(amount=Decimal(-90_000)))  # absurd, so that it is exceeded too
-    found = ["MAX_DAILY_LOSS", "MAX_TOTAL_LOSS", "MAX_DAILY_PROFIT", "LIQUIDATION"]
+    found = ["MAX_TOTAL_LOSS", "MAX_DAILY_LOSS", "MAX_DAILY_PROFIT", "LIQUIDATION"]
     assert broken(a_challenger("40000"), terms) == found
 
 
-@pytest.mark.parametrize("consequence", [Consequence.WARN, Consequence.PAUSE_DAY])
+@pytest.mark.parametrize("consequence", [Consequence.WARN, Consequence.PAUSE_DAY, Consequence.CLOSE_DAY])
 def test_a_rule_is_found_once_a_day(consequence: Consequence) -> None:
     terms = only(daily_loss=a_limit("5", consequence=consequence), total_loss=a_total_limit("6"))
     (first,) = judge(a_challenger("94500"), terms, 5, LATER)

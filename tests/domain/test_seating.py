@@ -18,7 +18,7 @@ from domain.lifecycles import ChallengeStatus
 from domain.positions import Side
 from domain.rows import trail_of
 from domain.screens import Figures, screen
-from domain.terms import PhaseTerms
+from domain.terms import Enforcement, PhaseTerms, PositionsLimit
 from tests.domain.builders import (
     NOON,
     a_batch,
@@ -105,9 +105,16 @@ def test_accounts_that_are_as_most_are_need_nothing_but_marks_from_then_on() -> 
     assert lists(book.marks([1001, 1002, 1003])) == lists(one.marks([1001, 1002, 1003]))
 
 
+def crowded() -> Live:
+    two = a_holding("EURUSD", Side.LONG, "1000"), a_holding("EURUSD", Side.SHORT, "1000")
+    terms = a_phase_terms(max_positions=1, positions=PositionsLimit(Enforcement.BREACH))
+    return holding(a_challenger(metric_due_at=NOON), *two), conditions(terms)
+
+
 LEFT_OUT: list[tuple[str, Live]] = [
     ("it was told something today", challenger(phase=a_phase_run(day_findings=frozenset({"MAX_DAILY_LOSS"})))),
     ("money left it today", challenger(phase=a_phase_run(day_withdrawn=Decimal(900)))),
+    ("it holds more positions than its terms allow", crowded()),
     ("an order rests", challenger(orders={3: an_order()})),
     ("it was marked at a batch whose market was not given", challenger(marked_through=7)),
     ("its cash cannot be held", challenger(cash=Decimal(10) ** 15)),

@@ -56,6 +56,7 @@ LENIENT = Step(
     limits={"daily_loss": {"consequence": "WARN"}, "total_loss": {"trail": "TRAIL_INTRADAY"}},
 )
 STRICT = replace(LENIENT, max_total_loss_pct=Decimal("0.7"), limits={"daily_loss": {"consequence": "PAUSE_DAY"}})
+CLOSED = replace(LENIENT, max_daily_loss_pct=Decimal("0.3"), limits={"daily_loss": {"consequence": "CLOSE_DAY"}})
 EASY = replace(LENIENT, profit_target_pct=Decimal("0.4"))
 
 
@@ -273,6 +274,12 @@ async def test_a_generated_tape_gives_the_same_on_both_paths(database: str, step
         assert {day.number for day in journal.days.values()} == {1, 2, 3}
         filled = {order.type for order in journal.orders.values() if order.status is OrderStatus.FILLED}
         assert filled == set(OrderType)
+
+
+async def test_a_day_that_is_closed_gives_the_same_on_both_paths(database: str) -> None:
+    outcome = await both(database, a_case(CLOSED, seed=3))
+    assert {finding.consequence for finding in outcome.journal.findings} == {"CLOSE_DAY"}
+    assert "CLOSE_DAY" in {order.reason for order in outcome.journal.orders.values()}
 
 
 async def test_an_account_without_a_challenge_ends_the_same_on_both_paths(database: str) -> None:

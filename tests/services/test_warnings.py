@@ -27,7 +27,7 @@ async def test_a_warning_is_told_once_a_day_and_leaves_no_breach(database: str) 
         challenge,
     )
     told = [(row["rule"], row["share"], row["day"]) for row in warned]
-    assert told == [("MAX_DAILY_LOSS", "0.5", "1"), ("MAX_DAILY_LOSS", "0.5", "2"), ("MAX_TOTAL_LOSS", "0.5", "2")]
+    assert told == [("MAX_DAILY_LOSS", "0.5", "1"), ("MAX_TOTAL_LOSS", "0.5", "2"), ("MAX_DAILY_LOSS", "0.5", "2")]
     for row in warned:
         kind = await value("select kind from ledger where account_id = $1 and seq = $2", account, int(row["seq"]))
         assert kind == "warning"
