@@ -159,6 +159,21 @@ def levels(terms: dict[str, Any], start: tuple[Decimal, Decimal], peaks: dict[st
             yield rule, limit, level, rule == "MAX_DAILY_PROFIT"
 
 
+def broken(
+    terms: dict[str, Any], books: Books, start: tuple[Decimal, Decimal], peaks: dict[str, Decimal]
+) -> Iterator[tuple[bool, str, Decimal, Decimal]]:
+    """Whether it fails, the rule, its level and the figure seen, of every limit that does not hold."""
+    equity, cash = books.equity, books.cash
+    for rule, limit, level, ceiling in levels(terms, start, peaks):
+        seen = {"EQUITY": equity, "BALANCE": cash, "LOWER": min(equity, cash)}[limit["measured"]]
+        room = level - seen if ceiling else seen - level
+        if room < 0 or (room == 0 and limit["touch"] == "REACHED"):
+            yield limit["consequence"] == "FAIL", rule, level, seen
+    most, count, crowd = terms["max_positions"], len(books.held), terms.get("positions", {"enforced": "GATE"})
+    if crowd["enforced"] == "BREACH" and 0 < most < count:
+        yield crowd["consequence"] == "FAIL", "MAX_POSITIONS", Decimal(most), Decimal(count)
+
+
 def derive(text: str, ledger: Sequence[Row], tape: Sequence[Batch]) -> tuple[list[Told], tuple[str, str] | None]:
     """Every finding, and status and rule of the end."""
     terms, books, found = json.loads(text)["phases"][0], Books(), list[Told]()
@@ -171,21 +186,12 @@ def derive(text: str, ledger: Sequence[Row], tape: Sequence[Batch]) -> tuple[lis
             fills.setdefault(row.batch, []).append(row)
 
     def judge(batch: int) -> tuple[str, str] | None:
-        broken: list[tuple[bool, Told]] = []
-        for rule, limit, level, ceiling in levels(terms, start, peaks):
-            equity, cash = books.equity, books.cash
-            seen = {"EQUITY": equity, "BALANCE": cash, "LOWER": min(equity, cash)}[limit["measured"]]
-            room = level - seen if ceiling else seen - level
-            if (room < 0 or (room == 0 and limit["touch"] == "REACHED")) and (rule, day) not in {f[:2] for f in found}:
-                broken.append((limit["consequence"] == "FAIL", (rule, day, batch, level, seen)))
-        rule, most, count = "MAX_POSITIONS", terms["max_positions"], len(books.held)
-        crowd = terms.get("positions", {"enforced": "GATE"})
-        if crowd["enforced"] == "BREACH" and 0 < most < count and (rule, day) not in {f[:2] for f in found}:
-            broken.append((crowd["consequence"] == "FAIL", (rule, day, batch, Decimal(most), Decimal(count))))
-        for fails, told in sorted(broken, key=lambda one: one[0]):
-            found.append(told)
-            if fails:
-                return "FAILED", told[0]
+        told = {finding[:2] for finding in found}
+        for fails, rule, level, seen in sorted(broken(terms, books, start, peaks), key=lambda one: one[0]):
+            if (rule, day) not in told:
+                found.append((rule, day, batch, level, seen))
+                if fails:
+                    return "FAILED", rule
         target = INITIAL + eight(INITIAL * Decimal(terms["profit_target"]["pct"]) / 100)
         won = terms["type"] == 0 and target > INITIAL and min(books.equity, books.cash) >= target
         return ("PASSED", "PROFIT_TARGET") if won and traded >= terms["min_trading_days"] else None
