@@ -17,6 +17,13 @@ class Payment(StrEnum):
     EXTERNAL = "EXTERNAL"
 
 
+class PaidFrom(StrEnum):
+    """Where the price of a purchase came from: the client's wallet, or outside the desk."""
+
+    WALLET = "WALLET"
+    OUTSIDE = "OUTSIDE"
+
+
 @dataclass(frozen=True, slots=True)
 class AwaitedPayment:
     """The payment an EXTERNAL purchase waits for, and the state of that purchase."""

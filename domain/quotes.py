@@ -49,6 +49,13 @@ Market = Mapping[str, Quote]
 """The newest accepted quote of every symbol, as of one batch."""
 
 
+class DeskMode(StrEnum):
+    """Where the market's time comes from: the clock, or the quotes themselves."""
+
+    SYSTEM = "SYSTEM"
+    REPLAY = "REPLAY"
+
+
 class Dropped(StrEnum):
     """Why a quote was not taken."""
 

@@ -3,8 +3,8 @@
 import strawberry
 from strawberry import ID
 
+from domain.quotes import DeskMode
 from schema.context import Info
-from schema.enums import DeskMode
 from schema.me import Me
 from schema.permissions import query
 from schema.system import DroppedQuotes, Heartbeat, QuarantinedAccount, System

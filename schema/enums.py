@@ -24,14 +24,16 @@ from domain.lifecycles import (
     PurchaseStatus,
 )
 from domain.orders import OrderType, Verb
-from domain.payments import Payment
+from domain.payments import PaidFrom, Payment
 from domain.payouts import Condition
 from domain.positions import Side
+from domain.quotes import DeskMode
 from domain.terms import (
     GroupKind,
     PhaseType,
     Slippage,
 )
+from domain.transfers import HousePurpose, MoneyKind, TransferKind
 from schema import rule_enums  # noqa: F401 - they are described before a type uses them
 from schema.described import described
 from services.principals import Role
@@ -175,40 +177,6 @@ described(
     DONE="Done, or its cause is gone.",
     DEAD="Every attempt failed; it may be retried.",
 )
-
-
-class PaidFrom(StrEnum):
-    WALLET = "WALLET"
-    OUTSIDE = "OUTSIDE"
-
-
-class DeskMode(StrEnum):
-    SYSTEM = "SYSTEM"
-    REPLAY = "REPLAY"
-
-
-class MoneyKind(StrEnum):
-    REAL = "REAL"
-    SYNTHETIC = "SYNTHETIC"
-
-
-class TransferKind(StrEnum):
-    FEE = "FEE"
-    REFUND = "REFUND"
-    FEE_RETURN = "FEE_RETURN"
-    DEPOSIT = "DEPOSIT"
-    ADJUSTMENT = "ADJUSTMENT"
-    PAYOUT_PROFIT = "PAYOUT_PROFIT"
-    PAYOUT_SHARE = "PAYOUT_SHARE"
-    TOP_UP = "TOP_UP"
-    WITHDRAWAL = "WITHDRAWAL"
-
-
-class HousePurpose(StrEnum):
-    TREASURY = "TREASURY"
-    EXTERNAL = "EXTERNAL"
-    CAPITAL = "CAPITAL"
-    PAYOUT_HOLD = "PAYOUT_HOLD"
 
 
 class HistoryOrder(StrEnum):

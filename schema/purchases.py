@@ -8,9 +8,8 @@ import strawberry
 from strawberry import ID, UNSET, field
 
 from domain.lifecycles import PurchaseStatus
-from domain.payments import Payment
+from domain.payments import PaidFrom, Payment
 from schema.context import Info
-from schema.enums import PaidFrom
 from schema.fields import computed
 from schema.paging import one, owned
 from schema.payloads import Payload, SavePayload

@@ -6,7 +6,7 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, field
 
-from schema.enums import DeskMode
+from domain.quotes import DeskMode
 from schema.fields import computed
 from schema.scalars import Long
 from services import retention, system

@@ -6,7 +6,7 @@ from decimal import Decimal
 import strawberry
 from strawberry import ID, field
 
-from schema.enums import HousePurpose, MoneyKind, TransferKind
+from domain.transfers import HousePurpose, MoneyKind, TransferKind
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS

@@ -6,6 +6,7 @@ from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
 from domain.lifecycles import PurchaseStatus
+from domain.payments import PaidFrom
 from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
 from models.tables.keys import TableIndex, UniqueIndex
 
@@ -27,7 +28,7 @@ class Purchase(Model):
     currency = reference("Currency", column="currency")
     currency_id: str
     status = Choice(PurchaseStatus)
-    paid_from = Text(null=True, description="WALLET or OUTSIDE; none until it is paid")
+    paid_from = Choice(PaidFrom, null=True, description="WALLET or OUTSIDE; none until it is paid")
     failure_reason = Text(null=True)
     external_reference = Text(null=True, description="The firm's own reference")
     comment = Text(null=True, description="The firm's own note")

@@ -7,7 +7,8 @@ from tortoise.fields import NO_ACTION
 from tortoise.fields.db_defaults import SqlDefault
 from tortoise.models import Model
 
-from models.tables.fields import CLOCK, NOW, Text
+from domain.quotes import DeskMode
+from models.tables.fields import CLOCK, NOW, Choice, Text
 from models.tables.keys import CompositeKey
 
 
@@ -15,7 +16,11 @@ class Desk(Model):
     """One row: what kind of database this is."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
-    mode = Text(db_default="SYSTEM", description="SYSTEM, or REPLAY where the quotes' own times are the market's time")
+    mode = Choice(
+        DeskMode,
+        db_default=DeskMode.SYSTEM,
+        description="SYSTEM, or REPLAY where the quotes' own times are the market's time",
+    )
     created_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:

@@ -4,7 +4,8 @@ from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
-from models.tables.fields import CLOCK, NOW, Identity, Money, Text, reference
+from domain.transfers import HousePurpose, MoneyKind, TransferKind
+from models.tables.fields import CLOCK, NOW, Choice, Identity, Money, Text, reference
 from models.tables.keys import TableIndex
 
 
@@ -35,7 +36,7 @@ class HouseAccount(Model):
     brand_id: str
     currency = reference("Currency", column="currency")
     currency_id: str
-    purpose = Text(description="TREASURY, EXTERNAL, CAPITAL or PAYOUT_HOLD")
+    purpose = Choice(HousePurpose, description="TREASURY, EXTERNAL, CAPITAL or PAYOUT_HOLD")
     balance = Money(db_default=0)
 
     class Meta:
@@ -51,8 +52,8 @@ class Transfer(Model):
     transfer = fields.BigIntField(description="The number the rows of one movement share")
     brand = reference("Brand", column="brand")
     brand_id: str
-    kind = Text()
-    money = Text(description="REAL or SYNTHETIC")
+    kind = Choice(TransferKind)
+    money = Choice(MoneyKind, description="REAL or SYNTHETIC")
     wallet = reference("Wallet", null=True)
     house_account = reference("HouseAccount", null=True)
     account = reference("Account", null=True, db_constraint=False)
