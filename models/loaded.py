@@ -37,6 +37,7 @@ class Unreadable(NamedTuple):
     """
 
     account_id: int
+    challenge_id: int | None
     seq: int
     head: bytes
     cash: Decimal
@@ -44,7 +45,7 @@ class Unreadable(NamedTuple):
 
     @classmethod
     def of(cls, row: asyncpg.Record, reason: Exception) -> "Unreadable":
-        return cls(row["id"], row["seq"], row["head"], row["cash"], reason)
+        return cls(row["id"], row["challenge_id"], row["seq"], row["head"], row["cash"], reason)
 
     @property
     def refusal(self) -> AccountUnreadable:

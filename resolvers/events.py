@@ -39,6 +39,8 @@ class EventSubscription:
         found = info.context.events.subscribe(info.context.principal, _wanted(which), _position(after))
         try:
             async for event in found:
+                info.context.loaders.renew()
+                info.context.loaders.brings = True
                 yield streamed(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None
@@ -65,6 +67,7 @@ async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterat
     """The object after each change, until it has ended, or is gone. Raises Missing for one that is not in sight."""
     seen = False
     async for _ in info.context.events.changes(watched):
+        info.context.loaders.renew()
         found: Any = await one(info, listing, watched[1])
         if found is None and not seen:
             raise Missing(f"There is no such {watched[0]}.")

@@ -195,7 +195,7 @@ class AccountResult:
         return cls(fills=kept["fills"], **figures)
 
 
-@strawberry.type(description="A synthetic trading account. Figures are of its last persisted mark, in its currency.")
+@strawberry.type(description="A synthetic trading account. Figures are of the newest judged batch, in its currency.")
 class Account(FromRow, listing=ACCOUNTS):
     id: ID = field(description="Its number.")
     brand: str = field(description="The brand it belongs to.")

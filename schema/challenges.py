@@ -31,6 +31,7 @@ from services.views.lists import (
     CHALLENGES,
     DAYS,
     EVENTS,
+    LATEST,
     METRICS,
     PAYOUTS,
     PHASES,
@@ -89,6 +90,12 @@ class Metric(FromRow, listing=METRICS):
     day_low: Decimal = field(description="The day's lowest equity so far.")
     day_high: Decimal = field(description="The day's highest equity so far.")
     peak_equity: Decimal = field(description="The highest equity since the phase's start.")
+
+
+async def _latest(info: Info, parent: str, key: int) -> Metric | None:
+    """The newest figures of a phase or a challenge."""
+    page = await info.context.loaders.page(LATEST, parent, key, Window(1))
+    return Metric.of(page.rows[0]) if page.rows else None
 
 
 @strawberry.type(description="A rule's verdict, with what it takes to derive it again.")
@@ -183,9 +190,9 @@ class ChallengePhase(FromRow, listing=PHASES):
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its newest snapshot; null where none is kept.", newest_of(METRICS, "phase"))
+    @computed("Its figures now, or at its end; null where none are kept.", newest_of(LATEST, "phase"))
     async def latest_metric(self, info: Info) -> Metric | None:
-        return next(iter(await owned(info, METRICS, ("phase", int(self.id)), 1)), None)
+        return await _latest(info, "phase", int(self.id))
 
     @computed(
         "Where it stands on each configured rule as of the last mark; empty before it has started, null in quarantine."
@@ -243,9 +250,9 @@ class Challenge(FromRow, listing=CHALLENGES):
         phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
 
-    @computed("Its newest snapshot; null where none is kept.", newest_of(METRICS, "challenge"))
+    @computed("Its phase's figures now, or at the end; null where none are kept.", newest_of(LATEST, "challenge"))
     async def latest_metric(self, info: Info) -> Metric | None:
-        return next(iter(await owned(info, METRICS, ("challenge", int(self.id)), 1)), None)
+        return await _latest(info, "challenge", int(self.id))
 
     @computed("Its newest breach.", newest_of(BREACHES, "challenge"))
     async def latest_breach(self, info: Info) -> Breach | None:
@@ -269,7 +276,7 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def breaches(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Breach]:
         return await read_of(info, BREACHES, ("challenge", int(self.id)), window(BREACHES, first, after, most=LONG))
 
-    @computed("Whether a payout can be requested, as of the last persisted mark.")
+    @computed("Whether a payout can be requested, now.")
     async def payout_eligibility(self, info: Info) -> PayoutEligibility:
         return PayoutEligibility.of(await info.context.loaders.eligibility(self.account_id))
 

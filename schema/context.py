@@ -1,5 +1,6 @@
 """What a resolver finds beside its arguments: who asks, and how to read without asking twice for each row."""
 
+import asyncio
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -9,7 +10,8 @@ from typing import Any, Protocol
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from domain.errors import AccountUnreadable
+from domain.errors import AccountUnreadable, NoMarket
+from domain.execution import Moment
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
@@ -18,9 +20,11 @@ from schema.limits import Allowed
 from services import clocks, contexts, snapshots
 from services.contexts import Decided
 from services.principals import Principal
+from services.snapshots import Present
 from services.views import eligibility, lists, progress
 from services.views.events import Event, Wanted
 from services.views.lists import Filters, Listing, Page, Row, Window
+from services.views.present import MOVING, brought
 from services.views.ticks import Watched
 
 
@@ -37,11 +41,16 @@ class EventSource(Protocol):
 
 
 class Loaders:
-    """Reads what the fields of many rows ask for in one statement. Nothing is kept: the next step reads anew."""
+    """Reads what the fields of many rows ask for in one statement. The next step reads rows anew.
+
+    Figures that move with the market are those of one moment, until `renew`: no two fields of one answer disagree.
+    """
 
     def __init__(self, principal: Principal) -> None:
         self.principal = principal
         self._made: dict[Any, DataLoader[Any, Any]] = {}
+        self._moment: asyncio.Future[Moment] | None = None
+        self.brings = False  # rows to the moment: for one object and its relations; a list is read as it is written
 
     def _of_account(
         self, kind: tuple[Any, ...], account_id: int, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]
@@ -54,7 +63,44 @@ class Loaders:
 
         return self._load(kind, account_id, each)
 
-    def _load(self, kind: tuple[Any, ...], key: Any, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]) -> Any:
+    def renew(self) -> None:
+        """Read on at the market of now: something was written, or the next event of a subscription has come."""
+        self._moment = None
+        self._made.clear()
+
+    async def moment(self) -> Moment:
+        """The moment of this answer. Raises NoMarket."""
+        if self._moment is None:
+            self._moment = asyncio.ensure_future(snapshots.now())
+        return await asyncio.shield(self._moment)
+
+    async def present(self, account_id: int) -> Present | None:
+        """The account at the moment of this answer; None where it cannot be read, or where there is no market yet."""
+        try:
+            moment = await self.moment()
+        except NoMarket:
+            return None
+        found: Present | None = await self._load(
+            ("present",), account_id, lambda keys: snapshots.presents(keys, moment), cache=True
+        )
+        return found
+
+    async def _brought(self, listing: Listing, row: Row) -> Row:
+        """The row, with its figures of the moment where they move."""
+        if not self.brings or listing not in MOVING:
+            return row
+        account_id = MOVING[listing].account(row)
+        present = None if account_id is None else await self.present(account_id)
+        return row if present is None else brought(listing, row, present)
+
+    def _load(
+        self,
+        kind: tuple[Any, ...],
+        key: Any,
+        load: Callable[[list[Any]], Awaitable[dict[Any, Any]]],
+        *,
+        cache: bool = False,
+    ) -> Any:
         loader = self._made.get(kind)
         if loader is None:
 
@@ -62,7 +108,7 @@ class Loaders:
                 found = await load(list(dict.fromkeys(keys)))
                 return [found.get(one) for one in keys]
 
-            loader = self._made[kind] = DataLoader(in_order, cache=False)
+            loader = self._made[kind] = DataLoader(in_order, cache=cache)
         return loader.load(key)
 
     async def row(self, listing: Listing, key: int | None) -> Row | None:
@@ -72,13 +118,15 @@ class Loaders:
         row: Row | None = await self._load(
             ("row", listing), key, lambda keys: lists.by_ids(self.principal, listing, "id", keys)
         )
-        return row
+        return row if row is None else await self._brought(listing, row)
 
     async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
         """A page of what one parent owns."""
         kind, who = ("page", listing, parent, filters, window), self.principal
         page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
-        return page
+        if not self.brings or listing not in MOVING:
+            return page
+        return replace(page, rows=await asyncio.gather(*(self._brought(listing, row) for row in page.rows)))
 
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
         """How many rows one parent owns."""
@@ -88,7 +136,13 @@ class Loaders:
 
     async def progress(self, account_id: int) -> list[Progress]:
         """Where the phase on this account stands on each rule."""
-        found: list[Progress] = await self._of_account(("progress",), account_id, progress.of_accounts)
+        try:
+            moment = await self.moment()
+        except NoMarket:
+            return []
+        found: list[Progress] = await self._of_account(
+            ("progress",), account_id, lambda keys: progress.of_accounts(keys, moment)
+        )
         return found
 
     async def market_time(self) -> datetime:
@@ -101,19 +155,30 @@ class Loaders:
         return found
 
     async def snapshot(self, account_id: int) -> Snapshot:
-        """The account at the newest market."""
-        found: Snapshot = await self._of_account(("snapshot",), account_id, snapshots.of_accounts)
-        return found
+        """The account at the moment of this answer. Raises AccountUnreadable, NoMarket."""
+        await self.moment()
+        found = await self.present(account_id)
+        if found is None:
+            raise AccountUnreadable(None, account=account_id)
+        return found.snapshot
 
     async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
         """What the account may do now with these instruments; with None, all."""
-        kind = ("context", symbols)
-        found: Decided = await self._of_account(kind, account_id, lambda keys: contexts.of_accounts(keys, symbols))
+        kind, moment = ("context", symbols), await self.moment()
+        found: Decided = await self._of_account(
+            kind, account_id, lambda keys: contexts.of_accounts(keys, symbols, moment)
+        )
         return found
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:
         """What a payout of the phase on this account still lacks."""
-        found: list[Criterion] | None = await self._load(("eligibility",), account_id or 0, eligibility.of_accounts)
+        try:
+            moment = await self.moment()
+        except NoMarket:
+            return no_phase()
+        found: list[Criterion] | None = await self._load(
+            ("eligibility",), account_id or 0, lambda keys: eligibility.of_accounts(keys, moment)
+        )
         return found or no_phase()
 
 

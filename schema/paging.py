@@ -147,6 +147,11 @@ async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int
 
 
 async def one(info: Info, listing: Listing, key: int | None) -> Item | None:
-    """The object of this id; None for no id, and for what is not in sight."""
+    """The object of this id; None for no id, and for what is not visible.
+
+    What a root field leads to is brought to the moment of the answer.
+    """
+    if info.path.prev is None:
+        info.context.loaders.brings = True
     found: Item | None = shape(listing, await info.context.loaders.row(listing, key))
     return found

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="Where a challenge stands at its current account's last persisted mark, in that account's currency. "
+    description="Where a challenge stands by its current account, in that account's currency. "
     "The day's figures are null before the phase has started."
 )
 class ChallengeTick(FromRow, listing=TICKS):
@@ -42,7 +42,7 @@ class ChallengeTick(FromRow, listing=TICKS):
     ended_at: strawberry.Private[datetime | None]
 
     @computed("Where it stands on each configured rule, and how much is left.")
-    async def progress(self, info: Info) -> list[RuleProgress]:
+    async def progress(self, info: Info) -> list[RuleProgress] | None:
         return [RuleProgress.of(at) for at in await info.context.loaders.progress(int(self.account_id))]
 
     @computed("The challenge itself.")

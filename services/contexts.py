@@ -1,19 +1,17 @@
 """What accounts may do now, read at one point in time, with nothing written and nothing locked."""
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.contexts import Context, context
-from domain.money import percent
-from domain.payouts import Cycle
-from domain.rules import run_of
+from domain.execution import Moment
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.listing import Row, Window, pages
-from services.snapshots import Present, present
+from services.snapshots import present
 from services.unit import snapshot
-from services.views.eligibility import cycles_of
+from services.views.eligibility import cycle_of, cycles_of
 
 RECENT_ACTIONS = 50
 
@@ -35,8 +33,13 @@ async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> D
     return (await of_accounts([account_id], symbols))[account_id]
 
 
-async def of_accounts(ids: Sequence[int], symbols: Sequence[str] | None = None) -> dict[int, Decided]:
-    """The contexts of accounts that can be read and are in sight; all read at one point in time."""
+async def of_accounts(
+    ids: Sequence[int], symbols: Sequence[str] | None = None, moment: Moment | None = None
+) -> dict[int, Decided]:
+    """The contexts of accounts that can be read and are visible, at a moment or at the newest market.
+
+    All are read at one point in time.
+    """
     async with snapshot() as conn:
         loaded = (await accounts.load(conn, ids)).loaded
         resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
@@ -46,21 +49,13 @@ async def of_accounts(ids: Sequence[int], symbols: Sequence[str] | None = None) 
     orders, actions = _by_parent(resting), _by_parent(recent)
     return {
         now.account.id: Decided(
-            context=context(now.snapshot, now.moment, now.conditions, symbols, _cycle(now, cycles)),
+            context=context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
             orders=[row for row in orders[now.account.id] if row["seq"] in now.account.orders],
             actions=actions[now.account.id][:RECENT_ACTIONS],
             next_account_id=_other(current.get(now.stored.challenge_id or 0), now.account.id),
         )
-        for now in await present(loaded)
+        for now in await present(loaded, moment)
     }
-
-
-def _cycle(now: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:
-    """What has passed since the account's last payout, the days that its mark would end included."""
-    cycle, terms = cycles.get(now.account.id), now.conditions.terms
-    if cycle is None or terms is None:
-        return None
-    return cycle.after(now.ended, percent(run_of(now.account).initial_balance, terms.profitable_day_pct))
 
 
 def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:

@@ -5,7 +5,6 @@ and loaded anew.
 """
 
 import asyncio
-import logging
 import math
 import time
 from collections.abc import Iterable, Sequence
@@ -36,8 +35,6 @@ from services.principals import Principal
 from services.quarantine import TROUBLES
 from services.tape import tape
 from services.unit import Held, Root, Unit, plain, reading, root, snapshot, writing
-
-log = logging.getLogger(__name__)
 
 CHUNK = 2_500
 """Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
@@ -91,10 +88,12 @@ class Marker:
                         if time.monotonic() >= ends_at:
                             break
                     await self._catch_up()
+                    await self._rest()  # before the batch is said to be judged
                     await self._record()
                     if time.monotonic() >= ends_at:
                         wakeups.request("evaluator", self.shard)
                         break
+                await self._rest()
                 if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
                     await self._record()
             except BaseException:
@@ -184,6 +183,7 @@ class Marker:
                 batches = {one.account.marked_through for one in read.loaded}
                 markets = {batch: await tape().market(conn, batch) for batch in batches}
             faults = {one.account_id: one.reason for one in read.unreadable}
+            self.challenges |= {one.account_id: one.challenge_id for one in read.unreadable}
             for one in read.loaded:
                 try:
                     self._put(one, markets[one.account.marked_through])
@@ -212,10 +212,6 @@ class Marker:
         assert self.book is not None, "the shard is loaded"
         self.book.drop(account_id)
         self.waiting.pop(account_id, None)
-        if account_id not in self.challenges:
-            async with reading() as conn:
-                found = await accounts.root_of(conn, account_id)
-            self.challenges[account_id] = found and found["challenge_id"]
         self.failed[account_id] = await quarantine.isolate(self._root(account_id), account_id, reason)
         self.named.add(account_id)
 
@@ -240,17 +236,35 @@ class Marker:
         if self.stirred_at is None or batch.market_time - self.stirred_at >= STIRRED_EVERY:
             self.book.stir()
             self.stirred_at = batch.market_time
+        if await self._write_dirty(PERSISTED_AT_ONCE):
+            self.persisted_at = batch.market_time
+
+    async def _rest(self) -> None:
+        """Write every mark that is not written yet, as long as no batch and no account waits.
+
+        When the market falls silent, the figures that the API reads are those of the newest judged batch.
+        """
+        if not self.waiting and not await self._is_behind():
+            await self._write_dirty(CHUNK)
+
+    async def _is_behind(self) -> bool:
+        """Is there a batch that has not been judged?"""
+        async with reading() as conn:
+            await tape().extend(conn)
+        return tape().newest > self.through
+
+    async def _write_dirty(self, at_once: int) -> bool:
+        """Write what has moved, from where the last time ended. False where a batch that came is to be judged first."""
+        assert self.book is not None, "the shard is loaded"
         dirty = self.book.dirty()
         dirty = np.roll(dirty, -int(np.searchsorted(dirty, self.persisted_to, side="right")))
-        for start in range(0, len(dirty), PERSISTED_AT_ONCE):
-            ids = dirty[start : start + PERSISTED_AT_ONCE]
+        for start in range(0, len(dirty), at_once):
+            ids = dirty[start : start + at_once]
             await self._write(ids)
             self.persisted_to = int(ids[-1])
-            async with reading() as conn:
-                await tape().extend(conn)
-            if tape().newest > self.through:
-                return
-        self.persisted_at = batch.market_time
+            if await self._is_behind():
+                return False
+        return True
 
     async def _write(self, ids: Ints) -> None:
         """Write marks in chunks; accounts held or changed by others are loaded again."""

@@ -43,7 +43,8 @@ PHASES = Listing(
 )
 # The running day's row is its opening snapshot; where it stands now is in the balances.
 DAYS = Listing(
-    columns="""f.phase_index, t.number, t.date, t.start_balance, t.start_equity, coalesce(b.cash, t.balance) as balance,
+    columns="""f.account_id, f.phase_index, t.number, t.date, t.start_balance, t.start_equity,
+  coalesce(b.cash, t.balance) as balance,
   coalesce(b.equity, t.equity) as equity, coalesce(b.day_low, t.low) as low, coalesce(b.day_high, t.high) as high,
   coalesce(b.day_traded, t.traded) as traded, t.ends_at, t.closed""",
     source="""days t join challenge_phases f on f.id = t.phase_id

@@ -1,25 +1,28 @@
 """What a payout of an account's phase still lacks."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 
 from domain import payouts as domain
+from domain.execution import Moment
 from domain.money import percent
 from domain.payouts import Criterion, Cycle, Standing
+from domain.rules import run_of
 from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import Loaded
 from models.sql import Connection
+from services.snapshots import Present, now, present
 from services.tape import tape
 from services.unit import reading
 
 
-async def of_accounts(ids: Collection[int]) -> dict[int, list[Criterion]]:
-    """Every criterion of a payout, as of each account's last persisted mark; none of an account that cannot be read."""
+async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
+    """Every criterion of a payout at a moment, or at the newest market; none of an account that cannot be read."""
     async with reading() as conn:
-        loaded = (await accounts.load(conn, list(ids))).loaded
-        await tape().extend(conn)
+        loaded = (await accounts.load(conn, ids)).loaded
         cycles = await cycles_of(conn, loaded)
-    return {one.account.id: _criteria(one, cycles.get(one.account.id, Cycle())) for one in loaded}
+    presents = await present(loaded, moment or await now())
+    return {one.account.id: _criteria(one, cycle_of(one, cycles)) for one in presents}
 
 
 async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:
@@ -33,10 +36,18 @@ async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, C
     return await payouts.cycles(conn, asked) if asked else {}
 
 
-def _criteria(one: Loaded, cycle: Cycle) -> list[Criterion]:
-    account, calendar = one.account, one.calendar
-    if account.phase is None or account.marked_at is None or one.terms is None or calendar is None:
+def cycle_of(one: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:
+    """What has passed since the account's last payout, the days that its mark would end included."""
+    cycle, terms = cycles.get(one.account.id), one.conditions.terms
+    if cycle is None or terms is None:
+        return None
+    return cycle.after(one.ended, percent(run_of(one.account).initial_balance, terms.profitable_day_pct))
+
+
+def _criteria(one: Present, cycle: Cycle | None) -> list[Criterion]:
+    account, calendar, sold = one.account, one.stored.calendar, one.stored.terms
+    if account.phase is None or account.marked_at is None or sold is None or calendar is None:
         return domain.no_phase()
     minor_units = tape().catalogue.currencies[account.currency].minor_units
-    terms = one.terms.phase(account.phase.index)
-    return domain.criteria(Standing(account, terms, cycle, calendar, minor_units, account.marked_at))
+    terms = sold.phase(account.phase.index)
+    return domain.criteria(Standing(account, terms, cycle or Cycle(), calendar, minor_units, account.marked_at))

@@ -16,7 +16,7 @@ from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
 from models.views.listing import Filters, Linked, Listing, Row, Window
-from models.views.metrics import METRICS
+from models.views.metrics import LATEST, METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
 from models.views.sight import Sight
@@ -41,6 +41,7 @@ __all__ = [
     "HOUSE_ACCOUNTS",
     "INSTRUMENTS",
     "JOBS",
+    "LATEST",
     "LEDGER",
     "METRICS",
     "ORDERS",

@@ -1,0 +1,69 @@
+"""Rows of lists whose figures move with the market, brought to the moment of an answer.
+
+A row read by itself shows its account as a mark at that moment would leave it, so that no two fields of one answer
+disagree. Pages answered by columns show what the marker has written: it writes everything as soon as it idles.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from services.snapshots import Present
+from services.views.lists import ACCOUNTS, DAYS, LATEST, Listing, Row
+from services.views.ticks import TICKS
+
+DAY_FIGURES = ("day_start_balance", "day_start_equity", "day_low", "day_high", "peak_equity")
+
+
+class Moving(NamedTuple):
+    """A listing whose rows move: the account that moves one, if any does, and what of the row is other at a moment."""
+
+    account: Callable[[Row], int | None]
+    figures: Callable[[Row, Present], dict[str, Any]]
+
+
+def _account(_: Row, present: Present) -> dict[str, Any]:
+    account, stored = present.account, present.stored.account
+    names = ("cash", "equity", "unrealised", "realised", "fees", "high_watermark", "marked_through", "marked_at")
+    return {
+        **{name: getattr(account, name) for name in names},
+        "seq": stored.seq,
+        "chain_head": stored.head.hex(),
+    }
+
+
+def _standing(present: Present) -> dict[str, Any]:
+    """Where the account and the day of its phase stand."""
+    account, phase = present.account, present.account.phase
+    return {
+        "market_time": account.marked_at,
+        "batch": account.marked_through,
+        "balance": account.cash,
+        "equity": account.equity,
+        **({name: getattr(phase, name) for name in DAY_FIGURES} if phase else {}),
+    }
+
+
+def _metric(row: Row, present: Present) -> dict[str, Any]:
+    phase = present.account.phase
+    return _standing(present) if phase and phase.running and phase.id == row["phase_id"] else {}
+
+
+def _day(row: Row, present: Present) -> dict[str, Any]:
+    account, phase = present.account, present.account.phase
+    if phase is None or phase.day != row["number"]:
+        return {}
+    figures = {"low": phase.day_low, "high": phase.day_high, "traded": phase.day_traded}
+    return {"balance": account.cash, "equity": account.equity, **figures}
+
+
+MOVING: dict[Listing, Moving] = {
+    ACCOUNTS: Moving(lambda row: row["id"], _account),
+    TICKS: Moving(lambda row: row["account_id"], lambda _, present: _standing(present)),
+    LATEST: Moving(lambda row: row["account_id"], _metric),
+    DAYS: Moving(lambda row: None if row["closed"] else row["account_id"], _day),
+}
+
+
+def brought(listing: Listing, row: Row, present: Present) -> Row:
+    """The row with its figures of the moment."""
+    return {**row, **MOVING[listing].figures(row, present)}
