@@ -1,5 +1,6 @@
 """/graphql: GraphQL over HTTP and graphql-transport-ws, strict about what comes in, clear about what goes out."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -20,11 +21,12 @@ from app.accepting import ANSWERS, HTML, JSON, preferred
 from app.bodies import limited
 from app.documents import Documents
 from app.identities import Identities
+from app.metering import Metered
 from app.naming import HEADER, fresh, name_of
 from app.page import Page
 from app.parameters import Asked, asked, loads
 from app.protocol import Handler
-from app.rates import Rates
+from app.rates import Rates, Shares
 from app.refusals import METHODS, Refusal, malformed, not_by, too_many, unknown_bearer
 from app.sessions import Sessions
 from config.settings import Settings
@@ -55,10 +57,12 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.sessions = sessions
         self.rates = Rates(settings.rates, settings.rate_burst_seconds)
+        self.shares = Shares(settings.processor_shares, settings.rate_burst_seconds)
         self.documents = Documents.trusted(settings)
         self._settings = settings
         self._events = events
         self._allowed = Allowed(**settings.document)
+        self._allowed_to_strangers = replace(self._allowed, characters=settings.stranger_characters_max)
         self._identities = Identities(settings)
         self._page = page
 
@@ -96,6 +100,18 @@ class Endpoint(GraphQL[Context, None]):
     async def _execute(self, request: Request) -> ExecutionResult:
         """The result of the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
         context = await self.get_context(request, request)
+        spent = 0.0
+
+        def spend(seconds: float) -> None:
+            nonlocal spent
+            spent += seconds
+
+        try:
+            return await Metered(self._answered(request, context), spend)
+        finally:
+            self.shares.spend(context.bearer, _address(request), spent + context.seconds)
+
+    async def _answered(self, request: Request, context: Context) -> ExecutionResult:
         given = await asked(request, self._settings)
         try:
             query = self.documents.text(given)
@@ -130,13 +146,15 @@ class Endpoint(GraphQL[Context, None]):
         header = request.headers.get("authorization")
         bearer = await self._identities.bearer(header)
         if isinstance(request, Request):
-            if wait := self.rates.take(bearer, request.client.host if request.client else ""):
+            address = _address(request)
+            if wait := self.rates.take(bearer, address) or self.shares.wait(bearer, address):
                 raise too_many(wait)
             if bearer is None and header is not None:
                 raise unknown_bearer()
         name = getattr(request.state, "request_id", None) or fresh()
         explains = self._settings.environment == "development"
-        return Context(self._events, bearer, allowed=self._allowed, explains=explains, request_id=name)
+        allowed = self._allowed if bearer else self._allowed_to_strangers
+        return Context(self._events, bearer, allowed=allowed, explains=explains, request_id=name)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""
@@ -145,8 +163,13 @@ class Endpoint(GraphQL[Context, None]):
             context.bearer = await self._identities.bearer(given if isinstance(given, str) else "")
         if context.bearer is None:
             raise ConnectionRejectionError
+        context.allowed = self._allowed
         return None
 
     def decode_json(self, data: str | bytes) -> Any:
         """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
         return loads(data)
+
+
+def _address(request: Request) -> str:
+    return request.client.host if request.client else ""

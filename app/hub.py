@@ -8,7 +8,7 @@ late, so one that moves its cursor from database to ring to crowd misses and rep
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 import asyncpg
@@ -63,7 +63,7 @@ class Hub:
             tasks.create_task(supervisor.keep("event reader", self._pump))
             tasks.create_task(supervisor.keep("tick reader", self._ticks.run))
 
-    def changes(self, watched: Watched) -> AsyncIterator[None]:
+    def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
         """Yields at once, and again whenever what is watched has changed since, however often that was."""
         return self._ticks.changes(watched)
 

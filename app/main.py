@@ -62,7 +62,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
-    app.state.hub, app.state.supervisor = hub, supervisor
+    app.state.hub, app.state.supervisor, app.state.shares = hub, supervisor, endpoint.shares
     return app
 
 

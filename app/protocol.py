@@ -1,7 +1,9 @@
 """graphql-transport-ws as this server speaks it."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator, Callable
+from contextlib import aclosing
 from copy import copy
 from dataclasses import replace
 from typing import Any, Protocol
@@ -15,9 +17,10 @@ from uvicorn.protocols.utils import ClientDisconnected
 from app.crowd import Group, Member
 from app.documents import Documents
 from app.hub import Hub
+from app.metering import Metered
 from app.naming import fresh
 from app.parameters import misshapen, parameters
-from app.rates import Rates
+from app.rates import Rates, Shares
 from app.selections import Selection, recognise
 from app.sessions import Sessions
 from app.sockets import SELF, Socket
@@ -35,6 +38,7 @@ class View(Protocol):
 
     sessions: Sessions
     rates: Rates
+    shares: Shares
     documents: Documents
 
     async def on_ws_connect(self, context: Context) -> Any: ...
@@ -46,8 +50,10 @@ class Opening:
     So the ordinary way checks everything, and the hub writes the events itself.
     """
 
-    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None]) -> None:
+    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None], wait: Callable[[], float]) -> None:
+        """`wait`: the seconds after which the bearer has processor time again, 0 where it has some."""
         self.hub = hub
+        self._wait = wait
         self._recognised = recognised
         self.group: Group | None = None
         self.cursor = 0
@@ -59,9 +65,13 @@ class Opening:
             return self.hub.subscribe(principal, wanted, after)
         return self._begin(Group(Terms.of(principal, wanted), selection), after)
 
-    def changes(self, watched: Watched) -> AsyncIterator[None]:
-        """Ticks are the ordinary way's."""
-        return self.hub.changes(watched)
+    async def changes(self, watched: Watched) -> AsyncIterator[None]:
+        """Yield as the hub does, and seldom enough for the bearer's share: what changes meanwhile is one change."""
+        async with aclosing(self.hub.changes(watched)) as changes:
+            async for _ in changes:
+                while wait := self._wait():  # noqa: ASYNC110 - for time to pass, and no event tells that
+                    await asyncio.sleep(wait)
+                yield
 
     async def _begin(self, group: Group, after: int | None) -> AsyncIterator[Event]:
         self.cursor = await self.hub.start(after)
@@ -93,7 +103,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         bearer, payload = self.context.bearer, message["payload"]
         try:
-            if bearer and self.connection_acknowledged and (wait := self.view.rates.take(bearer, "")):
+            if bearer and self.connection_acknowledged and (wait := self._wait(bearer)):
                 raise RateLimited(wait)
             payload["query"] = self.view.documents.text(parameters(payload)) or ""
         except ApiError as error:
@@ -101,11 +111,19 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         else:
             await super().handle_subscribe(message)
 
+    def _wait(self, bearer: Principal) -> float:
+        return self.view.rates.take(bearer, "") or self.view.shares.wait(bearer, "")
+
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         mine = copy(self)  # the socket and the list of operations are shared
-        mine.opening = Opening(self._hub, lambda: self._recognise(operation))
+        bearer, shares = self.context.bearer, self.view.shares
+        mine.opening = Opening(self._hub, lambda: self._recognise(operation), lambda: shares.wait(bearer, ""))
         mine.context = replace(self.context, request_id=fresh(), events=mine.opening, _loaders=None)
-        await super(Handler, mine).run_operation(operation)
+        await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy of this one
+        mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
+
+    def _spend(self, seconds: float) -> None:
+        self.view.shares.spend(self.context.bearer, "", seconds)
 
     @property
     def _hub(self) -> Hub:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
 import asyncpg
@@ -29,7 +29,7 @@ class Ticks:
         self._seconds = seconds
         self._watches: dict[Watched, _Watch] = {}
 
-    async def changes(self, watched: Watched) -> AsyncIterator[None]:
+    async def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
         """Yields at once, and again whenever it has changed since; however often that was. Never ends."""
         version = (await ticks.versions([watched])).get(watched)
         watch = self._watches.setdefault(watched, _Watch(version))

@@ -80,9 +80,19 @@ class Settings(BaseSettings):
     rate_payments: float = Field(default=50, gt=0)
     rate_nobody: float = Field(default=10, gt=0)  # of one address without a token
     rate_burst_seconds: float = Field(default=10, gt=0)  # for so long an idle bearer may ask as it likes
-    document_tokens_max: int = Field(default=5_000, ge=100)  # of a GraphQL document, and so on below
+    # Processor seconds a second that one bearer's requests may cost a process; a burst is as above.
+    processor_share_admin: float = Field(default=1, gt=0)
+    processor_share_manager: float = Field(default=1, gt=0)
+    processor_share_client: float = Field(default=0.5, gt=0)
+    processor_share_trader: float = Field(default=1, gt=0)
+    processor_share_feed: float = Field(default=1, gt=0)
+    processor_share_payments: float = Field(default=0.2, gt=0)
+    processor_share_nobody: float = Field(default=0.05, gt=0)  # of one address without a token
+    document_characters_max: int = Field(default=20_000, ge=2_000)  # of a GraphQL document, and so on below
+    stranger_characters_max: int = Field(default=4_000, ge=2_000)  # the same, of one that comes without a token
+    document_tokens_max: int = Field(default=5_000, ge=100)
     document_fragments_max: int = Field(default=100, ge=5)
-    document_repeats_max: int = Field(default=30, ge=2)  # of one name in one selection
+    document_repeats_max: int = Field(default=30, ge=2)  # of one name, over all levels
     document_depth_max: int = Field(default=20, ge=5)
     document_aliases_max: int = Field(default=100, ge=0)
     document_roots_max: int = Field(default=25, ge=1)
@@ -120,7 +130,7 @@ class Settings(BaseSettings):
     @property
     def document(self) -> dict[str, int]:
         """The most a document may have of each."""
-        names = ("tokens", "fragments", "repeats", "depth", "aliases", "roots", "cost")
+        names = ("characters", "tokens", "fragments", "repeats", "depth", "aliases", "roots", "cost")
         return {name: getattr(self, f"document_{name}_max") for name in names}
 
     @property
@@ -128,6 +138,11 @@ class Settings(BaseSettings):
         """Requests a second, by role, and NOBODY's."""
         roles = ("admin", "manager", "client", "trader", "feed", "payments", "nobody")
         return {role.upper(): getattr(self, f"rate_{role}") for role in roles}
+
+    @property
+    def processor_shares(self) -> dict[str, float]:
+        """Processor seconds a second, by role, and NOBODY's."""
+        return {role: getattr(self, f"processor_share_{role.lower()}") for role in self.rates}
 
     @property
     def base_url(self) -> str:

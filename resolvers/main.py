@@ -22,9 +22,9 @@ from resolvers.quotes import QuoteMutation, QuoteQuery
 from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.wallets import WalletMutation, WalletQuery
+from schema.examination import Limits
 from schema.executing import Executor
 from schema.leniency import LENIENT_SCALARS
-from schema.limits import Limits
 from schema.masking import MaskedErrors
 from schema.observing import Observed
 from schema.quotelist import QUOTE_SCALARS

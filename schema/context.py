@@ -191,6 +191,7 @@ class Context:
     connection_params: dict[str, object] | None = None  # what a websocket's client sent when it connected
     allowed: Allowed = field(default_factory=Allowed)
     explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
+    seconds: float = 0.0  # of processor time that other threads have spent on it
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     _loaders: Loaders | None = None
 

@@ -48,6 +48,15 @@ class RateLimited(ApiError):
         super().__init__(f"You ask too often; ask again in {wait:.1f} s.")
 
 
+class Busy(ApiError):
+    """Too many requests wait for the same thing; ask again in a moment."""
+
+    code = "BUSY"
+
+    def __init__(self, name: str, limit: int) -> None:
+        super().__init__(f"{limit} {name} wait to be looked at, the most that may; ask again in a second.")
+
+
 class UnknownDocument(ApiError):
     """The hash is of no document that the desk knows: send its text with it."""
 

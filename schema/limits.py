@@ -1,16 +1,13 @@
-"""What a document may ask for: its length, fragments, repeats, depth, aliases, root fields and cost.
+"""What a document may ask for: its characters, tokens, fragments, repeats, depth, aliases, root fields and cost.
 
 The cost is the number of fields that would be answered if every page were full. It, the depth and the aliases are
 found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
 nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
 """
 
-from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import chain
 from typing import Any
 
 from graphql import (
@@ -21,7 +18,6 @@ from graphql import (
     GraphQLField,
     GraphQLNamedType,
     GraphQLSchema,
-    GraphQLSyntaxError,
     InlineFragmentNode,
     IntValueNode,
     Lexer,
@@ -37,12 +33,8 @@ from graphql import (
     is_object_type,
     parse,
 )
-from strawberry.extensions import SchemaExtension
-from strawberry.types import ExecutionContext
-from strawberry.types.graphql import OperationType
 
 from schema.errors import BadUserInput
-from schema.merging import repeats
 
 LIST_SIZE = 10  # what a list that is not a page counts as
 NESTING_MAX = 100  # brackets; the parser goes as deep as they do
@@ -55,9 +47,10 @@ CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
 class Allowed:
     """The most a document may have of each; its cost in fields answered if every page were full."""
 
+    characters: int = 20_000
     tokens: int = 5_000
     fragments: int = 100
-    repeats: int = 30  # of one name in one selection
+    repeats: int = 30  # of one name in one selection, times those of the selections around it
     depth: int = 20
     aliases: int = 100
     roots: int = 25
@@ -104,7 +97,7 @@ class Scale:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema = schema
         self._variables = variables
-        self._fragments = {node.name.value: node for node in _of(document, FragmentDefinitionNode)}
+        self._fragments = {node.name.value: node for node in of_kind(document, FragmentDefinitionNode)}
         self._weights: dict[str, Weight] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Weight:
@@ -158,10 +151,6 @@ class Scale:
         return first.default_value if first is not None and isinstance(first.default_value, int) else LIST_SIZE
 
 
-def _of(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
-    return (node for node in document.definitions if isinstance(node, kind))
-
-
 def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -> GraphQLField | None:
     if of is schema.query_type and name in ("__schema", "__type"):
         return schema.get_field(schema.query_type, name) if schema.query_type else None
@@ -169,6 +158,11 @@ def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -
         field: GraphQLField | None = of.fields.get(name)
         return field
     return None
+
+
+def of_kind(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
+    """Return the definitions of a kind."""
+    return (node for node in document.definitions if isinstance(node, kind))
 
 
 def read(text: str, tokens_max: int) -> DocumentNode:
@@ -192,119 +186,3 @@ def _read(text: str, tokens_max: int) -> DocumentNode:
 
 
 _kept = lru_cache(maxsize=KEPT)(_read)
-
-
-@dataclass(frozen=True, slots=True)
-class Asked:
-    """A document with what its weight depends on besides: the operation that is named, and the whole numbers given."""
-
-    schema: GraphQLSchema
-    text: str
-    tokens_max: int
-    name: str | None
-    numbers: tuple[tuple[str, int], ...]
-
-
-def numbers(variables: Mapping[str, Any] | None) -> tuple[tuple[str, int], ...]:
-    """The whole numbers among the variables; 10.0 is one, too, in JSON and for graphql-core."""
-    given = (variables or {}).items()
-    return tuple([(name, int(value)) for name, value in given if isinstance(value, int | float) and value % 1 == 0])
-
-
-def _defaults(operations: Iterable[OperationDefinitionNode]) -> dict[str, int]:
-    """By variable the largest whole number that an operation gives it where the request gives none."""
-    found: dict[str, int] = {}
-    for variable in chain.from_iterable(node.variable_definitions or () for node in operations):
-        if isinstance(variable.default_value, IntValueNode):
-            name = variable.variable.name.value
-            found[name] = max(found.get(name, 0), int(variable.default_value.value))
-    return found
-
-
-def _weigh(asked: Asked) -> tuple[Weight, int]:
-    """What is to be executed weighs, and how many operations the document has."""
-    document = read(asked.text, asked.tokens_max)
-    operations = list(_of(document, OperationDefinitionNode))
-    scale, weight = Scale(asked.schema, document, _defaults(operations) | dict(asked.numbers)), Weight()
-    for node in operations:
-        if asked.name in (None, node.name and node.name.value):
-            weight = weight.beside(scale.operation(node))
-    return weight, len(operations)
-
-
-_weighed = lru_cache(maxsize=KEPT)(_weigh)
-
-
-def _crowd(text: str, tokens_max: int, fragments_max: int) -> tuple[int, int]:
-    """How many fragments a document has, and its repeats; 0 where the fragments are too many to look."""
-    document = read(text, tokens_max)
-    fragments = sum(1 for _ in _of(document, FragmentDefinitionNode))
-    return fragments, repeats(document) if fragments <= fragments_max else 0
-
-
-_crowded = lru_cache(maxsize=KEPT)(_crowd)
-_valid: OrderedDict[tuple[object, ...], None] = OrderedDict()
-"""Documents that keep the rules they were validated by; they are not validated again."""
-
-
-class Limits(SchemaExtension):
-    """Refuses a document beyond the limits before it is validated, and answers the cost of every other."""
-
-    cost: int | None = None
-
-    def on_parse(self) -> Iterator[None]:
-        execution = self.execution_context
-        if execution.query:
-            with suppress(GraphQLSyntaxError):  # Strawberry comes upon it too, and reports it
-                execution.graphql_document = read(execution.query, execution.context.allowed.tokens)
-        yield
-
-    def on_validate(self) -> Iterator[None]:
-        execution = self.execution_context
-        self._weigh(execution)
-        kept = len(execution.query or "") <= KEPT_CHARACTERS_MAX
-        key = (execution.schema, execution.query, execution.validation_rules)
-        if kept and execution.pre_execution_errors is None and key in _valid:
-            _valid.move_to_end(key)
-            execution.pre_execution_errors = []
-        yield
-        if kept and not execution.pre_execution_errors:
-            _valid[key] = None
-            if len(_valid) > KEPT:
-                _valid.popitem(last=False)
-
-    def _weigh(self, execution: ExecutionContext) -> None:
-        assert execution.query, "it has been parsed"
-        allowed: Allowed = execution.context.allowed
-        asked = Asked(
-            execution.schema._schema,  # noqa: SLF001 - its only name
-            execution.query,
-            allowed.tokens,
-            execution.operation_name,
-            numbers(execution.variables),
-        )
-        weight, operations = (_weighed if len(execution.query) <= KEPT_CHARACTERS_MAX else _weigh)(asked)
-        crowd = _crowded if len(execution.query) <= KEPT_CHARACTERS_MAX else _crowd
-        fragments, repeated = crowd(execution.query, allowed.tokens, allowed.fragments)
-        found = {
-            "fragments": (fragments, allowed.fragments),
-            "repeats": (repeated, allowed.repeats),
-            "depth": (weight.depth, allowed.depth),
-            "aliases": (weight.aliases, allowed.aliases),
-            "root fields": (weight.roots, allowed.roots),
-            "cost": (weight.cost(LIST_SIZE), allowed.cost),
-        }
-        for name, (seen, limit) in found.items():
-            if seen > limit:
-                execution.pre_execution_errors = [TooMuch(name, limit, seen)]
-                break
-        if operations > 1 and execution._provided_operation_name is None:  # noqa: SLF001 - or the first is taken
-            execution.pre_execution_errors = [BadUserInput("Name one of the document's operations: operationName.")]
-        self.cost = weight.cost(LIST_SIZE)
-
-    def get_results(self) -> dict[str, Any]:
-        """`cost`: what the operation may cost at most, and how much is allowed. Events of a subscription lack it."""
-        execution = self.execution_context
-        if self.cost is None or execution.operation_type is OperationType.SUBSCRIPTION:
-            return {}
-        return {"cost": {"used": self.cost, "max": execution.context.allowed.cost}}

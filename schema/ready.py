@@ -17,8 +17,9 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from schema.context import Context
+from schema.examination import numbers
 from schema.executing import Executor
-from schema.limits import KEPT, KEPT_CHARACTERS_MAX, numbers, read
+from schema.limits import KEPT, KEPT_CHARACTERS_MAX, read
 from schema.masking import masked
 from schema.observing import Described, codes_of, described, wanted
 from services.observing import operation

@@ -13,6 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.hub import Hub
+from app.rates import Shares
 from services import tokens
 from services.supervision import Supervisor
 
@@ -30,6 +31,7 @@ class Api:
     hub: Hub
     server: uvicorn.Server
     supervisor: Supervisor
+    shares: Shares
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """The text of a new token."""

@@ -32,6 +32,14 @@ async def api(empty_database: str) -> AsyncIterator[Api]:
         await serving  # raises what went wrong
     port = server.servers[0].sockets[0].getsockname()[1]
     async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-        yield Api(http, f"ws://127.0.0.1:{port}/graphql", empty_database, app.state.hub, server, app.state.supervisor)
+        yield Api(
+            http,
+            f"ws://127.0.0.1:{port}/graphql",
+            empty_database,
+            app.state.hub,
+            server,
+            app.state.supervisor,
+            app.state.shares,
+        )
     server.should_exit = True
     await serving

@@ -1,14 +1,30 @@
 """What a document may ask for: each limit at its edge and one past it, and bombs that cost the server nothing."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from graphql import GraphQLError, get_introspection_query, parse
+from graphql import (
+    FieldNode,
+    GraphQLError,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    get_introspection_query,
+    parse,
+    specified_rules,
+)
+from hypothesis import given
+from hypothesis import strategies as st
 
+from app import answers
+from app.accepting import JSON
 from app.hub import Hub
 from resolvers.main import schema
+from schema import examination
 from schema.context import Context
+from schema.examination import ERRORS_MAX, SHORT_CHARACTERS_MAX, Question, examine
 from schema.limits import LIST_SIZE, Allowed, Scale, TooMuch, Weight, read
+from schema.merging import repeats
 from tests.api.clients import Api
 
 NOBODY = Context(Hub("unused"))
@@ -50,7 +66,7 @@ def bomb(levels: int) -> str:
 
 
 async def test_a_bomb_of_nested_fragments_is_refused_before_it_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strawberry.schema.schema.validate_document", None)  # nothing may call it
+    monkeypatch.setattr("schema.examination.validate", None)  # nothing may call it
     result = await schema.execute(bomb(60), context_value=NOBODY)
     assert result.errors
     assert result.errors[0].extensions
@@ -64,9 +80,10 @@ def test_a_fragment_that_spreads_itself_ends_the_walk() -> None:
     weigh("{ ...f } fragment f on Query { __typename ...g } fragment g on Query { ...f }")
 
 
-SMALL = Allowed(tokens=40, fragments=2, repeats=3, depth=3, aliases=2, roots=3, cost=2_000)
+SMALL = Allowed(characters=600, tokens=40, fragments=2, repeats=3, depth=3, aliases=2, roots=3, cost=2_000)
 F, G, H = (f"fragment {name} on Query {{ {name}: __typename }}" for name in "FGH")
 EDGES = {
+    "characters": ("{ __typename }" + " " * (600 - 14), "{ __typename }" + " " * (601 - 14)),
     "fragments": (f"{{ ...F ...G }} {F} {G}", f"{{ ...F ...G ...H }} {F} {G} {H}"),
     "repeats": (
         "{ me { role ... { role } ...R } } fragment R on Me { role }",
@@ -135,7 +152,7 @@ QUADRATIC = {
 
 @pytest.mark.parametrize("text", QUADRATIC.values(), ids=QUADRATIC)
 async def test_what_takes_long_to_validate_is_not_validated(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("strawberry.schema.schema.validate_document", None)  # nothing may call it
+    monkeypatch.setattr("schema.examination.validate", None)  # nothing may call it
     operation = "A" if "query A" in text else None
     assert await _limit(text, Allowed(), operation) == "repeats"
 
@@ -157,3 +174,83 @@ def test_what_tools_ask_for_is_allowed() -> None:
 async def test_the_answer_tells_the_cost(api: Api) -> None:
     answer = await api.answer("{ challenges(first: 3) { nodes { id } } }", await api.token("ADMIN"))
     assert answer["extensions"]["cost"] == {"used": 7, "max": Allowed().cost}
+
+
+LOOP_SECONDS_MAX = 0.05
+FILL = 15_000  # characters, of which each hostile document has about as many as are allowed
+HOSTILE: dict[str, Callable[[int], str]] = {
+    "unknown inputs": lambda n: "mutation { createProgram(input: {" + " ".join(f"nam{i}: 1" for i in range(n // 9))
+    + "}) { program { id } } }",
+    "unknown fields": lambda n: "{ " + " ".join(f"challengez{i}" for i in range(n // 15)) + " }",
+    "unknown arguments": lambda n: "{ challenges(" + " ".join(f"firstt{i}: 1" for i in range(n // 13))
+    + ") { nodes { id } } }",
+    "unknown types": lambda n: "query (" + " ".join(f"$a{i}: Strinng{i}" for i in range(n // 17)) + ") { me { role } }",
+    "unknown enum values": lambda n: "{ challenges(filter: {status: [" + " ".join(f"ACTIVV{i}" for i in range(n // 11))
+    + "]}) { nodes { id } } }",
+    "undefined variables": lambda n: "{ "
+    + " ".join(f"a{i}: challenge(id: $v{i}) {{ id }}" for i in range(n // 33)) + " }",
+    "incomplete steps": lambda n: "mutation { createProgram(input: {steps: [" + "{phaseIndex: 1} " * (n // 16)
+    + "]}) { program { id } } }",
+    "one field": lambda n: "{ challenges { nodes { " + "id " * (n // 3) + "} } }",
+    "one field below one field": lambda n: "{ challenges { nodes { " + "purchase { id client } " * (n // 23) + "} } }",
+    "repeats of two levels": lambda n: "{ " + "challenges { nodes { program { id id id } } } " * min(29, n // 47) + "}",
+    "unused fragments": lambda n: "{ me { role } } "
+    + " ".join(f"fragment f{i} on Challenge {{ id }}" for i in range(min(99, n // 33))),
+    "long text": lambda n: '{ challenges(filter: {text: "' + "a" * (n - 60) + '"}, firstt: 1) { nodes { id } } }',
+    "long name": lambda n: "{ " + "a" * (n - 10) + " }",
+    "nesting": lambda n: "{ challenges(filter: {status: " + "[" * 99 + "]" * 99 + "}) { nodes { id } } }",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_document_is_answered_shortly(name: str) -> None:
+    context = Context(Hub("unused"))
+    result = await schema.execute(HOSTILE[name](FILL), context_value=context)
+    assert result.errors, name
+    assert len(result.errors) <= ERRORS_MAX + 1
+    answer = answers.executed(result, JSON).body
+    assert len(answer) < 4_000, (name, len(answer))
+    assert context.seconds > 0, "another thread has looked at it"
+
+
+def test_no_short_document_holds_the_event_loop_for_long() -> None:
+    slowest = {}
+    for name, document in HOSTILE.items():
+        rules = tuple(specified_rules)
+        question = Question(CORE, rules, document(SHORT_CHARACTERS_MAX)[:SHORT_CHARACTERS_MAX], Allowed(), None, ())
+        slowest[name] = min(examine(question).seconds for _ in range(3))  # of processor time, whatever else runs
+    assert max(slowest.values()) < LOOP_SECONDS_MAX, slowest
+
+
+async def test_too_many_long_documents_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(examination, "_waiting", examination.WAITING_MAX)
+    result = await schema.execute(HOSTILE["unknown fields"](FILL), context_value=NOBODY)
+    assert result.errors
+    assert result.errors[0].extensions == {"code": "BUSY"}
+
+
+@given(st.data())
+def test_repeats_are_those_of_the_merged_selection(data: st.DataObject) -> None:
+    """Against a count that merges for real, without fragments that are spread twice."""
+
+    def selection(depth: int) -> str:
+        names = data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=4))
+        return (
+            "{ "
+            + " ".join(name + (f" {selection(depth - 1)}" if depth and name != "a" else "") for name in names)
+            + " }"
+        )
+
+    def merged(nodes: list[SelectionSetNode]) -> int:
+        by_name: dict[str, list[FieldNode]] = {}
+        for node in nodes:
+            for part in node.selections:
+                assert isinstance(part, FieldNode)
+                by_name.setdefault(part.name.value, []).append(part)
+        below = [merged([p.selection_set for p in parts if p.selection_set]) for parts in by_name.values()]
+        return max([*map(len, by_name.values()), *below], default=0)
+
+    document = parse(selection(3))
+    [operation] = document.definitions
+    assert isinstance(operation, OperationDefinitionNode)
+    assert repeats(document) >= merged([operation.selection_set])

@@ -1,5 +1,6 @@
 """How often a bearer may ask: each role's rate at its edge and one past it."""
 
+import asyncio
 import json
 
 import pytest
@@ -7,9 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
-from app.rates import Rates
+from app.metering import Metered
+from app.rates import DEBT_SECONDS_MAX, Rates, Shares
 from config.settings import Settings
-from services import brands
+from services import brands, tokens
 from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send
 from tests.services.world import ADMIN
@@ -92,3 +94,95 @@ async def test_over_http_and_over_a_websocket(slow: None, api: Api) -> None:
         await send(socket, type="subscribe", id="1", payload={"query": "{ me { name } }"})
         told = json.loads(await socket.recv())
     assert (told["type"], told["id"], told["payload"][0]["extensions"]["code"]) == ("error", "1", "RATE_LIMITED")
+
+
+SHARES = dict.fromkeys(ROLES, 0.5) | {"NOBODY": 0.1}
+
+
+def test_processor_time_may_be_overdrawn_and_is_waited_for() -> None:
+    clock = Clock()
+    shares = Shares(SHARES, 2, clock)
+    assert shares.wait(ALICE, "") == 0
+    shares.spend(ALICE, "", 0.9)
+    assert shares.wait(ALICE, "") == 0, "a tenth of a second is left"
+    shares.spend(ALICE, "", 0.6)
+    assert shares.wait(ALICE, "") == pytest.approx(1, abs=0.01)
+    clock.now = 1.1
+    assert shares.wait(ALICE, "") == 0
+    assert shares.wait(None, "address") == 0, "another's bucket"
+
+
+def test_one_dear_request_does_not_shut_its_bearer_out_for_ever() -> None:
+    shares = Shares(SHARES, 2, Clock())
+    shares.spend(None, "address", 1e9)
+    assert shares.wait(None, "address") == pytest.approx(DEBT_SECONDS_MAX, abs=0.01)
+    assert shares.wait(None, "another") == 0
+
+
+async def test_only_the_steps_of_a_task_count_and_not_its_waiting() -> None:
+    spent: list[float] = []
+
+    async def work() -> str:
+        sum(range(200_000))
+        await asyncio.sleep(0.2)
+        with pytest.raises(KeyError):
+            await fails()
+        return "done"
+
+    async def fails() -> None:
+        await asyncio.sleep(0)
+        raise KeyError
+
+    assert await Metered(work(), spent.append) == "done"
+    assert len(spent) >= 3
+    assert 0 < sum(spent) < 0.15, "processor seconds, of which waiting costs none"
+
+
+async def _run(work: Metered[None]) -> None:
+    await work
+
+
+async def test_a_cancelled_task_sees_that_it_is_cancelled() -> None:
+    ended: list[str] = []
+
+    async def work() -> None:
+        try:
+            await asyncio.Event().wait()
+        finally:
+            ended.append("in order")
+
+    task = asyncio.create_task(_run(Metered(work(), lambda _: None)))
+    await asyncio.sleep(0)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert ended == ["in order"]
+
+
+@pytest.fixture
+async def manager(api: Api) -> str:
+    await brands.save(ADMIN, name="acme", title="acme")
+    return await api.token("MANAGER", "acme")
+
+
+async def test_a_stranger_pays_for_its_documents_and_others_do_not(api: Api, manager: str) -> None:
+    api.shares.spend(None, "127.0.0.1", 100.0)
+    response = await api.http.post("/graphql", json={"query": "{ __typename }"})
+    assert response.status_code == 429
+    assert response.json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert int(response.headers["Retry-After"]) >= 1
+    assert await api.ask("{ __typename }", manager) == {"__typename": "Query"}
+    bearer = await tokens.authenticate(manager)
+    before = api.shares.left(bearer, "")
+    await api.ask("{ challenges { nodes { id } } }", manager)
+    assert api.shares.left(bearer, "") < before
+
+
+async def test_an_operation_of_a_bearer_without_time_is_refused_on_a_websocket_too(api: Api, manager: str) -> None:
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload={"authorization": f"Bearer {manager}"})
+        assert json.loads(await socket.recv())["type"] == "connection_ack"
+        api.shares.spend(await tokens.authenticate(manager), "", 1e9)
+        await send(socket, type="subscribe", id="1", payload={"query": "{ __typename }"})
+        message = json.loads(await socket.recv())
+    assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
