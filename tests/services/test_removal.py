@@ -10,7 +10,7 @@ import pytest
 
 from domain.errors import Busy, Forbidden, NotFound, PayoutOpen, ProgramNotAvailable
 from models import marks as stored
-from services import events, jobs, marks, programs, purchases, quotes, removal
+from services import events, jobs, marks, programs, purchases, quarantine, quotes, removal
 from services.principals import Principal, Role
 from services.unit import plain, sweep
 from services.views.events import Wanted, missed
@@ -233,7 +233,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
         return sweep(roots, **kwargs)
 
     monkeypatch.setattr(stored, "touched", deleted_behind_its_back)
-    monkeypatch.setattr(marks, "sweep", noted)
+    monkeypatch.setattr(quarantine, "sweep", noted)
     await marks.drain(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"
     assert await rows("select marked_through, equity from balances where account_id = $1", account) == [
