@@ -183,13 +183,9 @@ class PayoutTerms:
     profitable_days: int = 0  # with a profit above the phase's `profitable_day_pct`
     cycle_days: int = 0  # of waiting
     floor: PayoutFloor = PayoutFloor.FOLLOW
-    min_amount: Decimal = field(
-        default=ZERO, metadata={"later": True}
-    )  # of one payout: the gross profit that leaves the account
+    min_amount: Decimal = field(default=ZERO, metadata=LATER)  # of one payout: the gross profit that leaves
     min_buffer: Decimal = field(default=ZERO, metadata=LATER)  # of profit that stays on the account
-    fee_back: bool = field(
-        default=False, metadata={"later": True}
-    )  # the purchase's fee comes back with the first payout
+    fee_back: bool = field(default=False, metadata=LATER)  # the purchase's fee comes back with the first payout
 
 
 @dataclass(frozen=True, slots=True)

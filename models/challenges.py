@@ -8,7 +8,7 @@ from typing import NamedTuple
 import asyncpg
 
 from domain.lifecycles import ChallengeStatus, PayoutStatus
-from domain.terms import PhaseTerms, PhaseType
+from domain.terms import PhaseTerms, PhaseType, Terms
 from models import sql
 from models.sql import Connection, Part
 
@@ -63,10 +63,14 @@ async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]
     return {row["id"]: row["terms_hash"] for row in found}
 
 
-async def keep_terms(conn: Connection, digest: str, version: int, body: str) -> None:
+async def keep_terms(conn: Connection, digest: str, terms: Terms, body: str) -> None:
     """Store terms under their hash; the same terms are stored once."""
     await conn.execute(
-        "insert into terms (hash, version, body) values ($1, $2, $3) on conflict do nothing", digest, version, body
+        "insert into terms (hash, version, body, program_version) values ($1, $2, $3, $4) on conflict do nothing",
+        digest,
+        terms.version,
+        body,
+        terms.program_version,
     )
 
 

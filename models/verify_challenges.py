@@ -16,6 +16,12 @@ async def terms_bear_their_hash(conn: Connection) -> Rows:
           format('their text has sha256 %s', encode(sha256(convert_to(body, 'UTF8')), 'hex')) as message
         from terms where hash <> encode(sha256(convert_to(body, 'UTF8')), 'hex')
         union all
+        select format('terms %s', hash), format('name version %s of their program beside another in their text',
+          coalesce(program_version::text, 'none'))
+        from terms
+        where case when hash = encode(sha256(convert_to(body, 'UTF8')), 'hex')
+          then program_version is distinct from (body::jsonb ->> 'program_version')::integer end
+        union all
         select format('challenge %s', c.id), format('runs under terms %s, sold under %s', c.terms_hash, p.terms_hash)
         from challenges c join purchases p on p.id = c.purchase_id where c.terms_hash <> p.terms_hash""",
     )

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import date, datetime
 from decimal import Decimal
-from functools import lru_cache
 from typing import TYPE_CHECKING, Annotated, Self
 
 import strawberry
@@ -25,6 +24,7 @@ from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.rows import FromRow, shape
 from schema.scalars import Long
+from schema.terms import FROZEN_TERMS, Terms
 from services.views.lists import (
     ACCOUNTS,
     BREACHES,
@@ -59,23 +59,6 @@ def _current(found: Mapping[int, list[Row]], ids: Values, indexes: Values) -> Va
 
 
 CURRENT_PHASE = Link(Owned(PHASES, "challenge", PHASES_MAX), ("id", "current_phase_index"), _current)
-
-
-@lru_cache(maxsize=1024)
-def _frozen(text_hash: str, version: int) -> dict[str, str | int]:
-    """The same object for the same terms, so that it is answered once however many challenges run under them."""
-    return {"hash": text_hash, "version": version}
-
-
-FROZEN_TERMS = Link(
-    None, ("terms_hash", "terms_version"), lambda _, hashes, versions: list(map(_frozen, hashes, versions))
-)
-
-
-@strawberry.type(description="The terms a challenge was sold under, frozen at the sale.")
-class Terms(FromRow):
-    hash: str = field(description="The sha256 of their canonical text, in hex.")
-    version: int = field(description="The version of the text's form.")
 
 
 @strawberry.type(description="A snapshot of a phase's figures, in its account's currency.")
@@ -216,6 +199,10 @@ class Challenge(FromRow, listing=CHALLENGES):
     created_at: datetime = field(description="When it was bought.")
     ended_at: datetime | None = field(description="When it ended.")
     end_reason: str | None = field(description="What ended it.")
+    program_changed: bool | None = field(
+        description="Whether the program has been changed since the sale, its status included, so that `program` need "
+        "not be what was sold; null once it is deleted."
+    )
     purchase_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
@@ -226,11 +213,11 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
         return await one(info, PURCHASES, self.purchase_id)
 
-    @computed("The program; null once it is deleted.", row_of(PROGRAMS, "program_id"))
+    @computed("The program as it is today; null once it is deleted.", row_of(PROGRAMS, "program_id"))
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @computed("The terms it runs under.", FROZEN_TERMS)
+    @computed("The terms it runs under, as they were sold.", FROZEN_TERMS)
     def terms(self) -> Terms:
         return Terms(hash=self.terms_hash, version=self.terms_version)
 

@@ -15,13 +15,14 @@ from domain.execution import Moment
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
+from domain.terms import Terms
 from schema.errors import Unauthenticated
 from schema.limits import Allowed
 from services import clocks, contexts, snapshots
 from services.contexts import Decided
 from services.principals import Principal
 from services.snapshots import Present
-from services.views import eligibility, lists, progress
+from services.views import eligibility, lists, progress, terms
 from services.views.events import Event, Wanted
 from services.views.lists import Filters, Listing, Page, Row, Window
 from services.views.present import MOVING, brought
@@ -143,6 +144,11 @@ class Loaders:
         found: list[Progress] = await self._of_account(
             ("progress",), account_id, lambda keys: progress.of_accounts(keys, moment)
         )
+        return found
+
+    async def terms(self, digest: str) -> Terms:
+        """The terms of this hash."""
+        found: Terms = await self._load(("terms",), digest, terms.of_hashes)
         return found
 
     async def market_time(self) -> datetime:

@@ -15,6 +15,7 @@ from schema.paging import one, owned
 from schema.payloads import Payload, SavePayload
 from schema.programs import Program
 from schema.rows import FromRow
+from schema.terms import Terms
 from schema.wallets import Wallet
 from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, WALLETS
 
@@ -47,17 +48,27 @@ class Purchase(FromRow, listing=PURCHASES):
     expires_at: datetime | None = field(
         description="When an EXTERNAL purchase that has not been paid fails, by the real clock."
     )
+    program_changed: bool | None = field(
+        description="Whether the program has been changed since the sale, its status included, so that `program` need "
+        "not be what was sold; null once it is deleted."
+    )
     wallet_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
+    terms_hash: strawberry.Private[str]
 
     @computed("The wallet that pays; null where it is paid outside, or you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await one(info, WALLETS, self.wallet_id)
 
-    @computed("The program; null once it is deleted.")
+    @computed("The program as it is today; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
+
+    @computed("The terms that were sold.")
+    async def terms(self, info: Info) -> Terms:
+        sold = await info.context.loaders.terms(self.terms_hash)
+        return Terms(hash=self.terms_hash, version=sold.version)
 
     @computed("The account of its challenge's current phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:

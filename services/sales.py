@@ -5,7 +5,7 @@ from datetime import datetime
 
 from domain.errors import NotFound, ProgramNotAvailable
 from domain.lifecycles import ProgramStatus, PurchaseStatus
-from domain.terms import TERMS_VERSION, Terms
+from domain.terms import Terms
 from models import challenges, purchases
 from models import terms as term_rows
 from models.tables.purchases import Purchase
@@ -54,7 +54,7 @@ async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
 async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
     """Write a PENDING purchase and the terms it was sold under; return its id."""
     terms, body, digest = frozen
-    await challenges.keep_terms(work.conn, digest, TERMS_VERSION, body)
+    await challenges.keep_terms(work.conn, digest, terms, body)
     purchase = await Purchase.create(
         brand_id=buyer.brand,
         client=buyer.client,

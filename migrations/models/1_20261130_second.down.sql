@@ -76,3 +76,4 @@ alter table orders drop column origin;
 alter table breaches
   drop constraint breaches_consequence_check,
   add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'WARN'));
+alter table terms drop column program_version;

@@ -321,3 +321,9 @@ create index orders_origin on orders (account_id, origin) where origin is not nu
 alter table breaches
   drop constraint breaches_consequence_check,
   add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'CLOSE_DAY', 'WARN'));
+-- The program's version stands beside the terms, to be compared with the one of today. The type that stays the same
+-- fills the column of rows that no update may touch.
+alter table terms add column program_version integer;
+alter table terms
+  alter column program_version type integer using (body::jsonb ->> 'program_version')::integer;
+comment on column terms.program_version is 'The program''s version at the sale, as the text says it';

@@ -13,5 +13,7 @@ class Terms(Model):
     version = fields.IntField()
     body = Text(description="Canonical JSON, of which `hash` is the sha256")
 
+    program_version = fields.IntField(null=True, description="The program's version at the sale, as the text says it")
+
     class Meta:
         table = "terms"

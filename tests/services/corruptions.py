@@ -190,6 +190,7 @@ ALONE = {
     ],
     "terms bear their hash": [
         "insert into terms values ('made up', 1, '{}')",
+        "update terms set program_version = program_version + 1",
     ],
     "transfers pair up": [
         "update transfers set cause = 'other' where kind = 'FEE' and amount > 0",
