@@ -12,6 +12,7 @@ from strawberry import field
 from domain import terms as domain
 from domain.terms import (
     Consequence,
+    Enforcement,
     GroupKind,
     Measured,
     PayoutFloor,
@@ -83,6 +84,12 @@ class LimitTerms(FromTerms):
     consequence: Consequence = field(description="What follows when it is hit.")
 
 
+@strawberry.type(description="What the most open positions of a phase mean.")
+class PositionsTerms(FromTerms):
+    enforced: Enforcement = field(description="Whether one more is refused, or a breach.")
+    consequence: Consequence = field(description="What follows a breach.")
+
+
 @strawberry.type(description="When the profit of a funded phase may be asked for, and what a payout does.")
 class PayoutTerms(FromTerms):
     min_profit: Decimal = field(description="The least gross profit, in the account's currency.")
@@ -110,6 +117,7 @@ class PhaseTerms(FromTerms):
     min_trading_days: int = field(description="The least number of trading days.")
     max_trading_days: int = field(description="It ends with this many trading days.")
     max_positions: int = field(description="The most open positions.")
+    positions: PositionsTerms | None = field(description="What the most open positions mean; null: no most.")
     best_day_pct: Decimal = field(description="The largest day's share of the net profit, at most.")
     profitable_days: int = field(description="The least number of profitable days.")
     profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
@@ -128,6 +136,7 @@ class PhaseTerms(FromTerms):
         return cls.of(
             phase,
             group=GroupTerms.of(phase.group, policy=policy),
+            positions=PositionsTerms.of(phase.positions) if phase.max_positions else None,
             warn_at=list(phase.warn_at),
             payout=PayoutTerms.of(phase.payout) if phase.type is PhaseType.FUNDED else None,
             **shown,

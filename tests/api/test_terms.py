@@ -10,7 +10,8 @@ from tests.api.clients import Api
 from tests.services.world import CLIENT, EVALUATION, FUNDED, MANAGER, WIDE, a_world, changed, rows
 
 TERMS = """hash version programVersion name price priceCurrency zone dayStart profitSplit
-  phases { index type name profitSplit durationDays minTradingDays tradingDay maxPositions bestDayPct warnAt
+  phases { index type name profitSplit durationDays minTradingDays tradingDay bestDayPct warnAt
+    maxPositions positions { enforced consequence }
     group { name kind currency deposit policy { leverageMax notionalMax slippage symbols feeBps longAllowed } }
     dailyLoss { pct amount reference percentOf measured touch consequence }
     totalLoss { pct amount percentOf trail trailBy lockAt } dailyProfit { pct } profitTarget { pct amount measured }
@@ -26,6 +27,7 @@ async def test_what_was_sold_is_read_whole_whatever_becomes_of_the_program(api: 
         max_total_loss_pct=Decimal(0),
         limits={"total_loss": {"amount": Decimal(9000), "trail": "TRAIL_INTRADAY", "lock_at": Decimal(100)}},
         warn_at=(Decimal("0.8"),),
+        max_positions=3,
     )
     funded = changed(FUNDED, payout={"min_amount": Decimal(50), "fee_back": True, "floor": "KEEP"},
                      limits={"total_loss": {"trail": "TRAIL_END_OF_DAY"}})  # fmt: skip
@@ -56,6 +58,7 @@ async def test_what_was_sold_is_read_whole_whatever_becomes_of_the_program(api: 
         "lockAt": "100",
     }  # fmt: skip
     assert (first["dailyProfit"], first["profitTarget"]["pct"], first["warnAt"]) == (None, "8", ["0.8"])
+    assert (first["maxPositions"], first["positions"]) == (3, {"enforced": "GATE", "consequence": "FAIL"})
     assert first["tradingDay"] == TradingDay.FILL.value
     assert (second["type"], second["profitSplit"], second["profitTarget"]) == ("FUNDED", "0.8", None)
     assert second["payout"] == {

@@ -15,6 +15,7 @@ PAIRS: list[tuple[Any, Any, set[str]]] = [
     (domain.Policy, shown.ExecutionPolicy, set()),
     (domain.Limit, shown.LimitTerms, set()),
     (domain.PayoutTerms, shown.PayoutTerms, set()),
+    (domain.PositionsLimit, shown.PositionsTerms, set()),
 ]
 
 
