@@ -13,6 +13,7 @@ from starlette.routing import Mount, Route, WebSocketRoute
 from app.endpoint import Endpoint
 from app.health import UNREACHABLE, healthz, readyz
 from app.hub import Hub
+from app.index import Index
 from app.metrics import Counted, Scraped
 from app.naming import HEADER
 from app.page import PATH, Files, Page
@@ -52,6 +53,7 @@ def create_app(settings: Settings) -> Starlette:
 
     app = Starlette(
         routes=[
+            Route("/", Index(explores=page is not None).respond),
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
             *([Mount(PATH, Files())] if page else []),

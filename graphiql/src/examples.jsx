@@ -37,6 +37,7 @@ function Examples() {
     queryEditor.setValue(query);
     variableEditor.setValue(variables.replace('NOW', new Date().toISOString()));
     headerEditor.setValue(headersFor(role));
+    document.querySelector(`.graphiql-editors button[data-name="${variables ? 'variables' : 'headers'}"]`)?.click();
   }
 
   return (

@@ -138,6 +138,16 @@ async def test_the_page_is_for_browsers_and_asks_nobody_else(api: Api) -> None:
     assert queried.json()["data"] == {"__typename": "Query"}
 
 
+async def test_the_first_page_says_what_this_is_and_leads_on(api: Api) -> None:
+    page = await api.http.get("/", headers=BROWSER)
+    assert page.status_code == 200
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    assert "A backend for prop-trading challenges" in page.text
+    for path in re.findall(r'(?:src|href)="([^"]+)"', page.text):
+        answer = await api.http.get(path, headers=BROWSER)
+        assert answer.status_code == (503 if path == "/readyz" else 200), path  # no worker runs
+
+
 FOREIGN = [
     {"Host": "desk.example"},
     {"Host": "localhost.evil.example"},
@@ -185,6 +195,8 @@ async def test_chromium_runs_a_query_a_mutation_and_a_live_subscription(
     assert bought["userErrors"] == []
     assert bought["challenge"]["id"]
     assert seen["events"][:2] == ["prop.purchase.paid", "prop.purchase.account_created"]
+    assert "Forbidden" in seen["refused"]
+    assert "isTrusted" not in seen["refused"]
     assert seen["complaints"] == []
     local = (f"{origin}/", origin.replace("http", "ws") + "/", "data:", "blob:" + origin)
     assert [address for address in seen["addresses"] if not address.startswith(local)] == []

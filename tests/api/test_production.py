@@ -77,6 +77,10 @@ async def test_in_production_there_is_no_page(production: None, api: Api) -> Non
         response = await api.http.get(path, headers={"Accept": "text/html"})
         assert response.status_code in (404, 406), path
         assert "html" not in response.headers["content-type"]
+    page = await api.http.get("/graphql", headers={"Accept": "text/html,*/*;q=0.8"})
+    assert page.headers["content-type"].startswith("text/plain")
+    assert "It runs in production, where a browser gets no GraphiQL" in page.text
+    assert "it has no page for browsers" in (await api.http.get("/")).text.replace("\n", " ")
 
 
 async def test_the_first_admin_is_made_once_and_noted(production: None, with_secret: None, api: Api) -> None:

@@ -29,14 +29,24 @@ try {
   const opened = page.waitForEvent('websocket');
   await page.locator('.graphiql-execute-button').click();
   await opened;
+  await page.locator('.graphiql-response', { hasText: 'connected, waiting for events' }).waitFor();
 
   const other = await browser.newPage();
   await other.goto(`${origin}/graphql`);
   await open(other, 'CLIENT mutation');
+  await other.locator('section[aria-label="Variables"]:visible', { hasText: 'idempotencyKey' }).waitFor();
   seen.mutation = await run(other);
   await until(() => seen.events.includes('prop.purchase.active'));
   await page.locator('.graphiql-response', { hasText: 'prop.' }).waitFor();
   await page.locator('.graphiql-execute-button').click();
+
+  const stranger = await browser.newPage();
+  await stranger.goto(`${origin}/graphql`);
+  await stranger.locator('.examples input').fill('pd_unknown');
+  await open(stranger, 'MANAGER subscription');
+  await stranger.locator('.graphiql-execute-button').click();
+  await stranger.locator('.graphiql-response', { hasText: '4403' }).waitFor();
+  seen.refused = await stranger.locator('.graphiql-response').innerText();
 
   await page.locator('button[aria-label="Show Documentation Explorer"]').click();
   await page.locator('.graphiql-doc-explorer a', { hasText: 'Query' }).click();
