@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.panel import Panel
 from rich.table import Table
 
+from cli import sampletokens
 from cli.processes import require_free_port
 from cli.setup import set_mode
 from cli.supervisor import Child, supervise
@@ -49,7 +50,7 @@ async def _run(settings: Settings, mode: str | None) -> None:
     await require_connections(settings)
     await migrate(url, settings.broker_url)
     is_replay = await set_mode(url, mode) == "REPLAY"
-    tokens = await _seed(url) if settings.sample_data else {}
+    tokens = await _seed(settings, url) if settings.sample_data else {}
 
     async def announce() -> None:
         await healthy(settings.base_url)
@@ -57,18 +58,27 @@ async def _run(settings: Settings, mode: str | None) -> None:
 
     environment = {"DATABASE_URL": url}
     if tokens:
-        environment |= {"PROPDESK_FEED_TOKEN": tokens["FEED"], "PROPDESK_SAMPLE_TOKENS": json.dumps(tokens)}
-    feed = [FEED] if tokens and not is_replay else []  # simulated quotes of today would end a replay of the past
+        environment |= {"PROPDESK_SAMPLE_TOKENS": json.dumps(tokens)}
+    if "FEED" in tokens:
+        environment |= {"PROPDESK_FEED_TOKEN": tokens["FEED"]}
+    feed = (
+        [FEED] if "FEED" in tokens and not is_replay else []
+    )  # simulated quotes of today would end a replay of the past
     await supervise([*feed, API, WORKER], environment, announce)
 
 
-async def _seed(url: str) -> dict[str, str]:
-    """The sample brand's tokens, by role; the sample data is made where it is missing."""
+async def _seed(settings: Settings, url: str) -> dict[str, str]:
+    """The sample brand's tokens, by role, the same at each start; the sample data is made on a new desk."""
+    file = sampletokens.file_of(settings.data_dir, url)
+    kept = sampletokens.read(file)
     await open_database(url, pool_size=4, name="up")
     try:
-        return await sample.seed()
+        tokens = await sample.seed(kept)
     finally:
         await close_database()
+    if tokens != kept:
+        sampletokens.write(file, tokens)
+    return tokens
 
 
 async def healthy(base_url: str) -> None:
@@ -94,7 +104,7 @@ def _panel(settings: Settings, tokens: dict[str, str], *, is_replay: bool) -> Pa
     table.add_row("health", f"{settings.base_url}/healthz")
     for role, token in tokens.items():
         table.add_row(f"{role} token", token)
-    if settings.sample_data:
+    if tokens:
         simulated = "" if is_replay else " SIMULATED QUOTES: a random walk, no market."
         table.add_row("", f"[yellow]SAMPLE DATA: brand `demo`, made up.{simulated}")
         table.add_row("", f"[yellow]PROPDESK_SAMPLE_DATA=false switches {'it' if is_replay else 'both'} off.")

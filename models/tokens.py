@@ -46,3 +46,12 @@ async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
 async def lock_bootstrap(conn: Connection) -> None:
     """Wait for whoever else makes the first ADMIN token."""
     await conn.execute("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
+
+
+async def is_valid(conn: Connection, name: str) -> bool | None:
+    """Is a token of this name neither revoked nor expired? None where none was ever made."""
+    valid: bool | None = await conn.fetchval(
+        "select bool_or(revoked_at is null and (expires_at is null or expires_at > now())) from tokens where name = $1",
+        name,
+    )
+    return valid

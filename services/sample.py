@@ -1,15 +1,18 @@
 """The sample brand `demo`: made up, marked as such, there to be tried out."""
 
+from collections.abc import Mapping
 from contextlib import suppress
 from decimal import Decimal
+from types import MappingProxyType
 
-from config.errors import Problem
 from domain.errors import NoMarket
 from domain.instruments import Instrument
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step
 from domain.terms import GroupKind, PhaseType
 from models.tables.brands import Brand
+from models.tables.groups import AccountGroup
+from models.tables.instruments import Instrument as InstrumentRow
 from models.tables.programs import Program
 from services import brands, groups, instruments, programs, tokens, wallets
 from services.principals import BRANDLESS, Principal, Role
@@ -26,7 +29,7 @@ INSTRUMENTS = (
     Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")),
     Instrument("BTCUSD", "BTC", "USD", 2, Decimal("0.0001"), Decimal("0.0001")),
 )
-GROUPS = {"DEMO-100K-USD": GroupKind.DEMO, "REAL-100K-USD": GroupKind.REAL}
+GROUPS = {"PROP_DEMO_USD": GroupKind.DEMO, "PROP_REAL_USD": GroupKind.REAL}
 
 
 def _evaluation(index: int, name: str, target: int) -> Step:
@@ -34,7 +37,7 @@ def _evaluation(index: int, name: str, target: int) -> Step:
         phase_index=index,
         phase_type=PhaseType.EVALUATION,
         name=name,
-        account_group="DEMO-100K-USD",
+        account_group="PROP_DEMO_USD",
         duration_days=30,
         max_daily_loss_pct=Decimal(5),
         max_total_loss_pct=Decimal(10),
@@ -49,7 +52,7 @@ def _funded(index: int) -> Step:
         phase_index=index,
         phase_type=PhaseType.FUNDED,
         name="Funded",
-        account_group="REAL-100K-USD",
+        account_group="PROP_REAL_USD",
         duration_days=30,
         max_daily_loss_pct=Decimal(5),
         max_total_loss_pct=Decimal(10),
@@ -78,33 +81,52 @@ PROGRAMS = (
 )
 
 
-async def seed(*, beside_real_brands: bool = False) -> dict[str, str]:
-    """Make the sample data where it is missing; answers a fresh token a role, the earlier ones revoked.
+async def seed(kept: Mapping[str, str] = MappingProxyType({}), *, beside_real_brands: bool = False) -> dict[str, str]:
+    """Make the sample data on a new desk; return its tokens, by role.
 
-    Raises Problem, and touches nothing, where the database has brands that are no sample.
+    On a desk that has it nothing is made again and nothing put back. `kept` are tokens returned before: those that
+    still work stay, and one that was ended by hand is not replaced.
+    Returns no token, and touches nothing, where the desk has only brands of its own, unless `beside_real_brands`.
     """
-    if not beside_real_brands and await Brand.filter(sample=False).exists():
-        raise Problem(
-            "the database has brands of its own, so no sample data is put into it; set PROPDESK_SAMPLE_DATA=false"
-        )
-    await brands.save(SEEDER, name=BRAND, title="Demo (sample data)", sample=True)
-    for instrument in INSTRUMENTS:
-        await instruments.save(SEEDER, instrument)
-    for name, kind in GROUPS.items():
-        await groups.save(SEEDER, brand=BRAND, name=name, kind=kind, currency="USD", deposit=DEPOSIT)
-    for draft in PROGRAMS:
-        if not await Program.filter(brand=BRAND, name=draft.name).exists():
-            program_id = await programs.create(SEEDER, draft, brand=BRAND)
-            await programs.update(SEEDER, program_id, expected_version=1, status=ProgramStatus.ACTIVE)
+    if await tokens.is_valid(_name(Role.ADMIN)) is None:  # tokens come last: a start that was cut short goes on here
+        if not beside_real_brands and await Brand.filter(sample=False).exists():
+            return {}
+        await _make()
     with suppress(NoMarket):  # money moves at the market's time: a replay without quotes gets it at its next start
         await wallets.deposit(SEEDER, brand=BRAND, client=CLIENT, currency="USD", amount=CASH, key="sample")
-    return {role.value: await _token(role) for role in ROLES}
+    texts = {role.value: await _token(role, kept.get(role.value)) for role in reversed(ROLES)}
+    return {role.value: text for role in ROLES if (text := texts[role.value]) is not None}
 
 
-async def _token(role: Role) -> str:
+async def _make() -> None:
+    """Make what is missing of brand, instruments, groups and programs."""
+    await brands.save(SEEDER, name=BRAND, title="Demo (sample data)", sample=True)
+    for instrument in INSTRUMENTS:
+        if not await InstrumentRow.filter(symbol=instrument.symbol).exists():
+            await instruments.save(SEEDER, instrument)
+    for name, kind in GROUPS.items():
+        if not await AccountGroup.filter(brand_id=BRAND, name=name).exists():
+            await groups.save(SEEDER, brand=BRAND, name=name, kind=kind, currency="USD", deposit=DEPOSIT)
+    for draft in PROGRAMS:
+        if not await Program.filter(brand_id=BRAND, name=draft.name).exists():
+            program_id = await programs.create(SEEDER, draft, brand=BRAND)
+            await programs.update(SEEDER, program_id, expected_version=1, status=ProgramStatus.ACTIVE)
+
+
+def _name(role: Role) -> str:
+    return f"sample-{role.lower()}"
+
+
+async def _token(role: Role, kept: str | None) -> str | None:
+    """The token of a role: the kept one, else a new one; None where it was ended by hand."""
+    bearer = None if kept is None else await tokens.authenticate(kept)
+    if bearer is not None and (bearer.name, bearer.role) == (_name(role), role):
+        return kept
+    if await tokens.is_valid(_name(role)) is False:
+        return None
     return await tokens.reissue(
         role=role,
         brand=None if role in BRANDLESS else BRAND,
-        name=f"sample-{role.lower()}",
+        name=_name(role),
         subject=CLIENT if role is Role.CLIENT else None,
     )

@@ -142,6 +142,12 @@ async def reissue(*, role: str, brand: str | None, name: str, subject: str | Non
         return (await _issue(checked, brand, name, subject)).text
 
 
+async def is_valid(name: str) -> bool | None:
+    """Is there a token of this name that works? None where none was ever made."""
+    async with reading() as conn:
+        return await rows.is_valid(conn, name)
+
+
 async def ended(ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
     async with reading() as conn:

@@ -1,16 +1,16 @@
 """The sample brand: complete, marked, made once, and never among real ones."""
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
 
 from config.database import pool
-from config.errors import Problem
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
 from models.tables.brands import Brand
 from models.tables.programs import Program
-from services import brands, quotes, sample, tokens
+from services import brands, groups, instruments, presets, quotes, sample, tokens
 from tests.services.builders import ADMIN
 from tests.services.world import START, a_quote, make_replay
 
@@ -19,6 +19,10 @@ COUNTED = ("brands", "instruments", "account_groups", "programs", "program_phase
 
 async def _counts() -> dict[str, Any]:
     return {table: await pool().fetchval(f"select count(*) from {table}") for table in COUNTED}
+
+
+async def _contents() -> list[dict[str, Any]]:
+    return [dict(row) for table in COUNTED for row in await pool().fetch(f"select * from {table} order by 1")]
 
 
 async def test_it_is_complete_and_marked_as_a_sample(database: str) -> None:
@@ -50,30 +54,50 @@ async def test_each_role_has_a_token_that_works(database: str) -> None:
     assert (client.brand, client.subject) == ("demo", "alice")
 
 
-async def test_again_it_makes_nothing_but_fresh_tokens(database: str) -> None:
+async def test_again_it_changes_nothing_and_keeps_its_tokens(database: str) -> None:
     first = await sample.seed()
-    before = await _counts()
-    second = await sample.seed()
-    assert await _counts() == before
-    assert [await tokens.authenticate(text) for text in first.values()] == [None] * len(sample.ROLES)
-    assert None not in [await tokens.authenticate(text) for text in second.values()]
+    await brands.save(ADMIN, name="acme", title="Acme Trading")  # the page's own example
+    await groups.update(ADMIN, "PROP_DEMO_USD", {"policy": {"leverage_max": Decimal(200)}}, brand="demo")
+    await brands.save(ADMIN, name="demo", title="Ours")
+    await instruments.update(ADMIN, "EURUSD", {"quantity_step": Decimal(1), "quantity_min": Decimal(1)})
+    await Program.filter(name=sample.PROGRAMS[0].name).update(name="Renamed")
+    before = await _contents()
+    assert await sample.seed(first) == first
+    assert await _contents() == before
 
 
-async def test_what_was_changed_in_it_stays(database: str) -> None:
-    await sample.seed()
-    await Program.filter(name=sample.PROGRAMS[0].name).update(status=int(ProgramStatus.DISABLED))
-    await sample.seed()
-    assert await Program.filter(status=int(ProgramStatus.DISABLED)).count() == 1
-    assert await Program.all().count() == len(sample.PROGRAMS)
+async def test_a_token_that_is_lost_is_made_anew_and_one_that_was_ended_is_not(database: str) -> None:
+    first = await sample.seed()
+    bearer = await tokens.authenticate(first["TRADER"])
+    assert bearer is not None
+    await tokens.revoke(ADMIN, bearer.token_id)
+    second = await sample.seed({"ADMIN": first["ADMIN"], "MANAGER": "pd_unknown", "CLIENT": first["FEED"]})
+    assert second["ADMIN"] == first["ADMIN"]
+    assert "TRADER" not in second
+    for role in ("MANAGER", "CLIENT", "FEED"):
+        assert await tokens.authenticate(first[role]) is None, role
+        issued = await tokens.authenticate(second[role])
+        assert issued is not None
+        assert issued.role == role
+
+
+async def test_a_first_start_that_was_cut_short_goes_on(database: str) -> None:
+    await brands.save(ADMIN, name="demo", title="Demo (sample data)", sample=True)
+    assert set(await sample.seed()) == set(sample.ROLES)
+    assert (await _counts())["programs"] == 2
 
 
 async def test_a_database_with_real_brands_is_not_touched_unless_told(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="Acme")
-    with pytest.raises(Problem, match="PROPDESK_SAMPLE_DATA"):
-        await sample.seed()
+    assert await sample.seed() == {}
     assert (await _counts())["brands"] == 1
     await sample.seed(beside_real_brands=True)
     assert (await _counts())["brands"] == 2
+
+
+def test_it_has_the_groups_that_the_presets_name() -> None:
+    named = {step["accountGroup"] for preset in presets.every() for step in preset.program["steps"]}
+    assert named == set(sample.GROUPS)
 
 
 @pytest.mark.parametrize("draft", sample.PROGRAMS, ids=lambda draft: draft.name)
