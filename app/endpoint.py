@@ -1,12 +1,13 @@
 """/graphql: GraphQL over HTTP and graphql-transport-ws, strict about what comes in, clear about what goes out."""
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
 from graphql import GraphQLError
 from starlette.requests import ClientDisconnect, Request
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket
 from strawberry.asgi import GraphQL
@@ -35,6 +36,10 @@ from schema.context import Context, EventSource
 from schema.errors import ApiError, BadUserInput, shown
 from schema.limits import Allowed
 
+NO_PAGE = (
+    "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
+    "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
+)
 INIT_SECONDS_MAX = 10
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
@@ -84,8 +89,8 @@ class Endpoint(GraphQL[Context, None]):
         try:
             if request.method not in METHODS:
                 raise not_by(request.method, *METHODS)
-            if self._page and request.method == "GET" and self._is_for_the_page(request):
-                return self._page.response(request)
+            if request.method == "GET" and self._is_for_the_page(request):
+                return self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, answers.HEADERS)
             if media_type is None:
                 raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
             return answers.executed(await self._execute(request), media_type)
@@ -158,9 +163,9 @@ class Endpoint(GraphQL[Context, None]):
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """The token may come in the payload of connection_init instead: a browser cannot set headers."""
-        given = (context.connection_params or {}).get("authorization")
-        if given is not None:
-            context.bearer = await self._identities.bearer(given if isinstance(given, str) else "")
+        header = _authorization(context.connection_params or {})
+        if header is not None:
+            context.bearer = await self._identities.bearer(header if isinstance(header, str) else "")
         if context.bearer is None:
             raise ConnectionRejectionError
         context.allowed = self._allowed
@@ -173,3 +178,8 @@ class Endpoint(GraphQL[Context, None]):
 
 def _address(request: Request) -> str:
     return request.client.host if request.client else ""
+
+
+def _authorization(parameters: Mapping[str, object]) -> object:
+    """The value of `authorization` in the payload of connection_init, in any capitals, as HTTP takes its headers."""
+    return next((value for name, value in parameters.items() if name.lower() == "authorization"), None)

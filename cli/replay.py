@@ -20,6 +20,7 @@ from cli.lockstep import Ingested, LockStep
 from cli.quotefile import FileBatch, Options, QuoteFiles
 from cli.quotefile.layouts import LAYOUTS
 from config.errors import Problem
+from config.settings import load_settings
 
 PATIENCE_SECONDS = 120  # for a server that restarts
 LISTED_PAGE = 100
@@ -65,7 +66,9 @@ def replay(
     files: Annotated[
         list[Path], typer.Argument(help="Quote files, plain or packed (zip, gz, bz2, xz, zst); merged by time.")
     ],
-    url: Annotated[str, typer.Option(help="The desk's GraphQL address.")] = "http://127.0.0.1:8000/graphql",
+    url: Annotated[
+        str | None, typer.Option(help="The desk's GraphQL address; left out, that of PROPDESK_HOST and PROPDESK_PORT.")
+    ] = None,
     token: Annotated[str | None, typer.Option(envvar="PROPDESK_TOKEN", help="An ADMIN token.")] = None,
     layout: Annotated[
         str | None,
@@ -91,7 +94,7 @@ def replay(
     options = Options(layout, symbol, zone, _spread(spread), dates)
     tally = Tally()
     try:
-        client = Client(url, token, patience_seconds=PATIENCE_SECONDS)
+        client = Client(url or f"{load_settings().base_url}/graphql", token, patience_seconds=PATIENCE_SECONDS)
         asyncio.run(play(files, options, client, tally, resume=resume))
     except KeyboardInterrupt:
         raise Problem(f"stopped after {tally.quotes:,} quotes; the batch in flight may have been taken") from None

@@ -7,7 +7,7 @@ has seen, and the action it is about to propose. An action is written down befor
 so sending it again, after a lost answer or a crash, gives the same answer and never a second trade. After a lost
 connection it subscribes with its cursor and misses nothing. Each event and each answer is a line of JSON.
 
-What it trades is a toy: it opens a position, closes it the next time, and so on.
+What it trades is a toy: it opens a LONG position, closes what it holds the next time, on either side, and so on.
 """
 
 import argparse
@@ -163,8 +163,11 @@ class Bot:
         held = [p for p in context["snapshot"]["positions"] if p["symbol"] == self.options.symbol]
         if not held and context["blockedUntil"]:
             return None
-        action = {"action": "CLOSE"} if held else {"action": "OPEN", "notional": self.options.notional}
-        proposal = {"actionId": str(self.state.answered + 1), "symbol": self.options.symbol, "side": "LONG"} | action
+        if held:
+            action = {"action": "CLOSE", "side": held[0]["side"]}
+        else:
+            action = {"action": "OPEN", "side": "LONG", "notional": self.options.notional}
+        proposal = {"actionId": str(self.state.answered + 1), "symbol": self.options.symbol} | action
         return {"accountId": challenge["account"]["id"], "runId": self.state.run, "actions": [proposal]}
 
     async def propose(self, batch: dict[str, Any]) -> dict[str, Any]:

@@ -304,3 +304,11 @@ async def test_what_is_no_cursor_of_the_stream_is_refused(api: Api, manager: str
 async def test_queries_and_mutations_go_over_the_websocket_too(api: Api, manager: str) -> None:
     async with api.follow(manager, "{ me { role brand } }") as follower:
         assert await follower.next() == {"me": {"role": "MANAGER", "brand": "acme"}}
+
+
+@pytest.mark.parametrize("name", ["authorization", "Authorization", "AUTHORIZATION"])
+async def test_the_token_may_come_in_connection_init_under_any_capitals(api: Api, name: str) -> None:
+    token = await api.token("ADMIN")
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket, asyncio.timeout(30):
+        await send(socket, type="connection_init", payload={name: f"Bearer {token}"})
+        assert json.loads(await socket.recv())["type"] == "connection_ack"

@@ -2,8 +2,11 @@
 
 import json
 import re
+import runpy
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from graphql import build_schema, concat_ast, parse, validate
@@ -69,6 +72,24 @@ async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp
     stored = await rows("select run, action_id from decision_actions where account_id = $1 order by seq", account)
     assert [row["action_id"] for row in stored] == answered, "no action was done twice"
     assert len({row["run"] for row in stored}) == 1
+
+
+@pytest.mark.parametrize(("held", "proposed"), [("SHORT", "CLOSE SHORT"), ("LONG", "CLOSE LONG"), (None, "OPEN LONG")])
+async def test_the_bot_closes_the_side_that_is_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, held: str | None, proposed: str
+) -> None:
+    bot_module = runpy.run_path(str(EXAMPLES / "bot.py"))
+    options = SimpleNamespace(challenge="1", symbol="EURUSD", notional="10000", state=tmp_path / "bot.json")
+    bot = bot_module["Bot"](options, None)
+    positions = [{"symbol": "EURUSD", "side": held, "quantity": "1"}] if held else []
+    context = {"status": "ACTIVE", "readOnly": False, "blockedUntil": None, "snapshot": {"positions": positions}}
+
+    async def look(_query: str, **_variables: Any) -> dict[str, Any]:
+        return {"challenge": {"status": "ACTIVE", "account": {"id": "7", "decisionContext": context}}}
+
+    monkeypatch.setattr(bot, "ask", look)
+    [action] = (await bot.next_action())["actions"]
+    assert f"{action['action']} {action['side']}" == proposed
 
 
 async def test_the_node_subscriber_survives_the_servers_death(database: str) -> None:

@@ -15,6 +15,7 @@ from cli.lockstep import LockStep
 from cli.quotefile import Options, QuoteRow
 from cli.replay import Tally, replay
 from config.errors import Problem
+from tests.cli.commands import a_free_port
 from tests.cli.fake_desk import FakeDesk
 
 HEADER = "ts_utc_ms,symbol,bid,ask"
@@ -230,3 +231,12 @@ def test_an_option_that_cannot_be_meant_is_refused_by_its_name(tmp_path: Path, o
     given: dict[str, Any] = {option: value}
     with pytest.raises(Problem, match=f"--{option} {value}"):
         replay([a_file(tmp_path, "1,EURUSD,1.1,1.2")], token="secret", **given)
+
+
+def test_it_goes_to_the_port_of_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    port = a_free_port()
+    monkeypatch.setenv("PROPDESK_PORT", str(port))
+    file = tmp_path / "quotes.csv"
+    file.write_text(f"{HEADER}\n1772452800000,EURUSD,1.1,1.2\n")
+    with pytest.raises(Away, match=f"127.0.0.1:{port}/graphql"):
+        replay([file], token="secret")

@@ -1,11 +1,13 @@
 """The second migration on a database that has lived: it keeps every row, and the desk goes on as it was."""
 
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 from config.database import connection
-from services import purchases
-from tests.services.world import CLIENT, a_world, act, books_hold, rows, value
+from domain.instruments import Instrument
+from services import instruments, purchases
+from tests.services.world import ADMIN, CLIENT, a_world, act, books_hold, rows, value
 
 HERE = Path(__file__).parents[2] / "migrations" / "models"
 PHASES = """
@@ -66,4 +68,23 @@ async def test_replaced_stop_losses_of_the_first_edition_become_versions_of_one_
     assert [row["origin"] for row in before] == [None, first, first, None, fourth]
     await _back_and_forth(database)
     assert await rows("select seq, origin, price from orders where type = 'STOP_LOSS' order by seq") == before
+    await books_hold()
+
+
+async def test_instruments_of_the_first_edition_get_a_kind_and_their_name(database: str) -> None:
+    world = await a_world(database)
+    for symbol in ("XAUUSD", "BTCUSD"):
+        await instruments.save(ADMIN, Instrument(symbol, symbol[:3], "USD", 2, Decimal(1), Decimal(1)))
+    await _back_and_forth(database)
+    found = await rows(
+        """select i.symbol, i.kind, i.contract_size, i.status, n.name
+        from instruments i left join instrument_names n using (symbol) order by symbol"""
+    )
+    assert [tuple(row.values()) for row in found] == [
+        ("BTCUSD", "CRYPTO", 1, "ACTIVE", "BTCUSD"),
+        ("EURUSD", "FOREX", 1, "ACTIVE", "EURUSD"),
+        ("GBPUSD", "FOREX", 1, "ACTIVE", "GBPUSD"),
+        ("XAUUSD", "METAL", 1, "ACTIVE", "XAUUSD"),
+    ]
+    await world.quote("1.10120")
     await books_hold()
