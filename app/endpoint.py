@@ -20,6 +20,7 @@ from strawberry.types.graphql import OperationType
 from app import answers
 from app.accepting import ANSWERS, HTML, JSON, preferred
 from app.bodies import limited
+from app.connections import SELF as VISIT
 from app.documents import Documents
 from app.identities import Identities
 from app.metering import Metered
@@ -156,6 +157,8 @@ class Endpoint(GraphQL[Context, None]):
                 raise too_many(wait)
             if bearer is None and header is not None:
                 raise unknown_bearer()
+            if bearer and (visit := request.scope.get("extensions", {}).get(VISIT)):
+                visit.end()
         name = getattr(request.state, "request_id", None) or fresh()
         explains = self._settings.environment == "development"
         allowed = self._allowed if bearer else self._allowed_to_strangers

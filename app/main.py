@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.database_url, "the CLI has filled it in"
     hub = Hub(settings.database_url, tick_seconds=settings.tick_seconds)
-    sessions = Sessions()
+    sessions = Sessions(settings.sockets_bearer_max)
     supervisor = Supervisor(settings.task_failures_max, end_process)
     page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)

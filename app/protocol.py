@@ -22,15 +22,18 @@ from app.naming import fresh
 from app.parameters import misshapen, parameters
 from app.rates import Rates, Shares
 from app.selections import Selection, recognise
-from app.sessions import Sessions
+from app.sessions import CROWDED, Sessions
 from app.sockets import SELF, Socket
 from schema.context import Context
-from schema.errors import ApiError, CursorExpired, RateLimited
+from schema.errors import ApiError, Busy, CursorExpired, RateLimited
 from schema.limits import read
 from services.principals import Principal
 from services.views import events
 from services.views.events import Event, Terms, Wanted
 from services.views.ticks import Watched
+
+OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
+ID_CHARACTERS_MAX = 128  # of an operation
 
 
 class View(Protocol):
@@ -105,6 +108,8 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         try:
             if bearer and self.connection_acknowledged and (wait := self._wait(bearer)):
                 raise RateLimited(wait)
+            if len(self.operations) >= OPERATIONS_MAX:
+                raise Busy("operations of this websocket", OPERATIONS_MAX)
             payload["query"] = self.view.documents.text(parameters(payload)) or ""
         except ApiError as error:
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
@@ -174,8 +179,9 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         await super().handle_connection_init(message)
         if self.connection_acknowledged and self.context.bearer:
-            self.view.sessions.opened(self.context.bearer, self)
-            if socket := self._socket:
+            if not self.view.sessions.opened(self.context.bearer, self):
+                await self.end(CROWDED, "This token has too many websockets open.")
+            elif socket := self._socket:
                 socket.authenticated()
 
     async def end(self, code: int, reason: str) -> None:
@@ -199,7 +205,7 @@ def _is_message(message: Any) -> bool:
         return False
     if message["type"] not in ("subscribe", "complete"):
         return True
-    if not isinstance(message.get("id"), str):
+    if not isinstance(message.get("id"), str) or len(message["id"]) > ID_CHARACTERS_MAX:
         return False
     payload = message.get("payload")
     return message["type"] == "complete" or (

@@ -2,16 +2,20 @@
 
 import asyncio
 import logging
+from collections import Counter
+from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Protocol
 
 import asyncpg
 
 from services import tokens
+from services.measures import CONNECTIONS_REFUSED
 from services.principals import Principal
 
 CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
+CROWDED = 4429  # close code: the token has as many websockets open as it may have
 ENDED = 4403  # close code: the token was revoked, or has expired
 UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
@@ -29,15 +33,25 @@ class Session(Protocol):
 class Sessions:
     """Who is connected. Used from one event loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, bearer_max: int) -> None:
+        """`bearer_max`: the most websockets that one token, or one JWT's subject, may have open."""
         self._open: dict[Session, Principal] = {}
+        self._of: Counter[Hashable] = Counter()
+        self._bearer_max = bearer_max
 
-    def opened(self, bearer: Principal, session: Session) -> None:
+    def opened(self, bearer: Principal, session: Session) -> bool:
+        """Take note of a session; False, and nothing is noted, where its bearer has as many as it may have."""
+        if self._of[_key(bearer)] >= self._bearer_max:
+            CONNECTIONS_REFUSED.labels("bearer").inc()
+            return False
         self._open[session] = bearer
+        self._of[_key(bearer)] += 1
+        return True
 
     def closed(self, session: Session) -> None:
         """Forget the session, if it is known."""
-        self._open.pop(session, None)
+        if bearer := self._open.pop(session, None):
+            self._of -= Counter([_key(bearer)])
 
     async def run(self) -> None:
         """Look for bearers that have ended until cancelled; one question a second, whatever the number of sessions."""
@@ -60,6 +74,10 @@ class Sessions:
         for session in closing:
             self.closed(session)
         await asyncio.gather(*map(_end, closing))
+
+
+def _key(bearer: Principal) -> Hashable:
+    return bearer.token_id, bearer.brand, bearer.name
 
 
 async def _end(session: Session) -> None:

@@ -1,7 +1,7 @@
 """The server's websockets: one whose client does not read is closed with a code of its own, and costs nobody else."""
 
 import asyncio
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
@@ -17,6 +17,12 @@ GRACE_SECONDS = 10.0  # in which it may still read up to the code
 SELF = "propdesk.socket"  # the scope's extension under which the application finds the socket itself
 
 
+class Visit(Protocol):
+    """A connection of an address, counted until it ends or its client is known."""
+
+    def end(self) -> None: ...
+
+
 class Socket(WebSocketsSansIOProtocol):
     """Waits for its client to read, though not for ever.
 
@@ -26,6 +32,7 @@ class Socket(WebSocketsSansIOProtocol):
 
     unread_seconds_max: ClassVar[float] = 10.0
     _pong = b""  # the answer to the newest ping that found the buffer full: RFC 6455, 5.5.3 asks for no other
+    visit: Visit | None = None  # set by the HTTP connection that it was
     _stalled: asyncio.TimerHandle | None = None  # while nothing more is read from a client that does not read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -34,6 +41,8 @@ class Socket(WebSocketsSansIOProtocol):
 
     def authenticated(self) -> None:
         """Give the client the buffer of one that is known."""
+        if self.visit:
+            self.visit.end()
         self.transport.set_write_buffer_limits(high=BUFFER_BYTES)
 
     def handle_connect(self, event: Request) -> None:
@@ -91,6 +100,8 @@ class Socket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
+        if self.visit:
+            self.visit.end()
         super().connection_lost(exc)
 
     def end(self, code: int, reason: str) -> None:

@@ -1,5 +1,6 @@
 """What the two long-running processes, `serve` and `work`, see to before they begin."""
 
+import ipaddress
 import socket
 
 from config.connections import require_connections
@@ -14,6 +15,19 @@ def begin(process: str) -> Settings:
     settings = load_settings()
     configure_logging(settings.log_level, process, settings.log_format)
     return settings
+
+
+def require_tls(settings: Settings) -> None:
+    """Raise Problem when tokens would cross a network in clear: production beyond loopback, with no TLS before it."""
+    try:
+        loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if settings.environment == "production" and not loopback and not settings.tls_terminated:
+        raise Problem(
+            f"in production PROPDESK_HOST={settings.host} would take tokens in clear; put a proxy that speaks TLS "
+            "before the desk and set PROPDESK_TLS_TERMINATED=true, or listen on 127.0.0.1"
+        )
 
 
 def require_free_port(settings: Settings) -> None:

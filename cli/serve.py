@@ -6,11 +6,13 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
+from app.connections import connections_of
 from app.main import create_app
 from app.sockets import Socket
-from cli.processes import begin, require_free_port, require_ready
+from cli.processes import begin, require_free_port, require_ready, require_tls
 from config import garbage
 from config.embedded import running_database
+from config.settings import Settings
 from services.supervision import require_all_kept
 
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
@@ -20,22 +22,23 @@ STOP_SECONDS_MAX = 5
 def serve() -> None:
     """Serve the API: GraphQL over HTTP and websocket, and the health check."""
     settings = begin("api")
+    require_tls(settings)
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
         app = create_app(ready)
-        server_of(app, host=ready.host, port=ready.port).run()
+        server_of(app, ready, host=ready.host, port=ready.port).run()
     require_all_kept(app.state.supervisor)
 
 
-def server_of(app: Starlette, **options: Any) -> uvicorn.Server:
+def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Server:
     """Return the server of an application as a desk runs it; `options` are uvicorn's, for its address and for benches.
 
     Call it when everything is loaded: it tunes garbage collection for the process.
     """
     config = uvicorn.Config(
         app,
-        http="httptools",
+        http=connections_of(settings),
         loop="auto",
         log_config=None,
         access_log=False,

@@ -63,6 +63,11 @@ class Settings(BaseSettings):
     jwt_jwks_url: str | None = None
     jwt_audience: str | None = None
     jwt_issuer: str | None = None
+    connections_max: int = Field(default=10_000, ge=10)  # of one process; at most 0.8 of the files it may open
+    strangers_address_max: int = Field(default=1_000, ge=1)  # connections of an address before they show a token
+    sockets_bearer_max: int = Field(default=6_000, ge=1)  # websockets of one token in one process
+    head_seconds_max: float = Field(default=10, gt=0)  # in which the head of a request has to come
+    tls_terminated: bool = False  # something before the desk speaks TLS; production beyond loopback wants it said
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
     body_seconds_max: float = Field(default=30, gt=0)  # in which it has to come
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *

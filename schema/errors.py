@@ -49,12 +49,12 @@ class RateLimited(ApiError):
 
 
 class Busy(ApiError):
-    """Too many requests wait for the same thing; ask again in a moment."""
+    """As much is under way as may be at once; ask again in a moment."""
 
     code = "BUSY"
 
     def __init__(self, name: str, limit: int) -> None:
-        super().__init__(f"{limit} {name} wait to be looked at, the most that may; ask again in a second.")
+        super().__init__(f"{limit} {name} are under way, the most that may be; ask again when one has ended.")
 
 
 class UnknownDocument(ApiError):

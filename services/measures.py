@@ -67,6 +67,13 @@ EVENT_DELAY_SECONDS = Histogram(
     buckets=_QUICK,
     registry=REGISTRY,
 )
+CONNECTIONS_REFUSED = Counter(
+    "propdesk_connections_refused",
+    "Connections turned away or closed: too many of the process or of an address; a head too slow or too large; too "
+    "many websockets of a token.",
+    ("reason",),
+    registry=REGISTRY,
+)
 TASK_FAULTS = Counter(
     "propdesk_task_faults", "Faults of endless tasks, each of which was restarted.", ("task",), registry=REGISTRY
 )

@@ -32,6 +32,7 @@ from services.unit import plain
 
 BRAND, CHALLENGE = "bench", 7
 BACKLOG = 1_024
+CONNECTIONS = 100_000
 RATE = 1e9  # requests a second: the limits are there, and not reached
 
 
@@ -81,10 +82,11 @@ def _serve(url: str, port: Any, core: int | None) -> None:
         os.sched_setaffinity(0, {core})
     configure_logging("ERROR", "bench")
     rates = {f"rate_{role}": RATE for role in ("admin", "manager", "trader", "nobody")}
-    settings = load_settings().replace(database_url=url, environment="production", **rates)
+    limits = {"connections_max": CONNECTIONS, "strangers_address_max": CONNECTIONS, "sockets_bearer_max": CONNECTIONS}
+    settings = load_settings().replace(database_url=url, environment="production", **rates, **limits)
     app = create_app(settings)
-    server = server_of(app, ws_ping_interval=None)  # pings would be counted with the events
-    stock = _StockEndpoint(settings, app.state.hub, Sessions(), None)
+    server = server_of(app, settings, ws_ping_interval=None)  # pings would be counted with the events
+    stock = _StockEndpoint(settings, app.state.hub, Sessions(CONNECTIONS), None)
     app.router.routes += [
         WebSocketRoute("/stock", stock),
         Route("/emit", _emit, methods=["POST"]),

@@ -111,7 +111,7 @@ async def test_a_session_that_cannot_be_ended_keeps_nobody_else_open(
     text = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
     bearer = await tokens.authenticate(text)
     assert bearer is not None
-    watched = Sessions()
+    watched = Sessions(100)
     several = [Session(hangs=True), Session(fault=RuntimeError("gone")), *(Session(hangs=True) for _ in range(20))]
     for session in several:
         watched.opened(bearer, session)
