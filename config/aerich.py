@@ -1,8 +1,24 @@
 """What the `aerich` command needs: [tool.aerich] of pyproject.toml names the configuration here."""
 
+import json
+
+from aerich.coder import encoder
+from aerich.utils import get_models_describe
+from tortoise.context import TortoiseContext
+
 from config.database import tortoise_config
 from config.embedded import EmbeddedServer
 from config.settings import settings
 
 TORTOISE_ORM = tortoise_config(settings().database_url or EmbeddedServer(settings().data_dir).address, maxsize=2)
 """Of the database in DATABASE_URL, or of the embedded one, which has to run: aerich starts nothing."""
+
+
+async def models_state() -> str:
+    """Return the models as aerich describes them, as JSON with a line for each; needs no database."""
+    async with TortoiseContext() as context:
+        await context.init(config=TORTOISE_ORM, _enable_global_fallback=True)
+        described = get_models_describe("models")
+    described.pop("models.Aerich")  # aerich compares all models but its own
+    lines = [f"{json.dumps(name)}: {encoder(described[name])}" for name in sorted(described)]
+    return "{\n" + ",\n".join(lines) + "\n}\n"

@@ -1,18 +1,16 @@
-"""The second edition's tables and columns; the SQL stands beside this file, its undoing in the `.down.sql`."""
+"""The second edition's tables and columns; the SQL stands beside this file, its undoing in the `.down.sql`.
 
+`MODELS_STATE` is what the models say after it, from which aerich finds what a later change of theirs needs.
+"""
+
+import json
 from pathlib import Path
 
-from aerich.utils import compress_dict, get_models_describe
+from aerich.utils import compress_dict
 from tortoise import BaseDBAsyncClient
 
 RUN_IN_TRANSACTION = True
-
-
-def __getattr__(name: str) -> str:
-    """Return MODELS_STATE: what the models say now, until this edition is released."""
-    if name == "MODELS_STATE":
-        return compress_dict(get_models_describe("models"))
-    raise AttributeError(name)
+MODELS_STATE = compress_dict(json.loads(Path(__file__).with_suffix(".models.json").read_text()))
 
 
 async def upgrade(db: BaseDBAsyncClient) -> str:

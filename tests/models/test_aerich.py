@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from cli.tables import STATE
+from config.aerich import models_state
 from config.database import connection, create_database, drop_database, migrate, schema_is_current
 from tests.house.sources import ROOT
 from tests.models.schemas import picture
@@ -50,6 +52,10 @@ async def aerich(folder: Path, url: str, *words: str) -> str:
 
 def files(folder: Path) -> dict[str, str]:
     return {path.name: path.read_text() for path in sorted((folder / "migrations" / "models").iterdir())}
+
+
+async def test_the_newest_migration_has_the_state_of_the_models() -> None:
+    assert (ROOT / STATE).read_text() == await models_state(), "run: .venv/bin/propdesk export-models"
 
 
 async def test_history_heads_and_a_migrate_that_finds_no_difference(folder: Path, empty_database: str) -> None:
