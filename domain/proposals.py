@@ -1,10 +1,12 @@
 """Reading a proposal before any gate: what cannot be read is refused alone, and neither stored nor remembered."""
 
+from collections.abc import Iterable
 from operator import attrgetter
 from typing import TypeVar
 
 from domain.checks import api_name, text_fault
 from domain.orders import Action, Refusal, Verb
+from domain.tickets import SIDES, TYPES, VERBS
 from domain.values import replace
 
 TEXT_MAX = 200
@@ -18,7 +20,7 @@ REFUSED_VERBS = frozenset({"HOLD", "CANCEL"})
 _all, _texts, _numbers = attrgetter(*REQUIRED, *OPTIONAL), attrgetter(*TEXTS), attrgetter(*NUMBERS)
 
 
-class Unreadable(str):
+class NotText(str):
     """The JSON of a value where a text or a number belongs: a Boolean, a list, an object, or null where required."""
 
     __slots__ = ()
@@ -26,6 +28,8 @@ class Unreadable(str):
 
 def understood(action: Action) -> Action:
     """The action with its verb, side and order type in capitals: `open` means OPEN."""
+    if action.action in VERBS and action.side in SIDES and action.order in TYPES:
+        return action
     verb, side, order = _in_capitals(action.action), _in_capitals(action.side), _in_capitals(action.order)
     if (verb, side, order) == (action.action, action.side, action.order):
         return action
@@ -44,16 +48,34 @@ def fault_of(action: Action) -> Refusal | None:
 
     It is refused without a trace: its id is still free for the proposal that was meant.
     """
-    for name, value in zip((*REQUIRED, *OPTIONAL), _all(action), strict=True):
-        if type(value) is Unreadable:
-            return Refusal("INVALID_ACTION", f"{api_name(name)} must be text or a number.", observed=value[:64])
-    for name, text in zip(TEXTS, _texts(action), strict=True):
-        if text is not None and (fault := text_fault(text, TEXT_MAX, empty=name != "action_id")):
-            return Refusal("INVALID_ACTION", f"{api_name(name)} {fault}.", observed=storable(text)[:64])
-    if action.action not in Verb.__members__ and action.action not in REFUSED_VERBS:
+    if NotText in map(type, _all(action)):
+        return _type_fault(action)
+    if not (action.action_id.strip() and _are_short(_texts(action))) and (refusal := _text_fault(action)):
+        return refusal
+    if action.action not in VERBS and action.action not in REFUSED_VERBS:
         verbs = ", ".join(Verb)
         return Refusal("UNSUPPORTED_ACTION", "There is no such action.", verbs, action.action[:64])
     return None
+
+
+def _type_fault(action: Action) -> Refusal | None:
+    for name, value in zip((*REQUIRED, *OPTIONAL), _all(action), strict=True):
+        if type(value) is NotText:
+            return Refusal("INVALID_ACTION", f"{api_name(name)} must be text or a number.", observed=value[:64])
+    return None
+
+
+def _text_fault(action: Action) -> Refusal | None:
+    for name, text in zip(TEXTS, _texts(action), strict=True):
+        if text is not None and (fault := text_fault(text, TEXT_MAX, empty=name != "action_id")):
+            return Refusal("INVALID_ACTION", f"{api_name(name)} {fault}.", observed=storable(text)[:64])
+    return None
+
+
+def _are_short(texts: Iterable[str | None]) -> bool:
+    """Can all of them be stored, as nearly all can? Together they are ASCII, and no longer than one may be."""
+    joined = "".join(filter(None, texts))
+    return len(joined) <= TEXT_MAX and joined.isascii() and "\0" not in joined
 
 
 def storable(text: str) -> str:
@@ -63,6 +85,8 @@ def storable(text: str) -> str:
 
 def with_storable_numbers(action: Action) -> Action:
     """The action with its unusable numbers cut to what can be stored: the gate that reads one refuses it still."""
+    if _are_short(_numbers(action)):
+        return action
     numbers = zip(NUMBERS, _numbers(action), strict=True)
     cut = {name: storable(text) for name, text in numbers if text and text_fault(text, TEXT_MAX, empty=True)}
     return replace(action, **cut) if cut else action

@@ -13,7 +13,7 @@ from domain.conversion import names_of
 from domain.holdings import age_seconds
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
-from domain.proposals import REQUIRED, Unreadable
+from domain.proposals import REQUIRED, NotText
 from schema.accounts import Account
 from schema.context import Info
 from schema.fields import computed
@@ -132,7 +132,7 @@ class DecisionActionResult(FromRow, listing=ACTIONS):
     quote: ActionQuote | None = field(description="The quote it was judged by.")
     replayed: bool = field(description="Whether this is the stored answer to an earlier submission.")
     market_time: datetime | None = field(description="When it was judged, by the market's clock.")
-    order: Order | None = field(description="The order it became, as it is now.")
+    order: Order | None = field(description="The order it became, as it is now; of a PROTECT the first it placed.")
     fill: ActionFill | None = field(description="Its fill; of an order that rests, once it is filled.")
     account_id: strawberry.Private[int]
 
@@ -177,7 +177,7 @@ class CancelOrderPayload(Payload):
     order: Order | None = field(default=None, description="The order as it is now; null if nothing was done.")
 
 
-MISSING = dict.fromkeys(REQUIRED, Unreadable("null"))
+MISSING = dict.fromkeys(REQUIRED, NotText("null"))
 
 
 def proposed(run: str, given: DecisionActionInput | None) -> Action:

@@ -11,11 +11,11 @@ from math import isfinite
 from typing import Any, NewType
 
 import strawberry
-from graphql import DocumentNode, OperationDefinitionNode, print_ast
+from graphql import DocumentNode, NamedTypeNode, OperationDefinitionNode
 from strawberry.types.scalar import ScalarDefinition
 
 from domain.money import plain
-from domain.proposals import Unreadable
+from domain.proposals import NotText
 from schema.errors import BadUserInput
 
 TextOrNumber = NewType("TextOrNumber", str)
@@ -26,14 +26,14 @@ ITEMS = "actions"
 
 
 def text_of(value: Any) -> str:
-    """A text as it is; a JSON number as the shortest text that means it; Unreadable for everything else."""
+    """A text as it is; a JSON number as the shortest text that means it; NotText for everything else."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
         return str(value)
     if isinstance(value, float):
         return plain(Decimal(repr(value))) if isfinite(value) else str(value)
-    return Unreadable(json.dumps(value))
+    return NotText(json.dumps(value))
 
 
 def _refuse(_value: Any) -> Any:
@@ -53,6 +53,8 @@ LENIENT_SCALARS: dict[object, ScalarDefinition] = {
 
 def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with null for each proposal that is no object, which is then refused by itself."""
+    if not any(isinstance(value, dict | list) for value in variables.values()):
+        return variables
     changed: dict[str, Any] = {}
     for name, kind in _declared(document):
         value = variables.get(name)
@@ -68,7 +70,10 @@ def _declared(document: DocumentNode) -> Iterator[tuple[str, str]]:
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             for one in node.variable_definitions or ():
-                yield one.variable.name.value, print_ast(one.type).strip("[]!")
+                kind: Any = one.type
+                while not isinstance(kind, NamedTypeNode):
+                    kind = kind.type  # of a list, or of what may not be null
+                yield one.variable.name.value, kind.name.value
 
 
 def _objects(items: list[Any]) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import Any, NewType
 import strawberry
 from strawberry.types.scalar import ScalarDefinition
 
-from domain.proposals import Unreadable
+from domain.proposals import NotText
 from domain.quotes import Dropped, Quote
 from schema.errors import BadUserInput
 from schema.leniency import text_of
@@ -61,8 +61,8 @@ def _quote(given: Any) -> Quote:
     symbol, bid, ask, time = (given.get(name) for name in FIELDS)
     if not (type(symbol) is type(bid) is type(ask) is type(time) is str):
         symbol, bid, ask, time = map(text_of, (symbol, bid, ask, time))
-    if len(given) != len(FIELDS) or Unreadable in map(type, (symbol, bid, ask, time)):
-        raise _NoQuote(UNNAMED if type(symbol) is Unreadable else _symbol(symbol), Dropped.MALFORMED)
+    if len(given) != len(FIELDS) or NotText in map(type, (symbol, bid, ask, time)):
+        raise _NoQuote(UNNAMED if type(symbol) is NotText else _symbol(symbol), Dropped.MALFORMED)
     return Quote(_symbol(symbol), _price(bid), _price(ask), _time(symbol, time))
 
 

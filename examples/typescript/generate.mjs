@@ -21,7 +21,10 @@ const text = await codegen({
   documents,
   config: {
     // Money, instants and days are text.
-    scalars: { Date: "string", DateTime: "string", Decimal: "string", JSON: "unknown", Long: "number" },
+    scalars: {
+      Date: "string", DateTime: "string", Decimal: "string", JSON: "unknown", Long: "number",
+      TextOrNumber: "string | number",
+    },
     defaultScalarType: "unknown",
     enumsAsTypes: true,
     useTypeImports: true,

@@ -5,7 +5,7 @@ from dataclasses import fields
 import pytest
 
 from domain.orders import Action
-from domain.proposals import Unreadable, fault_of, understood, with_storable_texts
+from domain.proposals import NotText, fault_of, understood, with_storable_texts
 from tests.domain.builders import an_action
 
 
@@ -16,9 +16,9 @@ def test_words_are_understood_in_any_case() -> None:
 
 
 FAULTS: list[tuple[str, Action, str, str]] = [
-    ("a Boolean for a number", an_action(quantity=Unreadable("true")), "INVALID_ACTION", "quantity must be text"),
-    ("a list for a price", an_action(stop_loss=Unreadable("[1]")), "INVALID_ACTION", "stopLoss must be text"),
-    ("no symbol", an_action(symbol=Unreadable("null")), "INVALID_ACTION", "symbol must be text"),
+    ("a Boolean for a number", an_action(quantity=NotText("true")), "INVALID_ACTION", "quantity must be text"),
+    ("a list for a price", an_action(stop_loss=NotText("[1]")), "INVALID_ACTION", "stopLoss must be text"),
+    ("no symbol", an_action(symbol=NotText("null")), "INVALID_ACTION", "symbol must be text"),
     ("an empty id", an_action(action_id=" "), "INVALID_ACTION", "actionId must not be empty"),
     ("half a character", an_action(reference="\ud800"), "INVALID_ACTION", "reference holds a character"),
     ("a long symbol", an_action(symbol="x" * 201), "INVALID_ACTION", "symbol is longer than 200"),
@@ -34,7 +34,7 @@ def test_what_cannot_be_judged_is_named(action: Action, code: str, message: str)
     assert message in refusal.message
     answered = with_storable_texts(action)
     assert answered.action_id.encode() is not None
-    assert not any(type(getattr(answered, field.name)) is Unreadable for field in fields(Action))
+    assert not any(type(getattr(answered, field.name)) is NotText for field in fields(Action))
 
 
 @pytest.mark.parametrize("changes", [{}, {"action": "HOLD"}, {"action": "CANCEL"}, {"quantity": "x"}, {"side": "UP"}])

@@ -29,6 +29,7 @@ def quote(parts: dict[str, str]) -> ConstObjectValueNode:
 schemathesis.graphql.scalar("Decimal", DECIMALS.map(nodes.String))
 schemathesis.graphql.scalar("DateTime", INSTANTS.map(nodes.String))
 schemathesis.graphql.scalar("Long", st.integers(-(2**70), 2**70).map(nodes.Int))
+schemathesis.graphql.scalar("TextOrNumber", TEXTS.map(nodes.String) | st.integers(-(2**70), 2**70).map(nodes.Int))
 schemathesis.graphql.scalar("JSON", TEXTS.map(nodes.String))
 schemathesis.graphql.scalar(
     "QuoteList", st.lists(QUOTES.map(quote), max_size=3).map(lambda quotes: ConstListValueNode(values=tuple(quotes)))
