@@ -3,15 +3,22 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from domain import days
+from domain import days, levels, rules
 from domain.accounts import Account
 from domain.checks import amount as money
 from domain.errors import InvalidInput
 from domain.money import plain
+from domain.terms import PhaseTerms
 
 
-def check(account: Account, amount: Decimal, minor_units: int, *, counts_as_profit: bool) -> None:
-    """Check an amount that is to be booked. Raises InvalidInput naming `amount`."""
+def check(
+    account: Account, terms: PhaseTerms | None, amount: Decimal, minor_units: int, *, counts_as_profit: bool
+) -> None:
+    """Check an amount that is to be booked. Raises InvalidInput naming `amount`.
+
+    Capital decides nothing: an amount that would break a limit or win the phase only because the percentages are of
+    another initial balance then, or because the liquidation level stays, is refused. `terms` are of a running phase.
+    """
     if not amount:
         raise InvalidInput("amount", reason="must not be 0")
     if fault := money(minor_units).fault(abs(amount)):
@@ -21,6 +28,28 @@ def check(account: Account, amount: Decimal, minor_units: int, *, counts_as_prof
     if account.phase and not counts_as_profit and account.phase.initial_balance + amount <= 0:
         base = plain(account.phase.initial_balance)
         raise InvalidInput("amount", reason="would leave no initial balance", initial_balance=base)
+    if not counts_as_profit:
+        cash = account.cash + amount
+        _check_verdict(settle(replace(account, cash=cash), amount, counts_as_profit=False), terms)
+
+
+def _check_verdict(after: Account, terms: PhaseTerms | None) -> None:
+    """Raises InvalidInput where the account as it would be breaks a limit, or wins its phase."""
+    for bound in _limits(after, terms):
+        observed = levels.observe(bound.limit.measured, after.balance, after.equity)
+        if bound.hit(observed):
+            level, seen = plain(bound.level), plain(observed)
+            raise InvalidInput("amount", reason=f"would break {bound.rule}", level=level, observed=seen)
+    if terms and after.phase and after.phase.running and rules.passes(after, terms):
+        raise InvalidInput("amount", reason="would win the phase, and capital is no profit")
+
+
+def _limits(account: Account, terms: PhaseTerms | None) -> list[rules.Bound]:
+    """The limits by which the account is judged."""
+    if account.phase is None:
+        level = rules.liquidation_bound(account)
+        return [level] if level.limit.configured and not account.read_only else []
+    return rules.bounds(account, terms) if terms and account.phase.running else []
 
 
 def settle(account: Account, amount: Decimal, *, counts_as_profit: bool) -> Account:

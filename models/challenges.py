@@ -208,3 +208,11 @@ async def phase_end(conn: Connection, account_id: int) -> tuple[ChallengeStatus,
     row = await conn.fetchrow("select status, end_reason from challenge_phases where account_id = $1", account_id)
     assert row, "the account belongs to a phase"
     return ChallengeStatus(row["status"]), row["end_reason"] or ""
+
+
+async def day_closed_through(conn: Connection, account_id: int) -> int | None:
+    """Return the ledger row that the account's last breach with the consequence CLOSE_DAY rests on, if it has one."""
+    seq: int | None = await conn.fetchval(
+        "select max(ledger_seq) from breaches where account_id = $1 and consequence = 'CLOSE_DAY'", account_id
+    )
+    return seq

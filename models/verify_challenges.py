@@ -189,7 +189,7 @@ async def days_are_dense(conn: Connection) -> Rows:
 async def ends_left_their_job(conn: Connection) -> Rows:
     """A verdict left the job that closes the account, and an account nobody can trade on.
 
-    A breach with the consequence CLOSE_DAY left the job that closes what was open.
+    A breach with the consequence CLOSE_DAY left the job that closes what was open, and none of that outlives it.
     """
     return await find(
         conn,
@@ -210,5 +210,13 @@ async def ends_left_their_job(conn: Connection) -> Rows:
         from breaches b
         where b.consequence = 'CLOSE_DAY' and not exists (
           select from jobs
-          where kind = 'close_day' and account_id = b.account_id and facts -> 'through' = to_jsonb(b.ledger_seq))""",
+          where kind = 'close_day' and account_id = b.account_id and facts -> 'through' = to_jsonb(b.ledger_seq))
+        union all
+        select format('position %s-%s', q.account_id, q.seq),
+          format('is open, though breach %s closed its day, and no job is to close it', b.id)
+        from breaches b
+        join positions q on q.account_id = b.account_id and q.status = 'OPEN' and q.seq <= b.ledger_seq
+        where b.consequence = 'CLOSE_DAY' and not exists (
+          select from jobs where account_id = b.account_id and kind in ('close_day', 'close_account', 'close_positions')
+            and status in ('QUEUED', 'DEAD'))""",
     )

@@ -34,7 +34,7 @@ async def adjust(
         held = await _held(work, account_id)
         before = held.account
         minor_units = work.catalogue.currencies[before.currency].minor_units
-        adjustments.check(before, amount, minor_units, counts_as_profit=counts_as_profit)
+        adjustments.check(before, held.conditions.terms, amount, minor_units, counts_as_profit=counts_as_profit)
         facts: Facts = {"reason": reason, "counts_as_profit": counts_as_profit}
         await _book(work, held, amount, facts, counts_as_profit=counts_as_profit)
         work.audit(
@@ -83,6 +83,7 @@ async def _book(work: Unit, held: Held, amount: Decimal, facts: Facts, *, counts
         facts=facts,
         settle=lambda booked, moved: adjustments.settle(booked, moved, counts_as_profit=counts_as_profit),
     )
+    held.account = days.recount(held.account, held.conditions.terms)
     if phase := held.account.phase:
         if not counts_as_profit:
             await challenges.set_initial_balance(work.conn, phase.id, phase.initial_balance)

@@ -11,8 +11,8 @@ from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus, FillStatus, OrderStatus, Status, move
 from domain.money import plain
 from domain.orders import Fill, Order
+from models import challenges, payouts
 from models import fills as rows
-from models import payouts
 from services.actions import reach
 from services.challenges import check_reason
 from services.principals import Principal, Role
@@ -97,7 +97,7 @@ async def _correct(
     orders: Collection[Order],
     reason: str,
 ) -> Corrected:
-    """Correct the held account, and note it; a phase's end that finds a position again owes its closing again.
+    """Correct the held account, and note it; a phase or a day that has been closed owes the closing again.
 
     Raises PayoutOpen while profit of the account is held for a payout: it may be the profit that is being voided.
     """
@@ -110,12 +110,26 @@ async def _correct(
         before, books, computed, orders, reason, work.moment, held.conditions, work.journal
     )
     after = held.account
-    if after.positions and before.phase is not None and not before.phase.running:
-        closing = "close_positions" if before.phase.status is ChallengeStatus.CANCELLED else "close_account"
-        work.owe(closing, brand=after.brand, challenge_id=before.phase.challenge_id, account_id=after.id)
+    await _close_again(work, before, after)
     told = {"orders": " ".join(f"{order.account}-{order.seq}" for order in orders)} if orders else {}
     _audit(work, principal, operation, held, reason, _figures(before), _figures(after) | told)
     return Corrected(after.id, before.seq + 1, found)
+
+
+async def _close_again(work: Unit, before: Account, after: Account) -> None:
+    """Owe the closing of positions that a correction opened again after their phase, or a CLOSE_DAY, closed them."""
+    if before.phase is None or not after.positions:
+        return
+    kind, facts = "close_account", Facts()
+    if before.phase.status is ChallengeStatus.CANCELLED:
+        kind = "close_positions"
+    elif before.phase.running:
+        through = await challenges.day_closed_through(work.conn, after.id)
+        if through is None or all(position.seq > through for position in after.positions.values()):
+            return
+        kind, facts = "close_day", {"through": through}
+    challenge_id = before.phase.challenge_id
+    work.owe(kind, brand=after.brand, challenge_id=challenge_id, account_id=after.id, facts=facts)
 
 
 def _figures(account: Account) -> Facts:

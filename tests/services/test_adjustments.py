@@ -8,6 +8,7 @@ import pytest
 
 from domain.errors import AccountTerminal, Forbidden, IdempotencyConflict, InvalidInput, InvalidTransition, NotFound
 from domain.payouts import PayoutNotEligible
+from domain.terms import TradingDay
 from services import adjustments, admin, payouts, purchases
 from services.principals import Principal, Role
 from tests.services.winners import OPEN_ENDED, a_winner, figures, houses
@@ -110,6 +111,36 @@ async def test_capital_brings_no_rule_nearer_live_or_in_columns(database: str) -
     await world.quote("1.05400")
     assert await _challenge(challenge) == (3, "MAX_DAILY_LOSS")
     await settle()
+    await books_hold()
+
+
+@pytest.mark.parametrize(
+    ("cash", "amount", "rule"),
+    [("0", "-50000", "LIQUIDATION"), ("-6000", "-50000", "MAX_TOTAL_LOSS"), ("5000", "-50000", "would win the phase")],
+)
+async def test_capital_that_would_decide_by_itself_is_refused(database: str, cash: str, amount: str, rule: str) -> None:
+    """Percentages are of another initial balance then, and the liquidation level stays where it was."""
+    world = await a_world(database, steps=[changed(EVALUATION, max_daily_loss_pct=Decimal(0))])
+    challenge, account = await world.buy()
+    if cash != "0":
+        await _adjust(account, cash, counts=True, key="k0")
+    before = await totals()
+    with pytest.raises(InvalidInput, match=rule) as refused:
+        await _adjust(account, amount, counts=False)
+    assert refused.value.field == "amount"
+    assert await totals() == before
+    await _adjust(account, "-20000", counts=False)
+    assert await _challenge(challenge) == (1, None)
+    await books_hold()
+
+
+async def test_profit_by_hand_makes_a_day_that_has_moved_without_waiting_for_a_fill(database: str) -> None:
+    moved = changed(EVALUATION, trading_day=TradingDay.MOVED, trading_day_pct=Decimal(1))
+    world = await a_world(database, steps=[moved])
+    _, account = await world.buy()
+    for n, (amount, days_traded) in enumerate((("999.99", 0), ("0.01", 1), ("-0.01", 0))):
+        await _adjust(account, amount, counts=True, key=f"k{n}")
+        assert await value("select days_traded from balances where account_id = $1", account) == days_traded
     await books_hold()
 
 

@@ -7,11 +7,22 @@ from typing import Any
 
 import pytest
 
-from services import closing, events, jobs, quotes
+from services import closing, corrections, events, jobs, quotes, verify
 from services.owed import Job
 from services.unit import Unit
 from tests.services.winners import DAY, FREE
-from tests.services.world import EVALUATION, World, a_quote, a_world, act, books_hold, rows, settle, value
+from tests.services.world import (
+    EVALUATION,
+    MANAGER,
+    World,
+    a_quote,
+    a_world,
+    act,
+    books_hold,
+    rows,
+    settle,
+    value,
+)
 
 CLOSING = replace(
     EVALUATION,
@@ -99,6 +110,22 @@ async def test_a_closing_that_is_killed_is_done_once_all_the_same(
     assert await _open(account) == []
     assert await value("select count(*) from fills") == 2
     await books_hold()
+
+
+async def test_a_position_that_a_void_opens_again_is_closed_again(database: str) -> None:
+    world = await a_world(database, steps=[CLOSING], policy=FREE)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await world.quote("1.089")
+    closed: int = await value("select max(seq) from fills")
+    await corrections.void_fills(MANAGER, [(account, closed)], "a bad tick")
+    assert await _open(account) == ["EURUSD"]
+    await settle()
+    assert await _open(account) == []
+    await books_hold()
+    await value("update positions set status = 'OPEN', quantity = 1, closed_at = null returning seq")
+    found = await verify.run()
+    assert any("no job is to close it" in violation.message for violation in found)
 
 
 async def test_what_the_closing_costs_is_judged(database: str) -> None:
