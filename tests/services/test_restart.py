@@ -26,8 +26,6 @@ MOMENTS = [(marked, "write"), (sql, "write_together"), (owed, "finish")]
 class Server(EmbeddedServer):
     """One that does not trade durability for speed, as the other tests' does."""
 
-    address = ""
-
     def restart(self) -> None:
         """Stop as a crash would, without a word to anybody, and start again."""
         self._command("pg_ctl", "-D", self.pgdata, "-w", "-m", "immediate", "stop")
@@ -38,7 +36,7 @@ class Server(EmbeddedServer):
 async def own_server() -> AsyncIterator[Server]:
     directory = Path(tempfile.mkdtemp(prefix="propdesk-restart-", dir=room()))
     server = Server(directory)
-    server.address = server.start()
+    server.start()
     try:
         await migrate(server.address)
         await open_database(server.address, pool_size=5, name="test")
