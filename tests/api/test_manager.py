@@ -149,10 +149,10 @@ async def test_the_card_of_a_challenge_has_everything(api: Api, world: World) ->
     await act(account, "OPEN", action_id="a1", quantity="1000000")
     await world.quote("1.09")
     card = await ask(CARD, id=str(challenge))
-    assert (card["status"], card["client"], card["endReason"]) == ("FAILED", "alice", "MAX_DAILY_LOSS")
+    assert (card["status"], card["client"], card["endReason"]) == ("FAILED", "alice", "MAX_TOTAL_LOSS")
     assert card["purchase"]["status"] == "ACTIVE" and card["purchase"]["paidFrom"] == "WALLET"
     assert card["purchase"]["challenges"] == [{"id": str(challenge)}]
-    assert card["latestBreach"]["rule"] == "MAX_DAILY_LOSS" == card["breaches"]["nodes"][0]["rule"]
+    assert card["latestBreach"]["rule"] == "MAX_TOTAL_LOSS" == card["breaches"]["nodes"][0]["rule"]
     phase, later = card["phases"]
     assert (later["phaseIndex"], later["status"], later["startedAt"]) == (2, "CANCELLED", None)
     assert (later["latestMetric"], later["progress"]) == (None, [])

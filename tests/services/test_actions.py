@@ -310,7 +310,7 @@ async def test_a_close_that_comes_upon_a_breach_is_refused_and_the_breach_stands
     challenge, account = await _loses_beyond_its_limit(world)
     late = await act(account, "CLOSE", action_id="a2")
     assert late.refusal and (late.refusal.code, late.refusal.observed) == ("ACCOUNT_NOT_OPEN", "READ_ONLY")
-    assert await value("select rule from breaches where challenge_id = $1", challenge) == "MAX_DAILY_LOSS"
+    assert await value("select rule from breaches where challenge_id = $1", challenge) == "MAX_TOTAL_LOSS"
     assert await value("select status from challenges where id = $1", challenge) == 3
     await settle()
     assert [row["reason"] for row in await rows("select reason from orders where verb = 'CLOSE'")] == ["PHASE_ENDED"]

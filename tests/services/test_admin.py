@@ -169,7 +169,7 @@ async def test_a_breach_that_nobody_has_seen_yet_comes_before_the_end_by_hand(da
     with pytest.raises(AccountEnding):  # the failure's own job closes it first
         await admin.liquidate(MANAGER, account, "late")
     await settle()
-    assert await value("select rule from breaches where consequence = 'FAIL'") == "MAX_DAILY_LOSS"
+    assert await value("select rule from breaches where consequence = 'FAIL'") == "MAX_TOTAL_LOSS"
     await admin.liquidate(MANAGER, account, "late")
     assert await value("select status from accounts where id = $1", account) == "LIQUIDATED"
     assert await value("select count(*) from breaches where consequence = 'FAIL'") == 1

@@ -94,7 +94,7 @@ async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_i
             assert killed, name
             await marks.drain(0)
         breaches = await rows("select rule from breaches where challenge_id = any($1::bigint[])", list(both))
-        assert [row["rule"] for row in breaches] == ["MAX_DAILY_LOSS"] * 2, name
+        assert [row["rule"] for row in breaches] == ["MAX_TOTAL_LOSS"] * 2, name
         await settle()
     assert stopped >= len(PASS) - 2
     assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0

@@ -11,7 +11,7 @@ async def test_a_daily_loss_fails_the_challenge_and_closes_its_positions(databas
     opened = await act(account, "OPEN", action_id="a1", quantity="1000000")
     assert opened.status == "EXECUTED", opened.refusal
 
-    await world.quote("1.09000")  # 10,000 of 100,000 lost within the day
+    await world.quote("1.09400")  # 6,000 of 100,000 lost within the day
 
     assert await value("select status from challenges where id = $1", challenge) == 3
     assert await value("select rule from breaches where challenge_id = $1", challenge) == "MAX_DAILY_LOSS"

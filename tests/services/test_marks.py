@@ -165,7 +165,7 @@ async def test_a_breach_that_the_next_quote_heals_before_anybody_looks_is_found(
     for mid in ("1.09", "1.1", "1.12"):
         await _ingest(world, EURUSD=mid)
     await settle()
-    assert await rows("select rule, batch from breaches") == [{"rule": "MAX_DAILY_LOSS", "batch": 2}]
+    assert await rows("select rule, batch from breaches") == [{"rule": "MAX_TOTAL_LOSS", "batch": 2}]
     assert await value("select status from challenges where id = $1", challenge) == 3
     await books_hold()
 

@@ -91,7 +91,7 @@ async def test_a_request_that_comes_upon_a_breach_is_refused_whoever_finds_it_fi
             await payouts.request(CLIENT, challenge, "p1")
         assert [(c.condition, c.met) for c in refusal.value.criteria] == [("FUNDED_PHASE", False)]
         await settle()
-    assert await value("select end_reason from challenges") == "MAX_DAILY_LOSS"
+    assert await value("select end_reason from challenges") == "MAX_TOTAL_LOSS"
     assert await value("select count(*) from payouts") == 0
     await books_hold()
 

@@ -149,7 +149,7 @@ async def test_a_challenge_that_has_ended_keeps_its_verdict_and_its_account_is_l
     await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])
     await refunds.refund(MANAGER, await _purchase(challenge), reason="goodwill", key="r1")
     await settle()
-    assert await rows("select status, end_reason from challenges") == [{"status": 3, "end_reason": "MAX_DAILY_LOSS"}]
+    assert await rows("select status, end_reason from challenges") == [{"status": 3, "end_reason": "MAX_TOTAL_LOSS"}]
     assert await value("select status from accounts") == "LOCKED"
     assert await value("select count(*) from positions where status = 'OPEN'") == 0
     assert await _cash(world) == (2000, 0)

@@ -92,7 +92,7 @@ async def test_a_restart_in_mid_pass_and_in_mid_job_loses_nothing_and_repeats_no
         await persist()
         assert await value("select max(number) from batches") == accepted
         assert await rows("select rule, batch from breaches where challenge_id = $1", challenge) == [
-            {"rule": "MAX_DAILY_LOSS", "batch": accepted}
+            {"rule": "MAX_TOTAL_LOSS", "batch": accepted}
         ], name
         closed = "select count(*) from fills where verb = 'CLOSE' and account_id = $1"
         assert await value(closed, account) == 1, name

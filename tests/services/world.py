@@ -190,7 +190,7 @@ async def plant_a_breach(url: str, challenge: int) -> None:
         await conn.execute(
             """insert into breaches (challenge_id, phase_id, account_id, rule, consequence, day, day_date, market_time,
               batch, "limit", floor, observed, headroom, derivation, ledger_seq, ledger_hash, terms_hash)
-            select c.id, p.id, p.account_id, 'MAX_DAILY_LOSS', 'WARN', 1, now(), now(), 1, 0, 0, 0, 0, '{}', 1, '',
+            select c.id, p.id, p.account_id, 'MAX_TOTAL_LOSS', 'WARN', 1, now(), now(), 1, 0, 0, 0, 0, '{}', 1, '',
               c.terms_hash from challenges c join challenge_phases p on p.account_id = c.account_id where c.id = $1""",
             challenge,
         )
