@@ -11,7 +11,7 @@ from app.accepting import JSON
 from app.refusals import Refusal
 from schema.errors import ApiError
 
-HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization", "X-Content-Type-Options": "nosniff"}
+HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
 def executed(result: ExecutionResult, media_type: str) -> Response:

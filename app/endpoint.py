@@ -34,7 +34,7 @@ from app.sessions import Sessions
 from config.settings import Settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
-from schema.errors import ApiError, BadUserInput, shown
+from schema.errors import ApiError, BadUserInput, RateLimited, shown
 from schema.limits import Allowed
 
 NO_PAGE = (
@@ -148,27 +148,36 @@ class Endpoint(GraphQL[Context, None]):
         return "query" not in request.query_params and preferred(request, (*ANSWERS, HTML)) == HTML
 
     async def get_context(self, request: Request | WebSocket, response: object) -> Context:
-        """Who asks. Raises Refusal over HTTP; a websocket's operations are counted one by one."""
+        """Who asks. Raises Refusal over HTTP. A websocket's client is identified, and counted, by `connection_init`."""
         header = request.headers.get("authorization")
-        bearer = await self._identities.bearer(header)
-        if isinstance(request, Request):
-            address = _address(request)
-            if wait := self.rates.take(bearer, address) or self.shares.wait(bearer, address):
-                raise too_many(wait)
-            if bearer is None and header is not None:
-                raise unknown_bearer()
-            if bearer and (visit := request.scope.get("extensions", {}).get(VISIT)):
-                visit.end()
+        address = _address(request)
         name = getattr(request.state, "request_id", None) or fresh()
         explains = self._settings.environment == "development"
-        allowed = self._allowed if bearer else self._allowed_to_strangers
-        return Context(self._events, bearer, allowed=allowed, explains=explains, request_id=name)
+        context = Context(self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name)
+        if isinstance(request, WebSocket):
+            context.authorization, context.address = header, address
+            return context
+        context.bearer = await self._identities.bearer(header)
+        if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
+            raise too_many(wait)
+        if context.bearer is None and header is not None:
+            raise unknown_bearer()
+        if context.bearer is not None:
+            context.allowed = self._allowed
+            if visit := request.scope.get("extensions", {}).get(VISIT):
+                visit.end()
+        return context
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
-        """The token may come in the payload of connection_init instead: a browser cannot set headers."""
-        header = _authorization(context.connection_params or {})
-        if header is not None:
-            context.bearer = await self._identities.bearer(header if isinstance(header, str) else "")
+        """Identify a websocket's client, and count its connection like a request. Raises RateLimited.
+
+        The token may come in the payload of connection_init instead of the header: a browser cannot set headers.
+        """
+        given = _authorization(context.connection_params or {})
+        header = context.authorization if given is None else given
+        context.bearer = await self._identities.bearer(header if isinstance(header, str) else "")
+        if wait := self.rates.take(context.bearer, context.address):
+            raise RateLimited(wait)
         if context.bearer is None:
             raise ConnectionRejectionError
         context.allowed = self._allowed

@@ -4,14 +4,13 @@ A JWT says `sub`, `brand`, `role` (CLIENT or MANAGER) and `exp`. Its algorithm i
 where a secret is shared, else those of public keys.
 """
 
-import asyncio
-import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import httpx
 import jwt
 
+from app.keys import KeySet
 from config.settings import Settings
 from domain.checks import text_fault
 from services import brands, tokens
@@ -21,37 +20,33 @@ SHARED = ["HS256"]
 PUBLIC = ["RS256", "PS256", "ES256", "EdDSA"]
 CLAIMS = ["exp", "sub", "brand", "role"]
 LEEWAY_SECONDS = 30
-KEYS_SECONDS = 600  # before the keys are fetched again
-RETRY_SECONDS = 10  # at the earliest, for a key that is not known
+SECONDS_MAX = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # the latest `exp`
 ROLES = {role.value: role for role in (Role.CLIENT, Role.MANAGER)}
+# What PyJWT raises, and what it lets through from claims and headers of unexpected types, sizes and depths.
+FAULTS = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
-class KeySet:
-    """The public keys at an address, fetched when they are needed and kept for a while."""
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """What a JWT says of its bearer, each claim of its type."""
 
-    def __init__(self, url: str) -> None:
-        self._url = url
-        self._keys: dict[str | None, jwt.PyJWK] = {}
-        self._fetched_at = float("-inf")
-        self._alone = asyncio.Lock()
+    subject: str
+    brand: str
+    role: Role
+    expires_at: datetime
 
-    async def find(self, key_id: str | None) -> jwt.PyJWK | None:
-        """The key of this id; None where there is none. An unknown one is asked for: keys change at any time."""
-        async with self._alone:
-            age = time.monotonic() - self._fetched_at
-            if age > KEYS_SECONDS or (key_id not in self._keys and age > RETRY_SECONDS):
-                await self._fetch()
-        return self._keys.get(key_id)
-
-    async def _fetch(self) -> None:
-        """Whatever goes wrong, the keys known so far stay."""
-        self._fetched_at = time.monotonic()
-        try:
-            async with httpx.AsyncClient(timeout=5) as client:
-                found = (await client.get(self._url)).raise_for_status().json()
-            self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_dict(found).keys}
-        except (httpx.HTTPError, ValueError, AttributeError, jwt.PyJWTError):
-            return
+    @classmethod
+    def of(cls, claims: dict[str, Any]) -> "Claims":
+        """Raises ValueError for a claim of another type, or out of its range."""
+        subject, brand, role, expires = (claims[name] for name in ("sub", "brand", "role", "exp"))
+        if not isinstance(role, str) or role not in ROLES:
+            raise ValueError("role is neither CLIENT nor MANAGER")
+        for text in (subject, brand):
+            if not isinstance(text, str) or text_fault(text, 100):
+                raise ValueError("sub and brand are text")
+        if type(expires) not in (int, float) or not 0 <= expires <= SECONDS_MAX:
+            raise ValueError("exp is a number of seconds")
+        return cls(subject, brand, ROLES[role], datetime.fromtimestamp(expires, UTC))
 
 
 class Identities:
@@ -59,14 +54,14 @@ class Identities:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys = KeySet(settings.jwt_jwks_url) if settings.jwt_jwks_url else None
+        self._keys = KeySet(settings.jwt_jwks_url, settings.jwt_keys_seconds_max) if settings.jwt_jwks_url else None
         self._brands: set[str] = set()  # brands stay, so one that was there is there
 
     async def bearer(self, header: str | None) -> Principal | None:
         """The principal of an Authorization header; None for none that is valid."""
         scheme, _, text = (header or "").partition(" ")
         text = text.strip()
-        if scheme.lower() != "bearer" or not text:
+        if scheme.lower() != "bearer" or not 0 < len(text) <= self._settings.bearer_characters_max:
             return None
         if text.count(".") == 2:
             return await self._of_jwt(text)
@@ -74,18 +69,16 @@ class Identities:
 
     async def _of_jwt(self, text: str) -> Principal | None:
         try:
-            claims = await self._claims(text)
-        except (jwt.PyJWTError, ValueError):
+            claims = Claims.of(await self._claims(text))
+        except FAULTS:
             return None
-        subject, brand, role = claims["sub"], claims["brand"], ROLES.get(str(claims["role"]))
-        if role is None or not isinstance(brand, str) or text_fault(subject, 100) or not await self._is_brand(brand):
+        if not await self._is_brand(claims.brand):
             return None
-        client = subject if role is Role.CLIENT else None
-        ends = datetime.fromtimestamp(claims["exp"], UTC)
-        return Principal(0, subject, role, brand, client, expires_at=ends)
+        client = claims.subject if claims.role is Role.CLIENT else None
+        return Principal(0, claims.subject, claims.role, claims.brand, client, expires_at=claims.expires_at)
 
     async def _claims(self, text: str) -> dict[str, Any]:
-        """The claims of a signed text. Raises PyJWTError."""
+        """Return the claims of a signed text. Raises one of FAULTS."""
         secret = self._settings.jwt_secret
         if secret:
             return self._decode(text, secret, SHARED)

@@ -26,7 +26,6 @@ HEADERS = {
     "Content-Security-Policy": POLICY,
     "Cache-Control": "no-store",
     "Vary": "Accept",
-    "X-Content-Type-Options": "nosniff",
 }
 
 
@@ -51,7 +50,6 @@ class Files(StaticFiles):
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         response = await super().get_response(path, scope)
-        response.headers["X-Content-Type-Options"] = "nosniff"
         lasting = path.startswith("assets/") and response.status_code == 200
         response.headers["Cache-Control"] = "public, max-age=31536000, immutable" if lasting else "no-cache"
         return response
@@ -59,7 +57,9 @@ class Files(StaticFiles):
 
 def _is_local(request: Request) -> bool:
     """Is it a browser on this machine that shows the page itself: under a name of the machine's own, so that no other
-    site's name leads here, and not to a foreign page that reads it?"""
+    site's name leads here, and not to a foreign page that reads it, nor through a proxy?"""
+    if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
+        return False
     asker = request.client.host if request.client else ""
     named = re.sub(r":\d*$", "", request.headers.get("host", "")).strip("[]")
     return _is_loopback(asker) and (named == "localhost" or _is_loopback(named)) and "origin" not in request.headers

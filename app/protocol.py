@@ -27,6 +27,7 @@ from app.sockets import SELF, Socket
 from schema.context import Context
 from schema.errors import ApiError, Busy, CursorExpired, RateLimited
 from schema.limits import read
+from services.measures import ERRORS
 from services.principals import Principal
 from services.views import events
 from services.views.events import Event, Terms, Wanted
@@ -34,6 +35,7 @@ from services.views.ticks import Watched
 
 OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
 ID_CHARACTERS_MAX = 128  # of an operation
+TOO_MANY = 4429  # close code: the bearer connects more often than it may
 
 
 class View(Protocol):
@@ -177,7 +179,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         await super().cleanup_operation(operation_id)
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
-        await super().handle_connection_init(message)
+        try:
+            await super().handle_connection_init(message)
+        except RateLimited as refusal:
+            ERRORS.labels("connection_init", RateLimited.code).inc()
+            await self.end(TOO_MANY, refusal.message)
         if self.connection_acknowledged and self.context.bearer:
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")

@@ -16,6 +16,11 @@ from config.settings import Settings
 from services.supervision import require_all_kept
 
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
+HEADERS = {  # of every answer, the refusals of the HTTP parser and of websocket handshakes too
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+}
 STOP_SECONDS_MAX = 5
 
 
@@ -36,18 +41,25 @@ def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Ser
 
     Call it when everything is loaded: it tunes garbage collection for the process.
     """
-    config = uvicorn.Config(
-        app,
-        http=connections_of(settings),
-        loop="auto",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        ws=Socket,
-        ws_max_size=WEBSOCKET_MESSAGE_BYTES_MAX,
-        ws_per_message_deflate=False,  # 36 KiB a connection, and every event compressed for each
-        timeout_graceful_shutdown=STOP_SECONDS_MAX,
-        **options,
-    )
+    config = config_of(app, settings, **options)
     garbage.settle()
     return uvicorn.Server(config)
+
+
+def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
+    """Return the server's configuration: parsers, limits, headers of every answer, and whose X-Forwarded-For counts."""
+    fixed: dict[str, Any] = {
+        "http": connections_of(settings),
+        "loop": "auto",
+        "log_config": None,
+        "access_log": False,
+        "server_header": False,
+        "headers": list(HEADERS.items()),
+        "proxy_headers": bool(settings.trusted_proxies),  # uvicorn's own default trusts every client on this machine
+        "forwarded_allow_ips": list(settings.trusted_proxies),
+        "ws": Socket,
+        "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
+        "ws_per_message_deflate": False,  # 36 KiB a connection, and every event compressed for each
+        "timeout_graceful_shutdown": STOP_SECONDS_MAX,
+    }
+    return uvicorn.Config(app, **(fixed | options))

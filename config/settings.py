@@ -2,6 +2,7 @@
 
 import os
 from functools import cache
+from ipaddress import ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -61,13 +62,17 @@ class Settings(BaseSettings):
     jwt_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # of whoever signs JWTs; or the keys' address
     bootstrap_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # makes the first ADMIN, over the API
     jwt_jwks_url: str | None = None
-    jwt_audience: str | None = None
+    jwt_keys_seconds_max: float = Field(default=5, gt=0)  # in which that address has to answer
+    jwt_audience: str | None = Field(default=None, validate_default=True)  # in production needed wherever JWTs are
     jwt_issuer: str | None = None
     connections_max: int = Field(default=10_000, ge=10)  # of one process; at most 0.8 of the files it may open
     strangers_address_max: int = Field(default=1_000, ge=1)  # connections of an address before they show a token
     sockets_bearer_max: int = Field(default=6_000, ge=1)  # websockets of one token in one process
     head_seconds_max: float = Field(default=10, gt=0)  # in which the head of a request has to come
     tls_terminated: bool = False  # something before the desk speaks TLS; production beyond loopback wants it said
+    bearer_characters_max: int = Field(default=8_192, ge=256)  # of a token or JWT
+    # Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, parted by commas.
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
     body_seconds_max: float = Field(default=30, gt=0)  # in which it has to come
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *
@@ -109,7 +114,7 @@ class Settings(BaseSettings):
     metrics: bool = Field(default_factory=lambda known: known.get("environment") == "development")  # at the API's port
     worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)  # where a worker answers its own
 
-    @field_validator("allowed_origins", mode="before")
+    @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
     def _parted(cls, given: object) -> object:
         return tuple(part.strip() for part in given.split(",") if part.strip()) if isinstance(given, str) else given
@@ -122,6 +127,21 @@ class Settings(BaseSettings):
             if origin != "*" and (scheme not in ("http", "https") or not host or origin != f"{scheme}://{host}"):
                 raise ValueError(f"{origin!r} is no origin such as https://desk.example")
         return origins
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _are_networks(cls, proxies: tuple[str, ...]) -> tuple[str, ...]:
+        for proxy in proxies:
+            ip_network(proxy)  # its ValueError says what is wrong
+        return proxies
+
+    @field_validator("jwt_audience")
+    @classmethod
+    def _is_named_in_production(cls, audience: str | None, known: ValidationInfo) -> str | None:
+        takes_jwts = known.data.get("jwt_secret") or known.data.get("jwt_jwks_url")
+        if takes_jwts and not audience and known.data.get("environment") == "production":
+            raise ValueError("production needs the audience of its JWTs, else one made for another service opens it")
+        return audience
 
     @field_validator("jwt_secret", "bootstrap_secret")
     @classmethod
@@ -174,5 +194,5 @@ def load_settings() -> Settings:
         first = error.errors()[0]
         field = str(first["loc"][0])
         variable = field if field.isupper() else f"PROPDESK_{field.upper()}"
-        shown = "" if field.endswith("secret") else f"={first['input']!r}"
+        shown = "" if field.endswith("secret") or first["input"] is None else f"={first['input']!r}"
         raise Problem(f"{variable}{shown}: {first['msg'].removeprefix('Value error, ').lower()}") from None

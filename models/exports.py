@@ -1,9 +1,17 @@
-"""What is handed out as a file: one COPY a kind, streamed by the server; values travel as parameters."""
+"""Exports: one COPY for each kind, streamed by the server as CSV; values travel as parameters.
+
+A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or the end of a line for a formula, and a client
+may have written the text in it. So every such text gets an apostrophe in front. A text that begins with an apostrophe
+gets one too: whoever takes one away has every text as it was. Numbers and JSON stay as they are.
+"""
 
 from collections.abc import Awaitable, Callable
 from datetime import datetime
 
 from models.sql import Connection
+
+TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
+MARKED = "'^([''=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-])', '''\\1'"  # pattern and replacement; wide forms count too
 
 Sink = Callable[[bytes], Awaitable[None]]
 
@@ -42,6 +50,16 @@ order by t.chain, t.seq
 async def copy(
     conn: Connection, statement: str, since: datetime, until: datetime, brand: str | None, sink: Sink
 ) -> int:
-    """Send the statement's rows to `sink` as CSV under a header, piece by piece; answers how many there were."""
-    done: str = await conn.copy_from_query(statement, since, until, brand, output=sink, format="csv", header=True)
+    """Send the statement's rows to `sink` as CSV under a header, piece by piece; return how many there were."""
+    query = await _without_formulas(conn, statement)
+    done: str = await conn.copy_from_query(query, since, until, brand, output=sink, format="csv", header=True)
     return int(done.rpartition(" ")[2])
+
+
+async def _without_formulas(conn: Connection, statement: str) -> str:
+    """The statement, with an apostrophe in front of each text, of whatever column, that needs one."""
+    columns = [
+        f'regexp_replace("{one.name}", {MARKED}) as "{one.name}"' if one.type.name in TEXTS else f'"{one.name}"'
+        for one in (await conn.prepare(statement)).get_attributes()
+    ]
+    return f"select {', '.join(columns)} from ({statement}) rows"

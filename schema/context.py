@@ -194,7 +194,9 @@ class Context:
 
     events: EventSource
     bearer: Principal | None = None
-    connection_params: dict[str, object] | None = None  # what a websocket's client sent when it connected
+    connection_params: dict[str, object] | None = None  # the payload of a websocket's connection_init
+    authorization: str | None = None  # the header of a websocket's handshake
+    address: str = ""  # the client's
     allowed: Allowed = field(default_factory=Allowed)
     explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
     seconds: float = 0.0  # of processor time that other threads have spent on it

@@ -77,6 +77,12 @@ CONNECTIONS_REFUSED = Counter(
 TASK_FAULTS = Counter(
     "propdesk_task_faults", "Faults of endless tasks, each of which was restarted.", ("task",), registry=REGISTRY
 )
+KEY_FETCHES = Counter(
+    "propdesk_jwt_key_fetches",
+    "Fetches of the public keys of JWTs, by what came of them: done, failed.",
+    ("outcome",),
+    registry=REGISTRY,
+)
 POOL_WAIT_SECONDS = Histogram(
     "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
 )

@@ -9,6 +9,7 @@ import uvicorn
 
 from app.main import create_app
 from app.sockets import Socket
+from cli.serve import config_of
 from config.settings import Settings
 from tests.api.clients import Api, until
 
@@ -24,8 +25,7 @@ async def api(empty_database: str) -> AsyncIterator[Api]:
     """The server on a database of this test's own; its pool is open in this process too."""
     settings = Settings(database_url=empty_database, tick_seconds=0.05)
     app = create_app(settings)
-    config = uvicorn.Config(app, port=0, ws=QuickSocket, log_config=None, lifespan="on")
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(config_of(app, settings, port=0, ws=QuickSocket, lifespan="on"))
     serving = asyncio.create_task(server.serve())
     await until(lambda: server.started or serving.done())
     if serving.done():

@@ -44,6 +44,10 @@ def unsigned(**changes: Any) -> str:
     return "Bearer " + ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts) + "."
 
 
+def nested(head: str) -> str:
+    return f"Bearer {base64.urlsafe_b64encode(head.encode()).decode().rstrip('=')}.e30.AA"
+
+
 @pytest.fixture
 async def brand(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="Acme")
@@ -51,6 +55,11 @@ async def brand(database: str) -> None:
 
 def shared(**changes: Any) -> Identities:
     return Identities(Settings(jwt_secret=SECRET, **changes))
+
+
+async def test_a_token_of_any_length_is_answered(brand: None) -> None:
+    deep = nested("[" * 100_000)
+    assert await shared(bearer_characters_max=1_000_000).bearer(deep) is None
 
 
 async def test_clients_and_managers_may_come_with_one(brand: None) -> None:
@@ -91,6 +100,24 @@ async def test_each_way_in_which_it_is_nobodys(brand: None) -> None:
         "a cut mark": f"{head}.{body}.{mark[:-2]}",
         "nothing": "Bearer ..",
         "noise": "Bearer \ud800.\0.x",
+        "an end that is text": signed(exp=str(int(time.time()) + 60)),
+        "an end that is a list": signed(exp=[1]),
+        "an end that is true": signed(exp=True),
+        "an end beyond every year": signed(exp=10**18),
+        "an end without end": signed(exp=float("inf")),
+        "an end that is no number": signed(exp=float("nan")),
+        "a beginning that is a list": signed(nbf=[1]),
+        "an issue without end": signed(iat=float("inf")),
+        "a subject that is a number": signed(sub=7),
+        "a subject that is an object": signed(sub={"a": 1}),
+        "a subject that cannot be stored": signed(sub="a\0"),
+        "a role that is an object": signed(role={"CLIENT": 1}),
+        "a brand that is a list": signed(brand=["acme"]),
+        "a brand that cannot be stored": signed(brand="acme\0"),
+        "a key's name that is a list": signed(headers={"kid": "x"}).replace(".", "..", 1),
+        "a deep head": nested("[" * 100_000),
+        "endless digits": nested('{"alg": "HS256", "a": ' + "9" * 5_000 + "}"),
+        "too long": signed(note="x" * 9_000),
     }.items():
         assert await shared().bearer(header) is None, case
     assert await shared(jwt_audience="desk").bearer(signed(aud="other")) is None
@@ -106,6 +133,8 @@ class Keys:
         self.known: dict[str, Any] = {}
         self.asked = 0
         self.url = ""
+        self.open = asyncio.Event()  # while it is not set, the address does not answer
+        self.open.set()
 
     def add(self, name: str, key: rsa.RSAPrivateKey) -> None:
         public = json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key.public_key()))
@@ -113,6 +142,7 @@ class Keys:
 
     async def answer(self, request: Request) -> JSONResponse:
         self.asked += 1
+        await self.open.wait()
         return JSONResponse({"keys": list(self.known.values())})
 
 
@@ -125,6 +155,7 @@ async def keys() -> AsyncIterator[Keys]:
     await until(lambda: server.started)
     served.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}/keys"
     yield served
+    served.open.set()
     server.should_exit = True
     await serving
 
@@ -132,7 +163,7 @@ async def keys() -> AsyncIterator[Keys]:
 async def test_public_keys_are_fetched_once_and_again_for_a_new_one(
     brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.identities.RETRY_SECONDS", 0)
+    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
     keys.add("first", RSA)
     desk = Identities(Settings(jwt_jwks_url=keys.url))
     one = signed(RSA, "RS256", {"kid": "first"})
@@ -151,6 +182,48 @@ async def test_public_keys_are_fetched_once_and_again_for_a_new_one(
         "no key named": signed(RSA, "RS256"),
     }.items():
         assert await desk.bearer(header) is None, case
+
+
+async def test_a_slow_address_holds_up_those_of_an_unknown_key_alone(
+    brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keys.add("first", RSA)
+    desk = Identities(Settings(jwt_jwks_url=keys.url, jwt_keys_seconds_max=0.5))
+    known = signed(RSA, "RS256", {"kid": "first"})
+    assert await desk.bearer(known)
+    keys.open.clear()
+    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
+    unknown = asyncio.create_task(desk.bearer(signed(STRANGER, "RS256", {"kid": "second"})))
+    await until(lambda: keys.asked == 2)
+    assert await desk.bearer(known)
+    assert not unknown.done()
+    assert await unknown is None
+    monkeypatch.setattr("app.keys.KEYS_SECONDS", 0)
+    assert await desk.bearer(known)  # its key is old by now, and renewed in the background
+    await until(lambda: keys.asked == 3)
+
+
+async def test_a_caller_that_goes_away_does_not_end_the_fetch_for_the_others(brand: None, keys: Keys) -> None:
+    keys.add("first", RSA)
+    desk = Identities(Settings(jwt_jwks_url=keys.url))
+    keys.open.clear()
+    first, second = (asyncio.create_task(desk.bearer(signed(RSA, "RS256", {"kid": "first"}))) for _ in range(2))
+    await until(lambda: keys.asked == 1)
+    first.cancel()
+    keys.open.set()
+    assert await second
+    assert keys.asked == 1
+
+
+async def test_an_answer_that_is_too_large_or_no_keys_makes_nobody(
+    brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
+    keys.add("first", RSA)
+    for known in ({"a": {"n": "x" * (2 << 20)}}, {"a": 7}, {"a": {"kty": "oct", "k": "AA", "kid": "first"}}):
+        keys.known = known
+        desk = Identities(Settings(jwt_jwks_url=keys.url))
+        assert await desk.bearer(signed(RSA, "RS256", {"kid": "first"})) is None
 
 
 async def test_an_address_that_does_not_answer_makes_nobody(brand: None) -> None:

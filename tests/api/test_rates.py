@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
+from websockets.exceptions import ConnectionClosed
 
 from app.metering import Metered
 from app.rates import DEBT_SECONDS_MAX, Rates, Shares
@@ -74,6 +75,7 @@ def test_no_more_than_burst_and_rate_are_ever_let_through(waits: list[float]) ->
 @pytest.fixture
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROPDESK_RATE_CLIENT", "0.01")
+    monkeypatch.setenv("PROPDESK_RATE_NOBODY", "0.01")
     monkeypatch.setenv("PROPDESK_RATE_BURST_SECONDS", "200")  # two requests
 
 
@@ -81,18 +83,18 @@ async def test_over_http_and_over_a_websocket(slow: None, api: Api) -> None:
 
     await brands.save(ADMIN, name="acme", title="Acme")
     token = await api.token("CLIENT", "acme", "alice")
-    answers = [
-        await api.http.post("/graphql", json={"query": "{ me { name } }"}, headers={"Authorization": f"Bearer {token}"})
-        for _ in range(3)
-    ]
-    assert [answer.status_code for answer in answers] == [200, 200, 429]
-    assert answers[2].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
-    assert int(answers[2].headers["retry-after"]) >= 1
+    headers = {"Authorization": f"Bearer {token}"}
     async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
         await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
         assert json.loads(await socket.recv())["type"] == "connection_ack"
+        answers = [
+            await api.http.post("/graphql", json={"query": "{ me { name } }"}, headers=headers) for _ in range(2)
+        ]
         await send(socket, type="subscribe", id="1", payload={"query": "{ me { name } }"})
         told = json.loads(await socket.recv())
+    assert [answer.status_code for answer in answers] == [200, 429]
+    assert answers[1].json()["errors"][0]["extensions"]["code"] == "RATE_LIMITED"
+    assert int(answers[1].headers["retry-after"]) >= 1
     assert (told["type"], told["id"], told["payload"][0]["extensions"]["code"]) == ("error", "1", "RATE_LIMITED")
 
 
@@ -186,3 +188,25 @@ async def test_an_operation_of_a_bearer_without_time_is_refused_on_a_websocket_t
         await send(socket, type="subscribe", id="1", payload={"query": "{ __typename }"})
         message = json.loads(await socket.recv())
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "RATE_LIMITED")
+
+
+async def test_a_websocket_is_counted_when_it_connects_by_its_bearer_or_its_address(slow: None, api: Api) -> None:
+    await brands.save(ADMIN, name="acme", title="Acme")
+    token = await api.token("CLIENT", "acme", "alice")
+    assert [await _connected(api, token) for _ in range(3)] == ["connection_ack", "connection_ack", 4429]
+    assert [await _connected(api, f"pd_{guess}_x") for guess in range(3)] == [4403, 4403, 4429]
+    assert (
+        'propdesk_errors_total{code="RATE_LIMITED",operation="connection_init"} 2.0'
+        in (await api.http.get("/metrics")).text
+    )
+
+
+async def _connected(api: Api, token: str) -> str | int:
+    """The type of the first message, or the code the socket was closed with."""
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
+        try:
+            told: str = json.loads(await socket.recv())["type"]
+        except ConnectionClosed:
+            return socket.close_code or 0
+        return told

@@ -17,6 +17,9 @@ REFUSED = [
     ("PROPDESK_LOG_LEVEL", "LOUD"),
     ("PROPDESK_ALLOWED_ORIGINS", "office.example"),
     ("PROPDESK_ALLOWED_ORIGINS", "https://office.example/"),
+    ("PROPDESK_TRUSTED_PROXIES", "proxy.example"),
+    ("PROPDESK_TRUSTED_PROXIES", "10.0.0.1/8"),
+    ("PROPDESK_TRUSTED_PROXIES", "*"),
     ("PROPDESK_BOOTSTRAP_SECRET", "0123456789abcdef0123456789abcde"),
     ("PROPDESK_JWT_SECRET", "0123456789abcdef0123456789abcde"),
 ]
@@ -57,6 +60,7 @@ GUESSABLE = ["change-me-change-me-change-me-0123456789", "a" * 64, "my-company-S
 def test_production_refuses_a_secret_that_can_be_guessed_and_repeats_none(
     variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("PROPDESK_JWT_AUDIENCE", "desk")
     for secret in GUESSABLE:
         monkeypatch.setenv(variable, secret)
         assert load_settings()
@@ -74,3 +78,14 @@ def test_production_refuses_a_secret_that_can_be_guessed_and_repeats_none(
 def test_foreign_pages_are_parted_by_commas(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PROPDESK_ALLOWED_ORIGINS", "https://office.example, http://localhost:5173,")
     assert load_settings().allowed_origins == ("https://office.example", "http://localhost:5173")
+
+
+@pytest.mark.parametrize("source", ["PROPDESK_JWT_SECRET", "PROPDESK_JWT_JWKS_URL"])
+def test_production_refuses_jwts_without_an_audience(source: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(source, "https://keys.acme.com/0123456789/jwks.json")
+    load_settings()
+    monkeypatch.setenv("PROPDESK_ENVIRONMENT", "production")
+    with pytest.raises(Problem, match="PROPDESK_JWT_AUDIENCE: production"):
+        load_settings()
+    monkeypatch.setenv("PROPDESK_JWT_AUDIENCE", "desk")
+    assert load_settings().jwt_audience == "desk"

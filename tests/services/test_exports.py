@@ -8,6 +8,7 @@ from decimal import Decimal
 
 import pytest
 
+from config.database import connection
 from domain.audits import Entry, link
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import GENESIS, chain
@@ -117,3 +118,23 @@ async def test_a_time_that_ends_before_it_begins_and_an_unknown_brand_are_refuse
             await _written(Kind.LEDGER, since, until)
     with pytest.raises(NotFound):
         await _written(Kind.LEDGER, brand="nobody")
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "\uff1d1", "'=1", "'", "a=1", "7", "ü"]
+
+
+async def test_no_text_is_a_formula_and_each_is_there_again_without_its_apostrophe(database: str) -> None:
+    await a_world(database)
+    account = await an_account(clone="c")
+    for reason in FORMULAS:
+        await admin.lock(MANAGER, account, reason)
+        await admin.unlock(MANAGER, account, reason)
+    async with connection(database) as owner:
+        await owner.execute("update wallets set client = '=cmd|''/c calc''!A1'")
+    transfers = await _written(Kind.TRANSFERS)
+    assert "'=cmd|'/c calc'!A1" in {row["client"] for row in transfers}
+    assert {row["amount"][0] for row in transfers} >= {"-"}, "numbers stay numbers"
+    audit = [row for row in await _written(Kind.AUDIT, brand="acme") if row["operation"] == "lockAccount"]
+    assert not [row["reason"] for row in audit if row["reason"][0] in "=+-@\t\r\n\uff1d"]
+    assert [row["reason"].removeprefix("'") for row in audit] == FORMULAS
+    assert [row["reason"] for row in audit][-3:] == ["a=1", "7", "ü"]
