@@ -188,7 +188,7 @@ class Endpoint(GraphQL[Context, None]):
         return loads(data)
 
 
-def _address(request: Request) -> str:
+def _address(request: Request | WebSocket) -> str:
     return request.client.host if request.client else ""
 
 
