@@ -1,5 +1,6 @@
 """What was compiled for an operation, kept with its document: a later execution of it finds everything ready."""
 
+import re
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -25,7 +26,11 @@ class Compilation:
     """By the place, type and switches of a list or page how it is answered by columns; None where it is not."""
     links: dict[tuple[Place, Switches], tuple[Linked, ...]] = field(default_factory=dict)
     """By the place of a page and the switches what its rows lead to, which is read together with them."""
+    is_of_the_moment: bool = False
+    """Does its document name a field that is computed at the market of now? Then its rows are brought there, too."""
 
+
+COMPUTED = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility)\b")
 
 _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compilation]] = OrderedDict()
 """By the id of an operation's node: a document that is kept has the same nodes again."""
@@ -33,13 +38,17 @@ _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compilation]] = OrderedDi
 
 def compilation_of(operation: OperationDefinitionNode) -> Compilation:
     """Return what is compiled for the operation; an empty one that is not kept for a very long document."""
-    if operation.loc is None or len(operation.loc.source.body) > KEPT_CHARACTERS_MAX:
+    if operation.loc is None:
         return Compilation()
-    _, compilation = _kept.setdefault(id(operation), (operation, Compilation()))
+    text = operation.loc.source.body
+    if len(text) > KEPT_CHARACTERS_MAX:
+        return Compilation(is_of_the_moment=COMPUTED.search(text) is not None)
+    if id(operation) not in _kept:
+        _kept[id(operation)] = operation, Compilation(is_of_the_moment=COMPUTED.search(text) is not None)
+        if len(_kept) > KEPT:
+            _kept.popitem(last=False)
     _kept.move_to_end(id(operation))
-    if len(_kept) > KEPT:
-        _kept.popitem(last=False)
-    return compilation
+    return _kept[id(operation)][1]
 
 
 def links_of(info: Info) -> tuple[Linked, ...]:

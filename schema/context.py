@@ -125,6 +125,10 @@ class Loaders:
         """A page of what one parent owns."""
         kind, who = ("page", listing, parent, filters, window), self.principal
         page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
+        return await self.brought(listing, page)
+
+    async def brought(self, listing: Listing, page: Page) -> Page:
+        """The page, its rows with their figures of the moment where they move and are to be brought there."""
         if not self.brings or listing not in MOVING:
             return page
         return replace(page, rows=await asyncio.gather(*(self._brought(listing, row) for row in page.rows)))

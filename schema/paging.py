@@ -10,7 +10,7 @@ import orjson
 import strawberry
 from strawberry import field
 
-from schema.compilations import links_of
+from schema.compilations import compilation_of, links_of
 from schema.context import Info
 from schema.errors import BadUserInput
 from schema.fields import computed
@@ -128,6 +128,9 @@ async def read(info: Info, listing: Listing, asked: Window, filters: Filters = (
     """A page of all that is in the principal's sight."""
     principal = info.context.principal
     page = await lists.page(principal, listing, filters, asked, links_of(info))
+    if compilation_of(info.operation).is_of_the_moment:
+        info.context.loaders.brings = True
+        page = await info.context.loaders.brought(listing, page)
     return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
 
 

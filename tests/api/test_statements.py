@@ -134,7 +134,8 @@ async def test_no_list_costs_more_than_one_statement_a_level_and_counts_only_whe
         text = chain.text(plain(chain.item))
         made.clear()
         data = await _ask(text)
-        assert max(made.values(), default=1) == 1, (text, made)
+        most = 2 if FOLDED & set(chain.names) else 1  # accounts are read for their rows, and for what is folded of them
+        assert max(made.values(), default=1) <= most, (text, made)
         if not FOLDED & set(chain.names):
             assert made.total() <= chain.levels, (text, made)
         if not UNSTEADY & set(chain.names):
