@@ -15,7 +15,7 @@ from services.principals import Principal
 
 CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
-CROWDED = 4429  # close code: the token has as many websockets open as it may have
+CROWDED = 4411  # close code: the token has as many websockets open as it may have
 ENDED = 4403  # close code: the token was revoked, or has expired
 UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 

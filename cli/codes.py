@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from app.sessions import ENDED
+from app.sessions import CROWDED, ENDED
 from app.sockets import UNREAD
 from cli.files import write_or_check
 from domain import contexts, execution, gates, proposals, tickets
@@ -44,6 +44,7 @@ CLOSES = {
     4406: "The subprotocol is not graphql-transport-ws.",
     4408: "`connection_init` did not come in time.",
     4409: "The id is of an operation that still runs.",
+    CROWDED: "The token has as many websockets open as it may have (PROPDESK_SOCKETS_BEARER_MAX). Close some.",
     UNREAD: "The client does not read what it asked for. Connect again, with `after`.",
     4429: "`connection_init` came twice.",
 }
