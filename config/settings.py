@@ -81,6 +81,8 @@ class Settings(BaseSettings):
     persisted_documents_max: int = Field(default=1_000, ge=0)  # remembered of what clients send with its hash
     statement_seconds_max: float = Field(default=30, gt=0)  # of one SQL statement of the API
     lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
+    dropped_rows_max: int = Field(default=1_000, ge=1)  # counters of dropped quotes; further symbols share one
+    batches_request_max: int = Field(default=1_000, ge=1)  # that one request of quotes may make
     task_failures_max: int = Field(default=10, ge=1)  # in a row, of an endless task; then its process ends
     rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process
     rate_manager: float = Field(default=100, gt=0)

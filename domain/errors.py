@@ -213,6 +213,13 @@ class Busy(Refused):
     transient = True
 
 
+class TooManyBatches(Refused):
+    """So many quotes of one symbol need more batches than one request may make; hand in fewer at once, in order."""
+
+    code = "TOO_MANY_BATCHES"
+    transient = True
+
+
 class Forbidden(Refused):
     """Your role may not do this."""
 

@@ -82,9 +82,21 @@ relieved as (
 insert into standing_quotes (symbol, batch) select symbol, batch from newest
 on conflict (symbol) do update set batch = excluded.batch
 """
+# An unknown symbol gets a row of its own while there are few of them, later ones share the row of `OTHERS`. The caller
+# holds the lock of ingest, so nobody else adds a row meanwhile.
+OTHERS = "*"
 COUNT_DROPPED = """
+with n as (
+  select n.*, exists (select from instruments i where i.symbol = n.symbol)
+    or exists (select from dropped_quotes d where d.symbol = n.symbol and d.reason = n.reason) as has_row
+  from unnest($1::text[], $2::text[], $3::bigint[]) as n (symbol, reason, count)),
+free as (select $5 - count(*) as rows from dropped_quotes),
+named as (
+  select case when has_row or row_number() over (partition by has_row order by symbol, reason) <= free.rows
+    then symbol else $6 end as symbol, reason, count
+  from n cross join free)
 insert into dropped_quotes (symbol, reason, count, last_at)
-select symbol, reason, count, $4 from unnest($1::text[], $2::text[], $3::bigint[]) as n (symbol, reason, count)
+select symbol, reason, sum(count), $4 from named group by symbol, reason
 on conflict (symbol, reason) do update
 set count = dropped_quotes.count + excluded.count, last_at = excluded.last_at
 """
@@ -177,12 +189,23 @@ async def insert(conn: Connection, new: Sequence[Batch]) -> None:
     await sql.write(conn, UPSERT_LATEST, list(newest.values()))
 
 
-async def count_dropped(conn: Connection, counts: dict[tuple[str, Dropped], int], at: datetime) -> None:
-    """Add to the counters of quotes that were not taken, by symbol and reason."""
+async def unjudged(conn: Connection) -> int:
+    """Return how many batches a shard has still to judge."""
+    many: int = await conn.fetchval(
+        """select coalesce((select max(number) from batches), 0) - coalesce((select min(through) from shards),
+          (select max(number) from batches), 0)"""
+    )
+    return max(0, many)
+
+
+async def count_dropped(conn: Connection, counts: dict[tuple[str, Dropped], int], at: datetime, rows_max: int) -> None:
+    """Add to the counters of quotes that were not taken, by symbol and reason, in about `rows_max` rows at most."""
     if counts:
         symbols, reasons = zip(*sorted(counts), strict=True)
         numbers = [counts[key] for key in sorted(counts)]
-        await conn.execute(COUNT_DROPPED, list(symbols), [reason.value for reason in reasons], numbers, at)
+        await conn.execute(
+            COUNT_DROPPED, list(symbols), [reason.value for reason in reasons], numbers, at, rows_max, OTHERS
+        )
 
 
 async def forget(conn: Connection, days: int, most: int) -> int:

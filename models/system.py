@@ -78,9 +78,17 @@ async def migrations(conn: Connection) -> frozenset[str]:
     return frozenset(row["version"] for row in await conn.fetch("select version from aerich where app = 'models'"))
 
 
-async def dropped(conn: Connection) -> list[dict[str, Any]]:
-    rows = await conn.fetch("select symbol, reason, count, last_at from dropped_quotes order by symbol, reason")
+async def dropped(conn: Connection, most: int) -> list[dict[str, Any]]:
+    """Return the counters of quotes that were not taken by symbol and reason, `most` of them."""
+    rows = await conn.fetch(
+        "select symbol, reason, count, last_at from dropped_quotes order by symbol, reason limit $1", most
+    )
     return [dict(row) for row in rows]
+
+
+async def dropped_by_reason(conn: Connection) -> dict[str, int]:
+    """Return by reason how many quotes were not taken."""
+    return dict(await conn.fetch("select reason, sum(count)::bigint from dropped_quotes group by reason"))
 
 
 async def beat(conn: Connection, process: str, kind: str, started_at: datetime, faults: dict[str, str]) -> None:

@@ -7,7 +7,7 @@ from datetime import timedelta
 
 from config import wakeups
 from config.settings import settings
-from domain.errors import InvalidInput
+from domain.errors import InvalidInput, TooManyBatches
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Dropped, Quote, divide_into_batches, screen
 from domain.values import replace
@@ -17,6 +17,7 @@ from services.unit import Unit, plain
 
 QUOTES_MAX = 10_000
 SYMBOL_MAX = 32
+FEW_BATCHES = 10  # of one request while the markers are far behind
 FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
 
 
@@ -35,7 +36,7 @@ async def ingest(
     """Accept what can be accepted, in as few batches as hide nothing; count the rest by symbol and reason.
 
     `unreadable` holds symbol and reason of what was handed in beside them and is no quote.
-    Raises InvalidInput for more than QUOTES_MAX of both.
+    Raises InvalidInput for more than QUOTES_MAX of both, TooManyBatches for more batches than a request may make.
     """
     size = len(offered) + len(unreadable)
     if size > QUOTES_MAX:
@@ -47,11 +48,13 @@ async def ingest(
         latest = None if replay else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
         listed = [_listed(quote, work.catalogue) for quote in offered]
         taken, dropped, rounded = screen(listed, await quotes.listings(work.conn), latest)
-        new = _number(work, divide_into_batches(taken, by_time=replay))
+        parts = divide_into_batches(taken, by_time=replay)
+        await _require_few(work, len(parts))
+        new = _number(work, parts)
         await quotes.insert(work.conn, new)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
         counts = Counter((_countable(symbol), reason) for symbol, reason in reasons)
-        await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time)
+        await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time, settings().dropped_rows_max)
         if principal is not None:
             _note(work, principal, new, len(taken), len(reasons))
     if new:
@@ -59,6 +62,15 @@ async def ingest(
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
     newest = new[-1].number if new else None
     return Ingested([batch.number for batch in new], newest, len(taken), told, rounded.total())
+
+
+async def _require_few(work: Unit, batches: int) -> None:
+    """Raise TooManyBatches beyond what a request may make: while many wait to be judged, only FEW_BATCHES."""
+    most = settings().batches_request_max
+    if FEW_BATCHES < batches <= most and await quotes.unjudged(work.conn) > most:
+        most = FEW_BATCHES
+    if batches > most:
+        raise TooManyBatches("quotes", batches_max=most, batches=batches)
 
 
 def _listed(quote: Quote, catalogue: Catalogue) -> Quote:

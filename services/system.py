@@ -1,11 +1,11 @@
 """The desk about itself, for operators and for whoever hands in quotes in lock-step."""
 
-from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from config.database import wanted_migrations
+from config.settings import settings
 from models import quarantine, system
 from models.quarantine import Entry
 from services.unit import reading
@@ -87,7 +87,7 @@ async def read() -> System:
     async with reading() as conn:
         row = await system.read(conn)
         heartbeats = await system.heartbeats(conn)
-        dropped = await system.dropped(conn)
+        dropped = await system.dropped(conn, settings().dropped_rows_max)
         entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
     through = row["marked_through"]
     evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
@@ -119,8 +119,6 @@ async def figures() -> Figures:
         ages = await system.ages(conn)
         shards = await system.shards(conn)
         faults = await system.faults(conn, SIGN_SECONDS_MAX)
+        dropped = await system.dropped_by_reason(conn)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
-    dropped: Counter[str] = Counter()
-    for row in now.dropped:
-        dropped[row["reason"]] += row["count"]
-    return Figures(now, behind, migrated, ages, shards, quote_ages, dict(dropped), faults)
+    return Figures(now, behind, migrated, ages, shards, quote_ages, dropped, faults)

@@ -327,3 +327,13 @@ alter table terms add column program_version integer;
 alter table terms
   alter column program_version type integer using (body::jsonb ->> 'program_version')::integer;
 comment on column terms.program_version is 'The program''s version at the sale, as the text says it';
+
+-- Counters of quotes of unknown symbols were without bound: those beyond the bound become one a reason.
+with kept as (
+  select symbol, reason from dropped_quotes order by exists (select from instruments i
+    where i.symbol = dropped_quotes.symbol) desc, count desc limit 1000),
+gone as (
+  delete from dropped_quotes d where not exists (
+    select from kept k where (k.symbol, k.reason) = (d.symbol, d.reason)) returning reason, count, last_at)
+insert into dropped_quotes (symbol, reason, count, last_at)
+select '*', reason, sum(count), max(last_at) from gone group by reason;

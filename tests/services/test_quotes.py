@@ -1,14 +1,15 @@
 """Taking in quotes: what is accepted, how it is cut into batches, what is dropped and counted."""
 
 import asyncio
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
 
-from domain.errors import InvalidInput
+from config.settings import settings
+from domain.errors import InvalidInput, TooManyBatches
 from domain.quotes import Quote
-from services import quotes
+from services import marks, quotes, system
 from tests.services.world import START, a_quote, a_world, rows, value
 
 SECOND = timedelta(seconds=1)
@@ -145,3 +146,44 @@ async def test_a_replays_time_does_not_pass_by_itself(database: str) -> None:
     await a_world(database)
     assert not await quotes.tick(timedelta(0))
     assert await value("select count(*) from batches") == 1
+
+
+async def test_symbols_without_end_share_one_counter(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = await a_world(database)
+    monkeypatch.setattr("services.quotes.settings", lambda: settings().replace(dropped_rows_max=3))
+    for number in range(4):
+        symbols = [f"X{number}{letter}" for letter in "ABC"]
+        await quotes.ingest([a_quote(symbol, "1", world.at) for symbol in [*symbols, symbols[0]]])
+    await quotes.ingest([a_quote("EURUSD", "-1", world.at), a_quote("X0A", "1", world.at)])
+    found = await rows("select symbol, reason, count from dropped_quotes order by symbol")
+    assert found == [
+        {"symbol": "*", "reason": "UNKNOWN_SYMBOL", "count": 12},
+        {"symbol": "EURUSD", "reason": "NOT_POSITIVE", "count": 1},
+        {"symbol": "X0A", "reason": "UNKNOWN_SYMBOL", "count": 3},
+        {"symbol": "X0B", "reason": "UNKNOWN_SYMBOL", "count": 1},
+        {"symbol": "X0C", "reason": "UNKNOWN_SYMBOL", "count": 1},
+    ]
+    assert (await system.figures()).dropped == {"UNKNOWN_SYMBOL": 17, "NOT_POSITIVE": 1}
+
+
+async def test_a_request_makes_few_batches_and_fewer_while_many_wait(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_world(database, replay=False)
+    monkeypatch.setattr("services.quotes.settings", lambda: settings().replace(batches_request_max=20))
+
+    async def offer(many: int) -> int:
+        at = datetime.now(UTC)
+        return (await quotes.ingest([a_quote("EURUSD", f"1.1{n:02}", at) for n in range(many)])).accepted
+
+    before = await value("select max(number) from batches")
+    with pytest.raises(TooManyBatches) as refused:
+        await offer(21)
+    assert refused.value.facts == {"batches_max": 20, "batches": 21}
+    assert await value("select max(number) from batches") == before, "nothing of it is taken"
+    assert await offer(20) == 20
+    assert await offer(10) == 10, "few are always taken"
+    with pytest.raises(TooManyBatches):
+        await offer(11)
+    await marks.drain(0)
+    assert await offer(11) == 11
