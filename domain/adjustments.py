@@ -7,7 +7,6 @@ from domain import days, levels, rules
 from domain.accounts import Account
 from domain.checks import amount as money
 from domain.errors import InvalidInput
-from domain.money import plain
 from domain.terms import PhaseTerms
 
 
@@ -24,10 +23,10 @@ def check(
     if fault := money(minor_units).fault(abs(amount)):
         raise InvalidInput("amount", reason=fault)
     if account.cash + amount < 0:
-        raise InvalidInput("amount", reason="would leave less than no cash", cash=plain(account.cash))
+        raise InvalidInput("amount", reason="would leave less than no cash", cash=account.cash)
     if account.phase and not counts_as_profit and account.phase.initial_balance + amount <= 0:
-        base = plain(account.phase.initial_balance)
-        raise InvalidInput("amount", reason="would leave no initial balance", initial_balance=base)
+        initial = account.phase.initial_balance
+        raise InvalidInput("amount", reason="would leave no initial balance", initial_balance=initial)
     if not counts_as_profit:
         cash = account.cash + amount
         _check_verdict(settle(replace(account, cash=cash), amount, counts_as_profit=False), terms)
@@ -38,8 +37,7 @@ def _check_verdict(after: Account, terms: PhaseTerms | None) -> None:
     for bound in _limits(after, terms):
         observed = levels.observe(bound.limit.measured, after.balance, after.equity)
         if bound.hit(observed):
-            level, seen = plain(bound.level), plain(observed)
-            raise InvalidInput("amount", reason=f"would break {bound.rule}", level=level, observed=seen)
+            raise InvalidInput("amount", reason=f"would break {bound.rule}", level=bound.level, observed=observed)
     if terms and after.phase and after.phase.running and rules.passes(after, terms):
         raise InvalidInput("amount", reason="would win the phase, and capital is no profit")
 

@@ -16,7 +16,10 @@ A refusal is an answer and carries facts; a fault is an assertion and crashes. T
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from typing import ClassVar
+
+from domain.money import plain
 
 REGISTRY: dict[str, type["Refused"]] = {}
 
@@ -30,12 +33,17 @@ class Refused(Exception):
     def __init__(self, field: str | None = None, **facts: object) -> None:
         self.field = field
         self.facts = facts
-        told = ", ".join(f"{_called(name, field)} {value}".strip() for name, value in facts.items())
+        told = ", ".join(f"{_called(name, field)} {_text(value)}".strip() for name, value in facts.items())
         message = (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
         super().__init__(f"{message}: {told}." if told else f"{message}.")
 
     def __init_subclass__(cls) -> None:
         REGISTRY[cls.code] = cls
+
+
+def _text(value: object) -> str:
+    """A fact as the message shows it: amounts as the API writes them, 500 and not 500.00000000."""
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def _called(fact: str, field: str | None) -> str:
@@ -185,6 +193,12 @@ class AccountUnreadable(Refused):
     """The account as it is stored cannot be read by this version; `system.quarantine` names it."""
 
     code = "ACCOUNT_UNREADABLE"
+
+
+class TermsUnreadable(Refused):
+    """The terms of this sale cannot be read by this version: a newer one wrote them."""
+
+    code = "TERMS_UNREADABLE"
 
 
 class ModeReserved(Refused):

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection
 
+from domain.errors import TermsUnreadable
 from domain.terms import Terms, terms_from_text
 from models.sql import Connection
 
@@ -10,14 +11,24 @@ KEPT = 4_096
 _kept: dict[str, Terms] = {}  # only what could be read: what could not may be put right
 
 
-async def read(conn: Connection, hashes: Collection[str]) -> dict[str, Terms]:
-    """The terms of these hashes. Raises what keeps one from being read."""
-    found: dict[str, Terms] = {}
-    for digest, terms in (await read_each(conn, hashes)).items():
-        if isinstance(terms, Exception):
-            raise terms
-        found[digest] = terms
-    return found
+async def read(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
+    """The terms of these hashes, or the refusal of those that cannot be read."""
+    each = await read_each(conn, hashes)
+    return {digest: terms if isinstance(terms, Terms) else _refusal(digest, terms) for digest, terms in each.items()}
+
+
+def _refusal(digest: str, reason: Exception) -> TermsUnreadable:
+    refusal = TermsUnreadable(None, terms=digest)
+    refusal.__cause__ = reason
+    return refusal
+
+
+async def read_one(conn: Connection, digest: str) -> Terms:
+    """The terms of this hash. Raises TermsUnreadable."""
+    terms = (await read(conn, [digest]))[digest]
+    if isinstance(terms, TermsUnreadable):
+        raise terms
+    return terms
 
 
 async def read_each(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | Exception]:

@@ -217,8 +217,8 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @computed("The terms it runs under, as they were sold.", FROZEN_TERMS)
-    def terms(self) -> Terms:
+    @computed("The terms it runs under, as they were sold; null where this version cannot read them.", FROZEN_TERMS)
+    def terms(self) -> Terms | None:
         return Terms(hash=self.terms_hash, version=self.terms_version)
 
     @computed("The account of the current phase.", row_of(ACCOUNTS, "account_id"))

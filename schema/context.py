@@ -151,7 +151,7 @@ class Loaders:
         return found
 
     async def terms(self, digest: str) -> Terms:
-        """The terms of this hash."""
+        """The terms of this hash. Raises TermsUnreadable."""
         found: Terms = await self._load(("terms",), digest, terms.of_hashes)
         return found
 

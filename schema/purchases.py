@@ -65,8 +65,8 @@ class Purchase(FromRow, listing=PURCHASES):
     async def program(self, info: Info) -> Program | None:
         return await one(info, PROGRAMS, self.program_id)
 
-    @computed("The terms that were sold.")
-    async def terms(self, info: Info) -> Terms:
+    @computed("The terms that were sold; null where this version cannot read them.")
+    async def terms(self, info: Info) -> Terms | None:
         sold = await info.context.loaders.terms(self.terms_hash)
         return Terms(hash=self.terms_hash, version=sold.version)
 

@@ -156,13 +156,14 @@ async def update(
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
     the reservation ends and nothing moves; one that waits for its payment is activated. FAILED calls the challenge
     off and needs a reason. The status it has is no change. Raises Forbidden, InvalidInput, NotFound,
-    InvalidTransition, AlreadyPaid, PaymentExpired, Busy.
+    InvalidTransition, AlreadyPaid, PaymentExpired, AccountUnreadable, Busy.
     """
     reached = await reach(principal, purchase_id)
     notes = _notes(changes or {})
     if status is PurchaseStatus.FAILED or reason:
         check_reason(reason)
     async with sweep(reached.roots if status is not None else []) as work:
+        work.check_readable()
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
         before = facts(row)

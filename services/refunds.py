@@ -19,7 +19,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
 
     What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
     content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
-    FeeReturned, IdempotencyConflict.
+    FeeReturned, IdempotencyConflict, AccountUnreadable.
     """
     reached = await reach(principal, purchase_id)
     check_reason(reason)
@@ -27,6 +27,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
     async with sweep(reached.roots) as work:
         if await receipts.claim(work, principal, "refundPurchase", key, content) is not None:
             return
+        work.check_readable()
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
         target = move("purchase", row.status, PurchaseStatus.REFUNDED)

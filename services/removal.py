@@ -37,8 +37,8 @@ class _SoldMeanwhile(Exception):
 async def delete_program(principal: Principal, program_id: int, reason: str) -> dict[str, int]:
     """Remove the program; answers how many rows of each table went, and how many challenges were `cancelled`.
 
-    Raises Forbidden, InvalidInput, NotFound, PayoutOpen while the payout of a challenge is open, and Busy where it
-    is bought all the while.
+    Raises Forbidden, InvalidInput, NotFound, PayoutOpen while the payout of a challenge is open, AccountUnreadable, and
+    Busy where it is bought all the while.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     check_reason(reason)
@@ -65,6 +65,7 @@ async def _delete(
             raise NotFound("id", id=program_id)
         if await rows.challenges_of(work.conn, program_id) != list(sold):
             raise _SoldMeanwhile
+        work.check_readable()
         await work.flush()  # what catching up found goes before
         if owing := await challenges.owe_payouts(work.conn, sold):
             raise PayoutOpen("id", challenges=", ".join(map(str, owing)))

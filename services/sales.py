@@ -75,9 +75,9 @@ async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) 
 async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
     """Write the challenge of a purchase: every phase sold, the first one on a PENDING account.
 
-    Return the ids of challenge and account.
+    Return the ids of challenge and account. Raises TermsUnreadable.
     """
-    terms = (await term_rows.read(work.conn, [digest]))[digest]
+    terms = await term_rows.read_one(work.conn, digest)
     challenge_id = await challenges.insert(
         work.conn,
         brand=buyer.brand,

@@ -162,20 +162,16 @@ class Unit:
         `operation` is the mutation's name; `before` and `after` what it changed, as JSON scalars.
         """
         if principal.is_audited:
-            self.audited.append(
-                Entry(
-                    brand or "",
-                    principal.actor,
-                    principal.role.value,
-                    operation,
-                    object_kind,
-                    str(object_id),
-                    reason,
-                    before or {},
-                    after or {},
-                    principal.request,
-                )
-            )
+            entry = Entry(
+                brand or "", principal.actor, principal.role.value, operation, object_kind, str(object_id), reason,
+                before or {}, after or {}, principal.request,
+            )  # fmt: skip
+            self.audited.append(entry)
+
+    def check_readable(self) -> None:
+        """Raises AccountUnreadable where this version cannot read an account that is locked here."""
+        for one in self.unreadable.values():
+            raise one.refusal from one.reason
 
     def hold(self, account_id: int) -> Held:
         """The account under this unit's lock. Raises NotFound for one that cannot change any more."""
@@ -323,8 +319,7 @@ async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
         async with _alone(of), _transaction() as work:
             if not await _lock(work, [of], asked):
                 raise NotFound(None, challenge=of.challenge) if of.challenge else NotFound(None, account=of.account)
-            for one in work.unreadable.values():
-                raise one.refusal from one.reason
+            work.check_readable()
             await work.catch_up()
             yield work
 

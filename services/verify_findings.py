@@ -55,9 +55,17 @@ async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
     """Each breach's limit is the one sold, and its level, observation and headroom follow from its evidence."""
     found: list[Violation] = []
     async for row in verify.findings(conn):
-        told = _limit(row) if row["rule"] in LEVELS else _count(row)
-        found += [Violation("breaches can be derived", f"breach {row['id']} ({row['rule']})", text) for text in told]
+        subject = f"breach {row['id']} ({row['rule']})"
+        found += [Violation("breaches can be derived", subject, text) for text in _faults(row)]
     return found
+
+
+def _faults(row: asyncpg.Record) -> list[str]:
+    """What is wrong with a breach; one whose terms or evidence this version cannot read is named too."""
+    try:
+        return _limit(row) if row["rule"] in LEVELS else _count(row)
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:
+        return [f"its terms or its evidence cannot be read: {type(error).__name__}: {error}"]
 
 
 def _count(row: asyncpg.Record) -> list[str]:

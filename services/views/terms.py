@@ -2,12 +2,13 @@
 
 from collections.abc import Collection
 
+from domain.errors import TermsUnreadable
 from domain.terms import Terms
 from models import terms
 from services.unit import reading
 
 
-async def of_hashes(hashes: Collection[str]) -> dict[str, Terms]:
-    """The terms of these hashes. Who names a hash has seen a sale that has them."""
+async def of_hashes(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
+    """The terms of these hashes, or their refusal. Who names a hash has seen a sale that has them."""
     async with reading() as conn:
         return await terms.read(conn, hashes)

@@ -45,3 +45,28 @@ async def test_a_row_with_a_value_of_a_newer_version_is_left_out_of_its_list(api
         assert [node["id"] for node in nodes] == [sound]
     assert 'propdesk_unreadable_rows_total{type="Account"}' in (await api.http.get("/metrics")).text
     await settle()
+
+
+async def test_terms_that_cannot_be_read_cost_their_own_field(api: Api) -> None:
+    world = await a_world(api.database_url)
+    for key in ("k1", "k2"):
+        await world.buy(key)
+    async with another_process(api.database_url) as other:
+        await other.execute("alter table challenges disable trigger user; alter table purchases disable trigger user")
+        await other.execute(
+            """insert into terms (hash, version, body)
+            select 'later', version, jsonb_set(body::jsonb, '{later}', '1')::text from terms"""
+        )
+        await other.execute("update challenges set terms_hash = 'later' where id = 1")
+        await other.execute("update purchases set terms_hash = 'later' where id = 1")
+    token = await api.token("MANAGER", "acme")
+    for query in (
+        "{ challenges { nodes { id terms { name } } } }",
+        "{ purchases { nodes { id terms { name } } } }",
+        "{ challenges { nodes { id purchase { terms { name } } } } }",
+    ):
+        answer = await api.answer(query, token)
+        [nodes] = [connection["nodes"] for connection in answer["data"].values()]
+        sold = {node["id"]: node.get("purchase", node)["terms"] for node in nodes}
+        assert sold == {"1": None, "2": {"name": "Two phases"}}
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["TERMS_UNREADABLE"]

@@ -117,6 +117,8 @@ async def test_a_payment_that_is_not_the_one_awaited_is_refused_with_its_code(da
         with pytest.raises(refusal) as refused:
             await _confirm(reference, who=who, **changes)
         assert refused.value.field == field
+        if field == "amount":
+            assert str(refused.value).endswith(f": price 500, paid {changes['amount']}.")
     with pytest.raises(NotFound):
         await _confirm("A" * 16)
     assert await totals() == before

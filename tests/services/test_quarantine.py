@@ -1,17 +1,32 @@
 """What cannot be read stops nothing but itself: an account, its policy, terms, position or order, and a job."""
 
 import json
+from decimal import Decimal
 
 import pytest
 
-from domain.errors import AccountUnreadable
+from domain.errors import AccountUnreadable, TermsUnreadable
+from domain.lifecycles import PurchaseStatus
 from models import quarantine as entries
 from models import terms
-from services import actions, jobs, marks, quarantine, quotes, system, verify
+from services import (
+    actions,
+    jobs,
+    marks,
+    payments,
+    purchases,
+    quarantine,
+    quotes,
+    refunds,
+    removal,
+    system,
+    verify,
+)
 from services.marks import Marker
 from services.unit import reading
 from tests.services.world import (
     ADMIN,
+    CLIENT,
     MANAGER,
     World,
     a_quote,
@@ -23,6 +38,7 @@ from tests.services.world import (
     hurry,
     rows,
     settle,
+    totals,
     value,
 )
 
@@ -196,3 +212,44 @@ async def test_a_job_of_an_account_that_cannot_be_read_is_given_up_and_the_other
         {"account_id": sound, "status": "DONE"},
     ]
     await settle()
+
+
+@pytest.mark.parametrize("what", ["policy", "terms"])
+async def test_a_sale_is_not_ended_over_an_account_that_cannot_be_read(database: str, what: str) -> None:
+    """It could not be locked, nor its positions closed: the challenge would end, and its account would trade on."""
+    world = await a_world(database)
+    _, account = await world.buy()
+    await spoil(database, account, what)
+    before = await totals()
+    for ending in (
+        refunds.refund(MANAGER, 1, reason="goodwill", key="r1"),
+        removal.delete_program(MANAGER, world.program, "the end"),
+        purchases.update(MANAGER, 1, status=PurchaseStatus.FAILED, reason="chargeback"),
+    ):
+        with pytest.raises(AccountUnreadable):
+            await ending
+    assert await totals() == before
+
+
+async def test_a_payment_for_terms_that_cannot_be_read_is_refused_and_may_come_again(database: str) -> None:
+    world = await a_world(database)
+    await payments.order(CLIENT, world.program, "card")
+    reference = await value("select payment_reference from purchases")
+    async with another_process(database) as conn:
+        await conn.execute("alter table terms disable trigger user")
+        await conn.execute("update terms set body = jsonb_set(body::jsonb, '{later}', '1')::text")
+    terms._kept.clear()  # noqa: SLF001 - as another process would read them
+    before = await totals()
+    with pytest.raises(TermsUnreadable):
+        await payments.confirm(MANAGER, reference=reference, amount=Decimal(500), currency="USD", key="c1")
+    assert await totals() == before
+
+
+async def test_verify_names_a_breach_whose_terms_cannot_be_read_and_goes_on(database: str) -> None:
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="1000000")
+    await world.quote("1.08")
+    await spoil(database, account, "terms")
+    found = await verify.run()
+    assert any("its terms or its evidence cannot be read" in violation.message for violation in found)
