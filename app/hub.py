@@ -15,9 +15,9 @@ import asyncpg
 
 from app.crowd import Crowd, Member
 from app.selections import Renderer
-from app.ticks import UNREACHABLE, Ticks
+from app.ticks import Ticks
 from config.address import asyncpg_parameters
-from config.database import APPLICATION_ROLE
+from config.database import APPLICATION_ROLE, AWAY
 from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
 from services.supervision import Supervisor
@@ -51,6 +51,7 @@ class Hub:
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = asyncio.Semaphore(READERS_MAX)
+        self._away = False  # the database, when missed events were last read
 
     async def begin(self) -> None:
         """Take note of where the stream stands; after it subscribers may come."""
@@ -152,14 +153,24 @@ class Hub:
         return [event for event in turn if terms.admit(event, self._reach[event.challenge_id])], reached
 
     async def _missed(self, terms: Terms, cursor: int, through: int) -> list[Event]:
-        """Events from the database; while it is away its subscribers wait. Raises CursorExpired."""
+        """Events from the database. While it is away the subscribers wait, and one of them says so in the log.
+
+        Raises CursorExpired, and what the statement itself raises: it would fail again, however often it is tried.
+        """
         while True:
             try:
                 async with self._readers:
-                    return await events.between(terms, cursor, through, BATCH)
-            except UNREACHABLE as error:
-                log.warning("missed events cannot be read for now: %s", error)
+                    missed = await events.between(terms, cursor, through, BATCH)
+            except asyncpg.QueryCanceledError:
+                raise
+            except AWAY as error:
+                if not self._away:
+                    log.warning("missed events cannot be read for now: %s", error)
+                self._away = True
                 await asyncio.sleep(RETRY_SECONDS)
+            else:
+                self._away = False
+                return missed
 
     async def _pump(self) -> None:
         """Read what was stamped, when told and at the latest after POLL_SECONDS."""
@@ -176,7 +187,7 @@ class Hub:
                     await self._wake.wait()
             except TimeoutError:
                 continue
-            except UNREACHABLE as error:
+            except AWAY as error:
                 if not failing:
                     log.warning("events cannot be read for now: %s", error)
                 failing = True
@@ -213,7 +224,7 @@ class Hub:
             try:
                 await self._listen_once()
                 failing = False
-            except UNREACHABLE as error:
+            except AWAY as error:
                 if not failing:
                     log.warning("cannot listen for events for now: %s", error)
                 failing = True

@@ -8,6 +8,7 @@ from copy import copy
 from dataclasses import replace
 from typing import Any, Protocol
 
+from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
@@ -25,7 +26,7 @@ from app.selections import Selection, recognise
 from app.sessions import CROWDED, Sessions
 from app.sockets import SELF, Socket
 from schema.context import Context
-from schema.errors import ApiError, Busy, CursorExpired, RateLimited
+from schema.errors import ApiError, Busy, CursorExpired, RateLimited, shown
 from schema.limits import read
 from services.measures import ERRORS
 from services.principals import Principal
@@ -169,6 +170,9 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             raise WebSocketDisconnected from None
         except events.CursorExpired as expired:
             await operation.send_initial_errors([CursorExpired(str(expired))])
+        except Exception as fault:  # noqa: BLE001 - logged where it is masked; the client must not wait for ever
+            masked = shown(GraphQLError(str(fault), original_error=fault), self.context.request_id)
+            await operation.send_initial_errors([masked])
         finally:
             if self.members.get(operation.id) is member:  # else the id is another operation's by now
                 del self.members[operation.id]

@@ -7,8 +7,7 @@ from collections.abc import Hashable
 from datetime import UTC, datetime
 from typing import Protocol
 
-import asyncpg
-
+from config.database import AWAY
 from services import tokens
 from services.measures import CONNECTIONS_REFUSED
 from services.principals import Principal
@@ -17,7 +16,6 @@ CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
 CROWDED = 4411  # close code: the token has as many websockets open as it may have
 ENDED = 4403  # close code: the token was revoked, or has expired
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -60,7 +58,7 @@ class Sessions:
             if self._open:
                 try:
                     await self._close_ended()
-                except UNREACHABLE as error:
+                except AWAY as error:
                     log.warning("tokens cannot be looked at for now: %s", error)
 
     async def _close_ended(self) -> None:

@@ -5,12 +5,9 @@ import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-import asyncpg
-
+from config.database import AWAY
 from services.views import ticks
 from services.views.ticks import Watched
-
-UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +48,7 @@ class Ticks:
             if self._watches:
                 try:
                     await self._look()
-                except UNREACHABLE as error:
+                except AWAY as error:
                     log.warning("ticks cannot be read for now: %s", error)
 
     async def _look(self) -> None:

@@ -22,6 +22,7 @@ from cli.listener import Event, Listener
 from cli.outcome import Outcome, digest, read, show
 from cli.supervisor import Child, kept
 from cli.up import healthy
+from config.address import sibling
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
 from config.embedded import running_database
 from config.errors import Problem
@@ -104,16 +105,19 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
 async def _stage(settings: Settings) -> AsyncIterator[Stage]:
     """A fresh replay database with an API and a worker on it; all of it ends with the demo."""
     assert settings.database_url, "running_database has filled it in"
+    assert settings.migration_url, "and this one"
     name = f"propdesk_demo_{os.getpid()}"
-    await drop_database(settings.database_url, name)
-    url = await create_database(settings.database_url, name)
+    await drop_database(settings.migration_url, name)
+    owner = await create_database(settings.migration_url, name)
+    url = sibling(settings.database_url, name)
     try:
-        await migrate(url)
-        async with connection(url) as conn:
+        await migrate(owner)
+        async with connection(owner) as conn:
             await choose_mode(conn, "REPLAY")
         port = _free_port()
         environment = {
             "DATABASE_URL": url,
+            "OWNER_DATABASE_URL": "",
             "BROKER_URL": "",
             "PROPDESK_HOST": "127.0.0.1",
             "PROPDESK_PORT": str(port),
@@ -129,7 +133,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
         finally:
             await close_database()
     finally:
-        await drop_database(settings.database_url, name)
+        await drop_database(settings.migration_url, name)
 
 
 def _free_port() -> int:

@@ -22,8 +22,8 @@ def migrate() -> None:
     settings = load_settings()
     configure_logging(settings.log_level, "migrate")
     with running_database(settings) as ready:
-        assert ready.database_url
-        applied = asyncio.run(migrate_database(ready.database_url, ready.broker_url))
+        assert ready.migration_url
+        applied = asyncio.run(migrate_database(ready.migration_url, ready.broker_url))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
 
@@ -36,9 +36,9 @@ def init(
     settings = load_settings()
     configure_logging(settings.log_level, "init")
     with running_database(settings) as ready:
-        assert ready.database_url
-        applied = asyncio.run(migrate_database(ready.database_url, ready.broker_url))
-        kept = asyncio.run(set_mode(ready.database_url, mode))
+        assert ready.migration_url
+        applied = asyncio.run(migrate_database(ready.migration_url, ready.broker_url))
+        kept = asyncio.run(set_mode(ready.migration_url, mode))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
     typer.echo(f"the desk goes by {CLOCKS[kept]}")
 

@@ -45,18 +45,19 @@ def up(
 
 
 async def _run(settings: Settings, mode: str | None) -> None:
-    url = settings.database_url
+    url, owner = settings.database_url, settings.migration_url
     assert url, "running_database has filled it in"
+    assert owner, "and this one"
+    await migrate(owner, settings.broker_url)
     await require_connections(settings)
-    await migrate(url, settings.broker_url)
-    is_replay = await set_mode(url, mode) == "REPLAY"
+    is_replay = await set_mode(owner, mode) == "REPLAY"
     tokens = await _seed(settings, url) if settings.sample_data else {}
 
     async def announce() -> None:
         await healthy(settings.base_url)
         console.print(_panel(settings, tokens, is_replay=is_replay))
 
-    environment = {"DATABASE_URL": url}
+    environment = {"DATABASE_URL": url, "OWNER_DATABASE_URL": ""}
     if tokens:
         environment |= {"PROPDESK_SAMPLE_TOKENS": json.dumps(tokens)}
     if "FEED" in tokens:

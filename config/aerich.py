@@ -10,8 +10,8 @@ from config.database import tortoise_config
 from config.embedded import EmbeddedServer
 from config.settings import settings
 
-TORTOISE_ORM = tortoise_config(settings().database_url or EmbeddedServer(settings().data_dir).address, maxsize=2)
-"""Of the database in DATABASE_URL, or of the embedded one, which has to run: aerich starts nothing."""
+TORTOISE_ORM = tortoise_config(settings().migration_url or EmbeddedServer(settings().data_dir).address, maxsize=2)
+"""Of the database in OWNER_DATABASE_URL or DATABASE_URL; or of the embedded one, if it runs: aerich starts nothing."""
 
 
 async def models_state() -> str:

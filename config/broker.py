@@ -23,6 +23,13 @@ SENDER_CONNECTIONS = 1
 # our own sender: with fewer the broker waits for a connection without saying so.
 WORKER_CONNECTIONS = 2 * len(set(QUEUES.values())) + 1 + WORKER_THREADS + SENDER_CONNECTIONS
 
+SCHEMA = "dramatiq"
+GRANTS = (
+    "GRANT USAGE ON SCHEMA {} TO {}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}",
+)
+
 _NAMESPACE = uuid.UUID("6f0e5c0a-4f0d-4a53-9a3e-0d9a3f9d2c11")
 
 
@@ -77,7 +84,13 @@ def wake_up(actor: str, *args: int) -> Message[Any]:
     )
 
 
-def create_tables(url: str) -> None:
-    """Create the broker's tables where they are missing; safe beside itself."""
+def create_tables(url: str, *, reader: str | None = None) -> None:
+    """Create the broker's tables where they are missing; safe in several processes at once.
+
+    `reader`: a role that uses them too, besides the one that `url` logs in as.
+    """
     with psycopg.connect("", **libpq_parameters(url, "BROKER_URL")) as conn, conn.cursor() as cursor:
         init(cursor)
+        if reader:
+            for grant in GRANTS:
+                cursor.execute(grant.format(SCHEMA, reader))

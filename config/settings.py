@@ -29,13 +29,15 @@ def default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """Each field is the environment variable PROPDESK_<FIELD>; the two addresses go by their usual names."""
+    """Each field is the environment variable PROPDESK_<FIELD>; the addresses of databases go by their usual names."""
 
     model_config = SettingsConfigDict(
         env_prefix="PROPDESK_", env_ignore_empty=True, frozen=True, populate_by_name=True, extra="ignore"
     )
 
     database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")  # None: embedded PostgreSQL
+    # Of migrations alone, where the services log in as a lesser role; None: database_url.
+    owner_url: str | None = Field(default=None, validation_alias="OWNER_DATABASE_URL")
     broker_url: str | None = Field(default=None, validation_alias="BROKER_URL")  # None: the database itself
     data_dir: Path = Field(default_factory=default_data_dir)
     host: str = "127.0.0.1"
@@ -153,6 +155,11 @@ class Settings(BaseSettings):
             if guessable or len(set(secret)) < SECRET_VARIETY_MIN:
                 raise ValueError("this can be guessed; make one of your own: openssl rand -base64 48")
         return secret
+
+    @property
+    def migration_url(self) -> str | None:
+        """The address at which the schema is changed."""
+        return self.owner_url or self.database_url
 
     @property
     def document(self) -> dict[str, int]:

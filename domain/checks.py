@@ -37,14 +37,19 @@ def amount(minor_units: int, *, above: bool = True) -> Within:
 
 
 def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None:
-    """Why the text cannot be stored, or None; PostgreSQL knows neither NUL nor lone surrogates."""
+    """Why the text cannot be stored, or None."""
     if not empty and not text.strip():
         return "must not be empty"
     if len(text) > length_max:
         return f"is longer than {length_max} characters"
-    if "\0" in text or (not text.isascii() and any("\ud800" <= letter <= "\udfff" for letter in text)):
+    if not is_storable(text):
         return "holds a character that is not text"
     return None
+
+
+def is_storable(text: str) -> bool:
+    """Whether PostgreSQL's text holds it, which knows neither NUL nor halves of surrogate pairs."""
+    return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
 
 
 def api_name(name: str) -> str:

@@ -9,7 +9,7 @@ from domain.programs import Draft, Step, time_of_day
 from resolvers.found import found
 from schema.arguments import Filter, Id, Input, required
 from schema.context import Info
-from schema.filters import filters_of, usable
+from schema.filters import filters_of
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
 from schema.payloads import field_changes, input_fields, problems
@@ -43,7 +43,7 @@ class ProgramQuery:
     async def available_programs(
         self, info: Info, first: First = 20, after: After = None, brand: OfBrand = None
     ) -> Connection[Program]:
-        of_brand: Filters = () if brand is None else (("brand", (usable("brand", brand),)),)
+        of_brand: Filters = () if brand is None else (("brand", (brand,)),)
         return await read(info, PROGRAMS, window(PROGRAMS, first, after), (("on_sale", (True,)), *of_brand))
 
     @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)

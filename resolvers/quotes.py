@@ -6,7 +6,7 @@ import strawberry
 
 from schema.arguments import Filter, Input
 from schema.context import Info
-from schema.filters import filters_of, usable
+from schema.filters import filters_of
 from schema.paging import LONG, After, Connection, FirstLong, read, window
 from schema.permissions import mutation, query
 from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, PastQuote, Quote, QuoteHistoryFilter
@@ -25,7 +25,7 @@ Symbols = Annotated[list[str] | None, strawberry.argument(description="Of these 
 class QuoteQuery:
     @query("The newest quote of each symbol that has one, by symbol.")
     async def quotes(self, info: Info, symbols: Symbols = None) -> list[Quote]:
-        filters = () if symbols is None else (("symbols", (tuple(usable("symbols", one) for one in symbols),)),)
+        filters = () if symbols is None else (("symbols", (tuple(symbols),)),)
         page = await lists.page(info.context.principal, QUOTES, filters, Window(LONG))
         return [shape(QUOTES, row) for row in page.rows]
 
@@ -38,7 +38,7 @@ class QuoteQuery:
         after: After = None,
         which: Filter[QuoteHistoryFilter] = None,
     ) -> Connection[PastQuote]:
-        filters = (("symbol", (usable("symbol", symbol),)), *filters_of(which))
+        filters = (("symbol", (symbol,)), *filters_of(which))
         return await read(info, QUOTE_HISTORY, window(QUOTE_HISTORY, first, after, most=LONG), filters)
 
 

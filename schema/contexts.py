@@ -16,7 +16,6 @@ from schema.challenges import RuleProgress
 from schema.context import Info
 from schema.errors import BadUserInput
 from schema.fields import computed
-from schema.filters import usable
 from schema.paging import one
 from schema.rows import shape
 from schema.snapshots import AccountSnapshot
@@ -38,7 +37,7 @@ def asked_symbols(symbols: list[str] | None) -> tuple[str, ...] | None:
     """The instruments a context is asked for. Raises BadUserInput for too many, and for what is not text."""
     if symbols is not None and len(symbols) > SYMBOLS_MAX:
         raise BadUserInput(f"symbols must be at most {SYMBOLS_MAX}; found {len(symbols)}.")
-    return None if symbols is None else tuple(usable("symbols", symbol) for symbol in symbols)
+    return None if symbols is None else tuple(symbols)
 
 
 @strawberry.type(description="What a gate would say.")

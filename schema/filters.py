@@ -4,7 +4,6 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from schema.errors import BadUserInput
 from schema.ids import number
 from services.views.lists import Filters
 
@@ -13,17 +12,10 @@ NO_SUCH_ID = 0
 
 
 def filters_of(which: Any) -> Filters:
-    """What was given; ids as numbers, enums as the database writes them. Raises BadUserInput for unusable text."""
+    """What was given; ids as numbers, enums as the database writes them."""
     if which is None:
         return ()
     return tuple((name, (_value(name, value),)) for name, value in vars(which).items() if value is not None)
-
-
-def usable(name: str, text: str) -> str:
-    """Text as the database can hold it. Raises BadUserInput."""
-    if "\0" in text or any("\ud800" <= letter <= "\udfff" for letter in text):
-        raise BadUserInput(f"{name} holds a character that is not text.")
-    return text
 
 
 def _value(name: str, value: Any) -> Any:
@@ -33,4 +25,4 @@ def _value(name: str, value: Any) -> Any:
         return value.value
     if isinstance(value, datetime | bool):
         return value
-    return (number(value) or NO_SUCH_ID) if name in IDS else usable(name, value)
+    return (number(value) or NO_SUCH_ID) if name in IDS else value

@@ -10,6 +10,7 @@ import orjson
 import strawberry
 from strawberry import field
 
+from domain.checks import is_storable
 from schema.compilations import compilation_of, links_of
 from schema.context import Info
 from schema.errors import BadUserInput
@@ -17,6 +18,7 @@ from schema.fields import computed
 from schema.ids import INT64_MAX
 from schema.links import Link, held
 from schema.rows import Rows, readable, shape
+from schema.scalars import parse_instant
 from services.views import lists
 from services.views.lists import Filters, Listing, Page, Row, Window
 
@@ -106,12 +108,12 @@ def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:
     try:
         values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
         keys = tuple(
-            datetime.fromisoformat(value) if key.kind is datetime else value
+            parse_instant(value) if key.kind is datetime else value
             for key, value in zip(listing.order, values, strict=True)
         )
         if not all(_fits(value, key.kind) for key, value in zip(listing.order, keys, strict=True)):
             raise ValueError
-    except (ValueError, TypeError, RecursionError):
+    except (ValueError, TypeError, RecursionError, BadUserInput):
         raise BadUserInput("after is not a cursor of this list.") from None
     return keys
 
@@ -121,7 +123,7 @@ def _fits(value: Any, kind: type) -> bool:
         return False
     if isinstance(value, int):
         return abs(value) <= INT64_MAX
-    return value.isprintable() if isinstance(value, str) else cast("datetime", value).tzinfo is not None
+    return not isinstance(value, str) or is_storable(value)
 
 
 async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:

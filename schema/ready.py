@@ -22,6 +22,7 @@ from schema.executing import Executor
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX, read
 from schema.masking import masked
 from schema.observing import Described, codes_of, described, wanted
+from schema.storable import guard
 from services.observing import operation
 
 Key = tuple[object, ...]
@@ -41,6 +42,7 @@ class Schema(strawberry.Schema):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
+        guard(self._schema)
         self._ready: OrderedDict[Key, Ready] = OrderedDict()
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:

@@ -20,7 +20,11 @@ NOTHING = Sight(brand="")  # no brand has this name
 
 
 class Where:
-    """Conditions put together from constant texts; values travel as parameters only, each `{}` becomes the next $n."""
+    """Conditions put together from constant texts; values travel as parameters only, each `{}` becomes the next $n.
+
+    A whole number travels as a bigint, whatever the column it is compared with: a client may send one that the column
+    does not hold, and no row has it.
+    """
 
     def __init__(self, *values: Any) -> None:
         self.clauses: list[str] = []
@@ -28,12 +32,16 @@ class Where:
 
     def add(self, clause: str, *values: Any) -> None:
         first = len(self.values) + 1
-        self.clauses.append(clause.format(*(f"${first + n}" for n in range(len(values)))))
+        self.clauses.append(clause.format(*(_parameter(n, value) for n, value in enumerate(values, first))))
         self.values.extend(values)
 
     @property
     def text(self) -> str:
         return f" where {' and '.join(self.clauses)}" if self.clauses else ""
+
+
+def _parameter(number: int, value: Any) -> str:
+    return f"${number}::bigint" if type(value) is int else f"${number}"
 
 
 def of_desk(where: Where, sight: Sight) -> None:

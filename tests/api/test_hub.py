@@ -1,7 +1,9 @@
 """The hub goes on: whatever the ring still holds, and whatever one subscriber's fault is."""
 
 import asyncio
+import json
 
+import asyncpg
 import pytest
 
 from app.crowd import Group, Member
@@ -10,12 +12,13 @@ from app.selections import recognise
 from schema.limits import read
 from services import brands, events
 from services.principals import Principal, Role
-from services.views.events import Terms, Wanted
-from tests.api.clients import until
+from services.views.events import Event, Terms, Wanted
+from tests.api.clients import Api, until
 from tests.api.sockets import Willing
 from tests.api.streams import a_supervisor, emit
 from tests.services.world import ADMIN, another_process
 
+STREAM = 'subscription { challengeEvents(after: "1") { cursor } }'
 ADA = Principal(1, "ada", Role.ADMIN)
 
 
@@ -89,3 +92,24 @@ async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(dat
         for task in (running, *following):
             task.cancel()
     assert socket.positions == [1, 2]
+
+
+async def test_a_statement_that_fails_by_itself_is_not_tried_again_and_its_subscriber_is_told(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    tried = 0
+
+    async def between(*_given: object) -> list[Event]:
+        nonlocal tried
+        tried += 1
+        raise asyncpg.DataError("no such text")
+
+    await emit(1, {}, {})
+    await until(lambda: api.hub.head == 2)
+    api.hub._floor = api.hub.head  # noqa: SLF001 - as if the ring had forgotten them
+    monkeypatch.setattr("services.views.events.between", between)
+    async with api.follow(await api.token(Role.ADMIN), STREAM) as follower:
+        message = json.loads(await follower.socket.recv())
+    assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "INTERNAL")
+    assert tried == 1

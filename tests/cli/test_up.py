@@ -13,6 +13,7 @@ from pathlib import Path
 
 import httpx
 import psutil
+import psycopg
 import pytest
 
 from config.embedded import EmbeddedServer
@@ -27,6 +28,7 @@ class Desk:
     def __init__(self, directory: Path) -> None:
         self.port = a_free_port()
         self.output = directory / "output.log"
+        self.data = directory / "data"
         environment = os.environ | {
             "PROPDESK_DATA_DIR": str(directory / "data"),
             "PROPDESK_PORT": str(self.port),
@@ -51,6 +53,12 @@ class Desk:
             return httpx.get(f"http://127.0.0.1:{self.port}/healthz", trust_env=False, timeout=2).is_success
         except httpx.HTTPError:
             return False
+
+    def logins(self) -> list[str]:
+        """As whom its services are logged in to PostgreSQL."""
+        with psycopg.connect(EmbeddedServer(self.data).address) as conn:
+            found = conn.execute("SELECT usename FROM pg_stat_activity WHERE application_name LIKE 'propdesk-%'")
+            return [name for (name,) in found.fetchall()]
 
     def started(self, name: str) -> list[int]:
         return [int(number) for number in self.said(rf"started {name}, process (\d+)")]
@@ -88,6 +96,8 @@ def test_it_serves_mends_what_is_killed_and_stops_without_a_trace(desk: Desk) ->
     }
     assert desk.said("SAMPLE DATA")
     assert desk.said("SIMULATED QUOTES")
+    assert set(desk.logins()) == {"propdesk_app"}
+    assert not desk.said("permission denied")
 
     for name in ("worker", "api"):
         os.kill(desk.started(name)[0], signal.SIGKILL)
