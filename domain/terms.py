@@ -276,12 +276,6 @@ def to_text(value: Terms | Policy) -> str:
     return json.dumps(_encode(value, whole=False), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
-def to_data(value: Terms | Policy | PhaseTerms | Limit) -> dict[str, Any]:
-    """Plain dicts, lists, text and numbers of the same content."""
-    encoded: dict[str, Any] = _encode(value, whole=False)
-    return encoded
-
-
 def limit_facts(limit: Limit) -> dict[str, str | None]:
     """Every axis of a limit as text, those at their default included."""
     facts: dict[str, str | None] = _encode(limit)

@@ -8,6 +8,8 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
+import asyncpg
+
 from domain import checks, days, rules
 from domain import payouts as domain
 from domain.errors import InvalidInput, NotFound
@@ -224,14 +226,17 @@ async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, rea
 async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -> None:
     """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
 
-    A request that is still open is approved, with what was earned since added to it: a challenge has one payout at a
-    time. A profit that the phase's own conditions do not allow waits, requested, for a manager to decide. Nothing is
-    owed without a profit. The account is flat.
+    A payout that is still open is approved, with what was earned since added to it: a challenge has one payout at a
+    time. A profit that the phase's own conditions do not allow waits, requested, for a manager to decide, and an
+    approved payout is paid before it. Nothing is owed without a profit. The account is flat.
     """
     assert held.account.phase, "its phase has just ended"
     profit = max(ZERO, held.account.cash - held.account.phase.initial_balance)
     waiting = await payouts.lock_open(work.conn, challenge_id)
     is_earned = not profit or domain.is_met(domain.earned(await _standing(work, held)))
+    if waiting and waiting["status"] == PayoutStatus.APPROVED and not is_earned:
+        await _pay(work, waiting)
+        waiting = None
     if waiting is None:
         if profit:
             status = PayoutStatus.APPROVED if is_earned else PayoutStatus.REQUESTED
@@ -258,20 +263,26 @@ async def pay(work: Unit, job: Job) -> str:
 
     With the first payout the fee comes back too, if the terms say so.
     """
-    assert job.challenge_id
     payout = await payouts.lock(work.conn, job.facts["payout"])
     status = PayoutStatus(payout["status"])
     if status is not PayoutStatus.APPROVED:
         return f"the payout is {status.name}"
-    move("payout", status, PayoutStatus.PAID)
+    await _pay(work, payout)
+    return "paid"
+
+
+async def _pay(work: Unit, payout: asyncpg.Record) -> None:
+    """Pay a locked payout that is approved."""
+    move("payout", PayoutStatus(payout["status"]), PayoutStatus.PAID)
+    brand, challenge_id = payout["brand"], payout["challenge_id"]
     cause = f"payout {payout['id']}"
-    fee = await fee_returns.due(work, job.challenge_id)
+    fee = await fee_returns.due(work, challenge_id)
     for wallet_id in sorted({payout["wallet_id"], fee.wallet if fee else payout["wallet_id"]}):
         await wallets.lock(work.conn, wallet_id)
     if payout["amount"] > 0:
         await transfers.move(
             work,
-            brand=job.brand,
+            brand=brand,
             kind="PAYOUT_SHARE",
             money="REAL",
             currency=payout["currency"],
@@ -282,7 +293,7 @@ async def pay(work: Unit, job: Job) -> str:
         )
     await transfers.move(
         work,
-        brand=job.brand,
+        brand=brand,
         kind="PAYOUT_PROFIT",
         money="SYNTHETIC",
         currency=payout["currency"],
@@ -296,5 +307,4 @@ async def pay(work: Unit, job: Job) -> str:
     if fee:
         await fee_returns.pay(work, fee, payout["id"])
         payload["fee_returned"] = plain(fee.amount)
-    work.emit("prop.payout.paid", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
-    return "paid"
+    work.emit("prop.payout.paid", brand=brand, challenge_id=challenge_id, payload=payload)

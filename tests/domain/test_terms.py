@@ -25,7 +25,6 @@ from domain.terms import (
     limit_from_data,
     policy_from_text,
     terms_from_text,
-    to_data,
     to_text,
 )
 from tests.domain.builders import a_funded_phase, a_limit, a_phase_terms, a_policy, a_program, a_total_limit
@@ -62,7 +61,6 @@ def test_terms_come_back_as_they_were_frozen(terms: Terms) -> None:
     back = terms_from_text(text)
     assert back == terms
     assert to_text(back) == text
-    assert json.loads(text) == to_data(terms)
 
 
 @pytest.mark.parametrize("name", ["leverage_max", "notional_max", "fee_bps", "liquidation_pct"])
@@ -120,7 +118,7 @@ def test_a_field_that_came_later_is_left_out_while_it_has_its_default() -> None:
 
 
 def test_frozen_terms_do_not_need_fields_that_came_later() -> None:
-    data = to_data(a_program())
+    data = json.loads(to_text(a_program()))
     del data["phases"][0]["inactivity_days"]
     assert terms_from_text(json.dumps(data)) == a_program()
 

@@ -19,6 +19,7 @@ from tests.services.world import (
     a_quote,
     act,
     books_hold,
+    hurry,
     rows,
     settle,
     totals,
@@ -188,6 +189,32 @@ async def test_an_approved_payout_that_waits_grows_with_what_the_end_adds(
     await settle()
     assert await value("select amount from payouts where status = 'PAID'") == 16_000
     assert await value("select count(*) from jobs where kind = 'pay_payout'") == 1
+    await books_hold()
+
+
+async def test_an_approved_payout_is_paid_before_a_profit_that_a_manager_must_decide_on(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the end adds is 6,000, with a best day of 10,000: the terms do not allow it."""
+
+    async def waits(*_: object) -> str:
+        raise RuntimeError
+
+    world, challenge, account = await a_winner(database, duration_days=3, best_day_pct=Decimal(100))
+    with monkeypatch.context() as patch:
+        patch.setitem(jobs.HANDLERS, "pay_payout", waits)
+        await payouts.approve(MANAGER, await payouts.request(CLIENT, challenge, "p1"), "a1")
+        await world.quote("1.1", after=DAY)
+        await wins(world, account, "x")
+        await world.quote("1.104", after=DAY)
+        await wins(world, account, "y", start="1.104", end="1.1")
+        await world.quote("1.1", after=DAY)
+    await hurry()
+    await settle()
+    assert await rows("select status, profit from payouts order by id") == [
+        {"status": "PAID", "profit": 10_000},
+        {"status": "REQUESTED", "profit": 6_000},
+    ]
     await books_hold()
 
 
