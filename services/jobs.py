@@ -126,11 +126,15 @@ async def _do(job: Job) -> str:
 
 
 async def _bury(job: Job, reason: str) -> str:
-    """Give the job up, without catching its accounts up: that may be what fails."""
+    """Give the job up, without catching its accounts up: that may be what fails.
+
+    A sale ends with the job that should activate it, but not over an account that cannot be read: it could not be
+    locked, and the job can be retried once it is read again.
+    """
     async with sweep([job.root], mark=False) as work:
         if await jobs.hold(work.conn, job.id):
             await jobs.bury(work.conn, job.id, reason)
-            if job.kind in ACTIVATION:
+            if job.kind in ACTIVATION and not work.unreadable:
                 await activation.give_up(work, job, reason)
     log.error("job %s (%s) is dead: %s", job.id, job.kind, reason)
     return "dead"

@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import AccountUnreadable, TermsUnreadable
-from domain.lifecycles import PurchaseStatus
+from domain.lifecycles import ChallengeStatus, PurchaseStatus
 from models import quarantine as entries
 from models import terms
 from services import (
@@ -212,6 +212,26 @@ async def test_a_job_of_an_account_that_cannot_be_read_is_given_up_and_the_other
         {"account_id": sound, "status": "DONE"},
     ]
     await settle()
+
+
+async def test_an_activation_waits_for_an_account_that_cannot_be_read_and_goes_on_by_retry(database: str) -> None:
+    world = await a_world(database)
+    _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
+    account = await world.account(challenge)
+    await spoil(database, account, "policy")
+    for _ in range(jobs.ATTEMPTS_MAX + 1):
+        await hurry()
+        await jobs.drain()
+    [dead] = await rows("select id, status from jobs")
+    assert dead["status"] == "DEAD"
+    assert await value("select status from challenges") == ChallengeStatus.ACTIVE
+    assert await value("select status from purchases") == PurchaseStatus.PENDING
+    async with another_process(database) as other:
+        await other.execute("update accounts set policy = (policy::jsonb - 'later')::text")
+    await jobs.retry(MANAGER, dead["id"])
+    await settle()
+    assert await value("select status from purchases") == PurchaseStatus.ACTIVE
+    await books_hold()
 
 
 @pytest.mark.parametrize("what", ["policy", "terms"])
