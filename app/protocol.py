@@ -13,6 +13,7 @@ from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
 from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
+from strawberry.types.execution import PreExecutionError
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.crowd import Group, Member
@@ -153,7 +154,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         return recognise(document, operation.operation_name, operation.variables)
 
     async def _send_result_stream(self, operation: Operation[Context, None], result_source: StreamResult) -> None:
-        await super()._send_result_stream(operation, result_source)
+        try:
+            await super()._send_result_stream(operation, result_source)
+        except GraphQLError as refusal:  # of the document, by its examination: Strawberry expects it as a result
+            await self._handle_pre_execution_error(operation, PreExecutionError(data=None, errors=[refusal]))
+            return
         if self.opening.group is not None:
             await self._follow(operation, self.opening.group, self.opening.cursor)
 
