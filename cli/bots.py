@@ -1,16 +1,18 @@
-"""Two bots for the demo that have seen the recording: one trades with what is to come, the other against it.
+"""Bots for the demo that have seen the recording: one trades with what is to come, the others against it.
 
 The winner earns its target on its first day, so that only the best-day rule keeps it from passing, and then more on
-the days after it. The loser wins a little, which lifts its trailing floor; then it loses until its day is paused, tries
-to open more all the same, and the next day loses until it falls through the floor.
+the days after it; of its funded profit it requests a part. The loser wins a little, which lifts its trailing floor;
+then it loses until its day is paused, tries to open more all the same, and the next day loses until it falls through
+the floor. The day trader loses until the desk closes its day, tries to open more, and trades on the next day.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from zoneinfo import ZoneInfo
 
+from cli.firm import precision
 from cli.quotefile import QuoteRow
 
 HORIZON = 12  # frames a bot looks ahead
@@ -21,6 +23,9 @@ WINS = "1800000"  # notionals: so small that no dip pauses the day,
 WINS_ONCE, LOSES, LOSES_ALL = "300000", "1000000", "6000000"  # and so large that each does its part
 DAY_GOAL = Decimal(5_250)  # profit at which the winner's day is over: its target, with a margin for what it pays
 FUNDED_GOAL = Decimal(1_000)  # profit at which it stops trading its funded account
+PAYOUT_FROM = Decimal(600)  # profit of which it requests half
+CENT = Decimal("0.01")
+FAR = Decimal("0.1")  # from the price to a stop-loss that is to rest, as a share of the price
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,24 +58,24 @@ class Desk:
 
 
 @dataclass(frozen=True, slots=True)
-class Offer:
-    """What a bot proposes: to open a trade of a notional, or to close it."""
+class Proposal:
+    """What a bot proposes to do with a trade; `terms` are further fields of the action, such as its notional."""
 
     verb: str
     trade: Trade
-    notional: str | None = None
-
-    @property
-    def symbol(self) -> str:
-        return self.trade.symbol
-
-    @property
-    def side(self) -> str:
-        return self.trade.side
+    terms: Mapping[str, str] = field(default_factory=dict)
 
 
 def a_frame(time: datetime, rows: Sequence[QuoteRow]) -> Frame:
     return Frame(time, tuple(rows), {row.symbol: (Decimal(row.bid) + Decimal(row.ask)) / 2 for row in rows})
+
+
+def without(frames: Sequence[Frame], symbols: Set[str]) -> list[Frame]:
+    """The frames as a bot sees them that does not trade these symbols."""
+    return [
+        Frame(frame.time, frame.rows, {symbol: mid for symbol, mid in frame.mids.items() if symbol not in symbols})
+        for frame in frames
+    ]
 
 
 def best(frames: Sequence[Frame], now: int, until: int | None = None) -> Trade | None:
@@ -112,23 +117,32 @@ class Winner:
     """Takes the best trade there is until its day's goal is reached; each trade closes on the day it was opened."""
 
     zone: str
+    done: bool = False
+    paid: bool = False  # whether it has requested its payout
     holding: dict[str, Trade] = field(default_factory=dict)  # by account
     began: dict[str, tuple[date, Decimal]] = field(default_factory=dict)  # each account's day, and the profit before it
 
-    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Offer | None:
+    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
         """What to do at a frame, if anything."""
         if held := self.holding.get(desk.account):
-            return Offer("CLOSE", held) if now >= held.close_at else None
+            return Proposal("CLOSE", held) if now >= held.close_at else None
         if self._has_enough(frames[now], desk):
             return None
         trade = best(frames, now, self._day_end(frames, now))
-        return Offer("OPEN", trade, WINS) if trade else None
+        return Proposal("OPEN", trade, {"notional": WINS}) if trade else None
 
-    def answered(self, desk: Desk, offer: Offer, executed: bool) -> None:
+    def requests(self, desk: Desk) -> Decimal | None:
+        """The part of its funded profit that it requests now, once in its life; None otherwise."""
+        if not desk.funded or self.paid or desk.account in self.holding or desk.profit < PAYOUT_FROM:
+            return None
+        self.paid = True
+        return (desk.profit / 2).quantize(CENT, rounding=ROUND_DOWN)
+
+    def answered(self, desk: Desk, proposal: Proposal, executed: bool) -> None:
         """Learn what became of the proposal."""
         self.holding.pop(desk.account, None)
-        if offer.verb == "OPEN" and executed:
-            self.holding[desk.account] = offer.trade
+        if proposal.verb == "OPEN" and executed:
+            self.holding[desk.account] = proposal.trade
 
     def _has_enough(self, frame: Frame, desk: Desk) -> bool:
         if desk.funded:
@@ -151,30 +165,68 @@ class Winner:
 class Loser:
     """Wins once, then takes the worst trades; paused, it tries to open another, and afterwards stakes all it may."""
 
+    done: bool = False
     holding: Trade | None = None
     closed: int = 0
     paused_until: datetime | None = None  # the newest pause it has tried to trade through
 
-    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Offer | None:
+    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
         """What to do at a frame, if anything."""
         paused = desk.blocked_until is not None and frames[now].time < desk.blocked_until
         if paused and self.paused_until != desk.blocked_until:
             self.paused_until = desk.blocked_until
             trade = worst(frames, now) or self.holding
-            return Offer("OPEN", trade, LOSES) if trade else None
+            return Proposal("OPEN", trade, {"notional": LOSES}) if trade else None
         if self.holding:
-            return Offer("CLOSE", self.holding) if now >= self.holding.close_at else None
+            return Proposal("CLOSE", self.holding) if now >= self.holding.close_at else None
         if paused:
             return None
         if self.closed == 0:
             trade, notional = best(frames, now), WINS_ONCE
         else:
             trade, notional = worst(frames, now), LOSES_ALL if self.paused_until else LOSES
-        return Offer("OPEN", trade, notional) if trade else None
+        return Proposal("OPEN", trade, {"notional": notional}) if trade else None
 
-    def answered(self, desk: Desk, offer: Offer, executed: bool) -> None:
+    def answered(self, desk: Desk, proposal: Proposal, executed: bool) -> None:
         """Learn what became of the proposal."""
-        if offer.verb == "OPEN" and executed:
-            self.holding = offer.trade
-        elif offer.verb == "CLOSE":
+        if proposal.verb == "OPEN" and executed:
+            self.holding = proposal.trade
+        elif proposal.verb == "CLOSE":
             self.holding, self.closed = None, self.closed + 1
+
+
+@dataclass(slots=True)
+class DayTrader:
+    """Takes the worst trade until the desk closes its day, tries to open another, and trades on the next day."""
+
+    done: bool = False
+    holding: Trade | None = None
+    blocked_until: datetime | None = None  # the end of the day that was closed
+
+    def propose(self, frames: Sequence[Frame], now: int, desk: Desk) -> Proposal | None:
+        """What to do at a frame, if anything."""
+        if desk.blocked_until is not None and frames[now].time < desk.blocked_until:
+            trade, self.holding = self.holding, None  # the desk has closed it
+            self.blocked_until = desk.blocked_until
+            return Proposal("OPEN", trade, {"notional": LOSES}) if trade else None
+        if self.holding:
+            return Proposal("CLOSE", self.holding) if now >= self.holding.close_at else None
+        trade = best(frames, now) if self.blocked_until else worst(frames, now)
+        if trade is None or self.done:
+            return None
+        if self.blocked_until:
+            return Proposal("OPEN", trade, {"notional": WINS_ONCE})
+        return Proposal("OPEN", trade, {"notional": LOSES, "stopLoss": str(_far_stop(frames[now], trade))})
+
+    def answered(self, desk: Desk, proposal: Proposal, executed: bool) -> None:
+        """Learn what became of the proposal."""
+        if proposal.verb == "OPEN" and executed:
+            self.holding = proposal.trade
+        elif proposal.verb == "CLOSE":
+            self.holding, self.done = None, self.blocked_until is not None
+
+
+def _far_stop(frame: Frame, trade: Trade) -> Decimal:
+    """A stop-loss of the trade that is not reached while the desk has a say."""
+    away = -FAR if trade.side == "LONG" else FAR
+    return round(frame.mids[trade.symbol] * (1 + away), precision(trade.symbol))

@@ -17,11 +17,12 @@ from rich.console import Console
 from cli import frames as quotes
 from cli.bots import Frame
 from cli.expected import differences, events
-from cli.journey import LOSER, RUNNING, WINNER, Journey
+from cli.journey import Journey
 from cli.listener import Event, Listener
 from cli.outcome import Outcome, digest, read, show
 from cli.supervisor import Child, kept
 from cli.up import healthy
+from cli.weekend import RATE, plan
 from config.address import sibling
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
 from config.embedded import running_database
@@ -35,6 +36,8 @@ PATIENCE_SECONDS = 60  # for a server that is killed and started again
 EVENT_SECONDS_MAX = 30
 API, WORKER = Child("api", "serve"), Child("worker", "work")
 
+NO_WEEKEND = f"the account in euros over a weekend: nothing in USD is quoted while {RATE} is silent for a day"
+
 console = Console(width=None if sys.stdout.isatty() else 120)
 
 
@@ -45,13 +48,15 @@ def demo(
     pause: Annotated[float, typer.Option(help="Seconds to wait after each hour; changes no outcome", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Of the made-up quotes")] = quotes.SEED,
 ) -> None:
-    """Set a firm up, sell two challenges, trade them on quotes, and show how one fails and one is paid."""
+    """Set a firm up, sell its programs, trade them on quotes, and show who fails, who is paid, whose day is closed."""
     settings = load_settings()
     configure_logging("WARNING", "demo")
     frames = quotes.recorded(quotes_file) if quotes_file else quotes.made_up(seed)
     source = str(quotes_file) if quotes_file else f"MADE-UP quotes (a random walk, seed {seed})"
     console.print(f"The demo plays every hour of {source}, {frames[0].time:%a %d %b %Y %H:%M} UTC onwards.")
-    console.print("Its two bots have seen the quotes before: one trades with them, one against. Groups: wide policy.")
+    console.print("Its bots have seen the quotes before: one trades with them, others against. Groups: wide policy.")
+    if plan(frames) is None:
+        console.print(f"Left out: {NO_WEEKEND}.")
     with running_database(settings) as ready:
         outcome = asyncio.run(_play(ready, frames, pause))
     show(console, outcome)
@@ -73,10 +78,9 @@ class Stage:
 
 async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcome:
     async with _stage(settings) as stage, AsyncExitStack() as stack:
-        journey = Journey(f"{stage.url}/graphql", PATIENCE_SECONDS, _tell)
+        journey = Journey(f"{stage.url}/graphql", PATIENCE_SECONDS, _tell, frames)
         await journey.speak(stack, "admin", stage.token)
-        symbols = sorted({row.symbol for frame in frames for row in frame.rows})
-        steps = await journey.prepare(stack, symbols, frames[0])
+        steps = await journey.prepare(stack)
         listener = Listener(journey.url, journey.tokens["manager"], _tell_event, after="0")
         listening = asyncio.create_task(listener.run())
         began, played = time.monotonic(), 1
@@ -86,9 +90,9 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
             await steps.wait()
             played += 1
             state = await journey.state()
-            if state[LOSER]["status"] != RUNNING and state[WINNER]["status"] != RUNNING:
+            if journey.is_over(state):
                 break
-            await journey.decide(frames, now, state)
+            await journey.decide(now, state)
             await steps.wait()  # an action may end a phase, and then owes jobs
             await asyncio.sleep(pause)
         seconds = time.monotonic() - began
@@ -97,6 +101,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
         await listener.until(sum(len(names) for names in events(outcome).values()), EVENT_SECONDS_MAX)
         outcome.events.extend(listener.events)
         listening.cancel()
+        outcome.violations.extend(journey.faults)
         outcome.violations.extend(f"{v.check}: {v.subject}: {v.message}" for v in await verify.run())
     return outcome
 

@@ -1,32 +1,42 @@
-"""What a demo is expected to come to: both verdicts with their reasons, every event, the payout to the cent."""
+"""What a demo is expected to come to: the verdicts with their reasons, every event, the payouts to the cent."""
 
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
-from cli.journey import LOSER, STEPS, WINNER
+from cli.bots import CENT
+from cli.expected_parts import closed_day, euro_weekend, external_payment
+from cli.firm import DAY_TRADER, LOSER, TWO_STEP, WEEKENDER, WINNER
+from cli.journey import DEPOSIT
 from cli.outcome import Outcome
 
 STARTED = ["prop.purchase.paid", "prop.purchase.account_created", "prop.purchase.active", "prop.challenge.started"]
-ADVANCED = ["prop.challenge.phase_changed", "prop.challenge.passed", "prop.payout.approved", "prop.payout.paid"]
+PAID = ["prop.payout.approved", "prop.payout.paid"]
+ADVANCED = ["prop.challenge.phase_changed", "prop.payout.requested", *PAID, "prop.challenge.passed", *PAID]
 PAUSED, FAILED = "prop.challenge.paused", "prop.challenge.failed"
-STATUS = {WINNER: "PASSED", LOSER: "FAILED"}
-INITIAL, SPLIT, CENT = Decimal(100_000), Decimal("0.8"), Decimal("0.01")
+STATUS = {WINNER: "PASSED", LOSER: "FAILED", DAY_TRADER: "ACTIVE", WEEKENDER: "ACTIVE"}
+INITIAL = Decimal(100_000)
+PRICE, SPLIT = Decimal(TWO_STEP.price), Decimal(TWO_STEP.steps[1]["profitSplit"])
 TRAIL = INITIAL / 10  # the floor's distance below the highest equity
 
 
 def events(outcome: Outcome) -> dict[str, list[str]]:
-    """The names of each challenge's events, in order; the loser's days are paused as often as its breaches say."""
-    pauses = [breach for breach in _breaches(outcome, LOSER) if breach["consequence"] == "PAUSE_DAY"]
-    return {WINNER: [*STARTED, *ADVANCED], LOSER: [*STARTED, *(PAUSED for _ in pauses), FAILED]}
+    """The names of each challenge's events, in order; days are paused or closed as often as the breaches say."""
+    ends = {WINNER: ADVANCED, LOSER: [FAILED]}
+    return {
+        client: [*STARTED, *_pauses(outcome, client), *ends.get(client, [])] for client in sorted(outcome.challenges)
+    }
+
+
+def _pauses(outcome: Outcome, client: str) -> list[str]:
+    return [PAUSED for breach in _breaches(outcome, client) if breach["consequence"] in ("PAUSE_DAY", "CLOSE_DAY")]
 
 
 def differences(outcome: Outcome) -> list[str]:
     """Everything that is not as it should be."""
     found = list(outcome.violations)
-    for client, status in STATUS.items():
-        challenge = outcome.challenges[client]
-        if challenge["status"] != status:
-            found.append(f"{client}'s challenge is {challenge['status']}, not {status}")
+    for client, challenge in outcome.challenges.items():
+        if challenge["status"] != STATUS[client]:
+            found.append(f"{client}'s challenge is {challenge['status']}, not {STATUS[client]}")
         names, expected = [event["name"] for event in outcome.told(client)], events(outcome)[client]
         if names != expected:
             found.append(f"{client}'s events are {names}, not {expected}")
@@ -36,7 +46,9 @@ def differences(outcome: Outcome) -> list[str]:
     cursors = [event["position"] for event in outcome.events]
     if cursors != sorted(set(cursors)):
         found.append(f"events came out of order or twice: {cursors}")
-    return found + _pause(outcome) + _failure(outcome) + _best_day(outcome) + _payout(outcome)
+    found += _pause(outcome) + _failure(outcome) + _best_day(outcome) + _payouts(outcome)
+    found += external_payment(outcome) + closed_day(outcome)
+    return found + euro_weekend(outcome) if WEEKENDER in outcome.challenges else found
 
 
 def _breaches(outcome: Outcome, client: str) -> list[dict[str, Any]]:
@@ -77,7 +89,7 @@ def _failure(outcome: Outcome) -> list[str]:
 
 def _best_day(outcome: Outcome) -> list[str]:
     """The winner has its target at a day's end and passes later, once its best day is a small enough share."""
-    most, target = (Decimal(STEPS[0][name]) / 100 for name in ("bestDayPct", "profitTargetPct"))
+    most, target = (Decimal(TWO_STEP.steps[0][name]) / 100 for name in ("bestDayPct", "profitTargetPct"))
     days = [day for day in outcome.challenges[WINNER]["days"] if day["phaseIndex"] == 1]
     gains = [Decimal(day["balance"]) - Decimal(day["startBalance"]) for day in days]
     waited = [
@@ -92,21 +104,28 @@ def _best_day(outcome: Outcome) -> list[str]:
     return found
 
 
-def _payout(outcome: Outcome) -> list[str]:
+def _payouts(outcome: Outcome) -> list[str]:
+    """A part of the profit while the phase runs, with the fee; the rest at its end, without."""
     challenge = outcome.challenges[WINNER]
-    payouts = challenge["payouts"]["nodes"]
-    if len(challenge["phases"]) != 2 or len(payouts) != 1:
-        return [f"the winner has {len(challenge['phases'])} phases and {len(payouts)} payouts, not 2 and 1"]
-    payout, account = payouts[0], challenge["phases"][1]["account"]
+    payouts = challenge["payouts"]["nodes"][::-1]
+    if len(challenge["phases"]) != 2 or len(payouts) != 2:
+        return [f"the winner has {len(challenge['phases'])} phases and {len(payouts)} payouts, not 2 and 2"]
+    account, found = challenge["phases"][1]["account"], []
+    for payout in payouts:
+        share = (Decimal(payout["profit"]) * SPLIT).quantize(CENT, rounding=ROUND_DOWN)
+        if payout["status"] != "PAID" or Decimal(payout["amount"]) != share:
+            found.append(f"a payout is {payout}, not {share}, PAID")
+    fees = [payout["feeReturned"] and Decimal(payout["feeReturned"]) for payout in payouts]
+    if fees != [PRICE, None]:
+        found.append(f"the fee came back as {fees}, not once with the first payout")
     profit = Decimal(account["realised"]) - Decimal(account["fees"])
-    share = (profit * SPLIT).quantize(CENT, rounding=ROUND_DOWN)
-    found = []
-    if payout["status"] != "PAID" or Decimal(payout["profit"]) != profit or Decimal(payout["amount"]) != share:
-        found.append(f"the payout is {payout}, not {share} of {profit}, PAID")
+    if sum(Decimal(payout["profit"]) for payout in payouts) != profit:
+        found.append(f"the payouts {payouts} do not add up to the profit {profit}")
     if Decimal(account["balance"]) != Decimal(challenge["phases"][1]["initialBalance"]):
         found.append(f"the funded account holds {account['balance']} after its profit was taken")
-    if outcome.wallets[WINNER] != Decimal(1000) - Decimal(500) + share:
-        found.append(f"the winner's wallet holds {outcome.wallets[WINNER]}, not 500 and the share {share}")
-    if outcome.wallets[LOSER] != Decimal(500):
-        found.append(f"the loser's wallet holds {outcome.wallets[LOSER]}, not 500")
+    due = Decimal(DEPOSIT) + sum(Decimal(payout["amount"]) for payout in payouts)
+    if outcome.wallets[WINNER] != due:
+        found.append(f"the winner's wallet holds {outcome.wallets[WINNER]}, not {due} with its fee and shares")
+    if outcome.wallets[LOSER] != Decimal(DEPOSIT) - PRICE:
+        found.append(f"the loser's wallet holds {outcome.wallets[LOSER]}, not {Decimal(DEPOSIT) - PRICE}")
     return found

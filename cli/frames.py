@@ -1,4 +1,4 @@
-"""The demo's quotes: every full hour of a recording, or of a seeded random walk with a weekend in it."""
+"""The demo's quotes: every full hour of a recording, or of seeded random walks with a weekend in them."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -15,6 +15,8 @@ RECENT = timedelta(minutes=1)  # before the full hour: of each symbol the newest
 FRAMES_MAX = 300
 MADE_UP_FROM = datetime(2026, 10, 1, tzinfo=UTC)  # a Thursday
 MADE_UP_SYMBOLS = ("EURUSD", "NZDUSD", "XAUUSD")
+MADE_UP_COIN = "BTCUSD"  # quoted at weekends too, then every so many hours
+WEEKEND_HOURS = 6
 SEED = 7
 _MIDNIGHT = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -26,15 +28,22 @@ def recorded(path: Path) -> list[Frame]:
 
 
 def made_up(seed: int = SEED) -> list[Frame]:
-    """Frames of the random walk; closed from Friday to Sunday evening, like the market it imitates."""
-    rounds = (
-        (
-            rows[0].time,
-            tuple(QuoteRow(row.time, row.symbol, str(row.bid), str(row.ask)) for row in rows),
-        )
-        for rows in generator.walk(seed, MADE_UP_SYMBOLS, MADE_UP_FROM, timedelta(minutes=1))
-    )
-    return _first_hours((one for one in rounds if not _is_weekend(one[0])), "the random walk")
+    """Frames of random walks; from Friday to Sunday evening the coin alone is quoted, like the markets they imitate."""
+    return _first_hours(_made_up_rounds(seed), "the random walk")
+
+
+def _made_up_rounds(seed: int) -> Iterator[tuple[datetime, tuple[QuoteRow, ...]]]:
+    """Rounds of quotes a minute apart, at weekends some hours."""
+    step = timedelta(minutes=1)
+    walks = (generator.walk(seed, symbols, MADE_UP_FROM, step) for symbols in (MADE_UP_SYMBOLS, (MADE_UP_COIN,)))
+    for currencies, coin in zip(*walks, strict=True):
+        moment = coin[0].time
+        if _is_weekend(moment):
+            rows = coin if moment.hour % WEEKEND_HOURS == 0 and moment.minute == 0 else []
+        else:
+            rows = currencies + coin
+        if rows:
+            yield moment, tuple(QuoteRow(row.time, row.symbol, str(row.bid), str(row.ask)) for row in rows)
 
 
 def _is_weekend(moment: datetime) -> bool:

@@ -49,6 +49,7 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     assert disturbed.status == 0, disturbed.output
     assert not accidents, disturbed.output
     assert disturbed.digest == undisturbed.digest
+    assert "Left out: the account in euros over a weekend" in undisturbed.output  # every symbol rests at weekends
 
 
 def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_each_batch(server: str) -> None:
@@ -56,7 +57,7 @@ def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_
     with ExitStack() as helpers:
 
         def watch(line: str, demo: psutil.Process) -> None:
-            if "is on sale" in line:
+            if "on sale:" in line:
                 helpers.enter_context(another_worker(demo))
             if "phase_changed" in line or "prop.challenge.failed" in line:
                 with psycopg.connect(address_of(demo)) as conn:
@@ -65,6 +66,9 @@ def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_
         played = play(server=server, watch=watch, PROPDESK_MARKER_SHARDS="2")
     assert played.status == 0, played.output
     assert "MADE-UP quotes" in played.output
+    for part in ("External payment", "CLOSE_DAY", "Partial payout", "Weekend in EUR"):
+        assert part in played.output
+    assert "left out" not in played.output
     assert {shard for shard, *_ in phases} == {0, 1}
     for _, batches, judged, metrics, workers in phases:
         assert (judged, metrics, workers) == (batches, batches, 2)
