@@ -11,7 +11,20 @@ from math import isfinite
 from typing import Any, NewType
 
 import strawberry
-from graphql import DocumentNode, NamedTypeNode, OperationDefinitionNode
+from graphql import (
+    DocumentNode,
+    ListTypeNode,
+    ListValueNode,
+    NamedTypeNode,
+    NonNullTypeNode,
+    NullValueNode,
+    ObjectFieldNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    VariableNode,
+    Visitor,
+    visit,
+)
 from strawberry.types.scalar import ScalarDefinition
 
 from domain.money import plain
@@ -23,6 +36,7 @@ TextOrNumber = NewType("TextOrNumber", str)
 ITEM = "DecisionActionInput"
 BATCH = "SubmitDecisionActionsInput"
 ITEMS = "actions"
+BATCH_FIELDS = ("submitDecisionActions", "previewDecisionActions")
 
 
 def text_of(value: Any) -> str:
@@ -33,7 +47,11 @@ def text_of(value: Any) -> str:
         return str(value)
     if isinstance(value, float):
         return plain(Decimal(repr(value))) if isfinite(value) else str(value)
-    return NotText(json.dumps(value))
+    return NotText(json.dumps(value, default=_no_value))
+
+
+def _no_value(_value: Any) -> None:
+    """A variable within a literal has no value yet where the literal is validated."""
 
 
 def _refuse(_value: Any) -> Any:
@@ -51,29 +69,53 @@ LENIENT_SCALARS: dict[object, ScalarDefinition] = {
 }
 
 
+class _LiteralItems(Visitor):
+    """Puts null in the place of each literal item that is neither an object nor a variable."""
+
+    def enter_object_field(self, node: ObjectFieldNode, *_where: Any) -> ObjectFieldNode | None:
+        items = node.value
+        if node.name.value != ITEMS or not isinstance(items, ListValueNode):
+            return None
+        apart = tuple(
+            item if isinstance(item, ObjectValueNode | VariableNode) else NullValueNode(loc=item.loc)
+            for item in items.values
+        )
+        return ObjectFieldNode(name=node.name, value=ListValueNode(values=apart, loc=items.loc), loc=node.loc)
+
+
+def with_literals_apart(document: DocumentNode, text: str) -> DocumentNode:
+    """The document, read from `text`, with null for each proposal that is no object; it is then refused by itself."""
+    if not any(name in text for name in BATCH_FIELDS):
+        return document
+    apart: DocumentNode = visit(document, _LiteralItems())
+    return apart
+
+
 def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with null for each proposal that is no object, which is then refused by itself."""
-    if not any(isinstance(value, dict | list) for value in variables.values()):
-        return variables
     changed: dict[str, Any] = {}
-    for name, kind in _declared(document):
+    for name, kind, is_list in _declared(document):
         value = variables.get(name)
         if kind == BATCH and isinstance(value, dict) and isinstance(value.get(ITEMS), list):
             changed[name] = value | {ITEMS: _objects(value[ITEMS])}
-        elif kind == ITEM and isinstance(value, list):
+        elif kind == ITEM and is_list and isinstance(value, list):
             changed[name] = _objects(value)
+        elif kind == ITEM and not is_list and name in variables:
+            (changed[name],) = _objects([value])
     return variables | changed if changed else variables
 
 
-def _declared(document: DocumentNode) -> Iterator[tuple[str, str]]:
-    """Each variable of the document's operations, with the name of its type."""
+def _declared(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
+    """Each variable of the document's operations, with the name of its type and whether it is a list of that."""
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             for one in node.variable_definitions or ():
-                kind: Any = one.type
+                kind, is_list = one.type, False
                 while not isinstance(kind, NamedTypeNode):
-                    kind = kind.type  # of a list, or of what may not be null
-                yield one.variable.name.value, kind.name.value
+                    assert isinstance(kind, ListTypeNode | NonNullTypeNode), "GraphQL has no other types"
+                    is_list = is_list or isinstance(kind, ListTypeNode)
+                    kind = kind.type
+                yield one.variable.name.value, kind.name.value, is_list
 
 
 def _objects(items: list[Any]) -> list[Any]:

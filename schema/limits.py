@@ -35,6 +35,7 @@ from graphql import (
 )
 
 from schema.errors import BadUserInput
+from schema.leniency import with_literals_apart
 
 LIST_SIZE = 10  # what a list that is not a page counts as
 NESTING_MAX = 100  # brackets; the parser goes as deep as they do
@@ -182,7 +183,7 @@ def _read(text: str, tokens_max: int) -> DocumentNode:
             raise TooMuch("tokens", tokens_max, tokens)
         if nesting > NESTING_MAX:
             raise TooMuch("nesting", NESTING_MAX, nesting)
-    return parse(text)
+    return with_literals_apart(parse(text), text)
 
 
 _kept = lru_cache(maxsize=KEPT)(_read)

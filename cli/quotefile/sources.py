@@ -20,9 +20,9 @@ else:
     from backports import zstd
 
 LAYERS_MAX = 3  # a zip of a gzip happens; deeper is no quote file
-ZIP_MAGIC = b"PK\x03\x04"
+ZIP_MAGICS = (b"PK\x03\x04", b"PK\x05\x06")  # of a zip, and of one without members
 UNPACKERS: tuple[tuple[bytes, Callable[[Any], Any]], ...] = (
-    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw)),
+    (b"\x1f\x8b", lambda raw: gzip.GzipFile(fileobj=raw, mode="rb")),
     (b"BZh", bz2.BZ2File),
     (b"\xfd7zXZ\x00", lzma.LZMAFile),
     (b"\x28\xb5\x2f\xfd", zstd.ZstdFile),
@@ -60,7 +60,7 @@ def sources_of(paths: Sequence[Path]) -> list[Source]:
 def _members(path: Path) -> list[str] | None:
     """The tables in a zip, by name; None for a file that is no zip."""
     with _readable(path), path.open("rb") as raw:
-        if raw.read(len(ZIP_MAGIC)) != ZIP_MAGIC:
+        if not raw.read(4).startswith(ZIP_MAGICS):
             return None
         with zipfile.ZipFile(raw) as archive:
             names = [info.filename for info in archive.infolist() if not info.is_dir()]

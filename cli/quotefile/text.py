@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from io import TextIOWrapper
 from typing import IO
 
+from cli.quotefile.numbers import NUMBER
 from cli.quotefile.rows import BadRow
 from cli.quotefile.sources import DAMAGES
 
@@ -13,11 +14,12 @@ LINE_LENGTH_MAX = 10_000  # a chart with many indicators has long lines; a binar
 DELIMITERS = ("\t", ";", "|", ",")  # in this order: a comma may be a decimal point, the others are nothing else
 
 _EMPTY = " \t;|,"  # a line of nothing else has no cell with anything in it
+_CELL_ENDS = re.compile("[\t;|,]")
 _BROKEN = re.compile("[\ud800-\udfff\ufffd]")  # what the decoders put in the place of bytes that are no text
 
 
 def lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
-    """Each line that holds something, with its number from 1; comments (#) and Excel's `sep=;` are left out.
+    """Each line that holds something, with its number from 1; comments and Excel's `sep=;` are left out.
 
     Raises BadRow where the bytes are no text, or the packed data are cut off or damaged.
     """
@@ -29,7 +31,7 @@ def lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
             if not line.isascii() and _BROKEN.search(line):
                 raise BadRow(number, "the line is not text")
             text = line.strip("\r\n ")
-            if text.strip(_EMPTY) and text[0] != "#" and not (number == 1 and text.lower().startswith("sep=")):
+            if text.strip(_EMPTY) and not _is_comment(number, text):
                 yield number, text
     except EOFError:
         raise BadRow(number + 1, "the packed data are cut off") from None
@@ -39,6 +41,15 @@ def lines(stream: IO[bytes]) -> Iterator[tuple[int, str]]:
         if error.errno is not None:
             raise
         raise BadRow(number + 1, f"the packed data are damaged ({error})") from None  # as bz2 says it
+
+
+def _is_comment(number: int, text: str) -> bool:
+    """A line that begins with # is a comment, unless it is a row of a symbol such as #AAPL: a word, then numbers."""
+    if text[0] == "#":
+        word, *cells = _CELL_ENDS.split(text)
+        numbers = sum(bool(NUMBER.fullmatch(cell.strip(' "'))) for cell in cells)
+        return len(cells) < 2 or not numbers or len(word.split()) > 1 or word == "#"
+    return number == 1 and text.lower().startswith("sep=")
 
 
 def _raw_lines(stream: IO[bytes]) -> Iterator[str]:

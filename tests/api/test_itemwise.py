@@ -51,6 +51,10 @@ async def test_each_action_in_variables_is_judged_by_itself(api: Api) -> None:
 LITERALS = """mutation { submitDecisionActions(input: { accountId: "%s", runId: "r1", actions: [
   null
   {}
+  []
+  7
+  true
+  "OPEN"
   { actionId: 1, action: open, symbol: "EURUSD", side: LONG, quantity: 1000 }
   { actionId: "2", action: "INCREASE", symbol: "EURUSD", side: "LONG", quantity: 1000.5 }
   { actionId: "3", action: "INCREASE", symbol: "EURUSD", side: "LONG", quantity: true }
@@ -67,11 +71,32 @@ async def test_each_action_in_literals_is_judged_by_itself(api: Api) -> None:
     trader = await api.token("TRADER", "acme")
     answer = await api.ask(LITERALS % (account, "9" * 5000), trader)
     found = [(result["actionId"], result["code"]) for result in answer["submitDecisionActions"]["results"]]
-    assert found[2:] == [
+    assert found[6:] == [
         ("1", None), ("2", "QUANTITY_STEP"), ("3", "INVALID_ACTION"), ("4", "INVALID_ACTION"), ("5", None),
         ("6", "INVALID_QUANTITY"), ("7", "INVALID_QUANTITY"),
     ]  # fmt: skip
-    assert [code for _, code in found[:2]] == ["INVALID_ACTION"] * 2
+    assert [code for _, code in found[:6]] == ["INVALID_ACTION"] * 6
+
+
+VARIABLES = """mutation ($one: DecisionActionInput, $two: DecisionActionInput, $size: TextOrNumber) {
+  submitDecisionActions(input: { accountId: "%s", runId: "r1", actions: [
+    $one
+    $two
+    { actionId: "3", action: "OPEN", symbol: "EURUSD", side: "SHORT", quantity: $size }
+    { actionId: "4", action: "OPEN", symbol: "EURUSD", side: "SHORT", quantity: [$size] }
+  ] }) { results { actionId code } userErrors { code } } }"""
+
+
+@pytest.mark.parametrize("no_action", [5, True, "OPEN", [], None])
+async def test_each_action_that_is_a_variable_of_its_own_is_judged_by_itself(api: Api, no_action: Any) -> None:
+    world = await a_world(api.database_url)
+    _, account = await world.buy()
+    trader = await api.token("TRADER", "acme")
+    given = {"one": no_action, "two": {"actionId": "2", **GOOD, "quantity": 1000}, "size": 2000}
+    answer = await api.ask(VARIABLES % account, trader, **given)
+    assert [one["code"] for one in answer["submitDecisionActions"]["results"]] == [
+        "INVALID_ACTION", None, None, "INVALID_ACTION",
+    ]  # fmt: skip
 
 
 async def test_an_unknown_verb_leaves_its_id_free_and_a_refused_one_does_not(api: Api) -> None:
@@ -112,6 +137,17 @@ LITERAL_QUOTES = """mutation { ingestQuotes(input: { quotes: [
   { symbol: EURUSD, bid: null, ask: "1", time: "2030-03-02T12:00:01Z" }
   { symbol: "EURUSD", bid: "1", ask: "1", time: "2030-03-02T12:00:01" }
 ] }) { accepted dropped { symbol reason count } userErrors { code } } }"""
+
+
+async def test_a_price_of_a_literal_quote_may_be_a_variable(api: Api) -> None:
+    await a_world(api.database_url)
+    feed = await api.token("FEED")
+    asked = """mutation ($bid: TextOrNumber, $ask: TextOrNumber) { ingestQuotes(input: { quotes: [
+      { symbol: "EURUSD", bid: $bid, ask: $ask, time: "2030-03-02T12:00:01Z" }
+      { symbol: "EURUSD", bid: 1.2, ask: 1.21, time: "2030-03-02T12:00:01Z" }
+    ] }) { accepted } }"""
+    for bid, accepted in ((1.2, 2), (True, 1), (None, 1)):
+        assert (await api.ask(asked, feed, bid=bid, ask="1.3"))["ingestQuotes"]["accepted"] == accepted
 
 
 @pytest.mark.parametrize("literal", [False, True])

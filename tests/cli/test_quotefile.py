@@ -14,7 +14,7 @@ import pytest
 
 from cli.quotefile import QuoteFiles, merging
 from config.errors import Problem
-from tests.cli.quotefiles import HEADER, a_file, own, quotes, read, refusal
+from tests.cli.quotefiles import FIRST, HEADER, a_file, own, quotes, read, refusal
 
 if sys.version_info >= (3, 14):
     from compression import zstd
@@ -57,6 +57,7 @@ WRITTEN: dict[str, Callable[[str], bytes]] = {
     "zstd": lambda text: zstd.compress(text.encode()),
     "zip": lambda text: zipped(text.encode()),
     "zip with a report beside": lambda text: zipped(text.encode(), **{"report.txt": b"gaps", "__MACOSX/x.csv": b"x"}),
+    "gzip twice": lambda text: gzip.compress(gzip.compress(text.encode())),
     "a gzip in a zip": lambda text: zipped(gzip.compress(text.encode())),
     "crlf": lambda text: text.replace("\n", "\r\n").encode(),
     "carriage returns": lambda text: text.replace("\n", "\r").encode(),
@@ -92,6 +93,14 @@ WRITTEN: dict[str, Callable[[str], bytes]] = {
 def test_the_same_quotes_however_they_are_written(tmp_path: Path, write: Callable[[str], bytes]) -> None:
     plain = quotes(a_file(tmp_path, GOOD))
     assert quotes(a_file(tmp_path, write(GOOD), "other.csv")) == plain
+
+
+@pytest.mark.parametrize("row", ["{symbol},{time},1.1,1.2", '"{symbol}",{time},1.1,1.2', "{symbol};{time};1,1;1,2"])
+def test_a_symbol_with_a_hash_sign_in_front_begins_no_comment(tmp_path: Path, row: str) -> None:
+    rows = [row.format(symbol=symbol, time=FIRST) for symbol in ("#AAPL", "EURUSD", "#MSFT.US")]
+    header = "symbol,time,bid,ask".replace(",", ";" if ";" in row else ",")
+    path = a_file(tmp_path, "\n".join(["# exported, 2026", header, *rows, "#the end, at 12:30"]))
+    assert [symbol for _, symbol, _, _ in quotes(path)] == ["#AAPL", "EURUSD", "#MSFT.US"]
 
 
 @pytest.mark.parametrize("number", ["nan", "NaN", "-inf", "0", "-1.5", "1e5", "+2", ".5", "5."])
@@ -141,6 +150,7 @@ UNUSABLE = [
     ("not gzip inside", b"\x1f\x8b" + b"garbage " * 50, "the packed data are damaged"),
     ("not zstd inside", b"\x28\xb5\x2f\xfd" + bytes(40), "the packed data are cut off"),
     ("not a zip inside", b"PK\x03\x04garbage", "the packed data are damaged"),
+    ("an empty zip", b"PK\x05\x06" + bytes(18), "the zip holds no table (it is empty)"),
     ("7z", b"7z\xbc\xaf\x27\x1c" + bytes(30), "7z is not supported"),
     ("Parquet", b"PAR1" + bytes(30), "Parquet is not supported"),
 ]
