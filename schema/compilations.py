@@ -27,10 +27,12 @@ class Compilation:
     links: dict[tuple[Place, Switches], tuple[Linked, ...]] = field(default_factory=dict)
     """By the place of a page and the switches what its rows lead to, which is read together with them."""
     is_of_the_moment: bool = False
-    """Does its document name a field that is computed at the market of now? Then its rows are brought there, too."""
+    """Does its document name a field that is computed at the market of now, or an object by its id, which is brought
+    there? Then the rows of its lists are brought there, too: no two figures of one answer disagree.
+    """
 
 
-COMPUTED = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility)\b")
+OF_THE_MOMENT = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility)\b|\bid\s*:")
 
 _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compilation]] = OrderedDict()
 """By the id of an operation's node: a document that is kept has the same nodes again."""
@@ -42,9 +44,9 @@ def compilation_of(operation: OperationDefinitionNode) -> Compilation:
         return Compilation()
     text = operation.loc.source.body
     if len(text) > KEPT_CHARACTERS_MAX:
-        return Compilation(is_of_the_moment=COMPUTED.search(text) is not None)
+        return Compilation(is_of_the_moment=OF_THE_MOMENT.search(text) is not None)
     if id(operation) not in _kept:
-        _kept[id(operation)] = operation, Compilation(is_of_the_moment=COMPUTED.search(text) is not None)
+        _kept[id(operation)] = operation, Compilation(is_of_the_moment=OF_THE_MOMENT.search(text) is not None)
         if len(_kept) > KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(id(operation))

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -86,9 +86,13 @@ class Loaders:
         )
         return found
 
+    def is_to_bring(self, listing: Listing) -> bool:
+        """Do the rows of this listing move with the market, and are they to be brought to the moment?"""
+        return self.brings and listing in MOVING
+
     async def _brought(self, listing: Listing, row: Row) -> Row:
         """The row, with its figures of the moment where they move."""
-        if not self.brings or listing not in MOVING:
+        if not self.is_to_bring(listing):
             return row
         account_id = MOVING[listing].account(row)
         present = None if account_id is None else await self.present(account_id)
@@ -129,9 +133,13 @@ class Loaders:
 
     async def brought(self, listing: Listing, page: Page) -> Page:
         """The page, its rows with their figures of the moment where they move and are to be brought there."""
-        if not self.brings or listing not in MOVING:
+        if not self.is_to_bring(listing):
             return page
-        return replace(page, rows=await asyncio.gather(*(self._brought(listing, row) for row in page.rows)))
+        return replace(page, rows=await self.brought_rows(listing, page.rows))
+
+    async def brought_rows(self, listing: Listing, rows: Sequence[Row]) -> list[Row]:
+        """The rows, in their order, with their figures of the moment where they move and are to be brought there."""
+        return await asyncio.gather(*(self._brought(listing, row) for row in rows))
 
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
         """How many rows one parent owns."""

@@ -33,6 +33,9 @@ class ById:
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
         found: dict[Any, Row] = await lists.by_ids(context.principal, self.listing, "id", keys)
+        if context.loaders.is_to_bring(self.listing):
+            rows = await context.loaders.brought_rows(self.listing, list(found.values()))
+            return dict(zip(found, rows, strict=True))
         return found
 
 
@@ -46,6 +49,9 @@ class Owned:
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
         found: dict[int, list[Row]] = await lists.firsts(context.principal, self.listing, self.parent, keys, self.most)
+        if context.loaders.is_to_bring(self.listing):
+            for parent, rows in found.items():
+                found[parent] = await context.loaders.brought_rows(self.listing, rows)
         return found
 
 

@@ -83,7 +83,9 @@ class Reads:
         rows: dict[Source, Mapping[int, Any]] = {
             source: known
             for source in of
-            if isinstance(source, ById) and keys[source].keys() <= (known := self.linked.get(source.listing, {})).keys()
+            if isinstance(source, ById)
+            and not context.loaders.is_to_bring(source.listing)
+            and keys[source].keys() <= (known := self.linked.get(source.listing, {})).keys()
         }
         unread = [source for source in of if source not in rows]
         if not unread:

@@ -4,6 +4,8 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+import pytest
+
 from services import marks, quotes
 from tests.api.clients import Api
 from tests.services.world import World, a_quote, a_world, act
@@ -72,6 +74,25 @@ async def test_a_list_with_what_is_computed_now_is_brought_there_too(api: Api) -
     await quotes.ingest([a_quote("EURUSD", "1.102", world.at + timedelta(seconds=1))])  # no marker has seen it
     for query in (f"{{ accounts {{ nodes {ACCOUNT} edges {{ node {ACCOUNT} }} }} }}", MIXED):
         answer = await api.ask(query, token)
+        assert {Decimal(value) for value in figures(answer, "equity")} == {Decimal(100_090)}, answer
+
+
+BESIDE = [
+    "query ($account: ID!) { account(id: $account) { equity } accounts { nodes { equity } } }",
+    """query ($account: ID!) { challenges { nodes { latestMetric { equity } days { equity } } }
+      account(id: $account) { equity } }""",
+    """query ($challenge: ID!) { accounts { nodes { equity challenge { latestMetric { equity } } } }
+      challenge(id: $challenge) { latestMetric { equity } } }""",
+]
+
+
+@pytest.mark.parametrize("query", BESIDE)
+async def test_a_list_beside_an_object_read_by_itself_is_of_the_same_batch(api: Api, query: str) -> None:
+    world, token, ids = await a_trader(api)
+    await quotes.ingest([a_quote("EURUSD", "1.102", world.at + timedelta(seconds=1))])  # no marker has seen it
+    given = {name: value for name, value in ids.items() if f"${name}" in query}
+    for _ in range(2):  # the second time what the rows lead to is read with them
+        answer = await api.ask(query, token, **given)
         assert {Decimal(value) for value in figures(answer, "equity")} == {Decimal(100_090)}, answer
 
 
