@@ -43,7 +43,8 @@ console = Console(width=None if sys.stdout.isatty() else 120)
 
 def demo(
     quotes_file: Annotated[
-        Path | None, typer.Option("--quotes", help="Recorded quotes, CSV or .csv.gz; without it they are made up")
+        Path | None,
+        typer.Option("--quotes", help="Recorded quotes, of any layout that replay reads; left out, they are made up"),
     ] = None,
     pause: Annotated[float, typer.Option(help="Seconds to wait after each hour; changes no outcome", min=0)] = 0,
     seed: Annotated[int, typer.Option(help="Of the made-up quotes")] = quotes.SEED,

@@ -101,6 +101,8 @@ def replay(
     finally:
         tell(tally)
     if not tally.accepted:
+        if not tally.quotes and tally.passed_over:
+            raise Problem(f"nothing to hand in: all {tally.passed_over:,} quotes are up to the desk's market time")
         passed_over = f"; {tally.passed_over:,} are not after the desk's market time" if tally.passed_over else ""
         raise Problem(f"none of the {tally.quotes:,} quotes handed in was accepted{passed_over}")
 

@@ -1,6 +1,6 @@
 """A trading bot for one challenge: follows its events, proposes decision actions, survives everything but its disk.
 
-    python examples/bot.py --token pd_... --challenge 1 --symbol EURUSD
+    .venv/bin/python examples/bot.py --token pd_... --challenge 1 --symbol EURUSD
 
 It needs httpx and websockets. What it has to remember stands in one file (`--state`): the cursor of the last event it
 has seen, and the action it is about to propose. An action is written down before it is sent and has an id of its own,

@@ -50,9 +50,25 @@ order by t.chain, t.seq
 async def copy(
     conn: Connection, statement: str, since: datetime, until: datetime, brand: str | None, sink: Sink
 ) -> int:
-    """Send the statement's rows to `sink` as CSV under a header, piece by piece; return how many there were."""
+    """Send the statement's rows to `sink` as CSV under a header, piece by piece; return how many there were.
+
+    Raises what the sink raises, once the server has sent the rest: an exception inside the copy makes asyncpg cancel
+    it, and a cancellation that comes after the copy has ended leaves the connection waiting for ever.
+    """
+    failure: Exception | None = None
+
+    async def write(piece: bytes) -> None:
+        nonlocal failure
+        if failure is None:
+            try:
+                await sink(piece)
+            except Exception as error:  # noqa: BLE001 - of whatever kind, it is raised below
+                failure = error
+
     query = await _without_formulas(conn, statement)
-    done: str = await conn.copy_from_query(query, since, until, brand, output=sink, format="csv", header=True)
+    done: str = await conn.copy_from_query(query, since, until, brand, output=write, format="csv", header=True)
+    if failure is not None:
+        raise failure
     return int(done.rpartition(" ")[2])
 
 

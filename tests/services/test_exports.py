@@ -1,5 +1,6 @@
 """Exports: every row of the stretch of time and no other, exact, in the order in which a chain is checked."""
 
+import asyncio
 import csv
 import io
 import json
@@ -138,3 +139,17 @@ async def test_no_text_is_a_formula_and_each_is_there_again_without_its_apostrop
     assert not [row["reason"] for row in audit if row["reason"][0] in "=+-@\t\r\n\uff1d"]
     assert [row["reason"].removeprefix("'") for row in audit] == FORMULAS
     assert [row["reason"] for row in audit][-3:] == ["a=1", "7", "ü"]
+
+
+async def test_a_sink_that_fails_ends_the_export_with_its_error(database: str) -> None:
+    await a_world(database)
+    await an_account(group="DEMO")
+
+    async def sink(piece: bytes) -> None:
+        raise BrokenPipeError
+
+    async with asyncio.timeout(30):
+        for _ in range(30):
+            with pytest.raises(BrokenPipeError):
+                await exports.write(Kind.LEDGER, LONG_AGO, FAR_OFF, None, sink)
+    assert await _written(Kind.LEDGER)
