@@ -186,21 +186,25 @@ async def active_phase(conn: Connection, challenge_id: int) -> int | None:
     return phase_id
 
 
-async def owe_payouts(conn: Connection, ids: Sequence[int]) -> list[int]:
-    """Those of the challenges whose payout is open, or still to be written: a funded phase passed and not closed."""
-    found = await conn.fetch(
-        """select c.id from challenges c where c.id = any($1::bigint[]) and (
-          exists (select from payouts p where p.challenge_id = c.id and p.status = any($2::text[]))
+async def open_payout(conn: Connection, ids: Sequence[int]) -> asyncpg.Record | None:
+    """Return the first of the challenges with an open payout: `challenge`, `payout` and `status`.
+
+    `payout` and `status` are null where the payout is still to be written: a funded phase has passed and its account
+    is not closed yet.
+    """
+    return await conn.fetchrow(
+        """select c.id as challenge, p.id as payout, p.status
+        from challenges c left join payouts p on p.challenge_id = c.id and p.status = any($2::text[])
+        where c.id = any($1::bigint[]) and (p.id is not null
           or exists (
             select from challenge_phases f join accounts a on a.id = f.account_id
             where f.challenge_id = c.id and f.phase_type = $3 and f.status = $4 and a.ended_at is null))
-        order by c.id""",
+        order by c.id, p.id limit 1""",
         list(ids),
         [PayoutStatus.REQUESTED.value, PayoutStatus.APPROVED.value],
         PhaseType.FUNDED,
         ChallengeStatus.PASSED,
     )
-    return [row["id"] for row in found]
 
 
 async def phase_end(conn: Connection, account_id: int) -> tuple[ChallengeStatus, str]:

@@ -94,7 +94,11 @@ class PurchaseMutation:
         await purchases.delete(info.context.principal, purchase_id, given.reason)
         return DeletePurchasePayload(purchase_id=ID(str(purchase_id)))
 
-    @mutation("Give a purchase's price back, and call its challenge off.", Role.ADMIN, Role.MANAGER)
+    @mutation(
+        "Give a purchase's price back, and call its challenge off; not while a payout is open.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
     async def refund_purchase(self, info: Info, given: Input[RefundPurchaseInput]) -> RefundPurchasePayload:
         purchase_id = required(given.id, "id")
         await refunds.refund(info.context.principal, purchase_id, reason=given.reason, key=given.idempotency_key)

@@ -1,10 +1,11 @@
 """Calling a challenge off: by hand, or because its purchase failed, was refunded, or its program is deleted."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from domain import days, execution, resting
 from domain.checks import text_fault
-from domain.errors import InvalidInput, NotFound
+from domain.errors import InvalidInput, NotFound, PayoutOpen
 from domain.ledger import Kind
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, PurchaseStatus, move
 from models import challenges as rows
@@ -25,10 +26,20 @@ def check_reason(reason: str) -> None:
         raise InvalidInput("reason", reason=fault)
 
 
+async def check_payouts(work: Unit, ids: Sequence[int]) -> None:
+    """Check that no payout of the challenges is open; the unit holds them, so that none is requested meanwhile.
+
+    Raises PayoutOpen naming the payout, or the challenge alone where its payout is still to be written.
+    """
+    if found := await rows.open_payout(work.conn, ids):
+        raise PayoutOpen("id", **{name: fact for name, fact in found.items() if fact is not None})
+
+
 async def cancel(principal: Principal, challenge_id: int, reason: str) -> None:
     """End a running challenge without a verdict; its account is locked, its positions close at fresh quotes.
 
-    A purchase still being activated fails with it. Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
+    A purchase still being activated fails with it. A payout that is open stays open, to be decided or paid.
+    Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     check_reason(reason)

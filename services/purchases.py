@@ -12,7 +12,6 @@ from domain.errors import (
     InsufficientFunds,
     InvalidInput,
     NotFound,
-    PayoutOpen,
     PurchaseLinked,
     WalletMismatch,
 )
@@ -24,7 +23,7 @@ from domain.terms import Terms
 from models import challenges, purchases, wallets
 from models.tables.purchases import Purchase
 from services import payments, receipts, sales
-from services.challenges import call_off, check_reason
+from services.challenges import call_off, check_payouts, check_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
 from services.saving import Saved
@@ -256,8 +255,7 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
         status = row.status
         if reached.challenges and status not in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):
             raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
-        if owing := await challenges.owe_payouts(work.conn, reached.challenges):
-            raise PayoutOpen("id", challenge=owing[0])
+        await check_payouts(work, reached.challenges)
         if status is PurchaseStatus.PENDING and row.wallet_id is not None:
             await wallets.lock(work.conn, row.wallet_id)
             await wallets.reserve(work.conn, row.wallet_id, -row.price)

@@ -7,7 +7,7 @@ from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain as plain_text
 from models import challenges, purchases, wallets
 from services import receipts, transfers
-from services.challenges import call_off, check_reason, secure
+from services.challenges import call_off, check_payouts, check_reason, secure
 from services.principals import Principal
 from services.purchases import Reached, facts, locked, reach
 from services.transfers import House, Wallet
@@ -19,7 +19,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
 
     What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
     content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
-    FeeReturned, IdempotencyConflict, AccountUnreadable.
+    FeeReturned, PayoutOpen, IdempotencyConflict, AccountUnreadable.
     """
     reached = await reach(principal, purchase_id)
     check_reason(reason)
@@ -35,6 +35,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
             raise FeeNotTaken("id", status=row.status.name)
         if row.fee_returned_with_id is not None:
             raise FeeReturned("id", payout=row.fee_returned_with_id)
+        await check_payouts(work, reached.challenges)
         await purchases.move(work.conn, purchase_id, target, work.now)
         for challenge_id in reached.challenges:
             await _end(work, challenge_id, reason)

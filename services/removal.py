@@ -11,16 +11,16 @@ from typing import Any
 
 import asyncpg
 
-from domain.errors import Busy, NotFound, PayoutOpen
+from domain.errors import Busy, NotFound
 from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus
 from domain.money import plain
-from models import challenges, jobs
+from models import jobs
 from models import removal as rows
 from models.tables.programs import Program
 from models.tables.purchases import Purchase
 from services import programs, purchases
-from services.challenges import call_off, check_reason, secure
+from services.challenges import call_off, check_payouts, check_reason, secure
 from services.principals import Principal, Role
 from services.unit import Root, Unit, reading, sweep
 
@@ -67,8 +67,7 @@ async def _delete(
             raise _SoldMeanwhile
         work.check_readable()
         await work.flush()  # what catching up found goes before
-        if owing := await challenges.owe_payouts(work.conn, sold):
-            raise PayoutOpen("id", challenges=", ".join(map(str, owing)))
+        await check_payouts(work, sold)
         await rows.lock_wallets(work.conn, program_id)
         running = await rows.running(work.conn, sold)
         for challenge_id in running:
