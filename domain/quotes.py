@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.ledger import Facts
-from domain.money import EXACT, HALF, ONE, PLACES, denoise, plain, quantize, round18
+from domain.money import EXACT, HALF, HUNDREDTH, ONE, PLACES, denoise, plain, quantize, round18
 from domain.values import lazy
 
 
@@ -72,7 +72,8 @@ class Dropped(StrEnum):
 
 
 PRICE_MAX = Decimal(10) ** 10  # exclusive: what the columnar book holds with room to multiply
-NOISE = Decimal("0.00001")  # of an instrument's last decimal place: further off, a price is a finer one, not a float's
+NOISE = Decimal("0.00001")  # of a decimal place: further off, a price is a finer one, not a float's
+FLOAT_NOISE = Decimal("1e-15")  # of a price: a float's last binary place and a few sums of them
 
 
 class Listing(NamedTuple):
@@ -122,16 +123,21 @@ def fault(quote: Quote, step: Decimal, last: datetime | None, latest: datetime |
 
 
 def without_noise(quote: Quote, listing: Listing) -> Quote:
-    """The quote at the instrument's precision where bid and ask are off by no more than the noise of floats.
+    """The quote with bid and ask rounded where they are off by no more than the noise of floats.
 
-    1.1370200000000001 is 1.13702 for an instrument of five places; 1.137020001 stays as it is.
+    They are rounded to the instrument's precision or, where the feed quotes finer, to the last place that is kept:
+    1.1370200000000001 is 1.13702 for an instrument of five places, 1.1370250000000002 is 1.137025, and 1.137020001
+    stays as it is.
     """
-    step = Decimal(1).scaleb(-listing.price_precision)
-    bid, ask = (
-        price if quantize(price, listing.step) == price else denoise(price, step, step * NOISE)
-        for price in (quote.bid, quote.ask)
-    )
-    return replace(quote, bid=bid, ask=ask)
+    return replace(quote, bid=_without_noise(quote.bid, listing), ask=_without_noise(quote.ask, listing))
+
+
+def _without_noise(price: Decimal, listing: Listing) -> Decimal:
+    for step in (Decimal(1).scaleb(-listing.price_precision), listing.step):
+        if quantize(price, listing.step) == price:
+            break
+        price = denoise(price, step, min(max(step * NOISE, price * FLOAT_NOISE), step * HUNDREDTH))
+    return price
 
 
 def screen(quotes: Iterable[Quote], listings: Mapping[str, Listing], latest: datetime | None) -> Screening:

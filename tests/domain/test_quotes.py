@@ -64,6 +64,10 @@ NOISE = [
     ("1.083400000000000001", 5, "1.0834"),
     ("2400.0100000000002", 2, "2400.01"),
     ("38000.000000001", 0, "38000"),
+    ("1.1370250000000002", 5, "1.137025"),  # a float's middle of two prices: finer than the instrument
+    ("1.1370249999999997", 5, "1.137025"),
+    ("0.30000000000000004", 12, "0.3"),
+    ("60000.123456780006", 8, "60000.12345678"),
     ("1.0834091", 5, "1.0834091"),  # finer than the instrument, and what the desk can keep: as it is
 ]
 
@@ -84,9 +88,9 @@ def test_a_price_that_is_finer_and_no_noise_is_too_precise(text: str) -> None:
     ]
 
 
-@given(st.integers(0, 8), st.integers(1, 10**9), st.floats(-2e-16, 2e-16))
+@given(st.integers(0, 12), st.integers(1, 10**12), st.floats(-2e-16, 2e-16))
 def test_a_price_that_went_through_a_float_comes_out_as_it_was(precision: int, ticks: int, noise: float) -> None:
-    price = Decimal(ticks % 10 ** (6 + precision) + 1).scaleb(-precision)
+    price = Decimal(ticks % 10 ** min(6 + precision, 13) + 1).scaleb(-precision)  # 13 digits: a float's noise is below
     noisy = a_quote(repr(float(price) * (1 + noise)), "1e9")
     screened = screen([noisy], {"EURUSD": Listing(precision)}, None)
     assert [quote.bid for quote in screened.taken] == [price]
