@@ -21,6 +21,7 @@ from cli.quotefile import FileBatch, Options, QuoteFiles
 from cli.quotefile.layouts import LAYOUTS
 from config.errors import Problem
 from config.settings import load_settings
+from domain.calendar import zone_warning
 
 PATIENCE_SECONDS = 120  # for a server that restarts
 LISTED_PAGE = 100
@@ -150,6 +151,8 @@ def _understood(files: Sequence[Path], options: Options) -> QuoteFiles:
     """The files, read through to their ends; it is printed what they were taken for."""
     console = Console()
     Console(stderr=True).print(f"reading {', '.join(map(str, files))} ...", highlight=False, soft_wrap=True)
+    if options.zone and (warning := zone_warning(options.zone)):
+        Console(stderr=True).print(f"note: {warning}", highlight=False, soft_wrap=True)
     read = QuoteFiles(files, options)
     for table in read.tables:
         console.print(table.text(), highlight=False, markup=False, soft_wrap=True)

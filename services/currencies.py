@@ -31,7 +31,8 @@ async def update(
     """Make the currency, or change these of its minor units and par group. ADMIN only.
 
     The minor units of a currency in use may only rise: amounts booked in it stay whole. The par group may change while
-    no open position and no working order is valued by conversion: it decides what those are worth.
+    no open position and no working order is valued by conversion: it decides what those are worth. A group that bears
+    the code of a currency holds that currency.
     Raises Forbidden, InvalidInput, VersionConflict, InUse.
     """
     principal.require(Role.ADMIN)
@@ -47,7 +48,7 @@ async def update(
         check_version(expected_version, row.version if row else 0)
         stored = None if before is None else asdict(before)
         currency = Currency(**{**fill(stored, values, {"par": code}, ["minor_units"]), "code": code})
-        _check(currency)
+        _check(work, currency)
         saved = Saved(code, stored, asdict(currency))
         if currency != before:
             if before is not None:
@@ -64,11 +65,18 @@ async def update(
     return saved
 
 
-def _check(currency: Currency) -> None:
+def _check(work: Unit, currency: Currency) -> None:
     if fault := MINOR_UNITS.fault(currency.minor_units):
         raise InvalidInput("minorUnits", reason=fault)
     if not CODE.fullmatch(currency.par):
         raise InvalidInput("par", reason=CODE_RULE)
+    others = {one.code: one.par for one in work.catalogue.currencies.values() if one.code != currency.code}
+    own = others.get(currency.par, currency.par)
+    if own != currency.par:
+        raise InvalidInput("par", reason=f"is that of {currency.par}, which is worth the same as {own}: name {own}")
+    members = sorted(code for code, par in others.items() if par == currency.code)
+    if members and currency.par != currency.code:
+        raise InUse("par", currencies=", ".join(members))
 
 
 async def _require_unused(work: Unit, before: Currency, currency: Currency) -> None:

@@ -146,6 +146,13 @@ async def test_a_file_is_replayed_and_what_was_dropped_is_told(
     assert "UNKNOWN_SYMBOL" in told
 
 
+async def test_a_zone_whose_sign_is_reversed_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = a_file(tmp_path, "1,EURUSD,1.1,1.2")
+    for zone, warned in (("Etc/GMT+3", True), ("GMT+3", False)):
+        await module.play([path], Options(zone=zone), a_client(FakeDesk()), Tally())
+        assert ("note: Etc/GMT+3 is UTC-3" in capsys.readouterr().err) == warned
+
+
 async def test_files_are_merged_by_time_and_their_symbols_are_the_desks(tmp_path: Path) -> None:
     desk = FakeDesk()
     one = a_file(tmp_path, "1,eur/usd,1.1,1.2", "3,EURUSD,1.1,1.2", name="one.csv")

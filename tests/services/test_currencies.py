@@ -63,3 +63,16 @@ async def test_a_par_group_stays_while_something_open_is_converted(database: str
     with pytest.raises(InvalidInput, match="nothing to trade in EURUSD"):
         await currencies.update(ADMIN, "EUR", {"par": "USD"})
     assert await value("select par from currencies where code = 'EUR'") == "EUR"
+
+
+async def test_a_par_group_that_bears_a_currencys_code_holds_that_currency(database: str) -> None:
+    with pytest.raises(InvalidInput, match="par is that of USDC, which is worth the same as USD: name USD"):
+        await currencies.update(ADMIN, "USDP", {"minor_units": 2, "par": "USDC"})
+    await currencies.update(ADMIN, "USDP", {"minor_units": 2, "par": "USDT"})
+    with pytest.raises(InUse) as refusal:
+        await currencies.update(ADMIN, "USDT", {"par": "USD"})
+    assert refusal.value.facts == {"currencies": "USDP"}
+    await currencies.update(ADMIN, "USDP", {"par": "STABLE"})
+    assert (await currencies.update(ADMIN, "USDT", {"par": "STABLE"})).changes == [Change("par", "USDT", "STABLE")]
+    with pytest.raises(InUse):
+        await currencies.update(ADMIN, "STABLE", {"minor_units": 2, "par": "USD"})
