@@ -29,12 +29,14 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     server: str, recorded_quotes: Callable[[str], Path]
 ) -> None:
     path = recorded_quotes("fx_1m.csv.gz")
-    # What to kill or wipe once the demo has told of something: in mid-activation, in mid-trade, as a phase changes.
+    # What to kill or wipe once the demo has told of something: in mid-activation, in mid-trade, as a day is closed,
+    # as a phase changes, as a payout and its fee are due.
     accidents = [
         ("prop.purchase.paid", kill_worker),
         ("winner OPEN", wipe_broker),
         ("prop.challenge.paused", kill_api),
         ("prop.challenge.phase_changed", kill_worker),
+        ("prop.payout.requested", kill_worker),
     ]
 
     def watch(line: str, demo: psutil.Process) -> None:
