@@ -15,9 +15,9 @@ from domain.positions import Position, Side
 from domain.terms import Terms, policy_from_text
 from models import sql, terms
 from models.loaded import Loaded, Read, Unreadable
+from models.locks import AdvisoryLock
 from models.quotes import NOW, Now
 from models.sql import Connection, Part
-from models.turns import TRADING_LOCK
 
 SELECT = """
 select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance, a.read_only, a.blocked_until,
@@ -46,7 +46,7 @@ BY_ID = f"{SELECT} {JOINS} where a.id = any($1::bigint[]) order by a.id"
 LOCKED = f"{BY_ID} for no key update of a, b"
 # Whoever has a root may trade: it shares a lock with which the retirement of an instrument waits for trades under way.
 # The condition holds always, and is evaluated before the first row is locked: whoever waits for the lock has no root.
-MAY_TRADE = f"(select pg_advisory_xact_lock_shared({TRADING_LOCK})) is not null"
+MAY_TRADE = f"(select pg_advisory_xact_lock_shared({AdvisoryLock.TRADING.value})) is not null"
 LOCK_CHALLENGES = f"""
 select id from challenges where id = any($1::bigint[]) and {MAY_TRADE} order by id for no key update
 """

@@ -6,9 +6,9 @@ from typing import NamedTuple
 
 from domain.ledger import Facts, canonical
 from models import sql
+from models.locks import AdvisoryLock
 from models.sql import Connection, Part
 
-STAMP_LOCK = 7_702
 CHANNEL = "propdesk_events"
 
 
@@ -58,7 +58,7 @@ def part(events: Sequence[Event]) -> Part:
 
 async def lock_stamping(conn: Connection) -> None:
     """In a statement of its own: the one that stamps must see what was committed before the lock was had."""
-    await conn.execute("select pg_advisory_xact_lock($1)", STAMP_LOCK)
+    await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.STAMP)
 
 
 async def stamp(conn: Connection) -> int:

@@ -10,9 +10,9 @@ import asyncpg
 from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind, InstrumentStatus
 from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
+from models.locks import AdvisoryLock
 from models.sql import Connection
 
-INGEST_LOCK = 7_701  # serialises the numbering of batches
 NOW = """
 select d.mode, clock_timestamp() as real_time, v.version as catalogue_version, coalesce(b.number, 0) as number,
   b.market_time
@@ -166,7 +166,7 @@ def _instrument(
 
 async def lock_ingest(conn: Connection) -> None:
     """Batches are numbered in commit order: only one transaction at a time numbers them."""
-    await conn.execute("select pg_advisory_xact_lock($1)", INGEST_LOCK)
+    await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.INGEST)
 
 
 async def listings(conn: Connection) -> dict[str, Listing]:

@@ -2,9 +2,9 @@
 
 import asyncpg
 
+from models.locks import AdvisoryLock
 from models.sql import Connection
 
-LOCK = 7_703  # only one transaction at a time forgets
 POSITIONS = """
 select e.forgotten as events, r.quotes_forgotten as quotes, r.metrics_forgotten as metrics
 from retention r cross join event_position e
@@ -13,7 +13,7 @@ from retention r cross join event_position e
 
 async def lock(conn: Connection) -> bool:
     """Until the transaction ends; False: somebody else forgets."""
-    got: bool = await conn.fetchval("select pg_try_advisory_xact_lock($1)", LOCK)
+    got: bool = await conn.fetchval("select pg_try_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
     return got
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import asyncpg
 
 from models.jobs import DUE
-from models.quotes import INGEST_LOCK
+from models.locks import AdvisoryLock
 from models.sql import Connection
 
 READ = f"""
@@ -150,7 +150,7 @@ async def choose_mode(conn: Connection, mode: str) -> str:
 
     The caller has no transaction open: the lock keeps the first batch out until the connection closes.
     """
-    await conn.execute("select pg_advisory_lock($1)", INGEST_LOCK)
+    await conn.execute("select pg_advisory_lock($1)", AdvisoryLock.INGEST)
     await conn.execute("update desk set mode = $1 where not exists (select from batches)", mode)
     return await read_mode(conn)
 

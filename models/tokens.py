@@ -4,6 +4,7 @@ from collections.abc import Collection
 
 import asyncpg
 
+from models.locks import AdvisoryLock
 from models.sql import Connection
 
 VALID = """
@@ -24,7 +25,6 @@ ENDED = """
 select id from tokens
 where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_timestamp())
 """
-BOOTSTRAP_LOCK = 7_703
 
 
 async def valid(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Record]:
@@ -45,7 +45,7 @@ async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
 
 async def lock_bootstrap(conn: Connection) -> None:
     """Wait for whoever else makes the first ADMIN token."""
-    await conn.execute("select pg_advisory_xact_lock($1)", BOOTSTRAP_LOCK)
+    await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.BOOTSTRAP)
 
 
 async def is_valid(conn: Connection, name: str) -> bool | None:

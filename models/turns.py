@@ -1,5 +1,6 @@
 """Whose turn it is with what has no row to lock yet: a name that is saved, whether it is new or not."""
 
+from models.locks import AdvisoryLock
 from models.sql import Connection
 
 
@@ -8,13 +9,9 @@ async def take(conn: Connection, what: str) -> None:
     await conn.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", what)
 
 
-TRADING_LOCK = 7_702
-"""Shared by every transaction that may trade; whoever takes something out of the catalogue has it alone."""
-
-
 async def stop_trading(conn: Connection) -> None:
     """Wait for the trading transactions under way, and let none begin until this one ends.
 
     What trades afterwards reads the catalogue anew.
     """
-    await conn.execute("select pg_advisory_xact_lock($1)", TRADING_LOCK)
+    await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.TRADING)

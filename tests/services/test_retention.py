@@ -11,7 +11,7 @@ import pytest
 from config.settings import settings
 from domain.instruments import Instrument
 from models import quotes as stored
-from models.retention import LOCK
+from models.locks import AdvisoryLock
 from models.sql import Connection
 from services import admin, corrections, instruments, marks, periodic, quotes, retention, verify
 from services.marks import Marker
@@ -190,7 +190,7 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
     await _killed_half_way(monkeypatch)
     await books_hold()
     async with another_process(database) as other:
-        await other.execute("select pg_advisory_xact_lock($1)", LOCK)
+        await other.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
         assert await retention.forget() == Round(0, 0, 0), "another one is at it"
     rounds = await asyncio.gather(*(retention.forget() for _ in range(4)))
     newest = await value("select max(number) from batches")
