@@ -32,7 +32,7 @@ class Compilation:
     """
 
 
-OF_THE_MOMENT = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility)\b|\bid\s*:")
+OF_THE_MOMENT = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility|previewDecisionActions)\b|\bid\s*:")
 
 _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compilation]] = OrderedDict()
 """By the id of an operation's node: a document that is kept has the same nodes again."""

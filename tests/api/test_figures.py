@@ -83,6 +83,8 @@ BESIDE = [
       account(id: $account) { equity } }""",
     """query ($challenge: ID!) { accounts { nodes { equity challenge { latestMetric { equity } } } }
       challenge(id: $challenge) { latestMetric { equity } } }""",
+    """query ($account: ID!) { previewDecisionActions(input: { accountId: $account, runId: "r9", actions: [null] }) {
+      after { equity } } challenges { nodes { latestMetric { equity } account { equity } } } }""",
 ]
 
 
