@@ -53,6 +53,9 @@ class Settings(BaseSettings):
     mark_ledger_minutes: int = Field(default=60, ge=1)
     payment_expires_hours: int = Field(default=24, ge=1, le=8_760)  # of a purchase that is paid outside
     unpaid_purchases_max: int = Field(default=10, ge=1)  # of one client, waiting for payments from outside
+    # Of one client, open or waiting for payments from outside.
+    open_challenges_client_max: int = Field(default=50, ge=1)
+    open_challenges_program_max: int = Field(default=20, ge=1)  # of those, of one program
     # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
     # with their evidence, days, orders, fills and money are the proof, and always stay.
     events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)  # an older cursor is CURSOR_EXPIRED

@@ -139,6 +139,13 @@ class TooManyUnpaid(Refused):
     transient = True
 
 
+class TooManyChallenges(Refused):
+    """The client has too many open challenges; wait until one ends, or until an unpaid purchase expires."""
+
+    code = "TOO_MANY_CHALLENGES"
+    transient = True
+
+
 class PurchaseLinked(Refused):
     """The purchase has a challenge, and is neither failed nor refunded."""
 

@@ -2,10 +2,11 @@
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 import asyncpg
 
-from domain.lifecycles import PurchaseStatus
+from domain.lifecycles import ChallengeStatus, PurchaseStatus
 from models.sql import Connection
 from models.tables.purchases import Purchase
 
@@ -15,11 +16,30 @@ async def lock_program(conn: Connection, program_id: int) -> asyncpg.Record | No
     return await conn.fetchrow("select id, brand, status from programs where id = $1 for share", program_id)
 
 
-async def count_unpaid(brand: str, client: str) -> int:
-    """Count the client's purchases that wait for a payment from outside."""
-    return await Purchase.filter(
-        brand_id=brand, client=client, payment_reference__isnull=False, status=PurchaseStatus.PENDING
-    ).count()
+class Share(NamedTuple):
+    """What one client has open, challenges and unpaid purchases together: in all, of one program, unpaid."""
+
+    client: int
+    program: int
+    unpaid: int
+
+
+async def share(conn: Connection, brand: str, client: str, program_id: int) -> Share:
+    """Count what a client has open. A purchase that waits for a payment from outside has no challenge yet."""
+    found = await conn.fetchrow(
+        f"""select count(*) as client, count(*) filter (where program_id = $3) as program,
+          count(*) filter (where unpaid) as unpaid
+        from (
+          select program_id, false as unpaid from challenges where brand = $1 and client = $2
+            and status in ({ChallengeStatus.PENDING:d}, {ChallengeStatus.ACTIVE:d})
+          union all
+          select program_id, true from purchases where brand = $1 and client = $2
+            and status = {PurchaseStatus.PENDING:d} and payment_reference is not null) open""",
+        brand,
+        client,
+        program_id,
+    )
+    return Share(**found)
 
 
 async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:

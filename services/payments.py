@@ -10,7 +10,7 @@ from domain.errors import InvalidInput, NotFound, TooManyUnpaid
 from domain.lifecycles import PurchaseStatus
 from domain.money import plain as plain_text
 from domain.payments import EXPIRED, AwaitedPayment, Payment
-from models import purchases, turns
+from models import purchases
 from models.tables.purchases import Purchase
 from services import receipts, sales
 from services.principals import Principal, Role
@@ -33,15 +33,17 @@ class Confirmed:
 async def order(principal: Principal, program_id: int, key: str) -> int:
     """Sell the program for a payment from outside: a PENDING purchase without a challenge. Return its id.
 
-    Raises NotFound, ProgramNotAvailable, TooManyUnpaid, IdempotencyConflict, and InvalidInput where nothing is to be
-    paid; then nothing is written.
+    Raises NotFound, ProgramNotAvailable, TooManyChallenges, TooManyUnpaid, IdempotencyConflict, and InvalidInput where
+    nothing is to be paid; then nothing is written.
     """
     buyer = sales.buyer(principal)
     content = {"programId": program_id, "walletId": None, "payment": Payment.EXTERNAL.value}
     async with plain() as work:
         if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
             return int(stored["purchase"])
-        await _limit_unpaid(work, buyer)
+        share = await sales.take_share(work, buyer, program_id)
+        if share.unpaid >= (most := settings().unpaid_purchases_max):
+            raise TooManyUnpaid(None, unpaid=share.unpaid, most=most)
         frozen = await sales.on_sale(work, buyer.brand, program_id)
         if frozen[0].price == 0:
             raise InvalidInput("payment", reason="must be WALLET: the program costs nothing")
@@ -51,15 +53,6 @@ async def order(principal: Principal, program_id: int, key: str) -> int:
         purchase_id = await sales.order(work, buyer, frozen, payment)
         await receipts.keep(work, principal, "buyChallenge", key, {"purchase": purchase_id})
     return purchase_id
-
-
-async def _limit_unpaid(work: Unit, buyer: Buyer) -> None:
-    """Check that the client may have another unpaid purchase, after its other orders. Raises TooManyUnpaid."""
-    await turns.take(work.conn, f"unpaid purchases of {buyer.client} of {buyer.brand}")
-    most = settings().unpaid_purchases_max
-    unpaid = await purchases.count_unpaid(buyer.brand, buyer.client)
-    if unpaid >= most:
-        raise TooManyUnpaid(None, unpaid=unpaid, most=most)
 
 
 async def confirm(principal: Principal, *, reference: str, amount: Decimal, currency: str, key: str) -> Confirmed:

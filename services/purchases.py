@@ -53,13 +53,15 @@ async def place(
 async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -> tuple[int, int]:
     """Sell the program to the wallet's client and begin its challenge; return the ids of purchase and challenge.
 
-    Raises NotFound, ProgramNotAvailable, WalletMismatch or InsufficientFunds; then nothing is written.
+    Raises NotFound, TooManyChallenges, ProgramNotAvailable, WalletMismatch or InsufficientFunds; then nothing is
+    written.
     """
     content = {"programId": program_id, "walletId": wallet_id}
     buyer = sales.buyer(principal)
     async with plain() as work:
         if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
             return stored["purchase"], stored["challenge"]
+        await sales.take_share(work, buyer, program_id)
         frozen = await sales.on_sale(work, buyer.brand, program_id)
         await _reserve(work, buyer, wallet_id, frozen[0])
         purchase_id = await sales.order(work, buyer, frozen, AwaitedFrom(wallet_id))

@@ -3,11 +3,13 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from domain.errors import NotFound, ProgramNotAvailable
+from config.settings import settings
+from domain.errors import NotFound, ProgramNotAvailable, TooManyChallenges
 from domain.lifecycles import ProgramStatus, PurchaseStatus
 from domain.terms import Terms
-from models import challenges, purchases
+from models import challenges, purchases, turns
 from models import terms as term_rows
+from models.purchases import Share
 from models.tables.purchases import Purchase
 from services import accounts, programs
 from services.principals import Principal, Role
@@ -39,6 +41,21 @@ def buyer(principal: Principal) -> Buyer:
     assert brand, "a client belongs to a brand"
     assert client, "and has a name"
     return Buyer(brand, client)
+
+
+async def take_share(work: Unit, buyer: Buyer, program_id: int) -> Share:
+    """Check that the client may have another open challenge of the program; return what it has.
+
+    Its other sales wait until this one has committed, so that none is counted too late. Whoever orders from outside
+    takes a share at once: the payment that begins the challenge is never refused for it. Raises TooManyChallenges.
+    """
+    await turns.take(work.conn, f"sales to {buyer.client} of {buyer.brand}")
+    share = await purchases.share(work.conn, buyer.brand, buyer.client, program_id)
+    if share.program >= (most := settings().open_challenges_program_max):
+        raise TooManyChallenges("programId", program=program_id, open=share.program, most=most)
+    if share.client >= (most := settings().open_challenges_client_max):
+        raise TooManyChallenges(None, open=share.client, most=most)
+    return share
 
 
 async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:

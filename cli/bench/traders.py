@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 from cli.bench.population import CLIENT, MANAGER, Population
@@ -68,14 +68,20 @@ async def hire(population: Population, many: int) -> list[Trader]:
     await groups.save(MANAGER, name="TRADERS", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=POLICY)
     program = await programs.create(MANAGER, Draft("Traders", Decimal(0), "USD", (STEP,)))
     await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(MANAGER, client="carol", currency="USD", amount=Decimal(1), key="traders")
-    bought = [(await purchases.buy(CLIENT, program, wallet, f"t{n}"))[1] for n in range(many)]
+    bought = [await _sell(program, f"trader{n}") for n in range(many)]
     while await jobs.drain():
         pass
     async with reading() as conn:
         found = [(await challenges.card(conn, challenge))["account_id"] for challenge in bought]
     assert found == list(range(found[0], found[0] + many))
     return [Trader(account, population.symbols[:SYMBOLS]) for account in found]
+
+
+async def _sell(program: int, client: str) -> int:
+    """Sell the program to a client of its own; return the challenge."""
+    wallet = await wallets.deposit(MANAGER, client=client, currency="USD", amount=Decimal(1), key=client)
+    buyer = replace(CLIENT, subject=client)
+    return (await purchases.buy(buyer, program, wallet, client))[1]
 
 
 async def throughput(traders: Sequence[Trader], size: int, seconds: float) -> float:

@@ -26,7 +26,7 @@ alter table payouts drop column day_profit;
 alter table tokens
   drop constraint tokens_role_check,
   add constraint tokens_role_check check (role in ('ADMIN', 'MANAGER', 'CLIENT', 'TRADER', 'FEED'));
-drop index purchases_payment_reference, purchases_unpaid;
+drop index purchases_payment_reference, purchases_unpaid, purchases_awaited;
 alter table purchases
   drop constraint purchases_payment, drop column payment_reference, drop column expires_at,
   alter column wallet_id set not null;
@@ -77,3 +77,5 @@ alter table breaches
   drop constraint breaches_consequence_check,
   add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'WARN'));
 alter table terms drop column program_version;
+
+drop index challenges_open;

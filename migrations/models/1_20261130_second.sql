@@ -337,3 +337,7 @@ gone as (
     select from kept k where (k.symbol, k.reason) = (d.symbol, d.reason)) returning reason, count, last_at)
 insert into dropped_quotes (symbol, reason, count, last_at)
 select '*', reason, sum(count), max(last_at) from gone group by reason;
+
+-- What a client has open is counted at each of its sales.
+create index challenges_open on challenges (brand, client) where status in (0, 1);
+create index purchases_awaited on purchases (brand, client) where status = 0 and payment_reference is not null;

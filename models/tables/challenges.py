@@ -41,6 +41,7 @@ class Challenge(Model):
             TableIndex("purchase_id", name="challenges_purchase"),
             TableIndex("brand", "id desc", name="challenges_brand"),
             TableIndex("brand", "client", "id desc", name="challenges_client"),
+            TableIndex("brand", "client", name="challenges_open", where="(status = ANY (ARRAY[0, 1]))"),
             TableIndex("program_id", name="challenges_program"),
             TableIndex("terms_hash", name="challenges_terms"),
             TableIndex("account_id", name="challenges_account"),

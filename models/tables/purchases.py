@@ -55,6 +55,12 @@ class Purchase(Model):
         indexes = (
             TableIndex("brand", "id desc", name="purchases_brand"),
             TableIndex("brand", "client", "id desc", name="purchases_client"),
+            TableIndex(
+                "brand",
+                "client",
+                name="purchases_awaited",
+                where="((status = 0) AND (payment_reference IS NOT NULL))",
+            ),
             TableIndex("wallet_id", name="purchases_wallet"),
             TableIndex("program_id", name="purchases_program"),
             TableIndex("terms_hash", name="purchases_terms"),
