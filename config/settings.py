@@ -88,6 +88,7 @@ class Settings(BaseSettings):
     lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
     dropped_rows_max: int = Field(default=1_000, ge=1)  # counters of dropped quotes; further symbols share one
     batches_request_max: int = Field(default=1_000, ge=1)  # that one request of quotes may make
+    stored_refusals_day_max: int = Field(default=1_000, ge=1)  # of one account; further ones are answered only
     task_failures_max: int = Field(default=10, ge=1)  # in a row, of an endless task; then its process ends
     rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process
     rate_manager: float = Field(default=100, gt=0)
@@ -114,6 +115,8 @@ class Settings(BaseSettings):
     document_aliases_max: int = Field(default=100, ge=0)
     document_roots_max: int = Field(default=25, ge=1)
     document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
+    document_actions_max: int = Field(default=1_000, ge=250)  # decision actions proposed by all its fields
+    document_variables_max: int = Field(default=250_000, ge=1_000)  # characters of those it uses again, times the uses
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = Field(
         default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
@@ -167,7 +170,18 @@ class Settings(BaseSettings):
     @property
     def document(self) -> dict[str, int]:
         """The most a document may have of each."""
-        names = ("characters", "tokens", "fragments", "repeats", "depth", "aliases", "roots", "cost")
+        names = (
+            "characters",
+            "tokens",
+            "fragments",
+            "repeats",
+            "depth",
+            "aliases",
+            "roots",
+            "cost",
+            "actions",
+            "variables",
+        )
         return {name: getattr(self, f"document_{name}_max") for name in names}
 
     @property

@@ -12,6 +12,7 @@ from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.money import ZERO
 from domain.orders import ActionResult, Fill, Order
 from domain.positions import Position, Side
+from domain.refusals import Refusals
 from domain.terms import Policy
 from domain.values import replace
 
@@ -88,6 +89,7 @@ class Account:
     positions: Holdings = field(default_factory=dict)
     orders: dict[int, Order] = field(default_factory=dict)  # the resting ones by seq; never changed in place
     phase: PhaseRun | None = None
+    refusals: Refusals | None = None  # of actions, on the last day that had one
 
     @property
     def equity(self) -> Decimal:

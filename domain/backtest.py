@@ -20,6 +20,7 @@ from domain.lifecycles import AccountStatus
 from domain.money import plain
 from domain.orders import Action, ActionResult
 from domain.quotes import Batch, Listing, Quote, divide_into_batches, screen
+from domain.refusals import STORED_MAX
 from domain.rules import Rule
 from domain.terms import Consequence, Group, PhaseTerms, PhaseType, Terms
 
@@ -45,6 +46,7 @@ class Setup:
     challenge_id: int = 1
     phase_id: int = 1
     brand: str = "backtest"
+    stored_refusals_max: int = STORED_MAX  # on one day
 
     @classmethod
     def of_phase(cls, terms: Terms, index: int, catalogue: Catalogue) -> "Setup":
@@ -54,7 +56,9 @@ class Setup:
 
     @property
     def conditions(self) -> Conditions:
-        return Conditions(self.catalogue, self.mark_ledger_interval, self.calendar, self.phase)
+        return Conditions(
+            self.catalogue, self.mark_ledger_interval, self.calendar, self.phase, self.stored_refusals_max
+        )
 
 
 @dataclass(frozen=True, slots=True)

@@ -241,6 +241,12 @@ class TooManyBatches(Refused):
     transient = True
 
 
+class TooManyActions(Refused):
+    """One request may not propose so many actions; send the rest in further requests."""
+
+    code = "TOO_MANY_ACTIONS"
+
+
 class Forbidden(Refused):
     """Your role may not do this."""
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
-from domain import days, protection, resting, valuation
+from domain import days, protection, refusals, resting, valuation
 from domain.accounts import Account, Journal
 from domain.conversion import Rate
 from domain.fills import Deal
@@ -42,7 +42,8 @@ def submit(
     """Admit and execute the actions in order; one result each, in the order of the input.
 
     Every fill is judged, so that what ends a phase or blocks the account also stops the actions behind it.
-    An id that occurs twice is refused each time and not stored; one already answered is answered again.
+    An id that occurs twice is refused each time and not stored; one already answered is answered again. A refusal that
+    is not stored has no seq: its id may be sent again, and is then judged anew.
     """
     keys = [action.key for action in actions]
     repeated = _repeated(keys)
@@ -55,7 +56,8 @@ def submit(
             results.append(answer_again(stored, action))
         else:
             account, result = _execute(account, action, moment, conditions, journal)
-            journal.actions.append(result)
+            if result.seq is not None:
+                journal.actions.append(result)
             results.append(result)
     return account, results
 
@@ -88,11 +90,15 @@ def _execute(
 ) -> tuple[Account, ActionResult]:
     asked, quote, at, batch = account.seq + 1, moment.market.get(action.symbol), moment.at, moment.batch
     told: Facts = {"run": action.run, "action": action.action_id}
+    seen = quote.facts if quote else {}
     refusal, order, fill = None, None, None
     try:
         ticket = admit(ticket_of(action, account, moment, conditions))
     except GateRefused as refused:
         status, refusal = ActionStatus.REJECTED, refused.refusal
+        account, is_stored = _counted(account, refused, at, conditions)
+        if not is_stored:
+            return account, ActionResult(account.id, None, action, status, refusal, seen, None, None, at, batch)
         account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
     else:
         status = ActionStatus.EXECUTED
@@ -103,8 +109,17 @@ def _execute(
             accepted = Kind.ACTION_ACCEPTED, told, ZERO
             account, order, fill = _deal(account, ticket, accepted, moment, conditions, journal)
             status = ActionStatus.WORKING if fill is None else status
-    seen = quote.facts if quote else {}
     return account, ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
+
+
+def _counted(account: Account, refused: GateRefused, at: datetime, conditions: Conditions) -> tuple[Account, bool]:
+    """The account with the refusal counted; and is it to be stored?"""
+    if not refused.recorded:
+        return account, False
+    phase = account.phase
+    ends_at = phase.day_ends_at if phase is not None and phase.running else None
+    day, is_stored = refusals.counted(account.refusals, account.seq + 1, at, ends_at, conditions.stored_refusals_max)
+    return replace(account, refusals=day), is_stored
 
 
 def _deal(

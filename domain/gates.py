@@ -15,19 +15,24 @@ from domain.orders import OrderType, Verb
 from domain.positions import Side
 from domain.tickets import GateRefused, Ticket, held
 
+AT_REST = (AccountStatus.PENDING, AccountStatus.COMPLETED, AccountStatus.LIQUIDATED)
+"""Nothing trades before an account is opened, or after it has ended."""
+
 
 def account_is_open(ticket: Ticket) -> None:
     account = ticket.account
+    trades = account.status not in AT_REST and (account.phase is None or account.phase.running)
     if account.status is not AccountStatus.ACTIVE:
-        raise GateRefused("ACCOUNT_NOT_OPEN", "The account is not active.", "ACTIVE", account.status)
+        raise GateRefused("ACCOUNT_NOT_OPEN", "The account is not active.", "ACTIVE", account.status, recorded=trades)
     if account.read_only:
-        raise GateRefused("ACCOUNT_NOT_OPEN", "The account is read-only.", observed="READ_ONLY")
+        raise GateRefused("ACCOUNT_NOT_OPEN", "The account is read-only.", observed="READ_ONLY", recorded=trades)
     if ticket.verb.adds and account.blocked_until and ticket.at < account.blocked_until:
         raise GateRefused(
             "ACCOUNT_NOT_OPEN", "The account may only reduce until its next day.", account.blocked_until.isoformat()
         )
     if account.phase is not None and not account.phase.running:
-        raise GateRefused("ACCOUNT_NOT_OPEN", "The challenge's phase does not run.", observed=account.phase.status.name)
+        observed = account.phase.status.name
+        raise GateRefused("ACCOUNT_NOT_OPEN", "The challenge's phase does not run.", observed=observed, recorded=False)
 
 
 def asset_is_allowed(ticket: Ticket) -> None:

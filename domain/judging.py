@@ -12,6 +12,7 @@ from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import plain
 from domain.quotes import Market
+from domain.refusals import STORED_MAX
 from domain.terms import Consequence, PhaseTerms
 from domain.values import replace
 
@@ -24,6 +25,7 @@ class Conditions:
     mark_ledger_interval: timedelta
     calendar: Calendar | None = None
     terms: PhaseTerms | None = None
+    stored_refusals_max: int = STORED_MAX  # of one account on one day
 
 
 def judge(

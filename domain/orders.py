@@ -152,9 +152,11 @@ class Fill:
 @at_once
 @dataclass(frozen=True)
 class ActionResult:
-    """The answer to one action. `seq` is None where nothing was stored (a duplicate, a conflict).
+    """The answer to one action.
 
-    `order` and `fill` are as they were when answered; read again, as they are by then.
+    `seq` is None where nothing was stored: of a duplicate, a conflict, a refusal before any gate of substance, and one
+    beyond the account's share of the day. `order` and `fill` are as they were when answered; read again, as they are by
+    then.
     """
 
     account: int

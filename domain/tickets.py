@@ -43,10 +43,17 @@ TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
 
 
 class GateRefused(Exception):
-    """An action is stopped at a gate: `refusal` is stored and answered."""
+    """An action is stopped at a gate.
 
-    def __init__(self, code: str, message: str, limit: object = None, observed: object = None) -> None:
+    `refusal` is the answer. `recorded` is False where the action had nothing that a gate could judge: a number that is
+    none, or an account that cannot trade. Such a refusal is answered and leaves no trace.
+    """
+
+    def __init__(
+        self, code: str, message: str, limit: object = None, observed: object = None, *, recorded: bool = True
+    ) -> None:
         super().__init__(code)
+        self.recorded = recorded
         text = [plain(v) if isinstance(v, Decimal) else None if v is None else str(v) for v in (limit, observed)]
         self.refusal = Refusal(code, message, text[0], text[1])
 
@@ -245,11 +252,11 @@ def _price(ticket: Ticket, name: str, text: str) -> Decimal:
         step = Decimal(1).scaleb(-places)
         value = denoise(parse_number(text), step, min(NOISE, multiply(step, HUNDREDTH)))
     except NotAnAmount as fault:
-        raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64]) from None
+        raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64], recorded=False) from None
     if value <= 0:
-        raise GateRefused("INVALID_PRICE", f"{name} must be above 0.", ZERO, value)
+        raise GateRefused("INVALID_PRICE", f"{name} must be above 0.", ZERO, value, recorded=False)
     if value >= PRICE_MAX:
-        raise GateRefused("INVALID_PRICE", f"{name} is too high.", PRICE_MAX, value)
+        raise GateRefused("INVALID_PRICE", f"{name} is too high.", PRICE_MAX, value, recorded=False)
     if not is_whole_minor(value, places):
         raise GateRefused("PRICE_PRECISION", f"{name} has more decimal places than the instrument.", places, value)
     return value
@@ -260,13 +267,15 @@ def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
     try:
         value = parse_number(text)
     except NotAnAmount as fault:
-        raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64]) from None
+        raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64], recorded=False) from None
     if value <= 0:
-        raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value)
+        raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value, recorded=False)
     if value != round8(value):
         value = denoise(value, step, tolerance)
     if value != round8(value):
-        raise GateRefused("INVALID_QUANTITY", f"{name} has more than {PLACES} decimal places.", observed=text[:64])
+        raise GateRefused(
+            "INVALID_QUANTITY", f"{name} has more than {PLACES} decimal places.", observed=text[:64], recorded=False
+        )
     return value
 
 
@@ -274,7 +283,7 @@ def _size(ticket: Ticket) -> Decimal:
     action = ticket.action
     sizes = [name for name in SIZES if getattr(action, name) is not None]
     if len(sizes) > 1:
-        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(sizes)}.", 1, len(sizes))
+        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(sizes)}.", 1, len(sizes), recorded=False)
     if action.quantity is not None:
         return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
     if action.lots is not None:
@@ -285,20 +294,22 @@ def _size(ticket: Ticket) -> Decimal:
     if action.fraction is not None:
         return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
     if ticket.verb not in (Verb.CLOSE, Verb.PROTECT):
-        raise GateRefused("INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.")
+        raise GateRefused(
+            "INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.", recorded=False
+        )
     return held(ticket).quantity
 
 
 def _units_of_lots(ticket: Ticket, lots: Decimal) -> Decimal:
     quantity = multiply(lots, ticket.instrument.contract_size)
     if quantity >= AMOUNT_MAX:
-        raise GateRefused("INVALID_QUANTITY", "These are too many lots.", AMOUNT_MAX, quantity)
+        raise GateRefused("INVALID_QUANTITY", "These are too many lots.", AMOUNT_MAX, quantity, recorded=False)
     return quantity
 
 
 def _part(ticket: Ticket, value: Decimal) -> Decimal:
     if ticket.verb.adds:
-        raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value)
+        raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value, recorded=False)
     part = multiply(held(ticket).quantity, value)
     return part if value >= 1 else floor_step(part, ticket.instrument.quantity_step)
 

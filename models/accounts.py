@@ -1,9 +1,9 @@
-"""Accounts, their balances and the running phase: loaded for the fold, written after it."""
+"""Accounts, their balances and the running phase: loaded for the fold."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import asyncpg
 
@@ -12,12 +12,13 @@ from domain.ledger import GENESIS
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position, Side
+from domain.refusals import Refusals
 from domain.terms import Terms, policy_from_text
-from models import sql, terms
+from models import terms
 from models.loaded import Loaded, Read, Unreadable
 from models.locks import AdvisoryLock
 from models.quotes import NOW, Now
-from models.sql import Connection, Part
+from models.sql import Connection
 
 SELECT = """
 select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance, a.read_only, a.blocked_until,
@@ -25,6 +26,7 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   b.marked_at, b.ledger_due_at, b.day, b.day_date, b.day_ends_at, b.day_start_balance, b.day_start_equity, b.day_low,
   b.day_high, b.peak_equity, b.peak_balance, b.peak_end_of_day, b.day_traded, b.days_traded, b.days_profitable,
   b.best_day_profit, b.last_fill_day, b.day_withdrawn, b.day_findings, b.metric_due_at, a.locked_from,
+  b.refusals_end_at, b.refusals_since, b.refusals_stored, b.refusals_beyond,
   p.id as phase_id, p.phase_index, p.status as phase_status, p.initial_balance as phase_initial,
   p.started_at as phase_started_at, c.terms_hash,
   array(
@@ -133,7 +135,14 @@ def _account(row: asyncpg.Record) -> Account:
         positions={(position.symbol, position.side): position for position in positions},
         orders={rest[0]: _order(row["id"], *rest) for rest in row["resting"]},
         phase=_phase(row),
+        refusals=_refusals(row),
     )
+
+
+def _refusals(row: asyncpg.Record) -> Refusals | None:
+    if row["refusals_end_at"] is None:
+        return None
+    return Refusals(*(row[f"refusals_{name}"] for name in ("end_at", "since", "stored", "beyond")))
 
 
 def _position(
@@ -279,99 +288,6 @@ async def insert(
         at,
     )
     return account_id
-
-
-BALANCES: sql.Columns = {
-    "account_id": "bigint",
-    "cash": "numeric",
-    "realised": "numeric",
-    "fees": "numeric",
-    "unrealised": "numeric",
-    "equity": "numeric",
-    "high_watermark": "numeric",
-    "seq": "bigint",
-    "head": "bytea",
-    "marked_through": "bigint",
-    "marked_at": "timestamptz",
-    "ledger_due_at": "timestamptz",
-    "live": "boolean",
-    "day": "integer",
-    "day_date": "date",
-    "day_ends_at": "timestamptz",
-    "day_start_balance": "numeric",
-    "day_start_equity": "numeric",
-    "day_low": "numeric",
-    "day_high": "numeric",
-    "peak_equity": "numeric",
-    "peak_balance": "numeric",
-    "peak_end_of_day": "numeric",
-    "day_traded": "boolean",
-    "days_traded": "integer",
-    "days_profitable": "integer",
-    "best_day_profit": "numeric",
-    "last_fill_day": "integer",
-    "day_withdrawn": "numeric",
-    "day_findings": "text",
-    "metric_due_at": "timestamptz",
-}
-# unnest flattens an array of arrays, so the set of findings travels as one text.
-_GIVEN = {"day_findings": "string_to_array(n.day_findings, ' ')", "touched": "pg_current_xact_id()"}
-WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _GIVEN)
-WRITE_ACCOUNTS = sql.update_statement(
-    "accounts",
-    ["id"],
-    {"id": "bigint", "status": "text", "read_only": "boolean", "blocked_until": "timestamptz", "locked_from": "text"},
-)
-
-
-def _balance_row(account: Account) -> tuple[Any, ...]:
-    head = (
-        account.id,
-        account.cash,
-        account.realised,
-        account.fees,
-        account.unrealised,
-        account.equity,
-        account.high_watermark,
-        account.seq,
-        account.head,
-        account.marked_through,
-        account.marked_at,
-        account.ledger_due_at,
-        account.live,
-    )
-    phase = account.phase
-    if phase is None:
-        return *head, *([None] * 10), False, 0, 0, Decimal(0), 1, Decimal(0), "", None
-    return (
-        *head,
-        phase.day,
-        phase.day_date,
-        phase.day_ends_at,
-        phase.day_start_balance,
-        phase.day_start_equity,
-        phase.day_low,
-        phase.day_high,
-        phase.peak_equity,
-        phase.peak_balance,
-        phase.peak_end_of_day,
-        phase.day_traded,
-        phase.days_traded,
-        phase.days_profitable,
-        phase.best_day_profit,
-        phase.last_fill_day,
-        phase.day_withdrawn,
-        " ".join(sorted(phase.day_findings)),
-        phase.metric_due_at,
-    )
-
-
-def parts(accounts: Sequence[Account], flags: Sequence[Account]) -> list[Part]:
-    """The balances of `accounts`; of `flags` status, read-only, block and lock. Their rows are locked."""
-    return [
-        (WRITE_BALANCES, [_balance_row(account) for account in accounts]),
-        (WRITE_ACCOUNTS, [(a.id, a.status.value, a.read_only, a.blocked_until, a.locked_from) for a in flags]),
-    ]
 
 
 async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:

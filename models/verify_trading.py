@@ -164,3 +164,19 @@ async def actions_name_their_orders(conn: Connection) -> Rows:
             then (d.order_seq is null) <> (o.seq is null)
           else (d.status = 'REJECTED') <> (o.seq is null) end""",
     )
+
+
+async def refusals_are_counted(conn: Connection) -> Rows:
+    """The refusals that an account has stored on its last day with any are as many as it has counted."""
+    return await find(
+        conn,
+        """
+        select format('account %s', b.account_id) as subject,
+          format('has stored %s refusals since seq %s, and counted %s', d.many, b.refusals_since, b.refusals_stored)
+            as message
+        from balances b
+        cross join lateral (
+          select count(*) as many from decision_actions d
+          where d.account_id = b.account_id and d.status = 'REJECTED' and d.seq >= b.refusals_since) d
+        where b.refusals_since is not null and d.many <> b.refusals_stored""",
+    )

@@ -117,7 +117,10 @@ class ActionFill:
 
 @strawberry.type(description="The answer to one proposal.")
 class DecisionActionResult(FromRow, listing=ACTIONS):
-    id: ID | None = field(description="Its name: account-seq; null where nothing was stored.")
+    id: ID | None = field(
+        description="Its name: account-seq. Null where nothing was stored: the same action id may then be sent again, "
+        "and is judged anew."
+    )
     action_id: str = field(description="The proposal's name.")
     run_id: str = field(description="The caller's run.")
     action: str = field(description="What was proposed.")

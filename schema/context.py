@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from domain.errors import AccountUnreadable, NoMarket
+from domain.errors import AccountUnreadable, NoMarket, TooManyActions
 from domain.execution import Moment
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
@@ -212,6 +212,7 @@ class Context:
     allowed: Allowed = field(default_factory=Allowed)
     explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
     seconds: float = 0.0  # of processor time that other threads have spent on it
+    proposed: int = 0  # decision actions, by the fields so far
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     _loaders: Loaders | None = None
 
@@ -219,6 +220,13 @@ class Context:
     def principal(self) -> Principal:
         """Who asks. Raises Unauthenticated for nobody."""
         return self.loaders.principal
+
+    def propose(self, many: int) -> None:
+        """Count a batch of decision actions. Raises TooManyActions beyond what one document may propose."""
+        proposed, most = self.proposed + many, self.allowed.actions
+        if proposed > most:
+            raise TooManyActions("actions", actions_max=most, actions=proposed)
+        self.proposed = proposed
 
     @property
     def loaders(self) -> Loaders:

@@ -29,6 +29,7 @@ from strawberry.types.graphql import OperationType
 from schema.errors import BadUserInput, Busy
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX, LIST_SIZE, Allowed, Scale, TooMuch, Weight, of_kind, read
 from schema.merging import repeats
+from schema.variables import Uses, excess, repeated
 
 SHORT_CHARACTERS_MAX = 1_000  # of a document that is examined on the event loop
 WAITING_MAX = 16  # long documents that wait for the thread, of the whole process
@@ -60,6 +61,7 @@ class Examined:
     errors: tuple[GraphQLError, ...] = ()
     cost: int | None = None  # in fields, if every page were full
     seconds: float = 0.0  # of processor time
+    uses: Uses = ()  # of variables, more than once
 
 
 _kept: OrderedDict[Question, Examined] = OrderedDict()
@@ -98,7 +100,8 @@ def examine(question: Question) -> Examined:
     """Examine a document at once; a pure function of the question."""
     began = time.thread_time()
     document, errors, cost = _examine(question)
-    return Examined(document, tuple(errors), cost, time.thread_time() - began)
+    uses = repeated(document, question.name) if document and not errors else ()
+    return Examined(document, tuple(errors), cost, time.thread_time() - began, uses)
 
 
 def _examine(question: Question) -> tuple[DocumentNode | None, Sequence[GraphQLError], int | None]:
@@ -187,6 +190,8 @@ class Limits(SchemaExtension):
             )
             self._examined = await examined(question)
             execution.context.seconds += self._examined.seconds
+            if fault := excess(self._examined.uses, execution.variables, execution.context.allowed.variables):
+                self._examined = replace(self._examined, errors=(fault,))
             if self._examined.document is None:
                 raise self._examined.errors[0]
             execution.graphql_document = self._examined.document

@@ -56,6 +56,8 @@ class Allowed:
     aliases: int = 100
     roots: int = 25
     cost: int = 200_000
+    actions: int = 1_000  # decision actions, of all its fields
+    variables: int = 250_000  # characters of those it uses again, times the uses
 
 
 class TooMuch(BadUserInput):

@@ -1,7 +1,8 @@
 """The schema, which remembers the operations it has answered: the next time they are executed at once.
 
 Whether a document is answered depends on nothing that time changes: its text, the operation named, the whole numbers
-given as variables (pages' sizes), what is allowed, and whether the schema may be asked about. What was answered by
+given as variables (pages' sizes), what is allowed, and whether the schema may be asked about. The size of variables
+that it uses more than once is looked at each time. What was answered by
 these without an error was read, weighed and found valid, and is so again. Everything else is done for each request.
 """
 
@@ -23,6 +24,7 @@ from schema.limits import KEPT, KEPT_CHARACTERS_MAX, read
 from schema.masking import masked
 from schema.observing import Described, codes_of, described, wanted
 from schema.storable import guard
+from schema.variables import Uses, excess, repeated
 from services.observing import operation
 
 Key = tuple[object, ...]
@@ -30,11 +32,12 @@ Key = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class Ready:
-    """A query or mutation that was answered before, and its cost."""
+    """A query or mutation that was answered before, its cost, and the variables that it uses more than once."""
 
     document: DocumentNode
     described: Described
     cost: Mapping[str, int]
+    uses: Uses
 
 
 class Schema(strawberry.Schema):
@@ -61,6 +64,8 @@ class Schema(strawberry.Schema):
         """The result, in Strawberry's way for an operation that is not remembered."""
         key = _key(query, operation_name, variable_values, context_value)
         ready = self._ready.get(key)
+        if ready and excess(ready.uses, variable_values, context_value.allowed.variables):
+            ready = None  # to be refused in the ordinary way
         if ready and (allowed_operation_types is None or ready.described.type in allowed_operation_types):
             self._ready.move_to_end(key)
             return await self._answer(ready, operation_name, variable_values, context_value, operation_extensions)
@@ -80,7 +85,7 @@ class Schema(strawberry.Schema):
     def _keep(self, key: Key, text: str, name: str | None, context: Context, cost: Mapping[str, int]) -> None:
         document = read(text, context.allowed.tokens)
         if node := wanted(document, name):
-            self._ready[key] = Ready(document, described(node, self._schema), cost)
+            self._ready[key] = Ready(document, described(node, self._schema), cost, repeated(document, name))
             if len(self._ready) > KEPT:
                 self._ready.popitem(last=False)
 

@@ -14,7 +14,7 @@ from domain.snapshots import Snapshot, snapshot
 from models import accounts, orders
 from services import snapshots, targets
 from services.access import Target, reaches
-from services.measures import ACTION_BATCH_SECONDS, ACTIONS, timed
+from services.measures import ACTION_BATCH_SECONDS, ACTIONS, ACTIONS_UNSTORED, timed
 from services.principals import Principal
 from services.submissions import Submission, together
 from services.unit import Held, Root, Unit, reading
@@ -35,7 +35,8 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     """Submit a batch to one account, in one transaction; one result each, in the order of the input.
 
     Raises InvalidInput for an empty or too large batch or an unusable run, NotFound for an account that is not the
-    principal's to trade. An action that cannot be read, and a gate's refusal, are results, not errors.
+    principal's to trade. An action that cannot be read, and a gate's refusal, are results, not errors. A refusal
+    without seq left no trace: its id may be sent again, and is then judged anew.
     """
     batch = _checked(account_id, run, actions)
     of = await targets.reach(principal, account_id)
@@ -45,6 +46,9 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     ended = Counter((result.status, result.refusal.code if result.refusal else "") for result in results)
     for (status, code), many in ended.items():
         ACTIONS.labels(status.lower(), code).inc(many)
+    unstored = Counter(result.refusal.code for result in results if result.refusal and result.seq is None)
+    for code, many in unstored.items():
+        ACTIONS_UNSTORED.labels(code).inc(many)
     return results
 
 
@@ -58,7 +62,7 @@ async def _alone(submission: Submission) -> list[ActionResult]:
     async with targets.trading(submission.principal, account_id, submission.asked) as work:
         held = work.held.get(account_id)
         if held is None:
-            held = await work.adopt(account_id)  # it has ended: every action is refused, and that is recorded
+            held = await work.adopt(account_id)  # it has ended: every action is refused
             held.stored = replace(held.stored, asked_before=True)
         return await _execute(work, held, submission)
 
@@ -71,7 +75,7 @@ async def _execute(work: Unit, held: Held, submission: Submission) -> list[Actio
     held.account, results = execution.submit(
         before, submission.actions, known, work.moment, held.conditions, work.journal
     )
-    if submission.principal.is_audited:
+    if submission.principal.is_audited and any(result.seq is not None for result in results):
         _note(work, submission.principal, before, held.account, submission.run, results)
     return results
 

@@ -12,4 +12,4 @@ def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:
     """What the fold needs besides the account and the quotes."""
     interval = timedelta(minutes=settings().mark_ledger_minutes)
     terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None
-    return Conditions(catalogue, interval, loaded.calendar, terms)
+    return Conditions(catalogue, interval, loaded.calendar, terms, settings().stored_refusals_day_max)

@@ -43,6 +43,13 @@ ACTIONS = Counter(
     ("status", "code"),
     registry=REGISTRY,
 )
+ACTIONS_UNSTORED = Counter(
+    "propdesk_actions_unstored",
+    "Decision actions of those that were refused without a trace: unreadable, on an account that cannot trade, or "
+    "beyond its share of stored refusals.",
+    ("code",),
+    registry=REGISTRY,
+)
 PASS_SECONDS = Histogram(
     "propdesk_pass_seconds",
     "Passes: one batch of quotes against every live account of a shard, results written.",

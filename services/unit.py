@@ -33,7 +33,7 @@ from domain.instruments import Catalogue
 from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.quotes import Market
-from models import accounts, audits, challenges, events, jobs, journal, sql
+from models import accounts, audits, balances, challenges, events, jobs, journal, sql
 from models.accounts import Asked
 from models.events import Event
 from models.jobs import Owed
@@ -219,7 +219,7 @@ class Unit:
             self.conn,
             [
                 *journal.parts(self.journal, hashes),
-                *accounts.parts([h.account for h in changed], flags),
+                *balances.parts([h.account for h in changed], flags),
                 *challenges.parts(self.moves.phases, self.moves.challenges),
                 jobs.part(self.owed),
                 events.part(self.told),

@@ -54,6 +54,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_trading.nothing_is_traded_after_an_end,
     verify_trading.endings_left_their_job,
     verify_trading.actions_name_their_orders,
+    verify_trading.refusals_are_counted,
     verify_orders.orders_rest_where_they_may,
     verify_orders.orders_tell_their_end,
     verify_orders.amended_orders_have_their_origin,

@@ -79,3 +79,5 @@ alter table breaches
 alter table terms drop column program_version;
 
 drop index challenges_open;
+alter table balances drop column refusals_end_at, drop column refusals_since, drop column refusals_stored,
+  drop column refusals_beyond;

@@ -341,3 +341,13 @@ select '*', reason, sum(count), max(last_at) from gone group by reason;
 -- What a client has open is counted at each of its sales.
 create index challenges_open on challenges (brand, client) where status in (0, 1);
 create index purchases_awaited on purchases (brand, client) where status = 0 and payment_reference is not null;
+-- An account's share of stored refusals: the day on which an action was last refused, and how many were.
+alter table balances
+  add column refusals_end_at timestamptz,
+  add column refusals_since bigint,
+  add column refusals_stored bigint not null default 0,
+  add column refusals_beyond bigint not null default 0;
+comment on column balances.refusals_end_at is 'When the day ends on which an action was last refused';
+comment on column balances.refusals_since is 'Number of the ledger row of the first refusal that day';
+comment on column balances.refusals_stored is 'Refusals of that day that are stored';
+comment on column balances.refusals_beyond is 'Refusals of that day beyond the account''s share, which are not';

@@ -96,6 +96,14 @@ class Balance(Model):
         "text", db_default=SqlDefault("'{}'"), description="Rules that were broken on the running day"
     )
     metric_due_at = fields.DatetimeField(null=True, description="When the next point of the curve is due")
+    refusals_end_at = fields.DatetimeField(
+        null=True, description="When the day ends on which an action was last refused"
+    )
+    refusals_since = fields.BigIntField(null=True, description="Number of the ledger row of the first refusal that day")
+    refusals_stored = fields.BigIntField(db_default=0, description="Refusals of that day that are stored")
+    refusals_beyond = fields.BigIntField(
+        db_default=0, description="Refusals of that day beyond the account's share, which are not"
+    )
     touched = TransactionId(
         db_default=SqlDefault("pg_current_xact_id()"),
         description="The last transaction that changed it otherwise than by a mark",

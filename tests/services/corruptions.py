@@ -16,7 +16,7 @@ async def a_worked_desk(url: str) -> World:
     world = await a_world(url, cash=3_000, steps=(EVALUATION, changed(FUNDED, payout={"fee_back": True})))
     _, failing = await world.buy("fails")
     await act(failing, "OPEN", action_id="f1", quantity="1000000")
-    await act(failing, "OPEN", action_id="f2", quantity="many")
+    await act(failing, "OPEN", action_id="f2", quantity="1")
     await world.quote("1.09000")
     challenge, passing = await world.buy("passes")
     await act(passing, "OPEN", action_id="p1", quantity="1000000")
@@ -123,6 +123,9 @@ ALONE = {
     ],
     "actions name their orders": [
         "update decision_actions set order_seq = null where status = 'EXECUTED'",
+    ],
+    "refusals are counted": [
+        "update balances set refusals_end_at = now(), refusals_since = 1, refusals_stored = 77",
     ],
     "accounts are marked while they must be": [
         f"update balances set live = false where account_id = {TRADING}",

@@ -6,10 +6,12 @@ from decimal import Decimal
 
 import pytest
 
+from config.settings import settings
 from domain.errors import InvalidInput, NotFound
 from domain.instruments import Instrument
 from domain.orders import Action
 from services import actions, instruments, purchases, quotes
+from services.measures import REGISTRY
 from services.principals import Principal, Role
 from tests.services.world import (
     ADMIN,
@@ -115,7 +117,7 @@ async def test_twenty_opens_at_once_never_exceed_five_positions(database: str) -
     await books_hold()
 
 
-async def test_a_read_only_a_pending_and_an_ended_account_refuse_and_record_it(database: str) -> None:
+async def test_a_read_only_a_pending_and_an_ended_account_refuse_without_a_trace(database: str) -> None:
     world = await a_world(database)
     _, passed = await world.buy()
     await act(passed, "OPEN", action_id="a1", quantity="1000000")
@@ -131,8 +133,8 @@ async def test_a_read_only_a_pending_and_an_ended_account_refuse_and_record_it(d
     await settle()
     refused = await act(passed, "OPEN", action_id="a4", quantity="1000")
     assert refused.refusal and (refused.refusal.code, refused.refusal.observed) == ("ACCOUNT_NOT_OPEN", "COMPLETED")
-    assert await value("select count(*) from decision_actions where status = 'REJECTED'") == 3
-    assert await value("select count(*) from ledger where kind = 'action_rejected'") == 3
+    assert await value("select count(*) from decision_actions where status = 'REJECTED'") == 0
+    assert await value("select count(*) from ledger where kind = 'action_rejected'") == 0
     await books_hold()
 
 
@@ -243,10 +245,46 @@ async def test_bad_actions_are_refused_one_by_one_and_sink_no_batch(database: st
     for (given, code), answer in zip(TURNED_AWAY, answers[:-1], strict=True):
         assert answer.refusal and answer.refusal.code == code, (given, answer)
     assert answers[-1].status == "EXECUTED"
-    assert await value("select count(*) from decision_actions") == len(answers)
+    unread = [given for given, code in TURNED_AWAY if code in ("INVALID_QUANTITY", "INVALID_PRICE")]
+    assert [answer.seq is None for answer in answers[:-1]] == [given in unread for given, _ in TURNED_AWAY]
+    assert await value("select count(*) from decision_actions") == len(answers) - len(unread)
     assert await value("select count(*) from orders") == 1
-    assert await value("select count(*) from ledger where kind = 'action_rejected'") == len(TURNED_AWAY)
+    rejected = await value("select count(*) from ledger where kind = 'action_rejected'")
+    assert rejected == len(TURNED_AWAY) - len(unread)
     await books_hold()
+
+
+async def test_refusals_beyond_the_day_s_share_are_counted_and_their_ids_are_free(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("services.conditions.settings", lambda: settings().replace(stored_refusals_day_max=10))
+    world = await a_world(database)
+    _, account = await world.buy()
+    counted = _unstored("NO_POSITION")
+    batches = [[an_action("CLOSE", action_id=f"{n}-{m}", run=f"r{n}") for m in range(100)] for n in range(5)]
+    answers = await asyncio.gather(
+        *(actions.submit(TRADER, account, f"r{n}", batch) for n, batch in enumerate(batches))
+    )
+    refused = [answer for batch in answers for answer in batch]
+    assert {answer.refusal and answer.refusal.code for answer in refused} == {"NO_POSITION"}
+    assert sum(answer.seq is not None for answer in refused) == 10
+    assert _unstored("NO_POSITION") == counted + 490
+    assert await value("select count(*) from decision_actions") == 10
+    assert await value("select count(*) from ledger where kind = 'action_rejected'") == 10
+    assert await rows("select refusals_stored, refusals_beyond from balances where refusals_stored > 0") == [
+        {"refusals_stored": 10, "refusals_beyond": 490}
+    ]
+    await books_hold()
+
+    assert (await act(account, "OPEN", action_id="a1", quantity="1000")).status == "EXECUTED"
+    beyond = next(answer.content for answer in refused if answer.seq is None)
+    [again] = await actions.submit(TRADER, account, beyond.run, [beyond])
+    assert (again.status, again.replayed) == ("EXECUTED", False)
+    await books_hold()
+
+
+def _unstored(code: str) -> float:
+    return REGISTRY.get_sample_value("propdesk_actions_unstored_total", {"code": code}) or 0
 
 
 async def test_a_batch_whose_size_or_run_is_unusable_is_refused_whole(database: str) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from cli import quotefile
+from config.settings import settings
 from domain import backtest
 from domain.backtest import Outcome, Setup, Submission
 from domain.instruments import Catalogue, Instrument
@@ -25,6 +26,7 @@ from domain.terms import Group, GroupKind, PhaseType
 from models import accounts
 from models.loaded import Loaded
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
+from services.conditions import conditions_of
 from services.tape import tape
 from services.unit import reading
 from tests.services.world import (
@@ -162,7 +164,9 @@ def the_setup(loaded: Loaded) -> Setup:
         return Setup(group, catalogue, account_id=account.id)
     assert loaded.challenge_id and loaded.phase_id
     setup = Setup.of_phase(loaded.terms, 1, catalogue)
-    return replace(setup, account_id=account.id, challenge_id=loaded.challenge_id, phase_id=loaded.phase_id)
+    share = conditions_of(loaded, catalogue).stored_refusals_max
+    setup = replace(setup, challenge_id=loaded.challenge_id, phase_id=loaded.phase_id)
+    return replace(setup, account_id=account.id, stored_refusals_max=share)
 
 
 def ended_at(outcome: Outcome) -> int | None:
@@ -334,3 +338,15 @@ async def test_protection_and_resting_exits_are_the_same_on_both_paths(database:
     assert [(fill.verb, int(fill.quantity)) for fill in outcome.journal.fills] == [
         ("OPEN", 10000), ("REDUCE", 3000), ("REDUCE", 4000), ("CLOSE", 3000),
     ]  # fmt: skip
+
+
+async def test_a_share_of_refusals_is_the_same_on_both_paths(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.conditions.settings", lambda: settings().replace(stored_refusals_day_max=2))
+    at = datetime(2026, 3, 2, 9, tzinfo=UTC)
+    tape = [a_quote("EURUSD", "1.1", at + timedelta(hours=n)) for n in (0, 1, 24)]
+    traded = [Instrument("EURUSD", "EUR", "USD", 5, Decimal(1), Decimal(1000))]
+    plan: list[Submission] = [
+        (batch, [Action("r1", f"{batch}{name}", "HOLD", "EURUSD", "LONG") for name in "abc"]) for batch in (1, 2, 3)
+    ]
+    outcome = await both(database, Case(traded, LENIENT, tape), plan)
+    assert [result.seq is not None for result in outcome.results] == [True, True, *[False] * 4, True, True, False]

@@ -1,0 +1,124 @@
+"""What a document's variables weigh: one that many fields use weighs as often as it is used.
+
+A variable of 25 KB that each of 25 root fields proposes to another account is as much work as 625 KB of text.
+"""
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+import orjson
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    ListValueNode,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    ValueNode,
+    VariableNode,
+)
+
+from schema.limits import TooMuch
+
+Uses = tuple[tuple[str, int, int], ...]
+"""Name, number of uses and characters of the default, of each variable that a document uses more than once."""
+
+
+def repeated(document: DocumentNode, name: str | None) -> Uses:
+    """Return the variables that the operation of this name, or every operation, uses more than once.
+
+    The document's fragments spread in no circle, or what is left out of one is refused by validation.
+    """
+    fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
+    operations = [
+        node
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode) and name in (None, node.name and node.name.value)
+    ]
+    inside = {node.name.value: _inside(node.selection_set) for node in fragments}
+    uses, waiting = Counter[str](), Counter[str]()
+    for node in operations:
+        variables, spreads = _inside(node.selection_set)
+        uses += variables
+        waiting += spreads
+    for fragment in _outermost_first(inside):
+        variables, spreads = inside[fragment]
+        times = waiting[fragment]
+        for found, many in ((uses, variables), (waiting, spreads)):
+            for key, count in many.items():
+                found[key] += times * count
+    defaults = {
+        one.variable.name.value: one.default_value.loc.end - one.default_value.loc.start
+        for node in operations
+        for one in node.variable_definitions or ()
+        if one.default_value is not None and one.default_value.loc is not None
+    }
+    return tuple((key, many, defaults.get(key, 0)) for key, many in uses.items() if many > 1)
+
+
+def excess(uses: Uses, variables: Mapping[str, Any] | None, limit: int) -> TooMuch | None:
+    """Return the error of a request whose repeated variables weigh more characters than the limit, if they do."""
+    if not uses:
+        return None
+    given = variables or {}
+    weight = sum(many * (_size(given[key]) if key in given else default) for key, many, default in uses)
+    return TooMuch("variables", limit, weight) if weight > limit else None
+
+
+def _size(value: object) -> int:
+    """How long the value is as JSON."""
+    try:
+        return len(orjson.dumps(value))
+    except TypeError:  # a number beyond 64 bits, or half a character
+        return len(json.dumps(value))
+
+
+def _outermost_first(inside: Mapping[str, tuple[Counter[str], Counter[str]]]) -> Sequence[str]:
+    """Return the fragments so that each comes before those that it spreads."""
+    ordered: dict[str, None] = {}
+    seen: set[str] = set()
+
+    def visit(name: str) -> None:
+        if name in inside and name not in seen:
+            seen.add(name)
+            for inner in inside[name][1]:
+                visit(inner)
+            ordered[name] = None
+
+    for name in inside:
+        visit(name)
+    return list(reversed(ordered))
+
+
+def _inside(selections: SelectionSetNode | None) -> tuple[Counter[str], Counter[str]]:
+    """Return how often each variable is used, and each fragment spread, within the selections themselves."""
+    variables, spreads = Counter[str](), Counter[str]()
+    waiting = [selections]
+    while waiting:
+        node = waiting.pop()
+        for part in node.selections if node else ():
+            values = [argument.value for directive in part.directives or () for argument in directive.arguments or ()]
+            if isinstance(part, FieldNode):
+                values += [argument.value for argument in part.arguments or ()]
+            if isinstance(part, FragmentSpreadNode):
+                spreads[part.name.value] += 1
+            else:
+                waiting.append(part.selection_set)  # type: ignore[attr-defined] # of a field or an inline fragment
+            variables.update(_variables(values))
+    return variables, spreads
+
+
+def _variables(values: Iterable[ValueNode]) -> Iterator[str]:
+    waiting = list(values)
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, VariableNode):
+            yield value.name.value
+        elif isinstance(value, ListValueNode):
+            waiting += value.values
+        elif isinstance(value, ObjectValueNode):
+            waiting += (field.value for field in value.fields)
