@@ -1,13 +1,15 @@
-"""A program with all that was sold of it: what is remembered of it, and how its rows go."""
+"""A program with all that was sold of it: how its rows go, a portion at a time, and what is kept of them."""
 
+import json
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import asyncpg
 
-from domain.lifecycles import PurchaseStatus
+from domain.lifecycles import ProgramStatus, PurchaseStatus
 from models.sql import Connection
 
-BY_CHALLENGE = {
+DELETIONS = {
     "metrics": "delete from metrics where challenge_id = any($1::bigint[])",
     "days": """delete from days d using challenge_phases p
       where p.id = d.phase_id and p.challenge_id = any($1::bigint[])""",
@@ -17,11 +19,9 @@ BY_CHALLENGE = {
 }
 """In the order their references ask for. Accounts let go of their challenge; payouts, jobs, events keep its number."""
 
-BY_PROGRAM = {
-    "purchases": "delete from purchases where program_id = $1",
-    "phases": "delete from program_phases where program_id = $1",
-    "programs": "delete from programs where id = $1",
-}
+DELETE_PURCHASES = "delete from purchases where id = any($1::bigint[])"
+DELETE_PHASES = "delete from program_phases where program_id = $1"
+DELETE_PROGRAM = "delete from programs where id = $1"
 PHASES = """
 select p.challenge_id, p.phase_index, p.account_id, p.status, p.started_at, p.ended_at, p.end_reason
 from challenge_phases p where p.challenge_id = any($1::bigint[]) order by p.challenge_id, p.phase_index
@@ -33,6 +33,21 @@ select b.id, b.challenge_id, f.phase_index, b.account_id, b.rule, b.consequence,
 from breaches b join challenge_phases f on f.id = b.phase_id
 where b.challenge_id = any($1::bigint[]) order by b.id
 """
+
+
+class Removal(NamedTuple):
+    """How far a deletion has come: rows deleted by table, and the hash over the sales deleted so far."""
+
+    counters: dict[str, int]
+    hash: str
+
+
+class RemovedSale(NamedTuple):
+    """A sale that was deleted: its purchase, its challenge, either of which may be missing, and both as JSON."""
+
+    purchase_id: int | None
+    challenge_id: int | None
+    body: str
 
 
 async def brand_of(conn: Connection, program_id: int) -> str | None:
@@ -47,20 +62,59 @@ async def lock(conn: Connection, program_id: int) -> bool:
     return found is not None
 
 
-async def lock_wallets(conn: Connection, program_id: int) -> None:
-    """Those on which a price of the program is reserved, in the order of all locks: by id."""
+async def lock_wallets(conn: Connection, purchases: Sequence[int]) -> None:
+    """Those on which a price of the purchases is reserved, in the order of all locks: by id."""
     await conn.execute(
-        """select id from wallets where id in (select wallet_id from purchases where program_id = $1 and status = $2)
+        """select id from wallets
+        where id in (select wallet_id from purchases where id = any($1::bigint[]) and status = $2)
         order by id for no key update""",
-        program_id,
+        list(purchases),
         PurchaseStatus.PENDING,
     )
 
 
-async def challenges_of(conn: Connection, program_id: int) -> list[int]:
-    """Every challenge sold of the program."""
-    found = await conn.fetch("select id from challenges where program_id = $1 order by id", program_id)
+async def some_challenges(conn: Connection, program_id: int, most: int) -> list[int]:
+    """Return at most so many challenges sold of the program, by id. Which ones is left to the index."""
+    found = await conn.fetch("select id from challenges where program_id = $1 limit $2", program_id, most)
+    return sorted(row["id"] for row in found)
+
+
+async def those_of(conn: Connection, program_id: int, challenges: Sequence[int]) -> list[int]:
+    """Return those of the challenges that are still there and of the program."""
+    found = await conn.fetch(
+        "select id from challenges where id = any($1::bigint[]) and program_id = $2 order by id",
+        list(challenges),
+        program_id,
+    )
     return [row["id"] for row in found]
+
+
+async def purchases_of(conn: Connection, challenges: Sequence[int]) -> list[int]:
+    """Return the purchases of the challenges that have no other challenge."""
+    found = await conn.fetch(
+        """select distinct purchase_id as id from challenges c where id = any($1::bigint[]) and purchase_id is not null
+          and not exists (
+            select from challenges o where o.purchase_id = c.purchase_id and not o.id = any($1::bigint[]))
+        order by 1""",
+        list(challenges),
+    )
+    return [row["id"] for row in found]
+
+
+async def unused_purchases(conn: Connection, program_id: int, most: int) -> list[int]:
+    """Lock and return at most so many purchases of the program, of which none has a challenge any more."""
+    found = await conn.fetch("select id from purchases where program_id = $1 limit $2 for update", program_id, most)
+    return sorted(row["id"] for row in found)
+
+
+async def is_sold(conn: Connection, program_id: int) -> bool:
+    """Whether anything sold of the program is left."""
+    found: bool = await conn.fetchval(
+        """select exists (select from challenges where program_id = $1)
+          or exists (select from purchases where program_id = $1)""",
+        program_id,
+    )
+    return found
 
 
 async def running(conn: Connection, challenges: Sequence[int]) -> list[int]:
@@ -71,35 +125,71 @@ async def running(conn: Connection, challenges: Sequence[int]) -> list[int]:
     return [row["id"] for row in found]
 
 
-async def terms(conn: Connection, program_id: int) -> dict[str, str]:
-    """The text of every terms the program was sold under, by hash."""
-    found = await conn.fetch(
-        "select hash, body from terms where hash in (select terms_hash from challenges where program_id = $1)",
-        program_id,
-    )
-    return {row["hash"]: row["body"] for row in found}
-
-
 async def verdicts(
-    conn: Connection, program_id: int, challenges: Sequence[int]
+    conn: Connection, challenges: Sequence[int]
 ) -> tuple[list[asyncpg.Record], list[asyncpg.Record], list[asyncpg.Record]]:
     """The challenges, their phases and their breaches with all evidence."""
     ids = list(challenges)
     return (
-        await conn.fetch("select * from challenges where program_id = $1 order by id", program_id),
+        await conn.fetch("select * from challenges where id = any($1::bigint[]) order by id", ids),
         await conn.fetch(PHASES, ids),
         await conn.fetch(BREACHES, ids),
     )
 
 
-async def delete(conn: Connection, program_id: int, challenges: Sequence[int]) -> dict[str, int]:
-    """Remove everything; answers how many rows of each table went."""
-    gone = {}
-    for table, statement in BY_CHALLENGE.items():
-        gone[table] = _count(await conn.execute(statement, list(challenges)))
-    for table, statement in BY_PROGRAM.items():
-        gone[table] = _count(await conn.execute(statement, program_id))
-    return gone
+async def open_payout(conn: Connection, program_id: int) -> asyncpg.Record | None:
+    """Return an open payout of a challenge of the program: `challenge`, `payout` and `status`."""
+    return await conn.fetchrow(
+        """select c.id as challenge, p.id as payout, p.status
+        from payouts p join challenges c on c.id = p.challenge_id
+        where p.status in ('REQUESTED', 'APPROVED') and c.program_id = $1 order by p.id limit 1""",
+        program_id,
+    )
+
+
+async def is_under_way(conn: Connection, program_id: int) -> bool:
+    """Whether a deletion of the program has begun."""
+    found: bool = await conn.fetchval("select exists (select from removals where program_id = $1)", program_id)
+    return found
+
+
+async def progress(conn: Connection, program_id: int) -> Removal:
+    """Return how far the program's deletion has come; nothing before its first portion."""
+    row = await conn.fetchrow("select counters::text, hash from removals where program_id = $1", program_id)
+    return Removal(json.loads(row["counters"]), row["hash"]) if row else Removal({}, "")
+
+
+async def keep_progress(conn: Connection, program_id: int, removal: Removal) -> None:
+    """Write down how far the deletion has come, and take the program off sale for good."""
+    await conn.execute(
+        """insert into removals (program_id, counters, hash) values ($1, $2, $3)
+        on conflict (program_id) do update set counters = excluded.counters, hash = excluded.hash""",
+        program_id,
+        json.dumps(removal.counters),
+        removal.hash,
+    )
+    await conn.execute("update programs set status = $2 where id = $1", program_id, ProgramStatus.ARCHIVED)
+
+
+async def keep_sales(conn: Connection, program_id: int, sales: Sequence[RemovedSale]) -> None:
+    """Keep what a portion deletes, in the order of its hashes."""
+    await conn.executemany(
+        "insert into removed_sales (program_id, purchase_id, challenge_id, body) values ($1, $2, $3, $4)",
+        [(program_id, *sale) for sale in sales],
+    )
+
+
+async def delete_sales(conn: Connection, challenges: Sequence[int], purchases: Sequence[int]) -> dict[str, int]:
+    """Delete challenges with all that is theirs, and purchases; return how many rows of each table went."""
+    gone = {table: _count(await conn.execute(statement, list(challenges))) for table, statement in DELETIONS.items()}
+    return gone | {"purchases": _count(await conn.execute(DELETE_PURCHASES, list(purchases)))}
+
+
+async def delete_program(conn: Connection, program_id: int) -> dict[str, int]:
+    """Delete a program of which nothing sold is left; return how many rows of each table went."""
+    phases = _count(await conn.execute(DELETE_PHASES, program_id))
+    await conn.execute("delete from removals where program_id = $1", program_id)
+    return {"phases": phases, "programs": _count(await conn.execute(DELETE_PROGRAM, program_id))}
 
 
 def _count(tag: str) -> int:

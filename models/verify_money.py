@@ -143,6 +143,7 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
               where a.operation = 'deletePurchase' and a.object_id = m.purchase::text
                 or a.operation = 'deleteProgram'
                   and a.before -> 'purchases' @> jsonb_build_array(jsonb_build_object('id', m.purchase)))
+            and not exists (select from removed_sales where purchase_id = m.purchase)
           else (coalesce(m.fee, 0), coalesce(m.refund, 0)) <> (p.fee, p.refund)
             or (p.status in (1, 2, 3, 5) and p.paid_from is null) or (p.status = 0 and p.paid_from is not null) end""",
     )
@@ -199,6 +200,7 @@ async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
               where a.operation = 'deletePurchase' and a.object_id = m.purchase::text
                 or a.operation = 'deleteProgram'
                   and a.before -> 'purchases' @> jsonb_build_array(jsonb_build_object('id', m.purchase)))
+            and not exists (select from removed_sales where purchase_id = m.purchase)
           when m.payout is null then d.fee_returned_with is not null or (d.is_due and d.status <> 5)
           else (m.payout, m.amount, m.currency) is distinct from (d.payout, d.price, d.currency)
             or not d.is_due or d.fee_returned_with is distinct from m.payout end""",

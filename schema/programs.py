@@ -254,7 +254,7 @@ class UpdateProgramPayload(SavePayload):
 @strawberry.input(description="The program to delete, with all that was sold of it.")
 class DeleteProgramInput:
     id: ID = field(description="The program.")
-    reason: str = field(description="Why; kept in the audit, which remembers terms and verdicts.")
+    reason: str = field(description="Why; kept in the audit, with the counters and a hash over what went.")
 
 
 @strawberry.type(description="How many rows went.")
@@ -272,7 +272,12 @@ class DeletedRows:
 
 @strawberry.type(description="What was deleted.")
 class DeleteProgramPayload(Payload):
-    deleted: DeletedRows | None = field(default=None, description="What went; null if nothing was deleted.")
+    deleted: DeletedRows | None = field(
+        default=None, description="What went since the deletion began; null if nothing was deleted."
+    )
+    finished: bool = field(
+        default=False, description="Whether all has gone; otherwise ask again, and the deletion goes on."
+    )
 
 
 @strawberry.type(description="Whether a program could be saved as it is.")

@@ -81,3 +81,5 @@ alter table terms drop column program_version;
 drop index challenges_open;
 alter table balances drop column refusals_end_at, drop column refusals_since, drop column refusals_stored,
   drop column refusals_beyond;
+
+drop table removals, removed_sales;

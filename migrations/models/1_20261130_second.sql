@@ -351,3 +351,29 @@ comment on column balances.refusals_end_at is 'When the day ends on which an act
 comment on column balances.refusals_since is 'Number of the ledger row of the first refusal that day';
 comment on column balances.refusals_stored is 'Refusals of that day that are stored';
 comment on column balances.refusals_beyond is 'Refusals of that day beyond the account''s share, which are not';
+
+-- A program that was sold often is deleted in portions: how far that has come, and what is kept of each sale.
+create table removals (
+  program_id bigint primary key,
+  counters jsonb not null,
+  hash text not null,
+  began_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on removals to propdesk_app;
+comment on table removals is 'A deletion of a program that is not complete yet.';
+comment on column removals.counters is 'Rows deleted so far, by table';
+comment on column removals.hash is 'sha256 over the sales deleted so far, as hex';
+create table removed_sales (
+  id bigint generated always as identity primary key,
+  program_id bigint not null,
+  purchase_id bigint,
+  challenge_id bigint,
+  body text not null,
+  removed_at timestamptz not null default clock_timestamp()
+);
+create index removed_sales_program on removed_sales (program_id, id);
+create index removed_sales_purchase on removed_sales (purchase_id);
+grant select, insert on removed_sales to propdesk_app;
+comment on table removed_sales is 'A sale that was deleted with its program; append only.';
+comment on column removed_sales.challenge_id is 'None where the purchase had no challenge';
+comment on column removed_sales.body is 'Purchase and challenge with verdicts, as the JSON that was hashed';

@@ -21,6 +21,7 @@ from models.tables.programs import Program, ProgramPhase
 from models.tables.purchases import Purchase
 from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, StandingQuote
 from models.tables.receipts import Receipt
+from models.tables.removals import ProgramRemoval, RemovedSale
 from models.tables.system import Desk, Heartbeat, PeriodicSlot, Quarantined, Retention, Shard
 from models.tables.terms import Terms
 from models.tables.tokens import Token
@@ -58,6 +59,8 @@ __models__ = [
     AuditEntry,
     AuditHead,
     Receipt,
+    ProgramRemoval,
+    RemovedSale,
     Batch,
     Quote,
     LatestQuote,

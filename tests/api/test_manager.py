@@ -38,7 +38,7 @@ CANCEL = """mutation ($input: CancelChallengeInput!) { cancelChallenge(input: $i
   challenge { status endReason } userErrors { code } } }"""
 DELETE_PROGRAM = """mutation ($input: DeleteProgramInput!) { deleteProgram(input: $input) {
   deleted { programs phases purchases challenges challengePhases days breaches metrics cancelled }
-  userErrors { code } } }"""
+  finished userErrors { code } } }"""
 VALIDATE = """query ($input: CreateProgramInput!) { validateProgram(input: $input) {
   valid problems { code field message transient } } }"""
 COUNTERS = """query ($filter: ChallengeFilter) { challengeCounters(filter: $filter) {
@@ -262,6 +262,7 @@ async def test_a_purchase_is_noted_refunded_deleted_and_its_program_deleted(api:
     await world.buy("k2")
     deleted = await ask(DELETE_PROGRAM, input={"id": str(world.program), "reason": "discontinued"})
     assert deleted["deleted"]["challenges"] == 2 and deleted["deleted"]["cancelled"] == 1
+    assert deleted["finished"] is True
     assert await ask(CARD, id=str(challenge)) is None
     accounts = await ask("{ accounts { nodes { id status challenge { id } } } }")
     assert [(one["status"], one["challenge"]) for one in accounts["nodes"]] == [("LOCKED", None)] * 2

@@ -1,0 +1,39 @@
+"""Deletions of programs: how far each has come, and what is kept of the sales they deleted."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.models import Model
+
+from models.tables.fields import CLOCK, Identity, Text
+from models.tables.keys import TableIndex
+
+
+class ProgramRemoval(Model):
+    """A deletion of a program that is not complete yet."""
+
+    program_id = fields.BigIntField(primary_key=True, generated=False)
+    counters: fields.Field[dict[str, Any]] = fields.JSONField(description="Rows deleted so far, by table")
+    hash = Text(description="sha256 over the sales deleted so far, as hex")
+    began_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "removals"
+
+
+class RemovedSale(Model):
+    """A sale that was deleted with its program; append only."""
+
+    id = Identity()
+    program_id = fields.BigIntField()
+    purchase_id = fields.BigIntField(null=True)
+    challenge_id = fields.BigIntField(null=True, description="None where the purchase had no challenge")
+    body = Text(description="Purchase and challenge with verdicts, as the JSON that was hashed")
+    removed_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "removed_sales"
+        indexes = (
+            TableIndex("program_id", "id", name="removed_sales_program"),
+            TableIndex("purchase_id", name="removed_sales_purchase"),
+        )
