@@ -16,17 +16,17 @@ class Metered(Generic[Value]):
 
     def __await__(self) -> Generator[Any, Any, Value]:
         steps: Any = self._work.__await__()
-        step, given = steps.send, None
+        resume, argument = steps.send, None
         while True:
             began = time.thread_time()
             try:
-                waits_for = step(given)
+                waits_for = resume(argument)
             except StopIteration as end:
                 value: Value = end.value
                 return value
             finally:
                 self._spend(time.thread_time() - began)
             try:
-                step, given = steps.send, (yield waits_for)
+                resume, argument = steps.send, (yield waits_for)
             except BaseException as raised:  # noqa: BLE001 - whatever it is, the work has to see it
-                step, given = steps.throw, raised
+                resume, argument = steps.throw, raised
