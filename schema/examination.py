@@ -15,14 +15,18 @@ from typing import Any
 
 from graphql import (
     DocumentNode,
+    FieldNode,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLSchema,
     GraphQLSyntaxError,
     IntValueNode,
+    NameNode,
     OperationDefinitionNode,
+    SelectionSetNode,
     validate,
 )
+from graphql import OperationType as Operation
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
@@ -172,6 +176,17 @@ def _shortened(error: GraphQLError) -> GraphQLError:
     return GraphQLError(message, list(places[:PLACES_MAX]), extensions=error.extensions)
 
 
+def _placeholder(name: str | None) -> DocumentNode:
+    """Return a document that stands for one that cannot be read until its error is answered; it is not executed."""
+    field = FieldNode(name=NameNode(value="__typename"))
+    operation = OperationDefinitionNode(
+        operation=Operation.QUERY,
+        name=NameNode(value=name) if name is not None else None,
+        selection_set=SelectionSetNode(selections=(field,)),
+    )
+    return DocumentNode(definitions=(operation,))
+
+
 class Limits(SchemaExtension):
     """Examines every document before it is executed, and answers the cost of every one within the limits."""
 
@@ -188,19 +203,23 @@ class Limits(SchemaExtension):
                 execution._provided_operation_name,  # noqa: SLF001 - the other is that of the first operation
                 numbers(execution.variables),
             )
-            self._examined = await examined(question)
+            try:
+                self._examined = await examined(question)
+            except Busy as busy:  # a result like any other refusal, so that it is counted
+                self._examined = Examined(None, (busy,))
             execution.context.seconds += self._examined.seconds
             if fault := excess(self._examined.uses, execution.variables, execution.context.allowed.variables):
                 self._examined = replace(self._examined, errors=(fault,))
-            if self._examined.document is None:
-                raise self._examined.errors[0]
-            execution.graphql_document = self._examined.document
+            execution.graphql_document = self._examined.document or _placeholder(question.name)
         yield
 
     def on_validate(self) -> Iterator[None]:
         assert self._examined is not None, "it has been parsed"
-        self.execution_context.pre_execution_errors = list(self._examined.errors)
+        execution = self.execution_context
+        execution.pre_execution_errors = list(self._examined.errors)
         yield
+        if self._examined.document is None:
+            execution.graphql_document = None  # whoever observes the operation learns that there was none
 
     def get_results(self) -> dict[str, Any]:
         """`cost`: what the operation may cost at most, and how much is allowed. Events of a subscription lack it."""

@@ -136,7 +136,9 @@ async def test_an_events_way_to_its_subscribers_is_measured(api: Api) -> None:
 
 
 async def test_it_can_be_switched_off_and_is_so_in_production() -> None:
-    for settings in (Settings(metrics=False), Settings(environment="production", jwt_secret=secrets.token_urlsafe(48))):
+    secret = secrets.token_urlsafe(48)
+    production = Settings(environment="production", jwt_secret=secret, jwt_audience="desk")
+    for settings in (Settings(metrics=False), production):
         assert not settings.metrics
         app = create_app(settings.replace(database_url="postgresql://127.0.0.1/none"))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://test") as http:

@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import FeeReturned, IdempotencyConflict, InvalidInput
+from domain.errors import FeeReturned, IdempotencyConflict, InvalidInput, PayoutOpen
 from domain.lifecycles import PurchaseStatus
 from domain.payouts import PayoutNotEligible
 from models import purchases as purchase_rows
@@ -173,15 +173,17 @@ async def test_a_payout_turned_down_brings_no_fee_back_the_next_does(database: s
     await books_hold()
 
 
-async def test_a_refunded_purchase_has_its_fee_back_already(database: str) -> None:
+async def test_a_purchase_is_refunded_once_its_payout_is_decided_and_has_its_fee_back_once(database: str) -> None:
     _, challenge, _ = await a_winner(database, payout=FEE_BACK)
-    payout = await payouts.request(CLIENT, challenge, "p1")
     cash = await _cash()
-    await refunds.refund(MANAGER, 1, reason="goodwill", key="r1")
-    await payouts.approve(MANAGER, payout, "a1")
+    payout = await payouts.request(CLIENT, challenge, "p1")
+    with pytest.raises(PayoutOpen):
+        await refunds.refund(MANAGER, 1, reason="goodwill", key="r1")
+    await payouts.reject(MANAGER, payout, "not yet", "x1")
+    await refunds.refund(MANAGER, 1, reason="goodwill", key="r2")
     await settle()
-    assert await value("select status from payouts") == "PAID"
-    assert await _cash() == cash + 500 + 8000
+    assert await value("select status from payouts") == "REJECTED"
+    assert await _cash() == cash + 500
     await books_hold()
 
 
