@@ -7,11 +7,10 @@ ID = (Key("c.id", "id"),)
 
 CHALLENGES = Listing(
     columns="""c.id, c.brand, c.client, c.status, c.current_phase_index, c.created_at, c.ended_at, c.end_reason,
-  c.purchase_id, c.program_id, c.account_id, c.terms_hash, (select version from terms where hash = c.terms_hash)
-    as terms_version,
-  (select g.version <> r.program_version from programs g, terms r where g.id = c.program_id and r.hash = c.terms_hash)
-    as program_changed""",
-    source="challenges c",
+  c.purchase_id, c.program_id, c.account_id, c.terms_hash, r.version as terms_version,
+  g.version <> r.program_version as program_changed""",
+    source="""challenges c left join programs g on g.id = c.program_id
+  left join terms r on r.hash = c.terms_hash""",
     sight=of_challenge,
     order=ID,
     id="c.id = any({}::bigint[])",

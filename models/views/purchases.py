@@ -6,11 +6,11 @@ from models.views.sight import of_purchase
 PURCHASES = Listing(
     columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason,
   t.external_reference, t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id, t.terms_hash,
-  (select g.version <> r.program_version from programs g, terms r where g.id = t.program_id and r.hash = t.terms_hash)
-    as program_changed,
+  g.version <> r.program_version as program_changed,
   case when t.payment_reference is null then 'WALLET' else 'EXTERNAL' end as payment, t.payment_reference, t.expires_at,
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
-    source="purchases t",
+    source="""purchases t left join programs g on g.id = t.program_id
+  left join terms r on r.hash = t.terms_hash""",
     sight=of_purchase,
     filters={
         "brand": "t.brand = {}",
