@@ -221,8 +221,21 @@ async def _answer(executor: type[Stock], text: str, root: Query, variables: dict
 
 
 def _told(result: ExecutionResult) -> tuple[str, list[str]]:
-    """The data in its order, and every error with its path and its place."""
-    return json.dumps(result.data), sorted(json.dumps(error.formatted) for error in result.errors or ())
+    """The data in its order, and every error with its path and its place.
+
+    Of several nulls that make the same ancestor null, the executor may report any: their indexes are left out.
+    """
+    shown = [{**error.formatted, "path": _path(result.data, error.path or [])} for error in result.errors or ()]
+    return json.dumps(result.data), sorted(map(json.dumps, shown))
+
+
+def _path(data: Any, path: Sequence[str | int]) -> list[str | int]:
+    """The path of an error, with "*" for each index below the value that it made null."""
+    for place, key in enumerate(path):
+        if data is None:
+            return [*path[:place], *("*" if isinstance(one, int) else one for one in path[place:])]
+        data = data[key]
+    return list(path)
 
 
 @given(text=_document(), seed=st.integers(0, 1 << 32), odd=st.sampled_from((0, 0.02, 0.1)), switch=st.booleans())
