@@ -11,8 +11,11 @@ INSTALLED := $(VENV)/.installed
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
 
+# Three processes on two cores: many tests wait for processes of their own.
+PROCESSES ?= 3
+
 test: $(INSTALLED)
-	@$(BIN)/pytest -rs -n 2 --dist worksteal
+	@$(BIN)/pytest -rs -n $(PROCESSES) --dist worksteal
 
 # The same days, verdicts and payouts wherever the machine stands; `make test-zones ZONED=tests` for all of them.
 ZONED ?= $(addprefix tests/domain/test_,calendar.py days.py derivation.py payouts.py ledger.py) \
