@@ -116,6 +116,7 @@ def _instrument(
     kind: str = InstrumentKind.FOREX,
     base_currency: str | None = None,
     contract_size: str = "1",
+    notional_min: str = "0",
     aliases: Sequence[str] = (),
 ) -> Instrument:
     listed = Instrument(
@@ -127,7 +128,11 @@ def _instrument(
         Decimal(str(quantity_min)),
     )
     return replace(
-        listed, kind=InstrumentKind(kind), contract_size=Decimal(str(contract_size)), aliases=tuple(sorted(aliases))
+        listed,
+        kind=InstrumentKind(kind),
+        contract_size=Decimal(str(contract_size)),
+        notional_min=Decimal(str(notional_min)),
+        aliases=tuple(sorted(aliases)),
     )
 
 

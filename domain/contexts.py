@@ -15,6 +15,7 @@ from domain.execution import Moment, ticket_of
 from domain.fills import BASIS_POINTS
 from domain.headroom import Progress
 from domain.holdings import age_seconds
+from domain.instruments import Instrument
 from domain.judging import Conditions
 from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
 from domain.orders import Action, Refusal, Verb
@@ -202,7 +203,7 @@ def largest(account: Account, symbol: str, side: Side, moment: Moment, condition
         return ticket, None
 
     instrument = conditions.catalogue.instruments.get(symbol)
-    least = _steps(instrument.quantity_min, instrument.quantity_step, ROUND_CEILING) if instrument else 1
+    least = _least(instrument, side, account, moment) if instrument else 1
     ticket, refusal = ask(least)
     if refusal is not None:
         return Size(side, verb, ZERO, ZERO, refusal)
@@ -212,6 +213,15 @@ def largest(account: Account, symbol: str, side: Side, moment: Moment, condition
     notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate.value)
     asked = notional.quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
     return Size(side, verb, ticket.quantity, asked, refusal)
+
+
+def _least(instrument: Instrument, side: Side, account: Account, moment: Moment) -> int:
+    """The steps of the smallest order: by the least quantity, and where there is a price by the least notional."""
+    quantity, quote = instrument.quantity_min, moment.market.get(instrument.symbol)
+    if quote is not None:
+        price = valuation.deal_price(quote, side is Side.LONG, account.policy.slippage)
+        quantity = max(quantity, divide(instrument.notional_min, price))
+    return _steps(quantity, instrument.quantity_step, ROUND_CEILING)
 
 
 def _steps(quantity: Decimal, step: Decimal, rounding: str) -> int:

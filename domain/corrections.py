@@ -1,11 +1,11 @@
 """Voids and recomputations: an account is made to say what the fills that remain come to.
 
-What a correction moves in cash is one ledger row. Prices, fees, rates and quantities stay as they were booked, and so
-do ledger rows, day starts, highs, findings and verdicts.
+What a correction moves in cash is one ledger row. Prices, rates and quantities stay as they were booked, and so do
+ledger rows, day starts, highs, findings and verdicts. A fee may move by one unit of 1e-8: by what rounding carried.
 """
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
@@ -17,15 +17,15 @@ from domain.instruments import Catalogue
 from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
 from domain.lifecycles import FillStatus, OrderStatus
-from domain.money import ZERO, plain
+from domain.money import plain
 from domain.orders import Fill, Order
 from domain.positions import Position
 from domain.replay import Replay, replay
 
 ORPHANED = "POSITION_VOIDED"  # why an order that lowers exposure is cancelled whose position a void took away
 
-FILL_FIGURES = ("status", "realised", "position_seq")
-POSITION_FIGURES = ("symbol", "side", "quantity", "cost_basis", "realised", "fees", "opened_at", "closed_at")
+FILL_FIGURES = ("status", "realised", "fee", "position_seq")
+POSITION_FIGURES = tuple(field.name for field in fields(Position) if field.name != "seq")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +34,7 @@ class Books:
 
     fills: tuple[Fill, ...]  # booked and void, in order of seq
     positions: Mapping[int, Position]  # open and closed, by seq
+    fee_bps: Decimal  # of the account's policy
     transferred: Decimal  # what transfers brought, less what they took
     cash: Decimal  # after the ledger's last row
 
@@ -63,7 +64,7 @@ def outcome(books: Books, voided: Collection[int], at: datetime) -> Outcome:
     Raises LaterFillsNeedIt naming the fills that would close more than is left.
     """
     booked = (fill for fill in books.fills if fill.status is FillStatus.BOOKED and fill.seq not in voided)
-    replayed = replay(booked)
+    replayed = replay(booked, books.fee_bps)
     if replayed.uncovered:
         raise LaterFillsNeedIt(fills=" ".join(f"{fill.account}-{fill.seq}" for fill in replayed.uncovered))
     kept = {fill.seq: fill for fill in replayed.fills}
@@ -76,7 +77,7 @@ def outcome(books: Books, voided: Collection[int], at: datetime) -> Outcome:
 def _emptied(position: Position, at: datetime) -> Position:
     """A position none of whose fills is left."""
     closed = position.closed_at or at
-    return replace(position, quantity=ZERO, cost_basis=ZERO, realised=ZERO, fees=ZERO, closed_at=closed)
+    return Position(position.seq, position.symbol, position.side, position.opened_at, closed_at=closed)
 
 
 def differences(

@@ -224,15 +224,10 @@ def _rate_facts(rate: Rate, time: datetime, ticket: Ticket) -> Facts:
 
 def _after(agreed: Deal, verb: Verb, seq: int, at: datetime) -> Position:
     """The holding as the deal left it; `seq` is that of the row which says so."""
-    left, opens = agreed.after, verb is Verb.OPEN
-    return replace(
-        left,
-        seq=seq if opens else left.seq,
-        opened_at=at if opens else left.opened_at,
-        realised=left.realised + agreed.realised,
-        fees=left.fees + agreed.fee,
-        closed_at=None if left.quantity else at,
-    )
+    left = agreed.after
+    if verb is Verb.OPEN:
+        return replace(left, seq=seq, opened_at=at)
+    return left if left.quantity else replace(left, closed_at=at)
 
 
 def _kind(verb: Verb, position: Position) -> Kind:

@@ -3,7 +3,7 @@
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.money import ONE, ZERO, multiply, round8
+from domain.money import multiply
 from domain.positions import Position
 
 BASIS_POINTS = Decimal(10_000)
@@ -21,22 +21,23 @@ class Deal(NamedTuple):
     after: Position
 
 
-def fee(quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Decimal:
-    """The fee on a deal's notional, in the account's currency, eight places."""
-    return round8(multiply(multiply(multiply(multiply(quantity, price), rate), fee_bps), BASIS_POINT))
+def exact_fee(quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Decimal:
+    """The fee on a deal's notional in the account's currency, before it is rounded."""
+    return multiply(multiply(multiply(multiply(quantity, price), rate), fee_bps), BASIS_POINT)
 
 
 def deal(position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Deal:
-    """Add to, or close part of, a holding at the price; the fee is never in the average."""
-    after, realised = execute(position, adds=adds, quantity=quantity, price=price, rate=rate)
-    return Deal(quantity, price, rate, fee(quantity, price, rate, fee_bps), realised, after)
+    """Add to, or close part of, a holding at the price; the fee is never in the average.
+
+    Booked is what takes the position's profit and fees from the sums before the deal to those after it.
+    """
+    after = execute(position, adds=adds, quantity=quantity, price=price, rate=rate, fee_bps=fee_bps)
+    return Deal(quantity, price, rate, after.fees - position.fees, after.realised - position.realised, after)
 
 
 def execute(
-    position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal
-) -> tuple[Position, Decimal]:
-    """The holding after it, and what it realised in the account's currency."""
-    if adds:
-        return position.add(quantity, price), ZERO
-    after, in_quote = position.reduce(quantity, price)
-    return after, in_quote if rate == ONE else round8(multiply(in_quote, rate))
+    position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal
+) -> Position:
+    """The holding after the deal, with its profit and its fees."""
+    fee = exact_fee(quantity, price, rate, fee_bps)
+    return position.add(quantity, price, fee) if adds else position.reduce(quantity, price, rate, fee)

@@ -10,7 +10,7 @@ from datetime import datetime
 from domain import valuation
 from domain.instruments import InstrumentStatus
 from domain.lifecycles import AccountStatus
-from domain.money import ZERO, divide, percent, remainder
+from domain.money import ZERO, divide, multiply, percent, remainder
 from domain.orders import OrderType, Verb
 from domain.positions import Side
 from domain.tickets import GateRefused, Ticket, held
@@ -121,6 +121,16 @@ def quantity_fits(ticket: Ticket) -> None:
         raise GateRefused("QUANTITY_STEP", "The quantity is not a multiple of the step.", step, ticket.quantity)
 
 
+def notional_is_enough(ticket: Ticket) -> None:
+    """An order is worth the instrument's least notional; the whole holding may always be closed, dust included."""
+    least = ticket.instrument.notional_min
+    if not least or (not ticket.verb.adds and ticket.quantity == ticket.holding.quantity):
+        return
+    notional = multiply(ticket.quantity, ticket.price)
+    if notional < least:
+        raise GateRefused("NOTIONAL_MIN", "The order is worth less than the instrument's least.", least, notional)
+
+
 def position_matches(ticket: Ticket) -> None:
     if ticket.verb is Verb.OPEN:
         if ticket.position:
@@ -205,8 +215,12 @@ GATES: tuple[Gate, ...] = (
     protection_is_beyond,
     quantity_fits,
     position_matches,
+    notional_is_enough,
     exits_are_within,
 )
+
+# What an order is worth at its own price was judged when it was placed: a better one does not refuse it.
+TRIGGERED_GATES: tuple[Gate, ...] = tuple(gate for gate in GATES if gate is not notional_is_enough)
 
 # PROTECT trades nothing: it needs no fresh quote and no rate, and no limit forbids it.
 PROTECT_GATES: tuple[Gate, ...] = (
@@ -217,6 +231,7 @@ PROTECT_GATES: tuple[Gate, ...] = (
     position_is_open,
     quantity_fits,
     position_matches,
+    notional_is_enough,
     protection_is_beyond,
 )
 
@@ -232,9 +247,9 @@ EXPOSURE_GATES: tuple[Gate, ...] = (
 )
 
 
-def admit(ticket: Ticket) -> Ticket:
+def admit(ticket: Ticket, gates: tuple[Gate, ...] = GATES) -> Ticket:
     """The ticket, if every gate lets the action through; else GateRefused."""
-    for gate in PROTECT_GATES if ticket.verb is Verb.PROTECT else GATES:
+    for gate in PROTECT_GATES if ticket.verb is Verb.PROTECT else gates:
         gate(ticket)
     if ticket.verb.adds:
         for gate in EXPOSURE_GATES:

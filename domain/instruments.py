@@ -8,7 +8,7 @@ from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
-from domain.money import ONE
+from domain.money import ONE, ZERO
 from domain.quotes import Market
 
 _LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
@@ -49,6 +49,7 @@ class Instrument:
     contract_size: Decimal = ONE  # units of a lot
     aliases: tuple[str, ...] = ()  # other names of feeds, sorted
     status: InstrumentStatus = InstrumentStatus.ACTIVE
+    notional_min: Decimal = ZERO  # the least worth of an order, in the quote currency; 0: none
 
 
 @dataclass(frozen=True, slots=True)

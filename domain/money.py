@@ -1,6 +1,15 @@
 """Exact amounts: decimals with eight places, rounded half-even once, when an amount is booked."""
 
-from decimal import ROUND_DOWN, ROUND_HALF_EVEN, Context, Decimal, DivisionByZero, InvalidOperation, Overflow
+from decimal import (
+    ROUND_CEILING,
+    ROUND_DOWN,
+    ROUND_HALF_EVEN,
+    Context,
+    Decimal,
+    DivisionByZero,
+    InvalidOperation,
+    Overflow,
+)
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
@@ -40,6 +49,11 @@ quantize = EXACT.quantize
 def round8(value: Decimal) -> Decimal:
     """The value booked: eight places, half-even."""
     return quantize(value, EIGHTH)
+
+
+def ceil8(value: Decimal) -> Decimal:
+    """A fee as booked: eight places, rounded up."""
+    return value.quantize(EIGHTH, ROUND_CEILING, EXACT)
 
 
 def round18(value: Decimal) -> Decimal:

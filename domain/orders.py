@@ -147,6 +147,7 @@ class Fill:
     rate_time: datetime | None = None  # source time of the rate's oldest quote; None at par
     rate_pairs: str = ""  # the instruments that converted, parted by a comma; none at par
     rate_stale: bool = False  # the last good rate, too old to open or increase on
+    cumulative: bool = True  # booked with what rounding had left over on its position; the first edition did not
 
 
 @at_once

@@ -1,12 +1,30 @@
-"""A holding by (account, symbol, side): average cost, never flipping; the cost basis is the truth."""
+"""A holding by (account, symbol, side): average cost, never flipping; the cost basis is the truth.
+
+Profit and fees are booked as differences of cumulative amounts. A position carries what rounding left over, so every
+way to slice a fill books the same sum, and no sum is ever further than one unit of 1e-8 from the exact amount.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.money import EIGHTH, EXACT, ONE, ZERO, divide, multiply, quantize, round8, round18, round_price
+from domain.money import (
+    EIGHTH,
+    EXACT,
+    ONE,
+    ZERO,
+    ceil8,
+    divide,
+    multiply,
+    quantize,
+    round8,
+    round18,
+    round_price,
+)
 from domain.values import at_once, replace
+
+_add, _subtract = EXACT.add, EXACT.subtract
 
 
 class Side(StrEnum):
@@ -33,28 +51,59 @@ class Position:
     realised: Decimal = ZERO  # in the account's currency, before fees
     fees: Decimal = ZERO  # in the account's currency
     closed_at: datetime | None = None  # when the last of it was closed
+    realised_rest: Decimal = ZERO  # the exact profit so far, less `realised`: at most half a unit either way
+    fees_rest: Decimal = ZERO  # the exact fees so far, less `fees`: never above 0, for fees round up
+    whole_quantity: Decimal | None = None  # before it was first reduced since the last addition; None: it was not
+    whole_cost: Decimal | None = None  # what that quantity cost
 
     @property
     def average_entry(self) -> Decimal:
         """Computed when read, in the quote currency, to the places of the finest price."""
         return round_price(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
 
-    def add(self, quantity: Decimal, price: Decimal) -> "Position":
-        """The position after buying (or selling short) more at the price; the fee is not in the average."""
-        cost = EXACT.add(self.cost_basis, multiply(quantity, price))
-        return replace(self, quantity=self.quantity + quantity, cost_basis=round18(cost))
+    def add(self, quantity: Decimal, price: Decimal, fee: Decimal = ZERO) -> "Position":
+        """The position after buying (or selling short) more at the price; the exact fee is not in the average."""
+        fees = ceil8(exact := self._exact_fees(fee))
+        return replace(
+            self,
+            quantity=self.quantity + quantity,
+            cost_basis=round18(_add(self.cost_basis, multiply(quantity, price))),
+            fees=fees,
+            fees_rest=_subtract(exact, fees),
+            whole_quantity=None,
+            whole_cost=None,
+        )
 
-    def reduce(self, quantity: Decimal, price: Decimal) -> tuple["Position", Decimal]:
-        """The position after closing part of it, and what that realised in the quote currency.
+    def reduce(self, quantity: Decimal, price: Decimal, rate: Decimal = ONE, fee: Decimal = ZERO) -> "Position":
+        """The position after closing part of it; `rate` converts the quote currency into the account's.
 
-        The last reduction releases all of the cost, so no dust of it stays behind.
+        What is left of the cost is computed from the whole, not from the reduction before, and what is left of profit
+        and fees is carried: so none depends on how many reductions it took. The last one releases all of the cost.
         """
         assert ZERO < quantity <= self.quantity, "a position never flips"
-        whole = quantity == self.quantity
-        released = self.cost_basis if whole else round18(divide(multiply(self.cost_basis, quantity), self.quantity))
-        realised = round8(EXACT.subtract(multiply(quantity, price), released)) * self.side.sign
-        after = replace(self, quantity=self.quantity - quantity, cost_basis=EXACT.subtract(self.cost_basis, released))
-        return after, realised
+        fees = ceil8(exact_fees := self._exact_fees(fee))
+        left, whole, cost = self.quantity - quantity, self.whole_quantity, self.whole_cost
+        if whole is None or cost is None:
+            whole, cost = self.quantity, self.cost_basis
+        kept = _subtract(cost, round18(divide(multiply(cost, whole - left), whole))) if left else ZERO
+        worth, released = multiply(quantity, price), _subtract(self.cost_basis, kept)
+        profit = _subtract(worth, released) if self.side is Side.LONG else _subtract(released, worth)
+        exact = _add(_add(self.realised, self.realised_rest), multiply(profit, rate))
+        realised = round8(exact)
+        if not left:
+            return replace(
+                self, quantity=left, cost_basis=kept, realised=realised, fees=fees, realised_rest=ZERO, fees_rest=ZERO,
+                whole_quantity=None, whole_cost=None,
+            )  # fmt: skip
+        return replace(
+            self, quantity=left, cost_basis=kept, realised=realised, fees=fees,
+            realised_rest=_subtract(exact, realised), fees_rest=_subtract(exact_fees, fees), whole_quantity=whole,
+            whole_cost=cost,
+        )  # fmt: skip
+
+    def _exact_fees(self, fee: Decimal) -> Decimal:
+        """The fees so far and one more, before they are rounded up."""
+        return _add(_add(self.fees, self.fees_rest), fee)
 
     def unrealised(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Open profit at the mark in the account's currency; `rate` converts the quote currency into it."""

@@ -31,7 +31,8 @@ select a.id, a.brand, a.currency, a.mode, a.status, a.policy, a.starting_balance
   p.started_at as phase_started_at, c.terms_hash,
   array(
     select (h.seq, h.symbol, h.side, h.opened_at, h.quantity::numeric, h.cost_basis::numeric, h.realised::numeric,
-      h.fees::numeric)
+      h.fees::numeric, h.realised_rest::numeric, h.fees_rest::numeric, h.whole_quantity::numeric,
+      h.whole_cost::numeric)
     from positions h where h.account_id = a.id and h.status = 'OPEN' order by h.seq) as holdings,
   array(
     select (o.seq, o.symbol, o.side, o.verb, o.quantity::numeric, o.reason, o.placed_at, o.batch, o.action_seq, o.type,
@@ -154,8 +155,15 @@ def _position(
     cost_basis: Decimal,
     realised: Decimal,
     fees: Decimal,
+    realised_rest: Decimal,
+    fees_rest: Decimal,
+    whole_quantity: Decimal | None,
+    whole_cost: Decimal | None,
 ) -> Position:
-    return Position(seq, symbol, Side(side), opened_at, quantity, cost_basis, realised, fees)
+    return Position(
+        seq, symbol, Side(side), opened_at, quantity, cost_basis, realised, fees, None, realised_rest, fees_rest,
+        whole_quantity, whole_cost,
+    )  # fmt: skip
 
 
 def _order(

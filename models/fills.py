@@ -12,8 +12,9 @@ from domain.positions import Position, Side
 from models.sql import Connection
 
 FILL = """account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at,
-  batch, quote_time, status, rate_time, rate_pairs, rate_stale"""
-POSITION = "account_id, seq, symbol, side, opened_at, quantity, cost_basis, realised, fees, closed_at"
+  batch, quote_time, status, rate_time, rate_pairs, rate_stale, cumulative"""
+POSITION = """account_id, seq, symbol, side, opened_at, quantity, cost_basis, realised, fees, closed_at, realised_rest,
+  fees_rest, whole_quantity, whole_cost"""
 _ORDERS = """
 select account_id, seq, symbol, side, verb, quantity, status, reason, placed_at, batch, action_seq, type, price,
   stop_loss, take_profit, ended_at, outcome, origin
@@ -43,6 +44,7 @@ def fill_of(row: asyncpg.Record) -> Fill:
         rate_time=row["rate_time"],
         rate_pairs=row["rate_pairs"],
         rate_stale=row["rate_stale"],
+        cumulative=row["cumulative"],
     )
 
 
@@ -58,6 +60,10 @@ def position_of(row: asyncpg.Record) -> Position:
         realised=row["realised"],
         fees=row["fees"],
         closed_at=row["closed_at"],
+        realised_rest=row["realised_rest"],
+        fees_rest=row["fees_rest"],
+        whole_quantity=row["whole_quantity"],
+        whole_cost=row["whole_cost"],
     )
 
 

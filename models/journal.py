@@ -136,6 +136,10 @@ POSITIONS: sql.Columns = {
     "fees": "numeric",
     "opened_at": "timestamptz",
     "closed_at": "timestamptz",
+    "realised_rest": "numeric",
+    "fees_rest": "numeric",
+    "whole_quantity": "numeric",
+    "whole_cost": "numeric",
 }
 
 INSERT_LEDGER = sql.insert_statement("ledger", LEDGER)
@@ -159,14 +163,22 @@ INSERT_FILLS = sql.insert_statement("fills", FILLS)
 UPDATE_FILLS = sql.update_statement(
     "fills",
     ["account_id", "seq"],
-    {"account_id": "bigint", "seq": "bigint", "status": "text", "position_seq": "bigint", "realised": "numeric"},
+    {
+        "account_id": "bigint",
+        "seq": "bigint",
+        "status": "text",
+        "position_seq": "bigint",
+        "realised": "numeric",
+        "fee": "numeric",
+    },
 )
 UPSERT_POSITIONS = sql.insert_statement(
     "positions",
     POSITIONS,
     """on conflict (account_id, seq) do update set status = excluded.status, quantity = excluded.quantity,
     cost_basis = excluded.cost_basis, realised = excluded.realised, fees = excluded.fees,
-    opened_at = excluded.opened_at, closed_at = excluded.closed_at""",
+    opened_at = excluded.opened_at, closed_at = excluded.closed_at, realised_rest = excluded.realised_rest,
+    fees_rest = excluded.fees_rest, whole_quantity = excluded.whole_quantity, whole_cost = excluded.whole_cost""",
 )
 
 
@@ -192,7 +204,7 @@ _reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
 
 def parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
     """Everything the journal holds, table by table; `terms_hashes` is by challenge, for the findings."""
-    corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised) for f in journal.corrected]
+    corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised, f.fee) for f in journal.corrected]
     return [
         (INSERT_LEDGER, list(map(_ledger, journal.rows))),
         (INSERT_ACTIONS, list(map(_action, journal.actions))),
@@ -209,7 +221,7 @@ def parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
 def _positions(journal: Journal) -> Sequence[tuple[Any, ...]]:
     return [
         (account, p.seq, p.symbol, p.side._value_, "OPEN" if p.quantity else "CLOSED", p.quantity, p.cost_basis,
-         p.realised, p.fees, p.opened_at, p.closed_at)
+         p.realised, p.fees, p.opened_at, p.closed_at, p.realised_rest, p.fees_rest, p.whole_quantity, p.whole_cost)
         for (account, _), p in journal.positions.items()
     ]  # fmt: skip
 

@@ -18,7 +18,7 @@ select a.account_id, a.seq, a.run, a.action_id, a.content, a.status, a.refusal, 
   o.batch as order_batch, o.action_seq, o.type, o.price as own_price, o.stop_loss, o.take_profit, o.ended_at, o.outcome,
   o.origin,
   f.seq as fill_seq, f.position_seq, f.price, f.fee, f.rate, f.realised, f.filled_at, f.batch as fill_batch,
-  f.quote_time, f.rate_time, f.rate_pairs, f.rate_stale
+  f.quote_time, f.rate_time, f.rate_pairs, f.rate_stale, f.cumulative
 from decision_actions a
 left join orders o on o.account_id = a.account_id and o.seq = a.order_seq
 left join fills f on f.account_id = a.account_id and f.order_seq = a.order_seq
@@ -91,6 +91,7 @@ def _fill(row: asyncpg.Record) -> Fill:
         rate_time=row["rate_time"],
         rate_pairs=row["rate_pairs"],
         rate_stale=row["rate_stale"],
+        cumulative=row["cumulative"],
     )
 
 

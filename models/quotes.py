@@ -34,7 +34,7 @@ cross join lateral (
 """
 LISTED = """
 select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min, kind, contract_size, status,
-  array(select n.name from instrument_names n where n.symbol = i.symbol and n.name <> i.symbol)
+  notional_min, array(select n.name from instrument_names n where n.symbol = i.symbol and n.name <> i.symbol)
 from instruments i order by created_at, symbol
 """
 QUOTES: sql.Columns = {
@@ -156,11 +156,12 @@ def _instrument(
     kind: str,
     contract_size: Decimal,
     status: str,
+    notional_min: Decimal,
     aliases: list[str],
 ) -> Instrument:
     return Instrument(
         symbol, base, quote, precision, step, least, InstrumentKind(kind), contract_size, tuple(sorted(aliases)),
-        InstrumentStatus(status),
+        InstrumentStatus(status), notional_min,
     )  # fmt: skip
 
 

@@ -64,7 +64,7 @@ async def accounts_are_marked_while_they_must_be(conn: Connection) -> Rows:
 async def fills_have_one_ledger_row(conn: Connection) -> Rows:
     """Each fill is told by the ledger row of its seq, with its figures and its cash, and each such row by a fill.
 
-    What a fill realised, a later correction may have changed.
+    What a fill realised and cost, a later correction may have changed.
     """
     return await find(
         conn,
@@ -84,11 +84,12 @@ async def fills_have_one_ledger_row(conn: Connection) -> Rows:
           on c.account_id = f.account_id and c.seq > f.seq
         where f.seq is null or l.seq is null or (l.batch, l.market_time) <> (f.batch, f.filled_at)
           or (f.symbol, f.side, f.verb, f.order_seq::text, trim_scale(f.quantity)::text, trim_scale(f.price)::text,
-              trim_scale(f.rate)::text, trim_scale(f.fee)::text)
+              trim_scale(f.rate)::text)
             is distinct from (l.facts ->> 'symbol', l.facts ->> 'side', l.facts ->> 'verb', l.facts ->> 'order',
-              l.facts ->> 'quantity', l.facts ->> 'price', l.facts ->> 'rate', l.facts ->> 'fee')
+              l.facts ->> 'quantity', l.facts ->> 'price', l.facts ->> 'rate')
           or (c.seq is null and (l.amount <> f.realised - f.fee
-            or trim_scale(f.realised)::text is distinct from l.facts ->> 'realised'))""",
+            or (trim_scale(f.realised)::text, trim_scale(f.fee)::text)
+              is distinct from (l.facts ->> 'realised', l.facts ->> 'fee')))""",
     )
 
 

@@ -69,9 +69,15 @@ class Fill(FromRow, listing=FILLS):
     status: FillStatus = field(description="Whether it counts.")
     quantity: Decimal = field(description="How much.")
     price: Decimal = field(description="At which price, in the quote currency.")
-    fee: Decimal = field(description="The fee, in the account's currency.")
+    fee: Decimal = field(
+        description="The fee, in the account's currency: what takes the position's exact fees, rounded up, from before "
+        "the fill to after it."
+    )
     rate: Decimal = field(description="What one of the quote currency was worth in the account's, to 18 places.")
-    realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
+    realised: Decimal = field(
+        description="The profit it realised, before the fee, in the account's currency: what takes the position's "
+        "exact profit, rounded, from before the fill to after it."
+    )
     filled_at: datetime = field(description="When, by the market's clock.")
     batch: Long = field(description="The batch it was filled at.")
     quote_time: datetime = field(description="The source time of its quote.")

@@ -44,6 +44,10 @@ class Instrument(FromRow, listing=INSTRUMENTS):
     price_precision: int = field(description="The decimal places of its prices.")
     quantity_step: Decimal = field(description="Quantities are multiples of it, in units of the underlying.")
     quantity_min: Decimal = field(description="The least quantity, in units of the underlying.")
+    notional_min: Decimal = field(
+        description="The least worth of an order, quantity x price in the quote currency; 0: no such limit. "
+        "All of a position may be closed whatever it is worth."
+    )
     contract_size: Decimal = field(
         description="Units of a lot: an action of so many `lots` is of `lots` x `contractSize` units."
     )
@@ -76,6 +80,11 @@ class SaveInstrumentInput:
     )
     quantity_min: Decimal | None = field(
         default=UNSET, description="The least quantity, a multiple of the step; needed at first."
+    )
+    notional_min: Decimal | None = field(
+        default=UNSET,
+        description="The least worth of an order, quantity x price in the quote currency; at first, and if null, 0: "
+        "no such limit.",
     )
     contract_size: Decimal | None = field(default=UNSET, description="Units of a lot; at first, and if null, 1.")
     aliases: list[str] | None = field(

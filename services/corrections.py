@@ -44,7 +44,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str) 
     account_id = _only_account(names, "orderIds", reason)
     async with root(await reach(principal, account_id, "orderIds")) as work:
         held = await _held(work, account_id)
-        books = await _books(work, account_id)
+        books = await _books(work, held.account)
         orders = await rows.orders(work.conn, account_id, [seq for _, seq in names])
         for place, (_, seq) in enumerate(names):
             _check_order(f"orderIds[{place}]", account_id, seq, orders.get(seq))
@@ -58,7 +58,7 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str) -
     account_id = _only_account(names, "fillIds", reason)
     async with root(await reach(principal, account_id, "fillIds")) as work:
         held = await _held(work, account_id)
-        books = await _books(work, account_id)
+        books = await _books(work, held.account)
         booked = {fill.seq: fill for fill in books.fills}
         for place, (_, seq) in enumerate(names):
             _check_fill(f"fillIds[{place}]", account_id, seq, booked.get(seq))
@@ -77,7 +77,7 @@ async def recompute(principal: Principal, account_id: int, reason: str, *, apply
     check_reason(reason)
     async with root(await reach(principal, account_id, "accountId")) as work:
         held = await _held(work, account_id)
-        books = await _books(work, account_id)
+        books = await _books(work, held.account)
         computed = corrections.outcome(books, (), work.now)
         found = corrections.differences(held.account, books, computed, work.moment, work.catalogue)
         if apply and found:
@@ -164,12 +164,13 @@ async def _held(work: Unit, account_id: int) -> Held:
     return held
 
 
-async def _books(work: Unit, account_id: int) -> Books:
+async def _books(work: Unit, account: Account) -> Books:
     """What is kept of the account, what catching it up has just added included."""
     await work.flush()
+    account_id = account.id
     stored, positions = await rows.fills(work.conn, account_id), await rows.positions(work.conn, account_id)
     transferred, cash = await rows.transferred(work.conn, account_id), await rows.booked_cash(work.conn, account_id)
-    return Books(tuple(stored), positions, transferred, cash)
+    return Books(tuple(stored), positions, account.policy.fee_bps, transferred, cash)
 
 
 def _only_account(names: Sequence[Name], field: str, reason: str) -> int:

@@ -11,7 +11,7 @@ from domain.checks import Within, amount
 from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
 from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus
 from domain.ledger import Facts
-from domain.money import ONE, PLACES, PRICE_PLACES
+from domain.money import ONE, PLACES, PRICE_PLACES, ZERO
 from domain.money import plain as plain_text
 from models import instruments as rows
 from models import turns
@@ -25,12 +25,14 @@ ALIASES_MAX = 20
 NAMED_MAX = 20  # positions and orders that a refusal names
 PRECISION = Within(most=Decimal(PRICE_PLACES), places=0)
 QUANTITY = amount(PLACES)
+NOTIONAL = amount(PLACES, above=False)
 DEFAULTS = {
     "base_currency": None,
     "kind": InstrumentKind.FOREX,
     "contract_size": ONE,
     "aliases": (),
     "status": InstrumentStatus.ACTIVE,
+    "notional_min": ZERO,
 }
 COLUMNS = {"base_currency": "base_currency_id", "quote_currency": "quote_currency_id"}
 NEEDED = ("quote_currency", "price_precision", "quantity_step", "quantity_min")
@@ -120,6 +122,7 @@ def _check_numbers(instrument: Instrument) -> None:
         "quantityStep": QUANTITY.fault(instrument.quantity_step),
         "quantityMin": QUANTITY.fault(instrument.quantity_min),
         "contractSize": QUANTITY.fault(instrument.contract_size),
+        "notionalMin": NOTIONAL.fault(instrument.notional_min),
     }
     for field, fault in faults.items():
         if fault:

@@ -18,6 +18,7 @@ from services.verify_accounts import (
 )
 from services.verify_audits import audits_are_intact
 from services.verify_findings import breaches_can_be_derived
+from services.verify_slices import slices_sum_to_the_whole
 
 __all__ = ["Violation", "check", "counts", "run"]
 
@@ -76,6 +77,7 @@ OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violatio
     accounts_can_be_read,
     ledgers_are_intact,
     positions_are_their_fills,
+    slices_sum_to_the_whole,
     marks_are_exact,
 )
 STEPS = len(OF_SETS) + 2  # of progress, before the accounts: the sets, the breaches, the audit

@@ -7,11 +7,11 @@ from typing import NamedTuple
 import asyncpg
 
 from domain.accounts import Account
-from domain.fills import fee
+from domain.fills import exact_fee
 from domain.instruments import Catalogue
 from domain.ledger import GENESIS, chain
 from domain.lifecycles import FillStatus
-from domain.money import ZERO, plain
+from domain.money import ZERO, plain, round8
 from domain.orders import Fill
 from domain.positions import Position
 from domain.quotes import Market, Quote
@@ -77,7 +77,7 @@ def _breaks(before: tuple[int, bytes, object], row: asyncpg.Record) -> list[str]
 
 
 async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Replaying an account's booked fills gives each one's profit and position, and in the end every position.
+    """Replaying an account's booked fills gives each one's profit, fee and position, and in the end every position.
 
     Fees are those of the account's policy. A position without a fill is empty, and only a correction leaves one.
     """
@@ -89,7 +89,8 @@ async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> lis
             fills[fill.account].append(fill)
     found = []
     for account, of_account in fills.items():
-        replayed = replay(fill for fill in of_account if fill.status is FillStatus.BOOKED)
+        booked = [fill for fill in of_account if fill.status is FillStatus.BOOKED]
+        replayed = replay(booked, policies[account].fee_bps)
         found += [
             Violation("positions are their fills", *told) for told in _fills(of_account, replayed, policies[account])
         ]
@@ -108,7 +109,9 @@ def _fills(fills: Sequence[Fill], replayed: Replay, policy: Policy) -> Iterator[
         yield f"fill {fill.account}-{fill.seq}", f"closes {plain(fill.quantity)}, which is more than was open"
     for fill in fills:
         name, now = f"fill {fill.account}-{fill.seq}", again.get(fill.seq, fill)
-        taken = fee(fill.quantity, fill.price, fill.rate, policy.fee_bps)
+        taken = now.fee
+        if not fill.cumulative:
+            taken = round8(exact_fee(fill.quantity, fill.price, fill.rate, policy.fee_bps))
         if fill.fee != taken:
             yield name, f"took a fee of {plain(fill.fee)}, by its policy it is {plain(taken)}"
         if (fill.realised, fill.position_seq) != (now.realised, now.position_seq):

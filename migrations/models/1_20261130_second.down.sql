@@ -70,6 +70,11 @@ drop domain price13;
 alter table instruments
   drop constraint instruments_price_precision_check,
   add constraint instruments_price_precision_check check (price_precision between 0 and 8);
+alter table instruments drop column notional_min;
+alter table fills drop column cumulative;
+alter table positions
+  drop column realised_rest, drop column fees_rest, drop column whole_quantity, drop column whole_cost;
+drop domain rest;
 alter table heartbeats drop column faults;
 
 alter table orders drop column origin;

@@ -294,6 +294,26 @@ alter domain price13 add constraint price13_check check (abs(value) < 1e15 and r
 alter table instruments
   drop constraint instruments_price_precision_check,
   add constraint instruments_price_precision_check check (price_precision between 0 and 12);
+-- A position carries what rounding left over of its profit, its fees and its cost, so that slicing a fill gives nothing
+-- away. Fills so far were each rounded by itself, and are replayed so; positions that are open begin without a rest.
+create domain rest as numeric constraint rest_check check (abs(value) < 0.00000001);
+alter table positions
+  add column realised_rest rest not null default 0,
+  add column fees_rest rest not null default 0,
+  add column whole_quantity money8,
+  add column whole_cost cost18;
+alter table fills add column cumulative boolean not null default false;
+alter table fills alter column cumulative set default true;
+comment on column positions.realised_rest is 'The exact profit so far, less what is booked';
+comment on column positions.fees_rest is 'The exact fees so far, less what is booked; never above 0';
+comment on column positions.whole_quantity is 'Before it was first reduced since the last addition; none: it was not';
+comment on column positions.whole_cost is 'What that quantity cost, in the quote currency';
+comment on column fills.cumulative is 'Booked with what rounding had left over; false for a fill of the first edition';
+
+-- The least an order may be worth, in the quote currency; 0: no such limit, as for the instruments that are there.
+alter table instruments add column notional_min money8 not null default 0 check (notional_min >= 0);
+comment on column instruments.notional_min is 'The least worth of an order, in the quote currency; 0: none';
+
 -- The endless tasks of a process that are not well, with the last fault of each.
 alter table heartbeats add column faults jsonb not null default '{}';
 comment on column heartbeats.faults is 'The last fault of each endless task that is not well';

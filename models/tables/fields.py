@@ -62,6 +62,21 @@ class Cost(fields.DecimalField[T_DECIMAL]):
         return "cost18"
 
 
+class Rest(fields.DecimalField[T_DECIMAL]):
+    """The domain `rest`: what rounding left over, less than 1e-8 either way, with all its places."""
+
+    @overload
+    def __init__(self: "Rest[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
+    @overload
+    def __init__(self: "Rest[Decimal | None]", *, null: Literal[True], **options: Any) -> None: ...
+    def __init__(self, **options: Any) -> None:
+        super().__init__(52, 51, **options)  # type: ignore[misc] # its overloads know no subclass
+
+    @property
+    def SQL_TYPE(self) -> str:  # type: ignore[override] # noqa: N802 - Tortoise's name for it
+        return "rest"
+
+
 class Price(fields.DecimalField[T_DECIMAL]):
     """The domain `price13`: up to twelve places, and one more for a mid; without NaN and infinities."""
 

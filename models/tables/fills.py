@@ -31,6 +31,9 @@ class Fill(CompositeKey):
     rate_time = fields.DatetimeField(null=True, description="Source time of the rate's oldest quote")
     rate_pairs = Text(db_default="", description="The instruments that converted")
     rate_stale = fields.BooleanField(db_default=False, description="Whether the rate was too old to open on")
+    cumulative = fields.BooleanField(
+        db_default=True, description="Booked with what rounding had left over; false for a fill of the first edition"
+    )
 
     class Meta:
         table = "fills"

@@ -21,6 +21,7 @@ class Instrument(Model):
     quantity_min = Money()
     created_at = fields.DatetimeField(db_default=NOW)
     kind = Choice(InstrumentKind, db_default="FOREX")
+    notional_min = Money(db_default=0, description="The least worth of an order, in the quote currency; 0: none")
     contract_size = Money(db_default=1, description="Units of a lot")
     status = Choice(InstrumentStatus, db_default="ACTIVE")
     version = fields.IntField(db_default=1, description="Raised by every change")

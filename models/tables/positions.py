@@ -4,7 +4,7 @@ from tortoise import fields
 
 from domain.lifecycles import PositionStatus
 from domain.positions import Side
-from models.tables.fields import Choice, Cost, Money, reference
+from models.tables.fields import Choice, Cost, Money, Rest, reference
 from models.tables.keys import CompositeKey, TableIndex, UniqueIndex
 
 
@@ -22,6 +22,12 @@ class Position(CompositeKey):
     fees = Money(db_default=0)
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
+    realised_rest = Rest(db_default=0, description="The exact profit so far, less what is booked")
+    fees_rest = Rest(db_default=0, description="The exact fees so far, less what is booked; never above 0")
+    whole_quantity = Money(
+        null=True, description="Before it was first reduced since the last addition; none: it was not"
+    )
+    whole_cost = Cost(null=True, description="What that quantity cost, in the quote currency")
 
     class Meta:
         table = "positions"

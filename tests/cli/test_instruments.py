@@ -42,6 +42,8 @@ def test_the_list_of_common_instruments_has_120_with_names_of_their_own() -> Non
     assert len(names) == len(set(names))
     assert all(SYMBOL.fullmatch(name) for name in names)
     assert all(entry.quantity_min % entry.quantity_step == 0 for entry in listed)
+    dust = (InstrumentKind.CRYPTO, InstrumentKind.INDEX)
+    assert all((entry.notional_min > 0) == (entry.kind in dust) for entry in listed)
 
 
 async def test_the_command_loads_the_common_instruments_and_again_changes_nothing(empty_database: str) -> None:

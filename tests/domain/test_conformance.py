@@ -85,8 +85,8 @@ def test_a_published_position(case: Case) -> None:
         if kind == opens:
             held = held.add(quantity, price)
         else:
-            held, realised = held.reduce(quantity, price)
-            net += realised
+            held = held.reduce(quantity, price)
+            net += held.realised - before.realised
         net -= round8(multiply(multiply(quantity, price), Decimal(case["fee_rate"])))
         if expected is None:
             continue

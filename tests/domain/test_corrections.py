@@ -49,7 +49,8 @@ class Desk:
     @property
     def books(self) -> Books:
         fills = tuple(self.fills[seq] for seq in sorted(self.fills))
-        return Books(fills, dict(self.positions), INITIAL, self.rows[-1].balance_after)
+        fee_bps, cash = self.account.policy.fee_bps, self.rows[-1].balance_after
+        return Books(fills, dict(self.positions), fee_bps, INITIAL, cash)
 
     @property
     def booked(self) -> list[Fill]:

@@ -278,7 +278,8 @@ def test_a_void_of_the_opening_fill_cancels_resting_exits() -> None:
     protect(played, stop_loss="1.08")
     fills, journal = tuple(played.journal.fills), Journal()
     positions = {p.seq: p for p in played.account.positions.values()}
-    books = corrections.Books(fills, positions, played.account.cash, played.account.cash)
+    cash, fee_bps = played.account.cash, played.account.policy.fee_bps
+    books = corrections.Books(fills, positions, fee_bps, cash, cash)
     computed = corrections.outcome(books, [fills[0].seq], NOON)
     moment = a_moment(played.market, NOON + 9 * SECOND, played.number)
     account = corrections.correct(played.account, books, computed, [], "void", moment, conditions(), journal)

@@ -17,7 +17,8 @@ from domain.positions import Side
 from domain.replay import Replay, replay
 from tests.domain.builders import NOON
 
-BOOKED_WITHIN = Fraction(1, 10**8)  # rounded in the quote currency, then once more in the account's
+BOOKED_WITHIN = Fraction(1, 10**8)  # a fill of the first edition rounds in the quote currency, then in the account's
+FEE_BPS = Decimal("2.5")
 
 quantities = st.integers(1, 10**7).map(lambda n: Decimal(n).scaleb(-2))
 prices = st.integers(1, 10**9).map(lambda n: Decimal(n).scaleb(-5))
@@ -31,7 +32,7 @@ RATES = {"EURUSD": ONE, "EURGBP": round18(Decimal(4) / 3)}
 
 
 def a_fill(seq: int, verb: str, quantity: str, price: str = "1", **changes: object) -> Fill:
-    """A long in EURUSD, of the position that seq 2 opened, for a fee of 1."""
+    """A long in EURUSD, of the position that seq 2 opened, for a fee of 1: whatever was booked before."""
     fill = Fill(
         1001, seq, seq - 1, 2, "EURUSD", Side.LONG, Verb(verb), Decimal(quantity), Decimal(price), ONE, ONE, ZERO,
         NOON + timedelta(seconds=seq), seq, NOON,
@@ -93,7 +94,14 @@ def rerun(fills: Sequence[Fill]) -> tuple[list[Run], dict[int, Fraction], set[in
     return runs, realised, uncovered
 
 
-journeys = st.lists(moves, min_size=1, max_size=30).map(booked)
+def upgraded(fills: Sequence[Fill], early: int) -> list[Fill]:
+    """The first so many were booked by the first edition."""
+    return [replace(fill, cumulative=place >= early) for place, fill in enumerate(fills)]
+
+
+journeys = st.builds(
+    upgraded, st.lists(moves, min_size=1, max_size=30).map(booked), st.one_of(st.just(0), st.integers(0, 30))
+)
 waves = st.lists(st.integers(0, 4), max_size=30)
 """For each fill the void that takes it away; 0 or missing: it stays."""
 
@@ -108,7 +116,7 @@ def without(fills: Sequence[Fill], waves: Sequence[int], *taken: int) -> list[Fi
 @given(journeys, waves)
 def test_what_remains_comes_to_what_running_it_from_nothing_comes_to(fills: list[Fill], waves: list[int]) -> None:
     remaining = without(fills, waves, 1)
-    done, (runs, realised, uncovered) = replay(remaining), rerun(remaining)
+    done, (runs, realised, uncovered) = replay(remaining, FEE_BPS), rerun(remaining)
     assert {fill.seq for fill in done.uncovered} == uncovered
     assert {fill.seq for fill in done.fills} == realised.keys()
     for fill in done.fills:
@@ -133,20 +141,20 @@ def test_what_remains_comes_to_what_running_it_from_nothing_comes_to(fills: list
 @given(journeys, waves)
 def test_a_replay_of_a_replay_is_the_same(fills: list[Fill], waves: list[int]) -> None:
     """Whatever is voided, in one go or one after the other: computing again finds nothing to correct."""
-    once = replay(fills)
+    once = replay(fills, FEE_BPS)
     assert once.uncovered == ()
     for wave in (1, 2, 3, 4):
         gone = {fill.seq for fill in fills} - {fill.seq for fill in without(fills, waves, wave)}
-        once = replay([fill for fill in once.fills if fill.seq not in gone])
-        again = replay(once.fills)
+        once = replay([fill for fill in once.fills if fill.seq not in gone], FEE_BPS)
+        again = replay(once.fills, FEE_BPS)
         assert (again.fills, again.positions) == (once.fills, once.positions)
 
 
 @given(journeys, waves)
 def test_what_finds_too_little_may_be_voided_with_the_rest(fills: list[Fill], waves: list[int]) -> None:
     remaining = without(fills, waves, 1, 2)
-    named = replay(remaining).uncovered
-    assert replay([fill for fill in remaining if fill not in named]).uncovered == ()
+    named = replay(remaining, FEE_BPS).uncovered
+    assert replay([fill for fill in remaining if fill not in named], FEE_BPS).uncovered == ()
 
 
 def holdings(done: Replay) -> list[tuple[int, str, list[int]]]:
@@ -178,18 +186,34 @@ NAMES = [
 def test_a_holding_is_named_by_its_earliest_fill(
     fills: list[tuple[int, str, int, int]], expected: list[tuple[int, str, list[int]]]
 ) -> None:
-    done = replay([a_fill(seq, verb, str(size), position_seq=position) for seq, verb, size, position in fills])
+    booked = [a_fill(seq, verb, str(size), position_seq=position) for seq, verb, size, position in fills]
+    done = replay(booked, FEE_BPS)
     assert holdings(done) == expected
 
 
-def test_prices_fees_rates_and_quantities_stay_as_they_were_booked() -> None:
-    fills = [a_fill(1, "OPEN", "10", "2"), a_fill(5, "CLOSE", "10", "3", fee=Decimal("0.7"), rate=Decimal("1.25"))]
-    done = replay(fills)
-    assert [replace(fill, realised=ZERO) for fill in done.fills] == fills
-    assert (done.realised, done.fees) == (Decimal("12.5"), Decimal("1.7"))
+def test_prices_rates_and_quantities_stay_as_they_were_booked() -> None:
+    fills = [a_fill(1, "OPEN", "10", "2"), a_fill(5, "CLOSE", "10", "3", rate=Decimal("1.25"))]
+    done = replay(fills, FEE_BPS)
+    assert [replace(fill, realised=ZERO, fee=ONE) for fill in done.fills] == fills
+    assert (done.realised, done.fees) == (Decimal("12.5"), Decimal("0.014375"))
     assert all(earlier.seq < later.seq for earlier, later in pairwise(done.fills))
 
 
+def test_fills_of_the_first_edition_keep_its_rounding_and_their_fees() -> None:
+    """Each was rounded by itself, in the quote currency and once more in the account's; what follows carries on."""
+    rate = Decimal(1000)
+    early = [
+        a_fill(1, "OPEN", "1", "0.000000003", fee=Decimal("0.7"), rate=rate, cumulative=False),
+        a_fill(5, "REDUCE", "0.25", "0.000000019", fee=Decimal("0.3"), rate=rate, cumulative=False),
+    ]
+    done = replay(early, FEE_BPS)
+    assert [fill.realised for fill in done.fills] == [ZERO, ZERO], "0.000000004 was rounded before it was converted"
+    late = a_fill(9, "REDUCE", "0.25", "0.000000019", rate=rate)
+    done = replay([*early, late], FEE_BPS)
+    assert [fill.realised for fill in done.fills] == [ZERO, ZERO, Decimal("0.000004")]
+    assert [fill.fee for fill in done.fills] == [Decimal("0.7"), Decimal("0.3"), Decimal("0.00000001")]
+
+
 def test_nothing_comes_to_nothing() -> None:
-    done = replay([])
+    done = replay([], FEE_BPS)
     assert (done.fills, done.positions, done.uncovered, done.realised, done.fees) == ((), {}, (), ZERO, ZERO)

@@ -15,6 +15,7 @@ FIELDS = {
     "money8": "Money(",
     "price13": "Price(",
     "cost18": "Cost(",
+    "rest": "Rest(",
     "bigint": "fields.BigIntField(",
     "integer": "fields.IntField(",
     "smallint": "fields.SmallIntField(",

@@ -290,6 +290,11 @@ AMONG_OTHERS = {
         "update fills set fee = fee + 1 where verb = 'REDUCE'",
         "update fills set status = 'BOOKED' where status = 'VOID'",
     ],
+    "slices sum to the whole": [
+        f"update fills set realised = realised + 0.00000002 where verb = 'REDUCE' and account_id = {TRADING}",
+        f"update fills set fee = fee - 0.00000001 where verb = 'OPEN' and account_id = {TRADING}",
+        f"update fills set realised = realised + 1, cumulative = false where account_id = {TRADING}",
+    ],
     "positions are open once": [
         (
             "drop index positions_one_open; insert into positions select account_id, 9999, symbol, side, status,"

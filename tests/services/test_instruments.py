@@ -63,6 +63,8 @@ BAD: list[tuple[dict[str, Any], type[Refused], str]] = [
     ({"quantity_min": Decimal("1e10")}, InvalidInput, "quantityMin"),
     ({"quantity_min": Decimal("0.015")}, InvalidInput, "quantityMin"),
     ({"contract_size": Decimal(0)}, InvalidInput, "contractSize"),
+    ({"notional_min": Decimal(-1)}, InvalidInput, "notionalMin"),
+    ({"notional_min": Decimal("1e-9")}, InvalidInput, "notionalMin"),
     ({"base_currency": None}, InvalidInput, "baseCurrency"),
     ({"aliases": ("eur,usd",)}, InvalidInput, "aliases"),
     ({"aliases": ("Euro", "Euro")}, InvalidInput, "aliases"),
@@ -179,6 +181,26 @@ async def test_an_index_is_worth_its_points_and_lots_are_converted_at_the_door(d
     await world.quote("39200.00", symbol="US30.cash")
     assert await value("select unrealised from balances where account_id = $1", account) == 100
     await books_hold()
+
+
+async def test_an_instrument_s_least_notional_is_saved_and_stops_dust(database: str) -> None:
+    await instruments.save(ADMIN, US30)
+    saved = await instruments.update(ADMIN, "US30.cash", {"notional_min": Decimal(5000)})
+    assert saved.changes == [Change("notionalMin", "0", "5000")]
+    world = await a_world(database)
+    await world.quote("39000.00", symbol="US30.cash")
+    _, account = await world.buy()
+    dust = await act(account, "OPEN", action_id="a1", symbol="US30.cash", quantity="0.1")
+    assert dust.refusal
+    assert (dust.refusal.code, dust.refusal.limit, dust.refusal.observed) == ("NOTIONAL_MIN", "5000", "3900")
+    assert (await act(account, "OPEN", action_id="a2", symbol="US30.cash", quantity="0.2")).fill
+    part = await act(account, "REDUCE", action_id="a3", symbol="US30.cash", quantity="0.1")
+    assert part.refusal
+    assert part.refusal.code == "NOTIONAL_MIN"
+    assert (await act(account, "CLOSE", action_id="a4", symbol="US30.cash")).fill
+    assert (await instruments.update(ADMIN, "US30.cash", {"notional_min": None})).changes == [
+        Change("notionalMin", "5000", "0")
+    ]
 
 
 async def test_an_instrument_in_use_is_not_retired_and_what_holds_it_is_named(database: str) -> None:
