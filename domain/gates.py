@@ -128,7 +128,12 @@ def notional_is_enough(ticket: Ticket) -> None:
         return
     notional = multiply(ticket.quantity, ticket.price)
     if notional < least:
-        raise GateRefused("NOTIONAL_MIN", "The order is worth less than the instrument's least.", least, notional)
+        raise GateRefused(
+            "NOTIONAL_MIN",
+            "The order is worth less than the instrument's least notional; send a larger one, or close all of it.",
+            least,
+            notional,
+        )
 
 
 def position_matches(ticket: Ticket) -> None:

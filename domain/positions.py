@@ -63,7 +63,8 @@ class Position:
 
     def add(self, quantity: Decimal, price: Decimal, fee: Decimal = ZERO) -> "Position":
         """The position after buying (or selling short) more at the price; the exact fee is not in the average."""
-        fees = ceil8(exact := self._exact_fees(fee))
+        exact = self._exact_fees(fee)
+        fees = ceil8(exact)
         return replace(
             self,
             quantity=self.quantity + quantity,
@@ -81,7 +82,8 @@ class Position:
         and fees is carried: so none depends on how many reductions it took. The last one releases all of the cost.
         """
         assert ZERO < quantity <= self.quantity, "a position never flips"
-        fees = ceil8(exact_fees := self._exact_fees(fee))
+        exact_fees = self._exact_fees(fee)
+        fees = ceil8(exact_fees)
         left, whole, cost = self.quantity - quantity, self.whole_quantity, self.whole_cost
         if whole is None or cost is None:
             whole, cost = self.quantity, self.cost_basis
