@@ -103,6 +103,8 @@ async def test_its_challenges_orders_payouts_and_sales_go_on(lived: str) -> None
     await world.quote("1.0890")
     assert await value("select status from challenges where id = $1", challenge) == 3, "failed, as ever"
 
+    [booked] = await rows("select count(*) filter (where cumulative) as late, count(*) as every from fills")
+    assert 0 < booked["late"] < booked["every"], "fills so far keep the rounding they were booked with"
     assert await tokens.create(role="TRADER", brand="acme", name="another")
     await events.stamp()
     assert await value("select count(*) from outbox") == 0
