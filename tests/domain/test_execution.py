@@ -15,7 +15,7 @@ from domain.desk import catch_up
 from domain.execution import close_all, submit
 from domain.ledger import GENESIS, Kind, chain
 from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus
-from domain.money import ZERO, round8
+from domain.money import ZERO, ceil8, round8
 from domain.orders import Action, ActionResult, Verb
 from domain.positions import Side
 from domain.quotes import Batch, Market
@@ -215,8 +215,9 @@ def test_fee_and_profit_are_booked_in_the_account_s_currency(currency: str, symb
     account, _, closed = executed(account, an_action(symbol=symbol, action="CLOSE", quantity=None), market=market)
     [bought], [sold] = opened.fills, closed.fills
     assert bought.rate == Decimal(rate)
-    assert bought.fee == round8(Decimal("0.0005") * bought.price * bought.rate)
-    assert sold.realised == round8(round8(Decimal("0.5") * (sold.price - bought.price)) * sold.rate)
+    assert bought.fee == ceil8(exact := Decimal("0.0005") * bought.price * bought.rate)
+    assert bought.fee + sold.fee == ceil8(exact + Decimal("0.0005") * sold.price * sold.rate)
+    assert sold.realised == round8(Decimal("0.5") * (sold.price - bought.price) * sold.rate)
     assert account.cash == 100_000 + sold.realised - bought.fee - sold.fee
 
 

@@ -66,6 +66,7 @@ def test_a_holding_agrees_with_fractions(side: Side, fills: list[tuple[bool, Dec
         if not held.quantity:
             assert held.cost_basis == 0, "the last reduction releases all of the cost"
             assert held.average_entry == 0
+            held, profit = a_position(side=side), Fraction(0)
 
 
 RATES = [Decimal(1), Decimal("0.006666664444445185"), Decimal("0.909049588655061134"), Decimal("1.30005")]

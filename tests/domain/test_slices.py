@@ -120,7 +120,7 @@ def test_at_every_moment_what_is_booked_is_within_a_unit_of_the_exact_sum(
             assert abs(position.realised_rest) <= ATOM / 2
             assert -ATOM < position.fees_rest <= 0
         if not position.quantity:
-            assert (position.realised_rest, position.fees_rest) == (0, 0), "what is carried dies with the position"
+            assert (position.realised_rest, position.fees_rest) == (ZERO, ZERO), "what is carried ends with it"
             position, profit, fees, cost = a_position(side=side), Fraction(0), Fraction(0), Fraction(0)
 
 
@@ -212,6 +212,7 @@ def test_a_position_of_the_first_edition_begins_without_a_rest() -> None:
         *(a_fill(seq, "REDUCE", "0.0001", "0.04996", rate=Decimal(65000), cumulative=False) for seq in (5, 9)),
     ]
     position = replay(early, Decimal(10)).positions[2]
-    assert (position.realised, position.realised_rest, position.whole_quantity) == (0, 0, None)
+    assert (position.realised, position.realised_rest) == (ZERO, ZERO)
+    assert position.whole_quantity is None
     late = [a_fill(seq, "REDUCE", "0.0001", "0.04996", rate=Decimal(65000)) for seq in range(13, 113, 10)]
     assert replay([*early, *late], Decimal(10)).positions[2].realised == Decimal("-0.0026")

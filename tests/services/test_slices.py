@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from domain.backtest import Submission
 from domain.instruments import Instrument, InstrumentKind
 from domain.orders import Action
 from services import corrections
@@ -28,7 +29,7 @@ def act(name: str, verb: str, **given: str) -> Action:
 async def test_sliced_closes_are_the_same_on_the_desk_in_a_backtest_and_after_a_void(database: str) -> None:
     """A twentieth of an ether loses 0.13; a slice of it less than half a unit of bitcoin."""
     slices = [act(f"s{n}", "REDUCE", quantity="0.0001") for n in range(90)]
-    plan = [
+    plan: list[Submission] = [
         (1, [act("o", "OPEN", quantity="0.05")]),
         (2, [*slices, act("h", "REDUCE", fraction="0.3"), act("c", "CLOSE")]),
     ]
