@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test test-zones check fmt lock demo verify fuzz graphiql npm clean clients release-schema
+.PHONY: up test test-zones check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -59,6 +59,10 @@ verify: $(INSTALLED)
 # Schemathesis against a desk of its own, as each role; EXAMPLES=100 for more of each root field.
 fuzz: $(INSTALLED)
 	@tests/fuzz/run
+
+# What one bearer can do to the others, on a desk of its own: SECONDS_MAX=300 bounds it, SHORT=1 takes about 40 s.
+abuse: $(INSTALLED)
+	@tests/abuse/run
 
 # The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
 graphiql:

@@ -1,20 +1,37 @@
 """How what came of a request is written: the body, the status its media type has for it, and the headers."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-import orjson
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
 from app.accepting import JSON
 from app.refusals import Refusal
+from schema.context import Context
 from schema.errors import ApiError
+from schema.writing import dumps, written
 
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
-def executed(result: ExecutionResult, media_type: str) -> Response:
+class Pieces(Response):
+    """A body that is sent piece by piece, each when the client has made room for it."""
+
+    def __init__(self, pieces: Sequence[bytes], status: int, media_type: str) -> None:
+        size = sum(map(len, pieces))
+        super().__init__(b"", status, {**HEADERS, "Content-Length": str(size)}, media_type)
+        self.size = size
+        self._pieces = list(reversed(pieces))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        while self._pieces:
+            piece = self._pieces.pop()
+            await send({"type": "http.response.body", "body": piece, "more_body": bool(self._pieces)})
+
+
+async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:
     """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same."""
     errors = result.errors or ()
     begun = result.data is not None  # every root field is nullable, so what began has data
@@ -25,21 +42,10 @@ def executed(result: ExecutionResult, media_type: str) -> Response:
     if not begun and media_type != JSON:
         ours = any((error.extensions or {}).get("code") == ApiError.code for error in errors)
         status = 500 if ours else 400
-    return _written(body, status, media_type, {})
+    return Pieces(await written(body, context), status, media_type)
 
 
 def refused(refusal: Refusal, media_type: str) -> Response:
     """The refusal's error alone."""
-    return _written({"errors": [refusal.error.formatted]}, refusal.status, media_type, refusal.headers)
-
-
-def _written(body: Mapping[str, object], status: int, media_type: str, headers: Mapping[str, str]) -> Response:
-    return Response(encoded(body), status, headers={**HEADERS, **headers}, media_type=media_type)
-
-
-def encoded(body: Mapping[str, object]) -> bytes:
-    """JSON as UTF-8; as ASCII what the fast encoder refuses: numbers beyond 64 bits, halves of surrogate pairs."""
-    try:
-        return orjson.dumps(body)
-    except TypeError:
-        return json.dumps(body, separators=(",", ":")).encode()
+    body: Mapping[str, object] = {"errors": [refusal.error.formatted]}
+    return Response(dumps(body), refusal.status, headers={**HEADERS, **refusal.headers}, media_type=media_type)

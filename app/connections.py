@@ -3,7 +3,7 @@
 import asyncio
 import resource
 from collections import Counter
-from typing import Any
+from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
@@ -59,8 +59,10 @@ class Connection(HttpToolsProtocol):
     """An HTTP connection. A request's head has to come whole, within `head_seconds` and HEAD_BYTES_MAX."""
 
     gate: Gate  # of the class that `connections_of` makes
+    unread_seconds_max: ClassVar[float] = 10.0
     _visit: Visit | None = None
     _head_timer: asyncio.TimerHandle | None = None
+    _unread_timer: asyncio.TimerHandle | None = None  # while the client has not made room for more of its answer
     _head_bytes = 0
 
     def connection_made(self, transport: Any) -> None:
@@ -75,9 +77,29 @@ class Connection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_has_come()
+        self._has_room()
         if self._visit:
             self._visit.end()
         super().connection_lost(exc)
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._has_room()
+        self._unread_timer = self.loop.call_later(self.unread_seconds_max, self._unread)
+
+    def resume_writing(self) -> None:
+        self._has_room()
+        super().resume_writing()
+
+    def _has_room(self) -> None:
+        if self._unread_timer is not None:
+            self._unread_timer.cancel()
+            self._unread_timer = None
+
+    def _unread(self) -> None:
+        """The client does not read its answer: whatever is left of it is thrown away."""
+        CONNECTIONS_REFUSED.labels("unread").inc()
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         if not self.transport.is_closing():  # as after a refusal

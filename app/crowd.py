@@ -27,8 +27,8 @@ class Writable(Protocol):
         """Write them; False, and nothing is written, while the client has not made room, or it is gone."""
         ...
 
-    async def room(self) -> None:
-        """Wait until the client has made room. Raises once it has not for too long, or is gone."""
+    async def push(self, frames: bytes) -> None:
+        """Write them when the client has made room. Raises once it has not for too long, or is gone."""
         ...
 
 

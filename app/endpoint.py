@@ -22,6 +22,7 @@ from app.accepting import ANSWERS, HTML, JSON, preferred
 from app.bodies import limited
 from app.connections import SELF as VISIT
 from app.documents import Documents
+from app.flight import Flight, Reservation
 from app.identities import Identities
 from app.metering import Metered
 from app.naming import HEADER, fresh, name_of
@@ -36,6 +37,7 @@ from resolvers.main import schema
 from schema.context import Context, EventSource
 from schema.errors import ApiError, BadUserInput, RateLimited, shown
 from schema.limits import Allowed
+from schema.slices import TimeSlices
 
 NO_PAGE = (
     "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
@@ -64,6 +66,8 @@ class Endpoint(GraphQL[Context, None]):
         self.sessions = sessions
         self.rates = Rates(settings.rates, settings.rate_burst_seconds)
         self.shares = Shares(settings.processor_shares, settings.rate_burst_seconds)
+        self.flight = Flight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
+        self.slices = TimeSlices()
         self.documents = Documents.trusted(settings)
         self._settings = settings
         self._events = events
@@ -76,15 +80,17 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
-        name = name_of(scope)
+        name, reservation = name_of(scope), Reservation(self.flight)
         try:
-            response = await self._answer(limited(scope, receive, self._settings.body_bytes_max), name)
+            response = await self._answer(limited(scope, receive, self._settings.body_bytes_max), name, reservation)
+            response.headers[HEADER] = name
+            await response(scope, receive, send)
         except ClientDisconnect:
             return  # nobody is left to be answered
-        response.headers[HEADER] = name
-        await response(scope, receive, send)
+        finally:
+            reservation.release()
 
-    async def _answer(self, request: Request, name: str) -> Response:
+    async def _answer(self, request: Request, name: str, reservation: Reservation) -> Response:
         """What the client gets, whatever happens."""
         media_type = preferred(request)
         try:
@@ -94,7 +100,7 @@ class Endpoint(GraphQL[Context, None]):
                 return self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, answers.HEADERS)
             if media_type is None:
                 raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
-            return answers.executed(await self._execute(request), media_type)
+            return await self._execute(request, media_type, reservation)
         except Refusal as refusal:
             return answers.refused(refusal, media_type or JSON)
         except ClientDisconnect:
@@ -103,9 +109,10 @@ class Endpoint(GraphQL[Context, None]):
             masked = shown(GraphQLError(str(fault), original_error=fault), name)
             return answers.refused(Refusal(500, masked), media_type or JSON)
 
-    async def _execute(self, request: Request) -> ExecutionResult:
-        """The result of the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
+    async def _execute(self, request: Request, media_type: str, reservation: Reservation) -> Response:
+        """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
         context = await self.get_context(request, request)
+        reservation.bearer, context.admit = context.whose, reservation.take
         spent = 0.0
 
         def spend(seconds: float) -> None:
@@ -113,9 +120,14 @@ class Endpoint(GraphQL[Context, None]):
             spent += seconds
 
         try:
-            return await Metered(self._answered(request, context), spend)
+            answer = await Metered(self._written(request, media_type, context), spend)
+            reservation.become(answer.size)
+            return answer
         finally:
             self.shares.spend(context.bearer, _address(request), spent + context.seconds)
+
+    async def _written(self, request: Request, media_type: str, context: Context) -> answers.Pieces:
+        return await answers.executed(await self._answered(request, context), media_type, context)
 
     async def _answered(self, request: Request, context: Context) -> ExecutionResult:
         given = await asked(request, self._settings)
@@ -154,8 +166,9 @@ class Endpoint(GraphQL[Context, None]):
         name = getattr(request.state, "request_id", None) or fresh()
         explains = self._settings.environment == "development"
         context = Context(self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name)
+        context.address, context.slices = address, self.slices
         if isinstance(request, WebSocket):
-            context.authorization, context.address = header, address
+            context.authorization = header
             return context
         context.bearer = await self._identities.bearer(header)
         if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
@@ -185,7 +198,7 @@ class Endpoint(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> Any:
         """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
-        return loads(data)
+        return loads(data, self._settings.body_values_max)
 
 
 def _address(request: Request | WebSocket) -> str:

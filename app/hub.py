@@ -126,8 +126,8 @@ class Hub:
             found, reached = await self._some(member.group.terms, member.cursor)
             for event in found:
                 frame = member.frames([self.renderer.payload(member.group.selection, event)])
-                while not member.socket.deliver(frame):
-                    await member.socket.room()
+                if not member.socket.deliver(frame):
+                    await member.socket.push(frame)
                 member.cursor = event.position
             if reached != member.cursor or found:
                 member.cursor = reached

@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 
+from app import lag
 from app.endpoint import Endpoint
 from app.health import UNREACHABLE, healthz, readyz
 from app.hub import Hub
@@ -49,6 +50,7 @@ def create_app(settings: Settings) -> Starlette:
             await hub.begin()
             await stack.enter_async_context(_running(hub.run(supervisor)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
+            await stack.enter_async_context(_running(supervisor.keep("loop watch", lag.watch)))
             yield
 
     app = Starlette(
@@ -59,12 +61,13 @@ def create_app(settings: Settings) -> Starlette:
             *([Mount(PATH, Files())] if page else []),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            *([Route("/metrics", Scraped(hub).answer)] if settings.metrics else []),
+            *([Route("/metrics", Scraped(hub, endpoint.flight).answer)] if settings.metrics else []),
         ],
         middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
     app.state.hub, app.state.supervisor, app.state.shares = hub, supervisor, endpoint.shares
+    app.state.flight, app.state.slices = endpoint.flight, endpoint.slices
     return app
 
 

@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.flight import Flight
 from app.health import ANSWER_SECONDS_MAX, UNREACHABLE
 from app.hub import Hub
 from config.settings import settings
@@ -65,11 +66,23 @@ class Following(Collector):
         yield _gauge("propdesk_hub_head", "The newest event this process knows.", self._hub.head)
 
 
+class Flying(Collector):
+    """The bytes of answers in flight."""
+
+    def __init__(self, flight: Flight) -> None:
+        self._flight = flight
+
+    def collect(self) -> Iterable[Metric]:
+        description = "Bytes of answers that are computed, or wait for their clients to read them."
+        yield _gauge("propdesk_flight_bytes", description, self._flight.bytes)
+
+
 class Scraped:
     """What a scrape is answered with."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Hub, flight: Flight) -> None:
         self._hub = hub
+        self._flight = flight
 
     async def answer(self, request: Request) -> Response:
         """All figures; those of the database are asked for now."""
@@ -82,6 +95,7 @@ class Scraped:
         asked = CollectorRegistry()
         asked.register(Desk(now))
         asked.register(Following(self._hub))
+        asked.register(Flying(self._flight))
         asked.register(REGISTRY)
         return Response(encode(asked), media_type=media_type)
 

@@ -1,5 +1,6 @@
 """What a request asks, taken from its URL or from its body, with the shape GraphQL over HTTP gives it."""
 
+import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,6 +22,7 @@ SHAPES: Mapping[str, tuple[type, str]] = {
     "extensions": (dict, "an object"),
 }
 IN_JSON = ("variables", "extensions")  # as they stand in a URL
+LONG_BYTES = 64 << 10  # of a body after which others have their turn
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,11 +40,14 @@ async def asked(request: Request, settings: Settings) -> Asked:
     """The parameters of a GET or a POST. Raises Refusal for what is none of the protocol's."""
     if request.method == "GET":
         given = {name: text for name, text in request.query_params.items() if text}
-        parsed = given | {name: _parsed(given[name], f"`{name}`") for name in IN_JSON if name in given}
+        most = settings.body_values_max
+        parsed = given | {name: _parsed(given[name], f"`{name}`", most) for name in IN_JSON if name in given}
     else:
         _require_json(request.headers.get("content-type"))
         body = await body_of(request, settings.body_bytes_max, settings.body_seconds_max)
-        parsed = _parsed(body, "the body")
+        parsed = _parsed(body, "the body", settings.body_values_max)
+        if len(body) > LONG_BYTES:
+            await asyncio.sleep(0)  # it took milliseconds; reading its values takes some more
     if not isinstance(parsed, dict):
         raise malformed("A GraphQL request is a JSON object, with one operation.")
     if wrong := misshapen(parsed):
@@ -63,10 +68,15 @@ def parameters(given: Mapping[str, Any]) -> Asked:
     return Asked(*(given.get(name) for name in SHAPES))
 
 
-def loads(text: str | bytes) -> object:
-    """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth, NaN."""
+def loads(text: str | bytes, values_max: int) -> object:
+    """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth, NaN, or more
+    commas, lists and objects than values_max: the decoder holds the event loop, as nothing interrupts it.
+    """
     try:
-        return _DECODER.decode(text if isinstance(text, str) else text.decode("utf-8-sig"))
+        text = text if isinstance(text, str) else text.decode("utf-8-sig")
+        if (values := text.count(",") + text.count("[") + text.count("{")) > values_max:
+            raise ValueError(f"it has {values} commas, lists and objects, and {values_max} are the most")
+        return _DECODER.decode(text)
     except json.JSONDecodeError:
         raise
     except (ValueError, RecursionError) as error:
@@ -80,9 +90,9 @@ def _refuse(name: str) -> object:
 _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 
-def _parsed(text: str | bytes, place: str) -> Any:
+def _parsed(text: str | bytes, place: str, values_max: int) -> Any:
     try:
-        return loads(text)
+        return loads(text, values_max)
     except json.JSONDecodeError as error:
         raise malformed(f"There is no JSON in {place}: {error}.") from None
 

@@ -6,18 +6,23 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing
 from copy import copy
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from graphql import GraphQLError
 from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.schema.schema import StreamResult
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import ConnectionInitMessage, SubscribeMessage
+from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
+    ConnectionInitMessage,
+    Message,
+    SubscribeMessage,
+)
 from strawberry.types.execution import PreExecutionError
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.crowd import Group, Member
 from app.documents import Documents
+from app.flight import Flight, Reservation
 from app.hub import Hub
 from app.metering import Metered
 from app.naming import fresh
@@ -25,15 +30,18 @@ from app.parameters import misshapen, parameters
 from app.rates import Rates, Shares
 from app.selections import Selection, recognise
 from app.sessions import CROWDED, Sessions
-from app.sockets import SELF, Socket
+from app.sockets import SELF, Socket, framed
 from schema.context import Context
 from schema.errors import ApiError, Busy, CursorExpired, RateLimited, shown
 from schema.limits import read
+from schema.writing import written
 from services.measures import ERRORS
 from services.principals import Principal
 from services.views import events
 from services.views.events import Event, Terms, Wanted
 from services.views.ticks import Watched
+
+Item = TypeVar("Item")
 
 OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
 ID_CHARACTERS_MAX = 128  # of an operation
@@ -46,9 +54,26 @@ class View(Protocol):
     sessions: Sessions
     rates: Rates
     shares: Shares
+    flight: Flight
     documents: Documents
 
     async def on_ws_connect(self, context: Context) -> Any: ...
+
+
+class Admission:
+    """Whether an operation's next answer may be computed: its bearer has processor time, and room for its bytes."""
+
+    def __init__(self, shares: Shares, context: Context, reservation: Reservation) -> None:
+        self.reservation = reservation
+        self.size = 0  # of the newest answer
+        self._shares, self._context = shares, context
+
+    async def wait(self) -> None:
+        """Wait until it may be."""
+        bearer = self._context.bearer
+        while wait := self._shares.wait(bearer, ""):  # noqa: ASYNC110 - for time to pass, and no event tells that
+            await asyncio.sleep(wait)
+        await self.reservation.wait(self._context.cost, self.size)
 
 
 class Opening:
@@ -57,10 +82,9 @@ class Opening:
     So the ordinary way checks everything, and the hub writes the events itself.
     """
 
-    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None], wait: Callable[[], float]) -> None:
-        """`wait`: the seconds after which the bearer has processor time again, 0 where it has some."""
+    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None], admission: "Admission") -> None:
         self.hub = hub
-        self._wait = wait
+        self._admission = admission
         self._recognised = recognised
         self.group: Group | None = None
         self.cursor = 0
@@ -69,16 +93,20 @@ class Opening:
         """What the operation executes for each event; nothing where it need not. Raises CursorExpired."""
         selection = self._recognised()
         if selection is None:
-            return self.hub.subscribe(principal, wanted, after)
+            return self._each(self.hub.subscribe(principal, wanted, after))
         return self._begin(Group(Terms.of(principal, wanted), selection), after)
 
-    async def changes(self, watched: Watched) -> AsyncIterator[None]:
+    def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yield as the hub does, and seldom enough for the bearer's share: what changes meanwhile is one change."""
-        async with aclosing(self.hub.changes(watched)) as changes:
-            async for _ in changes:
-                while wait := self._wait():  # noqa: ASYNC110 - for time to pass, and no event tells that
-                    await asyncio.sleep(wait)
-                yield
+        return self._each(self.hub.changes(watched))
+
+    async def _each(self, source: AsyncIterator[Item]) -> AsyncIterator[Item]:
+        """Yield what the source does, each item once its answer is admitted, and until that has been taken."""
+        async with aclosing(source) as items:  # type: ignore[type-var] # they are all generators
+            async for item in items:
+                await self._admission.wait()
+                yield item
+                self._admission.reservation.release()
 
     async def _begin(self, group: Group, after: int | None) -> AsyncIterator[Event]:
         self.cursor = await self.hub.start(after)
@@ -96,6 +124,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     view: View  # type: ignore[assignment] # the endpoint is more than Strawberry asks for
     opening: Opening  # of an operation's copy
+    admission: Admission  # of an operation's copy
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
@@ -125,11 +154,16 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         mine = copy(self)  # the socket and the list of operations are shared
-        bearer, shares = self.context.bearer, self.view.shares
-        mine.opening = Opening(self._hub, lambda: self._recognise(operation), lambda: shares.wait(bearer, ""))
-        mine.context = replace(self.context, request_id=fresh(), events=mine.opening, _loaders=None)
-        await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy of this one
-        mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
+        reservation = Reservation(self.view.flight, self.context.whose)
+        mine.context = replace(self.context, request_id=fresh(), admit=reservation.take, _loaders=None)
+        mine.admission = Admission(self.view.shares, mine.context, reservation)
+        mine.opening = mine.context.events = Opening(self._hub, lambda: self._recognise(operation), mine.admission)
+        operation.handler = mine
+        try:
+            await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy of this
+        finally:
+            reservation.release()
+            mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
 
     def _spend(self, seconds: float) -> None:
         self.view.shares.spend(self.context.bearer, "", seconds)
@@ -152,6 +186,20 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             return None
         document = read(operation.query, self.context.allowed.tokens)
         return recognise(document, operation.operation_name, operation.variables)
+
+    async def send_message(self, message: Message) -> None:
+        """Send a message. Returns when the client has made room again: until then its bytes are in flight."""
+        socket = self._socket
+        if message["type"] != "next" or socket is None:
+            await super().send_message(message)
+            return
+        text = b"".join(await written(message, self.context))
+        self.admission.reservation.become(len(text))
+        self.admission.size = len(text)
+        try:
+            await socket.deliver_counted(framed(text))
+        except ClientDisconnected:
+            raise WebSocketDisconnected from None
 
     async def _send_result_stream(self, operation: Operation[Context, None], result_source: StreamResult) -> None:
         try:
@@ -197,7 +245,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")
             elif socket := self._socket:
-                socket.authenticated()
+                socket.authenticated(self.view.flight, self.context.whose)
 
     async def end(self, code: int, reason: str) -> None:
         """Close the connection with the code, whether its client reads or not."""

@@ -1,12 +1,15 @@
 """The server's websockets: one whose client does not read is closed with a code of its own, and costs nobody else."""
 
 import asyncio
+from collections.abc import Hashable
 from typing import Any, ClassVar, Protocol
 
 from uvicorn._types import ASGISendEvent
 from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
+
+from app.flight import Flight
 
 UNREAD = 4410  # close code: the client does not read what it asked for
 UNREAD_REASON = "Read what you subscribe to."
@@ -31,6 +34,10 @@ class Socket(WebSocketsSansIOProtocol):
     """
 
     unread_seconds_max: ClassVar[float] = 10.0
+    flight: Flight | None = None  # where what is not sent is counted, once the client has said who it is
+    bearer: Hashable = None
+    _unsent = 0  # bytes that are counted there, while the client has not made room
+    _is_counted = False  # while they are counted by whoever has written them
     _pong = b""  # the answer to the newest ping that found the buffer full: RFC 6455, 5.5.3 asks for no other
     visit: Visit | None = None  # set by the HTTP connection that it was
     _stalled: asyncio.TimerHandle | None = None  # while nothing more is read from a client that does not read
@@ -39,8 +46,9 @@ class Socket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=STRANGER_BYTES)
 
-    def authenticated(self) -> None:
-        """Give the client the buffer of one that is known."""
+    def authenticated(self, flight: Flight, bearer: Hashable) -> None:
+        """Give the client the buffer of one that is known, and count to the bearer what is not sent."""
+        self.flight, self.bearer = flight, bearer
         if self.visit:
             self.visit.end()
         self.transport.set_write_buffer_limits(high=BUFFER_BYTES)
@@ -55,8 +63,39 @@ class Socket(WebSocketsSansIOProtocol):
         """Write ready frames; False, and nothing is written, while the client has not made room, or it is gone."""
         if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
             return False
+        if self.flight is not None and not self.flight.has_room(self.bearer, len(frames)):
+            return False
         self.transport.write(frames)
         return True
+
+    async def deliver_counted(self, frames: bytes) -> None:
+        """Write frames whose bytes are counted by the caller, and wait until the client has made room again.
+
+        Raises ClientDisconnected once it has not for too long, or is gone.
+        """
+        while not self.writable.is_set() or self.close_sent or self.transport.is_closing():
+            await self.room()
+        self._is_counted = True
+        self.transport.write(frames)
+        self._is_counted = False
+        if not self.writable.is_set():
+            await self.room()
+
+    async def push(self, frames: bytes) -> None:
+        """Write ready frames as soon as the client has made room, and its bearer may have so many bytes in flight.
+
+        Raises ClientDisconnected once the client has not made room for too long, or is gone.
+        """
+        while not self.deliver(frames):
+            await self.room()
+            if self.flight is not None:
+                await self.flight.wait(self.bearer, len(frames))
+                is_open = self.writable.is_set() and not self.close_sent and not self.transport.is_closing()
+                if is_open:
+                    self.transport.write(frames)
+                self.flight.count(self.bearer, -len(frames))
+                if is_open:
+                    return
 
     async def room(self) -> None:
         """Wait until the client has made room. Raises ClientDisconnected once it has not for too long, or is gone."""
@@ -68,6 +107,16 @@ class Socket(WebSocketsSansIOProtocol):
             raise ClientDisconnected from None
         if self.close_sent or self.transport.is_closing():
             raise ClientDisconnected
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        if self.flight is not None and not self._is_counted:
+            self._count_unsent(self.transport.get_write_buffer_size())
+
+    def _count_unsent(self, size: int) -> None:
+        if self.flight is not None and size != self._unsent:
+            self.flight.count(self.bearer, size - self._unsent)
+            self._unsent = size
 
     async def send(self, message: ASGISendEvent) -> None:
         """Send when the client has made room. Raises ClientDisconnected once it has not for too long."""
@@ -88,6 +137,7 @@ class Socket(WebSocketsSansIOProtocol):
 
     def resume_writing(self) -> None:
         super().resume_writing()
+        self._count_unsent(0)
         if self._stalled is None:
             return
         self._stalled.cancel()
@@ -100,6 +150,7 @@ class Socket(WebSocketsSansIOProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         if self._stalled is not None:
             self._stalled.cancel()
+        self._count_unsent(0)
         if self.visit:
             self.visit.end()
         super().connection_lost(exc)

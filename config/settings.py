@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     # Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, parted by commas.
     trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
+    body_values_max: int = Field(default=50_000, ge=10_000)  # commas, lists and objects of its JSON
     body_seconds_max: float = Field(default=30, gt=0)  # in which it has to come
     allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *
     trusted_documents: Path | None = None  # a folder of .graphql files, or a JSON object of sha256: document
@@ -108,6 +109,9 @@ class Settings(BaseSettings):
     processor_share_feed: float = Field(default=1, gt=0)
     processor_share_payments: float = Field(default=0.2, gt=0)
     processor_share_nobody: float = Field(default=0.05, gt=0)  # of one address without a token
+    # Bytes of answers that are computed, or wait for their clients to read them; of one bearer, and of a process.
+    flight_bearer_bytes_max: int = Field(default=32 << 20, ge=1 << 20)
+    flight_bytes_max: int = Field(default=128 << 20, ge=2 << 20)
     document_characters_max: int = Field(default=20_000, ge=2_000)  # of a GraphQL document, and so on below
     stranger_characters_max: int = Field(default=4_000, ge=2_000)  # the same, of one that comes without a token
     document_tokens_max: int = Field(default=5_000, ge=100)
@@ -119,6 +123,8 @@ class Settings(BaseSettings):
     document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
     document_actions_max: int = Field(default=1_000, ge=250)  # decision actions proposed by all its fields
     document_variables_max: int = Field(default=250_000, ge=1_000)  # characters of those it uses again, times the uses
+    document_values_max: int = Field(default=15_000, ge=5_000)  # in all its variables, quotes apart
+    document_errors_max: int = Field(default=1_000, ge=10)  # beside its data
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = Field(
         default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
@@ -183,6 +189,8 @@ class Settings(BaseSettings):
             "cost",
             "actions",
             "variables",
+            "values",
+            "errors",
         )
         return {name: getattr(self, f"document_{name}_max") for name in names}
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Protocol
@@ -18,6 +18,7 @@ from domain.snapshots import Snapshot
 from domain.terms import Terms
 from schema.errors import Unauthenticated
 from schema.limits import Allowed
+from schema.slices import TimeSlices
 from services import clocks, contexts, snapshots
 from services.contexts import Decided
 from services.principals import Principal
@@ -213,13 +214,23 @@ class Context:
     explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
     seconds: float = 0.0  # of processor time that other threads have spent on it
     proposed: int = 0  # decision actions, by the fields so far
+    cost: int = 0  # of the operation, in fields, once it has been examined
+    admit: Callable[[int], None] = field(default=lambda _fields: None)
+    """Make room for the answer of a query or mutation. Raises RateLimited, Busy."""
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
+    slices: TimeSlices = field(default_factory=TimeSlices)  # the process's
     _loaders: Loaders | None = None
 
     @property
     def principal(self) -> Principal:
         """Who asks. Raises Unauthenticated for nobody."""
         return self.loaders.principal
+
+    @property
+    def whose(self) -> Hashable:
+        """The bearer, or the address of one without a token: to whom work and bytes are counted."""
+        bearer = self.bearer
+        return (bearer.token_id, bearer.brand, bearer.name) if bearer else self.address
 
     def propose(self, many: int) -> None:
         """Count a batch of decision actions. Raises TooManyActions beyond what one document may propose."""

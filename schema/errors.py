@@ -37,15 +37,16 @@ class BadUserInput(ApiError):
 
 
 class RateLimited(ApiError):
-    """The bearer asks more often than it may.
+    """The bearer asks more often than it may, or for more than it reads.
 
-    `wait` is in seconds.
+    `wait` is in seconds; `extensions.retryAfter` says it, too.
     """
 
     code = "RATE_LIMITED"
 
-    def __init__(self, wait: float) -> None:
-        super().__init__(f"You ask too often; ask again in {wait:.1f} s.")
+    def __init__(self, wait: float, reason: str = "You ask too often") -> None:
+        super().__init__(f"{reason}; ask again in {wait:.1f} s.")
+        self.extensions = {"code": self.code, "retryAfter": round(wait, 3)}
 
 
 class Busy(ApiError):
@@ -53,8 +54,10 @@ class Busy(ApiError):
 
     code = "BUSY"
 
-    def __init__(self, name: str, limit: int) -> None:
+    def __init__(self, name: str, limit: int, wait: float | None = None) -> None:
         super().__init__(f"{limit} {name} are under way, the most that may be; ask again when one has ended.")
+        if wait is not None:
+            self.extensions = {"code": self.code, "retryAfter": wait}
 
 
 class UnknownDocument(ApiError):

@@ -28,9 +28,10 @@ from graphql import (
 )
 from graphql import OperationType as Operation
 from strawberry.extensions import SchemaExtension
+from strawberry.types import ExecutionContext
 from strawberry.types.graphql import OperationType
 
-from schema.errors import BadUserInput, Busy
+from schema.errors import ApiError, BadUserInput, Busy
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX, LIST_SIZE, Allowed, Scale, TooMuch, Weight, of_kind, read
 from schema.merging import repeats
 from schema.variables import Uses, excess, repeated
@@ -208,8 +209,11 @@ class Limits(SchemaExtension):
             except Busy as busy:  # a result like any other refusal, so that it is counted
                 self._examined = Examined(None, (busy,))
             execution.context.seconds += self._examined.seconds
-            if fault := excess(self._examined.uses, execution.variables, execution.context.allowed.variables):
-                self._examined = replace(self._examined, errors=(fault,))
+            examined_, given = self._examined, execution.variables
+            if examined_.document and (
+                fault := excess(examined_.document, examined_.uses, given, execution.context.allowed)
+            ):
+                self._examined = replace(examined_, errors=(fault,))
             execution.graphql_document = self._examined.document or _placeholder(question.name)
         yield
 
@@ -217,9 +221,20 @@ class Limits(SchemaExtension):
         assert self._examined is not None, "it has been parsed"
         execution = self.execution_context
         execution.pre_execution_errors = list(self._examined.errors)
+        if not self._examined.errors:
+            execution.context.cost = self._examined.cost or 0
+            if execution.operation_type is not OperationType.SUBSCRIPTION:
+                self._admit(execution)
         yield
         if self._examined.document is None:
             execution.graphql_document = None  # whoever observes the operation learns that there was none
+
+    def _admit(self, execution: ExecutionContext) -> None:
+        """Make room for the answer; without any the refusal is the result."""
+        try:
+            execution.context.admit(execution.context.cost)
+        except ApiError as refusal:
+            execution.pre_execution_errors = [refusal]
 
     def get_results(self) -> dict[str, Any]:
         """`cost`: what the operation may cost at most, and how much is allowed. Events of a subscription lack it."""

@@ -1,21 +1,26 @@
-"""The executor: graphql-core's, with lists answered by columns where that can be."""
+"""The executor: graphql-core's, with lists answered by columns where that can be.
+
+Both ways are divided into slices of the event loop's time (`schema/slices.py`): lists between their items, and fields
+that are awaited before they are resolved and before what came is completed.
+"""
 
 from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
-from graphql import DocumentNode, GraphQLError, GraphQLList, GraphQLObjectType, GraphQLSchema
+from graphql import DocumentNode, GraphQLError, GraphQLList, GraphQLObjectType, GraphQLSchema, is_non_null_type
 from graphql.execution.collect_fields import FieldDetailsList
-from graphql.pyutils import Path
+from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.columns import Ordinary, compiled
 from schema.compilations import compilation_of, place_of, switches_of
 from schema.leniency import with_items_apart
-from schema.limits import KEPT
+from schema.limits import KEPT, TooMuch
 from schema.paging import Connection
 from schema.reads import Complete, Reads
 from schema.rows import Rows
+from schema.slices import TimeSlices
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -25,6 +30,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         super().__init__(*given, **named)
         self._compilation = compilation_of(self.operation)
         self._switches = switches_of(self.variable_values.coerced)
+        self._slices: TimeSlices = self.context_value.slices
 
     @classmethod
     def build(
@@ -61,6 +67,98 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return ordinary()
         complete = self._compiled_at(path, return_type.of_type, field_details_list, rows=rows)
         return self._answer(complete, result.rows if rows else result, ordinary)
+
+    def complete_iterable_value(
+        self,
+        item_type: Any,
+        field_details_list: FieldDetailsList,
+        info: Any,
+        path: Path,
+        items: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core has it, in slices: where one is over the other items wait for the next."""
+        completed: list[Any] = []
+        awaited: list[int] = []
+        each = enumerate(items)
+
+        def go_on() -> bool:
+            """Complete items. Return whether that was all of them."""
+            for index, item in each:
+                place = path.add_key(index, None)
+                of = (item_type, field_details_list, info, place, position_context)
+                if self.is_awaitable(item):
+                    completed.append(self.complete_awaitable_list_item_value(item, *of))
+                    awaited.append(index)
+                elif self.complete_list_item_value(item, completed, *of):
+                    awaited.append(index)
+                if self._slices.is_over():
+                    return False
+            return True
+
+        def give_up() -> None:
+            """What has begun is ended: nobody waits for it any more."""
+            if awaited:
+                self.settle_in_background([completed[index] for index in awaited])
+
+        async def the_others(is_all: bool) -> list[Any]:
+            try:
+                while not is_all:
+                    await self._slices.next(self.context_value.whose)
+                    is_all = go_on()
+            except BaseException:
+                give_up()
+                raise
+            await _awaited(completed, awaited)
+            return completed
+
+        try:
+            is_all = go_on()
+        except Exception:
+            give_up()
+            raise
+        return completed if is_all and not awaited else the_others(is_all)
+
+    async def complete_awaitable_value(
+        self,
+        return_type: Any,
+        field_details_list: FieldDetailsList,
+        info: Any,
+        path: Path,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        """As graphql-core has it, in slices."""
+        try:
+            if self._slices.is_over():
+                await self._next_slice(result)
+            resolved = await self.with_abort_signal(result)
+            if self._slices.is_over():
+                await self._next_slice()
+            completed = self.complete_value(return_type, field_details_list, info, path, resolved, position_context)
+            return await completed if self.is_awaitable(completed) else completed
+        except Exception as raised:  # noqa: BLE001 - it becomes the field's error
+            self.handle_field_error(raised, return_type, field_details_list, path)
+            return None
+
+    def handle_field_error(
+        self, raw_error: Exception, return_type: Any, field_details_list: FieldDetailsList, path: Path
+    ) -> None:
+        """As graphql-core has it, up to as many errors as an answer may have; one more says that others are missing."""
+        errors, most = self.collected_errors.errors, self.context_value.allowed.errors
+        if len(errors) < most or (self.error_propagation and is_non_null_type(return_type)):
+            super().handle_field_error(raw_error, return_type, field_details_list, path)
+        elif len(errors) == most:
+            errors.append(TooMuch("errors", most, most + 1))
+
+    async def _next_slice(self, resolving: Any = None) -> None:
+        """Wait for the next slice; a resolver that has not begun ends with the operation."""
+        try:
+            await self._slices.next(self.context_value.whose)
+        except BaseException:
+            if hasattr(resolving, "close"):
+                resolving.close()
+            raise
 
     def complete_object_value(
         self,
@@ -100,7 +198,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             answered = complete(reads, values)
         except Exception:  # noqa: BLE001 - it comes up again, and is then reported with its path
             return ordinary()
-        return self._read(reads, answered, ordinary) if reads.due else answered
+        return self._read(reads, answered, ordinary) if reads.due or reads.waiting else answered
 
     async def _read(self, reads: Reads, answered: Any, ordinary: Callable[[], Any]) -> Any:
         try:
@@ -125,3 +223,14 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             except Ordinary:
                 ways[key] = None
         return ways[key]
+
+
+async def _awaited(completed: list[Any], places: list[int]) -> None:
+    """Put in each of these places what is awaited there."""
+    if len(places) == 1:  # without a task of its own
+        completed[places[0]] = await completed[places[0]]
+    elif places:
+        for place, result in zip(
+            places, await gather_with_cancel(*(completed[place] for place in places)), strict=True
+        ):
+            completed[place] = result

@@ -94,7 +94,7 @@ def with_literals_apart(document: DocumentNode, text: str) -> DocumentNode:
 def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with null for each proposal that is no object, which is then refused by itself."""
     changed: dict[str, Any] = {}
-    for name, kind, is_list in _declared(document):
+    for name, kind, is_list in declared(document):
         value = variables.get(name)
         if kind == BATCH and isinstance(value, dict) and isinstance(value.get(ITEMS), list):
             changed[name] = value | {ITEMS: _objects(value[ITEMS])}
@@ -105,7 +105,7 @@ def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[
     return variables | changed if changed else variables
 
 
-def _declared(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
+def declared(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
     """Each variable of the document's operations, with the name of its type and whether it is a list of that."""
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):

@@ -58,6 +58,8 @@ class Allowed:
     cost: int = 200_000
     actions: int = 1_000  # decision actions, of all its fields
     variables: int = 250_000  # characters of those it uses again, times the uses
+    errors: int = 1_000  # beside its data; further ones are left out, and one says so
+    values: int = 15_000  # in all its variables; quotes are bounded by themselves
 
 
 class TooMuch(BadUserInput):

@@ -39,7 +39,7 @@ class QuoteHistoryFilter:
 
 @strawberry.input(description="Quotes to take in.")
 class IngestQuotesInput:
-    quotes: QuoteList = field(description="In the order of their source; at most 10,000.")
+    quotes: QuoteList = field(description="In the order of their source; at most 5,000.")
 
 
 @strawberry.type(description="Quotes of one symbol that were not taken, for one reason.")

@@ -1,6 +1,7 @@
 """What a list's objects lead to: read for all of them at once, while their own fields are filled in."""
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
@@ -54,11 +55,15 @@ class Reads:
     linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
     """By listing the rows that were read together with the list's."""
     due: list[Due] = field(default_factory=list)
-    later: list[Callable[[], None]] = field(default_factory=list)
+    later: deque[Callable[[], None]] = field(default_factory=deque)
     """What is answered of objects with links while the database reads what these lead to."""
+    waiting: deque[Callable[[], None]] = field(default_factory=deque)
+    """Portions of long lists that are not begun yet: they have links that are due, too."""
 
     async def done(self, context: Context) -> None:
-        while self.due:
+        """Answer what waits, in slices of the event loop's time, and read what is due."""
+        while self.waiting or self.due:
+            await _run(self.waiting, context)
             of: dict[Source, list[Due]] = {}
             for one in self.due:
                 of.setdefault(one.column.source, []).append(one)
@@ -66,6 +71,8 @@ class Reads:
             for source, rows in (await self._read(of, context)).items():
                 for one in of[source]:
                     one.put(self, rows)
+                    if context.slices.is_over():
+                        await context.slices.next(context.whose)
 
     def links_of(self, rows: Sequence[Row]) -> tuple[Linked, ...]:
         """Return what these very rows lead to by an id, of all that is due."""
@@ -89,23 +96,26 @@ class Reads:
         }
         unread = [source for source in of if source not in rows]
         if not unread:
-            self._fill_the_others()
+            await _run(self.later, context)
             return rows
-        filling = asyncio.create_task(self._answer_the_others())
+        filling = asyncio.create_task(self._answer_the_others(context))
         try:
             found = await _read({source: list(keys[source]) for source in unread}, context)
         finally:
             await filling
         return rows | dict(zip(unread, found, strict=True))
 
-    async def _answer_the_others(self) -> None:
+    async def _answer_the_others(self, context: Context) -> None:
         await asyncio.sleep(0)  # the reads begin
-        self._fill_the_others()
+        await _run(self.later, context)
 
-    def _fill_the_others(self) -> None:
-        later, self.later = self.later, []
-        for answer in later:
-            answer()
+
+async def _run(portions: deque[Callable[[], None]], context: Context) -> None:
+    """Answer portions, those that they add included, in slices of the event loop's time."""
+    while portions:
+        portions.popleft()()
+        if context.slices.is_over():
+            await context.slices.next(context.whose)
 
 
 def _keys(those: Iterable[Due]) -> dict[int, None]:

@@ -18,6 +18,7 @@ from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from schema.context import Context
+from schema.errors import ApiError
 from schema.examination import numbers
 from schema.executing import Executor
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX, read
@@ -64,7 +65,7 @@ class Schema(strawberry.Schema):
         """The result, in Strawberry's way for an operation that is not remembered."""
         key = _key(query, operation_name, variable_values, context_value)
         ready = self._ready.get(key)
-        if ready and excess(ready.uses, variable_values, context_value.allowed.variables):
+        if ready and excess(ready.document, ready.uses, variable_values, context_value.allowed):
             ready = None  # to be refused in the ordinary way
         if ready and (allowed_operation_types is None or ready.described.type in allowed_operation_types):
             self._ready.move_to_end(key)
@@ -100,6 +101,12 @@ class Schema(strawberry.Schema):
         """What Strawberry and our extensions answer, without what they found out the first time."""
         with operation(context.request_id, context.bearer.role.value if context.bearer else None) as seen:
             ready.described.to(seen)
+            context.cost = ready.cost["used"]
+            try:
+                context.admit(context.cost)
+            except ApiError as refusal:
+                seen.codes += codes_of([refusal])
+                return ExecutionResult(None, [refusal], {"cost": dict(ready.cost)})
             found = execute(
                 self._schema,
                 ready.document,

@@ -22,7 +22,10 @@ from graphql import (
     VariableNode,
 )
 
-from schema.limits import TooMuch
+from schema.leniency import declared
+from schema.limits import Allowed, TooMuch
+
+QUOTES = ("IngestQuotesInput", "QuoteList")  # types that hold nothing but quotes
 
 Uses = tuple[tuple[str, int, int], ...]
 """Name, number of uses and characters of the default, of each variable that a document uses more than once."""
@@ -60,13 +63,32 @@ def repeated(document: DocumentNode, name: str | None) -> Uses:
     return tuple((key, many, defaults.get(key, 0)) for key, many in uses.items() if many > 1)
 
 
-def excess(uses: Uses, variables: Mapping[str, Any] | None, limit: int) -> TooMuch | None:
-    """Return the error of a request whose repeated variables weigh more characters than the limit, if they do."""
-    if not uses:
-        return None
+def excess(document: DocumentNode, uses: Uses, variables: Mapping[str, Any] | None, allowed: Allowed) -> TooMuch | None:
+    """Return the error of a request whose variables are too much, if they are: by the characters of the repeated ones,
+    or by the values in all of them.
+
+    Values are read one by one by graphql-core, at some microseconds each; quotes are not, as they are one scalar.
+    """
     given = variables or {}
     weight = sum(many * (_size(given[key]) if key in given else default) for key, many, default in uses)
-    return TooMuch("variables", limit, weight) if weight > limit else None
+    if weight > allowed.variables:
+        return TooMuch("variables", allowed.variables, weight)
+    if _count(given, allowed.values) <= allowed.values:
+        return None
+    quotes = {name for name, kind, _ in declared(document) if kind in QUOTES}
+    values = _count({name: value for name, value in given.items() if name not in quotes}, allowed.values)
+    return TooMuch("values", allowed.values, values) if values > allowed.values else None
+
+
+def _count(value: Any, most: int) -> int:
+    """How many values are in it, without looking at more than a list of them beyond `most`."""
+    many, waiting = 0, [value]
+    while waiting and many <= most:
+        inner = waiting.pop()
+        if isinstance(inner, dict | list):
+            many += len(inner)
+            waiting += inner.values() if isinstance(inner, dict) else inner
+    return many
 
 
 def _size(value: object) -> int:

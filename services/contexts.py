@@ -9,6 +9,7 @@ from domain.execution import Moment
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.listing import Row, Window, pages
+from services.fairness import in_turns
 from services.snapshots import present
 from services.unit import snapshot
 from services.views.eligibility import cycle_of, cycles_of
@@ -54,7 +55,7 @@ async def of_accounts(
             actions=actions[now.account.id][:RECENT_ACTIONS],
             next_account_id=_other(current.get(now.stored.challenge_id or 0), now.account.id),
         )
-        for now in await present(loaded, moment)
+        async for now in in_turns(await present(loaded, moment))
     }
 
 

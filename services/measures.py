@@ -77,8 +77,20 @@ EVENT_DELAY_SECONDS = Histogram(
 CONNECTIONS_REFUSED = Counter(
     "propdesk_connections_refused",
     "Connections turned away or closed: too many of the process or of an address; a head too slow or too large; too "
-    "many websockets of a token.",
+    "many websockets of a token; an answer that its client does not read.",
     ("reason",),
+    registry=REGISTRY,
+)
+ANSWERS_REFUSED = Counter(
+    "propdesk_answers_refused",
+    "Operations that were not executed, because the bytes on their way to the bearer, or to all, left no room.",
+    ("reason",),
+    registry=REGISTRY,
+)
+LOOP_HELD_SECONDS = Histogram(
+    "propdesk_loop_held_seconds",
+    "Seconds for which the event loop was held at a stretch, looked at a hundred times a second.",
+    buckets=(0.01, 0.02, 0.03, 0.04, 0.05, 0.06, 0.08, 0.1, 0.15, 0.25, 0.5, 1, 5),
     registry=REGISTRY,
 )
 TASK_FAULTS = Counter(

@@ -13,6 +13,7 @@ from models import accounts
 from models.loaded import Loaded
 from models.sql import Connection
 from services.conditions import conditions_of
+from services.fairness import in_turns
 from services.tape import market_time, tape
 from services.unit import reading
 from services.unit import snapshot as consistent
@@ -77,7 +78,7 @@ async def present(loaded: Sequence[Loaded], moment: Moment | None = None) -> lis
     if moment is None or newest > moment.batch:
         moment = await now()
     async with reading() as conn:
-        return [await _brought(conn, one, moment) for one in loaded]
+        return [await _brought(conn, one, moment) async for one in in_turns(loaded)]
 
 
 async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:

@@ -18,7 +18,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.bench import harness, http
+from cli.bench import amplification, harness, http
 from cli.bench.crowds import Crowd, bound_to, crowd
 from cli.bench.harness import Figure, Server, Steps
 from cli.bench.pages import pages
@@ -79,7 +79,8 @@ def _over_http(server: Server, size: Size) -> list[Figure]:
     bound_to(cores[1] if len(cores) > 1 else None)
     try:
         with served(server.url, cores[0] if len(cores) > 1 else None) as port:
-            return harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
+            figures = harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
+            return figures + harness.run(amplification.figures(port, token))
     finally:
         os.sched_setaffinity(0, cores)
 

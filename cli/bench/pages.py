@@ -12,17 +12,14 @@ from statistics import median
 from typing import Any
 
 import strawberry
-from starlette.responses import Response
-from strawberry.types import ExecutionResult
 
-from app import answers
-from app.accepting import JSON
 from cli.bench.harness import Figure, Server
 from cli.bench.population import FIRST, MANAGER, populate
 from config.database import close_database, connection, migrate, open_database, pool
 from models.views.metrics import METRICS
 from resolvers.main import Mutation, Query, Subscription, schema
 from schema.context import Context
+from schema.writing import written
 
 CHALLENGES, SNAPSHOTS = 50, 1_000  # rows of a page
 WARM = 5  # to so many answers of a stretch comes one before them that does not count, and one more
@@ -51,12 +48,12 @@ class Way:
 
     schema: strawberry.Schema
 
-    async def answer(self, text: str, **variables: Any) -> Response:
-        """The response to the document, without its cost."""
+    async def answer(self, text: str, **variables: Any) -> bytes:
+        """The body of the response to the document, without its cost."""
         context = Context(events=None, bearer=MANAGER)  # type: ignore[arg-type] # nothing is subscribed to
         result = await self.schema.execute(text, variable_values=variables, context_value=context)
         assert not result.errors, result.errors
-        return answers.executed(ExecutionResult(result.data, None), JSON)
+        return b"".join(await written({"data": result.data}, context))
 
 
 async def pages(server: Server, rounds: int, times: int) -> list[Figure]:
@@ -76,7 +73,7 @@ async def pages(server: Server, rounds: int, times: int) -> list[Figure]:
 async def _measure(rounds: int, times: int) -> list[Figure]:
     ours = Way(schema)
     stock = Way(strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, config=schema.config))
-    same = [(await way.answer(PAGE, first=CHALLENGES)).body for way in (ours, stock)]
+    same = [await way.answer(PAGE, first=CHALLENGES) for way in (ours, stock)]
     assert same[0] == same[1], "both answer the same"
     page_, stock_page = await _beside(
         lambda: ours.answer(PAGE, first=CHALLENGES), lambda: stock.answer(PAGE, first=CHALLENGES), rounds, times

@@ -77,6 +77,20 @@ async def _memory(request: Request) -> Response:
     return JSONResponse(psutil.Process().memory_info().rss)
 
 
+async def _processor(request: Request) -> Response:
+    """Processor seconds of the process so far."""
+    return JSONResponse(time.process_time())
+
+
+async def _change(request: Request) -> Response:
+    """Change the row of an account, as an action does, so that who follows it is told."""
+    async with plain() as work:
+        await work.conn.execute(
+            "update balances set fees = fees where account_id = $1", int(request.query_params["account"])
+        )
+    return JSONResponse(time.monotonic())
+
+
 def _serve(url: str, port: Any, core: int | None) -> None:
     if core is not None:
         os.sched_setaffinity(0, {core})
@@ -92,6 +106,8 @@ def _serve(url: str, port: Any, core: int | None) -> None:
         Route("/emit", _emit, methods=["POST"]),
         Route("/bare", _bare(server), methods=["POST"]),
         Route("/memory", _memory),
+        Route("/processor", _processor),
+        Route("/change", _change, methods=["POST"]),
         Route("/page", page, methods=["POST"]),
     ]
     with socket.create_server(("127.0.0.1", 0), backlog=BACKLOG) as listening:

@@ -11,6 +11,7 @@ from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import Loaded
 from models.sql import Connection
+from services.fairness import in_turns
 from services.snapshots import Present, now, present
 from services.tape import tape
 from services.unit import reading
@@ -22,7 +23,7 @@ async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[
         loaded = (await accounts.load(conn, ids)).loaded
         cycles = await cycles_of(conn, loaded)
     presents = await present(loaded, moment or await now())
-    return {one.account.id: _criteria(one, cycle_of(one, cycles)) for one in presents}
+    return {one.account.id: _criteria(one, cycle_of(one, cycles)) async for one in in_turns(presents)}
 
 
 async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:

@@ -6,6 +6,7 @@ from domain.execution import Moment
 from domain.headroom import Progress, progress
 from domain.payouts import Cycle
 from models import accounts
+from services.fairness import in_turns
 from services.snapshots import Present, now, present
 from services.unit import reading
 from services.views.eligibility import cycle_of, cycles_of
@@ -20,7 +21,7 @@ async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[
         loaded = (await accounts.load(conn, ids)).loaded
         cycles = await cycles_of(conn, loaded)
     presents = await present(loaded, moment or await now())
-    return {one.account.id: _progress(one, cycle_of(one, cycles)) for one in presents}
+    return {one.account.id: _progress(one, cycle_of(one, cycles)) async for one in in_turns(presents)}
 
 
 def _progress(one: Present, cycle: Cycle | None) -> list[Progress]:

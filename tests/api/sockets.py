@@ -14,8 +14,8 @@ class Willing:
         self.text += frames
         return True
 
-    async def room(self) -> None:
-        """There is."""
+    async def push(self, frames: bytes) -> None:
+        self.text += frames
 
     @property
     def positions(self) -> list[int]:
@@ -36,6 +36,7 @@ class Flaky(Willing):
             return False
         return super().deliver(frames)
 
-    async def room(self) -> None:
-        for _ in range(self.chance.randrange(20)):
-            await asyncio.sleep(0)
+    async def push(self, frames: bytes) -> None:
+        while not self.deliver(frames):
+            for _ in range(self.chance.randrange(20)):
+                await asyncio.sleep(0)

@@ -3,11 +3,12 @@
 import asyncio
 import json
 import random
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from enum import Enum
+from itertools import count
 from typing import Any, NewType
 
 import pytest
@@ -22,6 +23,7 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from models.views.sight import of_desk
+from schema import columns
 from schema.columns import AT_ONCE
 from schema.context import Context
 from schema.executing import Executor
@@ -29,6 +31,7 @@ from schema.fields import computed
 from schema.links import Link
 from schema.rows import FromRow, Rows
 from schema.scalars import SCALARS
+from schema.slices import TimeSlices
 from services.views.lists import Listing
 
 Fussy = NewType("Fussy", int)
@@ -212,9 +215,18 @@ class Stuff:
         return Query(things=self.things(3, ()), maybe_things=self.things(3, (None,)), parts=rows)
 
 
-async def _answer(executor: type[Stock], text: str, root: Query, variables: dict[str, Any]) -> ExecutionResult:
-    document = parse(text)
-    answered = execute(GRAPHQL, document, root_value=root, variable_values=variables, executor_class=executor)
+async def _answer(
+    executor: type[Stock], text: str, root: Query, variables: dict[str, Any], slices: TimeSlices | None = None
+) -> ExecutionResult:
+    context = Context(events=None, slices=slices or TimeSlices())  # type: ignore[arg-type] # nothing is subscribed to
+    answered = execute(
+        GRAPHQL,
+        parse(text),
+        root_value=root,
+        context_value=context,
+        variable_values=variables,
+        executor_class=executor,
+    )
     result = await answered if isinstance(answered, Awaitable) else answered
     assert isinstance(result, ExecutionResult)
     return result
@@ -245,8 +257,64 @@ def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, s
         root, variables = Stuff(seed, odd).root(), {"s": switch, "i": seed % 3 > 0}
         ordinary = _told(await _answer(Stock, text, root, variables))
         assert _told(await _answer(Executor, text, root, variables)) == ordinary
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(columns, "PORTION_FIELDS", 2)
+            assert _told(await _answer(Executor, text, root, variables, _always_over())) == ordinary
 
     asyncio.run(both())
+
+
+def _always_over() -> TimeSlices:
+    """Slices each of which is over as soon as it has begun."""
+    return TimeSlices(count().__next__)
+
+
+class Counting(TimeSlices):
+    """Slices that are over at once; notes how many fields were answered in each of them."""
+
+    def __init__(self, fields: list[None]) -> None:
+        super().__init__(count().__next__)
+        self._fields = fields
+        self.each: list[int] = []
+
+    async def next(self, bearer: Hashable) -> None:
+        self.each.append(len(self._fields))
+        self._fields.clear()
+        await super().next(bearer)
+
+
+@pytest.mark.parametrize(
+    ("text", "many", "at_once"),
+    [
+        ("{ things { shouted } }", 10_000, columns.PORTION_FIELDS),
+        ("{ things { shouted inners { shouted } } }", 3_000, columns.PORTION_FIELDS),
+        ("{ things { shouted awaited } }", 300, 1),
+    ],
+)
+async def test_a_long_list_is_answered_in_slices_by_columns_and_field_by_field(
+    monkeypatch: pytest.MonkeyPatch, text: str, many: int, at_once: int
+) -> None:
+    answered: list[None] = []
+    shouted = GRAPHQL.type_map["Thing"].fields["shouted"].extensions["strawberry-definition"].base_resolver
+    plain = shouted.wrapped_func
+    monkeypatch.setattr(shouted, "wrapped_func", lambda thing: answered.append(None) or plain(thing))
+    things = [_a_thing(inners=[_a_thing(name="b"), _a_thing(name="c")]) for _ in range(many)]
+    slices = Counting(answered)
+    result = await _answer(Executor, text, Query(things=things, maybe_things=None, parts=[]), {}, slices)
+    fields = sum(slices.each) + len(answered)
+    assert (result.errors, len(result.data["things"])) == (None, many)  # type: ignore[index] # it has data
+    assert fields == many * text.count("shouted") * (2 if "inners" in text else 1) - (many if "inners" in text else 0)
+    assert len(slices.each) >= fields // at_once - 1
+    assert max(slices.each) <= at_once
+
+
+async def test_no_more_errors_are_answered_than_an_answer_may_have() -> None:
+    root = Query(things=[], maybe_things=[_a_thing(count=-1) for _ in range(1_500)], parts=[])
+    result = await _answer(Executor, "{ maybeThings { shouted awaited } }", root, {})
+    *errors, last = result.errors or ()
+    assert [error.path for error in errors] == [["maybeThings", number, "shouted"] for number in range(1_000)]
+    assert (last.path, (last.extensions or {})["limit"]) == (None, "errors")
+    assert result.data == {"maybeThings": [{"shouted": None, "awaited": -1}] * 1_500}
 
 
 class ColumnsAlone(Executor):

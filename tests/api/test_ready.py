@@ -10,10 +10,10 @@ from strawberry.schema.exceptions import InvalidOperationTypeError
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app.answers import encoded
 from resolvers.main import schema
 from schema.context import Context
 from schema.limits import Allowed
+from schema.writing import dumps
 from services.measures import REGISTRY
 from services.principals import Principal, Role
 
@@ -66,4 +66,4 @@ async def test_the_size_of_a_page_decides_again() -> None:
 
 @pytest.mark.parametrize("value", ["\ud800", 1 << 70, "Zürich", 1.5, None])
 def test_whatever_is_answered_can_be_written(value: object) -> None:
-    assert json.loads(encoded({"data": value})) == {"data": value}
+    assert json.loads(dumps({"data": value})) == {"data": value}

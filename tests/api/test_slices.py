@@ -1,0 +1,96 @@
+"""The event loop's time is shared: no answer holds it, and no bearer's answers keep those of another waiting."""
+
+import asyncio
+import json
+from itertools import count
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from schema import writing
+from schema.context import Context
+from schema.slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
+from schema.writing import written
+
+
+async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loop_has_been_round() -> None:
+    now = 0.0
+    slices = TimeSlices(lambda: now)
+    assert not slices.is_over()
+    now += SLICE_SECONDS / 2
+    assert not slices.is_over()
+    now += SLICE_SECONDS / 2
+    assert slices.is_over()
+    await slices.next("alice")
+    assert not slices.is_over()
+
+
+async def test_the_lines_of_the_bearers_are_served_in_turn() -> None:
+    slices, order = TimeSlices(), []
+
+    async def work(bearer: str) -> None:
+        await slices.next(bearer)
+        order.append(bearer)
+
+    async with asyncio.TaskGroup() as tasks:
+        for _ in range(3 * WOKEN_MAX):
+            tasks.create_task(work("hog"))
+        tasks.create_task(work("alice"))
+        tasks.create_task(work("bob"))
+    assert set(order[:3]) == {"hog", "alice", "bob"}
+    assert len(order) == 3 * WOKEN_MAX + 2
+
+
+async def test_no_more_than_some_go_on_in_one_slice_and_a_cancelled_one_takes_nobodys_place() -> None:
+    slices, woken, rounds = TimeSlices(), 0, []
+
+    async def work() -> None:
+        nonlocal woken
+        await slices.next("hog")
+        woken += 1
+
+    tasks = [asyncio.create_task(work()) for _ in range(3 * WOKEN_MAX)]
+    await asyncio.sleep(0)
+    for task in tasks[:WOKEN_MAX]:
+        task.cancel()
+    while woken < 2 * WOKEN_MAX:
+        before = woken
+        await asyncio.sleep(0)
+        rounds.append(woken - before)
+    assert max(rounds) <= WOKEN_MAX
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=6) | st.dictionaries(st.text(max_size=5), inner, max_size=6),
+    max_leaves=60,
+)
+
+
+@given(st.dictionaries(st.text(max_size=5), VALUES, max_size=5), st.integers(1, 200))
+def test_an_answer_written_in_pieces_is_the_answer(data: dict[str, Any], piece: int) -> None:
+    async def write() -> list[bytes]:
+        context = Context(events=None, cost=1 << 20, slices=TimeSlices(count().__next__))  # type: ignore[arg-type]
+        return await written({"data": data}, context)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writing, "PIECE_BYTES", piece)
+        pieces = asyncio.run(write())
+    assert json.loads(b"".join(pieces)) == {"data": data}
+
+
+async def test_a_long_answer_is_written_in_pieces_and_a_short_one_at_once() -> None:
+    rows = [{"id": str(number), "name": "x" * 50} for number in range(10_000)]
+    body = {"data": {"rows": rows, "wide": {"rows": rows}}}
+    slices = TimeSlices(count().__next__)
+    context = Context(events=None, cost=40_000, slices=slices)  # type: ignore[arg-type] # nothing is subscribed to
+    pieces = await written(body, context)
+    assert b"".join(pieces) == orjson.dumps(body)
+    assert max(map(len, pieces)) <= 3 * writing.PIECE_BYTES
+    assert slices.waits >= len(pieces) > 10
+    context.cost = 10
+    assert len(await written({"data": {"rows": rows[:10]}}, context)) == 1
