@@ -15,6 +15,7 @@ from app.endpoint import Endpoint
 from app.health import UNREACHABLE, healthz, readyz
 from app.hub import Hub
 from app.index import Index
+from app.metering import meter_tasks
 from app.metrics import Counted, Scraped
 from app.naming import HEADER
 from app.page import PATH, Files, Page
@@ -44,6 +45,7 @@ def create_app(settings: Settings) -> Starlette:
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
+        meter_tasks()
         async with AsyncExitStack() as stack:
             await _open(settings, stack)
             await stack.enter_async_context(_stamping(supervisor))

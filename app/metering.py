@@ -1,32 +1,87 @@
-"""Processor time of one request among many: only the steps of its own task count, not the waiting between them."""
+"""Processor time of one request among many: the steps of its own tasks count, not the waiting between them."""
 
+import asyncio
 import time
-from collections.abc import Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable, Coroutine, Generator
+from contextlib import suppress
+from contextvars import ContextVar
 from typing import Any, Generic, TypeVar
 
 Value = TypeVar("Value")
+Spend = Callable[[float], None]
+
+_spend: ContextVar[Spend | None] = ContextVar("spend", default=None)  # of the metered work that runs
 
 
 class Metered(Generic[Value]):
     """Awaits the work, and tells `spend` the processor seconds of each of its steps."""
 
-    def __init__(self, work: Awaitable[Value], spend: Callable[[float], None]) -> None:
+    def __init__(self, work: Awaitable[Value], spend: Spend) -> None:
         self._work = work
         self._spend = spend
 
     def __await__(self) -> Generator[Any, Any, Value]:
         steps: Any = self._work.__await__()
         resume, argument = steps.send, None
-        while True:
-            began = time.thread_time()
-            try:
-                waits_for = resume(argument)
-            except StopIteration as end:
-                value: Value = end.value
-                return value
-            finally:
-                self._spend(time.thread_time() - began)
-            try:
-                resume, argument = steps.send, (yield waits_for)
-            except BaseException as raised:  # noqa: BLE001 - whatever it is, the work has to see it
-                resume, argument = steps.throw, raised
+        outer = _spend.set(self._spend)
+        try:
+            while True:
+                began = time.thread_time()
+                try:
+                    waits_for = resume(argument)
+                except StopIteration as end:
+                    value: Value = end.value
+                    return value
+                finally:
+                    self._spend(time.thread_time() - began)
+                try:
+                    resume, argument = steps.send, (yield waits_for)
+                except BaseException as raised:  # noqa: BLE001 - whatever it is, the work has to see it
+                    resume, argument = steps.throw, raised
+        finally:
+            with suppress(ValueError):  # closed from elsewhere, as when it is thrown away
+                _spend.reset(outer)
+
+
+class _Metered(Coroutine[Any, Any, Any]):
+    """What a task runs: the coroutine, each of whose steps is told to `spend`."""
+
+    __slots__ = ("_spend", "_work")
+
+    def __init__(self, work: Coroutine[Any, Any, Any], spend: Spend) -> None:
+        self._work = work
+        self._spend = spend
+
+    def send(self, value: Any) -> Any:
+        began = time.thread_time()
+        try:
+            return self._work.send(value)
+        finally:
+            self._spend(time.thread_time() - began)
+
+    def throw(self, *raised: Any) -> Any:
+        began = time.thread_time()
+        try:
+            return self._work.throw(*raised)
+        finally:
+            self._spend(time.thread_time() - began)
+
+    def close(self) -> None:
+        self._work.close()
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        return self._work.__await__()
+
+
+def meter_tasks() -> None:
+    """From now on meter what tasks of the running loop do that are begun within metered work: it is part of it."""
+    asyncio.get_running_loop().set_task_factory(_task)
+
+
+def _task(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **options: Any
+) -> "asyncio.Task[Any]":
+    spend = _spend.get()
+    if spend is not None and isinstance(work, Coroutine):
+        work = _Metered(work, spend)
+    return asyncio.Task(work, loop=loop, **options)

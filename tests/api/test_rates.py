@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.metering import Metered
+from app.metering import Metered, meter_tasks
 from app.rates import DEBT_SECONDS_MAX, Rates, Shares
 from config.settings import Settings
 from services import brands, tokens
@@ -138,6 +138,51 @@ async def test_only_the_steps_of_a_task_count_and_not_its_waiting() -> None:
     assert await Metered(work(), spent.append) == "done"
     assert len(spent) >= 3
     assert 0 < sum(spent) < 0.15, "processor seconds, of which waiting costs none"
+
+
+async def test_tasks_that_begin_within_metered_work_are_part_of_it_and_others_are_not() -> None:
+    meter_tasks()
+    inner: list[float] = []
+    outer: list[float] = []
+
+    async def child(value: int) -> int:
+        await asyncio.sleep(0)
+        return value
+
+    async def work() -> list[int]:
+        return await asyncio.gather(child(1), child(2))
+
+    async def around() -> list[int]:
+        found = await asyncio.create_task(_value(Metered(work(), inner.append)))
+        await asyncio.create_task(child(3))
+        return found
+
+    assert await Metered(around(), outer.append) == [1, 2]
+    assert len(inner) == 2 + 2 * 2, "its own two steps, and two of each child"
+    assert len(outer) == 3 + 2 + 2, "its own three, two of the task around the inner work, two of the other child"
+    await asyncio.create_task(child(4))
+    assert (len(inner), len(outer)) == (6, 7)
+
+
+async def _value(work: Metered[list[int]]) -> list[int]:
+    return await work
+
+
+async def test_a_metered_task_that_is_cancelled_before_it_begins_is_ended_in_order() -> None:
+    meter_tasks()
+    begun: list[str] = []
+
+    async def child() -> None:
+        begun.append("child")
+
+    async def work() -> None:
+        task = asyncio.create_task(child())
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    await Metered(work(), lambda _: None)
+    assert begun == []
 
 
 async def _run(work: Metered[None]) -> None:
