@@ -45,6 +45,7 @@ class Size:
     connections: int
     rounds: int
     answers: int  # of each page, a stretch
+    heavy: int  # subscriptions that ask for much of one account
 
 
 def api(
@@ -54,10 +55,11 @@ def api(
     connections: Annotated[int, typer.Option(min=10, help="Websockets held at once, to see what one needs")] = 5_000,
     rounds: Annotated[int, typer.Option(min=1, help="How often each is measured")] = 5,
     answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 50,
+    heavy: Annotated[int, typer.Option(min=2, help="Subscriptions that ask for much of one account")] = 190,
 ) -> None:
     """Events to many subscribers against bare writes and executing for each; what a connection and a page cost."""
     configure_logging("ERROR", "bench")
-    size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers)
+    size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers, heavy)
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         bearers = asyncio.run(_prepare(server))
@@ -80,7 +82,7 @@ def _over_http(server: Server, size: Size) -> list[Figure]:
     try:
         with served(server.url, cores[0] if len(cores) > 1 else None) as port:
             figures = harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
-            return figures + harness.run(amplification.figures(port, token))
+            return figures + harness.run(amplification.figures(port, token, size.heavy, size.rounds))
     finally:
         os.sched_setaffinity(0, cores)
 

@@ -63,14 +63,14 @@ class Maker:
         if is_leaf_type(kind):
             return f"{name}{passed}"
         assert isinstance(kind, GraphQLObjectType)
-        inner = f"{name}{passed} {{ {self._selection(kind, depth, wide)} }}"
-        if self._aliases and chance.random() < 0.5:
-            times = min(self._aliases, chance.choice((2, 5, 20)))
-            self._aliases -= times
-            fragment = f"F{len(self._fragments)}"
-            self._fragments.append(f"fragment {fragment} on {kind.name} {{ {self._selection(kind, depth, wide)} }}")
-            inner = " ".join(f"{name}{number}: {name}{passed} {{ ...{fragment} }}" for number in range(times))
-        return inner
+        selection = self._selection(kind, depth, wide)
+        if not self._aliases or chance.random() < 0.5:
+            return f"{name}{passed} {{ {selection} }}"
+        times = min(self._aliases, chance.choice((2, 5, 20)))
+        self._aliases -= times
+        fragment = f"F{len(self._fragments)}"
+        self._fragments.append(f"fragment {fragment} on {kind.name} {{ {selection} }}")
+        return " ".join(f"{name}{number}: {name}{passed} {{ ...{fragment} }}" for number in range(times))
 
     def _selection(self, kind: GraphQLObjectType, depth: int, wide: float) -> str:
         parts = ["__typename"]

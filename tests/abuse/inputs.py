@@ -49,6 +49,16 @@ def _quotes(_: Desk, number: int) -> tuple[str, dict[str, Any]]:
     return INGEST, {"input": {"quotes": quotes}}
 
 
+def _steps(_: Desk, __: int) -> tuple[str, dict[str, Any]]:
+    """A program of as many phases as the variables may hold."""
+    step = {"phaseType": "EVALUATION", "name": "x", "accountGroup": "PROP_DEMO_USD", "durationDays": 30,
+            "maxDailyLossPct": "5", "maxTotalLossPct": "10", "profitTargetPct": "8"}  # fmt: skip
+    steps = [{"phaseIndex": number} | step for number in range(1, 1_600)]
+    program = {"brand": "demo", "name": "x", "price": "1", "priceCurrency": "USD", "steps": steps}
+    text = "query ($input: CreateProgramInput!) { validateProgram(input: $input) { __typename } }"
+    return text, {"input": program}
+
+
 def _values(_: Desk, __: int) -> tuple[str, dict[str, Any]]:
     return LIST, {"values": ["a"] * (BODY_BYTES // 5)}
 
@@ -62,7 +72,7 @@ def _names(_: Desk, __: int) -> tuple[str, dict[str, Any]]:
 
 
 KINDS: tuple[Callable[[Desk, int], tuple[str, dict[str, Any]]], ...] = (
-    _actions, _unreadable, _quotes, _values, _lists, _names,
+    _actions, _unreadable, _quotes, _steps, _values, _lists, _names,
 )  # fmt: skip
 
 

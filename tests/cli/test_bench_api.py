@@ -9,6 +9,7 @@ from tests.cli.commands import propdesk
 def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "api.json"
     sizes = ("--subscribers", "20", "--events", "10", "--connections", "20", "--rounds", "1", "--answers", "2")
+    sizes += ("--heavy", "3")
     done = propdesk("bench", "api", *sizes, "--json", str(path), COLUMNS="200")
     assert done.returncode == 0, done.stderr
     told = json.loads(path.read_text())
@@ -23,6 +24,8 @@ def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) 
         (3, True),
         (0.4, False),
         (0.4, False),
+        (3.3, True),
+        (3.3, True),
     ]
     assert all(figure["ratio"] > 0 for figure in told["figures"])
-    assert told["size"] == {"subscribers": 20, "events": 10, "connections": 20, "rounds": 1, "answers": 2}
+    assert told["size"] == {"subscribers": 20, "events": 10, "connections": 20, "rounds": 1, "answers": 2, "heavy": 3}
