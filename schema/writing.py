@@ -22,9 +22,7 @@ def dumps(value: object) -> bytes:
 
 async def written(body: Mapping[str, Any], context: Context) -> list[bytes]:
     """Return the JSON of an answer as pieces of about PIECE_BYTES; one, where the answer is short."""
-    extensions = body.get("extensions") or {}
-    errors = len(body.get("errors") or ())
-    if max(extensions.get("cost", {}).get("used", 0) if extensions else context.cost, errors) <= SHORT_FIELDS_MAX:
+    if context.cost <= SHORT_FIELDS_MAX:
         return [dumps(body)]
     joined, part, size = [], [], 0
     for text in _pieces(body):

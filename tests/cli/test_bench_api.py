@@ -8,8 +8,8 @@ from tests.cli.commands import propdesk
 
 def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "api.json"
-    sizes = ("--subscribers", "20", "--events", "10", "--connections", "20", "--rounds", "1", "--answers", "2")
-    sizes += ("--heavy", "3")
+    sizes = ("--subscribers", "20", "--events", "10", "--connections", "20", "--rounds", "1", "--answers", "2",
+             "--heavy", "3")  # fmt: skip
     done = propdesk("bench", "api", *sizes, "--json", str(path), COLUMNS="200")
     assert done.returncode == 0, done.stderr
     told = json.loads(path.read_text())
