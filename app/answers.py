@@ -22,13 +22,14 @@ class Pieces(Response):
         size = sum(map(len, pieces))
         super().__init__(b"", status, {**HEADERS, "Content-Length": str(size)}, media_type)
         self.size = size
-        self._pieces = list(reversed(pieces))
+        self.pieces = list(pieces)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
-        while self._pieces:
-            piece = self._pieces.pop()
-            await send({"type": "http.response.body", "body": piece, "more_body": bool(self._pieces)})
+        self.pieces.reverse()
+        while self.pieces:
+            piece = self.pieces.pop()  # it is the transport's from now on
+            await send({"type": "http.response.body", "body": piece, "more_body": bool(self.pieces)})
 
 
 async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:

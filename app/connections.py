@@ -3,9 +3,10 @@
 import asyncio
 import resource
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.sockets import Socket
 from config.settings import Settings
@@ -64,6 +65,7 @@ class Connection(HttpToolsProtocol):
     _head_timer: asyncio.TimerHandle | None = None
     _unread_timer: asyncio.TimerHandle | None = None  # while the client has not made room for more of its answer
     _head_bytes = 0
+    _cycles: Sequence[RequestResponseCycle] = ()  # of requests that are not answered yet
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -78,9 +80,19 @@ class Connection(HttpToolsProtocol):
     def connection_lost(self, exc: Exception | None) -> None:
         self._head_has_come()
         self._has_room()
+        self._forget_requests()
         if self._visit:
             self._visit.end()
         super().connection_lost(exc)
+
+    def _forget_requests(self) -> None:
+        """Tell every request that is not answered that its client has gone: uvicorn tells the newest alone, and would
+        begin those that came behind it.
+        """
+        self.pipeline.clear()
+        for cycle in self._cycles:
+            cycle.disconnected = True
+            cycle.message_event.set()
 
     def pause_writing(self) -> None:
         super().pause_writing()
@@ -99,6 +111,7 @@ class Connection(HttpToolsProtocol):
     def _unread(self) -> None:
         """The client does not read its answer: whatever is left of it is thrown away."""
         CONNECTIONS_REFUSED.labels("unread").inc()
+        self._forget_requests()
         self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
@@ -125,6 +138,8 @@ class Connection(HttpToolsProtocol):
         self._head_has_come()
         if not self.transport.is_closing():
             super().on_headers_complete()
+            if self.cycle is not None:
+                self._cycles = [one for one in self._cycles if not one.response_complete] + [self.cycle]
 
     def handle_websocket_upgrade(self) -> None:
         self._head_has_come()

@@ -96,8 +96,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                     return False
             return True
 
-        def give_up() -> None:
-            """What has begun is ended: nobody waits for it any more."""
+        def settle() -> None:
+            """Let what has begun come to its end, though nobody waits for it any more."""
             if awaited:
                 self.settle_in_background([completed[index] for index in awaited])
 
@@ -107,7 +107,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
                     await self._slices.next(self.context_value.whose)
                     is_all = go_on()
             except BaseException:
-                give_up()
+                settle()
                 raise
             await _awaited(completed, awaited)
             return completed
@@ -115,7 +115,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         try:
             is_all = go_on()
         except Exception:
-            give_up()
+            settle()
             raise
         return completed if is_all and not awaited else the_others(is_all)
 
