@@ -124,6 +124,7 @@ class Settings(BaseSettings):
     document_actions_max: int = Field(default=1_000, ge=250)  # decision actions proposed by all its fields
     document_variables_max: int = Field(default=250_000, ge=1_000)  # characters of those it uses again, times the uses
     document_values_max: int = Field(default=15_000, ge=5_000)  # in all its variables, quotes apart
+    document_items_max: int = Field(default=250, ge=20)  # objects in one list of its variables
     document_errors_max: int = Field(default=1_000, ge=10)  # beside its data
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = Field(
@@ -191,6 +192,7 @@ class Settings(BaseSettings):
             "variables",
             "values",
             "errors",
+            "items",
         )
         return {name: getattr(self, f"document_{name}_max") for name in names}
 

@@ -193,7 +193,7 @@ def problems(draft: Draft, groups: Mapping[str, GroupKind], currencies: Mapping[
     if draft.price_currency not in currencies:
         found.append(Problem("priceCurrency", NotFound.code, f"there is no currency {draft.price_currency!r}"))
     found += [Problem(path, InvalidInput.code, message) for path, message in _shape(draft.steps)]
-    for place, step in enumerate(draft.steps):
+    for place, step in enumerate(draft.steps[:STEPS_MAX]):
         at = f"steps[{place}]"
         found += [Problem(f"{at}.{path}", InvalidInput.code, message) for path, message in _step(step)]
         if step.payout.get("fee_back") and not draft.price:
@@ -236,7 +236,7 @@ def _shape(steps: Sequence[Step]) -> Faults:
     """Phases count from 1 without gaps; at most one is funded, and it is the last."""
     if not 1 <= len(steps) <= STEPS_MAX:
         yield "steps", f"must be 1 to {STEPS_MAX}"
-    for place, step in enumerate(steps):
+    for place, step in enumerate(steps[:STEPS_MAX]):
         if step.phase_index != place + 1:
             yield f"steps[{place}].phaseIndex", f"must be {place + 1}: phases count from 1, in order, without gaps"
         if step.phase_type is PhaseType.FUNDED and place != len(steps) - 1:

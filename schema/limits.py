@@ -59,6 +59,7 @@ class Allowed:
     actions: int = 1_000  # decision actions, of all its fields
     variables: int = 250_000  # characters of those it uses again, times the uses
     errors: int = 1_000  # beside its data; further ones are left out, and one says so
+    items: int = 250  # objects in one list of its variables; actions and quotes are bounded by themselves
     values: int = 15_000  # in all its variables; quotes are bounded by themselves
 
 

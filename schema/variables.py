@@ -22,7 +22,7 @@ from graphql import (
     VariableNode,
 )
 
-from schema.leniency import declared
+from schema.leniency import ITEM, ITEMS, declared
 from schema.limits import Allowed, TooMuch
 
 QUOTES = ("IngestQuotesInput", "QuoteList")  # types that hold nothing but quotes
@@ -64,20 +64,38 @@ def repeated(document: DocumentNode, name: str | None) -> Uses:
 
 
 def excess(document: DocumentNode, uses: Uses, variables: Mapping[str, Any] | None, allowed: Allowed) -> TooMuch | None:
-    """Return the error of a request whose variables are too much, if they are: by the characters of the repeated ones,
-    or by the values in all of them.
+    """Return the error of a request whose variables are too much, if they are.
 
-    Values are read one by one by graphql-core, at some microseconds each; quotes are not, as they are one scalar.
+    They are weighed by the characters of the repeated ones, and counted: graphql-core reads each value by itself, in a
+    microsecond or more, and of objects in a list those that are left out as well. Quotes are one scalar, and actions
+    have a limit of their own.
     """
     given = variables or {}
     weight = sum(many * (_size(given[key]) if key in given else default) for key, many, default in uses)
     if weight > allowed.variables:
         return TooMuch("variables", allowed.variables, weight)
-    if _count(given, allowed.values) <= allowed.values:
-        return None
-    quotes = {name for name, kind, _ in declared(document) if kind in QUOTES}
-    values = _count({name: value for name, value in given.items() if name not in quotes}, allowed.values)
-    return TooMuch("values", allowed.values, values) if values > allowed.values else None
+    if _count(given, allowed.items) <= allowed.items:
+        return None  # as nearly always
+    kinds = {name: kind for name, kind, _ in declared(document)}
+    others = {name: value for name, value in given.items() if kinds.get(name) not in QUOTES}
+    if (values := _count(others, allowed.values)) > allowed.values:
+        return TooMuch("values", allowed.values, values)
+    items = _longest({f"${name}": value for name, value in others.items() if kinds.get(name) != ITEM})
+    return TooMuch("items", allowed.items, items) if items > allowed.items else None
+
+
+def _longest(variables: Mapping[str, Any]) -> int:
+    """The number of objects in the list that has most of them, of all lists but those of actions."""
+    longest, waiting = 0, [variables]
+    while waiting:
+        for name, value in waiting.pop().items():
+            if isinstance(value, dict):
+                waiting.append(value)
+            elif isinstance(value, list) and name != ITEMS:
+                objects = [one for one in value if isinstance(one, dict)]
+                longest = max(longest, len(objects))
+                waiting += objects
+    return longest
 
 
 def _count(value: Any, most: int) -> int:

@@ -91,3 +91,42 @@ async def test_all_fields_of_a_document_together_propose_a_bounded_number_of_act
     assert await rows("select refusals_stored, refusals_beyond from balances where refusals_stored > 0") == [
         {"refusals_stored": 1_000, "refusals_beyond": 0}
     ]
+
+
+STEPS = "query Steps($actions: CreateProgramInput!) { validateProgram(input: $actions) @skip(if: true) { __typename } }"
+PARTS = """query Parts($actions: [StepInput!]!) {
+  validateProgram(input: {name: "x", price: "1", priceCurrency: "USD", steps: $actions}) @skip(if: true) { __typename } }"""
+BATCH = """query Batch($input: SubmitDecisionActionsInput!) {
+  previewDecisionActions(input: $input) @skip(if: true) { __typename } }"""
+HAND_IN = "mutation HandIn($given: IngestQuotesInput!) { ingestQuotes(input: $given) @skip(if: true) { __typename } }"
+QUOTES = "mutation Quotes($list: QuoteList!) { ingestQuotes(input: {quotes: $list}) @skip(if: true) { __typename } }"
+LISTED = "query Listed($values: [String!]) { quotes(symbols: $values) @skip(if: true) { symbol } }"
+STEP = {"phaseIndex": 1}
+ACTION = {"actionId": "a", "action": "OPEN", "symbol": "EURUSD"}
+QUOTE = {"symbol": "EURUSD", "bid": "1.1", "ask": "1.1", "time": "2026-01-01T00:00:00Z"}
+
+
+@pytest.mark.parametrize(
+    ("text", "variables", "limit"),
+    [
+        (LISTED, {"values": ["a"] * 14_000}, None),
+        (LISTED, {"values": ["a"] * 15_001}, "values"),
+        (LISTED, {"values": None, "unused": [[]] * 16_000}, "values"),
+        (STEPS, {"actions": {"steps": [STEP] * 251}}, "items"),
+        (PARTS, {"actions": [STEP] * 251}, "items"),
+        (BATCH, {"input": {"accountId": "1", "runId": "r", "actions": [ACTION] * 1_000}}, None),
+        (BATCH, {"input": {"accountId": "1", "runId": "r", "actions": [ACTION] * 4_000}}, "values"),
+        (HAND_IN, {"given": {"quotes": [QUOTE] * 5_000}}, None),
+        (QUOTES, {"list": [QUOTE] * 5_000}, None),
+    ],
+)
+async def test_the_values_of_variables_are_bounded_the_first_time_and_every_other(
+    text: str, variables: dict[str, Any], limit: str | None
+) -> None:
+    context = Context(None, MANAGER)  # type: ignore[arg-type] # nothing is subscribed to
+    few = {name: value if isinstance(value, dict) else (value or [])[:1] for name, value in variables.items()}
+    for given in (variables, few, variables):
+        result = await schema.execute(text, given, context)
+        limits = {(error.extensions or {}).get("limit") for error in result.errors or ()} - {None}
+        if given is variables:
+            assert limits == ({limit} if limit else set())
