@@ -40,6 +40,7 @@ class Desk:
     http: httpx.AsyncClient
     ids: dict[str, str] = field(default_factory=dict)  # by root field
     accounts: list[str] = field(default_factory=list)
+    documents: list[str] = field(default_factory=list)  # within the limits, of large cost
 
     async def ask(self, role: str, query: str, **variables: Any) -> httpx.Response:
         """Ask as a role."""

@@ -93,9 +93,10 @@ async def test_all_fields_of_a_document_together_propose_a_bounded_number_of_act
     ]
 
 
-STEPS = "query Steps($actions: CreateProgramInput!) { validateProgram(input: $actions) @skip(if: true) { __typename } }"
-PARTS = """query Parts($actions: [StepInput!]!) {
-  validateProgram(input: {name: "x", price: "1", priceCurrency: "USD", steps: $actions}) @skip(if: true) { __typename } }"""
+STEPS = """query Steps($actions: CreateProgramInput!) {
+  validateProgram(input: $actions) @skip(if: true) { __typename } }"""
+PARTS = """query Parts($actions: [StepInput!]!) { validateProgram(
+  input: {name: "x", price: "1", priceCurrency: "USD", steps: $actions}) @skip(if: true) { __typename } }"""
 BATCH = """query Batch($input: SubmitDecisionActionsInput!) {
   previewDecisionActions(input: $input) @skip(if: true) { __typename } }"""
 HAND_IN = "mutation HandIn($given: IngestQuotesInput!) { ingestQuotes(input: $given) @skip(if: true) { __typename } }"
