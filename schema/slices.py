@@ -26,6 +26,9 @@ class TimeSlices:
 
     def is_over(self) -> bool:
         """Has answering held the loop for a slice since others had their turn?"""
+        return self._has_passed()
+
+    def _has_passed(self) -> bool:
         now = self._clock()
         if self._ends is not None:
             return now >= self._ends
@@ -34,12 +37,17 @@ class TimeSlices:
         return False
 
     async def next(self, bearer: Hashable) -> None:
-        """Wait for a slice in the line of the bearer."""
+        """Wait for a slice in the line of the bearer, and for its beginning: others of this slice may use it up."""
         self.waits += 1
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._lines.setdefault(bearer, deque()).append(future)
-        self._plan()
-        await future
+        enter = deque.append
+        while True:
+            future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            enter(self._lines.setdefault(bearer, deque()), future)
+            self._plan()
+            await future
+            if not self._has_passed():
+                return
+            enter = deque.appendleft
 
     def _plan(self) -> None:
         if not self._is_planned:
