@@ -300,9 +300,15 @@ async def test_a_long_list_is_answered_in_slices_by_columns_and_field_by_field(
     monkeypatch: pytest.MonkeyPatch, text: str, many: int, at_once: int
 ) -> None:
     answered: list[None] = []
-    shouted = GRAPHQL.type_map["Thing"].fields["shouted"].extensions["strawberry-definition"].base_resolver
-    plain = shouted.wrapped_func
-    monkeypatch.setattr(shouted, "wrapped_func", lambda thing: answered.append(None) or plain(thing))
+    kind: Any = GRAPHQL.type_map["Thing"]
+    method = kind.fields["shouted"].extensions["strawberry-definition"].base_resolver
+    plain = method.wrapped_func
+
+    def shouted(thing: Thing) -> Any:
+        answered.append(None)
+        return plain(thing)
+
+    monkeypatch.setattr(method, "wrapped_func", shouted)
     things = [_a_thing(inners=[_a_thing(name="b"), _a_thing(name="c")]) for _ in range(many)]
     slices = Counting(answered)
     result = await _answer(Executor, text, Query(things=things, maybe_things=None, parts=[]), {}, slices)
@@ -318,7 +324,8 @@ async def test_a_long_list_is_answered_in_slices_by_columns_and_field_by_field(
 async def test_no_more_errors_are_answered_than_an_answer_may_have() -> None:
     root = Query(things=[], maybe_things=[_a_thing(count=-1) for _ in range(1_500)], parts=[])
     result = await _answer(Executor, "{ maybeThings { shouted awaited } }", root, {})
-    *errors, last = result.errors or ()
+    assert result.errors
+    *errors, last = result.errors
     assert [error.path for error in errors] == [["maybeThings", number, "shouted"] for number in range(1_000)]
     assert (last.path, (last.extensions or {})["limit"]) == (None, "errors")
     assert result.data == {"maybeThings": [{"shouted": None, "awaited": -1}] * 1_500}

@@ -90,7 +90,9 @@ def test_a_reservation_is_counted_as_it_is_and_given_back_once() -> None:
         Reservation(flight, "bob").take(1_000)
 
 
-async def test_an_operation_that_has_no_room_is_refused_before_it_is_executed(api: Api) -> None:
+async def test_an_operation_that_has_no_room_is_refused_before_it_is_executed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = await a_world(api.database_url)
     await world.buy()
     manager, alice = await api.token("MANAGER", "acme"), await api.token("CLIENT", "acme", "alice")
@@ -103,7 +105,7 @@ async def test_an_operation_that_has_no_room_is_refused_before_it_is_executed(ap
         bearer.append(whose)
         return take(whose, size)
 
-    flight.take = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(flight, "take", noted)
     await api.ask(query, manager)
     assert flight.bytes == 0, "all of it has been taken"
     flight.count(bearer[0], flight.bearer_max)
@@ -186,7 +188,9 @@ async def test_who_does_not_read_a_long_answer_loses_its_connection(api: Api, mo
         await until(lambda: flight.bytes == 0)
 
 
-async def test_a_tick_of_a_bearer_without_room_waits_and_is_the_newest_then(api: Api) -> None:
+async def test_a_tick_of_a_bearer_without_room_waits_and_is_the_newest_then(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
     world = await a_world(api.database_url)
     _, account = await world.buy()
     alice, flight = await api.token("CLIENT", "acme", "alice"), _flight(api)
@@ -197,7 +201,7 @@ async def test_a_tick_of_a_bearer_without_room_waits_and_is_the_newest_then(api:
         bearers.append(whose)
         await wait(whose, size)
 
-    flight.wait = noted  # type: ignore[method-assign]
+    monkeypatch.setattr(flight, "wait", noted)
     text = "subscription ($id: ID!) { accountUpdates(accountId: $id) { seq } }"
     async with api.follow(alice, text, id=str(account)) as follower:
         await follower.next()

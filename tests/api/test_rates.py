@@ -150,7 +150,7 @@ async def test_tasks_that_begin_within_metered_work_are_part_of_it_and_others_ar
         return value
 
     async def work() -> list[int]:
-        return await asyncio.gather(child(1), child(2))
+        return list(await asyncio.gather(child(1), child(2)))
 
     async def around() -> list[int]:
         found = await asyncio.create_task(_value(Metered(work(), inner.append)))
