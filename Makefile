@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test test-zones check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
+.PHONY: up test campaigns test-zones check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -15,7 +15,11 @@ up: $(INSTALLED)
 PROCESSES ?= 3
 
 test: $(INSTALLED)
-	@$(BIN)/pytest -rs -n $(PROCESSES) --dist worksteal
+	@$(BIN)/pytest -rs -n $(PROCESSES) --dist worksteal -m "not campaign"
+
+# The tests that take long: each bench at a tiny size, the journey with two workers.
+campaigns: $(INSTALLED)
+	@$(BIN)/pytest -rs -n $(PROCESSES) --dist worksteal -m campaign
 
 # The same days, verdicts and payouts wherever the machine stands; `make test-zones ZONED=tests` for all of them.
 ZONED ?= $(addprefix tests/domain/test_,calendar.py days.py derivation.py payouts.py ledger.py) \

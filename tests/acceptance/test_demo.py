@@ -11,6 +11,7 @@ from pathlib import Path
 
 import psutil
 import psycopg
+import pytest
 
 from tests.acceptance.played import address_of, another_worker, kill_api, kill_worker, play, wipe_broker, with_quotes
 
@@ -54,6 +55,7 @@ def test_the_journey_on_recorded_quotes_comes_out_the_same_whatever_is_killed(
     assert "Left out: the account in euros over a weekend" in undisturbed.output  # every symbol rests at weekends
 
 
+@pytest.mark.campaign
 def test_on_made_up_quotes_two_workers_on_two_shards_judge_each_account_once_at_each_batch(server: str) -> None:
     phases: list[tuple[int, ...]] = []
     with ExitStack() as helpers:

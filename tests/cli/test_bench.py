@@ -3,12 +3,15 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import propdesk
 
 PAGES = ("ledger", "orders", "fills", "positions", "actions")
 READS = ("snapshot", "decision context", *(f"{name} page" for name in PAGES))
 
 
+@pytest.mark.campaign
 def test_a_tiny_bench_of_actions_prints_and_writes_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "actions.json"
     done = propdesk("bench", "actions", "--tiny", "--json", str(path), COLUMNS="200")

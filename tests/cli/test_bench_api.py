@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import propdesk
 
 
+@pytest.mark.campaign
 def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "api.json"
     sizes = ("--subscribers", "20", "--events", "10", "--connections", "20", "--rounds", "1", "--answers", "2",

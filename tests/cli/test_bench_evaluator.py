@@ -3,9 +3,12 @@
 import json
 from pathlib import Path
 
+import pytest
+
 from tests.cli.commands import propdesk
 
 
+@pytest.mark.campaign
 def test_a_tiny_bench_of_the_evaluator_prints_and_writes_every_figure(tmp_path: Path) -> None:
     path = tmp_path / "evaluator.json"
     sizes = ("--accounts", "100", "--symbols", "10", "--screened", "1000", "--rounds", "1", "--growth", "100,200")
