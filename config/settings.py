@@ -57,6 +57,7 @@ class Settings(BaseSettings):
     open_challenges_client_max: int = Field(default=50, ge=1)
     open_challenges_program_max: int = Field(default=20, ge=1)  # of those, of one program
     removal_portion: int = Field(default=500, ge=1)  # sales that deleting a program takes in one transaction
+    reinstatement_quotes_max: int = Field(default=2_000_000, ge=1)  # by which one run is computed again
     removal_seconds_max: float = Field(default=10, ge=0)  # of one request that deletes; asked again it goes on
     # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
     # with their evidence, days, orders, fills and money are the proof, and always stay.

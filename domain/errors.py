@@ -220,6 +220,36 @@ class LaterFillsNeedIt(Refused):
     code = "LATER_FILLS_NEED_IT"
 
 
+class VerdictStands(Refused):
+    """The verdict does not rest on void quotes; it cannot be set aside."""
+
+    code = "VERDICT_STANDS"
+
+
+class StillBroken(Refused):
+    """Without the void quotes the phase fails as well; the verdict stands."""
+
+    code = "STILL_BROKEN"
+
+
+class AlreadyReinstated(Refused):
+    """The verdict has been set aside already; the challenge goes on."""
+
+    code = "ALREADY_REINSTATED"
+
+
+class QuotesForgotten(Refused):
+    """The quotes by which the run would be computed again are no longer kept."""
+
+    code = "QUOTES_FORGOTTEN"
+
+
+class TooManyQuotes(Refused):
+    """Computing the run again takes more quotes than may be read for one; raise the setting that is named."""
+
+    code = "TOO_MANY_QUOTES"
+
+
 class NoMarket(Refused):
     """The desk has no quotes yet."""
 

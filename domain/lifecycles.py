@@ -112,6 +112,7 @@ MOVES: dict[type[Enum], frozenset[tuple[Enum, Enum]]] = {
             (_C.ACTIVE, _C.PASSED),
             (_C.ACTIVE, _C.FAILED),
             (_C.ACTIVE, _C.CANCELLED),
+            (_C.FAILED, _C.ACTIVE),  # of a challenge alone, whose verdict is set aside: its phase has a new run
         }
     ),
     _A: frozenset(

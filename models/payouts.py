@@ -11,7 +11,8 @@ from domain.payouts import Cycle
 from models.sql import Connection
 
 # The day of a payout belongs to what was before it, but for the profit made on it afterwards; a payout that was turned
-# down never was. Days before the account's own are those that have ended.
+# down never was. Days before the account's own are those that have ended. A run that goes on in a failed one's place
+# has that one's days, and its payouts count.
 CYCLES = """
 select n.account_id, o.open, coalesce(l.day, 0) as day, coalesce(l.day_profit, 0) as day_profit,
   coalesce(d.traded, 0) as traded, coalesce(d.profitable, 0) as profitable,
@@ -22,8 +23,10 @@ cross join lateral (
   select count(*) as open from payouts
   where challenge_id = p.challenge_id and status in ('REQUESTED', 'APPROVED')) o
 left join lateral (
-  select day, day_profit from payouts
-  where phase_id = p.id and status in ('REQUESTED', 'APPROVED', 'PAID') order by id desc limit 1) l on true
+  select o.day, o.day_profit from payouts o join challenge_phases r on r.id = o.phase_id
+  where o.challenge_id = p.challenge_id and r.phase_index = p.phase_index
+    and o.status in ('REQUESTED', 'APPROVED', 'PAID')
+  order by o.id desc limit 1) l on true
 cross join lateral (
   select count(*) filter (where traded and is_after) as traded,
     count(*) filter (where gain > n.profit_above and is_after) as profitable,

@@ -13,6 +13,8 @@ DELETIONS = {
     "metrics": "delete from metrics where challenge_id = any($1::bigint[])",
     "days": """delete from days d using challenge_phases p
       where p.id = d.phase_id and p.challenge_id = any($1::bigint[])""",
+    "bulk_results": "delete from bulk_results where challenge_id = any($1::bigint[])",
+    "reinstatements": "delete from reinstatements where challenge_id = any($1::bigint[])",
     "breaches": "delete from breaches where challenge_id = any($1::bigint[])",
     "challenge_phases": "delete from challenge_phases where challenge_id = any($1::bigint[])",
     "challenges": "delete from challenges where id = any($1::bigint[])",
@@ -23,14 +25,16 @@ DELETE_PURCHASES = "delete from purchases where id = any($1::bigint[])"
 DELETE_PHASES = "delete from program_phases where program_id = $1"
 DELETE_PROGRAM = "delete from programs where id = $1"
 PHASES = """
-select p.challenge_id, p.phase_index, p.account_id, p.status, p.started_at, p.ended_at, p.end_reason
-from challenge_phases p where p.challenge_id = any($1::bigint[]) order by p.challenge_id, p.phase_index
+select p.challenge_id, p.phase_index, p.account_id, p.status, p.started_at, p.ended_at, p.end_reason,
+  p.run
+from challenge_phases p where p.challenge_id = any($1::bigint[]) order by p.challenge_id, p.phase_index, p.run
 """
 BREACHES = """
 select b.id, b.challenge_id, f.phase_index, b.account_id, b.rule, b.consequence, b.day, b.day_date, b.market_time,
   b.batch, b."limit", b.floor, b.observed, b.headroom, b.derivation::text, b.ledger_seq,
-  encode(b.ledger_hash, 'hex') as ledger_hash, b.terms_hash
-from breaches b join challenge_phases f on f.id = b.phase_id
+  encode(b.ledger_hash, 'hex') as ledger_hash, b.terms_hash, r.reason as overturned_reason,
+  r.actor as overturned_by, r.recorded_at as overturned_at
+from breaches b join challenge_phases f on f.id = b.phase_id left join reinstatements r on r.breach_id = b.id
 where b.challenge_id = any($1::bigint[]) order by b.id
 """
 

@@ -51,7 +51,10 @@ async def challenges_have_one_active_phase(conn: Connection) -> Rows:
 
 
 async def phases_run_in_order(conn: Connection) -> Rows:
-    """Phases are numbered from 1 without a gap; one that was reached has an account, and all before it have passed."""
+    """Phases are numbered from 1 without a gap; one that was reached has an account, and all before it have passed.
+
+    Of several runs of a phase the one in force counts.
+    """
     return await find(
         conn,
         """
@@ -61,7 +64,8 @@ async def phases_run_in_order(conn: Connection) -> Rows:
         from (
           select challenge_id, phase_index, status, account_id, row_number() over ordered as place,
             count(*) filter (where status = 2) over ordered - (status = 2)::int as passed_before
-          from challenge_phases window ordered as (partition by challenge_id order by phase_index)) p
+          from challenge_phases where not superseded
+          window ordered as (partition by challenge_id order by phase_index)) p
         where phase_index <> place or (account_id is not null and passed_before <> place - 1)
           or (account_id is null and status not in (0, 4)) or (account_id is not null and status = 0)""",
     )
@@ -87,7 +91,7 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
           select count(*) as phases, count(*) filter (where status = 0) as pending,
             count(*) filter (where status = 1) as active, count(*) filter (where status = 2) as passed,
             count(*) filter (where status = 3) as failed
-          from challenge_phases where challenge_id = c.id) p
+          from challenge_phases where challenge_id = c.id and not superseded) p
         where (c.ended_at is null) <> (c.status in (0, 1)) or p.phases <> s.phases or not case c.status
           when 0 then active + passed + failed = 0
           when 1 then passed < s.phases and pending + active + passed = s.phases
@@ -108,7 +112,8 @@ async def challenges_point_at_their_phase(conn: Connection) -> Rows:
         from challenges c
         where not exists (
             select from challenge_phases p
-            where p.challenge_id = c.id and p.phase_index = c.current_phase_index and p.account_id = c.account_id)
+            where p.challenge_id = c.id and p.phase_index = c.current_phase_index and p.account_id = c.account_id
+              and not p.superseded)
           or exists (
             select from challenge_phases p
             where p.challenge_id = c.id and p.phase_index > c.current_phase_index and p.account_id is not null)""",
@@ -149,6 +154,41 @@ async def failed_phases_have_one_breach(conn: Connection) -> Rows:
         group by p.id
         having count(b.id) <> case when p.status = 3 then 1 else 0 end
           or count(b.id) filter (where b.rule is distinct from p.end_reason) > 0""",
+    )
+
+
+async def reinstatements_have_their_run(conn: Connection) -> Rows:
+    """A verdict that was set aside failed a run, and the next run of the phase stands in its place; no other does."""
+    return await find(
+        conn,
+        """
+        select format('reinstatement %s of challenge %s', r.id, r.challenge_id) as subject,
+          format('sets breach %s (%s) of run %s aside, status %s, for run %s of phase %s on account %s', r.breach_id,
+            b.consequence, f.run, f.status, n.run, n.phase_index, coalesce(n.account_id::text, 'none')) as message
+        from reinstatements r
+        join breaches b on b.id = r.breach_id
+        join challenge_phases f on f.id = r.phase_id
+        join challenge_phases n on n.id = r.new_phase_id
+        left join ledger l on l.account_id = n.account_id and l.kind = 'account_started'
+        where b.consequence <> 'FAIL' or b.phase_id <> f.id or f.status <> 3 or not f.superseded
+          or (f.challenge_id, n.challenge_id) <> (r.challenge_id, r.challenge_id)
+          or (n.phase_index, n.run) <> (f.phase_index, f.run + 1) or n.started_at is null
+          or (l.facts ->> 'reinstated_from') is distinct from f.account_id::text
+        union all
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id),
+          format('its run %s, status %s, is superseded and no reinstatement says by what', p.run, p.status)
+        from challenge_phases p
+        where p.superseded and not exists (
+          select from reinstatements r join challenge_phases f on f.id = r.phase_id
+          where r.challenge_id = p.challenge_id
+            and (r.phase_id = p.id or (p.account_id is null and f.phase_index < p.phase_index)))
+        union all
+        select format('phase %s of challenge %s', p.phase_index, p.challenge_id), format('has no run %s', p.run - 1)
+        from challenge_phases p
+        where p.run > 1 and not exists (
+          select from challenge_phases o
+          where o.challenge_id = p.challenge_id and o.phase_index = p.phase_index and o.run = p.run - 1
+            and o.superseded)""",
     )
 
 

@@ -19,8 +19,10 @@ from resolvers.payouts import PayoutMutation, PayoutQuery
 from resolvers.programs import ProgramMutation, ProgramQuery
 from resolvers.purchases import PurchaseMutation, PurchaseQuery
 from resolvers.quotes import QuoteMutation, QuoteQuery
+from resolvers.reinstatements import ReinstatementMutation, ReinstatementQuery
 from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
+from resolvers.voids import VoidMutation, VoidQuery
 from resolvers.wallets import WalletMutation, WalletQuery
 from schema.examination import Limits
 from schema.executing import Executor
@@ -49,6 +51,8 @@ class Query(
     CurrencyQuery,
     InstrumentQuery,
     QuoteQuery,
+    VoidQuery,
+    ReinstatementQuery,
     TokenQuery,
     JobQuery,
     AuditQuery,
@@ -71,9 +75,11 @@ class Mutation(
     ChallengeMutation,
     ActionMutation,
     QuoteMutation,
+    VoidMutation,
     AccountMutation,
     AdminMutation,
     CorrectionMutation,
+    ReinstatementMutation,
     TokenMutation,
     JobMutation,
 ): ...

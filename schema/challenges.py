@@ -22,6 +22,7 @@ from schema.paging import LONG, After, Connection, First, FirstLong, one, owned,
 from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
+from schema.reinstatements import Reinstatement
 from schema.rows import FromRow, shape
 from schema.scalars import Long
 from schema.terms import FROZEN_TERMS, Terms
@@ -37,6 +38,7 @@ from services.views.lists import (
     PHASES,
     PROGRAMS,
     PURCHASES,
+    REINSTATEMENTS,
     Row,
     Window,
 )
@@ -53,7 +55,7 @@ DAYS_MAX = 1000
 
 def _current(found: Mapping[int, list[Row]], ids: Values, indexes: Values) -> Values:
     return [
-        next((phase for phase in found.get(key, ()) if phase["phase_index"] == index), None)
+        next((row for row in found.get(key, ()) if row["phase_index"] == index and not row["superseded"]), None)
         for key, index in zip(ids, indexes, strict=True)
     ]
 
@@ -109,6 +111,12 @@ class Breach(FromRow, listing=BREACHES):
     def marks(self) -> list[EvidenceMark]:
         return EvidenceMark.every(self.marks_text)
 
+    @computed(
+        "Why the verdict was set aside, and what goes on; null while it stands.", newest_of(REINSTATEMENTS, "breach")
+    )
+    async def overturned(self, info: Info) -> Reinstatement | None:
+        return next(iter(await owned(info, REINSTATEMENTS, ("breach", int(self.id)), 1)), None)
+
 
 @strawberry.type(description="A trading day of a phase, in its account's currency.")
 class ChallengeDay(FromRow, listing=DAYS):
@@ -153,9 +161,7 @@ class RuleProgress:
         )
 
 
-@strawberry.type(
-    description="A phase of a challenge: its run on one account, or, while PENDING, what is still to come."
-)
+@strawberry.type(description="A phase of a challenge: a run on one account, or, while PENDING, what is still to come.")
 class ChallengePhase(FromRow, listing=PHASES):
     id: ID = field(description="Its number.")
     phase_index: int = field(description="Its place, counted from 1.")
@@ -167,7 +173,22 @@ class ChallengePhase(FromRow, listing=PHASES):
     end_reason: str | None = field(description="The rule that ended it, or what else did.")
     initial_balance: Decimal = field(description="The balance it begins with.")
     start_equity: Decimal | None = field(description="The equity at its start.")
+    run: int = field(description="Which run of the phase it is, counted from 1: one more for each reinstatement.")
+    superseded: bool = field(description="Whether its verdict was set aside, so that a later run stands in its place.")
     account_id: strawberry.Private[int | None]
+
+    @computed(
+        "Why its verdict was set aside, and what goes on; null if it was not.", newest_of(REINSTATEMENTS, "phase")
+    )
+    async def overturned(self, info: Info) -> Reinstatement | None:
+        return next(iter(await owned(info, REINSTATEMENTS, ("phase", int(self.id)), 1)), None)
+
+    @computed(
+        "By what it began, where it goes on in the place of a failed run; else null.",
+        newest_of(REINSTATEMENTS, "new_phase"),
+    )
+    async def reinstatement(self, info: Info) -> Reinstatement | None:
+        return next(iter(await owned(info, REINSTATEMENTS, ("new_phase", int(self.id)), 1)), None)
 
     @computed("Its account; null before the phase is reached.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
@@ -226,7 +247,8 @@ class Challenge(FromRow, listing=CHALLENGES):
         return await one(info, ACCOUNTS, self.account_id)
 
     @computed(
-        "Every phase sold, in order; those it has not reached yet are PENDING, without an account.",
+        "Every phase sold, in order; those it has not reached yet are PENDING, without an account. A phase whose "
+        "verdict was set aside is there once for each of its runs.",
         all_of(PHASES, "challenge", PHASES_MAX),
     )
     async def phases(self, info: Info) -> list[ChallengePhase]:
@@ -235,7 +257,8 @@ class Challenge(FromRow, listing=CHALLENGES):
     @computed("The phase it is in.", CURRENT_PHASE)
     async def current_phase(self, info: Info) -> ChallengePhase | None:
         phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
-        return next((phase for phase in phases if phase.phase_index == self.current_phase_index), None)
+        in_force = (phase for phase in phases if not phase.superseded)
+        return next((phase for phase in in_force if phase.phase_index == self.current_phase_index), None)
 
     @computed("Its phase's figures now, or at the end; null where none are kept.", newest_of(LATEST, "challenge"))
     async def latest_metric(self, info: Info) -> Metric | None:
@@ -245,7 +268,9 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def latest_breach(self, info: Info) -> Breach | None:
         return next(iter(await owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
 
-    @computed("Its trading days in order, the newest 1000; of one phase, or of all.")
+    @computed(
+        "Its trading days in order, the newest 1000; of one phase, or of all. Of several runs of a phase the last."
+    )
     async def days(
         self,
         info: Info,

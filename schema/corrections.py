@@ -7,6 +7,7 @@ import strawberry
 from strawberry import ID, field
 
 from schema.accounts import Account
+from schema.differences import Difference
 from schema.errors import Missing
 from schema.ids import name, named
 from schema.payloads import Payload
@@ -30,13 +31,6 @@ class RecomputeAccountInput:
     account_id: ID = field(description="The account.")
     apply: bool = field(description="Whether what differs is corrected; false only shows it.")
     reason: str = field(description="Why; kept in the audit and, with a correction, on the ledger.")
-
-
-@strawberry.type(description="A figure as it was kept, and as the fills give it.")
-class Difference:
-    what: str = field(description="Such as `cash`, `fill 12 realised` or `position 13 quantity`; numbers are seqs.")
-    stored: str = field(description="As it was kept; `none` where there was nothing.")
-    computed: str = field(description="As the fills that remain give it.")
 
 
 @strawberry.type(description="A corrected account.")
@@ -79,5 +73,5 @@ def answered(kind: type[Answer], account: Account | None, corrected: Corrected) 
     return kind(
         account=account,
         correction_id=name(corrected.account_id, corrected.seq),
-        differences=[Difference(what=d.what, stored=d.stored, computed=d.computed) for d in corrected.differences],
+        differences=Difference.every(corrected.differences),
     )

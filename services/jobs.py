@@ -13,7 +13,7 @@ from config.logs import about
 from domain.errors import Busy, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
-from services import activation, challenges, closing, payouts
+from services import activation, bulk_reinstatements, challenges, closing, payouts
 from services.local import Local
 from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
@@ -36,6 +36,7 @@ HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
     "open_next_phase": closing.open_next_phase,
     "close_positions": challenges.close_positions,
     "pay_payout": payouts.pay,
+    bulk_reinstatements.KIND: bulk_reinstatements.reinstate_one,
 }
 ACTIVATION = frozenset({"withdraw_fee", "deposit", "start_account"})
 

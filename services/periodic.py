@@ -9,7 +9,7 @@ from types import MappingProxyType
 from config import wakeups
 from config.settings import settings
 from models import system
-from services import payments, quotes, retention
+from services import bulk_reinstatements, payments, quotes, retention
 from services.unit import reading
 
 TICK_AFTER = timedelta(seconds=60)
@@ -18,6 +18,7 @@ SILENT_SECONDS = 3600
 DAY_SECONDS = 86_400
 PAYMENTS_SECONDS = 10  # between looks for purchases that were not paid in time
 MARK_SECONDS = 3600  # between looks for accounts that were left behind
+BULK_SECONDS = 60  # between looks for bulk reinstatements that have come to a halt
 RETENTION_SECONDS = 60  # a backlog goes round by round, so that no tick takes long
 
 STARTED_AT = datetime.now(UTC)
@@ -38,6 +39,7 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> N
             await system.forget_silent(conn, SILENT_SECONDS)
         expires = await system.take_slot(conn, "payments", PAYMENTS_SECONDS)
         forgets = await system.take_slot(conn, "retention", RETENTION_SECONDS)
+        halted = await system.take_slot(conn, "bulk_reinstatements", BULK_SECONDS)
         overdue = await system.take_slot(conn, "mark_to_market", MARK_SECONDS)
     if state["jobs_due"]:
         wakeups.request("work_queue")
@@ -48,6 +50,8 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> N
     await quotes.tick(TICK_AFTER)
     if expires:
         await payments.expire()
+    if halted:
+        await bulk_reinstatements.go_on()
     if forgets:
         await retention.forget()
 

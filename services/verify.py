@@ -69,6 +69,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
     verify_challenges.challenges_point_at_their_phase,
     verify_challenges.phases_begin_with_what_was_sold,
     verify_challenges.failed_phases_have_one_breach,
+    verify_challenges.reinstatements_have_their_run,
     verify_challenges.breaches_rest_on_the_ledger,
     verify_challenges.days_are_dense,
     verify_challenges.ends_left_their_job,

@@ -77,6 +77,14 @@ alter table positions
 drop domain rest;
 alter table heartbeats drop column faults;
 
+-- A phase of several runs has no place in the first edition: refused by the constraint that returns.
+drop table bulk_results, bulk_reinstatements, reinstatements;
+alter table challenge_phases
+  drop constraint challenge_phases_index, drop column run, drop column superseded,
+  add constraint challenge_phases_index unique (challenge_id, phase_index);
+drop index breaches_failures;
+drop table quote_voids;
+
 alter table orders drop column origin;
 alter table breaches
   drop constraint breaches_consequence_check,

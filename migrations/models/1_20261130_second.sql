@@ -337,6 +337,106 @@ update orders o set origin = f.origin
 from origins f where f.continues and o.account_id = f.account_id and o.seq = f.seq;
 comment on column orders.origin is 'The first version of an order that was amended';
 create index orders_origin on orders (account_id, origin) where origin is not null;
+-- Quotes that an admin declares wrong: the quotes stay, and a verdict that rested on them may be set aside.
+create table quote_voids (
+  id bigint generated always as identity primary key,
+  symbol text not null references instruments (symbol),
+  source_from timestamptz not null,
+  source_before timestamptz not null,
+  first_batch bigint not null,
+  last_batch bigint not null,
+  quotes integer not null check (quotes > 0),
+  reason text not null,
+  actor text not null,
+  recorded_at timestamptz not null default clock_timestamp(),
+  constraint quote_voids_span unique (symbol, source_from, source_before),
+  check (source_from < source_before and first_batch <= last_batch)
+);
+grant select, insert on quote_voids to propdesk_app;
+create trigger quote_voids_append_only before update or delete on quote_voids
+  for each row execute function refuse_change();
+create trigger quote_voids_no_truncate before truncate on quote_voids
+  for each statement execute function refuse_change();
+create index breaches_failures on breaches (batch) where consequence = 'FAIL';
+comment on table quote_voids is 'Quotes of a symbol that are declared wrong, by their source times; the quotes themselves stay. Append only.';
+comment on column quote_voids.source_from is 'The first source time that is void';
+comment on column quote_voids.source_before is 'The first source time after it that is not';
+comment on column quote_voids.first_batch is 'Of the first void quote';
+comment on column quote_voids.last_batch is 'Of the last void quote';
+comment on column quote_voids.quotes is 'How many quotes are void';
+comment on column quote_voids.actor is 'Role and name of the bearer';
+
+-- A phase has a further run after a verdict that rested on void quotes was set aside.
+alter table challenge_phases
+  add column run smallint not null default 1 check (run > 0),
+  add column superseded boolean not null default false,
+  drop constraint challenge_phases_index,
+  add constraint challenge_phases_index unique (challenge_id, phase_index, run);
+create unique index challenge_phases_in_force on challenge_phases (challenge_id, phase_index) where not superseded;
+comment on column challenge_phases.run is 'Of the phase, from 1; a further one follows a reinstatement';
+comment on column challenge_phases.superseded is 'Does a later run of the phase stand in its place?';
+create table reinstatements (
+  id bigint generated always as identity primary key,
+  challenge_id bigint not null references challenges (id),
+  breach_id bigint not null references breaches (id),
+  phase_id bigint not null references challenge_phases (id),
+  new_phase_id bigint not null references challenge_phases (id),
+  actor text not null,
+  reason text not null,
+  market_time timestamptz not null,
+  figures jsonb not null,
+  differences jsonb not null,
+  left_out jsonb not null default '[]',
+  recorded_at timestamptz not null default clock_timestamp(),
+  constraint reinstatements_breach unique (breach_id),
+  constraint reinstatements_phase unique (phase_id),
+  constraint reinstatements_new_phase unique (new_phase_id)
+);
+create index reinstatements_challenge on reinstatements (challenge_id, id desc);
+grant select, insert, delete on reinstatements to propdesk_app;
+create trigger reinstatements_unchanged before update on reinstatements for each row execute function refuse_change();
+comment on table reinstatements is 'A failing verdict that was set aside because it rested on void quotes; verdict and evidence stay.';
+comment on column reinstatements.breach_id is 'The evidence of the verdict';
+comment on column reinstatements.phase_id is 'The run that failed';
+comment on column reinstatements.new_phase_id is 'The run that goes on in its place';
+comment on column reinstatements.actor is 'Role and name of the bearer';
+comment on column reinstatements.figures is 'What the new run begins with';
+comment on column reinstatements.differences is 'Those that the failed run left otherwise';
+comment on column reinstatements.left_out is 'Fills of the failed run, by seq, that the new one goes on without';
+
+-- Many verdicts set aside together: a job for each challenge, one after the other.
+create table bulk_reinstatements (
+  id bigint generated always as identity primary key,
+  brand text references brands (name),
+  symbol text not null,
+  source_from timestamptz not null,
+  source_before timestamptz not null,
+  actor text not null,
+  reason text not null,
+  recorded_at timestamptz not null default clock_timestamp()
+);
+create index bulk_reinstatements_brand on bulk_reinstatements (brand, id desc);
+create table bulk_results (
+  bulk_id bigint not null references bulk_reinstatements (id),
+  challenge_id bigint not null,
+  outcome text not null default 'PENDING' check (outcome in ('PENDING', 'REINSTATED', 'REFUSED')),
+  code text,
+  message text,
+  decided_at timestamptz,
+  primary key (bulk_id, challenge_id),
+  check ((outcome = 'PENDING') = (decided_at is null) and (outcome = 'REFUSED') = (code is not null))
+);
+create index bulk_results_challenge on bulk_results (challenge_id);
+create index bulk_results_pending on bulk_results (bulk_id, challenge_id) where outcome = 'PENDING';
+grant select, insert, update on bulk_reinstatements to propdesk_app;
+grant select, insert, update, delete on bulk_results to propdesk_app;
+comment on table bulk_reinstatements is 'An order to set every verdict aside that rested on void quotes of a span; a job for each challenge, in turn.';
+comment on column bulk_reinstatements.brand is 'None for all brands';
+comment on column bulk_reinstatements.actor is 'Role and name of the bearer';
+comment on table bulk_results is 'A challenge that was hit by the quotes of a bulk reinstatement, and what came of it.';
+comment on column bulk_results.code is 'Of the refusal';
+comment on column bulk_results.message is 'Of the refusal';
+
 -- A further consequence: what is open is closed, and nothing may be opened until the next day.
 alter table breaches
   drop constraint breaches_consequence_check,

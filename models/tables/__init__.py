@@ -21,10 +21,12 @@ from models.tables.programs import Program, ProgramPhase
 from models.tables.purchases import Purchase
 from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, StandingQuote
 from models.tables.receipts import Receipt
+from models.tables.reinstatements import BulkReinstatement, BulkResult, Reinstatement
 from models.tables.removals import ProgramRemoval, RemovedSale
 from models.tables.system import Desk, Heartbeat, PeriodicSlot, Quarantined, Retention, Shard
 from models.tables.terms import Terms
 from models.tables.tokens import Token
+from models.tables.voids import QuoteVoid
 from models.tables.wallets import HouseAccount, Transfer, Wallet
 
 __models__ = [
@@ -54,6 +56,9 @@ __models__ = [
     LedgerEntry,
     Metric,
     Breach,
+    Reinstatement,
+    BulkReinstatement,
+    BulkResult,
     Payout,
     Job,
     AuditEntry,
@@ -66,6 +71,7 @@ __models__ = [
     LatestQuote,
     StandingQuote,
     DroppedQuote,
+    QuoteVoid,
     OutboxEvent,
     Event,
     ChallengeNumber,

@@ -51,4 +51,5 @@ class Breach(Model):
             TableIndex("challenge_id", "id desc", name="breaches_challenge"),
             TableIndex("account_id", name="breaches_account"),
             TableIndex("terms_hash", name="breaches_terms"),
+            TableIndex("batch", name="breaches_failures", where="consequence = 'FAIL'"),
         )

@@ -62,11 +62,14 @@ class ChallengePhase(Model):
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
     end_reason = Text(null=True)
+    run = fields.SmallIntField(db_default=1, description="Of the phase, from 1; a further one follows a reinstatement")
+    superseded = fields.BooleanField(db_default=False, description="Does a later run of the phase stand in its place?")
 
     class Meta:
         table = "challenge_phases"
         constraints = (
-            UniqueConstraint(("challenge_id", "phase_index"), "challenge_phases_index"),
+            UniqueConstraint(("challenge_id", "phase_index", "run"), "challenge_phases_index"),
+            UniqueIndex(("challenge_id", "phase_index"), "challenge_phases_in_force", "not superseded"),
             UniqueIndex(("challenge_id",), "challenge_phases_one_running", "status = 1"),
             UniqueIndex(("account_id",), "challenge_phases_account"),
         )

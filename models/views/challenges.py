@@ -23,6 +23,12 @@ CHALLENGES = Listing(
         "account_id": "exists (select from accounts a where a.id = {} and a.challenge_id = c.id)",
         "phase_type": """exists (select from challenge_phases f where f.challenge_id = c.id
           and f.phase_index = c.current_phase_index and f.phase_type = any({}::smallint[]))""",
+        "hit": """c.id in (
+          select b.challenge_id from breaches b join accounts a on a.id = b.account_id
+          where b.consequence = 'FAIL' and b.batch >= {2} and exists (
+            select from positions h
+            where h.account_id = b.account_id and h.opened_at < {4} and coalesce(h.closed_at, 'infinity') >= {3}
+              and (h.symbol, a.currency) in (select * from unnest({0}::text[], {1}::text[]))))""",
         "created_from": "c.created_at >= {}",
         "created_before": "c.created_at < {}",
         "text": """(strpos(lower(c.client), lower({0})) > 0 or c.id::text = {0} or exists (
@@ -33,14 +39,15 @@ CHALLENGES = Listing(
 )
 PHASES = Listing(
     columns="""t.id, t.challenge_id, t.phase_index, t.phase_type, t.status, t.account_id, t.initial_balance,
-  t.start_equity, t.started_at, t.ended_at, t.end_reason,
+  t.start_equity, t.started_at, t.ended_at, t.end_reason, t.run, t.superseded,
   (select r.body::jsonb -> 'phases' -> (t.phase_index - 1) ->> 'name' from terms r where r.hash = c.terms_hash)
     as name""",
     source="challenge_phases t join challenges c on c.id = t.challenge_id",
     sight=of_challenge,
-    order=(Key("t.phase_index", "phase_index"),),
+    order=(Key("t.phase_index", "phase_index"), Key("t.run", "run")),
     descending=False,
-    parents={"challenge": Parent("t.challenge_id = p.id")},
+    # A phase that a failure left unreached has a new row once the challenge goes on.
+    parents={"challenge": Parent("t.challenge_id = p.id and (t.account_id is not null or not t.superseded)")},
 )
 # The running day's row is its opening snapshot; where it stands now is in the balances.
 DAYS = Listing(
@@ -53,5 +60,6 @@ DAYS = Listing(
     sight=of_challenge,
     order=(Key("f.phase_index", "phase_index"), Key("t.number", "number")),
     filters={"phase_index": "f.phase_index = {}"},
-    parents={"challenge": Parent("f.challenge_id = p.id"), "phase": Parent("f.id = p.id")},
+    # A run that goes on in another's place has that one's days too.
+    parents={"challenge": Parent("f.challenge_id = p.id and not f.superseded"), "phase": Parent("f.id = p.id")},
 )

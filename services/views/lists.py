@@ -9,6 +9,7 @@ from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, ORDE
 from models.views.audits import AUDIT
 from models.views.brands import BRANDS
 from models.views.breaches import BREACHES
+from models.views.bulk_reinstatements import BULK_REINSTATEMENTS, BULK_RESULTS
 from models.views.challenges import CHALLENGES, DAYS, PHASES
 from models.views.currencies import CURRENCIES
 from models.views.events import EVENTS
@@ -19,8 +20,10 @@ from models.views.listing import Filters, Linked, Listing, Row, Window
 from models.views.metrics import LATEST, METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
+from models.views.reinstatements import REINSTATEMENTS
 from models.views.sight import Sight
 from models.views.tokens import TOKENS
+from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
 from services.unit import reading
@@ -32,6 +35,8 @@ __all__ = [
     "AUDIT",
     "BRANDS",
     "BREACHES",
+    "BULK_REINSTATEMENTS",
+    "BULK_RESULTS",
     "CHALLENGES",
     "CURRENCIES",
     "DAYS",
@@ -53,6 +58,8 @@ __all__ = [
     "PURCHASES",
     "QUOTES",
     "QUOTE_HISTORY",
+    "QUOTE_VOIDS",
+    "REINSTATEMENTS",
     "STEPS",
     "TOKENS",
     "TRANSFERS",

@@ -17,6 +17,7 @@ from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, Api, send
 from tests.api.generated import GRAPHQL
+from tests.services.bad_prints import bad_print
 from tests.services.world import (
     ADMIN,
     FUNDED,
@@ -32,7 +33,7 @@ from tests.services.world import (
 
 STAFF = {Role.ADMIN, Role.MANAGER}
 MAKING = {  # what they change was not there before, or need not differ
-    "createAccount", "createApiToken", "createProgram", "depositToWallet", "markAllToMarket",
+    "voidQuotes", "createAccount", "createApiToken", "createProgram", "depositToWallet", "markAllToMarket",
     "recomputeAccount", "requestPayout", "saveAccountGroup", "saveBrand", "saveCurrency", "saveInstrument",
     "withdrawFromWallet",
 }  # fmt: skip
@@ -92,7 +93,7 @@ class Desk:
 
 
 def in_order() -> list[Callable[[Desk], Awaitable[None]]]:
-    return [catalogue, programs, money, sales, accounts, trading, payouts, operations]
+    return [catalogue, programs, money, sales, accounts, trading, payouts, verdicts, operations]
 
 
 async def test_every_mutation_of_a_manager_or_an_admin_leaves_one_row(api: Api) -> None:
@@ -195,6 +196,24 @@ async def payouts(desk: Desk) -> None:
         payout = await desk.does("requestPayout", challengeId=str(challenge), idempotencyKey=key)
         reason = {"reason": "not yet"} if decision == "rejectPayout" else {}
         await desk.does(decision, id=payout, idempotencyKey=key, **reason)
+    await settle()
+
+
+async def verdicts(desk: Desk) -> None:
+    challenge, account = await desk.world.buy("b4")
+    await act(account, "OPEN", action_id="v1", quantity="1000000")
+    span = await bad_print(desk.world)
+    await desk.world.quote("1.11", after=timedelta(0))
+    what = {
+        "reason": "ten times too low",
+        "symbol": "EURUSD",
+        "sourceFrom": span.source_from.isoformat(),
+        "sourceBefore": span.source_before.isoformat(),
+    }
+    await desk.does("voidQuotes", Role.ADMIN, **what)
+    again = {"reason": "a bad print", "idempotencyKey": "a"}
+    await desk.does("reinstateChallenge", id=str(challenge), apply=True, **again)
+    await desk.does("reinstateChallenges", **(what | again))
     await settle()
 
 

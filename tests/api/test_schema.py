@@ -31,6 +31,7 @@ def test_what_moves_money_or_opens_something_takes_a_key_so_that_it_can_be_sent_
     assert keyed == {
         "buyChallenge", "createAccount", "depositToWallet", "withdrawFromWallet", "refundPurchase",
         "requestPayout", "cancelPayout", "approvePayout", "rejectPayout", "adjustAccount", "confirmPayment",
+        "reinstateChallenge", "reinstateChallenges",
     }  # fmt: skip
 
 

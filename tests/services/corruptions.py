@@ -6,14 +6,16 @@ from decimal import Decimal
 
 from domain.lifecycles import PurchaseStatus
 from services import adjustments, admin, corrections, events, orders, payments, purchases
+from tests.services.bad_prints import a_reinstated
 from tests.services.world import CLIENT, EVALUATION, FUNDED, MANAGER, TRADER, World, a_world, act, changed, value
 
 
 async def a_worked_desk(url: str) -> World:
-    """One challenge failed, one passed and paid, one with a void, one trading on both sides with orders at rest, one
-    just bought; beside them an account of no challenge, locked.
+    """One challenge failed, one goes on after a bad print, one passed and paid, one with a void, one trading on both
+    sides with orders at rest, one just bought; beside them an account of no challenge, locked.
     """
-    world = await a_world(url, cash=3_000, steps=(EVALUATION, changed(FUNDED, payout={"fee_back": True})))
+    world = await a_world(url, cash=4_000, steps=(EVALUATION, changed(FUNDED, payout={"fee_back": True})))
+    await a_reinstated(world, "goes on")
     _, failing = await world.buy("fails")
     await act(failing, "OPEN", action_id="f1", quantity="1000000")
     await act(failing, "OPEN", action_id="f2", quantity="1")
@@ -66,7 +68,7 @@ async def a_worked_desk(url: str) -> World:
 
 
 TRADING = "(select max(account_id) from positions where status = 'OPEN')"
-FAILED = "(select account_id from challenge_phases where status = 3)"
+FAILED = "(select account_id from challenge_phases where status = 3 and not superseded)"
 PAID = "(select account_id from payouts)"
 VOIDED = "(select account_id from fills where status = 'VOID')"
 
@@ -114,6 +116,11 @@ ALONE = {
     ],
     "fills have one ledger row": [
         "update fills set batch = batch + 1 where verb = 'REDUCE'",
+    ],
+    "reinstatements have their run": [
+        "delete from reinstatements",
+        "update challenge_phases set run = 5 where run = 2",
+        "update reinstatements set phase_id = new_phase_id",
     ],
     "nothing is traded after an end": [
         f"update orders set reason = 'ACTION' where account_id = {FAILED}",

@@ -1,0 +1,107 @@
+"""Bulk reinstatements: the challenges that were hit, and what has become of each."""
+
+import asyncpg
+
+from domain.reinstatements import BulkOutcome
+from domain.voids import Span
+from models.sql import Connection
+from models.views.challenges import CHALLENGES
+from models.views.listing import Filters
+from models.views.sight import Sight, Where
+
+# The next challenge of a bulk that nobody works on: one whose job is DEAD waits for its retry, and stops no other.
+NEXT = """
+select c.id as challenge_id, c.brand from bulk_results r join challenges c on c.id = r.challenge_id
+where r.bulk_id = $1 and r.outcome = 'PENDING' and not exists (
+  select from jobs j where j.challenge_id = r.challenge_id and j.kind = 'reinstate' and j.status in ('QUEUED', 'DEAD'))
+order by r.challenge_id limit 1
+"""
+# Those with something left to do and no job that does it: the job of a deleted challenge went with it.
+STALLED = """
+select b.id from bulk_reinstatements b
+where exists (select from bulk_results r where r.bulk_id = b.id and r.outcome = 'PENDING')
+  and not exists (
+    select from jobs j where j.kind = 'reinstate' and j.status = 'QUEUED' and j.facts -> 'bulk' = to_jsonb(b.id))
+order by b.id
+"""
+
+
+async def insert(conn: Connection, brand: str | None, span: Span, actor: str, reason: str) -> int:
+    """Write a bulk reinstatement and return its id."""
+    bulk_id: int = await conn.fetchval(
+        """insert into bulk_reinstatements (brand, symbol, source_from, source_before, actor, reason)
+        values ($1, $2, $3, $4, $5, $6) returning id""",
+        brand,
+        span.symbol,
+        span.source_from,
+        span.source_before,
+        actor,
+        reason,
+    )
+    return bulk_id
+
+
+async def insert_hits(conn: Connection, bulk_id: int, sight: Sight, filters: Filters) -> int:
+    """Note every visible challenge that the filters let through; return how many."""
+    where = Where(bulk_id)
+    CHALLENGES.sight(where, sight)
+    for name, values in filters:
+        condition = CHALLENGES.filters[name]
+        assert isinstance(condition, str), "no challenge is filtered by an index of its own"
+        where.add(condition, *values)
+    text = f"insert into bulk_results (bulk_id, challenge_id) select $1, c.id from {CHALLENGES.source}{where.text}"
+    done: str = await conn.execute(text, *where.values)
+    return int(done.rsplit(" ", 1)[1])
+
+
+async def read(conn: Connection, bulk_id: int) -> asyncpg.Record:
+    """brand, actor and reason of a bulk reinstatement."""
+    row = await conn.fetchrow("select brand, actor, reason from bulk_reinstatements where id = $1", bulk_id)
+    assert row, "a job names one that was written"
+    return row
+
+
+async def next_challenge(conn: Connection, bulk_id: int) -> asyncpg.Record | None:
+    """challenge_id and brand of the next challenge to look at, if one is left."""
+    return await conn.fetchrow(NEXT, bulk_id)
+
+
+async def stalled(conn: Connection) -> list[int]:
+    """The bulk reinstatements that nothing goes on with."""
+    return [row["id"] for row in await conn.fetch(STALLED)]
+
+
+async def lock(conn: Connection, bulk_id: int) -> None:
+    """Let nobody else give the bulk its next job until the transaction ends."""
+    await conn.execute("select id from bulk_reinstatements where id = $1 for no key update", bulk_id)
+
+
+async def keep(
+    conn: Connection,
+    bulk_id: int,
+    challenge_id: int,
+    outcome: BulkOutcome,
+    code: str | None = None,
+    message: str | None = None,
+) -> None:
+    """Note what has become of a challenge."""
+    await conn.execute(
+        """update bulk_results set outcome = $3, code = $4, message = $5, decided_at = clock_timestamp()
+        where bulk_id = $1 and challenge_id = $2""",
+        bulk_id,
+        challenge_id,
+        outcome.value,
+        code,
+        message,
+    )
+
+
+async def is_pending(conn: Connection, bulk_id: int, challenge_id: int) -> bool:
+    """Is the challenge still to be looked at?"""
+    found: bool = await conn.fetchval(
+        """select exists (
+          select from bulk_results where bulk_id = $1 and challenge_id = $2 and outcome = 'PENDING')""",
+        bulk_id,
+        challenge_id,
+    )
+    return found

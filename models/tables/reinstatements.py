@@ -1,0 +1,78 @@
+"""Reinstatements: verdicts that were set aside, one at a time or many together."""
+
+from typing import Any
+
+from tortoise import fields
+from tortoise.fields.db_defaults import SqlDefault
+from tortoise.migrations.constraints import UniqueConstraint
+from tortoise.models import Model
+
+from domain.reinstatements import BulkOutcome
+from models.tables.fields import CLOCK, Choice, Identity, Text, reference
+from models.tables.keys import CompositeKey, TableIndex
+
+
+class Reinstatement(Model):
+    """A failing verdict that was set aside because it rested on void quotes; verdict and evidence stay."""
+
+    id = Identity()
+    challenge = reference("Challenge")
+    breach = reference("Breach", description="The evidence of the verdict")
+    phase = reference("ChallengePhase", description="The run that failed")
+    new_phase = reference("ChallengePhase", description="The run that goes on in its place")
+    actor = Text(description="Role and name of the bearer")
+    reason = Text()
+    market_time = fields.DatetimeField()
+    figures: fields.Field[dict[str, Any]] = fields.JSONField(description="What the new run begins with")
+    differences: fields.Field[list[dict[str, Any]]] = fields.JSONField(
+        description="Those that the failed run left otherwise"
+    )
+    left_out: fields.Field[list[int]] = fields.JSONField(
+        db_default=SqlDefault("'[]'"), description="Fills of the failed run, by seq, that the new one goes on without"
+    )
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "reinstatements"
+        constraints = (
+            UniqueConstraint(("breach_id",), "reinstatements_breach"),
+            UniqueConstraint(("phase_id",), "reinstatements_phase"),
+            UniqueConstraint(("new_phase_id",), "reinstatements_new_phase"),
+        )
+        indexes = (TableIndex("challenge_id", "id desc", name="reinstatements_challenge"),)
+
+
+class BulkReinstatement(Model):
+    """An order to set every verdict aside that rested on void quotes of a span; a job for each challenge, in turn."""
+
+    id = Identity()
+    brand = reference("Brand", column="brand", null=True, description="None for all brands")
+    symbol = Text()
+    source_from = fields.DatetimeField()
+    source_before = fields.DatetimeField()
+    actor = Text(description="Role and name of the bearer")
+    reason = Text()
+    recorded_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "bulk_reinstatements"
+        indexes = (TableIndex("brand", "id desc", name="bulk_reinstatements_brand"),)
+
+
+class BulkResult(CompositeKey):
+    """A challenge that was hit by the quotes of a bulk reinstatement, and what came of it."""
+
+    bulk = reference("BulkReinstatement")
+    challenge_id = fields.BigIntField(primary_key=True, generated=False)
+    outcome = Choice(BulkOutcome, db_default=BulkOutcome.PENDING)
+    code = Text(null=True, description="Of the refusal")
+    message = Text(null=True, description="Of the refusal")
+    decided_at = fields.DatetimeField(null=True)
+
+    class Meta:
+        table = "bulk_results"
+        primary_key = ("bulk_id", "challenge_id")
+        indexes = (
+            TableIndex("challenge_id", name="bulk_results_challenge"),
+            TableIndex("bulk_id", "challenge_id", name="bulk_results_pending", where="outcome = 'PENDING'"),
+        )

@@ -1,0 +1,24 @@
+"""Bulk reinstatements, the newest first, and the challenges of each."""
+
+from models.views.listing import Key, Listing, Parent
+from models.views.sight import of_brand, of_challenge
+
+BULK_REINSTATEMENTS = Listing(
+    columns="""t.id, t.brand, t.symbol, t.source_from, t.source_before, t.actor, t.reason, t.recorded_at, n.*""",
+    source="""bulk_reinstatements t cross join lateral (
+    select count(*) as hit, count(*) filter (where outcome = 'PENDING') as pending,
+      count(*) filter (where outcome = 'REINSTATED') as reinstated,
+      count(*) filter (where outcome = 'REFUSED') as refused
+    from bulk_results where bulk_id = t.id) n""",
+    sight=of_brand,
+)
+BULK_RESULTS = Listing(
+    columns="t.challenge_id, t.outcome, t.code, t.message, t.decided_at",
+    source="bulk_results t join challenges c on c.id = t.challenge_id",
+    sight=of_challenge,
+    order=(Key("t.challenge_id", "challenge_id"),),
+    descending=False,
+    id="t.challenge_id = any({}::bigint[])",
+    filters={"outcome": "t.outcome = any({}::text[])"},
+    parents={"bulk": Parent("t.bulk_id = p.id")},
+)

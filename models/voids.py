@@ -1,0 +1,171 @@
+"""Void quotes: spans of a symbol's source times that are declared wrong, and how far they reach."""
+
+from collections.abc import Collection
+from datetime import datetime
+from typing import NamedTuple
+
+import asyncpg
+
+from domain.quotes import Batch, Quote
+from domain.voids import Span
+from models.sql import Connection
+
+# A symbol's source times never go back from one batch to the next, so its quotes in a span are consecutive. They stand
+# until the symbol's next quote.
+REACH = """
+select r.quotes, r.first_batch, r.last_batch, f.market_time as first_at, n.market_time as until
+from (
+  select count(*) as quotes, min(batch) as first_batch, max(batch) as last_batch
+  from quotes where symbol = $1 and source_time >= $2 and source_time < $3) r
+join batches f on f.number = r.first_batch
+left join lateral (
+  select b.market_time from quotes q join batches b on b.number = q.batch
+  where q.symbol = $1 and q.batch > r.last_batch order by q.batch limit 1) n on true
+"""
+# A quote that came later is not void, though its source time may lie in the span.
+STANDING = """
+select v.symbol, v.source_from, least(v.source_before, l.source_time + interval '1 microsecond') as source_before,
+  coalesce(f.market_time, v.source_from) as first_at, n.market_time as until
+from quote_voids v
+left join quotes l on l.batch = v.last_batch and l.symbol = v.symbol
+left join batches f on f.number = v.first_batch
+left join lateral (
+  select b.market_time from quotes q join batches b on b.number = q.batch
+  where q.symbol = v.symbol and q.batch > v.last_batch order by q.batch limit 1) n on true
+where v.first_batch <= $1 order by v.id
+"""
+IS_VOID = """exists (
+  select from quote_voids v
+  where v.symbol = q.symbol and q.batch between v.first_batch and v.last_batch
+    and q.source_time >= v.source_from and q.source_time < v.source_before)"""
+GOOD_AS_OF = f"""
+select s.symbol, q.bid, q.ask, q.source_time
+from unnest($1::text[]) as s (symbol)
+cross join lateral (
+  select bid, ask, source_time from quotes q
+  where q.symbol = s.symbol and q.batch <= $2 and not {IS_VOID} order by q.batch desc limit 1) q
+"""
+GOOD_AFTER = f"""
+select q.batch, b.market_time, q.symbol, q.bid, q.ask, q.source_time
+from (
+  select * from quotes q
+  where q.symbol = any($1::text[]) and q.batch > $2 and q.batch <= $3 and not {IS_VOID}
+  order by q.batch, q.symbol limit $4) q
+join batches b on b.number = q.batch
+order by q.batch, q.symbol
+"""
+
+
+class Reach(NamedTuple):
+    """The quotes of a span: how many, and between which batches and market times one of them was the newest."""
+
+    quotes: int
+    first_batch: int
+    last_batch: int
+    first_at: datetime
+    until: datetime | None  # None while the last of them is the symbol's newest quote
+
+
+class Standing(NamedTuple):
+    """A void span, and the market times between which one of its quotes was the symbol's newest."""
+
+    span: Span
+    first_at: datetime
+    until: datetime | None  # None while it still is
+
+
+async def reach(conn: Connection, span: Span) -> Reach | None:
+    """How far the quotes of a span reach; None where there are none."""
+    row = await conn.fetchrow(REACH, span.symbol, span.source_from, span.source_before)
+    return Reach(*row) if row else None
+
+
+async def read(conn: Connection, span: Span) -> int | None:
+    """The id of the void of exactly this span, if there is one."""
+    void_id: int | None = await conn.fetchval(
+        "select id from quote_voids where symbol = $1 and source_from = $2 and source_before = $3",
+        span.symbol,
+        span.source_from,
+        span.source_before,
+    )
+    return void_id
+
+
+async def insert(conn: Connection, span: Span, reach: Reach, reason: str, actor: str) -> int | None:
+    """Write a void and return its id; None where another has written the same span meanwhile."""
+    void_id: int | None = await conn.fetchval(
+        """insert into quote_voids (symbol, source_from, source_before, first_batch, last_batch, quotes, reason, actor)
+        values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id""",
+        span.symbol,
+        span.source_from,
+        span.source_before,
+        reach.first_batch,
+        reach.last_batch,
+        reach.quotes,
+        reason,
+        actor,
+    )
+    return void_id
+
+
+async def overlaps(conn: Connection, span: Span) -> bool:
+    """Are quotes of the span void, or some of them?"""
+    found: bool = await conn.fetchval(
+        """select exists (
+          select from quote_voids where symbol = $1 and source_from < $3 and source_before > $2)""",
+        span.symbol,
+        span.source_from,
+        span.source_before,
+    )
+    return found
+
+
+async def standing_until(conn: Connection, batch: int) -> list[Standing]:
+    """The void spans that have a quote of this batch or an earlier one."""
+    return [Standing(Span(*row[:3]), *row[3:]) for row in await conn.fetch(STANDING, batch)]
+
+
+async def has_moved(conn: Connection, account_id: int, symbols: Collection[str], one: Standing) -> bool:
+    """Did the account hold a position in one of the instruments while a quote of the span was the newest?"""
+    found: bool = await conn.fetchval(
+        """select exists (
+          select from positions where account_id = $1 and symbol = any($2::text[])
+            and opened_at < coalesce($4::timestamptz, 'infinity') and coalesce(closed_at, 'infinity') >= $3)""",
+        account_id,
+        list(symbols),
+        one.first_at,
+        one.until,
+    )
+    return found
+
+
+def _quote(row: asyncpg.Record) -> Quote:
+    return Quote(row["symbol"], row["bid"], row["ask"], row["source_time"])
+
+
+async def good_market(conn: Connection, symbols: Collection[str], as_of: int) -> dict[str, Quote]:
+    """The newest quote of each symbol at a batch, void ones left out."""
+    rows = await conn.fetch(GOOD_AS_OF, sorted(symbols), as_of)
+    return {row["symbol"]: _quote(row) for row in rows}
+
+
+async def good_batches(conn: Connection, symbols: Collection[str], after: int, through: int, most: int) -> list[Batch]:
+    """The next batches after < n <= through that have a quote of the symbols which is not void: about `most` quotes.
+
+    The batches hold those quotes only. A batch is read whole, or not yet: its other quotes would be lost. Nothing where
+    none is left.
+    """
+    rows = await conn.fetch(GOOD_AFTER, sorted(symbols), after, through, most + len(symbols))
+    if len(rows) == most + len(symbols):
+        cut = rows[-1]["batch"]
+        rows = [row for row in rows if row["batch"] < cut]
+    found: dict[int, tuple[datetime, list[Quote]]] = {}
+    for row in rows:
+        found.setdefault(row["batch"], (row["market_time"], []))[1].append(_quote(row))
+    return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in found.items()]
+
+
+async def has_quotes_since(conn: Connection, batch: int) -> bool:
+    """Are the quotes of this batch, and of all after it, still kept?"""
+    kept: bool = await conn.fetchval("select $1 > (select quotes_forgotten from retention)", batch)
+    return kept

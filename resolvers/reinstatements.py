@@ -1,0 +1,66 @@
+"""Reinstatements: verdicts set aside because they rested on void quotes."""
+
+import strawberry
+from strawberry import ID
+
+from domain.voids import Span
+from resolvers.found import found
+from schema.arguments import Id, Input, required
+from schema.bulk_reinstatements import BulkReinstatement, ReinstateChallengesInput, ReinstateChallengesPayload
+from schema.context import Info
+from schema.differences import Difference
+from schema.ids import number
+from schema.paging import After, Connection, First, one, read, window
+from schema.permissions import mutation, query
+from schema.reinstatements import ReinstateChallengeInput, ReinstateChallengePayload
+from services import bulk_reinstatements, reinstatements
+from services.principals import Role
+from services.views.lists import BULK_REINSTATEMENTS, CHALLENGES, REINSTATEMENTS
+
+STAFF = (Role.ADMIN, Role.MANAGER)
+
+
+@strawberry.type
+class ReinstatementQuery:
+    @query("Bulk reinstatements, newest first.", *STAFF)
+    async def bulk_reinstatements(
+        self, info: Info, first: First = 20, after: After = None
+    ) -> Connection[BulkReinstatement]:
+        return await read(info, BULK_REINSTATEMENTS, window(BULK_REINSTATEMENTS, first, after))
+
+    @query("A bulk reinstatement and how far it is; null if there is none of this id.", *STAFF)
+    async def bulk_reinstatement(self, info: Info, key: Id) -> BulkReinstatement | None:
+        return await one(info, BULK_REINSTATEMENTS, number(key))
+
+
+@strawberry.type
+class ReinstatementMutation:
+    @mutation(
+        "Set aside every verdict of one's brand that rests on void quotes of a span, by jobs, one challenge after the "
+        "other. `challengesHit` lists them before, `bulkReinstatement` says how far it is.",
+        *STAFF,
+    )
+    async def reinstate_challenges(
+        self, info: Info, given: Input[ReinstateChallengesInput]
+    ) -> ReinstateChallengesPayload:
+        span = Span(given.symbol, given.source_from, given.source_before)
+        bulk = await bulk_reinstatements.order(info.context.principal, span, given.reason, given.idempotency_key)
+        return ReinstateChallengesPayload(bulk_reinstatement=await found(info, BULK_REINSTATEMENTS, bulk))
+
+    @mutation(
+        "Set the verdict on a failed challenge aside, because it rests on void quotes: its phase goes on with a new "
+        "run, computed again without them.",
+        *STAFF,
+    )
+    async def reinstate_challenge(self, info: Info, given: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:
+        challenge_id = required(given.id, "id")
+        done = await reinstatements.reinstate(
+            info.context.principal, challenge_id, given.reason, given.idempotency_key, apply=given.apply
+        )
+        reinstatement = done.reinstatement_id
+        return ReinstateChallengePayload(
+            challenge=await found(info, CHALLENGES, challenge_id),
+            reinstatement=None if reinstatement is None else await found(info, REINSTATEMENTS, reinstatement),
+            differences=Difference.every(done.differences),
+            left_out_fills=[ID(name) for name in done.left_out],
+        )

@@ -1,0 +1,62 @@
+"""Void quotes, and the challenges that failed by them."""
+
+from datetime import datetime
+from typing import Annotated
+
+import strawberry
+
+from domain.voids import Span
+from resolvers.found import found
+from schema.arguments import Input
+from schema.challenges import Challenge
+from schema.context import Info
+from schema.paging import After, Connection, First, read, window
+from schema.permissions import mutation, query
+from schema.voids import QuoteVoid, VoidQuotesInput, VoidQuotesPayload
+from services import voids
+from services.principals import Role
+from services.views.lists import CHALLENGES, QUOTE_VOIDS
+
+STAFF = (Role.ADMIN, Role.MANAGER)
+Symbol = Annotated[str, strawberry.argument(description="The instrument.")]
+SymbolOrAll = Annotated[str | None, strawberry.argument(description="Of this instrument; left out, of all.")]
+SourceFrom = Annotated[datetime, strawberry.argument(description="The first source time of the span.")]
+SourceBefore = Annotated[datetime, strawberry.argument(description="The first source time after the span.")]
+
+
+@strawberry.type
+class VoidQuery:
+    @query("Quotes that were declared void, the newest declaration first.", *STAFF)
+    async def quote_voids(
+        self, info: Info, symbol: SymbolOrAll = None, first: First = 20, after: After = None
+    ) -> Connection[QuoteVoid]:
+        filters = () if symbol is None else (("symbol", (symbol,)),)
+        return await read(info, QUOTE_VOIDS, window(QUOTE_VOIDS, first, after), filters)
+
+    @query(
+        "Challenges that failed while a quote of the span moved what they held, or later, newest first; void or not. "
+        "Those set aside already are among them. Whether the failure stands without the quotes, the preview of "
+        "`reinstateChallenge` says.",
+        *STAFF,
+    )
+    async def challenges_hit(
+        self,
+        info: Info,
+        symbol: Symbol,
+        source_from: SourceFrom,
+        source_before: SourceBefore,
+        first: First = 20,
+        after: After = None,
+    ) -> Connection[Challenge]:
+        filters = await voids.hits(Span(symbol, source_from, source_before))
+        return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters)
+
+
+@strawberry.type
+class VoidMutation:
+    @mutation("Declare quotes void; nothing that was marked, filled or judged by them changes.", Role.ADMIN)
+    async def void_quotes(self, info: Info, given: Input[VoidQuotesInput]) -> VoidQuotesPayload:
+        void_id = await voids.void_quotes(
+            info.context.principal, given.symbol, given.source_from, given.source_before, given.reason
+        )
+        return VoidQuotesPayload(quote_void=await found(info, QUOTE_VOIDS, void_id))

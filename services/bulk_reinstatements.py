@@ -1,0 +1,98 @@
+"""Setting many verdicts aside: each challenge that was hit has a job, which leaves that of the next one.
+
+So other work has its turn between two of them, and what was stopped goes on where it was.
+"""
+
+from domain.errors import Busy, InvalidInput, Refused
+from domain.reinstatements import BulkOutcome
+from domain.voids import Span
+from models import bulk_reinstatements as rows
+from models import voids as spans
+from services import receipts, reinstatements, voids
+from services.challenges import check_reason
+from services.owed import Job
+from services.principals import Principal, Role
+from services.unit import Unit, plain, reading
+from services.views.sight import sight_of
+
+KIND = "reinstate"
+
+
+async def order(principal: Principal, span: Span, reason: str, key: str) -> int:
+    """Set aside the verdict of every challenge of one's brand that void quotes of the span hit; return the bulk's id.
+
+    It is done by jobs; the bulk says how far they are. The same key and content again answers the same bulk. Raises
+    Forbidden, InvalidInput, IdempotencyConflict.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    check_reason(reason)
+    operation = "reinstateChallenges"
+    content = {
+        "symbol": span.symbol,
+        "sourceFrom": span.source_from.isoformat(),
+        "sourceBefore": span.source_before.isoformat(),
+        "reason": reason,
+    }
+    async with plain() as work:
+        if seen := await receipts.claim(work, principal, operation, key, content):
+            return int(seen["bulk"])
+        if not await spans.overlaps(work.conn, span):
+            raise InvalidInput("sourceFrom", reason=f"no quote of {span.symbol} in the span is void; use voidQuotes")
+        bulk_id = await rows.insert(work.conn, principal.brand, span, principal.actor, reason)
+        filters = await voids.hits_in(work.conn, span, work.catalogue)
+        many = await rows.insert_hits(work.conn, bulk_id, sight_of(principal), filters)
+        await _owe_next(work, bulk_id)
+        work.audit(
+            principal,
+            operation,
+            object_kind="bulkReinstatement",
+            object_id=bulk_id,
+            brand=principal.brand,
+            reason=reason,
+            before={"challenges": 0},
+            after={name: content[name] for name in ("symbol", "sourceFrom", "sourceBefore")} | {"challenges": many},
+        )
+        await receipts.keep(work, principal, operation, key, {"bulk": bulk_id})
+    return bulk_id
+
+
+async def _owe_next(work: Unit, bulk_id: int) -> None:
+    if following := await rows.next_challenge(work.conn, bulk_id):
+        work.owe(KIND, brand=following["brand"], challenge_id=following["challenge_id"], facts={"bulk": bulk_id})
+
+
+async def reinstate_one(work: Unit, job: Job) -> str:
+    """Set the verdict on the job's challenge aside, or note why not, and leave the job of the next challenge."""
+    assert job.challenge_id, "the job names its challenge"
+    bulk_id = int(job.facts["bulk"])
+    await rows.lock(work.conn, bulk_id)
+    if not await rows.is_pending(work.conn, bulk_id, job.challenge_id):
+        return "decided already"
+    bulk = await rows.read(work.conn, bulk_id)
+    role, _, name = bulk["actor"].partition(":")
+    principal = Principal(0, name, Role(role.upper()), bulk["brand"], request=f"bulk reinstatement {bulk_id}")
+    try:
+        plan = await reinstatements.recompute(work, job.challenge_id)
+    except Busy:
+        raise
+    except Refused as refused:
+        refusal = refused.code, str(refused)
+        await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REFUSED, *refusal)
+        outcome = f"refused: {refusal[1]}"
+    else:
+        await reinstatements.carry_out(work, principal, plan, bulk["reason"])
+        await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REINSTATED)
+        outcome = "reinstated"
+    await _owe_next(work, bulk_id)
+    return outcome
+
+
+async def go_on() -> None:
+    """Give every bulk that has come to a halt its next job: the challenge of its last one may have been deleted."""
+    async with reading() as conn:
+        halted = await rows.stalled(conn)
+    for bulk_id in halted:
+        async with plain() as work:
+            await rows.lock(work.conn, bulk_id)
+            if bulk_id in await rows.stalled(work.conn):
+                await _owe_next(work, bulk_id)

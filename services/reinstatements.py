@@ -1,0 +1,279 @@
+"""Setting aside a verdict that rested on void quotes: the phase has a new run, computed again without them.
+
+The failed run, its account, its verdict and the evidence stay as they are; the new run is linked to it.
+"""
+
+import json
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+import asyncpg
+
+from config.settings import settings
+from domain import days, reinstatements
+from domain.accounts import Account
+from domain.corrections import Difference
+from domain.errors import (
+    AlreadyReinstated,
+    InvalidTransition,
+    NotFound,
+    QuotesForgotten,
+    TooManyQuotes,
+    VerdictStands,
+)
+from domain.ledger import Facts
+from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
+from domain.money import plain
+from domain.reinstatements import Recomputation, Rerun
+from domain.rules import run_of
+from domain.values import replace
+from domain.voids import Span, holdings_moved_by
+from models import challenges, voids
+from models import reinstatements as rows
+from models.sql import Connection
+from models.voids import Standing
+from services import accounts, receipts, transfers
+from services.challenges import check_payouts, check_reason
+from services.principals import Principal, Role
+from services.transfers import AccountHolder, House
+from services.unit import Held, Root, Unit, reading, root
+
+QUOTES_AT_ONCE = 1_000  # between two of which other tasks have their turn
+
+
+@dataclass(frozen=True, slots=True)
+class Reinstated:
+    """What was done, or would be: the figures of the new run that differ, and the fills it goes on without."""
+
+    reinstatement_id: int | None  # None: nothing was done
+    differences: list[Difference]
+    left_out: list[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A verdict that can be set aside, and the run that would go on."""
+
+    case: asyncpg.Record
+    challenge_id: int
+    failed: Held
+    recomputation: Recomputation
+    account: Account  # as it would go on, still under the failed account's number
+
+    @property
+    def differences(self) -> list[Difference]:
+        return reinstatements.differences(self.failed.account, self.account)
+
+    @property
+    def left_out(self) -> list[str]:
+        return [f"{self.failed.account.id}-{seq}" for seq in self.recomputation.left_out]
+
+
+async def reinstate(principal: Principal, challenge_id: int, reason: str, key: str, *, apply: bool) -> Reinstated:
+    """Set the verdict on a failed challenge aside; without `apply` only say what would differ.
+
+    The same key and content again answers the same. Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict,
+    InvalidTransition (the challenge has not failed, or its purchase is not active), AlreadyReinstated, PayoutOpen,
+    VerdictStands, StillBroken, QuotesForgotten, TooManyQuotes.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    check_reason(reason)
+    async with reading() as conn:
+        brand = await challenges.brand_of(conn, challenge_id)
+    if brand is None or not principal.sees(brand):
+        raise NotFound("id", id=challenge_id)
+    operation, content = "reinstateChallenge", {"id": challenge_id, "reason": reason}
+    async with root(Root.of_challenge(challenge_id)) as work:
+        if apply and (seen := await receipts.claim(work, principal, operation, key, content)):
+            number = int(seen["reinstatement"])
+            return Reinstated(number, *await rows.outcome(work.conn, number))
+        plan = await recompute(work, challenge_id)
+        if not apply:
+            return Reinstated(None, plan.differences, plan.left_out)
+        number = await carry_out(work, principal, plan, reason)
+        await receipts.keep(work, principal, operation, key, {"reinstatement": number})
+    return Reinstated(number, plan.differences, plan.left_out)
+
+
+async def recompute(work: Unit, challenge_id: int) -> Plan:
+    """Compute the failed run again without void quotes; nothing is written. Raises as `reinstate`."""
+    await work.flush()  # a verdict that catching up came upon goes before
+    case = await rows.case(work.conn, challenge_id)
+    _check(case, challenge_id)
+    await check_payouts(work, [challenge_id])
+    failed = work.held.get(case["account_id"]) or await work.adopt(case["account_id"])
+    standing = await voids.standing_until(work.conn, case["batch"])
+    if case["by_hand"] or not await _is_moved(work, failed.account, standing):
+        raise VerdictStands("id", challenge=challenge_id, rule=case["rule"])
+    recomputation = await run_again(work.conn, failed, case, [one.span for one in standing])
+    calendar = failed.conditions.calendar
+    assert calendar, "terms have a calendar"
+    account = reinstatements.resume(recomputation.account, calendar, work.now)
+    return Plan(case, challenge_id, failed, recomputation, account)
+
+
+async def run_again(conn: Connection, failed: Held, case: asyncpg.Record, spans: Collection[Span]) -> Recomputation:
+    """Compute a failed run again up to its verdict without the quotes of the spans. Raises as `reinstate`."""
+    rerun = Rerun(_beginning(failed, case), failed.conditions, spans)
+    await _Replay(conn, rerun).play(case)
+    return rerun.finish()
+
+
+def _check(case: asyncpg.Record, challenge_id: int) -> None:
+    """Raises AlreadyReinstated, and InvalidTransition where there is no verdict to set aside, or no sale behind it."""
+    status = ChallengeStatus(case["status"])
+    if status is not ChallengeStatus.FAILED and case["reinstated_before"]:
+        raise AlreadyReinstated("id", challenge=challenge_id, status=status.name)
+    if status is not ChallengeStatus.FAILED:
+        raise InvalidTransition("id", thing="challenge", current=status.name, target="reinstated")
+    sale = None if case["purchase_id"] is None else PurchaseStatus(case["purchase_status"])
+    if sale is not PurchaseStatus.ACTIVE:
+        raise InvalidTransition("id", thing="purchase", current=sale.name if sale else "DELETED", target="ACTIVE")
+
+
+async def _is_moved(work: Unit, account: Account, standing: list[Standing]) -> bool:
+    """Did void quotes move the account while they stood?"""
+    for one in standing:
+        moved = holdings_moved_by(one.span.symbol, work.catalogue)
+        symbols = [symbol for symbol, currency in moved if currency == account.currency]
+        if await voids.has_moved(work.conn, account.id, symbols, one):
+            return True
+    return False
+
+
+def _beginning(failed: Held, case: asyncpg.Record) -> Account:
+    """The account as its run began."""
+    at, batch = case["start_at"], case["start_batch"]
+    if case["figures"] is not None:
+        return reinstatements.of_facts(failed.account, json.loads(case["figures"]), at, batch)
+    terms, calendar = failed.conditions.terms, failed.conditions.calendar
+    assert terms and calendar, "a run has terms"
+    return reinstatements.at_start(failed.account, terms.group.deposit, calendar, at, batch)
+
+
+class _Replay:
+    """Reads what a run computed again asks for, a portion at a time."""
+
+    def __init__(self, conn: Connection, rerun: Rerun) -> None:
+        self.conn, self.rerun = conn, rerun
+        self.read, self.most = 0, settings().reinstatement_quotes_max
+
+    async def play(self, case: asyncpg.Record) -> None:
+        """Bring the run to its verdict, or to where it would have passed. Raises what `recompute` does."""
+        rerun, batch = self.rerun, case["batch"]
+        bookings = await rows.bookings(self.conn, case["account_id"], case["start_seq"], case["end_seq"])
+        first = next((one.batch for one in bookings if one.fill), batch)
+        if not await voids.has_quotes_since(self.conn, first):
+            raise QuotesForgotten("id", needed_from_batch=first)
+        for group in reinstatements.in_groups(bookings):
+            await self._bring(group[-1].at, group[-1].batch)
+            if rerun.ended:
+                return
+            market = await voids.good_market(self.conn, rerun.symbols_of(group), group[-1].batch)
+            rerun.book(group, market)
+        await self._bring(case["market_time"], batch)
+
+    async def _bring(self, at: datetime, batch: int) -> None:
+        """Bring the run to a moment; only quotes that move what it holds are read."""
+        rerun = self.rerun
+        while rerun.account.positions and not rerun.ended:
+            after = rerun.account.marked_through
+            batches = await voids.good_batches(self.conn, rerun.symbols, after, batch, QUOTES_AT_ONCE)
+            if not batches:
+                break
+            self.read += sum(len(one.quotes) for one in batches)
+            if self.read > self.most:
+                raise TooManyQuotes("id", setting="PROPDESK_REINSTATEMENT_QUOTES_MAX", limit=self.most)
+            rerun.take(batches)
+        if not rerun.ended:
+            rerun.advance(at, batch)
+
+
+async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: str) -> int:
+    """Open the new run on an account of its own and let the challenge go on; return the reinstatement's id."""
+    case, challenge_id, failed = plan.case, plan.challenge_id, plan.failed
+    opened = await _open(work, plan, reason)
+    assert opened.account.phase, "the new run has begun"
+    status = move("challenge", ChallengeStatus.FAILED, ChallengeStatus.ACTIVE)
+    await rows.revive(work.conn, challenge_id, status, opened.account.id)
+    number = await rows.insert(
+        work.conn,
+        challenge_id=challenge_id,
+        breach_id=case["breach_id"],
+        phase_id=case["phase_id"],
+        new_phase_id=opened.account.phase.id,
+        actor=principal.actor,
+        reason=reason,
+        at=work.now,
+        figures=reinstatements.to_facts(opened.account),
+        differences=plan.differences,
+        left_out=plan.recomputation.left_out,
+    )
+    payload: Facts = {
+        "phase_index": case["phase_index"],
+        "account": opened.account.id,
+        "previous_account": failed.account.id,
+        "rule": case["rule"],
+        "breach": case["breach_id"],
+        "reason": reason,
+    }
+    work.emit("prop.challenge.reinstated", brand=case["brand"], challenge_id=challenge_id, payload=payload)
+    work.audit(
+        principal,
+        "reinstateChallenge",
+        object_kind="challenge",
+        object_id=challenge_id,
+        brand=case["brand"],
+        reason=reason,
+        before={"status": "FAILED", "account": failed.account.id, "breach": case["breach_id"]},
+        after={"status": status.name, "account": opened.account.id, "balance": plain(opened.account.cash)},
+    )
+    return number
+
+
+async def _open(work: Unit, plan: Plan, reason: str) -> Held:
+    """Open, fund and start the new run's account: its result so far is booked as profit or loss, its capital apart."""
+    case, terms, phase = plan.case, plan.failed.conditions.terms, run_of(plan.account)
+    assert terms, "a run has terms"
+    opened = await accounts.open_for_phase(work, case["brand"], case["client"], plan.challenge_id, terms)
+    initial = phase.initial_balance
+    phase_id = await rows.open_run(work.conn, plan.challenge_id, phase.index, opened.account.id, initial)
+    await accounts.fund(work, opened)
+    facts: Facts = {"reason": reason, "reinstated_from": plan.failed.account.id}
+    for amount, counts in ((initial - opened.account.cash, False), (plan.account.cash - initial, True)):
+        if amount:
+            await _book(work, opened, amount, facts | {"counts_as_profit": counts})
+    started: Facts = {"phase_index": phase.index, "reinstated_from": plan.failed.account.id}
+    await accounts.activate(work, opened, started)
+    opened.account = replace(
+        opened.account,
+        phase=replace(phase, id=phase_id),
+        high_watermark=plan.account.high_watermark,
+        blocked_until=plan.account.blocked_until,
+    )
+    ended = plan.recomputation.days.items()
+    work.journal.days |= {(phase_id, number): replace(day, phase_id=phase_id) for (_, number), day in ended}
+    days.snapshot(opened.account, work.journal, closed=False)
+    await rows.copy_days(work.conn, case["phase_id"], phase_id, min(number for _, number in work.journal.days))
+    await challenges.start_phase(work.conn, phase_id, opened.account.equity, work.now)
+    return opened
+
+
+async def _book(work: Unit, opened: Held, amount: Decimal, facts: Facts) -> None:
+    """Move the amount between the account and the firm's capital."""
+    sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(opened.account.id)
+    source, target = sides if amount > 0 else sides[::-1]
+    await transfers.move(
+        work,
+        brand=opened.account.brand,
+        kind="ADJUSTMENT",
+        money="SYNTHETIC",
+        currency=opened.account.currency,
+        source=source,
+        target=target,
+        amount=abs(amount),
+        cause=f"account {opened.account.id} goes on from account {facts['reinstated_from']}",
+        facts=facts,
+    )

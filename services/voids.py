@@ -1,0 +1,90 @@
+"""Declaring quotes void, and finding the challenges that failed while they stood."""
+
+from datetime import UTC, datetime, timedelta
+
+from domain.errors import InvalidInput, NotFound
+from domain.instruments import Catalogue
+from domain.voids import Span, holdings_moved_by
+from models import voids
+from models.sql import Connection
+from models.views.listing import Filters
+from services.challenges import check_reason
+from services.principals import Principal, Role
+from services.quotes import FUTURE_SECONDS_MAX
+from services.tape import tape
+from services.unit import plain, reading
+
+AHEAD_MAX = timedelta(seconds=FUTURE_SECONDS_MAX)  # of the newest quote's source
+NEVER = 2**62  # beyond every batch
+END_OF_TIME = datetime.max.replace(tzinfo=UTC)
+
+
+async def void_quotes(
+    principal: Principal, symbol: str, source_from: datetime, source_before: datetime, reason: str
+) -> int:
+    """Declare the quotes of a symbol void that have source times in the span; return the void's id.
+
+    Nothing that was marked, dealt or judged by them changes. The same span again answers the void there is. Raises
+    Forbidden, NotFound without such an instrument, and InvalidInput for a span that has not passed or has no quote.
+    """
+    principal.require(Role.ADMIN)
+    check_reason(reason)
+    span = Span(symbol, source_from, source_before)
+    async with plain() as work:
+        if symbol not in work.catalogue.instruments:
+            raise NotFound("symbol", symbol=symbol)
+        _check(span, work.now)
+        if (existing := await voids.read(work.conn, span)) is not None:
+            return existing
+        reach = await voids.reach(work.conn, span)
+        if reach is None:
+            raise InvalidInput("sourceFrom", reason=f"no quote of {symbol} that is kept has a source time in the span")
+        void_id = await voids.insert(work.conn, span, reach, reason, principal.actor)
+        if void_id is None:
+            existing = await voids.read(work.conn, span)
+            assert existing is not None, "a void stays"
+            return existing
+        work.audit(
+            principal,
+            "voidQuotes",
+            object_kind="quoteVoid",
+            object_id=void_id,
+            reason=reason,
+            after={
+                "symbol": symbol,
+                "source_from": source_from.isoformat(),
+                "source_before": source_before.isoformat(),
+                "quotes": reach.quotes,
+                "first_batch": reach.first_batch,
+                "last_batch": reach.last_batch,
+            },
+        )
+    return void_id
+
+
+def _check(span: Span, now: datetime) -> None:
+    if span.source_from >= span.source_before:
+        raise InvalidInput("sourceBefore", reason="must be later than sourceFrom")
+    if span.source_before > now + AHEAD_MAX:
+        raise InvalidInput("sourceBefore", reason="must not lie in the future", now=now.isoformat())
+
+
+async def hits(span: Span) -> Filters:
+    """The filter of challenges that failed at or after quotes of the span, on an account that those had moved.
+
+    The account held a position whose value such a quote moves, at a time when the quote was the symbol's newest.
+    """
+    async with reading() as conn:
+        await tape().extend(conn)
+        return await hits_in(conn, span, tape().catalogue)
+
+
+async def hits_in(conn: Connection, span: Span, catalogue: Catalogue) -> Filters:
+    """The same, on a connection of the caller's."""
+    reach = await voids.reach(conn, span)
+    if reach is None:
+        return (("hit", ([], [], NEVER, END_OF_TIME, END_OF_TIME)),)
+    moved = holdings_moved_by(span.symbol, catalogue)
+    symbols, currencies = [one for one, _ in moved], [currency for _, currency in moved]
+    until = reach.until or END_OF_TIME
+    return (("hit", (symbols, currencies, reach.first_batch, reach.first_at, until)),)
