@@ -17,7 +17,6 @@ from domain.accounts import Account, Day, Journal
 from domain.calendar import Calendar
 from domain.corrections import Difference
 from domain.errors import StillBroken
-from domain.fills import fee
 from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
@@ -27,7 +26,7 @@ from domain.positions import Position
 from domain.quotes import Batch, Quote
 from domain.replay import book_again
 from domain.rules import run_of
-from domain.terms import Consequence, Policy
+from domain.terms import Consequence
 from domain.valuation import symbols_of, symbols_that_move, unrealised
 from domain.voids import Span, is_void
 
@@ -154,14 +153,15 @@ class Rerun:
         if position is None:
             position = Position(fill.position_seq, fill.symbol, fill.side, fill.filled_at)
         elif not fill.verb.adds:
-            fill = _cut(fill, position.quantity, account.policy)
-        after, realised = book_again(position, fill)
+            fill = replace(fill, quantity=min(fill.quantity, position.quantity))  # what opened the rest is left out
+        after = book_again(position, fill, account.policy.fee_bps)
+        realised, fees = after.realised - position.realised, after.fees - position.fees
         positions = {other: held for other, held in account.positions.items() if other != key}
         account = replace(
             account,
-            cash=account.cash + realised - fill.fee,
+            cash=account.cash + realised - fees,
             realised=account.realised + realised,
-            fees=account.fees + fill.fee,
+            fees=account.fees + fees,
             positions=positions | ({key: after} if after.quantity else {}),
         )
         account = days.mark(account, unrealised(account, self.market, self.conditions.catalogue))
@@ -192,13 +192,6 @@ class Rerun:
         self.account = judge(account, self.market, self.conditions, journal)
         self._keep(journal)
         return Recomputation(account, self.days, tuple(self.left_out))
-
-
-def _cut(fill: Fill, quantity: Decimal, policy: Policy) -> Fill:
-    """The fill of no more than is open: what opened the rest may be left out."""
-    if fill.quantity <= quantity:
-        return fill
-    return replace(fill, quantity=quantity, fee=fee(quantity, fill.price, fill.rate, policy.fee_bps))
 
 
 def resume(account: Account, calendar: Calendar, at: datetime) -> Account:

@@ -48,7 +48,7 @@ def replay(fills: Iterable[Fill], fee_bps: Decimal) -> Replay:
         if not fill.verb.adds and fill.quantity > position.quantity:
             uncovered.append(fill)
             continue
-        after = _book_again(position, fill, fee_bps)
+        after = book_again(position, fill, fee_bps)
         positions[after.seq] = held[key] = after
         if not after.quantity:
             del held[key]
@@ -63,7 +63,7 @@ def _begun(fill: Fill, positions: dict[int, Position]) -> Position:
     return Position(name, fill.symbol, fill.side, fill.filled_at)
 
 
-def _book_again(position: Position, fill: Fill, fee_bps: Decimal) -> Position:
+def book_again(position: Position, fill: Fill, fee_bps: Decimal) -> Position:
     """The position after the fill, with what the fill realises and costs."""
     if fill.cumulative:
         adds, quantity, price, rate = fill.verb.adds, fill.quantity, fill.price, fill.rate
