@@ -79,9 +79,9 @@ class Slices:
     fee_bps: Decimal
     holdings: dict[tuple[str, Side], Holding] = field(default_factory=dict)
     faults: dict[int, str] = field(default_factory=dict)  # by position, the first of each
-    alone: int = 0  # fills of the first edition, each of which was rounded by itself,
-    gained: Decimal = ZERO  # what the account gained by that,
-    squares: Decimal = ZERO  # and the sum of squares of what each may be off
+    roundings: int = 0  # of closed positions, and of fills of the first edition, each of which was rounded by itself
+    gained: Decimal = ZERO  # what the account gained by them
+    squares: Decimal = ZERO  # the sum of squares of what each may be off
 
     def take(self, fill: Fill) -> None:
         key = fill.symbol, fill.side
@@ -89,19 +89,20 @@ class Slices:
         if not fill.verb.adds and fill.quantity > holding.quantity:
             return  # more than is open: another check names it
         holding.take(fill, self.fee_bps)
-        if not fill.cumulative:
-            self._take_alone(fill, holding.gained)
+        if not fill.cumulative:  # it may be off by half a unit of its fee, and of its profit in both currencies
+            self._round(holding.gained, ONE if fill.verb.adds else EXACT.add(fill.rate, Decimal(2)))
             holding.settle()
         elif fault := holding.fault():
             self.faults.setdefault(holding.seq, fault)
         if not holding.quantity:
+            if fill.cumulative and holding.seq not in self.faults:
+                self._round(holding.gained, ONE)
             del self.holdings[key]
 
-    def _take_alone(self, fill: Fill, gained: Decimal) -> None:
-        """Count a fill that may be off by half a unit of its fee, and of its profit in both currencies."""
-        halves = ONE if fill.verb.adds else EXACT.add(fill.rate, Decimal(2))
+    def _round(self, gained: Decimal, halves: Decimal) -> None:
+        """Count an amount that was rounded by itself: what it gave, and how many halves of a unit it may be off."""
         most = multiply(HALF_A_UNIT, halves)
-        self.alone += 1
+        self.roundings += 1
         self.gained = EXACT.add(self.gained, gained)
         self.squares = EXACT.add(self.squares, multiply(most, most))
 
@@ -109,7 +110,7 @@ class Slices:
         """What is wrong where rounding fell in the account's favour by more than chance explains."""
         if self.gained <= multiply(CHANCE, EXACT.sqrt(self.squares)):
             return None
-        return f"{_outcome(self.gained)} by slicing: each of {self.alone} fills was rounded by itself"
+        return f"{_outcome(self.gained)} by slicing: of {self.roundings} amounts too many were rounded in its favour"
 
 
 def _outcome(gained: Decimal) -> str:
@@ -119,7 +120,8 @@ def _outcome(gained: Decimal) -> str:
 async def slices_sum_to_the_whole(conn: Connection, ids: Sequence[int]) -> list[Violation]:
     """However an order was sliced, what is booked is within a unit of the exact sum after each of its fills.
 
-    Fills of the first edition, which were rounded one by one, may be off by as much as chance explains.
+    What was rounded by itself (a position once it is closed, and each fill of the first edition) favours an account by
+    no more than chance explains.
     """
     every = {one.account.id: Slices(one.account.policy.fee_bps) for one in (await accounts.load(conn, ids)).loaded}
     async for fill in verify.fills(conn, ids):

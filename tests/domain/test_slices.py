@@ -16,8 +16,9 @@ from domain.money import ONE, ZERO, ceil8, round8, round18
 from domain.orders import Fill
 from domain.positions import Position, Side
 from domain.replay import replay
-from tests.domain.builders import a_policy, a_position
-from tests.domain.desk_builders import priced
+from tests.domain.builders import a_batch, a_policy, a_position, an_account
+from tests.domain.desk_builders import conditions, holding, priced, quoted
+from tests.domain.marker import Marker, folded
 from tests.domain.played import Played
 from tests.domain.test_replay import a_fill
 
@@ -203,6 +204,31 @@ def alone(fills: Sequence[Fill], fee_bps: Decimal) -> list[Fill]:
         position = done.after
         booked.append(replace(fill, realised=done.realised, fee=done.fee, position_seq=0))
     return booked
+
+
+@settings(max_examples=60)
+@given(st.booleans(), st.sampled_from(["USD", "EUR", "GBP"]), st.sampled_from(Side), cuts, st.integers(-50, 50))
+def test_columns_mark_what_slices_left_as_the_fold_does(
+    loaded: bool, currency: str, side: Side, places: list[int], move_bps: int
+) -> None:
+    """Put one by one or loaded as a whole: a seventh was closed in slices, and the cost left has all its 18 places."""
+    held = a_position(symbol="EURGBP", side=side)
+    held, _, _ = book(held, Move(True, 3 * 10**11, Decimal("0.84615"), ONE), [3 * 10**11], ZERO)
+    held, _, _ = book(held, Move(True, 4 * 10**11, Decimal("0.84617"), ONE), [4 * 10**11], ZERO)
+    held, _, _ = book(held, Move(False, 10**11, Decimal("0.8461"), ONE), cut(10**11, places), ZERO)
+    assert held.cost_basis.as_tuple().exponent == -18
+    account = holding(an_account(currency=currency, policy=a_policy(liquidation_pct=ZERO)), held)
+    live, tape = (account, conditions()), [a_batch(1, quoted("EURGBP", move_bps)), a_batch(2, quoted("GBPUSD", -7))]
+    marker = Marker([live], whole=loaded)
+    marker.tape = tape
+    for batch in tape:
+        assert marker.mark(batch) == []
+    marker.write(marker.book.dirty().tolist())
+    expected, _ = folded(live, tape)
+    assert (marker.stored[account.id].unrealised, marker.stored[account.id].equity) == (
+        expected.unrealised,
+        expected.equity,
+    )
 
 
 def test_a_position_of_the_first_edition_begins_without_a_rest() -> None:
