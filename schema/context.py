@@ -21,7 +21,7 @@ from schema.limits import Allowed
 from schema.slices import TimeSlices
 from services import clocks, contexts, snapshots
 from services.contexts import Decided
-from services.principals import Principal
+from services.principals import Principal, Role
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
 from services.views.events import Event, Wanted
@@ -220,6 +220,11 @@ class Context:
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
     slices: TimeSlices = field(default_factory=TimeSlices)  # the process's
     _loaders: Loaders | None = None
+
+    @property
+    def role(self) -> Role | None:
+        """The role of the token; None without one."""
+        return self.bearer.role if self.bearer else None
 
     @property
     def principal(self) -> Principal:

@@ -1,4 +1,5 @@
-"""Documents examined before anything is executed: read, weighed against the limits, validated.
+"""Documents examined before anything is executed: read, weighed against the limits, validated, held against what the
+token's role may read.
 
 A long document is examined by a thread of its own, one at a time, so that the event loop goes on. What is found of a
 short one is kept: documents are few and come often.
@@ -34,11 +35,13 @@ from strawberry.types.graphql import OperationType
 from schema.errors import ApiError, BadUserInput, Busy
 from schema.limits import KEPT, KEPT_CHARACTERS_MAX, LIST_SIZE, Allowed, Scale, TooMuch, Weight, of_kind, read
 from schema.merging import repeats
+from schema.unreadable import unreadable
 from schema.variables import Uses, excess, repeated
+from services.principals import Role
 
 SHORT_CHARACTERS_MAX = 1_000  # of a document that is examined on the event loop
 WAITING_MAX = 16  # long documents that wait for the thread, of the whole process
-ERRORS_MAX = 5  # of validation, which ends with the next one
+ERRORS_MAX = 5  # of validation, which ends with the next one, and of fields that the role may not read
 MESSAGE_CHARACTERS_MAX = 300  # of one error: graphql-core repeats whole values in it
 PLACES_MAX = 3  # of one error in the document
 
@@ -55,6 +58,7 @@ class Question:
     text: str
     allowed: Allowed
     name: str | None  # of the operation to be executed
+    role: Role | None  # of the token; None without one
     numbers: tuple[tuple[str, int], ...]  # among the variables
 
 
@@ -127,6 +131,8 @@ def _examine(question: Question) -> tuple[DocumentNode | None, Sequence[GraphQLE
     if operations > 1 and question.name is None:
         return document, [BadUserInput("Name one of the document's operations: operationName.")], cost
     errors = validate(question.schema, document, question.rules, max_errors=ERRORS_MAX)
+    if not errors and question.role is not None:
+        errors = unreadable(question.schema, document, question.name, question.role)[:ERRORS_MAX]
     return document, [_shortened(error) for error in errors], cost
 
 
@@ -202,6 +208,7 @@ class Limits(SchemaExtension):
                 execution.query,
                 execution.context.allowed,
                 execution._provided_operation_name,  # noqa: SLF001 - the other is that of the first operation
+                execution.context.role,
                 numbers(execution.variables),
             )
             try:

@@ -31,7 +31,7 @@ class Observed(SchemaExtension):
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
         context = execution.context
-        with operation(context.request_id, context.bearer.role.value if context.bearer else None) as self.seen:
+        with operation(context.request_id, context.role) as self.seen:
             try:
                 yield
             finally:

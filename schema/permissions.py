@@ -5,7 +5,7 @@ token's role, an object that is missing), and a refusal must not take the answer
 """
 
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, Optional, cast
 
 import strawberry
@@ -16,6 +16,7 @@ from domain.errors import Refused
 from schema.context import Info
 from schema.errors import NotAllowed, beside_data
 from schema.fields import Method
+from schema.readers import check_filters
 from services.measures import REFUSALS
 from services.principals import Role
 
@@ -31,11 +32,17 @@ class Permission(FieldExtension):
         self._nobody_too = nobody_too
 
     async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
-        passes = self._nobody_too and info.context.bearer is None
-        if not passes and (role := info.context.principal.role) not in self.roles:
-            raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
+        if not (self._nobody_too and info.context.bearer is None):
+            self._check(info, arguments.values())
         answer = next_(source, info, **arguments)
         return answer if inspect.isasyncgen(answer) else await answer
+
+    def _check(self, info: Info, arguments: Iterable[Any]) -> None:
+        """Raises NotAllowed, and Unauthenticated for nobody."""
+        role = info.context.principal.role
+        if role not in self.roles:
+            raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
+        check_filters(role, arguments)
 
 
 class Refusals(FieldExtension):

@@ -1,9 +1,9 @@
 """The schema, which remembers the operations it has answered: the next time they are executed at once.
 
 Whether a document is answered depends on nothing that time changes: its text, the operation named, the whole numbers
-given as variables (pages' sizes), what is allowed, and whether the schema may be asked about. The size of variables
-that it uses more than once is looked at each time. What was answered by
-these without an error was read, weighed and found valid, and is so again. Everything else is done for each request.
+given as variables (pages' sizes), what is allowed, whether the schema may be asked about, and the token's role. The
+size of variables that it uses more than once is looked at each time. What was answered by these without an error was
+read, weighed, found valid and readable, and is so again. Everything else is done for each request.
 """
 
 from collections import OrderedDict
@@ -99,7 +99,7 @@ class Schema(strawberry.Schema):
         extensions: dict[str, Any] | None,
     ) -> ExecutionResult:
         """What Strawberry and our extensions answer, without what they found out the first time."""
-        with operation(context.request_id, context.bearer.role.value if context.bearer else None) as seen:
+        with operation(context.request_id, context.role) as seen:
             ready.described.to(seen)
             context.cost = ready.cost["used"]
             try:
@@ -123,4 +123,4 @@ class Schema(strawberry.Schema):
 
 
 def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> Key:
-    return (text, name, numbers(variables), context.allowed, context.explains)
+    return (text, name, numbers(variables), context.allowed, context.explains, context.role)

@@ -64,7 +64,7 @@ async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
     if program is None or program["brand"] != brand:
         raise NotFound("programId", program=program_id)
     if program["status"] != ProgramStatus.ACTIVE:
-        raise ProgramNotAvailable("programId", status=ProgramStatus(program["status"]).name)
+        raise ProgramNotAvailable("programId", program=program_id)
     return await programs.freeze(work, program_id)
 
 

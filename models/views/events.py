@@ -5,15 +5,15 @@ from typing import NamedTuple
 
 from models.sql import Connection
 from models.views.listing import Key, Listing, Parent, Row
-from models.views.sight import Sight, Where, of_challenge, of_event
+from models.views.sight import Sight, Where, of_event
 
 EVENTS = Listing(
     columns="t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.recorded_at",
     source="events t",
-    sight=of_challenge,
+    sight=of_event,
     order=(Key("t.number", "number"),),
     filters={"names": "t.name = any({}::text[])"},
-    parents={"challenge": Parent("t.challenge_id = p.id")},
+    parents={"challenge": Parent("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
   t.recorded_at, a.accounts, a.clones

@@ -1,7 +1,7 @@
 """Programs and their steps as the API shows them."""
 
 from models.views.listing import Key, Listing, Parent
-from models.views.sight import of_brand
+from models.views.sight import of_brand, of_program
 
 PROGRAMS = Listing(
     columns="""t.id, t.brand, t.name, t.description, t.price, t.price_currency, t.status, t.sort_index, t.zone,
@@ -9,7 +9,7 @@ PROGRAMS = Listing(
   coalesce((select f.profit_split from program_phases f where f.program_id = t.id and f.phase_type = 1), 0)
     as profit_split""",
     source="programs t",
-    sight=of_brand,
+    sight=of_program,
     order=(Key("t.sort_index", "sort_index"), Key("t.id", "id")),
     descending=False,
     filters={

@@ -1,7 +1,7 @@
 """Purchases as the API shows them."""
 
 from models.views.listing import Listing
-from models.views.sight import of_purchase
+from models.views.sight import of_client
 
 PURCHASES = Listing(
     columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason,
@@ -11,7 +11,7 @@ PURCHASES = Listing(
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
     source="""purchases t left join programs g on g.id = t.program_id
   left join terms r on r.hash = t.terms_hash""",
-    sight=of_purchase,
+    sight=of_client,
     filters={
         "brand": "t.brand = {}",
         "status": "t.status = any({}::smallint[])",

@@ -9,11 +9,15 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """None is no bound. The four scopes bound together: what any of them names is seen."""
+    """None is no bound. The four scopes bound together: what any of them names is seen.
+
+    `trades`: of sales nothing is seen, neither programs nor purchases, wallets, payouts, and events about them.
+    """
 
     brand: str | None = None
     client: str | None = None
     scope: tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]] | None = None
+    trades: bool = False
 
 
 NOTHING = Sight(brand="")  # no brand has this name
@@ -49,54 +53,71 @@ def of_desk(where: Where, sight: Sight) -> None:
 
 
 def of_brand(where: Where, sight: Sight) -> None:
-    """Rows of alias `t` with a brand: programs, groups, jobs, tokens."""
+    """Rows of alias `t` with a brand: groups, jobs, tokens."""
     if sight.brand is not None:
         where.add("t.brand = {}", sight.brand)
 
 
-def of_client(where: Where, sight: Sight) -> None:
-    """Rows with a brand and a client: wallets. A token narrowed to a scope sees none."""
+def _of_sales(where: Where, sight: Sight) -> None:
+    """Rows with a brand that are about sales and their money."""
     of_brand(where, sight)
+    if sight.trades:
+        where.add("false")
+
+
+def of_program(where: Where, sight: Sight) -> None:
+    """Programs: a client sees those on sale, and those it has bought, whatever has become of them."""
+    _of_sales(where, sight)
+    if sight.client is not None:
+        where.add(
+            """(t.status = 0
+            or exists (select from challenges c where c.brand = t.brand and c.client = {0} and c.program_id = t.id)
+            or exists (select from purchases s where s.brand = t.brand and s.client = {0} and s.program_id = t.id))""",
+            sight.client,
+        )
+
+
+def of_client(where: Where, sight: Sight) -> None:
+    """Rows with a brand and a client: wallets, purchases."""
+    _of_sales(where, sight)
     if sight.client is not None:
         where.add("t.client = {}", sight.client)
-    if sight.scope is not None:
-        where.add("false")
 
 
 def of_wallet(where: Where, sight: Sight) -> None:
     """Transfers: a client sees the rows of its own wallets."""
-    of_brand(where, sight)
+    _of_sales(where, sight)
     if sight.client is not None:
         where.add("exists (select from wallets w where w.id = t.wallet_id and w.client = {})", sight.client)
-    if sight.scope is not None:
-        where.add("false")
 
 
 def of_payout(where: Where, sight: Sight) -> None:
-    """Payouts go to the wallet `w`; they outlive their challenge `c`."""
-    of_brand(where, sight)
+    """Payouts go to the wallet `w`."""
+    _of_sales(where, sight)
     if sight.client is not None:
         where.add("w.client = {}", sight.client)
-    _scope(where, sight)
-
-
-_CHALLENGE = """(c.id = any({}::bigint[]) or c.client = any({}::text[]) or exists (
-  select from accounts s where s.challenge_id = c.id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))"""
-
-
-def _scope(where: Where, sight: Sight) -> None:
-    if sight.scope is not None:
-        owners, clones, challenges, accounts = sight.scope
-        where.add(_CHALLENGE, challenges, owners, accounts, clones)
 
 
 def of_challenge(where: Where, sight: Sight) -> None:
-    """Rows of the challenge `c`: itself, its phases, metrics, breaches, events."""
+    """Rows of the challenge `c`: itself, its phases, metrics, breaches."""
     if sight.brand is not None:
         where.add("c.brand = {}", sight.brand)
     if sight.client is not None:
         where.add("c.client = {}", sight.client)
-    _scope(where, sight)
+    if sight.scope is not None:
+        owners, clones, challenges, accounts = sight.scope
+        where.add(
+            """(c.id = any({}::bigint[]) or c.client = any({}::text[]) or exists (select from accounts s
+            where s.challenge_id = c.id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))""",
+            challenges,
+            owners,
+            accounts,
+            clones,
+        )
+
+
+OF_SALES = ("prop.purchase.", "prop.payout.")
+"""How the names of events begin that are about sales and their money."""
 
 
 def of_event(where: Where, sight: Sight) -> None:
@@ -104,6 +125,8 @@ def of_event(where: Where, sight: Sight) -> None:
     of_brand(where, sight)
     if sight.client is not None:
         where.add("t.client = {}", sight.client)
+    if sight.trades:
+        where.add("not (t.name ^@ any({}::text[]))", list(OF_SALES))
     if sight.scope is not None:
         owners, clones, challenges, accounts = sight.scope
         where.add(
@@ -114,17 +137,6 @@ def of_event(where: Where, sight: Sight) -> None:
             accounts,
             clones,
         )
-
-
-def of_purchase(where: Where, sight: Sight) -> None:
-    """Purchases: a client's own; in a scope, those of a challenge in it."""
-    of_brand(where, sight)
-    if sight.client is not None:
-        where.add("t.client = {}", sight.client)
-    if sight.scope is not None:
-        owners, clones, challenges, accounts = sight.scope
-        of_scope = f"exists (select from challenges c where c.purchase_id = t.id and {_CHALLENGE})"
-        where.add(of_scope, challenges, owners, accounts, clones)
 
 
 def of_account(where: Where, sight: Sight) -> None:

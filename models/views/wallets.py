@@ -40,7 +40,7 @@ PAYOUTS = Listing(
     columns="""t.id, t.brand, w.client, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency,
   t.profit, t.split, t.amount, t.day, t.created_at, t.decided_at, t.paid_at, t.reason,
   (select s.price from purchases s where s.fee_returned_with = t.id) as fee_returned""",
-    source="""payouts t join wallets w on w.id = t.wallet_id left join challenges c on c.id = t.challenge_id
+    source="""payouts t join wallets w on w.id = t.wallet_id
   left join challenge_phases f on f.id = t.phase_id""",
     sight=of_payout,
     filters={

@@ -10,7 +10,7 @@ from models.events import CHANNEL
 from models.views import events as rows
 from models.views.events import Extent
 from models.views.listing import Row
-from models.views.sight import Sight
+from models.views.sight import OF_SALES, Sight
 from services.principals import Principal
 from services.unit import reading
 from services.views.sight import sight_of
@@ -89,6 +89,7 @@ class Terms:
         return (
             sight.brand in (None, event.brand)
             and sight.client in (None, event.client)
+            and not (sight.trades and event.name.startswith(OF_SALES))
             and (sight.scope is None or _in_scope(sight.scope, event, reach))
             and self.wanted.fits(event)
         )

@@ -10,7 +10,7 @@ Item = TypeVar("Item", int, str)
 
 
 def sight_of(principal: Principal) -> Sight:
-    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER its brand within its scope, the others nothing."""
+    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER what is traded within its scope, the others nothing."""
     match principal.role:
         case Role.ADMIN:
             return Sight()
@@ -19,7 +19,7 @@ def sight_of(principal: Principal) -> Sight:
         case Role.CLIENT:
             return Sight(brand=principal.brand, client=principal.subject)
         case Role.TRADER:
-            return Sight(brand=principal.brand, scope=_scope(principal.scope))
+            return Sight(brand=principal.brand, scope=_scope(principal.scope), trades=True)
         case Role.FEED | Role.PAYMENTS:
             return NOTHING
 

@@ -21,6 +21,8 @@ from graphql import (
 )
 
 from resolvers.main import schema
+from schema.readers import readers, readers_of
+from services.principals import Role
 
 GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 SCALARS: dict[str, Any] = {
@@ -99,8 +101,11 @@ def planted(kind: Any, base: Any, path: Path, given: Any) -> Any:
     return base
 
 
-def everything(kind: Any, depth: int) -> str:
-    """The selection of all that is below a field of this type, through so many objects; pages by their nodes."""
+def everything(kind: Any, depth: int, role: Role | None = None) -> str:
+    """The selection of all that is below a field of this type, through so many objects; pages by their nodes.
+
+    With a role, of all that it may read.
+    """
     named = get_named_type(kind)
     if is_leaf_type(named):
         return ""
@@ -110,11 +115,19 @@ def everything(kind: Any, depth: int) -> str:
         of = get_named_type(field.type)
         if any(is_required_argument(argument) for argument in field.args.values()):
             continue
+        if role and not may_read(role, named, name):
+            continue
         if is_leaf_type(of):
             parts.append(name)
         elif name == "nodes" or (depth and name not in ("edges", "pageInfo")):
-            parts.append(f"{name} {everything(of, depth - (name != 'nodes'))}")
+            parts.append(f"{name} {everything(of, depth - (name != 'nodes'), role)}")
     return "{ " + " ".join(parts) + " }"
+
+
+def may_read(role: Role, kind: GraphQLObjectType, name: str) -> bool:
+    """Whether the table of readers lets the role read a field of the type, and what it leads to."""
+    leads_to = get_named_type(kind.fields[name].type)
+    return role in readers(kind.name, name) and (is_leaf_type(leads_to) or role in readers_of(leads_to.name))
 
 
 def described() -> list[tuple[str, str | None]]:

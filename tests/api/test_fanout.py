@@ -302,11 +302,12 @@ async def test_in_memory_the_same_is_let_through_as_in_the_database(database: st
                 Wanted(challenges=frozenset({MADE_UP})),
                 Wanted(names=frozenset({NAME})),
             ):
-                sight = Sight(whose, client, _numbered(scope, challenge, account))
-                terms = Terms(sight, wanted)
-                stored = await between(terms, 0, 10**9, 1_000)
-                assert stored == [event for event in everything if terms.admit(event, event.reach)], terms
-                seen.add(len(stored))
+                for trades in (False, True):
+                    sight = Sight(whose, client, _numbered(scope, challenge, account), trades)
+                    terms = Terms(sight, wanted)
+                    stored = await between(terms, 0, 10**9, 1_000)
+                    assert stored == [event for event in everything if terms.admit(event, event.reach)], terms
+                    seen.add(len(stored))
     assert len(seen) > 3
 
 

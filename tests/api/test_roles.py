@@ -162,4 +162,5 @@ async def test_each_role_follows_what_it_may_and_is_told_of_the_rest_that_it_may
             codes = {error["extensions"]["code"] for error in errors}
             assert ("FORBIDDEN" in codes) == (role not in ALLOWED[name]), (role, name, payload)
             if name == "challengeEvents" and role in ALLOWED[name]:
-                assert payload["data"]["challengeEvents"]["name"] == "prop.purchase.paid"
+                first = "prop.challenge.started" if role is Role.TRADER else "prop.purchase.paid"
+                assert payload["data"]["challengeEvents"]["name"] == first

@@ -1,0 +1,80 @@
+"""Who may read what: the roles that may read each type of the schema, and the fields that fewer may read.
+
+A root field says itself whom it lets through (`schema/permissions.py`), and so speaks for its payload. Below the roots
+this table decides, on every way to an object; `schema/unreadable.py` holds documents against it. A type that is not
+here nobody may read. Which objects of a type a token sees is the business of `models/views/sight.py`.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from schema.errors import NotAllowed
+from services.principals import Role
+
+Roles = frozenset[Role]
+
+EVERYONE = frozenset(Role)
+ADMIN = frozenset({Role.ADMIN})
+STAFF = ADMIN | {Role.MANAGER}
+BUYERS = STAFF | {Role.CLIENT}
+TRADERS = BUYERS | {Role.TRADER}
+NOBODY: Roles = frozenset()
+
+_TYPES: Mapping[Roles, str] = {
+    EVERYONE: "Me PageInfo Quote Sizes TokenScope UserError",
+    TRADERS: """Account AccountResult AccountSnapshot ActionFill ActionPermission ActionQuote Breach Challenge
+      ChallengeCounters ChallengeDay ChallengeEvent ChallengePhase ChallengeTick Currency DecisionActionResult
+      DecisionContext EvidenceMark ExecutionPolicy Exposure Fill GateRefusal GateRoom GroupTerms Instrument LargestOrder
+      LedgerEvent LimitTerms Metric OpenPosition Order PastQuote PhaseTerms Position PositionsTerms RuleProgress Terms
+      TradableInstrument TradingDay""",
+    BUYERS: """Payout PayoutCriterion PayoutEligibility PayoutTerms Program ProgramStep Purchase TradingDayStart
+      Transfer Wallet""",
+    STAFF: """AccountGroup ApiToken AuditEvent DeletedRows Difference FieldChange HouseAccount Job ProgramPreset
+      ProgramValidation""",
+    ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load QuarantinedAccount System",
+    ADMIN | {Role.FEED}: "DroppedQuote",
+    STAFF | {Role.PAYMENTS}: "ConfirmedPurchase",
+}
+TYPES: Mapping[str, Roles] = {name: roles for roles, names in _TYPES.items() for name in names.split()}
+FIELDS: Mapping[tuple[str, str], Roles] = {
+    ("Purchase", "comment"): STAFF,
+    ("Purchase", "externalReference"): STAFF,
+    ("Purchase", "tags"): STAFF,
+    ("Challenge", "programChanged"): BUYERS,
+    ("Terms", "price"): BUYERS,
+    ("Terms", "priceCurrency"): BUYERS,
+    ("Terms", "profitSplit"): BUYERS,
+    ("PhaseTerms", "profitSplit"): BUYERS,
+}
+FILTERS: Mapping[tuple[str, str], Roles] = {
+    ("PurchaseFilter", "tag"): STAFF,
+    ("ChallengeFilter", "program_id"): BUYERS,
+    ("ChallengeFilter", "purchase_id"): BUYERS,
+}
+"""Fields of filters that find by what not everybody who may ask may read, by their names here."""
+_NARROWED = frozenset(name for name, _ in FILTERS)
+
+
+def readers(kind: str, field: str) -> Roles:
+    """Return the roles that may read a field of a type, if they may read the type that it leads to."""
+    return FIELDS.get((kind, field)) or readers_of(kind)
+
+
+def readers_of(kind: str) -> Roles:
+    """Return the roles that may read a type. A page and its edges are read by whoever may read their items."""
+    if kind.endswith("Payload"):
+        return EVERYONE  # whom its mutation lets through
+    for end in ("Connection", "Edge"):
+        kind = kind.removesuffix(end)
+    return TYPES.get(kind, NOBODY)
+
+
+def check_filters(role: Role, arguments: Iterable[Any]) -> None:
+    """Raises NotAllowed for an argument that finds by what the role may not read."""
+    for given in arguments:
+        kind = type(given).__name__
+        if kind not in _NARROWED:
+            continue
+        for (of, name), roles in FILTERS.items():
+            if of == kind and role not in roles and getattr(given, name) is not None:
+                raise NotAllowed(f"A token of role {role} may not filter by {kind}.{name}.")
