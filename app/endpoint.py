@@ -30,12 +30,12 @@ from app.page import Page
 from app.parameters import Asked, asked, loads
 from app.protocol import Handler
 from app.rates import Rates, Shares
-from app.refusals import METHODS, Refusal, malformed, not_by, too_many, unknown_bearer
+from app.refusals import METHODS, Refusal, crowded, malformed, not_by, too_many, unknown_bearer
 from app.sessions import Sessions
 from config.settings import Settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
-from schema.errors import ApiError, BadUserInput, RateLimited, shown
+from schema.errors import ApiError, BadUserInput, Busy, RateLimited, shown
 from schema.limits import Allowed
 from schema.slices import TimeSlices
 
@@ -170,7 +170,10 @@ class Endpoint(GraphQL[Context, None]):
         if isinstance(request, WebSocket):
             context.authorization = header
             return context
-        context.bearer = await self._identities.bearer(header)
+        try:
+            context.bearer = await self._identities.bearer(header)
+        except Busy as busy:
+            raise crowded(busy) from None
         if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
             raise too_many(wait)
         if context.bearer is None and header is not None:
@@ -182,7 +185,7 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
-        """Identify a websocket's client, and count its connection like a request. Raises RateLimited.
+        """Identify a websocket's client, and count its connection like a request. Raises RateLimited, Busy.
 
         The token may come in the payload of connection_init instead of the header: a browser cannot set headers.
         """

@@ -54,11 +54,15 @@ class Identities:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._keys = KeySet(settings.jwt_jwks_url, settings.jwt_keys_seconds_max) if settings.jwt_jwks_url else None
+        address, seconds, waiting = settings.jwt_jwks_url, settings.jwt_keys_seconds_max, settings.jwt_waiting_max
+        self._keys = KeySet(address, seconds, waiting) if address else None
         self._brands: set[str] = set()  # brands stay, so one that was there is there
 
     async def bearer(self, header: str | None) -> Principal | None:
-        """The principal of an Authorization header; None for none that is valid."""
+        """The principal of an Authorization header; None for none that is valid.
+
+        Raises Busy where too many wait for the keys of JWTs.
+        """
         scheme, _, text = (header or "").partition(" ")
         text = text.strip()
         if scheme.lower() != "bearer" or not 0 < len(text) <= self._settings.bearer_characters_max:

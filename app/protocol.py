@@ -17,7 +17,6 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
     Message,
     SubscribeMessage,
 )
-from strawberry.types.execution import PreExecutionError
 from uvicorn.protocols.utils import ClientDisconnected
 
 from app.crowd import Group, Member
@@ -45,7 +44,7 @@ Item = TypeVar("Item")
 
 OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
 ID_CHARACTERS_MAX = 128  # of an operation
-TOO_MANY = 4429  # close code: the bearer connects more often than it may
+TOO_MANY = 4429  # close code: the bearer connects more often than it may, or too many wait to be known
 
 
 class View(Protocol):
@@ -202,11 +201,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             raise WebSocketDisconnected from None
 
     async def _send_result_stream(self, operation: Operation[Context, None], result_source: StreamResult) -> None:
-        try:
-            await super()._send_result_stream(operation, result_source)
-        except GraphQLError as refusal:  # of the document, by its examination: Strawberry expects it as a result
-            await self._handle_pre_execution_error(operation, PreExecutionError(data=None, errors=[refusal]))
-            return
+        await super()._send_result_stream(operation, result_source)
         if self.opening.group is not None:
             await self._follow(operation, self.opening.group, self.opening.cursor)
 
@@ -238,8 +233,8 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
             await super().handle_connection_init(message)
-        except RateLimited as refusal:
-            ERRORS.labels("connection_init", RateLimited.code).inc()
+        except (RateLimited, Busy) as refusal:
+            ERRORS.labels("connection_init", refusal.code).inc()
             await self.end(TOO_MANY, refusal.message)
         if self.connection_acknowledged and self.context.bearer:
             if not self.view.sessions.opened(self.context.bearer, self):

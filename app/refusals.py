@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from graphql import GraphQLError
 
-from schema.errors import BadUserInput, RateLimited, Unauthenticated
+from schema.errors import BadUserInput, Busy, RateLimited, Unauthenticated
 
 METHODS = ("GET", "POST")
 
@@ -40,3 +40,8 @@ def unknown_bearer() -> Refusal:
 def too_many(wait: float) -> Refusal:
     """The bearer asks more often than it may; `wait` is in seconds."""
     return Refusal(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})
+
+
+def crowded(busy: Busy) -> Refusal:
+    """Too many wait already for what this request would wait for."""
+    return Refusal(503, busy, {"Retry-After": "1"})

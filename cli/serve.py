@@ -12,15 +12,11 @@ from app.sockets import Socket
 from cli.processes import begin, require_free_port, require_ready, require_tls
 from config import garbage
 from config.embedded import running_database
+from config.headers import SAFETY
 from config.settings import Settings
 from services.supervision import require_all_kept
 
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
-HEADERS = {  # of every answer, the refusals of the HTTP parser and of websocket handshakes too
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-}
 STOP_SECONDS_MAX = 5
 
 
@@ -54,7 +50,7 @@ def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Con
         "log_config": None,
         "access_log": False,
         "server_header": False,
-        "headers": list(HEADERS.items()),
+        "headers": list(SAFETY.items()),  # of every answer, the refusals of the HTTP parser and of handshakes too
         "proxy_headers": bool(settings.trusted_proxies),  # uvicorn's own default trusts every client on this machine
         "forwarded_allow_ips": list(settings.trusted_proxies),
         "ws": Socket,

@@ -71,6 +71,7 @@ class Settings(BaseSettings):
     bootstrap_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # makes the first ADMIN, over the API
     jwt_jwks_url: str | None = None
     jwt_keys_seconds_max: float = Field(default=5, gt=0)  # in which that address has to answer
+    jwt_waiting_max: int = Field(default=200, ge=1)  # bearers that wait for it, of one process; others are refused
     jwt_audience: str | None = Field(default=None, validate_default=True)  # in production needed wherever JWTs are
     jwt_issuer: str | None = None
     connections_max: int = Field(default=10_000, ge=10)  # of one process; at most 0.8 of the files it may open

@@ -102,6 +102,11 @@ KEY_FETCHES = Counter(
     ("outcome",),
     registry=REGISTRY,
 )
+KEY_REFUSALS = Counter(
+    "propdesk_jwt_key_refusals",
+    "Bearers of JWTs with an unknown key that were turned away, because too many waited for the keys.",
+    registry=REGISTRY,
+)
 POOL_WAIT_SECONDS = Histogram(
     "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
 )

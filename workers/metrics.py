@@ -1,13 +1,18 @@
 """A worker's figures for Prometheus, at a port of its own: it serves nothing else."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from prometheus_client import start_http_server
 
 from config.errors import Problem
+from config.headers import SAFETY
 from config.settings import Settings
 from services.measures import REGISTRY
+
+Answer = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
+"""An application of WSGI."""
 
 
 @contextmanager
@@ -23,9 +28,24 @@ def answering(settings: Settings) -> Iterator[None]:
             f"cannot listen on {settings.host}:{settings.worker_metrics_port} ({error.strerror}); "
             "set another PROPDESK_WORKER_METRICS_PORT"
         ) from None
+    app = server.get_app()
+    assert app, "it answers already"
+    server.set_app(_with_headers(app))
     try:
         yield
     finally:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+def _with_headers(app: Answer) -> Answer:
+    """Return the application with the headers that every answer of the API has."""
+
+    def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        def begin(status: str, headers: list[tuple[str, str]], *others: Any) -> Any:
+            return start(status, [*headers, *SAFETY.items()], *others)
+
+        return app(environ, begin)
+
+    return answer

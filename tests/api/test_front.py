@@ -12,7 +12,8 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from cli.serve import HEADERS, config_of
+from cli.serve import config_of
+from config.headers import SAFETY
 from config.settings import Settings
 from tests.api.clients import PATIENCE_SECONDS, Api, until
 
@@ -89,7 +90,7 @@ async def test_every_answer_may_be_neither_framed_nor_guessed_at(api: Api) -> No
         )
     ]
     for answer in answers:
-        for name, value in HEADERS.items():
+        for name, value in SAFETY.items():
             assert answer.headers.get_list(name) == [value], (answer.request.url, answer.status_code)
     assert {answer.status_code for answer in answers} >= {200, 404, 405, 415}
 

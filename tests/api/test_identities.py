@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from typing import Any
 
+import httpx
 import jwt
 import pytest
 import uvicorn
@@ -18,9 +19,12 @@ from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 
 from app.identities import LEEWAY_SECONDS, Identities
+from app.main import create_app
 from app.sessions import ENDED
 from config.settings import Settings
+from schema.errors import Busy
 from services import brands
+from services.measures import KEY_REFUSALS
 from services.principals import Principal, Role
 from tests.api.clients import PATIENCE_SECONDS, Api, until
 from tests.services.world import ADMIN
@@ -213,6 +217,39 @@ async def test_a_caller_that_goes_away_does_not_end_the_fetch_for_the_others(bra
     keys.open.set()
     assert await second
     assert keys.asked == 1
+
+
+async def test_so_many_wait_for_an_unknown_key_and_no_more(brand: None, keys: Keys) -> None:
+    keys.add("first", RSA)
+    desk = Identities(Settings(jwt_jwks_url=keys.url, jwt_waiting_max=2))
+    keys.open.clear()
+    unknown = signed(RSA, "RS256", {"kid": "first"})
+    waiting = [asyncio.create_task(desk.bearer(unknown)) for _ in range(2)]
+    await until(lambda: keys.asked == 1)
+    before = KEY_REFUSALS._value.get()  # noqa: SLF001 - it has no other way to be read
+    with pytest.raises(Busy, match="2 bearers"):
+        await desk.bearer(unknown)
+    assert KEY_REFUSALS._value.get() == before + 1  # noqa: SLF001 - as above
+    waiting[0].cancel()
+    await until(waiting[0].done)
+    third = asyncio.create_task(desk.bearer(unknown))  # in the place that has become free
+    keys.open.set()
+    assert await waiting[1]
+    assert await third
+
+
+async def test_whoever_may_not_wait_is_told_so(keys: Keys) -> None:
+    app = create_app(Settings(database_url="postgresql://127.0.0.1:9/none", jwt_jwks_url=keys.url, jwt_waiting_max=1))
+    keys.open.clear()
+    header = {"Authorization": signed(RSA, "RS256", {"kid": "first"})}
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as http:
+        first = asyncio.create_task(http.post("/graphql", json={"query": "{ me { role } }"}, headers=header))
+        await until(lambda: keys.asked == 1)
+        answer = await http.post("/graphql", json={"query": "{ me { role } }"}, headers=header)
+        keys.open.set()
+        assert (await first).status_code == 401
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
+    assert answer.json()["errors"][0]["extensions"] == {"code": "BUSY"}
 
 
 async def test_an_answer_that_is_too_large_or_no_keys_makes_nobody(
