@@ -117,7 +117,7 @@ def correct(
     books: Books,
     computed: Outcome,
     voided: Collection[Order],
-    reason: str,
+    why: Facts,
     moment: Moment,
     conditions: Conditions,
     journal: Journal,
@@ -130,7 +130,7 @@ def correct(
         Kind.CORRECTION,
         moment.at,
         moment.batch,
-        _facts(account, books, computed, voided, reason),
+        why | _facts(account, books, computed, voided),
         computed.cash - books.cash,
         realised=replayed.realised,
         fees=replayed.fees,
@@ -156,11 +156,10 @@ def _write(account: Account, books: Books, computed: Outcome, voided: Collection
         journal.orders[account.id, order.seq] = replace(order, status=OrderStatus.VOID)
 
 
-def _facts(account: Account, books: Books, computed: Outcome, voided: Collection[Order], reason: str) -> Facts:
+def _facts(account: Account, books: Books, computed: Outcome, voided: Collection[Order]) -> Facts:
     named = {order.seq for order in voided}
     fills = [fill for fill in books.fills if fill.order_seq in named]
     return {
-        "reason": reason,
         "voided_fills": " ".join(str(fill.seq) for fill in fills),
         "voided_orders": " ".join(str(fill.order_seq) for fill in fills),
         "realised_before": plain(account.realised),

@@ -86,11 +86,11 @@ def write_mark(
 
 
 def liquidate_by_hand(
-    account: Account, market: Market, catalogue: Catalogue, reason: str, at: datetime, journal: Journal
+    account: Account, market: Market, catalogue: Catalogue, why: Facts, at: datetime, journal: Journal
 ) -> Account:
     """Fail the running phase by the rule LIQUIDATION, at the account's newest mark."""
     account, marks = write_mark(account, market, catalogue, at, journal)
-    finding = rules.liquidation_by_hand(account, reason, account.marked_through, at)
+    finding = rules.liquidation_by_hand(account, why, account.marked_through, at)
     return apply(account, [finding], marks, journal)
 
 

@@ -46,11 +46,20 @@ def filled(order: Order, quantity: Decimal, at: datetime) -> Order:
 
 
 def cancel(
-    account: Account, seqs: Iterable[int] | None, reason: str, at: datetime, batch: int, journal: Journal
+    account: Account,
+    seqs: Iterable[int] | None,
+    reason: str,
+    at: datetime,
+    batch: int,
+    journal: Journal,
+    shown: str | None = None,
 ) -> Account:
-    """Cancel these of the account's working orders, or all of them, each with a row of the ledger."""
+    """Cancel these of the account's working orders, or all of them, each with a row of the ledger.
+
+    `reason` is a code, `shown` what somebody said to it.
+    """
     for seq in sorted(account.orders if seqs is None else seqs):
-        outcome: Facts = {"reason": reason}
+        outcome: Facts = {"reason": reason} | ({"shown": shown} if shown else {})
         account = _end(account, seq, OrderStatus.CANCELLED, Kind.ORDER_CANCELLED, outcome, at, batch, journal)
     return account
 

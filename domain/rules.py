@@ -198,10 +198,10 @@ def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[
     return due
 
 
-def liquidation_by_hand(account: Account, reason: str, batch: int, at: datetime) -> Finding:
+def liquidation_by_hand(account: Account, why: Facts, batch: int, at: datetime) -> Finding:
     """The evidence of a liquidation that was ordered: the level and what is left to it, which may be much, and why."""
     finding = _broken(account, liquidation_bound(account), account.equity, batch, at)
-    return replace(finding, derivation=finding.derivation | {"by_hand": True, "reason": reason})
+    return replace(finding, derivation=finding.derivation | {"by_hand": True} | why)
 
 
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:

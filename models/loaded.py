@@ -49,8 +49,8 @@ class Unreadable(NamedTuple):
 
     @property
     def refusal(self) -> AccountUnreadable:
-        told = f"{type(self.reason).__name__}: {self.reason}"[:MESSAGE_MAX]
-        return AccountUnreadable(None, account=self.account_id, reason=told)
+        """What is answered to whoever asks; the reason is for the log, the quarantine and the ledger."""
+        return AccountUnreadable(None, account=self.account_id)
 
 
 class Read(NamedTuple):

@@ -55,9 +55,10 @@ async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:
 
 
 async def fail_all(conn: Connection, ids: Sequence[int], reason: str, at: datetime) -> None:
-    """Set locked purchases FAILED."""
+    """Set locked purchases FAILED for a reason that everybody may know."""
     await conn.execute(
-        "update purchases set status = $2, failure_reason = $3, updated_at = $4 where id = any($1::bigint[])",
+        """update purchases set status = $2, failure_reason = $3, failure_shown = $3, updated_at = $4
+        where id = any($1::bigint[])""",
         list(ids),
         PurchaseStatus.FAILED,
         reason,
@@ -71,21 +72,32 @@ async def move(
     status: PurchaseStatus,
     at: datetime,
     *,
-    reason: str | None = None,
     paid_from: str | None = None,
 ) -> None:
     """Set the status; the caller holds the challenge's lock and has asked the life cycle.
 
-    `reason` why it failed, `paid_from` WALLET or OUTSIDE when it is paid; None leaves the stored value.
+    `paid_from` is WALLET or OUTSIDE when it is paid; None leaves the stored value.
     """
     await conn.execute(
-        """update purchases set status = $2, updated_at = $3, failure_reason = coalesce($4, failure_reason),
-          paid_from = coalesce($5, paid_from) where id = $1""",
+        "update purchases set status = $2, updated_at = $3, paid_from = coalesce($4, paid_from) where id = $1",
+        purchase_id,
+        status,
+        at,
+        paid_from,
+    )
+
+
+async def fail(
+    conn: Connection, purchase_id: int, status: PurchaseStatus, at: datetime, *, reason: str, shown: str
+) -> None:
+    """Set the status FAILED with the firm's reason, and what the client is told; the caller as in `move`."""
+    await conn.execute(
+        "update purchases set status = $2, updated_at = $3, failure_reason = $4, failure_shown = $5 where id = $1",
         purchase_id,
         status,
         at,
         reason,
-        paid_from,
+        shown,
     )
 
 

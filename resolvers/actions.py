@@ -64,6 +64,6 @@ class ActionMutation:
     @mutation("Cancel an order that rests.", *TRADERS)
     async def cancel_order(self, info: Info, given: Input[CancelOrderInput]) -> CancelOrderPayload:
         account_id, seq = required_name(given.order_id, "orderId")
-        await orders.cancel(info.context.principal, account_id, seq, given.reason)
+        await orders.cancel(info.context.principal, account_id, seq, given.reason, given.shown_reason)
         rows = await lists.by_ids(info.context.principal, ORDERS_NAMED, "id", [given.order_id])
         return CancelOrderPayload(order=Order.of(rows[given.order_id]))

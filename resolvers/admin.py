@@ -46,9 +46,11 @@ async def _by_hand(info: Info, account_id: ID, verb: Callable[[Principal, int], 
 
 
 async def _with_reason(
-    info: Info, given: ReasonedInput, verb: Callable[[Principal, int, str], Awaitable[None]]
+    info: Info, given: ReasonedInput, verb: Callable[[Principal, int, str, str | None], Awaitable[None]]
 ) -> Account:
-    return await _by_hand(info, given.account_id, lambda principal, key: verb(principal, key, given.reason))
+    return await _by_hand(
+        info, given.account_id, lambda principal, key: verb(principal, key, given.reason, given.shown_reason)
+    )
 
 
 @strawberry.type
@@ -89,7 +91,7 @@ class AdminMutation:
 
     @mutation("Book an amount on an account: compensation, a dividend, a feed's fault.", *STAFF)
     async def adjust_account(self, info: Info, given: Input[AdjustAccountInput]) -> AdjustAccountPayload:
-        async def verb(principal: Principal, key: int, reason: str) -> None:
+        async def verb(principal: Principal, key: int, reason: str, shown: str | None) -> None:
             await adjustments.adjust(
                 principal,
                 key,
@@ -97,6 +99,7 @@ class AdminMutation:
                 counts_as_profit=given.counts_as_profit,
                 reason=reason,
                 key=given.idempotency_key,
+                shown=shown,
             )
 
         return AdjustAccountPayload(account=await _with_reason(info, given, verb))

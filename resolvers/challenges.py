@@ -67,5 +67,5 @@ class ChallengeMutation:
     @mutation("Call a running challenge off, without a verdict.", Role.ADMIN, Role.MANAGER)
     async def cancel_challenge(self, info: Info, given: Input[CancelChallengeInput]) -> CancelChallengePayload:
         challenge_id = required(given.id, "id")
-        await challenges.cancel(info.context.principal, challenge_id, given.reason)
+        await challenges.cancel(info.context.principal, challenge_id, given.reason, given.shown_reason)
         return CancelChallengePayload(challenge=await found(info, CHALLENGES, challenge_id))

@@ -35,8 +35,9 @@ from schema.scalars import SCALARS
 
 
 @strawberry.type(
-    description="Everything that can be read. A refused field is null, with its error in `errors`; the others are "
-    "answered."
+    description="Everything that can be read. A refused root field is null, with its error in `errors`; the "
+    "others are answered. A document that selects, below a root field, what its token's role may not read is refused "
+    "whole."
 )
 class Query(
     SystemQuery,

@@ -54,11 +54,11 @@ class PayoutMutation:
     @mutation("Turn a requested payout down; its profit returns to the account.", *DECIDERS)
     async def reject_payout(self, info: Info, given: Input[RejectPayoutInput]) -> RejectPayoutPayload:
         payout = required(given.id, "id")
-        await payouts.reject(info.context.principal, payout, given.reason, given.idempotency_key)
+        await payouts.reject(info.context.principal, payout, given.reason, given.idempotency_key, given.shown_reason)
         return RejectPayoutPayload(payout=await found(info, PAYOUTS, payout))
 
     @mutation("Withdraw a requested payout; its profit returns to the account.", *PAYEES)
     async def cancel_payout(self, info: Info, given: Input[CancelPayoutInput]) -> CancelPayoutPayload:
         payout = required(given.id, "id")
-        await payouts.cancel(info.context.principal, payout, given.idempotency_key, given.reason)
+        await payouts.cancel(info.context.principal, payout, given.idempotency_key, given.reason, given.shown_reason)
         return CancelPayoutPayload(payout=await found(info, PAYOUTS, payout))

@@ -98,7 +98,7 @@ class ProgramMutation:
     )
     async def delete_program(self, info: Info, given: Input[DeleteProgramInput]) -> DeleteProgramPayload:
         program_id = required(given.id, "id")
-        deleted = await removal.delete_program(info.context.principal, program_id, given.reason)
+        deleted = await removal.delete_program(info.context.principal, program_id, given.reason, given.shown_reason)
         return DeleteProgramPayload(deleted=DeletedRows(**deleted), finished=deleted["programs"] == 1)
 
 

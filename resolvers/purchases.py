@@ -80,7 +80,12 @@ class PurchaseMutation:
         purchase_id = required(given.id, "id")
         changes = {name: value for name in NOTES if (value := getattr(given, name)) is not UNSET}
         saved = await purchases.update(
-            info.context.principal, purchase_id, changes=changes, status=given.status, reason=given.reason or ""
+            info.context.principal,
+            purchase_id,
+            changes=changes,
+            status=given.status,
+            reason=given.reason or "",
+            shown=given.shown_reason,
         )
         return UpdatePurchasePayload(purchase=await found(info, PURCHASES, purchase_id), changes=field_changes(saved))
 
@@ -101,5 +106,11 @@ class PurchaseMutation:
     )
     async def refund_purchase(self, info: Info, given: Input[RefundPurchaseInput]) -> RefundPurchasePayload:
         purchase_id = required(given.id, "id")
-        await refunds.refund(info.context.principal, purchase_id, reason=given.reason, key=given.idempotency_key)
+        await refunds.refund(
+            info.context.principal,
+            purchase_id,
+            reason=given.reason,
+            key=given.idempotency_key,
+            shown=given.shown_reason,
+        )
         return RefundPurchasePayload(purchase=await found(info, PURCHASES, purchase_id))

@@ -172,7 +172,14 @@ class PreviewDecisionActionsPayload(Payload):
 @strawberry.input(description="An order to be cancelled.")
 class CancelOrderInput:
     order_id: ID = field(description="The order: account-seq.")
-    reason: str | None = field(default=None, description="Why; kept with the order and on the ledger.")
+    reason: str | None = field(
+        default=None,
+        description="Why. A client's or a trader's own words are kept with the order; a manager's or an admin's in the "
+        "audit, for the firm alone.",
+    )
+    shown_reason: str | None = field(
+        default=None, description="Of a manager or an admin: what the client and the trader are told; null: nothing."
+    )
 
 
 @strawberry.type(description="The cancelled order.")

@@ -7,6 +7,7 @@ from strawberry import ID, field
 
 from domain.accounts import Mode
 from schema.accounts import Account
+from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 
 
@@ -22,7 +23,8 @@ class AccountInput:
 
 @strawberry.input(description="One account, and why.")
 class ReasonedInput(AccountInput):
-    reason: str = field(description="Why; kept in the account's ledger and in the audit.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands in the account's ledger.")
 
 
 @strawberry.input(description="An account to open outside any challenge.")

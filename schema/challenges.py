@@ -17,6 +17,7 @@ from schema.context import Info
 from schema.events import ChallengeEvent
 from schema.evidence import EvidenceMark
 from schema.fields import computed
+from schema.inputs import INTERNAL, SHOWN
 from schema.links import Link, Owned, Values, all_of, newest_of, row_of
 from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
 from schema.payloads import Payload
@@ -337,7 +338,8 @@ class ChallengeCounters:
 @strawberry.input(description="The challenge to call off.")
 class CancelChallengeInput:
     id: ID = field(description="The challenge, which has not ended.")
-    reason: str = field(description="Why; the client is told.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
 
 
 @strawberry.type(description="The cancelled challenge; its account is locked, its positions close at fresh quotes.")

@@ -21,6 +21,7 @@ from schema.rows import shape
 from schema.snapshots import AccountSnapshot
 from services.contexts import Decided
 from services.views.lists import ACCOUNTS, ACTIONS, ORDERS
+from services.views.shown import shown
 
 if TYPE_CHECKING:
     from schema.accounts import Account
@@ -191,8 +192,8 @@ class DecisionContext:
         return [shape(ORDERS, row) for row in self.decided.orders]
 
     @computed("Its newest 50 decision actions and what became of them, newest first.")
-    def recent_actions(self) -> list[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
-        return [shape(ACTIONS, row) for row in self.decided.actions]
+    def recent_actions(self, info: Info) -> list[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
+        return [shape(ACTIONS, row) for row in shown(info.context.principal, ACTIONS, self.decided.actions)]
 
     @computed("The account its challenge has moved on to; null while this is the one to trade.")
     async def next_account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:

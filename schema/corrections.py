@@ -10,6 +10,7 @@ from schema.accounts import Account
 from schema.differences import Difference
 from schema.errors import Missing
 from schema.ids import name, named
+from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from services.corrections import Corrected, Name
 
@@ -17,20 +18,23 @@ from services.corrections import Corrected, Name
 @strawberry.input(description="Filled orders to be voided, with their fills.")
 class VoidOrderInput:
     order_ids: list[ID] = field(description="1 to 250 orders of one account, voided together or not at all.")
-    reason: str = field(description="Why; kept on the ledger and in the audit.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger.")
 
 
 @strawberry.input(description="Booked fills to be voided, with their orders.")
 class VoidFillInput:
     fill_ids: list[ID] = field(description="1 to 250 fills of one account, voided together or not at all.")
-    reason: str = field(description="Why; kept on the ledger and in the audit.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger.")
 
 
 @strawberry.input(description="An account to be computed again from its booked fills.")
 class RecomputeAccountInput:
     account_id: ID = field(description="The account.")
     apply: bool = field(description="Whether what differs is corrected; false only shows it.")
-    reason: str = field(description="Why; kept in the audit and, with a correction, on the ledger.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger, with a correction.")
 
 
 @strawberry.type(description="A corrected account.")

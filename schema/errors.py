@@ -25,7 +25,7 @@ class Unauthenticated(ApiError):
 
 
 class NotAllowed(ApiError):
-    """The token's role may not do this."""
+    """The token's role may not do or read this."""
 
     code = "FORBIDDEN"
 

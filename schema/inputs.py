@@ -1,10 +1,13 @@
-"""Inputs that come by the thousand."""
+"""What inputs share: the words for reasons, and a quick way to build those that come by the thousand."""
 
 from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
 from domain.checks import api_name
+
+INTERNAL = "Kept in the audit, for the firm alone."
+SHOWN = "What the client and the trader are told; null: a neutral text."
 
 Kind = TypeVar("Kind", bound=type)
 

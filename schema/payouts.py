@@ -14,6 +14,7 @@ from domain.lifecycles import PayoutStatus
 from domain.payouts import Condition, PayoutNotEligible
 from schema.context import Info
 from schema.fields import computed
+from schema.inputs import INTERNAL, SHOWN
 from schema.paging import one
 from schema.payloads import Payload, user_errors
 from schema.rows import FromRow
@@ -45,7 +46,9 @@ class Payout(FromRow, listing=PAYOUTS):
     created_at: datetime = field(description="When it was requested, or written by the desk.")
     decided_at: datetime | None = field(description="When it was approved, rejected or cancelled.")
     paid_at: datetime | None = field(description="When it was paid.")
-    reason: str | None = field(description="Why it was rejected or cancelled, if somebody said so.")
+    reason: str | None = field(
+        description="Why it was rejected or cancelled, as the client is told; null if its client did not say."
+    )
     challenge_id: strawberry.Private[int]
     wallet_id: strawberry.Private[int]
 
@@ -114,7 +117,8 @@ class ApprovePayoutInput:
 @strawberry.input(description="The payout to reject.")
 class RejectPayoutInput:
     id: ID = field(description="The payout; it is REQUESTED.")
-    reason: str = field(description="Why; the client is told.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
     idempotency_key: str = field(description="The same key and content again changes nothing more.")
 
 
@@ -122,7 +126,12 @@ class RejectPayoutInput:
 class CancelPayoutInput:
     id: ID = field(description="The payout; it is REQUESTED.")
     idempotency_key: str = field(description="The same key and content again changes nothing more.")
-    reason: str | None = field(default=None, description="Why.")
+    reason: str | None = field(
+        default=None,
+        description="Why. A client's own words are kept with the payout; a manager's or an admin's in the audit, for "
+        "the firm alone.",
+    )
+    shown_reason: str | None = field(default=None, description=f"Of a manager or an admin. {SHOWN}")
 
 
 @strawberry.type(description="A payout after a mutation.")

@@ -29,6 +29,7 @@ from domain.terms import (
 from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.context import Info
 from schema.fields import computed
+from schema.inputs import INTERNAL, SHOWN
 from schema.paging import owned
 from schema.payloads import Payload, SavePayload, UserError, user_errors
 from schema.rows import FromRow
@@ -254,7 +255,8 @@ class UpdateProgramPayload(SavePayload):
 @strawberry.input(description="The program to delete, with all that was sold of it.")
 class DeleteProgramInput:
     id: ID = field(description="The program.")
-    reason: str = field(description="Why; kept in the audit, with the counters and a hash over what went.")
+    reason: str = field(description=f"Why. {INTERNAL} With it stand the counters and a hash over what went.")
+    shown_reason: str | None = field(default=None, description=SHOWN)
 
 
 @strawberry.type(description="How many rows went.")

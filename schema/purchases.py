@@ -11,6 +11,7 @@ from domain.lifecycles import PurchaseStatus
 from domain.payments import PaidFrom, Payment
 from schema.context import Info
 from schema.fields import computed
+from schema.inputs import INTERNAL, SHOWN
 from schema.paging import one, owned
 from schema.payloads import Payload, SavePayload
 from schema.programs import Program
@@ -35,7 +36,8 @@ class Purchase(FromRow, listing=PURCHASES):
     price: Decimal = field(description="What it cost.")
     currency: str = field(description="The currency of the price.")
     paid_from: PaidFrom | None = field(description="Where the price came from; null until it is paid.")
-    failure_reason: str | None = field(description="Why its activation failed.")
+    failure_reason: str | None = field(description="Why it failed, as the client is told; null if it has not.")
+    internal_failure_reason: str | None = field(description="The same as the firm knows it; for its staff alone.")
     external_reference: str | None = field(description="A reference of the firm's own.")
     comment: str | None = field(description="A note of the firm's own.")
     tags: list[str] = field(description="Labels of the firm's own.")
@@ -129,7 +131,8 @@ class UpdatePurchaseInput:
         description="PAID: the price was paid outside; a reservation ends, and a purchase that waits for its payment "
         "begins its challenge. FAILED: the challenge is called off.",
     )
-    reason: str | None = field(default=None, description="Why; needed with FAILED.")
+    reason: str | None = field(default=None, description=f"Why; needed with FAILED. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
 
 
 @strawberry.type(description="The changed purchase.")
@@ -140,7 +143,7 @@ class UpdatePurchasePayload(SavePayload):
 @strawberry.input(description="The purchase to delete: without a challenge, or FAILED, or REFUNDED.")
 class DeletePurchaseInput:
     id: ID = field(description="The purchase.")
-    reason: str = field(description="Why; kept in the audit.")
+    reason: str = field(description=f"Why. {INTERNAL}")
 
 
 @strawberry.type(description="What was deleted.")
@@ -151,7 +154,8 @@ class DeletePurchasePayload(Payload):
 @strawberry.input(description="The purchase whose price is given back.")
 class RefundPurchaseInput:
     id: ID = field(description="The purchase.")
-    reason: str = field(description="Why; the client is told.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
     idempotency_key: str = field(description="The same key and content again moves nothing.")
 
 

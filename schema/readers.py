@@ -39,6 +39,7 @@ TYPES: Mapping[str, Roles] = {name: roles for roles, names in _TYPES.items() for
 FIELDS: Mapping[tuple[str, str], Roles] = {
     ("Purchase", "comment"): STAFF,
     ("Purchase", "externalReference"): STAFF,
+    ("Purchase", "internalFailureReason"): STAFF,
     ("Purchase", "tags"): STAFF,
     ("Challenge", "programChanged"): BUYERS,
     ("Terms", "price"): BUYERS,

@@ -7,6 +7,7 @@ import strawberry
 from strawberry import ID, field
 
 from domain.transfers import HousePurpose, MoneyKind, TransferKind
+from schema.inputs import INTERNAL
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS
@@ -78,7 +79,7 @@ class WithdrawFromWalletInput:
     wallet_id: ID = field(description="The wallet.")
     amount: Decimal = field(description="How much, in whole minor units of its currency; at most what is free.")
     idempotency_key: str = field(description="The same key and content again moves nothing.")
-    reason: str | None = field(default=None, description="Why, or where it went.")
+    reason: str | None = field(default=None, description=f"Why, or where it went. {INTERNAL}")
 
 
 @strawberry.type(description="The wallet after the withdrawal.")

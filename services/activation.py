@@ -1,6 +1,7 @@
 """What follows a sale, job by job, each writing its successor: fee taken, deposit made, account started."""
 
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
+from domain.reasons import Reason
 from models import challenges, purchases, wallets
 from services import accounts, transfers
 from services.challenges import UNDER_WAY, call_off
@@ -91,4 +92,4 @@ async def give_up(work: Unit, job: Job, reason: str) -> None:
     assert job.challenge_id
     card = await challenges.card(work.conn, job.challenge_id)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
-        await call_off(work, job.challenge_id, "ACTIVATION_FAILED", reason)
+        await call_off(work, job.challenge_id, "ACTIVATION_FAILED", Reason(reason))

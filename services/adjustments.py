@@ -12,22 +12,29 @@ from domain.money import plain
 from models import challenges
 from services import receipts, transfers
 from services.actions import reach
-from services.challenges import check_reason
+from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
 from services.unit import Held, Unit, root
 
 
 async def adjust(
-    principal: Principal, account_id: int, amount: Decimal, *, counts_as_profit: bool, reason: str, key: str
+    principal: Principal,
+    account_id: int,
+    amount: Decimal,
+    *,
+    counts_as_profit: bool,
+    reason: str,
+    key: str,
+    shown: str | None = None,
 ) -> None:
     """Book a signed amount on an account, in its currency, and judge it; the same key and content again does nothing.
 
     Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict, AccountTerminal, InvalidTransition (not funded yet).
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    check_reason(reason)
-    content = {"accountId": account_id, "amount": amount, "countsAsProfit": counts_as_profit, "reason": reason}
+    why = checked_reason(reason, shown)
+    content = {"accountId": account_id, "amount": amount, "countsAsProfit": counts_as_profit, **why.content}
     async with root(await reach(principal, account_id, "accountId")) as work:
         if await receipts.claim(work, principal, "adjustAccount", key, content) is not None:
             return
@@ -35,7 +42,7 @@ async def adjust(
         before = held.account
         minor_units = work.catalogue.currencies[before.currency].minor_units
         adjustments.check(before, held.conditions.terms, amount, minor_units, counts_as_profit=counts_as_profit)
-        facts: Facts = {"reason": reason, "counts_as_profit": counts_as_profit}
+        facts = why.facts | {"counts_as_profit": counts_as_profit}
         await _book(work, held, amount, facts, counts_as_profit=counts_as_profit)
         work.audit(
             principal,

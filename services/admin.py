@@ -20,13 +20,14 @@ from domain.judging import liquidate_by_hand
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, move
 from domain.money import plain as text_of
+from domain.reasons import Reason
 from domain.terms import Group, GroupKind, policy_from_text
 from models import accounts as rows
 from models import challenges, groups, jobs
 from services import accounts, brands, closing, receipts
 from services.accounts import Opening
 from services.actions import reach
-from services.challenges import check_reason
+from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.unit import Held, Unit, plain, root
 
@@ -145,29 +146,31 @@ async def start(principal: Principal, account_id: int) -> None:
         _note(work, principal, "startAccount", before, held.account)
 
 
-async def pause(principal: Principal, account_id: int, reason: str) -> None:
-    """ACTIVE to PAUSED: no actions until resumed. Raises as `_switch`."""
-    await _switch(principal, account_id, PAUSE, reason)
+async def pause(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
+    """ACTIVE to PAUSED: no actions until resumed. `reason` is for the audit, `shown` for the ledger.
+
+    Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal.
+    """
+    await _switch(principal, account_id, PAUSE, checked_reason(reason, shown))
 
 
-async def resume(principal: Principal, account_id: int, reason: str) -> None:
-    """PAUSED to ACTIVE. Raises as `_switch`."""
-    await _switch(principal, account_id, RESUME, reason)
+async def resume(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
+    """PAUSED to ACTIVE. Raises as `pause`."""
+    await _switch(principal, account_id, RESUME, checked_reason(reason, shown))
 
 
-async def lock(principal: Principal, account_id: int, reason: str) -> None:
-    """PENDING, ACTIVE or PAUSED to LOCKED. Raises as `_switch`."""
-    await _switch(principal, account_id, LOCK, reason)
+async def lock(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
+    """PENDING, ACTIVE or PAUSED to LOCKED. Raises as `pause`."""
+    await _switch(principal, account_id, LOCK, checked_reason(reason, shown))
 
 
-async def unlock(principal: Principal, account_id: int, reason: str) -> None:
-    """LOCKED to the status before. Raises as `_switch`."""
-    await _switch(principal, account_id, UNLOCK, reason)
+async def unlock(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
+    """LOCKED to the status before. Raises as `pause`."""
+    await _switch(principal, account_id, UNLOCK, checked_reason(reason, shown))
 
 
-async def _switch(principal: Principal, account_id: int, switch: Switch, reason: str) -> None:
-    """Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal."""
-    check_reason(reason)
+async def _switch(principal: Principal, account_id: int, switch: Switch, reason: Reason) -> None:
+    """Raises Forbidden, NotFound, InvalidTransition, AccountTerminal."""
     async with _held(principal, account_id) as (work, held):
         before = held.account
         target = switch.target or before.locked_from or AccountStatus.ACTIVE
@@ -179,11 +182,11 @@ async def _switch(principal: Principal, account_id: int, switch: Switch, reason:
             switch.kind,
             work.now,
             work.batch,
-            {"reason": reason},
+            reason.facts,
             status=move("account", before.status, target),
             locked_from=before.status if target is AccountStatus.LOCKED else None,
         )
-        _note(work, principal, switch.operation, before, held.account, reason)
+        _note(work, principal, switch.operation, before, held.account, reason.internal)
 
 
 async def _check_called_off(work: Unit, held: Held) -> None:
@@ -203,30 +206,30 @@ async def complete(principal: Principal, account_id: int) -> None:
     """
     async with _held(principal, account_id) as (work, held):
         before = held.account
-        await _end(work, held, AccountStatus.COMPLETED, "completed by hand")
+        await _end(work, held, AccountStatus.COMPLETED, Reason(""))
         _note(work, principal, "completeAccount", before, held.account)
 
 
-async def liquidate(principal: Principal, account_id: int, reason: str) -> None:
+async def liquidate(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
     """End the account by force, LIQUIDATED as soon as it is flat; a running phase fails by the rule LIQUIDATION.
 
     Raises as `complete`, and InvalidInput without a reason.
     """
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     async with _held(principal, account_id) as (work, held):
         before = held.account
         if before.phase is not None and before.phase.running:
             market, catalogue = work.market, held.conditions.catalogue
-            held.account = liquidate_by_hand(before, market, catalogue, reason, work.now, work.journal)
+            held.account = liquidate_by_hand(before, market, catalogue, why.facts, work.now, work.journal)
             closing.close(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
             if not held.account.positions:
                 await accounts.end(work, held, AccountStatus.LIQUIDATED)
         else:
-            await _end(work, held, AccountStatus.LIQUIDATED, reason)
+            await _end(work, held, AccountStatus.LIQUIDATED, why)
         _note(work, principal, "liquidateAccount", before, held.account, reason)
 
 
-async def _end(work: Unit, held: Held, status: AccountStatus, reason: str) -> None:
+async def _end(work: Unit, held: Held, status: AccountStatus, reason: Reason) -> None:
     _check(held.account, OPEN, status)
     await work.flush()  # catching up may just have ended its phase: what follows reads what is written
     account = held.account
@@ -236,7 +239,7 @@ async def _end(work: Unit, held: Held, status: AccountStatus, reason: str) -> No
             raise AccountInChallenge("accountId", account=account.id, phase=phase.name)
     if await jobs.closes(work.conn, account.id):
         raise AccountEnding("accountId", account=account.id)
-    facts: Facts = {"end": status.value, "reason": reason}
+    facts = {"end": status.value} | reason.facts
     held.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)
     await closing.finish(work, held, status)
 

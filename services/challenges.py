@@ -8,6 +8,7 @@ from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound, PayoutOpen
 from domain.ledger import Kind
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, PurchaseStatus, move
+from domain.reasons import PURCHASE_FAILED, Reason
 from models import challenges as rows
 from models import purchases, wallets
 from models.challenges import ChallengeMove, PhaseMove
@@ -20,10 +21,12 @@ UNDER_WAY = frozenset({PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStat
 """Of a purchase whose challenge has not begun."""
 
 
-def check_reason(reason: str) -> None:
-    """Raises InvalidInput for a reason that says nothing, or too much."""
-    if fault := text_fault(reason, REASON_MAX):
-        raise InvalidInput("reason", reason=fault)
+def checked_reason(internal: str, shown: str | None = None) -> Reason:
+    """Return the reason for what is done by hand. Raises InvalidInput for a text that says nothing, or too much."""
+    for field, text in (("reason", internal), ("shownReason", shown)):
+        if text is not None and (fault := text_fault(text, REASON_MAX)):
+            raise InvalidInput(field, reason=fault)
+    return Reason(internal, shown)
 
 
 async def check_payouts(work: Unit, ids: Sequence[int]) -> None:
@@ -35,14 +38,14 @@ async def check_payouts(work: Unit, ids: Sequence[int]) -> None:
         raise PayoutOpen("id", **{name: fact for name, fact in found.items() if fact is not None})
 
 
-async def cancel(principal: Principal, challenge_id: int, reason: str) -> None:
+async def cancel(principal: Principal, challenge_id: int, reason: str, shown: str | None = None) -> None:
     """End a running challenge without a verdict; its account is locked, its positions close at fresh quotes.
 
     A purchase still being activated fails with it. A payout that is open stays open, to be decided or paid.
     Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     async with reading() as conn:
         brand = await rows.brand_of(conn, challenge_id)
     if brand is None or not principal.sees(brand):
@@ -50,7 +53,7 @@ async def cancel(principal: Principal, challenge_id: int, reason: str) -> None:
     async with root(Root.of_challenge(challenge_id)) as work:
         await work.flush()  # a verdict that catching up came upon goes before
         card = await rows.card(work.conn, challenge_id)
-        await call_off(work, challenge_id, "CANCELLED", reason)
+        await call_off(work, challenge_id, "CANCELLED", why)
         work.audit(
             principal,
             "cancelChallenge",
@@ -63,7 +66,7 @@ async def cancel(principal: Principal, challenge_id: int, reason: str) -> None:
         )
 
 
-async def call_off(work: Unit, challenge_id: int, end_reason: str, told: str) -> None:
+async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reason) -> None:
     """Cancel a running challenge and its phases, lock its account, fail a purchase still being activated.
 
     The unit holds the challenge and has written what catching up found. Raises InvalidTransition for one that has
@@ -72,7 +75,7 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, told: str) ->
     card = await rows.card(work.conn, challenge_id)
     cancelled = move("challenge", ChallengeStatus(card["status"]), ChallengeStatus.CANCELLED)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
-        await _fail_purchase(work, challenge_id, told)
+        await _fail_purchase(work, challenge_id, end_reason, reason)
     if phase_id := await rows.active_phase(work.conn, challenge_id):
         work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
     work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
@@ -83,12 +86,12 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, told: str) ->
         "account": card["account_id"],
         "phase_index": card["current_phase_index"],
         "end_reason": end_reason,
-        "reason": told,
+        "reason": reason.told(end_reason),
     }
     work.emit("prop.challenge.cancelled", brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
-async def _fail_purchase(work: Unit, challenge_id: int, told: str) -> None:
+async def _fail_purchase(work: Unit, challenge_id: int, end_reason: str, reason: Reason) -> None:
     """FAILED; what is reserved for it on the wallet is free again."""
     card = await rows.card(work.conn, challenge_id)
     status = PurchaseStatus(card["purchase_status"])
@@ -96,9 +99,15 @@ async def _fail_purchase(work: Unit, challenge_id: int, told: str) -> None:
         await wallets.lock(work.conn, card["wallet_id"])
         await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
     target = move("purchase", status, PurchaseStatus.FAILED)
-    await purchases.move(work.conn, card["purchase_id"], target, work.now, reason=told)
-    payload = {"purchase": card["purchase_id"], "account": card["account_id"], "reason": told}
-    work.emit("prop.purchase.failed", brand=card["brand"], challenge_id=challenge_id, payload=payload)
+    told = reason.told(end_reason)
+    await purchases.fail(work.conn, card["purchase_id"], target, work.now, reason=reason.internal, shown=told)
+    payload = {
+        "purchase": card["purchase_id"],
+        "account": card["account_id"],
+        "end_reason": end_reason,
+        "reason": told,
+    }
+    work.emit(PURCHASE_FAILED, brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
 def secure(work: Unit, held: Held, end_reason: str) -> None:

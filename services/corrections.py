@@ -11,10 +11,11 @@ from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus, FillStatus, OrderStatus, Status, move
 from domain.money import plain
 from domain.orders import Fill, Order
+from domain.reasons import Reason
 from models import challenges, payouts
 from models import fills as rows
 from services.actions import reach
-from services.challenges import check_reason
+from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.unit import Held, Unit, root
 
@@ -34,14 +35,14 @@ class Corrected:
     differences: list[Difference]
 
 
-async def void_orders(principal: Principal, names: Sequence[Name], reason: str) -> Corrected:
+async def void_orders(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Corrected:
     """Void filled orders of one account with their fills; the account becomes what the fills that remain come to.
 
     Raises Forbidden, NotFound, InvalidInput (no order, too many, of several accounts, no reason), InvalidTransition
     (an order that is not FILLED), LaterFillsNeedIt, AccountTerminal, PayoutOpen.
     """
     principal.require(*STAFF)
-    account_id = _only_account(names, "orderIds", reason)
+    why, account_id = checked_reason(reason, shown), _only_account(names, "orderIds")
     async with root(await reach(principal, account_id, "orderIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
@@ -49,13 +50,13 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str) 
         for place, (_, seq) in enumerate(names):
             _check_order(f"orderIds[{place}]", account_id, seq, orders.get(seq))
         voided = {fill.seq for fill in books.fills if fill.order_seq in orders}
-        return await _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), reason)
+        return await _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), why)
 
 
-async def void_fills(principal: Principal, names: Sequence[Name], reason: str) -> Corrected:
+async def void_fills(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Corrected:
     """Void booked fills of one account with their orders; raises what `void_orders` does."""
     principal.require(*STAFF)
-    account_id = _only_account(names, "fillIds", reason)
+    why, account_id = checked_reason(reason, shown), _only_account(names, "fillIds")
     async with root(await reach(principal, account_id, "fillIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
@@ -64,24 +65,26 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str) -
             _check_fill(f"fillIds[{place}]", account_id, seq, booked.get(seq))
         voided = {seq for _, seq in names}
         orders = await rows.orders(work.conn, account_id, [booked[seq].order_seq for seq in voided])
-        return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), reason)
+        return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), why)
 
 
-async def recompute(principal: Principal, account_id: int, reason: str, *, apply: bool) -> Corrected:
+async def recompute(
+    principal: Principal, account_id: int, reason: str, *, apply: bool, shown: str | None = None
+) -> Corrected:
     """Compute an account again from its booked fills, and say what differs; written only if told to `apply` it.
 
     Raises Forbidden, NotFound, InvalidInput (no reason), AccountTerminal, PayoutOpen, and LaterFillsNeedIt (fills that
     never held).
     """
     principal.require(*STAFF)
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     async with root(await reach(principal, account_id, "accountId")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         computed = corrections.outcome(books, (), work.now)
         found = corrections.differences(held.account, books, computed, work.moment, work.catalogue)
         if apply and found:
-            return await _correct(work, principal, "recomputeAccount", held, books, (), [], reason)
+            return await _correct(work, principal, "recomputeAccount", held, books, (), [], why)
         after: Facts = {"differences": len(found), "apply": apply}
         _audit(work, principal, "recomputeAccount", held, reason, {}, after)
         return Corrected(account_id, None, found)
@@ -95,7 +98,7 @@ async def _correct(
     books: Books,
     voided: Collection[int],
     orders: Collection[Order],
-    reason: str,
+    reason: Reason,
 ) -> Corrected:
     """Correct the held account, and note it; a phase or a day that has been closed owes the closing again.
 
@@ -107,12 +110,12 @@ async def _correct(
     before, computed = held.account, corrections.outcome(books, voided, work.now)
     found = corrections.differences(before, books, computed, work.moment, work.catalogue)
     held.account = corrections.correct(
-        before, books, computed, orders, reason, work.moment, held.conditions, work.journal
+        before, books, computed, orders, reason.facts, work.moment, held.conditions, work.journal
     )
     after = held.account
     await _close_again(work, before, after)
     told = {"orders": " ".join(f"{order.account}-{order.seq}" for order in orders)} if orders else {}
-    _audit(work, principal, operation, held, reason, _figures(before), _figures(after) | told)
+    _audit(work, principal, operation, held, reason.internal, _figures(before), _figures(after) | told)
     return Corrected(after.id, before.seq + 1, found)
 
 
@@ -173,9 +176,8 @@ async def _books(work: Unit, account: Account) -> Books:
     return Books(tuple(stored), positions, account.policy.fee_bps, transferred, cash)
 
 
-def _only_account(names: Sequence[Name], field: str, reason: str) -> int:
+def _only_account(names: Sequence[Name], field: str) -> int:
     """The one account that all of them belong to."""
-    check_reason(reason)
     if not 1 <= len(names) <= VOIDS_MAX:
         raise InvalidInput(field, size_max=VOIDS_MAX, size=len(names))
     first, *others = sorted({account for account, _ in names})

@@ -4,6 +4,7 @@ from domain import resting
 from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.lifecycles import OrderStatus, move
+from domain.reasons import REQUESTED
 from models import orders
 from services.actions import reach
 from services.principals import Principal
@@ -12,19 +13,25 @@ from services.unit import Unit, root
 REASON_MAX = 200
 
 
-async def cancel(principal: Principal, account_id: int, seq: int, reason: str | None = None) -> None:
-    """Cancel an order that still works once the account is up to date; `reason` is kept with it.
+async def cancel(
+    principal: Principal, account_id: int, seq: int, reason: str | None = None, shown: str | None = None
+) -> None:
+    """Cancel an order that still works once the account is up to date; what is shown is kept with it.
+
+    That is `shown`; of a client or a trader its `reason`.
 
     Raises NotFound for one out of reach, InvalidTransition for one that has ended.
     """
-    if reason is not None and (fault := text_fault(reason, REASON_MAX)):
-        raise InvalidInput("reason", reason=fault)
+    for field, text in (("reason", reason), ("shownReason", shown)):
+        if text is not None and (fault := text_fault(text, REASON_MAX)):
+            raise InvalidInput(field, reason=fault)
+    told = shown if principal.is_staff else reason
     name = f"{account_id}-{seq}"
     async with root(await reach(principal, account_id, "orderId")) as work:
         before = await _status(work, account_id, seq)
         after = move("order", before, OrderStatus.CANCELLED)
         held = work.hold(account_id)
-        held.account = resting.cancel(held.account, [seq], reason or "REQUESTED", work.now, work.batch, work.journal)
+        held.account = resting.cancel(held.account, [seq], REQUESTED, work.now, work.batch, work.journal, told)
         work.audit(
             principal,
             "cancelOrder",

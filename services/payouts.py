@@ -17,6 +17,7 @@ from domain.ledger import Facts, Kind
 from domain.lifecycles import PayoutStatus, move
 from domain.money import ZERO, percent, plain
 from domain.payouts import PayoutNotEligible, Standing
+from domain.reasons import Reason
 from domain.terms import PhaseTerms
 from models import challenges, payouts, wallets
 from services import fee_returns, receipts, transfers
@@ -158,52 +159,70 @@ async def approve(principal: Principal, payout_id: int, key: str) -> None:
     await _decide(principal, payout_id, "approvePayout", PayoutStatus.APPROVED, key)
 
 
-async def reject(principal: Principal, payout_id: int, reason: str, key: str) -> None:
+async def reject(principal: Principal, payout_id: int, reason: str, key: str, shown: str | None = None) -> None:
     """Turn a requested payout down: its profit returns to the account.
 
     Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, and InvalidInput without a reason.
     """
     principal.require(Role.MANAGER, Role.ADMIN)
-    if fault := checks.text_fault(reason, REASON_MAX):
-        raise InvalidInput("reason", reason=fault)
-    await _decide(principal, payout_id, "rejectPayout", PayoutStatus.REJECTED, key, reason)
+    why = _checked(reason, shown)
+    told = why.told("PAYOUT_REJECTED")
+    await _decide(principal, payout_id, "rejectPayout", PayoutStatus.REJECTED, key, why, told)
 
 
-async def cancel(principal: Principal, payout_id: int, key: str, reason: str | None = None) -> None:
-    """Withdraw a requested payout: its profit returns to the account.
+async def cancel(
+    principal: Principal, payout_id: int, key: str, reason: str | None = None, shown: str | None = None
+) -> None:
+    """Withdraw a requested payout: its profit returns to the account. What a client says is told as it is.
 
     Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, InvalidInput.
     """
     principal.require(Role.CLIENT, Role.MANAGER, Role.ADMIN)
-    await _decide(principal, payout_id, "cancelPayout", PayoutStatus.CANCELLED, key, reason)
+    why = None if reason is None and shown is None else _checked(reason, shown)
+    told = (why or Reason("")).told("PAYOUT_CANCELLED") if principal.is_staff else reason
+    await _decide(principal, payout_id, "cancelPayout", PayoutStatus.CANCELLED, key, why, told)
+
+
+def _checked(internal: str | None, shown: str | None) -> Reason:
+    """Raises InvalidInput for a text that says nothing, or too much."""
+    for field, text in (("reason", internal), ("shownReason", shown)):
+        if text is not None and (fault := checks.text_fault(text, REASON_MAX)):
+            raise InvalidInput(field, reason=fault)
+    return Reason(internal or "", shown)
 
 
 async def _decide(
-    principal: Principal, payout_id: int, operation: str, target: PayoutStatus, key: str, reason: str | None = None
+    principal: Principal,
+    payout_id: int,
+    operation: str,
+    target: PayoutStatus,
+    key: str,
+    reason: Reason | None = None,
+    told: str | None = None,
 ) -> None:
-    """Move a REQUESTED payout to `target`, with what follows from it for the money."""
+    """Move a REQUESTED payout to `target`, with what follows from it for the money; `told` is what the client reads."""
     async with reading() as conn:
         owned = await payouts.owner(conn, payout_id)
     if owned is None or not _may(principal, owned):
         raise NotFound("id", payout=payout_id)
     async with root(Root.of_challenge(owned["challenge_id"])) as work:
-        content = {"id": payout_id, "reason": reason}
+        content = {"id": payout_id, **(reason.content if reason else {"reason": None})}
         if await receipts.claim(work, principal, operation, key, content):
             return
         payout = await payouts.lock(work.conn, payout_id)
         status = PayoutStatus(payout["status"])
-        await payouts.decide(work.conn, payout_id, move("payout", status, target), work.now, reason)
+        await payouts.decide(work.conn, payout_id, move("payout", status, target), work.now, told)
         held = work.hold(payout["account_id"])
-        await _follow(work, held, payout, target, reason)
+        await _follow(work, held, payout, target, told)
         before, after = {"status": status.value}, {"status": target.value, "profit": plain(payout["profit"])}
         work.audit(
             principal, operation, object_kind="payout", object_id=payout_id, brand=payout["brand"],
-            reason=reason or "", before=before, after=after,
+            reason=reason.internal if reason else "", before=before, after=after,
         )  # fmt: skip
         await receipts.keep(work, principal, operation, key, {"payout": payout_id})
 
 
-async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, reason: str | None) -> None:
+async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, told: str | None) -> None:
     """What a decision does to the account, and whom it tells."""
     terms, payout_id = held.conditions.terms, payout["id"]
     assert terms, "an account with a payout has terms"
@@ -220,7 +239,7 @@ async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, rea
         "profit": plain(payout["profit"]),
         "amount": plain(payout["amount"]),
     }
-    _tell(work, held, payout["challenge_id"], target, payload | ({"reason": reason} if reason else {}))
+    _tell(work, held, payout["challenge_id"], target, payload | ({"reason": told} if told else {}))
 
 
 async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -> None:

@@ -39,9 +39,14 @@ class Principal:
         return f"{self.role.lower()}:{self.subject or self.name}"
 
     @property
+    def is_staff(self) -> bool:
+        """Does the bearer act for the firm?"""
+        return self.role in (Role.ADMIN, Role.MANAGER)
+
+    @property
     def is_audited(self) -> bool:
         """Is what the bearer changes written to the audit: staff, and a payment provider's confirmations."""
-        return self.role in (Role.ADMIN, Role.MANAGER, Role.PAYMENTS)
+        return self.is_staff or self.role is Role.PAYMENTS
 
     def require(self, *roles: Role) -> None:
         """Raises Forbidden for any other role."""

@@ -19,11 +19,12 @@ from domain.ledger import Facts
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain as plain_text
 from domain.payments import Payment
+from domain.reasons import Reason
 from domain.terms import Terms
 from models import challenges, purchases, wallets
 from models.tables.purchases import Purchase
 from services import payments, receipts, sales
-from services.challenges import call_off, check_payouts, check_reason
+from services.challenges import call_off, check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
 from services.saving import Saved
@@ -151,6 +152,7 @@ async def update(
     changes: Mapping[str, Any] | None = None,
     status: PurchaseStatus | None = None,
     reason: str = "",
+    shown: str | None = None,
 ) -> Saved:
     """Change the firm's notes, and the status along the moves a manager may make.
 
@@ -161,15 +163,15 @@ async def update(
     """
     reached = await reach(principal, purchase_id)
     notes = _notes(changes or {})
-    if status is PurchaseStatus.FAILED or reason:
-        check_reason(reason)
+    is_due = status is PurchaseStatus.FAILED or reason or shown is not None
+    why = checked_reason(reason, shown) if is_due else Reason("")
     async with sweep(reached.roots if status is not None else []) as work:
         work.check_readable()
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
         before = facts(row)
         if status is not None and status != row.status:
-            await _move_by_hand(work, reached, row, status, reason)
+            await _move_by_hand(work, reached, row, status, why)
         kept = {name: notes.get(name, getattr(row, name)) for name in ("external_reference", "comment", "tags")}
         await Purchase.filter(id=purchase_id).update(**kept, updated_at=work.now)
         after = kept | {"status": (row.status if status is None else PurchaseStatus(status)).name}
@@ -207,7 +209,7 @@ def _tags(tags: Sequence[str]) -> list[str]:
     return list(tags)
 
 
-async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: PurchaseStatus, reason: str) -> None:
+async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: PurchaseStatus, reason: Reason) -> None:
     if status not in BY_HAND:
         raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
     if status is PurchaseStatus.PAID and row.payment_reference is not None:
@@ -220,7 +222,8 @@ async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: Pur
     elif running := await _running(work, reached):
         await call_off(work, running["id"], "PURCHASE_FAILED", reason)
     else:
-        await purchases.move(work.conn, reached.id, target, work.now, reason=reason)
+        told = reason.told("PURCHASE_FAILED")
+        await purchases.fail(work.conn, reached.id, target, work.now, reason=reason.internal, shown=told)
 
 
 async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
@@ -250,7 +253,7 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
     Raises Forbidden, InvalidInput, NotFound, PurchaseLinked, PayoutOpen.
     """
     reached = await reach(principal, purchase_id)
-    check_reason(reason)
+    checked_reason(reason)
     async with sweep(reached.roots) as work:
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)

@@ -5,16 +5,17 @@ from decimal import Decimal
 from domain.errors import FeeNotTaken, FeeReturned
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain as plain_text
+from domain.reasons import Reason
 from models import challenges, purchases, wallets
 from services import receipts, transfers
-from services.challenges import call_off, check_payouts, check_reason, secure
+from services.challenges import call_off, check_payouts, checked_reason, secure
 from services.principals import Principal
 from services.purchases import Reached, facts, locked, reach
 from services.transfers import House, Wallet
 from services.unit import Unit, sweep
 
 
-async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str) -> None:
+async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str, shown: str | None = None) -> None:
     """Give a purchase's fee back and call its challenge off; the account is locked.
 
     What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
@@ -22,8 +23,8 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
     FeeReturned, PayoutOpen, IdempotencyConflict, AccountUnreadable.
     """
     reached = await reach(principal, purchase_id)
-    check_reason(reason)
-    content = {"purchaseId": purchase_id, "reason": reason}
+    why = checked_reason(reason, shown)
+    content = {"purchaseId": purchase_id, **why.content}
     async with sweep(reached.roots) as work:
         if await receipts.claim(work, principal, "refundPurchase", key, content) is not None:
             return
@@ -38,13 +39,13 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         await check_payouts(work, reached.challenges)
         await purchases.move(work.conn, purchase_id, target, work.now)
         for challenge_id in reached.challenges:
-            await _end(work, challenge_id, reason)
+            await _end(work, challenge_id, why)
         if row.paid_from == "WALLET" and row.price > 0:
             assert row.wallet_id is not None, "a wallet has paid"
             await _give_back(work, reached, row.wallet_id, row.currency_id, row.price)
         payload = {"purchase": purchase_id, "amount": plain_text(row.price), "paid_from": row.paid_from}
         for challenge_id in reached.challenges[:1]:
-            told = payload | {"reason": reason}
+            told = payload | {"reason": why.told("REFUNDED")}
             work.emit("prop.purchase.refunded", brand=reached.brand, challenge_id=challenge_id, payload=told)
         work.audit(
             principal,
@@ -59,7 +60,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         await receipts.keep(work, principal, "refundPurchase", key, {"purchase": purchase_id})
 
 
-async def _end(work: Unit, challenge_id: int, reason: str) -> None:
+async def _end(work: Unit, challenge_id: int, reason: Reason) -> None:
     """Call the challenge off if it runs; lock the account of one that has ended."""
     card = await challenges.card(work.conn, challenge_id)
     if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):

@@ -19,13 +19,14 @@ from domain.errors import NotFound, PayoutOpen
 from domain.ledger import Facts, canonical
 from domain.lifecycles import ACCOUNT_ENDS, ChallengeStatus
 from domain.money import plain
+from domain.reasons import Reason
 from models import jobs
 from models import removal as rows
 from models.removal import RemovedSale
 from models.tables.programs import Program
 from models.tables.purchases import Purchase
 from services import programs, purchases
-from services.challenges import call_off, check_payouts, check_reason, secure
+from services.challenges import call_off, check_payouts, checked_reason, secure
 from services.principals import Principal, Role
 from services.unit import Root, Unit, reading, sweep
 
@@ -37,7 +38,9 @@ COUNTERS = (
 )  # fmt: skip
 
 
-async def delete_program(principal: Principal, program_id: int, reason: str) -> dict[str, int]:
+async def delete_program(
+    principal: Principal, program_id: int, reason: str, shown: str | None = None
+) -> dict[str, int]:
     """Delete the program, or as much of what was sold of it as the time of one request allows.
 
     Return how many rows of each table went and how many challenges were `cancelled`, since the deletion began; it is
@@ -45,7 +48,7 @@ async def delete_program(principal: Principal, program_id: int, reason: str) -> 
     PayoutOpen while the payout of a challenge is open, AccountUnreadable; portions that went before stay gone.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     ends_at = time.monotonic() + settings().removal_seconds_max
     async with reading() as conn:
         brand = await rows.brand_of(conn, program_id)
@@ -53,14 +56,14 @@ async def delete_program(principal: Principal, program_id: int, reason: str) -> 
             raise NotFound("id", id=program_id)
         if found := await rows.open_payout(conn, program_id):  # before anything goes; each portion looks again
             raise PayoutOpen("id", **found)
-    counters = await _delete_portion(principal, program_id, brand, reason)
+    counters = await _delete_portion(principal, program_id, brand, why)
     while not counters["programs"] and time.monotonic() < ends_at:
-        counters = await _delete_portion(principal, program_id, brand, reason)
+        counters = await _delete_portion(principal, program_id, brand, why)
     log.info("program %s of %s deleted by %s: %s", program_id, brand, principal.actor, counters)
     return counters
 
 
-async def _delete_portion(principal: Principal, program_id: int, brand: str, reason: str) -> dict[str, int]:
+async def _delete_portion(principal: Principal, program_id: int, brand: str, reason: Reason) -> dict[str, int]:
     """Delete some sales in one transaction, with the last of them the program; return the counters so far.
 
     Whoever else deletes the program has the next portion: what went meanwhile is left out.
@@ -85,7 +88,7 @@ async def _delete_portion(principal: Principal, program_id: int, brand: str, rea
         if await rows.is_sold(work.conn, program_id):
             await rows.keep_progress(work.conn, program_id, rows.Removal(dict(gone), digest))
         else:
-            gone.update(await _finish(work, principal, program_id, brand, reason, gone, digest))
+            gone.update(await _finish(work, principal, program_id, brand, reason.internal, gone, digest))
     return {name: gone[name] for name in COUNTERS}
 
 
@@ -96,7 +99,7 @@ def chain(digest: str, sales: Sequence[RemovedSale]) -> str:
     return digest
 
 
-async def _end(work: Unit, brand: str, challenges: Sequence[int], reason: str) -> dict[str, int]:
+async def _end(work: Unit, brand: str, challenges: Sequence[int], reason: Reason) -> dict[str, int]:
     """Call off what runs, and lock what is left of the others: nothing will ask for it any more."""
     await check_payouts(work, challenges)
     await rows.lock_wallets(work.conn, await rows.purchases_of(work.conn, challenges))

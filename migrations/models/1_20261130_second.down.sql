@@ -55,7 +55,7 @@ alter table transfers
   drop constraint transfers_kind_check,
   add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'DEPOSIT', 'PAYOUT_PROFIT', 'PAYOUT_SHARE',
     'TOP_UP', 'WITHDRAWAL'));
-alter table purchases drop column fee_returned_with;
+alter table purchases drop column fee_returned_with, drop column failure_shown;
 
 alter table program_phases drop column trading_day, drop column trading_day_pct;
 drop table quarantine;

@@ -259,6 +259,9 @@ comment on column instruments.contract_size is 'Units of a lot';
 comment on column instruments.version is 'Raised by every change';
 -- The fee comes back with the first payout, where the terms say so: once for a purchase.
 alter table purchases add column fee_returned_with bigint references payouts (id);
+alter table purchases add column failure_shown text;
+comment on column purchases.failure_reason is 'Why it failed, as the firm knows it';
+comment on column purchases.failure_shown is 'Why it failed, as the client is told';
 comment on column purchases.fee_returned_with is 'The payout that brought the fee back to the client';
 create unique index purchases_fee_returned_with on purchases (fee_returned_with) where fee_returned_with is not null;
 alter table transfers

@@ -29,7 +29,7 @@ class Purchase(Model):
     currency_id: str
     status = Choice(PurchaseStatus)
     paid_from = Choice(PaidFrom, null=True, description="WALLET or OUTSIDE; none until it is paid")
-    failure_reason = Text(null=True)
+    failure_reason = Text(null=True, description="Why it failed, as the firm knows it")
     external_reference = Text(null=True, description="The firm's own reference")
     comment = Text(null=True, description="The firm's own note")
     tags: fields.Field[list[str]] = ArrayField("text", db_default=SqlDefault("'{}'"), description="The firm's own tags")
@@ -44,6 +44,7 @@ class Purchase(Model):
         description="The payout that brought the fee back to the client",
     )
     fee_returned_with_id: int | None
+    failure_shown = Text(null=True, description="Why it failed, as the client is told")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

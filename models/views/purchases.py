@@ -4,8 +4,10 @@ from models.views.listing import Listing
 from models.views.sight import of_client
 
 PURCHASES = Listing(
-    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from, t.failure_reason,
-  t.external_reference, t.comment, t.tags, t.created_at, t.updated_at, t.wallet_id, t.program_id, t.terms_hash,
+    columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from,
+  coalesce(t.failure_shown, case when t.failure_reason is not null then 'The purchase failed.' end) as failure_reason,
+  t.failure_reason as internal_failure_reason, t.external_reference, t.comment, t.tags, t.created_at, t.updated_at,
+  t.wallet_id, t.program_id, t.terms_hash,
   g.version <> r.program_version as program_changed,
   case when t.payment_reference is null then 'WALLET' else 'EXTERNAL' end as payment, t.payment_reference, t.expires_at,
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
+from domain.reasons import shown_event
 from models.events import CHANNEL
 from models.views import events as rows
 from models.views.events import Extent
@@ -130,7 +131,7 @@ def _payload(row: Row) -> dict[str, Any]:
     except ValueError as error:
         log.error("the payload of event %s cannot be read: %s", row["position"], error)
         return {"unreadable": row["payload"]}
-    return facts
+    return shown_event(row["name"], facts)
 
 
 async def extent() -> Extent:

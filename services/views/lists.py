@@ -27,6 +27,7 @@ from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
 from services.unit import reading
+from services.views.shown import shown
 from services.views.sight import sight_of
 
 __all__ = [
@@ -101,12 +102,13 @@ async def page(
     sight = sight_of(principal)
     async with reading() as conn:
         if not linked:
-            return _cut(await rows.page(conn, listing, sight, filters, window), window)
+            read = await rows.page(conn, listing, sight, filters, window)
+            return _cut(shown(principal, listing, read), window)
         read, found = await rows.page_with(conn, listing, sight, filters, window, linked)
-    page = _cut(read, window)
+    page = _cut(shown(principal, listing, read), window)
     led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
     for one, some in zip(linked, found, strict=True):
-        led[one.listing].update((row["id"], row) for row in some)
+        led[one.listing].update((row["id"], row) for row in shown(principal, one.listing, some))
     return replace(page, linked=led)
 
 
@@ -125,7 +127,8 @@ async def by_status(principal: Principal, filters: Filters) -> dict[int, int]:
 async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
     """The rows of these ids in the principal's sight, by their column `key`; what is not in sight is not there."""
     async with reading() as conn:
-        return {row[key]: row for row in await rows.by_ids(conn, listing, sight_of(principal), ids)}
+        found = await rows.by_ids(conn, listing, sight_of(principal), ids)
+    return {row[key]: row for row in shown(principal, listing, found)}
 
 
 async def pages(
@@ -143,7 +146,7 @@ async def pages(
     async with reading() as conn:
         found = await rows.pages(conn, listing, parent, ids, filters, window, _sight(principal))
     of: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in found:
+    for row in shown(principal, listing, found):
         of[row["parent"]].append(row)
     return {one: _cut(of[one], window) for one in ids}
 
@@ -156,7 +159,7 @@ async def firsts(
     async with reading() as conn:
         found = await rows.pages(conn, listing, parent, ids, (), window, sight_of(principal))
     of: dict[int, list[Row]] = {one: [] for one in ids}
-    for row in found:
+    for row in shown(principal, listing, found):
         of[row["parent"]].append(row)
     return of
 

@@ -57,10 +57,10 @@ async def test_an_order_is_proposed_followed_and_cancelled(api: Api) -> None:
         ("LIMIT", "FILLED", "1.09"),
     ]
 
-    withdrawn = {"orderId": other["order"]["id"], "reason": "news"}
+    withdrawn = {"orderId": other["order"]["id"], "reason": "news", "shownReason": "for the news"}
     cancelled = (await api.ask(CANCEL, manager, input=withdrawn))["cancelOrder"]["order"]
     assert (cancelled["status"], cancelled["outcome"], bool(cancelled["endedAt"])) == (
-        "CANCELLED", {"reason": "news"}, True,
+        "CANCELLED", {"reason": "REQUESTED", "shown": "for the news"}, True,
     )  # fmt: skip
     again = (await api.ask(CANCEL, manager, input=withdrawn))["cancelOrder"]
     assert (again["order"], [error["code"] for error in again["userErrors"]]) == (None, ["INVALID_TRANSITION"])

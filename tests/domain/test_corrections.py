@@ -20,11 +20,13 @@ from domain.money import ZERO
 from domain.orders import Action, Fill, Order
 from domain.positions import Position, Side
 from domain.quotes import Market
+from domain.reasons import Reason
 from domain.terms import Slippage
 from domain.valuation import unrealised
 from tests.domain.builders import INITIAL, NOON, a_phase_terms, a_policy, an_account
 from tests.domain.desk_builders import CATALOGUE, a_market, a_moment, conditions, deposited, started
 
+WHY = Reason("a bad tick", "a test")
 WIDE = a_policy(
     notional_max=Decimal(10**9),
     leverage_max=Decimal(100),
@@ -82,7 +84,7 @@ class Desk:
             return self.void(*seqs, *needed)
         orders = [self.orders[self.fills[seq].order_seq] for seq in seqs]
         account = corrections.correct(
-            self.account, self.books, computed, orders, "a test", moment, conditions(self.terms), journal
+            self.account, self.books, computed, orders, WHY.facts, moment, conditions(self.terms), journal
         )
         return self.keep(account, journal)
 
@@ -161,7 +163,7 @@ def test_one_row_tells_the_whole_correction() -> None:
     [row] = desk.rows[written:]
     assert (row.kind, row.amount) == (Kind.CORRECTION, second.fee)
     assert row.facts == {
-        "reason": "a test",
+        **WHY.facts,
         "voided_fills": str(second.seq),
         "voided_orders": str(second.order_seq),
         "realised_before": "0",

@@ -282,7 +282,7 @@ def test_a_void_of_the_opening_fill_cancels_resting_exits() -> None:
     books = corrections.Books(fills, positions, fee_bps, cash, cash)
     computed = corrections.outcome(books, [fills[0].seq], NOON)
     moment = a_moment(played.market, NOON + 9 * SECOND, played.number)
-    account = corrections.correct(played.account, books, computed, [], "void", moment, conditions(), journal)
+    account = corrections.correct(played.account, books, computed, [], {}, moment, conditions(), journal)
     assert account.orders == {}
     assert {order.outcome["reason"] for order in journal.orders.values()} == {"POSITION_VOIDED"}
     assert computed.fills[fills[0].seq].status is FillStatus.VOID

@@ -49,7 +49,7 @@ async def test_an_amount_is_in_every_book(database: str) -> None:
         "select kind, amount, balance_after, facts ->> 'reason' as reason, facts -> 'counts_as_profit' as counts"
         " from ledger where account_id = $1 order by seq desc limit 1", account
     ) == [{"kind": "adjustment", "amount": Decimal("-120.5"), "balance_after": Decimal("99879.5"),
-           "reason": "the feed stood still", "counts": "true"}]  # fmt: skip
+           "reason": "BY_HAND", "counts": "true"}]  # fmt: skip
     assert (await houses())["CAPITAL"] == capital + Decimal("120.5")
     assert await rows("select money, sum(amount) as total from transfers where kind = 'ADJUSTMENT' group by money") == [
         {"money": "SYNTHETIC", "total": 0}

@@ -61,7 +61,7 @@ async def test_an_account_is_paused_resumed_locked_and_put_back_where_it_was(dat
         for _ in range(2 if refused.status == "EXECUTED" else 0):
             await act(which, "CLOSE", action_id=f"c{number}")
     facts = await rows("select facts from ledger where account_id = $1 and kind = 'account_paused'", account)
-    assert [json.loads(row["facts"]) for row in facts] == [{"reason": "for a reason"}]
+    assert [json.loads(row["facts"]) for row in facts] == [{"reason": "BY_HAND", "shown": "By decision of the firm."}]
     await books_hold()
 
 
@@ -187,7 +187,7 @@ async def test_a_liquidation_by_hand_fails_the_phase_with_its_evidence(database:
     assert (breach["rule"], breach["consequence"], breach["limit"]) == ("LIQUIDATION", "FAIL", 50)
     assert (breach["floor"], breach["headroom"] > 0) == (50_000, True)
     evidence = json.loads(breach["evidence"])
-    assert (evidence["by_hand"], evidence["reason"]) == (True, "copy trading")
+    assert (evidence["by_hand"], evidence["reason"]) == (True, "BY_HAND")
     assert await rows("select status, end_reason from challenges") == [{"status": 3, "end_reason": "LIQUIDATION"}]
     assert await _state(account) == ("LIQUIDATED", None)
     assert (await kinds(account))[-6:] == [

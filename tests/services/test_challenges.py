@@ -68,7 +68,7 @@ async def test_a_cancelled_challenge_is_locked_and_its_positions_close_at_the_fi
         {"open": False, "end_reason": "CANCELLED"}
     ]
     [told] = await rows("select payload::text from outbox where name = 'prop.challenge.cancelled'")
-    assert '"reason": "asked for by the client"' in told["payload"]
+    assert '"reason": "The firm called the challenge off."' in told["payload"]
     [audited] = await rows("select actor, reason, object_id from audit where operation = 'cancelChallenge'")
     assert audited == {"actor": MANAGER.actor, "reason": "asked for by the client", "object_id": str(challenge)}
     assert await value("select status from purchases") == 3, "it was delivered; the fee can be refunded"
@@ -86,7 +86,9 @@ async def test_cancelled_before_it_has_begun_its_purchase_fails(database: str, j
     await challenges.cancel(MANAGER, challenge, "a mistake")
     await settle()
     assert await _statuses(challenge) == (4, 4, "LOCKED")
-    assert await rows("select status, failure_reason from purchases") == [{"status": 4, "failure_reason": "a mistake"}]
+    assert await rows("select status, failure_reason, failure_shown from purchases") == [
+        {"status": 4, "failure_reason": "a mistake", "failure_shown": "The firm called the challenge off."}
+    ]
     cash = 1500 if jobs_done else 2000
     assert await rows("select cash, reserved from wallets where id = $1", world.wallet) == [
         {"cash": cash, "reserved": 0}

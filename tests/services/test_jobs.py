@@ -162,8 +162,12 @@ async def test_ten_failures_end_dead_and_the_purchase_failed(
 
     [job] = await rows("select id, status, attempts, outcome from jobs where kind = $1", kind)
     assert (job["status"], job["attempts"], job["outcome"]) == ("DEAD", 10, "RuntimeError: the worker died")
-    assert await rows("select status, failure_reason from purchases") == [
-        {"status": 4, "failure_reason": "RuntimeError: the worker died"}
+    assert await rows("select status, failure_reason, failure_shown from purchases") == [
+        {
+            "status": 4,
+            "failure_reason": "RuntimeError: the worker died",
+            "failure_shown": "The challenge could not be activated.",
+        }
     ]
     assert await value("select status from challenges") == await value("select status from challenge_phases") == 4
     assert await value("select status from accounts") == "LOCKED"

@@ -57,7 +57,11 @@ async def test_a_profit_is_asked_for_held_approved_and_paid_while_the_phase_runs
 
 
 TURNED_DOWN: list[tuple[str, Callable[[int], Awaitable[None]], str | None]] = [
-    ("REJECTED", lambda payout: payouts.reject(MANAGER, payout, "hedged elsewhere", "d"), "hedged elsewhere"),
+    (
+        "REJECTED",
+        lambda payout: payouts.reject(MANAGER, payout, "hedged elsewhere", "d", "see the rules"),
+        "see the rules",
+    ),
     ("CANCELLED", lambda payout: payouts.cancel(CLIENT, payout, "d"), None),
 ]
 

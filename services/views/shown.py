@@ -1,0 +1,65 @@
+"""Rows as clients and traders read them: reasons of the first edition without what only the firm is to know.
+
+What is written today holds no such text: its internal reason stands in the audit.
+"""
+
+import json
+from collections.abc import Callable, Sequence
+
+from domain.ledger import canonical
+from domain.reasons import (
+    BY_HAND,
+    INTERNAL_KINDS,
+    PURCHASE_FAILED,
+    REQUESTED,
+    shown_event,
+    shown_facts,
+    shown_row,
+)
+from models.views.accounts import ACTIONS, LEDGER, ORDERS, ORDERS_NAMED
+from models.views.breaches import BREACHES
+from models.views.events import EVENTS
+from models.views.listing import Listing, Row
+from services.principals import Principal, Role
+
+OUTSIDERS = frozenset({Role.CLIENT, Role.TRADER})
+
+
+def _ledger(row: Row) -> Row:
+    if row["kind"] not in INTERNAL_KINDS:
+        return row
+    return {**row, "facts": canonical(shown_row(row["kind"], json.loads(row["facts"])))}
+
+
+def _reason(column: str, code: str) -> Callable[[Row], Row]:
+    """A mask of facts that may have a reason; few have."""
+
+    def masked(row: Row) -> Row:
+        text: str | None = row[column]
+        if text is None or '"reason"' not in text:
+            return row
+        return {**row, column: canonical(shown_facts(json.loads(text), code))}
+
+    return masked
+
+
+def _event(row: Row) -> Row:
+    if row["name"] != PURCHASE_FAILED:
+        return row
+    return {**row, "payload": canonical(shown_event(row["name"], json.loads(row["payload"])))}
+
+
+MASKS: dict[Listing, Callable[[Row], Row]] = {
+    LEDGER: _ledger,
+    ORDERS: _reason("outcome", REQUESTED),
+    ORDERS_NAMED: _reason("outcome", REQUESTED),
+    ACTIONS: _reason("order_outcome", REQUESTED),
+    BREACHES: _reason("derivation", BY_HAND),
+    EVENTS: _event,
+}
+
+
+def shown(principal: Principal | None, listing: Listing, rows: Sequence[Row]) -> list[Row]:
+    """Return the rows as the principal may read them; without one, as they are."""
+    mask = MASKS.get(listing) if principal and principal.role in OUTSIDERS else None
+    return list(rows) if mask is None else [mask(row) for row in rows]
