@@ -16,6 +16,7 @@ TEXTS = {
     "PURCHASE_FAILED": "The firm called the purchase off.",
     "PROGRAM_DELETED": "The firm withdrew the program.",
     "ACTIVATION_FAILED": "The challenge could not be activated.",
+    "REINSTATED": "The firm set the verdict aside.",
     "PAYOUT_REJECTED": "The firm turned the payout down.",
     "PAYOUT_CANCELLED": "The firm withdrew the payout.",
 }

@@ -2,6 +2,7 @@
 
 import asyncpg
 
+from domain.reasons import Reason
 from domain.reinstatements import BulkOutcome
 from domain.voids import Span
 from models.sql import Connection
@@ -26,17 +27,18 @@ order by b.id
 """
 
 
-async def insert(conn: Connection, brand: str | None, span: Span, actor: str, reason: str) -> int:
+async def insert(conn: Connection, brand: str | None, span: Span, actor: str, reason: Reason) -> int:
     """Write a bulk reinstatement and return its id."""
     bulk_id: int = await conn.fetchval(
-        """insert into bulk_reinstatements (brand, symbol, source_from, source_before, actor, reason)
-        values ($1, $2, $3, $4, $5, $6) returning id""",
+        """insert into bulk_reinstatements (brand, symbol, source_from, source_before, actor, reason, shown)
+        values ($1, $2, $3, $4, $5, $6, $7) returning id""",
         brand,
         span.symbol,
         span.source_from,
         span.source_before,
         actor,
-        reason,
+        reason.internal,
+        reason.shown,
     )
     return bulk_id
 
@@ -55,8 +57,8 @@ async def insert_hits(conn: Connection, bulk_id: int, sight: Sight, filters: Fil
 
 
 async def read(conn: Connection, bulk_id: int) -> asyncpg.Record:
-    """brand, actor and reason of a bulk reinstatement."""
-    row = await conn.fetchrow("select brand, actor, reason from bulk_reinstatements where id = $1", bulk_id)
+    """brand, actor, reason and shown of a bulk reinstatement."""
+    row = await conn.fetchrow("select brand, actor, reason, shown from bulk_reinstatements where id = $1", bulk_id)
     assert row, "a job names one that was written"
     return row
 

@@ -44,7 +44,9 @@ class ReinstatementMutation:
         self, info: Info, given: Input[ReinstateChallengesInput]
     ) -> ReinstateChallengesPayload:
         span = Span(given.symbol, given.source_from, given.source_before)
-        bulk = await bulk_reinstatements.order(info.context.principal, span, given.reason, given.idempotency_key)
+        bulk = await bulk_reinstatements.order(
+            info.context.principal, span, given.reason, given.idempotency_key, given.shown_reason
+        )
         return ReinstateChallengesPayload(bulk_reinstatement=await found(info, BULK_REINSTATEMENTS, bulk))
 
     @mutation(
@@ -55,7 +57,12 @@ class ReinstatementMutation:
     async def reinstate_challenge(self, info: Info, given: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:
         challenge_id = required(given.id, "id")
         done = await reinstatements.reinstate(
-            info.context.principal, challenge_id, given.reason, given.idempotency_key, apply=given.apply
+            info.context.principal,
+            challenge_id,
+            given.reason,
+            given.idempotency_key,
+            apply=given.apply,
+            shown=given.shown_reason,
         )
         reinstatement = done.reinstatement_id
         return ReinstateChallengePayload(

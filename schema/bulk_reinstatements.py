@@ -11,6 +11,7 @@ from schema.challenges import Challenge
 from schema.context import Info
 from schema.described import described
 from schema.fields import computed
+from schema.inputs import INTERNAL, SHOWN
 from schema.links import row_of
 from schema.paging import LONG, After, Connection, FirstLong, one, read_of, window
 from schema.payloads import Payload
@@ -53,7 +54,7 @@ class BulkReinstatement(FromRow, listing=BULK_REINSTATEMENTS):
     source_from: datetime = field(description="The first source time of the span.")
     source_before: datetime = field(description="The first source time after the span.")
     actor: str = field(description="Who ordered it: role and name of the bearer.")
-    reason: str = field(description="Why; each client is told.")
+    reason: str = field(description="Why, as the firm knows it.")
     recorded_at: datetime = field(description="When it was ordered.")
     hit: int = field(description="Challenges that were hit.")
     pending: int = field(description="Of those, challenges that are still to be looked at.")
@@ -74,7 +75,8 @@ class ReinstateChallengesInput:
     symbol: str = field(description="The instrument.")
     source_from: datetime = field(description="The first source time of the span.")
     source_before: datetime = field(description="The first source time after the span.")
-    reason: str = field(description="Why; kept in the audit, and each client is told.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
     idempotency_key: str = field(description="A key of the caller's for this order: sent again, it is not given again.")
 
 

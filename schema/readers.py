@@ -24,13 +24,13 @@ _TYPES: Mapping[Roles, str] = {
     EVERYONE: "Me PageInfo Quote Sizes TokenScope UserError",
     TRADERS: """Account AccountResult AccountSnapshot ActionFill ActionPermission ActionQuote Breach Challenge
       ChallengeCounters ChallengeDay ChallengeEvent ChallengePhase ChallengeTick Currency DecisionActionResult
-      DecisionContext EvidenceMark ExecutionPolicy Exposure Fill GateRefusal GateRoom GroupTerms Instrument LargestOrder
-      LedgerEvent LimitTerms Metric OpenPosition Order PastQuote PhaseTerms Position PositionsTerms RuleProgress Terms
-      TradableInstrument TradingDay""",
+      DecisionContext Difference EvidenceMark ExecutionPolicy Exposure Fill GateRefusal GateRoom GroupTerms Instrument LargestOrder
+      LedgerEvent LimitTerms Metric OpenPosition Order PastQuote PhaseTerms Position PositionsTerms Reinstatement
+      RuleProgress Terms TradableInstrument TradingDay""",
     BUYERS: """Payout PayoutCriterion PayoutEligibility PayoutTerms Program ProgramStep Purchase TradingDayStart
       Transfer Wallet""",
-    STAFF: """AccountGroup ApiToken AuditEvent DeletedRows Difference FieldChange HouseAccount Job ProgramPreset
-      ProgramValidation""",
+    STAFF: """AccountGroup ApiToken AuditEvent BulkReinstatement BulkResult DeletedRows FieldChange HouseAccount Job
+      ProgramPreset ProgramValidation QuoteVoid""",
     ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load QuarantinedAccount System",
     ADMIN | {Role.FEED}: "DroppedQuote",
     STAFF | {Role.PAYMENTS}: "ConfirmedPurchase",
@@ -41,6 +41,7 @@ FIELDS: Mapping[tuple[str, str], Roles] = {
     ("Purchase", "externalReference"): STAFF,
     ("Purchase", "internalFailureReason"): STAFF,
     ("Purchase", "tags"): STAFF,
+    ("Reinstatement", "actor"): STAFF,
     ("Challenge", "programChanged"): BUYERS,
     ("Terms", "price"): BUYERS,
     ("Terms", "priceCurrency"): BUYERS,

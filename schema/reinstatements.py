@@ -10,6 +10,7 @@ from strawberry import ID, field
 from schema.differences import Difference
 from schema.fields import computed
 from schema.ids import name
+from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from schema.rows import FromRow
 from services.views.lists import REINSTATEMENTS
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
 class Reinstatement(FromRow, listing=REINSTATEMENTS):
     id: ID = field(description="Its number.")
     breach_id: ID = field(description="The breach that is the verdict's evidence.")
-    reason: str = field(description="Why the verdict was set aside; the client is told.")
-    actor: str = field(description="Who did it: role and name of the bearer.")
+    reason: str = field(description="Why the verdict was set aside, as the client is told.")
+    actor: str = field(description="Who did it: role and name of the bearer; for the firm's staff alone.")
     market_time: datetime = field(description="When the new run began, by the market's clock.")
     recorded_at: datetime = field(description="When it was written.")
     account_id: ID = field(description="The account of the run that failed.")
@@ -46,7 +47,8 @@ class Reinstatement(FromRow, listing=REINSTATEMENTS):
 @strawberry.input(description="A failed challenge whose verdict rests on void quotes.")
 class ReinstateChallengeInput:
     id: ID = field(description="The challenge.")
-    reason: str = field(description="Why; kept in the audit, and the client is told.")
+    reason: str = field(description=f"Why. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=SHOWN)
     apply: bool = field(
         description="Whether the verdict is set aside; false only shows what the new run would begin with."
     )

@@ -4,12 +4,13 @@ So other work has its turn between two of them, and what was stopped goes on whe
 """
 
 from domain.errors import Busy, InvalidInput, Refused
+from domain.reasons import Reason
 from domain.reinstatements import BulkOutcome
 from domain.voids import Span
 from models import bulk_reinstatements as rows
 from models import voids as spans
 from services import receipts, reinstatements, voids
-from services.challenges import check_reason
+from services.challenges import checked_reason
 from services.owed import Job
 from services.principals import Principal, Role
 from services.unit import Unit, plain, reading
@@ -18,27 +19,27 @@ from services.views.sight import sight_of
 KIND = "reinstate"
 
 
-async def order(principal: Principal, span: Span, reason: str, key: str) -> int:
+async def order(principal: Principal, span: Span, reason: str, key: str, shown: str | None = None) -> int:
     """Set aside the verdict of every challenge of one's brand that void quotes of the span hit; return the bulk's id.
 
     It is done by jobs; the bulk says how far they are. The same key and content again answers the same bulk. Raises
     Forbidden, InvalidInput, IdempotencyConflict.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     operation = "reinstateChallenges"
     content = {
         "symbol": span.symbol,
         "sourceFrom": span.source_from.isoformat(),
         "sourceBefore": span.source_before.isoformat(),
-        "reason": reason,
+        **why.content,
     }
     async with plain() as work:
         if seen := await receipts.claim(work, principal, operation, key, content):
             return int(seen["bulk"])
         if not await spans.overlaps(work.conn, span):
             raise InvalidInput("sourceFrom", reason=f"no quote of {span.symbol} in the span is void; use voidQuotes")
-        bulk_id = await rows.insert(work.conn, principal.brand, span, principal.actor, reason)
+        bulk_id = await rows.insert(work.conn, principal.brand, span, principal.actor, why)
         filters = await voids.hits_in(work.conn, span, work.catalogue)
         many = await rows.insert_hits(work.conn, bulk_id, sight_of(principal), filters)
         await _owe_next(work, bulk_id)
@@ -80,7 +81,7 @@ async def reinstate_one(work: Unit, job: Job) -> str:
         await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REFUSED, *refusal)
         outcome = f"refused: {refusal[1]}"
     else:
-        await reinstatements.carry_out(work, principal, plan, bulk["reason"])
+        await reinstatements.carry_out(work, principal, plan, Reason(bulk["reason"], bulk["shown"]))
         await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REINSTATED)
         outcome = "reinstated"
     await _owe_next(work, bulk_id)

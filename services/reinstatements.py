@@ -26,6 +26,7 @@ from domain.errors import (
 from domain.ledger import Facts
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain
+from domain.reasons import Reason
 from domain.reinstatements import Recomputation, Rerun
 from domain.rules import run_of
 from domain.values import replace
@@ -35,7 +36,7 @@ from models import reinstatements as rows
 from models.sql import Connection
 from models.voids import Standing
 from services import accounts, receipts, transfers
-from services.challenges import check_payouts, check_reason
+from services.challenges import check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
 from services.unit import Held, Root, Unit, reading, root
@@ -71,7 +72,9 @@ class Plan:
         return [f"{self.failed.account.id}-{seq}" for seq in self.recomputation.left_out]
 
 
-async def reinstate(principal: Principal, challenge_id: int, reason: str, key: str, *, apply: bool) -> Reinstated:
+async def reinstate(
+    principal: Principal, challenge_id: int, reason: str, key: str, *, apply: bool, shown: str | None = None
+) -> Reinstated:
     """Set the verdict on a failed challenge aside; without `apply` only say what would differ.
 
     The same key and content again answers the same. Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict,
@@ -79,12 +82,12 @@ async def reinstate(principal: Principal, challenge_id: int, reason: str, key: s
     VerdictStands, StillBroken, QuotesForgotten, TooManyQuotes.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    check_reason(reason)
+    why = checked_reason(reason, shown)
     async with reading() as conn:
         brand = await challenges.brand_of(conn, challenge_id)
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
-    operation, content = "reinstateChallenge", {"id": challenge_id, "reason": reason}
+    operation, content = "reinstateChallenge", {"id": challenge_id, **why.content}
     async with root(Root.of_challenge(challenge_id)) as work:
         if apply and (seen := await receipts.claim(work, principal, operation, key, content)):
             number = int(seen["reinstatement"])
@@ -92,7 +95,7 @@ async def reinstate(principal: Principal, challenge_id: int, reason: str, key: s
         plan = await recompute(work, challenge_id)
         if not apply:
             return Reinstated(None, plan.differences, plan.left_out)
-        number = await carry_out(work, principal, plan, reason)
+        number = await carry_out(work, principal, plan, why)
         await receipts.keep(work, principal, operation, key, {"reinstatement": number})
     return Reinstated(number, plan.differences, plan.left_out)
 
@@ -191,10 +194,10 @@ class _Replay:
             rerun.advance(at, batch)
 
 
-async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: str) -> int:
+async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: Reason) -> int:
     """Open the new run on an account of its own and let the challenge go on; return the reinstatement's id."""
     case, challenge_id, failed = plan.case, plan.challenge_id, plan.failed
-    opened = await _open(work, plan, reason)
+    opened, told = await _open(work, plan, reason), reason.told("REINSTATED")
     assert opened.account.phase, "the new run has begun"
     status = move("challenge", ChallengeStatus.FAILED, ChallengeStatus.ACTIVE)
     await rows.revive(work.conn, challenge_id, status, opened.account.id)
@@ -205,7 +208,7 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: str) -
         phase_id=case["phase_id"],
         new_phase_id=opened.account.phase.id,
         actor=principal.actor,
-        reason=reason,
+        reason=told,
         at=work.now,
         figures=reinstatements.to_facts(opened.account),
         differences=plan.differences,
@@ -217,7 +220,7 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: str) -
         "previous_account": failed.account.id,
         "rule": case["rule"],
         "breach": case["breach_id"],
-        "reason": reason,
+        "reason": told,
     }
     work.emit("prop.challenge.reinstated", brand=case["brand"], challenge_id=challenge_id, payload=payload)
     work.audit(
@@ -226,14 +229,14 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: str) -
         object_kind="challenge",
         object_id=challenge_id,
         brand=case["brand"],
-        reason=reason,
+        reason=reason.internal,
         before={"status": "FAILED", "account": failed.account.id, "breach": case["breach_id"]},
         after={"status": status.name, "account": opened.account.id, "balance": plain(opened.account.cash)},
     )
     return number
 
 
-async def _open(work: Unit, plan: Plan, reason: str) -> Held:
+async def _open(work: Unit, plan: Plan, reason: Reason) -> Held:
     """Open, fund and start the new run's account: its result so far is booked as profit or loss, its capital apart."""
     case, terms, phase = plan.case, plan.failed.conditions.terms, run_of(plan.account)
     assert terms, "a run has terms"
@@ -241,7 +244,7 @@ async def _open(work: Unit, plan: Plan, reason: str) -> Held:
     initial = phase.initial_balance
     phase_id = await rows.open_run(work.conn, plan.challenge_id, phase.index, opened.account.id, initial)
     await accounts.fund(work, opened)
-    facts: Facts = {"reason": reason, "reinstated_from": plan.failed.account.id}
+    facts = reason.facts | {"reinstated_from": plan.failed.account.id}
     for amount, counts in ((initial - opened.account.cash, False), (plan.account.cash - initial, True)):
         if amount:
             await _book(work, opened, amount, facts | {"counts_as_profit": counts})

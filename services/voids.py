@@ -8,7 +8,7 @@ from domain.voids import Span, holdings_moved_by
 from models import voids
 from models.sql import Connection
 from models.views.listing import Filters
-from services.challenges import check_reason
+from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.quotes import FUTURE_SECONDS_MAX
 from services.tape import tape
@@ -28,7 +28,7 @@ async def void_quotes(
     Forbidden, NotFound without such an instrument, and InvalidInput for a span that has not passed or has no quote.
     """
     principal.require(Role.ADMIN)
-    check_reason(reason)
+    checked_reason(reason)
     span = Span(symbol, source_from, source_before)
     async with plain() as work:
         if symbol not in work.catalogue.instruments:

@@ -403,6 +403,7 @@ comment on column reinstatements.breach_id is 'The evidence of the verdict';
 comment on column reinstatements.phase_id is 'The run that failed';
 comment on column reinstatements.new_phase_id is 'The run that goes on in its place';
 comment on column reinstatements.actor is 'Role and name of the bearer';
+comment on column reinstatements.reason is 'As the client is told';
 comment on column reinstatements.figures is 'What the new run begins with';
 comment on column reinstatements.differences is 'Those that the failed run left otherwise';
 comment on column reinstatements.left_out is 'Fills of the failed run, by seq, that the new one goes on without';
@@ -416,6 +417,7 @@ create table bulk_reinstatements (
   source_before timestamptz not null,
   actor text not null,
   reason text not null,
+  shown text,
   recorded_at timestamptz not null default clock_timestamp()
 );
 create index bulk_reinstatements_brand on bulk_reinstatements (brand, id desc);
@@ -436,6 +438,8 @@ grant select, insert, update, delete on bulk_results to propdesk_app;
 comment on table bulk_reinstatements is 'An order to set every verdict aside that rested on void quotes of a span; a job for each challenge, in turn.';
 comment on column bulk_reinstatements.brand is 'None for all brands';
 comment on column bulk_reinstatements.actor is 'Role and name of the bearer';
+comment on column bulk_reinstatements.reason is 'As the firm knows it';
+comment on column bulk_reinstatements.shown is 'What each client is told; none for a neutral text';
 comment on table bulk_results is 'A challenge that was hit by the quotes of a bulk reinstatement, and what came of it.';
 comment on column bulk_results.code is 'Of the refusal';
 comment on column bulk_results.message is 'Of the refusal';

@@ -21,7 +21,7 @@ class Reinstatement(Model):
     phase = reference("ChallengePhase", description="The run that failed")
     new_phase = reference("ChallengePhase", description="The run that goes on in its place")
     actor = Text(description="Role and name of the bearer")
-    reason = Text()
+    reason = Text(description="As the client is told")
     market_time = fields.DatetimeField()
     figures: fields.Field[dict[str, Any]] = fields.JSONField(description="What the new run begins with")
     differences: fields.Field[list[dict[str, Any]]] = fields.JSONField(
@@ -51,7 +51,8 @@ class BulkReinstatement(Model):
     source_from = fields.DatetimeField()
     source_before = fields.DatetimeField()
     actor = Text(description="Role and name of the bearer")
-    reason = Text()
+    reason = Text(description="As the firm knows it")
+    shown = Text(null=True, description="What each client is told; none for a neutral text")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

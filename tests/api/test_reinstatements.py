@@ -35,7 +35,14 @@ def times_of(span: Span) -> dict[str, str]:
 
 
 def asked_for(challenge: int, **changes: Any) -> dict[str, Any]:
-    return {"id": str(challenge), "reason": "a bad print", "apply": True, "idempotencyKey": "k1", **changes}
+    return {
+        "id": str(challenge),
+        "reason": "a bad print",
+        "shownReason": "a bad print",
+        "apply": True,
+        "idempotencyKey": "k1",
+        **changes,
+    }
 
 
 async def test_quotes_are_voided_and_who_failed_by_them_is_shown(api: Api) -> None:

@@ -31,7 +31,7 @@ async def void(span: Span) -> int:
 
 
 async def reinstate(challenge: int, key: str = "r1", *, apply: bool = True, by: Principal = MANAGER) -> Reinstated:
-    return await reinstatements.reinstate(by, challenge, "a bad print", key, apply=apply)
+    return await reinstatements.reinstate(by, challenge, "a bad print", key, apply=apply, shown="a bad print")
 
 
 async def a_victim(

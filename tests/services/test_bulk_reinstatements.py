@@ -34,7 +34,7 @@ async def a_crowd(database: str, many: int = 4) -> tuple[World, list[int], Span]
 
 
 async def order(span: Span, key: str = "b1", by: Principal = MANAGER) -> int:
-    return await bulk_reinstatements.order(by, span, "a bad print", key)
+    return await bulk_reinstatements.order(by, span, "a bad print", key, "a bad print")
 
 
 async def results() -> list[tuple[Any, ...]]:
