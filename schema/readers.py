@@ -24,9 +24,9 @@ _TYPES: Mapping[Roles, str] = {
     EVERYONE: "Me PageInfo Quote Sizes TokenScope UserError",
     TRADERS: """Account AccountResult AccountSnapshot ActionFill ActionPermission ActionQuote Breach Challenge
       ChallengeCounters ChallengeDay ChallengeEvent ChallengePhase ChallengeTick Currency DecisionActionResult
-      DecisionContext Difference EvidenceMark ExecutionPolicy Exposure Fill GateRefusal GateRoom GroupTerms Instrument LargestOrder
-      LedgerEvent LimitTerms Metric OpenPosition Order PastQuote PhaseTerms Position PositionsTerms Reinstatement
-      RuleProgress Terms TradableInstrument TradingDay""",
+      DecisionContext Difference EvidenceMark ExecutionPolicy Exposure Fill GateRefusal GateRoom GroupTerms
+      Instrument LargestOrder LedgerEvent LimitTerms Metric OpenPosition Order PastQuote PhaseTerms Position
+      PositionsTerms Reinstatement RuleProgress Terms TradableInstrument TradingDay""",
     BUYERS: """Payout PayoutCriterion PayoutEligibility PayoutTerms Program ProgramStep Purchase TradingDayStart
       Transfer Wallet""",
     STAFF: """AccountGroup ApiToken AuditEvent BulkReinstatement BulkResult DeletedRows FieldChange HouseAccount Job

@@ -13,6 +13,7 @@ from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_typ
 from resolvers.main import schema
 from schema.examination import Question, examine
 from schema.limits import Allowed
+from services.principals import Role
 from tests.abuse.desk import Desk, Tally, together
 
 GRAPHQL = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
@@ -94,7 +95,7 @@ class Maker:
 
 def cost_of(text: str) -> int | None:
     """Return what the document costs; None for one that the examination refuses."""
-    found = examine(Question(GRAPHQL, tuple(specified_rules), text, ALLOWED, None, ()))
+    found = examine(Question(GRAPHQL, tuple(specified_rules), text, ALLOWED, None, Role.MANAGER, ()))
     return None if found.errors else found.cost
 
 
