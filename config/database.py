@@ -45,15 +45,28 @@ Every other error of PostgreSQL is the statement's own, and is raised again by e
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A pooled connection whose release asks nothing of the server: nobody gives it settings, cursors or listeners.
 
-    What does come of a transaction left open: it is rolled back all the same.
+    Two things do happen: a transaction that was left open is rolled back, and a statement that was cut off is ended. A
+    statement is sent in two parts, and the server has begun a transaction of its own after the first: who was cancelled
+    in between would leave it to the next.
     """
+
+    _is_whole = True  # was the last statement answered?
 
     def get_reset_query(self) -> str:
         return ""
 
+    async def _do_execute(self, *given: Any, **named: Any) -> Any:
+        self._is_whole = False
+        answer = await super()._do_execute(*given, **named)
+        self._is_whole = True
+        return answer
+
     async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as the pool calls it
         if self.is_in_transaction() or self._top_xact is not None:
             await super().reset(timeout=timeout)
+        elif not self._is_whole:
+            await self.execute("select 1", timeout=timeout)
+        self._is_whole = True
 
 
 _context: TortoiseContext | None = None
