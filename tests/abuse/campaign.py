@@ -26,7 +26,6 @@ HELD_OFTEN_MAX = 0.002  # of the looks at the loop
 QUERY_MS_MAX = 1_000  # the median of another bearer's light query; two cores do all of it
 MEMORY_GROWTH_MAX, MEMORY_SLACK = 0.20, 40  # of before, and mebibytes that a warm process may keep besides
 QUIET_SECONDS_MAX = 30
-WARM_SECONDS = 1.5
 
 
 def attacks() -> list[ModuleType]:
@@ -46,7 +45,7 @@ async def main(port: int, tokens: dict[str, str], seconds: float, searched: floa
         await fill(desk)
         wrong = await search(desk, searched)
         for module in attacks():  # a process that has done all of it once has the memory that it needs for it
-            await module.attack(desk, time.monotonic() + WARM_SECONDS)
+            await module.attack(desk, time.monotonic() + seconds)
         await _quiet(desk)
         before = resident(desk.process)
         print(
@@ -124,7 +123,7 @@ def _run(arguments: list[str]) -> int:
     total = float(os.environ.get("SECONDS_MAX", "300"))
     short = bool(os.environ.get("SHORT"))
     classes = len(attacks())
-    seconds, searched = (3.0, 6.0) if short else (min(30.0, total / 2 / classes), total / 4)
+    seconds, searched = (2.0, 5.0) if short else (min(30.0, total / 4 / classes), total / 4)
     wrong = asyncio.run(main(port, tokens, seconds, searched))
     for line in wrong:
         print(f"WRONG: {line}")
