@@ -124,6 +124,7 @@ class Endpoint(GraphQL[Context, None]):
             reservation.become(answer.size)
             return answer
         finally:
+            context.close()
             self.shares.spend(context.bearer, _address(request), spent + context.seconds)
 
     async def _written(self, request: Request, media_type: str, context: Context) -> answers.Pieces:

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -52,7 +53,9 @@ def create_app(settings: Settings) -> Starlette:
             await hub.begin()
             await stack.enter_async_context(_running(hub.run(supervisor)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
-            await stack.enter_async_context(_running(supervisor.keep("loop watch", lag.watch)))
+            await stack.enter_async_context(
+                _running(supervisor.keep("loop watch", partial(lag.watch, endpoint.flight)))
+            )
             yield
 
     app = Starlette(

@@ -162,6 +162,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy of this
         finally:
             reservation.release()
+            mine.context.close()
             mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
 
     def _spend(self, seconds: float) -> None:

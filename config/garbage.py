@@ -10,7 +10,8 @@ import gc
 # it look after every few actions.
 OBJECTS = 5_000
 MIDDLE = 5  # looks at the youngest before those that outlived one are looked at, too
-OLD = 800  # of these before all are looked at: after as many objects as hundreds of long answers leave
+OLD = 200  # of these before all are looked at, however busy the process is
+OLD_WHEN_IDLE = 8  # the same, where it is idle
 
 
 def settle() -> None:
@@ -22,3 +23,9 @@ def settle() -> None:
     gc.collect()
     gc.freeze()
     gc.set_threshold(OBJECTS, MIDDLE, OLD)
+
+
+def tidy() -> None:
+    """Look at all objects now, if some garbage may have grown old: a process that is idle keeps nobody waiting."""
+    if gc.get_count()[2] >= OLD_WHEN_IDLE:
+        gc.collect()

@@ -244,6 +244,10 @@ class Context:
             raise TooManyActions("actions", actions_max=most, actions=proposed)
         self.proposed = proposed
 
+    def close(self) -> None:
+        """Forget what was read: the answer has been written."""
+        self._loaders = None
+
     @property
     def loaders(self) -> Loaders:
         """Raises Unauthenticated for nobody."""

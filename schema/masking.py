@@ -13,6 +13,7 @@ from strawberry.extensions import SchemaExtension
 from schema.context import Context
 from schema.errors import shown
 
+CAUSES_MAX = 10  # of an error, one behind the other
 SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # graphql-core's words
 
 
@@ -36,9 +37,20 @@ class MaskedErrors(SchemaExtension):
             result.errors = masked(errors, self.execution_context.context)
 
 
+def _forget_frames(error: BaseException | None) -> None:
+    """Let go of the frames that an error has come through: they keep rows and results until garbage is looked for."""
+    for _ in range(CAUSES_MAX):
+        if error is None:
+            return
+        error.__traceback__ = None
+        error = getattr(error, "original_error", None) or error.__cause__ or error.__context__
+
+
 def masked(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
     """The errors as they leave."""
     left = [shown(error, context.request_id) for error in errors]
+    for error in left:
+        _forget_frames(error)
     if not context.explains:
         for error in left:
             error.message = SUGGESTION.sub("", error.message)

@@ -7,11 +7,14 @@ from typing import Any
 
 import orjson
 import pytest
+from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
 from schema import writing
 from schema.context import Context
+from schema.errors import BadUserInput
+from schema.masking import masked
 from schema.slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from schema.writing import written
 
@@ -94,3 +97,23 @@ async def test_a_long_answer_is_written_in_pieces_and_a_short_one_at_once() -> N
     assert slices.waits >= len(pieces) > 10
     context.cost = 10
     assert len(await written({"data": {"rows": rows[:10]}}, context)) == 1
+
+
+async def test_an_answered_error_keeps_no_frames() -> None:
+    def fails() -> None:
+        raise ValueError("deep")
+
+    try:
+        try:
+            fails()
+        except ValueError as inner:
+            raise BadUserInput("no") from inner
+    except BadUserInput as raised:
+        error = GraphQLError("no", original_error=raised)
+    [left] = masked([error], Context(events=None))  # type: ignore[arg-type] # nothing is subscribed to
+    seen: BaseException | None = error
+    for _ in range(3):
+        assert seen is not None
+        assert seen.__traceback__ is None
+        seen = getattr(seen, "original_error", None) or seen.__cause__
+    assert left.extensions == {"code": "BAD_USER_INPUT"}
