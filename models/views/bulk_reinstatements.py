@@ -6,9 +6,9 @@ from models.views.sight import of_brand, of_challenge
 BULK_REINSTATEMENTS = Listing(
     columns="""t.id, t.brand, t.symbol, t.source_from, t.source_before, t.actor, t.reason, t.recorded_at, n.*""",
     source="""bulk_reinstatements t cross join lateral (
-    select count(*) as hit, count(*) filter (where outcome = 'PENDING') as pending,
-      count(*) filter (where outcome = 'REINSTATED') as reinstated,
-      count(*) filter (where outcome = 'REFUSED') as refused
+    select count(outcome) as hit, count(outcome) filter (where outcome = 'PENDING') as pending,
+      count(outcome) filter (where outcome = 'REINSTATED') as reinstated,
+      count(outcome) filter (where outcome = 'REFUSED') as refused
     from bulk_results where bulk_id = t.id) n""",
     sight=of_brand,
 )

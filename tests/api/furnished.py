@@ -1,12 +1,14 @@
 """Two brands on one desk, each with one of everything that belongs to a brand."""
 
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
-from services import actions, admin, brands, groups, payouts, programs, purchases, tokens, wallets
+from services import actions, admin, brands, bulk_reinstatements, groups, payouts, programs, purchases, tokens, wallets
 from services.principals import Principal, Role
+from tests.services.bad_prints import bad_print, void
 from tests.services.winners import FREE, OPEN_ENDED
 from tests.services.world import ADMIN, World, a_world, an_action, plant_a_breach, settle, value
 
@@ -55,11 +57,24 @@ async def _furnish(url: str, world: World, brand: str, client: str, program: int
     parent = await admin.create(manager, mode="RACE", key="c1", owner=client)
     await admin.create(manager, mode="RACE", key="c2", owner=client, parent_id=parent)
     await tokens.create(role=Role.TRADER, brand=brand, name="bot")
+    _, victim = await purchases.buy(buyer, program, wallet, "k2")
+    await settle()
+    await actions.submit(trader, await world.account(victim), "r1", [an_action(quantity="100000")])
+    await _set_aside(world, manager)
     ids: dict[str, object] = {"program": program, "wallet": wallet, "purchase": purchase, "challenge": challenge,
                               "account": account, "payout": payout, "parent": parent}  # fmt: skip
     for name, newest in NEWEST.items():
         ids[name] = await value(newest, account, challenge, brand)
     return {name: str(found) for name, found in ids.items()}
+
+
+async def _set_aside(world: World, manager: Principal) -> None:
+    """A bad print fails what is open, and its verdicts are set aside."""
+    span = await bad_print(world)
+    await world.quote("1.11", after=timedelta(0))
+    await void(span)
+    await bulk_reinstatements.order(manager, span, "a bad print", "b1")
+    await settle()
 
 
 _OWN = "where account_id = $1 and ($2::bigint, $3::text) is not null"
@@ -70,5 +85,6 @@ NEWEST = {
     "action": f"select max(account_id || '-' || seq) from decision_actions {_OWN}",
     "transfer": f"select max(transfer) from transfers {_OWN}",
     "job": "select max(id) from jobs where ($1::bigint, $2::bigint, $3::text) is not null and challenge_id = $2",
+    "bulk": "select max(id) from bulk_reinstatements where ($1::bigint, $2::bigint) is not null and brand = $3",
     "token": "select max(id) from tokens where ($1::bigint, $2::bigint) is not null and brand = $3",
 }
