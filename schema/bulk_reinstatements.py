@@ -12,7 +12,6 @@ from schema.context import Info
 from schema.described import described
 from schema.fields import computed
 from schema.inputs import INTERNAL, SHOWN
-from schema.links import row_of
 from schema.paging import LONG, After, Connection, FirstLong, one, read_of, window
 from schema.payloads import Payload
 from schema.rows import FromRow
@@ -38,7 +37,7 @@ class BulkResult(FromRow, listing=BULK_RESULTS):
     message: str | None = field(description="The same for people.")
     decided_at: datetime | None = field(description="When it was decided; null while it is pending.")
 
-    @computed("The challenge as it is now.", row_of(CHALLENGES, "challenge_id"))
+    @computed("The challenge as it is now.")
     async def challenge(self, info: Info) -> Challenge | None:
         return await one(info, CHALLENGES, int(self.challenge_id))
 
