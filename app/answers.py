@@ -1,7 +1,9 @@
 """How what came of a request is written: the body, the status its media type has for it, and the headers."""
 
+import math
 from collections.abc import Mapping, Sequence
 
+from graphql import GraphQLError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
@@ -9,18 +11,21 @@ from strawberry.types import ExecutionResult
 from app.accepting import JSON
 from app.refusals import Refusal
 from schema.context import Context
-from schema.errors import ApiError
+from schema.errors import ApiError, Busy, RateLimited
 from schema.writing import dumps, written
 
+STATUS = {ApiError.code: 500, RateLimited.code: 429, Busy.code: 503}
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
 class Pieces(Response):
     """A body that is sent piece by piece, each when the client has made room for it."""
 
-    def __init__(self, pieces: Sequence[bytes], status: int, media_type: str) -> None:
+    def __init__(
+        self, pieces: Sequence[bytes], status: int, media_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
         size = sum(map(len, pieces))
-        super().__init__(b"", status, {**HEADERS, "Content-Length": str(size)}, media_type)
+        super().__init__(b"", status, {**HEADERS, **(headers or {}), "Content-Length": str(size)}, media_type)
         self.size = size
         self.pieces = list(pieces)
 
@@ -39,11 +44,16 @@ async def executed(result: ExecutionResult, media_type: str, context: Context) -
     body: dict[str, object] = {"data": result.data} if begun else {}
     body |= {"errors": [error.formatted for error in errors]} if errors else {}
     body |= {"extensions": result.extensions} if result.extensions else {}
-    status = 200
-    if not begun and media_type != JSON:
-        ours = any((error.extensions or {}).get("code") == ApiError.code for error in errors)
-        status = 500 if ours else 400
-    return Pieces(await written(body, context), status, media_type)
+    status, headers = (200, {}) if begun else _refusal(errors)
+    return Pieces(await written(body, context), 200 if media_type == JSON else status, media_type, headers)
+
+
+def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:
+    """The status and headers of a request that was not executed: of its first error that has a status of its own."""
+    facts = [error.extensions or {} for error in errors]
+    status = next((STATUS[code] for one in facts if (code := one.get("code")) in STATUS), 400)
+    wait = max((one.get("retryAfter", 0) for one in facts), default=0)
+    return status, {"Retry-After": str(math.ceil(wait))} if wait else {}
 
 
 def refused(refusal: Refusal, media_type: str) -> Response:
