@@ -30,8 +30,9 @@ STATUSES = {
     408: "The body did not come in time.",
     413: "The body is too large.",
     415: "The body is compressed, or is no JSON.",
-    429: "Too many requests; ask again after `Retry-After` seconds.",
+    429: "Too many requests, or too many bytes of answers unread; ask again after `Retry-After` seconds.",
     500: "A fault of ours; it is logged under the request's id.",
+    503: "As much is under way as may be at once; ask again after `Retry-After` seconds.",
 }
 CLOSES = {
     1001: "The server is going away. Connect again, with `after`.",
