@@ -22,7 +22,7 @@ from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
 from services.supervision import Supervisor
 from services.views import events
-from services.views.events import CHANNEL, CursorExpired, Event, Reach, Terms, Wanted
+from services.views.events import CHANNEL, Cursor, Event, Reach, Terms, Wanted
 from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
@@ -68,25 +68,20 @@ class Hub:
         """Yields at once, and again whenever what is watched has changed since, however often that was."""
         return self._ticks.changes(watched)
 
-    async def start(self, after: int | None) -> int:
-        """The cursor from which a subscriber begins: the one it names, or that of now. Raises CursorExpired."""
-        if after is not None and self._floor <= after <= self.head:
-            return after
-        ends = await events.extent()
-        if after is None:
-            return ends.newest
-        if after < ends.forgotten:
-            raise CursorExpired(f"Events up to cursor {ends.forgotten} are no longer kept, and after is {after}.")
-        if after > ends.newest:
-            raise CursorExpired(f"The newest event is {ends.newest}: after, {after}, is of another stream.")
-        return after
-
-    async def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
-        """What the principal may have and wants, once and in order: after a position, or from now on. Never ends.
+    async def start(self, terms: Terms, after: Cursor | None) -> int:
+        """Return the position from which a subscriber begins: that of its cursor, or that of now.
 
         Raises CursorExpired.
         """
-        cursor, terms = await self.start(after), Terms.of(principal, wanted)
+        return (await events.extent()).newest if after is None else await events.position_of(terms.sight, after)
+
+    async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
+        """What the principal may have and wants, once and in order: after a cursor, or from now on. Never ends.
+
+        Raises CursorExpired.
+        """
+        terms = Terms.of(principal, wanted)
+        cursor = await self.start(terms, after)
         self.subscribers += 1
         try:
             while True:

@@ -37,7 +37,7 @@ from schema.writing import written
 from services.measures import ERRORS
 from services.principals import Principal
 from services.views import events
-from services.views.events import Event, Terms, Wanted
+from services.views.events import Cursor, Event, Terms, Wanted
 from services.views.ticks import Watched
 
 Item = TypeVar("Item")
@@ -88,7 +88,7 @@ class Opening:
         self.group: Group | None = None
         self.cursor = 0
 
-    def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
+    def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
         """What the operation executes for each event; nothing where it need not. Raises CursorExpired."""
         selection = self._recognised()
         if selection is None:
@@ -107,8 +107,8 @@ class Opening:
                 yield item
                 self._admission.reservation.release()
 
-    async def _begin(self, group: Group, after: int | None) -> AsyncIterator[Event]:
-        self.cursor = await self.hub.start(after)
+    async def _begin(self, group: Group, after: Cursor | None) -> AsyncIterator[Event]:
+        self.cursor = await self.hub.start(group.terms, after)
         self.group = group
         none: tuple[Event, ...] = ()
         for event in none:

@@ -34,18 +34,27 @@ STAMP = """
 with taken as (delete from outbox returning id, brand, challenge_id, client, name, payload, market_time, written_at),
 numbered as (
   select *, row_number() over (order by id) as place,
+    row_number() over (partition by brand order by id) as place_in_brand,
     row_number() over (partition by challenge_id order by id) as place_in_challenge
   from taken),
 counted as (select challenge_id, count(*) as many from taken group by challenge_id),
+counted_of_brand as (select brand, count(*) as many from taken group by brand),
 raised as (
   insert into challenge_numbers (challenge_id, number) select challenge_id, many from counted
   on conflict (challenge_id) do update set number = challenge_numbers.number + excluded.number
   returning challenge_id, number),
+raised_of_brand as (
+  insert into brand_positions (brand, position) select brand, many from counted_of_brand
+  on conflict (brand) do update set position = brand_positions.position + excluded.position
+  returning brand, position),
 moved as (update event_position set position = position + (select count(*) from taken) returning position)
-insert into events (position, brand, challenge_id, number, client, name, payload, market_time, recorded_at)
+insert into events (position, brand, challenge_id, number, client, name, payload, market_time, recorded_at,
+  brand_position)
 select (select position from moved) - (select count(*) from taken) + n.place, n.brand, n.challenge_id,
-  r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time, n.written_at
+  r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time, n.written_at,
+  b.position - o.many + n.place_in_brand
 from numbered n join raised r using (challenge_id) join counted c using (challenge_id)
+join raised_of_brand b on b.brand = n.brand join counted_of_brand o on o.brand = n.brand
 """
 
 
@@ -62,7 +71,7 @@ async def lock_stamping(conn: Connection) -> None:
 
 
 async def stamp(conn: Connection) -> int:
-    """Give everything committed to the outbox its dense position and its number; answers how many."""
+    """Give everything committed to the outbox its dense positions and its number; answers how many."""
     answer: str = await conn.execute(STAMP)
     return int(answer.rsplit(" ", 1)[1])
 

@@ -31,7 +31,7 @@ DUE = """status = 'QUEUED' and due_at <= clock_timestamp()
   and (waits_for_batch is null or waits_for_batch <= (select coalesce(max(number), 0) from batches))"""
 TAKE = f"""
 update jobs set attempts = attempts + 1
-where id = (select id from jobs where {DUE} order by id limit 1 for update skip locked)
+where id = (select id from jobs where {DUE} order by created_at, id limit 1 for update skip locked)
 returning id, brand, kind, challenge_id, account_id, facts, attempts
 """
 HOLD = "select id from jobs where id = $1 and status = 'QUEUED' for update"

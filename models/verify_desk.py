@@ -124,7 +124,10 @@ async def accounts_are_within_reach(conn: Connection) -> Rows:
 
 
 async def events_are_dense(conn: Connection) -> Rows:
-    """Events have positions without a gap, and numbers without one within their challenge, in the same order."""
+    """Events have positions without a gap, and numbers without one within their challenge, in the same order.
+
+    Within a brand they have a gap only after an event of the first edition, which keeps its position among all.
+    """
     return await find(
         conn,
         """
@@ -140,6 +143,14 @@ async def events_are_dense(conn: Connection) -> Rows:
           from events) e
         where number <> first + place - 1
         union all
+        select format('event %s', position),
+          format('is no. %s of brand %s and follows no. %s', brand_position, brand, before)
+        from (
+          select position, brand, brand_position, lag(brand_position) over of_brand as before,
+            lag(position) over of_brand as before_of_all
+          from events window of_brand as (partition by brand order by position)) e
+        where brand_position <= before or (before < before_of_all and brand_position <> before + 1)
+        union all
         select 'events', format('the position counter stands at %s, the last event at %s', p.position, e.last)
         from event_position p cross join (select max(position) as last from events) e where p.position <> e.last
         union all
@@ -147,7 +158,13 @@ async def events_are_dense(conn: Connection) -> Rows:
           format('its event counter stands at %s, its last event is no. %s', n.number, e.last)
         from challenge_numbers n
         join (select challenge_id, max(number) as last from events group by challenge_id) e using (challenge_id)
-        where n.number <> e.last""",
+        where n.number <> e.last
+        union all
+        select format('brand %s', n.brand),
+          format('its event counter stands at %s, its last event is no. %s', n.position, e.last)
+        from brand_positions n
+        join (select brand, max(brand_position) as last from events group by brand) e using (brand)
+        where n.position <> e.last""",
     )
 
 

@@ -87,8 +87,10 @@ async def add_to_house(conn: Connection, brand: str, currency: str, purpose: str
     return house_id
 
 
-async def next_transfer(conn: Connection) -> int:
-    number: int = await conn.fetchval("select nextval('transfer_number')")
+async def next_transfer(conn: Connection, brand: str) -> int:
+    """Return the next number of a transfer of the brand."""
+    sequence = "to_regclass(format('brand_numbers.%I', 'transfer:' || $1::text))"
+    number: int = await conn.fetchval(f"select nextval({sequence})", brand)
     return number
 
 

@@ -29,7 +29,7 @@ class AccountQuery:
     async def account(self, info: Info, key: Id) -> Account | None:
         return await one(info, ACCOUNTS, number(key))
 
-    @query("Accounts, newest first.", *READERS)
+    @query("Accounts, newest first within each brand.", *READERS)
     async def accounts(
         self, info: Info, first: First = 20, after: After = None, which: Filter[AccountFilter] = None
     ) -> Connection[Account]:

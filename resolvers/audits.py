@@ -14,7 +14,11 @@ from services.views.lists import AUDIT
 
 @strawberry.type
 class AuditQuery:
-    @query("What managers and admins did, newest first; a MANAGER's is its brand's.", Role.ADMIN, Role.MANAGER)
+    @query(
+        "What managers and admins did, newest first within each brand; a MANAGER's is its brand's.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
     async def audit_log(
         self, info: Info, first: FirstLong = 20, after: After = None, which: Filter[AuditFilter] = None
     ) -> Connection[AuditEvent]:

@@ -33,7 +33,7 @@ ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
 
 @strawberry.type
 class ChallengeQuery:
-    @query("Challenges, newest first.", *READERS)
+    @query("Challenges, newest first within each brand.", *READERS)
     async def challenges(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ChallengeFilter] = None
     ) -> Connection[Challenge]:

@@ -11,13 +11,13 @@ from schema.arguments import Filter
 from schema.context import Info
 from schema.errors import BadUserInput, CursorExpired, Missing
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
-from schema.ids import INT64_MAX, number
+from schema.ids import named, number
 from schema.paging import After, one
 from schema.permissions import subscription
 from schema.ticks import ChallengeTick
 from services.principals import Role
 from services.views import events
-from services.views.events import Wanted
+from services.views.events import BEGINNING, Cursor, Wanted
 from services.views.lists import ACCOUNTS, Listing
 from services.views.ticks import TICKS, Watched
 
@@ -36,7 +36,7 @@ class EventSubscription:
     async def challenge_events(
         self, info: Info, which: Filter[ChallengeEventFilter] = None, after: After = None
     ) -> AsyncIterator[ChallengeEvent]:
-        found = info.context.events.subscribe(info.context.principal, _wanted(which), _position(after))
+        found = info.context.events.subscribe(info.context.principal, _wanted(which), _cursor(after))
         try:
             async for event in found:
                 info.context.loaders.renew()
@@ -90,9 +90,14 @@ def _wanted(which: ChallengeEventFilter | None) -> Wanted:
     )
 
 
-def _position(cursor: str | None) -> int | None:
-    if cursor is None:
+def _cursor(text: str | None) -> Cursor | None:
+    """Return the place that `after` names. The first edition's cursors were positions among all brands' events."""
+    if text is None:
         return None
-    if not (cursor.isascii() and cursor.isdigit() and len(cursor) <= 19 and int(cursor) <= INT64_MAX):
-        raise BadUserInput("after is not a cursor of this stream.")
-    return int(cursor)
+    if text == "0":
+        return BEGINNING
+    if number(text) is not None:
+        raise CursorExpired(str(events.CursorExpired("after is a cursor of the first edition.")))
+    if (event := named(text)) is None:
+        raise BadUserInput('after must be an event\'s cursor, or "0" for all that are kept.')
+    return Cursor(*event)

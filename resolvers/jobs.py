@@ -16,7 +16,7 @@ from services.views.lists import JOBS
 
 @strawberry.type
 class JobQuery:
-    @query("Jobs, newest first.", Role.ADMIN, Role.MANAGER)
+    @query("Jobs, newest first within each brand.", Role.ADMIN, Role.MANAGER)
     async def jobs(
         self, info: Info, first: First = 20, after: After = None, which: Filter[JobFilter] = None
     ) -> Connection[Job]:

@@ -30,7 +30,7 @@ DECIDERS = (Role.ADMIN, Role.MANAGER)
 
 @strawberry.type
 class PayoutQuery:
-    @query("Payouts, newest first.", *PAYEES)
+    @query("Payouts, newest first within each brand.", *PAYEES)
     async def payouts(
         self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
     ) -> Connection[Payout]:

@@ -35,7 +35,7 @@ NOTES = ("external_reference", "comment", "tags")
 
 @strawberry.type
 class PurchaseQuery:
-    @query("Purchases, newest first.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
+    @query("Purchases, newest first within each brand.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def purchases(
         self, info: Info, first: First = 20, after: After = None, which: Filter[PurchaseFilter] = None
     ) -> Connection[Purchase]:

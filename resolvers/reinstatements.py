@@ -22,7 +22,7 @@ STAFF = (Role.ADMIN, Role.MANAGER)
 
 @strawberry.type
 class ReinstatementQuery:
-    @query("Bulk reinstatements, newest first.", *STAFF)
+    @query("Bulk reinstatements, newest first within each brand.", *STAFF)
     async def bulk_reinstatements(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[BulkReinstatement]:

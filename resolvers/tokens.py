@@ -25,7 +25,7 @@ from services.views.lists import TOKENS
 
 @strawberry.type
 class TokenQuery:
-    @query("Tokens without their secrets, newest first.", Role.ADMIN, Role.MANAGER)
+    @query("Tokens without their secrets, newest first within each brand.", Role.ADMIN, Role.MANAGER)
     async def api_tokens(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ApiTokenFilter] = None
     ) -> Connection[ApiToken]:

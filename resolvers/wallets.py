@@ -29,7 +29,7 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
 
 @strawberry.type
 class WalletQuery:
-    @query("Wallets, newest first.", *READERS)
+    @query("Wallets, newest first within each brand.", *READERS)
     async def wallets(
         self, info: Info, first: First = 20, after: After = None, which: Filter[WalletFilter] = None
     ) -> Connection[Wallet]:
@@ -41,7 +41,7 @@ class WalletQuery:
     ) -> Connection[HouseAccount]:
         return await read(info, HOUSE_ACCOUNTS, window(HOUSE_ACCOUNTS, first, after), filters_of(which))
 
-    @query("Transfers, one row a side, newest first; a client's are those of its wallets.", *READERS)
+    @query("Transfers, one row a side, newest first within each brand; a client's are those of its wallets.", *READERS)
     async def transfers(
         self, info: Info, first: First = 20, after: After = None, which: Filter[TransferFilter] = None
     ) -> Connection[Transfer]:

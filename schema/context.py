@@ -24,7 +24,7 @@ from services.contexts import Decided
 from services.principals import Principal, Role
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
-from services.views.events import Event, Wanted
+from services.views.events import Cursor, Event, Wanted
 from services.views.lists import Filters, Listing, Page, Row, Window
 from services.views.present import MOVING, brought
 from services.views.ticks import Watched
@@ -33,8 +33,8 @@ from services.views.ticks import Watched
 class EventSource(Protocol):
     """Where live events come from."""
 
-    def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> AsyncIterator[Event]:
-        """What the principal may have and wants, each event once and in order: after a position, or from now on."""
+    def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
+        """What the principal may have and wants, each event once and in order: after a cursor, or from now on."""
         ...
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:

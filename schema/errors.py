@@ -85,7 +85,7 @@ class Missing(ApiError):
 
 
 class CursorExpired(ApiError):
-    """Some of the events after this cursor are no longer kept."""
+    """The event of this cursor, or some of those after it, are no longer kept."""
 
     code = "CURSOR_EXPIRED"
 

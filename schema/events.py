@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @strawberry.type(description="Something that happened to a challenge.")
 class ChallengeEvent(FromRow, listing=EVENTS):
-    position: Long = field(description="Its place among all events: later events have higher ones.")
+    position: Long = field(description="Its place among its brand's events: later ones have higher places.")
     number: Long = field(description="Its number within the challenge: 1, 2, 3 and so on.")
     name: str = field(description="What happened, such as prop.challenge.phase_changed.")
     market_time: datetime = field(description="When, by the market's clock.")
@@ -29,7 +29,7 @@ class ChallengeEvent(FromRow, listing=EVENTS):
 
     @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
-        return str(self.position)
+        return f"{self.challenge_id}-{self.number}"
 
     @computed("The challenge as it is now; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
@@ -46,7 +46,7 @@ class ChallengeEventFilter:
 def streamed(event: Any) -> ChallengeEvent:
     """The event of the stream."""
     return ChallengeEvent(
-        position=event.position,
+        position=event.brand_position,
         number=event.number,
         name=event.name,
         market_time=event.market_time,

@@ -48,7 +48,7 @@ class Load:
 
 @strawberry.type(description="What is no longer kept, as PROPDESK_EVENTS_KEEP_DAYS, _QUOTES_ and _METRICS_ say.")
 class Forgotten:
-    events: Long = field(description="Events up to this position; 0: none.")
+    events: Long = field(description="How many events, of all brands together.")
     quotes: Long = field(description="Quotes of batches up to this one, but for the last of each symbol; 0: none.")
     metrics: datetime | None = field(description="Metric snapshots written before this; null: none.")
 

@@ -59,7 +59,7 @@ async def move(
     InsufficientFunds where a wallet's free cash does not cover it.
     """
     assert amount > 0, "direction is in the holders, not in the sign"
-    number = await wallets.next_transfer(work.conn)
+    number = await wallets.next_transfer(work.conn, brand)
     legs = []
     # In the order of locks: accounts, wallets, house accounts.
     for holder, delta in sorted(((source, -amount), (target, amount)), key=lambda leg: _RANK[type(leg[0])]):

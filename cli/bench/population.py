@@ -37,7 +37,7 @@ COPIES = """
 with sold as (
   select row_number() over (order by id) - 1 as n, count(*) over () as many, * from challenges where id < $1),
 ids as (select $1::bigint + i as id, i from generate_series(0, $2::bigint - 1) i)
-insert into {table} ({columns}) overriding system value select {values} from ids join sold on sold.n = ids.i % sold.many
+insert into {table} ({columns}) select {values} from ids join sold on sold.n = ids.i % sold.many
 """
 CHALLENGES = COPIES.format(
     table="challenges",

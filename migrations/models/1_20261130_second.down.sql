@@ -95,4 +95,40 @@ drop index challenges_open;
 alter table balances drop column refusals_end_at, drop column refusals_since, drop column refusals_stored,
   drop column refusals_beyond;
 
+-- Numbers of the whole desk again: they go on after those of the first brand. Others keep the ids they have.
+do $$
+declare
+  one record;
+  last bigint;
+begin
+  create sequence transfer_number;
+  for one in
+    select kind, 'select greatest((select max(' || case kind when 'transfer' then 'transfer) from transfers where transfer'
+        else 'id) from ' || kind || ' where id' end || ' < 1000000000000)'
+      || coalesce(', (select last_value from ' || to_regclass('brand_numbers.' || quote_ident(kind || ':' || b.name))
+        || ' where is_called))', ')') as used
+    from unnest(array['tokens', 'account_groups', 'programs', 'program_phases', 'wallets', 'house_accounts', 'transfers',
+      'transfer', 'purchases', 'challenges', 'challenge_phases', 'accounts', 'breaches', 'payouts', 'jobs', 'audit']) kind
+    left join brands b on b.number_prefix = 0
+  loop
+    execute one.used into last;
+    if one.kind <> 'transfer' then
+      execute format('drop trigger %I on %I', one.kind || '_number', one.kind);
+      execute format('alter table %I alter id add generated always as identity (start with %s)', one.kind,
+        case one.kind when 'accounts' then 100001 else 1 end);
+    end if;
+    perform setval(coalesce(pg_get_serial_sequence(nullif(one.kind, 'transfer'), 'id'), 'transfer_number'), last)
+    where last is not null;
+  end loop;
+end $$;
+grant usage, select on all sequences in schema public to propdesk_app;
+drop trigger brands_number on brands;
+drop function number_row, number_brand, add_number_sequences, free_number_prefix;
+drop schema brand_numbers cascade;
+alter table brands drop column number_prefix;
+drop index jobs_queued;
+create index jobs_queued on jobs (id) where status = 'QUEUED';
+alter table events drop column brand_position;
+drop table brand_positions;
+
 drop table removals, removed_sales;

@@ -157,7 +157,6 @@ comment on table outbox is 'An event that is written and not yet numbered.';
 comment on column outbox.client is 'Whose challenge it was, which may be deleted';
 comment on column outbox.written_at is 'Just before its transaction commits';
 comment on table events is 'An event as subscribers see it.';
-comment on column events.position is 'Dense over all brands';
 comment on column events.number is 'Dense within the challenge';
 comment on column events.recorded_at is 'When it was written into the outbox';
 comment on table challenge_numbers is 'The number of the newest event of a challenge.';
@@ -478,6 +477,136 @@ comment on column balances.refusals_end_at is 'When the day ends on which an act
 comment on column balances.refusals_since is 'Number of the ledger row of the first refusal that day';
 comment on column balances.refusals_stored is 'Refusals of that day that are stored';
 comment on column balances.refusals_beyond is 'Refusals of that day beyond the account''s share, which are not';
+
+-- Each brand numbers its own objects, so that no number tells what other brands sell: an id is the brand's prefix and,
+-- in twelve digits, the next number of the brand's own sequence. The desk's first brand has the prefix 0: its ids are
+-- 1, 2, 3. Another's follows from its name, so that two replays give the same ids. What belongs to no brand (tokens of
+-- ADMIN and FEED, what these do) has the prefix 9001. So all ids are below 2^53.
+create schema brand_numbers;
+grant usage on schema brand_numbers to propdesk_app;
+alter table brands
+  add column number_prefix smallint check (number_prefix between 0 and 9000),
+  add constraint brands_number_prefix unique (number_prefix);
+comment on column brands.number_prefix is 'Its objects'' ids begin with it, before twelve digits; 0: nothing';
+
+-- The first free prefix from the one that the sha256 of the name gives.
+create function free_number_prefix(brand text) returns integer language sql as $$
+  select case when not exists (select from brands where number_prefix is not null) then 0 else (
+    select p.prefix from generate_series(0, 8999) i cross join lateral (
+      select ((('x' || left(encode(sha256(convert_to(brand, 'UTF8')), 'hex'), 8))::bit(32)::bigint + i) % 9000 + 1)::integer
+    ) p (prefix)
+    where not exists (select from brands where number_prefix = p.prefix) order by i limit 1) end
+$$;
+
+-- The sequences of a brand, or of what belongs to none (''); each goes on after the numbers of its prefix that are used.
+create function add_number_sequences(brand text, prefix bigint) returns void language plpgsql as $$
+declare
+  low bigint := prefix * 1000000000000;
+  high bigint := low + 999999999999;
+  kind text;
+  place text[];
+  last bigint;
+begin
+  foreach kind in array case brand when '' then array['tokens', 'audit', 'bulk_reinstatements'] else array[
+    'tokens', 'account_groups', 'programs', 'program_phases', 'wallets', 'house_accounts', 'transfers', 'transfer',
+    'purchases', 'challenges', 'challenge_phases', 'accounts', 'breaches', 'payouts', 'jobs', 'audit', 'reinstatements',
+    'bulk_reinstatements'] end
+  loop
+    place := case kind when 'transfer' then array['transfers', 'transfer'] else array[kind, 'id'] end;
+    execute format('select max(%2$I) from %1$I where %2$I between %3$s and %4$s',
+      variadic place || array[low, high]::text[]) into last;
+    last := coalesce(last, low + case kind when 'accounts' then 100000 else 0 end);
+    execute format('create sequence brand_numbers.%I start with %s maxvalue %s', kind || ':' || brand, last + 1, high);
+    execute format('grant usage on sequence brand_numbers.%I to propdesk_app', kind || ':' || brand);
+  end loop;
+end $$;
+
+-- A new brand gets its prefix and its sequences. It has the lock on the desk's row, so no two take the same prefix.
+create function number_brand() returns trigger language plpgsql security definer
+set search_path = public, pg_temp as $$
+begin
+  perform 1 from desk for update;
+  select number_prefix into new.number_prefix from brands where name = new.name;
+  if not found then
+    new.number_prefix := free_number_prefix(new.name);
+    perform add_number_sequences(new.name, new.number_prefix);
+  end if;
+  return new;
+end $$;
+
+-- A row's brand stands in the column that the trigger names, or in the program or challenge that it belongs to.
+create function number_row() returns trigger language plpgsql as $$
+declare
+  owner text;
+  numbers regclass;
+begin
+  if tg_argv[0] = 'brand' then
+    owner := new.brand;
+  elsif tg_argv[0] = 'chain' then
+    owner := new.chain;
+  elsif tg_argv[0] = 'program' then
+    select brand into owner from public.programs where id = new.program_id;
+  else
+    select brand into owner from public.challenges where id = new.challenge_id;
+  end if;
+  numbers := to_regclass(format('brand_numbers.%I', tg_table_name || ':' || coalesce(owner, '')));
+  if numbers is null then
+    raise 'a row of % is of no brand that there is (%)', tg_table_name, owner using errcode = 'foreign_key_violation';
+  end if;
+  new.id := nextval(numbers);
+  return new;
+end $$;
+
+-- On a desk that has lived the oldest brand goes on with the numbers that are used, also of rows that are gone.
+do $$
+declare
+  one record;
+  first text;
+begin
+  for one in select name from brands order by created_at, name loop
+    update brands set number_prefix = free_number_prefix(name) where name = one.name;
+  end loop;
+  perform add_number_sequences(name, number_prefix) from brands;
+  perform add_number_sequences('', 9001);
+  select name into first from brands where number_prefix = 0;
+  for one in
+    select kind, owner, coalesce(pg_get_serial_sequence(nullif(kind, 'transfer'), 'id'), 'transfer_number') as used,
+      'brand_numbers.' || quote_ident(kind || ':' || first) as goes_on
+    from (values ('tokens', 'brand'), ('account_groups', 'brand'), ('programs', 'brand'), ('program_phases', 'program'),
+      ('wallets', 'brand'), ('house_accounts', 'brand'), ('transfers', 'brand'), ('transfer', null),
+      ('purchases', 'brand'), ('challenges', 'brand'), ('challenge_phases', 'challenge'), ('accounts', 'brand'),
+      ('breaches', 'challenge'), ('payouts', 'brand'), ('jobs', 'brand'), ('audit', 'chain'),
+      ('reinstatements', 'challenge'), ('bulk_reinstatements', 'brand')) k (kind, owner)
+  loop
+    if first is not null then
+      execute format('select setval(%L, u.last_value) from %s u cross join %s g
+        where u.is_called and u.last_value >= g.last_value', one.goes_on, one.used, one.goes_on);
+    end if;
+    if one.owner is not null then
+      execute format('alter table %I alter id drop identity', one.kind);
+      execute format('create trigger %I before insert on %I for each row when (new.id is null)
+        execute function number_row(%L)', one.kind || '_number', one.kind, one.owner);
+    end if;
+  end loop;
+end $$;
+drop sequence transfer_number;
+alter table brands alter number_prefix set not null;
+create trigger brands_number before insert on brands for each row execute function number_brand();
+
+-- Jobs are done in the order of their times: their ids follow each other within a brand alone.
+drop index jobs_queued;
+create index jobs_queued on jobs (created_at, id) where status = 'QUEUED';
+
+-- The position of an event that subscribers see is one among the events of its brand. Those that are there keep theirs.
+alter table events add column brand_position bigint;
+alter table events alter column brand_position type bigint using position, alter column brand_position set not null;
+comment on column events.brand_position is 'Among the events of its brand; dense since the second edition';
+comment on column events.position is 'Dense over all brands; shown to nobody';
+create table brand_positions (brand text primary key, position bigint not null);
+insert into brand_positions (brand, position)
+select name, position from brands cross join event_position where position > 0;
+grant select, insert, update, delete on brand_positions to propdesk_app;
+comment on table brand_positions is 'The brand''s position of its newest event.';
 
 -- A program that was sold often is deleted in portions: how far that has come, and what is kept of each sale.
 create table removals (

@@ -17,7 +17,7 @@ from models.tables.keys import TableIndex
 class Account(Model):
     """A trading account; its number is its id and its login."""
 
-    id = Identity(start=100_001)
+    id = Identity()
     brand = reference("Brand", column="brand")
     challenge = reference(
         "Challenge",

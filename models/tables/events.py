@@ -6,13 +6,13 @@ from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
-from models.tables.fields import CLOCK, Identity, Text
+from models.tables.fields import CLOCK, DeskIdentity, Text
 
 
 class OutboxEvent(Model):
     """An event that is written and not yet numbered."""
 
-    id = Identity()
+    id = DeskIdentity()
     brand = Text()
     challenge_id = fields.BigIntField()
     client = Text(null=True, description="Whose challenge it was, which may be deleted")
@@ -28,7 +28,9 @@ class OutboxEvent(Model):
 class Event(Model):
     """An event as subscribers see it."""
 
-    position = fields.BigIntField(primary_key=True, generated=False, description="Dense over all brands")
+    position = fields.BigIntField(
+        primary_key=True, generated=False, description="Dense over all brands; shown to nobody"
+    )
     brand = Text()
     challenge_id = fields.BigIntField()
     number = fields.BigIntField(description="Dense within the challenge")
@@ -37,6 +39,7 @@ class Event(Model):
     payload: fields.Field[dict[str, Any]] = fields.JSONField()
     market_time = fields.DatetimeField()
     recorded_at = fields.DatetimeField(description="When it was written into the outbox")
+    brand_position = fields.BigIntField(description="Among the events of its brand; dense since the second edition")
 
     class Meta:
         table = "events"
@@ -51,6 +54,16 @@ class ChallengeNumber(Model):
 
     class Meta:
         table = "challenge_numbers"
+
+
+class BrandPosition(Model):
+    """The brand's position of its newest event."""
+
+    brand = Text(primary_key=True)
+    position = fields.BigIntField()
+
+    class Meta:
+        table = "brand_positions"
 
 
 class EventPosition(Model):

@@ -129,20 +129,23 @@ class TransactionId(Field[int], int):
 
 
 class Identity(fields.BigIntField):
-    """The primary key `id`: a bigint numbered by PostgreSQL, which no INSERT can set."""
+    """The primary key `id` of rows that are shown: the next number of the row's brand, which a trigger gives it."""
 
-    def __init__(self, *, start: int = 1, **options: Any) -> None:
+    def __init__(self, **options: Any) -> None:
         super().__init__(primary_key=True, **options)
-        self.start = start
 
     class _db_postgres:  # noqa: N801 - Tortoise's name for it
-        def __init__(self, field: "Identity") -> None:
-            self.field = field
+        GENERATED_SQL = "BIGINT NOT NULL PRIMARY KEY"
 
-        @property
-        def GENERATED_SQL(self) -> str:  # noqa: N802 - Tortoise's name for it
-            start = "" if self.field.start == 1 else f" (START WITH {self.field.start})"
-            return f"BIGINT GENERATED ALWAYS AS IDENTITY{start} PRIMARY KEY"
+
+class DeskIdentity(fields.BigIntField):
+    """The primary key `id` of rows that are of no brand, or shown to nobody: PostgreSQL numbers them for the desk."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(primary_key=True, **options)
+
+    class _db_postgres:  # noqa: N801 - Tortoise's name for it
+        GENERATED_SQL = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 
 
 def reference(

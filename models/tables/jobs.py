@@ -35,7 +35,7 @@ class Job(Model):
     class Meta:
         table = "jobs"
         indexes = (
-            TableIndex("id", name="jobs_queued", where="status = 'QUEUED'"),
+            TableIndex("created_at", "id", name="jobs_queued", where="status = 'QUEUED'"),
             TableIndex("id", name="jobs_dead", where="status = 'DEAD'"),
             TableIndex("challenge_id", name="jobs_challenge"),
             TableIndex("account_id", name="jobs_account"),

@@ -5,7 +5,7 @@ from typing import Any
 from tortoise import fields
 from tortoise.models import Model
 
-from models.tables.fields import CLOCK, Identity, Text
+from models.tables.fields import CLOCK, DeskIdentity, Text
 from models.tables.keys import TableIndex
 
 
@@ -24,7 +24,7 @@ class ProgramRemoval(Model):
 class RemovedSale(Model):
     """A sale that was deleted with its program; append only."""
 
-    id = Identity()
+    id = DeskIdentity()
     program_id = fields.BigIntField()
     purchase_id = fields.BigIntField(null=True)
     challenge_id = fields.BigIntField(null=True, description="None where the purchase had no challenge")

@@ -4,13 +4,13 @@ from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
-from models.tables.fields import CLOCK, Identity, Text, reference
+from models.tables.fields import CLOCK, DeskIdentity, Text, reference
 
 
 class QuoteVoid(Model):
     """Quotes of a symbol that are declared wrong, by their source times; the quotes themselves stay. Append only."""
 
-    id = Identity()
+    id = DeskIdentity()
     instrument = reference("Instrument", column="symbol")
     source_from = fields.DatetimeField(description="The first source time that is void")
     source_before = fields.DatetimeField(description="The first source time after it that is not")

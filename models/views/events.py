@@ -8,7 +8,8 @@ from models.views.listing import Key, Listing, Parent, Row
 from models.views.sight import Sight, Where, of_event
 
 EVENTS = Listing(
-    columns="t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.recorded_at",
+    columns="t.brand_position as position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, "
+    "t.recorded_at",
     source="events t",
     sight=of_event,
     order=(Key("t.number", "number"),),
@@ -16,7 +17,7 @@ EVENTS = Listing(
     parents={"challenge": Parent("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
-  t.recorded_at, a.accounts, a.clones
+  t.recorded_at, t.brand_position, a.accounts, a.clones
 from events t left join lateral (
   select array_agg(s.id) as accounts, array_agg(s.clone) as clones
   from accounts s where s.challenge_id = t.challenge_id) a on true"""
@@ -34,6 +35,15 @@ async def extent(conn: Connection) -> Extent:
     row = await conn.fetchrow("select position, forgotten from event_position")
     assert row, "the migration has made it"
     return Extent(row["position"], row["forgotten"])
+
+
+async def position_of(conn: Connection, sight: Sight, challenge_id: int, number: int) -> int | None:
+    """Return where in the stream the event stands; None for one that is not kept, or not visible."""
+    where = Where()
+    where.add("t.challenge_id = {} and t.number = {}", challenge_id, number)
+    of_event(where, sight)
+    position: int | None = await conn.fetchval(f"select t.position from events t{where.text}", *where.values)
+    return position
 
 
 async def all_after(conn: Connection, position: int, most: int) -> list[Row]:

@@ -18,7 +18,21 @@ from services.views.sight import sight_of
 
 log = logging.getLogger(__name__)
 
-__all__ = ["CHANNEL", "CursorExpired", "Event", "Extent", "Reach", "Terms", "Wanted", "all_after", "extent", "missed"]
+__all__ = [
+    "BEGINNING",
+    "CHANNEL",
+    "Cursor",
+    "CursorExpired",
+    "Event",
+    "Extent",
+    "Reach",
+    "Terms",
+    "Wanted",
+    "all_after",
+    "extent",
+    "missed",
+    "position_of",
+]
 
 
 class CursorExpired(Exception):
@@ -26,6 +40,16 @@ class CursorExpired(Exception):
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason} Read the state anew and subscribe without a cursor.")
+
+
+class Cursor(NamedTuple):
+    """A place in the stream, as subscribers name it: right after an event, or before the first one."""
+
+    challenge_id: int
+    number: int
+
+
+BEGINNING = Cursor(0, 0)
 
 
 class Reach(NamedTuple):
@@ -42,7 +66,8 @@ NOWHERE = Reach()
 class Event:
     """What happened, where in the order of all events, and whose it is."""
 
-    position: int
+    position: int  # among all events
+    brand_position: int  # among those of its brand
     brand: str
     challenge_id: int
     number: int
@@ -112,6 +137,7 @@ def _event(row: Row) -> Event:
     clones = frozenset(clone for clone in row["clones"] or () if clone is not None)
     return Event(
         row["position"],
+        row["brand_position"],
         row["brand"],
         row["challenge_id"],
         row["number"],
@@ -138,6 +164,22 @@ async def extent() -> Extent:
     """How far the stream goes now."""
     async with reading() as conn:
         return await rows.extent(conn)
+
+
+async def position_of(sight: Sight, cursor: Cursor) -> int:
+    """Return the position after which the cursor's events come.
+
+    Raises CursorExpired for one that names no event that is kept and visible, as after the restore of a backup.
+    """
+    async with reading() as conn:
+        if cursor == BEGINNING:
+            if (await rows.extent(conn)).forgotten:
+                raise CursorExpired("The first events are no longer kept.")
+            return 0
+        position = await rows.position_of(conn, sight, *cursor)
+    if position is None:
+        raise CursorExpired("after names no event that is kept and that this token may read.")
+    return position
 
 
 async def all_after(position: int, most: int) -> list[Event]:
@@ -167,5 +209,5 @@ async def between(terms: Terms, after: int, through: int, most: int) -> list[Eve
         )
         ends = await rows.extent(conn)  # after the rows: what is kept now was kept then
     if after < ends.forgotten:
-        raise CursorExpired(f"Events up to cursor {ends.forgotten} are no longer kept, and after is {after}.")
+        raise CursorExpired("The events that follow this cursor are no longer all kept.")
     return [_event(row) for row in found]

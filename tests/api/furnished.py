@@ -28,17 +28,23 @@ class Desk:
 async def a_desk(url: str) -> Desk:
     """Alice's challenge at acme and Carol's at other: traded, paid out of once, with a breach and a resting order."""
     world = await a_world(url, steps=[OPEN_ENDED], policy=FREE)
-    acme = await _furnish(url, world, "acme", "alice", world.program, world.wallet)
+    acme = await furnish(url, world, "acme", "alice", world.program, world.wallet)
+    program, wallet = await another_brand()
+    return Desk(world, acme, await furnish(url, world, "other", "carol", program, wallet))
+
+
+async def another_brand() -> tuple[int, int]:
+    """Save the brand `other`; return the program it sells and the wallet of its client Carol."""
     await brands.save(ADMIN, name="other", title="Other")
     manager = Principal(7, "ned", Role.MANAGER, "other")
     await groups.save(manager, name="REAL", kind="REAL", currency="USD", deposit=Decimal(100_000), policy=FREE)
     program = await programs.create(manager, Draft("Elsewhere", Decimal(500), "USD", (OPEN_ENDED,)))
     await programs.update(manager, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(manager, client="carol", currency="USD", amount=Decimal(2_000), key="w1")
-    return Desk(world, acme, await _furnish(url, world, "other", "carol", program, wallet))
+    return program, await wallets.deposit(manager, client="carol", currency="USD", amount=Decimal(2_000), key="w1")
 
 
-async def _furnish(url: str, world: World, brand: str, client: str, program: int, wallet: int) -> Ids:
+async def furnish(url: str, world: World, brand: str, client: str, program: int, wallet: int) -> Ids:
+    """Make one of everything for the client; return the ids."""
     manager = Principal(7, "mona", Role.MANAGER, brand)
     buyer = Principal(8, "app", Role.CLIENT, brand, client)
     trader = Principal(9, "bot", Role.TRADER, brand)

@@ -2,6 +2,7 @@
 
 import asyncio
 import random
+import re
 
 
 class Willing:
@@ -19,7 +20,7 @@ class Willing:
 
     @property
     def positions(self) -> list[int]:
-        return [int(part.split(b'"')[0]) for part in self.text.split(b'"cursor":"')[1:]]
+        return [int(found) for found in re.findall(rb'"position":(\d+)', self.text)]
 
 
 class Flaky(Willing):

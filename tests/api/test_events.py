@@ -84,7 +84,7 @@ async def test_what_the_ring_no_longer_holds_comes_from_the_database(
         await follower.events(1_200)
     monkeypatch.setattr(api.hub, "_ring_size", 10)
     await emit(1, {"place": 1_200})
-    async with api.follow(manager, EVENTS, after="1199") as follower:
+    async with api.follow(manager, EVENTS, after="1-1199") as follower:
         await follower.events(2)
         assert api.hub._floor > 1_000  # noqa: SLF001 - else this tests nothing
     async with api.follow(manager, EVENTS, after="0") as follower:

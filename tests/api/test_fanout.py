@@ -28,7 +28,7 @@ from schema.limits import Allowed, read
 from services import brands, events, retention
 from services.principals import Principal, Role
 from services.unit import plain
-from services.views.events import CursorExpired, Event, Terms, Wanted, all_after, between
+from services.views.events import Cursor, CursorExpired, Event, Terms, Wanted, all_after, between
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
 from tests.api.sockets import Flaky, Willing
@@ -39,13 +39,13 @@ PLAIN = ("cursor", "position", "number", "name", "marketTime", "challengeId", "p
 ADA = Principal(1, "ada", Role.ADMIN)
 NOW = datetime.now(UTC)
 FACTS = {"text": 'é"\\', "n": [1, None, True]}
-AN_EVENT = Event(2**40, "acme", 7, 3, "prop.challenge.warning", FACTS, NOW, "alice", NOW)
+AN_EVENT = Event(2**41, 2**40, "acme", 7, 3, "prop.challenge.warning", FACTS, NOW, "alice", NOW)
 
 
 class OneEvent:
     """A stream of one event."""
 
-    async def subscribe(self, principal: Principal, wanted: Wanted, after: int | None) -> Any:
+    async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> Any:
         yield AN_EVENT
 
     async def changes(self, watched: Watched) -> Any:
@@ -149,7 +149,7 @@ async def test_an_event_is_rendered_once_for_all_who_ask_for_the_same(api: Api, 
             for place in range(10):
                 async with asyncio.timeout(PATIENCE_SECONDS):
                     text = await socket.recv()
-                payload = f'{{"data":{{"challengeEvents":{{"cursor":"{place + 1}","payload":{{"place":{place}}}}}}}}}'
+                payload = f'{{"data":{{"challengeEvents":{{"cursor":"1-{place + 1}","payload":{{"place":{place}}}}}}}}}'
                 assert text == f'{{"id":"op-{number % 5}","type":"next","payload":{payload}}}'
         assert api.hub.renderer.rendered == 10
         other = await stack.enter_async_context(connect(api.websocket_url, subprotocols=[TRANSPORT]))
@@ -174,7 +174,7 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
     await brands.save(ADMIN, name="acme", title="acme")
     hub, chance = Hub(database, ring_size=20), random.Random(3)
     await hub.begin()
-    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Flaky(chance) for _ in range(12)]
     wanted = [Wanted(), Wanted(challenges=frozenset({1}))]
@@ -211,7 +211,7 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
 
     monkeypatch.setattr("services.views.events.between", counted)
     await hub.begin()
-    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Willing() for _ in range(40)]
     members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", 0) for socket in sockets]
@@ -225,14 +225,14 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
 async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(crowd, "TURN", 1)
     monkeypatch.setattr(crowd, "CHUNK_BYTES", 1)
-    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     group, told = Group(Terms.of(ADA, Wanted()), selection), Crowd(Renderer())
     sockets = [Willing(), Willing(), Willing()]
     early, late, gone = (Member(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True))
     told.join(early)
     told.join(gone)
-    events = [replace(AN_EVENT, position=position) for position in range(1, 6)]
+    events = [replace(AN_EVENT, position=position, brand_position=position) for position in range(1, 6)]
     telling = asyncio.create_task(told.tell(events))
     await until(lambda: sockets[0].positions == [1])
     told.join(late)  # it has had everything from the ring
@@ -245,7 +245,7 @@ async def test_an_operation_that_is_completed_gets_nothing_more_and_its_id_is_fr
     query = "subscription ($after: String) { challengeEvents(after: $after) { cursor } }"
     async with api.follow(manager, query, after="0") as follower:
         await emit(1, {})
-        assert await follower.events(1) == [{"cursor": "1"}]
+        assert await follower.events(1) == [{"cursor": "1-1"}]
         await send(follower.socket, type="complete", id="1")
         await send(follower.socket, type="ping")
         assert json.loads(await follower.socket.recv()) == {"type": "pong"}
@@ -253,7 +253,7 @@ async def test_an_operation_that_is_completed_gets_nothing_more_and_its_id_is_fr
         await emit(1, {})
         await until(lambda: api.hub.head == 2)
         await send(follower.socket, type="subscribe", id="1", payload={"query": query, "variables": {"after": "0"}})
-        assert await follower.events(2) == [{"cursor": "1"}, {"cursor": "2"}]
+        assert await follower.events(2) == [{"cursor": "1-1"}, {"cursor": "1-2"}]
 
 
 @pytest.mark.parametrize("size", [0, 1, 125, 126, 127, 255, 256, 65_535, 65_536, 100_000])
@@ -329,14 +329,14 @@ async def test_a_cursor_older_than_what_is_kept_is_refused(api: Api, manager: st
     api.hub._floor = api.hub.head  # noqa: SLF001 - as in a process that was started since
     query = "subscription ($after: String) { challengeEvents(after: $after) { payload %s } }"
     for selection in ("", "challenge { id }"):
-        for after in ("0", "3", "7"):  # 7: of another database, or of before a restore
+        for after in ("0", "1-4", "1-7", "6"):  # 1-7: of before a restore; 6: as they once were
             async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
                 await subscribe(socket, manager, query % selection, after=after)
                 answer = json.loads(await socket.recv())
                 assert [e["extensions"]["code"] for e in answer["payload"]["errors"]] == ["CURSOR_EXPIRED"]
                 assert json.loads(await socket.recv()) == {"id": "1", "type": "complete"}
-        async with api.follow(manager, query % selection, after="4") as follower:
-            assert [event["payload"]["place"] for event in await follower.events(2)] == [4, 5]
+        async with api.follow(manager, query % selection, after="1-5") as follower:
+            assert [event["payload"]["place"] for event in await follower.events(1)] == [5]
 
 
 async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api: Api, manager: str) -> None:
@@ -344,7 +344,7 @@ async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api
         for place in range(600):
             work.emit(NAME, brand="acme", challenge_id=1, payload={"place": place})
     await until(lambda: api.hub.head == 600)
-    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     member = Member(Group(Terms.of(ADA, Wanted()), selection), Flaky(random.Random(1)), b"", 0)
     async with connection(api.database_url) as conn:

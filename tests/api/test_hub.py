@@ -18,13 +18,13 @@ from tests.api.sockets import Willing
 from tests.api.streams import a_supervisor, emit
 from tests.services.world import ADMIN, another_process
 
-STREAM = 'subscription { challengeEvents(after: "1") { cursor } }'
+STREAM = 'subscription { challengeEvents(after: "1-1") { cursor } }'
 ADA = Principal(1, "ada", Role.ADMIN)
 
 
 async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> list[asyncio.Task[None]]:
     """Let each socket follow every event, and return when all of them wait in the crowd."""
-    selection = recognise(read("subscription { challengeEvents { cursor } }", 100), None, None)
+    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets]
     following = [tasks.create_task(hub.follow(member)) for member in members]

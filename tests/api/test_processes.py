@@ -18,7 +18,7 @@ from tests.api.streams import emit, subscribe
 from tests.cli.commands import COMMAND, a_free_port
 from tests.services.world import ADMIN
 
-QUERY = "subscription ($after: String) { challengeEvents(after: $after) { cursor payload } }"
+QUERY = "subscription ($after: String) { challengeEvents(after: $after) { cursor position } }"
 STOP_SECONDS_MAX = 10
 
 
@@ -41,6 +41,7 @@ class Subscriber:
     token: str
     processes: list[Process]
     positions: list[int] = field(default_factory=list)
+    cursor: str = "0"
     codes: list[int] = field(default_factory=list)  # with which it was closed
 
     async def run(self) -> None:
@@ -55,11 +56,13 @@ class Subscriber:
 
     async def _follow(self, process: Process) -> None:
         async with connect(process.address, subprotocols=[TRANSPORT]) as socket:
-            await subscribe(socket, self.token, QUERY, after=str(self.positions[-1] if self.positions else 0))
+            await subscribe(socket, self.token, QUERY, after=self.cursor)
             while True:
                 message = json.loads(await socket.recv())
                 assert message["type"] == "next", message
-                self.positions.append(int(message["payload"]["data"]["challengeEvents"]["cursor"]))
+                event = message["payload"]["data"]["challengeEvents"]
+                self.cursor = event["cursor"]
+                self.positions.append(event["position"])
 
 
 @asynccontextmanager

@@ -112,7 +112,8 @@ async def _token(api: Api, role: Role, brand: str, subject: str | None) -> str:
     token = await api.token(role, brand, subject)
     if role is Role.TRADER and brand == "acme":
         scope = json.dumps({"owners": ["bob"], "challenges": [MISSING]})
-        await value("update tokens set scope = $1 where id = (select max(id) from tokens) returning id", scope)
+        newest = "created_at = (select max(created_at) from tokens)"
+        await value(f"update tokens set scope = $1 where {newest} returning id", scope)
     return token
 
 

@@ -13,7 +13,7 @@ MANY = 30_000
 PLANT = """
 insert into brands (name, title) values ('acme', 'Acme');
 insert into accounts (id, brand, group_name, mode, currency, policy, starting_balance, created_at)
-  overriding system value values (1, 'acme', 'DEMO', 'RACE', 'USD', '{}', 5, now());
+  values (1, 'acme', 'DEMO', 'RACE', 'USD', '{}', 5, now());
 insert into ledger (account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash)
   select 1, n, 'deposit', 0.1, n * 0.1, timestamptz '2026-03-01 00:00:00Z' + n * interval '1 millisecond', 0,
     '{"cause": "a, \\"b\\""}', sha256(int4send(n))

@@ -51,7 +51,7 @@ ROWS = {
     "audit": (
         """insert into audit (chain, seq, actor, role, operation, object_kind, object_id, reason, before, after,
           request_id, recorded_at, hash)
-        values ('acme', 1, 'manager:mona', 'MANAGER', 'lockAccount', 'account', '1', 'why', '{}', '{}', '', now(),
+        values ('', 1, 'admin:ada', 'ADMIN', 'lockAccount', 'account', '1', 'why', '{}', '{}', '', now(),
           '')""",
         "reason = 'another'",
     ),

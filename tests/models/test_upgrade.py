@@ -69,6 +69,29 @@ async def test_up_and_down_again_leaves_every_row_as_it_was(lived: str) -> None:
     assert await _contents(lived) == before
 
 
+async def test_a_desk_of_several_brands_keeps_its_ids_and_new_ones_never_meet_them(lived: str) -> None:
+    """The oldest brand goes on after all that was numbered, also after rows that are gone; others begin anew."""
+    async with connection(lived) as owner:
+        await owner.execute(
+            """insert into brands (name, title, created_at) values ('another', 'Another', now());
+            insert into wallets (brand, client, currency) values ('another', 'zoe', 'USD'), ('acme', 'max', 'USD'),
+              ('another', 'kim', 'USD');
+            delete from wallets where client = 'kim';
+            insert into tokens (brand, role, name, prefix, hash) values (null, 'ADMIN', 'root', 'pd_', 'x')"""
+        )
+        before = await owner.fetch("select id from wallets union all select id from tokens order by 1")
+    await _upgrade(lived)
+    assert await rows("select id from wallets union all select id from tokens order by 1") == [dict(r) for r in before]
+    prefix = await value("select number_prefix from brands where name = 'another'")
+    assert prefix > 0 == await value("select number_prefix from brands where name = 'acme'")
+    made = "insert into wallets (brand, client, currency) values ($1, $2, 'USD') returning id"
+    found = [await value(made, *row) for row in (("acme", "a"), ("another", "a"), ("another", "b"), ("acme", "b"))]
+    assert found == [5, prefix * 10**12 + 1, prefix * 10**12 + 2, 6], "4 was the one that is gone"
+    position = await value("select position from event_position")
+    assert position > 0 == await value("select count(*) from events where brand_position <> position")
+    assert await rows("select distinct position from brand_positions") == [{"position": position}]
+
+
 async def test_its_challenges_orders_payouts_and_sales_go_on(lived: str) -> None:
     await _upgrade(lived)
     running, passed, _, _, paused, funded = range(1, 7)

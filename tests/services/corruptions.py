@@ -210,7 +210,7 @@ ALONE = {
     ],
     "wallets sum their transfers": [
         (
-            "insert into wallets (brand, client, currency, cash) values ('acme', 'zoe', 'USD', 1);"
+            "insert into wallets (id, brand, client, currency, cash) values (9, 'acme', 'zoe', 'USD', 1);"
             " update wallets set cash = cash - 1 where client = 'alice'"
         ),
     ],
@@ -268,13 +268,13 @@ ALONE = {
         "update retention set quotes_forgotten = 1",
         "insert into standing_quotes values ('EURUSD', 1)",
     ],
-    "latest quotes are the newest": [
-        "update latest_quotes set bid = bid - 1",
-    ],
+    "latest quotes are the newest": ["update latest_quotes set bid = bid - 1"],
     "events are dense": [
         "delete from events where position = 3",
         "update events set number = number + 100 where position = 3",
         "update event_position set position = position + 1",
+        "update events set brand_position = 1 where position = 3",
+        "update brand_positions set position = position + 1",
     ],
 }
 """What a check finds, and no other does."""
