@@ -194,7 +194,8 @@ async def _token(api: Api, role: Role, desk: Desk | None = None) -> str:
     token = await api.token(role, *HOLDERS[role])
     if role is Role.TRADER and desk:
         scope = json.dumps({"accounts": [desk.acme["account"]]})
-        await value("update tokens set scope = $1 where id = (select max(id) from tokens) returning id", scope)
+        newest = "created_at = (select max(created_at) from tokens)"
+        await value(f"update tokens set scope = $1 where {newest} returning id", scope)
     return token
 
 
