@@ -145,7 +145,7 @@ async def test_nothing_a_brand_reads_depends_on_how_much_another_does(server: st
         async with _a_database(server, f"{name}_{testrun_uid}") as url:
             found.append(await _played(url, others))
     idle, busy = found
-    assert len(idle["MANAGER events"]) == 9
+    assert len(idle["MANAGER events"]) > 5
     assert idle["MANAGER challenges"]["challenges"]["nodes"]
     assert idle["MANAGER challenges cursors"]
     for name in idle:
