@@ -13,8 +13,9 @@ from domain.errors import (
     StillBroken,
 )
 from domain.lifecycles import ChallengeStatus
+from domain.terms import PayoutFloor
 from models import reinstatements as rows_of
-from services import events, marks, payouts, reinstatements, removal
+from services import adjustments, events, marks, payouts, reinstatements, removal
 from services.reinstatements import Reinstated
 from services.unit import Root, root
 from tests.services import journeys
@@ -122,6 +123,28 @@ async def test_what_is_written_says_who_why_and_what(database: str) -> None:
                        f"account {new} %") == equity  # fmt: skip
 
 
+async def fails_again(challenge: int) -> None:
+    """Computed again with every quote, the challenge's run comes to the very breach that failed it."""
+    [breach] = await rows(
+        """select rule, batch, market_time, trim_scale(floor) as floor, trim_scale(observed) as observed
+        from breaches where challenge_id = $1 and consequence = 'FAIL'""",
+        challenge,
+    )
+    async with root(Root.of_challenge(challenge)) as work:
+        case = await rows_of.case(work.conn, challenge)
+        with pytest.raises(StillBroken) as broken:
+            await reinstatements.run_again(work.conn, work.held[case["account_id"]], case, [])
+    facts = broken.value.facts
+    found = {name: facts[name] for name in ("rule", "batch", "at", "level", "observed")}
+    assert found == {
+        "rule": breach["rule"],
+        "batch": breach["batch"],
+        "at": breach["market_time"].isoformat(),
+        "level": breach["floor"],
+        "observed": breach["observed"],
+    }
+
+
 @pytest.mark.parametrize("seed", range(6))
 async def test_a_run_computed_again_with_every_quote_fails_as_it_did(database: str, seed: int) -> None:
     """The fold over stored fills and quotes finds the very breach that the desk found."""
@@ -132,20 +155,30 @@ async def test_a_run_computed_again_with_every_quote_fails_as_it_did(database: s
     failed = [one for one in challenges if await status(one) is ChallengeStatus.FAILED]
     assert failed, "the journey breaks something"
     for challenge in failed:
-        [breach] = await rows(
-            """select rule, batch, market_time, trim_scale(floor) as floor, trim_scale(observed) as observed
-            from breaches where challenge_id = $1 and consequence = 'FAIL'""",
-            challenge,
-        )
-        async with root(Root.of_challenge(challenge)) as work:
-            case = await rows_of.case(work.conn, challenge)
-            with pytest.raises(StillBroken) as broken:
-                await reinstatements.run_again(work.conn, work.held[case["account_id"]], case, [])
-        facts = broken.value.facts
-        assert (facts["rule"], facts["batch"], facts["at"]) == (
-            breach["rule"], breach["batch"], breach["market_time"].isoformat(),
-        )  # fmt: skip
-        assert (facts["level"], facts["observed"]) == (breach["floor"], breach["observed"])
+        await fails_again(challenge)
+
+
+@pytest.mark.parametrize("floor", PayoutFloor)
+async def test_payouts_and_adjustments_are_computed_again_as_they_were(database: str, floor: PayoutFloor) -> None:
+    """The floor that a funded run breaks in the end follows from all that moved it."""
+    limits = {"total_loss": {"trail": "TRAIL_INTRADAY"}}
+    step = replace(OPEN_ENDED, limits=limits, payout={"floor": floor.value, "min_trading_days": 0})
+    world = await a_world(database, steps=[step], policy=FREE, cash=5_000)
+    challenge, account = await world.buy()
+    await wins(world, account)
+    await payouts.reject(MANAGER, await payouts.request(MANAGER, challenge, "p1"), "not yet", "p2")
+    await world.quote("1.11", after=DAY)
+    await payouts.approve(MANAGER, await payouts.request(MANAGER, challenge, "p3", Decimal(4_000)), "p4")
+    await settle()
+    for key, amount, counts in (("g1", "250", True), ("g2", "1000", False), ("g3", "-70", True)):
+        await adjustments.adjust(MANAGER, account, Decimal(amount), counts_as_profit=counts, reason="so", key=key)
+    await wins(world, account, "x", start="1.11", end="1.111")
+    await act(account, "OPEN", action_id="z", quantity="500000")
+    await world.quote("1.112", after=DAY)
+    for mid in ("1.105", "1.1", "1.095", "1.09", "1.08"):
+        await world.quote(mid)
+    assert await status(challenge) is ChallengeStatus.FAILED
+    await fails_again(challenge)
 
 
 async def test_a_verdict_is_set_aside_once(database: str) -> None:
