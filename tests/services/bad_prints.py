@@ -35,13 +35,17 @@ async def reinstate(challenge: int, key: str = "r1", *, apply: bool = True, by: 
 
 
 async def a_victim(
-    database: str, steps: Sequence[Any] = (EVALUATION, FUNDED), **changes: Any
+    database: str,
+    steps: Sequence[Any] = (EVALUATION, FUNDED),
+    *,
+    after: timedelta = timedelta(minutes=1),
+    **changes: Any,
 ) -> tuple[World, int, int, Span, Decimal]:
     """A challenge that a bad print failed and closed at, and its equity just before."""
     world = await a_world(database, steps=steps, policy=FREE, **changes)
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000")
-    await world.quote("1.10500")
+    await world.quote("1.10500", after=after)
     equity = await equity_of(account)
     span = await bad_print(world)
     assert await status(challenge) is ChallengeStatus.FAILED

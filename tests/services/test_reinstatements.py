@@ -13,6 +13,7 @@ from domain.errors import (
     StillBroken,
 )
 from domain.lifecycles import ChallengeStatus
+from domain.payouts import PayoutNotEligible
 from domain.terms import PayoutFloor
 from models import reinstatements as rows_of
 from services import adjustments, events, marks, payouts, reinstatements, removal
@@ -181,6 +182,21 @@ async def test_payouts_and_adjustments_are_computed_again_as_they_were(database:
     await fails_again(challenge)
 
 
+async def test_orders_that_one_batch_triggers_are_computed_again_together(database: str) -> None:
+    """A gain and a loss that one quote closes raise no floor between them."""
+    limits = {"total_loss": {"trail": "TRAIL_BALANCE"}}
+    step = replace(EVALUATION, max_daily_loss_pct=Decimal(0), max_total_loss_pct=Decimal(3), limits=limits)
+    world = await a_world(database, steps=[step], policy=FREE)
+    challenge, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="500000", take_profit="1.11")
+    await act(account, "OPEN", action_id="a2", quantity="500000", side="SHORT", stop_loss="1.11")
+    await world.quote("1.11200")
+    await act(account, "OPEN", action_id="a3", quantity="1000000")
+    await world.quote("1.10800")
+    assert await status(challenge) is ChallengeStatus.FAILED
+    await fails_again(challenge)
+
+
 async def test_a_verdict_is_set_aside_once(database: str) -> None:
     _, challenge, _, span, _ = await a_victim(database)
     await void(span)
@@ -304,7 +320,7 @@ async def test_the_day_of_the_verdict_goes_on_days_later_and_nothing_of_it_is_he
 
 
 async def test_a_run_that_goes_on_and_meets_a_second_bad_print_goes_on_again(database: str) -> None:
-    world, challenge, first, span, equity = await a_victim(database)
+    world, challenge, first, span, equity = await a_victim(database, after=2 * DAY)
     await void(span)
     await reinstate(challenge)
     second = await world.account(challenge)
@@ -335,15 +351,13 @@ async def test_a_run_that_goes_on_and_meets_a_second_bad_print_goes_on_again(dat
 
 
 async def test_a_funded_run_pays_what_it_goes_on_with(database: str) -> None:
-    """Profit from before the bad print can be paid out; what was paid before stays paid, and its days count once."""
-    world = await a_world(
-        database, steps=[replace(OPEN_ENDED, payout={"min_trading_days": 1})], policy=FREE, cash=5_000
-    )
+    """Profit from before the bad print can be paid out; what was paid before stays paid, and its cycle goes on."""
+    step = replace(OPEN_ENDED, payout={"cycle_days": 2})
+    world = await a_world(database, steps=[step], policy=FREE, cash=5_000)
     challenge, account = await world.buy()
     await wins(world, account)
-    await world.quote("1.11", after=DAY)
-    paid = await payouts.request(MANAGER, challenge, "p1")
-    await payouts.approve(MANAGER, paid, "p2")
+    await world.quote("1.11", after=2 * DAY)
+    await payouts.approve(MANAGER, await payouts.request(MANAGER, challenge, "p1"), "p2")
     await settle()
     await wins(world, account, "x", start="1.11", end="1.112")
     await world.quote("1.112", after=DAY)
@@ -357,7 +371,10 @@ async def test_a_funded_run_pays_what_it_goes_on_with(database: str) -> None:
     new = await world.account(challenge)
     assert await equity_of(new) == 100_000 + profit
     await books_hold()
-    await payouts.request(CLIENT, challenge, "p3")
+    with pytest.raises(PayoutNotEligible):
+        await payouts.request(CLIENT, challenge, "p3")  # on the day after the first one
+    await world.quote("1.112", after=DAY)
+    await payouts.request(CLIENT, challenge, "p4")
     assert await value("select profit from payouts where account_id = $1", new) == profit
     await books_hold()
 
