@@ -3,7 +3,7 @@
 import asyncio
 import resource
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -42,6 +42,8 @@ def _files() -> int:
 
 class Visit:
     """One connection of an address: a stranger's until its client has shown a valid token."""
+
+    left: Callable[[], object] | None = None  # called once the client has gone, while its request is being answered
 
     def __init__(self, gate: Gate, address: str) -> None:
         self._gate, self._address, self._counts = gate, address, True
@@ -83,6 +85,8 @@ class Connection(HttpToolsProtocol):
         self._forget_requests()
         if self._visit:
             self._visit.end()
+            if self._visit.left:
+                self._visit.left()
         super().connection_lost(exc)
 
     def _forget_requests(self) -> None:

@@ -38,6 +38,7 @@ from schema.context import Context, EventSource
 from schema.errors import ApiError, BadUserInput, Busy, RateLimited, shown
 from schema.limits import Allowed
 from schema.slices import TimeSlices
+from services.callers import Caller, bound
 
 NO_PAGE = (
     "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
@@ -64,6 +65,7 @@ class Endpoint(GraphQL[Context, None]):
             allowed_origins=settings.allowed_origins,
         )
         self.sessions = sessions
+        self.document_seconds_max = settings.document_seconds_max
         self.rates = Rates(settings.rates, settings.rate_burst_seconds)
         self.shares = Shares(settings.processor_shares, settings.rate_burst_seconds)
         self.flight = Flight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
@@ -113,18 +115,25 @@ class Endpoint(GraphQL[Context, None]):
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
         context = await self.get_context(request, request)
         reservation.bearer, context.admit = context.whose, reservation.take
+        caller = Caller.of(context.bearer, _address(request), self.document_seconds_max)
+        visit = request.scope.get("extensions", {}).get(VISIT)
         spent = 0.0
 
         def spend(seconds: float) -> None:
             nonlocal spent
             spent += seconds
 
+        if visit:
+            visit.left = caller.leave
         try:
-            answer = await Metered(self._written(request, media_type, context), spend)
+            with bound(caller):
+                answer = await Metered(self._written(request, media_type, context), spend)
             reservation.become(answer.size)
             return answer
         finally:
             context.close()
+            if visit:
+                visit.left = None
             self.shares.spend(context.bearer, _address(request), spent + context.seconds)
 
     async def _written(self, request: Request, media_type: str, context: Context) -> answers.Pieces:

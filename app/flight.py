@@ -103,7 +103,7 @@ class Reservation:
             if is_own:
                 reason = f"Answers of {under_way} bytes are on their way to you, and {most} may be; read them"
                 raise RateLimited(RETRY_SECONDS, reason)
-            raise Busy("bytes of answers", self._flight.process_max, RETRY_SECONDS)
+            raise Busy.at("bytes of answers", self._flight.process_max)
         self._size = size
 
     async def wait(self, fields: int, size: int) -> None:

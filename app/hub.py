@@ -18,6 +18,9 @@ from app.selections import Renderer
 from app.ticks import Ticks
 from config.address import asyncpg_parameters
 from config.database import APPLICATION_ROLE, AWAY
+from domain.errors import Busy
+from services.admission import FairShare, Limits
+from services.callers import Caller, current
 from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
 from services.supervision import Supervisor
@@ -27,9 +30,11 @@ from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
 TURN = 50  # events given to one subscriber before the others have their turn
-READERS_MAX = 4  # subscribers that catch up from the database at once
+READERS = Limits(places=4, brand=3, bearer=2)  # subscribers that catch up from the database at once
 POLL_SECONDS = 1.0  # the longest a lost notification delays an event
 RETRY_SECONDS = 0.5
+
+HUB = Caller("hub", "hub", 0)  # who catches up where no bearer is known
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +55,7 @@ class Hub:
         self._crowd = Crowd(self.renderer)
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
-        self._readers = asyncio.Semaphore(READERS_MAX)
+        self._readers = FairShare(READERS)
         self._away = False  # the database, when missed events were last read
 
     async def begin(self) -> None:
@@ -152,12 +157,18 @@ class Hub:
 
         Raises CursorExpired, and what the statement itself raises: it would fail again, however often it is tried.
         """
+        reader = current() or HUB
         while True:
             try:
-                async with self._readers:
+                place = self._readers.take(reader) or await self._readers.wait(reader)
+                try:
                     missed = await events.between(terms, cursor, through, BATCH)
+                finally:
+                    self._readers.give(place)
             except asyncpg.QueryCanceledError:
                 raise
+            except Busy:  # its bearer's other work has all of its connections
+                await asyncio.sleep(RETRY_SECONDS)
             except AWAY as error:
                 if not self._away:
                     log.warning("missed events cannot be read for now: %s", error)

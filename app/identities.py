@@ -13,7 +13,7 @@ import jwt
 from app.keys import KeySet
 from config.settings import Settings
 from domain.checks import text_fault
-from services import brands, tokens
+from services import tokens
 from services.principals import Principal, Role
 
 SHARED = ["HS256"]
@@ -105,6 +105,6 @@ class Identities:
         return claims
 
     async def _is_brand(self, brand: str) -> bool:
-        if brand not in self._brands and await brands.exists(brand):
+        if brand not in self._brands and await tokens.is_brand(brand):
             self._brands.add(brand)
         return brand in self._brands

@@ -85,6 +85,7 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> None:
         name="api",
         statement_seconds=settings.statement_seconds_max,
         lock_seconds=settings.lock_seconds_max,
+        shared=True,
     )
     stack.push_async_callback(close_database)
     address = settings.broker_url or settings.database_url

@@ -34,6 +34,7 @@ from schema.context import Context
 from schema.errors import ApiError, Busy, CursorExpired, RateLimited, shown
 from schema.limits import read
 from schema.writing import written
+from services.callers import Caller, bound
 from services.measures import ERRORS
 from services.principals import Principal
 from services.views import events
@@ -44,7 +45,7 @@ Item = TypeVar("Item")
 
 OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
 ID_CHARACTERS_MAX = 128  # of an operation
-TOO_MANY = 4429  # close code: the bearer connects more often than it may, or too many wait to be known
+TOO_OFTEN = 4412  # close code: the bearer, or its address, connects too often, or too many wait to be known
 
 
 class View(Protocol):
@@ -55,6 +56,7 @@ class View(Protocol):
     shares: Shares
     flight: Flight
     documents: Documents
+    document_seconds_max: float
 
     async def on_ws_connect(self, context: Context) -> Any: ...
 
@@ -128,6 +130,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
         self.members: dict[str, Member] = {}  # by operation: those whose events the hub writes
+        self.callers: dict[str, Caller] = {}  # by operation: who stops it, once nobody waits for its answer
 
     async def handle_message(self, message: Any) -> None:
         if _is_message(message):
@@ -141,7 +144,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             if bearer and self.connection_acknowledged and (wait := self._wait(bearer)):
                 raise RateLimited(wait)
             if len(self.operations) >= OPERATIONS_MAX:
-                raise Busy("operations of this websocket", OPERATIONS_MAX)
+                raise Busy.at("operations of this websocket", OPERATIONS_MAX)
             payload["query"] = self.view.documents.text(parameters(payload)) or ""
         except ApiError as error:
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
@@ -158,11 +161,16 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         mine.admission = Admission(self.view.shares, mine.context, reservation)
         mine.opening = mine.context.events = Opening(self._hub, lambda: self._recognise(operation), mine.admission)
         operation.handler = mine
+        caller = Caller.of(self.context.bearer, self.context.address, self.view.document_seconds_max)
+        self.callers[operation.id] = caller
         try:
-            await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy of this
+            with bound(caller):
+                await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy
         finally:
             reservation.release()
             mine.context.close()
+            if self.callers.get(operation.id) is caller:  # else the id is another operation's by now
+                del self.callers[operation.id]
             mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
 
     def _spend(self, seconds: float) -> None:
@@ -227,16 +235,21 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
                 del self.members[operation.id]
 
     async def cleanup_operation(self, operation_id: str) -> None:
+        """Stop an operation for whose answer nobody waits; a mutation is finished all the same, and not answered."""
         if member := self.members.pop(operation_id, None):
             self._hub.leave(member)  # at once: its task is only cancelled when its turn comes
-        await super().cleanup_operation(operation_id)
+        caller = self.callers.pop(operation_id, None)
+        if caller is None or caller.leave():
+            await super().cleanup_operation(operation_id)
+        elif operation := self.operations.pop(operation_id, None):
+            operation.completed = True
 
     async def handle_connection_init(self, message: ConnectionInitMessage) -> None:
         try:
             await super().handle_connection_init(message)
         except (RateLimited, Busy) as refusal:
             ERRORS.labels("connection_init", refusal.code).inc()
-            await self.end(TOO_MANY, refusal.message)
+            await self.end(TOO_OFTEN, refusal.message)
         if self.connection_acknowledged and self.context.bearer:
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")

@@ -47,7 +47,7 @@ class Buckets:
 
 
 def _key(bearer: Principal | None, address: str) -> Hashable:
-    return (bearer.token_id, bearer.brand, bearer.name) if bearer else address
+    return bearer.key if bearer else address
 
 
 class Rates(Buckets):

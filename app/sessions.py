@@ -39,17 +39,17 @@ class Sessions:
 
     def opened(self, bearer: Principal, session: Session) -> bool:
         """Take note of a session; False, and nothing is noted, where its bearer has as many as it may have."""
-        if self._of[_key(bearer)] >= self._bearer_max:
+        if self._of[bearer.key] >= self._bearer_max:
             CONNECTIONS_REFUSED.labels("bearer").inc()
             return False
         self._open[session] = bearer
-        self._of[_key(bearer)] += 1
+        self._of[bearer.key] += 1
         return True
 
     def closed(self, session: Session) -> None:
         """Forget the session, if it is known."""
         if bearer := self._open.pop(session, None):
-            self._of -= Counter([_key(bearer)])
+            self._of -= Counter([bearer.key])
 
     async def run(self) -> None:
         """Look for bearers that have ended until cancelled; one question a second, whatever the number of sessions."""
@@ -72,10 +72,6 @@ class Sessions:
         for session in closing:
             self.closed(session)
         await asyncio.gather(*map(_end, closing))
-
-
-def _key(bearer: Principal) -> Hashable:
-    return bearer.token_id, bearer.brand, bearer.name
 
 
 async def _end(session: Session) -> None:

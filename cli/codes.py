@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from app.protocol import TOO_OFTEN
 from app.sessions import CROWDED, ENDED
 from app.sockets import UNREAD
 from cli.files import write_or_check
@@ -47,6 +48,7 @@ CLOSES = {
     4409: "The id is of an operation that still runs.",
     CROWDED: "The token has as many websockets open as it may have (PROPDESK_SOCKETS_BEARER_MAX). Close some.",
     UNREAD: "The client does not read what it asked for. Connect again, with `after`.",
+    TOO_OFTEN: "Too many connections in a short time. Connect again in a moment.",
     4429: "`connection_init` came twice.",
 }
 

@@ -18,6 +18,8 @@ from config.address import asyncpg_parameters, sibling, spoken
 from config.broker import create_tables
 from config.errors import Problem
 
+CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
+CONTROL_SECONDS_MAX = 5  # to open one of these
 APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
 MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (OSError, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
@@ -71,32 +73,39 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
 
 _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
+_control: asyncpg.Pool | None = None
 
 
 async def open_database(
-    url: str, *, pool_size: int, name: str, statement_seconds: float = 0, lock_seconds: float = 0
+    url: str, *, pool_size: int, name: str, statement_seconds: float = 0, lock_seconds: float = 0, shared: bool = False
 ) -> None:
     """Open this process's pool of `pool_size` connections, known to the server as `propdesk-<name>`.
 
     The server ends a statement after `statement_seconds`, and one that waits for a lock after `lock_seconds`; 0: never.
-    Connects at once, as the application's lesser role. Raises Problem when the database cannot be reached or has no
-    schema.
+    `shared`: by many callers, so that a statement gets one process of the server and not several. Connects at once, as
+    the application's lesser role. Raises Problem when the database cannot be reached or has no schema.
     """
-    global _context, _pool
+    global _context, _pool, _control
     assert _context is None, "a process has one database open at a time"
     settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
     settings["random_page_cost"] = "1.1"  # no disk seeks any more; else a small desk's accounts are all read for one
     settings |= {"statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
     settings["tcp_keepalives_idle"] = "60"  # an idle connection is kept, and whatever lies between is told so
+    settings["client_connection_check_interval"] = "1s"  # a statement ends soon after the process that sent it
+    if shared:
+        settings["max_parallel_workers_per_gather"] = "0"
     context = TortoiseContext()
-    kept = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
-    config = tortoise_config(url, maxsize=pool_size, server_settings=settings, connection_class=_Connection, **kept)
+    kept: dict[str, Any] = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
+    kept |= {"server_settings": settings, "connection_class": _Connection}
+    config = tortoise_config(url, maxsize=pool_size, **kept)
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one
                 await context.init(config=config, _enable_global_fallback=True)
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
                 await client.execute_query("SELECT 1")
+            size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS, "timeout": CONTROL_SECONDS_MAX}
+            _control = await asyncpg.create_pool(**asyncpg_parameters(url), **size, **kept)
     except BaseException:
         await context.close_connections()
         raise
@@ -105,9 +114,11 @@ async def open_database(
 
 
 async def close_database() -> None:
-    """Close the pool, if one is open."""
-    global _context, _pool
-    context, _context, _pool = _context, None, None
+    """Close the pools, if they are open."""
+    global _context, _pool, _control
+    context, control, _context, _pool, _control = _context, _control, None, None, None
+    if control is not None:
+        await control.close()
     if context is not None:
         await context.close_connections()
 
@@ -116,6 +127,12 @@ def pool() -> asyncpg.Pool:
     """The very pool Tortoise uses. Never ask it for a second connection inside a transaction."""
     assert _pool is not None, "open_database comes first"
     return _pool
+
+
+def control_pool() -> asyncpg.Pool:
+    """The few connections that are kept for the process's own life signs. None is open before it is asked for."""
+    assert _control is not None, "open_database comes first"
+    return _control
 
 
 def pool_use() -> dict[str, int]:

@@ -48,6 +48,10 @@ class Settings(BaseSettings):
     )  # by role; `up` hands them to the page
     sample_data: bool = Field(default_factory=lambda known: known.get("environment") == "development")
     pool_size: int = Field(default=10, ge=2, le=500)  # connections of one process
+    pool_share_bearer: float = Field(default=0.4, gt=0, le=1)  # of these, that the API uses for one bearer at once
+    pool_share_brand: float = Field(default=0.7, gt=0, le=1)  # the same, for all bearers of one brand
+    queue_bearer_max: int = Field(default=500, ge=1)  # reads and transactions of one bearer that wait for a connection
+    queue_seconds_max: float = Field(default=10, gt=0)  # that each of them waits
     marker_shards: int = Field(default=1, ge=1, le=64)
     mark_persist_seconds: int = Field(default=5, ge=0)
     mark_ledger_minutes: int = Field(default=60, ge=1)
@@ -111,6 +115,7 @@ class Settings(BaseSettings):
     processor_share_feed: float = Field(default=1, gt=0)
     processor_share_payments: float = Field(default=0.2, gt=0)
     processor_share_nobody: float = Field(default=0.05, gt=0)  # of one address without a token
+    document_seconds_max: float = Field(default=20, gt=0)  # in which all fields of a document are to be answered
     # Bytes of answers that are computed, or wait for their clients to read them; of one bearer, and of a process.
     flight_bearer_bytes_max: int = Field(default=32 << 20, ge=1 << 20)
     flight_bytes_max: int = Field(default=128 << 20, ge=2 << 20)

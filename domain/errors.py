@@ -9,7 +9,7 @@
     ├── VersionConflict       the object changed since it was read
     ├── IdempotencyConflict   the key was used for another request; names the field
     ├── ProgramNotAvailable, InsufficientFunds, WalletCurrencyMismatch, ...
-    └── MarketMoved, NoMarket   transient: try again
+    └── NoMarket, Locked, Busy   transient: try again
 
 A refusal is an answer and carries facts; a fault is an assertion and crashes. The docstring is the message.
 """
@@ -257,11 +257,31 @@ class NoMarket(Refused):
     transient = True
 
 
-class Busy(Refused):
+class Locked(Refused):
     """The desk could not get the locks in time; nothing was done, try again."""
+
+    code = "LOCKED"
+    transient = True
+
+
+class Busy(Refused):
+    """As much is under way as may be at once; nothing was done, ask again after `retryAfter` seconds."""
 
     code = "BUSY"
     transient = True
+
+
+class TimeLimit(Refused):
+    """The document took as long as it may; this field was not answered, and nothing of it was done."""
+
+    code = "TIME_LIMIT"
+    transient = True
+
+
+class CallerGone(Refused):
+    """The client went away before its answer."""
+
+    code = "CALLER_GONE"
 
 
 class TooManyBatches(Refused):

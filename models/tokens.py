@@ -13,12 +13,12 @@ select hash, id, name, role, brand, subject, scope,
 from tokens
 where hash = any($1::bytea[]) and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 """
-# Whoever finds the row locked leaves it: another request is writing the very same.
+# A row that is locked is left as it is: another request is writing the very same.
 TOUCH = """
 update tokens set last_used_at = clock_timestamp()
-where id = (
+where id in (
   select id from tokens
-  where id = $1 and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
+  where id = any($1::bigint[]) and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
   for no key update skip locked)
 """
 ENDED = """
@@ -33,14 +33,20 @@ async def valid(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Re
     return rows
 
 
-async def touch(conn: Connection, token_id: int) -> None:
-    """Note that the token is in use; waits for nobody."""
-    await conn.execute(TOUCH, token_id)
+async def touch(conn: Connection, ids: Collection[int]) -> None:
+    """Note that the tokens are in use; waits for nobody."""
+    await conn.execute(TOUCH, list(ids))
 
 
 async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
     return {row["id"] for row in await conn.fetch(ENDED, list(ids))}
+
+
+async def is_brand(conn: Connection, name: str) -> bool:
+    """Is there such a brand, so that a token may name it?"""
+    known: bool = await conn.fetchval("select exists (select from brands where name = $1)", name)
+    return known
 
 
 async def lock_bootstrap(conn: Connection) -> None:

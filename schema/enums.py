@@ -10,7 +10,7 @@ import strawberry
 
 from domain.accounts import Mode
 from domain.contexts import Unit
-from domain.errors import REGISTRY, Forbidden, InvalidProgram
+from domain.errors import REGISTRY, Busy, CallerGone, Forbidden, InvalidProgram, TimeLimit
 from domain.lifecycles import (
     AccountStatus,
     ActionStatus,
@@ -277,6 +277,7 @@ def _code(refusal: Any) -> Any:
     )
 
 
-_BESIDE_DATA = {Forbidden.code, InvalidProgram.code}  # a top-level error; one user error for each problem
+# Top-level errors; and one user error for each problem of a program.
+_BESIDE_DATA = {Forbidden.code, Busy.code, TimeLimit.code, CallerGone.code, InvalidProgram.code}
 _CODES = {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}
 ErrorCode: Any = strawberry.enum(cast("EnumMeta", Enum("ErrorCode", _CODES)), description="Why a mutation did nothing.")

@@ -4,7 +4,10 @@ import logging
 
 from graphql import GraphQLError
 
+from domain import errors
 from domain.errors import Forbidden, NotFound, Refused
+
+RETRY_SECONDS = 1.0  # where nothing tells how long what is under way will take
 
 log = logging.getLogger(__name__)
 
@@ -14,8 +17,10 @@ class ApiError(GraphQLError):
 
     code = "INTERNAL"
 
-    def __init__(self, message: str) -> None:
-        super().__init__(message, extensions={"code": self.code})
+    def __init__(self, message: str, retry_after: float | None = None) -> None:
+        """`retry_after`: seconds after which asking again may help."""
+        facts = {} if retry_after is None else {"retryAfter": retry_after}
+        super().__init__(message, extensions={"code": self.code, **facts})
 
 
 class Unauthenticated(ApiError):
@@ -37,7 +42,7 @@ class BadUserInput(ApiError):
 
 
 class RateLimited(ApiError):
-    """The bearer asks more often than it may, or for more than it reads.
+    """The bearer asks more often than it may, or for more than it reads; ask again after `retryAfter` seconds.
 
     `wait` is in seconds; `extensions.retryAfter` says it, too.
     """
@@ -45,19 +50,31 @@ class RateLimited(ApiError):
     code = "RATE_LIMITED"
 
     def __init__(self, wait: float, reason: str = "You ask too often") -> None:
-        super().__init__(f"{reason}; ask again in {wait:.1f} s.")
-        self.extensions = {"code": self.code, "retryAfter": round(wait, 3)}
+        super().__init__(f"{reason}; ask again in {wait:.1f} s.", round(wait, 3))
 
 
 class Busy(ApiError):
-    """As much is under way as may be at once; ask again in a moment."""
+    """As much is under way as may be at once; nothing was done, ask again after `retryAfter` seconds."""
 
-    code = "BUSY"
+    code = errors.Busy.code
 
-    def __init__(self, name: str, limit: int, wait: float | None = None) -> None:
-        super().__init__(f"{limit} {name} are under way, the most that may be; ask again when one has ended.")
-        if wait is not None:
-            self.extensions = {"code": self.code, "retryAfter": wait}
+    @classmethod
+    def at(cls, name: str, limit: int) -> "Busy":
+        """The refusal of one more than the limit allows."""
+        message = f"{limit} {name} are under way, the most that may be; ask again when one has ended."
+        return cls(message, RETRY_SECONDS)
+
+
+class TimeLimit(ApiError):
+    """The document took as long as it may; this field was not answered, and nothing of it was done."""
+
+    code = errors.TimeLimit.code
+
+
+class CallerGone(ApiError):
+    """The client went away before its answer, which nobody reads; counted, and seen by none."""
+
+    code = errors.CallerGone.code
 
 
 class UnknownDocument(ApiError):
@@ -91,12 +108,24 @@ class CursorExpired(ApiError):
 
 
 def beside_data(refusal: Refused) -> ApiError | None:
-    """Of the refusals of a mutation, the two that are not answers about its input."""
-    if isinstance(refusal, NotFound):
-        return Missing(str(refusal))
-    if isinstance(refusal, Forbidden):
-        return NotAllowed(str(refusal))
-    return None
+    """Of the refusals of a mutation, those that are not answers about its input."""
+    kind = next((beside for one, beside in _BESIDE_DATA.items() if isinstance(refusal, one)), None)
+    return None if kind is None else kind(str(refusal), retry_after(refusal))
+
+
+_BESIDE_DATA: dict[type[Refused], type[ApiError]] = {
+    NotFound: Missing,
+    Forbidden: NotAllowed,
+    errors.Busy: Busy,
+    errors.TimeLimit: TimeLimit,
+    errors.CallerGone: CallerGone,
+}
+
+
+def retry_after(refusal: Refused) -> float | None:
+    """The seconds after which asking again may help, where they are known."""
+    wait = refusal.facts.get("retry_after")
+    return wait if isinstance(wait, float) else None
 
 
 def shown(error: GraphQLError, request_id: str) -> GraphQLError:
@@ -110,7 +139,9 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
             return error
         cause = cause.original_error
     if isinstance(cause, Refused):  # of one field of a query: the others are answered
-        return GraphQLError(str(cause), nodes=error.nodes, path=error.path, extensions={"code": cause.code})
+        wait = retry_after(cause)
+        extensions = {"code": cause.code} | ({} if wait is None else {"retryAfter": wait})
+        return GraphQLError(str(cause), nodes=error.nodes, path=error.path, extensions=extensions)
     if cause is None:  # the document, or a variable, does not fit the schema
         error.extensions = {"code": BadUserInput.code}
         return error

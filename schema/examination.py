@@ -91,7 +91,7 @@ async def examined(question: Question) -> Examined:
     if len(question.text) <= SHORT_CHARACTERS_MAX or len(question.text) > question.allowed.characters:
         result = examine(question)
     elif _waiting >= WAITING_MAX:
-        raise Busy("examinations of long documents", WAITING_MAX)
+        raise Busy.at("examinations of long documents", WAITING_MAX)
     else:
         _waiting += 1
         try:

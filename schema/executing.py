@@ -8,7 +8,15 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any, cast
 
-from graphql import DocumentNode, GraphQLError, GraphQLList, GraphQLObjectType, GraphQLSchema, is_non_null_type
+from graphql import (
+    DocumentNode,
+    GraphQLError,
+    GraphQLList,
+    GraphQLObjectType,
+    GraphQLSchema,
+    OperationType,
+    is_non_null_type,
+)
 from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
@@ -21,6 +29,7 @@ from schema.paging import Connection
 from schema.reads import Complete, Reads
 from schema.rows import Rows
 from schema.slices import TimeSlices
+from services.callers import current
 
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
@@ -31,6 +40,8 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self._compilation = compilation_of(self.operation)
         self._switches = switches_of(self.variable_values.coerced)
         self._slices: TimeSlices = self.context_value.slices
+        if (caller := current()) and (kind := self.operation.operation) is not OperationType.SUBSCRIPTION:
+            caller.begin(mutates=kind is OperationType.MUTATION)
 
     @classmethod
     def build(

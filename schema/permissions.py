@@ -17,6 +17,7 @@ from schema.context import Info
 from schema.errors import NotAllowed, beside_data
 from schema.fields import Method
 from schema.readers import check_filters
+from services.callers import current
 from services.measures import REFUSALS
 from services.principals import Role
 
@@ -52,6 +53,8 @@ class Refusals(FieldExtension):
         self.field = field
 
     async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+        if caller := current():
+            caller.begin_field()
         try:
             return await next_(source, info, **arguments)
         except Refused as refusal:

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from config import wakeups
 from config.logs import about
-from domain.errors import Busy, NotFound, Refused
+from domain.errors import Locked, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
 from services import activation, bulk_reinstatements, challenges, closing, payouts
@@ -97,7 +97,7 @@ async def _attempt(job: Job) -> str:
     except Exception as error:
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=True)
-        busy = isinstance(error, Busy)
+        busy = isinstance(error, Locked)
         if job.attempts >= ATTEMPTS_MAX and not busy:
             return await _bury(job, reason)
         wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)

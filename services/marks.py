@@ -18,7 +18,7 @@ from config import wakeups
 from config.settings import settings
 from domain.book import Book
 from domain.columns import Flags, Ints
-from domain.errors import AccountUnreadable, Busy, MarkFailed, Refused
+from domain.errors import AccountUnreadable, Locked, MarkFailed, Refused
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Market
 from domain.seating import MARKETS_MAX
@@ -291,7 +291,7 @@ class Marker:
             async with writing() as conn:
                 await marks.stage(conn, ahead)
                 return await asyncio.gather(marks.write(conn, ahead), self._prepare(following))
-        except Busy:  # somebody holds one of them for long
+        except Locked:  # somebody holds one of them for long
             async with writing() as conn:
                 await marks.stage(conn, ahead)
                 return await marks.write_free(conn, ahead), await self._prepare(following)

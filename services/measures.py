@@ -111,6 +111,20 @@ POOL_WAIT_SECONDS = Histogram(
     "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
 )
 
+ADMISSION_REFUSALS = Counter(
+    "propdesk_admission_refusals",
+    "Requests for a connection that were refused: too many of the bearer waited (queue), or its turn did not come "
+    "in time (wait).",
+    ("reason",),
+    registry=REGISTRY,
+)
+STOPPED = Counter(
+    "propdesk_documents_stopped",
+    "Documents stopped before they were answered: their time was over, or their client had gone.",
+    ("code",),
+    registry=REGISTRY,
+)
+
 
 class timed:  # noqa: N801 - used like a function
     """Observe how long the body took, whether it raised or not."""

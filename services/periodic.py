@@ -10,6 +10,7 @@ from config import wakeups
 from config.settings import settings
 from models import system
 from services import bulk_reinstatements, payments, quotes, retention
+from services.connections import control
 from services.unit import reading
 
 TICK_AFTER = timedelta(seconds=60)
@@ -30,8 +31,9 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> N
     `faults`: the last fault of each of its endless tasks that is not well, by the task's name.
     """
     process = f"{kind}-{socket.gethostname()}-{os.getpid()}"  # in containers everybody's number is 1
-    async with reading() as conn:
+    async with control() as conn:
         await system.beat(conn, process, kind, STARTED_AT, dict(faults))
+    async with reading() as conn:
         state = await system.read(conn)
         house = await system.take_slot(conn, "housekeeping", DAY_SECONDS)
         if house:

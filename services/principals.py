@@ -1,5 +1,6 @@
 """Who asks: a named token, its role, and the brand it cannot look beyond."""
 
+from collections.abc import Hashable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
@@ -32,6 +33,11 @@ class Principal:
     scope: dict[str, Any] = field(default_factory=dict, hash=False)
     expires_at: datetime | None = field(default=None, compare=False)  # of a JWT; a token's row says when it ends
     request: str = field(default="", compare=False)  # the id of what is being asked, for the audit
+
+    @property
+    def key(self) -> Hashable:
+        """What tells this bearer from others: its token, or the subject and brand of its JWT."""
+        return self.token_id, self.brand, self.name
 
     @property
     def actor(self) -> str:

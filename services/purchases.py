@@ -8,9 +8,9 @@ import asyncpg
 
 from domain.checks import text_fault
 from domain.errors import (
-    Busy,
     InsufficientFunds,
     InvalidInput,
+    Locked,
     NotFound,
     PurchaseLinked,
     WalletMismatch,
@@ -113,7 +113,7 @@ async def reach(principal: Principal, purchase_id: int) -> Reached:
 async def locked(work: Unit, reached: Reached) -> Purchase:
     """Lock the purchase's row, after its challenges and its program.
 
-    Raises NotFound where it was deleted, and Busy where it was paid, so that a challenge began, since it was read.
+    Raises NotFound where it was deleted, and Locked where it was paid, so that a challenge began, since it was read.
     """
     if reached.program is not None:
         await purchases.lock_program(work.conn, reached.program)
@@ -122,7 +122,7 @@ async def locked(work: Unit, reached: Reached) -> Purchase:
         raise NotFound("id", id=reached.id)
     now = await purchases.find(work.conn, reached.id)
     if now is None or tuple(now["challenges"]) != reached.challenges:
-        raise Busy(purchase=reached.id)
+        raise Locked(purchase=reached.id)
     return row
 
 
@@ -159,7 +159,7 @@ async def update(
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
     the reservation ends and nothing moves; one that waits for its payment is activated. FAILED calls the challenge
     off and needs a reason. The status it has is no change. Raises Forbidden, InvalidInput, NotFound,
-    InvalidTransition, AlreadyPaid, PaymentExpired, AccountUnreadable, Busy.
+    InvalidTransition, AlreadyPaid, PaymentExpired, AccountUnreadable, Locked.
     """
     reached = await reach(principal, purchase_id)
     notes = _notes(changes or {})

@@ -7,16 +7,17 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from config.logs import about
-from domain.errors import Busy
+from domain.errors import Locked
 from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
 from models.loaded import MESSAGE_MAX
-from services.unit import LOST, Root, Unit, reading, sweep, writing
+from services.connections import LOST
+from services.unit import Root, Unit, reading, sweep, writing
 
 log = logging.getLogger(__name__)
 
-TROUBLES = (Busy, *LOST)
+TROUBLES = (Locked, *LOST)
 """The database's, and no account's fault: the pass ends and is begun again."""
 
 

@@ -1,13 +1,15 @@
 """What is submitted at the same time shares a transaction: one after the other in it, each as if it were alone.
 
 A submission that comes while others are being written waits for them, and then goes with all that came meanwhile; one
-that comes alone goes at once. Whoever cannot go along (somebody holds its root, or the transaction failed) goes alone:
-a submission that was written after all is known by its actions and answered again.
+that comes alone goes at once. Those that wait go by turns, one of each bearer; their transaction is nobody's own, so
+it takes no connection of a bearer's share. A submission that cannot go along (somebody holds its root, or the
+transaction failed) goes alone, by its bearer's share: one that was written after all is known by its actions and
+answered again.
 """
 
 import asyncio
 import logging
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from contextvars import Context
 from dataclasses import dataclass, field
@@ -15,8 +17,10 @@ from typing import cast
 
 from domain.orders import Action, ActionResult
 from models.accounts import Asked
+from services.callers import current
 from services.local import Local
 from services.principals import Principal
+from services.round_robin import RoundRobin
 from services.unit import Held, Root, Unit, is_idle, several
 
 log = logging.getLogger(__name__)
@@ -56,15 +60,22 @@ class Together:
     """Where submissions wait, and who serves them."""
 
     def __init__(self) -> None:
-        self._waiting: deque[Submission] = deque()
+        self._waiting: RoundRobin[Submission] = RoundRobin()
         self._actions = 0  # of those that wait
         self._behind: dict[Root, list[Submission]] = {}  # of each root that is being written: those that came since
         self._apart: Counter[Root] = Counter()  # roots of those that go alone
         self._serving: set[asyncio.Task[None]] = set()
 
     async def answer(self, submission: Submission, execute: Execute, alone: Alone) -> list[ActionResult]:
-        """The results, once they are committed; `alone` answers a submission that cannot go along."""
-        self._waiting.append(submission)
+        """The results, once they are committed; `alone` answers a submission that cannot go along.
+
+        Raises Busy where too many of the bearer wait already; TimeLimit.
+        """
+        self._waiting.check_room(submission.principal.key)
+        if caller := current():
+            caller.check()
+            caller.pledge()
+        self._waiting.append(submission.principal.key, submission)
         self._actions += len(submission.actions)
         if len(self._serving) < self._most():
             task = asyncio.create_task(self._serve(execute), context=Context())  # the work of many, nobody's own
@@ -113,7 +124,8 @@ class Together:
             for later in behind:
                 self._let_go(later)
         else:
-            self._waiting.extendleft(reversed(behind))
+            for later in reversed(behind):
+                self._waiting.put_back(later.principal.key, later)
             self._actions += sum(len(later.actions) for later in behind)
 
     def _let_go(self, one: Submission) -> None:
@@ -129,8 +141,8 @@ class Together:
         """
         some: list[Submission] = []
         many = 0
-        while self._waiting and (not some or many + len(self._waiting[0].actions) <= ACTIONS_MAX):
-            one = self._waiting.popleft()
+        while self._waiting and (not some or many + len(self._waiting.next().actions) <= ACTIONS_MAX):
+            one = self._waiting.pop()
             self._actions -= len(one.actions)
             if one.answer.done():
                 continue  # whoever submitted it has gone

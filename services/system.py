@@ -1,5 +1,7 @@
 """The desk about itself, for operators and for whoever hands in quotes in lock-step."""
 
+import asyncio
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,9 +10,14 @@ from config.database import wanted_migrations
 from config.settings import settings
 from models import quarantine, system
 from models.quarantine import Entry
+from models.sql import Connection
+from services.coalescing import Coalesced
+from services.connections import control
+from services.local import Local
 from services.unit import reading
 
 QUARANTINE_SHOWN_MAX = 100
+READ_SECONDS_MAX = 5  # of all figures
 SIGN_SECONDS_MAX = 15  # a worker gives a sign twice a second
 LAG_SECONDS_MAX = 60  # a batch is judged within one
 
@@ -85,10 +92,14 @@ class Figures:
 async def read() -> System:
     """The state of now. While a job can be done, the newest batch does not count as evaluated."""
     async with reading() as conn:
-        row = await system.read(conn)
-        heartbeats = await system.heartbeats(conn)
-        dropped = await system.dropped(conn, settings().dropped_rows_max)
-        entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
+        return await _read(conn)
+
+
+async def _read(conn: Connection) -> System:
+    row = await system.read(conn)
+    heartbeats = await system.heartbeats(conn)
+    dropped = await system.dropped(conn, settings().dropped_rows_max)
+    entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
     through = row["marked_through"]
     evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
     return System(
@@ -112,13 +123,25 @@ async def load() -> Load:
 
 
 async def figures() -> Figures:
-    """All of it, read anew."""
-    now, behind = await read(), await load()
-    async with reading() as conn:
+    """All of it, read anew, however busy the pool is. Who asks at the same time gets the same figures.
+
+    Raises TimeoutError where that takes too long: those who ask later wait for nothing that hangs.
+    """
+    found = await _figures().get(None)
+    assert found is not None, "they were read"
+    return found
+
+
+async def _all(keys: Collection[None]) -> dict[None, Figures]:
+    async with asyncio.timeout(READ_SECONDS_MAX), control() as conn:
+        now, behind = await _read(conn), Load(**await system.load(conn))
         migrated = await system.migrations(conn) == wanted_migrations()
         ages = await system.ages(conn)
         shards = await system.shards(conn)
         faults = await system.faults(conn, SIGN_SECONDS_MAX)
         dropped = await system.dropped_by_reason(conn)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
-    return Figures(now, behind, migrated, ages, shards, quote_ages, dropped, faults)
+    return dict.fromkeys(keys, Figures(now, behind, migrated, ages, shards, quote_ages, dropped, faults))
+
+
+_figures = Local(lambda: Coalesced(_all))

@@ -19,6 +19,7 @@ from models import tokens as rows
 from models.tables.tokens import Token
 from services import brands
 from services.coalescing import Coalesced
+from services.connections import control
 from services.local import Local
 from services.principals import BRANDLESS, Principal, Role
 from services.unit import plain, reading
@@ -150,8 +151,16 @@ async def is_valid(name: str) -> bool | None:
 
 async def ended(ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
-    async with reading() as conn:
+    async with control() as conn:
         return await rows.ended(conn, ids)
+
+
+async def is_brand(name: str) -> bool:
+    """Is there the brand that a JWT names?"""
+    if not brands.NAME.fullmatch(name):
+        return False
+    async with control() as conn:
+        return await rows.is_brand(conn, name)
 
 
 async def authenticate(text: str) -> Principal | None:
@@ -160,18 +169,24 @@ async def authenticate(text: str) -> Principal | None:
     if row is None:
         return None
     if row["stale"]:
-        async with reading() as conn:
-            await rows.touch(conn, row["id"])
+        await _touch().get(row["id"])
     scope = json.loads(row["scope"])
     return Principal(row["id"], row["name"], Role(row["role"]), row["brand"], row["subject"], scope)
 
 
 async def _valid(digests: Collection[bytes]) -> dict[bytes, asyncpg.Record]:
-    async with reading() as conn:
+    async with control() as conn:
         return {row["hash"]: row for row in await rows.valid(conn, digests)}
 
 
+async def _touched(ids: Collection[int]) -> dict[int, bool]:
+    async with control() as conn:
+        await rows.touch(conn, ids)
+    return dict.fromkeys(ids, True)
+
+
 _lookup = Local(lambda: Coalesced(_valid))
+_touch = Local(lambda: Coalesced(_touched))
 
 
 def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Role:

@@ -11,7 +11,7 @@ name.
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import cast
@@ -22,12 +22,12 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient, TransactionWrapper
 from tortoise.connection import get_connections
 from tortoise.exceptions import IntegrityError, OperationalError
 
-from config import database, wakeups
+from config import wakeups
 from config.logs import about
 from domain import desk
 from domain.accounts import Account, Journal
 from domain.audits import Entry
-from domain.errors import Busy, NotFound
+from domain.errors import Locked, NotFound
 from domain.execution import Moment
 from domain.instruments import Catalogue
 from domain.judging import Conditions
@@ -41,8 +41,9 @@ from models.loaded import Loaded, Unreadable
 from models.quotes import Now
 from models.sql import Connection
 from services import ends, signals
+from services.callers import stoppable
 from services.conditions import conditions_of
-from services.measures import POOL_WAIT_SECONDS, timed
+from services.connections import Committing, Lease
 from services.principals import Principal
 from services.tape import Tape, market_time, tape
 
@@ -52,16 +53,6 @@ TRANSIENT = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
 )
-LOST = (
-    OSError,
-    asyncpg.InterfaceError,
-    asyncpg.InternalClientError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.PostgresConnectionError,
-)
-"""How a connection shows that it has gone; what was under way may or may not be committed."""
-
-RELEASE_SECONDS = 10  # for the server to answer that a connection is reset; without a limit a broken one never returns
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -241,12 +232,22 @@ _keyed: WeakValueDictionary[Root, asyncio.Lock] = WeakValueDictionary()
 
 @asynccontextmanager
 async def _alone(root: Root) -> AsyncIterator[None]:
-    """Wait for this process's other work on the root before taking a connection: others do not wait for the pool."""
+    """Wait for this process's other work on the root before taking a connection: others do not wait for the pool.
+
+    Always in this order: whoever holds a connection, and so a place of its caller's share, waits for no root.
+    """
     lock = _keyed.get(root)
     if lock is None:
         _keyed[root] = lock = asyncio.Lock()
-    async with lock:
+    if lock.locked():
+        with stoppable():
+            await lock.acquire()
+    else:
+        await lock.acquire()
+    try:
         yield
+    finally:
+        lock.release()
 
 
 @asynccontextmanager
@@ -258,7 +259,7 @@ async def _begun() -> AsyncIterator[Connection]:
     connections = get_connections()
     parent = cast("AsyncpgDBClient", connections.get("default"))
     assert not isinstance(parent, TransactionWrapper), "transactions do not nest"
-    async with reading() as conn, conn.transaction():
+    async with Committing() as conn, conn.transaction():
         client = TransactionWrapper(parent)
         client._connection = conn  # noqa: SLF001 - Tortoise has no public name for it
         token = connections.set("default", client)
@@ -270,17 +271,17 @@ async def _begun() -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _transaction() -> AsyncIterator[Unit]:
-    """Begin, and on the way out flush, commit and signal. Transient database errors become Busy."""
+    """Begin, and on the way out flush, commit and signal. Transient database errors become Locked."""
     try:
         async with _begun() as conn:
             work = Unit(conn, tape())
             yield work
             await work.flush()
     except TRANSIENT as error:
-        raise Busy(reason=type(error).__name__) from error
+        raise Locked(reason=type(error).__name__) from error
     except (OperationalError, IntegrityError) as error:
         if isinstance(error.__cause__, TRANSIENT):
-            raise Busy(reason=type(error.__cause__).__name__) from error
+            raise Locked(reason=type(error.__cause__).__name__) from error
         raise
     if work.stamps:
         signals.stamp_soon()
@@ -300,10 +301,10 @@ async def plain() -> AsyncIterator[Unit]:
 async def writing() -> AsyncIterator[Connection]:
     """A transaction for rows made ready before: it needs no clocks, and there is nothing to signal after it."""
     try:
-        async with reading() as conn, conn.transaction():
+        async with Committing() as conn, conn.transaction():
             yield conn
     except TRANSIENT as error:
-        raise Busy(reason=type(error).__name__) from error
+        raise Locked(reason=type(error).__name__) from error
 
 
 @asynccontextmanager
@@ -371,20 +372,10 @@ async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[Asked] = (), 
     return sum(map(len, locked))
 
 
-class reading:  # noqa: N801 - used like the functions beside it
-    """A connection for reads, without a transaction. A release that is cut off while it waits closes the connection."""
+class reading(Lease):  # noqa: N801 - used like the functions beside it
+    """A connection for reads, without a transaction."""
 
-    __slots__ = ("_conn",)
-
-    async def __aenter__(self) -> Connection:
-        with timed(POOL_WAIT_SECONDS):
-            self._conn = await database.pool().acquire()
-        return self._conn
-
-    async def __aexit__(self, *_raised: object) -> None:
-        with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
-            if self._conn._con is not None:  # noqa: SLF001 - else it was lost, and is released already
-                await self._conn._holder.release(RELEASE_SECONDS)  # noqa: SLF001 - the pool's own makes a task each time
+    __slots__ = ()
 
 
 @asynccontextmanager

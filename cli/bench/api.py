@@ -1,6 +1,6 @@
 """`propdesk bench api`: what it costs to tell a thousand subscribers, against writing ready frames to their sockets.
 
-And what a page costs, in cli/bench/pages.py.
+And what a page costs, in cli/bench/pages.py; what a hostile bearer costs others, in cli/bench/fairness.py.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.bench import amplification, harness, http
+from cli.bench import amplification, fairness, harness, http
 from cli.bench.crowds import Crowd, bound_to, crowd
 from cli.bench.harness import Figure, Server, Steps
 from cli.bench.pages import pages
@@ -57,7 +57,7 @@ def api(
     answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 50,
     heavy: Annotated[int, typer.Option(min=2, help="Subscriptions that ask for much of one account")] = 190,
 ) -> None:
-    """Events to many subscribers against bare writes and executing for each; what a connection and a page cost."""
+    """Events to many subscribers against bare writes and executing for each; what a connection, a page, a foe cost."""
     configure_logging("ERROR", "bench")
     size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers, heavy)
     before = harness.machine()
@@ -75,14 +75,19 @@ def api(
 
 
 def _over_http(server: Server, size: Size) -> list[Figure]:
-    """The page of challenges from a server on a processor of its own; the database holds them since `pages`."""
+    """The page of challenges from a server on a processor of its own; the database holds them since `pages`.
+
+    And what others feel of a hostile bearer.
+    """
     cores = sorted(os.sched_getaffinity(0))
     token = asyncio.run(http.manager(server))
+    honest, hostile = asyncio.run(fairness.bearers(server))
     bound_to(cores[1] if len(cores) > 1 else None)
     try:
         with served(server.url, cores[0] if len(cores) > 1 else None) as port:
             figures = harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
-            return figures + harness.run(amplification.figures(port, token, size.heavy, size.rounds))
+            figures += harness.run(amplification.figures(port, token, size.heavy, size.rounds))
+            return figures + harness.run(fairness.figures(port, honest, hostile, size.rounds, size.answers))
     finally:
         os.sched_setaffinity(0, cores)
 

@@ -28,9 +28,15 @@ from cli.bench.handwritten import page
 from cli.serve import server_of
 from config.logs import configure_logging
 from config.settings import load_settings
+from models.sql import Connection
+from models.views import listing as lists
+from models.views.listing import Filters, Listing
+from models.views.sight import Sight
 from services.unit import plain
 
 BRAND, CHALLENGE = "bench", 7
+HOSTILE = "hostile"  # the client for whom each count takes the database long
+SLOW = "select sum(n) from (select generate_series(1, 30000000) as n) s"
 BACKLOG = 1_024
 CONNECTIONS = 100_000
 RATE = 1e9  # requests a second: the limits are there, and not reached
@@ -91,7 +97,18 @@ async def _change(request: Request) -> Response:
     return JSONResponse(time.monotonic())
 
 
+async def _count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:
+    """As the API counts, and slowly for the hostile client."""
+    if sight.client == HOSTILE:
+        await conn.execute(SLOW)
+    return await _counted(conn, listing, sight, filters)
+
+
+_counted = lists.count
+
+
 def _serve(url: str, port: Any, core: int | None) -> None:
+    lists.count = _count
     if core is not None:
         os.sched_setaffinity(0, {core})
     configure_logging("ERROR", "bench")

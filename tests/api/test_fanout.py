@@ -17,7 +17,7 @@ from websockets.frames import Frame, Opcode
 
 from app import crowd
 from app.crowd import Crowd, Group, Member
-from app.hub import READERS_MAX, Hub
+from app.hub import READERS, Hub
 from app.selections import Renderer, recognise
 from app.sockets import framed
 from config.database import connection
@@ -219,7 +219,7 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
     await until(lambda: all(len(socket.positions) == 40 for socket in sockets))
     for task in following:
         task.cancel()
-    assert reading["most"] == READERS_MAX
+    assert reading["most"] == READERS.bearer, "all of them are nobody's"
 
 
 async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -229,7 +229,7 @@ async def test_too_many_long_documents_at_once_are_refused(monkeypatch: pytest.M
     monkeypatch.setattr(examination, "_waiting", examination.WAITING_MAX)
     result = await schema.execute(HOSTILE["unknown fields"](FILL), context_value=NOBODY)
     assert result.errors
-    assert result.errors[0].extensions == {"code": "BUSY"}
+    assert result.errors[0].extensions == {"code": "BUSY", "retryAfter": 1.0}
 
 
 @given(st.data())

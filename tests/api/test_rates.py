@@ -243,8 +243,8 @@ async def test_an_operation_of_a_bearer_without_time_is_refused_on_a_websocket_t
 async def test_a_websocket_is_counted_when_it_connects_by_its_bearer_or_its_address(slow: None, api: Api) -> None:
     await brands.save(ADMIN, name="acme", title="Acme")
     token = await api.token("CLIENT", "acme", "alice")
-    assert [await _connected(api, token) for _ in range(3)] == ["connection_ack", "connection_ack", 4429]
-    assert [await _connected(api, f"pd_{guess}_x") for guess in range(3)] == [4403, 4403, 4429]
+    assert [await _connected(api, token) for _ in range(3)] == ["connection_ack", "connection_ack", 4412]
+    assert [await _connected(api, f"pd_{guess}_x") for guess in range(3)] == [4403, 4403, 4412]
     assert (
         'propdesk_errors_total{code="RATE_LIMITED",operation="connection_init"} 2.0'
         in (await api.http.get("/metrics")).text

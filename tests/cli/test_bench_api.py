@@ -29,6 +29,9 @@ def test_a_tiny_bench_of_the_api_prints_and_writes_every_figure(tmp_path: Path) 
         (0.4, False),
         (3.3, True),
         (3.3, True),
+        (2, True),
+        (2, True),
+        (2, True),
     ]
     assert all(figure["ratio"] > 0 for figure in told["figures"])
     assert told["size"] == {"subscribers": 20, "events": 10, "connections": 20, "rounds": 1, "answers": 2, "heavy": 3}

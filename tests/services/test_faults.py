@@ -18,7 +18,8 @@ from models.tables.brands import Brand
 from services import events as stamping
 from services import jobs, marks, purchases, quarantine
 from services import quotes as ingesting
-from services.unit import LOST, plain
+from services.connections import LOST
+from services.unit import plain
 from tests.services.world import (
     CLIENT,
     World,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from domain.errors import Busy, Forbidden, InvalidTransition, NotFound
+from domain.errors import Forbidden, InvalidTransition, Locked, NotFound
 from models import jobs as stored
 from services import jobs, purchases, quotes
 from services.owed import Job
@@ -54,7 +54,7 @@ async def crash(_: Unit) -> None:
 
 
 async def busy(_: Unit) -> None:
-    raise Busy
+    raise Locked
 
 
 async def persist() -> None:

@@ -11,7 +11,7 @@ from domain.lifecycles import PurchaseStatus
 from domain.payouts import PayoutNotEligible
 from models import purchases as purchase_rows
 from services import payments, payouts, purchases, refunds
-from services.unit import LOST
+from services.connections import LOST
 from tests.services.test_faults import cut
 from tests.services.winners import DAY, FREE, OPEN_ENDED, a_winner, figures, houses, told, wins
 from tests.services.world import (

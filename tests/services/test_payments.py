@@ -9,10 +9,10 @@ import pytest
 from config.settings import settings
 from domain.errors import (
     AlreadyPaid,
-    Busy,
     IdempotencyConflict,
     InvalidInput,
     InvalidTransition,
+    Locked,
     NotFound,
     PaymentExpired,
     PaymentMismatch,
@@ -25,9 +25,9 @@ from models import challenges as challenge_rows
 from models import purchases as purchase_rows
 from models import sql
 from services import payments, periodic, purchases, refunds, removal
+from services.connections import LOST
 from services.payments import Confirmed
 from services.principals import Principal, Role
-from services.unit import LOST
 from tests.services.test_faults import cut
 from tests.services.world import (
     ADMIN,
@@ -152,7 +152,7 @@ async def test_confirmations_at_once_activate_once(database: str) -> None:
         return_exceptions=True,
     )
     kinds = {type(answer).__name__ for answer in answers}
-    assert kinds <= {"Confirmed", "AlreadyPaid", "Saved", "Busy"}
+    assert kinds <= {"Confirmed", "AlreadyPaid", "Saved", "Locked"}
     assert len([one for one in answers if not isinstance(one, Refused)]) >= 1
     for table in ("challenges", "accounts", "jobs"):
         assert await value(f"select count(*) from {table}") == 1
@@ -228,7 +228,7 @@ async def test_one_called_off_while_its_payment_is_confirmed_is_read_again(datab
         )
         await waits(database, 2)
     await confirming
-    with pytest.raises(Busy):
+    with pytest.raises(Locked):
         await calling_off
     await purchases.update(MANAGER, purchase, status=FAILED, reason="too late")
     assert await value("select status from challenges") == 4
@@ -303,7 +303,7 @@ async def test_a_confirmation_cut_off_anywhere_is_whole_or_not_there(
         before = await totals()
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
-            with pytest.raises((*LOST, Busy)):
+            with pytest.raises((*LOST, Locked)):
                 await _confirm(reference, f"c{n}")
             assert killed, name
         assert await totals() == before, name

@@ -12,7 +12,7 @@ from domain.errors import IdempotencyConflict, InvalidTransition
 from domain.payouts import PayoutNotEligible
 from models import payouts as table
 from services import jobs, payouts, quotes
-from services.unit import LOST
+from services.connections import LOST
 from tests.services.winners import a_winner, figures
 from tests.services.world import (
     ADMIN,

@@ -9,7 +9,7 @@ from decimal import Decimal
 import pytest
 
 from config.database import close_database, open_database, pool
-from domain.errors import Busy, NoMarket, NotFound
+from domain.errors import Locked, NoMarket, NotFound
 from models.tables.brands import Brand
 from services import actions, brands, marks, purchases, quotes
 from services.unit import Root, Unit, plain, root, sweep
@@ -134,7 +134,7 @@ async def test_a_deadlock_is_busy_for_one_and_nothing_for_the_other(database: st
             await work.conn.execute("select pg_advisory_xact_lock($1)", second)
 
     ends = await asyncio.gather(lock(1, 2), lock(2, 1), return_exceptions=True)
-    assert [type(end) for end in ends if end is not None] == [Busy]
+    assert [type(end) for end in ends if end is not None] == [Locked]
 
 
 async def test_models_and_statements_share_the_transaction(database: str) -> None:
@@ -169,7 +169,7 @@ async def test_a_lock_not_had_in_time_is_busy_whoever_asks_for_it(database: str)
     for ask in (with_sql, with_the_orm):
         async with another_process(database) as other:
             await other.execute("select from brands for update")
-            with pytest.raises(Busy) as refused:
+            with pytest.raises(Locked) as refused:
                 await ask()
             assert refused.value.facts == {"reason": "LockNotAvailableError"}, ask
 

@@ -1,0 +1,96 @@
+"""How work gets a connection: of the pool by its caller's share, or one of those kept for the desk's own life signs."""
+
+from contextlib import suppress
+from typing import ClassVar
+
+import asyncpg
+
+from config import database
+from models.sql import Connection
+from services.admission import Share, admission
+from services.callers import Stoppable, current
+from services.measures import POOL_WAIT_SECONDS, timed
+
+LOST = (
+    OSError,
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,
+    asyncpg.OperatorInterventionError,
+    asyncpg.PostgresConnectionError,
+)
+"""How a connection shows that it has gone; what was under way may or may not be committed."""
+
+RELEASE_SECONDS = 10  # for the server to answer that a connection is reset; without a limit a broken one never returns
+
+
+class Lease:
+    """A connection of the pool. A release that is cut off while it waits closes the connection.
+
+    A task that has one waits for no second one: its caller's share could be used up by such tasks.
+    """
+
+    __slots__ = ("_conn", "_part", "_places", "_share")
+    commits: ClassVar[bool] = False  # what is done with the connection may be committed, so the caller cannot stop it
+
+    async def __aenter__(self) -> Connection:
+        with timed(POOL_WAIT_SECONDS):
+            caller = current()
+            if caller is None:
+                self._part: Stoppable | None = None
+                self._share: Share | None = None
+                self._conn = await database.pool().acquire()
+                return self._conn
+            self._part, self._share, self._places = Stoppable(caller), None, admission()
+            try:
+                self._share = self._places.take(caller) or await self._places.wait(caller, patient=caller.pledged)
+                self._conn = await database.pool().acquire()
+            except BaseException as raised:
+                if self._share is not None:
+                    self._places.give(self._share)
+                self._part.end(raised)
+                raise
+            if self.commits:
+                caller.pledge()
+                self._part.end(None)
+                self._part = None
+        return self._conn
+
+    async def __aexit__(self, _type: object, raised: BaseException | None, _trace: object) -> None:
+        if self._part is not None:
+            self._part.leave()
+        try:
+            await _release(self._conn)
+        finally:
+            if self._share is not None:
+                self._places.give(self._share)
+            if self._part is not None:
+                self._part.end(raised)
+
+
+class Committing(Lease):
+    """The connection of a transaction that writes. Until it is there the caller may stop the work, and no longer."""
+
+    __slots__ = ()
+    commits = True
+
+
+class control:  # noqa: N801 - used like a function
+    """A connection beyond the pool, however busy that is: for readiness, heartbeats and tokens, and short statements.
+
+    Whoever uses it has one at a time, whatever the number of requests.
+    """
+
+    __slots__ = ("_conn",)
+
+    async def __aenter__(self) -> Connection:
+        self._conn = await database.control_pool().acquire()
+        return self._conn
+
+    async def __aexit__(self, *_raised: object) -> None:
+        await _release(self._conn)
+
+
+async def _release(conn: Connection) -> None:
+    with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
+        if conn._con is not None:  # noqa: SLF001 - else it was lost, and is released already
+            await conn._holder.release(RELEASE_SECONDS)  # noqa: SLF001 - the pool's own makes a task each time

@@ -1,0 +1,202 @@
+"""What a caller gets of the pool, how long its document may take, and what ends with it: against the database."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from config.database import connection, pool
+from domain.errors import CallerGone, Locked, TimeLimit
+from models.tables.brands import Brand
+from services import callers, system, tokens
+from services.callers import Caller, bound
+from services.connections import control
+from services.unit import Root, plain, reading, root
+from tests.services.world import a_world, value
+
+ASLEEP = "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query = $1"
+SLEEP = "select pg_sleep(60)"
+
+
+@pytest.fixture(autouse=True)
+def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(callers, "LOOK_SECONDS", 0.01)
+
+
+@asynccontextmanager
+async def outside(url: str) -> AsyncIterator[Callable[[int], "asyncio.Future[None]"]]:
+    """Wait until so many of this database's connections are asleep."""
+    async with connection(url) as conn:
+
+        async def sleep(many: int) -> None:
+            async with asyncio.timeout(20):
+                while await conn.fetchval(ASLEEP, SLEEP) != many:
+                    await conn.execute("select pg_stat_clear_snapshot()")
+
+        yield lambda many: asyncio.ensure_future(sleep(many))
+
+
+async def sleep_for(caller: Caller) -> None:
+    with bound(caller):
+        async with reading() as conn:
+            await conn.fetchval(SLEEP)
+
+
+async def test_a_bearer_takes_its_share_of_the_pool_and_others_go_on(database: str) -> None:
+    async with outside(database) as asleep:
+        greedy = [asyncio.create_task(sleep_for(Caller("eve", "rivals", 60))) for _ in range(12)]
+        await asleep(4)
+        for other in ("bob", "carol"):
+            with bound(Caller(other, "acme", 60)):
+                async with reading() as conn:
+                    assert await conn.fetchval("select 1") == 1
+        more = [asyncio.create_task(sleep_for(Caller(f"eve{n}", "rivals", 60))) for n in range(5)]
+        await asleep(7)
+        with bound(Caller("bob", "acme", 60)):
+            async with plain() as work:
+                assert await work.conn.fetchval("select 1") == 1
+        for task in (*greedy, *more):
+            task.cancel()
+        await asyncio.gather(*greedy, *more, return_exceptions=True)
+        await asleep(0)
+
+
+async def test_however_full_the_pool_is_the_desk_gives_signs_of_life_and_knows_tokens(database: str) -> None:
+    text = await tokens.create(role="ADMIN", brand=None, name="admin")
+    taken = [await pool().acquire() for _ in range(10)]
+    try:
+        async with asyncio.timeout(20):
+            principal = await tokens.authenticate(text)
+            assert principal
+            assert await tokens.ended([principal.token_id]) == set()
+            assert not await tokens.is_brand("acme")
+            assert (await system.figures()).migrated
+    finally:
+        for conn in taken:
+            await pool().release(conn)
+
+
+async def test_many_that_look_whether_the_desk_is_ready_take_one_connection(database: str) -> None:
+    async with control() as one, control() as other:
+        assert await one.fetchval("select 1") == await other.fetchval("select 1") == 1
+        async with asyncio.timeout(20):
+            figures = await asyncio.gather(*(system.figures() for _ in range(20)))
+    assert len({id(one) for one in figures}) <= 2, "one reading for all that asked before it began"
+
+
+async def test_a_document_whose_time_is_over_is_refused_and_its_statements_end_in_the_server(database: str) -> None:
+    async with outside(database) as asleep:
+        caller = Caller("alice", "acme", 0.1)
+        with bound(caller):
+            caller.begin(mutates=False)
+            reads = [asyncio.create_task(sleep_for_bound()) for _ in range(6)]  # two of them wait for a connection
+            ended = await asyncio.gather(*reads, return_exceptions=True)
+            assert [type(one) for one in ended] == [TimeLimit] * 6
+            assert "seconds max 0.1" in str(ended[0])
+            with pytest.raises(TimeLimit):
+                async with reading():
+                    pass
+        await asleep(0)
+    assert await value("select 1") == 1
+    async with reading() as conn:
+        assert not conn.is_in_transaction()
+
+
+async def sleep_for_bound() -> None:
+    async with reading() as conn:
+        await conn.fetchval(SLEEP)
+
+
+async def test_a_caller_that_goes_away_ends_its_reads_in_the_server(database: str) -> None:
+    async with outside(database) as asleep:
+        caller = Caller("alice", "acme", 60)
+        with bound(caller):
+            caller.begin(mutates=False)
+            read = asyncio.create_task(sleep_for_bound())
+            await asleep(1)
+            assert caller.leave()
+            with pytest.raises(CallerGone):
+                await read
+        await asleep(0)
+
+
+async def test_a_mutation_that_has_begun_its_transaction_is_finished_and_read_back_and_the_next_is_refused(
+    database: str,
+) -> None:
+    caller = Caller("alice", "acme", 60)
+    with bound(caller):
+        caller.begin(mutates=True)
+        assert not caller.leave(), "nobody waits for it, and it goes on"
+        caller.begin_field()
+        async with plain():
+            await Brand.create(name="acme", title="Acme")
+            caller.stop(TimeLimit)
+        async with reading() as conn:
+            assert await conn.fetchval("select title from brands") == "Acme"
+        caller.begin_field()
+        with pytest.raises(TimeLimit):
+            async with plain():
+                raise AssertionError("it has begun")
+
+
+async def test_a_mutation_that_waits_for_its_root_is_stopped_before_it_has_done_anything(database: str) -> None:
+    world = await a_world(database)
+    challenge, _ = await world.buy()
+    caller = Caller("alice", "acme", 0.1)
+
+    async def change() -> None:
+        with bound(caller):
+            caller.begin(mutates=True)
+            async with root(Root.of_challenge(challenge)):
+                raise AssertionError("it has begun")
+
+    async with root(Root.of_challenge(challenge)):
+        with pytest.raises(TimeLimit):
+            await change()
+    async with root(Root.of_challenge(challenge)) as work:
+        assert work.held, "and nobody is kept from the root afterwards"
+
+
+async def test_those_that_wait_for_a_root_hold_no_place_of_their_bearers_share(database: str) -> None:
+    """Else the one that has the root would wait for a place that they hold."""
+    world = await a_world(database)
+    challenge, _ = await world.buy()
+    alice = [Caller("alice", "acme", 60) for _ in range(12)]
+
+    async def change(caller: Caller) -> None:
+        with bound(caller):
+            async with root(Root.of_challenge(challenge)):
+                pass
+            async with reading() as conn:
+                await conn.fetchval("select 1")
+
+    async with asyncio.timeout(20):
+        await asyncio.gather(*(change(caller) for caller in alice))
+
+
+async def test_a_task_that_others_cancel_is_cancelled_and_not_refused(database: str) -> None:
+    async with outside(database) as asleep:
+        caller = Caller("alice", "acme", 60)
+        with bound(caller):
+            read = asyncio.create_task(sleep_for_bound())
+            await asleep(1)
+            caller.stop(CallerGone)
+            read.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await read
+        await asleep(0)
+
+
+async def test_a_change_that_waits_too_long_for_a_lock_is_locked(database: str) -> None:
+    await Brand.create(name="acme", title="Acme")
+    async with connection(database) as other, other.transaction():
+        await other.execute("select from brands for update")
+
+        async def change() -> None:
+            async with plain() as work:
+                await work.conn.execute("set local lock_timeout = '50ms'")
+                await work.conn.execute("update brands set title = 'Another'")
+
+        with pytest.raises(Locked):
+            await change()
