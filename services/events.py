@@ -36,7 +36,8 @@ async def run_stamper(stop: asyncio.Event) -> None:
         try:
             wake.clear()
             await stamp()
-            await asyncio.wait_for(_either(wake, stop), POLL_SECONDS)
+            async with asyncio.timeout(POLL_SECONDS):  # wait_for would forget a cancellation that comes with a wake-up
+                await _either(wake, stop)
         except TimeoutError:
             continue
         except Exception as error:  # noqa: BLE001 - whatever it was, what is committed stays to be stamped
