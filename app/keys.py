@@ -51,7 +51,7 @@ class KeySet:
     async def _wait(self, fetching: asyncio.Task[None]) -> None:
         if self._waiting >= self._waiting_max:
             KEY_REFUSALS.inc()
-            raise Busy("bearers of JWTs with an unknown key", self._waiting_max)
+            raise Busy.at("bearers of JWTs with an unknown key", self._waiting_max)
         self._waiting += 1
         try:
             await asyncio.shield(fetching)  # a caller that goes away does not end it for the others

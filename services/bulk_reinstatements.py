@@ -3,7 +3,7 @@
 So other work has its turn between two of them, and what was stopped goes on where it was.
 """
 
-from domain.errors import Busy, InvalidInput, Refused
+from domain.errors import InvalidInput, Locked, Refused
 from domain.reasons import Reason
 from domain.reinstatements import BulkOutcome
 from domain.voids import Span
@@ -74,7 +74,7 @@ async def reinstate_one(work: Unit, job: Job) -> str:
     principal = Principal(0, name, Role(role.upper()), bulk["brand"], request=f"bulk reinstatement {bulk_id}")
     try:
         plan = await reinstatements.recompute(work, job.challenge_id)
-    except Busy:
+    except Locked:
         raise
     except Refused as refused:
         refusal = refused.code, str(refused)
