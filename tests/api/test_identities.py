@@ -249,7 +249,7 @@ async def test_whoever_may_not_wait_is_told_so(keys: Keys) -> None:
         keys.open.set()
         assert (await first).status_code == 401
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-    assert answer.json()["errors"][0]["extensions"] == {"code": "BUSY"}
+    assert answer.json()["errors"][0]["extensions"] == {"code": "BUSY", "retryAfter": 1.0}
 
 
 async def test_an_answer_that_is_too_large_or_no_keys_makes_nobody(
