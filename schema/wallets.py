@@ -55,7 +55,7 @@ class Transfer(FromRow, listing=TRANSFERS):
     house: HousePurpose | None = field(description="The firm's account, if this side is one.")
     currency: str = field(description="Its currency.")
     amount: Decimal = field(description="What came in; negative for what went out.")
-    cause: str = field(description="Why.")
+    cause: str = field(description="Why; for staff with the key of what was moved by hand.")
     market_time: datetime = field(description="When, by the market's clock.")
     recorded_at: datetime = field(description="When it was written.")
 

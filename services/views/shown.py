@@ -1,6 +1,6 @@
 """Rows as clients and traders read them: reasons of the first edition without what only the firm is to know.
 
-What is written today holds no such text: its internal reason stands in the audit.
+What is written today holds no such reason: the internal one stands in the audit.
 """
 
 import json
@@ -20,8 +20,10 @@ from models.views.accounts import ACTIONS, LEDGER, ORDERS, ORDERS_NAMED
 from models.views.breaches import BREACHES
 from models.views.events import EVENTS
 from models.views.listing import Listing, Row
+from models.views.wallets import TRANSFERS
 from services.principals import Principal, Role
 
+BY_HAND_KINDS = frozenset({"TOP_UP", "WITHDRAWAL"})
 OUTSIDERS = frozenset({Role.CLIENT, Role.TRADER})
 
 
@@ -49,6 +51,11 @@ def _event(row: Row) -> Row:
     return {**row, "payload": canonical(shown_event(row["name"], json.loads(row["payload"])))}
 
 
+def _transfer(row: Row) -> Row:
+    """Without the key under which staff moved money by hand: it may be a reference of the firm's own."""
+    return {**row, "cause": row["cause"].partition(" ")[0]} if row["kind"] in BY_HAND_KINDS else row
+
+
 MASKS: dict[Listing, Callable[[Row], Row]] = {
     LEDGER: _ledger,
     ORDERS: _reason("outcome", REQUESTED),
@@ -56,6 +63,7 @@ MASKS: dict[Listing, Callable[[Row], Row]] = {
     ACTIONS: _reason("order_outcome", REQUESTED),
     BREACHES: _reason("derivation", BY_HAND),
     EVENTS: _event,
+    TRANSFERS: _transfer,
 }
 
 

@@ -133,7 +133,7 @@ async def test_what_the_firm_knows_is_the_audit_s_and_what_it_shows_reaches_clie
     told = await api.ask(query, await api.token(Role.CLIENT, "acme", "alice"))
     assert told["purchases"]["nodes"][0] == {"failureReason": "Shown by updatePurchase."}
     await firm.do("deletePurchase", id=str(unpaid))
-    await firm.do("withdrawFromWallet", walletId=str(world.wallet), amount="1", idempotencyKey="w")
+    await firm.do("withdrawFromWallet", walletId=str(world.wallet), amount="1", idempotencyKey="INTERNAL w")
     await world.buy("k5")
     seen = {role: await read(api, role, subject) for role, subject in OUTSIDERS}
     await firm.do("deleteProgram", id=str(world.program))
