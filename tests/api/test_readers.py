@@ -3,6 +3,7 @@
 A new field fails here until a line of the table says who may read it.
 """
 
+import asyncio
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
@@ -26,7 +27,7 @@ from schema.permissions import roles_of
 from schema.unreadable import unreadable
 from services import brands
 from services.principals import Role
-from tests.api.clients import TRANSPORT, Api
+from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
 from tests.api.furnished import Desk, a_desk
 from tests.api.generated import GRAPHQL, operation
 from tests.api.streams import subscribe
@@ -317,7 +318,8 @@ async def test_a_subscription_is_refused_as_a_query_is(api: Api) -> None:
     for text in texts:
         async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
             await subscribe(socket, token, f"subscription {{ {text} }}")
-            message = json.loads(await socket.recv())
+            async with asyncio.timeout(PATIENCE_SECONDS):
+                message = json.loads(await socket.recv())
         assert message["type"] == "error", message
         assert message["payload"][0]["extensions"]["code"] == "FORBIDDEN", message
 
