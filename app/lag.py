@@ -16,7 +16,7 @@ IDLE_LOOKS = 50  # at which nothing is being answered, before old garbage is loo
 
 
 async def watch(flight: Flight) -> None:
-    """Look until cancelled. While nothing is being answered, look for old garbage, which takes a tenth of a second."""
+    """Look until cancelled. While nothing is being answered, look for old garbage."""
     idle = 0
     while True:
         idle = 0 if flight.bytes else idle + 1

@@ -48,8 +48,9 @@ class Loaders:
     Figures that move with the market are those of one moment, until `renew`: no two fields of one answer disagree.
     """
 
-    def __init__(self, principal: Principal) -> None:
+    def __init__(self, principal: Principal, slices: TimeSlices) -> None:
         self.principal = principal
+        self._slices = slices
         self._made: dict[Any, DataLoader[Any, Any]] = {}
         self._moment: asyncio.Future[Moment] | None = None
         self.brings = False  # rows to the moment: for one object and its relations; a list is read as it is written
@@ -99,7 +100,7 @@ class Loaders:
         present = None if account_id is None else await self.present(account_id)
         return row if present is None else brought(listing, row, present)
 
-    def _load(
+    async def _load(
         self,
         kind: tuple[Any, ...],
         key: Any,
@@ -107,6 +108,7 @@ class Loaders:
         *,
         cache: bool = False,
     ) -> Any:
+        """What is read for the key. Many fields wait for one reading, and go on in slices of the event loop's time."""
         loader = self._made.get(kind)
         if loader is None:
 
@@ -115,7 +117,11 @@ class Loaders:
                 return [found.get(one) for one in keys]
 
             loader = self._made[kind] = DataLoader(in_order, cache=cache)
-        return loader.load(key)
+        answer = await loader.load(key)
+        if self._slices.is_over():
+            who = self.principal
+            await self._slices.next((who.token_id, who.brand, who.name))
+        return answer
 
     async def row(self, listing: Listing, key: int | None) -> Row | None:
         """The row of this id; None for no id, and for what is not in sight."""
@@ -254,7 +260,7 @@ class Context:
         if self._loaders is None:
             if self.bearer is None:
                 raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")
-            self._loaders = Loaders(replace(self.bearer, request=self.request_id))
+            self._loaders = Loaders(replace(self.bearer, request=self.request_id), self.slices)
         return self._loaders
 
 
