@@ -3,11 +3,12 @@
 import asyncio
 import tomllib
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal, DecimalException
 from importlib.resources import files
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -17,7 +18,8 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import load_settings
-from domain.instruments import Currency, Instrument, InstrumentKind
+from domain.guard import DEFAULTS
+from domain.instruments import Currency, Guard, GuardMode, Instrument, InstrumentKind
 from services import catalogue
 from services.catalogue import Line, Outcome
 from services.principals import Principal, Role
@@ -99,7 +101,7 @@ def _entry(name: str, kind: str, place: int, data: dict[str, Any]) -> Currency |
     try:
         return _currency(**data) if kind == "currencies" else _instrument(**data)
     except (TypeError, ValueError, DecimalException) as error:
-        reason = str(error).replace("_instrument()", "it").replace("_currency()", "it")
+        reason = str(error).replace("_instrument()", "it").replace("_currency()", "it").replace("_guard()", "its guard")
         raise Problem(f"{name}: {kind}[{place}] cannot be read: {reason}") from None
 
 
@@ -118,6 +120,7 @@ def _instrument(
     contract_size: str = "1",
     notional_min: str = "0",
     aliases: Sequence[str] = (),
+    guard: Mapping[str, Any] = MappingProxyType({}),
 ) -> Instrument:
     listed = Instrument(
         symbol,
@@ -133,6 +136,24 @@ def _instrument(
         contract_size=Decimal(str(contract_size)),
         notional_min=Decimal(str(notional_min)),
         aliases=tuple(sorted(aliases)),
+        guard=_guard(DEFAULTS[InstrumentKind(kind)], **guard),
+    )
+
+
+def _guard(
+    of_kind: Guard,
+    mode: str | None = None,
+    move_pct: str | None = None,
+    move_seconds: int | None = None,
+    spread_pct: str | None = None,
+    frozen_seconds: int | None = None,
+) -> Guard:
+    return Guard(
+        of_kind.mode if mode is None else GuardMode(mode),
+        of_kind.move_pct if move_pct is None else Decimal(str(move_pct)),
+        of_kind.move_seconds if move_seconds is None else int(move_seconds),
+        of_kind.spread_pct if spread_pct is None else Decimal(str(spread_pct)),
+        of_kind.frozen_seconds if frozen_seconds is None else int(frozen_seconds),
     )
 
 

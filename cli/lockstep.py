@@ -20,7 +20,8 @@ _SYSTEM = "query { system { newestBatch evaluatedThrough } }"
 _INGEST = """
 mutation ($input: IngestQuotesInput!) {
   ingestQuotes(input: $input) {
-    newestBatch accepted rounded dropped { symbol reason count } userErrors { code message transient }
+    newestBatch accepted rounded dropped { symbol reason count } suspect { symbol held count }
+    userErrors { code message transient }
   }
 }
 """
@@ -32,7 +33,7 @@ class Ingested:
 
     newest_batch: int
     accepted: int
-    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason)
+    dropped: Counter[tuple[str, str]] = field(default_factory=Counter)  # by (symbol, reason), SUSPECT if held back
     answered: bool = True
     rounded: int = 0
 
@@ -94,4 +95,5 @@ class LockStep:
         rows = [{"symbol": q.symbol, "bid": q.bid, "ask": q.ask, "time": q.time.isoformat()} for q in quotes]
         answer = await self.client.once(_INGEST, input={"quotes": rows})
         dropped = Counter({(drop["symbol"], drop["reason"]): drop["count"] for drop in answer["dropped"]})
-        return Ingested(answer["newestBatch"] or 0, answer["accepted"], dropped, rounded=answer["rounded"])
+        held = Counter({(one["symbol"], "SUSPECT"): one["count"] for one in answer["suspect"] if one["held"]})
+        return Ingested(answer["newestBatch"] or 0, answer["accepted"], dropped + held, rounded=answer["rounded"])

@@ -4,11 +4,12 @@ Live, replay, restart, backtest and a three-day outage are this function: howeve
 calls, the account and what happened to it are the same.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
 from domain import days, rules
 from domain.accounts import Account, Journal
+from domain.bounds import check_storable
 from domain.execution import Moment
 from domain.holdings import holdings
 from domain.judging import Conditions, apply, finish_passed, judge
@@ -56,6 +57,27 @@ def advance(account: Account, market: Market, at: datetime, conditions: Conditio
     before = account.phase
     account = _end_days(account, market, at, account.marked_through, conditions, journal)
     return account if account.phase is before else replace(account, marked_at=at)
+
+
+def bring(
+    account: Account,
+    market: Market,
+    batches: Sequence[Batch],
+    newest: Market,
+    at: datetime,
+    conditions: Conditions,
+    journal: Journal,
+) -> Account:
+    """Catch the account up with the batches and let the clock run on to `at`, at the newest market.
+
+    Raises NotStorable where a figure then has more digits than can be stored.
+    """
+    if batches:
+        account = catch_up(account, market, batches, conditions, journal)
+    if account.phase is not None and account.phase.running:
+        account = advance(account, newest, at, conditions, journal)
+    check_storable(account)
+    return account
 
 
 def skip(account: Account, batch: Batch) -> Account:

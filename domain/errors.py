@@ -21,6 +21,7 @@ from typing import ClassVar
 
 from domain.money import plain
 
+REASON_MAX = 500  # characters of the reason why an account cannot be read or computed
 REGISTRY: dict[str, type["Refused"]] = {}
 
 
@@ -189,11 +190,16 @@ class AccountEnding(Refused):
     code = "ACCOUNT_ENDING"
 
 
-class MarkFailed(Refused):
-    """The account could not be marked; its ledger says why."""
+class AccountQuarantined(Refused):
+    """The account cannot be computed as it is stored; put right what the reason names, then releaseQuarantine."""
 
-    code = "MARK_FAILED"
-    transient = True
+    code = "ACCOUNT_QUARANTINED"
+
+    @classmethod
+    def because_of(cls, error: Exception, *accounts: int) -> "AccountQuarantined":
+        """The refusal for accounts of which computing or storing one raised the error."""
+        reason = f"{type(error).__name__}: {error}"[:REASON_MAX]
+        return cls(None, account=", ".join(map(str, accounts)), reason=reason)
 
 
 class AccountUnreadable(Refused):

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from domain import valuation
+from domain.bounds import COST_MAX, EQUITY_MAX, GROSS_MAX, QUANTITY_MAX
 from domain.instruments import InstrumentStatus
 from domain.lifecycles import AccountStatus
 from domain.money import ZERO, divide, multiply, percent, remainder
@@ -164,6 +165,19 @@ def position_is_open(ticket: Ticket) -> None:
     held(ticket)
 
 
+def amounts_are_storable(ticket: Ticket) -> None:
+    """The position, all positions together and the equity stay so small that no accepted quote makes them overflow."""
+    position, after = ticket.deal.after, ticket.after
+    for name, value, limit in (
+        ("position's quantity", position.quantity, QUANTITY_MAX),
+        ("position's cost in the quote currency", position.cost_basis, COST_MAX),
+        ("notional of all positions", after.gross, GROSS_MAX),
+        ("equity, above or below zero", abs(after.equity), EQUITY_MAX),
+    ):
+        if value > limit:
+            raise GateRefused("OUT_OF_RANGE", f"The {name} is more than the desk can hold.", limit, value)
+
+
 def notional_is_within(ticket: Ticket) -> None:
     limit, notional = ticket.policy.notional_max, ticket.after.notional
     if notional > limit:
@@ -242,6 +256,7 @@ PROTECT_GATES: tuple[Gate, ...] = (
 
 # Nothing may forbid lowering exposure, so REDUCE and CLOSE do not meet these.
 EXPOSURE_GATES: tuple[Gate, ...] = (
+    amounts_are_storable,
     notional_is_within,
     leverage_is_within,
     aggregate_leverage_is_within,

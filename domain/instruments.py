@@ -31,6 +31,25 @@ class InstrumentStatus(StrEnum):
     RETIRED = "RETIRED"  # still quoted and used to convert, but nothing more is opened in it
 
 
+class GuardMode(StrEnum):
+    """What happens to a quote that the guard finds suspect."""
+
+    OFF = "OFF"  # nothing: no quote is looked at
+    WARN = "WARN"  # it is accepted, counted and told
+    HOLD = "HOLD"  # it is kept apart until another quote confirms it
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """What makes a quote suspect; a figure of 0 is not looked at."""
+
+    mode: GuardMode = GuardMode.OFF
+    move_pct: Decimal = ZERO  # the largest move of the mid against the last good quote, of the lower of both
+    move_seconds: int = 60  # within which a move is measured, and for which a suspect quote is held
+    spread_pct: Decimal = ZERO  # the widest spread, of the mid
+    frozen_seconds: int = 0  # for so long the price may stand still while quotes come
+
+
 @dataclass(frozen=True, slots=True)
 class Instrument:
     """What can be traded. Quantities are in units of the underlying: currency, ounces, barrels, shares, index points.
@@ -50,6 +69,7 @@ class Instrument:
     aliases: tuple[str, ...] = ()  # other names of feeds, sorted
     status: InstrumentStatus = InstrumentStatus.ACTIVE
     notional_min: Decimal = ZERO  # the least worth of an order, in the quote currency; 0: none
+    guard: Guard = Guard()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Quotes, the batches they are accepted in, and the market a fold carries along."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from decimal import Decimal
@@ -69,6 +69,7 @@ class Dropped(StrEnum):
     TOO_PRECISE = "TOO_PRECISE"
     MALFORMED = "MALFORMED"  # no symbol, bid, ask and time, each of them text or a number
     INVALID_TIME = "INVALID_TIME"  # no instant: without an offset, a leap second, no day of the calendar
+    SUSPECT = "SUSPECT"  # held by the instrument's guard, and no other quote said the same
 
 
 PRICE_MAX = Decimal(10) ** 10  # exclusive: what the columnar book holds with room to multiply
@@ -89,12 +90,13 @@ class Listing(NamedTuple):
 
 
 class Screening(NamedTuple):
-    """Quotes parted into those taken, in the order they came, and those dropped, with the reason.
+    """Quotes parted into those taken, in the order they came, those held back, and those dropped, with the reason.
 
     `rounded` counts the taken ones whose float noise was rounded away, by symbol.
     """
 
     taken: list[Quote]
+    held: list[Quote]
     dropped: list[tuple[Quote, Dropped]]
     rounded: Counter[str]
 
@@ -140,14 +142,20 @@ def _without_noise(price: Decimal, listing: Listing) -> Decimal:
     return price
 
 
-def screen(quotes: Iterable[Quote], listings: Mapping[str, Listing], latest: datetime | None) -> Screening:
-    """Part the quotes into those taken and those dropped.
+def screen(
+    quotes: Iterable[Quote],
+    listings: Mapping[str, Listing],
+    latest: datetime | None,
+    judge: Callable[[Quote], Dropped | None] = lambda quote: None,
+) -> Screening:
+    """Part the quotes into those taken, held back and dropped.
 
-    `listings` holds every listed symbol, `latest` is the newest source time allowed.
+    `listings` holds every listed symbol, `latest` is the newest source time allowed. `judge` is asked of each usable
+    quote in turn why it is not taken; one that is SUSPECT is held back.
     """
     times = {symbol: listing.last for symbol, listing in listings.items()}
     steps = {symbol: listing.step for symbol, listing in listings.items()}
-    screening = Screening([], [], Counter())
+    screening = Screening([], [], [], Counter())
     for offered in quotes:
         symbol, quote = offered.symbol, offered
         if symbol not in times:
@@ -159,6 +167,12 @@ def screen(quotes: Iterable[Quote], listings: Mapping[str, Listing], latest: dat
             reason = fault(quote, steps[symbol], times[symbol], latest)
         if reason:
             screening.dropped.append((offered, reason))
+            continue
+        if judged := judge(quote):
+            if judged is Dropped.SUSPECT:
+                screening.held.append(quote)
+            else:
+                screening.dropped.append((offered, judged))
             continue
         times[symbol] = quote.source_time
         screening.taken.append(quote)

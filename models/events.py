@@ -12,6 +12,9 @@ from models.sql import Connection, Part
 CHANNEL = "propdesk_events"
 
 
+DESK = "*"  # in place of a brand, with challenge 0: events of the desk itself, which no brand owns
+
+
 class Event(NamedTuple):
     brand: str
     challenge_id: int

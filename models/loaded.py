@@ -11,8 +11,6 @@ from domain.calendar import Calendar
 from domain.errors import AccountUnreadable
 from domain.terms import Terms
 
-MESSAGE_MAX = 500
-
 
 @dataclass(frozen=True, slots=True)
 class Loaded:

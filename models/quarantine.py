@@ -1,5 +1,6 @@
 """The quarantine: accounts that cannot be read or marked, at which version and why."""
 
+from collections.abc import Collection
 from datetime import datetime
 from typing import NamedTuple
 
@@ -31,6 +32,16 @@ async def entries(conn: Connection, most: int) -> list[Entry]:
         most,
     )
     return [Entry(*row) for row in rows]
+
+
+async def of_accounts(conn: Connection, accounts: Collection[int]) -> dict[int, Entry]:
+    """The entries of those of the accounts that are in quarantine."""
+    rows = await conn.fetch(
+        """select account_id, seq, error, message, entered_at from quarantine
+        where account_id = any($1::bigint[])""",
+        list(accounts),
+    )
+    return {row["account_id"]: Entry(*row) for row in rows}
 
 
 async def of_shard(conn: Connection, shards: int, shard: int) -> set[int]:

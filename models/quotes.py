@@ -1,13 +1,16 @@
 """Quotes and their batches, and what a process needs to keep its own copy of the tape."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from typing import NamedTuple
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 import asyncpg
 
-from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind, InstrumentStatus
+from domain.bounds import Largest
+from domain.guard import Finding, Suspect, Watch
+from domain.instruments import Catalogue, Currency, Guard, GuardMode, Instrument, InstrumentKind, InstrumentStatus
 from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
 from models.locks import AdvisoryLock
@@ -34,7 +37,8 @@ cross join lateral (
 """
 LISTED = """
 select symbol, base_currency, quote_currency, price_precision, quantity_step, quantity_min, kind, contract_size, status,
-  notional_min, array(select n.name from instrument_names n where n.symbol = i.symbol and n.name <> i.symbol)
+  notional_min, array(select n.name from instrument_names n where n.symbol = i.symbol and n.name <> i.symbol),
+  guard_mode, guard_move_pct, guard_move_seconds, guard_spread_pct, guard_frozen_seconds
 from instruments i order by created_at, symbol
 """
 QUOTES: sql.Columns = {
@@ -47,13 +51,25 @@ QUOTES: sql.Columns = {
 INSERT_QUOTES = sql.insert_statement("quotes", QUOTES)
 UPSERT_LATEST = sql.Bulk(
     """
-insert into latest_quotes (symbol, batch, bid, ask, source_time)
-select symbol, batch, bid, ask, source_time from {rows} as n (batch, symbol, bid, ask, source_time)
+insert into latest_quotes (symbol, batch, bid, ask, source_time, unchanged_since, finding)
+select symbol, batch, bid, ask, source_time, unchanged_since, finding
+from {rows} as n (batch, symbol, bid, ask, source_time, unchanged_since, finding)
 on conflict (symbol) do update
-set batch = excluded.batch, bid = excluded.bid, ask = excluded.ask, source_time = excluded.source_time
+set batch = excluded.batch, bid = excluded.bid, ask = excluded.ask, source_time = excluded.source_time,
+  unchanged_since = excluded.unchanged_since, finding = excluded.finding
 """,
-    tuple(QUOTES.values()),
+    (*QUOTES.values(), "timestamptz", "text"),
 )
+LISTINGS = """
+select i.symbol, i.price_precision, l.bid, l.ask, l.source_time, l.unchanged_since, l.finding,
+  s.bid, s.ask, s.source_time, s.source, s.finding
+from instruments i left join latest_quotes l using (symbol) left join suspect_quotes s using (symbol)
+"""
+# By currency of the accounts and symbol, what a quote has to be bearable for.
+LARGEST = """
+select a.currency, p.symbol, max(p.quantity), max(p.cost_basis)
+from positions p join accounts a on a.id = p.account_id where p.status = 'OPEN' group by a.currency, p.symbol
+"""
 # Of the oldest batches so many that they and their quotes are about $2 rows, and at least one. None that an account has
 # yet to be marked through, or a shard to judge; and never the newest, by which everybody goes on counting.
 FORGETTABLE = """
@@ -158,10 +174,12 @@ def _instrument(
     status: str,
     notional_min: Decimal,
     aliases: list[str],
+    mode: str,
+    *guard: Any,
 ) -> Instrument:
     return Instrument(
         symbol, base, quote, precision, step, least, InstrumentKind(kind), contract_size, tuple(sorted(aliases)),
-        InstrumentStatus(status), notional_min,
+        InstrumentStatus(status), notional_min, Guard(GuardMode(mode), *guard),
     )  # fmt: skip
 
 
@@ -170,16 +188,26 @@ async def lock_ingest(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.INGEST)
 
 
-async def listings(conn: Connection) -> dict[str, Listing]:
-    """Every listed symbol with the precision of its prices and the source time of its newest quote."""
-    rows = await conn.fetch(
-        "select i.symbol, i.price_precision, l.source_time from instruments i left join latest_quotes l using (symbol)"
-    )
-    return {row["symbol"]: Listing(row["price_precision"], row["source_time"]) for row in rows}
+async def listings(conn: Connection) -> tuple[dict[str, Listing], dict[str, Watch]]:
+    """By every listed symbol the precision of its prices and its newest quote's source time; and what its guard knows.
+
+    Read under the lock of ingest.
+    """
+    listed: dict[str, Listing] = {}
+    watches: dict[str, Watch] = {}
+    for symbol, precision, bid, ask, at, since, finding, *held in await conn.fetch(LISTINGS):
+        listed[symbol] = Listing(precision, at)
+        last = None if at is None else Quote(symbol, bid, ask, at)
+        watches[symbol] = Watch(last, since, finding and Finding(finding), _suspect(symbol, *held))
+    return listed, watches
 
 
-async def insert(conn: Connection, new: Sequence[Batch]) -> None:
-    """Append batches with their quotes and move each symbol's newest."""
+def _suspect(symbol: str, bid: Decimal | None, ask: Decimal, at: datetime, source: str, finding: str) -> Suspect | None:
+    return None if bid is None else Suspect(Quote(symbol, bid, ask, at), source, Finding(finding))
+
+
+async def insert(conn: Connection, new: Sequence[Batch], watches: Mapping[str, Watch] = MappingProxyType({})) -> None:
+    """Append batches with their quotes and move each symbol's newest, with what its guard knows of it."""
     await conn.executemany(
         "insert into batches (number, market_time, quotes) values ($1, $2, $3)",
         [(batch.number, batch.market_time, len(batch.quotes)) for batch in new],
@@ -187,7 +215,17 @@ async def insert(conn: Connection, new: Sequence[Batch]) -> None:
     rows = [(b.number, q.symbol, q.bid, q.ask, q.source_time) for b in new for q in b.quotes]
     await sql.write(conn, INSERT_QUOTES, rows)
     newest = {row[1]: row for row in rows}  # by symbol; batches come in their order
-    await sql.write(conn, UPSERT_LATEST, list(newest.values()))
+    known = [
+        (*row, watch.unchanged_since, watch.finding and watch.finding.value)
+        for row in newest.values()
+        for watch in [watches[row[1]]]
+    ]
+    await sql.write(conn, UPSERT_LATEST, known)
+
+
+async def largest(conn: Connection) -> list[Largest]:
+    """The largest open positions by currency and symbol."""
+    return [Largest(*row) for row in await conn.fetch(LARGEST)]
 
 
 async def unjudged(conn: Connection) -> int:
@@ -199,7 +237,9 @@ async def unjudged(conn: Connection) -> int:
     return max(0, many)
 
 
-async def count_dropped(conn: Connection, counts: dict[tuple[str, Dropped], int], at: datetime, rows_max: int) -> None:
+async def count_dropped(
+    conn: Connection, counts: Mapping[tuple[str, Dropped], int], at: datetime, rows_max: int
+) -> None:
     """Add to the counters of quotes that were not taken, by symbol and reason, in about `rows_max` rows at most."""
     if counts:
         symbols, reasons = zip(*sorted(counts), strict=True)

@@ -21,6 +21,8 @@ from schema.admin import (
     PauseAccountInput,
     PauseAccountPayload,
     ReasonedInput,
+    ReleaseQuarantineInput,
+    ReleaseQuarantinePayload,
     ResumeAccountInput,
     ResumeAccountPayload,
     StartAccountInput,
@@ -31,7 +33,7 @@ from schema.admin import (
 from schema.arguments import Input, required
 from schema.context import Info
 from schema.permissions import mutation
-from services import adjustments, admin
+from services import adjustments, admin, quarantine
 from services.principals import Principal, Role
 from services.views.lists import ACCOUNTS
 
@@ -111,3 +113,10 @@ class AdminMutation:
     @mutation("Put a locked account back into the state it was locked in.", *STAFF)
     async def unlock_account(self, info: Info, given: Input[UnlockAccountInput]) -> UnlockAccountPayload:
         return UnlockAccountPayload(account=await _with_reason(info, given, admin.unlock))
+
+    @mutation("Compute an account again that is in quarantine, and let it out; any other stays as it is.", *STAFF)
+    async def release_quarantine(self, info: Info, given: Input[ReleaseQuarantineInput]) -> ReleaseQuarantinePayload:
+        async def verb(principal: Principal, key: int) -> None:
+            await quarantine.release_by_hand(principal, key, given.reason, pass_over=given.pass_over)
+
+        return ReleaseQuarantinePayload(account=await _by_hand(info, given.account_id, verb))

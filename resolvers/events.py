@@ -11,6 +11,7 @@ from schema.arguments import Filter
 from schema.context import Info
 from schema.errors import BadUserInput, CursorExpired, Missing
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
+from schema.feed import FeedEvent
 from schema.ids import named, number
 from schema.paging import After, one
 from schema.permissions import subscription
@@ -42,6 +43,21 @@ class EventSubscription:
                 info.context.loaders.renew()
                 info.context.loaders.brings = True
                 yield streamed(event)
+        except events.CursorExpired as expired:
+            raise CursorExpired(str(expired)) from None
+
+    @subscription(
+        "What the guards of instruments find in quotes, each event once and in order: everything after a cursor, or "
+        "from now on. Quotes belong to the desk: every brand's managers are told.",
+        Role.ADMIN,
+        Role.MANAGER,
+        Role.FEED,
+    )
+    async def feed_events(self, info: Info, after: After = None) -> AsyncIterator[FeedEvent]:
+        found = info.context.events.subscribe(info.context.principal, Wanted(of_desk=True), _feed_cursor(after))
+        try:
+            async for event in found:
+                yield FeedEvent.of(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None
 
@@ -101,3 +117,12 @@ def _cursor(text: str | None) -> Cursor | None:
     if (event := named(text)) is None:
         raise BadUserInput('after must be an event\'s cursor, or "0" for all that are kept.')
     return Cursor(*event)
+
+
+def _feed_cursor(text: str | None) -> Cursor | None:
+    """Return the place that `after` names among the desk's own events."""
+    if text is None or text == "0":
+        return None if text is None else BEGINNING
+    if (of_desk := number(text)) is None:
+        raise BadUserInput('after must be the cursor of an event of the feed, or "0" for all that are kept.')
+    return Cursor(0, of_desk)

@@ -6,7 +6,12 @@ from resolvers.found import found
 from schema.arguments import Filter, Input
 from schema.context import Info
 from schema.filters import filters_of
-from schema.instruments import Instrument, InstrumentFilter, SaveInstrumentInput, SaveInstrumentPayload
+from schema.instruments import (
+    Instrument,
+    InstrumentFilter,
+    SaveInstrumentInput,
+    SaveInstrumentPayload,
+)
 from schema.paging import After, Connection, First, read, window
 from schema.payloads import field_changes, input_fields
 from schema.permissions import mutation, query
@@ -28,10 +33,13 @@ class InstrumentQuery:
 class InstrumentMutation:
     @mutation("Make an instrument, change it, or retire it.", Role.ADMIN)
     async def save_instrument(self, info: Info, given: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
+        values = input_fields(given, "symbol", "expected_version")
+        if given.guard:
+            values["guard"] = input_fields(given.guard)
         saved = await instruments.update(
             info.context.principal,
             given.symbol,
-            input_fields(given, "symbol", "expected_version"),
+            values,
             expected_version=given.expected_version,
         )
         return SaveInstrumentPayload(

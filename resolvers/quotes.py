@@ -9,7 +9,15 @@ from schema.context import Info
 from schema.filters import filters_of
 from schema.paging import LONG, After, Connection, FirstLong, read, window
 from schema.permissions import mutation, query
-from schema.quotes import DroppedQuote, IngestQuotesInput, IngestQuotesPayload, PastQuote, Quote, QuoteHistoryFilter
+from schema.quotes import (
+    DroppedQuote,
+    IngestQuotesInput,
+    IngestQuotesPayload,
+    PastQuote,
+    Quote,
+    QuoteHistoryFilter,
+    SuspectQuotes,
+)
 from schema.rows import shape
 from services import quotes
 from services.principals import Role
@@ -44,7 +52,11 @@ class QuoteQuery:
 
 @strawberry.type
 class QuoteMutation:
-    @mutation("Take in quotes; what cannot be used is dropped, counted and answered.", Role.FEED, Role.ADMIN)
+    @mutation(
+        "Take in quotes; what cannot be used is dropped, counted and answered, and what is suspect is held back.",
+        Role.FEED,
+        Role.ADMIN,
+    )
     async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
         taken = await quotes.ingest(given.quotes, info.context.principal, given.quotes.unreadable)
         return IngestQuotesPayload(
@@ -54,5 +66,9 @@ class QuoteMutation:
             rounded=taken.rounded,
             dropped=[
                 DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped
+            ],
+            suspect=[
+                SuspectQuotes(symbol=symbol, finding=finding, held=held, count=count)
+                for symbol, finding, held, count in taken.suspect
             ],
         )

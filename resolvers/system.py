@@ -1,10 +1,10 @@
 """The desk about itself, and who asks."""
 
 import strawberry
-from strawberry import ID
 
 from domain.quotes import DeskMode
 from schema.context import Info
+from schema.feed import SuspectQuote
 from schema.me import Me
 from schema.permissions import query
 from schema.system import DroppedQuotes, Heartbeat, QuarantinedAccount, System
@@ -31,9 +31,7 @@ class SystemQuery:
             dead_jobs=now.dead_jobs,
             heartbeats=[Heartbeat(**beat) for beat in now.heartbeats],
             quarantined=now.quarantined,
-            quarantine=[
-                QuarantinedAccount(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
-                for entry in now.quarantine
-            ],
+            quarantine=[QuarantinedAccount.of(entry) for entry in now.quarantine],
             dropped_quotes=[DroppedQuotes(**dropped) for dropped in now.dropped],
+            suspect_quotes=[SuspectQuote.of(stored) for stored in now.suspect],
         )

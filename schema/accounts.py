@@ -29,6 +29,7 @@ from schema.payloads import Payload
 from schema.rows import FromRow
 from schema.scalars import Long
 from schema.snapshots import AccountSnapshot
+from schema.system import QuarantinedAccount
 from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
 
 if TYPE_CHECKING:
@@ -261,6 +262,11 @@ class Account(FromRow, listing=ACCOUNTS):
     @computed("Its final figures; null until it has ended.")
     def result(self) -> AccountResult | None:
         return AccountResult.of(self.result_text) if self.result_text else None
+
+    @computed("Why it is in quarantine, where it cannot be read or computed; null for any other.")
+    async def quarantine(self, info: Info) -> QuarantinedAccount | None:
+        entry = await info.context.loaders.quarantine(int(self.id))
+        return None if entry is None else QuarantinedAccount.of(entry)
 
     @computed("It at the newest market: what marking it now would give, with nothing written. Null in quarantine.")
     async def snapshot(self, info: Info) -> AccountSnapshot | None:

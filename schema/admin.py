@@ -114,3 +114,17 @@ class UnlockAccountInput(ReasonedInput): ...
 
 @strawberry.type(description="The account in the state it was locked in.")
 class UnlockAccountPayload(AccountPayload): ...
+
+
+@strawberry.input(description="The account to let out of quarantine, and what was put right.")
+class ReleaseQuarantineInput(AccountInput):
+    reason: str = field(description=f"What was put right. {INTERNAL}")
+    pass_over: bool = field(
+        default=False,
+        description="Whether to go on from the newest quotes: the batches since its last mark then neither mark nor "
+        "judge it. For an account that no correction brings through those batches.",
+    )
+
+
+@strawberry.type(description="The account, computed again; `account` is null if it still cannot be read or computed.")
+class ReleaseQuarantinePayload(AccountPayload): ...

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from domain.errors import AccountUnreadable, NoMarket, TooManyActions
+from domain.errors import AccountQuarantined, AccountUnreadable, NoMarket, TooManyActions
 from domain.execution import Moment
 from domain.headroom import Progress
 from domain.payouts import Criterion, no_phase
@@ -19,9 +19,10 @@ from domain.terms import Terms
 from schema.errors import Unauthenticated
 from schema.limits import Allowed
 from schema.slices import TimeSlices
-from services import clocks, contexts, snapshots
+from services import clocks, contexts, quarantine, snapshots
 from services.contexts import Decided
 from services.principals import Principal, Role
+from services.quarantine import Entry
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
 from services.views.events import Cursor, Event, Wanted
@@ -58,7 +59,7 @@ class Loaders:
     def _of_account(
         self, kind: tuple[Any, ...], account_id: int, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]
     ) -> Any:
-        """What is made from an account as the fold reads it. Raises AccountUnreadable where it cannot be read."""
+        """What is made from an account as the fold reads it. Raises AccountUnreadable, AccountQuarantined."""
 
         async def each(keys: list[int]) -> dict[int, Any]:
             found = await load(keys)
@@ -77,15 +78,14 @@ class Loaders:
             self._moment = asyncio.ensure_future(snapshots.now())
         return await asyncio.shield(self._moment)
 
-    async def present(self, account_id: int) -> Present | None:
-        """The account at the moment of this answer; None where it cannot be read, or where there is no market yet."""
-        try:
-            moment = await self.moment()
-        except NoMarket:
-            return None
+    async def present(self, account_id: int) -> Present:
+        """The account at the moment of this answer. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
+        moment = await self.moment()
         found: Present | None = await self._load(
             ("present",), account_id, lambda keys: snapshots.presents(keys, moment), cache=True
         )
+        if found is None:
+            raise AccountUnreadable(None, account=account_id)
         return found
 
     def is_to_bring(self, listing: Listing) -> bool:
@@ -97,8 +97,12 @@ class Loaders:
         if not self.is_to_bring(listing):
             return row
         account_id = MOVING[listing].account(row)
-        present = None if account_id is None else await self.present(account_id)
-        return row if present is None else brought(listing, row, present)
+        if account_id is None:
+            return row
+        try:
+            return brought(listing, row, await self.present(account_id))
+        except (NoMarket, AccountUnreadable, AccountQuarantined):
+            return row
 
     async def _load(
         self,
@@ -180,12 +184,8 @@ class Loaders:
         return found
 
     async def snapshot(self, account_id: int) -> Snapshot:
-        """The account at the moment of this answer. Raises AccountUnreadable, NoMarket."""
-        await self.moment()
-        found = await self.present(account_id)
-        if found is None:
-            raise AccountUnreadable(None, account=account_id)
-        return found.snapshot
+        """The account at the moment of this answer. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
+        return (await self.present(account_id)).snapshot
 
     async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
         """What the account may do now with these instruments; with None, all."""
@@ -193,6 +193,11 @@ class Loaders:
         found: Decided = await self._of_account(
             kind, account_id, lambda keys: contexts.of_accounts(keys, symbols, moment)
         )
+        return found
+
+    async def quarantine(self, account_id: int) -> Entry | None:
+        """Why the account is in quarantine; None where it is not."""
+        found: Entry | None = await self._load(("quarantine",), account_id, quarantine.of_accounts)
         return found
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:

@@ -6,8 +6,9 @@ from decimal import Decimal
 import strawberry
 from strawberry import UNSET, field
 
-from domain.instruments import InstrumentKind, InstrumentStatus
+from domain.instruments import GuardMode, InstrumentKind, InstrumentStatus
 from schema.described import described
+from schema.fields import computed
 from schema.payloads import SavePayload
 from schema.rows import FromRow
 from services.views.lists import INSTRUMENTS
@@ -31,6 +32,35 @@ described(
     ACTIVE="They may.",
     RETIRED="They may not. Its quotes are still taken in, and convert.",
 )
+
+described(
+    GuardMode,
+    "QuoteGuardMode",
+    "What happens to a quote that an instrument's guard finds suspect.",
+    OFF="Nothing: no quote is looked at.",
+    WARN="It is accepted, counted and told as an event.",
+    HOLD="It is held back: nothing is marked, judged or filled by it until another quote confirms it.",
+)
+
+
+@strawberry.type(
+    description="What makes a quote suspect: a move against the last accepted one, its spread, or a price that stands "
+    "still. A held quote is confirmed by the next that says the same, of the same source or another; a price that "
+    "stands still only by another source. Of the two the later is accepted."
+)
+class QuoteGuard:
+    mode: GuardMode = field(description="What happens to a suspect quote.")
+    move_pct: Decimal = field(
+        description="The largest move of the mid between two quotes, in percent of the lower mid; 0: any."
+    )
+    move_seconds: int = field(
+        description="The time within which a move is measured, in seconds by the source's clock; after a longer gap "
+        "any move is accepted. A suspect quote that nothing confirms is dropped after it."
+    )
+    spread_pct: Decimal = field(description="The widest spread in percent of the mid; 0: any.")
+    frozen_seconds: int = field(
+        description="For how long bid and ask may stay the same while quotes come, in seconds; 0: for ever."
+    )
 
 
 @strawberry.type(description="What can be traded; the same for every brand.")
@@ -56,6 +86,43 @@ class Instrument(FromRow, listing=INSTRUMENTS):
     version: int = field(description="Raised by every change.")
     created_at: datetime = field(description="When it was first saved.")
     updated_at: datetime = field(description="When it was last changed.")
+    guard_mode: strawberry.Private[str]
+    guard_move_pct: strawberry.Private[Decimal]
+    guard_move_seconds: strawberry.Private[int]
+    guard_spread_pct: strawberry.Private[Decimal]
+    guard_frozen_seconds: strawberry.Private[int]
+
+    @computed("Which of its quotes are suspect, and what happens to them.")
+    def guard(self) -> QuoteGuard:
+        return QuoteGuard(
+            mode=GuardMode(self.guard_mode),
+            move_pct=self.guard_move_pct,
+            move_seconds=self.guard_move_seconds,
+            spread_pct=self.guard_spread_pct,
+            frozen_seconds=self.guard_frozen_seconds,
+        )
+
+
+@strawberry.input(
+    description="The guard of an instrument; what is left out stays, and is at first, or if null, that of the kind: "
+    "WARN; within 60 seconds 5 % (FOREX), 8 % (METAL), 10 % (INDEX), 15 % (COMMODITY), 20 % (CRYPTO), 25 % (STOCK, "
+    "OTHER); a spread of 2 % (FOREX, METAL), 3 % (INDEX), 5 % (CRYPTO, COMMODITY), 10 % (STOCK, OTHER); a standstill "
+    "of 900 seconds (FOREX, METAL, CRYPTO), 3,600 (INDEX, COMMODITY), none (STOCK, OTHER)."
+)
+class QuoteGuardInput:
+    mode: GuardMode | None = field(default=UNSET, description="What happens to a suspect quote.")
+    move_pct: Decimal | None = field(
+        default=UNSET, description="The largest move in percent of the lower mid, at most 1000; 0: any."
+    )
+    move_seconds: int | None = field(
+        default=UNSET, description="The time within which a move is measured, 1 to 86400 seconds."
+    )
+    spread_pct: Decimal | None = field(
+        default=UNSET, description="The widest spread in percent of the mid, at most 200; 0: any."
+    )
+    frozen_seconds: int | None = field(
+        default=UNSET, description="For how long the price may stand still, at most 86400 seconds; 0: for ever."
+    )
 
 
 @strawberry.input(description="An instrument to save; of an existing one what is left out stays.")
@@ -92,6 +159,9 @@ class SaveInstrumentInput:
     )
     status: InstrumentStatus | None = field(
         default=UNSET, description="RETIRED is refused while positions are open or orders work in it; at first ACTIVE."
+    )
+    guard: QuoteGuardInput | None = field(
+        default=UNSET, description="Which of its quotes are suspect; at first, and if null, that of its kind."
     )
     expected_version: int | None = field(
         default=None, description="The version this change was made from; 0 where there is to be none yet."

@@ -6,6 +6,7 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
+from domain.guard import Finding
 from schema.payloads import Payload
 from schema.quotelist import QuoteList
 from schema.rows import FromRow
@@ -49,7 +50,19 @@ class DroppedQuote:
         description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE, "
         "TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats), MALFORMED (not an object of "
         "`symbol`, `bid`, `ask` and `time` alone, each text or a number) or INVALID_TIME (no RFC 3339 text with an "
-        "offset, or no instant: a leap second, a day that does not exist)."
+        "offset, or no instant: a leap second, a day that does not exist). OUT_OF_RANGE is a price of 1e10 or more, or "
+        "one at which an open position would be worth more than 1e13."
+    )
+    count: Long = field(description="How many.")
+
+
+@strawberry.type(description="Quotes of one symbol that its guard found suspect, for one reason.")
+class SuspectQuotes:
+    symbol: str = field(description="The instrument.")
+    finding: Finding = field(description="Why.")
+    held: bool = field(
+        description="True: they were held back, and a later quote decides. False: they were accepted, as the guard "
+        "only warns."
     )
     count: Long = field(description="How many.")
 
@@ -65,3 +78,8 @@ class IngestQuotesPayload(Payload):
         "instrument's precision.",
     )
     dropped: list[DroppedQuote] = field(default_factory=list, description="What was not taken, by symbol and reason.")
+    suspect: list[SuspectQuotes] = field(
+        default_factory=list,
+        description="What the instruments' guards found suspect, by symbol and reason. What they hold back is neither "
+        "in `accepted` nor in `dropped`.",
+    )

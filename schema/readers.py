@@ -30,9 +30,10 @@ _TYPES: Mapping[Roles, str] = {
     BUYERS: """Payout PayoutCriterion PayoutEligibility PayoutTerms Program ProgramStep Purchase TradingDayStart
       Transfer Wallet""",
     STAFF: """AccountGroup ApiToken AuditEvent BulkReinstatement BulkResult DeletedRows FieldChange HouseAccount Job
-      ProgramPreset ProgramValidation QuoteVoid""",
-    ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load QuarantinedAccount System",
-    ADMIN | {Role.FEED}: "DroppedQuote",
+      ProgramPreset ProgramValidation QuarantinedAccount QuoteGuard QuoteVoid""",
+    ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load SuspectQuote System",
+    ADMIN | {Role.FEED}: "DroppedQuote SuspectQuotes",
+    STAFF | {Role.FEED}: "FeedEvent QuotedPrice",
     STAFF | {Role.PAYMENTS}: "ConfirmedPurchase",
 }
 TYPES: Mapping[str, Roles] = {name: roles for roles, names in _TYPES.items() for name in names.split()}

@@ -2,14 +2,17 @@
 
 from dataclasses import asdict
 from datetime import datetime
+from typing import Self
 
 import strawberry
 from strawberry import ID, field
 
 from domain.quotes import DeskMode
+from schema.feed import SuspectQuote
 from schema.fields import computed
 from schema.scalars import Long
 from services import retention, system
+from services.quarantine import Entry
 
 
 @strawberry.type(description="A sign of life of a process.")
@@ -28,13 +31,20 @@ class DroppedQuotes:
     last_at: datetime = field(description="When the last one came.")
 
 
-@strawberry.type(description="An account that cannot be read or marked. Its orders and positions wait until it can.")
+@strawberry.type(
+    description="An account that cannot be read or computed. Its orders and positions wait until it can; its mutations "
+    "answer ACCOUNT_UNREADABLE or ACCOUNT_QUARANTINED, and `releaseQuarantine` tries it again."
+)
 class QuarantinedAccount:
     account_id: ID = field(description="The account.")
     seq: Long = field(description="Its version when that was noted.")
     error: str = field(description="The kind of failure.")
     message: str = field(description="What failed.")
     entered_at: datetime = field(description="When it was first noted.")
+
+    @classmethod
+    def of(cls, entry: Entry) -> Self:
+        return cls(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
 
 
 @strawberry.type(description="How far behind the desk is, and how large.")
@@ -65,6 +75,9 @@ class System:
     quarantined: int = field(description="How many accounts cannot be read or marked.")
     quarantine: list[QuarantinedAccount] = field(description="The first 100 of them, oldest first.")
     dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")
+    suspect_quotes: list[SuspectQuote] = field(
+        description="The quotes that are held back until another decides, by symbol; at most 1000."
+    )
 
     @computed("How far behind it is, and how large.")
     async def load(self) -> Load:

@@ -5,12 +5,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from domain.contexts import Context, context
+from domain.errors import Refused
 from domain.execution import Moment
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.listing import Row, Window, pages
-from services.fairness import in_turns
-from services.snapshots import present
+from services.snapshots import Present, each
 from services.unit import snapshot
 from services.views.eligibility import cycle_of, cycles_of
 
@@ -30,33 +30,39 @@ class Decided:
 
 
 async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> Decided:
-    """The account's context. The caller has made sure that it is in sight."""
-    return (await of_accounts([account_id], symbols))[account_id]
+    """The account's context. The caller has made sure that it is in sight. Raises why it cannot be computed."""
+    found = (await of_accounts([account_id], symbols))[account_id]
+    if isinstance(found, Refused):
+        raise found
+    return found
 
 
 async def of_accounts(
     ids: Sequence[int], symbols: Sequence[str] | None = None, moment: Moment | None = None
-) -> dict[int, Decided]:
-    """The contexts of accounts that can be read and are visible, at a moment or at the newest market.
+) -> dict[int, Decided | Refused]:
+    """The contexts of accounts that are visible, at a moment or at the newest market; or why there is none.
 
     All are read at one point in time.
     """
     async with snapshot() as conn:
-        loaded = (await accounts.load(conn, ids)).loaded
+        read = await accounts.load(conn, ids)
+        loaded = read.loaded
         resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
         recent = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS))
         cycles = await cycles_of(conn, loaded)
         current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
     orders, actions = _by_parent(resting), _by_parent(recent)
-    return {
-        now.account.id: Decided(
+
+    def decided(now: Present) -> Decided:
+        account_id = now.account.id
+        return Decided(
             context=context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
-            orders=[row for row in orders[now.account.id] if row["seq"] in now.account.orders],
-            actions=actions[now.account.id][:RECENT_ACTIONS],
-            next_account_id=_other(current.get(now.stored.challenge_id or 0), now.account.id),
+            orders=[row for row in orders[account_id] if row["seq"] in now.account.orders],
+            actions=actions[account_id][:RECENT_ACTIONS],
+            next_account_id=_other(current.get(now.stored.challenge_id or 0), account_id),
         )
-        async for now in in_turns(await present(loaded, moment))
-    }
+
+    return await each(read, moment, decided)
 
 
 def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:

@@ -7,9 +7,10 @@ from typing import Any
 
 from tortoise.expressions import RawSQL
 
-from domain.checks import Within, amount
+from domain.checks import Within, amount, api_name
 from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
-from domain.instruments import SYMBOL, SYMBOL_RULE, Instrument, InstrumentKind, InstrumentStatus
+from domain.guard import DEFAULTS as GUARDS
+from domain.instruments import SYMBOL, SYMBOL_RULE, Guard, Instrument, InstrumentKind, InstrumentStatus
 from domain.ledger import Facts
 from domain.money import ONE, PLACES, PRICE_PLACES, ZERO
 from domain.money import plain as plain_text
@@ -26,6 +27,12 @@ NAMED_MAX = 20  # positions and orders that a refusal names
 PRECISION = Within(most=Decimal(PRICE_PLACES), places=0)
 QUANTITY = amount(PLACES)
 NOTIONAL = amount(PLACES, above=False)
+GUARD = {
+    "move_pct": Within(most=Decimal(1000)),
+    "move_seconds": Within(least=ONE, most=Decimal(86_400), places=0),
+    "spread_pct": Within(most=Decimal(200)),
+    "frozen_seconds": Within(most=Decimal(86_400), places=0),
+}
 DEFAULTS = {
     "base_currency": None,
     "kind": InstrumentKind.FOREX,
@@ -50,6 +57,7 @@ async def update(
 ) -> Saved:
     """Make the instrument of this symbol, or change these fields of Instrument. ADMIN only.
 
+    `values` may have guard with some fields of Guard; what is left out stays, and None is the default of the kind.
     The currencies of an existing one stay: its positions were valued in them. Retiring it is refused while positions
     are open or orders work in it. Raises Forbidden, InvalidInput, NotFound, AlreadyExists, VersionConflict, InUse.
     """
@@ -87,12 +95,25 @@ async def update(
 def _merged(symbol: str, before: Instrument | None, values: Mapping[str, Any]) -> Instrument:
     """The instrument with these values, its aliases sorted."""
     stored = None if before is None else {field.name: getattr(before, field.name) for field in fields(before)}
-    listed = Instrument(**{**fill(stored, values, DEFAULTS, NEEDED), "symbol": symbol})
-    return replace(listed, aliases=tuple(sorted(listed.aliases)))
+    given = {name: value for name, value in values.items() if name != "guard"}
+    listed = Instrument(**{**fill(stored, given, DEFAULTS, NEEDED), "symbol": symbol})
+    guard = _guard(listed.kind, before, values.get("guard", {}))
+    return replace(listed, aliases=tuple(sorted(listed.aliases)), guard=guard)
+
+
+def _guard(kind: InstrumentKind, before: Instrument | None, values: Guard | Mapping[str, Any] | None) -> Guard:
+    """The guard with these fields; of a new instrument, and where the value is None, those of its kind."""
+    if isinstance(values, Guard):
+        return values
+    of_kind = GUARDS[kind]
+    base = of_kind if before is None or values is None else before.guard
+    changed = {name: getattr(of_kind, name) if value is None else value for name, value in (values or {}).items()}
+    return replace(base, **changed)
 
 
 async def _write(work: Unit, listed: Instrument, row: InstrumentRow | None) -> None:
     columns = {COLUMNS.get(name, name): value for name, value in asdict(listed).items()}
+    columns |= {f"guard_{name}": value for name, value in columns.pop("guard").items()}
     del columns["symbol"], columns["aliases"]
     if row is None:
         await InstrumentRow.create(symbol=listed.symbol, **columns)
@@ -112,7 +133,11 @@ async def _require_unused(work: Unit, symbol: str) -> None:
 
 def facts(instrument: Instrument) -> Facts:
     """The instrument as the audit keeps it."""
-    facts = asdict(instrument) | {"aliases": list(instrument.aliases)}
+    facts = asdict(instrument) | {"aliases": list(instrument.aliases), "guard": _texts(asdict(instrument.guard))}
+    return _texts(facts)
+
+
+def _texts(facts: Facts) -> Facts:
     return {name: plain_text(value) if isinstance(value, Decimal) else value for name, value in facts.items()}
 
 
@@ -123,6 +148,7 @@ def _check_numbers(instrument: Instrument) -> None:
         "quantityMin": QUANTITY.fault(instrument.quantity_min),
         "contractSize": QUANTITY.fault(instrument.contract_size),
         "notionalMin": NOTIONAL.fault(instrument.notional_min),
+        **{f"guard.{api_name(name)}": within.fault(getattr(instrument.guard, name)) for name, within in GUARD.items()},
     }
     for field, fault in faults.items():
         if fault:

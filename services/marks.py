@@ -18,7 +18,7 @@ from config import wakeups
 from config.settings import settings
 from domain.book import Book
 from domain.columns import Flags, Ints
-from domain.errors import AccountUnreadable, Locked, MarkFailed, Refused
+from domain.errors import Locked
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Market
 from domain.seating import MARKETS_MAX
@@ -32,7 +32,6 @@ from services.conditions import conditions_of
 from services.local import Local
 from services.measures import PASS_SECONDS, timed
 from services.principals import Principal
-from services.quarantine import TROUBLES
 from services.tape import tape
 from services.unit import Held, Root, Unit, plain, reading, root, snapshot, writing
 
@@ -337,22 +336,14 @@ async def drain(shard: int, seconds: float = math.inf) -> int:
 async def mark_account(principal: Principal, account_id: int) -> None:
     """Bring one account to the newest batch.
 
-    Raises NotFound for one that is not the principal's, MarkFailed for one that cannot be marked.
+    Raises NotFound for one that is not the principal's, AccountUnreadable and AccountQuarantined for one that cannot
+    be marked.
     """
     of = await reach(principal, account_id, "accountId")
-    try:
-        async with root(of) as work:
-            await quarantine_rows.leave(work.conn, [account_id])
-            if held := work.held.get(account_id):
-                _note(work, principal, held)
-    except AccountUnreadable as error:
-        await quarantine.isolate(of, account_id, error.__cause__ if isinstance(error.__cause__, Exception) else error)
-        raise
-    except (Refused, *TROUBLES):
-        raise
-    except Exception as error:
-        await quarantine.isolate(of, account_id, error)
-        raise MarkFailed("accountId", account=account_id) from error
+    async with quarantine.isolating(of, account_id), root(of) as work:
+        await quarantine_rows.leave(work.conn, [account_id])
+        if held := work.held.get(account_id):
+            _note(work, principal, held)
 
 
 def _note(work: Unit, principal: Principal, held: Held) -> None:

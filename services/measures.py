@@ -67,6 +67,12 @@ JOB_SECONDS = Histogram(
 UNREADABLE_ROWS = Counter(
     "propdesk_unreadable_rows", "Rows left out of a list because they cannot be read.", ("type",), registry=REGISTRY
 )
+SUSPECT_QUOTES = Counter(
+    "propdesk_suspect_quotes",
+    "Quotes that the guard of their instrument found suspect: warned, held, confirmed, dropped.",
+    ("outcome", "finding"),
+    registry=REGISTRY,
+)
 STAMPED = Counter("propdesk_events_stamped", "Events this process gave their position.", registry=REGISTRY)
 EVENT_DELAY_SECONDS = Histogram(
     "propdesk_event_delay_seconds",

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from config import wakeups
 from config.settings import settings
 from models import system
-from services import bulk_reinstatements, payments, quotes, retention
+from services import bulk_reinstatements, guard, payments, quotes, retention
 from services.connections import control
 from services.unit import reading
 
@@ -50,6 +50,7 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> N
     if overdue:
         wakeups.request("mark_to_market")
     await quotes.tick(TICK_AFTER)
+    await guard.expire()
     if expires:
         await payments.expire()
     if halted:

@@ -4,16 +4,23 @@ One such account stops none of the others. It leaves the quarantine as soon as i
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 
 from config.logs import about
-from domain.errors import Locked
+from domain.errors import REASON_MAX, AccountQuarantined, AccountUnreadable, Locked, Refused
 from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
-from models.loaded import MESSAGE_MAX
+from models.quarantine import Entry
+from services import catching_up
+from services.actions import reach
+from services.challenges import checked_reason
 from services.connections import LOST
+from services.principals import Principal, Role
 from services.unit import Root, Unit, reading, sweep, writing
+
+__all__ = ["Entry", "catch_up_all", "isolate", "isolating", "of_accounts", "release", "release_by_hand"]
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +77,10 @@ async def isolate(of: Root, account_id: int, reason: Exception) -> int:
 
     Where its ledger cannot be written, the quarantine alone says why. Raises the database's troubles.
     """
+    reason = _cause(reason)
     with about(account=account_id, challenge=of.challenge):
         log.error("account %s cannot be marked", account_id, exc_info=reason)
-        error, message = type(reason).__name__, str(reason)[:MESSAGE_MAX]
+        error, message = type(reason).__name__, str(reason)[:REASON_MAX]
         try:
             async with sweep([of], mark=False) as work:
                 return await _note(work, account_id, error, message)
@@ -105,8 +113,76 @@ async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
     return version
 
 
+@asynccontextmanager
+async def isolating(of: Root, account_id: int) -> AsyncIterator[None]:
+    """Put the account into quarantine where the body fails over it; every such failure is refused by name.
+
+    Raises AccountUnreadable and AccountQuarantined, and whatever else the body refuses.
+    """
+    try:
+        yield
+    except (AccountUnreadable, AccountQuarantined) as error:
+        await isolate(of, account_id, error)
+        raise
+    except (Refused, *TROUBLES):
+        raise
+    except Exception as error:
+        await isolate(of, account_id, error)
+        raise AccountQuarantined.because_of(error, account_id) from error
+
+
+def _cause(error: Exception) -> Exception:
+    """What was raised first, where a refusal only passes it on."""
+    passed_on = isinstance(error, AccountUnreadable | AccountQuarantined)
+    return error.__cause__ if passed_on and isinstance(error.__cause__, Exception) else error
+
+
+async def of_accounts(accounts: Sequence[int]) -> dict[int, Entry]:
+    """Why accounts are in quarantine, those of them that are."""
+    async with reading() as conn:
+        return await rows.of_accounts(conn, accounts)
+
+
 async def release(accounts: Sequence[int]) -> None:
     """Take accounts out of quarantine: they have been read and marked."""
     async with writing() as conn:
         await rows.leave(conn, list(accounts))
     log.info("accounts that left the quarantine: %s", ", ".join(map(str, accounts)))
+
+
+async def release_by_hand(principal: Principal, account_id: int, reason: str, *, pass_over: bool = False) -> None:
+    """Compute the account again under its lock and let it out of quarantine; one that is not in it stays as it is.
+
+    With `pass_over` it goes on from the newest quotes: the batches since its last mark neither mark nor judge it.
+    Raises Forbidden, NotFound, InvalidInput without a reason; AccountUnreadable and AccountQuarantined where it still
+    cannot be read or computed.
+    """
+    principal.require(Role.ADMIN, Role.MANAGER)
+    checked_reason(reason)
+    of = await reach(principal, account_id, "accountId")
+    async with reading() as conn:
+        if await rows.entry(conn, account_id) is None:
+            return
+    async with isolating(of, account_id), sweep([of], mark=False) as work:
+        work.check_readable()
+        for held in work.held.values():
+            await catching_up.bring(work, held, pass_over=pass_over and held.account.id == account_id)
+        entry = await rows.entry(work.conn, account_id)
+        if entry is not None:
+            await rows.leave(work.conn, [account_id])
+            _audit(work, principal, entry, reason, pass_over=pass_over)
+
+
+def _audit(work: Unit, principal: Principal, entry: Entry, reason: str, *, pass_over: bool) -> None:
+    held = work.held.get(entry.account_id)
+    before, after = (held.stored.account, held.account) if held else (None, None)
+    work.audit(
+        principal,
+        "releaseQuarantine",
+        object_kind="account",
+        object_id=entry.account_id,
+        brand=after.brand if after else principal.brand,
+        reason=reason,
+        before={"error": entry.error, "message": entry.message, "marked_through": before and before.marked_through},
+        after={"pass_over": pass_over, "marked_through": after and after.marked_through},
+    )

@@ -2,17 +2,22 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import NamedTuple
 
 from config import wakeups
 from config.settings import settings
+from domain.bounds import Bearing, Checked, Largest
 from domain.errors import InvalidInput, TooManyBatches
+from domain.guard import Finding, Guards, Note, Outcome
 from domain.instruments import Catalogue
-from domain.quotes import Batch, Dropped, Quote, divide_into_batches, screen
+from domain.quotes import Batch, Dropped, Quote, Screening, divide_into_batches, screen
 from domain.values import replace
-from models import quotes
+from models import quotes, suspects, turns
+from services import guard
+from services.local import Local
 from services.principals import Principal
 from services.unit import Unit, plain
 
@@ -22,6 +27,10 @@ FEW_BATCHES = 10  # of one request while the markers are far behind
 FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
 
 
+_checked: Local[dict[str, Checked]] = Local(dict)
+"""By symbol the prices at which every open position is known to be bearable."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ingested:
     batches: list[int]
@@ -29,6 +38,7 @@ class Ingested:
     accepted: int
     dropped: list[tuple[str, str, int]]  # symbol, reason, how many
     rounded: int = 0  # of the accepted: whose float noise was rounded away
+    suspect: list[tuple[str, Finding, bool, int]] = field(default_factory=list)  # symbol, why, held back, how many
 
 
 async def ingest(
@@ -45,25 +55,62 @@ async def ingest(
     async with plain() as work:
         await quotes.lock_ingest(work.conn)
         await work.look()  # the lock may have been waited for
-        replay = work.mode == "REPLAY"
-        latest = None if replay else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
-        listed = [_listed(quote, work.catalogue) for quote in offered]
-        taken, dropped, rounded = screen(listed, await quotes.listings(work.conn), latest)
+        screened = await _screen(work, offered, principal)
+        taken, _, dropped, rounded = screened.quotes
         await asyncio.sleep(0)  # screening many takes milliseconds
-        parts = divide_into_batches(taken, by_time=replay)
+        parts = divide_into_batches(taken, by_time=work.mode == "REPLAY")
         await _require_few(work, len(parts))
         new = _number(work, parts)
-        await quotes.insert(work.conn, new)
+        await quotes.insert(work.conn, new, screened.guards.watches)
+        await suspects.keep(work.conn, screened.guards.suspects)
+        notes = screened.guards.notes
+        guard.tell(work, notes)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
         counts = Counter((_countable(symbol), reason) for symbol, reason in reasons)
-        await quotes.count_dropped(work.conn, dict(counts), work.clocks.real_time, settings().dropped_rows_max)
+        given_up = counts + guard.dropped(notes)
+        await quotes.count_dropped(work.conn, given_up, work.clocks.real_time, settings().dropped_rows_max)
         if principal is not None:
             _note(work, principal, new, len(taken), len(reasons))
+    _checked().update(screened.bearing.checked)
+    guard.count(notes)
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
     newest = new[-1].number if new else None
-    return Ingested([batch.number for batch in new], newest, len(taken), told, rounded.total())
+    suspect = [(*key, many) for key, many in sorted(Counter(_suspected(notes)).items())]
+    return Ingested([batch.number for batch in new], newest, len(taken), told, rounded.total(), suspect)
+
+
+class _Screened(NamedTuple):
+    quotes: Screening
+    guards: Guards
+    bearing: Bearing
+
+
+async def _screen(work: Unit, offered: Sequence[Quote], principal: Principal | None) -> _Screened:
+    """Part the quotes; where a price is far from those checked, with a look at the largest positions."""
+    listings, watches = await quotes.listings(work.conn)
+    listed = [_listed(quote, work.catalogue) for quote in offered]
+    latest = None if work.mode == "REPLAY" else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
+    source = "" if principal is None else principal.name
+
+    def screened(largest: Sequence[Largest] | None) -> _Screened:
+        bearing = Bearing(_checked(), work.market, largest, work.catalogue)
+        guards = Guards(work.catalogue, watches, source)
+        return _Screened(screen(listed, listings, latest, lambda quote: guards.judge(quote, bearing)), guards, bearing)
+
+    found = screened(None)
+    if not found.bearing.is_checked:
+        await turns.stop_trading(work.conn)  # what it opens would not be among the largest
+        found = screened(await quotes.largest(work.conn))
+    return found
+
+
+def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, Finding, bool]]:
+    """The quotes of this request that were suspect: symbol, why, and whether they are held back."""
+    for note in notes:
+        if note.outcome in (Outcome.HELD, Outcome.WARNED):
+            yield note.quote.symbol, note.finding, note.outcome is Outcome.HELD
 
 
 async def _require_few(work: Unit, batches: int) -> None:

@@ -6,7 +6,8 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from domain.errors import NoMarket
-from domain.instruments import Instrument
+from domain.guard import DEFAULTS
+from domain.instruments import Instrument, InstrumentKind
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step
 from domain.terms import GroupKind, PhaseType
@@ -23,11 +24,12 @@ CASH = Decimal(10_000)
 ROLES = tuple(role for role in Role if role is not Role.PAYMENTS)  # nobody sits behind a payment provider's hook
 DEPOSIT = Decimal(100_000)
 SEEDER = Principal(0, "sample", Role.ADMIN)
+WARNS = DEFAULTS[InstrumentKind.FOREX]
 INSTRUMENTS = (
-    Instrument("EURUSD", "EUR", "USD", 5, Decimal("0.01"), Decimal("0.01")),
-    Instrument("NZDUSD", "NZD", "USD", 5, Decimal("0.01"), Decimal("0.01")),
-    Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")),
-    Instrument("BTCUSD", "BTC", "USD", 2, Decimal("0.0001"), Decimal("0.0001")),
+    Instrument("EURUSD", "EUR", "USD", 5, Decimal("0.01"), Decimal("0.01"), guard=WARNS),
+    Instrument("NZDUSD", "NZD", "USD", 5, Decimal("0.01"), Decimal("0.01"), guard=WARNS),
+    Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01"), guard=WARNS),
+    Instrument("BTCUSD", "BTC", "USD", 2, Decimal("0.0001"), Decimal("0.0001"), guard=WARNS),
 )
 GROUPS = {"PROP_DEMO_USD": GroupKind.DEMO, "PROP_REAL_USD": GroupKind.REAL}
 

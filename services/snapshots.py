@@ -1,22 +1,27 @@
 """Accounts as they stand now: brought to the newest market on a copy, with nothing written and nothing locked."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from domain import desk
 from domain.accounts import Account, Day, Journal
+from domain.errors import AccountQuarantined, Refused
 from domain.execution import Moment
 from domain.judging import Conditions
+from domain.quotes import Batch
 from domain.snapshots import Snapshot, snapshot
 from models import accounts
-from models.loaded import Loaded
+from models.loaded import Loaded, Read
 from models.sql import Connection
 from services.conditions import conditions_of
 from services.fairness import in_turns
 from services.tape import market_time, tape
 from services.unit import reading
 from services.unit import snapshot as consistent
+
+Made = TypeVar("Made")
 
 log = logging.getLogger(__name__)
 
@@ -44,22 +49,35 @@ async def now() -> Moment:
         return Moment(await tape().market(conn, clocks.number), market_time(clocks), clocks.number)
 
 
-async def presents(ids: Sequence[int], moment: Moment) -> dict[int, Present]:
-    """Those of the accounts that can be read, as of a moment. The caller has made sure that they are in sight."""
+async def presents(ids: Sequence[int], moment: Moment) -> dict[int, Present | Refused]:
+    """The accounts as of a moment, or why not. The caller has made sure that they are in sight."""
     async with consistent() as conn:
-        loaded = (await accounts.load(conn, ids)).loaded
-    return {one.stored.account.id: one for one in await _each(loaded, moment)}
+        read = await accounts.load(conn, ids)
+    return await each(read, moment, lambda one: one)
 
 
-async def _each(loaded: Sequence[Loaded], moment: Moment) -> list[Present]:
-    """The accounts at a moment, without those that cannot be brought there: the marker has them in quarantine."""
+async def each(read: Read, moment: Moment | None, make: Callable[[Present], Made]) -> dict[int, Made | Refused]:
+    """What is made of each account at a moment, or at the newest market; or why it cannot be read or computed."""
+    found: dict[int, Made | Refused] = {one.account_id: one.refusal for one in read.unreadable}
+    async for one in in_turns(await _those_of(read.loaded, moment)):
+        found[one.stored.account.id] = make(one)
+    for stored in read.loaded:
+        if stored.account.id not in found:
+            try:
+                [one] = await present([stored], moment)
+                found[stored.account.id] = make(one)
+            except AccountQuarantined as refusal:
+                found[stored.account.id] = refusal
+    return found
+
+
+async def _those_of(loaded: Sequence[Loaded], moment: Moment | None) -> list[Present]:
+    """All of the accounts at a moment; none where one of them cannot be computed."""
     try:
         return await present(loaded, moment)
-    except (ArithmeticError, AssertionError, LookupError, TypeError, ValueError):
-        if len(loaded) == 1:
-            log.exception("account %s cannot be brought to the market", loaded[0].account.id)
-            return []
-        return [found for one in loaded for found in await _each([one], moment)]
+    except AccountQuarantined as refusal:
+        log.warning("an account that is read cannot be computed: %s", refusal)
+        return []
 
 
 async def of_accounts(ids: Sequence[int]) -> dict[int, Snapshot]:
@@ -73,6 +91,7 @@ async def present(loaded: Sequence[Loaded], moment: Moment | None = None) -> lis
     """Bring copies of accounts, read at one point in time, to a moment, or to the newest market.
 
     One that has been written at a later batch since is brought to the newest market instead.
+    Raises AccountQuarantined for one that cannot be computed.
     """
     newest = max((one.account.marked_through for one in loaded), default=0)
     if moment is None or newest > moment.batch:
@@ -82,14 +101,16 @@ async def present(loaded: Sequence[Loaded], moment: Moment | None = None) -> lis
 
 
 async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:
-    """What the unit does to an account it holds, with a journal that is thrown away."""
+    """What the unit does to an account it holds, with a journal that is thrown away. Raises AccountQuarantined."""
     conditions = conditions_of(one, tape().catalogue)
     account, through, unwritten = one.account, one.account.marked_through, Journal()
+    market, batches = moment.market, list[Batch]()
     if through < moment.batch:
         market = await tape().market(conn, through)
         batches = await tape().batches(conn, through, moment.batch)
-        account = desk.catch_up(account, market, batches, conditions, unwritten)
-    if account.phase is not None and account.phase.running:
-        account = desk.advance(account, moment.market, moment.at, conditions, unwritten)
+    try:
+        account = desk.bring(account, market, batches, moment.market, moment.at, conditions, unwritten)
+    except Exception as error:
+        raise AccountQuarantined.because_of(error, account.id) from error
     ended = tuple(day for day in unwritten.days.values() if day.closed)
     return Present(one, account, moment, conditions, ended)

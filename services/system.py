@@ -8,15 +8,17 @@ from typing import Any
 
 from config.database import wanted_migrations
 from config.settings import settings
-from models import quarantine, system
+from models import quarantine, suspects, system
 from models.quarantine import Entry
 from models.sql import Connection
+from models.suspects import StoredSuspect
 from services.coalescing import Coalesced
 from services.connections import control
 from services.local import Local
 from services.unit import reading
 
 QUARANTINE_SHOWN_MAX = 100
+SUSPECTS_SHOWN_MAX = 1000
 READ_SECONDS_MAX = 5  # of all figures
 SIGN_SECONDS_MAX = 15  # a worker gives a sign twice a second
 LAG_SECONDS_MAX = 60  # a batch is judged within one
@@ -34,6 +36,7 @@ class System:
     dropped: list[dict[str, Any]]  # symbol, reason, count, last_at
     quarantined: int  # accounts that cannot be read or marked
     quarantine: list[Entry]  # the first of them
+    suspect: list[StoredSuspect]  # quotes that are held back until another decides
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +70,7 @@ class Figures:
         if many := self.system.quarantined:
             named = ", ".join(str(entry.account_id) for entry in self.system.quarantine)
             more = ", ..." if many > len(self.system.quarantine) else ""
-            found["accounts"] = f"{many} cannot be read or marked: {named}{more}; system.quarantine says why"
+            found["accounts"] = f"{many} cannot be read or computed: {named}{more}; system.quarantine says why"
         if self.system.dead_jobs:
             found["jobs"] = f"{self.system.dead_jobs} are given up; jobs with the status DEAD say why"
         return found
@@ -100,6 +103,7 @@ async def _read(conn: Connection) -> System:
     heartbeats = await system.heartbeats(conn)
     dropped = await system.dropped(conn, settings().dropped_rows_max)
     entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
+    suspect = await suspects.stored(conn, SUSPECTS_SHOWN_MAX)
     through = row["marked_through"]
     evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
     return System(
@@ -113,6 +117,7 @@ async def _read(conn: Connection) -> System:
         dropped=dropped,
         quarantined=row["quarantined"],
         quarantine=entries,
+        suspect=suspect,
     )
 
 

@@ -24,10 +24,9 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from config import wakeups
 from config.logs import about
-from domain import desk
 from domain.accounts import Account, Journal
 from domain.audits import Entry
-from domain.errors import Locked, NotFound
+from domain.errors import AccountQuarantined, Locked, NotFound
 from domain.execution import Moment
 from domain.instruments import Catalogue
 from domain.judging import Conditions
@@ -40,7 +39,7 @@ from models.jobs import Owed
 from models.loaded import Loaded, Unreadable
 from models.quotes import Now
 from models.sql import Connection
-from services import ends, signals
+from services import catching_up, ends, signals
 from services.callers import stoppable
 from services.conditions import conditions_of
 from services.connections import Committing, Lease
@@ -187,15 +186,9 @@ class Unit:
             self.held[one.account.id] = Held(one, one.account, conditions_of(one, self.catalogue))
 
     async def catch_up(self) -> None:
-        """Bring every held account to the newest batch, and to the market's time."""
+        """Bring every held account to the newest batch, and to the market's time. Raises AccountQuarantined."""
         for held in self.held.values():
-            through = held.account.marked_through
-            if through < self.batch:
-                market = await self.tape.market(self.conn, through)
-                batches = await self.tape.batches(self.conn, through, self.batch)
-                held.account = desk.catch_up(held.account, market, batches, held.conditions, self.journal)
-            if held.account.phase is not None and held.account.phase.running:
-                held.account = desk.advance(held.account, self.market, self.now, held.conditions, self.journal)
+            await catching_up.bring(self, held)
 
     async def flush(self) -> None:
         """Write what was gathered since the last time, each table once.
@@ -283,6 +276,10 @@ async def _transaction() -> AsyncIterator[Unit]:
         if isinstance(error.__cause__, TRANSIENT):
             raise Locked(reason=type(error.__cause__).__name__) from error
         raise
+    except asyncpg.NumericValueOutOfRangeError as error:
+        if not work.held:
+            raise
+        raise AccountQuarantined.because_of(error, *sorted(work.held)) from error
     if work.stamps:
         signals.stamp_soon()
     if work.wakes:
@@ -311,7 +308,8 @@ async def writing() -> AsyncIterator[Connection]:
 async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up.
 
-    Raises NotFound where there is no such root, AccountUnreadable where one of its accounts cannot be read.
+    Raises NotFound where there is no such root, AccountUnreadable where one of its accounts cannot be read,
+    AccountQuarantined where one cannot be computed.
 
     `asked` has the actions that are to be submitted: whether one is known is then known, too. What is logged
     meanwhile names the root.

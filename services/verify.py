@@ -14,6 +14,7 @@ from services.verify_accounts import (
     accounts_can_be_read,
     ledgers_are_intact,
     marks_are_exact,
+    no_account_is_in_quarantine,
     positions_are_their_fills,
 )
 from services.verify_audits import audits_are_intact
@@ -76,6 +77,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[verify.Rows]], ...] = (
 )
 OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], ...] = (
     accounts_can_be_read,
+    no_account_is_in_quarantine,
     ledgers_are_intact,
     positions_are_their_fills,
     slices_sum_to_the_whole,

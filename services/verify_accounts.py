@@ -18,7 +18,7 @@ from domain.quotes import Market, Quote
 from domain.replay import Replay, replay
 from domain.terms import Policy
 from domain.valuation import symbols_that_move, unrealised
-from models import accounts, quotes, verify
+from models import accounts, quarantine, quotes, verify
 from models.sql import Connection
 
 
@@ -141,6 +141,18 @@ async def accounts_can_be_read(conn: Connection, ids: Sequence[int]) -> list[Vio
     """Policy, terms, positions and orders of an account are what this version can read."""
     read = await accounts.load(conn, ids)
     return [Violation("accounts can be read", f"account {u.account_id}", str(u.refusal)) for u in read.unreadable]
+
+
+async def no_account_is_in_quarantine(conn: Connection, ids: Sequence[int]) -> list[Violation]:
+    """Every account can be brought to the newest batch: what cannot be is behind, and its figures are old."""
+    return [
+        Violation(
+            "no account is in quarantine",
+            f"account {one.account_id}",
+            f"cannot be marked since {one.entered_at.isoformat()}: {one.error}: {one.message}",
+        )
+        for one in (await quarantine.of_accounts(conn, ids)).values()
+    ]
 
 
 async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violation]:

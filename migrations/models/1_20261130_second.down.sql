@@ -59,6 +59,10 @@ alter table purchases drop column fee_returned_with, drop column failure_shown;
 
 alter table program_phases drop column trading_day, drop column trading_day_pct;
 drop table quarantine;
+drop table suspect_quotes;
+alter table latest_quotes drop column unchanged_since, drop column finding;
+alter table instruments drop column guard_mode, drop column guard_move_pct, drop column guard_move_seconds,
+  drop column guard_spread_pct, drop column guard_frozen_seconds;
 -- A price of more than eight places has no place in the first edition's columns.
 alter domain price13 add constraint price13_of_the_first_edition check (round(value, 8) = value);
 alter table quotes alter column bid type money8, alter column ask type money8;

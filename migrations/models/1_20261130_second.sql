@@ -315,6 +315,43 @@ comment on column fills.cumulative is 'Booked with what rounding had left over; 
 -- The least an order may be worth, in the quote currency; 0: no such limit, as for the instruments that are there.
 alter table instruments add column notional_min money8 not null default 0 check (notional_min >= 0);
 comment on column instruments.notional_min is 'The least worth of an order, in the quote currency; 0: none';
+-- Each instrument has a guard against bad quotes. Those that are there get the figures of their kind and only warn, so
+-- the upgrade holds back no quote.
+alter table instruments
+  add column guard_mode text not null default 'OFF' check (guard_mode in ('OFF', 'WARN', 'HOLD')),
+  add column guard_move_pct money8 not null default 0 check (guard_move_pct >= 0),
+  add column guard_move_seconds integer not null default 60 check (guard_move_seconds > 0),
+  add column guard_spread_pct money8 not null default 0 check (guard_spread_pct >= 0),
+  add column guard_frozen_seconds integer not null default 0 check (guard_frozen_seconds >= 0);
+update instruments i
+set guard_mode = 'WARN', guard_move_pct = k.move, guard_spread_pct = k.spread, guard_frozen_seconds = k.frozen
+from (values ('FOREX', 5, 2, 900), ('METAL', 8, 2, 900), ('CRYPTO', 20, 5, 900), ('INDEX', 10, 3, 3600),
+  ('COMMODITY', 15, 5, 3600), ('STOCK', 25, 10, 0), ('OTHER', 25, 10, 0)) as k (kind, move, spread, frozen)
+where k.kind = i.kind;
+comment on column instruments.guard_mode is 'What happens to suspect quotes';
+comment on column instruments.guard_move_pct is 'Largest move against the last good quote; 0 for any';
+comment on column instruments.guard_move_seconds is 'Within which it is measured';
+comment on column instruments.guard_spread_pct is 'Widest spread; 0 for any';
+comment on column instruments.guard_frozen_seconds is 'Longest standstill of the price; 0 for any';
+alter table latest_quotes
+  add column unchanged_since timestamptz,
+  add column finding text check (finding in ('MOVE', 'SPREAD', 'FROZEN'));
+comment on column latest_quotes.unchanged_since is 'Source time of the first quote of this price';
+comment on column latest_quotes.finding is 'What the guard found in it';
+create table suspect_quotes (
+  symbol text primary key references instruments (symbol),
+  bid price13 not null,
+  ask price13 not null,
+  source_time timestamptz not null,
+  source text not null,
+  finding text not null check (finding in ('MOVE', 'SPREAD', 'FROZEN')),
+  held_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on suspect_quotes to propdesk_app;
+comment on table suspect_quotes is 'A quote that its instrument''s guard holds until another confirms it.';
+comment on column suspect_quotes.source_time is 'When the source quoted it';
+comment on column suspect_quotes.source is 'Name of the token that sent it';
+comment on column suspect_quotes.finding is 'Why it is suspect';
 
 -- The endless tasks of a process that are not well, with the last fault of each.
 alter table heartbeats add column faults jsonb not null default '{}';

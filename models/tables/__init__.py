@@ -19,7 +19,7 @@ from models.tables.payouts import Payout
 from models.tables.positions import Position
 from models.tables.programs import Program, ProgramPhase
 from models.tables.purchases import Purchase
-from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, StandingQuote
+from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, StandingQuote, SuspectQuote
 from models.tables.receipts import Receipt
 from models.tables.reinstatements import BulkReinstatement, BulkResult, Reinstatement
 from models.tables.removals import ProgramRemoval, RemovedSale
@@ -69,6 +69,7 @@ __models__ = [
     Batch,
     Quote,
     LatestQuote,
+    SuspectQuote,
     StandingQuote,
     DroppedQuote,
     QuoteVoid,

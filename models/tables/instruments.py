@@ -3,7 +3,7 @@
 from tortoise import fields
 from tortoise.models import Model
 
-from domain.instruments import InstrumentKind, InstrumentStatus
+from domain.instruments import GuardMode, InstrumentKind, InstrumentStatus
 from models.tables.fields import NOW, Choice, Money, Text, reference
 from models.tables.keys import TableIndex
 
@@ -26,6 +26,11 @@ class Instrument(Model):
     status = Choice(InstrumentStatus, db_default="ACTIVE")
     version = fields.IntField(db_default=1, description="Raised by every change")
     updated_at = fields.DatetimeField(db_default=NOW)
+    guard_mode = Choice(GuardMode, db_default="OFF", description="What happens to suspect quotes")
+    guard_move_pct = Money(db_default=0, description="Largest move against the last good quote; 0 for any")
+    guard_move_seconds = fields.IntField(db_default=60, description="Within which it is measured")
+    guard_spread_pct = Money(db_default=0, description="Widest spread; 0 for any")
+    guard_frozen_seconds = fields.IntField(db_default=0, description="Longest standstill of the price; 0 for any")
 
     class Meta:
         table = "instruments"

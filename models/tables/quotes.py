@@ -6,6 +6,7 @@ from tortoise import fields
 from tortoise.fields import NO_ACTION
 from tortoise.models import Model
 
+from domain.guard import Finding
 from domain.quotes import Dropped
 from models.tables.fields import CLOCK, Choice, Price, Text
 from models.tables.keys import CompositeKey, TableIndex
@@ -48,9 +49,28 @@ class LatestQuote(Model):
     bid = Price()
     ask = Price()
     source_time = fields.DatetimeField(description="When the source quoted it")
+    unchanged_since = fields.DatetimeField(null=True, description="Source time of the first quote of this price")
+    finding = Choice(Finding, null=True, description="What the guard found in it")
 
     class Meta:
         table = "latest_quotes"
+
+
+class SuspectQuote(Model):
+    """A quote that its instrument's guard holds until another confirms it."""
+
+    instrument: fields.OneToOneRelation[Any] = fields.OneToOneField(
+        "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
+    )
+    bid = Price()
+    ask = Price()
+    source_time = fields.DatetimeField(description="When the source quoted it")
+    source = Text(description="Name of the token that sent it")
+    finding = Choice(Finding, description="Why it is suspect")
+    held_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "suspect_quotes"
 
 
 class StandingQuote(Model):

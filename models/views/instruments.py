@@ -5,7 +5,8 @@ from models.views.sight import of_desk
 
 INSTRUMENTS = Listing(
     columns="""t.symbol, t.kind, t.base_currency, t.quote_currency, t.price_precision, t.quantity_step, t.quantity_min,
-  t.notional_min, t.contract_size, t.status, t.version, t.created_at, t.updated_at,
+  t.notional_min, t.contract_size, t.status, t.version, t.created_at, t.updated_at, t.guard_mode, t.guard_move_pct,
+  t.guard_move_seconds, t.guard_spread_pct, t.guard_frozen_seconds,
   array(select n.name from instrument_names n where n.symbol = t.symbol and n.name <> t.symbol order by n.name)
     as aliases""",
     source="instruments t",

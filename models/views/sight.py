@@ -6,6 +6,8 @@ Another brand's row fails them exactly like a row that is not there.
 from dataclasses import dataclass
 from typing import Any
 
+from models.events import DESK
+
 
 @dataclass(frozen=True, slots=True)
 class Sight:
@@ -121,7 +123,12 @@ OF_SALES = ("prop.purchase.", "prop.payout.")
 
 
 def of_event(where: Where, sight: Sight) -> None:
-    """Events `t` carry brand, client and challenge themselves, because they outlive the challenge."""
+    """Events `t` carry brand, client and challenge themselves, because they outlive the challenge.
+
+    Those of the desk are of no brand: no bound does not include them.
+    """
+    if sight.brand is None:
+        where.add("t.brand <> {}", DESK)
     of_brand(where, sight)
     if sight.client is not None:
         where.add("t.client = {}", sight.client)

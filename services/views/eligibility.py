@@ -3,6 +3,7 @@
 from collections.abc import Collection, Mapping, Sequence
 
 from domain import payouts as domain
+from domain.errors import Refused
 from domain.execution import Moment
 from domain.money import percent
 from domain.payouts import Criterion, Cycle, Standing
@@ -11,19 +12,18 @@ from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import Loaded
 from models.sql import Connection
-from services.fairness import in_turns
-from services.snapshots import Present, now, present
+from services.snapshots import Present, each, now
 from services.tape import tape
 from services.unit import reading
 
 
 async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
-    """Every criterion of a payout at a moment, or at the newest market; none of an account that cannot be read."""
+    """Every criterion of a payout at a moment, or at the newest market; none of an account in quarantine."""
     async with reading() as conn:
-        loaded = (await accounts.load(conn, ids)).loaded
-        cycles = await cycles_of(conn, loaded)
-    presents = await present(loaded, moment or await now())
-    return {one.account.id: _criteria(one, cycle_of(one, cycles)) async for one in in_turns(presents)}
+        read = await accounts.load(conn, ids)
+        cycles = await cycles_of(conn, read.loaded)
+    found = await each(read, moment or await now(), lambda one: _criteria(one, cycle_of(one, cycles)))
+    return {account: criteria for account, criteria in found.items() if not isinstance(criteria, Refused)}
 
 
 async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 from domain.reasons import shown_event
-from models.events import CHANNEL
+from models.events import CHANNEL, DESK
 from models.views import events as rows
 from models.views.events import Extent
 from models.views.listing import Row
@@ -86,6 +86,7 @@ class Wanted:
     challenges: frozenset[int] | None = None
     names: frozenset[str] | None = None
     client: str | None = None
+    of_desk: bool = False  # events of the desk itself, and of no challenge
 
     def fits(self, event: Event) -> bool:
         return (
@@ -104,7 +105,7 @@ class Terms:
 
     @classmethod
     def of(cls, principal: Principal, wanted: Wanted) -> "Terms":
-        return cls(sight_of(principal), wanted)
+        return cls(Sight(brand=DESK) if wanted.of_desk else sight_of(principal), wanted)
 
     def admit(self, event: Event, reach: Reach) -> bool:
         """May the subscriber have it, and does it want it? `reach` is what is known of its challenge by now.
@@ -113,7 +114,7 @@ class Terms:
         """
         sight = self.sight
         return (
-            sight.brand in (None, event.brand)
+            (event.brand != DESK if sight.brand is None else event.brand == sight.brand)
             and sight.client in (None, event.client)
             and not (sight.trades and event.name.startswith(OF_SALES))
             and (sight.scope is None or _in_scope(sight.scope, event, reach))

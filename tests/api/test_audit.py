@@ -225,6 +225,10 @@ async def operations(desk: Desk) -> None:
     marked = str(await value("select account_id from challenges where status = 1"))
     await desk.does("markAccountToMarket", accountId=marked)
     await desk.does("markAllToMarket", Role.ADMIN)
+    await value(
+        "insert into quarantine (account_id, seq, error, message) values ($1, 1, 'ValueError', '')", int(marked)
+    )
+    await desk.does("releaseQuarantine", accountId=marked, reason="put right")
     dead = """insert into jobs (brand, kind, account_id, status, facts)
       select 'acme', 'close_account', max(id), 'DEAD', '{"end": "COMPLETED"}' from accounts where challenge_id is null
       returning id"""

@@ -1,7 +1,8 @@
 """A row that this version cannot read costs its own place in an answer, and an operator is told of it."""
 
 from tests.api.clients import Api
-from tests.services.world import a_world, another_process, settle
+from tests.services.test_overflow import a_holder, plant
+from tests.services.world import a_world, another_process, books_hold, settle
 
 ACCOUNTS = "{ accounts { nodes { id snapshot { equity } decisionContext { status } } edges { node { id } } } }"
 PLAIN = "{ accounts { nodes { id mode } } }"
@@ -70,3 +71,53 @@ async def test_terms_that_cannot_be_read_cost_their_own_field(api: Api) -> None:
         sold = {node["id"]: node.get("purchase", node)["terms"] for node in nodes}
         assert sold == {"1": None, "2": {"name": "Two phases"}}
         assert [error["extensions"]["code"] for error in answer["errors"]] == ["TERMS_UNREADABLE"]
+
+
+BRICKED = "query ($id: ID!) { account(id: $id) { %s } }"
+WHY = "quarantine { accountId seq error message enteredAt }"
+RELEASE = """mutation ($account: ID!, $passOver: Boolean!) {
+  releaseQuarantine(input: {accountId: $account, reason: "a broken feed", passOver: $passOver}) {
+    account { id quarantine { error } } userErrors { code message transient } } }"""
+VERBS = {
+    "submitDecisionActions": """accountId: $account, runId: "r", actions: [
+      {actionId: "x", action: "CLOSE", symbol: "EURUSD", side: "LONG"}]""",
+    "previewDecisionActions": """accountId: $account, runId: "r", actions: [
+      {actionId: "x", action: "CLOSE", symbol: "EURUSD", side: "LONG"}]""",
+    "pauseAccount": 'accountId: $account, reason: "why"',
+    "lockAccount": 'accountId: $account, reason: "why"',
+    "liquidateAccount": 'accountId: $account, reason: "why"',
+    "adjustAccount": 'accountId: $account, reason: "why", amount: "1", countsAsProfit: true, idempotencyKey: "a"',
+    "markAccountToMarket": "accountId: $account",
+    "cancelChallenge": 'id: "1", reason: "why"',
+    "requestPayout": 'challengeId: "1", idempotencyKey: "p"',
+    "refundPurchase": 'id: "1", reason: "why", idempotencyKey: "r"',
+}
+
+
+async def test_every_verb_on_an_account_that_cannot_be_computed_says_so_until_it_is_released(api: Api) -> None:
+    world = await a_world(api.database_url)
+    account = str(await a_holder(world))
+    token = await api.token("MANAGER", "acme")
+    [before] = (await api.ask("{ accounts { nodes { quarantine { error } } } }", token))["accounts"]["nodes"]
+    assert before == {"quarantine": None}
+    await plant(world, api.database_url)
+    await world.quote("1.1")
+    for verb, given in VERBS.items():
+        kind = "query" if verb.startswith("preview") else "mutation"
+        text = f"{kind} ($account: ID!) {{ {verb}(input: {{ {given} }}) {{ userErrors {{ code message }} }} }}"
+        answer = await api.answer(text if "$account" in given else text.replace("($account: ID!)", ""), token,
+                                  **({"account": account} if "$account" in given else {}))  # fmt: skip
+        [error] = answer["data"][verb]["userErrors"]
+        assert error["code"] == "ACCOUNT_QUARANTINED", (verb, answer)
+        assert "NotStorable: high_watermark is 3" in error["message"], (verb, answer)
+    for fields in ("snapshot { equity }", "decisionContext { status }"):
+        answer = await api.answer(BRICKED % fields, token, id=account)
+        assert [error["extensions"]["code"] for error in answer["errors"]] == ["ACCOUNT_QUARANTINED"], answer
+    row = (await api.ask(BRICKED % f"id cash {WHY}", token, id=account))["account"]
+    assert (row["quarantine"]["error"], row["quarantine"]["accountId"]) == ("NotStorable", account)
+    refused = (await api.ask(RELEASE, token, account=account, passOver=False))["releaseQuarantine"]
+    assert [error["code"] for error in refused["userErrors"]] == ["ACCOUNT_QUARANTINED"]
+    released = (await api.ask(RELEASE, token, account=account, passOver=True))["releaseQuarantine"]
+    assert released == {"account": {"id": account, "quarantine": None}, "userErrors": []}
+    assert (await api.ask(BRICKED % "snapshot { equity }", token, id=account))["account"]["snapshot"]
+    await books_hold()

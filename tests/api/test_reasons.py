@@ -21,8 +21,8 @@ from tests.services.bad_prints import a_victim, bad_print, status, void
 from tests.services.winners import a_winner
 from tests.services.world import CLIENT, MANAGER, TRADER, World, act, books_hold, plant_a_breach, settle, value
 
-UNSHOWN = {"deletePurchase", "withdrawFromWallet", "recomputeAccount"}  # a client reads nothing of it; the last found
-# nothing to correct
+# A client reads nothing of these; what `recomputeAccount` found there was nothing to correct.
+UNSHOWN = {"deletePurchase", "withdrawFromWallet", "recomputeAccount", "releaseQuarantine"}
 OF_BAD_PRINTS = {"voidQuotes", "reinstateChallenge", "reinstateChallenges"}
 OUTSIDERS = [(Role.CLIENT, "alice"), (Role.TRADER, None)]
 DEEP = """{
@@ -111,6 +111,8 @@ async def _on_an_account(firm: Firm, world: World, account: int) -> None:
     await firm.do("recomputeAccount", accountId=str(account), apply=True)
     rests = await act(account, "OPEN", action_id="v3", side="SHORT", order="LIMIT", price="1.5", quantity="1000")
     await firm.do("cancelOrder", orderId=f"{account}-{rests.order.seq if rests.order else None}")
+    await value("insert into quarantine (account_id, seq, error, message) values ($1, 1, 'ValueError', '')", account)
+    await firm.do("releaseQuarantine", accountId=str(account))
     amount = {"amount": "5000", "countsAsProfit": True, "idempotencyKey": "a"}
     await firm.do("adjustAccount", accountId=str(account), **amount)
 

@@ -2,17 +2,22 @@
 
 import asyncio
 import json
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from websockets.asyncio.client import connect
 
+from domain.instruments import GuardMode
 from resolvers.main import Mutation, Query, Subscription
 from schema.permissions import roles_of
+from services import instruments
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
 from tests.api.generated import operation, roots
 from tests.api.streams import subscribe
+from tests.services import world as world_of
 from tests.services.world import a_world
 
 HOLDERS = {
@@ -79,6 +84,7 @@ ALLOWED = {
     "revokeApiToken": STAFF,
     "bootstrapAdmin": set(),  # who knows the secret; nobody by role
     "markAccountToMarket": STAFF,
+    "releaseQuarantine": STAFF,
     "retryJob": STAFF,
     "cancelChallenge": STAFF,
     "deleteProgram": STAFF,
@@ -109,6 +115,7 @@ ALLOWED = {
     "ingestQuotes": {Role.ADMIN, Role.FEED},
     "challengeEvents": READERS,
     "accountUpdates": READERS,
+    "feedEvents": STAFF | {Role.FEED},
 }
 
 
@@ -151,15 +158,20 @@ async def test_nobody_gets_anything(patient: None, api: Api, token: str | None) 
             assert await api.code(text, token, **variables) == expected, name
 
 
+FIRST = {"challengeEvents": "prop.purchase.paid", "feedEvents": "prop.feed.suspect"}
+
+
 async def test_each_role_follows_what_it_may_and_is_told_of_the_rest_that_it_may_not(api: Api) -> None:
     world = await a_world(api.database_url)
     await world.buy()
+    await instruments.update(world_of.ADMIN, "EURUSD", {"guard": {"mode": GuardMode.WARN, "move_pct": Decimal(1)}})
+    await world.quote("1.2", after=timedelta(seconds=1))
     for role in Role:
         token = await api.token(role, *HOLDERS[role])
         for name in roots()["subscription"]:
             text, variables = operation("subscription", name)
-            if name == "challengeEvents":
-                text = 'subscription { challengeEvents(after: "0") { name } }'
+            if name in FIRST:
+                text = f'subscription {{ {name}(after: "0") {{ name }} }}'
             async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
                 await subscribe(socket, token, text, **variables)
                 async with asyncio.timeout(PATIENCE_SECONDS):
@@ -167,6 +179,6 @@ async def test_each_role_follows_what_it_may_and_is_told_of_the_rest_that_it_may
             errors = payload if isinstance(payload, list) else payload.get("errors", [])
             codes = {error["extensions"]["code"] for error in errors}
             assert ("FORBIDDEN" in codes) == (role not in ALLOWED[name]), (role, name, payload)
-            if name == "challengeEvents" and role in ALLOWED[name]:
-                first = "prop.challenge.started" if role is Role.TRADER else "prop.purchase.paid"
-                assert payload["data"]["challengeEvents"]["name"] == first
+            if name in FIRST and role in ALLOWED[name]:
+                first = "prop.challenge.started" if (name, role) == ("challengeEvents", Role.TRADER) else FIRST[name]
+                assert payload["data"][name]["name"] == first

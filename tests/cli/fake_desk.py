@@ -16,6 +16,7 @@ class FakeDesk:
         self.mode = "REPLAY"
         self.market_time: str | None = None
         self.drops_all = False
+        self.suspect: list[dict[str, Any]] = []
         self.troubles: list[str] = []
         self.listed = {"EURUSD", "GBPUSD"}
 
@@ -71,5 +72,5 @@ class FakeDesk:
         if taken:
             self.batches.append(taken)
         newest = len(self.batches) if taken else None
-        counted = {"accepted": len(taken), "rounded": 0, "dropped": dropped}
+        counted = {"accepted": len(taken), "rounded": 0, "dropped": dropped, "suspect": self.suspect}
         return {"ingestQuotes": {"newestBatch": newest, **counted, "userErrors": []}}

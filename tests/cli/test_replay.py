@@ -146,6 +146,13 @@ async def test_a_file_is_replayed_and_what_was_dropped_is_told(
     assert "UNKNOWN_SYMBOL" in told
 
 
+async def test_what_a_guard_holds_back_is_told_with_what_was_dropped(tmp_path: Path) -> None:
+    desk = FakeDesk()
+    desk.suspect = [{"symbol": "EURUSD", "held": True, "count": 1}, {"symbol": "GBPUSD", "held": False, "count": 2}]
+    tally = await _play(desk, a_file(tmp_path, "1,EURUSD,1.1,1.2"))
+    assert tally.dropped == {("EURUSD", "SUSPECT"): 1}
+
+
 async def test_a_zone_whose_sign_is_reversed_is_warned_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     path = a_file(tmp_path, "1,EURUSD,1.1,1.2")
     for zone, warned in (("Etc/GMT+3", True), ("GMT+3", False)):

@@ -46,7 +46,7 @@ def test_the_first_quote_of_a_symbol_is_never_late() -> None:
 def test_each_quote_taken_moves_the_time_the_next_is_held_against() -> None:
     first, late, equal = a_quote(source_time=NOON), a_quote(source_time=NOON - SECOND), a_quote("1.2", "1.3")
     strange = a_quote(symbol="XAUUSD")
-    taken, dropped, rounded = screen([first, late, strange, equal], {"EURUSD": Listing(5)}, NOON)
+    taken, _, dropped, rounded = screen([first, late, strange, equal], {"EURUSD": Listing(5)}, NOON)
     assert taken == [first, equal]
     assert not rounded
     assert dropped == [(late, Dropped.LATE), (strange, Dropped.UNKNOWN_SYMBOL)]
@@ -75,7 +75,7 @@ NOISE = [
 @pytest.mark.parametrize(("text", "precision", "value"), NOISE)
 def test_the_noise_of_floats_is_rounded_to_the_instruments_precision(text: str, precision: int, value: str) -> None:
     offered = a_quote(text, "99999")
-    taken, dropped, rounded = screen([offered], {"EURUSD": Listing(precision)}, None)
+    taken, _, dropped, rounded = screen([offered], {"EURUSD": Listing(precision)}, None)
     assert not dropped
     assert [str(quote.bid.normalize()) for quote in taken] == [str(Decimal(value).normalize())]
     assert rounded == ({"EURUSD": 1} if text != value else {})

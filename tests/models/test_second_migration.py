@@ -4,7 +4,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-from config.database import connection
+from config.database import connection, pool
 from domain.instruments import Instrument
 from services import instruments, purchases
 from tests.services.world import ADMIN, CLIENT, a_world, act, books_hold, rows, value
@@ -22,6 +22,7 @@ async def _back_and_forth(url: str) -> None:
         for name in ("1_20261130_second.down.sql", "1_20261130_second.sql"):
             async with owner.transaction():
                 await owner.execute((HERE / name).read_text())
+    await pool().expire_connections()  # their prepared statements are of the tables as they were
 
 
 async def _phases() -> list[dict[str, Any]]:
@@ -77,14 +78,14 @@ async def test_instruments_of_the_first_edition_get_a_kind_and_their_name(databa
         await instruments.save(ADMIN, Instrument(symbol, symbol[:3], "USD", 2, Decimal(1), Decimal(1)))
     await _back_and_forth(database)
     found = await rows(
-        """select i.symbol, i.kind, i.contract_size, i.status, n.name
+        """select i.symbol, i.kind, i.contract_size, i.status, n.name, i.guard_mode, i.guard_move_pct
         from instruments i left join instrument_names n using (symbol) order by symbol"""
     )
     assert [tuple(row.values()) for row in found] == [
-        ("BTCUSD", "CRYPTO", 1, "ACTIVE", "BTCUSD"),
-        ("EURUSD", "FOREX", 1, "ACTIVE", "EURUSD"),
-        ("GBPUSD", "FOREX", 1, "ACTIVE", "GBPUSD"),
-        ("XAUUSD", "METAL", 1, "ACTIVE", "XAUUSD"),
+        ("BTCUSD", "CRYPTO", 1, "ACTIVE", "BTCUSD", "WARN", 20),
+        ("EURUSD", "FOREX", 1, "ACTIVE", "EURUSD", "WARN", 5),
+        ("GBPUSD", "FOREX", 1, "ACTIVE", "GBPUSD", "WARN", 5),
+        ("XAUUSD", "METAL", 1, "ACTIVE", "XAUUSD", "WARN", 8),
     ]
     await world.quote("1.10120")
     await books_hold()

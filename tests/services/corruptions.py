@@ -93,6 +93,9 @@ ALONE = {
             f" update balances set equity = equity + 1 where account_id = {TRADING}"
         ),
     ],
+    "no account is in quarantine": [
+        f"insert into quarantine (account_id, seq, error, message) values ({TRADING}, 1, 'ValueError', 'planted')",
+    ],
     "marks are exact": [
         f"update balances set unrealised = unrealised + 1, equity = equity + 1 where account_id = {TRADING}",
     ],
@@ -290,9 +293,7 @@ AMONG_OTHERS = {
     "accounts have balances": [
         f"delete from balances where account_id = {PAID}",
     ],
-    "accounts can be read": [
-        "update accounts set policy = 'unreadable'",
-    ],
+    "accounts can be read": ["update accounts set policy = 'unreadable'"],
     "positions are their fills": [
         "update fills set fee = fee + 1 where verb = 'REDUCE'",
         "update fills set status = 'BOOKED' where status = 'VOID'",
@@ -315,9 +316,7 @@ AMONG_OTHERS = {
             f" where account_id = {VOIDED} and verb = 'CLOSE'"
         ),
     ],
-    "fills have one ledger row": [
-        "update fills set price = price + 1 where verb = 'REDUCE'",
-    ],
+    "fills have one ledger row": ["update fills set price = price + 1 where verb = 'REDUCE'"],
     "nothing is traded after an end": [
         f"update fills set seq = 9999 where account_id = {PAID} and verb = 'OPEN'",
     ],

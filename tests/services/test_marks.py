@@ -10,7 +10,7 @@ import pytest
 
 from config.database import connection
 from config.settings import settings
-from domain.errors import MarkFailed, NotFound
+from domain.errors import AccountQuarantined, NotFound
 from domain.instruments import Instrument
 from models import marks as stored
 from models.system import ensure_shards
@@ -336,7 +336,7 @@ async def test_marked_by_hand_too_what_fails_is_noted_and_passed_over(database: 
         await act(account, "OPEN", action_id="a1", quantity=MILLION)
     await plant_a_breach(database, spoilt)
     await _ingest(world, EURUSD="1.09")
-    with pytest.raises(MarkFailed):
+    with pytest.raises(AccountQuarantined):
         await marks.mark_account(MANAGER, bad)
     assert await marks.mark_all(ADMIN) == marks.Marked(accounts=1, failed=1)
     assert await value("select status from challenges where id = $1", sound) == 3

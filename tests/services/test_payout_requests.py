@@ -5,7 +5,7 @@ from decimal import Decimal
 
 import pytest
 
-from domain.errors import Forbidden, InvalidInput, NotFound, PayoutOpen
+from domain.errors import Forbidden, InvalidInput, NotFound, PayoutOpen, Refused
 from domain.payouts import PayoutNotEligible
 from services import brands, corrections, jobs, payouts, quotes
 from services.principals import Principal, Role
@@ -266,6 +266,7 @@ async def test_a_withdrawal_lowers_no_floor_of_its_day(database: str) -> None:
     await settle()
     assert await value("select profit from payouts") == 4000
     (shown,) = (await progress.of_accounts([account])).values()
+    assert not isinstance(shown, Refused)
     assert [int(at.level) for at in shown if at.rule == "MAX_DAILY_LOSS"] == [95_000]
     await act(account, "OPEN", action_id="o1", quantity="1000000")
     await world.quote("1.099")  # at the floor, not beyond it
@@ -302,6 +303,7 @@ async def test_no_day_may_be_too_much_of_a_funded_profit(database: str) -> None:
     await wins(world, account, "z", end="1.1")
     assert await lacks() == {"BEST_DAY": (1000, 2500)}
     (shown,) = (await progress.of_accounts([account])).values()
+    assert not isinstance(shown, Refused)
     assert [(int(at.measured), int(at.needed)) for at in shown if at.rule == "BEST_DAY"] == [(1000, 2500)]
     await books_hold()
 

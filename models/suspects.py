@@ -1,0 +1,84 @@
+"""Suspect quotes: each symbol's one quote that its instrument's guard holds until another confirms it."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
+
+import asyncpg
+
+from domain.guard import Finding, Suspect
+from models import sql
+from models.sql import Connection
+
+UPSERT = sql.Bulk(
+    """
+insert into suspect_quotes (symbol, bid, ask, source_time, source, finding)
+select symbol, bid, ask, source_time, source, finding
+from {rows} as n (symbol, bid, ask, source_time, source, finding)
+on conflict (symbol) do update
+set bid = excluded.bid, ask = excluded.ask, source_time = excluded.source_time, source = excluded.source,
+  finding = excluded.finding, held_at = clock_timestamp()
+""",
+    ("text", "numeric", "numeric", "timestamptz", "text", "text"),
+)
+DUE = """clock_timestamp() > s.held_at + make_interval(secs => case s.finding when 'FROZEN'
+  then greatest(i.guard_move_seconds, i.guard_frozen_seconds) else i.guard_move_seconds end)"""
+
+
+class StoredSuspect(NamedTuple):
+    """A quote that waits for another to confirm it, as it is stored."""
+
+    symbol: str
+    bid: Decimal
+    ask: Decimal
+    source_time: datetime
+    source: str
+    finding: Finding
+    held_at: datetime
+
+
+async def stored(conn: Connection, most: int) -> list[StoredSuspect]:
+    """The quotes that are held, by symbol, at most `most`."""
+    rows = await conn.fetch(
+        "select symbol, bid, ask, source_time, source, finding, held_at from suspect_quotes order by symbol limit $1",
+        most,
+    )
+    return [_stored(row) for row in rows]
+
+
+def _stored(row: asyncpg.Record) -> StoredSuspect:
+    return StoredSuspect(**{**row, "finding": Finding(row["finding"])})
+
+
+async def are_due(conn: Connection) -> bool:
+    """Has a held quote waited for as long as its guard allows, by the real clock?"""
+    due: bool = await conn.fetchval(
+        f"select exists (select from suspect_quotes s join instruments i using (symbol) where {DUE})"
+    )
+    return due
+
+
+async def drop_due(conn: Connection) -> list[StoredSuspect]:
+    """Forget the held quotes that have waited for so long; returns them. The caller holds the lock of ingest."""
+    rows = await conn.fetch(
+        f"""delete from suspect_quotes s using instruments i where i.symbol = s.symbol and {DUE}
+        returning s.symbol, s.bid, s.ask, s.source_time, s.source, s.finding, s.held_at"""
+    )
+    return [_stored(row) for row in rows]
+
+
+async def keep(conn: Connection, suspects: Mapping[str, Suspect | None]) -> None:
+    """Hold these quotes, by symbol, and forget those of a symbol that has none any more."""
+    gone = [symbol for symbol, suspect in suspects.items() if suspect is None]
+    if gone:
+        await conn.execute("delete from suspect_quotes where symbol = any($1::text[])", gone)
+    await sql.write(
+        conn,
+        UPSERT,
+        [
+            (symbol, one.quote.bid, one.quote.ask, one.quote.source_time, one.source, one.finding.value)
+            for symbol, one in suspects.items()
+            if one is not None
+        ],
+    )
