@@ -30,7 +30,7 @@ from app.page import Page
 from app.parameters import Asked, asked, loads
 from app.protocol import Handler
 from app.rates import Rates, Shares
-from app.refusals import METHODS, Refusal, crowded, malformed, not_by, too_many, unknown_bearer
+from app.refusals import METHODS, Refusal, check_room, crowded, malformed, not_by, too_many, unknown_bearer
 from app.sessions import Sessions
 from config.settings import Settings
 from resolvers.main import schema
@@ -123,6 +123,10 @@ class Endpoint(GraphQL[Context, None]):
             nonlocal spent
             spent += seconds
 
+        try:
+            check_room(caller)
+        except Busy as busy:
+            raise crowded(busy) from None
         if visit:
             visit.left = caller.leave
         try:

@@ -27,6 +27,7 @@ from app.metering import Metered
 from app.naming import fresh
 from app.parameters import misshapen, parameters
 from app.rates import Rates, Shares
+from app.refusals import check_room
 from app.selections import Selection, recognise
 from app.sessions import CROWDED, Sessions
 from app.sockets import SELF, Socket, framed
@@ -145,6 +146,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
                 raise RateLimited(wait)
             if len(self.operations) >= OPERATIONS_MAX:
                 raise Busy.at("operations of this websocket", OPERATIONS_MAX)
+            check_room(self._caller())
             payload["query"] = self.view.documents.text(parameters(payload)) or ""
         except ApiError as error:
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
@@ -161,8 +163,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         mine.admission = Admission(self.view.shares, mine.context, reservation)
         mine.opening = mine.context.events = Opening(self._hub, lambda: self._recognise(operation), mine.admission)
         operation.handler = mine
-        caller = Caller.of(self.context.bearer, self.context.address, self.view.document_seconds_max)
-        self.callers[operation.id] = caller
+        self.callers[operation.id] = caller = self._caller()
         try:
             with bound(caller):
                 await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy
@@ -172,6 +173,9 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             if self.callers.get(operation.id) is caller:  # else the id is another operation's by now
                 del self.callers[operation.id]
             mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
+
+    def _caller(self) -> Caller:
+        return Caller.of(self.context.bearer, self.context.address, self.view.document_seconds_max)
 
     def _spend(self, seconds: float) -> None:
         self.view.shares.spend(self.context.bearer, "", seconds)

@@ -5,7 +5,10 @@ from collections.abc import Mapping
 
 from graphql import GraphQLError
 
-from schema.errors import BadUserInput, Busy, RateLimited, Unauthenticated
+from domain import errors
+from schema.errors import BadUserInput, Busy, RateLimited, Unauthenticated, retry_after
+from services.admission import admission
+from services.callers import Caller
 
 METHODS = ("GET", "POST")
 
@@ -40,6 +43,17 @@ def unknown_bearer() -> Refusal:
 def too_many(wait: float) -> Refusal:
     """The bearer asks more often than it may; `wait` is in seconds."""
     return Refusal(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})
+
+
+def check_room(caller: Caller) -> None:
+    """Raises Busy where as many reads of the caller's bearer wait for a connection as may.
+
+    Else each field of a document would be begun to be refused, and that costs the others most.
+    """
+    try:
+        admission().check_room(caller)
+    except errors.Busy as busy:
+        raise Busy(str(busy), retry_after(busy)) from None
 
 
 def crowded(busy: Busy) -> Refusal:

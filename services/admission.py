@@ -77,6 +77,12 @@ class FairShare:
         self._brands: dict[Hashable, _Brand] = {}
         self._ready: OrderedDict[_Brand, None] = OrderedDict()  # brands that may have one more, with ready bearers
 
+    def check_room(self, party: Party) -> None:
+        """Raises Busy where as many of the bearer's wait as may: of a document nothing need be begun then."""
+        share = self._shares.get(party.bearer)
+        if share is not None and self.limits.waiting is not None and len(share.waiting) >= self.limits.waiting:
+            raise self._busy(share, "queue", asyncio.get_running_loop().time())
+
     def take(self, party: Party) -> Share | None:
         """A place at once, to be given back; None where the party has to wait."""
         share = self._shares.get(party.bearer) or self._open(party)
@@ -95,8 +101,8 @@ class FairShare:
         """
         share = self._shares[party.bearer]
         loop = asyncio.get_running_loop()
-        if self.limits.waiting is not None and len(share.waiting) >= self.limits.waiting and not patient:
-            raise self._busy(share, "queue", loop.time())
+        if not patient:
+            self.check_room(party)
         granted: _Granted = loop.create_future()
         share.waiting[granted] = loop.time()
         self._enlist(share)

@@ -15,6 +15,7 @@ from config.settings import settings
 from models.views import events as stored_events
 from models.views import listing
 from services import brands, callers, periodic
+from services.admission import admission
 from services.measures import ADMISSION_REFUSALS, STOPPED
 from services.unit import plain
 from tests.api.clients import TRANSPORT, Api, send, until
@@ -62,17 +63,16 @@ async def hostile(api: Api) -> str:
 
 
 @asynccontextmanager
-async def storm(api: Api, token: str, documents: int) -> AsyncIterator[list[dict[str, Any]]]:
-    """So many documents of the bearer at any time; the answers that came."""
-    answers: list[dict[str, Any]] = []
+async def storm(api: Api, token: str, documents: int) -> AsyncIterator[None]:
+    """So many documents of the bearer at any time."""
 
     async def ask() -> None:
         while True:
-            answers.append(await api.answer(MANY, token))
+            await api.http.post("/graphql", json={"query": MANY}, headers={"Authorization": f"Bearer {token}"})
 
     tasks = [asyncio.create_task(ask()) for _ in range(documents)]
     try:
-        yield answers
+        yield
     finally:
         for task in tasks:
             task.cancel()
@@ -141,6 +141,35 @@ async def test_beyond_its_share_a_bearer_waits_and_then_is_busy_and_told_when_to
     assert {error["extensions"]["retryAfter"] for error in busy} == {1.0}
     assert "waiting max 10" in busy[0]["message"]
     assert ADMISSION_REFUSALS.labels("queue")._value.get() - before == len(busy)  # noqa: SLF001 - its only name
+
+
+async def test_a_document_of_a_bearer_whose_queue_is_full_is_refused_whole(
+    api: Api, hostile: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    few = settings().replace(queue_bearer_max=5)
+    monkeypatch.setattr("services.admission.settings", lambda: few)
+    asked = asyncio.create_task(api.answer(MANY, hostile))
+    await asleep(api, 4)
+    await until(lambda: _waiting() == 5)
+    answer = await api.http.post(
+        "/graphql", json={"query": "{ me { brand } }"}, headers={"Authorization": f"Bearer {hostile}"}
+    )
+    assert (answer.status_code, answer.headers["Retry-After"]) == (503, "1")
+    assert answer.json()["errors"][0]["extensions"]["code"] == "BUSY"
+    async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
+        await send(socket, type="connection_init", payload={"authorization": f"Bearer {hostile}"})
+        assert "connection_ack" in str(await socket.recv())
+        await send(socket, type="subscribe", id="1", payload={"query": "{ me { brand } }"})
+        assert "BUSY" in str(await socket.recv())
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    await asleep(api, 0)
+    assert await api.ask("{ me { brand } }", hostile) == {"me": {"brand": "rivals"}}
+
+
+def _waiting() -> int:
+    return max(len(share.waiting) for share in admission()._shares.values())  # noqa: SLF001 - its only name
 
 
 @pytest.fixture
