@@ -48,11 +48,11 @@ async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp
 
     async with serving(database) as desk:
         async with running(*command(desk, 6)) as first:
-            await first.until(lambda: len(first.of("event")) >= 4 and len(first.of("answer")) >= 2)
+            await first.until(lambda: len(first.of("event")) >= 1 and len(first.of("answer")) >= 2)
             await desk.kill()
             await warn(challenge, 5)
             await desk.start()
-            await first.until(lambda: len(first.of("answer")) == 6 and len(first.of("event")) >= 9)
+            await first.until(lambda: len(first.of("answer")) == 6 and len(first.of("event")) >= 6)
             await first.until(lambda: kept() == (6, first.of("event")[-1]["cursor"]))
             await first.kill()
         await warn(challenge, 3)
@@ -64,8 +64,8 @@ async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp
         await settle()
 
     told = [event["number"] for event in first.of("event") + second.of("event")]
-    assert told == list(range(1, len(told) + 1)), "each event once and in order"
-    assert await value("select count(*) from events where challenge_id = $1", challenge) >= len(told) >= 12
+    assert told == list(range(4, len(told) + 4)), "each event once and in order, behind those of the purchase"
+    assert await value("select count(*) from events where challenge_id = $1", challenge) >= len(told) + 3 >= 12
     assert len(first.of("following")) >= 2, "it has come back"
     answered = [answer["actionId"] for answer in first.of("answer") + second.of("answer")]
     assert answered == [str(number) for number in range(1, 11)]
