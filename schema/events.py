@@ -21,7 +21,10 @@ if TYPE_CHECKING:
 @strawberry.type(description="Something that happened to a challenge.")
 class ChallengeEvent(FromRow, listing=EVENTS):
     position: Long = field(description="Its place among its brand's events: later ones have higher places.")
-    number: Long = field(description="Its number within the challenge: 1, 2, 3 and so on.")
+    number: Long = field(
+        description="Its number within the challenge: 1, 2, 3 and so on. A TRADER does not get those about purchases "
+        "and payouts, so its numbers have gaps."
+    )
     name: str = field(description="What happened, such as prop.challenge.phase_changed.")
     market_time: datetime = field(description="When, by the market's clock.")
     challenge_id: ID = field(description="The challenge.")
