@@ -43,6 +43,12 @@ class EventSource(Protocol):
         ...
 
 
+def _noted(reading: asyncio.Future[Any]) -> None:
+    """Take note of how a reading ended, so that asyncio does not tell of a failure that nobody waited for."""
+    if not reading.cancelled():
+        reading.exception()
+
+
 class Loaders:
     """Reads what the fields of many rows ask for in one statement. The next step reads rows anew.
 
@@ -76,6 +82,7 @@ class Loaders:
         """The moment of this answer. Raises NoMarket."""
         if self._moment is None:
             self._moment = asyncio.ensure_future(snapshots.now())
+            self._moment.add_done_callback(_noted)  # all that wait for it may have gone by then
         return await asyncio.shield(self._moment)
 
     async def present(self, account_id: int) -> Present:

@@ -1,6 +1,7 @@
 """The event loop's time is shared: no answer holds it, and no bearer's answers keep those of another waiting."""
 
 import asyncio
+import gc
 import json
 from itertools import count
 from typing import Any
@@ -11,12 +12,15 @@ from graphql import GraphQLError
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domain.execution import Moment
 from schema import writing
-from schema.context import Context
+from schema.context import Context, Loaders
 from schema.errors import BadUserInput
 from schema.masking import masked
 from schema.slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from schema.writing import written
+from services import snapshots
+from services.principals import Principal, Role
 
 
 async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loop_has_been_round() -> None:
@@ -117,3 +121,28 @@ async def test_an_answered_error_keeps_no_frames() -> None:
         assert seen.__traceback__ is None
         seen = getattr(seen, "original_error", None) or seen.__cause__
     assert left.extensions == {"code": "BAD_USER_INPUT"}
+
+
+async def test_a_reading_that_fails_once_nobody_waits_for_it_is_no_error_of_the_loop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: told.append(about))
+    goes_on = asyncio.Event()
+
+    async def fails() -> Moment:
+        await goes_on.wait()
+        raise ConnectionError("gone")
+
+    monkeypatch.setattr(snapshots, "now", fails)
+    loaders = Loaders(Principal(1, "ada", Role.ADMIN), TimeSlices())
+    waiting = asyncio.create_task(loaders.moment())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    goes_on.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    del loaders, waiting
+    gc.collect()
+    assert told == []
