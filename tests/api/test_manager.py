@@ -331,5 +331,5 @@ async def test_a_token_is_told_its_scope_and_its_limits(api: Api, world: World) 
     await value("update tokens set scope = $1 where role = 'TRADER' returning id", scope)
     me = (await api.ask(query, trader))["me"]
     assert me["scope"] == {"owners": ["alice"], "clones": [], "challenges": [], "accounts": ["100001"]}
-    assert me["limits"] == {"pageItems": 100, "historyItems": 1000, "actions": 250, "quotes": 10_000}
+    assert me["limits"] == {"pageItems": 100, "historyItems": 1000, "actions": 250, "quotes": 5_000}
     assert (await api.ask(query, await api.token("MANAGER", "acme")))["me"]["scope"] is None
