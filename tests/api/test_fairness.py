@@ -29,7 +29,7 @@ MANY = f"{{ {' '.join(f'f{n}: challenges {{ totalCount }}' for n in range(FIELDS
 DEPOSIT = """mutation($key: String!) { depositToWallet(input: {
   client: "alice", currency: "USD", amount: "1", idempotencyKey: $key}) { wallet { id } userErrors { code } } }"""
 EVENTS = 'subscription { challengeEvents(filter: {names: ["prop.challenge.warning"]}) { payload } }'
-SECONDS_MAX = 0.3  # of a document, in the tests of time limits
+SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick takes less on a busy machine, too
 
 
 @pytest.fixture(autouse=True)
@@ -111,14 +111,18 @@ async def test_a_hostile_bearer_leaves_the_reads_writes_and_events_of_others_as_
 
         kinds = {"reads": read, "writes": write, "events": hear}
         await asyncio.gather(*(took(work, 5) for work in kinds.values()))  # so that nothing is done for the first time
-        alone = {name: await took(work, 40) for name, work in kinds.items()}
+        before = {name: await took(work, 40) for name, work in kinds.items()}
         async with storm(api, hostile, 20):
             await asleep(api, 4)
             beside = {name: await took(work, 40) for name, work in kinds.items()}
             assert await asleep(api, 4) == 4, "and the storm was one all the time"
+        after = {name: await took(work, 40) for name, work in kinds.items()}
     for name in kinds:  # a wait for a slow statement is a thousand times as long
-        assert beside[name][20] < 5 * alone[name][20], name
-        assert beside[name][38] < 20 * alone[name][38], name
+        alone = max(
+            before[name], after[name], key=lambda of: of[20]
+        )  # whatever else the machine does changes meanwhile
+        assert beside[name][20] < 5 * alone[20], name
+        assert beside[name][38] < 20 * alone[38], name
 
 
 async def test_beyond_its_share_a_bearer_waits_and_then_is_busy_and_told_when_to_come_back(
@@ -185,7 +189,7 @@ async def test_what_a_document_has_no_time_for_is_a_time_limit_and_the_rest_is_a
     assert answer["data"] == {"a": None, "me": {"brand": "rivals"}, "b": {"nodes": []}}
     [error] = answer["errors"]
     assert (error["path"], error["extensions"]["code"]) == (["a", "totalCount"], "TIME_LIMIT")
-    assert f"seconds max {SECONDS_MAX}" in error["message"]
+    assert f"seconds max {SECONDS_MAX:g}" in error["message"]
     await asleep(api, 0)
 
 
