@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from domain.accounts import Account
 from domain.instruments import Catalogue
-from domain.money import AMOUNT_MAX, EXACT, multiply
+from domain.money import AMOUNT_MAX, EXACT, NotStorable, multiply
 from domain.quotes import Market, Quote
 
 QUANTITY_MAX = Decimal(10) ** 15  # of a position, in units of the underlying
@@ -23,10 +23,6 @@ EQUITY_MAX = Decimal(10) ** 15  # of an account that adds to a position, above o
 WORTH_MAX = Decimal(10) ** 13  # of a position at a new quote, in its quote currency and in the account's
 RATE_MAX = Decimal(10) ** 15  # of a conversion that a position needs
 LEEWAY = Decimal(4)
-
-
-class NotStorable(ValueError):
-    """A figure of the account has more digits than its column."""
 
 
 class Largest(NamedTuple):

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import ClassVar
 
-from domain.money import plain
+from domain.money import NotStorable, plain
 
 REASON_MAX = 500  # characters of the reason why an account cannot be read or computed
 REGISTRY: dict[str, type["Refused"]] = {}
@@ -197,8 +197,12 @@ class AccountQuarantined(Refused):
 
     @classmethod
     def because_of(cls, error: Exception, *accounts: int) -> "AccountQuarantined":
-        """The refusal for accounts of which computing or storing one raised the error."""
-        reason = f"{type(error).__name__}: {error}"[:REASON_MAX]
+        """The refusal for accounts of which computing or storing one raised the error.
+
+        Its text is told where it names the account's figures alone; else it is for the quarantine and the log.
+        """
+        kind = type(error).__name__
+        reason = f"{kind}: {error}" if isinstance(error, NotStorable) else kind
         return cls(None, account=", ".join(map(str, accounts)), reason=reason)
 
 

@@ -33,6 +33,10 @@ class NotAnAmount(ValueError):
     """The text is not an amount the desk can hold."""
 
 
+class NotStorable(ValueError):
+    """A figure of an account has more digits than its column."""
+
+
 multiply = EXACT.multiply
 """The exact product."""
 

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.bounds import GROSS_MAX, LEEWAY, Bearing, Checked, Largest, NotStorable, check_storable, is_bearable
+from domain.bounds import GROSS_MAX, LEEWAY, Bearing, Checked, Largest, check_storable, is_bearable
+from domain.errors import AccountQuarantined
 from domain.gates import admit
 from domain.instruments import Catalogue, Currency, Instrument
-from domain.money import AMOUNT_MAX
+from domain.money import AMOUNT_MAX, NotStorable
 from domain.quotes import PRICE_MAX, Quote
 from domain.tickets import GateRefused, Ticket
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
@@ -136,3 +137,10 @@ def test_an_account_whose_equity_is_out_of_range_adds_nothing() -> None:
     with pytest.raises(GateRefused) as refused:
         admit(Ticket(an_action(quantity="1000"), account, {"EURUSD": at("EURUSD", "1")}, CATALOGUE, NOON, 5))
     assert refused.value.refusal.code == "OUT_OF_RANGE"
+
+
+def test_only_a_reason_that_names_figures_is_told() -> None:
+    told = str(AccountQuarantined.because_of(NotStorable("cash is 1E+20"), 100001))
+    assert told.endswith("account 100001, NotStorable: cash is 1E+20.")
+    told = str(AccountQuarantined.because_of(ValueError("a text of the program"), 100001))
+    assert told.endswith("account 100001, ValueError.")
