@@ -7,6 +7,7 @@ import asyncpg
 import pytest
 
 from config.database import connection, pool
+from models import jobs
 
 SPAN = 10**12
 OF_THE_DESK = {"outbox", "removed_sales", "quote_voids"}  # shown to nobody, or of the market
@@ -70,6 +71,20 @@ async def test_two_writers_of_one_brand_wait_for_nothing_and_share_no_number(dat
                     found.append(await writer.fetchval(WALLET, "acme", f"{name}-{place}"))
                     assert await writer.fetchval(WAITING, name_of) == 0
     assert sorted(found) == list(range(1, 41))
+
+
+async def test_jobs_are_taken_in_the_order_of_their_times_whosever_they_are(database: str) -> None:
+    """Ids rise within a brand alone: by them the first brand's jobs would always come first."""
+    for brand in ("acme", "other"):
+        await pool().fetchval(BRAND, brand)
+    owed, taken = ["other", "acme", "other", "acme"], []
+    for brand in owed:
+        await pool().execute("insert into jobs (brand, kind) values ($1, 'made up')", brand)
+    async with pool().acquire() as conn:
+        while (job := await jobs.take(conn)) is not None:
+            taken.append(job["brand"])
+            await jobs.finish(conn, job["id"], "done")
+    assert taken == owed
 
 
 async def test_brands_that_are_made_at_once_take_different_prefixes(database: str) -> None:
