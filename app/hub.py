@@ -29,6 +29,7 @@ from services.views.events import CHANNEL, Cursor, Event, Reach, Terms, Wanted
 from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
+LOOKED_MAX = 10_000  # positions that one statement looks at for those of a subscriber
 TURN = 50  # events given to one subscriber before the others have their turn
 READERS = Limits(places=4, brand=3, bearer=2)  # subscribers that catch up from the database at once
 POLL_SECONDS = 1.0  # the longest a lost notification delays an event
@@ -144,7 +145,7 @@ class Hub:
         are never many.
         """
         if cursor < self._floor:
-            through = self.head
+            through = min(self.head, cursor + LOOKED_MAX)
             found = await self._missed(terms, cursor, through)
             return found, found[-1].position if len(found) == BATCH else through
         start = bisect_right(self._ring, cursor, key=lambda event: event.position)

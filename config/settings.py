@@ -94,6 +94,7 @@ class Settings(BaseSettings):
     only_trusted_documents: bool = False
     persisted_documents_max: int = Field(default=1_000, ge=0)  # remembered of what clients send with its hash
     statement_seconds_max: float = Field(default=30, gt=0)  # of one SQL statement of the API
+    list_rows_max: int = Field(default=10_000, ge=1_000)  # that one page or count of a list looks at
     lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
     dropped_rows_max: int = Field(default=1_000, ge=1)  # counters of dropped quotes; further symbols share one
     batches_request_max: int = Field(default=1_000, ge=1)  # that one request of quotes may make

@@ -7,7 +7,7 @@ from domain.reinstatements import BulkOutcome
 from domain.voids import Span
 from models.sql import Connection
 from models.views.challenges import CHALLENGES
-from models.views.listing import Filters
+from models.views.listing import Filters, Within
 from models.views.sight import Sight, Where
 
 # The next challenge of a bulk that nobody works on: one whose job is DEAD waits for its retry, and stops no other.
@@ -49,8 +49,8 @@ async def insert_hits(conn: Connection, bulk_id: int, sight: Sight, filters: Fil
     CHALLENGES.sight(where, sight)
     for name, values in filters:
         condition = CHALLENGES.filters[name]
-        assert isinstance(condition, str), "no challenge is filtered by an index of its own"
-        where.add(condition, *values)
+        assert isinstance(condition, Within), "it is said by one condition"
+        where.add(condition.condition, *values)
     text = f"insert into bulk_results (bulk_id, challenge_id) select $1, c.id from {CHALLENGES.source}{where.text}"
     done: str = await conn.execute(text, *where.values)
     return int(done.rsplit(" ", 1)[1])

@@ -41,7 +41,7 @@ class ChallengeQuery:
 
     @query("How many challenges there are, by status.", *READERS)
     async def challenge_counters(self, info: Info, which: Filter[ChallengeFilter] = None) -> ChallengeCounters:
-        return ChallengeCounters.of(await lists.by_status(info.context.principal, filters_of(which)))
+        return ChallengeCounters.of(*await lists.by_status(info.context.principal, filters_of(which)))
 
     @query("A challenge; null if there is none of this id.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import strawberry
 
+from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step, time_of_day
 from resolvers.found import found
 from schema.arguments import Filter, Id, Input, required
@@ -34,6 +35,9 @@ from services import presets, programs, removal
 from services.principals import Role
 from services.views.lists import PROGRAMS, Filters
 
+ON_SALE: Filters = (("status", ((ProgramStatus.ACTIVE.value,),)),)
+NOT_ARCHIVED: Filters = (("status", (tuple(one.value for one in ProgramStatus if one is not ProgramStatus.ARCHIVED),)),)
+
 OfBrand = Annotated[str | None, strawberry.argument(description="Of this brand.")]
 
 
@@ -44,13 +48,13 @@ class ProgramQuery:
         self, info: Info, first: First = 20, after: After = None, brand: OfBrand = None
     ) -> Connection[Program]:
         of_brand: Filters = () if brand is None else (("brand", (brand,)),)
-        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (("on_sale", (True,)), *of_brand))
+        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*ON_SALE, *of_brand))
 
     @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)
     async def programs(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ProgramFilter] = None
     ) -> Connection[Program]:
-        hidden: Filters = () if which and which.status is not None else (("not_archived", (True,)),)
+        hidden: Filters = () if which and which.status is not None else NOT_ARCHIVED
         return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*filters_of(which), *hidden))
 
     @query("A program; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)

@@ -46,7 +46,8 @@ class QuoteQuery:
         after: After = None,
         which: Filter[QuoteHistoryFilter] = None,
     ) -> Connection[PastQuote]:
-        filters = (("symbol", (symbol,)), *filters_of(which))
+        times = tuple((name, (*values, symbol)) for name, values in filters_of(which))
+        filters = (("symbol", (symbol,)), *times)
         return await read(info, QUOTE_HISTORY, window(QUOTE_HISTORY, first, after, most=LONG), filters)
 
 

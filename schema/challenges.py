@@ -315,7 +315,8 @@ class ChallengeFilter:
     created_before: datetime | None = field(default=None, description="Bought before this time.")
     text: str | None = field(
         default=None,
-        description="In the client, the purchase's external reference or the program's name; or the challenge's id.",
+        description="With this, in upper or lower case, in the client, the program's name or, for MANAGER and ADMIN, "
+        "the purchase's external reference; or the challenge of this id.",
     )
 
 
@@ -327,12 +328,17 @@ class ChallengeCounters:
     failed: int = field(description="Ended by a breach.")
     cancelled: int = field(description="Ended without a verdict.")
     total: int = field(description="All of them.")
+    exact: bool = field(
+        description="Whether these are all; false: there are at least so many, because counting ends after a limited "
+        "number of rows (100,000 of each state, or 10,000 that are looked through for a filter, unless the operator "
+        "says otherwise)."
+    )
 
     @classmethod
-    def of(cls, counts: Mapping[int, int]) -> Self:
+    def of(cls, counts: Mapping[int, int], exact: bool) -> Self:
         """From the numbers by status."""
         named = {status.name.lower(): counts.get(status.value, 0) for status in ChallengeStatus}
-        return cls(**named, total=sum(counts.values()))
+        return cls(**named, total=sum(counts.values()), exact=exact)
 
 
 @strawberry.input(description="The challenge to call off.")

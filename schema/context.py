@@ -26,7 +26,7 @@ from services.quarantine import Entry
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
 from services.views.events import Cursor, Event, Wanted
-from services.views.lists import Filters, Listing, Page, Row, Window
+from services.views.lists import Extent, Filters, Listing, Page, Row, Window
 from services.views.present import MOVING, brought
 from services.views.ticks import Watched
 
@@ -159,11 +159,11 @@ class Loaders:
         """The rows, in their order, with their figures of the moment where they move and are to be brought there."""
         return await asyncio.gather(*(self._brought(listing, row) for row in rows))
 
-    async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> int:
+    async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> Extent:
         """How many rows one parent owns."""
         kind, who = ("count", listing, parent, filters), self.principal
-        number: int = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
-        return number
+        extent: Extent = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
+        return extent
 
     async def progress(self, account_id: int) -> list[Progress]:
         """Where the phase on this account stands on each rule."""

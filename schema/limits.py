@@ -1,6 +1,7 @@
 """What a document may ask for: its characters, tokens, fragments, repeats, depth, aliases, root fields and cost.
 
-The cost is the number of fields that would be answered if every page were full. It, the depth and the aliases are
+The cost is the number of fields that would be answered if every page were full, and of those that could be answered
+in the time that the database looks at rows for the others: counts, filters, texts. It, the depth and the aliases are
 found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
 nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
 """
@@ -21,6 +22,7 @@ from graphql import (
     InlineFragmentNode,
     IntValueNode,
     Lexer,
+    ObjectValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
     Source,
@@ -38,6 +40,12 @@ from schema.errors import BadUserInput
 from schema.leniency import with_literals_apart
 
 LIST_SIZE = 10  # what a list that is not a page counts as
+# Beyond a field's own 1, in fields that are answered in the same time, of which a millisecond answers about 200.
+COUNT_COST = 1_000  # up to 10,000 rows are looked at, or 100,000 entries of an index: 5 to 10 ms
+COUNTERS_COST = 10_000  # the same for each state
+FILTER_COST = 500  # most filters lead to their rows; combined they may look at as many rows as a count
+TEXT_COST = 10_000  # all that contains the text is collected, and looked through if it is much: up to 50 ms
+COUNTING = {"totalCount": COUNT_COST, "totalCountIsExact": COUNT_COST, "challengeCounters": COUNTERS_COST}
 NESTING_MAX = 100  # brackets; the parser goes as deep as they do
 KEPT, KEPT_CHARACTERS_MAX = 256, 8_000  # documents that are kept, and of each
 OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
@@ -133,7 +141,7 @@ class Scale:
     def _field(self, node: FieldNode, of: GraphQLNamedType | None) -> Weight:
         field = _definition(self._schema, of, node.name.value)
         inner = self._selection(node.selection_set, get_named_type(field.type) if field else None)
-        cost = 1 + inner.cost(self._size(node, field))
+        cost = 1 + _looks(node, field) + inner.cost(self._size(node, field))
         many = field is not None and is_list_type(get_nullable_type(field.type))
         return Weight(
             depth=1 + inner.depth,
@@ -155,6 +163,19 @@ class Scale:
                     return max(1, given)
         first = field.args.get("first") if field else None
         return first.default_value if first is not None and isinstance(first.default_value, int) else LIST_SIZE
+
+
+def _looks(node: FieldNode, field: GraphQLField | None) -> int:
+    """Return the cost of the rows that are looked at for the field."""
+    cost = COUNTING.get(node.name.value, 0)
+    given = next((one.value for one in node.arguments or () if one.name.value == "filter"), None)
+    if isinstance(given, ObjectValueNode):
+        names = {one.name.value for one in given.fields}
+    elif isinstance(given, VariableNode) and field is not None and "filter" in field.args:
+        names = set(getattr(get_named_type(field.args["filter"].type), "fields", ()))  # any of them
+    else:
+        names = set()
+    return cost + FILTER_COST * bool(names) + TEXT_COST * ("text" in names)
 
 
 def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -> GraphQLField | None:

@@ -1,5 +1,6 @@
 """Connections: pages in the order of a keyset, so that rows added meanwhile neither shift nor repeat anything."""
 
+import asyncio
 import base64
 import json
 from collections.abc import Awaitable, Callable, Sequence
@@ -20,7 +21,7 @@ from schema.links import Link, held
 from schema.rows import Rows, readable, shape
 from schema.scalars import parse_instant
 from services.views import lists
-from services.views.lists import Filters, Listing, Page, Row, Window
+from services.views.lists import Extent, Filters, Listing, Page, Row, Window
 
 SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
 
@@ -34,19 +35,25 @@ Item = TypeVar("Item")
 @strawberry.type(description="Where a page stands in its list.")
 class PageInfo:
     listing: strawberry.Private[Listing]
-    rows: strawberry.Private[Sequence[Row]]
-    has_next_page: bool = field(description="Whether items follow this page.")
+    page: strawberry.Private[Page]
+    has_next_page: bool = field(
+        description="Whether the list goes on after this page. With a filter the page may have fewer items than asked "
+        "for, or none, because one page looks at a limited number of rows (10,000 unless the operator says "
+        "otherwise): `endCursor` says where to look on."
+    )
     has_previous_page: bool = field(
         description="Whether the page was asked for with `after`, so that items precede it."
     )
 
     @computed("The cursor of the first item; null on an empty page.")
     def start_cursor(self) -> str | None:
-        return _cursor(self.listing, self.rows[0]) if self.rows else None
+        return _cursor(self.listing, self.page.rows[0]) if self.page.rows else None
 
-    @computed("The cursor of the last item, to be sent as `after`; null if empty.")
+    @computed("Where to go on, to be sent as `after`; null on an empty page after which nothing follows.")
     def end_cursor(self) -> str | None:
-        return _cursor(self.listing, self.rows[-1]) if self.rows else None
+        if self.page.end is not None:
+            return _encoded(self.page.end)
+        return _cursor(self.listing, self.page.rows[-1]) if self.page.rows else None
 
 
 @strawberry.type(description="An item of a list and its place in it.")
@@ -69,7 +76,8 @@ class Connection(Generic[Item]):
     listing: strawberry.Private[Listing]
     page: strawberry.Private[Page]
     asked: strawberry.Private[Window]
-    count: strawberry.Private[Callable[[], Awaitable[int]]]
+    count: strawberry.Private[Callable[[], Awaitable[Extent]]]
+    extent: strawberry.Private[asyncio.Future[Extent] | None] = None
 
     @computed("The items of this page with their cursors.")
     def edges(self) -> list[Edge[Item]]:
@@ -83,14 +91,28 @@ class Connection(Generic[Item]):
     def page_info(self) -> PageInfo:
         return PageInfo(
             listing=self.listing,
-            rows=self.page.rows,
+            page=self.page,
             has_next_page=self.page.more,
             has_previous_page=self.asked.after is not None,
         )
 
-    @computed("How many items the whole list has; counted only when asked for.")
+    @computed(
+        "How many items the whole list has, counted only when asked for. Counting ends after a limited number of rows "
+        "(100,000, or 10,000 that are looked through for a filter or below another object, unless the operator says "
+        "otherwise): see `totalCountIsExact`."
+    )
     async def total_count(self) -> int:
-        return await self.count()
+        return (await self._extent()).number
+
+    @computed("Whether `totalCount` counts all items; false: there are at least so many.")
+    async def total_count_is_exact(self) -> bool:
+        return (await self._extent()).exact
+
+    def _extent(self) -> Awaitable[Extent]:
+        """Count once for both fields."""
+        if self.extent is None:
+            self.extent = asyncio.ensure_future(self.count())
+        return asyncio.shield(self.extent)
 
 
 def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False) -> Window:
@@ -101,7 +123,11 @@ def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT
 
 
 def _cursor(listing: Listing, row: Row) -> str:
-    return base64.urlsafe_b64encode(orjson.dumps([row[key.name] for key in listing.order])).decode()
+    return _encoded([row[key.name] for key in listing.order])
+
+
+def _encoded(keys: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(keys))).decode()
 
 
 def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:

@@ -177,5 +177,6 @@ class PurchaseFilter:
     created_before: datetime | None = field(default=None, description="Bought before this time.")
     text: str | None = field(
         default=None,
-        description="In the client, the external reference or the program's name; or the purchase's id.",
+        description="With this, in upper or lower case, in the client, the program's name or, for MANAGER and ADMIN, "
+        "the external reference; or the purchase of this id.",
     )

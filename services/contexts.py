@@ -9,12 +9,14 @@ from domain.errors import Refused
 from domain.execution import Moment
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
-from models.views.listing import Row, Window, pages
+from models.views.listing import Row, Window
+from models.views.reading import pages
 from services.snapshots import Present, each
 from services.unit import snapshot
 from services.views.eligibility import cycle_of, cycles_of
 
 RECENT_ACTIONS = 50
+ROWS_MAX = 1_000  # that one list of an account may look at; conditions without an index are none here
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +49,8 @@ async def of_accounts(
     async with snapshot() as conn:
         read = await accounts.load(conn, ids)
         loaded = read.loaded
-        resting = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000))
-        recent = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS))
+        resting, _ = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000), ROWS_MAX)
+        recent, _ = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS), ROWS_MAX)
         cycles = await cycles_of(conn, loaded)
         current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
     orders, actions = _by_parent(resting), _by_parent(recent)

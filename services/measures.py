@@ -64,6 +64,12 @@ JOB_SECONDS = Histogram(
     buckets=_LONG,
     registry=REGISTRY,
 )
+LISTS_CUT = Counter(
+    "propdesk_lists_cut",
+    "Pages and counts of lists that ended at the limit of rows they may look at, by what it was: page, count.",
+    ("kind",),
+    registry=REGISTRY,
+)
 UNREADABLE_ROWS = Counter(
     "propdesk_unreadable_rows", "Rows left out of a list because they cannot be read.", ("type",), registry=REGISTRY
 )

@@ -29,7 +29,7 @@ from cli.serve import server_of
 from config.logs import configure_logging
 from config.settings import load_settings
 from models.sql import Connection
-from models.views import listing as lists
+from models.views import reading as lists
 from models.views.listing import Filters, Listing
 from models.views.sight import Sight
 from services.unit import plain
@@ -97,11 +97,11 @@ async def _change(request: Request) -> Response:
     return JSONResponse(time.monotonic())
 
 
-async def _count(conn: Connection, listing: Listing, sight: Sight, filters: Filters) -> int:
+async def _count(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> lists.Extent:
     """As the API counts, and slowly for the hostile client."""
     if sight.client == HOSTILE:
         await conn.execute(SLOW)
-    return await _counted(conn, listing, sight, filters)
+    return await _counted(conn, listing, sight, filters, most)
 
 
 _counted = lists.count

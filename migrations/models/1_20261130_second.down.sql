@@ -95,6 +95,37 @@ alter table breaches
   add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'WARN'));
 alter table terms drop column program_version;
 
+-- Lists: the first edition's indexes.
+drop function quote_batch_at(text, timestamptz);
+drop index challenges_brand, purchases_brand, accounts_brand, payouts_brand, jobs_brand,
+  challenges_client, challenges_status, challenges_program, challenges_created_at, challenges_search,
+  purchases_client, purchases_status, purchases_wallet, purchases_program, purchases_created_at, purchases_search,
+  accounts_owner, accounts_clone, accounts_clone_challenge, accounts_group, accounts_status, accounts_mode,
+  accounts_parent, accounts_search, programs_order, programs_order_all, programs_search, wallets_brand, wallets_client,
+  transfers_wallet, transfers_house_account, transfers_account, transfers_kind, transfers_recorded_at, payouts_wallet,
+  payouts_status, payouts_created_at, jobs_status, jobs_kind, audit_chain, audit_chain_recorded_at, audit_object_kind, audit_object_id,
+  audit_actor, audit_operation, audit_request, tokens_brand;
+create index challenges_brand on challenges (brand, id desc);
+create index purchases_brand on purchases (brand, id desc);
+create index accounts_brand on accounts (brand, id desc);
+create index payouts_brand on payouts (brand, id desc);
+create index jobs_brand on jobs (brand, id desc);
+create index challenges_client on challenges (brand, client, id desc);
+create index challenges_program on challenges (program_id);
+create index purchases_client on purchases (brand, client, id desc);
+create index purchases_wallet on purchases (wallet_id);
+create index purchases_program on purchases (program_id);
+create index accounts_owner on accounts (brand, owner);
+create index accounts_clone on accounts (brand, clone);
+create index accounts_parent on accounts (parent_id);
+create index transfers_wallet on transfers (wallet_id) where wallet_id is not null;
+create index transfers_house_account on transfers (house_account_id) where house_account_id is not null;
+create index transfers_account on transfers (account_id) where account_id is not null;
+create index payouts_wallet on payouts (wallet_id);
+create index audit_object on audit (object_kind, object_id, id desc);
+create index tokens_brand on tokens (brand);
+drop extension btree_gin, pg_trgm;
+
 drop index challenges_open;
 alter table balances drop column refusals_end_at, drop column refusals_since, drop column refusals_stored,
   drop column refusals_beyond;

@@ -644,6 +644,89 @@ insert into brand_positions (brand, position)
 select name, position from brands cross join event_position where position > 0;
 grant select, insert, update, delete on brand_positions to propdesk_app;
 comment on table brand_positions is 'The brand''s position of its newest event.';
+-- Lists: each filter has an index in the list's order, and texts are found by their trigrams. pg_trgm and btree_gin come
+-- with PostgreSQL (its contrib modules); whoever owns the database may create them.
+create extension if not exists pg_trgm;
+create extension if not exists btree_gin;
+drop index challenges_brand, purchases_brand, accounts_brand, payouts_brand, jobs_brand,
+  challenges_client, challenges_program, purchases_client, purchases_wallet, purchases_program, accounts_owner,
+  accounts_clone, accounts_parent, transfers_wallet, transfers_house_account, transfers_account, payouts_wallet,
+  audit_object, tokens_brand;
+create index challenges_brand on challenges (brand, id);
+create index purchases_brand on purchases (brand, id);
+create index accounts_brand on accounts (brand, id);
+create index payouts_brand on payouts (brand, id);
+create index jobs_brand on jobs (brand, id);
+create index challenges_client on challenges (brand, client, id);
+create index challenges_status on challenges (brand, status, id);
+create index challenges_program on challenges (program_id, id);
+create index challenges_created_at on challenges (brand, created_at);
+create index challenges_search on challenges using gin (brand, client gin_trgm_ops) with (fastupdate = off);
+create index purchases_client on purchases (brand, client, id);
+create index purchases_status on purchases (brand, status, id);
+create index purchases_wallet on purchases (wallet_id, id);
+create index purchases_program on purchases (program_id, id);
+create index purchases_created_at on purchases (brand, created_at);
+create index purchases_search on purchases
+  using gin (brand, client gin_trgm_ops, external_reference gin_trgm_ops, tags) with (fastupdate = off);
+create index accounts_owner on accounts (brand, owner, id);
+create index accounts_clone on accounts (brand, clone, id);
+create index accounts_clone_challenge on accounts (brand, clone, challenge_id) where challenge_id is not null;
+create index accounts_group on accounts (brand, group_name, id);
+create index accounts_status on accounts (brand, status, id);
+create index accounts_mode on accounts (brand, mode, id);
+create index accounts_parent on accounts (parent_id, id);
+create index accounts_search on accounts
+  using gin (brand, owner gin_trgm_ops, clone gin_trgm_ops, group_name gin_trgm_ops) with (fastupdate = off);
+create index programs_order on programs (brand, sort_index, id);
+create index programs_order_all on programs (sort_index, id);
+create index programs_search on programs using gin (brand, name gin_trgm_ops) with (fastupdate = off);
+create index wallets_brand on wallets (brand, id);
+create index wallets_client on wallets (brand, client, id);
+create index transfers_wallet on transfers (wallet_id, id) where wallet_id is not null;
+create index transfers_house_account on transfers (house_account_id, id) where house_account_id is not null;
+create index transfers_account on transfers (account_id, id) where account_id is not null;
+create index transfers_kind on transfers (brand, kind, id);
+create index transfers_recorded_at on transfers (brand, recorded_at);
+create index payouts_wallet on payouts (wallet_id, id);
+create index payouts_status on payouts (brand, status, id);
+create index payouts_created_at on payouts (brand, created_at);
+create index jobs_status on jobs (brand, status, id);
+create index jobs_kind on jobs (brand, kind, id);
+create index audit_chain on audit (chain, id);
+create index audit_chain_recorded_at on audit (chain, recorded_at);
+create index audit_object_kind on audit (chain, object_kind, id);
+create index audit_object_id on audit (chain, object_id, id);
+create index audit_actor on audit (chain, actor, id);
+create index audit_operation on audit (chain, operation, id);
+create index audit_request on audit (request_id);
+create index tokens_brand on tokens (brand, id);
+-- An account of a challenge is owned by the challenge's client, by which lists find it.
+update accounts a set owner = c.client from challenges c where c.id = a.challenge_id and a.owner is distinct from c.client;
+
+-- The batch of a symbol's first quote from a time on, or one after its last: found by halves, for a symbol's quotes are
+-- taken in the order of their source times.
+create function quote_batch_at(instrument text, moment timestamptz) returns bigint language plpgsql stable strict as $$
+declare
+  low bigint := 0;
+  high bigint;
+  middle bigint;
+  newest bigint;
+  newest_time timestamptz;
+begin
+  select batch + 1 into high from quotes where symbol = instrument order by batch desc limit 1;
+  while high - low > 1 loop
+    middle := (low + high) / 2;
+    select batch, source_time into newest, newest_time from quotes
+    where symbol = instrument and batch > low and batch <= middle order by batch desc limit 1;
+    if newest is null or newest_time < moment then
+      low := middle;
+    else
+      high := newest;
+    end if;
+  end loop;
+  return high;
+end $$;
 
 -- A program that was sold often is deleted in portions: how far that has come, and what is kept of each sale.
 create table removals (

@@ -11,7 +11,7 @@ from tortoise.models import Model
 from domain.accounts import Mode
 from domain.lifecycles import AccountStatus
 from models.tables.fields import CLOCK, Choice, Identity, Money, Text, TransactionId, reference
-from models.tables.keys import TableIndex
+from models.tables.keys import SearchIndex, TableIndex
 
 
 class Account(Model):
@@ -50,10 +50,23 @@ class Account(Model):
         table = "accounts"
         indexes = (
             TableIndex("challenge_id", name="accounts_challenge"),
-            TableIndex("brand", "id desc", name="accounts_brand"),
-            TableIndex("brand", "owner", name="accounts_owner"),
-            TableIndex("brand", "clone", name="accounts_clone"),
-            TableIndex("parent_id", name="accounts_parent"),
+            TableIndex("brand", "id", name="accounts_brand"),
+            TableIndex("brand", "owner", "id", name="accounts_owner"),
+            TableIndex("brand", "clone", "id", name="accounts_clone"),
+            TableIndex(
+                "brand", "clone", "challenge_id", name="accounts_clone_challenge", where="challenge_id is not null"
+            ),
+            TableIndex("brand", "group_name", "id", name="accounts_group"),
+            TableIndex("brand", "status", "id", name="accounts_status"),
+            TableIndex("brand", "mode", "id", name="accounts_mode"),
+            TableIndex("parent_id", "id", name="accounts_parent"),
+            SearchIndex(
+                "brand",
+                "owner gin_trgm_ops",
+                "clone gin_trgm_ops",
+                "group_name gin_trgm_ops",
+                name="accounts_search",
+            ),
             TableIndex("currency", name="accounts_currency"),
         )
 

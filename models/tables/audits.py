@@ -32,8 +32,14 @@ class AuditEntry(Model):
         table = "audit"
         constraints = (UniqueConstraint(("chain", "seq"), "audit_seq"),)
         indexes = (
-            TableIndex("object_kind", "object_id", "id desc", name="audit_object"),
+            TableIndex("chain", "id", name="audit_chain"),
+            TableIndex("chain", "object_kind", "id", name="audit_object_kind"),
+            TableIndex("chain", "object_id", "id", name="audit_object_id"),
+            TableIndex("chain", "actor", "id", name="audit_actor"),
+            TableIndex("chain", "operation", "id", name="audit_operation"),
+            TableIndex("request_id", name="audit_request"),
             TableIndex("recorded_at", name="audit_recorded_at"),
+            TableIndex("chain", "recorded_at", name="audit_chain_recorded_at"),
         )
 
 

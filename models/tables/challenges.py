@@ -8,7 +8,7 @@ from tortoise.models import Model
 from domain.lifecycles import ChallengeStatus
 from domain.terms import PhaseType
 from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
-from models.tables.keys import CompositeKey, TableIndex, UniqueIndex
+from models.tables.keys import CompositeKey, SearchIndex, TableIndex, UniqueIndex
 
 
 class Challenge(Model):
@@ -39,10 +39,13 @@ class Challenge(Model):
         constraints = (UniqueIndex(("purchase_id",), "challenges_one_live", "status in (0, 1)"),)
         indexes = (
             TableIndex("purchase_id", name="challenges_purchase"),
-            TableIndex("brand", "id desc", name="challenges_brand"),
-            TableIndex("brand", "client", "id desc", name="challenges_client"),
+            TableIndex("brand", "id", name="challenges_brand"),
+            TableIndex("brand", "client", "id", name="challenges_client"),
+            TableIndex("brand", "status", "id", name="challenges_status"),
             TableIndex("brand", "client", name="challenges_open", where="(status = ANY (ARRAY[0, 1]))"),
-            TableIndex("program_id", name="challenges_program"),
+            TableIndex("program_id", "id", name="challenges_program"),
+            TableIndex("brand", "created_at", name="challenges_created_at"),
+            SearchIndex("brand", "client gin_trgm_ops", name="challenges_search"),
             TableIndex("terms_hash", name="challenges_terms"),
             TableIndex("account_id", name="challenges_account"),
         )

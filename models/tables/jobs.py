@@ -39,5 +39,7 @@ class Job(Model):
             TableIndex("id", name="jobs_dead", where="status = 'DEAD'"),
             TableIndex("challenge_id", name="jobs_challenge"),
             TableIndex("account_id", name="jobs_account"),
-            TableIndex("brand", "id desc", name="jobs_brand"),
+            TableIndex("brand", "id", name="jobs_brand"),
+            TableIndex("brand", "status", "id", name="jobs_status"),
+            TableIndex("brand", "kind", "id", name="jobs_kind"),
         )

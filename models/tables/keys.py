@@ -33,6 +33,18 @@ class TableIndex(Index):
         return super().describe() | {"expressions": self.columns}
 
 
+class SearchIndex(TableIndex):
+    """An index by which rows are found that contain something, as a bitmap: GIN. Without a list of pending entries,
+    which each search would have to look through.
+    """
+
+    INDEX_TYPE = "GIN"
+
+    def __init__(self, *columns: str, name: str) -> None:
+        super().__init__(*columns, name=name)
+        self.extra += " WITH (fastupdate = off)"
+
+
 class UniqueIndex(UniqueConstraint):
     """Uniqueness by an index instead of a constraint: it may be partial. Stands in `Meta.constraints`."""
 

@@ -40,6 +40,8 @@ class Payout(Model):
             TableIndex("challenge_id", name="payouts_challenge"),
             TableIndex("phase_id", name="payouts_phase"),
             TableIndex("account_id", name="payouts_account"),
-            TableIndex("wallet_id", name="payouts_wallet"),
-            TableIndex("brand", "id desc", name="payouts_brand"),
+            TableIndex("wallet_id", "id", name="payouts_wallet"),
+            TableIndex("brand", "status", "id", name="payouts_status"),
+            TableIndex("brand", "created_at", name="payouts_created_at"),
+            TableIndex("brand", "id", name="payouts_brand"),
         )

@@ -11,7 +11,7 @@ from tortoise.models import Model
 from domain.lifecycles import ProgramStatus
 from domain.terms import PhaseType, TradingDay
 from models.tables.fields import NOW, Choice, Identity, LocalTime, Money, Text, reference
-from models.tables.keys import TableIndex, UniqueIndex
+from models.tables.keys import SearchIndex, TableIndex, UniqueIndex
 
 
 class Program(Model):
@@ -37,6 +37,9 @@ class Program(Model):
         table = "programs"
         indexes = (
             TableIndex("brand", "status", "sort_index", "id", name="programs_brand"),
+            TableIndex("brand", "sort_index", "id", name="programs_order"),
+            TableIndex("sort_index", "id", name="programs_order_all"),
+            SearchIndex("brand", "name gin_trgm_ops", name="programs_search"),
             TableIndex("price_currency", name="programs_price_currency"),
         )
 

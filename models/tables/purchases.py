@@ -8,7 +8,7 @@ from tortoise.models import Model
 from domain.lifecycles import PurchaseStatus
 from domain.payments import PaidFrom
 from models.tables.fields import CLOCK, Choice, Identity, Money, Text, reference
-from models.tables.keys import TableIndex, UniqueIndex
+from models.tables.keys import SearchIndex, TableIndex, UniqueIndex
 
 
 class Purchase(Model):
@@ -54,16 +54,25 @@ class Purchase(Model):
             UniqueIndex(("fee_returned_with",), "purchases_fee_returned_with", "(fee_returned_with IS NOT NULL)"),
         )
         indexes = (
-            TableIndex("brand", "id desc", name="purchases_brand"),
-            TableIndex("brand", "client", "id desc", name="purchases_client"),
+            TableIndex("brand", "id", name="purchases_brand"),
+            TableIndex("brand", "client", "id", name="purchases_client"),
+            TableIndex("brand", "status", "id", name="purchases_status"),
             TableIndex(
                 "brand",
                 "client",
                 name="purchases_awaited",
                 where="((status = 0) AND (payment_reference IS NOT NULL))",
             ),
-            TableIndex("wallet_id", name="purchases_wallet"),
-            TableIndex("program_id", name="purchases_program"),
+            TableIndex("wallet_id", "id", name="purchases_wallet"),
+            TableIndex("program_id", "id", name="purchases_program"),
+            TableIndex("brand", "created_at", name="purchases_created_at"),
+            SearchIndex(
+                "brand",
+                "client gin_trgm_ops",
+                "external_reference gin_trgm_ops",
+                "tags",
+                name="purchases_search",
+            ),
             TableIndex("terms_hash", name="purchases_terms"),
             TableIndex("currency", name="purchases_currency"),
             TableIndex(

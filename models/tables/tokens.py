@@ -33,4 +33,4 @@ class Token(Model):
     class Meta:
         table = "tokens"
         constraints = (UniqueConstraint(("hash",), "tokens_hash_key"),)
-        indexes = (TableIndex("brand", name="tokens_brand"),)
+        indexes = (TableIndex("brand", "id", name="tokens_brand"),)

@@ -25,7 +25,11 @@ class Wallet(Model):
     class Meta:
         table = "wallets"
         constraints = (UniqueConstraint(("brand", "client", "currency"), "wallets_owner"),)
-        indexes = (TableIndex("currency", name="wallets_currency"),)
+        indexes = (
+            TableIndex("currency", name="wallets_currency"),
+            TableIndex("brand", "id", name="wallets_brand"),
+            TableIndex("brand", "client", "id", name="wallets_client"),
+        )
 
 
 class HouseAccount(Model):
@@ -68,8 +72,10 @@ class Transfer(Model):
         table = "transfers"
         indexes = (
             TableIndex("transfer", name="transfers_transfer"),
-            TableIndex("wallet_id", name="transfers_wallet", where="wallet_id is not null"),
-            TableIndex("house_account_id", name="transfers_house_account", where="house_account_id is not null"),
-            TableIndex("account_id", name="transfers_account", where="account_id is not null"),
+            TableIndex("wallet_id", "id", name="transfers_wallet", where="wallet_id is not null"),
+            TableIndex("house_account_id", "id", name="transfers_house_account", where="house_account_id is not null"),
+            TableIndex("account_id", "id", name="transfers_account", where="account_id is not null"),
             TableIndex("brand", "id", name="transfers_brand"),
+            TableIndex("brand", "kind", "id", name="transfers_kind"),
+            TableIndex("brand", "recorded_at", name="transfers_recorded_at"),
         )

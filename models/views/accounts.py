@@ -2,7 +2,8 @@
 
 from dataclasses import replace
 
-from models.views.listing import Each, Key, Listing, Parent
+from models.views.listing import Each, Key, Listing, Parent, Within
+from models.views.search import name, number, search
 from models.views.sight import of_account
 
 SEQ = (Key("t.seq", "seq"),)
@@ -10,11 +11,15 @@ OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}
 SLACK = "interval '1 hour'"  # by which the times of an account's rows may fall, and far more
 
 
-def _during(name: str, column: str) -> dict[str, str]:
+def _during(name: str, column: str) -> dict[str, Within]:
     """Filters `<name>_from` and `<name>_before`: the time itself, and where in the account's history it can be."""
     return {
-        f"{name}_from": f"{column} >= {{0}} and t.seq >= (select ledger_seq_at(p.id, {{0}}::timestamptz - {SLACK}))",
-        f"{name}_before": f"{column} < {{0}} and t.seq < (select ledger_seq_at(p.id, {{0}}::timestamptz + {SLACK}))",
+        f"{name}_from": Within(
+            f"{column} >= {{0}} and t.seq >= (select ledger_seq_at(p.id, {{0}}::timestamptz - {SLACK}))"
+        ),
+        f"{name}_before": Within(
+            f"{column} < {{0}} and t.seq < (select ledger_seq_at(p.id, {{0}}::timestamptz + {SLACK}))"
+        ),
     }
 
 
@@ -23,23 +28,32 @@ ACCOUNTS = Listing(
   a.clone, a.parent_id, a.starting_balance, a.policy, a.result::text as result_text, a.created_at, a.started_at,
   a.ended_at, a.challenge_id, b.cash, b.equity, b.unrealised, b.realised, b.fees, b.high_watermark, b.seq,
   encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
-    source="accounts a join balances b on b.account_id = a.id left join challenges c on c.id = a.challenge_id",
+    source="accounts a join balances b on b.account_id = a.id",
+    base="accounts a",
     sight=of_account,
+    brand="a.brand",
     order=(Key("a.id", "id"),),
     id="a.id = any({}::bigint[])",
     filters={
-        "brand": "a.brand = {}",
-        "status": "a.status = any({}::text[])",
-        "mode": "a.mode = any({}::text[])",
-        "owner": "coalesce(c.client, a.owner) = {}",
-        "clone": "a.clone = {}",
-        "group": "a.group_name = {}",
-        "parent_id": "a.parent_id = {}",
-        "challenge_id": "a.challenge_id = {}",
-        "text": """(a.id::text = {0} or strpos(
-          lower(concat_ws(' ', coalesce(c.client, a.owner), a.clone, a.group_name)), lower({0})) > 0)""",
+        "challenge_id": Within("a.challenge_id = {}"),
+        "owner": Each("a.owner", of_brand=True),
+        "parent_id": Each("a.parent_id", "bigint"),
+        "clone": Each("a.clone", of_brand=True),
+        "group": Each("a.group_name", of_brand=True),
+        "status": Each("a.status", of_brand=True),
+        "mode": Each("a.mode", of_brand=True),
+        "text": search(
+            number("accounts", "a"), *(name("accounts", "a", column) for column in ("owner", "clone", "group_name"))
+        ),
     },
     parents={"parent": Parent("a.parent_id = p.id", implied=False)},
+    own="owner",
+    scope=(
+        Each("a.owner", of_brand=True),
+        Each("a.clone", of_brand=True),
+        Within("a.challenge_id = any({}::bigint[])"),
+        Within("a.id = any({}::bigint[])"),
+    ),
 )
 POSITIONS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.symbol, t.side, t.status, t.quantity,
@@ -49,7 +63,7 @@ POSITIONS = Listing(
     order=SEQ,
     filters={
         "status": Each("t.status"),
-        "symbol": "t.symbol = {}",
+        "symbol": Within("t.symbol = {}"),
         "side": "t.side = {}",
         **_during("opened", "t.opened_at"),
     },
@@ -64,12 +78,12 @@ ORDERS = Listing(
     order=SEQ,
     filters={
         "status": Each("t.status"),
-        "symbol": "t.symbol = {}",
+        "symbol": Within("t.symbol = {}"),
         "side": "t.side = {}",
         "verb": "t.verb = any({}::text[])",
         "type": "t.type = any({}::text[])",
-        "version_of": "(t.seq = {} or t.origin = {})",
-        "before": "t.seq < {}",
+        "version_of": Within("(t.seq = {} or t.origin = {})"),
+        "before": Within("t.seq < {}"),
         **_during("placed", "t.placed_at"),
     },
     parents=OF_ACCOUNT,
@@ -77,7 +91,7 @@ ORDERS = Listing(
 # By their names, for whoever has not read the account they belong to.
 ORDERS_NAMED = replace(
     ORDERS,
-    source="orders t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id",
+    source="orders t join accounts a on a.id = t.account_id",
     id="""(t.account_id, t.seq) in (
   select split_part(n, '-', 1)::bigint, split_part(n, '-', 2)::bigint from unnest({}::text[]) n)""",
 )
@@ -91,7 +105,7 @@ FILLS = Listing(
     order=SEQ,
     filters={
         "status": "t.status = any({}::text[])",
-        "symbol": "t.symbol = {}",
+        "symbol": Within("t.symbol = {}"),
         "side": "t.side = {}",
         "verb": "t.verb = any({}::text[])",
         **_during("filled", "t.filled_at"),
@@ -117,13 +131,13 @@ ACTIONS = Listing(
   o.status as order_status, o.reason as order_reason, o.placed_at as order_placed_at, o.batch as order_batch,
   o.type as order_type, o.price as order_price, o.stop_loss as order_stop_loss, o.take_profit as order_take_profit,
   o.ended_at as order_ended_at, o.outcome as order_outcome, o.origin as order_origin""",
-    source="""decision_actions t join accounts a on a.id = t.account_id left join challenges c on c.id = a.challenge_id
+    source="""decision_actions t join accounts a on a.id = t.account_id
   left join orders o on o.account_id = t.account_id and o.seq = t.order_seq
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",
     sight=of_account,
     order=SEQ,
     filters={
-        "name": "(t.account_id, t.seq) = ({}, {})",
+        "name": Within("(t.account_id, t.seq) = ({}, {})"),
         "run_id": "t.run = {}",
         "action_id": "t.action_id = {}",
         "status": Each("t.status"),
@@ -132,4 +146,5 @@ ACTIONS = Listing(
         **_during("market_time", "t.market_time"),
     },
     parents=OF_ACCOUNT,
+    unique=frozenset({"run_id", "action_id"}),
 )

@@ -1,7 +1,8 @@
 """The audit as it is read: a brand's chain, or every one."""
 
-from models.views.listing import Listing
+from models.views.listing import Each, Listing, Within
 from models.views.sight import Sight, Where
+from models.views.spans import span
 
 
 def _of_chain(where: Where, sight: Sight) -> None:
@@ -17,14 +18,14 @@ AUDIT = Listing(
   t.reason, t.before, t.after, t.request_id, t.recorded_at, encode(t.hash, 'hex') as hash""",
     source="audit t",
     sight=_of_chain,
+    brand="t.chain",
+    brands="select chain from audit_heads",
     filters={
-        "brand": "t.chain = {}",
-        "object_kind": "t.object_kind = {}",
-        "object_id": "t.object_id = {}",
-        "actor": "t.actor = {}",
-        "operation": "t.operation = any({}::text[])",
-        "request_id": "t.request_id = {}",
-        "recorded_from": "t.recorded_at >= {}",
-        "recorded_before": "t.recorded_at < {}",
+        "request_id": Within("t.request_id = {}"),
+        "object_id": Each("t.object_id", of_brand=True),
+        "actor": Each("t.actor", of_brand=True),
+        "operation": Each("t.operation", of_brand=True),
+        "object_kind": Each("t.object_kind", of_brand=True),
+        **span("recorded", "audit", "t.recorded_at", "t.id", "chain"),
     },
 )

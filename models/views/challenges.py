@@ -1,7 +1,9 @@
 """Challenges, their phases and days as the API shows them."""
 
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Each, Key, Listing, Parent, Part, Within
+from models.views.search import name, number, program, search, sees_notes
 from models.views.sight import of_challenge
+from models.views.spans import span
 
 ID = (Key("c.id", "id"),)
 
@@ -12,30 +14,45 @@ CHALLENGES = Listing(
     source="""challenges c left join programs g on g.id = c.program_id
   left join terms r on r.hash = c.terms_hash""",
     sight=of_challenge,
+    brand="c.brand",
     order=ID,
     id="c.id = any({}::bigint[])",
     filters={
-        "brand": "c.brand = {}",
-        "status": "c.status = any({}::smallint[])",
-        "client": "c.client = {}",
-        "program_id": "c.program_id = {}",
-        "purchase_id": "c.purchase_id = {}",
-        "account_id": "exists (select from accounts a where a.id = {} and a.challenge_id = c.id)",
-        "phase_type": """exists (select from challenge_phases f where f.challenge_id = c.id
-          and f.phase_index = c.current_phase_index and f.phase_type = any({}::smallint[]))""",
-        "hit": """c.id in (
+        "purchase_id": Within("c.purchase_id = {}"),
+        "account_id": Within("c.id = (select a.challenge_id from accounts a where a.id = {})"),
+        "hit": Within("""c.id in (
           select b.challenge_id from breaches b join accounts a on a.id = b.account_id
           where b.consequence = 'FAIL' and b.batch >= {2} and exists (
             select from positions h
             where h.account_id = b.account_id and h.opened_at < {4} and coalesce(h.closed_at, 'infinity') >= {3}
-              and (h.symbol, a.currency) in (select * from unnest({0}::text[], {1}::text[]))))""",
-        "created_from": "c.created_at >= {}",
-        "created_before": "c.created_at < {}",
-        "text": """(strpos(lower(c.client), lower({0})) > 0 or c.id::text = {0} or exists (
-          select from purchases p where p.id = c.purchase_id and strpos(lower(p.external_reference), lower({0})) > 0)
-          or exists (select from programs g where g.id = c.program_id and strpos(lower(g.name), lower({0})) > 0))""",
+              and (h.symbol, a.currency) in (select * from unnest({0}::text[], {1}::text[]))))"""),
+        "client": Each("c.client", of_brand=True),
+        "program_id": Each("c.program_id", "bigint"),
+        "status": Each("c.status", "smallint", of_brand=True),
+        "phase_type": """(select f.phase_type from challenge_phases f where f.challenge_id = c.id
+          and f.phase_index = c.current_phase_index limit 1) = any({}::smallint[])""",
+        **span("created", "challenges", "c.created_at", "c.id"),
+        "text": search(
+            number("challenges", "c"),
+            name("challenges", "c", "client"),
+            program("challenges"),
+            Part(
+                "(select p.external_reference from purchases p where p.id = c.purchase_id) ilike {pattern}",
+                """select h.id from purchases p join challenges h on h.purchase_id = p.id
+                where p.brand = coalesce({brand}, p.brand) and p.external_reference ilike {pattern}""",
+                sees_notes,
+            ),
+        ),
     },
     parents={"purchase": Parent("c.purchase_id = p.id")},
+    own="client",
+    scope=(
+        Each("c.client", of_brand=True),
+        Within("""c.id = any(array(select s.challenge_id from accounts s
+          where s.brand = n.brand and s.clone = any({}::text[]) and s.challenge_id is not null))"""),
+        Within("c.id = any({}::bigint[])"),
+        Within("c.id = any(array(select s.challenge_id from accounts s where s.id = any({}::bigint[])))"),
+    ),
 )
 PHASES = Listing(
     columns="""t.id, t.challenge_id, t.phase_index, t.phase_type, t.status, t.account_id, t.initial_balance,
@@ -59,7 +76,7 @@ DAYS = Listing(
   left join balances b on b.account_id = f.account_id and b.day = t.number and not t.closed""",
     sight=of_challenge,
     order=(Key("f.phase_index", "phase_index"), Key("t.number", "number")),
-    filters={"phase_index": "f.phase_index = {}"},
+    filters={"phase_index": Within("f.phase_index = {}")},
     # A run that goes on in another's place has that one's days too.
     parents={"challenge": Parent("f.challenge_id = p.id and not f.superseded"), "phase": Parent("f.id = p.id")},
 )

@@ -10,5 +10,6 @@ GROUPS = Listing(
     sight=of_brand,
     order=(Key("t.brand", "brand", str), Key("t.name", "name", str)),
     descending=False,
-    filters={"brand": "t.brand = {}", "kind": "t.kind = {}"},
+    brand="t.brand",
+    filters={"kind": "t.kind = {}"},
 )

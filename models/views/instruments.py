@@ -1,6 +1,6 @@
 """Instruments, the newest quote of each, and those before it."""
 
-from models.views.listing import Key, Listing
+from models.views.listing import Key, Listing, Within
 from models.views.sight import of_desk
 
 INSTRUMENTS = Listing(
@@ -22,12 +22,17 @@ QUOTES = Listing(
     sight=of_desk,
     order=(Key("t.symbol", "symbol", str),),
     descending=False,
-    filters={"symbols": "t.symbol = any({}::text[])"},
+    filters={"symbols": Within("t.symbol = any({}::text[])")},
 )
 QUOTE_HISTORY = Listing(
     columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",
     source="quotes t",
     sight=of_desk,
     order=(Key("t.batch", "batch"),),
-    filters={"symbol": "t.symbol = {}", "source_from": "t.source_time >= {}", "source_before": "t.source_time < {}"},
+    # A symbol's quotes are taken in the order of their times: so a time is a place among its batches.
+    filters={
+        "symbol": Within("t.symbol = {}"),
+        "source_from": Within("t.source_time >= {0} and t.batch >= (select quote_batch_at({1}, {0}::timestamptz))"),
+        "source_before": Within("t.source_time < {0} and t.batch < (select quote_batch_at({1}, {0}::timestamptz))"),
+    },
 )

@@ -1,6 +1,6 @@
 """Jobs as operators see them."""
 
-from models.views.listing import Listing
+from models.views.listing import Each, Listing, Within
 from models.views.sight import of_brand
 
 JOBS = Listing(
@@ -9,10 +9,10 @@ JOBS = Listing(
     source="jobs t",
     sight=of_brand,
     filters={
-        "brand": "t.brand = {}",
-        "status": "t.status = any({}::text[])",
-        "kind": "t.kind = {}",
-        "challenge_id": "t.challenge_id = {}",
-        "account_id": "t.account_id = {}",
+        "challenge_id": Within("t.challenge_id = {}"),
+        "account_id": Within("t.account_id = {}"),
+        "status": Each("t.status", of_brand=True),
+        "kind": Each("t.kind", of_brand=True),
     },
+    brand="t.brand",
 )

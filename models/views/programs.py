@@ -1,6 +1,7 @@
 """Programs and their steps as the API shows them."""
 
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Each, Key, Listing, Parent
+from models.views.search import name, number, search
 from models.views.sight import of_brand, of_program
 
 PROGRAMS = Listing(
@@ -10,15 +11,13 @@ PROGRAMS = Listing(
     as profit_split""",
     source="programs t",
     sight=of_program,
+    brand="t.brand",
     order=(Key("t.sort_index", "sort_index"), Key("t.id", "id")),
     descending=False,
     filters={
-        "brand": "t.brand = {}",
-        "status": "t.status = any({}::smallint[])",
-        "on_sale": "t.status = 0 and {}::boolean",
-        "not_archived": "t.status <> 2 and {}::boolean",
-        "phase_type": "exists (select from program_phases f where f.program_id = t.id and f.phase_type = {})",
-        "text": "(strpos(lower(t.name), lower({0})) > 0 or t.id::text = {0})",
+        "status": Each("t.status", "smallint", of_brand=True),
+        "phase_type": "{} = any(array(select f.phase_type from program_phases f where f.program_id = t.id))",
+        "text": search(number("programs", "t"), name("programs", "t", "name")),
         "created_from": "t.created_at >= {}",
         "created_before": "t.created_at < {}",
     },

@@ -1,7 +1,9 @@
 """Purchases as the API shows them."""
 
-from models.views.listing import Listing
+from models.views.listing import Each, Listing, Match, Part, Within
+from models.views.search import name, number, program, search, sees_notes
 from models.views.sight import of_client
+from models.views.spans import span
 
 PURCHASES = Listing(
     columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from,
@@ -14,18 +16,31 @@ PURCHASES = Listing(
     source="""purchases t left join programs g on g.id = t.program_id
   left join terms r on r.hash = t.terms_hash""",
     sight=of_client,
+    brand="t.brand",
     filters={
-        "brand": "t.brand = {}",
-        "status": "t.status = any({}::smallint[])",
-        "client": "t.client = {}",
-        "program_id": "t.program_id = {}",
-        "wallet_id": "t.wallet_id = {}",
-        "payment_reference": "t.payment_reference = {}",
-        "tag": "{} = any(t.tags)",
-        "created_from": "t.created_at >= {}",
-        "created_before": "t.created_at < {}",
-        "text": """(strpos(lower(t.client), lower({0})) > 0 or strpos(lower(t.external_reference), lower({0})) > 0
-          or t.id::text = {0} or exists (
-            select from programs g where g.id = t.program_id and strpos(lower(g.name), lower({0})) > 0))""",
+        "payment_reference": Within("t.payment_reference = {}"),
+        "wallet_id": Each("t.wallet_id", "bigint"),
+        "client": Each("t.client", of_brand=True),
+        "program_id": Each("t.program_id", "bigint"),
+        "status": Each("t.status", "smallint", of_brand=True),
+        **span("created", "purchases", "t.created_at", "t.id"),
+        "tag": Match(
+            (
+                Part(
+                    "t.tags @> array[{tag}]",
+                    """select r.id from purchases r
+                    where r.brand = coalesce({brand}, r.brand) and r.tags @> array[{tag}]""",
+                    sees_notes,
+                ),
+            ),
+            lambda tag: {"tag": tag},
+        ),
+        "text": search(
+            number("purchases", "t"),
+            name("purchases", "t", "client"),
+            name("purchases", "t", "external_reference", sees_notes),
+            program("purchases"),
+        ),
     },
+    own="client",
 )

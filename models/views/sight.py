@@ -37,9 +37,21 @@ class Where:
         self.values: list[Any] = list(values)
 
     def add(self, clause: str, *values: Any) -> None:
-        first = len(self.values) + 1
-        self.clauses.append(clause.format(*(_parameter(n, value) for n, value in enumerate(values, first))))
-        self.values.extend(values)
+        self.clauses.append(self.put(clause, *values))
+
+    def put(self, text: str, *values: Any, **named: Any) -> str:
+        """Return the text with a parameter in the place of each value; of the named ones it may use some."""
+        used = {name: value for name, value in named.items() if f"{{{name}}}" in text}
+        numbers = range(len(self.values) + 1, len(self.values) + len(values) + len(used) + 1)
+        self.values += [*values, *used.values()]
+        parameters = [_parameter(n, value) for n, value in zip(numbers, [*values, *used.values()], strict=True)]
+        return text.format(*parameters[: len(values)], **dict(zip(used, parameters[len(values) :], strict=True)))
+
+    def beside(self) -> "Where":
+        """Return other conditions of the same statement, which has one list of parameters."""
+        other = Where()
+        other.values = self.values
+        return other
 
     @property
     def text(self) -> str:
@@ -147,16 +159,16 @@ def of_event(where: Where, sight: Sight) -> None:
 
 
 def of_account(where: Where, sight: Sight) -> None:
-    """Rows of the account `a` (its challenge, if any, is `c`): itself and all it made."""
+    """Rows of the account `a`: itself and all it made. An account of a challenge is owned by the client."""
     if sight.brand is not None:
         where.add("a.brand = {}", sight.brand)
     if sight.client is not None:
-        where.add("coalesce(c.client, a.owner) = {}", sight.client)
+        where.add("a.owner = {}", sight.client)
     if sight.scope is not None:
         owners, clones, challenges, accounts = sight.scope
         where.add(
             """(a.id = any({}::bigint[]) or a.challenge_id = any({}::bigint[])
-            or coalesce(c.client, a.owner) = any({}::text[]) or a.clone = any({}::text[]))""",
+            or a.owner = any({}::text[]) or a.clone = any({}::text[]))""",
             accounts,
             challenges,
             owners,

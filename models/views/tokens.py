@@ -8,9 +8,9 @@ TOKENS = Listing(
   t.last_used_at, t.scope as stored_scope""",
     source="tokens t",
     sight=of_brand,
+    brand="t.brand",
     filters={
         "role": "t.role = any({}::text[])",
-        "brand": "t.brand = {}",
         "valid": "(t.revoked_at is null and coalesce(t.expires_at > clock_timestamp(), true)) = {}",
     },
 )

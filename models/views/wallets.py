@@ -1,13 +1,18 @@
 """Real money: wallets, the rows of transfers, payouts."""
 
-from models.views.listing import Key, Listing, Parent
+from models.views.listing import Each, Key, Listing, Parent, Within
 from models.views.sight import of_brand, of_client, of_payout, of_wallet
+from models.views.spans import span
+
+WALLETS_OF = "select w.id from wallets w where w.brand = n.brand and w.client = {}"
 
 WALLETS = Listing(
     columns="t.id, t.brand, t.client, t.currency, t.cash, t.reserved, t.cash - t.reserved as free, t.created_at",
     source="wallets t",
     sight=of_client,
-    filters={"brand": "t.brand = {}", "client": "t.client = {}", "currency": "t.currency = {}"},
+    brand="t.brand",
+    filters={"client": Each("t.client", of_brand=True), "currency": "t.currency = {}"},
+    own="client",
 )
 HOUSE_ACCOUNTS = Listing(
     columns="t.id, t.brand, t.currency, t.purpose, t.balance",
@@ -15,26 +20,37 @@ HOUSE_ACCOUNTS = Listing(
     sight=of_brand,
     order=(Key("t.brand", "brand", str), Key("t.currency", "currency", str), Key("t.purpose", "purpose", str)),
     descending=False,
-    filters={"brand": "t.brand = {}", "currency": "t.currency = {}", "purpose": "t.purpose = any({}::text[])"},
+    brand="t.brand",
+    filters={"currency": "t.currency = {}", "purpose": "t.purpose = any({}::text[])"},
 )
 TRANSFERS = Listing(
     columns="""t.id, t.transfer, t.brand, t.kind, t.money, t.wallet_id, t.account_id, h.purpose as house, t.currency,
   t.amount, t.cause, t.market_time, t.recorded_at""",
     source="transfers t left join house_accounts h on h.id = t.house_account_id",
     sight=of_wallet,
+    brand="t.brand",
     filters={
-        "brand": "t.brand = {}",
-        "kind": "t.kind = any({}::text[])",
+        "transfer": Within("t.transfer = {}"),
+        "account_id": Each("t.account_id", "bigint"),
+        "wallet_id": Each("t.wallet_id", "bigint"),
+        "client": Each(
+            "t.wallet_id",
+            "bigint",
+            values=WALLETS_OF,
+            otherwise="(select w.client from wallets w where w.id = t.wallet_id) = {}",
+        ),
+        "house": Each(
+            "t.house_account_id",
+            "bigint",
+            values="select h.id from house_accounts h where h.brand = n.brand and h.purpose = any({}::text[])",
+            otherwise="h.purpose = any({}::text[])",
+        ),
+        "kind": Each("t.kind", of_brand=True),
         "money": "t.money = {}",
         "currency": "t.currency = {}",
-        "client": "exists (select from wallets w where w.id = t.wallet_id and w.client = {})",
-        "house": "h.purpose = any({}::text[])",
-        "recorded_from": "t.recorded_at >= {}",
-        "recorded_before": "t.recorded_at < {}",
-        "wallet_id": "t.wallet_id = {}",
-        "account_id": "t.account_id = {}",
-        "transfer": "t.transfer = {}",
+        **span("recorded", "transfers", "t.recorded_at", "t.id"),
     },
+    own="client",
 )
 PAYOUTS = Listing(
     columns="""t.id, t.brand, w.client, t.challenge_id, f.phase_index, t.account_id, t.wallet_id, t.status, t.currency,
@@ -43,15 +59,15 @@ PAYOUTS = Listing(
     source="""payouts t join wallets w on w.id = t.wallet_id
   left join challenge_phases f on f.id = t.phase_id""",
     sight=of_payout,
+    brand="t.brand",
     filters={
-        "brand": "t.brand = {}",
-        "status": "t.status = any({}::text[])",
-        "challenge_id": "t.challenge_id = {}",
-        "account_id": "t.account_id = {}",
-        "client": "w.client = {}",
+        "challenge_id": Within("t.challenge_id = {}"),
+        "account_id": Within("t.account_id = {}"),
+        "client": Each("t.wallet_id", "bigint", values=WALLETS_OF, otherwise="w.client = {}"),
+        "status": Each("t.status", of_brand=True),
         "currency": "t.currency = {}",
-        "created_from": "t.created_at >= {}",
-        "created_before": "t.created_at < {}",
+        **span("created", "payouts", "t.created_at", "t.id"),
     },
+    own="client",
     parents={"challenge": Parent("t.challenge_id = p.id")},
 )

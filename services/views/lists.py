@@ -2,9 +2,14 @@
 
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field, replace
+from typing import Any
 
-from models.views import listing as rows
+from config.settings import settings
+from domain.lifecycles import ChallengeStatus
+from models.sql import Connection
+from models.views import reading as rows
 from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, ORDERS_NAMED, POSITIONS
 from models.views.audits import AUDIT
 from models.views.brands import BRANDS
@@ -16,17 +21,19 @@ from models.views.events import EVENTS
 from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
-from models.views.listing import Filters, Linked, Listing, Row, Window
+from models.views.listing import Filters, Listing, Row, Window
 from models.views.metrics import LATEST, METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
+from models.views.reading import Extent, Linked, looks
 from models.views.reinstatements import REINSTATEMENTS
 from models.views.sight import Sight
 from models.views.tokens import TOKENS
 from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
+from services.measures import LISTS_CUT
 from services.principals import Principal
-from services.unit import reading
+from services.unit import reading, snapshot
 from services.views.shown import shown
 from services.views.sight import sight_of
 
@@ -65,6 +72,7 @@ __all__ = [
     "TOKENS",
     "TRANSFERS",
     "WALLETS",
+    "Extent",
     "Filters",
     "Linked",
     "Listing",
@@ -83,45 +91,62 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """The rows of one page in their order, and whether another follows."""
+    """The rows of one page in their order, and whether the list goes on after it.
+
+    `end` has the keys up to which it has looked, where it came to the limit of rows before it was full.
+    """
 
     rows: list[Row]
     more: bool = False
     linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
     """By listing the rows, by id, that the page leads to and that were read with it."""
+    end: tuple[Any, ...] | None = None
 
 
-def _cut(rows: list[Row], window: Window) -> Page:
-    return Page(rows[: window.first], len(rows) > window.first)
+def _cut(rows: list[Row], window: Window, end: tuple[Any, ...] | None = None) -> Page:
+    if end is not None:
+        LISTS_CUT.labels("page").inc()
+    return Page(rows[: window.first], len(rows) > window.first or end is not None, end=end)
+
+
+def _counted(extent: Extent) -> Extent:
+    if not extent.exact:
+        LISTS_CUT.labels("count").inc()
+    return extent
+
+
+def _view(listing: Listing, filters: Filters) -> AbstractAsyncContextManager[Connection]:
+    """Return a connection, in a transaction where several statements are to see the same."""
+    return snapshot() if looks(listing, filters) else reading()
 
 
 async def page(
     principal: Principal, listing: Listing, filters: Filters, window: Window, linked: Sequence[Linked] = ()
 ) -> Page:
     """Return one page of the rows visible to the principal, with the visible rows that its links lead to."""
-    sight = sight_of(principal)
-    async with reading() as conn:
-        if not linked:
-            read = await rows.page(conn, listing, sight, filters, window)
-            return _cut(shown(principal, listing, read), window)
-        read, found = await rows.page_with(conn, listing, sight, filters, window, linked)
-    page = _cut(shown(principal, listing, read), window)
+    sight, most = sight_of(principal), settings().list_rows_max
+    async with _view(listing, filters) as conn:
+        read = await rows.page(conn, listing, sight, filters, window, most, linked)
     led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
-    for one, some in zip(linked, found, strict=True):
+    for one, some in zip(linked, read.linked, strict=True):
         led[one.listing].update((row["id"], row) for row in shown(principal, one.listing, some))
-    return replace(page, linked=led)
+    return replace(_cut(shown(principal, listing, read.rows), window, read.end), linked=led)
 
 
-async def count(principal: Principal, listing: Listing, filters: Filters) -> int:
-    """How many rows are in the principal's sight."""
-    async with reading() as conn:
-        return await rows.count(conn, listing, sight_of(principal), filters)
+async def count(principal: Principal, listing: Listing, filters: Filters) -> Extent:
+    """Return how many rows are visible to the principal."""
+    async with _view(listing, filters) as conn:
+        return _counted(await rows.count(conn, listing, sight_of(principal), filters, settings().list_rows_max))
 
 
-async def by_status(principal: Principal, filters: Filters) -> dict[int, int]:
-    """How many challenges in the principal's sight are in each status."""
-    async with reading() as conn:
-        return await rows.tally(conn, CHALLENGES, sight_of(principal), filters, "c.status")
+async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, int], bool]:
+    """Return how many challenges visible to the principal are in each status, and whether these are all."""
+    most = settings().list_rows_max
+    if not {name for name, _ in filters} - {"brand"}:  # each status has its own part of an index
+        filters = (*filters, ("status", (tuple(status.value for status in ChallengeStatus),)))
+    async with _view(CHALLENGES, filters) as conn:
+        found, exact = await rows.tally(conn, CHALLENGES, sight_of(principal), filters, "c.status", most)
+    return found, _counted(Extent(0, exact)).exact
 
 
 async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
@@ -143,12 +168,13 @@ async def pages(
 
     Where that does not follow, the principal has to be told.
     """
-    async with reading() as conn:
-        found = await rows.pages(conn, listing, parent, ids, filters, window, _sight(principal))
+    most = settings().list_rows_max
+    async with _view(listing, filters) as conn:
+        found, ends = await rows.pages(conn, listing, parent, ids, filters, window, most, _sight(principal))
     of: defaultdict[int, list[Row]] = defaultdict(list)
     for row in shown(principal, listing, found):
         of[row["parent"]].append(row)
-    return {one: _cut(of[one], window) for one in ids}
+    return {one: _cut(of[one], window, ends.get(one)) for one in ids}
 
 
 async def firsts(
@@ -157,7 +183,9 @@ async def firsts(
     """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
     window = Window(most - 1)  # a page is read with a row more: here that is the last of those asked for
     async with reading() as conn:
-        found = await rows.pages(conn, listing, parent, ids, (), window, sight_of(principal))
+        found, _ = await rows.pages(
+            conn, listing, parent, ids, (), window, settings().list_rows_max, sight_of(principal)
+        )
     of: dict[int, list[Row]] = {one: [] for one in ids}
     for row in shown(principal, listing, found):
         of[row["parent"]].append(row)
@@ -166,10 +194,12 @@ async def firsts(
 
 async def counts(
     listing: Listing, parent: str, ids: Collection[int], filters: Filters, principal: Principal | None = None
-) -> dict[int, int]:
-    """How many rows each parent owns; the principal as in `pages`."""
-    async with reading() as conn:
-        return await rows.counts(conn, listing, parent, ids, filters, _sight(principal))
+) -> dict[int, Extent]:
+    """Return how many rows each parent owns; the principal as in `pages`."""
+    most = settings().list_rows_max
+    async with _view(listing, filters) as conn:
+        found = await rows.counts(conn, listing, parent, ids, filters, most, _sight(principal))
+    return {one: _counted(extent) for one, extent in found.items()}
 
 
 def _sight(principal: Principal | None) -> Sight | None:

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from config.database import connection
 from config.settings import settings
 from models.views import events as stored_events
-from models.views import listing
+from models.views import reading
 from services import brands, callers, periodic
 from services.admission import admission
 from services.measures import ADMISSION_REFUSALS, STOPPED
@@ -35,14 +35,14 @@ SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick t
 @pytest.fixture(autouse=True)
 def slow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting the challenges of the brand `rivals` takes the database a minute."""
-    count = listing.count
+    count = reading.count
 
-    async def slow(conn: Any, of: Any, sight: Any, filters: Any) -> int:
+    async def slow(conn: Any, of: Any, sight: Any, filters: Any, most: Any) -> reading.Extent:
         if sight.brand == "rivals":
             await conn.execute(SLOW)
-        return await count(conn, of, sight, filters)
+        return await count(conn, of, sight, filters, most)
 
-    monkeypatch.setattr(listing, "count", slow)
+    monkeypatch.setattr(reading, "count", slow)
     monkeypatch.setattr(callers, "LOOK_SECONDS", 0.02)
 
 

@@ -12,6 +12,7 @@ from app.selections import recognise
 from schema.limits import read
 from services import brands, events
 from services.principals import Principal, Role
+from services.views import events as views
 from services.views.events import Event, Terms, Wanted
 from tests.api.clients import Api, until
 from tests.api.sockets import Willing
@@ -75,6 +76,27 @@ async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
         for task in (running, *following):
             task.cancel()
     assert before.positions == after.positions == [1, 2, 3]
+
+
+async def test_a_rare_event_is_looked_for_one_stretch_of_the_stream_at_a_time(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await brands.save(ADMIN, name="acme", title="acme")
+    await emit(1, *[{}] * 8)
+    await emit(2, {})
+    await events.stamp()
+    hub, stretches, between = Hub(database), [], views.between
+
+    async def noted(terms: Terms, after: int, through: int, most: int) -> list[Event]:
+        stretches.append((after, through))
+        return await between(terms, after, through, most)
+
+    monkeypatch.setattr(views, "between", noted)
+    monkeypatch.setattr("app.hub.LOOKED_MAX", 4)
+    await hub.begin()
+    found = await anext(aiter(hub.subscribe(ADA, Wanted(challenges=frozenset({2})), views.BEGINNING)))
+    assert found.position == 9
+    assert stretches == [(0, 4), (4, 8), (8, 9)]
 
 
 async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(database: str) -> None:

@@ -23,7 +23,7 @@ from resolvers.main import schema
 from schema import examination
 from schema.context import Context
 from schema.examination import ERRORS_MAX, SHORT_CHARACTERS_MAX, Question, examine
-from schema.limits import LIST_SIZE, Allowed, Scale, TooMuch, Weight, read
+from schema.limits import COUNT_COST, FILTER_COST, LIST_SIZE, TEXT_COST, Allowed, Scale, TooMuch, Weight, read
 from schema.merging import repeats
 from services.principals import Role
 from tests.api.clients import Api
@@ -44,10 +44,30 @@ def cost(text: str, **variables: object) -> int:
 def test_a_page_multiplies_what_is_asked_of_its_items() -> None:
     assert cost("{ system { mode } }") == 2
     assert cost("{ challenges(first: 50) { nodes { id status } } }") == 1 + 50 * 3
-    assert cost("{ challenges { totalCount nodes { id } } }") == 1 + 1 + 20 * 2  # the default page
+    assert cost("{ challenges { pageInfo { endCursor } nodes { id } } }") == 1 + 2 + 20 * 2  # the default page
     assert cost("query ($n: Int!) { challenges(first: $n) { nodes { id } } }", n=7) == 1 + 7 * 2
     nested = "{ challenges(first: 5) { nodes { metrics(first: 1000) { nodes { equity } } } } }"
     assert cost(nested) == 1 + 5 * (1 + 1 + 1000 * 2)
+
+
+def test_what_looks_at_rows_costs_more_than_what_shows_them() -> None:
+    page = cost("{ challenges { nodes { id } } }")
+    assert cost("{ challenges { totalCount nodes { id } } }") == page + 1 + COUNT_COST
+    assert cost("{ challenges(first: 5) { nodes { metrics { totalCount } } } }") == 1 + 5 * (1 + 1 + 1 + COUNT_COST)
+    assert cost("{ challenges(filter: {status: ACTIVE}) { nodes { id } } }") == page + FILTER_COST
+    assert cost("{ challenges(filter: null) { nodes { id } } }") == page
+    assert cost('{ challenges(filter: {text: "a"}) { nodes { id } } }') == page + FILTER_COST + TEXT_COST
+    asked = "query ($f: ChallengeFilter) { challenges(filter: $f) { nodes { id } } }"
+    assert cost(asked) == page + FILTER_COST + TEXT_COST  # what the variable holds is not known
+    assert cost("query ($f: JobFilter) { jobs(filter: $f) { nodes { id } } }") == page + FILTER_COST
+
+
+async def test_many_searches_by_text_are_more_than_a_document_may_cost() -> None:
+    counters = " ".join(f'c{n}: challengeCounters(filter: {{text: "x{n}"}}) {{ total }}' for n in range(25))
+    result = await schema.execute(f"{{ {counters} }}", context_value=NOBODY)
+    assert result.errors
+    assert result.errors[0].extensions
+    assert (result.errors[0].extensions["limit"], result.errors[0].extensions["code"]) == ("cost", "BAD_USER_INPUT")
 
 
 def test_a_fragment_counts_wherever_it_is_spread() -> None:
