@@ -16,7 +16,7 @@ from domain.ledger import canonical
 
 _CHALLENGES = """
 query {
-  challenges(first: 10) {
+  challenges(first: 5) {
     nodes {
       id client status endReason
       phases { phaseIndex name status endReason initialBalance account {

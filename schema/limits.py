@@ -43,7 +43,7 @@ LIST_SIZE = 10  # what a list that is not a page counts as
 # Beyond a field's own 1, in fields that are answered in the same time, of which a millisecond answers about 200.
 COUNT_COST = 1_000  # up to 10,000 rows are looked at, or 100,000 entries of an index: 5 to 10 ms
 COUNTERS_COST = 10_000  # the same for each state
-FILTER_COST = 500  # most filters lead to their rows; combined they may look at as many rows as a count
+FILTER_COST = 100  # most filters lead to their rows; combined they may look at as many rows as a count
 TEXT_COST = 10_000  # all that contains the text is collected, and looked through if it is much: up to 50 ms
 COUNTING = {"totalCount": COUNT_COST, "totalCountIsExact": COUNT_COST, "challengeCounters": COUNTERS_COST}
 NESTING_MAX = 100  # brackets; the parser goes as deep as they do

@@ -1,6 +1,7 @@
 """Lists answered by columns against the executor that answers every field by itself: the answers are the same."""
 
 import asyncio
+import gc
 import json
 import random
 from collections.abc import Awaitable, Hashable, Sequence
@@ -235,23 +236,25 @@ async def _answer(
 def _told(result: ExecutionResult) -> tuple[str, list[str]]:
     """The data in its order, and every error with its path and its place.
 
-    Of several nulls that make the same ancestor null, the executor may report any: their indexes are left out.
+    Of several nulls that make the same ancestor null, an executor may report any, and one or more: of these errors the
+    ancestor alone is compared.
     """
-    shown = [{**error.formatted, "path": _path(result.data, error.path or [])} for error in result.errors or ()]
-    return json.dumps(result.data), sorted(map(json.dumps, shown))
+    shown = {json.dumps(_ancestor(result.data, error.path or []) or error.formatted) for error in result.errors or ()}
+    return json.dumps(result.data), sorted(shown)
 
 
-def _path(data: Any, path: Sequence[str | int]) -> list[str | int]:
-    """The path of an error, with "*" for each index below the value that it made null."""
+def _ancestor(data: Any, path: Sequence[str | int]) -> list[str | int] | None:
+    """The path of the value that an error made null instead of its own; None where that is its own."""
     for place, key in enumerate(path):
         if data is None:
-            return [*path[:place], *("*" if isinstance(one, int) else one for one in path[place:])]
+            return ["null at", *path[:place]]
         data = data[key]
-    return list(path)
+    return None
 
 
 @given(text=_document(), seed=st.integers(0, 1 << 32), odd=st.sampled_from((0, 0.02, 0.1)), switch=st.booleans())
 @settings(max_examples=100, deadline=None)
+@pytest.mark.filterwarnings("ignore:coroutine .* was never awaited:RuntimeWarning")
 def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, switch: bool) -> None:
     async def both() -> None:
         root, variables = Stuff(seed, odd).root(), {"s": switch, "i": seed % 3 > 0}
@@ -264,6 +267,7 @@ def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, s
             await asyncio.sleep(0)
 
     asyncio.run(both())
+    gc.collect()  # graphql-core drops what siblings of a failed field were to await; the warnings are of this test
 
 
 def _always_over() -> TimeSlices:
