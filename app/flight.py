@@ -118,7 +118,7 @@ class Reservation:
         self._size = size
 
     def release(self) -> None:
-        """The answer has been taken, or nobody waits for it any more."""
+        """Release the bytes: the client has read the answer, or has gone."""
         if self._size:
             self._flight.count(self.bearer, -self._size)
             self._size = 0

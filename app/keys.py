@@ -65,7 +65,7 @@ class KeySet:
                 text = await self._read()
             self._keys = {key.key_id: key for key in jwt.PyJWKSet.from_json(text).keys}
             KEY_FETCHES.labels("done").inc()
-        except Exception as error:  # noqa: BLE001 - the address is somebody else's, and so is what it answers
+        except Exception as error:  # noqa: BLE001 - the key server is not ours and may answer anything
             KEY_FETCHES.labels("failed").inc()
             log.warning("the keys of JWTs cannot be fetched from %s: %s", self._url, error or type(error).__name__)
         finally:

@@ -73,7 +73,7 @@ class Admission:
     async def wait(self) -> None:
         """Wait until it may be."""
         bearer = self._context.bearer
-        while wait := self._shares.wait(bearer, ""):  # noqa: ASYNC110 - for time to pass, and no event tells that
+        while wait := self._shares.wait(bearer, ""):  # noqa: ASYNC110 - the share refills with time, without an event
             await asyncio.sleep(wait)
         await self.reservation.wait(self._context.cost, self.size)
 

@@ -47,7 +47,7 @@ class Socket(WebSocketsSansIOProtocol):
         self.transport.set_write_buffer_limits(high=STRANGER_BYTES)
 
     def authenticated(self, flight: Flight, bearer: Hashable) -> None:
-        """Give the client the buffer of one that is known, and count to the bearer what is not sent."""
+        """Raise the write buffer to that of an authenticated client, and count unsent bytes against the bearer."""
         self.flight, self.bearer = flight, bearer
         if self.visit:
             self.visit.end()

@@ -49,10 +49,10 @@ class Checked(NamedTuple):
 
 
 class Bearing:
-    """Whether the open positions bear the quotes of one request, accepted one after the other.
+    """Checks for each quote of one request that no open position would exceed the largest storable value at its price.
 
-    Without `largest` a quote beyond the checked prices is let through and `is_checked` becomes False: read the largest
-    positions then, while nothing trades, and screen anew.
+    Without `largest`, a quote outside the range of prices checked before passes, and `is_checked` becomes False. The
+    caller then reads the largest positions, while nothing trades, and screens the request again.
     """
 
     def __init__(

@@ -237,7 +237,7 @@ class VerdictStands(Refused):
 
 
 class StillBroken(Refused):
-    """Without the void quotes the phase fails as well; the verdict stands."""
+    """The phase fails even when the void quotes are left out, so the verdict stands."""
 
     code = "STILL_BROKEN"
 

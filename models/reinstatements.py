@@ -14,8 +14,8 @@ from domain.reinstatements import Booking
 from models.fills import FILL, fill_of
 from models.sql import Connection
 
-# The newest run of a challenge's current phase, with the breach that failed it, the ledger rows between which it
-# traded, and what it began with where it was itself the successor of another.
+# One row: the newest run of a challenge's current phase, the breach that failed it, and the first and last ledger rows
+# of its trading. `figures` are the opening figures of a run that itself came from a reinstatement, else null.
 CASE = """
 select c.brand, c.client, c.status, c.purchase_id, u.status as purchase_status, c.account_id,
   p.id as phase_id, p.phase_index, b.id as breach_id, b.rule, b.batch, b.market_time,

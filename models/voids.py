@@ -10,8 +10,8 @@ from domain.quotes import Batch, Quote
 from domain.voids import Span
 from models.sql import Connection
 
-# A symbol's source times never go back from one batch to the next, so its quotes in a span are consecutive. They stand
-# until the symbol's next quote.
+# A symbol's source times never decrease from batch to batch, so its quotes in a span of time are consecutive. The last
+# of them is the symbol's price until its next quote.
 REACH = """
 select r.quotes, r.first_batch, r.last_batch, f.market_time as first_at, n.market_time as until
 from (

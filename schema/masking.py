@@ -38,7 +38,10 @@ class MaskedErrors(SchemaExtension):
 
 
 def _forget_frames(error: BaseException | None) -> None:
-    """Let go of the frames that an error has come through: they keep rows and results until garbage is looked for."""
+    """Drop the tracebacks of an error and of its causes.
+
+    Their frames keep rows and results in memory until the next garbage collection.
+    """
     for _ in range(CAUSES_MAX):
         if error is None:
             return

@@ -85,7 +85,7 @@ def excess(document: DocumentNode, uses: Uses, variables: Mapping[str, Any] | No
 
 
 def _longest(variables: Mapping[str, Any]) -> int:
-    """The number of objects in the list that has most of them, of all lists but those of actions."""
+    """Return the number of objects in the longest list of the variables. Lists of actions do not count."""
     longest, waiting = 0, [variables]
     while waiting:
         for name, value in waiting.pop().items():

@@ -147,7 +147,7 @@ async def start(principal: Principal, account_id: int) -> None:
 
 
 async def pause(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """ACTIVE to PAUSED: no actions until resumed. `reason` is for the audit, `shown` for the ledger.
+    """Pause an ACTIVE account: it takes no actions until it is resumed. The audit has `reason`, the ledger `shown`.
 
     Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal.
     """
@@ -155,7 +155,7 @@ async def pause(principal: Principal, account_id: int, reason: str, shown: str |
 
 
 async def resume(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """PAUSED to ACTIVE. Raises as `pause`."""
+    """Resume a PAUSED account. Raises as `pause`."""
     await _switch(principal, account_id, RESUME, checked_reason(reason, shown))
 
 

@@ -55,7 +55,7 @@ async def bearers(server: Server) -> tuple[str, str]:
 
 
 async def figures(port: int, honest: str, hostile: str, rounds: int, times: int) -> list[Figure]:
-    """The ratio of the p99 of each kind, as many times as there are rounds."""
+    """Measure reads, writes and events; return for each kind one figure, with one ratio of p99 for each round."""
     url = f"127.0.0.1:{port}"
     subscribing = connect(f"ws://{url}/graphql", subprotocols=[PROTOCOL])
     async with httpx.AsyncClient(base_url=f"http://{url}", trust_env=False, timeout=120) as http, subscribing as socket:

@@ -1,4 +1,4 @@
-"""Reinstatements: verdicts that were set aside, the newest first."""
+"""Reinstatements as the API shows them, newest first. Each sets one verdict aside."""
 
 from models.views.listing import Listing, Parent
 from models.views.sight import of_challenge

@@ -35,12 +35,12 @@ def _named(text: str) -> Mapping[str, Any]:
 
 
 def number(table: str, alias: str) -> Part:
-    """Return the match of a row's id with the whole text."""
+    """Return the part of a text search that finds the row whose id is the text."""
     return Part(f"{alias}.id = {{number}}::bigint", f"select r.id from {table} r where r.id = {{number}}::bigint")
 
 
 def name(table: str, alias: str, column: str, seen: Callable[[Sight], bool] = everybody) -> Part:
-    """Return the match of a column that contains the text."""
+    """Return the part of a text search that finds the rows whose column contains the text."""
     return Part(
         f"{alias}.{column} ilike {{pattern}}",
         f"""select r.id from {table} r

@@ -10,7 +10,11 @@ Item = TypeVar("Item", int, str)
 
 
 def sight_of(principal: Principal) -> Sight:
-    """ADMIN sees all, MANAGER its brand, CLIENT its own, TRADER what is traded within its scope, the others nothing."""
+    """Return the rows that the principal may read.
+
+    An ADMIN reads every row, a MANAGER those of its brand, a CLIENT its own, a TRADER accounts and trades within its
+    scope, and any other role none.
+    """
     match principal.role:
         case Role.ADMIN:
             return Sight()

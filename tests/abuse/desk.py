@@ -1,4 +1,4 @@
-"""The desk that is attacked: who asks it, what it is filled with, and what came of asking."""
+"""The desk under attack: its callers, its sample rows, and the answers and times that callers saw."""
 
 import asyncio
 import json

@@ -135,7 +135,7 @@ OF_ACCOUNT: dict[str, tuple[Any, ...]] = {
 NESTED = {POSITIONS: "account", ORDERS: "account", FILLS: "account", LEDGER: "account", ACTIONS: "account",
           BULK_RESULTS: "bulk", EVENTS: "challenge", BREACHES: "challenge", METRICS: "challenge"}  # fmt: skip
 TWOFOLD = {"version_of", "name", "hit"}
-"""With several values, and for one field: versions of an order, one action, failures since a span of quotes."""
+"""Filters that take several values; each serves one field: an order's versions, an action, failures since a span."""
 
 
 class Measured:
