@@ -24,10 +24,11 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "demo": "cli.demo:demo",
     "verify": "cli.verify:verify",
     "export": "cli.export:export",
-    "export-schema": "cli.schema:export_schema",  # this and the next three: for developers
+    "export-schema": "cli.schema:export_schema",  # this and the next four: for developers
     "check-schema": "cli.schema:check_schema",
     "export-errors": "cli.codes:export_errors",
     "export-models": "cli.tables:export_models",
+    "export-settings": "cli.settings:export_settings",
     "bench": "cli.bench.main:bench",
     "feed": "cli.feed:feed",
 }

@@ -9,9 +9,11 @@ from urllib.parse import urlsplit
 
 import platformdirs
 from pydantic import Field, Json, ValidationError, ValidationInfo, field_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import NoDecode
 
 from config.errors import Problem
+from config.groups import PREFIX, Address, Group, Share, Shown, Text
+from config.limits import DocumentLimits, RequestLimits
 
 Environment = Literal["development", "production"]
 
@@ -28,118 +30,33 @@ def default_data_dir() -> Path:
     return platformdirs.user_data_path("propdesk")
 
 
-class Settings(BaseSettings):
-    """Each field is the environment variable PROPDESK_<FIELD>; the addresses of databases go by their usual names."""
+class Addresses(Group):
+    """Addresses and data"""
 
-    model_config = SettingsConfigDict(
-        env_prefix="PROPDESK_", env_ignore_empty=True, frozen=True, populate_by_name=True, extra="ignore"
+    database_url: Address | None = Field(default=None, validation_alias="DATABASE_URL")
+    """PostgreSQL that the services use; none: the embedded one"""
+    owner_url: Annotated[Address | None, Shown(default="`DATABASE_URL`")] = Field(
+        default=None, validation_alias="OWNER_DATABASE_URL"
     )
-
-    database_url: str | None = Field(default=None, validation_alias="DATABASE_URL")  # None: embedded PostgreSQL
-    # Of migrations alone, where the services log in as a lesser role; None: database_url.
-    owner_url: str | None = Field(default=None, validation_alias="OWNER_DATABASE_URL")
-    broker_url: str | None = Field(default=None, validation_alias="BROKER_URL")  # None: the database itself
-    data_dir: Path = Field(default_factory=default_data_dir)
-    host: str = "127.0.0.1"
+    """The address that migrations use, where the services log in as a lesser role"""
+    broker_url: Annotated[Address | None, Shown(default="the database")] = Field(
+        default=None, validation_alias="BROKER_URL"
+    )
+    """The broker that carries wake-ups"""
+    data_dir: Annotated[Path, Shown("path", "`/var/lib/propdesk` as root, else the user's data folder")] = Field(
+        default_factory=default_data_dir
+    )
+    """Where the embedded PostgreSQL and sample tokens are"""
+    host: Annotated[str, Shown("address")] = "127.0.0.1"
+    """Where the API listens"""
     port: int = Field(default=8000, ge=1, le=65535)
-    environment: Environment = "development"
-    sample_tokens: Json[dict[str, str]] = Field(
-        default_factory=dict, validate_default=False
-    )  # by role; `up` hands them to the page
-    sample_data: bool = Field(default_factory=lambda known: known.get("environment") == "development")
-    pool_size: int = Field(default=10, ge=2, le=500)  # connections of one process
-    pool_share_bearer: float = Field(default=0.4, gt=0, le=1)  # of these, that the API uses for one bearer at once
-    pool_share_brand: float = Field(default=0.7, gt=0, le=1)  # the same, for all bearers of one brand
-    queue_bearer_max: int = Field(default=500, ge=1)  # reads and transactions of one bearer that wait for a connection
-    queue_seconds_max: float = Field(default=10, gt=0)  # that each of them waits
-    marker_shards: int = Field(default=1, ge=1, le=64)
-    mark_persist_seconds: int = Field(default=5, ge=0)
-    mark_ledger_minutes: int = Field(default=60, ge=1)
-    payment_expires_hours: int = Field(default=24, ge=1, le=8_760)  # of a purchase that is paid outside
-    unpaid_purchases_max: int = Field(default=10, ge=1)  # of one client, waiting for payments from outside
-    # Of one client, open or waiting for payments from outside.
-    open_challenges_client_max: int = Field(default=50, ge=1)
-    open_challenges_program_max: int = Field(default=20, ge=1)  # of those, of one program
-    removal_portion: int = Field(default=500, ge=1)  # sales that deleting a program takes in one transaction
-    reinstatement_quotes_max: int = Field(default=2_000_000, ge=1)  # by which one run is computed again
-    removal_seconds_max: float = Field(default=10, ge=0)  # of one request that deletes; asked again it goes on
-    # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
-    # with their evidence, days, orders, fills and money are the proof, and always stay.
-    events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)  # an older cursor is CURSOR_EXPIRED
-    # The curves of challenges, of running ones too. They go by whole months, so up to 31 days later.
-    metrics_keep_days: int | None = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
-    # Longer while a live account has not been marked through them; the last quote of each symbol stays.
-    quotes_keep_days: int | None = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
-    tick_seconds: float = Field(default=1, gt=0)  # between looks at what those who follow ticks have asked for
-    jwt_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # of whoever signs JWTs; or the keys' address
-    bootstrap_secret: str | None = Field(default=None, min_length=SECRET_MIN)  # makes the first ADMIN, over the API
-    jwt_jwks_url: str | None = None
-    jwt_keys_seconds_max: float = Field(default=5, gt=0)  # in which that address has to answer
-    jwt_waiting_max: int = Field(default=200, ge=1)  # bearers that wait for it, of one process; others are refused
-    jwt_audience: str | None = Field(default=None, validate_default=True)  # in production needed wherever JWTs are
-    jwt_issuer: str | None = None
-    connections_max: int = Field(default=10_000, ge=10)  # of one process; at most 0.8 of the files it may open
-    strangers_address_max: int = Field(default=1_000, ge=1)  # connections of an address before they show a token
-    sockets_bearer_max: int = Field(default=6_000, ge=1)  # websockets of one token in one process
-    head_seconds_max: float = Field(default=10, gt=0)  # in which the head of a request has to come
-    tls_terminated: bool = False  # something before the desk speaks TLS; production beyond loopback wants it said
-    bearer_characters_max: int = Field(default=8_192, ge=256)  # of a token or JWT
-    # Addresses and networks of proxies whose X-Forwarded-For and X-Forwarded-Proto count, parted by commas.
-    trusted_proxies: Annotated[tuple[str, ...], NoDecode] = ()
-    body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)  # of an HTTP request
-    body_values_max: int = Field(default=50_000, ge=10_000)  # commas, lists and objects of its JSON
-    body_seconds_max: float = Field(default=30, gt=0)  # in which it has to come
-    allowed_origins: Annotated[tuple[str, ...], NoDecode] = ()  # foreign pages that may ask, parted by commas; or *
-    trusted_documents: Path | None = None  # a folder of .graphql files, or a JSON object of sha256: document
-    only_trusted_documents: bool = False
-    persisted_documents_max: int = Field(default=1_000, ge=0)  # remembered of what clients send with its hash
-    statement_seconds_max: float = Field(default=30, gt=0)  # of one SQL statement of the API
-    list_rows_max: int = Field(default=10_000, ge=1_000)  # that one page or count of a list looks at
-    lock_seconds_max: float = Field(default=10, gt=0)  # that such a statement waits for a lock
-    dropped_rows_max: int = Field(default=1_000, ge=1)  # counters of dropped quotes; further symbols share one
-    batches_request_max: int = Field(default=1_000, ge=1)  # that one request of quotes may make
-    stored_refusals_day_max: int = Field(default=1_000, ge=1)  # of one account; further ones are answered only
-    task_failures_max: int = Field(default=10, ge=1)  # in a row, of an endless task; then its process ends
-    rate_admin: float = Field(default=200, gt=0)  # requests a second of one bearer, in one process
-    rate_manager: float = Field(default=100, gt=0)
-    rate_client: float = Field(default=20, gt=0)
-    rate_trader: float = Field(default=100, gt=0)
-    rate_feed: float = Field(default=200, gt=0)
-    rate_payments: float = Field(default=50, gt=0)
-    rate_nobody: float = Field(default=10, gt=0)  # of one address without a token
-    rate_burst_seconds: float = Field(default=10, gt=0)  # for so long an idle bearer may ask as it likes
-    # Processor seconds a second that one bearer's requests may cost a process; a burst is as above.
-    processor_share_admin: float = Field(default=1, gt=0)
-    processor_share_manager: float = Field(default=1, gt=0)
-    processor_share_client: float = Field(default=0.5, gt=0)
-    processor_share_trader: float = Field(default=1, gt=0)
-    processor_share_feed: float = Field(default=1, gt=0)
-    processor_share_payments: float = Field(default=0.2, gt=0)
-    processor_share_nobody: float = Field(default=0.05, gt=0)  # of one address without a token
-    document_seconds_max: float = Field(default=20, gt=0)  # in which all fields of a document are to be answered
-    # Bytes of answers that are computed, or wait for their clients to read them; of one bearer, and of a process.
-    flight_bearer_bytes_max: int = Field(default=32 << 20, ge=1 << 20)
-    flight_bytes_max: int = Field(default=128 << 20, ge=2 << 20)
-    document_characters_max: int = Field(default=20_000, ge=2_000)  # of a GraphQL document, and so on below
-    stranger_characters_max: int = Field(default=4_000, ge=2_000)  # the same, of one that comes without a token
-    document_tokens_max: int = Field(default=5_000, ge=100)
-    document_fragments_max: int = Field(default=100, ge=5)
-    document_repeats_max: int = Field(default=30, ge=2)  # of one name, over all levels
-    document_depth_max: int = Field(default=20, ge=5)
-    document_aliases_max: int = Field(default=100, ge=0)
-    document_roots_max: int = Field(default=25, ge=1)
-    document_cost_max: int = Field(default=200_000, ge=1_000)  # fields answered if every page were full
-    document_actions_max: int = Field(default=1_000, ge=250)  # decision actions proposed by all its fields
-    document_variables_max: int = Field(default=250_000, ge=1_000)  # characters of those it uses again, times the uses
-    document_values_max: int = Field(default=15_000, ge=5_000)  # in all its variables, quotes apart
-    document_items_max: int = Field(default=250, ge=20)  # objects in one list of its variables
-    document_errors_max: int = Field(default=1_000, ge=10)  # beside its data
-    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
-    log_format: Literal["text", "json"] = Field(
-        default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
-    )
-    metrics: bool = Field(default_factory=lambda known: known.get("environment") == "development")  # at the API's port
-    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)  # where a worker answers its own
+    """The port at which the API listens"""
+    tls_terminated: bool = False
+    """Something before the desk speaks TLS. Production beyond loopback wants it said"""
+    trusted_proxies: Annotated[tuple[str, ...], NoDecode, Shown("addresses and networks, separated by commas")] = ()
+    """Proxies whose `X-Forwarded-For` and `X-Forwarded-Proto` count"""
+    allowed_origins: Annotated[tuple[str, ...], NoDecode, Shown("origins, separated by commas; `*`: any")] = ()
+    """Web pages of other hosts that may use the API"""
 
     @field_validator("allowed_origins", "trusted_proxies", mode="before")
     @classmethod
@@ -162,6 +79,127 @@ class Settings(BaseSettings):
             ip_network(proxy)  # its ValueError says what is wrong
         return proxies
 
+
+class EnvironmentAndLogs(Group):
+    """Environment and logs"""
+
+    environment: Environment = "development"
+    """`production` switches GraphiQL, introspection, suggestions and sample data off"""
+    sample_data: Annotated[bool, Shown(default="`true` in development")] = Field(
+        default_factory=lambda known: known.get("environment") == "development"
+    )
+    """Whether `propdesk up` makes a sample brand and feeds it simulated quotes"""
+    sample_tokens: Annotated[Json[dict[str, str]], Shown("JSON", "none")] = Field(
+        default_factory=dict, validate_default=False
+    )
+    """Tokens by role that `propdesk up` hands to the GraphiQL page"""
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    """How much is logged"""
+    log_format: Annotated[Literal["text", "json"], Shown(default="`text`, in production `json`")] = Field(
+        default_factory=lambda known: "json" if known.get("environment") == "production" else "text"
+    )
+    """Lines for people, or one JSON object a line"""
+    metrics: Annotated[bool, Shown(default="`true` in development")] = Field(
+        default_factory=lambda known: known.get("environment") == "development"
+    )
+    """Whether the API answers `/metrics` at its port"""
+    worker_metrics_port: int | None = Field(default=None, ge=1, le=65535)
+    """The port at which a worker answers its metrics"""
+    task_failures_max: int = Field(default=10, ge=1)
+    """Failures in a row of an endless task before its process ends"""
+
+
+class Database(Group):
+    """Database"""
+
+    pool_size: Annotated[int, Shown("connections")] = Field(default=10, ge=2, le=500)
+    """Database connections of one process"""
+    pool_share_bearer: Share = Field(default=0.4, gt=0, le=1)
+    """Of these connections, what one bearer may use at once in an API process"""
+    pool_share_brand: Share = Field(default=0.7, gt=0, le=1)
+    """The same of all bearers of one brand"""
+    queue_bearer_max: Annotated[int, Shown("reads and transactions")] = Field(default=500, ge=1)
+    """How many of one bearer wait for a connection; beyond it they are BUSY"""
+    queue_seconds_max: float = Field(default=10, gt=0)
+    """How long each of them waits; beyond it it is BUSY"""
+    statement_seconds_max: float = Field(default=30, gt=0)
+    """Time that one SQL statement of the API may take"""
+    list_rows_max: int = Field(default=10_000, ge=1_000)
+    """Rows that one page or count of a list looks at, and a tenth of the entries that it counts in an index. A page
+    that comes to it before it is full says where to go on; a count says that there may be more"""
+    lock_seconds_max: float = Field(default=10, gt=0)
+    """Time that such a statement waits for a lock"""
+
+
+class Marks(Group):
+    """Marks, quotes and events"""
+
+    marker_shards: int = Field(default=1, ge=1, le=64)
+    """Shards that accounts are marked in"""
+    mark_persist_seconds: int = Field(default=5, ge=0)
+    """The longest that a busy marker leaves a mark unwritten; an idle one writes at once"""
+    mark_ledger_minutes: int = Field(default=60, ge=1)
+    """Time between two `mark_to_market` rows of an account's ledger"""
+    batches_request_max: int = Field(default=1_000, ge=1)
+    """Batches that one `ingestQuotes` may make; 10 while more than so many wait to be judged"""
+    dropped_rows_max: Annotated[int, Shown("counters")] = Field(default=1_000, ge=1)
+    """Counters of dropped quotes; further unknown symbols share the counter `*`"""
+    stored_refusals_day_max: int = Field(default=1_000, ge=1)
+    """Refused actions of one account that are stored on one day; further ones are answered and counted"""
+    tick_seconds: float = Field(default=1, gt=0)
+    """Time between two looks at what subscribers watch"""
+    # So many days by the real clock, in a replay too, is kept what grows with time; None: for ever. Ledger, breaches
+    # with their evidence, days, orders, fills and money are the proof, and always stay.
+    events_keep_days: int = Field(default=400, ge=1, le=KEEP_DAYS_MAX)
+    """How long events are kept; an older cursor is CURSOR_EXPIRED"""
+    metrics_keep_days: Annotated[int | None, Shown(default="for ever")] = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
+    """How long metric snapshots are kept, of running challenges too; they go by whole months, so up to 31 days later"""
+    quotes_keep_days: Annotated[int | None, Shown(default="for ever")] = Field(default=None, ge=1, le=KEEP_DAYS_MAX)
+    """How long quotes are kept, and longer while a live account has not been marked through them; see
+    [operations.md](operations.md#retention)"""
+
+
+class Selling(Group):
+    """Selling"""
+
+    payment_expires_hours: int = Field(default=24, ge=1, le=8_760)
+    """Time in which a purchase that is paid outside has to be paid"""
+    unpaid_purchases_max: int = Field(default=10, ge=1)
+    """Purchases of one client that may wait for payments from outside"""
+    open_challenges_client_max: int = Field(default=50, ge=1)
+    """Challenges of one client that may be open, with purchases that wait for payments; one more is
+    TOO_MANY_CHALLENGES"""
+    open_challenges_program_max: int = Field(default=20, ge=1)
+    """Of those, challenges of one program"""
+    reinstatement_quotes_max: int = Field(default=2_000_000, ge=1)
+    """Quotes by which one run is computed again before its verdict is set aside; more is TOO_MANY_QUOTES"""
+    removal_portion: Annotated[int, Shown("sales")] = Field(default=500, ge=1)
+    """Sales that `deleteProgram` deletes in one transaction"""
+    removal_seconds_max: float = Field(default=10, ge=0)
+    """Time after which `deleteProgram` begins no further portion and answers `finished: false`"""
+
+
+class Tokens(Group):
+    """Tokens"""
+
+    bootstrap_secret: Text | None = Field(default=None, min_length=SECRET_MIN)
+    """Makes the first ADMIN token over the API, once; at least 32 characters"""
+    jwt_secret: Text | None = Field(default=None, min_length=SECRET_MIN)
+    """The secret shared with whoever signs JWTs; at least 32 characters"""
+    jwt_jwks_url: Address | None = None
+    """Where the public keys of JWTs are"""
+    jwt_keys_seconds_max: float = Field(default=5, gt=0)
+    """Time in which those keys have to come"""
+    jwt_waiting_max: Annotated[int, Shown("bearers")] = Field(default=200, ge=1)
+    """Bearers of JWTs with an unknown key that wait for those keys in one process; further ones are refused with
+    BUSY"""
+    jwt_audience: Text | None = Field(default=None, validate_default=True)
+    """The audience that a JWT has to name; production wants one wherever JWTs are taken"""
+    jwt_issuer: Text | None = None
+    """The issuer that a JWT has to name"""
+    bearer_characters_max: int = Field(default=8_192, ge=256)
+    """Length of a token or JWT"""
+
     @field_validator("jwt_audience")
     @classmethod
     def _is_named_in_production(cls, audience: str | None, known: ValidationInfo) -> str | None:
@@ -178,6 +216,23 @@ class Settings(BaseSettings):
             if guessable or len(set(secret)) < SECRET_VARIETY_MIN:
                 raise ValueError("this can be guessed; make one of your own: openssl rand -base64 48")
         return secret
+
+
+GROUPS: tuple[type[Group], ...] = (
+    Addresses,
+    EnvironmentAndLogs,
+    Database,
+    Marks,
+    Selling,
+    Tokens,
+    RequestLimits,
+    DocumentLimits,
+)
+
+
+# The last base comes first: `environment` is known before the fields whose default or check asks for it.
+class Settings(DocumentLimits, RequestLimits, Tokens, Selling, Marks, Database, EnvironmentAndLogs, Addresses):
+    """All groups, joined."""
 
     @property
     def migration_url(self) -> str | None:
@@ -239,6 +294,6 @@ def load_settings() -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         field = str(first["loc"][0])
-        variable = field if field.isupper() else f"PROPDESK_{field.upper()}"
+        variable = field if field.isupper() else f"{PREFIX}{field.upper()}"
         shown = "" if field.endswith("secret") or first["input"] is None else f"={first['input']!r}"
         raise Problem(f"{variable}{shown}: {first['msg'].removeprefix('Value error, ').lower()}") from None
