@@ -1,7 +1,5 @@
 """docs/errors.md: every code a client can meet, gathered from where it is raised."""
 
-import ast
-import inspect
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -15,8 +13,7 @@ from app.sockets import UNREAD
 from cli.files import write_or_check
 from domain import contexts, execution, gates, proposals, tickets
 from domain.errors import REGISTRY
-from domain.orders import Refusal
-from domain.tickets import GateRefused
+from domain.orders import RefusalReason
 from schema.enums import ErrorCode
 from schema.errors import ApiError
 
@@ -102,29 +99,21 @@ def _user_errors() -> Iterator[tuple[str, str, str]]:
 
 
 def of_actions() -> dict[str, list[str]]:
-    """Codes of refused actions, each with the messages it comes with."""
-    found: dict[str, list[str]] = {}
-    for code, message in (refusal for module in REFUSING for refusal in _refusals(module)):
-        told = found.setdefault(code, [])
-        if message not in told and any(map(str.isalpha, message)):
-            told.append(message)
-    return found
+    """Codes of refused actions, each with the messages it comes with; what is filled in is in brackets."""
+    messages: dict[str, list[str]] = {}
+    for reason in (reason for module in REFUSING for reason in _reasons(module)):
+        codes = messages.setdefault(reason.code, [])
+        message = reason.message.replace("{", "[").replace("}", "]")
+        if message not in codes and message != "[name] [fault].":  # as various as what is wrong with a text
+            codes.append(message)
+    return messages
 
 
-def _refusals(module: ModuleType) -> Iterator[tuple[str, str]]:
-    """Code and message of each refusal that is written out in a module; what is put in at its time is in brackets."""
-    for node in ast.walk(ast.parse(inspect.getsource(module))):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in (GateRefused.__name__, Refusal.__name__):
-            code, message = node.args[:2]
-            if isinstance(code, ast.Constant):
-                yield str(code.value), _text(message)
-
-
-def _text(node: ast.expr) -> str:
-    if isinstance(node, ast.JoinedStr):
-        return "".join(str(part.value) if isinstance(part, ast.Constant) else "[...]" for part in node.values)
-    assert isinstance(node, ast.Constant), "messages are written out"
-    return str(node.value)
+def _reasons(module: ModuleType) -> Iterator[RefusalReason]:
+    """The module's refusal reasons: its constants, and those that stand in the rows of the exposure limits."""
+    yield from (value for value in vars(module).values() if isinstance(value, RefusalReason))
+    if module is gates:
+        yield from (limit.reason for limit in gates.EXPOSURE_LIMITS)
 
 
 def _first_line(kind: type[Exception]) -> str:

@@ -3,34 +3,30 @@
 Everything here asks the gates themselves, so that it cannot promise what they refuse.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import ROUND_CEILING, Decimal
-from enum import StrEnum
 from functools import cache
 
 from domain import gates, headroom, valuation
 from domain.accounts import Account
 from domain.execution import Moment, ticket_of
 from domain.fills import BASIS_POINTS
+from domain.gates import GateUnit
 from domain.headroom import Progress
 from domain.holdings import age_seconds
 from domain.instruments import Instrument
 from domain.judging import Conditions
-from domain.money import EIGHTH, EXACT, HUNDRED, ZERO, divide, multiply, percent, plain
-from domain.orders import Action, Refusal, Verb
+from domain.money import EIGHTH, EXACT, ZERO, divide, multiply, plain, round8
+from domain.orders import Action, Refusal, RefusalReason, Verb
 from domain.payouts import Cycle
 from domain.positions import Side
 from domain.quotes import Quote
 from domain.snapshots import Snapshot
-from domain.tickets import GateRefused, Ticket
+from domain.tickets import GateRefused, RiskFigures, Ticket
 
-
-class Unit(StrEnum):
-    """What a gate counts in."""
-
-    MONEY = "MONEY"
-    COUNT = "COUNT"
+NO_DIRECTION = RefusalReason("DIRECTION_NOT_ALLOWED", "The policy forbids both directions.")
+NOTHING_OPEN = RefusalReason("NO_POSITION", "No position is open.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,14 +38,14 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class GateHeadroom:
     """A gate's limit, how much of it is taken, and what is left; negative beyond it.
 
     What is taken of a limit on one position is the largest position's notional; a new position has all of it.
     """
 
     code: str
-    unit: Unit
+    unit: GateUnit
     limit: Decimal
     taken: Decimal
 
@@ -91,7 +87,7 @@ class Context:
     snapshot: Snapshot
     permissions: tuple[Permission, ...]
     sides: tuple[Side, ...]
-    rooms: tuple[Room, ...]
+    gate_headrooms: tuple[GateHeadroom, ...]
     rules: tuple[Progress, ...]
     moment: Moment
     conditions: Conditions
@@ -121,7 +117,7 @@ def context(
         snapshot=snapshot,
         permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),
         sides=_sides(account),
-        rooms=tuple(_rooms(snapshot, moment, conditions)),
+        gate_headrooms=tuple(_gate_headrooms(snapshot, moment, conditions)),
         rules=tuple(_rules(account, conditions, cycle)),
         moment=moment,
         conditions=conditions,
@@ -137,35 +133,36 @@ def _sides(account: Account) -> tuple[Side, ...]:
 def _permission(account: Account, verb: Verb, moment: Moment, conditions: Conditions) -> Permission:
     """Whatever instrument, side and size: is the account open, and is there something to do it to?"""
     ticket = ticket_of(Action("", "", verb, "", Side.LONG), account, moment, conditions)
-    held = len(account.positions)
+    positions = len(account.positions)
     try:
         gates.account_is_open(ticket)
         if verb.adds and not _sides(account):
-            raise GateRefused("DIRECTION_NOT_ALLOWED", "The policy forbids both directions.")
-        if verb is Verb.OPEN and held >= ticket.positions_max:
-            raise GateRefused("POSITIONS_MAX", "Too many open positions.", ticket.positions_max, held)
-        if verb is not Verb.OPEN and not held:
-            raise GateRefused("NO_POSITION", "No position is open.")
+            raise GateRefused(NO_DIRECTION)
+        if verb is Verb.OPEN and positions >= ticket.positions_max:
+            raise GateRefused(gates.TOO_MANY_POSITIONS, ticket.positions_max, positions)
+        if verb is not Verb.OPEN and not positions:
+            raise GateRefused(NOTHING_OPEN)
     except GateRefused as refused:
         return Permission(verb, refused.refusal)
     return Permission(verb, None)
 
 
-def _rooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) -> list[Room]:
-    account, policy, gross = snapshot.account, snapshot.account.policy, snapshot.exposure.gross
-    largest = max((holding.notional for holding in snapshot.holdings), default=ZERO)
-    carried = multiply(policy.leverage_max, account.equity)
-    free = min(account.balance, account.equity)
+def _gate_headrooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) -> Iterator[GateHeadroom]:
+    account = snapshot.account
     positions_max = ticket_of(Action("", "", Verb.OPEN, "", Side.LONG), account, moment, conditions).positions_max
-    return [
-        Room("NOTIONAL_MAX", Unit.MONEY, policy.notional_max, largest),
-        Room("LEVERAGE_MAX", Unit.MONEY, carried, largest),
-        Room("AGGREGATE_LEVERAGE_MAX", Unit.MONEY, carried, gross),
-        Room("POSITION_EQUITY_MAX", Unit.MONEY, percent(account.equity, policy.position_equity_pct_max), largest),
-        Room("INSUFFICIENT_MARGIN", Unit.MONEY, free, snapshot.margin_used),
-        Room("POSITIONS_MAX", Unit.COUNT, Decimal(positions_max), Decimal(len(account.positions))),
-        Room("ORDERS_MAX", Unit.COUNT, Decimal(policy.orders_max), Decimal(len(account.orders))),
-    ]
+    largest = max((holding.notional for holding in snapshot.holdings), default=ZERO)
+    figures = _figures(account, largest, snapshot.exposure.gross, positions_max)
+    for gate in gates.EXPOSURE_LIMITS:
+        taken = round8(Decimal(gate.observed(figures)))
+        yield GateHeadroom(gate.reason.code, gate.unit, Decimal(gate.limit(figures)), taken)
+
+
+def _figures(account: Account, notional: Decimal, gross: Decimal, positions_max: int) -> RiskFigures:
+    """The account as it is, by the notional of the position in question and of all positions."""
+    positions, orders = len(account.positions), len(account.orders)
+    return RiskFigures(
+        account.policy, account.balance, account.equity, notional, gross, positions, positions_max, orders
+    )
 
 
 def _rules(account: Account, conditions: Conditions, cycle: Cycle | None) -> list[Progress]:
@@ -248,24 +245,21 @@ def boundary(passes: Callable[[int], bool], least: int, guess: int) -> int:
 
 
 def _estimate(ticket: Ticket) -> int:
-    """The steps at which the first exposure gate is met: each is linear in the quantity but for its rounding.
+    """The steps at which the first exposure limit is met: each is linear in the quantity but for its rounding.
 
-    A unit more raises the notional, and lowers cash by its fee and equity by fee and spread.
+    A unit more raises the notional, and lowers the balance by its fee and equity by fee and spread.
     """
     account, policy, rate = ticket.account, ticket.policy, ticket.rate.value
     mark = valuation.mark_price(ticket.market[ticket.action.symbol], ticket.side, policy.slippage)
     unit = multiply(mark, rate)
     fee = divide(multiply(multiply(ticket.price, rate), policy.fee_bps), BASIS_POINTS)
     cost = fee + multiply((ticket.price - mark) * ticket.side.sign, rate)
-    before = valuation.gross_notional(account, ticket.market, ticket.catalogue)
-    held = ticket.position.notional(mark, rate) if ticket.position else ZERO
-    leverage, share = policy.leverage_max, divide(policy.position_equity_pct_max, HUNDRED)
-    limits = (
-        (policy.notional_max - held, unit),
-        (multiply(leverage, account.equity) - held, unit + leverage * cost),
-        (multiply(leverage, account.equity) - before, unit + leverage * cost),
-        (multiply(share, account.equity) - held, unit + share * cost),
-        (multiply(leverage, account.balance) - before, unit + leverage * fee),
+    gross = valuation.gross_notional(account, ticket.market, ticket.catalogue)
+    notional = ticket.position.notional(mark, rate) if ticket.position else ZERO
+    before = _figures(account, notional, gross, ticket.positions_max)
+    after = before._replace(
+        balance=before.balance - fee, equity=before.equity - cost, notional=notional + unit, gross=gross + unit
     )
-    most = min(divide(left, slope) for left, slope in limits)
+    ways = ((gate.headroom(before), gate.headroom(after)) for gate in gates.EXPOSURE_LIMITS)
+    most = min(divide(Decimal(left), Decimal(left - then)) for left, then in ways if then < left)
     return max(0, int(EXACT.divide_int(max(ZERO, most), ticket.instrument.quantity_step)))

@@ -15,12 +15,15 @@ from domain.judging import Conditions, judge
 from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import ZERO, plain
-from domain.orders import Action, ActionResult, Fill, Order, Refusal, Verb
+from domain.orders import Action, ActionResult, Fill, Order, RefusalReason, Verb
 from domain.positions import Position
 from domain.quotes import Market, Quote
 from domain.terms import Enforcement
 from domain.tickets import GateRefused, Ticket
 from domain.values import replace
+
+DUPLICATE = RefusalReason("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
+USED_BEFORE = RefusalReason("IDEMPOTENCY_CONFLICT", "This action id was already used with another {field}.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +53,7 @@ def submit(
     results: list[ActionResult] = []
     for key, action in zip(keys, actions, strict=True):
         if key in repeated:
-            refusal = Refusal("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
+            refusal = DUPLICATE.refusal()
             results.append(ActionResult(account.id, None, action, ActionStatus.REJECTED, refusal))
         elif stored := known.get(key):
             results.append(answer_again(stored, action))
@@ -75,12 +78,8 @@ def answer_again(stored: ActionResult, action: Action) -> ActionResult:
     """The stored answer to the same content; a conflict naming the field for another."""
     for field in fields(Action):
         if getattr(stored.content, field.name) != getattr(action, field.name):
-            refusal = Refusal(
-                "IDEMPOTENCY_CONFLICT",
-                f"This action id was already used with another {field.name}.",
-                getattr(stored.content, field.name),
-                getattr(action, field.name),
-            )
+            before, now = getattr(stored.content, field.name), getattr(action, field.name)
+            refusal = USED_BEFORE.refusal(before, now, field=field.name)
             return ActionResult(stored.account, None, action, ActionStatus.REJECTED, refusal)
     return replace(stored, replayed=True)
 

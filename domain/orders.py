@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from domain.ledger import Facts
 from domain.lifecycles import ActionStatus, FillStatus, OrderStatus
+from domain.money import plain
 from domain.positions import Side
 from domain.values import at_once
 
@@ -88,6 +89,30 @@ class Refusal:
     message: str
     limit: str | None = None
     observed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RefusalReason:
+    """A code, and the message it comes with; names in braces are filled in for the action that is refused.
+
+    `recorded` is False where the action holds nothing that a gate could judge, such as a number that is none: it is
+    answered, and leaves no trace. docs/errors.md lists every reason that is a constant of a module.
+    """
+
+    code: str
+    message: str
+    recorded: bool = True
+
+    def refusal(self, limit: object = None, observed: object = None, **names: object) -> Refusal:
+        """Return the answer to an action refused for this reason; `limit` and `observed` are values or texts."""
+        message = self.message.format(**names) if names else self.message
+        return Refusal(self.code, message, _text(limit), _text(observed))
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 @at_once

@@ -5,7 +5,7 @@ from operator import attrgetter
 from typing import TypeVar
 
 from domain.checks import api_name, text_fault
-from domain.orders import Action, Refusal, Verb
+from domain.orders import Action, Refusal, RefusalReason, Verb
 from domain.tickets import SIDES, TYPES, VERBS
 from domain.values import replace
 
@@ -16,6 +16,10 @@ NUMBERS = ("quantity", "lots", "notional", "fraction", "price", "stop_loss", "ta
 TEXTS = ("action_id", "action", "symbol", "side", "order", "reference")
 REFUSED_VERBS = frozenset({"HOLD", "CANCEL"})
 """Decisions that need no order: the desk understands them, and records that it does not support them."""
+
+UNKNOWN_ACTION = RefusalReason("UNSUPPORTED_ACTION", "There is no such action.")
+NEITHER_TEXT_NOR_NUMBER = RefusalReason("INVALID_ACTION", "{name} must be text or a number.")
+UNUSABLE_TEXT = RefusalReason("INVALID_ACTION", "{name} {fault}.")
 
 _all, _texts, _numbers = attrgetter(*REQUIRED, *OPTIONAL), attrgetter(*TEXTS), attrgetter(*NUMBERS)
 
@@ -53,22 +57,21 @@ def fault_of(action: Action) -> Refusal | None:
     if not (action.action_id.strip() and _are_short(_texts(action))) and (refusal := _text_fault(action)):
         return refusal
     if action.action not in VERBS and action.action not in REFUSED_VERBS:
-        verbs = ", ".join(Verb)
-        return Refusal("UNSUPPORTED_ACTION", "There is no such action.", verbs, action.action[:64])
+        return UNKNOWN_ACTION.refusal(", ".join(Verb), action.action[:64])
     return None
 
 
 def _type_fault(action: Action) -> Refusal | None:
     for name, value in zip((*REQUIRED, *OPTIONAL), _all(action), strict=True):
         if type(value) is NotText:
-            return Refusal("INVALID_ACTION", f"{api_name(name)} must be text or a number.", observed=value[:64])
+            return NEITHER_TEXT_NOR_NUMBER.refusal(observed=value[:64], name=api_name(name))
     return None
 
 
 def _text_fault(action: Action) -> Refusal | None:
     for name, text in zip(TEXTS, _texts(action), strict=True):
         if text is not None and (fault := text_fault(text, TEXT_MAX, empty=name != "action_id")):
-            return Refusal("INVALID_ACTION", f"{api_name(name)} {fault}.", observed=storable(text)[:64])
+            return UNUSABLE_TEXT.refusal(observed=storable(text)[:64], name=api_name(name), fault=fault)
     return None
 
 

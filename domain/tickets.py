@@ -26,12 +26,12 @@ from domain.money import (
     is_whole_minor,
     multiply,
     parse_number,
-    plain,
     round8,
 )
-from domain.orders import PROPOSABLE, Action, OrderType, Refusal, Verb, buys
+from domain.orders import PROPOSABLE, Action, OrderType, RefusalReason, Verb, buys
 from domain.positions import Position, Side
 from domain.quotes import PRICE_MAX, Market
+from domain.terms import Policy
 from domain.values import lazy, replace
 
 NOISE = Decimal("1e-9")  # a quantity or price this near to a step means the step: sums of floats are off by less
@@ -42,43 +42,72 @@ VERBS, SIDES = dict(Verb.__members__), dict(Side.__members__)
 TYPES = {None: OrderType.MARKET} | {kind.value: kind for kind in PROPOSABLE}
 
 
+UNKNOWN_VERB = RefusalReason("UNSUPPORTED_ACTION", f"Supported are {VERB_NAMES}.")
+UNKNOWN_SIDE = RefusalReason("UNSUPPORTED_ACTION", "A side is LONG or SHORT.")
+UNKNOWN_ORDER = RefusalReason("UNSUPPORTED_ACTION", "There is no such order.")
+NO_PRICE = RefusalReason("INVALID_PRICE", "{name} {fault}.", recorded=False)
+PRICE_TOO_LOW = RefusalReason("INVALID_PRICE", "{name} must be above 0.", recorded=False)
+PRICE_TOO_HIGH = RefusalReason("INVALID_PRICE", "{name} is too high.", recorded=False)
+PRICE_TOO_PRECISE = RefusalReason("PRICE_PRECISION", "{name} has more decimal places than the instrument.")
+NO_SIZE = RefusalReason("INVALID_QUANTITY", "{name} {fault}.", recorded=False)
+SIZE_TOO_LOW = RefusalReason("INVALID_QUANTITY", "{name} must be above 0.", recorded=False)
+SIZE_TOO_PRECISE = RefusalReason("INVALID_QUANTITY", f"{{name}} has more than {PLACES} decimal places.", recorded=False)
+SEVERAL_SIZES = RefusalReason("INVALID_QUANTITY", "Give one of {sizes}.", recorded=False)
+SIZE_MISSING = RefusalReason(
+    "INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.", recorded=False
+)
+TOO_MANY_LOTS = RefusalReason("INVALID_QUANTITY", "These are too many lots.", recorded=False)
+FRACTION_ADDS = RefusalReason("INVALID_QUANTITY", "A fraction only reduces what is open.", recorded=False)
+NO_POSITION = RefusalReason("NO_POSITION", "That side is not open.")
+
+
 class GateRefused(Exception):
     """An action is stopped at a gate.
 
-    `refusal` is the answer. `recorded` is False where the action had nothing that a gate could judge: a number that is
-    none, or an account that cannot trade. Such a refusal is answered and leaves no trace.
+    `refusal` is the answer; `recorded` says whether it may be stored. It is the reason's own unless it is named.
     """
 
     def __init__(
-        self, code: str, message: str, limit: object = None, observed: object = None, *, recorded: bool = True
+        self,
+        reason: RefusalReason,
+        limit: object = None,
+        observed: object = None,
+        *,
+        recorded: bool | None = None,
+        **names: object,
     ) -> None:
-        super().__init__(code)
-        self.recorded = recorded
-        text = [plain(v) if isinstance(v, Decimal) else None if v is None else str(v) for v in (limit, observed)]
-        self.refusal = Refusal(code, message, text[0], text[1])
+        super().__init__(reason.code)
+        self.recorded = reason.recorded if recorded is None else recorded
+        self.refusal = reason.refusal(limit, observed, **names)
 
 
-class After(NamedTuple):
-    """What the account comes to by a deal that adds, at the same marks, in its currency; nothing is booked."""
+class RiskFigures(NamedTuple):
+    """What the exposure limits compare: an account at its marks, now or after a deal that adds; nothing is booked.
 
+    Amounts are in the account's currency.
+    """
+
+    policy: Policy
     balance: Decimal
     equity: Decimal
-    carried: Decimal  # the most exposure that the equity carries
-    notional: Decimal  # of the holding
-    gross: Decimal  # of all holdings
+    notional: Decimal  # of one position
+    gross: Decimal  # of all positions
+    positions: int
+    positions_max: int  # the smaller of policy and phase
+    orders: int  # that work
 
 
 def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
     """What the action asks for, if there is such a thing: else there is nothing that a gate could look at."""
     verb, side, kind = VERBS.get(action.action), SIDES.get(action.side), TYPES.get(action.order)
     if verb is None:
-        raise GateRefused("UNSUPPORTED_ACTION", f"Supported are {VERB_NAMES}.", observed=action.action[:64])
+        raise GateRefused(UNKNOWN_VERB, observed=action.action[:64])
     if side is None:
-        raise GateRefused("UNSUPPORTED_ACTION", "A side is LONG or SHORT.", observed=action.side[:64])
+        raise GateRefused(UNKNOWN_SIDE, observed=action.side[:64])
     if kind is None:
         assert action.order is not None, "no order is one at the market"
         allowed = ", ".join(PROPOSABLE)
-        raise GateRefused("UNSUPPORTED_ACTION", "There is no such order.", allowed, action.order[:64])
+        raise GateRefused(UNKNOWN_ORDER, allowed, action.order[:64])
     return verb, side, kind
 
 
@@ -100,7 +129,7 @@ class Ticket:
     ) -> None:
         self.action, self.account, self.quoted = action, account, market
         self.catalogue, self.at, self.policy = catalogue, at, account.policy
-        self.positions_max = positions_max  # the smaller of policy and phase
+        self.positions_max = positions_max
         self.verb, self.side, self.type = action_is_supported(action)
         self.quote = market.get(action.symbol)
         self.others = account.positions.copy()  # what the account holds beside the position
@@ -148,8 +177,10 @@ class Ticket:
 
     @property
     def holding(self) -> Position:
-        """The position it is about. Raises GateRefused where the side is not open."""
-        return held(self)
+        """The open position it is about. Raises GateRefused where the side is not open."""
+        if self.position is None:
+            raise GateRefused(NO_POSITION)
+        return self.position
 
     @lazy
     def market(self) -> Market:
@@ -209,17 +240,19 @@ class Ticket:
     def unrealised(self) -> Decimal:
         """Open profit of all holdings after the deal."""
         after, others = self.deal.after, self.others.values()
-        held = (*others, after) if after.quantity else others
-        return valuation.unrealised(self.account, self.market, self.catalogue, held)
+        positions = (*others, after) if after.quantity else others
+        return valuation.unrealised(self.account, self.market, self.catalogue, positions)
 
     @lazy
-    def after(self) -> After:
+    def after(self) -> RiskFigures:
+        """What the account comes to by the deal, at the same marks."""
         account, market, deal, catalogue = self.account, self.market, self.deal, self.catalogue
         balance = account.cash + deal.realised - deal.fee
         equity = balance + self.unrealised
         notional = valuation.position_notional(deal.after, account, market, catalogue)
         gross = notional + valuation.gross_notional(account, market, catalogue, self.others.values())
-        return After(balance, equity, multiply(self.policy.leverage_max, equity), notional, gross)
+        positions, most = len(self.others) + 1, self.positions_max
+        return RiskFigures(self.policy, balance, equity, notional, gross, positions, most, self.orders_after)
 
     @property
     def orders_after(self) -> int:
@@ -252,13 +285,13 @@ def _price(ticket: Ticket, name: str, text: str) -> Decimal:
         step = Decimal(1).scaleb(-places)
         value = denoise(parse_number(text), step, min(NOISE, multiply(step, HUNDREDTH)))
     except NotAnAmount as fault:
-        raise GateRefused("INVALID_PRICE", f"{name} {fault}.", observed=text[:64], recorded=False) from None
+        raise GateRefused(NO_PRICE, observed=text[:64], name=name, fault=fault) from None
     if value <= 0:
-        raise GateRefused("INVALID_PRICE", f"{name} must be above 0.", ZERO, value, recorded=False)
+        raise GateRefused(PRICE_TOO_LOW, ZERO, value, name=name)
     if value >= PRICE_MAX:
-        raise GateRefused("INVALID_PRICE", f"{name} is too high.", PRICE_MAX, value, recorded=False)
+        raise GateRefused(PRICE_TOO_HIGH, PRICE_MAX, value, name=name)
     if not is_whole_minor(value, places):
-        raise GateRefused("PRICE_PRECISION", f"{name} has more decimal places than the instrument.", places, value)
+        raise GateRefused(PRICE_TOO_PRECISE, places, value, name=name)
     return value
 
 
@@ -267,15 +300,13 @@ def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
     try:
         value = parse_number(text)
     except NotAnAmount as fault:
-        raise GateRefused("INVALID_QUANTITY", f"{name} {fault}.", observed=text[:64], recorded=False) from None
+        raise GateRefused(NO_SIZE, observed=text[:64], name=name, fault=fault) from None
     if value <= 0:
-        raise GateRefused("INVALID_QUANTITY", f"{name} must be above 0.", ZERO, value, recorded=False)
+        raise GateRefused(SIZE_TOO_LOW, ZERO, value, name=name)
     if value != round8(value):
         value = denoise(value, step, tolerance)
     if value != round8(value):
-        raise GateRefused(
-            "INVALID_QUANTITY", f"{name} has more than {PLACES} decimal places.", observed=text[:64], recorded=False
-        )
+        raise GateRefused(SIZE_TOO_PRECISE, observed=text[:64], name=name)
     return value
 
 
@@ -283,7 +314,7 @@ def _size(ticket: Ticket) -> Decimal:
     action = ticket.action
     sizes = [name for name in SIZES if getattr(action, name) is not None]
     if len(sizes) > 1:
-        raise GateRefused("INVALID_QUANTITY", f"Give one of {', '.join(sizes)}.", 1, len(sizes), recorded=False)
+        raise GateRefused(SEVERAL_SIZES, 1, len(sizes), sizes=", ".join(sizes))
     if action.quantity is not None:
         return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
     if action.lots is not None:
@@ -294,27 +325,19 @@ def _size(ticket: Ticket) -> Decimal:
     if action.fraction is not None:
         return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
     if ticket.verb not in (Verb.CLOSE, Verb.PROTECT):
-        raise GateRefused(
-            "INVALID_QUANTITY", "Give a quantity, lots, a notional or, to reduce, a fraction.", recorded=False
-        )
-    return held(ticket).quantity
+        raise GateRefused(SIZE_MISSING)
+    return ticket.holding.quantity
 
 
 def _units_of_lots(ticket: Ticket, lots: Decimal) -> Decimal:
     quantity = multiply(lots, ticket.instrument.contract_size)
     if quantity >= AMOUNT_MAX:
-        raise GateRefused("INVALID_QUANTITY", "These are too many lots.", AMOUNT_MAX, quantity, recorded=False)
+        raise GateRefused(TOO_MANY_LOTS, AMOUNT_MAX, quantity)
     return quantity
 
 
 def _part(ticket: Ticket, value: Decimal) -> Decimal:
     if ticket.verb.adds:
-        raise GateRefused("INVALID_QUANTITY", "A fraction only reduces what is open.", observed=value, recorded=False)
-    part = multiply(held(ticket).quantity, value)
+        raise GateRefused(FRACTION_ADDS, observed=value)
+    part = multiply(ticket.holding.quantity, value)
     return part if value >= 1 else floor_step(part, ticket.instrument.quantity_step)
-
-
-def held(ticket: Ticket) -> Position:
-    if ticket.position is None:
-        raise GateRefused("NO_POSITION", "That side is not open.")
-    return ticket.position

@@ -10,7 +10,7 @@ from decimal import Decimal
 from domain import days, resting, valuation
 from domain.accounts import Account, Journal
 from domain.execution import Moment, book, closing, ticket_of
-from domain.gates import TRIGGERED_GATES, admit
+from domain.gates import admit
 from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.money import plain
@@ -81,7 +81,7 @@ def _agree(account: Account, order: Order, moment: Moment, conditions: Condition
         stop_loss=_text(order.stop_loss),
         take_profit=_text(order.take_profit),
     )
-    return admit(ticket_of(proposed, others, moment, conditions), TRIGGERED_GATES)
+    return admit(ticket_of(proposed, others, moment, conditions), triggered=True)
 
 
 def _text(price: Decimal | None) -> str | None:

@@ -8,7 +8,8 @@ import strawberry
 from strawberry import field
 
 from domain.accounts import PhaseRun
-from domain.contexts import Permission, Room, Size, Tradable, Unit
+from domain.contexts import GateHeadroom, Permission, Size, Tradable
+from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Refusal, Verb
 from domain.positions import Side
@@ -70,7 +71,7 @@ class ActionPermission:
 @strawberry.type(description="How much a gate has left.")
 class GateRoom:
     code: str = field(description="The gate.")
-    unit: Unit = field(description="What its figures are.")
+    unit: GateUnit = field(description="What its figures are.")
     limit: Decimal = field(description="Its limit now.")
     taken: Decimal = field(
         description="What is taken of it. Of a limit on one position: the largest position; a new one has all of it."
@@ -78,8 +79,10 @@ class GateRoom:
     headroom: Decimal = field(description="What is left; negative beyond it.")
 
     @classmethod
-    def of(cls, room: Room) -> Self:
-        return cls(code=room.code, unit=room.unit, limit=room.limit, taken=room.taken, headroom=room.left)
+    def of(cls, headroom: GateHeadroom) -> Self:
+        return cls(
+            code=headroom.code, unit=headroom.unit, limit=headroom.limit, taken=headroom.taken, headroom=headroom.left
+        )
 
 
 @strawberry.type(
@@ -177,7 +180,7 @@ class DecisionContext:
             phase_status=phase.status if phase else None,
             permissions=[ActionPermission.of(one) for one in now.permissions],
             sides=list(now.sides),
-            gates=[GateRoom.of(room) for room in now.rooms],
+            gates=[GateRoom.of(gate) for gate in now.gate_headrooms],
             rules=[RuleProgress.of(at) for at in now.rules],
             day=TradingDay.of(phase) if phase and phase.running else None,
             decided=decided,

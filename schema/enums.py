@@ -9,8 +9,8 @@ from typing import Any, cast
 import strawberry
 
 from domain.accounts import Mode
-from domain.contexts import Unit
 from domain.errors import REGISTRY, Busy, CallerGone, Forbidden, InvalidProgram, TimeLimit
+from domain.gates import GateUnit
 from domain.lifecycles import (
     AccountStatus,
     ActionStatus,
@@ -148,7 +148,7 @@ described(
     PROTECT="Sets, moves or removes its stop-loss and take-profit; of actions alone.",
 )
 described(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
-described(Unit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
+described(GateUnit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
 described(
     PayoutStatus,
     "PayoutStatus",

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.contexts import Context, Size, Unit, boundary, context, largest
+from domain.contexts import Context, Size, boundary, context, largest
 from domain.execution import Moment, submit
+from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus
 from domain.money import plain
 from domain.orders import Action, Verb
@@ -164,7 +165,7 @@ def test_nothing_is_permitted_once_the_phase_has_ended() -> None:
 def test_the_smaller_limit_of_policy_and_phase_bounds_the_positions() -> None:
     account = holding(a_challenger(), a_holding("EURUSD", Side.LONG, "100"), a_holding("EURUSD", Side.SHORT, "100"))
     found = a_context(account, a_phase_terms(max_positions=2), [])
-    assert {one.code: [one.limit, one.taken, one.left] for one in found.rooms}["POSITIONS_MAX"] == [2, 2, 0]
+    assert {one.code: [one.limit, one.taken, one.left] for one in found.gate_headrooms}["POSITIONS_MAX"] == [2, 2, 0]
     assert found.permissions[0].refusal
     assert found.permissions[0].refusal.code == "POSITIONS_MAX"
 
@@ -175,17 +176,17 @@ def test_every_gate_that_limits_exposure_tells_what_it_has_left() -> None:
     account = replace(holding(an_account(), *held, market=market), orders={3: an_order()})
     found = a_context(account, moment=a_moment(market), symbols=[])
     equity = account.equity
-    rooms: list[tuple[object, ...]] = [(one.code, one.unit, one.limit, one.taken) for one in found.rooms]
+    rooms: list[tuple[object, ...]] = [(one.code, one.unit, one.limit, one.taken) for one in found.gate_headrooms]
     assert rooms == [
-        ("NOTIONAL_MAX", Unit.MONEY, 50_000, 12_000),
-        ("LEVERAGE_MAX", Unit.MONEY, 5 * equity, 12_000),
-        ("AGGREGATE_LEVERAGE_MAX", Unit.MONEY, 5 * equity, 18_000),
-        ("POSITION_EQUITY_MAX", Unit.MONEY, equity / 2, 12_000),
-        ("INSUFFICIENT_MARGIN", Unit.MONEY, 100_000, 3_600),
-        ("POSITIONS_MAX", Unit.COUNT, 5, 2),
-        ("ORDERS_MAX", Unit.COUNT, 10, 1),
+        ("NOTIONAL_MAX", GateUnit.MONEY, 50_000, 12_000),
+        ("LEVERAGE_MAX", GateUnit.MONEY, 5 * equity, 12_000),
+        ("AGGREGATE_LEVERAGE_MAX", GateUnit.MONEY, 5 * equity, 18_000),
+        ("POSITION_EQUITY_MAX", GateUnit.MONEY, equity / 2, 12_000),
+        ("INSUFFICIENT_MARGIN", GateUnit.MONEY, 100_000, 3_600),
+        ("POSITIONS_MAX", GateUnit.COUNT, 5, 2),
+        ("ORDERS_MAX", GateUnit.COUNT, 10, 1),
     ]
-    assert found.rooms[2].left == 5 * equity - 18_000
+    assert found.gate_headrooms[2].left == 5 * equity - 18_000
 
 
 def test_the_rules_tell_the_distance_to_each_level() -> None:
