@@ -21,7 +21,7 @@ from domain.money import plain
 from domain.orders import Action, ActionResult
 from domain.quotes import Batch, Listing, Quote, divide_into_batches, screen
 from domain.refusals import STORED_MAX
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Consequence, Group, PhaseTerms, PhaseType, Terms
 
 HOUR = timedelta(hours=1)

@@ -239,7 +239,7 @@ def next_day(account: Account, calendar: Calendar, terms: PhaseTerms, journal: J
     assert phase, "only a phase has days"
     profit = account.cash - phase.day_start_balance
     profitable_above = percent(phase.initial_balance, terms.profitable_day_pct)
-    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity)
+    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity, levels.DECIMAL)
     start = phase.day_ends_at
     phase = replace(
         phase,

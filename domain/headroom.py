@@ -8,7 +8,8 @@ from domain import levels, rules
 from domain.accounts import Account, PhaseRun
 from domain.money import AMOUNT_MAX, EXACT, ONE, ZERO, divide
 from domain.payouts import Cycle
-from domain.rules import Bound, Rule
+from domain.rule_table import COUNT_RULES, TRAILING, Rule, run_of
+from domain.rules import Bound
 from domain.terms import Measured, PhaseTerms, Trail
 
 FOUR_PLACES = Decimal("0.0001")
@@ -69,9 +70,9 @@ def _open(bound: Bound, balance: Decimal) -> bool:
 
 def _moves_with_equity(bound: Bound, phase: PhaseRun) -> bool:
     """Does a new high of equity raise this floor? Not once it has stopped; the way to it grows even then."""
-    if bound.rule is not Rule.MAX_TOTAL_LOSS or bound.limit.trail is not Trail.TRAIL_INTRADAY:
+    if bound.rule is not TRAILING.rule or bound.limit.trail is not Trail.TRAIL_INTRADAY:
         return False
-    return bound.share < 1 or bound.level != levels.total_stop(bound.limit, phase.initial_balance)
+    return bound.share < 1 or bound.level != levels.trail_stop(bound.limit, phase.initial_balance, levels.DECIMAL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,11 +94,11 @@ def progress(account: Account, terms: PhaseTerms, cycle: Cycle | None = None) ->
 
     `cycle` is a funded phase's: its best day counts since the last payout.
     """
-    phase = rules.run_of(account)
+    phase = run_of(account)
     goal = rules.target(phase, terms)
-    held = rules.configured(account, terms)
-    amounts = [_distance(account, bound) for bound in (*held, *([goal] if goal else []))]
-    done = {item.rule: item for item in (*amounts, *_best_day(account, terms, cycle), *_counts(account, phase, terms))}
+    bounds = rules.configured(account, terms)
+    amounts = [_distance(account, bound) for bound in (*bounds, *([goal] if goal else []))]
+    done = {item.rule: item for item in (*amounts, *_best_day(account, terms, cycle), *_counts(account, terms))}
     return [done[rule] for rule in Rule if rule in done]
 
 
@@ -117,7 +118,7 @@ def _distance(account: Account, bound: Bound) -> Progress:
 def _best_day(account: Account, terms: PhaseTerms, cycle: Cycle | None) -> Iterator[Progress]:
     """The net profit, and the one from which on the best day's share is small enough."""
     if terms.best_day_pct:
-        net, best = account.balance - rules.run_of(account).initial_balance, rules.best_day(account)
+        net, best = account.balance - run_of(account).initial_balance, rules.best_day(account)
         if cycle is not None:
             net, best = cycle.profits(account)
         needed = rules.best_day_needs(terms.best_day_pct, best)
@@ -125,20 +126,12 @@ def _best_day(account: Account, terms: PhaseTerms, cycle: Cycle | None) -> Itera
         yield Progress(Rule.BEST_DAY, terms.best_day_pct, net, needed, needed - net, net, needed, share)
 
 
-def _counts(account: Account, phase: PhaseRun, terms: PhaseTerms) -> Iterator[Progress]:
-    counts = (
-        (Rule.MIN_TRADING_DAYS, terms.min_trading_days, phase.days_traded),
-        (Rule.PROFITABLE_DAYS, terms.profitable_days, rules.days_profitable(account, terms)),
-        (Rule.DURATION, terms.duration_days, phase.day),
-        (Rule.MAX_TRADING_DAYS, terms.max_trading_days, phase.days_traded),
-        (Rule.INACTIVITY, terms.inactivity_days, rules.days_idle(phase)),
-        (Rule.MAX_POSITIONS, terms.max_positions, len(account.positions)),
-    )
-    for rule, needed, done in counts:
-        if needed:
-            level, measured = Decimal(needed), Decimal(done)
+def _counts(account: Account, terms: PhaseTerms) -> Iterator[Progress]:
+    for row in COUNT_RULES:
+        if needed := row.sold(terms):
+            level, measured = Decimal(needed), Decimal(row.count_of(account, terms))
             left, share = level - measured, _share(measured, level)
-            yield Progress(rule, level, measured, level, left, measured, level, share)
+            yield Progress(row.rule, level, measured, level, left, measured, level, share)
 
 
 def _share(part: Decimal, whole: Decimal) -> Decimal:

@@ -13,6 +13,7 @@ from domain.lifecycles import ChallengeStatus
 from domain.money import plain
 from domain.quotes import Market
 from domain.refusals import STORED_MAX
+from domain.rule_table import Rule, run_of
 from domain.terms import Consequence, PhaseTerms
 from domain.values import replace
 
@@ -49,10 +50,10 @@ def judge(
     if findings or passes:
         account, marks = write_mark(account, market, conditions.catalogue, at, journal)
         account = apply(account, findings, marks, journal)
-        if not rules.run_of(account).running:
+        if not run_of(account).running:
             return account
     if passes:
-        return finish_passed(account, rules.Rule.PROFIT_TARGET, at, journal)
+        return finish_passed(account, Rule.PROFIT_TARGET, at, journal)
     return _warn(account, rules.warn(account, terms, batch, at), journal)
 
 

@@ -1,87 +1,135 @@
-"""Where a limit bites: floors, ceilings and targets in the account's currency, exact to eight places."""
+"""The formulas of levels: floors, ceilings and targets, each written once for one account and for a column of them.
 
+Amounts are `Decimal` in the account's currency, or int64 columns in units of 1e-8; `Arithmetic` has the operations that
+differ between the two. A percentage of an amount is rounded half-even to 1e-8 in both.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
-from domain.money import percent
+import numpy as np
+
+from domain import money
+from domain.columns import UNIT, Ints, scale, units
 from domain.terms import Limit, Measured, PercentOf, Reference, Trail
 
+Amount = TypeVar("Amount", Decimal, Ints)
+HUNDREDTH = 100 * UNIT
 
-def distance(limit: Limit, initial: Decimal, reference: Decimal, start_balance: Decimal) -> Decimal:
-    """Return how far the level lies from its reference; a percentage is rounded half-even to eight places."""
+
+@dataclass(frozen=True, slots=True)
+class Arithmetic(Generic[Amount]):
+    """Operations on amounts, beside + and -."""
+
+    amount: Callable[[Decimal], Amount]
+    percent: Callable[[Amount, Decimal], Amount]
+    higher: Callable[[Amount, Amount], Amount]
+    lower: Callable[[Amount, Amount], Amount]
+
+
+DECIMAL: Arithmetic[Decimal] = Arithmetic(lambda amount: amount, money.percent, max, min)
+COLUMN: Arithmetic[Ints] = Arithmetic(
+    amount=lambda amount: np.array(units(amount), np.int64),
+    percent=lambda column, pct: scale(column, units(pct), HUNDREDTH),
+    higher=np.maximum,
+    lower=np.minimum,
+)
+
+
+class LevelFigures(NamedTuple, Generic[Amount]):
+    """What levels are derived from; those of a phase are 0 where none runs."""
+
+    starting_balance: Amount
+    initial_balance: Amount
+    day_start_balance: Amount
+    day_start_equity: Amount
+    day_withdrawn: Amount
+    peak_equity: Amount
+    peak_balance: Amount
+    peak_end_of_day: Amount
+
+
+class Level(NamedTuple, Generic[Amount]):
+    """A level, and the figure it is counted from."""
+
+    reference: Amount
+    level: Amount
+
+
+class Derivation(Protocol):
+    """How a rule's level follows from its limit and the figures."""
+
+    def __call__(
+        self, limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]
+    ) -> Level[Amount]: ...  # pragma: no cover
+
+
+def distance(limit: Limit, initial: Amount, reference: Amount, start_balance: Amount, by: Arithmetic[Amount]) -> Amount:
+    """Return how far the level lies from its reference."""
     if limit.amount is not None:
-        return limit.amount
+        return by.amount(limit.amount)
     if limit.percent_of is PercentOf.DAY_START_BALANCE:
-        return percent(start_balance, limit.pct)
-    return percent(initial if limit.percent_of is PercentOf.INITIAL else reference, limit.pct)
+        return by.percent(start_balance, limit.pct)
+    return by.percent(initial if limit.percent_of is PercentOf.INITIAL else reference, limit.pct)
 
 
-def figure(of: Reference, balance: Decimal, equity: Decimal) -> Decimal:
+def figure(of: Reference, balance: Amount, equity: Amount, by: Arithmetic[Amount]) -> Amount:
     """Return the balance, the equity or the higher of both."""
     if of is Reference.HIGHER:
-        return max(balance, equity)
+        return by.higher(balance, equity)
     return balance if of is Reference.BALANCE else equity
 
 
-def daily_reference(limit: Limit, start_balance: Decimal, start_equity: Decimal) -> Decimal:
-    """The figure of the day's start that a daily limit is counted from."""
-    return figure(limit.reference, start_balance, start_equity)
+def daily_loss(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
+    """The level a daily loss must not fall below, of the day's start. A withdrawal does not lower it."""
+    balance = figures.day_start_balance + figures.day_withdrawn
+    reference = figure(limit.reference, balance, figures.day_start_equity + figures.day_withdrawn, by)
+    return Level(reference, reference - distance(limit, figures.initial_balance, reference, balance, by))
 
 
-def daily_floor(limit: Limit, initial: Decimal, start_balance: Decimal, start_equity: Decimal) -> Decimal:
-    """The level a daily loss must not fall below."""
-    reference = daily_reference(limit, start_balance, start_equity)
-    return reference - distance(limit, initial, reference, start_balance)
+def daily_profit(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
+    """The level a daily profit must not rise above, of the day's start."""
+    balance = figures.day_start_balance
+    reference = figure(limit.reference, balance, figures.day_start_equity, by)
+    return Level(reference, reference + distance(limit, figures.initial_balance, reference, balance, by))
 
 
-def daily_ceiling(limit: Limit, initial: Decimal, start_balance: Decimal, start_equity: Decimal) -> Decimal:
-    """The level a daily profit must not rise above."""
-    reference = daily_reference(limit, start_balance, start_equity)
-    return reference + distance(limit, initial, reference, start_balance)
-
-
-def total_reference(
-    limit: Limit, initial: Decimal, peak_equity: Decimal, peak_balance: Decimal, peak_end_of_day: Decimal
-) -> Decimal:
-    """The high a total loss limit trails, never below the initial balance."""
-    if limit.trail is Trail.STATIC:
-        return initial
+def total_loss(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
+    """The level a total loss must not fall below: of the initial balance, or of the high that the limit trails."""
+    initial = figures.initial_balance
     peaks = {
-        Trail.TRAIL_INTRADAY: peak_equity,
-        Trail.TRAIL_BALANCE: peak_balance,
-        Trail.TRAIL_END_OF_DAY: peak_end_of_day,
+        Trail.STATIC: initial,
+        Trail.TRAIL_INTRADAY: figures.peak_equity,
+        Trail.TRAIL_BALANCE: figures.peak_balance,
+        Trail.TRAIL_END_OF_DAY: figures.peak_end_of_day,
     }
-    return max(initial, peaks[limit.trail])
+    reference = by.higher(initial, peaks[limit.trail])
+    floor, stop = reference - distance(limit, initial, reference, initial, by), trail_stop(limit, initial, by)
+    return Level(reference, floor if stop is None else by.lower(floor, stop))
 
 
-def total_stop(limit: Limit, initial: Decimal) -> Decimal | None:
-    """Where a trailing floor stops for good; None: never. It stops no lower than it started."""
+def trail_stop(limit: Limit, initial: Amount, by: Arithmetic[Amount]) -> Amount | None:
+    """Return where a trailing floor stops for good; None: never. It stops no lower than it started."""
     if limit.lock_at is None:
         return None
-    return max(initial + limit.lock_at, initial - distance(limit, initial, initial, initial))
+    return by.higher(initial + by.amount(limit.lock_at), initial - distance(limit, initial, initial, initial, by))
 
 
-def total_floor(
-    limit: Limit, initial: Decimal, peak_equity: Decimal, peak_balance: Decimal, peak_end_of_day: Decimal
-) -> Decimal:
-    """The level a total loss must not fall below."""
-    reference = total_reference(limit, initial, peak_equity, peak_balance, peak_end_of_day)
-    floor = reference - distance(limit, initial, reference, initial)
-    stop = total_stop(limit, initial)
-    return floor if stop is None else min(floor, stop)
-
-
-def target_level(limit: Limit, initial: Decimal) -> Decimal:
+def profit_target(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
     """The level that meets the profit target."""
-    return initial + distance(limit, initial, initial, initial)
+    initial = figures.initial_balance
+    return Level(initial, initial + distance(limit, initial, initial, initial, by))
 
 
-def liquidation_level(liquidation_pct: Decimal, starting_balance: Decimal) -> Decimal:
+def liquidation(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
     """The equity at or below which an account is liquidated."""
-    return percent(starting_balance, liquidation_pct)
+    return Level(figures.starting_balance, by.percent(figures.starting_balance, limit.pct))
 
 
 def observe(measured: Measured, balance: Decimal, equity: Decimal) -> Decimal:
-    """The figure a limit is held against."""
+    """Return the figure that a limit compares with its level."""
     if measured is Measured.LOWER:
         return min(balance, equity)
     return balance if measured is Measured.BALANCE else equity

@@ -11,6 +11,7 @@ from domain.accounts import Account, Day, PhaseRun
 from domain.calendar import Calendar
 from domain.errors import Refused
 from domain.money import ONE, ZERO, floor_minor, multiply, plain
+from domain.rule_table import LEVEL_RULES, Rule, days_profitable, run_of
 from domain.terms import PayoutFloor, PhaseTerms, PhaseType
 
 
@@ -85,7 +86,7 @@ class Cycle:
     def profits(self, account: Account) -> tuple[Decimal, Decimal]:
         """The profit since the last payout and that of its best day, the running day's so far included."""
         today = rules.profit_today(account)
-        if rules.run_of(account).day == self.day:
+        if run_of(account).day == self.day:
             today -= self.day_profit
         return self.profit + today, max(self.best_day_profit, today)
 
@@ -107,7 +108,7 @@ class Standing:
 
     @property
     def phase(self) -> PhaseRun:
-        return rules.run_of(self.account)
+        return run_of(self.account)
 
     @property
     def profit(self) -> Decimal:
@@ -173,7 +174,7 @@ def _best_day(standing: Standing) -> Iterator[Criterion]:
 def _days_of_phase(standing: Standing) -> Iterator[Criterion]:
     """The days that the phase asks for since its start, before its first payout."""
     account, phase, terms = standing.account, standing.phase, standing.terms
-    profitable = rules.days_profitable(account, terms)
+    profitable = days_profitable(account, terms)
     counted = (
         (Condition.PHASE_TRADING_DAYS, terms.min_trading_days, phase.days_traded, phase.day_traded),
         (Condition.PHASE_PROFITABLE_DAYS, terms.profitable_days, profitable, profitable > phase.days_profitable),
@@ -215,7 +216,7 @@ def _above_floors(standing: Standing) -> Criterion:
     }
     hit = {rule for rule, (_, is_hit) in rooms.items() if is_hit}
     least = min((room for room, _ in rooms.values()), default=ZERO)
-    of_the_day = hit <= {rules.Rule.MAX_DAILY_LOSS, rules.Rule.MAX_DAILY_PROFIT}
+    of_the_day = hit <= {row.rule for row in LEVEL_RULES if row.of_day}
     tomorrow = standing.phase.day_ends_at if hit and of_the_day else None
     return Criterion(Condition.ABOVE_FLOORS, least, ZERO, met=not hit, next_at=tomorrow)
 
@@ -224,7 +225,7 @@ def _days(standing: Standing) -> Iterator[Criterion]:
     """What days decide. The day of a payout belongs to what was before it."""
     terms, cycle, phase = standing.terms, standing.cycle, standing.phase
     is_new = phase.day > cycle.day
-    profitable = is_new and rules.days_profitable(standing.account, terms) > phase.days_profitable
+    profitable = is_new and days_profitable(standing.account, terms) > phase.days_profitable
     counted = (
         (Condition.TRADING_DAYS, terms.payout.min_trading_days, cycle.days_traded, is_new and phase.day_traded),
         (Condition.PROFITABLE_DAYS, terms.payout.profitable_days, cycle.days_profitable, profitable),
@@ -274,8 +275,8 @@ def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
 
     Today's gain leaves first, so what is lost today goes on counting.
     """
-    phase = rules.run_of(account)
-    bound = next((b for b in rules.bounds(account, terms) if b.rule is rules.Rule.MAX_DAILY_LOSS), None)
+    phase = run_of(account)
+    bound = next((b for b in rules.bounds(account, terms) if b.rule is Rule.MAX_DAILY_LOSS), None)
     if profit <= 0 or bound is None:
         return account
     if not bound.hit(levels.observe(bound.limit.measured, account.balance, account.equity)):
@@ -293,6 +294,6 @@ def reset_floor(account: Account, terms: PhaseTerms) -> Account:
         account.phase,
         peak_equity=account.equity,
         peak_balance=account.cash,
-        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity),
+        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity, levels.DECIMAL),
     )
     return replace(account, phase=anew)

@@ -25,7 +25,7 @@ from domain.orders import Fill
 from domain.positions import Position
 from domain.quotes import Batch, Quote
 from domain.replay import book_again
-from domain.rules import run_of
+from domain.rule_table import run_of
 from domain.terms import Consequence
 from domain.valuation import symbols_of, symbols_that_move, unrealised
 from domain.voids import Span, is_void

@@ -10,7 +10,8 @@ from domain.columns import LEAST, MOST, Columns, Flags, Ints, level, units
 from domain.headroom import Thresholds, thresholds
 from domain.ledger import microseconds
 from domain.money import ONE, plain
-from domain.rules import Rule, warning_name
+from domain.rule_table import TRAILING
+from domain.rules import warning_name
 from domain.terms import Limit, Measured, PercentOf, PhaseTerms
 
 NEVER = MOST  # a time no clock reaches, a batch no tape reaches
@@ -111,9 +112,9 @@ def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> 
     assert terms and phase, "only a phase's limit trails"
     if terms.total_loss.measured is not Measured.EQUITY:
         return {"new_peak": True}
-    found = replace(phase, day_findings=phase.day_findings | {Rule.MAX_TOTAL_LOSS})
+    found = replace(phase, day_findings=phase.day_findings | {TRAILING.rule})
     told = phase.day_findings
-    shares = [share for share in terms.warn_at if warning_name(Rule.MAX_TOTAL_LOSS, plain(share)) not in told]
+    shares = [share for share in terms.warn_at if warning_name(TRAILING.rule, plain(share)) not in told]
     others = thresholds(replace(account, phase=found), terms)
     rule = trail_figures(terms.total_loss, phase.initial_balance)
     return rule | {"trails": True, "trail_share": units(min(shares, default=ONE)), "low_else": _low(others)}
@@ -122,9 +123,9 @@ def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> 
 def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
     """The floor under a high of equity. Raises ValueError where a figure cannot be held."""
     of_high = limit.amount is None and limit.percent_of is PercentOf.REFERENCE
-    stop = levels.total_stop(limit, initial)
+    stop = levels.trail_stop(limit, initial, levels.DECIMAL)
     return {
-        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial, initial)),
+        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial, initial, levels.DECIMAL)),
         "trail_pct": units(limit.pct) if of_high else 0,
         "trail_stop": MOST if stop is None else units(stop),
     }

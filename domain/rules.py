@@ -5,36 +5,21 @@ says whether the phase is won; `judge_day_end` and `ends_by_passing` speak when 
 profitable days never fail a phase, they only delay it.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
-from enum import StrEnum
 from typing import NamedTuple
 
 from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.ledger import Facts
-from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, percent, plain, round8
-from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PhaseType, Touch, limit_facts
+from domain.levels import DECIMAL, LevelFigures
+from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, plain, round8
+from domain.rule_table import COUNT_RULES, LEVEL_RULE, LOSS_RULES, Effect, LevelRule, Rule, run_of
+from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PhaseType, Policy, Touch, limit_facts
 from domain.values import last
 
 ENDLESS = Decimal("Infinity")
-
-
-class Rule(StrEnum):
-    MAX_DAILY_LOSS = "MAX_DAILY_LOSS"
-    MAX_TOTAL_LOSS = "MAX_TOTAL_LOSS"
-    MAX_DAILY_PROFIT = "MAX_DAILY_PROFIT"
-    LIQUIDATION = "LIQUIDATION"
-    PROFIT_TARGET = "PROFIT_TARGET"
-    MIN_TRADING_DAYS = "MIN_TRADING_DAYS"
-    BEST_DAY = "BEST_DAY"
-    PROFITABLE_DAYS = "PROFITABLE_DAYS"
-    DURATION = "DURATION"
-    MAX_TRADING_DAYS = "MAX_TRADING_DAYS"
-    INACTIVITY = "INACTIVITY"
-    MAX_POSITIONS = "MAX_POSITIONS"
 
 
 class Bound(NamedTuple):
@@ -58,48 +43,15 @@ class Bound(NamedTuple):
         return observed > self.level if self.ceiling else observed < self.level
 
 
-def daily_loss(limit: Limit, initial: Decimal, balance: Decimal, equity: Decimal) -> Bound:
-    """Of the balance and equity at the day's start."""
-    floor = levels.daily_floor(limit, initial, balance, equity)
-    return Bound(Rule.MAX_DAILY_LOSS, limit, levels.daily_reference(limit, balance, equity), floor)
-
-
-def total_loss(
-    limit: Limit, initial: Decimal, peak_equity: Decimal, peak_balance: Decimal, peak_end_of_day: Decimal
-) -> Bound:
-    reference = levels.total_reference(limit, initial, peak_equity, peak_balance, peak_end_of_day)
-    floor = levels.total_floor(limit, initial, peak_equity, peak_balance, peak_end_of_day)
-    return Bound(Rule.MAX_TOTAL_LOSS, limit, reference, floor)
-
-
-def daily_profit(limit: Limit, initial: Decimal, balance: Decimal, equity: Decimal) -> Bound:
-    """Of the balance and equity at the day's start."""
-    ceiling = levels.daily_ceiling(limit, initial, balance, equity)
-    return Bound(Rule.MAX_DAILY_PROFIT, limit, levels.daily_reference(limit, balance, equity), ceiling, ceiling=True)
-
-
-def liquidation(limit: Limit, starting_balance: Decimal) -> Bound:
-    return Bound(Rule.LIQUIDATION, limit, starting_balance, levels.liquidation_level(limit.pct, starting_balance))
+def _bound(row: LevelRule, limit: Limit, figures: LevelFigures[Decimal]) -> Bound:
+    reference, level = row.derive(limit, figures, DECIMAL)
+    return Bound(row.rule, limit, reference, level, row.ceiling)
 
 
 def liquidation_bound(account: Account) -> Bound:
     """The policy's own floor; it stands on every account, in a challenge or not."""
-    return liquidation(account.policy.liquidation, account.starting_balance)
-
-
-FIGURES: dict[Rule, tuple[str, ...]] = {
-    Rule.MAX_DAILY_LOSS: ("initial_balance", "day_start_balance", "day_start_equity", "day_withdrawn"),
-    Rule.MAX_TOTAL_LOSS: ("initial_balance", "peak_equity", "peak_balance", "peak_end_of_day"),
-    Rule.MAX_DAILY_PROFIT: ("initial_balance", "day_start_balance", "day_start_equity"),
-    Rule.LIQUIDATION: (),
-}
-"""The phase's figures from which each level is derived."""
-
-
-def run_of(account: Account) -> PhaseRun:
-    """The account's phase; to judge an account without one is a fault."""
-    assert account.phase is not None, "only an account in a challenge is judged"
-    return account.phase
+    figures = LevelFigures(account.starting_balance, *[ZERO] * (len(LevelFigures._fields) - 1))
+    return _bound(LEVEL_RULE[Rule.LIQUIDATION], account.policy.liquidation, figures)
 
 
 class Levels(NamedTuple):
@@ -125,34 +77,27 @@ def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
     phase = run_of(account)
     return _levels(
         terms,
-        account.policy.liquidation,
+        account.policy,
         account.starting_balance,
         phase.initial_balance,
         phase.day_start_balance,
         phase.day_start_equity,
+        phase.day_withdrawn,
         phase.peak_equity,
         phase.peak_balance,
         phase.peak_end_of_day,
-        phase.day_withdrawn,
     )
 
 
 @last
-def _levels(
-    terms: PhaseTerms, of_policy: Limit, starting_balance: Decimal, initial: Decimal, *figures: Decimal
-) -> Levels:
+def _levels(terms: PhaseTerms, policy: Policy, *figures: Decimal) -> Levels:
     """The same while an account trades and makes no new high."""
-    balance, equity, *highs, withdrawn = figures
-    of_day, peaks = (initial, balance, equity), (initial, *highs)
-    as_begun = (initial, balance + withdrawn, equity + withdrawn)
-    every: tuple[tuple[Limit, Callable[..., Bound], tuple[Decimal, ...]], ...] = (
-        (terms.total_loss, total_loss, peaks),
-        (terms.daily_loss, daily_loss, as_begun),
-        (terms.daily_profit, daily_profit, of_day),
-        (of_policy, liquidation, (starting_balance,)),
+    bounds = tuple(
+        _bound(row, limit, LevelFigures(*figures))
+        for row in LOSS_RULES
+        if (limit := row.limit(terms, policy)).configured
     )
-    bounds = tuple(bound(limit, *figures) for limit, bound, figures in every if limit.configured)
-    goal = _target(terms, initial)
+    goal = _target(terms, figures[1])
     return Levels(
         bounds,
         floor=max((bound.level for bound in bounds if not bound.ceiling), default=-ENDLESS),
@@ -249,7 +194,7 @@ def _broken(account: Account, bound: Bound, observed: Decimal, batch: int, at: d
 
 def _derivation(account: Account, bound: Bound) -> Facts:
     """The limit as sold, and every figure the level and the observation come from."""
-    figures = {name: plain(getattr(run_of(account), name)) for name in FIGURES[bound.rule]}
+    figures = {name: plain(getattr(run_of(account), name)) for name in LEVEL_RULE[bound.rule].figures}
     return {
         **limit_facts(bound.limit),
         **figures,
@@ -262,18 +207,9 @@ def _derivation(account: Account, bound: Bound) -> Facts:
 
 def judge_day_end(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
     """What the end of `phase.day` breaks, called before the day rolls. Time running out fails only an evaluation."""
-    phase, evaluation = run_of(account), terms.type is PhaseType.EVALUATION
-    counts = (
-        (Rule.DURATION, terms.duration_days if evaluation else 0, phase.day),
-        (Rule.MAX_TRADING_DAYS, terms.max_trading_days if evaluation else 0, phase.days_traded),
-        (Rule.INACTIVITY, terms.inactivity_days, days_idle(phase)),
-    )
+    ends = (Effect.ENDS, Effect.FAILS) if terms.type is PhaseType.EVALUATION else (Effect.FAILS,)
+    counts = ((row.rule, row.sold(terms), row.count_of(account, terms)) for row in COUNT_RULES if row.effect in ends)
     return [_run_out(account, rule, most, done, batch, at) for rule, most, done in counts if 0 < most <= done]
-
-
-def days_idle(phase: PhaseRun) -> int:
-    """Trading days since the last one with a fill, this one included; the starting day counts as one."""
-    return phase.day - phase.last_fill_day
 
 
 def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at: datetime) -> Finding:
@@ -310,12 +246,10 @@ def _count(account: Account, rule: Rule, most: int, done: int, batch: int, at: d
 
 def ends_by_passing(account: Account, terms: PhaseTerms) -> Rule | None:
     """The rule by which a funded phase that has not breached ends, its profit paid, as `phase.day` ends."""
-    phase = run_of(account)
     if terms.type is not PhaseType.FUNDED:
         return None
-    if 0 < terms.duration_days <= phase.day:
-        return Rule.DURATION
-    return Rule.MAX_TRADING_DAYS if 0 < terms.max_trading_days <= phase.days_traded else None
+    ends = (row for row in COUNT_RULES if row.effect is Effect.ENDS)
+    return next((row.rule for row in ends if 0 < row.sold(terms) <= row.count_of(account, terms)), None)
 
 
 def passes(account: Account, terms: PhaseTerms) -> bool:
@@ -339,17 +273,16 @@ def _target(terms: PhaseTerms, initial: Decimal) -> Bound | None:
     limit = terms.profit_target
     if terms.type is not PhaseType.EVALUATION or not limit.configured:
         return None
-    return Bound(Rule.PROFIT_TARGET, limit, initial, levels.target_level(limit, initial), ceiling=True)
+    figures = LevelFigures(ZERO, initial, *[ZERO] * (len(LevelFigures._fields) - 2))
+    return _bound(LEVEL_RULE[Rule.PROFIT_TARGET], limit, figures)
 
 
 def qualifies(account: Account, terms: PhaseTerms) -> bool:
     """Does everything but the target hold? None of it depends on open positions."""
-    phase = run_of(account)
-    net = account.balance - phase.initial_balance
-    return (
-        phase.days_traded >= terms.min_trading_days
-        and days_profitable(account, terms) >= terms.profitable_days
-        and best_day_holds(terms.best_day_pct, best_day(account), net)
+    net = account.balance - run_of(account).initial_balance
+    delays = (row for row in COUNT_RULES if row.effect is Effect.DELAYS)
+    return all(row.count_of(account, terms) >= row.sold(terms) for row in delays) and best_day_holds(
+        terms.best_day_pct, best_day(account), net
     )
 
 
@@ -372,9 +305,3 @@ def best_day_needs(pct: Decimal, best: Decimal) -> Decimal:
     """The least net profit, in eight places, at which the best day's share is small enough."""
     needed = divide(multiply(best, HUNDRED), pct).quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
     return max(ZERO, needed)
-
-
-def days_profitable(account: Account, terms: PhaseTerms) -> int:
-    """Days with a profit above the terms' share of the initial balance, today's so far included."""
-    phase = run_of(account)
-    return phase.days_profitable + (profit_today(account) > percent(phase.initial_balance, terms.profitable_day_pct))

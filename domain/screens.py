@@ -6,20 +6,22 @@ Exact where an account is as most are: nothing told today, no limit met by its b
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from decimal import Decimal
 
 import numpy as np
 
+from domain import levels
 from domain.columns import LEAST, MOST, UNIT, Columns, Flags, Ints, scale, units
+from domain.levels import COLUMN, HUNDREDTH, LevelFigures
 from domain.lifecycles import ChallengeStatus
 from domain.money import ONE
 from domain.rows import Rows
-from domain.terms import Limit, Measured, PercentOf, PhaseTerms, PhaseType, Policy, Reference, Trail
+from domain.rule_table import LEVEL_RULES, TRAILING, LevelRule
+from domain.terms import Limit, Measured, PercentOf, PhaseTerms, PhaseType, Policy, Trail
 
 FIGURE_MAX = 2**53  # exclusive, in units: what is larger is odd, so that no product below wraps
 PCT_MAX = 1_000
-HUNDREDTH = 100 * UNIT
 
 
 @dataclass(slots=True)
@@ -53,15 +55,14 @@ class Screen(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """A limit's level for each of the accounts."""
+class ColumnLevel:
+    """A rule's level for each of the accounts; `share` is below 1 for an early warning."""
 
+    row: LevelRule
     limit: Limit
     reference: Ints
     level: Ints
-    ceiling: bool = False
     share: Decimal = ONE
-    total: bool = False  # it is the total loss limit's
 
 
 def screen(figures: Figures, policy: Policy, status: ChallengeStatus | None, terms: PhaseTerms | None) -> Screen:
@@ -77,14 +78,14 @@ def screen(figures: Figures, policy: Policy, status: ChallengeStatus | None, ter
     answer.low_else[:] = LEAST
     for bound in _bounds(figures, policy, terms if status is not None else None):
         _look(answer, bound, figures.cash)
-        if bound.total and bound.share == ONE and terms:
+        if bound.row is TRAILING and bound.share == ONE and terms:
             _trail(answer, terms, figures.initial_balance, bound.level)
     return answer
 
 
 def _is_tame(policy: Policy, terms: PhaseTerms | None) -> bool:
-    limits = [] if terms is None else [terms.daily_loss, terms.total_loss, terms.daily_profit, terms.profit_target]
-    return max([policy.liquidation_pct, *(limit.pct for limit in limits)]) <= PCT_MAX
+    rows = (row for row in LEVEL_RULES if row.of_policy or terms is not None)
+    return all(getattr(policy if row.of_policy else terms, row.field).pct <= PCT_MAX for row in rows)
 
 
 def _too_large(figures: Figures) -> Flags:
@@ -93,86 +94,49 @@ def _too_large(figures: Figures) -> Flags:
     return large
 
 
-def _percent(column: Ints, pct: Decimal) -> Ints:
-    return scale(column, units(pct), HUNDREDTH)
-
-
-def _distance(limit: Limit, initial: Ints, reference: Ints, start_balance: Ints) -> Ints:
-    if limit.amount is not None:
-        return np.full(len(initial), units(limit.amount), np.int64)
-    if limit.percent_of is PercentOf.DAY_START_BALANCE:
-        return _percent(start_balance, limit.pct)
-    return _percent(initial if limit.percent_of is PercentOf.INITIAL else reference, limit.pct)
-
-
-def _bounds(figures: Figures, policy: Policy, terms: PhaseTerms | None) -> Iterator[Level]:
-    """Every configured level; where a phase runs with its early warnings."""
-    start, initial = figures.starting_balance, figures.initial_balance
-    if policy.liquidation_pct > 0:
-        yield from _with_warnings(Level(Limit(), start, _percent(start, policy.liquidation_pct)), terms)
-    if terms is None:
-        return
-    for limit, ceiling in ((terms.daily_loss, False), (terms.daily_profit, True)):
+def _bounds(figures: Figures, policy: Policy, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
+    """Every configured level; where a phase runs with its early warnings. Nothing was withdrawn today."""
+    columns = LevelFigures(
+        figures.starting_balance,
+        figures.initial_balance,
+        figures.day_start_balance,
+        figures.day_start_equity,
+        np.zeros((), np.int64),
+        figures.peak_equity,
+        figures.peak_balance,
+        figures.peak_end_of_day,
+    )
+    for row in LEVEL_RULES:
+        if terms is None:
+            limit = policy.liquidation if row.of_policy else Limit()
+        else:
+            limit = Limit() if row.goal and terms.type is not PhaseType.EVALUATION else row.limit(terms, policy)
         if limit.configured:
-            reference = _daily_reference(limit, figures)
-            gap = _distance(limit, initial, reference, figures.day_start_balance)
-            yield from _with_warnings(Level(limit, reference, reference + (gap if ceiling else -gap), ceiling), terms)
-    if terms.total_loss.configured:
-        yield from _with_warnings(_total(figures, terms.total_loss), terms)
-    if terms.type is PhaseType.EVALUATION and terms.profit_target.configured:
-        goal = initial + _distance(terms.profit_target, initial, initial, initial)
-        yield Level(terms.profit_target, initial, goal, ceiling=True)
+            bound = ColumnLevel(row, limit, *row.derive(limit, columns, COLUMN))
+            yield from [bound] if row.goal else _with_warnings(bound, terms)
 
 
-def _daily_reference(limit: Limit, figures: Figures) -> Ints:
-    balance, equity = figures.day_start_balance, figures.day_start_equity
-    if limit.reference is Reference.HIGHER:
-        return np.maximum(balance, equity)
-    return balance if limit.reference is Reference.BALANCE else equity
-
-
-def _total(figures: Figures, limit: Limit) -> Level:
-    initial = figures.initial_balance
-    peaks = {
-        Trail.STATIC: initial,
-        Trail.TRAIL_INTRADAY: figures.peak_equity,
-        Trail.TRAIL_BALANCE: figures.peak_balance,
-        Trail.TRAIL_END_OF_DAY: figures.peak_end_of_day,
-    }
-    reference = np.maximum(initial, peaks[limit.trail])
-    floor = reference - _distance(limit, initial, reference, initial)
-    stop = _stop(limit, initial)
-    return Level(limit, reference, floor if stop is None else np.minimum(floor, stop), total=True)
-
-
-def _stop(limit: Limit, initial: Ints) -> Ints | None:
-    if limit.lock_at is None:
-        return None
-    stop: Ints = np.maximum(initial + units(limit.lock_at), initial - _distance(limit, initial, initial, initial))
-    return stop
-
-
-def _with_warnings(bound: Level, terms: PhaseTerms | None) -> Iterator[Level]:
+def _with_warnings(bound: ColumnLevel, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
     """A warning's level is the nearer by up to a unit: a half may have been rounded the other way."""
     yield bound
-    nearer = -1 if bound.ceiling else 1
+    nearer = -1 if bound.row.ceiling else 1
     for share in terms.warn_at if terms else ():
         level = bound.reference + scale(bound.level - bound.reference, units(share), UNIT) + nearer
-        yield Level(bound.limit, bound.reference, level, bound.ceiling, share, bound.total)
+        yield replace(bound, level=level, share=share)
 
 
-def _look(answer: Screen, bound: Level, cash: Ints) -> None:
+def _look(answer: Screen, bound: ColumnLevel, cash: Ints) -> None:
     """Watch the level, where equity can meet it; who meets it by the balance alone is odd."""
     measured, level = bound.limit.measured, bound.level
     if measured is not Measured.EQUITY:
-        answer.odd |= cash >= level if bound.ceiling else cash <= level
-    if measured is Measured.BALANCE or (measured is Measured.LOWER and bound.ceiling):
+        answer.odd |= cash >= level if bound.row.ceiling else cash <= level
+    if measured is Measured.BALANCE or (measured is Measured.LOWER and bound.row.ceiling):
         return
-    if bound.ceiling:
+    if bound.row.ceiling:
         np.minimum(answer.high, level, out=answer.high)
         return
     np.maximum(answer.low, level, out=answer.low)
-    if not bound.total:
+    if bound.row is not TRAILING:
         np.maximum(answer.low_else, level, out=answer.low_else)
 
 
@@ -181,7 +145,7 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     limit = terms.total_loss
     if not limit.configured or limit.trail is not Trail.TRAIL_INTRADAY:
         return
-    stop = _stop(limit, initial)
+    stop = levels.trail_stop(limit, initial, COLUMN)
     moves = np.full(len(initial), True) if stop is None or terms.warn_at else floor != stop
     if limit.measured is not Measured.EQUITY:
         answer.new_peak[:] = moves
@@ -190,7 +154,7 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     if limit.amount is None and limit.percent_of is PercentOf.REFERENCE:
         answer.trail_pct[:] = units(limit.pct)
     else:
-        answer.trail_gap[:] = _distance(limit, initial, initial, initial)
+        answer.trail_gap[:] = levels.distance(limit, initial, initial, initial, COLUMN)
     if stop is not None:
         answer.trail_stop[:] = stop
     answer.trail_share[:] = units(min(terms.warn_at, default=ONE))

@@ -11,7 +11,7 @@ from strawberry.scalars import JSON
 
 from domain.headroom import Progress
 from domain.lifecycles import ChallengeStatus
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
 from schema.context import Info
 from schema.events import ChallengeEvent

@@ -1,6 +1,6 @@
 """What a program's limits and rules are made of, as GraphQL enums."""
 
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
 from schema.described import described
 

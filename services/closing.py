@@ -5,7 +5,7 @@ After a verdict it ends as its phase did, and what follows is owed; outside a ru
 
 from domain import execution, resting
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import PhaseType
 from models import challenges
 from services import accounts, payouts

@@ -28,7 +28,7 @@ from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain
 from domain.reasons import Reason
 from domain.reinstatements import Recomputation, Rerun
-from domain.rules import run_of
+from domain.rule_table import run_of
 from domain.values import replace
 from domain.voids import Span, holdings_moved_by
 from models import challenges, voids

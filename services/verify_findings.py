@@ -1,54 +1,23 @@
 """Breaches derived again from the terms as sold, the evidence they carry and the ledger row they rest on."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 
 import asyncpg
 
 from domain import levels
 from domain.ledger import EPOCH
-from domain.money import plain
+from domain.levels import DECIMAL, LevelFigures
+from domain.money import ZERO, plain
 from domain.positions import Position, Side
-from domain.rules import FIGURES, Rule
-from domain.terms import Limit, PercentOf, PhaseTerms, Touch, limit_facts, policy_from_text, terms_from_text
+from domain.rule_table import COUNT_RULE, LEVEL_RULE, Effect, Rule
+from domain.terms import Limit, PhaseTerms, Touch, limit_facts, policy_from_text, terms_from_text
 from models import verify
 from models.sql import Connection
 from services.verify_accounts import Violation
 
 Figures = Mapping[str, Decimal]
-
-
-def _daily_floor(limit: Limit, f: Figures) -> Decimal:
-    withdrawn = f["day_withdrawn"]
-    start = f["day_start_balance"] + withdrawn, f["day_start_equity"] + withdrawn
-    return levels.daily_floor(limit, f["initial_balance"], *start)
-
-
-def _daily_ceiling(limit: Limit, f: Figures) -> Decimal:
-    return levels.daily_ceiling(limit, f["initial_balance"], f["day_start_balance"], f["day_start_equity"])
-
-
-def _total_floor(limit: Limit, f: Figures) -> Decimal:
-    return levels.total_floor(limit, f["initial_balance"], f["peak_equity"], f["peak_balance"], f["peak_end_of_day"])
-
-
-def _liquidation_floor(limit: Limit, f: Figures) -> Decimal:
-    return levels.liquidation_level(limit.pct, f["starting_balance"])
-
-
-LEVELS: dict[str, Callable[[Limit, Figures], Decimal]] = {
-    Rule.MAX_DAILY_LOSS: _daily_floor,
-    Rule.MAX_TOTAL_LOSS: _total_floor,
-    Rule.MAX_DAILY_PROFIT: _daily_ceiling,
-    Rule.LIQUIDATION: _liquidation_floor,
-}
-COUNTS = {
-    Rule.DURATION: "duration_days",
-    Rule.MAX_TRADING_DAYS: "max_trading_days",
-    Rule.INACTIVITY: "inactivity_days",
-    Rule.MAX_POSITIONS: "max_positions",
-}
 
 
 async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
@@ -63,35 +32,37 @@ async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
 def _faults(row: asyncpg.Record) -> list[str]:
     """What is wrong with a breach; one whose terms or evidence this version cannot read is named too."""
     try:
-        return _limit(row) if row["rule"] in LEVELS else _count(row)
+        return _limit(row) if row["rule"] in LEVEL_RULE else _count(row)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
         return [f"its terms or its evidence cannot be read: {type(error).__name__}: {error}"]
 
 
 def _count(row: asyncpg.Record) -> list[str]:
     """What is wrong with a breach of a number of days, or of positions."""
-    name = COUNTS.get(row["rule"])
-    if name is None:
+    rule = COUNT_RULE.get(row["rule"])
+    if rule is None or rule.effect is Effect.DELAYS:
         return ["is of a rule that ends no phase"]
-    most = getattr(_phase(row), name)
-    reached = most + 1 if row["rule"] == Rule.MAX_POSITIONS else most
+    most = rule.sold(_phase(row))
+    reached = most + 1 if rule.effect is Effect.LIMITS else most
     if (row["limit"], row["floor"]) != (most, most) or not most > 0 or row["observed"] < reached:
-        return [f"observed {plain(row['observed'])} of {plain(row['limit'])}, sold with {name} {most}"]
+        return [f"observed {plain(row['observed'])} of {plain(row['limit'])}, sold with {rule.field} {most}"]
     return []
 
 
 def _limit(row: asyncpg.Record) -> list[str]:
     """What is wrong with a breach of a level of money."""
-    limit = _sold(row)
+    rule = LEVEL_RULE[row["rule"]]
+    limit = rule.limit(_phase(row), policy_from_text(row["policy"]))
     # The first edition's evidence lacks the axes and the figure that came later.
     evidence = {"day_withdrawn": "0"} | limit_facts(Limit()) | json.loads(row["derivation"])
     told = []
     if any(evidence.get(name) != value for name, value in limit_facts(limit).items()):
         return ["its evidence does not name the limit that was sold"]
-    figures = {name: Decimal(evidence[name]) for name in (*FIGURES[row["rule"]], "balance", "equity")}
-    level = LEVELS[row["rule"]](limit, {**figures, "starting_balance": row["starting_balance"]})
+    figures = {name: Decimal(evidence[name]) for name in (*rule.figures, "balance", "equity")}
+    derived_from = {"starting_balance": row["starting_balance"]} | figures
+    level = rule.derive(limit, LevelFigures(*(derived_from.get(n, ZERO) for n in LevelFigures._fields)), DECIMAL).level
     observed = levels.observe(limit.measured, figures["balance"], figures["equity"])
-    room = level - observed if row["rule"] == Rule.MAX_DAILY_PROFIT else observed - level
+    room = level - observed if rule.ceiling else observed - level
     if (row["floor"], row["observed"], row["headroom"]) != (level, observed, room):
         stored = ", ".join(plain(row[name]) for name in ("floor", "observed", "headroom"))
         derived = ", ".join(map(plain, (level, observed, room)))
@@ -130,17 +101,3 @@ def _rests(row: asyncpg.Record, figures: Figures) -> bool:
 
 def _phase(row: asyncpg.Record) -> PhaseTerms:
     return terms_from_text(row["terms"]).phase(row["phase_index"])
-
-
-def _sold(row: asyncpg.Record) -> Limit:
-    """The rule's limit as sold; liquidation is the policy's."""
-    if row["rule"] == Rule.LIQUIDATION:
-        pct = policy_from_text(row["policy"]).liquidation_pct
-        return Limit(pct=pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
-    phase = _phase(row)
-    limits = {
-        Rule.MAX_DAILY_LOSS: phase.daily_loss,
-        Rule.MAX_TOTAL_LOSS: phase.total_loss,
-        Rule.MAX_DAILY_PROFIT: phase.daily_profit,
-    }
-    return limits[row["rule"]]

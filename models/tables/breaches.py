@@ -7,7 +7,7 @@ from tortoise.fields.db_defaults import SqlDefault
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Consequence
 from models.tables.fields import CLOCK, Choice, Identity, Money, reference
 from models.tables.keys import TableIndex, UniqueIndex

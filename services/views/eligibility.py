@@ -7,7 +7,7 @@ from domain.errors import Refused
 from domain.execution import Moment
 from domain.money import percent
 from domain.payouts import Criterion, Cycle, Standing
-from domain.rules import run_of
+from domain.rule_table import run_of
 from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import Loaded

@@ -5,13 +5,18 @@ from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
+
 from domain.accounts import Account, Mode, PhaseRun
+from domain.columns import units
 from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind
 from domain.ledger import GENESIS, Facts, Kind, Row, canonical, chain
+from domain.levels import COLUMN, DECIMAL, LevelFigures
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Action, Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Quote
+from domain.rule_table import LEVEL_RULE, Rule
 from domain.terms import (
     Group,
     GroupKind,
@@ -51,6 +56,16 @@ def a_total_limit(pct: str = "0", **changes: Any) -> Limit:
 def a_target(pct: str = "8", **changes: Any) -> Limit:
     target = Limit(pct=Decimal(pct), percent_of=PercentOf.INITIAL, measured=Measured.LOWER, touch=Touch.REACHED)
     return replace(target, **changes)
+
+
+def level_of(rule: Rule, limit: Limit, initial: Decimal = Decimal(100_000), **figures: Decimal) -> Decimal:
+    """The rule's level, derived for one account and in a column, which must agree; other figures are the initial."""
+    derive = LEVEL_RULE[rule].derive
+    amounts = dict.fromkeys(LevelFigures._fields, initial) | {"day_withdrawn": Decimal(0)} | figures
+    level = derive(limit, LevelFigures(**amounts), DECIMAL).level
+    columns = LevelFigures(**{name: np.array([units(amount)] * 2) for name, amount in amounts.items()})
+    assert (derive(limit, columns, COLUMN).level == [units(level)] * 2).all()
+    return level
 
 
 def a_phase_terms(**changes: Any) -> PhaseTerms:

@@ -19,7 +19,7 @@ from domain.calendar import Calendar
 from domain.ledger import GENESIS, Kind, chain
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus
 from domain.quotes import Batch
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import PhaseTerms
 from tests.domain.builders import (
     INITIAL,

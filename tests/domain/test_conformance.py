@@ -8,15 +8,21 @@ from typing import Any
 import pytest
 
 from domain import rules
-from domain.levels import daily_ceiling, daily_floor, target_level, total_floor
 from domain.money import HUNDRED, ZERO, divide, multiply, round8
 from domain.positions import Position, Side
+from domain.rule_table import Rule
 from domain.terms import Limit, PercentOf, Reference, Trail
-from tests.domain.builders import a_limit, a_position, a_target, a_total_limit
+from tests.domain.builders import a_limit, a_position, a_target, a_total_limit, level_of
 
 PUBLISHED = Path(__file__).parents[3] / "shared" / "conformance" / "rules.json"
 
 Case = dict[str, Any]
+
+PEAKS = {
+    Trail.TRAIL_INTRADAY: "peak_equity",
+    Trail.TRAIL_BALANCE: "peak_balance",
+    Trail.TRAIL_END_OF_DAY: "peak_end_of_day",
+}
 
 
 def published(section: str) -> list[Any]:
@@ -42,8 +48,9 @@ def limit_of(case: Case) -> Limit:
 
 @pytest.mark.parametrize("case", published("daily_floor"))
 def test_a_published_daily_floor(case: Case) -> None:
-    start = Decimal(case["day_start_balance"]), Decimal(case["day_start_equity"])
-    assert daily_floor(limit_of(case), Decimal(case["initial"]), *start) == Decimal(case["floor"])
+    start = {name: Decimal(case[name]) for name in ("day_start_balance", "day_start_equity")}
+    level = level_of(Rule.MAX_DAILY_LOSS, limit_of(case), Decimal(case["initial"]), **start)
+    assert level == Decimal(case["floor"])
 
 
 @pytest.mark.parametrize("case", published("total_floor"))
@@ -51,9 +58,8 @@ def test_a_published_total_floor(case: Case) -> None:
     """Only the high its limit trails has the case's history; the others stay where they began."""
     limit, initial = limit_of(case), Decimal(case["initial"])
     peak = max([initial, *map(Decimal, case["highs"])])
-    trails = (Trail.TRAIL_INTRADAY, Trail.TRAIL_BALANCE, Trail.TRAIL_END_OF_DAY)
-    peaks = [peak if limit.trail is trail else initial for trail in trails]
-    assert total_floor(limit, initial, *peaks) == Decimal(case["floor"])
+    peaks = {PEAKS[limit.trail]: peak} if limit.trail in PEAKS else {}
+    assert level_of(Rule.MAX_TOTAL_LOSS, limit, initial, **peaks) == Decimal(case["floor"])
 
 
 @pytest.mark.parametrize("case", published("best_day"))
@@ -122,9 +128,9 @@ DAILY = [
     ("limit", "balance", "equity", "floor", "ceiling"), [c[1:] for c in DAILY], ids=[c[0] for c in DAILY]
 )
 def test_daily_levels(limit: Limit, balance: str, equity: str, floor: str, ceiling: str) -> None:
-    figures = Decimal(100_000), Decimal(balance), Decimal(equity)
-    assert daily_floor(limit, *figures) == Decimal(floor)
-    assert daily_ceiling(limit, *figures) == Decimal(ceiling)
+    start = {"day_start_balance": Decimal(balance), "day_start_equity": Decimal(equity)}
+    assert level_of(Rule.MAX_DAILY_LOSS, limit, **start) == Decimal(floor)
+    assert level_of(Rule.MAX_DAILY_PROFIT, limit, **start) == Decimal(ceiling)
 
 
 INTRADAY, CLOSED, END_OF_DAY = Trail.TRAIL_INTRADAY, Trail.TRAIL_BALANCE, Trail.TRAIL_END_OF_DAY
@@ -148,13 +154,13 @@ TOTAL = [
 @pytest.mark.parametrize(("limit", "floor"), [c[1:] for c in TOTAL], ids=[c[0] for c in TOTAL])
 def test_total_floors(limit: Limit, floor: str) -> None:
     """Initial 100,000; equity has been 108,000, the balance 105,000, at a day's end 103,000."""
-    peaks = Decimal(108_000), Decimal(105_000), Decimal(103_000)
-    assert total_floor(limit, Decimal(100_000), *peaks) == Decimal(floor)
+    peaks = dict(zip(PEAKS.values(), map(Decimal, (108_000, 105_000, 103_000)), strict=True))
+    assert level_of(Rule.MAX_TOTAL_LOSS, limit, **peaks) == Decimal(floor)
 
 
 def test_a_high_below_the_initial_balance_lowers_no_floor() -> None:
     limit = a_total_limit("10", trail=END_OF_DAY)
-    assert total_floor(limit, Decimal(100_000), Decimal(95_000), Decimal(95_000), Decimal(95_000)) == 90_000
+    assert level_of(Rule.MAX_TOTAL_LOSS, limit, **dict.fromkeys(PEAKS.values(), Decimal(95_000))) == 90_000
 
 
 TARGETS = [("in percent", a_target("8"), "108000"), ("an amount", a_target(amount=Decimal(2500)), "102500")]
@@ -162,7 +168,7 @@ TARGETS = [("in percent", a_target("8"), "108000"), ("an amount", a_target(amoun
 
 @pytest.mark.parametrize(("limit", "level"), [c[1:] for c in TARGETS], ids=[c[0] for c in TARGETS])
 def test_target_levels(limit: Limit, level: str) -> None:
-    assert target_level(limit, Decimal(100_000)) == Decimal(level)
+    assert level_of(Rule.PROFIT_TARGET, limit) == Decimal(level)
 
 
 BEST_DAYS = [

@@ -18,7 +18,7 @@ from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus
 from domain.money import plain
 from domain.orders import Action, Verb
 from domain.positions import Side
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.snapshots import snapshot
 from domain.terms import PhaseTerms, Slippage
 from tests.domain.builders import NOON, a_challenger, a_phase_terms, a_policy, an_account, an_order

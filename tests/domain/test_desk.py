@@ -19,7 +19,7 @@ from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus, OrderStatus
 from domain.positions import Side
 from domain.quotes import Batch, Quote
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PositionsLimit, Reference
 from tests.domain.builders import (
     MIDNIGHT,

@@ -26,7 +26,8 @@ from domain.payouts import (
     take,
 )
 from domain.positions import Side
-from domain.rules import Rule, bounds, judge
+from domain.rule_table import Rule
+from domain.rules import bounds, judge
 from domain.terms import PayoutFloor, PayoutTerms, PercentOf, Trail
 from tests.domain.builders import (
     INITIAL,

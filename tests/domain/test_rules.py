@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 
 from domain.accounts import Account, Finding
-from domain.levels import daily_floor, total_floor
 from domain.lifecycles import ChallengeStatus
-from domain.rules import Rule, ends_by_passing, is_between, judge, judge_day_end, passes
+from domain.rule_table import LEVEL_RULE, Rule
+from domain.rules import ends_by_passing, is_between, judge, judge_day_end, passes
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail
 from domain.terms import limit_from_data as limit_of
 from tests.domain.builders import (
@@ -26,6 +26,7 @@ from tests.domain.builders import (
     a_target,
     a_total_limit,
     an_account,
+    level_of,
 )
 
 LATER = NOON + timedelta(hours=3)
@@ -176,13 +177,9 @@ def test_a_third_party_derives_the_floor_from_the_finding_alone(terms: PhaseTerm
     assert facts == finding.derivation
     assert all(value is None or isinstance(value, str) for value in facts.values())
     limit = limit_of({name: facts[name] for name in Limit.__dataclass_fields__}, a_limit())
-    initial = Decimal(facts["initial_balance"])
-    if finding.rule == Rule.MAX_DAILY_LOSS:
-        floor = daily_floor(limit, initial, Decimal(facts["day_start_balance"]), Decimal(facts["day_start_equity"]))
-    else:
-        peaks = [Decimal(facts[name]) for name in ("peak_equity", "peak_balance", "peak_end_of_day")]
-        floor = total_floor(limit, initial, *peaks)
-    assert floor == finding.floor
+    rule = Rule(finding.rule)
+    figures = {name: Decimal(facts[name]) for name in LEVEL_RULE[rule].figures if name != "initial_balance"}
+    assert level_of(rule, limit, Decimal(facts["initial_balance"]), **figures) == finding.floor
     assert (facts["balance"], facts["equity"]) == ("96500", "96000")
     assert facts["counted_from"] == start
 

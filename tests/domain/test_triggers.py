@@ -15,7 +15,7 @@ from domain.desk import catch_up
 from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus, OrderStatus
 from domain.orders import OrderType, Verb
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Measured, Slippage, Trail
 from tests.domain.builders import INITIAL, NOON, a_batch, a_limit, a_phase_terms, a_policy, a_target, a_total_limit
 from tests.domain.desk_builders import a_market, conditions, priced, tapes, traders

@@ -11,7 +11,8 @@ from domain.desk import catch_up
 from domain.ledger import Kind
 from domain.positions import Side
 from domain.quotes import Batch
-from domain.rules import Rule, warn
+from domain.rule_table import Rule
+from domain.rules import warn
 from domain.terms import Consequence, Limit, Measured, PhaseTerms, Trail
 from tests.domain.builders import (
     NOON,

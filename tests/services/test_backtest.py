@@ -21,7 +21,7 @@ from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus, Progra
 from domain.orders import Action, ActionResult, OrderType
 from domain.programs import Draft, Step
 from domain.quotes import Batch, Quote
-from domain.rules import Rule
+from domain.rule_table import Rule
 from domain.terms import Group, GroupKind, PhaseType
 from models import accounts
 from models.loaded import Loaded

@@ -6,7 +6,7 @@ from decimal import Decimal
 from domain.lifecycles import ActionStatus
 from domain.orders import Verb
 from domain.positions import Side
-from domain.rules import Rule
+from domain.rule_table import Rule
 from services import admin, contexts
 from services.contexts import Decided
 from tests.services.test_snapshots import unseen, written
