@@ -6,6 +6,7 @@ from typing import Any
 
 from domain import levels
 from domain.accounts import Account, Day, Journal, Metric, PhaseRun
+from domain.arithmetic import DECIMAL
 from domain.calendar import Calendar
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
@@ -239,7 +240,7 @@ def next_day(account: Account, calendar: Calendar, terms: PhaseTerms, journal: J
     assert phase, "only a phase has days"
     profit = account.cash - phase.day_start_balance
     profitable_above = percent(phase.initial_balance, terms.profitable_day_pct)
-    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity, levels.DECIMAL)
+    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL)
     start = phase.day_ends_at
     phase = replace(
         phase,

@@ -6,6 +6,7 @@ from decimal import ROUND_DOWN, Decimal
 
 from domain import levels, rules
 from domain.accounts import Account, PhaseRun
+from domain.arithmetic import DECIMAL
 from domain.money import AMOUNT_MAX, EXACT, ONE, ZERO, divide
 from domain.payouts import Cycle
 from domain.rule_table import COUNT_RULES, TRAILING, Rule, run_of
@@ -72,7 +73,7 @@ def _moves_with_equity(bound: Bound, phase: PhaseRun) -> bool:
     """Does a new high of equity raise this floor? Not once it has stopped; the way to it grows even then."""
     if bound.rule is not TRAILING.rule or bound.limit.trail is not Trail.TRAIL_INTRADAY:
         return False
-    return bound.share < 1 or bound.level != levels.trail_stop(bound.limit, phase.initial_balance, levels.DECIMAL)
+    return bound.share < 1 or bound.level != levels.trail_stop(bound.limit, phase.initial_balance, DECIMAL)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,41 +1,13 @@
 """The formulas of levels: floors, ceilings and targets, each written once for one account and for a column of them.
 
-Amounts are `Decimal` in the account's currency, or int64 columns in units of 1e-8; `Arithmetic` has the operations that
-differ between the two. A percentage of an amount is rounded half-even to 1e-8 in both.
+Amounts are in the account's currency: `Decimal`, or int64 columns in units of 1e-8 (`domain/arithmetic.py`).
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from decimal import Decimal
-from typing import Generic, NamedTuple, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol
 
-import numpy as np
-
-from domain import money
-from domain.columns import UNIT, Ints, scale, units
+from domain.arithmetic import Amount, Arithmetic
 from domain.terms import Limit, Measured, PercentOf, Reference, Trail
-
-Amount = TypeVar("Amount", Decimal, Ints)
-HUNDREDTH = 100 * UNIT
-
-
-@dataclass(frozen=True, slots=True)
-class Arithmetic(Generic[Amount]):
-    """Operations on amounts, beside + and -."""
-
-    amount: Callable[[Decimal], Amount]
-    percent: Callable[[Amount, Decimal], Amount]
-    higher: Callable[[Amount, Amount], Amount]
-    lower: Callable[[Amount, Amount], Amount]
-
-
-DECIMAL: Arithmetic[Decimal] = Arithmetic(lambda amount: amount, money.percent, max, min)
-COLUMN: Arithmetic[Ints] = Arithmetic(
-    amount=lambda amount: np.array(units(amount), np.int64),
-    percent=lambda column, pct: scale(column, units(pct), HUNDREDTH),
-    higher=np.maximum,
-    lower=np.minimum,
-)
 
 
 class LevelFigures(NamedTuple, Generic[Amount]):

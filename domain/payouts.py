@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from domain import days, levels, rules
 from domain.accounts import Account, Day, PhaseRun
+from domain.arithmetic import DECIMAL
 from domain.calendar import Calendar
 from domain.errors import Refused
 from domain.money import ONE, ZERO, floor_minor, multiply, plain
@@ -294,6 +295,6 @@ def reset_floor(account: Account, terms: PhaseTerms) -> Account:
         account.phase,
         peak_equity=account.equity,
         peak_balance=account.cash,
-        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity, levels.DECIMAL),
+        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL),
     )
     return replace(account, phase=anew)

@@ -6,6 +6,7 @@ from decimal import Decimal
 
 from domain import levels
 from domain.accounts import Account, PhaseRun
+from domain.arithmetic import DECIMAL
 from domain.columns import LEAST, MOST, Columns, Flags, Ints, level, units
 from domain.headroom import Thresholds, thresholds
 from domain.ledger import microseconds
@@ -123,9 +124,9 @@ def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> 
 def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
     """The floor under a high of equity. Raises ValueError where a figure cannot be held."""
     of_high = limit.amount is None and limit.percent_of is PercentOf.REFERENCE
-    stop = levels.trail_stop(limit, initial, levels.DECIMAL)
+    stop = levels.trail_stop(limit, initial, DECIMAL)
     return {
-        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial, initial, levels.DECIMAL)),
+        "trail_gap": 0 if of_high else units(levels.distance(limit, initial, initial, initial, DECIMAL)),
         "trail_pct": units(limit.pct) if of_high else 0,
         "trail_stop": MOST if stop is None else units(stop),
     }

@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 from domain import levels
 from domain.accounts import Account, Finding, PhaseRun
+from domain.arithmetic import DECIMAL
 from domain.ledger import Facts
-from domain.levels import DECIMAL, LevelFigures
+from domain.levels import LevelFigures
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, plain, round8
 from domain.rule_table import COUNT_RULES, LEVEL_RULE, LOSS_RULES, Effect, LevelRule, Rule, run_of
 from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PhaseType, Policy, Touch, limit_facts

@@ -12,8 +12,9 @@ from decimal import Decimal
 import numpy as np
 
 from domain import levels
+from domain.arithmetic import COLUMN, HUNDREDTH
 from domain.columns import LEAST, MOST, UNIT, Columns, Flags, Ints, scale, units
-from domain.levels import COLUMN, HUNDREDTH, LevelFigures
+from domain.levels import LevelFigures
 from domain.lifecycles import ChallengeStatus
 from domain.money import ONE
 from domain.rows import Rows

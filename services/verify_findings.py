@@ -7,8 +7,9 @@ from decimal import Decimal
 import asyncpg
 
 from domain import levels
+from domain.arithmetic import DECIMAL
 from domain.ledger import EPOCH
-from domain.levels import DECIMAL, LevelFigures
+from domain.levels import LevelFigures
 from domain.money import ZERO, plain
 from domain.positions import Position, Side
 from domain.rule_table import COUNT_RULE, LEVEL_RULE, Effect, Rule

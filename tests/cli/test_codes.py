@@ -27,14 +27,15 @@ def test_it_names_every_code_of_a_refusal() -> None:
 
 
 def test_every_refusal_of_an_action_is_among_those_it_reads() -> None:
-    written = {
-        str(node.args[0].value)
+    calls = [
+        node
         for source in sources("domain", "services")
         for node in ast.walk(source.tree)
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("GateRefused", "Refusal")
-        if isinstance(node.args[0], ast.Constant)
-    }
-    assert written == of_actions().keys()
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("RefusalReason", "GateRefused", "Refusal")
+    ]
+    codes = {node.args[0].value for node in calls if node.args and isinstance(node.args[0], ast.Constant)}
+    assert codes == of_actions().keys()
+    assert all(ast.unparse(node.func) == "RefusalReason" for node in calls if isinstance(node.args[0], ast.Constant))
 
 
 def test_every_status_and_close_code_of_the_server_is_explained() -> None:

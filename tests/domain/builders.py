@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 
 from domain.accounts import Account, Mode, PhaseRun
+from domain.arithmetic import COLUMN, DECIMAL
 from domain.columns import units
 from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind
 from domain.ledger import GENESIS, Facts, Kind, Row, canonical, chain
-from domain.levels import COLUMN, DECIMAL, LevelFigures
+from domain.levels import LevelFigures
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
 from domain.orders import Action, Order, OrderType, Verb
 from domain.positions import Position, Side

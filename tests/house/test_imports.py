@@ -20,7 +20,7 @@ MAY_IMPORT = {
     "workers": {"services", "domain", "config"},
     "cli": set(PACKAGES),
 }
-COLUMNAR = {"book.py", "columns.py", "lanes.py", "marks.py", "screens.py", "seating.py"}
+COLUMNAR = {"book.py", "arithmetic.py", "columns.py", "lanes.py", "marks.py", "screens.py", "seating.py"}
 IMPURE_MODULES = {"asyncio", "random", "secrets", "socket", "subprocess", "threading", "time", "urllib"}
 IMPURE_CALLS = {
     "open",
