@@ -16,8 +16,8 @@ import asyncpg
 from app.crowd import Crowd, Member
 from app.selections import Renderer
 from app.ticks import Ticks
-from config.address import asyncpg_parameters
-from config.database import APPLICATION_ROLE, AWAY
+from config.database import AWAY
+from config.sessions import connect
 from domain.errors import Busy
 from services.admission import FairShare, Limits
 from services.callers import Caller, current
@@ -240,8 +240,7 @@ class Hub:
     async def _listen_once(self) -> None:
         """Listen until the connection ends."""
         ended = asyncio.Event()
-        names = {"application_name": "propdesk-listener", "role": APPLICATION_ROLE}
-        conn = await asyncpg.connect(**asyncpg_parameters(self._url), server_settings=names)
+        conn = await connect(self._url, process="listener")
         try:
             conn.add_termination_listener(lambda _conn: ended.set())
             await conn.add_listener(CHANNEL, lambda *_told: self._wake.set())

@@ -37,8 +37,8 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
 
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
-    assert settings.database_url, "the CLI has filled it in"
-    hub = Hub(settings.database_url, tick_seconds=settings.tick_seconds)
+    assert settings.direct_url, "the CLI has filled it in"
+    hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds)
     sessions = Sessions(settings.sockets_bearer_max)
     supervisor = Supervisor(settings.task_failures_max, end_process)
     page = Page(settings.sample_tokens) if settings.environment == "development" else None

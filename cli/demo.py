@@ -123,6 +123,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
         port = _free_port()
         environment = {
             "DATABASE_URL": url,
+            "DATABASE_DIRECT_URL": sibling(settings.database_direct_url, name) if settings.database_direct_url else "",
             "OWNER_DATABASE_URL": "",
             "BROKER_URL": "",
             "PROPDESK_HOST": "127.0.0.1",

@@ -6,11 +6,11 @@ from aerich.coder import encoder
 from aerich.utils import get_models_describe
 from tortoise.context import TortoiseContext
 
-from config.database import tortoise_config
+from config.database import owner_config
 from config.embedded import EmbeddedServer
 from config.settings import settings
 
-TORTOISE_ORM = tortoise_config(settings().migration_url or EmbeddedServer(settings().data_dir).address, maxsize=2)
+TORTOISE_ORM = owner_config(settings().migration_url or EmbeddedServer(settings().data_dir).address)
 """Of the database in OWNER_DATABASE_URL or DATABASE_URL; or of the embedded one, if it runs: aerich starts nothing."""
 
 

@@ -14,16 +14,22 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError
 
-from config.address import asyncpg_parameters, sibling, spoken
+from config.address import parse, sibling, spoken
 from config.broker import create_tables
 from config.errors import Problem
+from config.sessions import APPLICATION_ROLE, connect, quoted, reason_of
 
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
 CONTROL_SECONDS_MAX = 5  # to open one of these
-APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
 MIGRATION_LOCK = 7_766_373
-_UNREACHABLE = (OSError, asyncpg.InvalidAuthorizationSpecificationError, asyncpg.InvalidCatalogNameError)
-_NOT_NOW = (asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError, DBConnectionError)
+_UNREACHABLE = (
+    OSError,
+    asyncpg.CannotConnectNowError,
+    asyncpg.InterfaceError,
+    asyncpg.InvalidAuthorizationSpecificationError,
+    asyncpg.PostgresConnectionError,
+)
+_NO_DATABASE = (asyncpg.InvalidCatalogNameError, DBConnectionError)  # Tortoise turns the first into the second
 
 AWAY = (
     OSError,
@@ -71,6 +77,19 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
         self._is_whole = True
 
 
+class _Sessions:
+    """Opens each new connection of a pool. Its URL is in no message or representation."""
+
+    def __init__(self, url: str, **wanted: Any) -> None:
+        self._url = url
+        self._wanted = wanted
+
+    async def __call__(self, *_args: Any, timeout: float | None = None, **options: Any) -> asyncpg.Connection:  # noqa: ASYNC109
+        """Connect as asyncpg's pool asks for it; what Tortoise adds about the address is left out."""
+        kept = {name: options[name] for name in ("loop", "connection_class", "record_class") if name in options}
+        return await connect(self._url, **self._wanted, **kept, timeout=timeout)
+
+
 _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
 _control: asyncpg.Pool | None = None
@@ -87,17 +106,15 @@ async def open_database(
     """
     global _context, _pool, _control
     assert _context is None, "a process has one database open at a time"
-    settings = {"role": APPLICATION_ROLE, "TimeZone": "UTC", "jit": "off", "application_name": f"propdesk-{name}"}
+    settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
     settings["random_page_cost"] = "1.1"  # no disk seeks any more; else a small desk's accounts are all read for one
-    settings |= {"statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
-    settings["tcp_keepalives_idle"] = "60"  # an idle connection is kept, and whatever lies between is told so
     settings["client_connection_check_interval"] = "1s"  # a statement ends soon after the process that sent it
     if shared:
         settings["max_parallel_workers_per_gather"] = "0"
     context = TortoiseContext()
     kept: dict[str, Any] = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
-    kept |= {"server_settings": settings, "connection_class": _Connection}
-    config = tortoise_config(url, maxsize=pool_size, **kept)
+    kept |= {"connect": _Sessions(url, process=name, settings=settings), "connection_class": _Connection}
+    config = _tortoise_config(pool_size, **kept)
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one
@@ -105,7 +122,7 @@ async def open_database(
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
                 await client.execute_query("SELECT 1")
             size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS, "timeout": CONTROL_SECONDS_MAX}
-            _control = await asyncpg.create_pool(**asyncpg_parameters(url), **size, **kept)
+            _control = await asyncpg.create_pool(**size, **kept)
     except BaseException:
         await context.close_connections()
         raise
@@ -152,7 +169,7 @@ async def migrate(url: str, broker_url: str | None = None) -> list[str]:
 
     Runs as the owner, and creates the broker's tables where they are missing. Raises Problem when unreachable.
     """
-    config = tortoise_config(url, maxsize=2)
+    config = owner_config(url)
     async with connection(url) as guard, TortoiseContext() as context:
         await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
         await context.init(config=config)
@@ -202,7 +219,7 @@ async def drop_database(url: str, name: str) -> None:
 async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     """One connection outside the pool, as the URL's own role. Raises Problem when the database cannot be reached."""
     async with _explained(url):
-        conn = await asyncpg.connect(**asyncpg_parameters(url), server_settings={"TimeZone": "UTC"})
+        conn = await connect(url, process="command", role=None)
     try:
         yield conn
     finally:
@@ -214,18 +231,34 @@ async def _explained(url: str) -> AsyncIterator[None]:
     """Turn what goes wrong while connecting into one line that says what to do."""
     try:
         yield
-    except (*_UNREACHABLE, *_NOT_NOW) as error:
-        reason = str(error) or type(error).__name__
+    except _NO_DATABASE:
+        address = parse(url)
         raise Problem(
-            f"cannot connect to DATABASE_URL ({spoken(url)}): {reason}; check the address and that the server runs"
+            f"{address.variable} ({address}): there is no database {address.database!r}; check the name, or create it: "
+            f"CREATE DATABASE {quoted(address.database)};"
         ) from None
-    except asyncpg.InvalidParameterValueError as error:  # the role is made by the first migration
-        raise Problem(f"the schema of {spoken(url)} is missing ({error}); run: propdesk migrate") from None
+    except asyncpg.TooManyConnectionsError as error:
+        address = parse(url)
+        raise Problem(
+            f"{address.variable} ({address}) has no connection left ({error}); raise max_connections there, or lower "
+            "PROPDESK_POOL_SIZE of the processes"
+        ) from None
+    except _UNREACHABLE as error:
+        address = parse(url)
+        raise Problem(
+            f"cannot connect to {address.variable} ({address}): {reason_of(error)}; check the address and that the "
+            "server runs"
+        ) from None
 
 
-def tortoise_config(url: str, *, maxsize: int, **options: Any) -> dict[str, Any]:
-    """Return Tortoise's configuration: the models, and a pool of `maxsize` connections with asyncpg's options."""
-    credentials = asyncpg_parameters(url) | {"minsize": 1, "maxsize": maxsize} | options
+def owner_config(url: str) -> dict[str, Any]:
+    """Return Tortoise's configuration for migrations, which are run as the URL's own user."""
+    return _tortoise_config(2, connect=_Sessions(url, process="migrate", role=None))
+
+
+def _tortoise_config(maxsize: int, **options: Any) -> dict[str, Any]:
+    """The models, and a pool of `maxsize` connections with asyncpg's options."""
+    credentials = {"minsize": 1, "maxsize": maxsize} | options
     return {
         "connections": {"default": {"engine": "tortoise.backends.asyncpg", "credentials": credentials}},
         "apps": {"models": {"models": ["models.tables", "aerich.models"], "default_connection": "default"}},

@@ -27,8 +27,8 @@ from typing import IO
 import psutil
 import psycopg
 
-from config.database import APPLICATION_ROLE
 from config.errors import Problem
+from config.sessions import APPLICATION_ROLE
 from config.settings import Settings
 
 DATABASE = "propdesk"

@@ -35,7 +35,11 @@ class Addresses(Group):
 
     database_url: Address | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL that the services use; none: the embedded one"""
-    owner_url: Annotated[Address | None, Shown(default="`DATABASE_URL`")] = Field(
+    database_direct_url: Annotated[Address | None, Shown(default="`DATABASE_URL`")] = Field(
+        default=None, validation_alias="DATABASE_DIRECT_URL"
+    )
+    """The address of sessions that must not go through a pooler: LISTEN, ownership of shards, migrations"""
+    owner_url: Annotated[Address | None, Shown(default="`DATABASE_DIRECT_URL`")] = Field(
         default=None, validation_alias="OWNER_DATABASE_URL"
     )
     """The address that migrations use, where the services log in as a lesser role"""
@@ -237,7 +241,12 @@ class Settings(DocumentLimits, RequestLimits, Tokens, Selling, Marks, Database, 
     @property
     def migration_url(self) -> str | None:
         """The address at which the schema is changed."""
-        return self.owner_url or self.database_url
+        return self.owner_url or self.direct_url
+
+    @property
+    def direct_url(self) -> str | None:
+        """The address of sessions that have to be the server's own: a pooler would take them from their process."""
+        return self.database_direct_url or self.database_url
 
     @property
     def document(self) -> dict[str, int]:

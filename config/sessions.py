@@ -1,0 +1,225 @@
+"""One session with PostgreSQL: the hosts of an address in order, its settings, and the role it works as.
+
+What the desk needs is set after connecting and then looked at, because poolers refuse start-up parameters, or drop them
+without a word: a session that should work as the lesser role would be a superuser's.
+"""
+
+import asyncio
+import socket
+import ssl
+from collections.abc import Mapping
+from contextlib import suppress
+from types import MappingProxyType
+from typing import Any
+
+import asyncpg
+
+from config.address import Address, Host, asyncpg_parameters, parse
+from config.errors import Problem
+
+APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
+VERSION_MIN = 15  # the oldest PostgreSQL that the desk supports
+SILENCE_SECONDS = 30  # after which a peer that does not answer is given up
+
+_SETTINGS = {  # on which statements and their texts rely, whatever database, role or pooler have set
+    "TimeZone": "UTC",
+    "DateStyle": "ISO, MDY",
+    "IntervalStyle": "postgres",
+    "bytea_output": "hex",
+    "extra_float_digits": "1",
+    "default_transaction_isolation": "read committed",
+}
+_SET = "select set_config(name, value, false) from unnest($1::text[], $2::text[]) as s (name, value)"
+_TAKE_ROLE = "select set_config('role', $1, false)"
+_LOOK = """select current_user::text as role, session_user::text as login, current_schema()::text as schema,
+  current_setting('server_encoding') as encoding, pg_is_in_recovery() as recovers,
+  current_setting('transaction_read_only')::bool as reads_only"""
+_TRY_NEXT = (OSError, TimeoutError, asyncpg.CannotConnectNowError, asyncpg.PostgresConnectionError)
+_REFUSED = (
+    asyncpg.UndefinedObjectError,
+    asyncpg.CantChangeRuntimeParamError,
+    asyncpg.DataError,
+    asyncpg.InsufficientPrivilegeError,
+)
+_SHUFFLED = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
+
+TRANSACTION_POOLING = (
+    "goes through a pooler that gives each transaction another session (transaction or statement pooling): the desk's "
+    "role, locks and prepared statements would be lost; set pool_mode = session there, or give the server's own address"
+)
+
+
+class Unreachable(ConnectionError):
+    """No server of the address will do now: each is away, or is no primary. The message says it of each."""
+
+
+async def connect(
+    url: str,
+    *,
+    process: str,
+    role: str | None = APPLICATION_ROLE,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    writes: bool = True,
+    silence_seconds: float = SILENCE_SECONDS,
+    variable: str | None = None,
+    timeout: float | None = None,  # noqa: ASYNC109 - as asyncpg's pool gives it
+    **options: Any,
+) -> asyncpg.Connection:
+    """Open a session, known to the server as `propdesk-<process>`, that works as `role`; None: as the URL's own user.
+
+    Hosts are tried in order, each for `connect_timeout` of the address, and `timeout` seconds at most. `writes`: only a
+    primary will do, else what target_session_attrs says. A peer that is silent for `silence_seconds` is given up, by us
+    and by the server. `options` are asyncpg's. Raises Unreachable where no host of several will do, Problem where an
+    operator has to mend something: a role that cannot be taken or was changed, a pooler in transaction mode, an old
+    PostgreSQL.
+    """
+    address = parse(url, variable)
+    targets = _targets(address, writes=writes)
+    wanted = _SETTINGS | dict(settings) | {"application_name": address.application_name(process)} | address.settings
+    wanted |= _keepalives_of_server(silence_seconds)
+    seconds = min((limit for limit in (address.connect_seconds, timeout) if limit), default=None)
+    failures: list[tuple[Host, BaseException]] = []
+    for target in targets:
+        for host in address.hosts_in_order():
+            try:
+                async with asyncio.timeout(seconds):
+                    return await _connect(address, host, target, role, wanted, silence_seconds, options)
+            except _TRY_NEXT as error:
+                failures.append((host, error))
+    if len(failures) == 1 and str(failures[0][1]):
+        raise failures[0][1]
+    reasons = {
+        str(host): reason_of(error) if str(error) else f"no answer within {seconds:g} s" for host, error in failures
+    }
+    raise Unreachable("; ".join(f"{host}: {reason}" for host, reason in reasons.items()))
+
+
+async def _connect(
+    address: Address,
+    host: Host,
+    target: str,
+    role: str | None,
+    settings: Mapping[str, str],
+    silence_seconds: float,
+    options: Mapping[str, Any],
+) -> asyncpg.Connection:
+    conn = await asyncpg.connect(**(dict(options) | asyncpg_parameters(address, host)), timeout=None)
+    try:
+        if conn.get_server_version().major < VERSION_MIN:
+            version = conn.get_server_version()
+            raise Problem(
+                f"{address} is PostgreSQL {version.major}.{version.minor}; the desk needs {VERSION_MIN} or newer"
+            )
+        _keep_alive(conn, address, silence_seconds)
+        await _prepare(conn, address, role, settings)
+        _require(target, await conn.fetchrow(_LOOK), address, role)
+    except _SHUFFLED:
+        conn.terminate()
+        raise Problem(f"{address.variable} ({address}) {TRANSACTION_POOLING}") from None
+    except BaseException:
+        conn.terminate()
+        raise
+    return conn
+
+
+async def _prepare(conn: asyncpg.Connection, address: Address, role: str | None, settings: Mapping[str, str]) -> None:
+    try:
+        await conn.execute(_SET, list(settings), list(settings.values()))
+    except _REFUSED as error:
+        raise Problem(f"{address.variable} ({address}): a setting in its options is refused: {error}") from None
+    if role is None:
+        return
+    try:
+        await conn.execute(_TAKE_ROLE, role)
+    except asyncpg.InvalidParameterValueError:  # the role is made by the first migration
+        raise Problem(f"the role {role} is missing at {address}; run: propdesk migrate") from None
+    except asyncpg.InsufficientPrivilegeError:
+        raise Problem(
+            f"{address.variable} ({address}): {address.user} may not take the role {role}; a DBA runs: "
+            f"GRANT {role} TO {quoted(address.user)};"
+        ) from None
+
+
+def _require(target: str, session: asyncpg.Record, address: Address, role: str | None) -> None:
+    """Raise Problem unless the session is what it has to be, and Unreachable where another host may be."""
+    if role is not None and session["role"] != role:
+        raise Problem(
+            f"{address.variable} ({address}): its sessions work as {session['role']}, not as {role}: a pooler "
+            "changes it; have it keep a session for each client (pool_mode = session), or give the server's own address"
+        )
+    if session["schema"] != "public" or session["encoding"] != "UTF8":
+        raise Problem(
+            f"{address.variable} ({address}): its sessions create in the schema {session['schema']} with the encoding "
+            f"{session['encoding']}; the desk needs public and UTF8: check search_path, rights on public, and encoding"
+        )
+    standby, reads_only = session["recovers"], session["recovers"] or session["reads_only"]
+    suits = {
+        "primary": not standby,
+        "read-write": not reads_only,
+        "standby": standby,
+        "read-only": reads_only,
+    }
+    if not suits.get(target, True):
+        kind = "a standby, in recovery" if standby else "read-only" if reads_only else "a primary"
+        raise Unreachable(f"the server is {kind}, and a {target} one is needed")
+
+
+def _targets(address: Address, *, writes: bool) -> list[str]:
+    """Which servers will do: first those of the first word, and so on."""
+    if not writes:
+        return ["standby", "any"] if address.target == "prefer-standby" else [address.target]
+    if address.target not in ("any", "read-write", "primary"):
+        raise Problem(
+            f"{address.variable} has target_session_attrs={address.target}, but the desk writes there; "
+            "use read-write, or leave it out"
+        )
+    return ["read-write"]
+
+
+def _keepalives_of_server(silence_seconds: float) -> dict[str, str]:
+    idle, interval, count = _keepalive(silence_seconds)
+    return {
+        "tcp_keepalives_idle": str(idle),
+        "tcp_keepalives_interval": str(interval),
+        "tcp_keepalives_count": str(count),
+        "tcp_user_timeout": str(round(silence_seconds * 1000)),
+    }
+
+
+def _keepalive(silence_seconds: float) -> tuple[int, int, int]:
+    """Seconds of silence before the first probe, seconds between probes, and probes without an answer."""
+    interval = max(1, round(silence_seconds / 6))
+    return max(1, round(silence_seconds) - 3 * interval), interval, 3
+
+
+def _keep_alive(conn: asyncpg.Connection, address: Address, silence_seconds: float) -> None:
+    """Have the kernel notice a server that has gone without a word; what the URL says of it goes first."""
+    peer = conn._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public name for it
+    if peer is None or peer.family == socket.AF_UNIX or address.options.get("keepalives") == "0":
+        return
+    idle, interval, count = _keepalive(silence_seconds)
+    values = {
+        "TCP_KEEPIDLE": address.options.get("keepalives_idle", idle),
+        "TCP_KEEPINTVL": address.options.get("keepalives_interval", interval),
+        "TCP_KEEPCNT": address.options.get("keepalives_count", count),
+        "TCP_USER_TIMEOUT": address.options.get("tcp_user_timeout", round(silence_seconds * 1000)),
+    }
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+    for name, value in values.items():
+        if hasattr(socket, name) and int(value) > 0:
+            with suppress(OSError):  # beyond what the kernel takes
+                peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(value))
+
+
+def quoted(name: str) -> str:
+    """The name of a role, as statements want it."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def reason_of(error: BaseException) -> str:
+    """Why a connection failed, in words of the operator where OpenSSL or asyncpg have only their own."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its certificate is not accepted: {error.verify_message} (see sslmode, sslrootcert)"
+    if isinstance(error, ssl.SSLError):
+        return f"TLS failed: {error.reason or error} (see sslmode, sslcert, sslkey)"
+    return str(error) or type(error).__name__
