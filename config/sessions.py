@@ -16,6 +16,7 @@ import asyncpg
 
 from config.address import Address, Host, asyncpg_parameters, parse
 from config.errors import Problem
+from config.poolers import hint, require_own_session
 
 APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
 VERSION_MIN = 15  # the oldest PostgreSQL that the desk supports
@@ -40,12 +41,6 @@ _REFUSED = (
     asyncpg.CantChangeRuntimeParamError,
     asyncpg.DataError,
     asyncpg.InsufficientPrivilegeError,
-)
-_SHUFFLED = (asyncpg.InvalidSQLStatementNameError, asyncpg.DuplicatePreparedStatementError)
-
-TRANSACTION_POOLING = (
-    "goes through a pooler that gives each transaction another session (transaction or statement pooling): the desk's "
-    "role, locks and prepared statements would be lost; set pool_mode = session there, or give the server's own address"
 )
 
 
@@ -89,7 +84,8 @@ async def connect(
     if len(failures) == 1 and str(failures[0][1]):
         raise failures[0][1]
     reasons = {
-        str(host): reason_of(error) if str(error) else f"no answer within {seconds:g} s" for host, error in failures
+        str(host): reason_of(error) if str(error) else f"no answer within {seconds:g} s{hint(address, host)}"
+        for host, error in failures
     }
     raise Unreachable("; ".join(f"{host}: {reason}" for host, reason in reasons.items()))
 
@@ -111,11 +107,9 @@ async def _connect(
                 f"{address} is PostgreSQL {version.major}.{version.minor}; the desk needs {VERSION_MIN} or newer"
             )
         _keep_alive(conn, address, silence_seconds)
+        await require_own_session(conn, address, host)
         await _prepare(conn, address, role, settings)
         _require(target, await conn.fetchrow(_LOOK), address, role)
-    except _SHUFFLED:
-        conn.terminate()
-        raise Problem(f"{address.variable} ({address}) {TRANSACTION_POOLING}") from None
     except BaseException:
         conn.terminate()
         raise
