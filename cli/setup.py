@@ -5,12 +5,13 @@ from typing import Annotated
 
 import typer
 
+from config.address import parse
 from config.database import close_database, connection, open_database, require_current_schema
 from config.database import migrate as migrate_database
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from models.system import choose_mode, read_mode
 from services import tokens
 
@@ -22,8 +23,7 @@ def migrate() -> None:
     settings = load_settings()
     configure_logging(settings.log_level, "migrate")
     with running_database(settings) as ready:
-        assert ready.migration_url
-        applied = asyncio.run(migrate_database(ready.migration_url, ready.broker_url))
+        applied = asyncio.run(migrate_desk(ready))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
 
 
@@ -37,10 +37,18 @@ def init(
     configure_logging(settings.log_level, "init")
     with running_database(settings) as ready:
         assert ready.migration_url
-        applied = asyncio.run(migrate_database(ready.migration_url, ready.broker_url))
+        applied = asyncio.run(migrate_desk(ready))
         kept = asyncio.run(set_mode(ready.migration_url, mode))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
     typer.echo(f"the desk goes by {CLOCKS[kept]}")
+
+
+async def migrate_desk(settings: Settings) -> list[str]:
+    """Bring the schema up to date, for services that log in as DATABASE_URL says; return the migrations applied."""
+    assert settings.database_url, "running_database has filled it in"
+    assert settings.migration_url, "and this one"
+    login = parse(settings.database_url).user
+    return await migrate_database(settings.migration_url, settings.broker_url, login)
 
 
 async def set_mode(url: str, mode: str | None) -> str:

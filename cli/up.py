@@ -13,10 +13,10 @@ from rich.table import Table
 
 from cli import sampletokens
 from cli.processes import require_free_port
-from cli.setup import set_mode
+from cli.setup import migrate_desk, set_mode
 from cli.supervisor import Child, supervise
 from config.connections import require_connections
-from config.database import close_database, migrate, open_database
+from config.database import close_database, open_database
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -48,7 +48,7 @@ async def _run(settings: Settings, mode: str | None) -> None:
     url, owner = settings.database_url, settings.migration_url
     assert url, "running_database has filled it in"
     assert owner, "and this one"
-    await migrate(owner, settings.broker_url)
+    await migrate_desk(settings)
     await require_connections(settings)
     is_replay = await set_mode(owner, mode) == "REPLAY"
     tokens = await _seed(settings, url) if settings.sample_data else {}

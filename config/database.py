@@ -14,9 +14,10 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError
 
-from config.address import parse, sibling, spoken
+from config.address import parse, sibling
 from config.broker import create_tables
 from config.errors import Problem
+from config.requirements import require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE, connect, quoted, reason_of
 
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
@@ -164,14 +165,16 @@ def pool_use() -> dict[str, int]:
     return {"used": opened.get_size() - idle, "idle": idle, "most": opened.get_max_size()}
 
 
-async def migrate(url: str, broker_url: str | None = None) -> list[str]:
+async def migrate(url: str, broker_url: str | None = None, login: str | None = None) -> list[str]:
     """Bring the schema up to date and return the names of the migrations applied; the second of two callers waits.
 
-    Runs as the owner, and creates the broker's tables where they are missing. Raises Problem when unreachable.
+    Runs as the owner, and creates the broker's tables where they are missing. `login`: whom the services log in as,
+    where that is another. Raises Problem when unreachable, and for what a DBA has to do before.
     """
     config = owner_config(url)
     async with connection(url) as guard, TortoiseContext() as context:
         await guard.execute("SELECT pg_advisory_lock($1)", MIGRATION_LOCK)
+        await require_migratable(guard, parse(url), wanted_migrations(), login)
         await context.init(config=config)
         command = Command(config, location=str(_migrations()))
         await command.init()
@@ -189,17 +192,17 @@ def wanted_migrations() -> frozenset[str]:
 async def schema_is_current(url: str) -> bool:
     """Whether the database has exactly the migrations of this program."""
     async with connection(url) as conn:
-        try:
-            rows = await conn.fetch("SELECT version FROM aerich WHERE app = 'models'")
-        except asyncpg.UndefinedTableError:
-            return False
-    return {row["version"] for row in rows} == wanted_migrations()
+        return await versions_of(conn) == wanted_migrations()
 
 
 async def require_current_schema(url: str) -> None:
-    """Raise Problem unless the schema is this program's."""
-    if not await schema_is_current(url):
-        raise Problem(f"the schema of {spoken(url)} is not this program's; run: propdesk migrate")
+    """Raise Problem unless the database is the desk's, with the schema of this program."""
+    async with _explained(url):
+        conn = await connect(url, process="command")
+    try:
+        await require_current(conn, parse(url), wanted_migrations())
+    finally:
+        await conn.close()
 
 
 async def create_database(url: str, name: str, *, template: str = "template1") -> str:

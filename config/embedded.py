@@ -61,15 +61,17 @@ BINARIES = _find_binaries()
 class EmbeddedServer:
     """One PostgreSQL under `data_dir`; `throwaway` trades durability for speed and is for tests alone.
 
+    `programs`: the folder of another PostgreSQL's programs than the one that comes along; it is for tests, too.
+
     Raises Problem, one line, when the directory cannot be used or the server does not come up in two minutes.
     """
 
-    def __init__(self, data_dir: Path, *, throwaway: bool = False) -> None:
+    def __init__(self, data_dir: Path, *, throwaway: bool = False, programs: Path = BINARIES) -> None:
         self.data_dir = data_dir.expanduser().resolve()
         self.pgdata = self.data_dir / "postgres"
         self.flags = _TUNING | (_THROWAWAY if throwaway else {})
         self.user = SYSTEM_USER if os.geteuid() == 0 else None
-        self.programs = BINARIES
+        self.programs = programs
         self._users: IO[bytes] | None = None
 
     @property
@@ -142,7 +144,7 @@ class EmbeddedServer:
         if self.user:
             _ensure_user(self.user)
             _open_way_to(self.pgdata)
-            if not _is_open(BINARIES):
+            if not _is_open(self.programs):
                 self.programs = self._copied_programs()
 
     def _copied_programs(self) -> Path:
@@ -190,7 +192,7 @@ class EmbeddedServer:
 
     def _state(self) -> str:
         """`ready`, `starting` (or stopping), or `down`, as pg_isready's exit status says."""
-        command = [str(BINARIES / "pg_isready"), "-q", "-h", str(self.pgdata)]
+        command = [str(self.programs / "pg_isready"), "-q", "-h", str(self.pgdata)]
         return {0: "ready", 1: "starting"}.get(subprocess.run(command, check=False).returncode, "down")
 
     def _create_database(self) -> None:

@@ -1,7 +1,8 @@
 """What every test may ask for: a database of its own on a real PostgreSQL, and the recorded quotes.
 
-The server is started by the first test that needs it, shared by the processes of the run, stopped by the last of them;
-what a killed run left, a later one removes. Each test's database is a clone of one that the real migrations made.
+The server is the embedded one, or that whose programs are in the folder TEST_POSTGRES_BIN, as Debian's 15. The first
+test that needs it starts it, the processes of the run share it, the last of them stops it; what a killed run left, a
+later one removes. Each test's database is a clone of one that the real migrations made.
 """
 
 import asyncio
@@ -41,7 +42,7 @@ def server(testrun_uid: str) -> Iterator[str]:
     """The address of a throwaway PostgreSQL with a migrated template in it."""
     clear_abandoned(room())
     directory = room() / f"{NAMED}{testrun_uid}"
-    postgres = EmbeddedServer(directory, throwaway=True)
+    postgres = a_postgres(directory)
     address = postgres.start()
     try:
         with (directory / "template.lock").open("ab") as lock:
@@ -51,6 +52,12 @@ def server(testrun_uid: str) -> Iterator[str]:
     finally:
         if postgres.stop():
             shutil.rmtree(directory)
+
+
+def a_postgres(directory: Path) -> EmbeddedServer:
+    """A PostgreSQL that trades durability for speed: the embedded one, or that of TEST_POSTGRES_BIN."""
+    programs = os.environ.get("TEST_POSTGRES_BIN")
+    return EmbeddedServer(directory, throwaway=True, **({"programs": Path(programs)} if programs else {}))
 
 
 def room() -> Path:
@@ -68,7 +75,7 @@ def clear_abandoned(place: Path) -> None:
         for left in place.glob(f"{NAMED}*"):
             if os.access(left, os.W_OK) and time.time() - left.stat().st_mtime > ABANDONED_SECONDS:
                 with suppress(Problem):
-                    postgres = EmbeddedServer(left, throwaway=True)
+                    postgres = a_postgres(left)
                     postgres.start()
                     if postgres.stop():
                         shutil.rmtree(left)

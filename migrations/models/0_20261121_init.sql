@@ -1,9 +1,12 @@
 -- The desk's tables. Written by hand: the ORM's generator drops CHECKs, partial indexes and indexes of foreign keys.
 -- Ledger, metrics, quotes, outbox and events carry no foreign keys (one triples the cost of an append); `verify` checks them.
 
+-- A role that is there already may be a DBA's work, for an owner who may neither create nor grant roles.
 do $$
 begin
-  create role propdesk_app nologin;
+  if to_regrole('propdesk_app') is null then
+    create role propdesk_app nologin;
+  end if;
 exception
   when duplicate_object then null;
   when unique_violation then null;
@@ -12,6 +15,8 @@ end $$;
 do $$
 begin
   execute format('grant propdesk_app to %I', current_user);
+exception
+  when insufficient_privilege then null;
 end $$;
 
 create domain money8 as numeric(28, 8) check (value <> 'NaN');

@@ -77,6 +77,9 @@ async def test_a_migration_this_program_does_not_know_is_refused(empty_database:
     async with connection(empty_database) as owner:
         await owner.execute("INSERT INTO aerich (version, app, content) VALUES ('9_later.py', 'models', '{}')")
     assert not await schema_is_current(empty_database)
+    for refusing in (require_current_schema, migrate):
+        with pytest.raises(Problem, match="newer than this program"):
+            await refusing(empty_database)
 
 
 @pytest.mark.parametrize(
