@@ -46,6 +46,11 @@ class Client:
         self.patience_seconds = patience_seconds
         self._http = httpx.AsyncClient(headers=headers, timeout=REQUEST_SECONDS_MAX, transport=transport)
 
+    @property
+    def shown(self) -> str:
+        """The address without a login in it, for messages."""
+        return str(httpx.URL(self.url).copy_with(username="", password=None))
+
     async def __aenter__(self) -> Self:
         return self
 

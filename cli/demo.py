@@ -16,6 +16,7 @@ from rich.console import Console
 
 from cli import frames as quotes
 from cli.bots import Frame
+from cli.databases import say
 from cli.expected import differences, events
 from cli.journey import Journey
 from cli.listener import Event, Listener
@@ -118,6 +119,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
     url = sibling(settings.database_url, name)
     try:
         await migrate(owner)
+        say(settings, url)
         async with connection(owner) as conn:
             await choose_mode(conn, "REPLAY")
         port = _free_port()

@@ -11,7 +11,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from config.database import close_database, open_database, require_current_schema
+from cli.databases import opened
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -104,10 +104,5 @@ class Target:
 async def _write(
     ready: Settings, target: Target, what: Kind, since: datetime, until: datetime, brand: str | None
 ) -> int:
-    assert ready.database_url, "running_database has filled it in"
-    await require_current_schema(ready.database_url)
-    await open_database(ready.database_url, pool_size=2, name="export")
-    try:
+    async with opened(ready, "export"):
         return await exports.write(what, since, until, brand, target.write)
-    finally:
-        await close_database()

@@ -13,11 +13,11 @@ from typing import Annotated, Any
 
 import typer
 
-from config.database import close_database, open_database, require_current_schema
+from cli.databases import opened
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from domain.guard import DEFAULTS
 from domain.instruments import Currency, Guard, GuardMode, Instrument, InstrumentKind
 from services import catalogue
@@ -51,8 +51,7 @@ def load(
     settings = load_settings()
     configure_logging(settings.log_level, "instruments")
     with running_database(settings) as ready:
-        assert ready.database_url
-        outcomes = asyncio.run(_load(ready.database_url, listed, update=update, dry_run=dry_run))
+        outcomes = asyncio.run(_load(ready, listed, update=update, dry_run=dry_run))
     would = "would be " if dry_run else ""
     typer.echo(
         f"{outcomes[Outcome.NEW]} {would}new, {outcomes[Outcome.CHANGED]} {would}changed, "
@@ -63,17 +62,15 @@ def load(
         raise typer.Exit(1)
 
 
-async def _load(url: str, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool) -> Counter[Outcome]:
-    await require_current_schema(url)
-    await open_database(url, pool_size=2, name="instruments")
+async def _load(
+    settings: Settings, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
+) -> Counter[Outcome]:
     outcomes: Counter[Outcome] = Counter()
-    try:
+    async with opened(settings, "instruments"):
         async for line in catalogue.load(OPERATOR, listed, update=update, dry_run=dry_run):
             outcomes[line.outcome] += 1
             if line.outcome is not Outcome.UNCHANGED:
                 typer.echo(_text(line))
-    finally:
-        await close_database()
     return outcomes
 
 

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from config.database import close_database, open_database, require_current_schema
+from cli.databases import opened
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -29,10 +29,7 @@ def mark_to_market(
 
 
 async def _run(settings: Settings, once: bool) -> tuple[int, marks.Marked]:
-    assert settings.database_url, "running_database has filled it in"
-    await require_current_schema(settings.database_url)
-    await open_database(settings.database_url, pool_size=settings.pool_size, name="marker")
-    try:
+    async with opened(settings, "marker", pool_size=settings.pool_size):
         await periodic.begin()
         batches = await _drain(settings)
         while not once:
@@ -40,8 +37,6 @@ async def _run(settings: Settings, once: bool) -> tuple[int, marks.Marked]:
             await periodic.tick("marker")
             batches += await _drain(settings)
         return batches, await marks.mark_all()
-    finally:
-        await close_database()
 
 
 async def _drain(settings: Settings) -> int:

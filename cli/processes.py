@@ -1,13 +1,17 @@
 """What the two long-running processes, `serve` and `work`, see to before they begin."""
 
 import ipaddress
+import logging
 import socket
 
+from cli.databases import shown
 from config.connections import require_connections
 from config.database import require_current_schema
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
+
+log = logging.getLogger(__name__)
 
 
 def begin(process: str) -> Settings:
@@ -49,3 +53,4 @@ async def require_ready(settings: Settings) -> None:
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
     await require_connections(settings)
+    log.info("database: %s", shown(settings, settings.database_url))

@@ -1,6 +1,7 @@
 """`propdesk replay`: recorded quotes, handed to a running desk in lock-step."""
 
 import asyncio
+import sys
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -119,6 +120,7 @@ async def play(files: Sequence[Path], options: Options, client: Client, tally: T
     """Replay the files, keeping `tally`. Raises Problem for a file or a server that cannot be used."""
     async with client:
         system = await client.once(_DESK)  # not patient: a wrong address is told at once
+        print(f"desk: {client.shown}", file=sys.stderr, flush=True)
         read = _understood(files, options.on_desk(await _listed(client)))
         reached = _reached(read, system["mode"], system["marketTime"], resume=resume)
         with _progress() as progress:

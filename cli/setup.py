@@ -5,8 +5,9 @@ from typing import Annotated
 
 import typer
 
+from cli.databases import opened, say
 from config.address import parse
-from config.database import close_database, connection, open_database, require_current_schema
+from config.database import connection
 from config.database import migrate as migrate_database
 from config.embedded import running_database
 from config.errors import Problem
@@ -48,7 +49,9 @@ async def migrate_desk(settings: Settings) -> list[str]:
     assert settings.database_url, "running_database has filled it in"
     assert settings.migration_url, "and this one"
     login = parse(settings.database_url).user
-    return await migrate_database(settings.migration_url, settings.broker_url, login)
+    applied = await migrate_database(settings.migration_url, settings.broker_url, login)
+    say(settings, settings.migration_url)
+    return applied
 
 
 async def set_mode(url: str, mode: str | None) -> str:
@@ -79,14 +82,9 @@ def token(
     settings = load_settings()
     configure_logging(settings.log_level, "token")
 
-    async def create(url: str) -> str:
-        await require_current_schema(url)
-        await open_database(url, pool_size=2, name="token")
-        try:
+    async def create(ready: Settings) -> str:
+        async with opened(ready, "token"):
             return await tokens.create(role=role.upper(), brand=brand, name=name, subject=client)
-        finally:
-            await close_database()
 
     with running_database(settings) as ready:
-        assert ready.database_url
-        typer.echo(asyncio.run(create(ready.database_url)))
+        typer.echo(asyncio.run(create(ready)))

@@ -6,10 +6,10 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from config.database import close_database, open_database, require_current_schema
+from cli.databases import opened
 from config.embedded import running_database
 from config.logs import configure_logging
-from config.settings import load_settings
+from config.settings import Settings, load_settings
 from services import verify as service
 from services.verify import Violation
 
@@ -19,8 +19,7 @@ def verify() -> None:
     settings = load_settings()
     configure_logging(settings.log_level, "verify")
     with running_database(settings) as ready:
-        assert ready.database_url
-        checked, violations = asyncio.run(_verify(ready.database_url))
+        checked, violations = asyncio.run(_verify(ready))
     for violation in violations:
         typer.echo(f"{violation.check}: {violation.subject}: {violation.message}")
     amounts = ", ".join(f"{many:,} {name.replace('_', ' ')}" for name, many in checked.items())
@@ -29,17 +28,13 @@ def verify() -> None:
         raise typer.Exit(1)
 
 
-async def _verify(url: str) -> tuple[dict[str, int], list[Violation]]:
-    await require_current_schema(url)
-    await open_database(url, pool_size=2, name="verify")
-    try:
+async def _verify(settings: Settings) -> tuple[dict[str, int], list[Violation]]:
+    async with opened(settings, "verify"):
         checked = await service.counts()
         with _progress() as progress:
             bar = progress.add_task("", total=service.STEPS + checked["accounts"])
             found = await service.run(lambda doing, done: progress.update(bar, description=doing, completed=done))
             progress.update(bar, completed=service.STEPS + checked["accounts"])
-    finally:
-        await close_database()
     return checked, found
 
 

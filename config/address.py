@@ -111,8 +111,8 @@ def parse(url: str, variable: str | None = None) -> Address:
     require_supported(variable, given)
     require_password_file(variable, given)
     hosts = _hosts(variable, given.pop("host", ""), given.pop("port", ""))
-    user = given.pop("user", None) or getpass.getuser()
-    return Address(variable, hosts, user, given.pop("dbname", None) or user, given)
+    user = given.pop("user", "") or getpass.getuser()
+    return Address(variable, hosts, user, given.pop("dbname", "") or user, given)
 
 
 def libpq_parameters(url: str, variable: str | None = None) -> dict[str, Any]:

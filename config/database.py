@@ -18,7 +18,8 @@ from config.address import parse, sibling
 from config.broker import create_tables
 from config.errors import Problem
 from config.requirements import require_current, require_migratable, versions_of
-from config.sessions import APPLICATION_ROLE, connect, quoted, reason_of
+from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
+from config.sessions import connect, quoted, reason_of
 
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
 CONTROL_SECONDS_MAX = 5  # to open one of these

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Coroutine, Iterator, Mapping, Sequence
@@ -62,6 +63,7 @@ def server() -> Iterator[Server]:
     with tempfile.TemporaryDirectory(prefix="propdesk-bench-") as directory:
         postgres = EmbeddedServer(Path(directory) / "data")
         url = postgres.start()
+        print(f"database: an embedded PostgreSQL of its own in {directory}, which ends with it", file=sys.stderr)
         try:
             yield Server(url, postgres.pgdata)
         finally:

@@ -5,6 +5,7 @@ import io
 import subprocess
 from pathlib import Path
 
+from config.address import parse
 from config.database import connection
 from tests.cli.commands import COMMAND, propdesk
 
@@ -72,7 +73,7 @@ async def test_a_file_is_there_whole_or_not_at_all(empty_database: str, tmp_path
 async def test_a_reader_that_stops_reading_ends_it_quietly(empty_database: str) -> None:
     await _plant(empty_database, MANY)
     done = _through_head(empty_database)
-    assert (done.returncode, done.stderr) == (141, "")
+    assert (done.returncode, done.stderr) == (141, f"database: {parse(empty_database)} as postgres\n")
     assert len(done.stdout.splitlines()) == 2
 
 

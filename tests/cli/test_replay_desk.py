@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cli.setup import set_mode
+from config.address import parse
 from config.errors import Problem
 from services import quotes
 from services.system import read
@@ -39,7 +40,7 @@ async def test_a_desk_that_has_quotes_keeps_its_clock(database: str) -> None:
 
 async def test_init_says_which_clock_the_desk_goes_by(empty_database: str) -> None:
     ended = propdesk("init", "--mode", "replay", DATABASE_URL=empty_database)
-    assert (ended.returncode, ended.stderr) == (0, "")
+    assert (ended.returncode, ended.stderr) == (0, f"database: {parse(empty_database)} as postgres\n")
     assert ended.stdout == "the schema is up to date\nthe desk goes by the time of replayed quotes\n"
 
 
@@ -85,6 +86,7 @@ def test_the_readmes_example_of_a_replay_desk(empty_database: str, tmp_path: Pat
             cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=SECONDS_MAX, check=False,
         )  # fmt: skip
         assert ended.returncode == 0, ended.stderr
+        assert f"desk: http://127.0.0.1:{port}/graphql\n" in ended.stderr
         for line in shown.splitlines():
             assert line in ended.stdout
         again = subprocess.run(

@@ -1,5 +1,6 @@
 """`propdesk verify` as a process: silent about books that hold, a line for each thing that does not."""
 
+from config.address import parse
 from config.database import connection
 from tests.cli.commands import propdesk
 from tests.services.corruptions import ALONE, a_worked_desk
@@ -22,7 +23,7 @@ async def test_books_that_do_not_exit_1_naming_each_violation(empty_database: st
     assert first.startswith("wallets sum their transfers: wallet 1: holds 5, its transfers sum to 0")
     assert second.startswith("real money sums to zero: acme in USD: ")
     assert summary.endswith(": 2 violations")
-    assert done.stderr == ""
+    assert done.stderr == f"database: {parse(empty_database)} as postgres\n"
 
 
 async def test_three_dozen_corruptions_at_once_are_each_named(database: str) -> None:
