@@ -60,8 +60,9 @@ async def _require_constancy(conn: asyncpg.Connection, address: Address, host: H
         processes: dict[int, int] = {}
         for turn in _TURNS:
             client = (conn, other)[turn]
-            async with client.transaction():
-                process = await client.fetchval(_OWN)
+            await client.execute("begin")
+            process = await client.fetchval(_OWN)
+            await client.execute("commit")
             if processes.setdefault(turn, process) != process or processes.get(1 - turn) == process:
                 raise _shared(address)
     finally:
