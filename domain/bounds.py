@@ -65,10 +65,15 @@ class Bearing:
         self.checked, self._market = dict(checked), dict(market)
         self._largest, self._catalogue = largest, catalogue
         self.is_checked = True
+        self._followed = set[str]()  # symbols whose newest quote is within the range of prices checked
 
     def bears(self, quote: Quote) -> bool:
         """May the quote be accepted after those before?"""
-        symbol, last = quote.symbol, self._market.get(quote.symbol)
+        symbol = quote.symbol
+        if symbol in self._followed and self.checked[symbol].holds(quote):
+            self._market[symbol] = quote
+            return True
+        last = self._market.get(symbol)
         known = self.checked.get(symbol) or (last and Checked.around(last))
         if not known or not known.holds(quote) or (last and not known.holds(last)):
             if self._largest is None:
@@ -79,6 +84,7 @@ class Bearing:
             known = Checked.around(quote)
         self.checked[symbol] = known
         self._market[symbol] = quote
+        self._followed.add(symbol)
         return True
 
 

@@ -3,13 +3,15 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
-from domain.money import ONE, ZERO
+from domain.money import HUNDREDTH, ONE, ZERO, multiply
 from domain.quotes import Market
+from domain.values import lazy
 
 _LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
 SYMBOL = re.compile(rf"(?=.*[A-Za-z0-9])[{_LETTERS}](?:[{_LETTERS} ]{{0,30}}[{_LETTERS}])?")
@@ -39,7 +41,7 @@ class GuardMode(StrEnum):
     HOLD = "HOLD"  # it is kept apart until another quote confirms it
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Guard:
     """What makes a quote suspect; a figure of 0 is not looked at."""
 
@@ -48,6 +50,21 @@ class Guard:
     move_seconds: int = 60  # within which a move is measured, and for which a suspect quote is held
     spread_pct: Decimal = ZERO  # the widest spread, of the mid
     frozen_seconds: int = 0  # for so long the price may stand still while quotes come
+
+    @lazy
+    def window(self) -> timedelta:
+        """For how long a move is measured against the last good quote."""
+        return timedelta(seconds=self.move_seconds)
+
+    @lazy
+    def move_share(self) -> Decimal:
+        """The largest move as a share of the lower mid."""
+        return multiply(self.move_pct, HUNDREDTH)
+
+    @lazy
+    def spread_share(self) -> Decimal:
+        """The widest spread as a share of the mid."""
+        return multiply(self.spread_pct, HUNDREDTH)
 
 
 @dataclass(frozen=True, slots=True)

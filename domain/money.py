@@ -40,6 +40,9 @@ class NotStorable(ValueError):
 multiply = EXACT.multiply
 """The exact product."""
 
+subtract = EXACT.subtract
+"""The exact difference."""
+
 divide = EXACT.divide
 """The quotient to 96 digits; round it where it is booked."""
 

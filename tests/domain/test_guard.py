@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.guard import DEFAULTS, Finding, Outcome, Watch, finding_of, step
+from domain.guard import DEFAULTS, Finding, Outcome, Watch, finding_of, is_ordinary, step
 from domain.instruments import Guard, GuardMode, InstrumentKind
 from domain.quotes import Quote
 
@@ -253,3 +253,25 @@ def _is_over(watch: Watch, guard: Guard, at: datetime) -> bool:
         return False
     frozen = guard.frozen_seconds if watch.suspect.finding is FROZEN else 0
     return at - watch.suspect.quote.source_time > timedelta(seconds=max(guard.move_seconds, frozen))
+
+
+@given(
+    st.sampled_from([HOLD, WARN, OFF, replace(HOLD, move_pct=Decimal(0)), replace(WARN, spread_pct=Decimal(0))]),
+    st.lists(
+        st.tuples(
+            st.integers(900, 1100), st.integers(0, 25), st.integers(0, 400), st.booleans()
+        ),
+        min_size=1, max_size=8,
+    ),
+)  # fmt: skip
+def test_an_ordinary_quote_is_one_of_which_a_step_has_nothing_to_note(
+    guard: Guard, quotes: Sequence[tuple[int, int, int, bool]]
+) -> None:
+    watch, seconds = Watch(), 0
+    for mid, spread, later, is_far in quotes:
+        seconds += later
+        quote = a_quote(str(Decimal(mid) * (2 if is_far else 1) / 1000), seconds, str(Decimal(spread) / 1000))
+        after = step(watch, guard, quote, "a")
+        if is_ordinary(watch, guard, quote):
+            assert after == (Watch(quote, quote.source_time), True, ())
+        watch = after.watch
