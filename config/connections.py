@@ -2,7 +2,7 @@
 
 from config.address import spoken
 from config.broker import SENDER_CONNECTIONS, WORKER_CONNECTIONS
-from config.database import CONTROL_CONNECTIONS, connection
+from config.database import CONTROL_CONNECTIONS, LOW_CONNECTIONS, connection
 from config.errors import Problem
 from config.settings import Settings
 
@@ -13,7 +13,8 @@ COMMAND_CONNECTIONS = 5  # one command of the CLI beside the services
 def connections_wanted(settings: Settings) -> int:
     """The most that one API, one worker and one command open on the database."""
     of_broker = 0 if settings.broker_url else SENDER_CONNECTIONS + WORKER_CONNECTIONS
-    return 2 * (settings.pool_size + CONTROL_CONNECTIONS) + LISTENER_CONNECTIONS + COMMAND_CONNECTIONS + of_broker
+    beyond = LISTENER_CONNECTIONS + LOW_CONNECTIONS + COMMAND_CONNECTIONS
+    return 2 * (settings.pool_size + CONTROL_CONNECTIONS) + beyond + of_broker
 
 
 async def require_connections(settings: Settings) -> None:

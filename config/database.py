@@ -14,6 +14,7 @@ from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.context import TortoiseContext
 from tortoise.exceptions import DBConnectionError
 
+from config import priority
 from config.address import parse, sibling
 from config.broker import create_tables
 from config.errors import Problem
@@ -22,6 +23,7 @@ from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
 from config.sessions import connect, quoted, reason_of
 
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
+LOW_CONNECTIONS = 2  # of one API beyond its pool, for bearers that have used more than their share of the database
 CONTROL_SECONDS_MAX = 5  # to open one of these
 MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (
@@ -95,6 +97,7 @@ class _Sessions:
 _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
 _control: asyncpg.Pool | None = None
+_low: asyncpg.Pool | None = None
 
 
 async def open_database(
@@ -106,7 +109,7 @@ async def open_database(
     `shared`: by many callers, so that a statement gets one process of the server and not several. Connects at once, as
     the application's lesser role. Raises Problem when the database cannot be reached or has no schema.
     """
-    global _context, _pool, _control
+    global _context, _pool, _control, _low
     assert _context is None, "a process has one database open at a time"
     settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
     settings["random_page_cost"] = "1.1"  # no disk seeks any more; else a small desk's accounts are all read for one
@@ -125,6 +128,11 @@ async def open_database(
                 await client.execute_query("SELECT 1")
             size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS, "timeout": CONTROL_SECONDS_MAX}
             _control = await asyncpg.create_pool(**size, **kept)
+            async with cast("asyncpg.Pool", client._pool).acquire() as conn:  # noqa: SLF001 - as below
+                lowers = shared and priority.can_lower(conn)
+            if lowers:
+                few = size | {"max_size": LOW_CONNECTIONS, "init": priority.lower}
+                _low = await asyncpg.create_pool(**few, **kept)
     except BaseException:
         await context.close_connections()
         raise
@@ -134,10 +142,12 @@ async def open_database(
 
 async def close_database() -> None:
     """Close the pools, if they are open."""
-    global _context, _pool, _control
-    context, control, _context, _pool, _control = _context, _control, None, None, None
-    if control is not None:
-        await control.close()
+    global _context, _pool, _control, _low
+    context, beyond = _context, (_control, _low)
+    _context = _pool = _control = _low = None
+    for pool in beyond:
+        if pool is not None:
+            await pool.close()
     if context is not None:
         await context.close_connections()
 
@@ -152,6 +162,11 @@ def control_pool() -> asyncpg.Pool:
     """The few connections that are kept for the process's own life signs. None is open before it is asked for."""
     assert _control is not None, "open_database comes first"
     return _control
+
+
+def low_pool() -> asyncpg.Pool | None:
+    """The few connections whose statements run behind others on the database's machine; None where that cannot be."""
+    return _low
 
 
 def pool_use() -> dict[str, int]:

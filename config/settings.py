@@ -119,9 +119,14 @@ class Database(Group):
     pool_size: Annotated[int, Shown("connections")] = Field(default=10, ge=2, le=500)
     """Database connections of one process"""
     pool_share_bearer: Share = Field(default=0.4, gt=0, le=1)
-    """Of these connections, what one bearer may use at once in an API process"""
+    """Of these connections, what one bearer may use at once in an API process; while others ask, half of it"""
     pool_share_brand: Share = Field(default=0.7, gt=0, le=1)
     """The same of all bearers of one brand"""
+    database_share_bearer: Annotated[float, Shown("seconds a second")] = Field(default=0.5, gt=0)
+    """Statement seconds that one bearer may use in an API process while others ask; beyond it one connection at
+    once. As many as its connections: nobody is held back"""
+    database_share_brand: Annotated[float, Shown("seconds a second")] = Field(default=1, gt=0)
+    """The same of all bearers of one brand; beyond it two connections at once"""
     queue_bearer_max: Annotated[int, Shown("reads and transactions")] = Field(default=500, ge=1)
     """How many of one bearer wait for a connection; beyond it they are BUSY"""
     queue_seconds_max: float = Field(default=10, gt=0)

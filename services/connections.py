@@ -38,12 +38,16 @@ class Lease:
             if caller is None:
                 self._part: Stoppable | None = None
                 self._share: Share | None = None
+                if self.commits:
+                    admission().note_work_for_many()
                 self._conn = await database.pool().acquire()
                 return self._conn
             self._part, self._share, self._places = Stoppable(caller), None, admission()
             try:
-                self._share = self._places.take(caller) or await self._places.wait(caller, patient=caller.pledged)
-                self._conn = await database.pool().acquire()
+                self._share = self._places.take(caller, writes=self.commits) or await self._places.wait(
+                    caller, patient=caller.pledged
+                )
+                self._conn = await self._pool(self._share).acquire()
             except BaseException as raised:
                 if self._share is not None:
                     self._places.give(self._share)
@@ -54,6 +58,10 @@ class Lease:
                 self._part.end(None)
                 self._part = None
         return self._conn
+
+    def _pool(self, share: Share) -> asyncpg.Pool:
+        """Return the pool for the place: a slow bearer's reads run behind others, where the server can be told so."""
+        return (database.low_pool() if share.holds_slow and not self.commits else None) or database.pool()
 
     async def __aexit__(self, _type: object, raised: BaseException | None, _trace: object) -> None:
         if self._part is not None:

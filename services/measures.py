@@ -125,9 +125,16 @@ POOL_WAIT_SECONDS = Histogram(
 
 ADMISSION_REFUSALS = Counter(
     "propdesk_admission_refusals",
-    "Requests for a connection that were refused: too many of the bearer waited (queue), or its turn did not come "
-    "in time (wait).",
+    "Requests for a connection that were refused: too many of the bearer waited (queue), its turn did not come in "
+    "time (wait), or not as long as it was over its share of statement seconds (share).",
     ("reason",),
+    registry=REGISTRY,
+)
+SLOWED = Counter(
+    "propdesk_database_slowed",
+    "Times that a bearer or brand came over its share of statement seconds while others asked: from then on it has "
+    "fewer connections at once.",
+    ("kind",),
     registry=REGISTRY,
 )
 STOPPED = Counter(

@@ -2,14 +2,17 @@
 
 import asyncio
 import random
+import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pytest
 
 from config.settings import settings
 from domain.errors import Busy
-from services.admission import FairShare, Limits, Share, admission
+from services.admission import KEEP_MAX, Averages, FairShare, Limits, Share, admission
+from services.measures import ADMISSION_REFUSALS, SLOWED
 from services.round_robin import RoundRobin
 
 
@@ -135,11 +138,17 @@ async def test_who_was_cancelled_before_it_was_served_is_passed_over() -> None:
         await first
 
 
+@pytest.mark.parametrize("shares", [False, True], ids=["places alone", "statement seconds too"])
 @pytest.mark.parametrize("seed", range(20))
-async def test_whatever_comes_and_goes_no_limit_is_exceeded_and_nobody_is_forgotten(seed: int) -> None:
+async def test_whatever_comes_and_goes_no_limit_is_exceeded_and_nobody_is_forgotten(
+    seed: int, shares: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     chance = random.Random(seed)
     limits = Limits(chance.randint(1, 5), chance.randint(1, 4), chance.randint(1, 3), 50, 30)
-    places = FairShare(limits)
+    averages = Averages(brand=chance.random(), bearer=chance.random(), known=1, slow=1) if shares else None
+    monkeypatch.setattr("services.usage.WINDOW_SECONDS", 1e-3)
+    monkeypatch.setattr("services.admission.QUICK_SECONDS", chance.choice([1e-6, 1.0]))
+    places = FairShare(limits, averages)
     parties = [Party(f"{brand}{n}", brand) for brand in "xyz" for n in range(3)]
     held: Counter[Party] = Counter()
 
@@ -172,15 +181,148 @@ async def test_whatever_comes_and_goes_no_limit_is_exceeded_and_nobody_is_forgot
     async with asyncio.timeout(20):
         ended = await asyncio.gather(*tasks, return_exceptions=True)
     assert {type(one) for one in ended} <= {type(None), asyncio.CancelledError}
-    assert not places._shares, "nothing is remembered of those that have gone"  # noqa: SLF001
-    assert not places._brands  # noqa: SLF001
-    assert not places._ready  # noqa: SLF001
+    assert not places._row  # noqa: SLF001
+    assert not places._slow_row  # noqa: SLF001
     assert places._free == limits.places  # noqa: SLF001
+    assert places._slow_free == (averages.slow if averages else 0)  # noqa: SLF001
+    places.forget(time.monotonic() + 61)
+    assert not places._shares, "nothing is remembered of those that have gone a minute ago"  # noqa: SLF001
+    assert not places._brands  # noqa: SLF001
+
+
+class Time:
+    """The clock of an admission, which a test sets."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.now = 1_000.0
+        monkeypatch.setattr("services.admission.monotonic", lambda: self.now)
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Time:
+    return Time(monkeypatch)
+
+
+def with_averages(places: int = 8, bearer: int = 4, seconds: float = 30) -> FairShare:
+    return FairShare(Limits(places, 6, bearer, 100, seconds), Averages(brand=1.0, bearer=0.5, known=2, slow=2))
+
+
+def use(places: FairShare, party: Party, seconds: float, clock: Time) -> None:
+    """Hold a place for so long."""
+    share = places.take(party)
+    assert share
+    clock.now += seconds
+    places.give(share)
+
+
+def make_slow(places: FairShare, parties: Sequence[Party], clock: Time) -> None:
+    """Let each hold a place for longer than its share, at the same time."""
+    shares = [places.take(party) for party in parties]
+    clock.now += 10
+    for share in shares:
+        assert share
+        places.give(share)
+
+
+def test_a_bearer_of_which_nothing_is_known_has_one_place_until_it_came_back_quickly(clock: Time) -> None:
+    places = with_averages()
+    use(places, BOB, 0.001, clock)
+    held = places.take(EVE)
+    assert held
+    assert places.take(EVE) is None, "others ask, and its first may take long"
+    clock.now += 0.01
+    places.give(held)
+    assert [places.take(EVE) is not None for _ in range(3)] == [True] * 2 + [False], "half of what it may have alone"
+
+
+def test_a_bearer_that_is_alone_has_all_that_it_may_have_however_long_it_takes(clock: Time) -> None:
+    places = with_averages()
+    use(places, EVE, 60, clock)
+    assert [places.take(EVE) is not None for _ in range(5)] == [True] * 4 + [False]
+    clock.now += 60
+    assert places.take(BOB), "and leaves places to others"
+
+
+def test_a_bearer_over_its_share_of_seconds_has_one_place_while_others_ask_and_more_later(clock: Time) -> None:
+    places = with_averages()
+    before = SLOWED.labels("bearer")._value.get()  # noqa: SLF001 - its only name
+    use(places, EVE, 0.01, clock)
+    use(places, EVE, 8, clock)
+    use(places, BOB, 0.001, clock)
+    held = places.take(EVE)
+    assert held
+    assert held.holds_slow
+    assert places.take(EVE) is None
+    assert SLOWED.labels("bearer")._value.get() - before == 1, "counted once"  # noqa: SLF001
+    clock.now += 0.01
+    places.give(held)
+    clock.now += 60
+    use(places, BOB, 0.001, clock)
+    use(places, EVE, 0.001, clock)
+    assert [places.take(EVE) is not None for _ in range(3)] == [True] * 2 + [False]
+
+
+def test_what_writes_is_not_held_back_by_its_bearers_long_reads(clock: Time) -> None:
+    places = with_averages()
+    use(places, EVE, 8, clock)
+    use(places, BOB, 0.001, clock)
+    assert places.take(EVE)
+    assert places.take(EVE) is None
+    assert places.take(EVE, writes=True)
+
+
+async def test_slow_bearers_of_a_brand_share_one_place_and_the_others_of_the_brand_go_on(clock: Time) -> None:
+    places = with_averages()
+    make_slow(places, [Party("eve", "rivals"), Party("eva", "rivals")], clock)
+    use(places, BOB, 0.001, clock)
+    held = places.take(Party("eve", "rivals"))
+    assert held
+    assert places.take(Party("eva", "rivals")) is None, "one for both"
+    waiting = asyncio.create_task(places.wait(Party("eva", "rivals")))
+    await turn()
+    quick = places.take(Party("manager", "rivals"))
+    assert quick, "the brand is over its share, and its quick bearers have a place"
+    assert places.take(Party("another", "rivals")) is None
+    assert places.take(Party("mallory", "third")), "another brand has what is its own"
+    assert not waiting.done()
+    places.give(held)
+    assert (await waiting).holds_slow
+
+
+async def test_all_slow_bearers_together_hold_few_places_and_wait_by_turns(clock: Time) -> None:
+    places = with_averages(seconds=0.05)
+    slow = [Party(f"slow{n}", f"brand{n}") for n in range(4)]
+    make_slow(places, slow, clock)
+    use(places, BOB, 0.001, clock)
+    held = [places.take(party) for party in slow]
+    assert [one is not None for one in held] == [True, True, False, False]
+    waiting = [asyncio.create_task(places.wait(party)) for party in slow[2:]]
+    await turn()
+    assert held[0]
+    places.give(held[0])
+    assert (await waiting[0]).key == "slow2"
+    before = ADMISSION_REFUSALS.labels("share")._value.get()  # noqa: SLF001 - its only name
+    with pytest.raises(Busy, match=r"connections max 1, database seconds a second .*, database share max 0.5"):
+        await waiting[1]
+    assert ADMISSION_REFUSALS.labels("share")._value.get() - before == 1  # noqa: SLF001
+
+
+def test_however_many_bearers_come_few_are_remembered(clock: Time) -> None:
+    places = with_averages()
+    for number in range(KEEP_MAX + 10):
+        use(places, Party(f"bearer{number}", f"brand{number}"), 1e-6, clock)
+    assert len(places._shares) == len(places._brands) == KEEP_MAX  # noqa: SLF001
 
 
 @pytest.mark.usefixtures("database")
 def test_shares_go_by_the_size_of_the_pool_and_callers_never_have_all_of_it() -> None:
     assert admission().limits == Limits(8, 7, 4, settings().queue_bearer_max, settings().queue_seconds_max)
+
+
+@pytest.mark.usefixtures("database")
+def test_a_share_of_as_many_seconds_as_connections_holds_nobody_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("services.admission.settings", lambda: settings().replace(database_share_bearer=4))
+    assert admission().averages is None
 
 
 def test_those_that_wait_for_a_common_transaction_go_by_turns_too(monkeypatch: pytest.MonkeyPatch) -> None:

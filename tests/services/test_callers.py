@@ -1,12 +1,16 @@
 """What a caller gets of the pool, how long its document may take, and what ends with it: against the database."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Any
 
 import pytest
 
-from config.database import connection, pool
+from config.database import close_database, connection, low_pool, open_database, pool
+from config.priority import NICENESS
+from config.settings import settings
 from domain.errors import CallerGone, Locked, TimeLimit
 from models.tables.brands import Brand
 from services import callers, system, tokens
@@ -22,6 +26,13 @@ SLEEP = "select pg_sleep(60)"
 @pytest.fixture(autouse=True)
 def quick_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(callers, "LOOK_SECONDS", 0.01)
+
+
+@pytest.fixture(autouse=True)
+def four(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A bearer has four connections, however long it uses them."""
+    given = settings().replace(pool_share_bearer=0.4, database_share_bearer=1e9, database_share_brand=1e9)
+    monkeypatch.setattr("services.admission.settings", lambda: given)
 
 
 @asynccontextmanager
@@ -200,3 +211,27 @@ async def test_a_change_that_waits_too_long_for_a_lock_is_locked(database: str) 
 
         with pytest.raises(Locked):
             await change()
+
+
+async def test_reads_of_a_bearer_over_its_share_run_behind_others_and_its_transactions_do_not(
+    empty_database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = settings().replace(database_share_bearer=1e-9)
+    monkeypatch.setattr("services.admission.settings", lambda: given)
+    await open_database(empty_database, pool_size=10, name="test", shared=True)
+    try:
+        if low_pool() is None:
+            pytest.skip("this process may not change how the server's processes are scheduled")
+        assert [await niceness("bob", reading), await niceness("eve", reading)] == [0, 0], "nothing is known of them"
+        assert await niceness("eve", reading) == NICENESS
+        assert await niceness("eve", plain) == 0, "it may hold what others wait for"
+    finally:
+        await close_database()
+
+
+async def niceness(bearer: str, opening: Callable[[], AbstractAsyncContextManager[Any]]) -> int:
+    """How the server's process of a connection is scheduled that the bearer gets."""
+    with bound(Caller(bearer, bearer, 60)):
+        async with opening() as given:
+            conn = given.conn if opening is plain else given
+            return os.getpriority(os.PRIO_PROCESS, await conn.fetchval("select pg_backend_pid()"))
