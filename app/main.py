@@ -26,6 +26,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
 from services import events
+from services.epochs import Watch
 from services.supervision import Supervisor, end_process
 
 CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
@@ -50,8 +51,11 @@ def create_app(settings: Settings) -> Starlette:
         async with AsyncExitStack() as stack:
             await _open(settings, stack)
             await stack.enter_async_context(_stamping(supervisor))
+            epochs = Watch(lambda: hub.head)
+            await epochs.look()
             await hub.begin()
             await stack.enter_async_context(_running(hub.run(supervisor)))
+            await stack.enter_async_context(_running(supervisor.keep("epoch watch", epochs.run)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
             await stack.enter_async_context(
                 _running(supervisor.keep("loop watch", partial(lag.watch, endpoint.flight)))

@@ -52,10 +52,10 @@ raised_of_brand as (
   returning brand, position),
 moved as (update event_position set position = position + (select count(*) from taken) returning position)
 insert into events (position, brand, challenge_id, number, client, name, payload, market_time, recorded_at,
-  brand_position)
+  brand_position, epoch)
 select (select position from moved) - (select count(*) from taken) + n.place, n.brand, n.challenge_id,
   r.number - c.many + n.place_in_challenge, n.client, n.name, n.payload, n.market_time, n.written_at,
-  b.position - o.many + n.place_in_brand
+  b.position - o.many + n.place_in_brand, (select epoch from epochs order by id desc limit 1)
 from numbered n join raised r using (challenge_id) join counted c using (challenge_id)
 join raised_of_brand b on b.brand = n.brand join counted_of_brand o on o.brand = n.brand
 """
@@ -79,9 +79,70 @@ async def stamp(conn: Connection) -> int:
     return int(answer.rsplit(" ", 1)[1])
 
 
-async def waiting(conn: Connection) -> bool:
-    found: bool = await conn.fetchval("select exists (select from outbox)")
-    return found
+SERVER = """((select system_identifier from pg_control_system())::text || '/' ||
+  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))"""
+"""The server the database lives on. A restore to a moment and a promotion begin a timeline; a dump goes elsewhere."""
+_LOOK = f"""
+select exists (select from outbox) as waiting,
+  (select server from epochs order by id desc limit 1) <> {SERVER} as has_moved
+"""
+_BEGIN = f"""
+with named as (update epochs set server = {SERVER} where server = '' returning id)
+insert into epochs (epoch, server, position, batch)
+select 1 + floor(random() * 2147483646)::bigint, {SERVER}, p.position,
+  coalesce((select max(number) from batches), 0)
+from event_position p, (select id, server from epochs order by id desc limit 1) e
+where e.server not in ('', {SERVER})
+"""
+_EPOCHS = """
+select e.epoch, e.position, e.batch, p.position as newest,
+  coalesce((select max(number) from batches), 0) as newest_batch
+from epochs e cross join event_position p order by e.id
+"""
+
+
+class Waiting(NamedTuple):
+    """What the stamper has to do."""
+
+    events: bool  # some have no position yet
+    has_moved: bool  # the database lives on another server, or timeline, than when the newest epoch began
+
+
+class Epoch(NamedTuple):
+    """A span of the database's life, and where the stream and the quotes stood when it began."""
+
+    epoch: int
+    position: int
+    batch: int
+
+
+class Life(NamedTuple):
+    """Every epoch in order, and where the stream and the quotes stand now."""
+
+    epochs: tuple[Epoch, ...]
+    position: int
+    batch: int
+
+
+async def waiting(conn: Connection) -> Waiting:
+    """Whether there is something to stamp, and whether an epoch has to begin before."""
+    row = await conn.fetchrow(_LOOK)
+    return Waiting(row["waiting"], row["has_moved"])
+
+
+async def begin_epoch(conn: Connection) -> None:
+    """Begin an epoch unless one of this server has begun; the caller holds the lock of stamping."""
+    await conn.execute(_BEGIN)
+
+
+async def life(conn: Connection) -> Life:
+    """The epochs of this database."""
+    rows = await conn.fetch(_EPOCHS)
+    return Life(
+        tuple(Epoch(row["epoch"], row["position"], row["batch"]) for row in rows),
+        rows[0]["newest"],
+        rows[0]["newest_batch"],
+    )
 
 
 FORGET = """

@@ -12,7 +12,7 @@ from schema.context import Info
 from schema.errors import BadUserInput, CursorExpired, Missing
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
 from schema.feed import FeedEvent
-from schema.ids import named, number
+from schema.ids import named, number, place_of
 from schema.paging import After, one
 from schema.permissions import subscription
 from schema.ticks import ChallengeTick
@@ -114,15 +114,17 @@ def _cursor(text: str | None) -> Cursor | None:
         return BEGINNING
     if number(text) is not None:
         raise CursorExpired(str(events.CursorExpired("after is a cursor of the first edition.")))
-    if (event := named(text)) is None:
+    place, epoch = place_of(text)
+    if (event := named(place)) is None:
         raise BadUserInput('after must be an event\'s cursor, or "0" for all that are kept.')
-    return Cursor(*event)
+    return Cursor(*event, epoch)
 
 
 def _feed_cursor(text: str | None) -> Cursor | None:
     """Return the place that `after` names among the desk's own events."""
     if text is None or text == "0":
         return None if text is None else BEGINNING
-    if (of_desk := number(text)) is None:
+    place, epoch = place_of(text)
+    if (of_desk := number(place)) is None:
         raise BadUserInput('after must be the cursor of an event of the feed, or "0" for all that are kept.')
-    return Cursor(0, of_desk)
+    return Cursor(0, of_desk, epoch)

@@ -9,6 +9,7 @@ from strawberry.scalars import JSON
 
 from schema.context import Info
 from schema.fields import computed
+from schema.ids import cursor_of
 from schema.paging import one
 from schema.rows import FromRow
 from schema.scalars import Long
@@ -28,11 +29,12 @@ class ChallengeEvent(FromRow, listing=EVENTS):
     name: str = field(description="What happened, such as prop.challenge.phase_changed.")
     market_time: datetime = field(description="When, by the market's clock.")
     challenge_id: ID = field(description="The challenge.")
+    epoch: strawberry.Private[int]
     payload: JSON = field(description="Its facts, frozen when it was written; other objects by their id.")
 
     @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
-        return f"{self.challenge_id}-{self.number}"
+        return cursor_of(f"{self.challenge_id}-{self.number}", self.epoch)
 
     @computed("The challenge as it is now; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
@@ -55,4 +57,5 @@ def streamed(event: Any) -> ChallengeEvent:
         market_time=event.market_time,
         challenge_id=ID(str(event.challenge_id)),
         payload=event.payload,
+        epoch=event.epoch,
     )

@@ -10,6 +10,7 @@ from strawberry import field
 from domain.guard import Finding, Outcome
 from schema.described import described
 from schema.fields import computed
+from schema.ids import cursor_of
 from schema.scalars import Long
 from services.guard import StoredSuspect
 from services.views.events import Event
@@ -71,11 +72,12 @@ class FeedEvent:
     count: int = field(description="How many such quotes one request had; the event shows the last of them.")
     source: str = field(description="The name of the token that handed it in.")
     quote: QuotedPrice = field(description="The quote.")
+    epoch: strawberry.Private[int]
     last: QuotedPrice | None = field(description="The last accepted quote before it; null if there was none.")
 
     @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
-        return str(self.position)
+        return cursor_of(str(self.position), self.epoch)
 
     @classmethod
     def of(cls, event: Event) -> Self:
@@ -90,5 +92,6 @@ class FeedEvent:
             count=facts["count"],
             source=facts["source"],
             quote=QuotedPrice.of(facts["quote"]),
+            epoch=event.epoch,
             last=facts["last"] and QuotedPrice.of(facts["last"]),
         )

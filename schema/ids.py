@@ -7,6 +7,7 @@ from strawberry import ID
 INT64_MAX = 2**63 - 1
 
 _NUMBER = re.compile(r"[1-9][0-9]{0,18}")
+_EPOCH = re.compile(r"[1-9a-f][0-9a-f]{0,7}")
 
 
 def number(text: str) -> int | None:
@@ -21,6 +22,17 @@ def named(text: str) -> tuple[int, int] | None:
     account, _, seq = text.partition("-")
     numbers = number(account), number(seq)
     return (numbers[0], numbers[1]) if numbers[0] is not None and numbers[1] is not None else None
+
+
+def cursor_of(place: str, epoch: int) -> str:
+    """The cursor of an event at that place; in the first epoch, which most desks never leave, the place alone."""
+    return f"{place}-e{epoch:x}" if epoch else place
+
+
+def place_of(cursor: str) -> tuple[str, int]:
+    """The place and the epoch that a cursor names. The place is text to be read on; a malformed epoch stays in it."""
+    place, mark, epoch = cursor.rpartition("-e")
+    return (place, int(epoch, 16)) if mark and _EPOCH.fullmatch(epoch) else (cursor, 0)
 
 
 def name(account: int, seq: int | None) -> ID | None:

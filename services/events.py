@@ -17,10 +17,13 @@ RETRY_SECONDS = 0.5
 async def stamp() -> int:
     """Stamp everything committed so far, then notify; answers how many events."""
     async with reading() as conn:
-        if not await events.waiting(conn):
-            return 0
+        waiting = await events.waiting(conn)
+    if not waiting.events and not waiting.has_moved:
+        return 0
     async with plain() as work:
         await events.lock_stamping(work.conn)
+        if waiting.has_moved:
+            await events.begin_epoch(work.conn)
         stamped = await events.stamp(work.conn)
     if stamped:
         STAMPED.inc(stamped)

@@ -21,6 +21,11 @@ STEADY_SECONDS = 60.0  # a task that ran for so long is well again
 
 log = logging.getLogger(__name__)
 
+
+class Unrecoverable(Exception):
+    """A fault that no restart of the task mends: the process ends at once, for its successor to begin anew."""
+
+
 Work = Callable[[], Awaitable[None]]
 
 
@@ -77,14 +82,17 @@ class Supervisor:
         task.failures = 1 if steady else task.failures + 1
         task.fault = f"{type(fault).__name__}: {fault}"
         TASK_FAULTS.labels(task.name).inc()
-        if task.failures < self._failures_max:
+        if task.failures < self._failures_max and not isinstance(fault, Unrecoverable):
             log.error(
                 "the task '%s' failed and is restarted in %.1f s", task.name, task.restart_seconds, exc_info=fault
             )
             return True
-        log.critical(
-            "the task '%s' failed %d times in a row; the process ends", task.name, task.failures, exc_info=fault
-        )
+        if isinstance(fault, Unrecoverable):
+            log.critical("%s", fault)
+        else:
+            log.critical(
+                "the task '%s' failed %d times in a row; the process ends", task.name, task.failures, exc_info=fault
+            )
         self.lost = self.lost or task.name
         self._end()
         return False

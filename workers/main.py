@@ -17,6 +17,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
+from services.epochs import Watch
 from services.events import stamp_for_ever
 from services.periodic import begin
 from services.supervision import Supervisor, Work, end_process, require_all_kept
@@ -55,6 +56,7 @@ class Resources(Middleware):
             "worker tick": lambda: periodic.tick_for_ever(self.supervisor),
             "broker tables": lambda: periodic.keep_broker(self.broker_url),
             "event stamper": stamp_for_ever,
+            "epoch watch": Watch().run,
         }
 
     async def _begin(self) -> None:

@@ -163,6 +163,8 @@ drop schema brand_numbers cascade;
 alter table brands drop column number_prefix;
 drop index jobs_queued;
 create index jobs_queued on jobs (id) where status = 'QUEUED';
+alter table events drop column epoch;
+drop table epochs;
 alter table events drop column brand_position;
 drop table brand_positions;
 

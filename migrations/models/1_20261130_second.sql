@@ -644,6 +644,26 @@ insert into brand_positions (brand, position)
 select name, position from brands cross join event_position where position > 0;
 grant select, insert, update, delete on brand_positions to propdesk_app;
 comment on table brand_positions is 'The brand''s position of its newest event.';
+-- After a restore to an earlier moment, or a failover that lost something, other events bear the numbers of those that
+-- were lost. So an event, and the cursor that names it, bear the epoch in which it was written.
+create table epochs (
+  id bigint generated always as identity primary key,
+  epoch bigint not null,
+  server text not null,
+  position bigint not null,
+  batch bigint not null,
+  began_at timestamptz not null default clock_timestamp(),
+  constraint epochs_epoch unique (epoch)
+);
+insert into epochs (epoch, server, position, batch) values (0, '', 0, 0);
+grant select, insert, update on epochs to propdesk_app;
+comment on table epochs is 'A span of the database''s life: a new one begins when it goes on elsewhere, as after a restore.';
+comment on column epochs.epoch is 'Its number: 0 for the first one, then random, so that two restores never have the same';
+comment on column epochs.server is 'System identifier and timeline of the server; empty until a process has looked';
+comment on column epochs.position is 'Of the newest event when it began; events after it are of this epoch or a later one';
+comment on column epochs.batch is 'The newest batch when it began';
+alter table events add column epoch bigint not null default 0;
+comment on column events.epoch is 'In which it was written';
 -- Lists: each filter has an index in the list's order, and texts are found by their trigrams. pg_trgm and btree_gin come
 -- with PostgreSQL (its contrib modules); whoever owns the database may create them.
 create extension if not exists pg_trgm;

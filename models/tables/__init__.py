@@ -7,7 +7,7 @@ from models.tables.brands import Brand
 from models.tables.breaches import Breach
 from models.tables.challenges import Challenge, ChallengePhase, Day
 from models.tables.currencies import Currency
-from models.tables.events import BrandPosition, ChallengeNumber, Event, EventPosition, OutboxEvent
+from models.tables.events import BrandPosition, ChallengeNumber, Epoch, Event, EventPosition, OutboxEvent
 from models.tables.fills import Fill
 from models.tables.groups import AccountGroup
 from models.tables.instruments import CatalogueVersion, Instrument, InstrumentName
@@ -78,6 +78,7 @@ __models__ = [
     ChallengeNumber,
     BrandPosition,
     EventPosition,
+    Epoch,
     Desk,
     Retention,
     Shard,

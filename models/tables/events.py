@@ -40,6 +40,7 @@ class Event(Model):
     market_time = fields.DatetimeField()
     recorded_at = fields.DatetimeField(description="When it was written into the outbox")
     brand_position = fields.BigIntField(description="Among the events of its brand; dense since the second edition")
+    epoch = fields.BigIntField(db_default=0, description="In which it was written")
 
     class Meta:
         table = "events"
@@ -64,6 +65,25 @@ class BrandPosition(Model):
 
     class Meta:
         table = "brand_positions"
+
+
+class Epoch(Model):
+    """A span of the database's life: a new one begins when it goes on elsewhere, as after a restore."""
+
+    id = DeskIdentity()
+    epoch = fields.BigIntField(
+        description="Its number: 0 for the first one, then random, so that two restores never have the same",
+    )
+    server = Text(description="System identifier and timeline of the server; empty until a process has looked")
+    position = fields.BigIntField(
+        description="Of the newest event when it began; events after it are of this epoch or a later one"
+    )
+    batch = fields.BigIntField(description="The newest batch when it began")
+    began_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "epochs"
+        constraints = (UniqueConstraint(("epoch",), "epochs_epoch"),)
 
 
 class EventPosition(Model):

@@ -9,7 +9,7 @@ from models.views.sight import Sight, Where, of_event
 
 EVENTS = Listing(
     columns="t.brand_position as position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, "
-    "t.recorded_at",
+    "t.recorded_at, t.epoch",
     source="events t",
     sight=of_event,
     order=(Key("t.number", "number"),),
@@ -17,7 +17,7 @@ EVENTS = Listing(
     parents={"challenge": Parent("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
-  t.recorded_at, t.brand_position, a.accounts, a.clones
+  t.recorded_at, t.brand_position, t.epoch, a.accounts, a.clones
 from events t left join lateral (
   select array_agg(s.id) as accounts, array_agg(s.clone) as clones
   from accounts s where s.challenge_id = t.challenge_id) a on true"""
@@ -37,10 +37,10 @@ async def extent(conn: Connection) -> Extent:
     return Extent(row["position"], row["forgotten"])
 
 
-async def position_of(conn: Connection, sight: Sight, challenge_id: int, number: int) -> int | None:
+async def position_of(conn: Connection, sight: Sight, challenge_id: int, number: int, epoch: int) -> int | None:
     """Return where in the stream the event stands; None for one that is not kept, or not visible."""
     where = Where()
-    where.add("t.challenge_id = {} and t.number = {}", challenge_id, number)
+    where.add("t.challenge_id = {} and t.number = {} and t.epoch = {}", challenge_id, number, epoch)
     of_event(where, sight)
     position: int | None = await conn.fetchval(f"select t.position from events t{where.text}", *where.values)
     return position

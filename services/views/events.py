@@ -47,6 +47,7 @@ class Cursor(NamedTuple):
 
     challenge_id: int
     number: int
+    epoch: int = 0  # in which the event was written: after a restore another one may bear its number
 
 
 BEGINNING = Cursor(0, 0)
@@ -77,6 +78,7 @@ class Event:
     client: str | None  # whose challenge it was
     recorded_at: datetime  # just before its transaction committed
     reach: Reach = NOWHERE  # when it was read
+    epoch: int = 0  # of the database's life, in which it was written
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +150,7 @@ def _event(row: Row) -> Event:
         row["client"],
         row["recorded_at"],
         Reach(frozenset(row["accounts"] or ()), clones),
+        row["epoch"],
     )
 
 
@@ -179,7 +182,9 @@ async def position_of(sight: Sight, cursor: Cursor) -> int:
             return 0
         position = await rows.position_of(conn, sight, *cursor)
     if position is None:
-        raise CursorExpired("after names no event that is kept and that this token may read.")
+        raise CursorExpired(
+            "after names no event that is kept, that no restore has lost, and that this token may read."
+        )
     return position
 
 

@@ -119,7 +119,7 @@ class Desk:
         def member(name: str, command: str, **given: str) -> Member:
             return Member(name, command, common | given | dict(own.get(name, {})), folder / f"{name}.log")
 
-        self.database_url = database_url
+        self.folder = folder
         self.apis = [member(f"api-{n}", "serve", PROPDESK_PORT=str(a_free_port())) for n in range(1, apis + 1)]
         self.workers = [member(f"worker-{n}", "work") for n in range(1, workers + 1)]
 

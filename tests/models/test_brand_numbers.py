@@ -10,7 +10,7 @@ from config.database import connection, pool
 from models import jobs
 
 SPAN = 10**12
-OF_THE_DESK = {"outbox", "removed_sales", "quote_voids"}  # shown to nobody, or of the market
+OF_THE_DESK = {"outbox", "epochs", "removed_sales", "quote_voids"}  # shown to nobody, or of the market
 WALLET = "insert into wallets (brand, client, currency) values ($1, $2, 'USD') returning id"
 BRAND = "insert into brands (name, title) values ($1, $1) returning number_prefix"
 WAITING = "select count(*) from pg_locks l join pg_database d on d.oid = l.database where not granted and datname = $1"

@@ -1,0 +1,65 @@
+"""Notices that the database went back: that it was restored to a moment before what this process has seen.
+
+Event numbers, batches and versions of accounts are given anew then, so nothing that the process holds in memory is true
+any more, and it ends. After a failover that lost nothing it goes on.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from config.database import AWAY
+from models import events
+from models.events import Life
+from services.supervision import Unrecoverable
+from services.tape import tape
+from services.unit import reading
+
+LOOK_SECONDS = 1.0
+
+log = logging.getLogger(__name__)
+
+
+class Restored(Unrecoverable):
+    """The database has lost what this process has seen."""
+
+
+@dataclass(slots=True)
+class Watch:
+    """Looks at the epochs once a second. `head`: the newest event that the process has passed on."""
+
+    head: Callable[[], int] = lambda: 0
+    seen: Life | None = None
+
+    async def run(self) -> None:
+        """Look until cancelled. Raises Restored; while the database is away, those who need it say so."""
+        while True:
+            try:
+                await self.look()
+            except AWAY as error:
+                log.debug("the epochs cannot be read for now: %s", error)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    async def look(self) -> None:
+        """Compare the database with what was seen of it. Raises Restored."""
+        head, newest = self.head(), tape().newest  # before the look, which must not be behind them
+        async with reading() as conn:
+            life = await events.life(conn)
+        before, self.seen = self.seen, life
+        if before is None:
+            return
+        known, there = ({epoch.epoch for epoch in one.epochs} for one in (before, life))
+        new = [(epoch.position, epoch.batch) for epoch in life.epochs if epoch.epoch not in known]
+        if not known <= there:
+            new.append((0, 0))  # what was seen of an epoch that is gone is gone with it
+        position, batch = max(before.position, head), max(before.batch, newest)
+        kept_position, kept_batch = (min(kept) for kept in zip((life.position, life.batch), *new, strict=True))
+        if kept_position < position or kept_batch < batch:
+            raise Restored(
+                f"this process has seen event {position} and batch {batch}, and the database has lost those after "
+                f"event {kept_position} and batch {kept_batch}, as by a restore to an earlier moment; the process "
+                "ends, so that it begins with nothing in memory"
+            )
+        if new:
+            log.warning("the database goes on in a new epoch, and has lost nothing that this process has seen")
