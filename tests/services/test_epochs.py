@@ -1,4 +1,4 @@
-"""A restore to an earlier moment begins an epoch: no cursor, and no process, takes the new events for those it has seen."""
+"""A restore to an earlier moment begins an epoch: nobody takes the new events for those that had their numbers."""
 
 from collections.abc import Callable
 
