@@ -5,13 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from config.database import connection
+from models.views.sight import Sight
 from schema.ids import cursor_of, place_of
 from services import events, jobs, quotes
 from services.epochs import Restored, Watch
 from services.tape import tape
 from services.unit import plain, reading
 from services.views.events import Cursor, CursorExpired, position_of
-from services.views.sight import Sight
 from tests.services.world import a_quote, a_world, rows, value
 
 SEEN = Sight(brand="acme")
