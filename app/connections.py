@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from app.sockets import Socket
+from config.keepalives import Keepalives
 from config.settings import Settings
 from services.measures import CONNECTIONS_REFUSED
 
@@ -22,6 +23,7 @@ class Gate:
 
     def __init__(self, settings: Settings) -> None:
         self.head_seconds = settings.head_seconds_max
+        self.silence = Keepalives(settings.client_silence_seconds_max)
         self.most = min(settings.connections_max, int(_files() * FILES_SHARE))
         self.strangers_most = min(settings.strangers_address_max, max(1, self.most // 2))
         self.strangers: Counter[str] = Counter()
@@ -71,6 +73,7 @@ class Connection(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
+        self.gate.silence.set_on(transport.get_extra_info("socket"))
         address = self.client[0] if self.client else ""
         if reason := self.gate.refusal(len(self.connections), address):
             CONNECTIONS_REFUSED.labels(reason).inc()

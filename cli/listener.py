@@ -14,6 +14,7 @@ from cli.client import RETRY_SECONDS
 from config.errors import Problem
 
 PROTOCOL = Subprotocol("graphql-transport-ws")
+PING_SECONDS = 5  # between pings, and for each answer: a server that is gone without a word is noticed in twice as long
 DOCUMENT = """
 subscription ($after: String) {
   challengeEvents(after: $after) { cursor position number name marketTime challengeId payload }
@@ -52,7 +53,9 @@ class Listener:
         return True
 
     async def _listen(self) -> None:
-        async with connect(self.url, subprotocols=[PROTOCOL]) as socket:
+        async with connect(
+            self.url, subprotocols=[PROTOCOL], ping_interval=PING_SECONDS, ping_timeout=PING_SECONDS
+        ) as socket:
             await socket.send(
                 json.dumps({"type": "connection_init", "payload": {"authorization": f"Bearer {self.token}"}})
             )

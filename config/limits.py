@@ -19,6 +19,8 @@ class RequestLimits(Group):
     """Websockets of one token in one process"""
     head_seconds_max: float = Field(default=10, gt=0)
     """Time in which a request's line and headers have to come"""
+    client_silence_seconds_max: int = Field(default=30, ge=2, le=3_600)
+    """Time after which a client that is gone without a word counts as gone, its websockets too"""
     body_bytes_max: int = Field(default=1 << 20, ge=1 << 10)
     """Size of a request's body; a proxy in front allows as much"""
     body_seconds_max: float = Field(default=30, gt=0)

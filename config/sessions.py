@@ -5,10 +5,8 @@ without a word: a session that should work as the lesser role would be a superus
 """
 
 import asyncio
-import socket
 import ssl
 from collections.abc import Mapping
-from contextlib import suppress
 from types import MappingProxyType
 from typing import Any
 
@@ -16,11 +14,11 @@ import asyncpg
 
 from config.address import Address, Host, asyncpg_parameters, parse
 from config.errors import Problem
+from config.keepalives import Keepalives, keepalives
 from config.poolers import hint, require_own_session
 
 APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
 VERSION_MIN = 15  # the oldest PostgreSQL that the desk supports
-SILENCE_SECONDS = 30  # after which a peer that does not answer is given up
 
 _SETTINGS = {  # on which statements and their texts rely, whatever database, role or pooler have set
     "TimeZone": "UTC",
@@ -55,7 +53,7 @@ async def connect(
     role: str | None = APPLICATION_ROLE,
     settings: Mapping[str, str] = MappingProxyType({}),
     writes: bool = True,
-    silence_seconds: float = SILENCE_SECONDS,
+    silence_seconds: float | None = None,
     variable: str | None = None,
     timeout: float | None = None,  # noqa: ASYNC109 - as asyncpg's pool gives it
     **options: Any,
@@ -63,22 +61,23 @@ async def connect(
     """Open a session, known to the server as `propdesk-<process>`, that works as `role`; None: as the URL's own user.
 
     Hosts are tried in order, each for `connect_timeout` of the address, and `timeout` seconds at most. `writes`: only a
-    primary will do, else what target_session_attrs says. A peer that is silent for `silence_seconds` is given up, by us
-    and by the server. `options` are asyncpg's. Raises Unreachable where no host of several will do, Problem where an
-    operator has to mend something: a role that cannot be taken or was changed, a pooler in transaction mode, an old
-    PostgreSQL.
+    primary will do, else what target_session_attrs says. A peer that is silent for `silence_seconds`, by default
+    PROPDESK_SILENCE_SECONDS_MAX, is given up at both ends. `options` are asyncpg's. Raises Unreachable where no host of
+    several will do, Problem where an operator has to mend something: a role that cannot be taken or was changed, a
+    pooler in transaction mode, an old PostgreSQL.
     """
     address = parse(url, variable)
     targets = _targets(address, writes=writes)
     wanted = _SETTINGS | dict(settings) | {"application_name": address.application_name(process)} | address.settings
-    wanted |= _keepalives_of_server(silence_seconds)
+    silence = Keepalives(silence_seconds) if silence_seconds else keepalives()
+    wanted |= silence.of_server()
     seconds = min((limit for limit in (address.connect_seconds, timeout) if limit), default=None)
     failures: list[tuple[Host, BaseException]] = []
     for target in targets:
         for host in address.hosts_in_order():
             try:
                 async with asyncio.timeout(seconds):
-                    return await _connect(address, host, target, role, wanted, silence_seconds, options)
+                    return await _connect(address, host, target, role, wanted, silence, options)
             except _TRY_NEXT as error:
                 failures.append((host, error))
     if len(failures) == 1 and str(failures[0][1]):
@@ -96,7 +95,7 @@ async def _connect(
     target: str,
     role: str | None,
     settings: Mapping[str, str],
-    silence_seconds: float,
+    silence: Keepalives,
     options: Mapping[str, Any],
 ) -> asyncpg.Connection:
     conn = await asyncpg.connect(**(dict(options) | asyncpg_parameters(address, host)), timeout=None)
@@ -106,7 +105,7 @@ async def _connect(
             raise Problem(
                 f"{address} is PostgreSQL {version.major}.{version.minor}; the desk needs {VERSION_MIN} or newer"
             )
-        _keep_alive(conn, address, silence_seconds)
+        silence.set_on(conn._transport.get_extra_info("socket"), address.options)  # noqa: SLF001 - no public name
         await require_own_session(conn, address, host)
         await _prepare(conn, address, role, settings)
         _require(target, await conn.fetchrow(_LOOK), address, role)
@@ -168,41 +167,6 @@ def _targets(address: Address, *, writes: bool) -> list[str]:
             "use read-write, or leave it out"
         )
     return ["read-write"]
-
-
-def _keepalives_of_server(silence_seconds: float) -> dict[str, str]:
-    idle, interval, count = _keepalive(silence_seconds)
-    return {
-        "tcp_keepalives_idle": str(idle),
-        "tcp_keepalives_interval": str(interval),
-        "tcp_keepalives_count": str(count),
-        "tcp_user_timeout": str(round(silence_seconds * 1000)),
-    }
-
-
-def _keepalive(silence_seconds: float) -> tuple[int, int, int]:
-    """Seconds of silence before the first probe, seconds between probes, and probes without an answer."""
-    interval = max(1, round(silence_seconds / 6))
-    return max(1, round(silence_seconds) - 3 * interval), interval, 3
-
-
-def _keep_alive(conn: asyncpg.Connection, address: Address, silence_seconds: float) -> None:
-    """Have the kernel notice a server that has gone without a word; what the URL says of it goes first."""
-    peer = conn._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public name for it
-    if peer is None or peer.family == socket.AF_UNIX or address.options.get("keepalives") == "0":
-        return
-    idle, interval, count = _keepalive(silence_seconds)
-    values = {
-        "TCP_KEEPIDLE": address.options.get("keepalives_idle", idle),
-        "TCP_KEEPINTVL": address.options.get("keepalives_interval", interval),
-        "TCP_KEEPCNT": address.options.get("keepalives_count", count),
-        "TCP_USER_TIMEOUT": address.options.get("tcp_user_timeout", round(silence_seconds * 1000)),
-    }
-    peer.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-    for name, value in values.items():
-        if hasattr(socket, name) and int(value) > 0:
-            with suppress(OSError):  # beyond what the kernel takes
-                peer.setsockopt(socket.IPPROTO_TCP, getattr(socket, name), int(value))
 
 
 def quoted(name: str) -> str:

@@ -138,6 +138,9 @@ class Database(Group):
     that comes to it before it is full says where to go on; a count says that there may be more"""
     lock_seconds_max: float = Field(default=10, gt=0)
     """Time that such a statement waits for a lock"""
+    silence_seconds_max: int = Field(default=10, ge=2, le=300)
+    """Time after which a silent database, or a broker on PostgreSQL, counts as lost: its cable is cut, its host has no
+    power. Both ends notice, also while a statement runs, and then the locks of who is gone are free"""
 
 
 class Marks(Group):
