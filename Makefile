@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test campaigns test-zones check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
+.PHONY: up test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -29,6 +29,17 @@ test-zones: $(INSTALLED)
 	@for zone in UTC America/New_York Asia/Kathmandu; do \
 		echo "TZ=$$zone"; TZ=$$zone $(BIN)/pytest -q $(ZONED) || exit 1; \
 	done
+
+# The same on the oldest PostgreSQL that is supported, Debian's: `make test-oldest ON_OLDEST=tests` for all of them.
+OLDEST ?= /usr/lib/postgresql/15/bin
+ON_OLDEST ?= tests/models tests/config/test_database.py tests/config/test_requirements.py \
+	$(addprefix tests/services/test_,accounts.py actions.py events.py exports.py jobs.py journey.py lists.py marks.py \
+	payments.py programs.py quotes.py retention.py verify.py voids.py)
+
+test-oldest: $(INSTALLED)
+	@if [ -x $(OLDEST)/initdb ]; then \
+		TEST_POSTGRES_BIN=$(OLDEST) $(BIN)/pytest -q -rs -n $(PROCESSES) --dist worksteal -m "not campaign" $(ON_OLDEST); \
+	else echo "SKIPPED: there is no PostgreSQL in $(OLDEST) (.ci/services installs Debian's)"; fi
 
 check: $(INSTALLED)
 	@$(BIN)/ruff format --check .

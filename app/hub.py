@@ -9,7 +9,6 @@ import asyncio
 import logging
 from bisect import bisect_right
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from datetime import UTC, datetime
 
 import asyncpg
 
@@ -19,6 +18,7 @@ from app.ticks import Ticks
 from config.database import AWAY
 from config.sessions import connect
 from domain.errors import Busy
+from services import host_clock
 from services.admission import FairShare, Limits
 from services.callers import Caller, current
 from services.measures import EVENT_DELAY_SECONDS
@@ -252,6 +252,6 @@ class Hub:
 
 def _measure(told: Sequence[Event]) -> None:
     """How long after they were written these events have been handed to everybody who follows live."""
-    now = datetime.now(UTC)
+    now = host_clock.now()
     for event in told:
         EVENT_DELAY_SECONDS.observe(max(0.0, (now - event.recorded_at).total_seconds()))

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 import jwt
+from jwt.types import Options
 
 from app.keys import KeySet
 from config.settings import Settings
 from domain.checks import text_fault
-from services import tokens
+from services import host_clock, tokens
 from services.principals import Principal, Role
 
 SHARED = ["HS256"]
@@ -21,6 +22,11 @@ PUBLIC = ["RS256", "PS256", "ES256", "EdDSA"]
 CLAIMS = ["exp", "sub", "brand", "role"]
 LEEWAY_SECONDS = 30
 SECONDS_MAX = datetime(9999, 1, 1, tzinfo=UTC).timestamp()  # the latest `exp`
+NO_TIMES: Options = {
+    "verify_exp": False,
+    "verify_nbf": False,
+    "verify_iat": False,
+}  # PyJWT has this host's clock for them
 ROLES = {role.value: role for role in (Role.CLIENT, Role.MANAGER)}
 # What PyJWT raises, and what it lets through from claims and headers of unexpected types, sizes and depths.
 FAULTS = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
@@ -47,6 +53,18 @@ class Claims:
         if type(expires) not in (int, float) or not 0 <= expires <= SECONDS_MAX:
             raise ValueError("exp is a number of seconds")
         return cls(subject, brand, ROLES[role], datetime.fromtimestamp(expires, UTC))
+
+
+def _require_time(claims: dict[str, Any]) -> None:
+    """Raise ValueError unless the JWT has begun and not ended, by the database's clock."""
+    now = host_clock.now().timestamp()
+    for name in ("exp", "nbf", "iat"):
+        if name in claims and type(claims[name]) not in (int, float):
+            raise ValueError(f"{name} is a number of seconds")
+    if not claims["exp"] > now - LEEWAY_SECONDS:
+        raise ValueError("it has ended")
+    if not all(claims.get(name, 0) <= now + LEEWAY_SECONDS for name in ("nbf", "iat")):
+        raise ValueError("it has not begun")
 
 
 class Identities:
@@ -99,9 +117,9 @@ class Identities:
             algorithms=algorithms,
             audience=audience,
             issuer=issuer,
-            leeway=LEEWAY_SECONDS,
-            options={"require": CLAIMS, "verify_aud": audience is not None},
+            options=Options(require=CLAIMS, verify_aud=audience is not None, **NO_TIMES),
         )
+        _require_time(claims)
         return claims
 
     async def _is_brand(self, brand: str) -> bool:

@@ -25,7 +25,7 @@ from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
-from services import events
+from services import events, host_clock
 from services.epochs import Watch
 from services.supervision import Supervisor, end_process
 
@@ -57,6 +57,7 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(_running(hub.run(supervisor)))
             await stack.enter_async_context(_running(supervisor.keep("epoch watch", epochs.run)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
+            await stack.enter_async_context(_running(supervisor.keep("clock watch", host_clock.watch)))
             await stack.enter_async_context(
                 _running(supervisor.keep("loop watch", partial(lag.watch, endpoint.flight)))
             )

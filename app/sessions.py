@@ -4,11 +4,10 @@ import asyncio
 import logging
 from collections import Counter
 from collections.abc import Hashable
-from datetime import UTC, datetime
 from typing import Protocol
 
 from config.database import AWAY
-from services import tokens
+from services import host_clock, tokens
 from services.measures import CONNECTIONS_REFUSED
 from services.principals import Principal
 
@@ -63,7 +62,7 @@ class Sessions:
 
     async def _close_ended(self) -> None:
         ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})
-        now = datetime.now(UTC)
+        now = host_clock.now()
         closing = [
             session
             for session, bearer in self._open.items()

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Mapping
 from pathlib import Path
 
+from config.address import parse
+
 log = logging.getLogger(__name__)
 
 
 def file_of(data_dir: Path, database_url: str) -> Path:
-    """Where the tokens of this database are kept."""
-    return data_dir / f"sample-tokens-{hashlib.sha256(database_url.encode()).hexdigest()[:12]}.json"
+    """Where the tokens of this database are kept, whoever logs in there and with whatever password."""
+    database = str(parse(database_url))
+    return data_dir / f"sample-tokens-{hashlib.sha256(database.encode()).hexdigest()[:12]}.json"
 
 
 def read(file: Path) -> dict[str, str]:

@@ -107,9 +107,10 @@ class Address:
 def parse(url: str, variable: str | None = None) -> Address:
     """Take a URL apart by libpq's rules. Raises Problem, one line that names `variable`, for what is no address."""
     variable = variable or variable_of(url)
-    given = _with_defaults(variable, _options_of(url, variable))
+    written = _options_of(url, variable)
+    require_password_file(variable, written)
+    given = _with_defaults(variable, written)
     require_supported(variable, given)
-    require_password_file(variable, given)
     hosts = _hosts(variable, given.pop("host", ""), given.pop("port", ""))
     user = given.pop("user", "") or getpass.getuser()
     return Address(variable, hosts, user, given.pop("dbname", "") or user, given)

@@ -1,13 +1,24 @@
 """How many database connections we may open together, held against what the server allows."""
 
-from config.address import spoken
+import logging
+
+from config.address import parse
 from config.broker import SENDER_CONNECTIONS, WORKER_CONNECTIONS
 from config.database import CONTROL_CONNECTIONS, LOW_CONNECTIONS, connection
 from config.errors import Problem
+from config.poolers import is_pooled
+from config.sessions import quoted
 from config.settings import Settings
 
 LISTENER_CONNECTIONS = 1  # the API's own, for NOTIFY
 COMMAND_CONNECTIONS = 5  # one command of the CLI beside the services
+
+_LIMITS = """select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    - coalesce(current_setting('reserved_connections', true)::int, 0) as server,
+  (select datconnlimit from pg_database where datname = current_database()) as database,
+  (select rolconnlimit from pg_roles where rolname = session_user) as login"""
+
+log = logging.getLogger(__name__)
 
 
 def connections_wanted(settings: Settings) -> int:
@@ -18,15 +29,32 @@ def connections_wanted(settings: Settings) -> int:
 
 
 async def require_connections(settings: Settings) -> None:
-    """Raise Problem when the server allows fewer connections than all our processes may open."""
+    """Raise Problem when server, database or role allow fewer connections than all our processes may open.
+
+    What a pooler allows cannot be asked, so the log says what it has to.
+    """
     assert settings.database_url, "the CLI has filled it in"
-    wanted = connections_wanted(settings)
+    wanted, address = connections_wanted(settings), parse(settings.database_url)
     async with connection(settings.database_url) as conn:
-        allowed = await conn.fetchval(
-            "SELECT current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int"
+        pooled = await is_pooled(conn)
+        limits = await conn.fetchrow(_LIMITS)
+        user, database = await conn.fetchrow("select session_user::text, current_database()::text")
+    if pooled:
+        log.info(
+            "%s (%s) leads through a pooler; its pool_size and max_client_conn have to allow %s sessions at once",
+            address.variable,
+            address,
+            wanted,
         )
-    if wanted > allowed:
-        raise Problem(
-            f"our processes may open {wanted} connections and {spoken(settings.database_url)} allows {allowed}; "
-            "lower PROPDESK_POOL_SIZE or raise max_connections"
-        )
+        return
+    mends = {
+        "server": "raise max_connections",
+        "database": f"ALTER DATABASE {quoted(database)} CONNECTION LIMIT {wanted};",
+        "login": f"ALTER ROLE {quoted(user)} CONNECTION LIMIT {wanted};",
+    }
+    for kind, allowed in limits.items():
+        if 0 <= allowed < wanted:  # -1: no limit of its own
+            raise Problem(
+                f"our processes may open {wanted} connections and the {kind} of {address} allows {allowed}; "
+                f"lower PROPDESK_POOL_SIZE, or {mends[kind]}"
+            )

@@ -12,7 +12,7 @@ import asyncpg
 from aerich import Command
 from tortoise.backends.asyncpg.client import AsyncpgDBClient
 from tortoise.context import TortoiseContext
-from tortoise.exceptions import DBConnectionError
+from tortoise.exceptions import DBConnectionError, OperationalError
 
 from config import priority
 from config.address import parse, sibling
@@ -26,13 +26,7 @@ CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for to
 LOW_CONNECTIONS = 2  # of one API beyond its pool, for bearers that have used more than their share of the database
 CONTROL_SECONDS_MAX = 5  # to open one of these
 MIGRATION_LOCK = 7_766_373
-_UNREACHABLE = (
-    OSError,
-    asyncpg.CannotConnectNowError,
-    asyncpg.InterfaceError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.PostgresConnectionError,
-)
+_UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, OperationalError)  # the last by Tortoise
 _NO_DATABASE = (asyncpg.InvalidCatalogNameError, DBConnectionError)  # Tortoise turns the first into the second
 
 AWAY = (

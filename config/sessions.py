@@ -178,6 +178,8 @@ def reason_of(error: BaseException) -> str:
     """Why a connection failed, in words of the operator where OpenSSL or asyncpg have only their own."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message} (see sslmode, sslrootcert)"
+    if isinstance(error, asyncpg.InsufficientPrivilegeError):
+        return f"{error} (a DBA runs: GRANT CONNECT ON DATABASE ...)"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or error} (see sslmode, sslcert, sslkey)"
     return str(error) or type(error).__name__

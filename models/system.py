@@ -40,6 +40,12 @@ async def read(conn: Connection) -> asyncpg.Record:
     return row
 
 
+async def clock(conn: Connection) -> datetime:
+    """The database's time of now."""
+    moment: datetime = await conn.fetchval("select clock_timestamp()")
+    return moment
+
+
 async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
     rows = await conn.fetch("select process, kind, started_at, beat_at from heartbeats order by process")
     return [dict(row) for row in rows]

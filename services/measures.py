@@ -7,7 +7,7 @@ stands in the database is not measured but asked for when somebody looks (`servi
 import time
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
@@ -107,6 +107,11 @@ LOOP_HELD_SECONDS = Histogram(
 )
 TASK_FAULTS = Counter(
     "propdesk_task_faults", "Faults of endless tasks, each of which was restarted.", ("task",), registry=REGISTRY
+)
+CLOCK_OFFSET = Gauge(
+    "propdesk_clock_offset_seconds",
+    "By how much the database's clock is ahead of this process's.",
+    registry=REGISTRY,
 )
 KEY_FETCHES = Counter(
     "propdesk_jwt_key_fetches",

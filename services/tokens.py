@@ -7,7 +7,7 @@ import re
 import secrets
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 
 import asyncpg
 from tortoise.expressions import RawSQL
@@ -17,7 +17,7 @@ from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models import tokens as rows
 from models.tables.tokens import Token
-from services import brands
+from services import brands, host_clock
 from services.coalescing import Coalesced
 from services.connections import control
 from services.local import Local
@@ -70,7 +70,7 @@ async def create_for(
         brand = principal.brand_for(brand)
     checked = _checked(role, brand, name, subject)
     narrowed = _narrowed(checked, scope or {})
-    if expires_at is not None and expires_at <= datetime.now(UTC):
+    if expires_at is not None and expires_at <= host_clock.now():
         raise InvalidInput("expiresAt", reason="must lie ahead", found=expires_at.isoformat())
     async with plain() as work:
         issued = await _issue(checked, brand, name, subject, narrowed, expires_at)

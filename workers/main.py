@@ -17,6 +17,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
+from services import host_clock
 from services.epochs import Watch
 from services.events import stamp_for_ever
 from services.periodic import begin
@@ -57,6 +58,7 @@ class Resources(Middleware):
             "broker tables": lambda: periodic.keep_broker(self.broker_url),
             "event stamper": stamp_for_ever,
             "epoch watch": Watch().run,
+            "clock watch": host_clock.watch,
         }
 
     async def _begin(self) -> None:

@@ -19,8 +19,9 @@ async def test_a_second_start_offers_the_same_tokens(empty_database: str, tmp_pa
 
 
 def test_a_file_that_cannot_be_used_is_as_none(tmp_path: Path) -> None:
-    file = sampletokens.file_of(tmp_path, "postgresql://one")
-    assert file != sampletokens.file_of(tmp_path, "postgresql://two")
+    file = sampletokens.file_of(tmp_path, "postgresql://one/desk")
+    assert file != sampletokens.file_of(tmp_path, "postgresql://two/desk")
+    assert file == sampletokens.file_of(tmp_path, "postgresql://me:secret@one/desk")
     for text in ("", "[]", '{"ADMIN": 5}', "\x00"):
         file.write_text(text)
         assert sampletokens.read(file) == {}

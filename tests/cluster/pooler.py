@@ -8,7 +8,9 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,32 +22,58 @@ START_SECONDS_MAX = 20
 USERS = ("postgres", "propdesk_app", "owner", "desk")
 
 
+@dataclass(eq=False, slots=True)
+class Pooler:
+    """A running PgBouncer."""
+
+    url: str  # of the database through it
+    folder: Path
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, and return when it listens."""
+        assert PROGRAM, "it is installed"
+        user = SYSTEM_USER if os.geteuid() == 0 else None  # root, whom it refuses to run as
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [PROGRAM, str(self.folder / "pgbouncer.ini")], stdout=log, stderr=log, user=user, group=user, cwd="/"
+            )
+        _wait(parse(self.url).hosts[0].port, self.process, self.folder / "log")
+
+    def kill(self) -> None:
+        """End it at once, with every session that goes through it."""
+        assert self.process is not None, "it runs"
+        self.process.kill()
+        self.process.wait()
+
+
 @contextmanager
-def pooled(url: str, *, mode: str = "session", login: str | None = None, **settings: object) -> Iterator[str]:
-    """The address of the same database through a PgBouncer of this mode, with the URL's user.
+def pooler(url: str, *, mode: str = "session", login: str | None = None, **settings: object) -> Iterator[Pooler]:
+    """A PgBouncer of this mode before the server of the URL.
 
     `login`: whom the pooler logs in as, whoever comes. `settings` are PgBouncer's. Skips where there is no PgBouncer.
     """
     if PROGRAM is None:
         pytest.skip("pgbouncer is not installed (.ci/services installs it)")
     with tempfile.TemporaryDirectory(prefix="propdesk-pooler-") as directory:
-        folder = Path(directory)
-        port = _free_port()
+        folder, port, address = Path(directory), _free_port(), parse(url)
         _write(folder, url, port, login, {"pool_mode": mode} | settings)
-        user = SYSTEM_USER if os.geteuid() == 0 else None  # root, whom it refuses to run as
-        for path in (folder, *folder.iterdir()):
-            if user:
-                shutil.chown(path, user)
-        with (folder / "log").open("wb") as log:
-            process = subprocess.Popen(
-                [PROGRAM, str(folder / "pgbouncer.ini")], stdout=log, stderr=log, user=user, group=user, cwd="/"
-            )
+        if os.geteuid() == 0:
+            for path in (folder, *folder.iterdir()):
+                shutil.chown(path, SYSTEM_USER)
+        running = Pooler(f"postgresql://{address.user}@127.0.0.1:{port}/{address.database}", folder)
+        running.start()
         try:
-            _wait(port, process, folder / "log")
-            yield f"postgresql://{parse(url).user}@127.0.0.1:{port}/{parse(url).database}"
+            yield running
         finally:
-            process.kill()
-            process.wait()
+            running.kill()
+
+
+@contextmanager
+def pooled(url: str, **settings: Any) -> Iterator[str]:
+    """The address of the same database through a PgBouncer."""
+    with pooler(url, **settings) as running:
+        yield running.url
 
 
 def _write(folder: Path, url: str, port: int, login: str | None, settings: dict[str, object]) -> None:

@@ -7,6 +7,7 @@ import sys
 import asyncpg
 import pytest
 
+from config.address import parse
 from config.connections import connections_wanted, require_connections
 from config.database import (
     close_database,
@@ -98,6 +99,25 @@ async def test_more_connections_than_the_server_allows_are_refused(empty_databas
     assert connections_wanted(greedy) > 1000
     with pytest.raises(Problem, match="PROPDESK_POOL_SIZE"):
         await require_connections(greedy)
+
+
+@pytest.mark.parametrize(
+    ("limit", "words"),
+    [
+        ("alter database {name} connection limit 7", "the database of .* allows 7; .* ALTER DATABASE"),
+        ("alter role few connection limit 6", 'the login of .* allows 6; .* ALTER ROLE "few"'),
+    ],
+)
+async def test_a_limit_of_the_database_or_of_the_login_is_named(empty_database: str, limit: str, words: str) -> None:
+    name = parse(empty_database).database
+    async with connection(empty_database) as owner:
+        await owner.execute("create role few login in role propdesk_app")
+        try:
+            await owner.execute(limit.format(name=name))
+            with pytest.raises(Problem, match=words):
+                await require_connections(Settings(database_url=empty_database.replace("postgres@", "few@")))
+        finally:
+            await owner.execute("drop role few")
 
 
 async def test_the_server_ends_a_statement_and_a_wait_for_a_lock_that_take_too_long(empty_database: str) -> None:

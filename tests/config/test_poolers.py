@@ -1,10 +1,13 @@
 """The desk through a pooler, a real PgBouncer: each client its own session, or a refusal in one line."""
 
+import logging
+
 import asyncpg
 import pytest
 
 from config import poolers, sessions
 from config.address import libpq_parameters
+from config.connections import connections_wanted, require_connections
 from config.database import (
     close_database,
     connection,
@@ -16,6 +19,7 @@ from config.database import (
 )
 from config.errors import Problem
 from config.sessions import connect
+from config.settings import Settings
 from tests.cli.commands import propdesk
 from tests.cluster.pooler import pooled
 
@@ -81,6 +85,16 @@ async def test_a_pooler_without_a_session_left_is_named(empty_database: str) -> 
         async with connection(impatient), connection(impatient):
             with pytest.raises(Problem, match="pool_size"):
                 await require_current_schema(impatient)
+
+
+async def test_what_a_pooler_allows_is_not_taken_for_what_the_server_allows(
+    empty_database: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO, "config.connections")
+    with pooled(empty_database) as url:
+        greedy = Settings(database_url=url, pool_size=500)
+        await require_connections(greedy)
+    assert f"have to allow {connections_wanted(greedy)} sessions" in caplog.text
 
 
 async def test_a_pooler_that_takes_no_more_clients_says_so(empty_database: str) -> None:

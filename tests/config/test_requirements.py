@@ -146,6 +146,16 @@ async def test_in_a_database_of_another_owner_the_missing_rights_are_named(owned
     await _works(url)
 
 
+async def test_a_login_that_may_not_connect_is_one_line(owned: Owned) -> None:
+    url = await owned("createrole")
+    await migrate(url)
+    await _as_dba(url, "revoke connect on database owned from public, propdesk_owner")
+    for attempt in (migrate(url), require_current_schema(url), open_database(url, pool_size=2, name="test")):
+        with pytest.raises(Problem, match="GRANT CONNECT") as refused:
+            await attempt
+        assert "\n" not in str(refused.value)
+
+
 async def test_tables_that_another_owns_are_not_migrated(owned: Owned) -> None:
     url = await owned("createrole")
     await migrate(url)
