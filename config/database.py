@@ -20,7 +20,7 @@ from config.broker import create_tables
 from config.errors import Problem
 from config.requirements import require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
-from config.sessions import connect, quoted, reason_of
+from config.sessions import connect, line_of, quoted, reason_of
 
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
 LOW_CONNECTIONS = 2  # of one API beyond its pool, for bearers that have used more than their share of the database
@@ -253,8 +253,8 @@ async def _explained(url: str) -> AsyncIterator[None]:
     except asyncpg.TooManyConnectionsError as error:
         address = parse(url)
         raise Problem(
-            f"{address.variable} ({address}) has no connection left ({error}); raise max_connections there, or lower "
-            "PROPDESK_POOL_SIZE of the processes"
+            f"{address.variable} ({address}) has no connection left ({line_of(error)}); raise max_connections there, or "
+            "lower PROPDESK_POOL_SIZE of the processes"
         ) from None
     except _UNREACHABLE as error:
         address = parse(url)

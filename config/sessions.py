@@ -119,7 +119,9 @@ async def _prepare(conn: asyncpg.Connection, address: Address, role: str | None,
     try:
         await conn.execute(_SET, list(settings), list(settings.values()))
     except _REFUSED as error:
-        raise Problem(f"{address.variable} ({address}): a setting in its options is refused: {error}") from None
+        raise Problem(
+            f"{address.variable} ({address}): a setting in its options is refused: {line_of(error)}"
+        ) from None
     if role is None:
         return
     try:
@@ -179,7 +181,12 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"its certificate is not accepted: {error.verify_message} (see sslmode, sslrootcert)"
     if isinstance(error, asyncpg.InsufficientPrivilegeError):
-        return f"{error} (a DBA runs: GRANT CONNECT ON DATABASE ...)"
+        return f"{line_of(error)} (a DBA runs: GRANT CONNECT ON DATABASE ...)"
     if isinstance(error, ssl.SSLError):
         return f"TLS failed: {error.reason or error} (see sslmode, sslcert, sslkey)"
-    return str(error) or type(error).__name__
+    return line_of(error)
+
+
+def line_of(error: BaseException) -> str:
+    """The message of an error in one line: PostgreSQL's have a DETAIL and a HINT on lines of their own."""
+    return " ".join(str(error).split()) or type(error).__name__

@@ -4,6 +4,7 @@ import re
 import shutil
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -150,9 +151,9 @@ async def test_a_login_that_may_not_connect_is_one_line(owned: Owned) -> None:
     url = await owned("createrole")
     await migrate(url)
     await _as_dba(url, "revoke connect on database owned from public, propdesk_owner")
-    for attempt in (migrate(url), require_current_schema(url), open_database(url, pool_size=2, name="test")):
+    for attempt in (migrate, require_current_schema, partial(open_database, pool_size=2, name="test")):
         with pytest.raises(Problem, match="GRANT CONNECT") as refused:
-            await attempt
+            await attempt(url)
         assert "\n" not in str(refused.value)
 
 
@@ -182,11 +183,8 @@ async def test_a_database_of_something_else_is_neither_migrated_nor_worked_in(se
 
 
 async def test_a_database_that_does_not_exist_is_named_with_the_statement_that_makes_it(server: str) -> None:
-    for attempt in (
-        migrate(sibling(server, "nowhere")),
-        require_current_schema(sibling(server, "nowhere")),
-        open_database(sibling(server, "nowhere"), pool_size=2, name="test"),
-    ):
+    url = sibling(server, "nowhere")
+    for attempt in (migrate, require_current_schema, partial(open_database, pool_size=2, name="test")):
         with pytest.raises(Problem, match='CREATE DATABASE "nowhere"') as refused:
-            await attempt
+            await attempt(url)
         assert "\n" not in str(refused.value)
