@@ -253,13 +253,13 @@ async def _explained(url: str) -> AsyncIterator[None]:
     except asyncpg.TooManyConnectionsError as error:
         address = parse(url)
         raise Problem(
-            f"{address.variable} ({address}) has no connection left ({line_of(error)}); raise max_connections there, or "
+            f"{address.variable} ({address}) has no connection left ({line_of(error)}); raise max_connections, or "
             "lower PROPDESK_POOL_SIZE of the processes"
         ) from None
     except _UNREACHABLE as error:
-        address = parse(url)
+        address, cause = parse(url), (error.__cause__ or error) if isinstance(error, OperationalError) else error
         raise Problem(
-            f"cannot connect to {address.variable} ({address}): {reason_of(error)}; check the address and that the "
+            f"cannot connect to {address.variable} ({address}): {reason_of(cause)}; check the address and that the "
             "server runs"
         ) from None
 
