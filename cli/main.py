@@ -28,6 +28,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "check-schema": "cli.schema:check_schema",
     "export-errors": "cli.codes:export_errors",
     "export-models": "cli.tables:export_models",
+    "export-diagrams": "cli.diagrams:export_diagrams",
     "export-settings": "cli.settings:export_settings",
     "bench": "cli.bench.main:bench",
     "feed": "cli.feed:feed",

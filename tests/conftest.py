@@ -18,6 +18,7 @@ from pathlib import Path
 
 import asyncpg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from config import garbage
 from config.database import close_database, create_database, drop_database, migrate, open_database
@@ -29,7 +30,19 @@ MEMORY = Path("/dev/shm")
 MEMORY_MIN = 4 << 30  # bytes
 NAMED = "propdesk-tests-"
 ABANDONED_SECONDS = 3600
+# How long an example takes says how busy the machine is, not whether the code is right. `quick` is for `make quick`.
+settings.register_profile("whole", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("quick", settings.get_profile("whole"), max_examples=10)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "whole"))
+
 RECORDED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as `pure` each test that asks for no database."""
+    for item in items:
+        if "server" not in getattr(item, "fixturenames", ()):
+            item.add_marker("pure")
 
 
 def pytest_collection_finish() -> None:

@@ -92,7 +92,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
     return " ".join([f"subscription Live({declared}) {{ {body} }}", *fragments]), variables
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(documents())
 async def test_a_ready_frame_is_what_executing_for_one_gives(document: tuple[str, dict[str, Any]]) -> None:
     text, variables = document

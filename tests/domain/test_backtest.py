@@ -146,7 +146,7 @@ def test_what_cannot_be_run_is_refused(batches: list[Batch], numbers: list[int],
         backtest.run(a_setup(), batches, [(number, [an_action(action_id=str(number))]) for number in numbers])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.data())
 def test_every_run_leaves_books_that_balance(data: st.DataObject) -> None:
     opening = [a_batch(1, *(quoted(symbol) for symbol in BASE), at=NOON)]

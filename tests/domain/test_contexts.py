@@ -66,7 +66,7 @@ loose = st.builds(
 )
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(traders(), loose, st.sampled_from(list(BASE)), st.sampled_from(Side))
 def test_the_largest_order_passes_and_a_step_more_is_refused(
     trader: tuple[Account, PhaseTerms | None], policy: Any, symbol: str, side: Side

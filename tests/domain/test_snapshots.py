@@ -92,7 +92,7 @@ def test_a_short_is_marked_at_the_ask_where_slippage_is_bid_ask() -> None:
     assert short.mark == market["EURUSD"].ask
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(traders())
 def test_holdings_add_up_to_the_account(trader: tuple[Account, PhaseTerms | None]) -> None:
     account = trader[0]
