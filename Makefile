@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
+.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -16,6 +16,10 @@ PROCESSES ?= 3
 
 test: $(INSTALLED)
 	@$(BIN)/pytest -rs -n $(PROCESSES) --dist worksteal -m "not campaign"
+
+# What needs no database, property tests with few examples: before each commit.
+quick: $(INSTALLED)
+	@HYPOTHESIS_PROFILE=quick $(BIN)/pytest -q -n 2 -m pure tests/domain tests/house tests/api
 
 # The tests that take long: each bench at a tiny size, the journey with two workers.
 campaigns: $(INSTALLED)

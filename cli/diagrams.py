@@ -1,4 +1,4 @@
-"""docs/diagrams.md: the tables with their references, and the life cycles, drawn from models and `domain/lifecycles`."""
+"""docs/diagrams.md: tables with their references, and life cycles, drawn from the models and `domain/lifecycles`."""
 
 import asyncio
 import json
@@ -44,7 +44,7 @@ PARTS = {
 }
 """The modules of `models/tables`, by what their tables are about."""
 
-STARTS = {
+STARTS: dict[type[Enum], Enum] = {
     ProgramStatus: ProgramStatus.DISABLED,
     PurchaseStatus: PurchaseStatus.PENDING,
     ChallengeStatus: ChallengeStatus.PENDING,

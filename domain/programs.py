@@ -155,11 +155,8 @@ def phase_terms(step: Step, group: Group) -> PhaseTerms:
         trading_day_pct=step.trading_day_pct,
         warn_at=tuple(sorted(step.warn_at)),
         payout=_payout(step),
-        daily_loss=_limit(step, "daily_loss"),
-        total_loss=_limit(step, "total_loss"),
-        daily_profit=_limit(step, "daily_profit"),
-        profit_target=_limit(step, "profit_target"),
         positions=_positions(step),
+        **{name: _limit(step, name) for name in PERCENTAGES},
     )
 
 

@@ -10,6 +10,7 @@ import strawberry
 from strawberry import field
 
 from domain import terms as domain
+from domain.rule_table import LEVEL_RULES
 from domain.terms import (
     Consequence,
     Enforcement,
@@ -130,7 +131,7 @@ class PhaseTerms(FromTerms):
     @classmethod
     def of_phase(cls, phase: domain.PhaseTerms) -> Self:
         """Return the phase with its parts; a limit that is not configured is None."""
-        limits = {name: getattr(phase, name) for name in ("daily_loss", "total_loss", "daily_profit", "profit_target")}
+        limits = {rule.field: getattr(phase, rule.field) for rule in LEVEL_RULES if not rule.of_policy}
         shown = {name: LimitTerms.of(limit) if limit.configured else None for name, limit in limits.items()}
         policy = ExecutionPolicy.of(phase.group.policy, symbols=list(phase.group.policy.symbols))
         return cls.of(

@@ -268,7 +268,7 @@ def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, s
                 await asyncio.sleep(0)
 
     asyncio.run(both())
-    gc.collect()  # graphql-core drops what siblings of a failed field were to await; the warnings are of this test
+    gc.collect(1)  # graphql-core drops what siblings of a failed field were to await; the warnings are of this test
 
 
 def _always_over() -> TimeSlices:

@@ -6,7 +6,9 @@ from models import tables
 from tests.house.sources import ROOT, sources
 
 TEXT = (ROOT / "docs" / "glossary.md").read_text()
-ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("| ")][1:]
+ROWS = [[cell.strip() for cell in line.strip("|").split("|")] for line in TEXT.splitlines() if line.startswith("| ")][
+    1:
+]
 
 
 def test_every_entry_has_a_word_and_a_meaning_and_they_are_in_order() -> None:
