@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
@@ -19,6 +19,7 @@ from app.hub import Hub
 from config.settings import settings
 from services import system
 from services.measures import REGISTRY, RESPONSES
+from services.ownership import State
 
 PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 
@@ -40,7 +41,7 @@ class Desk(Collector):
         yield _gauge("propdesk_newest_batch", "The newest batch of quotes.", desk.newest_batch)
         yield _gauge("propdesk_lag_batches", "Batches that are not judged yet.", load.lag_batches)
         yield _gauge("propdesk_lag_seconds", "How long the oldest batch waits to be judged.", load.lag_seconds)
-        yield _gauges("propdesk_shard_through", "The batch a shard has judged through.", "shard", self._now.shards)
+        yield from _shards(self._now.shards)
         yield _gauge("propdesk_jobs_queued", "Jobs owed.", desk.queue_depth)
         yield _gauge("propdesk_jobs_dead", "Jobs given up.", desk.dead_jobs)
         yield _gauge("propdesk_accounts_quarantined", "Accounts not read or marked.", desk.quarantined)
@@ -118,6 +119,20 @@ class Counted:
             await send(message)
 
         await self.app(scope, receive, counting)
+
+
+def _shards(states: Sequence[State]) -> Iterable[Metric]:
+    yield _gauges(
+        "propdesk_shard_through", "The batch a shard has judged through.", "shard", {s.shard: s.through for s in states}
+    )
+    lags = {s.shard: s.lag_seconds for s in states}
+    yield _gauges("propdesk_shard_lag_seconds", "How long the oldest batch of a shard waits.", "shard", lags)
+    owners = GaugeMetricFamily(
+        "propdesk_shard_owner", "The process that owns a shard; 0 while none does.", labels=["shard", "owner"]
+    )
+    for state in states:
+        owners.add_metric([str(state.shard), state.owner or ""], state.owner is not None)
+    yield owners
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

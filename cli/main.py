@@ -19,6 +19,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "migrate": "cli.setup:migrate",
     "token": "cli.setup:token",
     "instruments": "cli.instruments:instruments",
+    "shards": "cli.shards:shards",
     "mark-to-market": "cli.marks:mark_to_market",
     "replay": "cli.replay:replay",
     "demo": "cli.demo:demo",

@@ -1,6 +1,7 @@
 """`propdesk mark-to-market`: the marker without a worker around it, once or for as long as it is left running."""
 
 import asyncio
+import math
 from typing import Annotated
 
 import typer
@@ -10,15 +11,21 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from services import marks, periodic
+from services import marking, ownership, periodic
+from services.fencing import ShardLost
+from services.ownership import Ownership
 
 PAUSE_SECONDS = 0.5
+SHARED_SECONDS = 5  # that a shard is judged before another worker may have it
 
 
 def mark_to_market(
     once: Annotated[bool, typer.Option("--once", help="Judge what waits and end")] = False,
 ) -> None:
-    """Mark every live account to the newest quotes and judge it; without --once, go on until stopped."""
+    """Mark every live account to the newest quotes and judge it; without --once, share the shards until stopped.
+
+    Shards that workers own are left to them; with --once each of their accounts is marked under its own lock.
+    """
     settings = load_settings()
     configure_logging(settings.log_level, "marker", settings.log_format)
     with running_database(settings) as ready:
@@ -28,17 +35,41 @@ def mark_to_market(
         raise Problem(f"{marked.failed} accounts could not be marked; the ledger of each says why (mark_failed)")
 
 
-async def _run(settings: Settings, once: bool) -> tuple[int, marks.Marked]:
-    async with opened(settings, "marker", pool_size=settings.pool_size):
-        await periodic.begin()
-        batches = await _drain(settings)
-        while not once:
-            await asyncio.sleep(PAUSE_SECONDS)
-            await periodic.tick("marker")
-            batches += await _drain(settings)
-        return batches, await marks.mark_all()
+async def _run(settings: Settings, once: bool) -> tuple[int, marking.Marked]:
+    process = periodic.process_name("marker")
+    async with opened(settings, process, pool_size=settings.pool_size):
+        assert settings.direct_url, "running_database has filled it in"
+        owner = Ownership(settings.direct_url, process, settings.shard_lease_seconds)
+        try:
+            await ownership.begin(settings.marker_shards)
+            if once:
+                await owner.take_free()
+                batches = await _drain(owner)
+            else:
+                batches = await _share(owner)
+            return batches, await marking.mark_all()
+        finally:
+            await owner.end()
 
 
-async def _drain(settings: Settings) -> int:
-    judged = [await marks.drain(shard) for shard in range(settings.marker_shards)]
-    return max(judged)
+async def _share(owner: Ownership) -> int:
+    """Judge this process's share of the shards until stopped."""
+    batches = 0
+    while True:
+        await owner.keep()
+        batches += await _drain(owner, SHARED_SECONDS)
+        await asyncio.sleep(PAUSE_SECONDS)
+        waiting = await periodic.tick("marker")
+        if waiting.overdue:
+            await marking.mark_all(behind=marking.OVERDUE)
+
+
+async def _drain(owner: Ownership, seconds: float = math.inf) -> int:
+    """Judge what waits in each shard, for about so long; return how many batches."""
+    judged = 0
+    for marker in list(owner.markers.values()):
+        try:
+            judged = max(judged, await marker.drain(seconds))
+        except ShardLost:
+            owner.drop(marker)
+    return judged

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Annotated
 
 import httpx
@@ -15,12 +17,14 @@ from cli import sampletokens
 from cli.processes import require_free_port
 from cli.setup import migrate_desk, set_mode
 from cli.supervisor import Child, supervise
+from config.address import spoken
 from config.connections import require_connections
-from config.database import close_database, open_database
+from config.database import close_database, connection, open_database
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
+from models import system
 from services import sample
 
 READY_SECONDS_MAX = 60
@@ -48,6 +52,24 @@ async def _run(settings: Settings, mode: str | None) -> None:
     url, owner = settings.database_url, settings.migration_url
     assert url, "running_database has filled it in"
     assert owner, "and this one"
+    async with _claimed(settings):
+        await _run_all(settings, url, owner, mode)
+
+
+@asynccontextmanager
+async def _claimed(settings: Settings) -> AsyncIterator[None]:
+    """Raise Problem where another `propdesk up` runs a desk on the database: both would feed it and seed it."""
+    assert settings.direct_url, "running_database has filled it in"
+    async with connection(settings.direct_url) as conn:
+        if not await system.is_alone(conn):
+            raise Problem(
+                f"another `propdesk up` runs the desk on {spoken(settings.direct_url)}; stop that one, or add to it "
+                "with `propdesk serve` and `propdesk work`"
+            )
+        yield
+
+
+async def _run_all(settings: Settings, url: str, owner: str, mode: str | None) -> None:
     await migrate_desk(settings)
     await require_connections(settings)
     is_replay = await set_mode(owner, mode) == "REPLAY"

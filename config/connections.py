@@ -11,6 +11,7 @@ from config.sessions import quoted
 from config.settings import Settings
 
 LISTENER_CONNECTIONS = 1  # the API's own, for NOTIFY
+SESSION_CONNECTIONS = 2  # a worker's, that its shards hang on; and one to end a stopped owner's transactions with
 COMMAND_CONNECTIONS = 5  # one command of the CLI beside the services
 
 _LIMITS = """select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -24,7 +25,7 @@ log = logging.getLogger(__name__)
 def connections_wanted(settings: Settings) -> int:
     """The most that one API, one worker and one command open on the database."""
     of_broker = 0 if settings.broker_url else SENDER_CONNECTIONS + WORKER_CONNECTIONS
-    beyond = LISTENER_CONNECTIONS + LOW_CONNECTIONS + COMMAND_CONNECTIONS
+    beyond = LISTENER_CONNECTIONS + LOW_CONNECTIONS + SESSION_CONNECTIONS + COMMAND_CONNECTIONS
     return 2 * (settings.pool_size + CONTROL_CONNECTIONS) + beyond + of_broker
 
 

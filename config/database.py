@@ -22,6 +22,7 @@ from config.requirements import require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
 from config.sessions import connect, line_of, quoted, reason_of
 
+IDLE_SECONDS_MAX = 120  # between two statements of a transaction: no computation takes so long
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
 LOW_CONNECTIONS = 2  # of one API beyond its pool, for bearers that have used more than their share of the database
 CONTROL_SECONDS_MAX = 5  # to open one of these
@@ -100,7 +101,8 @@ async def open_database(
     """Open this process's pool of `pool_size` connections, known to the server as `propdesk-<name>`.
 
     The server ends a statement after `statement_seconds`, and one that waits for a lock after `lock_seconds`; 0: never.
-    `shared`: by many callers, so that a statement gets one process of the server and not several. Connects at once, as
+    `shared`: by many callers, so that a statement gets one process of the server and not several, and a process that is
+    stopped in mid-transaction does not hold its locks for ever. Connects at once, as
     the application's lesser role. Raises Problem when the database cannot be reached or has no schema.
     """
     global _context, _pool, _control, _low
@@ -110,6 +112,7 @@ async def open_database(
     settings["client_connection_check_interval"] = "1s"  # a statement ends soon after the process that sent it
     if shared:
         settings["max_parallel_workers_per_gather"] = "0"
+        settings["idle_in_transaction_session_timeout"] = f"{IDLE_SECONDS_MAX}s"
     context = TortoiseContext()
     kept: dict[str, Any] = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
     kept |= {"connect": _Sessions(url, process=name, settings=settings), "connection_class": _Connection}

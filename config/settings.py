@@ -146,8 +146,11 @@ class Database(Group):
 class Marks(Group):
     """Marks, quotes and events"""
 
-    marker_shards: int = Field(default=1, ge=1, le=64)
-    """Shards that accounts are marked in"""
+    marker_shards: Annotated[int | None, Shown("shards", "1")] = Field(default=None, ge=1, le=64)
+    """Into how many shards the accounts of a new desk are divided. Afterwards the desk's own number counts, which
+    `propdesk shards N` changes"""
+    shard_lease_seconds: float = Field(default=5, ge=1, le=300)
+    """How long a worker may give no sign of life before others own its shards"""
     mark_persist_seconds: int = Field(default=5, ge=0)
     """The longest that a busy marker leaves a mark unwritten; an idle one writes at once"""
     mark_ledger_minutes: int = Field(default=60, ge=1)

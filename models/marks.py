@@ -184,15 +184,20 @@ def noted_rows(notes: Notes) -> bytes:
     return copying.table_with_text(columns, [JSONB_VERSION + facts.encode() for facts in notes.facts])
 
 
-async def record(conn: Connection, shard: int, through: int) -> None:
-    """How far the shard has been judged."""
-    await conn.execute(
-        """insert into shards (shard, through, passes) values ($1, $2, 1)
-        on conflict (shard) do update set through = greatest(shards.through, excluded.through),
-          passes = shards.passes + 1, updated_at = clock_timestamp()""",
+async def record(conn: Connection, shard: int, through: int, owner: str | None, fence: int | None) -> bool:
+    """Note how far the shard has been judged; False where it has another owner, or is no shard of the desk any more.
+
+    Without an owner whoever has the shard is not asked for.
+    """
+    done = await conn.execute(
+        """update shards set through = greatest(through, $2), passes = passes + 1, updated_at = clock_timestamp()
+        where shard = $1 and ($3::text is null or (owner = $3 and fence = $4::bigint))""",
         shard,
         through,
+        owner,
+        fence,
     )
+    return bool(done == "UPDATE 1")
 
 
 async def challenges(conn: Connection, behind: timedelta | None = None) -> list[tuple[int, int | None]]:

@@ -1,7 +1,7 @@
-"""The desk about itself: shards, heartbeats, periodic slots, queue depth."""
+"""The desk about itself: heartbeats, periodic slots, queue depth."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 import asyncpg
@@ -22,7 +22,12 @@ select d.mode, coalesce(b.number, 0) as newest_batch, b.market_time,
 from desk d left join lateral (select number, market_time from batches order by number desc limit 1) b on true
 """
 
-
+WAITING = f"""
+select exists (select from jobs where {DUE}) as jobs_due,
+  array(select shard from shards where owner = $1 and through < b.number order by shard) as shards_behind,
+  coalesce(d.mode <> 'REPLAY' and clock_timestamp() - b.market_time > $2::interval, false) as is_still
+from desk d left join lateral (select number, market_time from batches order by number desc limit 1) b on true
+"""
 LOAD = f"""
 select (select count(*) from batches where number > (select min(through) from shards)) as lag_batches,
   coalesce((select extract(epoch from clock_timestamp() - recorded_at)::float8 from batches
@@ -44,6 +49,16 @@ async def clock(conn: Connection) -> datetime:
     """The database's time of now."""
     moment: datetime = await conn.fetchval("select clock_timestamp()")
     return moment
+
+
+async def waiting(conn: Connection, owner: str, still_after: timedelta) -> asyncpg.Record:
+    """Is a job due, which of the owner's shards have batches to judge, is the newest batch older than `still_after`?
+
+    In a replay no batch is too old.
+    """
+    row = await conn.fetchrow(WAITING, owner, still_after)
+    assert row, "the desk's row is made by the migration"
+    return row
 
 
 async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
@@ -72,11 +87,6 @@ async def quote_ages(conn: Connection) -> dict[str, float]:
         "select symbol, extract(epoch from clock_timestamp() - source_time)::float8 as age from latest_quotes"
     )
     return {row["symbol"]: row["age"] for row in rows}
-
-
-async def shards(conn: Connection) -> dict[int, int]:
-    """The batch each shard has judged through."""
-    return dict(await conn.fetch("select shard, through from shards"))
 
 
 async def migrations(conn: Connection) -> frozenset[str]:
@@ -139,12 +149,6 @@ async def take_slot(conn: Connection, name: str, seconds: int) -> bool:
     return found is not None
 
 
-async def ensure_shards(conn: Connection, count: int) -> None:
-    """One row for each marker shard, and none beyond."""
-    await conn.execute("delete from shards where shard >= $1", count)
-    await conn.execute("insert into shards (shard) select generate_series(0, $1 - 1) on conflict do nothing", count)
-
-
 async def ensure_partitions(conn: Connection) -> int:
     """Partitions of ledger and metrics for the coming year; answers how many were made."""
     made: int = await conn.fetchval("select ensure_partitions(12)")
@@ -159,6 +163,12 @@ async def choose_mode(conn: Connection, mode: str) -> str:
     await conn.execute("select pg_advisory_lock($1)", AdvisoryLock.INGEST)
     await conn.execute("update desk set mode = $1 where not exists (select from batches)", mode)
     return await read_mode(conn)
+
+
+async def is_alone(conn: Connection) -> bool:
+    """Claim the desk for the session, as the one that runs all of it; False where another session has."""
+    claimed: bool = await conn.fetchval("select pg_try_advisory_lock($1)", AdvisoryLock.DESK)
+    return claimed
 
 
 async def read_mode(conn: Connection) -> str:

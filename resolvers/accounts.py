@@ -16,7 +16,7 @@ from schema.filters import filters_of
 from schema.ids import number
 from schema.paging import After, Connection, First, one, read, window
 from schema.permissions import mutation, query
-from services import marks
+from services import marking
 from services.principals import Role
 from services.views.lists import ACCOUNTS
 
@@ -43,10 +43,10 @@ class AccountMutation:
         self, info: Info, given: Input[MarkAccountToMarketInput]
     ) -> MarkAccountToMarketPayload:
         account_id = required(given.account_id, "accountId")
-        await marks.mark_account(info.context.principal, account_id)
+        await marking.mark_account(info.context.principal, account_id)
         return MarkAccountToMarketPayload(accounts=1, account=await found(info, ACCOUNTS, account_id))
 
     @mutation("Bring every live account to the newest batch.", Role.ADMIN)
     async def mark_all_to_market(self, info: Info) -> MarkAllToMarketPayload:
-        marked = await marks.mark_all(info.context.principal)
+        marked = await marking.mark_all(info.context.principal)
         return MarkAllToMarketPayload(accounts=marked.accounts, failed=marked.failed)

@@ -31,7 +31,7 @@ _TYPES: Mapping[Roles, str] = {
       Transfer Wallet""",
     STAFF: """AccountGroup ApiToken AuditEvent BulkReinstatement BulkResult DeletedRows FieldChange HouseAccount Job
       ProgramPreset ProgramValidation QuarantinedAccount QuoteGuard QuoteVoid""",
-    ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load SuspectQuote System",
+    ADMIN: "Brand DroppedQuotes Forgotten Heartbeat Load Shard SuspectQuote System",
     ADMIN | {Role.FEED}: "DroppedQuote SuspectQuotes",
     STAFF | {Role.FEED}: "FeedEvent QuotedPrice",
     STAFF | {Role.PAYMENTS}: "ConfirmedPurchase",

@@ -11,7 +11,7 @@ from domain.quotes import DeskMode
 from schema.feed import SuspectQuote
 from schema.fields import computed
 from schema.scalars import Long
-from services import retention, system
+from services import ownership, retention, system
 from services.quarantine import Entry
 
 
@@ -45,6 +45,18 @@ class QuarantinedAccount:
     @classmethod
     def of(cls, entry: Entry) -> Self:
         return cls(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
+
+
+@strawberry.type(description="A part of the accounts, which one worker marks and judges.")
+class Shard:
+    shard: int = field(description="Its number, from 0.")
+    owner: str | None = field(
+        description="The process that owns it, as `heartbeats` call it; null: none does, and the next worker takes it."
+    )
+    through: Long = field(description="The newest batch it has judged.")
+    lag_seconds: float = field(
+        description="How long the oldest batch that it has not judged has waited, in seconds; 0: none waits."
+    )
 
 
 @strawberry.type(description="How far behind the desk is, and how large.")
@@ -82,6 +94,10 @@ class System:
     @computed("How far behind it is, and how large.")
     async def load(self) -> Load:
         return Load(**asdict(await system.load()))
+
+    @computed("The shards that the accounts are divided into, by number: who judges each, and how far it is.")
+    async def shards(self) -> list[Shard]:
+        return [Shard(**asdict(state)) for state in await ownership.states()]
 
     @computed("What is no longer kept.")
     async def forgotten(self) -> Forgotten:

@@ -8,7 +8,6 @@ import asyncio
 import math
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -22,26 +21,24 @@ from domain.errors import Locked
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Market
 from domain.seating import MARKETS_MAX
-from models import accounts, marks, shards
+from models import accounts, marks, ownership, shards
 from models import quarantine as quarantine_rows
 from models.loaded import Loaded
 from models.marks import Prepared
 from services import quarantine
-from services.actions import reach
 from services.conditions import conditions_of
+from services.fencing import Fence, ShardLost, fenced
 from services.local import Local
 from services.measures import PASS_SECONDS, timed
-from services.principals import Principal
 from services.tape import tape
-from services.unit import Held, Root, Unit, plain, reading, root, snapshot, writing
+from services.unit import Root, reading, snapshot, writing
 
 CHUNK = 2_500
 """Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
 PERSISTED_AT_ONCE = 8 * CHUNK
+RECORD_SECONDS = 1.0  # between two notes of how far a shard has been judged while it catches up
 STIRRED_EVERY = timedelta(hours=1)
 """An order may rest for weeks: its account's mark must not stay behind, as no quote after it can be forgotten."""
-OVERDUE = 2 * STIRRED_EVERY
-"""An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
 ROOTS_PER_SWEEP = 500
 
 
@@ -51,10 +48,15 @@ def root_of(account_id: int, challenge_id: int | None) -> Root:
 
 
 class Marker:
-    """One shard's book and how far it has been judged. Used by one task at a time."""
+    """One shard's book and how far it has been judged. Used by one task at a time.
 
-    def __init__(self, shard: int) -> None:
+    With a fence it writes nothing once the shard has another owner: ShardLost.
+    """
+
+    def __init__(self, shard: int, fence: Fence | None = None) -> None:
         self.shard = shard
+        self.fence = fence
+        self.ending = False  # is the shard to be handed over after the batch that is under way?
         self.alone = asyncio.Lock()
         self.forget()
 
@@ -62,9 +64,11 @@ class Marker:
         """Throw the memory away; the next pass loads it again."""
         self.book: Book | None = None
         self.catalogue: Catalogue | None = None
+        self.shards = 0  # how many there are
         self.horizon = ""  # of what was read last
         self.through = 0
         self.recorded: int | None = None
+        self.recorded_at = -math.inf  # monotonic
         self.challenges: dict[int, int | None] = {}  # by account
         self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
         self.failed: dict[int, int] = {}  # accounts that cannot be read or marked, at which version
@@ -79,26 +83,46 @@ class Marker:
         ends_at = time.monotonic() + seconds
         async with self.alone:
             try:
-                while (batches := await self._look()) or self.waiting:
-                    for batch in batches:
-                        with timed(PASS_SECONDS.labels(str(self.shard))):
-                            await self._pass(batch)
-                        judged += 1
+                with fenced(self.fence):
+                    while not self.ending and ((batches := await self._look()) or self.waiting):
+                        judged += await self._pass_all(batches, ends_at)
+                        await self._catch_up()
+                        await self._rest()  # before the batch is said to be judged
+                        await self._record()
                         if time.monotonic() >= ends_at:
+                            wakeups.request("evaluator")
                             break
-                    await self._catch_up()
-                    await self._rest()  # before the batch is said to be judged
-                    await self._record()
-                    if time.monotonic() >= ends_at:
-                        wakeups.request("evaluator", self.shard)
-                        break
-                await self._rest()
-                if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
-                    await self._record()
+                    if not self.ending:
+                        await self._rest()
+                        if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
+                            await self._record()
             except BaseException:
                 self.forget()
                 raise
         return judged
+
+    async def _pass_all(self, batches: Sequence[Batch], ends_at: float) -> int:
+        """Judge batch by batch, until `ends_at` or a handing over; return how many. Says now and then how far it is."""
+        for judged, batch in enumerate(batches, 1):
+            with timed(PASS_SECONDS.labels(str(self.shard))):
+                await self._pass(batch)
+            if self.ending or time.monotonic() >= ends_at:
+                return judged
+            if batch is not batches[-1] and time.monotonic() >= self.recorded_at + RECORD_SECONDS:
+                await self._record()
+        return len(batches)
+
+    async def hand_over(self) -> None:
+        """End after the batch that is under way and write what is not written: the next owner goes on from there."""
+        self.ending = True
+        async with self.alone:
+            try:
+                with fenced(self.fence):
+                    if self.book is not None:
+                        await self._write(self.book.dirty())
+                        await self._record()
+            finally:
+                self.forget()
 
     async def _look(self) -> list[Batch]:
         """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
@@ -121,7 +145,7 @@ class Marker:
         assert self.book is not None, "the shard is loaded"
         async with reading() as conn:
             horizon = await marks.horizon(conn)
-            touched = await marks.touched(conn, self.horizon, settings().marker_shards, self.shard)
+            touched = await marks.touched(conn, self.horizon, self.shards, self.shard)
         self.horizon = horizon
         for account_id, _, live in touched:
             if not live:
@@ -137,7 +161,7 @@ class Marker:
         if not self.failed:
             return []
         async with reading() as conn:
-            self.named = await quarantine_rows.of_shard(conn, settings().marker_shards, self.shard)
+            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
         return [account_id for account_id in self.failed if account_id not in self.named]
 
     async def _release(self, ids: Iterable[int]) -> None:
@@ -151,8 +175,9 @@ class Marker:
         self.forget()
         async with snapshot() as conn:
             self.horizon = await marks.horizon(conn)
-            stored = await shards.load(conn, settings().marker_shards, self.shard)
-            self.named = await quarantine_rows.of_shard(conn, settings().marker_shards, self.shard)
+            self.shards = await ownership.count(conn)
+            stored = await shards.load(conn, self.shards, self.shard)
+            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
         through = stored.accounts.through
         batches, counts = np.unique(through, return_counts=True)
         async with reading() as conn:
@@ -165,7 +190,7 @@ class Marker:
         self.book = Book(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
         challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
         self.challenges = {account: challenge or None for account, challenge in challenges}
-        left_out = self.book.fill(stored, markets)
+        left_out = await asyncio.to_thread(self.book.fill, stored, markets)
         await self._release(self.book.ids())
         await self._reload(left_out)
 
@@ -316,9 +341,11 @@ class Marker:
 
     async def _record(self) -> None:
         judged = min([self.through, *self.waiting.values()])
+        owner, fence = (self.fence.owner, self.fence.number) if self.fence else (None, None)
         async with reading() as conn:
-            await marks.record(conn, self.shard, judged)
-        self.recorded = judged
+            if not await marks.record(conn, self.shard, judged, owner, fence):
+                raise ShardLost(self.shard)
+        self.recorded, self.recorded_at = judged, time.monotonic()
 
 
 _markers: Local[dict[int, Marker]] = Local(dict)
@@ -331,61 +358,3 @@ async def drain(shard: int, seconds: float = math.inf) -> int:
     """
     marker = _markers().setdefault(shard, Marker(shard))
     return await marker.drain(seconds)
-
-
-async def mark_account(principal: Principal, account_id: int) -> None:
-    """Bring one account to the newest batch.
-
-    Raises NotFound for one that is not the principal's, AccountUnreadable and AccountQuarantined for one that cannot
-    be marked.
-    """
-    of = await reach(principal, account_id, "accountId")
-    async with quarantine.isolating(of, account_id), root(of) as work:
-        await quarantine_rows.leave(work.conn, [account_id])
-        if held := work.held.get(account_id):
-            _note(work, principal, held)
-
-
-def _note(work: Unit, principal: Principal, held: Held) -> None:
-    before, after = held.stored.account, held.account
-    work.audit(
-        principal,
-        "markAccountToMarket",
-        object_kind="account",
-        object_id=after.id,
-        brand=after.brand,
-        before={"marked_through": before.marked_through, "seq": before.seq},
-        after={"marked_through": after.marked_through, "seq": after.seq},
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Marked:
-    """How many accounts were brought to the newest batch, and how many could not be: their ledgers say why."""
-
-    accounts: int
-    failed: int
-
-
-async def mark_all(principal: Principal | None = None, *, behind: timedelta | None = None) -> Marked:
-    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over.
-
-    With `behind` only those that no batch recorded within that time has marked.
-    """
-    async with reading() as conn:
-        live = await marks.challenges(conn, behind)
-    roots = {account: root_of(account, challenge) for account, challenge in live}
-    ids = sorted(roots)
-    failed = 0
-    for start in range(0, len(ids), ROOTS_PER_SWEEP):
-        chunk = {account_id: roots[account_id] for account_id in ids[start : start + ROOTS_PER_SWEEP]}
-        failed += len(await quarantine.catch_up_all(chunk))
-    marked = Marked(len(ids) - failed, failed)
-    if principal is not None:
-        async with plain() as work:
-            work.audit(
-                principal, "markAllToMarket", object_kind="desk", object_id="accounts", after={
-                    "batch": work.batch, "accounts": marked.accounts, "failed": marked.failed
-                },
-            )  # fmt: skip
-    return marked

@@ -17,6 +17,7 @@ from services import catching_up
 from services.actions import reach
 from services.challenges import checked_reason
 from services.connections import LOST
+from services.fencing import ShardLost
 from services.principals import Principal, Role
 from services.unit import Root, Unit, reading, sweep, writing
 
@@ -24,8 +25,8 @@ __all__ = ["Entry", "catch_up_all", "isolate", "isolating", "of_accounts", "rele
 
 log = logging.getLogger(__name__)
 
-TROUBLES = (Locked, *LOST)
-"""The database's, and no account's fault: the pass ends and is begun again."""
+TROUBLES = (Locked, ShardLost, *LOST)
+"""The database's or the shard's, and no account's fault: the pass ends and is begun again."""
 
 
 async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
@@ -34,16 +35,9 @@ async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
     Return those that could not be, each with its version; they are in quarantine, and none of the others is any more.
     Raises the database's troubles.
     """
-    failed = await _together(of)
-    async with reading() as conn:
-        await rows.leave(conn, [one for one in of if one not in failed])
-    return failed
-
-
-async def _together(of: Mapping[int, Root]) -> dict[int, int]:
     try:
         async with sweep(sorted(set(of.values()), key=str)) as work:
-            pass
+            await rows.leave(work.conn, [one for one in of if one not in work.unreadable])
     except TROUBLES:
         raise
     except Exception:
@@ -59,7 +53,8 @@ async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
         reason: Exception | None = None
         try:
             async with sweep([root]) as work:
-                pass
+                if account_id not in work.unreadable:
+                    await rows.leave(work.conn, [account_id])
         except TROUBLES:
             raise
         except Exception as error:  # noqa: BLE001 - it is logged and noted

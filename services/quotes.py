@@ -182,6 +182,5 @@ def _is_old(work: Unit, older_than: timedelta) -> bool:
 
 
 def wake_markers() -> None:
-    """Tell every shard that batches wait."""
-    for shard in range(settings().marker_shards):
-        wakeups.request("evaluator", shard)
+    """Tell the workers that batches wait."""
+    wakeups.request("evaluator")

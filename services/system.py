@@ -8,7 +8,8 @@ from typing import Any
 
 from config.database import wanted_migrations
 from config.settings import settings
-from models import quarantine, suspects, system
+from models import ownership, quarantine, suspects, system
+from models.ownership import State
 from models.quarantine import Entry
 from models.sql import Connection
 from models.suspects import StoredSuspect
@@ -58,7 +59,7 @@ class Figures:
     load: Load
     migrated: bool  # the schema is this program's
     ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
-    shards: dict[int, int]  # the batch each has judged through
+    shards: list[State]  # who owns each, and how far it is
     quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
     dropped: dict[str, int]  # quotes not taken, by reason
     faults: dict[str, str]  # of the processes' endless tasks that are not well
@@ -142,7 +143,7 @@ async def _all(keys: Collection[None]) -> dict[None, Figures]:
         now, behind = await _read(conn), Load(**await system.load(conn))
         migrated = await system.migrations(conn) == wanted_migrations()
         ages = await system.ages(conn)
-        shards = await system.shards(conn)
+        shards = await ownership.states(conn)
         faults = await system.faults(conn, SIGN_SECONDS_MAX)
         dropped = await system.dropped_by_reason(conn)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)

@@ -10,6 +10,7 @@ name.
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -39,7 +40,7 @@ from models.jobs import Owed
 from models.loaded import Loaded, Unreadable
 from models.quotes import Now
 from models.sql import Connection
-from services import catching_up, ends, signals
+from services import catching_up, ends, fencing, signals
 from services.callers import stoppable
 from services.conditions import conditions_of
 from services.connections import Committing, Lease
@@ -52,6 +53,8 @@ TRANSIENT = (
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
 )
+
+TURN_SECONDS = 0.05  # for which catching accounts up may hold the event loop, save for the last one of them
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -187,8 +190,12 @@ class Unit:
 
     async def catch_up(self) -> None:
         """Bring every held account to the newest batch, and to the market's time. Raises AccountQuarantined."""
+        turn_ends = time.monotonic() + TURN_SECONDS
         for held in self.held.values():
             await catching_up.bring(self, held)
+            if time.monotonic() >= turn_ends:  # of a sweep: hundreds of accounts may have missed thousands of batches
+                await asyncio.sleep(0)
+                turn_ends = time.monotonic() + TURN_SECONDS
 
     async def flush(self) -> None:
         """Write what was gathered since the last time, each table once.
@@ -253,6 +260,7 @@ async def _begun() -> AsyncIterator[Connection]:
     parent = cast("AsyncpgDBClient", connections.get("default"))
     assert not isinstance(parent, TransactionWrapper), "transactions do not nest"
     async with Committing() as conn, conn.transaction():
+        await fencing.require(conn)
         client = TransactionWrapper(parent)
         client._connection = conn  # noqa: SLF001 - Tortoise has no public name for it
         token = connections.set("default", client)
@@ -299,6 +307,7 @@ async def writing() -> AsyncIterator[Connection]:
     """A transaction for rows made ready before: it needs no clocks, and there is nothing to signal after it."""
     try:
         async with Committing() as conn, conn.transaction():
+            await fencing.require(conn)
             yield conn
     except TRANSIENT as error:
         raise Locked(reason=type(error).__name__) from error

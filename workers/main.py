@@ -5,6 +5,7 @@ import concurrent.futures
 import logging
 import signal
 import threading
+from contextlib import suppress
 from types import FrameType
 
 from dramatiq import Broker, Middleware, Worker
@@ -17,14 +18,17 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
-from services import host_clock
+from services import host_clock, ownership
 from services.epochs import Watch
 from services.events import stamp_for_ever
-from services.periodic import begin
+from services.ownership import Ownership
+from services.periodic import process_name
 from services.supervision import Supervisor, Work, end_process, require_all_kept
 from workers import actors, metrics, periodic
+from workers.works import Works
 
 STOP_SECONDS_MAX = 10
+END_SECONDS_MAX = 5
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +39,8 @@ class NotReady(MiddlewareError):
 
 class Resources(Middleware):
     """Opens the database on the actors' event loop, ticks there, closes it. Stands after AsyncIO, whose loop it is."""
+
+    works: Works  # of the actors, once they are declared
 
     def __init__(self, settings: Settings, broker_url: str) -> None:
         self.settings = settings
@@ -53,8 +59,12 @@ class Resources(Middleware):
             self.tasks.append(asyncio.run_coroutine_threadsafe(kept, loop.loop))
 
     def _endless(self) -> dict[str, Work]:
+        owner, works = self.works.owner, self.works
+        assert owner is not None, "_begin comes first"
         return {
-            "worker tick": lambda: periodic.tick_for_ever(self.supervisor),
+            "worker tick": lambda: periodic.tick_for_ever(self.supervisor, works),
+            "shard ownership": lambda: periodic.own_for_ever(owner, works),
+            "batches of others": lambda: periodic.listen_for_ever(owner, works),
             "broker tables": lambda: periodic.keep_broker(self.broker_url),
             "event stamper": stamp_for_ever,
             "epoch watch": Watch().run,
@@ -62,9 +72,23 @@ class Resources(Middleware):
         }
 
     async def _begin(self) -> None:
-        assert self.settings.database_url, "the CLI has filled it in"
-        await open_database(self.settings.database_url, pool_size=self.settings.pool_size, name="worker")
-        await begin()
+        url, direct, process = self.settings.database_url, self.settings.direct_url, process_name("worker")
+        assert url, "the CLI has filled it in"
+        assert direct, "and this one"
+        await open_database(url, pool_size=self.settings.pool_size, name=process)
+        await ownership.begin(self.settings.marker_shards)
+        owner = Ownership(direct, process, self.settings.shard_lease_seconds)
+        await owner.keep()  # so that what stands against it is said at once
+        self.works.owner = owner
+
+    def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
+        _loop().run_coroutine(self._end_works())
+
+    async def _end_works(self) -> None:
+        """Let others have this worker's shards before it finishes what came by messages."""
+        with suppress(Exception):  # what was not handed over or done others find in the tables
+            async with asyncio.timeout(END_SECONDS_MAX):
+                await self.works.end()
 
     def after_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         for task in self.tasks:
@@ -84,7 +108,7 @@ def _run(settings: Settings) -> None:
     resources = Resources(settings, url)
     middleware = [*actors.middleware(), AsyncIO(), resources]
     broker = brokers.connect(url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware)
-    actors.declare(broker)
+    resources.works = actors.declare(broker)
     broker.emit_after("process_boot")  # the time limits' clock starts with it; Dramatiq's own command would send it
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)
     stopping = _stop_on_signal()

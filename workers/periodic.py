@@ -1,39 +1,72 @@
-"""The worker's heartbeat and safety net: it looks for what no wake-up announced."""
+"""The worker's heartbeat and safety net: it looks for what no wake-up announced, and needs no broker for that."""
 
 import asyncio
 import logging
-
-import asyncpg
+from contextlib import suppress
 
 from config.broker import create_tables
+from config.database import AWAY
 from services import periodic
+from services.ownership import Ownership
 from services.supervision import Supervisor
+from workers.works import Works
 
 INTERVAL_SECONDS = 0.5
+RETRY_SECONDS = 0.2  # between attempts to own shards while the database is away
 BROKER_SECONDS = 10  # how soon a broker that was wiped is usable again
-
-_AWAY = (OSError, asyncpg.PostgresConnectionError, asyncpg.OperatorInterventionError, asyncpg.InterfaceError)
 
 log = logging.getLogger(__name__)
 
 
-async def tick_for_ever(supervisor: Supervisor) -> None:
-    """Tick until cancelled. A tick that fails, as while PostgreSQL restarts, is logged once and the next one tried.
+async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
+    """Tick until cancelled, and have done what waits. A tick that fails, as while PostgreSQL restarts, is logged once.
 
     Each tick tells the desk which tasks of this process are not well.
     """
     failing = False
     while True:
         try:
-            await periodic.tick("worker", supervisor.unwell())
+            waiting = await periodic.tick("worker", supervisor.unwell())
+            works.evaluate_soon(waiting.shards)
+            if waiting.jobs:
+                works.queue.start()
+            if waiting.overdue:
+                works.overdue.start()
             if failing:
                 log.info("ticking again")
             failing = False
         except Exception as error:
             if not failing:
-                log.error("a tick failed, trying on: %s", error, exc_info=not isinstance(error, _AWAY))
+                log.error("a tick failed, trying on: %s", error, exc_info=not isinstance(error, AWAY))
             failing = True
         await asyncio.sleep(INTERVAL_SECONDS)
+
+
+async def own_for_ever(owner: Ownership, works: Works) -> None:
+    """Keep this worker's share of the shards until cancelled, and judge at once what it takes."""
+    failing = False
+    while True:
+        try:
+            owner.shares.clear()
+            works.evaluate_soon(await owner.keep())
+            if failing:
+                log.info("sharing the shards again")
+            failing = False
+        except AWAY as error:
+            if not failing:
+                log.error("the shards cannot be shared for now: %s", error)
+            failing = True
+        with suppress(TimeoutError):
+            async with asyncio.timeout(INTERVAL_SECONDS if not failing else RETRY_SECONDS):
+                await owner.shares.wait()
+
+
+async def listen_for_ever(owner: Ownership, works: Works) -> None:
+    """Judge what waits as soon as another worker tells of it, until cancelled."""
+    while True:
+        await owner.batches.wait()
+        owner.batches.clear()
+        works.evaluate_soon()
 
 
 async def keep_broker(url: str) -> None:

@@ -169,3 +169,7 @@ alter table events drop column brand_position;
 drop table brand_positions;
 
 drop table removals, removed_sales;
+
+revoke update (shards) on desk from propdesk_app;
+alter table desk drop column shards;
+alter table shards drop column owner, drop column fence;

@@ -168,7 +168,7 @@ comment on column desk.mode is 'SYSTEM, or REPLAY where the quotes'' own times a
 comment on table retention is 'One row: how much of what grows with time is no longer kept.';
 comment on column retention.quotes_forgotten is 'Batches up to this number are gone, their quotes but each symbol''s last';
 comment on column retention.metrics_forgotten is 'Metrics recorded before this are gone';
-comment on table shards is 'How far a marker shard has judged.';
+comment on table shards is 'A part of the accounts: who marks it, and how far it has been judged.';
 comment on column shards.through is 'The newest batch it has judged';
 comment on table heartbeats is 'A process and its last sign of life.';
 comment on column heartbeats.kind is 'What the process does: api or worker';
@@ -773,3 +773,14 @@ grant select, insert on removed_sales to propdesk_app;
 comment on table removed_sales is 'A sale that was deleted with its program; append only.';
 comment on column removed_sales.challenge_id is 'None where the purchase had no challenge';
 comment on column removed_sales.body is 'Purchase and challenge with verdicts, as the JSON that was hashed';
+
+-- The number of shards is one row, and each shard has one owner, whose writes demand its fencing number.
+alter table desk add column shards integer not null default 1,
+  add constraint desk_shards check (shards between 1 and 64);
+grant update (shards) on desk to propdesk_app;
+alter table shards add column owner text, add column fence bigint not null default 0;
+update desk set shards = (select least(greatest(count(*), 1), 64) from shards);
+insert into shards (shard) select 0 where not exists (select from shards);
+comment on column desk.shards is 'Into how many shards the accounts are divided';
+comment on column shards.owner is 'The process that took it last; none once that has given it up';
+comment on column shards.fence is 'Grows with each owner; an owner''s writes demand its own';

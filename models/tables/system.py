@@ -21,6 +21,7 @@ class Desk(Model):
         db_default=DeskMode.SYSTEM,
         description="SYSTEM, or REPLAY where the quotes' own times are the market's time",
     )
+    shards = fields.IntField(db_default=1, description="Into how many shards the accounts are divided")
     created_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
@@ -41,12 +42,14 @@ class Retention(Model):
 
 
 class Shard(Model):
-    """How far a marker shard has judged."""
+    """A part of the accounts: who marks it, and how far it has been judged."""
 
     shard = fields.IntField(primary_key=True, generated=False)
     through = fields.BigIntField(db_default=0, description="The newest batch it has judged")
     passes = fields.BigIntField(db_default=0)
     updated_at = fields.DatetimeField(db_default=CLOCK)
+    owner = Text(null=True, description="The process that took it last; none once that has given it up")
+    fence = fields.BigIntField(db_default=0, description="Grows with each owner; an owner's writes demand its own")
 
     class Meta:
         table = "shards"

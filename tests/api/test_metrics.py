@@ -4,6 +4,7 @@ import contextlib
 import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import httpx
@@ -14,7 +15,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
 from config.settings import Settings
-from services import jobs, periodic, purchases, quotes
+from services import jobs, ownership, periodic, purchases, quotes
+from services.ownership import Ownership
 from tests.api.clients import Api
 from tests.api.operations import SAVE_BRAND, SUBMIT
 from tests.services.world import CLIENT, a_quote, a_world, hurry, settle, value
@@ -114,6 +116,10 @@ async def test_the_desks_work_is_measured(api: Api, monkeypatch: pytest.MonkeyPa
     assert 0 < after.of("propdesk_quote_age_seconds", symbol="EURUSD") < 60
     assert 0 <= after.of("propdesk_sign_age_seconds", kind="worker") < 15
     assert after.of("propdesk_shard_through", shard="0") == after.of("propdesk_newest_batch") == 2
+    assert behind.of("propdesk_shard_lag_seconds", shard="0") > 0
+    assert (
+        after.of("propdesk_shard_lag_seconds", shard="0") == after.of("propdesk_shard_owner", shard="0", owner="") == 0
+    )
     used, idle, most = (after.of("propdesk_pool_connections", state=state) for state in ("used", "idle", "most"))
     assert (1 <= used + idle <= most, most) == (True, 10)
 
@@ -215,3 +221,22 @@ async def test_each_operation_is_one_span_with_its_name_request_role_and_error(a
     name, facts = await span_of("{", None)
     assert (name, facts["propdesk.error_code"]) == ("none none", "BAD_USER_INPUT")
     assert not recorder.spans
+
+
+async def test_shards_are_shown_with_who_owns_them(api: Api) -> None:
+    await ownership.choose_count(2)
+    world = await a_world(api.database_url)
+    admin = await api.token("ADMIN")
+    owner = Ownership(api.database_url, "worker-here-1", 5)
+    try:
+        await owner.keep()
+        await quotes.ingest([a_quote("EURUSD", "1.2", world.at + timedelta(minutes=1))])
+        await owner.markers[1].drain()
+        told = await api.ask("{ system { shards { shard owner through lagSeconds } } }", admin)
+        first, second = told["system"]["shards"]
+        assert (first.pop("lagSeconds") > 0, second.pop("lagSeconds")) == (True, 0)
+        assert first == {"shard": 0, "owner": "worker-here-1", "through": "1"}
+        assert second == {"shard": 1, "owner": "worker-here-1", "through": "2"}
+        assert (await scrape(api)).of("propdesk_shard_owner", shard="1", owner="worker-here-1") == 1
+    finally:
+        await owner.end()

@@ -1,5 +1,6 @@
 """What keeps the services from starting is one line on stderr that says what to do, and exit status 1."""
 
+import asyncio
 import os
 import socket
 import subprocess
@@ -8,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from config.database import create_database, drop_database
+from config.database import connection, create_database, drop_database, migrate
+from models.locks import AdvisoryLock
 from tests.cli.commands import a_free_port, propdesk
 
 
@@ -46,6 +48,21 @@ async def test_an_old_or_empty_schema(command: str, server: str) -> None:
     done = propdesk(command, DATABASE_URL=url, PROPDESK_PORT=str(a_free_port()))
     assert_refused(done, "propdesk migrate")
     await drop_database(server, f"old_schema_{command}")
+
+
+async def test_a_second_desk_on_one_database(empty_database: str) -> None:
+    async with connection(empty_database) as first:
+        await first.execute("select pg_advisory_lock($1)", AdvisoryLock.DESK.value)
+        done = await asyncio.to_thread(propdesk, "up", DATABASE_URL=empty_database, PROPDESK_PORT=str(a_free_port()))
+    assert_refused(done, "another `propdesk up` runs the desk", "propdesk work")
+
+
+async def test_a_direct_address_of_another_desk(empty_database: str, server: str) -> None:
+    other = await create_database(server, "another_desk")
+    await migrate(other)
+    done = propdesk("work", DATABASE_URL=empty_database, DATABASE_DIRECT_URL=other)
+    assert_refused(done, "DATABASE_DIRECT_URL and DATABASE_URL lead to two different desks")
+    await drop_database(server, "another_desk")
 
 
 def test_a_data_directory_that_cannot_be_made(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from domain.lifecycles import ProgramStatus
 from domain.orders import Action
 from domain.programs import Draft, Step
 from domain.terms import PhaseType
-from services import actions, instruments, jobs, marks, programs, purchases, quotes
+from services import actions, instruments, jobs, marking, programs, purchases, quotes
 from tests.services.world import ADMIN, CLIENT, EVALUATION, MANAGER, TRADER, WIDE, World, a_quote, a_world, rows
 
 SYMBOLS = {"EURUSD": 11_000, "GBPUSD": 13_000, "EURGBP": 8_500}  # in 1/10,000
@@ -123,7 +123,7 @@ async def play(world: World, challenges: Sequence[int], journey: Journey, look: 
             account = await world.account(challenges[move.place])
             await actions.submit(TRADER, account, move.action.run, [move.action])
             await jobs.drain()
-    await marks.mark_all()
+    await marking.mark_all()
 
 
 LEFT = {

@@ -11,7 +11,7 @@ import pytest
 
 from domain.orders import Action
 from models import marks as stored
-from services import actions, marks, quotes
+from services import actions, marking, quotes
 from services.marks import Marker
 from services.unit import plain
 from tests.services.world import (
@@ -150,5 +150,5 @@ async def test_markers_actions_and_quotes_all_at_once_lose_nothing(database: str
     held = await rows("select account_id, trim_scale(quantity) as quantity from positions order by 1")
     assert {row["account_id"]: row["quantity"] for row in held} == bought
     assert await value("select min(marked_through) = (select max(number) from batches) from balances where live")
-    assert await marks.mark_all() == marks.Marked(accounts=5, failed=0)
+    assert await marking.mark_all() == marking.Marked(accounts=5, failed=0)
     await books_hold()

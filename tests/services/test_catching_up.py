@@ -9,7 +9,7 @@ import pytest
 
 from config.database import close_database, create_database, drop_database, open_database
 from config.settings import settings
-from services import marks, retention
+from services import marking, retention
 from services.marks import Marker
 from services.unit import plain
 from tests.conftest import TEMPLATE
@@ -108,7 +108,7 @@ async def test_it_does_not_matter_who_looks_nor_when(
 
 
 async def test_phases_end_alike_in_columns_and_under_locks(played: Callable[..., Awaitable[dict[str, Any]]]) -> None:
-    expected = await played(marks.mark_all, ends=True, seed=13)
+    expected = await played(marking.mark_all, ends=True, seed=13)
     assert {row["end_reason"] for row in expected["phases"]} >= {"MAX_DAILY_LOSS", "MAX_TOTAL_LOSS"}
     for name in ("a marker", "two markers at once"):
         assert await played(LOOKS[name](), ends=True, seed=13) == expected, name

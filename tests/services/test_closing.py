@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
-from services import marks, quotes, system
+from services import marking, quotes, system
 from tests.services.world import (
     EVALUATION,
     FUNDED,
@@ -145,5 +145,5 @@ async def test_a_next_phase_is_not_opened_for_a_challenge_that_has_moved_on(data
     await settle()
     assert await value("select count(*) from accounts") == 2
     assert await value("select count(*) from jobs where status = 'DONE'") == await value("select count(*) from jobs")
-    assert await marks.mark_all() == marks.Marked(accounts=1, failed=0)
+    assert await marking.mark_all() == marking.Marked(accounts=1, failed=0)
     await books_hold()

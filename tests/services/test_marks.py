@@ -13,8 +13,7 @@ from config.settings import settings
 from domain.errors import AccountQuarantined, NotFound
 from domain.instruments import Instrument
 from models import marks as stored
-from models.system import ensure_shards
-from services import instruments, jobs, marks, purchases, quotes, system
+from services import instruments, jobs, marking, marks, ownership, purchases, quotes, system
 from services.marks import Marker
 from services.principals import Principal, Role
 from services.tape import Tape
@@ -289,11 +288,8 @@ async def test_a_changed_instrument_is_taken_up_without_losing_a_batch(database:
     await books_hold()
 
 
-async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    halves = settings().replace(marker_shards=2)
-    monkeypatch.setattr(marks, "settings", lambda: halves)
-    async with reading() as conn:
-        await ensure_shards(conn, 2)
+async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str) -> None:
+    await ownership.choose_count(2)
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     await purchases.buy(CLIENT, world.program, world.wallet, "k2")
@@ -320,10 +316,10 @@ async def test_one_account_or_all_of_them_can_be_marked_by_hand(database: str) -
     await _ingest(world, EURUSD="1.101")
     for stranger in (Principal(9, "m", Role.MANAGER, "other"), Principal(9, "a", Role.CLIENT, "acme", "bob")):
         with pytest.raises(NotFound):
-            await marks.mark_account(stranger, held[0])
-    await marks.mark_account(TRADER, held[0])
+            await marking.mark_account(stranger, held[0])
+    await marking.mark_account(TRADER, held[0])
     assert [await _equity(account) for account in held] == [99_990, 99_890]
-    assert await marks.mark_all() == marks.Marked(accounts=2, failed=0)
+    assert await marking.mark_all() == marking.Marked(accounts=2, failed=0)
     assert [await _equity(account) for account in held] == [99_990, 99_990]
     await books_hold()
 
@@ -337,8 +333,8 @@ async def test_marked_by_hand_too_what_fails_is_noted_and_passed_over(database: 
     await plant_a_breach(database, spoilt)
     await _ingest(world, EURUSD="1.09")
     with pytest.raises(AccountQuarantined):
-        await marks.mark_account(MANAGER, bad)
-    assert await marks.mark_all(ADMIN) == marks.Marked(accounts=1, failed=1)
+        await marking.mark_account(MANAGER, bad)
+    assert await marking.mark_all(ADMIN) == marking.Marked(accounts=1, failed=1)
     assert await value("select status from challenges where id = $1", sound) == 3
     noted = "select count(*) from ledger where account_id = $1 and kind = 'mark_failed'"
     assert await value(noted, bad) == 1, "the same failure of the same version is noted once"

@@ -8,7 +8,7 @@ import pytest
 
 from config import wakeups
 from config.database import connection
-from services import jobs, marks, quotes, system
+from services import jobs, marking, marks, quotes, system
 from tests.services.world import World, a_quote, a_world, act, value
 
 
@@ -33,7 +33,7 @@ async def test_a_pass_stops_when_its_time_is_over_and_is_asked_for_again(
         await _ingest(world, EURUSD=mid)
     asked.clear()
     assert [await marks.drain(0, seconds=0) for _ in range(3)] == [1, 1, 1]
-    assert asked == [("evaluator", 0)] * 3
+    assert asked == [("evaluator",)] * 3
     assert (await marks.drain(0), await jobs.drain(seconds=0)) == (0, 0)
     assert (await system.read()).evaluated_through == 4
 
@@ -43,9 +43,9 @@ async def test_accounts_that_were_left_behind_are_marked_hours_later(database: s
     _, account = await world.buy("k1")
     await act(account, "OPEN", action_id="a1", quantity="100000")
     await _ingest(world, EURUSD="1.101")
-    assert await marks.mark_all(behind=marks.OVERDUE) == marks.Marked(accounts=0, failed=0)
+    assert await marking.mark_all(behind=marking.OVERDUE) == marking.Marked(accounts=0, failed=0)
     async with connection(database) as owner:
         await owner.execute("update batches set recorded_at = recorded_at - interval '3 hours'")
-    assert await marks.mark_all(behind=marks.OVERDUE) == marks.Marked(accounts=1, failed=0)
+    assert await marking.mark_all(behind=marking.OVERDUE) == marking.Marked(accounts=1, failed=0)
     assert await _equity(account) == 99_990
-    assert await marks.mark_all(behind=marks.OVERDUE) == marks.Marked(accounts=0, failed=0)
+    assert await marking.mark_all(behind=marking.OVERDUE) == marking.Marked(accounts=0, failed=0)

@@ -7,7 +7,18 @@ import pytest
 from domain.errors import AccountQuarantined, Forbidden, InvalidInput
 from domain.quotes import Quote
 from models import quarantine as entries
-from services import actions, admin, contexts, marks, payouts, quarantine, quotes, snapshots, system, verify
+from services import (
+    actions,
+    admin,
+    contexts,
+    marking,
+    payouts,
+    quarantine,
+    quotes,
+    snapshots,
+    system,
+    verify,
+)
 from services.marks import Marker
 from services.tape import tape
 from services.unit import reading
@@ -107,7 +118,7 @@ async def test_an_account_that_cannot_be_computed_refuses_every_verb_by_name_and
         admin.lock(MANAGER, bricked, "why"),
         admin.liquidate(MANAGER, bricked, "why"),
         admin.complete(MANAGER, bricked),
-        marks.mark_account(MANAGER, bricked),
+        marking.mark_account(MANAGER, bricked),
         payouts.request(CLIENT, 1, key="p1"),
         snapshots.of_accounts([bricked]),
         contexts.of_account(bricked),

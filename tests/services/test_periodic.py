@@ -6,9 +6,9 @@ from datetime import timedelta
 import pytest
 
 from config import wakeups
-from services import events, marks, periodic, system
+from services import events, marks, periodic, purchases, quotes, system
 from services.unit import plain
-from tests.services.world import a_world, another_process, books_hold, rows, value
+from tests.services.world import CLIENT, a_quote, a_world, another_process, books_hold, rows, value
 
 
 async def test_each_process_beats_and_who_is_long_silent_is_forgotten(database: str) -> None:
@@ -51,15 +51,6 @@ async def test_events_are_forgotten_when_they_are_older_than_they_are_kept(datab
     assert await rows("select position, forgotten from event_position") == [{"position": 3, "forgotten": 2}]
 
 
-async def test_a_worker_makes_the_rows_of_its_shards_and_keeps_how_far_they_are(database: str) -> None:
-    await a_world(database)
-    async with plain() as work:
-        await work.conn.execute("insert into shards (shard) values (7)")
-    for _ in range(2):
-        await periodic.begin()
-    assert await rows("select shard, through from shards") == [{"shard": 0, "through": 1}]
-
-
 async def test_days_end_without_quotes(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     world = await a_world(database, replay=False)
     await world.buy()
@@ -91,10 +82,43 @@ async def test_a_replays_clock_stands_still(database: str, monkeypatch: pytest.M
     await books_hold()
 
 
-async def test_once_an_hour_one_process_asks_for_the_accounts_that_were_left_behind(
+async def test_a_tick_says_what_waits_for_the_process_and_sends_nothing(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[tuple[object, ...]] = []
+    world = await a_world(database)
+    first = await periodic.tick("worker")
+    assert (first.jobs, first.shards) == (False, [])
+    await purchases.buy(CLIENT, world.program, world.wallet, "k1")
+    await quotes.ingest([a_quote("EURUSD", "1.2", world.at + timedelta(minutes=1))])
     monkeypatch.setattr(wakeups, "request", lambda *what: asked.append(what))
-    await asyncio.gather(*(periodic.tick("worker") for _ in range(3)))
-    assert asked.count(("mark_to_market",)) == 1
+    waiting = await periodic.tick("worker")
+    assert (waiting.jobs, waiting.shards) == (True, []), "the shard is nobody's"
+    async with another_process(database) as other:
+        await other.execute("update shards set owner = $1", periodic.process_name("worker"))
+    assert (await periodic.tick("worker")).shards == [0]
+    assert (await periodic.tick("marker")).shards == [], "another's"
+    assert not asked
+
+
+async def test_once_an_hour_one_process_looks_for_the_accounts_that_were_left_behind(database: str) -> None:
+    ticks = await asyncio.gather(*(periodic.tick("worker") for _ in range(3)))
+    assert [tick.overdue for tick in ticks].count(True) == 1
+    assert not (await periodic.tick("worker")).overdue
+
+
+async def test_a_process_says_once_that_a_newer_version_has_migrated_the_database_under_it(
+    database: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(periodic, "VERSION_SECONDS", 0)
+    await periodic.tick("worker")
+    assert not caplog.records
+    async with another_process(database) as other:
+        await other.execute(
+            "insert into aerich (version, app, content) select '9_newer.py', app, content from aerich limit 1"
+        )
+    for _ in range(3):
+        await periodic.tick("worker")
+    assert [record.getMessage() for record in caplog.records] == [
+        "a newer version has migrated the database (9_newer.py); restart this process as that version"
+    ]

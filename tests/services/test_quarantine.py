@@ -12,6 +12,7 @@ from models import terms
 from services import (
     actions,
     jobs,
+    marking,
     marks,
     payments,
     purchases,
@@ -123,13 +124,13 @@ async def test_an_account_leaves_the_quarantine_once_it_has_been_put_right_and_m
     await spoil(database, spoilt, "policy")
     await world.quote("1.04")
     with pytest.raises(AccountUnreadable):
-        await marks.mark_account(MANAGER, spoilt)
-    assert await marks.mark_all(ADMIN) == marks.Marked(accounts=1, failed=1)
+        await marking.mark_account(MANAGER, spoilt)
+    assert await marking.mark_all(ADMIN) == marking.Marked(accounts=1, failed=1)
     async with another_process(database) as other:
         await other.execute("update accounts set policy = $2 where id = $1", spoilt, policy)
     await world.quote("1.2")
     assert (await system.read()).quarantined == 1, "nobody has looked"
-    await marks.mark_account(MANAGER, spoilt)
+    await marking.mark_account(MANAGER, spoilt)
     assert (await system.read()).quarantined == 0
     for account in (spoilt, sound):
         batch = await value("select batch from fills where account_id = $1 order by seq desc limit 1", account)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from config.database import connection
 from domain.accounts import Account
 from domain.snapshots import Snapshot
-from services import admin, marks, quotes, snapshots
+from services import admin, marking, quotes, snapshots
 from tests.services.world import (
     EVALUATION,
     MANAGER,
@@ -66,7 +66,7 @@ async def test_a_snapshot_shows_what_a_mark_would_give_and_writes_nothing(databa
     assert (now.account.unrealised, stored["unrealised"]) == (Decimal(300), 0)
     seq, head = await value("select seq from balances"), await value("select head from balances")
     assert (now.seq, now.head, now.at, now.marked_through) == (seq, head, world.at, 2)
-    await marks.mark_account(MANAGER, account)
+    await marking.mark_account(MANAGER, account)
     assert await figures(account) == shown(now)
 
 
@@ -80,7 +80,7 @@ async def test_what_a_mark_would_find_is_shown_before_it_is_written(database: st
     assert now.account.phase
     assert (now.account.read_only, now.account.phase.day) == (True, 2)
     assert await written() == before
-    await marks.mark_account(MANAGER, account)
+    await marking.mark_account(MANAGER, account)
     assert await figures(account) == shown(now)
     assert await value("select count(*) from breaches") == 1
 
@@ -94,7 +94,7 @@ async def test_a_day_that_has_ended_since_the_newest_batch_is_over(database: str
     now = await taken(account)
     assert now.account.phase
     assert (now.account.phase.day, await written()) == (2, before)
-    await marks.mark_account(MANAGER, account)
+    await marking.mark_account(MANAGER, account)
     assert await value("select day from balances") == 2
 
 

@@ -14,7 +14,7 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import Refused
-from services import actions, adjustments, admin, corrections, jobs, marks, payouts, quotes
+from services import actions, adjustments, admin, corrections, jobs, marking, payouts, quotes
 from services.marks import Marker
 from tests.services.world import (
     CLIENT,
@@ -86,9 +86,9 @@ async def mark(desk: Desk) -> None:
     if how < 2:
         await desk.markers[how].drain()
     elif how == 2:
-        await marks.mark_account(MANAGER, desk.account)
+        await marking.mark_account(MANAGER, desk.account)
     else:
-        await marks.mark_all()
+        await marking.mark_all()
 
 
 async def void(desk: Desk) -> None:

@@ -1,7 +1,6 @@
 """The actors: their names, what happens to one that hangs, fails or comes late, and that a busy one takes turns."""
 
 import asyncio
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -14,9 +13,9 @@ from dramatiq.middleware import TimeLimit
 from dramatiq.middleware.asyncio import AsyncIO
 
 from config.broker import QUEUES
-from services import jobs, marks
+from services import jobs, marking
 from workers import actors
-from workers.actors import Coalesced
+from workers.works import WORK_SECONDS, Works
 
 HOUR = 3_600_000
 
@@ -63,7 +62,7 @@ def test_they_are_named_for_what_they_do_and_limited_on_purpose() -> None:
         assert actor.options["max_retries"] == 0
         assert actor.options["max_age"] == HOUR
         assert 60_000 * 2 <= actor.options["time_limit"] <= 60_000 * 10
-        assert actor.options["time_limit"] / 1000 >= 2 * actors.WORK_SECONDS, "a busy one ends well before"
+        assert actor.options["time_limit"] / 1000 >= 2 * WORK_SECONDS, "a busy one ends well before"
 
 
 def test_one_that_hangs_is_cancelled_and_the_next_message_works(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -125,44 +124,12 @@ def test_each_actor_does_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
         return note
 
     monkeypatch.setattr(jobs, "drain", noting("jobs"))
-    monkeypatch.setattr(marks, "drain", noting("batches"))
-    monkeypatch.setattr(marks, "mark_all", noting("accounts"))
-    broker = a_broker()
+    monkeypatch.setattr(Works, "evaluate", noting("batches"))
+    monkeypatch.setattr(marking, "mark_all", noting("accounts"))
+    broker = StubBroker(middleware=[*actors.middleware(), AsyncIO()])
+    works = actors.declare(broker)
     with working(broker):
         broker.get_actor("work_queue").send()
-        broker.get_actor("evaluator").send(3)
+        broker.get_actor("evaluator").send()
         broker.get_actor("mark_to_market").send()
-    assert set(done) == {("jobs", 60), ("batches", 3, 60), ("accounts", ("behind", marks.OVERDUE))}
-
-
-async def test_a_message_that_comes_meanwhile_makes_it_run_once_more() -> None:
-    runs, free = [], asyncio.Event()
-
-    async def drain() -> None:
-        runs.append(time.monotonic())
-        await free.wait()
-
-    again: list[int] = []
-    coalesced = Coalesced(drain, lambda: again.append(1))
-    first = asyncio.create_task(coalesced())
-    await asyncio.sleep(0)
-    await asyncio.gather(coalesced(), coalesced())
-    free.set()
-    await first
-    assert (len(runs), again) == (2, [])
-
-
-async def test_one_that_is_wanted_all_the_time_ends_and_asks_to_be_called_again(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    again: list[int] = []
-    runs: list[int] = []
-
-    async def drain() -> None:
-        runs.append(1)
-        await coalesced()  # as a message that comes meanwhile
-
-    coalesced = Coalesced(drain, lambda: again.append(1))
-    monkeypatch.setattr(actors, "WORK_SECONDS", 0.05)
-    await asyncio.wait_for(coalesced(), 5)
-    assert (len(runs) > 1, again) == (True, [1])
+    assert set(done) == {("jobs", 60), ("batches", works), ("accounts", ("behind", marking.OVERDUE))}

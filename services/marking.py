@@ -1,0 +1,73 @@
+"""Marking to market without the marker: one account by hand, or every one, each under its lock."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from models import marks
+from models import quarantine as quarantine_rows
+from services import quarantine
+from services.actions import reach
+from services.marks import ROOTS_PER_SWEEP, STIRRED_EVERY, root_of
+from services.principals import Principal
+from services.unit import Held, Unit, plain, reading, root
+
+OVERDUE = 2 * STIRRED_EVERY
+"""An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
+
+
+async def mark_account(principal: Principal, account_id: int) -> None:
+    """Bring one account to the newest batch.
+
+    Raises NotFound for one that is not the principal's, AccountUnreadable and AccountQuarantined for one that cannot
+    be marked.
+    """
+    of = await reach(principal, account_id, "accountId")
+    async with quarantine.isolating(of, account_id), root(of) as work:
+        await quarantine_rows.leave(work.conn, [account_id])
+        if held := work.held.get(account_id):
+            _note(work, principal, held)
+
+
+def _note(work: Unit, principal: Principal, held: Held) -> None:
+    before, after = held.stored.account, held.account
+    work.audit(
+        principal,
+        "markAccountToMarket",
+        object_kind="account",
+        object_id=after.id,
+        brand=after.brand,
+        before={"marked_through": before.marked_through, "seq": before.seq},
+        after={"marked_through": after.marked_through, "seq": after.seq},
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Marked:
+    """How many accounts were brought to the newest batch, and how many could not be: their ledgers say why."""
+
+    accounts: int
+    failed: int
+
+
+async def mark_all(principal: Principal | None = None, *, behind: timedelta | None = None) -> Marked:
+    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over.
+
+    With `behind` only those that no batch recorded within that time has marked.
+    """
+    async with reading() as conn:
+        live = await marks.challenges(conn, behind)
+    roots = {account: root_of(account, challenge) for account, challenge in live}
+    ids = sorted(roots)
+    failed = 0
+    for start in range(0, len(ids), ROOTS_PER_SWEEP):
+        chunk = {account_id: roots[account_id] for account_id in ids[start : start + ROOTS_PER_SWEEP]}
+        failed += len(await quarantine.catch_up_all(chunk))
+    marked = Marked(len(ids) - failed, failed)
+    if principal is not None:
+        async with plain() as work:
+            work.audit(
+                principal, "markAllToMarket", object_kind="desk", object_id="accounts", after={
+                    "batch": work.batch, "accounts": marked.accounts, "failed": marked.failed
+                },
+            )  # fmt: skip
+    return marked

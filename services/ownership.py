@@ -1,0 +1,249 @@
+"""The shards that this process owns: its share of them, each as long as its session lives, each with a fence.
+
+Every worker looks at the same locks and comes to the same shares; nobody hands them out.
+"""
+
+import asyncio
+import logging
+import re
+from collections.abc import Iterable
+from functools import partial
+
+from config.address import parse
+from config.database import connection
+from config.errors import Problem
+from config.lease import SILENCE, LeasedSession
+from domain.sharding import quotas
+from models import ownership as rows
+from models.ownership import BATCHES, CHANNEL, SHARES, Layout, State
+from models.sql import Connection
+from services.fencing import Fence
+from services.marks import Marker
+from services.unit import plain, reading
+
+__all__ = ["Ownership", "State", "begin", "choose_count", "states"]
+
+KINDS = ("worker", "marker")  # of processes that own shards
+BLOCKED_SECONDS_MAX = 0.5  # that a former owner's transaction may keep the next one waiting
+
+log = logging.getLogger(__name__)
+
+
+class Ownership:
+    """This process's shards and their markers. Used from one event loop, `keep` by one task at a time."""
+
+    def __init__(self, url: str, process: str, lease_seconds: float) -> None:
+        """`url` leads straight to the server, past any pooler. `process` is the name of its heartbeat."""
+        self.markers: dict[int, Marker] = {}
+        self.batches = asyncio.Event()  # somebody has said that there are batches
+        self.shares = asyncio.Event()  # something may have changed in who owns what
+        self._url = url
+        self._process = process
+        self._lease = lease_seconds
+        self._session = LeasedSession(
+            url, name=f"shards-{process}", lease_seconds=lease_seconds, channel=CHANNEL, hear=self._hear
+        )
+        self._shards = 0  # how many there are
+        self._number: int | None = None  # this worker's among those present
+        self._changing = asyncio.Lock()
+        self._present = frozenset[int]()  # the sessions of all workers, at the last look
+        self._is_ending = False
+
+    @property
+    def has_all(self) -> bool:
+        """Whether no other worker owns a shard."""
+        return bool(self.markers) and len(self.markers) == self._shards
+
+    def _hear(self, said: str) -> None:
+        if not self._session.is_open:
+            self._lose()
+        word, _, process = said.partition(" ")
+        if word != BATCHES:
+            self.shares.set()
+        elif process != self._process:
+            self.batches.set()
+
+    async def announce_batches(self) -> None:
+        """Tell the other workers that batches wait; each looks at its own shards."""
+        async with reading() as conn:
+            await rows.announce(conn, f"{BATCHES} {self._process}")
+
+    def _lose(self) -> None:
+        """The session is gone, and all its locks with it: stop, and keep nothing."""
+        if self.markers:
+            log.warning("lost shard %s: the session that held the locks has ended", _listed(self.markers))
+        for marker in self.markers.values():
+            marker.ending = True
+        self.markers = {}
+        self._number = None
+
+    async def keep(self) -> list[int]:
+        """Have this worker's share of the shards, and no more; return those that it has just taken.
+
+        Raises what a connection raises.
+        """
+        async with self._changing:
+            if self._is_ending:
+                return []
+            if not self._session.is_open:
+                self._lose()
+                await self._session.open()
+                await self._require_one_desk()
+            if self._number is None:
+                self._number = await self._session.run(rows.enter)
+                await self._session.run(partial(rows.announce, word=SHARES))
+            return await self._balance(await self._session.run(rows.layout))
+
+    async def _balance(self, layout: Layout) -> list[int]:
+        assert self._number is not None, "it is present"
+        if layout.shards != self._shards:
+            if self._shards:
+                log.info("the desk has %d shards now, not %d", layout.shards, self._shards)
+            await self._give_up(list(self.markers), unwritten=True)
+            self._shards = layout.shards
+            layout = await self._session.run(rows.layout)
+        gone, self._present = self._present - layout.sessions, layout.sessions
+        if gone:
+            await self._end_left()
+        share = quotas(layout.workers, layout.shards).get(self._number, 0)
+        await self._give_up(sorted(self.markers)[share:])
+        for shard in layout.own - self.markers.keys():  # another has raised its fence, or it is a shard no more
+            await self._session.run(partial(rows.unlock, shard=shard))
+        taken = [shard for shard in layout.free if len(self.markers) < share and await self._take(shard)]
+        if taken:
+            log.info("took shard %s; owns %s", _listed(taken), _listed(self.markers))
+        return taken
+
+    async def take_free(self) -> list[int]:
+        """Take every shard that nobody owns, without being present as a worker; return them all."""
+        async with self._changing:
+            if not self._session.is_open:
+                await self._session.open()
+                await self._require_one_desk()
+            layout = await self._session.run(rows.layout)
+            self._shards = layout.shards
+            return [shard for shard in layout.free if await self._take(shard)]
+
+    async def _take(self, shard: int) -> bool:
+        if not await self._session.run(partial(rows.lock, shard=shard)):
+            return False
+        raised = await self._session.run(partial(self._raise_fence, shard=shard))
+        if raised is None:
+            await self._session.run(partial(rows.unlock, shard=shard))
+            return False
+        fence, before = raised
+        if before is not None and before != self._process:
+            await self._end_left()
+        self.markers[shard] = Marker(shard, Fence(shard, self._process, fence))
+        return True
+
+    async def _raise_fence(self, conn: Connection, shard: int) -> tuple[int, str | None] | None:
+        """Raise the fence; where a former owner that was stopped in mid-transaction is in the way, end its session."""
+        raising = asyncio.ensure_future(rows.raise_fence(conn, shard, self._process, self._shards))
+        done, _ = await asyncio.wait([raising], timeout=BLOCKED_SECONDS_MAX)
+        if not done:
+            async with connection(self._url) as other:
+                ended = await rows.end_blockers(other, conn.get_server_pid())
+            log.warning("ended %d sessions of the former owner of shard %d", ended, shard)
+        return await raising
+
+    async def _end_left(self) -> None:
+        """End what workers that are gone have left open: a stopped one may hold locks that others wait for.
+
+        A worker is gone when its session is; what it had open is older than the silence that ended it.
+        """
+        name = parse(self._url).application_name
+        others = f"^{re.escape(name(''))}((?:{'|'.join(KINDS)})-.*)$"
+        async with connection(self._url) as conn:
+            ended = await rows.end_left(conn, others, name("shards-"), self._lease * SILENCE / 2)
+        if ended:
+            log.warning("ended %d sessions of workers that are not there any more", ended)
+
+    async def _give_up(self, shards: list[int], *, unwritten: bool = False) -> None:
+        """Hand the shards over, each between two batches. `unwritten`: they are other shards by now."""
+        if not shards:
+            return
+        markers = {shard: self.markers[shard] for shard in shards}
+        for marker in markers.values():
+            marker.ending = True
+        await asyncio.gather(*(self._hand_over(marker, unwritten=unwritten) for marker in markers.values()))
+        for shard in shards:
+            if self.markers.get(shard) is markers[shard]:
+                del self.markers[shard]
+                await self._session.run(partial(rows.unlock, shard=shard))
+        await self._session.run(partial(rows.announce, word=SHARES))
+        log.info("gave up shard %s; owns %s", _listed(shards), _listed(self.markers))
+
+    async def _hand_over(self, marker: Marker, *, unwritten: bool) -> None:
+        fence = marker.fence
+        assert fence is not None, "an owner has one"
+        try:
+            if unwritten:
+                return
+            await marker.hand_over()
+            leave = partial(rows.leave, shard=fence.shard, owner=fence.owner, fence=fence.number)
+            await self._session.run(leave)
+        except Exception as error:  # noqa: BLE001 - the next owner computes again what was not written
+            log.warning("shard %d is handed over as it is stored: %s", fence.shard, error)
+
+    def drop(self, marker: Marker) -> None:
+        """Forget a marker that has found another owner's fence."""
+        if self.markers.get(marker.shard) is marker:
+            del self.markers[marker.shard]
+        self.shares.set()
+
+    async def end(self) -> None:
+        """Hand everything over and be present no more."""
+        async with self._changing:
+            self._is_ending = True
+            try:
+                if self._session.is_open:
+                    await self._give_up(list(self.markers))
+            finally:
+                await self._session.close()
+                self._lose()
+
+    async def _require_one_desk(self) -> None:
+        """Raises Problem where the session and the pool are connected to two databases."""
+        async with reading() as conn:
+            ours = await rows.created_at(conn)
+        if await self._session.run(rows.created_at) != ours:
+            await self._session.close()
+            raise Problem(
+                "DATABASE_DIRECT_URL and DATABASE_URL lead to two different desks; let both name the same database"
+            )
+
+
+async def states() -> list[State]:
+    """Return every shard with its owner and how far it is, in order."""
+    async with reading() as conn:
+        return await rows.states(conn)
+
+
+async def choose_count(shards: int) -> tuple[int, int]:
+    """Divide the accounts into so many shards; return how many there were and how many there are now.
+
+    Workers follow at once: each gives up what it owns and takes its share of the new ones. Raises Locked where a
+    worker writes for long.
+    """
+    async with plain() as work:
+        counts = await rows.choose_count(work.conn, shards)
+        await rows.announce(work.conn, SHARES)
+    return counts
+
+
+async def begin(wanted: int | None) -> None:
+    """Divide a desk that no worker has worked for yet into so many shards; on any other its own number counts."""
+    if wanted is None:
+        return
+    async with plain() as work:
+        _, shards = await rows.choose_count(work.conn, wanted, initial=True)
+    if shards != wanted:
+        log.warning(
+            "the desk has %d shards and keeps them, PROPDESK_MARKER_SHARDS=%d only counts on a new one; to change "
+            "them: propdesk shards %d", shards, wanted, wanted
+        )  # fmt: skip
+
+
+def _listed(shards: Iterable[int]) -> str:
+    return ", ".join(map(str, sorted(shards))) or "none"

@@ -1,0 +1,137 @@
+"""What a worker does, whoever asks: a message, its own tick, another worker's word. Each thing once at a time."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Iterable
+from functools import partial
+
+from config.database import AWAY
+from services import jobs, marking
+from services.fencing import ShardLost
+from services.marks import Marker
+from services.ownership import Ownership
+
+WORK_SECONDS = 60
+"""A message ends after about so long, and more is asked for where work is left: a busy shard is no stuck one."""
+SHARDS_AT_ONCE = 4
+"""Shards that one process passes at the same time: each takes connections of the pool."""
+
+log = logging.getLogger(__name__)
+
+
+class Coalesced:
+    """Runs `work` for one caller at a time; one that comes meanwhile is done at once and makes it run again.
+
+    So a long pass never takes more than one of the worker's threads. Used from one event loop only.
+    """
+
+    def __init__(self, name: str, work: Callable[[], Awaitable[object]], seconds_max: float) -> None:
+        """A run of `work` that takes longer than `seconds_max` hangs and is cancelled."""
+        self.name = name
+        self.work = work
+        self.seconds_max = seconds_max
+        self.running = False
+        self.wanted = False
+        self.failing = False
+        self.ending = False
+        self._task: asyncio.Task[None] | None = None
+
+    async def __call__(self) -> None:
+        """Run it, unless it runs. Raises what it raises."""
+        self.wanted = True
+        if self.running:
+            return
+        self.running = True
+        ends_at = time.monotonic() + WORK_SECONDS
+        try:
+            while self.wanted and time.monotonic() < ends_at:
+                self.wanted = False
+                async with asyncio.timeout(self.seconds_max):
+                    await self.work()
+        finally:
+            self.running = False
+        if self.wanted:
+            self.start()
+
+    def start(self) -> None:
+        """Run it in a task of its own, unless it runs; then it runs again."""
+        self.wanted = True
+        if not self.running and not self.ending and (self._task is None or self._task.done()):
+            self._task = asyncio.create_task(self._run())
+
+    async def end(self) -> None:
+        """Start no more, and wait for what has been started. Cancelled, cancel that."""
+        self.ending = True
+        if self._task is not None:
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        """A failure is logged once until it succeeds again: the next tick tries on."""
+        try:
+            await self()
+        except Exception as error:
+            if not self.failing:
+                log.error("%s failed, trying on: %s", self.name, error, exc_info=not isinstance(error, AWAY))
+            self.failing = True
+        else:
+            if self.failing:
+                log.info("%s goes on", self.name)
+            self.failing = False
+
+
+class Works:
+    """The work of one process: its shards, jobs, and accounts that were left behind."""
+
+    def __init__(self, seconds_max: dict[str, float]) -> None:
+        """`seconds_max`: how long each actor's work may take, by the actor's name."""
+        self.owner: Ownership | None = None  # until the database is open
+        self.queue = Coalesced("the work queue", partial(jobs.drain, WORK_SECONDS), seconds_max["work_queue"])
+        overdue = partial(marking.mark_all, behind=marking.OVERDUE)
+        self.overdue = Coalesced("marking to market", overdue, seconds_max["mark_to_market"])
+        self._evaluator_seconds_max = seconds_max["evaluator"]
+        self._shards: dict[int, tuple[Marker, Coalesced]] = {}
+        self._places = asyncio.Semaphore(SHARDS_AT_ONCE)
+
+    async def evaluate(self) -> None:
+        """Bring this process's shards through every new batch, and let the other workers do so with theirs."""
+        if self.owner is None:
+            return
+        if not self.owner.has_all:
+            await self.owner.announce_batches()
+        await asyncio.gather(*(self._evaluator(marker)() for marker in list(self.owner.markers.values())))
+
+    def evaluate_soon(self, shards: Iterable[int] | None = None) -> None:
+        """The same for the process's own shards, or some of them, without waiting."""
+        markers = self.owner.markers if self.owner else {}
+        self._shards = {shard: known for shard, known in self._shards.items() if markers.get(shard) is known[0]}
+        for shard in list(markers) if shards is None else shards:
+            if marker := markers.get(shard):
+                self._evaluator(marker).start()
+
+    async def end(self) -> None:
+        """Hand the shards over and finish what has been started. Cancelled, cancel that."""
+        if self.owner is not None:
+            await self.owner.end()
+        await asyncio.gather(*(one.end() for one in (self.queue, self.overdue, *self._evaluators())))
+
+    def _evaluators(self) -> list[Coalesced]:
+        return [coalesced for _, coalesced in self._shards.values()]
+
+    def _evaluator(self, marker: Marker) -> Coalesced:
+        """The one that drains the shard for as long as this process owns it."""
+        known = self._shards.get(marker.shard)
+        if known is None or known[0] is not marker:
+            name, drain = f"the evaluator of shard {marker.shard}", partial(self._drain, marker)
+            known = marker, Coalesced(name, drain, self._evaluator_seconds_max)
+            self._shards[marker.shard] = known
+        return known[1]
+
+    async def _drain(self, marker: Marker) -> None:
+        async with self._places:
+            try:
+                await marker.drain(WORK_SECONDS)
+            except ShardLost as lost:
+                log.warning("%s; its marks are left to that one", lost)
+                assert self.owner is not None, "it has given out the marker"
+                self.owner.drop(marker)
