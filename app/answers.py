@@ -11,10 +11,10 @@ from strawberry.types import ExecutionResult
 from app.accepting import JSON
 from app.refusals import Refusal
 from schema.context import Context
-from schema.errors import ApiError, Busy, RateLimited
+from schema.errors import ApiError, Busy, RateLimited, Unavailable
 from schema.writing import dumps, written
 
-STATUS = {ApiError.code: 500, RateLimited.code: 429, Busy.code: 503}
+STATUS = {ApiError.code: 500, RateLimited.code: 429, Busy.code: 503, Unavailable.code: 503}
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
@@ -38,14 +38,25 @@ class Pieces(Response):
 
 
 async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:
-    """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same."""
+    """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same.
+
+    Where nothing could be answered because the database is away it is 503, for every media type.
+    """
     errors = result.errors or ()
-    begun = result.data is not None  # every root field is nullable, so what began has data
+    away = _is_away(result)
+    begun = result.data is not None and not away  # every root field is nullable, so what began has data
     body: dict[str, object] = {"data": result.data} if begun else {}
     body |= {"errors": [error.formatted for error in errors]} if errors else {}
     body |= {"extensions": result.extensions} if result.extensions else {}
     status, headers = (200, {}) if begun else _refusal(errors)
-    return Pieces(await written(body, context), 200 if media_type == JSON else status, media_type, headers)
+    status = 200 if media_type == JSON and not away else status
+    return Pieces(await written(body, context), status, media_type, headers)
+
+
+def _is_away(result: ExecutionResult) -> bool:
+    """Is there no answer to any root field, because the database is away?"""
+    codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
+    return codes == {Unavailable.code} and not any(value is not None for value in (result.data or {}).values())
 
 
 def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:

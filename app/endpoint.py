@@ -30,14 +30,25 @@ from app.page import Page
 from app.parameters import Asked, asked, loads
 from app.protocol import Handler
 from app.rates import Rates, Shares
-from app.refusals import METHODS, Refusal, check_room, crowded, malformed, not_by, too_many, unknown_bearer
+from app.refusals import (
+    METHODS,
+    Refusal,
+    check_room,
+    crowded,
+    malformed,
+    not_by,
+    too_many,
+    unavailable,
+    unknown_bearer,
+)
 from app.sessions import Sessions
 from config.settings import Settings
 from resolvers.main import schema
 from schema.context import Context, EventSource
-from schema.errors import ApiError, BadUserInput, Busy, RateLimited, shown
+from schema.errors import ApiError, BadUserInput, Busy, RateLimited, Unavailable, is_outage, shown
 from schema.limits import Allowed
 from schema.slices import TimeSlices
+from services.availability import Away, availability
 from services.callers import Caller, bound
 
 NO_PAGE = (
@@ -108,8 +119,9 @@ class Endpoint(GraphQL[Context, None]):
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
-            masked = shown(GraphQLError(str(fault), original_error=fault), name)
-            return answers.refused(Refusal(500, masked), media_type or JSON)
+            masked = shown(error := GraphQLError(str(fault), original_error=fault), name)
+            refusal = unavailable(masked) if is_outage(error) else Refusal(500, masked)
+            return answers.refused(refusal, media_type or JSON)
 
     async def _execute(self, request: Request, media_type: str, reservation: Reservation) -> Response:
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
@@ -199,13 +211,19 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
-        """Identify a websocket's client, and count its connection like a request. Raises RateLimited, Busy.
+        """Identify a websocket's client, and count its connection like a request; wait for a database that is away.
+
+        Raises RateLimited, Busy, and Unavailable where it stays away for too long.
 
         The token may come in the payload of connection_init instead of the header: a browser cannot set headers.
         """
         given = _authorization(context.connection_params or {})
         header = context.authorization if given is None else given
-        context.bearer = await self._identities.bearer(header if isinstance(header, str) else "")
+        text = header if isinstance(header, str) else ""
+        try:
+            context.bearer = await availability().outlast(lambda: self._identities.bearer(text), INIT_SECONDS_MAX)
+        except Away:
+            raise Unavailable from None
         if wait := self.rates.take(context.bearer, context.address):
             raise RateLimited(wait)
         if context.bearer is None:

@@ -8,18 +8,19 @@ late, so one that moves its cursor from database to ring to crowd misses and rep
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
 
 import asyncpg
 
 from app.crowd import Crowd, Member
 from app.selections import Renderer
-from app.ticks import Ticks
-from config.database import AWAY
+from app.ticks import START_SECONDS_MAX, Ticks
+from config.outages import AWAY
 from config.sessions import connect
 from domain.errors import Busy
 from services import host_clock
 from services.admission import FairShare, Limits
+from services.availability import availability
 from services.callers import Caller, current
 from services.measures import EVENT_DELAY_SECONDS
 from services.principals import Principal
@@ -43,8 +44,17 @@ log = logging.getLogger(__name__)
 class Hub:
     """Hands stamped events to this process's subscribers. Used from one event loop."""
 
-    def __init__(self, database_url: str, *, tick_seconds: float = 1.0, ring_size: int = 10_000) -> None:
+    def __init__(
+        self,
+        database_url: str,
+        *,
+        tick_seconds: float = 1.0,
+        ring_size: int = 10_000,
+        send_away: Callable[[], Awaitable[None]] | None = None,
+    ) -> None:
+        """`send_away` closes every websocket of the process."""
         self._url = database_url
+        self._send_away = send_away or _nobody
         self._ring_size = ring_size
         self._ring: list[Event] = []
         self._reach: dict[int, Reach] = {}  # of every challenge in the ring, the newest known
@@ -57,7 +67,6 @@ class Hub:
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = FairShare(READERS)
-        self._away = False  # the database, when missed events were last read
 
     async def begin(self) -> None:
         """Take note of where the stream stands; after it subscribers may come."""
@@ -77,9 +86,13 @@ class Hub:
     async def start(self, terms: Terms, after: Cursor | None) -> int:
         """Return the position from which a subscriber begins: that of its cursor, or that of now.
 
-        Raises CursorExpired.
+        Raises CursorExpired, and Away where the database stays away for too long.
         """
-        return (await events.extent()).newest if after is None else await events.position_of(terms.sight, after)
+
+        async def position() -> int:
+            return (await events.extent()).newest if after is None else await events.position_of(terms.sight, after)
+
+        return await availability().outlast(position, START_SECONDS_MAX)
 
     async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
         """What the principal may have and wants, once and in order: after a cursor, or from now on. Never ends.
@@ -154,7 +167,7 @@ class Hub:
         return [event for event in turn if terms.admit(event, self._reach[event.challenge_id])], reached
 
     async def _missed(self, terms: Terms, cursor: int, through: int) -> list[Event]:
-        """Events from the database. While it is away the subscribers wait, and one of them says so in the log.
+        """Events from the database. While it is away the subscribers wait.
 
         Raises CursorExpired, and what the statement itself raises: it would fail again, however often it is tried.
         """
@@ -171,34 +184,49 @@ class Hub:
             except Busy:  # its bearer's other work has all of its connections
                 await asyncio.sleep(RETRY_SECONDS)
             except AWAY as error:
-                if not self._away:
-                    log.warning("missed events cannot be read for now: %s", error)
-                self._away = True
-                await asyncio.sleep(RETRY_SECONDS)
+                availability().suspect(error)
+                await availability().settled()
             else:
-                self._away = False
                 return missed
 
     async def _pump(self) -> None:
         """Read what was stamped, when told and at the latest after POLL_SECONDS."""
-        failing = False
+        standing = availability().standing
         while True:
             self._wake.clear()
             try:
+                if standing != availability().standing:  # another primary: does it have what was told of?
+                    standing = availability().standing
+                    await self._check_extent()
                 while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
                     await self._tell(new)
                     _measure(new)
-                failing = False
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
             except TimeoutError:
                 continue
             except AWAY as error:
-                if not failing:
-                    log.warning("events cannot be read for now: %s", error)
-                failing = True
-                await asyncio.sleep(RETRY_SECONDS)
+                availability().suspect(error)
+                await availability().settled()
+
+    async def _check_extent(self) -> None:
+        """Begin anew where events were told of that the database does not have: a failover has lost their commits.
+
+        Every websocket is closed, so that its client comes back with the cursor of the last event it has.
+        """
+        newest = (await events.extent()).newest
+        if newest >= self.head:
+            return
+        log.error(
+            "events %s to %s were told of and are not in the database: a failover has lost commits; let standbys be "
+            "synchronous. Subscribers are sent away to begin anew",
+            newest + 1,
+            self.head,
+        )
+        self._ring, self._reach = [], {}
+        self._floor = self.head = newest
+        await self._send_away()
 
     async def _tell(self, new: list[Event]) -> None:
         """Write new events to the crowd.
@@ -226,16 +254,14 @@ class Hub:
 
     async def _listen(self) -> None:
         """Keep one connection that is told of new events; while it is down, the poll does."""
-        failing = False
         while True:
             try:
                 await self._listen_once()
-                failing = False
             except AWAY as error:
-                if not failing:
-                    log.warning("cannot listen for events for now: %s", error)
-                failing = True
-            await asyncio.sleep(RETRY_SECONDS)
+                availability().suspect(error)
+                await availability().settled()
+            else:
+                await asyncio.sleep(RETRY_SECONDS)
 
     async def _listen_once(self) -> None:
         """Listen until the connection ends."""
@@ -248,6 +274,10 @@ class Hub:
             await ended.wait()
         finally:
             conn.terminate()
+
+
+async def _nobody() -> None:
+    """Nobody is connected."""
 
 
 def _measure(told: Sequence[Event]) -> None:

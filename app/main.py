@@ -26,6 +26,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
 from services import events, host_clock
+from services.availability import availability
 from services.epochs import Watch
 from services.supervision import Supervisor, end_process
 
@@ -39,8 +40,8 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.direct_url, "the CLI has filled it in"
-    hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds)
     sessions = Sessions(settings.sockets_bearer_max)
+    hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds, send_away=sessions.send_away)
     supervisor = Supervisor(settings.task_failures_max, end_process)
     page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
@@ -50,6 +51,7 @@ def create_app(settings: Settings) -> Starlette:
         meter_tasks()
         async with AsyncExitStack() as stack:
             await _open(settings, stack)
+            await stack.enter_async_context(_running(supervisor.keep("database watch", availability().watch)))
             await stack.enter_async_context(_stamping(supervisor))
             epochs = Watch(lambda: hub.head)
             await epochs.look()

@@ -32,7 +32,7 @@ from app.selections import Selection, recognise
 from app.sessions import CROWDED, Sessions
 from app.sockets import SELF, Socket, framed
 from schema.context import Context
-from schema.errors import ApiError, Busy, CursorExpired, RateLimited, shown
+from schema.errors import ApiError, Busy, CursorExpired, RateLimited, Unavailable, shown
 from schema.limits import read
 from schema.writing import written
 from services.callers import Caller, bound
@@ -46,6 +46,7 @@ Item = TypeVar("Item")
 
 OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
 ID_CHARACTERS_MAX = 128  # of an operation
+AWAY_TOO_LONG = 4413  # close code: the database is away, so that nobody can say who the client is
 TOO_OFTEN = 4412  # close code: the bearer, or its address, connects too often, or too many wait to be known
 
 
@@ -254,6 +255,9 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         except (RateLimited, Busy) as refusal:
             ERRORS.labels("connection_init", refusal.code).inc()
             await self.end(TOO_OFTEN, refusal.message)
+        except Unavailable as refusal:
+            ERRORS.labels("connection_init", refusal.code).inc()
+            await self.end(AWAY_TOO_LONG, "The desk's database cannot be reached for now.")
         if self.connection_acknowledged and self.context.bearer:
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from graphql import GraphQLError
 
 from domain import errors
-from schema.errors import BadUserInput, Busy, RateLimited, Unauthenticated, retry_after
+from schema.errors import RETRY_SECONDS, BadUserInput, Busy, RateLimited, Unauthenticated, retry_after
 from services.admission import admission
 from services.callers import Caller
 
@@ -54,6 +54,11 @@ def check_room(caller: Caller) -> None:
         admission().check_room(caller)
     except errors.Busy as busy:
         raise Busy(str(busy), retry_after(busy)) from None
+
+
+def unavailable(error: GraphQLError) -> Refusal:
+    """The database is away, and with it whatever tells who asks."""
+    return Refusal(503, error, {"Retry-After": str(math.ceil(RETRY_SECONDS))})
 
 
 def crowded(busy: Busy) -> Refusal:

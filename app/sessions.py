@@ -6,14 +6,16 @@ from collections import Counter
 from collections.abc import Hashable
 from typing import Protocol
 
-from config.database import AWAY
+from config.outages import AWAY
 from services import host_clock, tokens
+from services.availability import availability
 from services.measures import CONNECTIONS_REFUSED
 from services.principals import Principal
 
 CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
 CROWDED = 4411  # close code: the token has as many websockets open as it may have
+AGAIN = 1012  # close code: connect again
 ENDED = 4403  # close code: the token was revoked, or has expired
 
 log = logging.getLogger(__name__)
@@ -57,8 +59,17 @@ class Sessions:
             if self._open:
                 try:
                     await self._close_ended()
-                except AWAY as error:
-                    log.warning("tokens cannot be looked at for now: %s", error)
+                except AWAY as error:  # nobody is taken for one whose token has ended
+                    availability().suspect(error)
+
+    async def send_away(self) -> None:
+        """Close every session, so that its client connects anew."""
+        closing = list(self._open)
+        for session in closing:
+            self.closed(session)
+        await asyncio.gather(
+            *(_end(session, AGAIN, "Connect again, with the cursor of the last event.") for session in closing)
+        )
 
     async def _close_ended(self) -> None:
         ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})
@@ -70,13 +81,13 @@ class Sessions:
         ]
         for session in closing:
             self.closed(session)
-        await asyncio.gather(*map(_end, closing))
+        await asyncio.gather(*(_end(session, ENDED, "The token has ended.") for session in closing))
 
 
-async def _end(session: Session) -> None:
+async def _end(session: Session, code: int, reason: str) -> None:
     """End a session within CLOSE_SECONDS. A fault of one session does not keep the others from being ended."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
-            await session.end(ENDED, "The token has ended.")
+            await session.end(code, reason)
     except Exception as error:  # noqa: BLE001 - whatever it is
-        log.warning("a websocket whose token has ended was not closed in order: %s", error or type(error).__name__)
+        log.warning("a websocket was not closed in order: %s", error or type(error).__name__)

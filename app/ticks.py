@@ -1,15 +1,15 @@
 """Ticks: one look a second at all that subscribers of the process watch; who is slow gets the newest, no backlog."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 
-from config.database import AWAY
+from config.outages import AWAY
+from services.availability import availability
 from services.views import ticks
 from services.views.ticks import Watched
 
-log = logging.getLogger(__name__)
+START_SECONDS_MAX = 10.0  # that a subscription waits for the database at its beginning; later it waits without end
 
 
 @dataclass(slots=True)
@@ -28,7 +28,8 @@ class Ticks:
 
     async def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
         """Yields at once, and again whenever it has changed since; however often that was. Never ends."""
-        version = (await ticks.versions([watched])).get(watched)
+        found = await availability().outlast(lambda: ticks.versions([watched]), START_SECONDS_MAX)
+        version = found.get(watched)
         watch = self._watches.setdefault(watched, _Watch(version))
         watch.watchers += 1
         try:
@@ -48,8 +49,8 @@ class Ticks:
             if self._watches:
                 try:
                     await self._look()
-                except AWAY as error:
-                    log.warning("ticks cannot be read for now: %s", error)
+                except AWAY as error:  # what has changed meanwhile is seen by the next look
+                    availability().suspect(error)
 
     async def _look(self) -> None:
         found = await ticks.versions(list(self._watches))

@@ -18,35 +18,18 @@ from config import priority
 from config.address import parse, sibling
 from config.broker import create_tables
 from config.errors import Problem
+from config.fence import Lookout, fence
 from config.requirements import require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
-from config.sessions import connect, line_of, quoted, reason_of
+from config.sessions import at_each_host, connect, line_of, quoted, reason_of
 
 IDLE_SECONDS_MAX = 120  # between two statements of a transaction: no computation takes so long
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
 LOW_CONNECTIONS = 2  # of one API beyond its pool, for bearers that have used more than their share of the database
-CONTROL_SECONDS_MAX = 5  # to open one of these
+CONNECT_SECONDS_MAX = 5  # for one server to take a connection; one that takes longer is away
 MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, OperationalError)  # the last by Tortoise
 _NO_DATABASE = (asyncpg.InvalidCatalogNameError, DBConnectionError)  # Tortoise turns the first into the second
-
-AWAY = (
-    OSError,
-    TimeoutError,
-    asyncpg.InterfaceError,
-    asyncpg.PostgresConnectionError,
-    asyncpg.OperatorInterventionError,
-    asyncpg.InsufficientResourcesError,
-    asyncpg.PostgresSystemError,
-    asyncpg.TransactionRollbackError,
-    asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.InvalidAuthorizationSpecificationError,
-    asyncpg.InvalidCatalogNameError,
-)
-"""What a statement raises while the database is away, or too busy: the same statement may succeed later.
-
-Every other error of PostgreSQL is the statement's own, and is raised again by each attempt.
-"""
 
 
 class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
@@ -93,6 +76,7 @@ _context: TortoiseContext | None = None
 _pool: asyncpg.Pool | None = None
 _control: asyncpg.Pool | None = None
 _low: asyncpg.Pool | None = None
+_url: str | None = None
 
 
 async def open_database(
@@ -105,7 +89,7 @@ async def open_database(
     stopped in mid-transaction does not hold its locks for ever. Connects at once, as
     the application's lesser role. Raises Problem when the database cannot be reached or has no schema.
     """
-    global _context, _pool, _control, _low
+    global _context, _pool, _control, _low, _url
     assert _context is None, "a process has one database open at a time"
     settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "lock_timeout": f"{lock_seconds}s"}
     settings["random_page_cost"] = "1.1"  # no disk seeks any more; else a small desk's accounts are all read for one
@@ -116,6 +100,7 @@ async def open_database(
     context = TortoiseContext()
     kept: dict[str, Any] = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
     kept |= {"connect": _Sessions(url, process=name, settings=settings), "connection_class": _Connection}
+    kept["timeout"] = CONNECT_SECONDS_MAX
     config = _tortoise_config(pool_size, **kept)
     try:
         async with _explained(url):
@@ -123,7 +108,7 @@ async def open_database(
                 await context.init(config=config, _enable_global_fallback=True)
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
                 await client.execute_query("SELECT 1")
-            size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS, "timeout": CONTROL_SECONDS_MAX}
+            size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS}
             _control = await asyncpg.create_pool(**size, **kept)
             async with cast("asyncpg.Pool", client._pool).acquire() as conn:  # noqa: SLF001 - as below
                 lowers = shared and priority.can_lower(conn)
@@ -134,7 +119,18 @@ async def open_database(
         await context.close_connections()
         raise
     # Kept here, because inside a transaction Tortoise answers that transaction's own client, which has no pool.
-    _context, _pool = context, client._pool  # noqa: SLF001 - Tortoise has no public name for it
+    _context, _pool, _url = context, client._pool, url  # noqa: SLF001 - Tortoise has no public name for it
+
+
+def lookout() -> Lookout:
+    """What the database this process has open is watched from. One task uses it."""
+    assert _url is not None, "open_database comes first"
+    return Lookout(at_each_host(_url, process="lookout"))
+
+
+def drop_connections() -> None:
+    """Cut off every connection of this process's pools; what is under way fails at once."""
+    fence.end_all()
 
 
 async def close_database() -> None:

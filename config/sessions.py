@@ -6,7 +6,8 @@ without a word: a session that should work as the lesser role would be a superus
 
 import asyncio
 import ssl
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -14,6 +15,7 @@ import asyncpg
 
 from config.address import Address, Host, asyncpg_parameters, parse
 from config.errors import Problem
+from config.fence import fence
 from config.keepalives import Keepalives, keepalives
 from config.poolers import hint, require_own_session
 
@@ -77,7 +79,8 @@ async def connect(
         for host in address.hosts_in_order():
             try:
                 async with asyncio.timeout(seconds):
-                    return await _connect(address, host, target, role, wanted, silence, options)
+                    conn = await _connect(address, host, target, role, wanted, silence, options)
+                    return await _admitted(conn) if writes else conn
             except _TRY_NEXT as error:
                 failures.append((host, error))
     if len(failures) == 1 and str(failures[0][1]):
@@ -87,6 +90,25 @@ async def connect(
         for host, error in failures
     }
     raise Unreachable("; ".join(f"{host}: {reason}" for host, reason in reasons.items()))
+
+
+def at_each_host(url: str, *, process: str) -> list[Callable[[], Awaitable[asyncpg.Connection]]]:
+    """For each host of an address how to open a session there, be it a primary or not."""
+    address = parse(url)
+    named = _SETTINGS | {"application_name": address.application_name(process)} | address.settings
+    return [
+        partial(_connect, address, host, "any", APPLICATION_ROLE, named, keepalives(), {}) for host in address.hosts
+    ]
+
+
+async def _admitted(conn: asyncpg.Connection) -> asyncpg.Connection:
+    """The session, if its server may be written to. Raises Fenced."""
+    try:
+        await fence.admit(conn)
+    except BaseException:
+        conn.terminate()
+        raise
+    return conn
 
 
 async def _connect(

@@ -16,6 +16,7 @@ from schema.ids import named, number, place_of
 from schema.paging import After, one
 from schema.permissions import subscription
 from schema.ticks import ChallengeTick
+from services.availability import availability
 from services.principals import Role
 from services.views import events
 from services.views.events import BEGINNING, Cursor, Wanted
@@ -84,7 +85,7 @@ async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterat
     seen = False
     async for _ in info.context.events.changes(watched):
         info.context.loaders.renew()
-        found: Any = await one(info, listing, watched[1])
+        found: Any = await availability().outlast(lambda: one(info, listing, watched[1]))
         if found is None and not seen:
             raise Missing(f"There is no such {watched[0]}.")
         if found is None:

@@ -6,6 +6,8 @@ from graphql import GraphQLError
 
 from domain import errors
 from domain.errors import Forbidden, NotFound, Refused
+from services.availability import outage
+from services.callers import current
 
 RETRY_SECONDS = 1.0  # where nothing tells how long what is under way will take
 
@@ -63,6 +65,29 @@ class Busy(ApiError):
         """The refusal of one more than the limit allows."""
         message = f"{limit} {name} are under way, the most that may be; ask again when one has ended."
         return cls(message, RETRY_SECONDS)
+
+
+class Unavailable(ApiError):
+    """The database is away; ask again after `retryAfter` seconds. `inDoubt`: the mutation may have been done.
+
+    Only of a mutation whose commit was on its way, or made, when the database went away. Sent again with the same
+    idempotencyKey it is answered as it was done, or done now.
+    """
+
+    code = "UNAVAILABLE"
+
+    def __init__(self, *, in_doubt: bool = False) -> None:
+        """`in_doubt`: a commit was on its way, or has been made, when the database went away."""
+        super().__init__(_IN_DOUBT if in_doubt else _NOT_DONE, RETRY_SECONDS)
+        assert self.extensions is not None, "it has a code"
+        self.extensions["inDoubt"] = in_doubt
+
+
+_NOT_DONE = "The desk's database cannot be reached for now and nothing was done; ask again in a second."
+_IN_DOUBT = (
+    "The desk's database went away before it was known whether this was done. Send it again with the same "
+    "idempotencyKey; where there is none, read first whether it was done."
+)
 
 
 class TimeLimit(ApiError):
@@ -128,6 +153,19 @@ def retry_after(refusal: Refused) -> float | None:
     return wait if isinstance(wait, float) else None
 
 
+def is_outage(error: GraphQLError) -> bool:
+    """Does the error come of a database that is away?"""
+    cause: BaseException | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return outage(cause) is not None
+
+
+def _is_in_doubt() -> bool:
+    caller = current()
+    return caller is not None and caller.in_doubt
+
+
 def shown(error: GraphQLError, request_id: str) -> GraphQLError:
     """The error as the client gets it: with its code, or, when it is a fault of ours, masked and logged."""
     if error.extensions and "code" in error.extensions:
@@ -138,6 +176,9 @@ def shown(error: GraphQLError, request_id: str) -> GraphQLError:
             error.extensions = dict(cause.extensions)
             return error
         cause = cause.original_error
+    if outage(cause):
+        unavailable = Unavailable(in_doubt=_is_in_doubt())
+        return GraphQLError(unavailable.message, nodes=error.nodes, path=error.path, extensions=unavailable.extensions)
     if isinstance(cause, Refused):  # of one field of a query: the others are answered
         wait = retry_after(cause)
         extensions = {"code": cause.code} | ({} if wait is None else {"retryAfter": wait})

@@ -10,6 +10,7 @@ from typing import Any, cast
 
 from graphql import (
     DocumentNode,
+    ExecutionResult,
     GraphQLError,
     GraphQLList,
     GraphQLObjectType,
@@ -23,12 +24,14 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from schema.columns import Ordinary, compiled
 from schema.compilations import compilation_of, place_of, switches_of
+from schema.errors import is_outage
 from schema.leniency import with_items_apart
 from schema.limits import KEPT, TooMuch
 from schema.paging import Connection
 from schema.reads import Complete, Reads
 from schema.rows import Rows
 from schema.slices import TimeSlices
+from services.availability import availability
 from services.callers import current
 
 
@@ -40,6 +43,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         self._compilation = compilation_of(self.operation)
         self._switches = switches_of(self.variable_values.coerced)
         self._slices: TimeSlices = self.context_value.slices
+        self._event: tuple[Executor, Any] | None = None  # of a subscription: the operation's executor, and the payload
         if (caller := current()) and (kind := self.operation.operation) is not OperationType.SUBSCRIPTION:
             caller.begin(mutates=kind is OperationType.MUTATION)
 
@@ -60,6 +64,33 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             "list[GraphQLError] | Executor",
             super().build(schema, document, root_value, context_value, variables, *given, **named),
         )
+
+    def of_event(self, operation: "Executor", payload: Any) -> None:
+        """Answer this event of the operation."""
+        self._event = (operation, payload)
+
+    def build_per_event_executor(self, payload: Any) -> "Executor":
+        """As graphql-core has it, for an event that is answered however long the database is away."""
+        made = cast("Executor", super().build_per_event_executor(payload))
+        made.of_event(self, payload)
+        return made
+
+    def execute_operation(self, serially: bool | None = None) -> Any:
+        """As graphql-core has it; an event of a subscription whose fields could not be read waits for the database."""
+        answer = super().execute_operation(serially)
+        return self._outlasting(answer) if self._event and self.is_awaitable(answer) else answer
+
+    async def _outlasting(self, answer: Awaitable[ExecutionResult]) -> ExecutionResult:
+        assert self._event is not None, "it answers an event"
+        operation, payload = self._event
+        result = await answer
+        while any(map(is_outage, result.errors or ())):
+            await availability().settled()
+            self.context_value.loaders.renew()
+            again = StrawberryGraphQLCoreExecutionContext.build_per_event_executor(operation, payload)
+            answered: Any = again.execute_operation(False)
+            result = await answered if self.is_awaitable(answered) else answered
+        return result
 
     def complete_list_value(
         self,

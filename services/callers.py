@@ -64,13 +64,14 @@ class Caller:
     so that nothing is committed and then answered as a failure.
     """
 
-    __slots__ = ("_clock", "_mutates", "_refusal", "_seconds_max", "bearer", "brand", "pledged", "waiting")
+    __slots__ = ("_clock", "_mutates", "_refusal", "_seconds_max", "bearer", "brand", "in_doubt", "pledged", "waiting")
 
     def __init__(self, bearer: Hashable, brand: Hashable, seconds_max: float) -> None:
         """`seconds_max`: how long the execution of its document may take."""
         self.bearer = bearer
         self.brand = brand
         self.pledged = False  # the root field of the mutation is to be finished
+        self.in_doubt = False  # a commit was sent for that root field: what fails from now on does not undo it
         self.waiting: set[Waiting] = set()
         self._seconds_max = seconds_max
         self._clock: Clock | None = None  # once it is executed
@@ -97,7 +98,7 @@ class Caller:
 
     def begin_field(self) -> None:
         """Begin a root field of a mutation, of which nothing is committed yet."""
-        self.pledged = False
+        self.pledged = self.in_doubt = False
 
     def pledge(self) -> None:
         """Something may be committed from now on: the root field is finished."""

@@ -1,4 +1,7 @@
-"""How work gets a connection: of the pool by its caller's share, or one of those kept for the desk's own life signs."""
+"""How work gets a connection: of the pool by its caller's share, or one of those kept for the desk's own life signs.
+
+While the database is away there is none, and who asks is refused at once (Away).
+"""
 
 from contextlib import suppress
 from typing import ClassVar
@@ -6,8 +9,10 @@ from typing import ClassVar
 import asyncpg
 
 from config import database
+from config.outages import outage
 from models.sql import Connection
 from services.admission import Share, admission
+from services.availability import availability
 from services.callers import Stoppable, current
 from services.measures import POOL_WAIT_SECONDS, timed
 
@@ -33,6 +38,8 @@ class Lease:
     commits: ClassVar[bool] = False  # what is done with the connection may be committed, so the caller cannot stop it
 
     async def __aenter__(self) -> Connection:
+        """Raises Away while the database is."""
+        availability().check()
         with timed(POOL_WAIT_SECONDS):
             caller = current()
             if caller is None:
@@ -40,14 +47,14 @@ class Lease:
                 self._share: Share | None = None
                 if self.commits:
                     admission().note_work_for_many()
-                self._conn = await database.pool().acquire()
+                self._conn = await _acquired(database.pool())
                 return self._conn
             self._part, self._share, self._places = Stoppable(caller), None, admission()
             try:
                 self._share = self._places.take(caller, writes=self.commits) or await self._places.wait(
                     caller, patient=caller.pledged
                 )
-                self._conn = await self._pool(self._share).acquire()
+                self._conn = await _acquired(self._pool(self._share))
             except BaseException as raised:
                 if self._share is not None:
                     self._places.give(self._share)
@@ -64,6 +71,7 @@ class Lease:
         return (database.low_pool() if share.holds_slow and not self.commits else None) or database.pool()
 
     async def __aexit__(self, _type: object, raised: BaseException | None, _trace: object) -> None:
+        _report(raised)
         if self._part is not None:
             self._part.leave()
         try:
@@ -91,11 +99,27 @@ class control:  # noqa: N801 - used like a function
     __slots__ = ("_conn",)
 
     async def __aenter__(self) -> Connection:
-        self._conn = await database.control_pool().acquire()
+        availability().check()
+        self._conn = await _acquired(database.control_pool())
         return self._conn
 
-    async def __aexit__(self, *_raised: object) -> None:
+    async def __aexit__(self, _type: object, raised: BaseException | None, _trace: object) -> None:
+        _report(raised)
         await _release(self._conn)
+
+
+async def _acquired(pool: asyncpg.Pool) -> Connection:
+    try:
+        return await pool.acquire()
+    except Exception as error:
+        _report(error)
+        raise
+
+
+def _report(raised: BaseException | None) -> None:
+    """Have the database looked at where the error may mean that it is away."""
+    if raised is not None and (error := outage(raised)) is not None:
+        availability().suspect(error)
 
 
 async def _release(conn: Connection) -> None:

@@ -5,6 +5,7 @@ import logging
 
 from models import events
 from services import signals
+from services.availability import AWAY, availability
 from services.measures import STAMPED
 from services.unit import plain, reading
 
@@ -43,6 +44,9 @@ async def run_stamper(stop: asyncio.Event) -> None:
                 await _either(wake, stop)
         except TimeoutError:
             continue
+        except AWAY as error:
+            availability().suspect(error)
+            await availability().settled()
         except Exception as error:  # noqa: BLE001 - whatever it was, what is committed stays to be stamped
             log.warning("events cannot be stamped for now: %s", error)
             await asyncio.sleep(RETRY_SECONDS)

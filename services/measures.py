@@ -128,6 +128,10 @@ POOL_WAIT_SECONDS = Histogram(
     "propdesk_pool_wait_seconds", "Waiting for a connection of the pool.", buckets=_QUICK, registry=REGISTRY
 )
 
+OUTAGES = Counter("propdesk_database_outages", "Times that this process found its database away.", registry=REGISTRY)
+DATABASE_AWAY_SECONDS = Counter(
+    "propdesk_database_away_seconds", "Seconds for which this process found its database away.", registry=REGISTRY
+)
 ADMISSION_REFUSALS = Counter(
     "propdesk_admission_refusals",
     "Requests for a connection that were refused: too many of the bearer waited (queue), its turn did not come in "

@@ -75,6 +75,7 @@ class Together:
         if caller := current():
             caller.check()
             caller.pledge()
+            caller.in_doubt = True  # from here on others decide when it is committed
         self._waiting.append(submission.principal.key, submission)
         self._actions += len(submission.actions)
         if len(self._serving) < self._most():

@@ -41,7 +41,7 @@ from models.loaded import Loaded, Unreadable
 from models.quotes import Now
 from models.sql import Connection
 from services import catching_up, ends, fencing, signals
-from services.callers import stoppable
+from services.callers import current, stoppable
 from services.conditions import conditions_of
 from services.connections import Committing, Lease
 from services.principals import Principal
@@ -268,6 +268,8 @@ async def _begun() -> AsyncIterator[Connection]:
             yield conn
         finally:
             connections.reset(token)
+        if caller := current():
+            caller.in_doubt = True
 
 
 @asynccontextmanager

@@ -19,6 +19,7 @@ from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
 from services import host_clock, ownership
+from services.availability import availability
 from services.epochs import Watch
 from services.events import stamp_for_ever
 from services.ownership import Ownership
@@ -69,6 +70,7 @@ class Resources(Middleware):
             "event stamper": stamp_for_ever,
             "epoch watch": Watch().run,
             "clock watch": host_clock.watch,
+            "database watch": lambda: availability().watch(),
         }
 
     async def _begin(self) -> None:

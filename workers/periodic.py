@@ -7,6 +7,7 @@ from contextlib import suppress
 from config.broker import create_tables
 from config.database import AWAY
 from services import periodic
+from services.availability import availability
 from services.ownership import Ownership
 from services.supervision import Supervisor
 from workers.works import Works
@@ -19,7 +20,8 @@ log = logging.getLogger(__name__)
 
 
 async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
-    """Tick until cancelled, and have done what waits. A tick that fails, as while PostgreSQL restarts, is logged once.
+    """Tick until cancelled, and have done what waits. A tick that fails is logged once; a database that is away is
+    waited for.
 
     Each tick tells the desk which tasks of this process are not well.
     """
@@ -35,9 +37,12 @@ async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
             if failing:
                 log.info("ticking again")
             failing = False
-        except Exception as error:
+        except AWAY as error:
+            availability().suspect(error)
+            await availability().settled()
+        except Exception:
             if not failing:
-                log.error("a tick failed, trying on: %s", error, exc_info=not isinstance(error, AWAY))
+                log.exception("a tick failed, trying on")
             failing = True
         await asyncio.sleep(INTERVAL_SECONDS)
 
@@ -53,8 +58,7 @@ async def own_for_ever(owner: Ownership, works: Works) -> None:
                 log.info("sharing the shards again")
             failing = False
         except AWAY as error:
-            if not failing:
-                log.error("the shards cannot be shared for now: %s", error)
+            availability().suspect(error)
             failing = True
         with suppress(TimeoutError):
             async with asyncio.timeout(INTERVAL_SECONDS if not failing else RETRY_SECONDS):

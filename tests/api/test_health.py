@@ -4,7 +4,8 @@ import asyncio
 from contextlib import suppress
 
 from config.address import sibling
-from config.database import AWAY, connection
+from config.database import connection
+from config.outages import AWAY
 from services import periodic, quotes, system
 from tests.api.clients import Api
 from tests.services.world import a_quote, a_world, another_process, kill_connections, settle, value

@@ -156,6 +156,7 @@ class Server:
     port: int = 0
     prefix: tuple[str, ...] = ()
     settings: dict[str, str] = field(default_factory=dict)
+    database: str = DATABASE  # that of the desk
     _frozen: list[psutil.Process] = field(default_factory=list)
 
     def __post_init__(self) -> None:
@@ -169,10 +170,10 @@ class Server:
     def log(self) -> Path:
         return self.folder / f"{self.name}.log"
 
-    def url(self, user: str = APPLICATION_ROLE, database: str = DATABASE, **options: str) -> str:
-        """The server's address."""
+    def url(self, user: str = APPLICATION_ROLE, database: str | None = None, **options: str) -> str:
+        """The address of the desk's database on this server, or of another."""
         asked = "&".join(f"{name}={value}" for name, value in options.items())
-        return f"postgresql://{user}@{self.host}:{self.port}/{database}{'?' if asked else ''}{asked}"
+        return f"postgresql://{user}@{self.host}:{self.port}/{database or self.database}{'?' if asked else ''}{asked}"
 
     def create(self) -> None:
         """Make an empty cluster."""

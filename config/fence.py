@@ -1,0 +1,151 @@
+"""Which server may be written to: none that is in recovery, and none of an older timeline than was seen before.
+
+Each promotion of a standby begins a new timeline. Where the old primary lives on, its timeline says that it is no
+longer the one: a process that has seen a newer one refuses it, whoever leads it there. A process that has just started
+knows nothing yet, so it asks every server that its address names, and takes the newest.
+"""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from weakref import WeakKeyDictionary
+
+import asyncpg
+
+from config.outages import AWAY, Away
+
+ANSWER_SECONDS_MAX = 5.0  # of a sign of life; a server that takes longer is away
+REOPEN_SECONDS = 10.0  # the age at which a kept connection is replaced: its address may lead elsewhere by then
+GRACE_SECONDS = 0.25  # for the other servers to answer, once one that may be written to has
+LOOK = """select system_identifier as system, pg_is_in_recovery() as recovers,
+  current_setting('transaction_read_only')::bool as reads_only,
+  case when not pg_is_in_recovery()
+    then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline
+from pg_control_system()"""
+
+Open = Callable[[], Awaitable[asyncpg.Connection]]
+
+
+class Fenced(ConnectionError):
+    """The server may not be written to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What a server says of itself. `system` is the same for a primary and all its standbys."""
+
+    system: int
+    timeline: int
+
+
+class Fence:
+    """What this process knows of timelines, and the connections it has admitted. Used from one event loop at a time."""
+
+    def __init__(self) -> None:
+        self._newest: dict[int, int] = {}  # timelines, by system
+        self._admitted: WeakKeyDictionary[asyncpg.Connection, Standing] = WeakKeyDictionary()
+
+    async def admit(self, conn: asyncpg.Connection) -> Standing:
+        """Take a new connection, or one that was idle, for writing. Raises Fenced."""
+        standing = _standing(await conn.fetchrow(LOOK))
+        newest = self._newest.get(standing.system, standing.timeline)
+        if standing.timeline < newest:
+            raise Fenced(
+                f"the server is of timeline {standing.timeline}, and one of timeline {newest} was promoted since: "
+                "it is an old primary that must not be written to; stop it, or rebuild it as a standby"
+            )
+        if standing.timeline > newest:
+            self._end_older(standing)
+        self._newest[standing.system] = standing.timeline
+        self._admitted[conn] = standing
+        return standing
+
+    def _end_older(self, newest: Standing) -> None:
+        """Cut off every connection to a server of an older timeline; what was under way there fails."""
+        for conn, standing in list(self._admitted.items()):
+            if standing.system == newest.system and standing.timeline < newest.timeline:
+                conn.terminate()
+
+    def end_all(self) -> None:
+        """Cut off every connection: nothing is to wait for a server that does not answer."""
+        for conn in list(self._admitted):
+            conn.terminate()
+        self._admitted.clear()
+
+
+def _standing(row: asyncpg.Record) -> Standing:
+    if row["recovers"]:
+        raise Fenced("the server is a standby, in recovery")
+    if row["reads_only"]:
+        raise Fenced("the server takes no writes: default_transaction_read_only is on there")
+    return Standing(row["system"], row["timeline"])
+
+
+fence = Fence()
+"""That of this process."""
+
+
+class Lookout:
+    """A connection to each server of an address, by which they are asked who they are. Used by one task."""
+
+    def __init__(self, servers: Sequence[Open]) -> None:
+        self._servers = dict(enumerate(servers))
+        self._kept: dict[int, tuple[asyncpg.Connection, float]] = {}  # by server, with the time it was opened
+
+    async def look(self) -> Standing:
+        """Ask every server, and return how the newest primary stands; older ones are fenced from then on.
+
+        Raises Fenced where none may be written to, and what else it is.
+        """
+        asking = [asyncio.create_task(self._ask(number)) for number in self._servers]
+        try:
+            waiting = set(asking)
+            while waiting:
+                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+                if any(task.exception() is None for task in done) and waiting:
+                    _, waiting = await asyncio.wait(waiting, timeout=GRACE_SECONDS)
+                    break
+        finally:
+            for task in asking:
+                task.cancel()
+        ended = [task for task in asking if task.done() and not task.cancelled()]
+        faults = [fault for task in ended if (fault := task.exception()) is not None]
+        if len(faults) == len(ended):
+            raise _worst(faults)
+        return max((task.result() for task in ended if task.exception() is None), key=lambda one: one.timeline)
+
+    async def _ask(self, number: int) -> Standing:
+        """Ask a server by the connection that was kept; by a new one where that has failed, or is old."""
+        conn, since = self._kept.get(number, (None, 0.0))
+        if conn is not None and time.monotonic() - since < REOPEN_SECONDS:
+            try:
+                return await self._answer(conn)
+            except Fenced:
+                raise
+            except AWAY:
+                self._forget(number)
+        self._forget(number)
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            conn = await self._servers[number]()
+        self._kept[number] = conn, time.monotonic()
+        return await self._answer(conn)
+
+    def _forget(self, number: int) -> None:
+        conn, _ = self._kept.pop(number, (None, 0.0))
+        if conn is not None:
+            conn.terminate()
+
+    async def _answer(self, conn: asyncpg.Connection) -> Standing:
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            return await fence.admit(conn)
+
+    def close(self) -> None:
+        for number in list(self._kept):
+            self._forget(number)
+
+
+def _worst(faults: Sequence[BaseException]) -> BaseException:
+    """The fault of all servers together: of one the very fault, of several what each of them says."""
+    reasons = dict.fromkeys(str(fault) or type(fault).__name__ for fault in faults)
+    return faults[0] if len(reasons) == 1 else Away("; ".join(reasons))

@@ -1,0 +1,139 @@
+"""Whether the database of this process can be worked on: one task looks, and everybody else asks it.
+
+While it is away nobody tries to connect but that task: whoever wants a connection is refused at once, so that no
+request hangs, and a server that comes back is not met by a thousand attempts. Whoever can wait (subscriptions, endless
+tasks) waits here. It is logged once when the database goes and once when it is back.
+"""
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from config import database
+from config.fence import Standing
+from config.outages import AWAY, Away, outage
+from services.local import Local
+from services.measures import DATABASE_AWAY_SECONDS, OUTAGES
+
+__all__ = ["AWAY", "Away", "availability", "outage"]
+
+Value = TypeVar("Value")
+
+LOOK_SECONDS = 1.0  # between looks at a database that is there
+RETRY_SECONDS = 0.2  # between looks at one that is away
+COMPLAINT_SECONDS = 60.0  # between log lines about connections that fail although the database is there
+
+log = logging.getLogger(__name__)
+
+
+class Availability:
+    """Of one open database. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = None  # why the database is away; None while it is not
+        self.standing: Standing | None = None  # of the primary that was there last
+        self._since = 0.0
+        self._begun = self._ended = 0  # looks
+        self._looked = asyncio.Event()  # set, and replaced, when a look has ended
+        self._suspected = asyncio.Event()
+        self._suspicion: BaseException | None = None
+        self._complained_at = -COMPLAINT_SECONDS
+        self._watched = False
+
+    def check(self) -> None:
+        """Raises Away while the database is."""
+        if self.reason is not None:
+            raise Away(self.reason)
+
+    def suspect(self, error: BaseException) -> None:
+        """A connection was lost, or could not be opened: have a look at once."""
+        if not isinstance(error, Away):
+            self._suspicion = error
+            self._suspected.set()
+
+    async def settled(self) -> None:
+        """Wait until a look that begins after now has found the database there."""
+        if not self._watched:
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        begun = self._begun
+        while self._ended <= begun or self.reason is not None:
+            await self._looked.wait()
+
+    async def outlast(self, read: Callable[[], Awaitable[Value]], seconds: float | None = None) -> Value:
+        """Read, again and again while the database is away; for so many seconds, or without end.
+
+        Raises Away then, and whatever else the read raises.
+        """
+        try:
+            async with asyncio.timeout(seconds):
+                while True:
+                    try:
+                        return await read()
+                    except AWAY as error:
+                        if outage(error) is None:
+                            raise
+                        self.suspect(error)
+                    await self.settled()
+        except TimeoutError:
+            raise Away(self.reason or "it was away for too long") from None
+
+    async def watch(self) -> None:
+        """Look until cancelled."""
+        lookout = database.lookout()
+        self._watched = True
+        try:
+            while True:
+                await self._look(lookout)
+                pause = LOOK_SECONDS if self.reason is None else RETRY_SECONDS
+                try:
+                    async with asyncio.timeout(pause):
+                        await self._suspected.wait()
+                except TimeoutError:
+                    continue
+                if self.reason is not None:
+                    await asyncio.sleep(pause)
+        finally:
+            self._watched = False
+            lookout.close()
+
+    async def _look(self, lookout: database.Lookout) -> None:
+        self._begun += 1
+        suspicion, self._suspicion = self._suspicion, None
+        self._suspected.clear()
+        try:
+            standing = await lookout.look()
+        except AWAY as error:
+            self._gone(str(error) or type(error).__name__)
+        else:
+            self._there(standing, suspicion)
+        self._ended = self._begun
+        looked, self._looked = self._looked, asyncio.Event()
+        looked.set()
+
+    def _gone(self, reason: str) -> None:
+        if self.reason is None:
+            self._since = time.monotonic()
+            OUTAGES.inc()
+            log.warning("the database is away: %s; trying on, callers are answered UNAVAILABLE", reason)
+            database.drop_connections()
+        self.reason = reason
+
+    def _there(self, standing: Standing, suspicion: BaseException | None) -> None:
+        now = time.monotonic()
+        if self.standing is not None and standing != self.standing:
+            log.warning("another primary was promoted: timeline %s after %s", standing.timeline, self.standing.timeline)
+        self.standing = standing
+        if self.reason is not None:
+            self.reason = None
+            DATABASE_AWAY_SECONDS.inc(now - self._since)
+            log.warning("the database is back after %.1f s", now - self._since)
+        elif suspicion is not None and now - self._complained_at >= COMPLAINT_SECONDS:
+            self._complained_at = now
+            log.warning("the database is there, but a connection failed: %s", suspicion or type(suspicion).__name__)
+
+
+availability = Local(Availability)
+"""That of the database this process works on."""
