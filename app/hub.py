@@ -226,6 +226,7 @@ class Hub:
         )
         self._ring, self._reach = [], {}
         self._floor = self.head = newest
+        self.renderer.forget()
         await self._send_away()
 
     async def _tell(self, new: list[Event]) -> None:

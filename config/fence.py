@@ -7,7 +7,7 @@ knows nothing yet, so it asks every server that its address names, and takes the
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from weakref import WeakKeyDictionary
 
@@ -65,13 +65,18 @@ class Fence:
         """Cut off every connection to a server of an older timeline; what was under way there fails."""
         for conn, standing in list(self._admitted.items()):
             if standing.system == newest.system and standing.timeline < newest.timeline:
-                conn.terminate()
+                _cut(conn)
 
     def end_all(self) -> None:
         """Cut off every connection: nothing is to wait for a server that does not answer."""
         for conn in list(self._admitted):
-            conn.terminate()
+            _cut(conn)
         self._admitted.clear()
+
+
+def _cut(conn: asyncpg.Connection) -> None:
+    """End a connection as a cut cable would; `terminate` is not made for one that another task works with."""
+    conn._transport.abort()  # noqa: SLF001 - asyncpg has no public name for it
 
 
 def _standing(row: asyncpg.Record) -> Standing:
@@ -89,16 +94,17 @@ fence = Fence()
 class Lookout:
     """A connection to each server of an address, by which they are asked who they are. Used by one task."""
 
-    def __init__(self, servers: Sequence[Open]) -> None:
-        self._servers = dict(enumerate(servers))
-        self._kept: dict[int, tuple[asyncpg.Connection, float]] = {}  # by server, with the time it was opened
+    def __init__(self, servers: Mapping[str, Open]) -> None:
+        """`servers`: how to connect to each, by the name that messages call it."""
+        self._servers = servers
+        self._kept: dict[str, tuple[asyncpg.Connection, float]] = {}  # by server, with the time it was opened
 
     async def look(self) -> Standing:
         """Ask every server, and return how the newest primary stands; older ones are fenced from then on.
 
         Raises Fenced where none may be written to, and what else it is.
         """
-        asking = [asyncio.create_task(self._ask(number)) for number in self._servers]
+        asking = [asyncio.create_task(self._ask(name), name=name) for name in self._servers]
         try:
             waiting = set(asking)
             while waiting:
@@ -110,29 +116,29 @@ class Lookout:
             for task in asking:
                 task.cancel()
         ended = [task for task in asking if task.done() and not task.cancelled()]
-        faults = [fault for task in ended if (fault := task.exception()) is not None]
+        faults = {task.get_name(): fault for task in ended if (fault := task.exception()) is not None}
         if len(faults) == len(ended):
-            raise _worst(faults)
+            raise _together(faults)
         return max((task.result() for task in ended if task.exception() is None), key=lambda one: one.timeline)
 
-    async def _ask(self, number: int) -> Standing:
+    async def _ask(self, name: str) -> Standing:
         """Ask a server by the connection that was kept; by a new one where that has failed, or is old."""
-        conn, since = self._kept.get(number, (None, 0.0))
+        conn, since = self._kept.get(name, (None, 0.0))
         if conn is not None and time.monotonic() - since < REOPEN_SECONDS:
             try:
                 return await self._answer(conn)
             except Fenced:
                 raise
             except AWAY:
-                self._forget(number)
-        self._forget(number)
+                self._forget(name)
+        self._forget(name)
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            conn = await self._servers[number]()
-        self._kept[number] = conn, time.monotonic()
+            conn = await self._servers[name]()
+        self._kept[name] = conn, time.monotonic()
         return await self._answer(conn)
 
-    def _forget(self, number: int) -> None:
-        conn, _ = self._kept.pop(number, (None, 0.0))
+    def _forget(self, name: str) -> None:
+        conn, _ = self._kept.pop(name, (None, 0.0))
         if conn is not None:
             conn.terminate()
 
@@ -141,11 +147,13 @@ class Lookout:
             return await fence.admit(conn)
 
     def close(self) -> None:
-        for number in list(self._kept):
-            self._forget(number)
+        for name in list(self._kept):
+            self._forget(name)
 
 
-def _worst(faults: Sequence[BaseException]) -> BaseException:
-    """The fault of all servers together: of one the very fault, of several what each of them says."""
-    reasons = dict.fromkeys(str(fault) or type(fault).__name__ for fault in faults)
-    return faults[0] if len(reasons) == 1 else Away("; ".join(reasons))
+def _together(faults: Mapping[str, BaseException]) -> BaseException:
+    """The fault of all servers, each named; of one server the very fault where it is an operator's to mend."""
+    if len(faults) == 1 and not isinstance(fault := next(iter(faults.values())), AWAY):
+        return fault
+    reasons = (f"{name}: {fault or 'it does not answer'}" for name, fault in faults.items())
+    return Away("; ".join(reasons))

@@ -92,13 +92,12 @@ async def connect(
     raise Unreachable("; ".join(f"{host}: {reason}" for host, reason in reasons.items()))
 
 
-def at_each_host(url: str, *, process: str) -> list[Callable[[], Awaitable[asyncpg.Connection]]]:
-    """For each host of an address how to open a session there, be it a primary or not."""
+def at_each_host(url: str, *, process: str) -> dict[str, Callable[[], Awaitable[asyncpg.Connection]]]:
+    """For each host of an address, by its name, how to open a session there, be it a primary or not."""
     address = parse(url)
     named = _SETTINGS | {"application_name": address.application_name(process)} | address.settings
-    return [
-        partial(_connect, address, host, "any", APPLICATION_ROLE, named, keepalives(), {}) for host in address.hosts
-    ]
+    given = ("any", APPLICATION_ROLE, named, keepalives(), dict[str, Any]())
+    return {str(host): partial(_connect, address, host, *given) for host in address.hosts}
 
 
 async def _admitted(conn: asyncpg.Connection) -> asyncpg.Connection:

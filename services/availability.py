@@ -122,14 +122,15 @@ class Availability:
         self.reason = reason
 
     def _there(self, standing: Standing, suspicion: BaseException | None) -> None:
-        now = time.monotonic()
-        if self.standing is not None and standing != self.standing:
-            log.warning("another primary was promoted: timeline %s after %s", standing.timeline, self.standing.timeline)
+        now, before = time.monotonic(), self.standing
+        moved = f", as timeline {standing.timeline} after {before.timeline}" if before and standing != before else ""
         self.standing = standing
         if self.reason is not None:
             self.reason = None
             DATABASE_AWAY_SECONDS.inc(now - self._since)
-            log.warning("the database is back after %.1f s", now - self._since)
+            log.warning("the database is back after %.1f s%s", now - self._since, moved)
+        elif moved:
+            log.warning("the database is another server by now%s", moved)
         elif suspicion is not None and now - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = now
             log.warning("the database is there, but a connection failed: %s", suspicion or type(suspicion).__name__)

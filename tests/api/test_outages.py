@@ -1,37 +1,27 @@
 """The database goes away under a serving API: callers are told so at once, and whoever is connected stays."""
 
 import asyncio
-import json
-import logging
 import time
 import uuid
-from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Iterator
+from contextlib import AsyncExitStack
 from typing import Any
 
-import httpx
 import pytest
-import uvicorn
 
-from app.main import create_app
-from cli.serve import config_of
 from config import database
 from config import fence as fencing
 from config.database import connection, migrate, pool
 from config.errors import Problem
-from config.settings import Settings
 from services.availability import availability
 from tests.api.clients import Api, until
+from tests.api.outages import DEPOSIT, EVENTS, READ, back, elsewhere, lines, post, serving, unavailable
 from tests.api.streams import emit
 from tests.cluster.postgres import DATABASE, OWNER, SYNCHRONOUS, Cluster, Server
 from tests.services.world import a_world, act, value
 
-EVENTS = "subscription { challengeEvents { cursor name payload } }"
 LINKED = "subscription { challengeEvents { cursor name payload challenge { id status } } }"
 TICKS = "subscription ($id: ID!) { accountUpdates(accountId: $id) { id equity positions { nodes { id } } } }"
-READ = "{ challenges { nodes { id } } }"
-DEPOSIT = """mutation ($key: String!) { depositToWallet(input: {
-  client: "alice", currency: "USD", amount: "5", idempotencyKey: $key}) { wallet { id } userErrors { code } } }"""
 ANSWER_SECONDS_MAX = 2.0
 
 
@@ -52,60 +42,6 @@ def primary(cluster: Cluster) -> Iterator[Server]:
     cluster.primary.database = name
     yield cluster.primary
     cluster.primary.query(f"drop database {name} with (force)")
-
-
-@asynccontextmanager
-async def serving(url: str, **changes: Any) -> AsyncIterator[Api]:
-    """The API on this database, in this process."""
-    app = create_app(Settings(database_url=url, tick_seconds=0.05, **changes))
-    server = uvicorn.Server(config_of(app, Settings(), port=0, lifespan="on"))
-    running = asyncio.create_task(server.serve())
-    await until(lambda: server.started or running.done())
-    if running.done():
-        await running
-    port = server.servers[0].sockets[0].getsockname()[1]
-    async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", timeout=30) as http:
-        state = app.state
-        try:
-            yield Api(http, f"ws://127.0.0.1:{port}/graphql", url, state.hub, server, state.supervisor, state.shares)
-        finally:
-            server.should_exit = True
-            await running
-
-
-async def post(api: Api, query: str, token: str, accept: str = "application/json", **variables: Any) -> httpx.Response:
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json", "Accept": accept}
-    body = json.dumps({"query": query, "variables": variables})
-    return await api.http.post("/graphql", content=body, headers=headers)
-
-
-def unavailable(response: httpx.Response) -> dict[str, Any]:
-    """The only error's extensions, once the answer is what it has to be."""
-    assert response.status_code == 503, response.text
-    assert response.headers["Retry-After"] == "1"
-    [error] = response.json()["errors"]
-    extensions: dict[str, Any] = error["extensions"]
-    assert extensions["code"] == "UNAVAILABLE"
-    assert extensions["retryAfter"] == 1.0
-    return extensions
-
-
-async def elsewhere(call: Any, *given: Any) -> Any:
-    return await asyncio.to_thread(call, *given)
-
-
-async def back() -> None:
-    """Wait until the process knows that its database is there."""
-    await availability().settled()
-
-
-def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged from warnings on."""
-    return [
-        record.getMessage()
-        for record in caplog.records
-        if record.levelno >= logging.WARNING and record.name != "asyncpg.pool"
-    ]
 
 
 async def test_callers_are_told_at_once_and_who_is_connected_misses_and_repeats_nothing(
@@ -212,8 +148,8 @@ async def test_a_mutation_that_had_not_come_to_its_commit_was_not_done(primary: 
 async def test_a_server_that_does_not_answer_is_away_and_its_connections_wait_for_nothing(
     primary: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(fencing, "ANSWER_SECONDS_MAX", 0.3)
-    monkeypatch.setattr(database, "CONNECT_SECONDS_MAX", 0.5)
+    monkeypatch.setattr(fencing, "ANSWER_SECONDS_MAX", 1.0)
+    monkeypatch.setattr(database, "CONNECT_SECONDS_MAX", 1.0)
     async with serving(primary.url()) as api:
         await a_world(primary.url(OWNER), price=0)
         token = await api.token("MANAGER", "acme")

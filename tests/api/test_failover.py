@@ -1,0 +1,120 @@
+"""A standby is promoted under a serving API: it goes to the newest primary, and never back to an older one."""
+
+import asyncio
+from collections.abc import Iterator
+
+import pytest
+
+from config import fence as fencing
+from config.database import close_database, migrate, open_database
+from config.errors import Problem
+from services.availability import availability
+from tests.api.clients import until
+from tests.api.outages import DEPOSIT, EVENTS, READ, back, elsewhere, lines, post, serving, unavailable
+from tests.api.streams import emit
+from tests.cluster.postgres import OWNER, Cluster
+from tests.services.world import a_world, value
+
+EVENT = "challengeEvents"
+
+
+@pytest.fixture
+def cluster(monkeypatch: pytest.MonkeyPatch) -> Iterator[Cluster]:
+    """A primary and a standby, migrated. Nothing is known of timelines yet."""
+    monkeypatch.setattr(fencing, "ANSWER_SECONDS_MAX", 1.0)
+    with Cluster() as made:
+        made.start(standbys=1)
+        asyncio.run(migrate(made.primary.url(OWNER)))
+        yield made
+
+
+async def test_after_a_failover_nothing_acknowledged_is_lost_and_subscribers_go_on(
+    cluster: Cluster, caplog: pytest.LogCaptureFixture
+) -> None:
+    await elsewhere(cluster.be_synchronous)
+    async with serving(cluster.url()) as api:
+        world = await a_world(cluster.url(OWNER), price=0)
+        challenge, _ = await world.buy()
+        token = await api.token("MANAGER", "acme")
+        async with api.follow(token, EVENTS) as events:
+            await until(lambda: api.hub.subscribers == 1)
+            await emit(challenge, {"n": 1})
+            assert (await post(api, DEPOSIT, token, key="d1")).status_code == 200
+            assert (await events.next())[EVENT]["payload"] == {"n": 1}
+            caplog.clear()
+            await elsewhere(cluster.primary.kill)
+            unavailable(await post(api, READ, token))
+            await elsewhere(cluster.promote)
+            await back()
+            await emit(challenge, {"n": 2})
+            assert (await events.next())[EVENT]["payload"] == {"n": 2}
+            assert await value("select count(*) from receipts where key = 'd1'") == 1
+            assert (await post(api, READ, token)).status_code == 200
+            away, returned = lines(caplog)
+            assert away.startswith("the database is away")
+            assert returned.endswith("as timeline 2 after 1")
+
+
+async def test_an_old_primary_that_lives_on_is_written_to_no_more(cluster: Cluster) -> None:
+    old, [new] = cluster.primary, cluster.standbys
+    async with serving(cluster.url()) as api:
+        await a_world(cluster.url(OWNER), price=0)
+        token = await api.token("MANAGER", "acme")
+        await elsewhere(cluster.wait_for, new)
+        await elsewhere(cluster.promote)
+        assert not old.is_standby(), "both take writes, and the old one stands first in the address"
+        await until(lambda: (standing := availability().standing) is not None and standing.timeline == 2)
+        await back()
+        answer = await post(api, DEPOSIT, token, key="d1")
+        if answer.status_code == 503:  # the connection it had was cut off
+            answer = await post(api, DEPOSIT, token, key="d1")
+        assert answer.status_code == 200
+        receipts = "select count(*) from receipts where key = 'd1'"
+        assert (old.value(receipts, "propdesk"), new.value(receipts, "propdesk")) == (0, 1)
+        await elsewhere(new.kill)
+        unavailable(await post(api, DEPOSIT, token, key="d2"))
+        await until(lambda: "old primary" in (availability().reason or ""))
+        assert old.value("select count(*) from receipts where key = 'd2'", "propdesk") == 0
+
+
+async def test_one_that_starts_asks_every_server_and_takes_the_newest(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    old = cluster.primary
+    await elsewhere(cluster.promote)
+    monkeypatch.setattr(fencing.fence, "_newest", {})
+    monkeypatch.setattr(fencing.fence, "_admitted", type(fencing.fence._admitted)())  # noqa: SLF001 - as in a new process
+    await open_database(cluster.url(), pool_size=2, name="test")
+    assert await value("select inet_server_port()") == cluster.primary.port
+    await close_database()
+    with pytest.raises(Problem, match="of timeline 1, and one of timeline 2 was promoted since"):
+        await open_database(old.url(), pool_size=2, name="test")
+
+
+async def test_a_standby_alone_is_no_database_to_start_on(cluster: Cluster) -> None:
+    [standby] = cluster.standbys
+    with pytest.raises(Problem, match="standby"):
+        await open_database(standby.url(), pool_size=2, name="test")
+
+
+async def test_events_that_a_failover_has_lost_send_their_subscribers_to_begin_anew(cluster: Cluster) -> None:
+    [standby] = cluster.standbys
+    async with serving(cluster.url()) as api:
+        world = await a_world(cluster.url(OWNER), price=0)
+        challenge, _ = await world.buy()
+        token = await api.token("MANAGER", "acme")
+        await elsewhere(cluster.wait_for, standby)
+        async with api.follow(token, EVENTS) as events:
+            await until(lambda: api.hub.subscribers == 1)
+            await elsewhere(standby.kill)  # it takes nothing of what comes
+            await emit(challenge, {"n": 1})
+            assert (await events.next())[EVENT]["payload"] == {"n": 1}
+            await elsewhere(cluster.primary.kill)
+            await elsewhere(standby.start)
+            await elsewhere(cluster.promote, standby)
+            await events.socket.wait_closed()
+            assert events.socket.close_code == 1012
+        async with api.follow(token, EVENTS) as events:
+            await until(lambda: api.hub.subscribers == 1)
+            await emit(challenge, {"n": 2})
+            assert (await events.next())[EVENT]["payload"] == {"n": 2}
