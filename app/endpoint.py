@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from graphql import GraphQLError
@@ -119,9 +120,9 @@ class Endpoint(GraphQL[Context, None]):
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
-            masked = shown(error := GraphQLError(str(fault), original_error=fault), name)
-            refusal = unavailable(masked) if is_outage(error) else Refusal(500, masked)
-            return answers.refused(refusal, media_type or JSON)
+            error = GraphQLError(str(fault), original_error=fault)
+            refuse = unavailable if is_outage(error) else partial(Refusal, 500)
+            return answers.refused(refuse(shown(error, name)), media_type or JSON)
 
     async def _execute(self, request: Request, media_type: str, reservation: Reservation) -> Response:
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""

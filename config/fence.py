@@ -152,8 +152,8 @@ class Lookout:
 
 
 def _together(faults: Mapping[str, BaseException]) -> BaseException:
-    """The fault of all servers, each named; of one server the very fault where it is an operator's to mend."""
-    if len(faults) == 1 and not isinstance(fault := next(iter(faults.values())), AWAY):
-        return fault
-    reasons = (f"{name}: {fault or 'it does not answer'}" for name, fault in faults.items())
-    return Away("; ".join(reasons))
+    """The fault of all servers: one that an operator has to mend, else that of the only one, else what each says."""
+    for fault in faults.values():
+        if not isinstance(fault, AWAY) or (len(faults) == 1 and str(fault)):
+            return fault
+    return Away("; ".join(f"{name}: {str(fault) or 'it does not answer'}" for name, fault in faults.items()))

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from config import database
-from config.fence import Standing
+from config.fence import Lookout, Standing
 from config.outages import AWAY, Away, outage
 from services.local import Local
 from services.measures import DATABASE_AWAY_SECONDS, OUTAGES
@@ -99,7 +99,7 @@ class Availability:
             self._watched = False
             lookout.close()
 
-    async def _look(self, lookout: database.Lookout) -> None:
+    async def _look(self, lookout: Lookout) -> None:
         self._begun += 1
         suspicion, self._suspicion = self._suspicion, None
         self._suspected.clear()
