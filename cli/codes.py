@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from app.protocol import TOO_OFTEN
+from app.protocol import AWAY_TOO_LONG, TOO_OFTEN
 from app.sessions import CROWDED, ENDED
 from app.sockets import UNREAD
 from cli.files import write_or_check
@@ -30,13 +30,14 @@ STATUSES = {
     415: "The body is compressed, or is no JSON.",
     429: "Too many requests, or too many bytes of answers unread; ask again after `Retry-After` seconds.",
     500: "A fault of ours; it is logged under the request's id.",
-    503: "As much is under way as may be at once; ask again after `Retry-After` seconds.",
+    503: "As much is under way as may be at once (BUSY), or the database is away (UNAVAILABLE); ask again after "
+    "`Retry-After` seconds.",
 }
 CLOSES = {
     1001: "The server is going away. Connect again, with `after`.",
     1009: "A message is too large.",
     1011: "A fault of ours; it is logged. Connect again, with `after`.",
-    1012: "The server restarts. Connect again, with `after`.",
+    1012: "The server restarts, or a failover has lost events that it told of. Connect again, with `after`.",
     4400: "A message is none of graphql-transport-ws.",
     4401: "An operation came before `connection_init` was acknowledged.",
     ENDED: "The token is not valid, or has been revoked or expired meanwhile. Connect with another.",
@@ -45,6 +46,7 @@ CLOSES = {
     4409: "The id is of an operation that still runs.",
     CROWDED: "The token has as many websockets open as it may have (PROPDESK_SOCKETS_BEARER_MAX). Close some.",
     UNREAD: "The client does not read what it asked for. Connect again, with `after`.",
+    AWAY_TOO_LONG: "The database is away, so nobody can say whose the token is. Connect again in a moment.",
     TOO_OFTEN: "Too many connections in a short time. Connect again in a moment.",
     4429: "`connection_init` came twice.",
 }

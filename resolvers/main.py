@@ -62,7 +62,9 @@ class Query(
 
 @strawberry.type(
     description="Everything that can be done. Fields are done one after the other; a refused one is null, with its "
-    "error in `errors`, and the next ones are done and answered."
+    "error in `errors`, and the next ones are done and answered. While the database is away the error is UNAVAILABLE "
+    "with `retryAfter` in seconds; where its `inDoubt` is true the field may have been done: send it again with the "
+    "same idempotencyKey, or read first where there is none."
 )
 class Mutation(
     BrandMutation,
