@@ -83,6 +83,12 @@ fuzz: $(INSTALLED)
 abuse: $(INSTALLED)
 	@tests/abuse/run
 
+# The primary killed under load and its synchronous standby promoted, N times; prints the gap. About 8 s each.
+N ?= 20
+.PHONY: failover
+failover: $(INSTALLED)
+	@$(BIN)/python -m tests.cluster.failover $(N)
+
 # The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
 graphiql:
 	@cd graphiql && npm ci --no-audit --no-fund && npm run build
