@@ -8,7 +8,7 @@ late, so one that moves its cursor from database to ring to crowd misses and rep
 import asyncio
 import logging
 from bisect import bisect_right
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import asyncpg
 
@@ -44,17 +44,8 @@ log = logging.getLogger(__name__)
 class Hub:
     """Hands stamped events to this process's subscribers. Used from one event loop."""
 
-    def __init__(
-        self,
-        database_url: str,
-        *,
-        tick_seconds: float = 1.0,
-        ring_size: int = 10_000,
-        send_away: Callable[[], Awaitable[None]] | None = None,
-    ) -> None:
-        """`send_away` closes every websocket of the process."""
+    def __init__(self, database_url: str, *, tick_seconds: float = 1.0, ring_size: int = 10_000) -> None:
         self._url = database_url
-        self._send_away = send_away or _nobody
         self._ring_size = ring_size
         self._ring: list[Event] = []
         self._reach: dict[int, Reach] = {}  # of every challenge in the ring, the newest known
@@ -191,13 +182,9 @@ class Hub:
 
     async def _pump(self) -> None:
         """Read what was stamped, when told and at the latest after POLL_SECONDS."""
-        standing = availability().standing
         while True:
             self._wake.clear()
             try:
-                if standing != availability().standing:  # another primary: does it have what was told of?
-                    standing = availability().standing
-                    await self._check_extent()
                 while new := await events.all_after(self.head, BATCH):
                     self._keep(new)
                     await self._tell(new)
@@ -209,25 +196,6 @@ class Hub:
             except AWAY as error:
                 availability().suspect(error)
                 await availability().settled()
-
-    async def _check_extent(self) -> None:
-        """Begin anew where events were told of that the database does not have: a failover has lost their commits.
-
-        Every websocket is closed, so that its client comes back with the cursor of the last event it has.
-        """
-        newest = (await events.extent()).newest
-        if newest >= self.head:
-            return
-        log.error(
-            "events %s to %s were told of and are not in the database: a failover has lost commits; let standbys be "
-            "synchronous. Subscribers are sent away to begin anew",
-            newest + 1,
-            self.head,
-        )
-        self._ring, self._reach = [], {}
-        self._floor = self.head = newest
-        self.renderer.forget()
-        await self._send_away()
 
     async def _tell(self, new: list[Event]) -> None:
         """Write new events to the crowd.
@@ -275,10 +243,6 @@ class Hub:
             await ended.wait()
         finally:
             conn.terminate()
-
-
-async def _nobody() -> None:
-    """Nobody is connected."""
 
 
 def _measure(told: Sequence[Event]) -> None:

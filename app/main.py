@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.direct_url, "the CLI has filled it in"
     sessions = Sessions(settings.sockets_bearer_max)
-    hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds, send_away=sessions.send_away)
+    hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds)
     supervisor = Supervisor(settings.task_failures_max, end_process)
     page = Page(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)

@@ -151,11 +151,6 @@ class Renderer:
             self._bytes -= len(self._kept.popitem(last=False)[1])
         return made
 
-    def forget(self) -> None:
-        """Render anew: other events stand at the same positions."""
-        self._kept.clear()
-        self._bytes = 0
-
     def _render(self, selection: Selection, event: Event) -> bytes:
         self.rendered += 1
         result = execute(GRAPHQL, _document(selection.text), root_value=streamed(event))

@@ -15,7 +15,6 @@ from services.principals import Principal
 CHECK_SECONDS = 1.0
 CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
 CROWDED = 4411  # close code: the token has as many websockets open as it may have
-AGAIN = 1012  # close code: connect again
 ENDED = 4403  # close code: the token was revoked, or has expired
 
 log = logging.getLogger(__name__)
@@ -61,15 +60,6 @@ class Sessions:
                     await self._close_ended()
                 except AWAY as error:  # nobody is taken for one whose token has ended
                     availability().suspect(error)
-
-    async def send_away(self) -> None:
-        """Close every session, so that its client connects anew."""
-        closing = list(self._open)
-        for session in closing:
-            self.closed(session)
-        await asyncio.gather(
-            *(_end(session, AGAIN, "Connect again, with the cursor of the last event.") for session in closing)
-        )
 
     async def _close_ended(self) -> None:
         ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})

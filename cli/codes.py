@@ -37,7 +37,7 @@ CLOSES = {
     1001: "The server is going away. Connect again, with `after`.",
     1009: "A message is too large.",
     1011: "A fault of ours; it is logged. Connect again, with `after`.",
-    1012: "The server restarts, or a failover has lost events that it told of. Connect again, with `after`.",
+    1012: "The server restarts. Connect again, with `after`.",
     4400: "A message is none of graphql-transport-ws.",
     4401: "An operation came before `connection_init` was acknowledged.",
     ENDED: "The token is not valid, or has been revoked or expired meanwhile. Connect with another.",

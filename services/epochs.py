@@ -9,9 +9,10 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from config.database import AWAY
+from config.outages import AWAY
 from models import events
 from models.events import Life
+from services.availability import availability
 from services.supervision import Unrecoverable
 from services.tape import tape
 from services.unit import reading
@@ -33,12 +34,13 @@ class Watch:
     seen: Life | None = None
 
     async def run(self) -> None:
-        """Look until cancelled. Raises Restored; while the database is away, those who need it say so."""
+        """Look until cancelled. Raises Restored; while the database is away, its watch says so."""
         while True:
             try:
                 await self.look()
             except AWAY as error:
-                log.debug("the epochs cannot be read for now: %s", error)
+                availability().suspect(error)
+                await availability().settled()
             await asyncio.sleep(LOOK_SECONDS)
 
     async def look(self) -> None:
@@ -62,4 +64,4 @@ class Watch:
                 "ends, so that it begins with nothing in memory"
             )
         if new:
-            log.warning("the database goes on in a new epoch, and has lost nothing that this process has seen")
+            log.info("the database goes on in a new epoch, and has lost nothing that this process has seen")

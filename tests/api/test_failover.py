@@ -95,26 +95,3 @@ async def test_a_standby_alone_is_no_database_to_start_on(cluster: Cluster) -> N
     [standby] = cluster.standbys
     with pytest.raises(Problem, match="standby"):
         await open_database(standby.url(), pool_size=2, name="test")
-
-
-async def test_events_that_a_failover_has_lost_send_their_subscribers_to_begin_anew(cluster: Cluster) -> None:
-    [standby] = cluster.standbys
-    async with serving(cluster.url()) as api:
-        world = await a_world(cluster.url(OWNER), price=0)
-        challenge, _ = await world.buy()
-        token = await api.token("MANAGER", "acme")
-        await elsewhere(cluster.wait_for, standby)
-        async with api.follow(token, EVENTS) as events:
-            await until(lambda: api.hub.subscribers == 1)
-            await elsewhere(standby.kill)  # it takes nothing of what comes
-            await emit(challenge, {"n": 1})
-            assert (await events.next())[EVENT]["payload"] == {"n": 1}
-            await elsewhere(cluster.primary.kill)
-            await elsewhere(standby.start)
-            await elsewhere(cluster.promote, standby)
-            await events.socket.wait_closed()
-            assert events.socket.close_code == 1012
-        async with api.follow(token, EVENTS) as events:
-            await until(lambda: api.hub.subscribers == 1)
-            await emit(challenge, {"n": 2})
-            assert (await events.next())[EVENT]["payload"] == {"n": 2}
