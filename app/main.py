@@ -25,9 +25,11 @@ from app.sessions import Sessions
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
+from config.standby import close_standby, open_standby
 from services import events, host_clock
 from services.availability import availability
 from services.epochs import Watch
+from services.standby import standby
 from services.supervision import Supervisor, end_process
 
 CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
@@ -52,6 +54,9 @@ def create_app(settings: Settings) -> Starlette:
         async with AsyncExitStack() as stack:
             await _open(settings, stack)
             await stack.enter_async_context(_running(supervisor.keep("database watch", availability().watch)))
+            if settings.read_url:
+                watch = supervisor.keep("standby watch", lambda: standby().watch())
+                await stack.enter_async_context(_running(watch))
             await stack.enter_async_context(_stamping(supervisor))
             epochs = Watch(lambda: hub.head)
             await epochs.look()
@@ -95,6 +100,14 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> None:
         shared=True,
     )
     stack.push_async_callback(close_database)
+    if settings.read_url:
+        await open_standby(
+            settings.read_url,
+            pool_size=settings.pool_size,
+            name="api",
+            statement_seconds=settings.statement_seconds_max,
+        )
+        stack.push_async_callback(close_standby)
     address = settings.broker_url or settings.database_url
     stack.enter_context(wakeups.sending_to(address))
 

@@ -11,7 +11,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from cli.databases import opened
+from cli.databases import read
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -65,6 +65,14 @@ class Target:
         with self._explained():
             self.file.write(piece)
 
+    def begin_anew(self) -> None:
+        """Drop what was written. Raises Problem for the standard output, which has been read by then."""
+        if self.output is None:
+            raise Problem("the standby has cut the export off in the middle; run it again, or with --output FILE")
+        with self._explained():
+            self.file.seek(0)
+            self.file.truncate()
+
     @contextmanager
     def opened(self) -> Iterator["Target"]:
         """Raises Problem for a path that cannot be written; what was there is untouched until all is well."""
@@ -104,5 +112,6 @@ class Target:
 async def _write(
     ready: Settings, target: Target, what: Kind, since: datetime, until: datetime, brand: str | None
 ) -> int:
-    async with opened(ready, "export"):
-        return await exports.write(what, since, until, brand, target.write)
+    return await read(
+        ready, "export", lambda: exports.write(what, since, until, brand, target.write), again=target.begin_anew
+    )

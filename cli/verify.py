@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.databases import opened
+from cli.databases import read
 from config.embedded import running_database
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
@@ -29,12 +29,15 @@ def verify() -> None:
 
 
 async def _verify(settings: Settings) -> tuple[dict[str, int], list[Violation]]:
-    async with opened(settings, "verify"):
-        checked = await service.counts()
-        with _progress() as progress:
-            bar = progress.add_task("", total=service.STEPS + checked["accounts"])
-            found = await service.run(lambda doing, done: progress.update(bar, description=doing, completed=done))
-            progress.update(bar, completed=service.STEPS + checked["accounts"])
+    return await read(settings, "verify", _checked, lambda: None)
+
+
+async def _checked() -> tuple[dict[str, int], list[Violation]]:
+    checked = await service.counts()
+    with _progress() as progress:
+        bar = progress.add_task("", total=service.STEPS + checked["accounts"])
+        found = await service.run(lambda doing, done: progress.update(bar, description=doing, completed=done))
+        progress.update(bar, completed=service.STEPS + checked["accounts"])
     return checked, found
 
 

@@ -12,6 +12,7 @@ from config.settings import Settings
 
 LISTENER_CONNECTIONS = 1  # the API's own, for NOTIFY
 SESSION_CONNECTIONS = 2  # a worker's, that its shards hang on; and one to end a stopped owner's transactions with
+LOOKOUT_CONNECTIONS = 1  # of each process, by which it sees whether its database is there
 COMMAND_CONNECTIONS = 5  # one command of the CLI beside the services
 
 _LIMITS = """select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
@@ -26,7 +27,7 @@ def connections_wanted(settings: Settings) -> int:
     """The most that one API, one worker and one command open on the database."""
     of_broker = 0 if settings.broker_url else SENDER_CONNECTIONS + WORKER_CONNECTIONS
     beyond = LISTENER_CONNECTIONS + LOW_CONNECTIONS + SESSION_CONNECTIONS + COMMAND_CONNECTIONS
-    return 2 * (settings.pool_size + CONTROL_CONNECTIONS) + beyond + of_broker
+    return 2 * (settings.pool_size + CONTROL_CONNECTIONS + LOOKOUT_CONNECTIONS) + beyond + of_broker
 
 
 async def require_connections(settings: Settings) -> None:

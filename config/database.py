@@ -19,6 +19,7 @@ from config.address import parse, sibling
 from config.broker import create_tables
 from config.errors import Problem
 from config.fence import Lookout, fence
+from config.outages import AWAY as AWAY
 from config.requirements import require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
 from config.sessions import at_each_host, connect, line_of, quoted, reason_of
@@ -32,7 +33,7 @@ _UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, Operatio
 _NO_DATABASE = (asyncpg.InvalidCatalogNameError, DBConnectionError)  # Tortoise turns the first into the second
 
 
-class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
+class PooledConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
     """A pooled connection whose release asks nothing of the server: nobody gives it settings, cursors or listeners.
 
     Two things do happen: a transaction that was left open is rolled back, and a statement that was cut off is ended. A
@@ -59,7 +60,7 @@ class _Connection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no ty
         self._is_whole = True
 
 
-class _Sessions:
+class Sessions:
     """Opens each new connection of a pool. Its URL is in no message or representation."""
 
     def __init__(self, url: str, **wanted: Any) -> None:
@@ -80,13 +81,20 @@ _url: str | None = None
 
 
 async def open_database(
-    url: str, *, pool_size: int, name: str, statement_seconds: float = 0, lock_seconds: float = 0, shared: bool = False
+    url: str,
+    *,
+    pool_size: int,
+    name: str,
+    statement_seconds: float = 0,
+    lock_seconds: float = 0,
+    shared: bool = False,
+    writes: bool = True,
 ) -> None:
     """Open this process's pool of `pool_size` connections, known to the server as `propdesk-<name>`.
 
     The server ends a statement after `statement_seconds`, and one that waits for a lock after `lock_seconds`; 0: never.
     `shared`: by many callers, so that a statement gets one process of the server and not several, and a process that is
-    stopped in mid-transaction does not hold its locks for ever. Connects at once, as
+    stopped in mid-transaction does not hold its locks for ever. `writes` False: a standby will do. Connects at once, as
     the application's lesser role. Raises Problem when the database cannot be reached or has no schema.
     """
     global _context, _pool, _control, _low, _url
@@ -99,12 +107,16 @@ async def open_database(
         settings["idle_in_transaction_session_timeout"] = f"{IDLE_SECONDS_MAX}s"
     context = TortoiseContext()
     kept: dict[str, Any] = {"max_inactive_connection_lifetime": 0}  # any other sets a timer at each release
-    kept |= {"connect": _Sessions(url, process=name, settings=settings), "connection_class": _Connection}
+    kept |= {
+        "connect": Sessions(url, process=name, settings=settings, writes=writes),
+        "connection_class": PooledConnection,
+    }
     kept["timeout"] = CONNECT_SECONDS_MAX
     config = _tortoise_config(pool_size, **kept)
     try:
         async with _explained(url):
-            await _survey(url)
+            if writes:
+                await _survey(url)
             with context:  # current while it begins; afterwards every task finds it as the global one
                 await context.init(config=config, _enable_global_fallback=True)
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
@@ -275,7 +287,7 @@ async def _explained(url: str) -> AsyncIterator[None]:
 
 def owner_config(url: str) -> dict[str, Any]:
     """Return Tortoise's configuration for migrations, which are run as the URL's own user."""
-    return _tortoise_config(2, connect=_Sessions(url, process="migrate", role=None))
+    return _tortoise_config(2, connect=Sessions(url, process="migrate", role=None))
 
 
 def _tortoise_config(maxsize: int, **options: Any) -> dict[str, Any]:

@@ -35,6 +35,8 @@ class Addresses(Group):
 
     database_url: Address | None = Field(default=None, validation_alias="DATABASE_URL")
     """PostgreSQL that the services use; none: the embedded one"""
+    read_url: Address | None = Field(default=None, validation_alias="DATABASE_READ_URL")
+    """A standby that answers lists, counts, exports and `verify`; none: the primary does"""
     database_direct_url: Annotated[Address | None, Shown(default="`DATABASE_URL`")] = Field(
         default=None, validation_alias="DATABASE_DIRECT_URL"
     )
@@ -127,6 +129,8 @@ class Database(Group):
     once. As many as its connections: nobody is held back"""
     database_share_brand: Annotated[float, Shown("seconds a second")] = Field(default=1, gt=0)
     """The same of all bearers of one brand; beyond it two connections at once"""
+    read_lag_seconds_max: float = Field(default=5, ge=0.1)
+    """How far a standby may be behind and still be asked; beyond it the primary is"""
     queue_bearer_max: Annotated[int, Shown("reads and transactions")] = Field(default=500, ge=1)
     """How many of one bearer wait for a connection; beyond it they are BUSY"""
     queue_seconds_max: float = Field(default=10, gt=0)

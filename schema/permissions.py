@@ -20,6 +20,7 @@ from schema.readers import check_filters
 from services.callers import current
 from services.measures import REFUSALS
 from services.principals import Role
+from services.standby import announce_write
 
 EVERYONE = frozenset(Role)
 Next = Callable[..., Awaitable[Any]]
@@ -55,6 +56,7 @@ class Refusals(FieldExtension):
     async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
         if caller := current():
             caller.begin_field()
+        await announce_write()
         try:
             return await next_(source, info, **arguments)
         except Refused as refusal:

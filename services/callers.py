@@ -114,6 +114,11 @@ class Caller:
         assert self._refusal is not None, "it was stopped"
         return TimeLimit(seconds_max=f"{self._seconds_max:g}") if self._refusal is TimeLimit else self._refusal()
 
+    @property
+    def reads(self) -> bool:
+        """Is its document a query, whose lists may be a moment old?"""
+        return self._clock is not None and not self._mutates
+
     def leave(self) -> bool:
         """Stop its reads, as nobody waits for the answer. False for a mutation, which is finished."""
         if not self._mutates:

@@ -10,6 +10,7 @@ import asyncpg
 
 from config import database
 from config.outages import outage
+from config.standby import standby_pool
 from models.sql import Connection
 from services.admission import Share, admission
 from services.availability import availability
@@ -47,14 +48,14 @@ class Lease:
                 self._share: Share | None = None
                 if self.commits:
                     admission().note_work_for_many()
-                self._conn = await _acquired(database.pool())
+                self._conn = await self._acquired(self._pool(None))
                 return self._conn
             self._part, self._share, self._places = Stoppable(caller), None, admission()
             try:
                 self._share = self._places.take(caller, writes=self.commits) or await self._places.wait(
                     caller, patient=caller.pledged
                 )
-                self._conn = await _acquired(self._pool(self._share))
+                self._conn = await self._acquired(self._pool(self._share))
             except BaseException as raised:
                 if self._share is not None:
                     self._places.give(self._share)
@@ -66,12 +67,19 @@ class Lease:
                 self._part = None
         return self._conn
 
-    def _pool(self, share: Share) -> asyncpg.Pool:
+    def _pool(self, share: Share | None) -> asyncpg.Pool:
         """Return the pool for the place: a slow bearer's reads run behind others, where the server can be told so."""
-        return (database.low_pool() if share.holds_slow and not self.commits else None) or database.pool()
+        is_slow = share is not None and share.holds_slow and not self.commits
+        return (database.low_pool() if is_slow else None) or database.pool()
+
+    async def _acquired(self, pool: asyncpg.Pool) -> Connection:
+        return await _acquired(pool)
+
+    def _report(self, raised: BaseException | None) -> None:
+        _report(raised)
 
     async def __aexit__(self, _type: object, raised: BaseException | None, _trace: object) -> None:
-        _report(raised)
+        self._report(raised)
         if self._part is not None:
             self._part.leave()
         try:
@@ -81,6 +89,23 @@ class Lease:
                 self._places.give(self._share)
             if self._part is not None:
                 self._part.end(raised)
+
+
+class OnStandby(Lease):
+    """A connection of the standby, by the caller's share of the primary's. What goes wrong with it is the standby's."""
+
+    __slots__ = ()
+
+    def _pool(self, _share: Share | None) -> asyncpg.Pool:
+        pool = standby_pool()
+        assert pool is not None, "the operator has named a standby"
+        return pool
+
+    async def _acquired(self, pool: asyncpg.Pool) -> Connection:
+        return await pool.acquire()
+
+    def _report(self, raised: BaseException | None) -> None:
+        """Whoever asked the standby goes to the primary."""
 
 
 class Committing(Lease):

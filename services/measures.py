@@ -132,6 +132,16 @@ OUTAGES = Counter("propdesk_database_outages", "Times that this process found it
 DATABASE_AWAY_SECONDS = Counter(
     "propdesk_database_away_seconds", "Seconds for which this process found its database away.", registry=REGISTRY
 )
+READS = Counter(
+    "propdesk_reads",
+    "Lists and counts that may be a moment old, by the server that answered: standby; primary, because the standby was "
+    "away or too far behind (behind), its bearer had written (written), or replay cut the read off (conflict).",
+    ("server", "reason"),
+    registry=REGISTRY,
+)
+STANDBY_LAG_SECONDS = Gauge(
+    "propdesk_standby_lag_seconds", "How far the standby was behind when last seen.", registry=REGISTRY
+)
 ADMISSION_REFUSALS = Counter(
     "propdesk_admission_refusals",
     "Requests for a connection that were refused: too many of the bearer waited (queue), its turn did not come in "

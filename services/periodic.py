@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 
 from config.database import wanted_migrations
-from models import system
+from models import standby, system
 from models.sql import Connection
 from services import bulk_reinstatements, guard, payments, quotes, retention
 from services.connections import control
@@ -76,6 +76,7 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> W
         if await _take_slot(conn, "housekeeping", DAY_SECONDS):
             await system.ensure_partitions(conn)
             await system.forget_silent(conn, SILENT_SECONDS)
+            await standby.forget(conn, SILENT_SECONDS)
         expires = await _take_slot(conn, "payments", PAYMENTS_SECONDS)
         forgets = await _take_slot(conn, "retention", RETENTION_SECONDS)
         halted = await _take_slot(conn, "bulk_reinstatements", BULK_SECONDS)

@@ -388,7 +388,7 @@ class reading(Lease):  # noqa: N801 - used like the functions beside it
 
 
 @asynccontextmanager
-async def snapshot() -> AsyncIterator[Connection]:
+async def snapshot(lease: type[Lease] = Lease) -> AsyncIterator[Connection]:
     """One consistent view of the whole database, for reading only."""
-    async with reading() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
+    async with lease() as conn, conn.transaction(isolation="repeatable_read", readonly=True):
         yield conn

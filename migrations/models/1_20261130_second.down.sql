@@ -173,3 +173,4 @@ drop table removals, removed_sales;
 revoke update (shards) on desk from propdesk_app;
 alter table desk drop column shards;
 alter table shards drop column owner, drop column fence;
+drop table bearer_writes;

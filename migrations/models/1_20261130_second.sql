@@ -784,3 +784,11 @@ insert into shards (shard) select 0 where not exists (select from shards);
 comment on column desk.shards is 'Into how many shards the accounts are divided';
 comment on column shards.owner is 'The process that took it last; none once that has given it up';
 comment on column shards.fence is 'Grows with each owner; an owner''s writes demand its own';
+-- Who has written lately: what a standby answers such a bearer has to hold all of it.
+create table bearer_writes (
+  bearer text primary key,
+  wrote_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update, delete on bearer_writes to propdesk_app;
+comment on table bearer_writes is 'A bearer that writes, as its processes announce it at most once a second.';
+comment on column bearer_writes.wrote_at is 'Shortly before its newest mutation';

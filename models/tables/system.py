@@ -55,6 +55,16 @@ class Shard(Model):
         table = "shards"
 
 
+class BearerWrite(Model):
+    """A bearer that writes, as its processes announce it at most once a second."""
+
+    bearer = Text(primary_key=True)
+    wrote_at = fields.DatetimeField(db_default=CLOCK, description="Shortly before its newest mutation")
+
+    class Meta:
+        table = "bearer_writes"
+
+
 class Heartbeat(Model):
     """A process and its last sign of life."""
 

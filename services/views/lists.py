@@ -1,10 +1,9 @@
 """Pages, counts and single rows of every list, for whoever asks."""
 
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from config.settings import settings
 from domain.lifecycles import ChallengeStatus
@@ -33,9 +32,12 @@ from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.measures import LISTS_CUT
 from services.principals import Principal
-from services.unit import reading, snapshot
+from services.standby import moment_old
+from services.unit import reading
 from services.views.shown import shown
 from services.views.sight import sight_of
+
+Value = TypeVar("Value")
 
 __all__ = [
     "ACCOUNTS",
@@ -115,9 +117,9 @@ def _counted(extent: Extent) -> Extent:
     return extent
 
 
-def _view(listing: Listing, filters: Filters) -> AbstractAsyncContextManager[Connection]:
-    """Return a connection, in a transaction where several statements are to see the same."""
-    return snapshot() if looks(listing, filters) else reading()
+async def _read(listing: Listing, filters: Filters, read: Callable[[Connection], Awaitable[Value]]) -> Value:
+    """Read what may be a moment old; in a transaction where several statements are to see the same."""
+    return await moment_old(read, whole=looks(listing, filters))
 
 
 async def page(
@@ -125,8 +127,7 @@ async def page(
 ) -> Page:
     """Return one page of the rows visible to the principal, with the visible rows that its links lead to."""
     sight, most = sight_of(principal), settings().list_rows_max
-    async with _view(listing, filters) as conn:
-        read = await rows.page(conn, listing, sight, filters, window, most, linked)
+    read = await _read(listing, filters, lambda conn: rows.page(conn, listing, sight, filters, window, most, linked))
     led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
     for one, some in zip(linked, read.linked, strict=True):
         led[one.listing].update((row["id"], row) for row in shown(principal, one.listing, some))
@@ -135,8 +136,8 @@ async def page(
 
 async def count(principal: Principal, listing: Listing, filters: Filters) -> Extent:
     """Return how many rows are visible to the principal."""
-    async with _view(listing, filters) as conn:
-        return _counted(await rows.count(conn, listing, sight_of(principal), filters, settings().list_rows_max))
+    sight, most = sight_of(principal), settings().list_rows_max
+    return _counted(await _read(listing, filters, lambda conn: rows.count(conn, listing, sight, filters, most)))
 
 
 async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, int], bool]:
@@ -144,8 +145,10 @@ async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, i
     most = settings().list_rows_max
     if not {name for name, _ in filters} - {"brand"}:  # each status has its own part of an index
         filters = (*filters, ("status", (tuple(status.value for status in ChallengeStatus),)))
-    async with _view(CHALLENGES, filters) as conn:
-        found, exact = await rows.tally(conn, CHALLENGES, sight_of(principal), filters, "c.status", most)
+    sight, narrowed = sight_of(principal), filters
+    found, exact = await _read(
+        CHALLENGES, narrowed, lambda conn: rows.tally(conn, CHALLENGES, sight, narrowed, "c.status", most)
+    )
     return found, _counted(Extent(0, exact)).exact
 
 
@@ -169,8 +172,10 @@ async def pages(
     Where that does not follow, the principal has to be told.
     """
     most = settings().list_rows_max
-    async with _view(listing, filters) as conn:
-        found, ends = await rows.pages(conn, listing, parent, ids, filters, window, most, _sight(principal))
+    sight = _sight(principal)
+    found, ends = await _read(
+        listing, filters, lambda conn: rows.pages(conn, listing, parent, ids, filters, window, most, sight)
+    )
     of: defaultdict[int, list[Row]] = defaultdict(list)
     for row in shown(principal, listing, found):
         of[row["parent"]].append(row)
@@ -197,8 +202,8 @@ async def counts(
 ) -> dict[int, Extent]:
     """Return how many rows each parent owns; the principal as in `pages`."""
     most = settings().list_rows_max
-    async with _view(listing, filters) as conn:
-        found = await rows.counts(conn, listing, parent, ids, filters, most, _sight(principal))
+    sight = _sight(principal)
+    found = await _read(listing, filters, lambda conn: rows.counts(conn, listing, parent, ids, filters, most, sight))
     return {one: _counted(extent) for one, extent in found.items()}
 
 

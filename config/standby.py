@@ -1,0 +1,45 @@
+"""The standby that answers what may be a moment old: a pool of its own, and one session by which it is watched."""
+
+import asyncpg
+
+from config.database import CONNECT_SECONDS_MAX, PooledConnection, Sessions
+from config.sessions import connect
+
+_url: str | None = None
+_pool: asyncpg.Pool | None = None
+
+
+async def open_standby(url: str, *, pool_size: int, name: str, statement_seconds: float) -> None:
+    """Make ready a pool of at most `pool_size` connections to the standby. Connects to nothing yet: it may be away."""
+    global _url, _pool
+    assert _pool is None, "a process has one standby open at a time"
+    settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "random_page_cost": "1.1"}
+    settings |= {"client_connection_check_interval": "1s", "max_parallel_workers_per_gather": "0"}
+    _pool = await asyncpg.create_pool(
+        min_size=0,
+        max_size=pool_size,
+        max_inactive_connection_lifetime=0,
+        connect=Sessions(url, process=f"{name}-read", settings=settings, writes=False),
+        connection_class=PooledConnection,
+        timeout=CONNECT_SECONDS_MAX,
+    )
+    _url = url
+
+
+async def close_standby() -> None:
+    """Close the pool, if it is open."""
+    global _url, _pool
+    pool, _url, _pool = _pool, None, None
+    if pool is not None:
+        await pool.close()
+
+
+def standby_pool() -> asyncpg.Pool | None:
+    """The pool of the standby; None where the operator has named none."""
+    return _pool
+
+
+async def standby_session() -> asyncpg.Connection:
+    """Open a session with the standby, for whoever watches it."""
+    assert _url is not None, "open_standby comes first"
+    return await connect(_url, process="lookout", writes=False, timeout=CONNECT_SECONDS_MAX)

@@ -1,0 +1,220 @@
+"""Reads that may be a moment old: from a standby, as long as it is near enough; else, and always in doubt, the primary.
+
+Before each of them the primary is asked, once for all that ask at the same time, how far its log is written out and
+whether the bearer has written lately, in whatever process. A standby that has replayed that far shows all that was
+committed when the read was asked for. Where it has not within a moment, a bearer that has written goes to the primary;
+any other gets what the standby has, which is at most `read_lag_seconds_max` old.
+"""
+
+import asyncio
+import logging
+import time
+from collections import deque
+from collections.abc import Awaitable, Callable, Collection
+from contextlib import AbstractAsyncContextManager
+from typing import TypeVar
+
+import asyncpg
+
+from config.outages import AWAY, outage
+from config.settings import settings
+from config.standby import standby_pool, standby_session
+from models import standby as statements
+from models.sql import Connection
+from services.availability import availability
+from services.callers import Caller, current
+from services.coalescing import Coalesced
+from services.connections import OnStandby, control
+from services.local import Local
+from services.measures import READS, STANDBY_LAG_SECONDS
+from services.unit import reading, snapshot
+
+Value = TypeVar("Value")
+
+LOOK_SECONDS = 0.5  # between looks at the standby
+ANSWER_SECONDS_MAX = 3.0  # of a look; a standby that takes longer is away
+PATIENCE_SECONDS = 0.03  # that a read waits for the standby to come as far as the primary was
+FIRST_LOOK_SECONDS = 0.001  # of these waits, each twice as long as the one before
+ANNOUNCE_SECONDS = 1.0  # between announcements of one bearer's writing, of one process
+WRITES_SECONDS = 120.0  # after an announcement, in which the bearer counts as writing: longer than any mutation takes
+ANNOUNCED_MAX = 10_000  # bearers remembered
+
+log = logging.getLogger(__name__)
+
+
+class Standby:
+    """What this process knows of its standby. Used from one event loop."""
+
+    def __init__(self) -> None:
+        self.reason: str | None = "it has not been looked at yet"  # why it is not asked; None while it is
+        self._was_told = False  # the log, of a standby that is not asked
+        self._samples: deque[tuple[float, int]] = deque()  # when the primary was how far
+        self._announced: dict[str, float] = {}
+        self._session: asyncpg.Connection | None = None
+        self._standing: Coalesced[str, tuple[int, bool]] = Coalesced(_standing)
+        self._replay: Coalesced[None, asyncpg.Record] = Coalesced(self._looked)
+        self._announcing: Coalesced[str, bool] = Coalesced(_announce)
+
+    async def announce(self, caller: Caller) -> None:
+        """Let every process know that the bearer writes, before it does."""
+        key, now = repr(caller.bearer), time.monotonic()
+        if now - self._announced.get(key, -ANNOUNCE_SECONDS) < ANNOUNCE_SECONDS:
+            return
+        await self._announcing.get(key)
+        if len(self._announced) >= ANNOUNCED_MAX:
+            self._announced.clear()
+        self._announced[key] = now
+
+    async def refusal(self, caller: Caller) -> str | None:
+        """Why this caller's read is not the standby's; None where it is. Raises what asking the primary raises."""
+        if self.reason is not None:
+            return "behind"
+        standing = await self._standing.get(repr(caller.bearer))
+        assert standing is not None, "it was asked for"
+        position, has_written = standing
+        try:
+            has_replayed = await self._comes_to(position)
+        except AWAY as error:
+            self._not_asked(str(error) or "it does not answer")
+            return "behind"
+        return "written" if has_written and not has_replayed else None
+
+    async def _comes_to(self, position: int) -> bool:
+        """Wait a moment for the standby to show what the primary had at this position."""
+        wait, ends_at = FIRST_LOOK_SECONDS, time.monotonic() + PATIENCE_SECONDS
+        while True:
+            if await self._position() >= position:
+                return True
+            if time.monotonic() + wait > ends_at:
+                return False
+            await asyncio.sleep(wait)
+            wait *= 2
+
+    async def _position(self) -> int:
+        """How far the standby has replayed. Raises one of AWAY."""
+        replay = await self._replay.get(None)
+        assert replay is not None, "it was asked for"
+        position: int = replay["position"]
+        return position
+
+    async def _looked(self, keys: Collection[None]) -> dict[None, asyncpg.Record]:
+        """Ask the standby how far it is. Raises one of AWAY, also for one of an older timeline."""
+        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+            if self._session is None or self._session.is_closed():
+                self._session = await standby_session()
+            try:
+                replay = await statements.replay(self._session)
+            except BaseException:
+                self._session.terminate()
+                self._session = None
+                raise
+        newest = availability().standing
+        if newest is not None and replay["system"] != newest.system:
+            raise ConnectionError("it is no standby of the primary: another cluster answers there")
+        if newest is not None and replay["timeline"] < newest.timeline:
+            raise ConnectionError(f"it follows timeline {replay['timeline']}, and the primary is of {newest.timeline}")
+        return dict.fromkeys(keys, replay)
+
+    async def watch(self) -> None:
+        """Look at the standby until cancelled."""
+        try:
+            while True:
+                await self._look()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            if self._session is not None:
+                self._session.terminate()
+
+    async def _look(self) -> None:
+        try:
+            standing = await self._standing.get("")
+        except AWAY as error:  # of the primary: there is nothing to compare with
+            availability().suspect(error)
+            await availability().settled()
+            return
+        assert standing is not None, "it was asked for"
+        self._samples.append((time.monotonic(), standing[0]))
+        try:
+            lag = 0.0 if await self._comes_to(standing[0]) else self._lag(await self._position())
+        except AWAY as error:
+            if outage(error) is None:
+                raise
+            self._not_asked(str(error) or "it does not answer")
+            return
+        STANDBY_LAG_SECONDS.set(lag)
+        if lag > settings().read_lag_seconds_max:
+            self._not_asked(f"it is {lag:.1f} s behind")
+        else:
+            self._asked()
+
+    def _lag(self, position: int) -> float:
+        """How long ago the primary was as far as the standby is now, by our own clock alone."""
+        now, since = time.monotonic(), None
+        while self._samples and self._samples[0][1] <= position:
+            since = self._samples.popleft()[0]
+        if since is None:  # the primary was farther at every look that is remembered
+            return now - self._samples[0][0] + LOOK_SECONDS
+        self._samples.appendleft((since, position))
+        return now - since
+
+    def _not_asked(self, reason: str) -> None:
+        if not self._was_told:
+            log.warning("the standby is not asked for now: %s; the primary answers in its place", reason)
+        self.reason, self._was_told = reason, True
+
+    def _asked(self) -> None:
+        if self._was_told:
+            log.warning("the standby is asked again")
+        self.reason, self._was_told = None, False
+
+
+async def _standing(bearers: Collection[str]) -> dict[str, tuple[int, bool]]:
+    async with control() as conn:
+        position, writers = await statements.standing(conn, bearers, WRITES_SECONDS)
+    return {bearer: (position, bearer in writers) for bearer in bearers}
+
+
+async def _announce(bearers: Collection[str]) -> dict[str, bool]:
+    async with control() as conn:
+        await statements.announce(conn, bearers)
+    return dict.fromkeys(bearers, True)
+
+
+standby = Local(Standby)
+"""That of the database this process works on."""
+
+
+async def announce_write() -> None:
+    """The caller is about to write: what it reads afterwards, in whatever process, holds that."""
+    caller = current()
+    if caller is not None and standby_pool() is not None:
+        await standby().announce(caller)
+
+
+async def moment_old(read: Callable[[Connection], Awaitable[Value]], *, whole: bool) -> Value:
+    """Read from the standby where the caller's document is a query and the standby is near enough; else the primary.
+
+    `whole`: all statements of the read are to see the same. Raises what the read raises, and Away.
+    """
+    caller = current()
+    if caller is not None and caller.reads and standby_pool() is not None:
+        reason = await standby().refusal(caller)
+        if reason is None:
+            try:
+                async with _view(OnStandby, whole=whole) as conn:
+                    answer = await read(conn)
+            except (asyncpg.TransactionRollbackError, *AWAY) as error:
+                if not isinstance(error, asyncpg.TransactionRollbackError) and outage(error) is None:
+                    raise
+                reason = "conflict"
+            else:
+                READS.labels("standby", "").inc()
+                return answer
+        READS.labels("primary", reason).inc()
+    async with _view(reading, whole=whole) as conn:
+        return await read(conn)
+
+
+def _view(lease: type[reading] | type[OnStandby], *, whole: bool) -> AbstractAsyncContextManager[Connection]:
+    """A connection, in a transaction where several statements are to see the same."""
+    return snapshot(lease) if whole else lease()
