@@ -23,6 +23,7 @@ LOOK = """select system_identifier as system, pg_is_in_recovery() as recovers,
   case when not pg_is_in_recovery()
     then ('x' || left(pg_walfile_name(pg_current_wal_lsn()), 8))::bit(32)::int end as timeline
 from pg_control_system()"""
+ANONYMOUS = ("system_identifier as", "0::bigint as")
 
 Open = Callable[[], Awaitable[asyncpg.Connection]]
 
@@ -48,7 +49,7 @@ class Fence:
 
     async def admit(self, conn: asyncpg.Connection) -> Standing:
         """Take a new connection, or one that was idle, for writing. Raises Fenced."""
-        standing = _standing(await conn.fetchrow(LOOK))
+        standing = _standing(await _look(conn))
         newest = self._newest.get(standing.system, standing.timeline)
         if standing.timeline < newest:
             raise Fenced(
@@ -77,6 +78,14 @@ class Fence:
 def _cut(conn: asyncpg.Connection) -> None:
     """End a connection as a cut cable would; `terminate` is not made for one that another task works with."""
     conn._transport.abort()  # noqa: SLF001 - asyncpg has no public name for it
+
+
+async def _look(conn: asyncpg.Connection) -> asyncpg.Record:
+    """Ask the server who it is; without its system's identifier where a provider keeps that to itself."""
+    try:
+        return await conn.fetchrow(LOOK)
+    except asyncpg.InsufficientPrivilegeError:
+        return await conn.fetchrow(LOOK.replace(*ANONYMOUS).rsplit("\n", 1)[0])
 
 
 def _standing(row: asyncpg.Record) -> Standing:
@@ -122,7 +131,10 @@ class Lookout:
         return max((task.result() for task in ended if task.exception() is None), key=lambda one: one.timeline)
 
     async def _ask(self, name: str) -> Standing:
-        """Ask a server by the connection that was kept; by a new one where that has failed, or is old."""
+        """Ask a server by the connection that was kept, or by a new one where that has failed, or is old.
+
+        Where no new one can be had (the server has none left), the old one does.
+        """
         conn, since = self._kept.get(name, (None, 0.0))
         if conn is not None and time.monotonic() - since < REOPEN_SECONDS:
             try:
@@ -131,11 +143,17 @@ class Lookout:
                 raise
             except AWAY:
                 self._forget(name)
+                conn = None
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS_MAX):
+                new = await self._servers[name]()
+        except AWAY:
+            if conn is None:
+                raise
+            return await self._answer(conn)
         self._forget(name)
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            conn = await self._servers[name]()
-        self._kept[name] = conn, time.monotonic()
-        return await self._answer(conn)
+        self._kept[name] = new, time.monotonic()
+        return await self._answer(new)
 
     def _forget(self, name: str) -> None:
         conn, _ = self._kept.pop(name, (None, 0.0))
