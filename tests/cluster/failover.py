@@ -34,6 +34,7 @@ PROBE_SECONDS = 0.02
 WAIT_SECONDS_MAX = 60.0
 AWAY, BACK, MOVED = "the database is away", "the database is back", "the database is another server by now"
 LOST = "the session that held the locks has ended"  # of a worker whose shards others may take
+LOST = "the session that held the locks has ended"  # of a worker whose shards others may take
 DEPOSIT = """mutation ($input: DepositToWalletInput!) { depositToWallet(input: $input) {
   wallet { id } userErrors { code } } }"""
 
