@@ -4,7 +4,7 @@ import asyncio
 import time
 import uuid
 from collections.abc import Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from config import fence as fencing
 from config.database import connection, migrate, pool
 from config.errors import Problem
 from services.availability import availability
-from tests.api.clients import Api, until
+from tests.api.clients import PATIENCE_SECONDS, Api, until
 from tests.api.outages import DEPOSIT, EVENTS, READ, back, elsewhere, lines, post, serving, unavailable
 from tests.api.streams import emit
 from tests.cluster.postgres import DATABASE, OWNER, SYNCHRONOUS, Cluster, Server
@@ -170,18 +170,22 @@ async def test_a_server_without_free_connections_makes_callers_wait_and_not_fail
     async with serving(primary.url()) as api, AsyncExitStack() as stack:
         await a_world(primary.url(OWNER), price=0)
         token = await api.token("MANAGER", "acme")
-        await pool().expire_connections()
         caplog.clear()
-        taken = 0
-        while True:
-            try:
-                await stack.enter_async_context(connection(primary.url()))
-            except Problem:
-                break
-            taken += 1
-        assert taken
-        for _ in range(5):
-            unavailable(await post(api, READ, token))
+
+        async def take_all() -> None:
+            with suppress(Problem):
+                while True:
+                    await stack.enter_async_context(connection(primary.url()))
+
+        refused = 0
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            while refused < 5:
+                await pool().expire_connections()  # the next caller needs a new one
+                await take_all()
+                answer = await post(api, READ, token)
+                if answer.status_code == 503:
+                    unavailable(answer)
+                    refused += 1
         await stack.aclose()
         await back()
         assert (await post(api, READ, token)).status_code == 200
