@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from functools import partial
 
 from config.address import parse
-from config.database import connection
+from config.database import AWAY, connection
 from config.errors import Problem
 from config.lease import SILENCE, LeasedSession
 from domain.sharding import quotas
@@ -72,6 +72,9 @@ class Ownership:
         """The session is gone, and all its locks with it: stop, and keep nothing."""
         if self.markers:
             log.warning("lost shard %s: the session that held the locks has ended", _listed(self.markers))
+        self._forget()
+
+    def _forget(self) -> None:
         for marker in self.markers.values():
             marker.ending = True
         self.markers = {}
@@ -199,9 +202,11 @@ class Ownership:
             try:
                 if self._session.is_open:
                     await self._give_up(list(self.markers))
+            except AWAY as error:
+                log.warning("the shards are left as they are stored: %s", error)
             finally:
                 await self._session.close()
-                self._lose()
+                self._forget()
 
     async def _require_one_desk(self) -> None:
         """Raises Problem where the session and the pool are connected to two databases."""

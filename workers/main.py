@@ -80,8 +80,9 @@ class Resources(Middleware):
         await open_database(url, pool_size=self.settings.pool_size, name=process)
         await ownership.begin(self.settings.marker_shards)
         owner = Ownership(direct, process, self.settings.shard_lease_seconds)
-        await owner.keep()  # so that what stands against it is said at once
+        taken = await owner.keep()  # so that what stands against it is said at once
         self.works.owner = owner
+        self.works.evaluate_soon(taken)
 
     def before_worker_shutdown(self, broker: Broker, worker: Worker) -> None:
         _loop().run_coroutine(self._end_works())
