@@ -13,7 +13,6 @@ from services.supervision import Supervisor
 from workers.works import Works
 
 INTERVAL_SECONDS = 0.5
-RETRY_SECONDS = 0.2  # between attempts to own shards while the database is away
 BROKER_SECONDS = 10  # how soon a broker that was wiped is usable again
 
 log = logging.getLogger(__name__)
@@ -49,19 +48,15 @@ async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
 
 async def own_for_ever(owner: Ownership, works: Works) -> None:
     """Keep this worker's share of the shards until cancelled, and judge at once what it takes."""
-    failing = False
     while True:
         try:
             owner.shares.clear()
             works.evaluate_soon(await owner.keep())
-            if failing:
-                log.info("sharing the shards again")
-            failing = False
         except AWAY as error:
             availability().suspect(error)
-            failing = True
+            await availability().settled()
         with suppress(TimeoutError):
-            async with asyncio.timeout(INTERVAL_SECONDS if not failing else RETRY_SECONDS):
+            async with asyncio.timeout(INTERVAL_SECONDS):
                 await owner.shares.wait()
 
 

@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable, Iterable
 from functools import partial
 
-from config.database import AWAY
 from services import jobs, marking
+from services.availability import AWAY, availability, outage
 from services.fencing import ShardLost
 from services.marks import Marker
 from services.ownership import Ownership
@@ -18,6 +18,10 @@ SHARDS_AT_ONCE = 4
 """Shards that one process passes at the same time: each takes connections of the pool."""
 
 log = logging.getLogger(__name__)
+
+
+class Hanging(Exception):
+    """Work that has gone on for longer than any may was cancelled."""
 
 
 class Coalesced:
@@ -47,12 +51,23 @@ class Coalesced:
         try:
             while self.wanted and time.monotonic() < ends_at:
                 self.wanted = False
-                async with asyncio.timeout(self.seconds_max):
-                    await self.work()
+                await self._work()
         finally:
             self.running = False
         if self.wanted:
             self.start()
+
+    async def _work(self) -> None:
+        """Work once. What is left undone because the database goes away is the next tick's: it stands in tables."""
+        try:
+            async with asyncio.timeout(self.seconds_max) as limit:
+                await self.work()
+        except AWAY as error:
+            if limit.expired():
+                raise Hanging(f"it took longer than {self.seconds_max:g} s") from error
+            if outage(error) is None:
+                raise
+            availability().suspect(error)
 
     def start(self) -> None:
         """Run it in a task of its own, unless it runs; then it runs again."""
@@ -70,9 +85,9 @@ class Coalesced:
         """A failure is logged once until it succeeds again: the next tick tries on."""
         try:
             await self()
-        except Exception as error:
+        except Exception:
             if not self.failing:
-                log.error("%s failed, trying on: %s", self.name, error, exc_info=not isinstance(error, AWAY))
+                log.exception("%s failed, trying on", self.name)
             self.failing = True
         else:
             if self.failing:
