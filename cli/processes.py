@@ -6,7 +6,7 @@ import socket
 
 from cli.databases import shown
 from config.connections import require_connections
-from config.database import require_current_schema
+from config.database import require_current_schema, require_same_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
@@ -52,5 +52,7 @@ async def require_ready(settings: Settings) -> None:
     """Raise Problem when the database has not the schema of these sources, or too few connections."""
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
+    if settings.database_direct_url:
+        await require_same_database(settings.database_url, settings.database_direct_url)
     await require_connections(settings)
     log.info("database: %s", shown(settings, settings.database_url))

@@ -7,7 +7,7 @@ import typer
 
 from cli.databases import opened, say
 from config.address import parse
-from config.database import connection
+from config.database import connection, require_same_database
 from config.database import migrate as migrate_database
 from config.embedded import running_database
 from config.errors import Problem
@@ -49,9 +49,20 @@ async def migrate_desk(settings: Settings) -> list[str]:
     assert settings.database_url, "running_database has filled it in"
     assert settings.migration_url, "and this one"
     login = parse(settings.database_url).user
+    if settings.migration_url != settings.database_url and await _is_reached(settings.database_url):
+        await require_same_database(settings.database_url, settings.migration_url)
     applied = await migrate_database(settings.migration_url, settings.broker_url, login)
     say(settings, settings.migration_url)
     return applied
+
+
+async def _is_reached(url: str) -> bool:
+    """Whether the services' login is there already: a DBA may make it after the first migration."""
+    try:
+        async with connection(url):
+            return True
+    except Problem:
+        return False
 
 
 async def set_mode(url: str, mode: str | None) -> str:

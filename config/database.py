@@ -20,7 +20,7 @@ from config.broker import create_tables
 from config.errors import Problem
 from config.fence import Lookout, fence
 from config.outages import AWAY as AWAY
-from config.requirements import require_current, require_migratable, versions_of
+from config.requirements import identity_of, require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
 from config.sessions import at_each_host, connect, line_of, quoted, reason_of
 
@@ -234,6 +234,19 @@ async def require_current_schema(url: str) -> None:
         await require_current(conn, parse(url), wanted_migrations())
     finally:
         await conn.close()
+
+
+async def require_same_database(url: str, other: str) -> None:
+    """Raise Problem unless both addresses lead to one database, or when one of them cannot be reached."""
+    identities = []
+    for each in (url, other):
+        async with connection(each) as conn:
+            identities.append(await identity_of(conn))
+    if identities[0] != identities[1]:
+        one, another = parse(url), parse(other)
+        raise Problem(
+            f"{another.variable} ({another}) is not the database of {one.variable} ({one}); give both the same one"
+        )
 
 
 async def create_database(url: str, name: str, *, template: str = "template1") -> str:

@@ -18,6 +18,8 @@ from pg_class c where c.relnamespace = 'public'::regnamespace and c.relkind in (
     select from pg_depend d where d.classid = 'pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
 order by 1"""
 _VERSIONS = "select version from public.aerich where app = 'models'"
+_IDENTITY = """select pg_postmaster_start_time()::text as started, oid::int8 as number
+from pg_database where datname = current_database()"""
 _RIGHTS = """select u.rolname::text as name, u.rolsuper as super, u.rolcreaterole as creates,
   a.oid is not null as role_exists,
   coalesce(pg_has_role(u.oid, a.oid, case when $1 >= 16 then 'set' else 'member' end), false) as takes,
@@ -95,6 +97,12 @@ def _database_statements(rights: asyncpg.Record, address: Address) -> list[str]:
     if not rights["schema"]:
         found.append(f"GRANT CREATE ON SCHEMA public TO {owner};")
     return found + [f"CREATE EXTENSION {name};" for name in rights["untrusted"]]
+
+
+async def identity_of(conn: asyncpg.Connection) -> tuple[str, int]:
+    """What no other database has at the same time: when its server was started, and its number there."""
+    row = await conn.fetchrow(_IDENTITY)
+    return row["started"], row["number"]
 
 
 async def versions_of(conn: asyncpg.Connection) -> set[str]:
