@@ -58,7 +58,7 @@ async def test_addresses_of_two_databases_are_refused(empty_database: str, serve
         done = await asyncio.to_thread(propdesk, command, DATABASE_URL=empty_database, **{variable: other}, **port)
         assert done.returncode == 1
         (line,) = done.stderr.splitlines()
-        assert f"{variable} ({parse(other)}) is not the database of DATABASE_URL ({parse(empty_database)})" in line
+        assert f"{variable} and DATABASE_URL lead to two different desks, {parse(other)} and " in line
     finally:
         await drop_database(server, f"another_{variable.lower()}")
     same = Settings(database_url=empty_database, database_direct_url=f"{empty_database}&application_name=direct")
