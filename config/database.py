@@ -245,7 +245,7 @@ async def require_same_database(url: str, other: str) -> None:
     if identities[0] != identities[1]:
         one, another = parse(url), parse(other)
         raise Problem(
-            f"{another.variable} and {one.variable} lead to two different desks, {another} and {one}; give both the same"
+            f"{another.variable} and {one.variable} lead to two different desks, {another} and {one}; give both one"
         )
 
 
