@@ -45,6 +45,8 @@ class Fence:
 
     def __init__(self) -> None:
         self._newest: dict[int, int] = {}  # timelines, by system
+        self.before_moves: list[Callable[[], None]] = []
+        """Called when another primary is met, before anything is asked of it: all that is known is of the one before"""
         self._admitted: WeakKeyDictionary[asyncpg.Connection, Standing] = WeakKeyDictionary()
 
     async def admit(self, conn: asyncpg.Connection) -> Standing:
@@ -56,7 +58,9 @@ class Fence:
                 f"the server is of timeline {standing.timeline}, and one of timeline {newest} was promoted since: "
                 "it is an old primary that must not be written to; stop it, or rebuild it as a standby"
             )
-        if standing.timeline > newest:
+        if standing.timeline > newest or (self._newest and standing.system not in self._newest):
+            for remember in self.before_moves:
+                remember()
             self._end_older(standing)
         self._newest[standing.system] = standing.timeline
         self._admitted[conn] = standing

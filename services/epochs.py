@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from config.fence import fence
 from config.outages import AWAY
 from models import events
 from models.events import Life
@@ -32,20 +33,30 @@ class Watch:
 
     head: Callable[[], int] = lambda: 0
     seen: Life | None = None
+    of_former: tuple[int, int] | None = None  # event and batch seen of the primary before, until its end is known
 
     async def run(self) -> None:
         """Look until cancelled. Raises Restored; while the database is away, its watch says so."""
-        while True:
-            try:
-                await self.look()
-            except AWAY as error:
-                availability().suspect(error)
-                await availability().settled()
-            await asyncio.sleep(LOOK_SECONDS)
+        fence.before_moves.append(self.remember)
+        try:
+            while True:
+                try:
+                    await self.look()
+                except AWAY as error:
+                    availability().suspect(error)
+                    await availability().settled()
+                await asyncio.sleep(LOOK_SECONDS)
+        finally:
+            fence.before_moves.remove(self.remember)
+
+    def remember(self) -> None:
+        """Another primary is met: what is seen from now on is its own, and not what it may have lost."""
+        if self.of_former is None:
+            self.of_former = self.head(), tape().newest
 
     async def look(self) -> None:
         """Compare the database with what was seen of it. Raises Restored."""
-        head, newest = self.head(), tape().newest  # before the look, which must not be behind them
+        head, newest = self.of_former or (self.head(), tape().newest)  # before the look, which must not be behind them
         async with reading() as conn:
             life = await events.life(conn)
         before, self.seen = self.seen, life
@@ -64,4 +75,5 @@ class Watch:
                 "ends, so that it begins with nothing in memory"
             )
         if new:
+            self.of_former = None
             log.info("the database goes on in a new epoch, and has lost nothing that this process has seen")

@@ -14,6 +14,8 @@ from domain.errors import Locked, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
 from services import activation, bulk_reinstatements, challenges, closing, payouts
+from services.availability import outage
+from services.connections import LOST
 from services.local import Local
 from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
@@ -95,6 +97,8 @@ async def _attempt(job: Job) -> str:
     try:
         return await _do(job)
     except Exception as error:
+        if isinstance(error, LOST) and outage(error) is not None:  # nothing can be kept now, and it is no fault of it
+            raise
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=True)
         busy = isinstance(error, Locked)

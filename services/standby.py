@@ -16,6 +16,7 @@ from typing import TypeVar
 
 import asyncpg
 
+from config.errors import Problem
 from config.outages import AWAY, outage
 from config.settings import settings
 from config.standby import standby_pool, standby_session
@@ -101,7 +102,10 @@ class Standby:
         """Ask the standby how far it is. Raises one of AWAY, also for one of an older timeline."""
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             if self._session is None or self._session.is_closed():
-                self._session = await standby_session()
+                try:
+                    self._session = await standby_session()
+                except Problem as problem:  # what an operator has to mend there keeps nobody from the primary
+                    raise ConnectionError(str(problem)) from None
             try:
                 replay = await statements.replay(self._session)
             except BaseException:

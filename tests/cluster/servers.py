@@ -166,7 +166,8 @@ class Server:
 
     def kill(self) -> None:
         """Kill every process of the server with signal 9, as the end of its machine would."""
-        for process in self._processes():
+        self.freeze()  # else those that are killed last see the others end, and show commits that have no standby
+        for process in self._frozen:
             with suppress(psutil.Error):
                 process.kill()
         until(lambda: self.process is None, f"{self.name} is killed and lives on")

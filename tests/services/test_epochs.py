@@ -145,3 +145,20 @@ def test_a_cursor_is_read_as_it_was_written(place: str, epoch: int) -> None:
 @pytest.mark.parametrize("text", ["7-3-e0", "7-3-e", "7-3-exyz", "7-3-e123456789", "e1", "", "-e"])
 def test_a_malformed_epoch_is_no_epoch(text: str) -> None:
     assert place_of(text) == (text, 0)
+
+
+async def test_what_has_been_seen_of_a_new_primary_is_not_taken_for_lost(database: str) -> None:
+    await a_world(database)
+    seen = 0
+    watch, careless = Watch(lambda: seen), Watch(lambda: seen)
+    await _tell("first")
+    seen = 1
+    await watch.look()
+    await careless.look()
+    watch.remember()  # as the fence asks for, before it lets the first connection to the new primary through
+    await _execute(database, MOVED)
+    await _tell("second")
+    seen = 2
+    await watch.look()
+    with pytest.raises(Restored):
+        await careless.look()
