@@ -34,6 +34,9 @@ from schema.slices import TimeSlices
 from services.availability import availability
 from services.callers import current
 
+REPEATS_MAX = 20
+"""Of one event of a subscription, each after the database was there: a fault that only looks like its absence ends."""
+
 
 class Executor(StrawberryGraphQLCoreExecutionContext):
     """One for each operation. Whatever goes wrong with a list's columns, the list is answered in the ordinary way."""
@@ -84,7 +87,9 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         assert self._event is not None, "it answers an event"
         operation, payload = self._event
         result = await answer
-        while any(map(is_outage, result.errors or ())):
+        for _ in range(REPEATS_MAX):
+            if not any(map(is_outage, result.errors or ())):
+                break
             await availability().settled()
             self.context_value.loaders.renew()
             again = StrawberryGraphQLCoreExecutionContext.build_per_event_executor(operation, payload)
