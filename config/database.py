@@ -115,8 +115,6 @@ async def open_database(
     config = _tortoise_config(pool_size, **kept)
     try:
         async with _explained(url):
-            if writes:
-                await _survey(url)
             with context:  # current while it begins; afterwards every task finds it as the global one
                 await context.init(config=config, _enable_global_fallback=True)
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
@@ -133,15 +131,6 @@ async def open_database(
         raise
     # Kept here, because inside a transaction Tortoise answers that transaction's own client, which has no pool.
     _context, _pool, _url = context, client._pool, url  # noqa: SLF001 - Tortoise has no public name for it
-
-
-async def _survey(url: str) -> None:
-    """Ask every server of the address, so that the newest primary is known before the first connection is used."""
-    servers = Lookout(at_each_host(url, process="lookout"))
-    try:
-        await servers.look()
-    finally:
-        servers.close()
 
 
 def lookout() -> Lookout:

@@ -81,7 +81,8 @@ class Fence:
 
 def _cut(conn: asyncpg.Connection) -> None:
     """End a connection as a cut cable would; `terminate` is not made for one that another task works with."""
-    conn._transport.abort()  # noqa: SLF001 - asyncpg has no public name for it
+    if not conn.is_closed():
+        conn._transport.abort()  # noqa: SLF001 - asyncpg has no public name for it
 
 
 async def _look(conn: asyncpg.Connection) -> asyncpg.Record:

@@ -15,8 +15,9 @@ import asyncpg
 
 from config.address import Address, Host, asyncpg_parameters, parse
 from config.errors import Problem
-from config.fence import fence
+from config.fence import Lookout, fence
 from config.keepalives import Keepalives, keepalives
+from config.outages import AWAY
 from config.poolers import hint, require_own_session
 
 APPLICATION_ROLE = "propdesk_app"  # owns nothing: what the ledger's triggers refuse, it cannot switch off
@@ -74,6 +75,8 @@ async def connect(
     silence = Keepalives(silence_seconds) if silence_seconds else keepalives()
     wanted |= silence.of_server()
     seconds = min((limit for limit in (address.connect_seconds, timeout) if limit), default=None)
+    if writes and len(address.hosts) > 1:
+        await _survey(url)
     failures: list[tuple[Host, BaseException]] = []
     for target in targets:
         for host in address.hosts_in_order():
@@ -92,11 +95,29 @@ async def connect(
     raise Unreachable("; ".join(f"{host}: {reason}" for host, reason in reasons.items()))
 
 
-def at_each_host(url: str, *, process: str) -> dict[str, Callable[[], Awaitable[asyncpg.Connection]]]:
+_surveyed: set[str] = set()
+
+
+async def _survey(url: str) -> None:
+    """Before the first session of this process ask every server of the address, so that the newest primary is known."""
+    if url not in _surveyed:
+        servers = Lookout(at_each_host(url, process="lookout", role=None))
+        try:
+            await servers.look()
+            _surveyed.add(url)
+        except (Problem, *AWAY):  # whoever connects now meets it, too, and says so
+            return
+        finally:
+            servers.close()
+
+
+def at_each_host(
+    url: str, *, process: str, role: str | None = APPLICATION_ROLE
+) -> dict[str, Callable[[], Awaitable[asyncpg.Connection]]]:
     """For each host of an address, by its name, how to open a session there, be it a primary or not."""
     address = parse(url)
     named = _SETTINGS | {"application_name": address.application_name(process)} | address.settings
-    given = ("any", APPLICATION_ROLE, named, keepalives(), dict[str, Any]())
+    given = ("any", role, named, keepalives(), dict[str, Any]())
     return {str(host): partial(_connect, address, host, *given) for host in address.hosts}
 
 

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 import pytest
 
 from config import fence as fencing
-from config.database import close_database, migrate, open_database
+from config import sessions
+from config.database import close_database, connection, migrate, open_database
 from config.errors import Problem
 from services.availability import availability
 from tests.api.clients import until
@@ -81,7 +82,10 @@ async def test_one_that_starts_asks_every_server_and_takes_the_newest(
     old = cluster.primary
     await elsewhere(cluster.promote)
     monkeypatch.setattr(fencing.fence, "_newest", {})
+    monkeypatch.setattr(sessions, "_surveyed", set())
     monkeypatch.setattr(fencing.fence, "_admitted", type(fencing.fence._admitted)())  # noqa: SLF001 - as in a new process
+    async with connection(cluster.url(OWNER)) as conn:
+        assert await conn.fetchval("select inet_server_port()") == cluster.primary.port
     await open_database(cluster.url(), pool_size=2, name="test")
     assert await value("select inet_server_port()") == cluster.primary.port
     await close_database()

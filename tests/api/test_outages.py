@@ -1,6 +1,7 @@
 """The database goes away under a serving API: callers are told so at once, and whoever is connected stays."""
 
 import asyncio
+import json
 import time
 import uuid
 from collections.abc import Iterator
@@ -8,13 +9,15 @@ from contextlib import AsyncExitStack, suppress
 from typing import Any
 
 import pytest
+from websockets.asyncio.client import connect
 
+from app import endpoint, hub
 from config import database
 from config import fence as fencing
 from config.database import connection, migrate, pool
 from config.errors import Problem
 from services.availability import availability
-from tests.api.clients import PATIENCE_SECONDS, Api, until
+from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
 from tests.api.outages import DEPOSIT, EVENTS, READ, back, elsewhere, lines, post, serving, unavailable
 from tests.api.streams import emit
 from tests.cluster.postgres import DATABASE, OWNER, SYNCHRONOUS, Cluster, Server
@@ -207,3 +210,33 @@ async def test_a_server_that_takes_no_writes_is_away_until_it_takes_them(
         assert (await post(api, DEPOSIT, token, key="k1")).status_code == 200
         away, _ = lines(caplog)
         assert "takes no writes" in away
+
+
+async def test_who_comes_over_a_websocket_is_told_after_a_while_and_open_ones_stay(
+    primary: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(endpoint, "INIT_SECONDS_MAX", 0.3)
+    monkeypatch.setattr(hub, "START_SECONDS_MAX", 0.3)
+    async with serving(primary.url()) as api:
+        await a_world(primary.url(OWNER), price=0)
+        token = await api.token("MANAGER", "acme")
+        init = {"type": "connection_init", "payload": {"authorization": f"Bearer {token}"}}
+        async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as open_one:
+            await send(open_one, **init)
+            assert json.loads(await open_one.recv())["type"] == "connection_ack"
+            await elsewhere(primary.kill)
+            for number, document in enumerate((READ, EVENTS), 1):
+                await send(open_one, id=str(number), type="subscribe", payload={"query": document})
+                answer = json.loads(await open_one.recv())
+                [error] = answer["payload"]["errors"] if answer["type"] == "next" else answer["payload"]
+                assert error["extensions"]["code"] == "UNAVAILABLE"
+                while answer["type"] != "complete" and answer["type"] != "error":
+                    answer = json.loads(await open_one.recv())
+            async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as late:
+                await send(late, **init)
+                await late.wait_closed()
+                assert late.close_code == 4413
+            await elsewhere(primary.start)
+            await back()
+            await send(open_one, id="3", type="subscribe", payload={"query": READ})
+            assert json.loads(await open_one.recv())["payload"]["data"]["challenges"]
