@@ -16,6 +16,7 @@ import asyncpg
 from config.outages import AWAY, Away
 
 ANSWER_SECONDS_MAX = 5.0  # of a sign of life; a server that takes longer is away
+KEPT_SECONDS_MAX = 3.0  # of the same on a connection that was kept; then a new one is tried
 REOPEN_SECONDS = 10.0  # the age at which a kept connection is replaced: its address may lead elsewhere by then
 GRACE_SECONDS = 0.25  # for the other servers to answer, once one that may be written to has
 LOOK = """select system_identifier as system, pg_is_in_recovery() as recovers,
@@ -44,6 +45,7 @@ class Fence:
     """What this process knows of timelines, and the connections it has admitted. Used from one event loop at a time."""
 
     def __init__(self) -> None:
+        self.primary = ""  # the host that is the newest primary, as messages call it; it is tried first
         self._newest: dict[int, int] = {}  # timelines, by system
         self.before_moves: list[Callable[[], None]] = []
         """Called when another primary is met, before anything is asked of it: all that is known is of the one before"""
@@ -133,7 +135,9 @@ class Lookout:
         faults = {task.get_name(): fault for task in ended if (fault := task.exception()) is not None}
         if len(faults) == len(ended):
             raise _together(faults)
-        return max((task.result() for task in ended if task.exception() is None), key=lambda one: one.timeline)
+        newest = max((task for task in ended if task.exception() is None), key=lambda task: task.result().timeline)
+        fence.primary = newest.get_name()
+        return newest.result()
 
     async def _ask(self, name: str) -> Standing:
         """Ask a server by the connection that was kept, or by a new one where that has failed, or is old.
@@ -143,7 +147,7 @@ class Lookout:
         conn, since = self._kept.get(name, (None, 0.0))
         if conn is not None and time.monotonic() - since < REOPEN_SECONDS:
             try:
-                return await self._answer(conn)
+                return await self._answer(conn, KEPT_SECONDS_MAX)
             except Fenced:
                 raise
             except AWAY:
@@ -165,8 +169,8 @@ class Lookout:
         if conn is not None:
             conn.terminate()
 
-    async def _answer(self, conn: asyncpg.Connection) -> Standing:
-        async with asyncio.timeout(ANSWER_SECONDS_MAX):
+    async def _answer(self, conn: asyncpg.Connection, seconds: float | None = None) -> Standing:
+        async with asyncio.timeout(ANSWER_SECONDS_MAX if seconds is None else seconds):
             return await fence.admit(conn)
 
     def close(self) -> None:

@@ -79,7 +79,7 @@ async def connect(
         await _survey(url)
     failures: list[tuple[Host, BaseException]] = []
     for target in targets:
-        for host in address.hosts_in_order():
+        for host in sorted(address.hosts_in_order(), key=lambda host: writes and str(host) != fence.primary):
             try:
                 async with asyncio.timeout(seconds):
                     conn = await _connect(address, host, target, role, wanted, silence, options)

@@ -14,8 +14,6 @@ from domain.errors import Locked, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
 from services import activation, bulk_reinstatements, challenges, closing, payouts
-from services.availability import outage
-from services.connections import LOST
 from services.local import Local
 from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
@@ -97,17 +95,15 @@ async def _attempt(job: Job) -> str:
     try:
         return await _do(job)
     except Exception as error:
-        if isinstance(error, LOST) and outage(error) is not None:  # nothing can be kept now, and it is no fault of it
-            raise
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
-        log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=True)
         busy = isinstance(error, Locked)
-        if job.attempts >= ATTEMPTS_MAX and not busy:
-            return await _bury(job, reason)
-        wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
-        async with reading() as conn:
-            await jobs.delay(conn, job.id, wait, reason, counts=not busy)
-        return "failed"
+        buried = job.attempts >= ATTEMPTS_MAX and not busy
+        if not buried:
+            wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
+            async with reading() as conn:  # raises where the database is away, which is no failure of the job
+                await jobs.delay(conn, job.id, wait, reason, counts=not busy)
+        log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=error)
+        return await _bury(job, reason) if buried else "failed"
 
 
 async def _do(job: Job) -> str:

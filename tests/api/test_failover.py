@@ -1,13 +1,14 @@
 """A standby is promoted under a serving API: it goes to the newest primary, and never back to an older one."""
 
 import asyncio
+import time
 from collections.abc import Iterator
 
 import pytest
 
+from config import database, sessions
 from config import fence as fencing
-from config import sessions
-from config.database import close_database, connection, migrate, open_database
+from config.database import close_database, connection, migrate, open_database, pool
 from config.errors import Problem
 from services.availability import availability
 from tests.api.clients import until
@@ -97,3 +98,22 @@ async def test_a_standby_alone_is_no_database_to_start_on(cluster: Cluster) -> N
     [standby] = cluster.standbys
     with pytest.raises(Problem, match="standby"):
         await open_database(standby.url(), pool_size=2, name="test")
+
+
+async def test_a_server_that_does_not_answer_delays_nobody_once_another_is_the_primary(cluster: Cluster) -> None:
+    async with serving(cluster.url()) as api:
+        await a_world(cluster.url(OWNER), price=0)
+        token = await api.token("MANAGER", "acme")
+        await elsewhere(cluster.wait_for, cluster.standbys[0])
+        frozen = cluster.primary
+        try:
+            await elsewhere(frozen.freeze)
+            await elsewhere(cluster.promote)
+            await until(lambda: (standing := availability().standing) is not None and standing.timeline == 2)
+            await pool().expire_connections()
+            began = time.monotonic()
+            while (await post(api, READ, token)).status_code != 200:
+                pass
+            assert time.monotonic() - began < database.CONNECT_SECONDS_MAX, "it stands first in the address"
+        finally:
+            frozen.thaw()
