@@ -30,6 +30,7 @@ async def warn(challenge: int, many: int) -> None:
     await events.stamp()
 
 
+@pytest.mark.campaign
 async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp_path: Path) -> None:
     world = await a_world(database, replay=False)
     challenge, account = await world.buy()

@@ -64,6 +64,7 @@ def upped(script: str, directory: Path, environment: dict[str, str]) -> Iterator
         process.communicate(timeout=SECONDS_MAX)
 
 
+@pytest.mark.campaign
 def test_the_readmes_example_of_a_replay_desk(empty_database: str, tmp_path: Path) -> None:
     section = (ROOT / "README.md").read_text().partition("## A desk for recorded quotes")[2].partition("\n## ")[0]
     start, play, shown = re.findall(r"```(?:sh)?\n(.*?)```", section, re.DOTALL)

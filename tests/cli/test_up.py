@@ -110,6 +110,7 @@ def test_it_serves_mends_what_is_killed_and_stops_without_a_trace(desk: Desk) ->
     assert not [process for process in family if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
 
 
+@pytest.mark.campaign
 def test_killed_outright_it_takes_its_processes_along(desk: Desk) -> None:
     desk.wait_until(lambda: desk.said("Ctrl-C stops it"))
     children = psutil.Process(desk.process.pid).children()

@@ -112,6 +112,7 @@ def test_a_lock_that_others_could_hold_is_closed_to_them(directory: Path) -> Non
     assert (directory / "postgres.lock").stat().st_mode & 0o777 == 0o600
 
 
+@pytest.mark.campaign
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs another user")
 def test_programs_in_a_closed_folder_are_copied_and_the_folder_stays_closed(
     directory: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -7,7 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Journal
@@ -161,6 +161,7 @@ def test_fail_beats_pass_whatever_the_order_of_the_orders(actions: Sequence[dict
     assert played.account.phase.peak_balance == INITIAL, "no balance between the fills is a peak"
 
 
+@settings(max_examples=40)
 @given(st.data())
 def test_what_a_batch_comes_to_does_not_depend_on_which_protection_was_placed_first(data: st.DataObject) -> None:
     account, terms = data.draw(traders(orders=True))

@@ -1,23 +1,26 @@
-"""Every Python file of the project, read and parsed once."""
+"""Every Python file of the project, read once, and parsed once if its syntax is looked at."""
 
 import ast
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "cli", "config", "domain", "migrations", "models", "resolvers", "schema", "services", "workers")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Source:
     """One file: its path below the root, its text, its syntax tree."""
 
     path: Path
     text: str
-    tree: ast.Module
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        return ast.parse(self.text)
 
     @property
     def package(self) -> str:
@@ -43,7 +46,12 @@ class Source:
 def sources(*packages: str) -> tuple[Source, ...]:
     """The files of these packages."""
     paths = sorted(path for package in packages for path in (ROOT / package).rglob("*.py"))
-    return tuple(Source(path.relative_to(ROOT), text := path.read_text(), ast.parse(text)) for path in paths)
+    return tuple(map(_source, paths))
+
+
+@cache
+def _source(path: Path) -> Source:
+    return Source(path.relative_to(ROOT), path.read_text())
 
 
 @cache

@@ -58,6 +58,7 @@ async def test_the_newest_migration_has_the_state_of_the_models() -> None:
     assert (ROOT / STATE).read_text() == await models_state(), "run: .venv/bin/propdesk export-models"
 
 
+@pytest.mark.campaign
 async def test_history_heads_and_a_migrate_that_finds_no_difference(folder: Path, empty_database: str) -> None:
     before = files(folder)
     assert await aerich(folder, empty_database, "history") == "0_20261121_init.py\n1_20261130_second.py\n"
@@ -67,6 +68,7 @@ async def test_history_heads_and_a_migrate_that_finds_no_difference(folder: Path
     assert files(folder) == before
 
 
+@pytest.mark.campaign
 async def test_up_down_and_up_again_give_the_same_schemas(folder: Path, desk: str) -> None:
     """Also: what `aerich upgrade` makes is what `propdesk migrate` makes."""
     second = [path for path in (folder / "migrations" / "models").iterdir() if path.name.startswith("1_")]
