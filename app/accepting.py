@@ -33,6 +33,8 @@ class Range:
 
 def preferred(request: Request, offered: Sequence[str] = ANSWERS) -> str | None:
     """The media type to answer in; None where nothing that is offered is acceptable."""
+    if (first := request.headers.get("accept")) is None or (first == JSON and offered[0] == JSON):
+        return offered[0]
     ranges = [_range(part) for text in request.headers.getlist("accept") for part in text.split(",") if part.strip()]
     if not ranges:
         return offered[0]

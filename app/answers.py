@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from graphql import GraphQLError
 from starlette.responses import Response
@@ -24,10 +25,12 @@ class Pieces(Response):
     def __init__(
         self, pieces: Sequence[bytes], status: int, media_type: str, headers: Mapping[str, str] | None = None
     ) -> None:
-        size = sum(map(len, pieces))
-        super().__init__(b"", status, {**HEADERS, **(headers or {}), "Content-Length": str(size)}, media_type)
-        self.size = size
+        self.size = sum(map(len, pieces))
         self.pieces = list(pieces)
+        self.status_code, self.background = status, None
+        self.raw_headers = [*_headers(media_type), (b"content-length", b"%d" % self.size)]
+        if headers:
+            self.headers.update(headers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
@@ -35,6 +38,13 @@ class Pieces(Response):
         while self.pieces:
             piece = self.pieces.pop()  # it is the transport's from now on
             await send({"type": "http.response.body", "body": piece, "more_body": bool(self.pieces)})
+
+
+@cache
+def _headers(media_type: str) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers of each answer of a media type, as they are sent."""
+    sent = Response(headers=HEADERS, media_type=media_type).raw_headers
+    return [header for header in sent if header[0] != b"content-length"]
 
 
 async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:

@@ -20,10 +20,10 @@ from strawberry.types.graphql import OperationType
 
 from app import answers
 from app.accepting import ANSWERS, HTML, JSON, preferred
-from app.bodies import limited
 from app.connections import SELF as VISIT
 from app.documents import Documents
 from app.flight import Flight, Reservation
+from app.heads import Asking
 from app.identities import Identities
 from app.metering import Metered
 from app.naming import HEADER, fresh, name_of
@@ -51,12 +51,14 @@ from schema.limits import Allowed
 from schema.slices import TimeSlices
 from services.availability import Away, availability
 from services.callers import Caller, bound
+from services.tokens import Recalled
 
 NO_PAGE = (
     "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
     "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
 )
 INIT_SECONDS_MAX = 10
+_NAME = HEADER.lower().encode()
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
 
@@ -94,10 +96,11 @@ class Endpoint(GraphQL[Context, None]):
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
-        name, reservation = name_of(scope), Reservation(self.flight)
+        request, reservation = Asking(scope, receive), Reservation(self.flight)
+        name = name_of(request)
         try:
-            response = await self._answer(limited(scope, receive, self._settings.body_bytes_max), name, reservation)
-            response.headers[HEADER] = name
+            response = await self._answer(request, name, reservation)
+            response.raw_headers.append((_NAME, name.encode()))
             await response(scope, receive, send)
         except ClientDisconnect:
             return  # nobody is left to be answered
@@ -145,6 +148,8 @@ class Endpoint(GraphQL[Context, None]):
         try:
             with bound(caller):
                 answer = await Metered(self._written(request, media_type, context), spend)
+            if context.confirm:
+                await context.confirm()
             reservation.become(answer.size)
             return answer
         finally:
@@ -192,24 +197,37 @@ class Endpoint(GraphQL[Context, None]):
         address = _address(request)
         name = getattr(request.state, "request_id", None) or fresh()
         explains = self._settings.environment == "development"
-        context = Context(self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name)
-        context.address, context.slices = address, self.slices
+        context = Context(
+            self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name, slices=self.slices
+        )
+        context.address = address
         if isinstance(request, WebSocket):
             context.authorization = header
             return context
-        try:
-            context.bearer = await self._identities.bearer(header)
-        except Busy as busy:
-            raise crowded(busy) from None
+        recalled = self._identities.recall(header)
+        if recalled:
+            context.bearer, context.confirm = recalled.bearer, partial(self._confirm, request, context, recalled)
+        else:
+            try:
+                context.bearer = await self._identities.bearer(header)
+            except Busy as busy:
+                raise crowded(busy) from None
         if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
             raise too_many(wait)
         if context.bearer is None and header is not None:
             raise unknown_bearer()
         if context.bearer is not None:
             context.allowed = self._allowed
-            if visit := request.scope.get("extensions", {}).get(VISIT):
-                visit.end()
+            if not recalled:
+                _end_visit(request)
         return context
+
+    async def _confirm(self, request: Request, context: Context, recalled: Recalled) -> None:
+        """Make sure of a bearer that was only remembered. Raises Refusal for a token that has ended, or has changed."""
+        context.confirm = None
+        if await recalled.confirmed() != recalled.bearer:
+            raise unknown_bearer()
+        _end_visit(request)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
         """Identify a websocket's client, and count its connection like a request; wait for a database that is away.
@@ -235,6 +253,12 @@ class Endpoint(GraphQL[Context, None]):
     def decode_json(self, data: str | bytes) -> Any:
         """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
         return loads(data, self._settings.body_values_max)
+
+
+def _end_visit(request: Request) -> None:
+    """The client has shown a valid token: it is no stranger."""
+    if visit := request.scope.get("extensions", {}).get(VISIT):
+        visit.end()
 
 
 def _address(request: Request | WebSocket) -> str:

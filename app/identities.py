@@ -67,6 +67,10 @@ def _require_time(claims: dict[str, Any]) -> None:
         raise ValueError("it has not begun")
 
 
+def _is_jwt(text: str) -> bool:
+    return text.count(".") == 2
+
+
 class Identities:
     """Tells who a header's bearer is."""
 
@@ -81,13 +85,25 @@ class Identities:
 
         Raises Busy where too many wait for the keys of JWTs.
         """
+        text = self._text(header)
+        if text is None:
+            return None
+        return await (self._of_jwt(text) if _is_jwt(text) else tokens.authenticate(text))
+
+    def recall(self, header: str | None) -> tokens.Recalled | None:
+        """Whose the token of a header was when it was last looked up; None for a JWT, and for what is not remembered.
+
+        To look it up has begun. Until it is confirmed nothing may be written for it, and nothing told.
+        """
+        text = self._text(header)
+        return None if text is None or _is_jwt(text) else tokens.recall(text)
+
+    def _text(self, header: str | None) -> str | None:
         scheme, _, text = (header or "").partition(" ")
         text = text.strip()
         if scheme.lower() != "bearer" or not 0 < len(text) <= self._settings.bearer_characters_max:
             return None
-        if text.count(".") == 2:
-            return await self._of_jwt(text)
-        return await tokens.authenticate(text)
+        return text
 
     async def _of_jwt(self, text: str) -> Principal | None:
         try:

@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import lag
 from app.endpoint import Endpoint
@@ -37,6 +38,26 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
     "allow_headers": ["Authorization", "Content-Type", HEADER],
     "expose_headers": [HEADER, "Retry-After"],
 }
+
+
+class Application(Starlette):
+    """The routes; a request of the API goes to the endpoint without a look at the others.
+
+    Unless it has an Origin: pages of other origins are the middleware's to judge. The endpoint answers its own faults.
+    """
+
+    direct: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == "/graphql" and not any(map(_is_origin, scope["headers"])):
+            scope["app"] = self
+            await self.direct(scope, receive, send)
+        else:
+            await super().__call__(scope, receive, send)
+
+
+def _is_origin(header: tuple[bytes, bytes]) -> bool:
+    return header[0] == b"origin"
 
 
 def create_app(settings: Settings) -> Starlette:
@@ -70,7 +91,7 @@ def create_app(settings: Settings) -> Starlette:
             )
             yield
 
-    app = Starlette(
+    app = Application(
         routes=[
             Route("/", Index(explores=page is not None).respond),
             Route("/graphql", endpoint),
@@ -83,6 +104,7 @@ def create_app(settings: Settings) -> Starlette:
         middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
         lifespan=lifespan,
     )
+    app.direct = Counted(endpoint)
     app.state.hub, app.state.supervisor, app.state.shares = hub, supervisor, endpoint.shares
     app.state.flight, app.state.slices = endpoint.flight, endpoint.slices
     return app

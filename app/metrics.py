@@ -3,8 +3,10 @@
 import asyncio
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
+from prometheus_client import Counter
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.exposition import choose_encoder
 from prometheus_client.metrics_core import Metric
@@ -115,7 +117,7 @@ class Counted:
 
         async def counting(message: Message) -> None:
             if message["type"] == "http.response.start":
-                RESPONSES.labels(path, str(message["status"])).inc()
+                _responses(path, message["status"]).inc()
             await send(message)
 
         await self.app(scope, receive, counting)
@@ -133,6 +135,11 @@ def _shards(states: Sequence[State]) -> Iterable[Metric]:
     for state in states:
         owners.add_metric([str(state.shard), state.owner or ""], state.owner is not None)
     yield owners
+
+
+@cache
+def _responses(path: str, status: int) -> Counter:
+    return RESPONSES.labels(path, str(status))
 
 
 def _gauge(name: str, description: str, value: float) -> Metric:

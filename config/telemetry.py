@@ -3,7 +3,7 @@
 Which is done without us: `opentelemetry-instrument propdesk serve`, with the SDK and an exporter installed beside.
 """
 
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 
 from opentelemetry import trace
 from opentelemetry.trace import Span, SpanKind
@@ -11,9 +11,9 @@ from opentelemetry.trace import Span, SpanKind
 NAME = "propdesk"
 
 
-def span(name: str) -> AbstractContextManager[Span]:
-    """A server's span in what the operator has configured; one that does nothing, at no cost, without it."""
+def span(name: str) -> AbstractContextManager[Span] | None:
+    """A server's span in what the operator has configured; None without it."""
     provider = trace.get_tracer_provider()
     if isinstance(provider, trace.ProxyTracerProvider):
-        return nullcontext(trace.INVALID_SPAN)
+        return None
     return provider.get_tracer(NAME).start_as_current_span(name, kind=SpanKind.SERVER)

@@ -233,6 +233,8 @@ class Context:
     seconds: float = 0.0  # of processor time that other threads have spent on it
     proposed: int = 0  # decision actions, by the fields so far
     cost: int = 0  # of the operation, in fields, once it has been examined
+    confirm: Callable[[], Awaitable[None]] | None = None
+    """Where the bearer is only remembered: make sure of it, before anything is written or told."""
     admit: Callable[[int], None] = field(default=lambda _fields: None)
     """Make room for the answer of a query or mutation. Raises RateLimited, Busy."""
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))

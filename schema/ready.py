@@ -67,6 +67,8 @@ class Schema(strawberry.Schema):
         ready = self._ready.get(key)
         if ready and excess(ready.document, ready.uses, variable_values, context_value.allowed):
             ready = None  # to be refused in the ordinary way
+        if context_value.confirm and not (ready and ready.described.type is OperationType.QUERY):
+            await context_value.confirm()
         if ready and (allowed_operation_types is None or ready.described.type in allowed_operation_types):
             self._ready.move_to_end(key)
             return await self._answer(ready, operation_name, variable_values, context_value, operation_extensions)

@@ -20,13 +20,17 @@ class Coalesced(Generic[Key, Value]):
         self._waiting: list[tuple[Key, asyncio.Future[Value | None]]] = []
         self._task: asyncio.Task[None] | None = None
 
-    async def get(self, key: Key) -> Value | None:
-        """Return the value of the key, None where there is none. Raises what the read raises."""
+    def ask(self, key: Key) -> "asyncio.Future[Value | None]":
+        """Return what will be the value of the key, None where there is none. It raises what the read raises."""
         answer: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer))
         if self._task is None:
             self._task = asyncio.create_task(self._run(), context=Context())  # it works for many callers
-        return await answer
+        return answer
+
+    async def get(self, key: Key) -> Value | None:
+        """Return the value of the key, as `ask` has it."""
+        return await self.ask(key)
 
     async def _run(self) -> None:
         try:

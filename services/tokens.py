@@ -1,5 +1,6 @@
 """API tokens: made once, shown once, kept as a hash, revocable."""
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -25,6 +26,7 @@ from services.principals import BRANDLESS, Principal, Role
 from services.unit import plain, reading
 
 MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT, Role.PAYMENTS)
+KNOWN_MAX = 10_000  # bearers that a process remembers
 SCOPE_MAX = 1_000  # entries of one of a scope's lists
 
 Scope = Mapping[str, Sequence[str]]
@@ -165,13 +167,56 @@ async def is_brand(name: str) -> bool:
 
 async def authenticate(text: str) -> Principal | None:
     """The bearer of this token; None when it is unknown, revoked or expired. Call it outside any unit."""
-    row = await _lookup().get(_digest(text))
+    digest = _digest(text)
+    return await _looked_up(digest, _lookup().ask(digest))
+
+
+class Recalled:
+    """The bearer that a token had when it was last looked up. To look it up anew has begun."""
+
+    __slots__ = ("_answer", "_digest", "bearer")
+
+    def __init__(self, digest: bytes, bearer: Principal) -> None:
+        self.bearer = bearer
+        self._digest = digest
+        self._answer = _lookup().ask(digest)
+        self._answer.add_done_callback(_noted)
+
+    async def confirmed(self) -> Principal | None:
+        """The bearer as `authenticate` has it, looked up since this was made."""
+        return await _looked_up(self._digest, self._answer)
+
+
+def recall(text: str) -> Recalled | None:
+    """The bearer of a token that was valid a while ago; None for one that is not remembered.
+
+    What is done for it before it is confirmed may only read, and nothing of it may be told.
+    """
+    digest = _digest(text)
+    bearer = _known().get(digest)
+    return None if bearer is None else Recalled(digest, bearer)
+
+
+def _noted(answer: "asyncio.Future[asyncpg.Record | None]") -> None:
+    """Take note of a failure: nobody may wait for it any more."""
+    if not answer.cancelled():
+        answer.exception()
+
+
+async def _looked_up(digest: bytes, answer: "asyncio.Future[asyncpg.Record | None]") -> Principal | None:
+    row, known = await answer, _known()
     if row is None:
+        known.pop(digest, None)
         return None
     if row["stale"]:
         await _touch().get(row["id"])
     scope = json.loads(row["scope"])
-    return Principal(row["id"], row["name"], Role(row["role"]), row["brand"], row["subject"], scope)
+    bearer = Principal(row["id"], row["name"], Role(row["role"]), row["brand"], row["subject"], scope)
+    if known.get(digest) != bearer:
+        known[digest] = bearer
+        if len(known) > KNOWN_MAX:
+            del known[next(iter(known))]
+    return bearer
 
 
 async def _valid(digests: Collection[bytes]) -> dict[bytes, asyncpg.Record]:
@@ -185,6 +230,8 @@ async def _touched(ids: Collection[int]) -> dict[int, bool]:
     return dict.fromkeys(ids, True)
 
 
+_known = Local(dict[bytes, Principal])
+"""By digest the bearers of tokens that were valid when they were last looked up."""
 _lookup = Local(lambda: Coalesced(_valid))
 _touch = Local(lambda: Coalesced(_touched))
 

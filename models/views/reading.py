@@ -7,10 +7,11 @@ from typing import Any, NamedTuple
 from models.sql import Connection
 from models.views.listing import Filters, Listing, Match, Row, Window, Within, direction, in_order
 from models.views.sight import Sight, Where
-from models.views.ways import Sets, matching, plan_below, plan_of
+from models.views.ways import Plan, Sets, matching, plan_below, plan_of
 
 ANYWHERE = Within("")  # of the brand, whose rows every list has in order
 INDEXED = 10  # times as many rows are counted where an index says all about them
+FIRST_PAGES_MAX = 1_000  # statements that are kept
 MATCHES_SHARE = 10  # of the rows that a statement may look at, one part of a match may find by its index
 
 
@@ -58,13 +59,17 @@ async def page(
 
     What takes several statements, as `looks` tells, wants a transaction with one view of the database.
     """
-    sets = await _sets(conn, listing, sight, filters, most)
-    plan = plan_of(listing, sight, filters, sets, shows=True)
-    text = plan.page(window, most)
-    if linked:
-        rows, others = await _with_linked(conn, listing, sight, text, plan.where, window, linked)
-    else:
-        rows, others = await conn.fetch(text, *plan.where.values), []
+    sets = await _sets(conn, listing, sight, filters, most) if filters else {}
+    if filters or window.after is not None:
+        plan, statement = await _statement(conn, listing, sight, filters, sets, window, most, linked)
+    else:  # the first page of a whole list is the same statement each time
+        key = (listing, sight, window, most, tuple(linked))
+        if key not in _first_pages:
+            if len(_first_pages) >= FIRST_PAGES_MAX:
+                _first_pages.clear()
+            _first_pages[key] = await _statement(conn, listing, sight, filters, sets, window, most, linked)
+        plan, statement = _first_pages[key]
+    rows, others = statement.parted(await conn.fetch(statement.text, *statement.values))
     if not plan.fits or len(rows) > window.first:
         return Rows(rows, others)
     plan = plan_of(listing, sight, filters, sets, shows=False)
@@ -73,6 +78,24 @@ async def page(
         return Rows(rows, others)
     end = tuple(row.values())
     return Rows(list(_until(end, listing, window, rows)), others, end)
+
+
+async def _statement(
+    conn: Connection,
+    listing: Listing,
+    sight: Sight,
+    filters: Filters,
+    sets: Sets,
+    window: Window,
+    most: int,
+    linked: Sequence[Linked],
+) -> "tuple[Plan, Statement]":
+    """Return how a page is read: by which ways, and the statement."""
+    plan = plan_of(listing, sight, filters, sets, shows=True)
+    text = plan.page(window, most)
+    if linked:
+        return plan, await _with_linked(conn, listing, sight, text, plan.where, window, linked)
+    return plan, Statement(text, tuple(plan.where.values))
 
 
 def _until(end: tuple[Any, ...], listing: Listing, window: Window, rows: Iterable[Row]) -> Iterable[Row]:
@@ -113,6 +136,37 @@ async def _names_of(conn: Connection, listing: Listing) -> tuple[str, ...]:
     return _names[listing]
 
 
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """A page's statement. With links each row of its result is of one set: the page's, which have the key, or a link's.
+
+    The columns of a link follow the page's and a mark; `names` has them, in the order of the links.
+    """
+
+    text: str
+    values: tuple[Any, ...]
+    key: str = ""
+    names: tuple[tuple[str, ...], ...] = ()
+
+    def parted(self, found: list[Any]) -> tuple[list[Row], list[list[Row]]]:
+        """Return the page's rows, and those of each link."""
+        if not self.names:
+            return found, []
+        key = self.key
+        many = next((place for place, row in enumerate(found) if row[key] is None), len(found))
+        linked: list[list[Row]] = []
+        start = len(found[0]) - sum(len(columns) + 1 for columns in self.names) if found else 0
+        for columns in self.names:
+            end = start + 1 + len(columns)
+            linked.append([dict(zip(columns, row[start + 1 : end], strict=True)) for row in found[many:] if row[start]])
+            start = end
+        return found[:many], linked
+
+
+_first_pages: "dict[tuple[Any, ...], tuple[Plan, Statement]]" = {}
+"""By listing, sight, window, limit and links how the first page of the whole list is read."""
+
+
 async def _with_linked(
     conn: Connection,
     listing: Listing,
@@ -121,8 +175,8 @@ async def _with_linked(
     where: Where,
     window: Window,
     linked: Sequence[Linked],
-) -> tuple[list[Row], list[list[Row]]]:
-    """Return the rows of a page's statement, and for each link the rows in sight that they lead to: one statement.
+) -> Statement:
+    """Return a statement for the rows of a page's, and for each link for the rows in sight that they lead to.
 
     Its result has the sets one below the other; a row of one set has nulls in the columns of the others.
     """
@@ -138,20 +192,8 @@ async def _with_linked(
     joins = "".join(f" full join l{place} on false" for place in range(len(linked)))
     key = listing.order[0].name
     statement = f"with {', '.join(sets)} select * from page{joins} order by page.{key} is null, "
-    found = await conn.fetch(statement + in_order(listing, window.reverse, "page"), *where.values)
-    return _parted(found, key, names)
-
-
-def _parted(found: Sequence[Any], key: str, names: Sequence[Sequence[str]]) -> tuple[list[Row], list[list[Row]]]:
-    """The page's rows, which have the key, and those of each link, whose columns follow the page's and a mark."""
-    many = next((place for place, row in enumerate(found) if row[key] is None), len(found))
-    linked: list[list[Row]] = []
-    start = len(found[0]) - sum(len(columns) + 1 for columns in names) if found else 0
-    for columns in names:
-        end = start + 1 + len(columns)
-        linked.append([dict(zip(columns, row[start + 1 : end], strict=True)) for row in found[many:] if row[start]])
-        start = end
-    return list(found[:many]), linked
+    ordered = statement + in_order(listing, window.reverse, "page")
+    return Statement(ordered, tuple(where.values), key, tuple(names))
 
 
 def _extent(row: Row, most: int) -> Extent:

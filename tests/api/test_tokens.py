@@ -2,14 +2,18 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
+import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
 from app.sessions import ENDED
+from models import tokens as rows_of_tokens
 from services import brands
+from services.views import lists
 from tests.api.clients import PATIENCE_SECONDS, Api
-from tests.services.world import ADMIN
+from tests.services.world import ADMIN, a_world, value
 
 CREATE = """mutation ($input: CreateApiTokenInput!) { createApiToken(input: $input) {
   token apiToken { id role scope { owners clones challenges accounts } expiresAt }
@@ -78,3 +82,68 @@ async def test_open_websockets_of_a_revoked_token_close_and_no_others(api: Api, 
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == ENDED
         await (await other.socket.ping())
+
+
+PAGE = "{ challenges { nodes { id } } }"
+DEPOSIT = """mutation { depositToWallet(input: {client: "alice", currency: "USD", amount: "1", idempotencyKey: "k"}) {
+  wallet { id } userErrors { code } } }"""
+
+
+async def _post(api: Api, token: str, query: str) -> httpx.Response:
+    return await api.http.post("/graphql", json={"query": query}, headers={"Authorization": f"Bearer {token}"})
+
+
+async def test_a_query_begins_while_its_token_is_looked_up_and_nothing_is_told_before_that_is_confirmed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_world(api.database_url, replay=False)
+    token = await api.token("MANAGER", "acme")
+    for _ in range(2):
+        assert "data" in (await _post(api, token, PAGE)).json()
+    read, page, valid = asyncio.Event(), lists.page, rows_of_tokens.valid
+
+    async def revoking(*given: Any, **named: Any) -> Any:
+        result = await page(*given, **named)
+        await value("update tokens set revoked_at = now() returning 1")
+        read.set()
+        return result
+
+    async def late(*given: Any) -> Any:
+        await read.wait()
+        return await valid(*given)
+
+    monkeypatch.setattr(lists, "page", revoking)
+    monkeypatch.setattr(rows_of_tokens, "valid", late)
+    refused = await _post(api, token, PAGE)
+    assert read.is_set(), "it had begun"
+    assert refused.status_code == 401
+    assert "data" not in refused.json()
+    assert refused.headers["WWW-Authenticate"] == 'Bearer error="invalid_token"'
+
+
+@pytest.mark.parametrize("query", [PAGE, DEPOSIT], ids=["a query", "a mutation"])
+async def test_a_remembered_operation_of_a_token_that_has_ended_since_is_refused(api: Api, query: str) -> None:
+    await a_world(api.database_url, replay=False)
+    token = await api.token("MANAGER", "acme")
+    for _ in range(2):
+        assert "data" in (await _post(api, token, query)).json()
+    await value("update tokens set revoked_at = now() returning 1")
+    assert (await _post(api, token, query)).status_code == 401
+    assert (await _post(api, token, query)).status_code == 401, "and it is not remembered any more"
+
+
+async def test_a_mutation_does_not_begin_before_its_token_is_confirmed(
+    api: Api, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await a_world(api.database_url, replay=False)
+    token = await api.token("MANAGER", "acme")
+    await _post(api, token, PAGE)
+    valid = rows_of_tokens.valid
+
+    async def revoked(*given: Any) -> Any:
+        await value("update tokens set revoked_at = now() returning 1")
+        return await valid(*given)
+
+    monkeypatch.setattr(rows_of_tokens, "valid", revoked)
+    assert (await _post(api, token, DEPOSIT)).status_code == 401
+    assert await value("select count(*) from wallets where cash = 1") == 0
