@@ -30,6 +30,7 @@ class PastQuote(FromRow, listing=QUOTE_HISTORY):
     ask: Decimal = field(description="The price at which the market sold.")
     source_time: datetime = field(description="When its source made it.")
     batch: Long = field(description="The batch it was accepted in, which verdicts and fills name.")
+    is_void: bool = field(description="Whether it was declared wrong since: see `quoteVoids`.")
 
 
 @strawberry.input(description="Which of a symbol's quotes; what is left out does not narrow.")

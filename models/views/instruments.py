@@ -25,7 +25,9 @@ QUOTES = Listing(
     filters={"symbols": Within("t.symbol = any({}::text[])")},
 )
 QUOTE_HISTORY = Listing(
-    columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",
+    columns="""t.symbol, t.bid, t.ask, t.source_time, t.batch, exists (
+    select from quote_voids v where v.symbol = t.symbol and t.batch between v.first_batch and v.last_batch
+      and t.source_time >= v.source_from and t.source_time < v.source_before) as is_void""",
     source="quotes t",
     sight=of_desk,
     order=(Key("t.batch", "batch"),),

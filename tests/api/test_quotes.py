@@ -79,3 +79,16 @@ async def test_a_time_narrows_it_and_what_is_not_there_is_empty(api: Api) -> Non
     for first, symbol in ((1001, "EURUSD"), (0, "EURUSD"), (1, "\0")):
         assert await api.code(HISTORY, token, symbol=symbol, first=first) == "BAD_USER_INPUT"
     assert len((await api.ask(HISTORY, token, symbol="EURUSD", first=1000))["quoteHistory"]["nodes"]) == 5
+
+
+async def test_a_void_quote_is_shown_as_one(api: Api) -> None:
+    await _a_market(api)
+    admin, client = await api.token("ADMIN"), await api.token("CLIENT", "acme", "alice")
+    whole = (await api.ask(HISTORY, client, symbol="EURUSD"))["quoteHistory"]["nodes"]
+    span = {"sourceFrom": whole[2]["sourceTime"], "sourceBefore": whole[1]["sourceTime"]}
+    what = {"symbol": "EURUSD", "reason": "a bad print", **span}
+    text = "mutation ($input: VoidQuotesInput!) { voidQuotes(input: $input) { userErrors { code } } }"
+    assert (await api.ask(text, admin, input=what))["voidQuotes"]["userErrors"] == []
+    shown = '{ quoteHistory(symbol: "EURUSD") { nodes { isVoid } } }'
+    told = (await api.ask(shown, client))["quoteHistory"]["nodes"]
+    assert [one["isVoid"] for one in told] == [False, False, True, False, False]
