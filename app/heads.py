@@ -16,7 +16,7 @@ class _Headers(Headers):
         super().__init__(scope=scope)
         self._first = dict(reversed(self._list))
 
-    def get(self, key: str, default: Default = None) -> str | Default:  # type: ignore[assignment,override] # as Mapping's
+    def get(self, key: str, default: Default = None) -> str | Default:  # type: ignore[assignment] # as Mapping's
         value = self._first.get(key.lower().encode("latin-1"))
         return default if value is None else value.decode("latin-1")
 

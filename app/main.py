@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -41,23 +41,24 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
 
 
 class Application(Starlette):
-    """The routes; a request of the API goes to the endpoint without a look at the others.
+    """The routes. What is asked of the API goes to the endpoint without a look at the others.
 
-    Unless it has an Origin: pages of other origins are the middleware's to judge. The endpoint answers its own faults.
+    The endpoint answers its own faults. A request with an Origin goes the long way: pages of other origins are the
+    middleware's to judge; those that open a websocket are the endpoint's.
     """
 
     direct: ASGIApp
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql" and not any(map(_is_origin, scope["headers"])):
-            scope["app"] = self
-            await self.direct(scope, receive, send)
-        else:
-            await super().__call__(scope, receive, send)
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
+        """Return what answers: a websocket lasts, and would hold a frame of every storey that it has passed."""
+        if scope["type"] == "lifespan" or scope["path"] != "/graphql" or _has_origin(scope):
+            return super().__call__(scope, receive, send)
+        scope["app"] = self
+        return cast("Coroutine[Any, Any, None]", self.direct(scope, receive, send))
 
 
-def _is_origin(header: tuple[bytes, bytes]) -> bool:
-    return header[0] == b"origin"
+def _has_origin(scope: Scope) -> bool:
+    return scope["type"] == "http" and any(name == b"origin" for name, _ in scope["headers"])
 
 
 def create_app(settings: Settings) -> Starlette:

@@ -2,7 +2,7 @@
 
 import asyncio
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Iterable, Mapping, Sequence
 from functools import cache
 from typing import Any
 
@@ -109,10 +109,9 @@ class Counted:
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Awaitable[None]:
         if scope["type"] != "http":
-            await self.app(scope, receive, send)
-            return
+            return self.app(scope, receive, send)
         path = scope["path"] if scope["path"] in PATHS else "other"
 
         async def counting(message: Message) -> None:
@@ -120,7 +119,7 @@ class Counted:
                 _responses(path, message["status"]).inc()
             await send(message)
 
-        await self.app(scope, receive, counting)
+        return self.app(scope, receive, counting)
 
 
 def _shards(states: Sequence[State]) -> Iterable[Metric]:

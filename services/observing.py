@@ -41,11 +41,10 @@ class operation:  # noqa: N801 - used like a function
         self._about = about(request=self._request_id, role=self._role)
         self._about.__enter__()
         self._span = telemetry.span("graphql")
-        span = self._span and self._span.__enter__()
-        if span:
+        if self._span:
+            seen.span = span = self._span.__enter__()
             span.set_attribute("propdesk.request_id", self._request_id)
             span.set_attribute("propdesk.role", self._role or "none")
-            seen.span = span
         return seen
 
     def __exit__(self, *raised: Any) -> None:
