@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
-from typing import Any, cast
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -49,12 +49,12 @@ class Application(Starlette):
 
     direct: ASGIApp
 
-    def __call__(self, scope: Scope, receive: Receive, send: Send) -> Coroutine[Any, Any, None]:
-        """Return what answers: a websocket lasts, and would hold a frame of every storey that it has passed."""
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan" or scope["path"] != "/graphql" or _has_origin(scope):
-            return super().__call__(scope, receive, send)
+            await super().__call__(scope, receive, send)
+            return
         scope["app"] = self
-        return cast("Coroutine[Any, Any, None]", self.direct(scope, receive, send))
+        await self.direct(scope, receive, send)
 
 
 def _has_origin(scope: Scope) -> bool:
@@ -86,7 +86,6 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(_running(hub.run(supervisor)))
             await stack.enter_async_context(_running(supervisor.keep("epoch watch", epochs.run)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
-            await stack.enter_async_context(_running(supervisor.keep("clock watch", host_clock.watch)))
             await stack.enter_async_context(
                 _running(supervisor.keep("loop watch", partial(lag.watch, endpoint.flight)))
             )
