@@ -65,12 +65,13 @@ class Bearing:
         self.checked, self._market = dict(checked), dict(market)
         self._largest, self._catalogue = largest, catalogue
         self.is_checked = True
-        self._followed = set[str]()  # symbols whose newest quote is within the range of prices checked
+        self._followed = dict[str, Checked]()  # by symbol the range of prices checked, which its newest quote is in
 
     def bears(self, quote: Quote) -> bool:
         """May the quote be accepted after those before?"""
         symbol = quote.symbol
-        if symbol in self._followed and self.checked[symbol].holds(quote):
+        checked = self._followed.get(symbol)
+        if checked is not None and checked.least <= quote.bid and quote.ask <= checked.most:
             self._market[symbol] = quote
             return True
         last = self._market.get(symbol)
@@ -84,7 +85,7 @@ class Bearing:
             known = Checked.around(quote)
         self.checked[symbol] = known
         self._market[symbol] = quote
-        self._followed.add(symbol)
+        self._followed[symbol] = known
         return True
 
 

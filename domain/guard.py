@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from domain.bounds import Bearing
 from domain.instruments import Catalogue, Guard, GuardMode, InstrumentKind
-from domain.money import multiply, subtract
+from domain.money import TWO, add, multiply, subtract
 from domain.quotes import Dropped, Quote
 from domain.values import at_once, replace
 
@@ -117,13 +117,23 @@ def is_ordinary(watch: Watch, guard: Guard, quote: Quote) -> bool:
     Of others it may be so as well: this is what most quotes need, in a third of the time.
     """
     last = watch.last
-    if last is None or watch.suspect is not None or (quote.bid == last.bid and quote.ask == last.ask):
+    if last is None or watch.suspect is not None:
+        return False
+    bid, ask = quote.bid, quote.ask
+    if bid == last.bid and ask == last.ask:
         return False
     if guard.mode is GuardMode.OFF:
         return True
-    if guard.move_pct and not is_near(quote, last, guard):
-        return False
-    return not guard.spread_pct or not is_wide(quote, guard)
+    low = high = add(bid, ask)  # twice the mids are as far apart, and twice the spread is as wide
+    if guard.move_pct:
+        before = add(last.bid, last.ask)
+        if before < high:
+            low = before
+        else:
+            high = before
+        if subtract(high, low) > multiply(guard.move_share, low):
+            return False
+    return not guard.spread_pct or multiply(TWO, subtract(ask, bid)) <= multiply(guard.spread_share, add(bid, ask))
 
 
 def finding_of(watch: Watch, guard: Guard, quote: Quote) -> Finding | None:

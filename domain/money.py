@@ -13,6 +13,7 @@ from decimal import (
 
 ZERO = Decimal(0)
 ONE = Decimal(1)
+TWO = Decimal(2)
 HUNDRED = Decimal(100)
 PLACES = 8
 PRICE_PLACES = 12  # the most an instrument's prices may have; a mid has one more
@@ -39,6 +40,9 @@ class NotStorable(ValueError):
 
 multiply = EXACT.multiply
 """The exact product."""
+
+add = EXACT.add
+"""The exact sum."""
 
 subtract = EXACT.subtract
 """The exact difference."""

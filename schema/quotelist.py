@@ -18,7 +18,7 @@ from schema.scalars import parse_instant
 NUMBER_LENGTH_MAX = 64
 SYMBOL_LENGTH_MAX = 32
 NOT_A_NUMBER = Decimal("NaN")
-FIELDS = ("symbol", "bid", "ask", "time")
+FIELDS = 4  # symbol, bid, ask, time
 UNNAMED = "?"  # the symbol of an item that names none
 
 _instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list bear the same
@@ -58,11 +58,12 @@ def parse_quotes(value: Any) -> QuoteList:
 def _quote(given: Any) -> Quote:
     if not isinstance(given, Mapping):
         raise _NoQuote(UNNAMED, Dropped.MALFORMED)
-    symbol, bid, ask, time = (given.get(name) for name in FIELDS)
-    if not (type(symbol) is type(bid) is type(ask) is type(time) is str):
+    get = given.get
+    symbol, bid, ask, time = get("symbol"), get("bid"), get("ask"), get("time")
+    if len(given) != FIELDS or not (type(symbol) is type(bid) is type(ask) is type(time) is str):
         symbol, bid, ask, time = map(text_of, (symbol, bid, ask, time))
-    if len(given) != len(FIELDS) or NotText in map(type, (symbol, bid, ask, time)):
-        raise _NoQuote(UNNAMED if type(symbol) is NotText else _symbol(symbol), Dropped.MALFORMED)
+        if len(given) != FIELDS or NotText in map(type, (symbol, bid, ask, time)):
+            raise _NoQuote(UNNAMED if type(symbol) is NotText else _symbol(symbol), Dropped.MALFORMED)
     return Quote(_symbol(symbol), _price(bid), _price(ask), _time(symbol, time))
 
 
