@@ -27,7 +27,7 @@ from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
 from config.standby import close_standby, open_standby
-from services import events, host_clock
+from services import events
 from services.availability import availability
 from services.epochs import Watch
 from services.standby import standby
