@@ -41,6 +41,7 @@ CHALLENGES = Listing(
                 """select h.id from purchases p join challenges h on h.purchase_id = p.id
                 where p.brand = coalesce({brand}, p.brand) and p.external_reference ilike {pattern}""",
                 sees_notes,
+                looks=1,
             ),
         ),
     },

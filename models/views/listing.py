@@ -79,6 +79,7 @@ class Part:
     condition: str
     ids: str
     seen: Callable[[Sight], bool] = lambda _: True  # by whom: it finds nothing by what is not shown
+    looks: int = 0  # rows of other tables that the condition looks at
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any, NamedTuple
 
 from models.sql import Connection
 from models.views.listing import Filters, Listing, Match, Row, Window, Within, direction, in_order
 from models.views.sight import Sight, Where
-from models.views.ways import Plan, Sets, matching, plan_below, plan_of
+from models.views.ways import Matched, Plan, Sets, matching, plan_below, plan_of
 
 ANYWHERE = Within("")  # of the brand, whose rows every list has in order
 INDEXED = 10  # times as many rows are counted where an index says all about them
 FIRST_PAGES_MAX = 1_000  # statements that are kept
+SOON_SHARE = 10  # of these rows, those in which what fits a common text is looked for first
 MATCHES_SHARE = 10  # of the rows that a statement may look at, one part of a match may find by its index
 
 
@@ -59,7 +61,13 @@ async def page(
 
     What takes several statements, as `looks` tells, wants a transaction with one view of the database.
     """
-    sets = await _sets(conn, listing, sight, filters, most) if filters else {}
+    sets: Sets = {}
+    if _indexed(listing, sight, filters):  # of a common text a page is soon full, and finding all it fits costs most
+        _, soon = await _statement(conn, listing, sight, filters, sets, window, most // SOON_SHARE, linked)
+        rows, others = soon.parted(await conn.fetch(soon.text, *soon.values))
+        if len(rows) > window.first:
+            return Rows(rows, others)
+        sets = await _sets(conn, listing, sight, filters, most)
     if filters or window.after is not None:
         plan, statement = await _statement(conn, listing, sight, filters, sets, window, most, linked)
     else:  # the first page of a whole list is the same statement each time
@@ -73,7 +81,7 @@ async def page(
     if not plan.fits or len(rows) > window.first:
         return Rows(rows, others)
     plan = plan_of(listing, sight, filters, sets, shows=False)
-    row = await conn.fetchrow(plan.end(window, most), *plan.where.values)
+    row = await conn.fetchrow(plan.end(window, most // plan.looks), *plan.where.values)
     if row is None:
         return Rows(rows, others)
     end = tuple(row.values())
@@ -92,7 +100,7 @@ async def _statement(
 ) -> "tuple[Plan, Statement]":
     """Return how a page is read: by which ways, and the statement."""
     plan = plan_of(listing, sight, filters, sets, shows=True)
-    text = plan.page(window, most)
+    text = plan.page(window, most // plan.looks)
     if linked:
         return plan, await _with_linked(conn, listing, sight, text, plan.where, window, linked)
     return plan, Statement(text, tuple(plan.where.values))
@@ -108,21 +116,28 @@ def _until(end: tuple[Any, ...], listing: Listing, window: Window, rows: Iterabl
 
 
 async def _sets(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> Sets:
-    """Return what fits a `Match`, where the whole brand is seen and few rows fit; the others are looked for."""
-    sets: dict[str, Sequence[int]] = {}
-    if sight.client is not None or sight.scope is not None:
-        return sets
+    """Return which rows the parts of a `Match` fit that fit few, where the whole brand is seen."""
+    sets: dict[str, Matched] = {}
     share, brand = most // MATCHES_SHARE, sight.brand or dict(filters).get("brand", (None,))[0]
-    for name, (value, *_) in filters:
-        kind = listing.filters.get(name)
-        if isinstance(kind, Match) and kind.indexed(value):
-            await conn.execute("set local plan_cache_mode = force_custom_plan")  # by how many rows fit this very value
-            text, values = matching(listing, sight, name, value, brand, share)
-            rows = await conn.fetch(text, *values)
-            parts = [row["part"] for row in rows]
-            if all(parts.count(part) <= share for part in set(parts)):
-                sets[name] = sorted({row["id"] for row in rows})
+    for name, value, match in _indexed(listing, sight, filters):
+        await conn.execute("set local plan_cache_mode = force_custom_plan")  # by how many rows fit this very value
+        places = [place for place, part in enumerate(match.parts) if part.seen(sight)]
+        text, values = matching(listing, name, value, brand, share, places)
+        found: dict[int, list[int]] = {place: [] for place in places}
+        for row in await conn.fetch(text, *values):
+            found[row["part"]].append(row["id"])
+        few = [ids for ids in found.values() if len(ids) <= share]
+        many = [place for place, ids in found.items() if len(ids) > share]
+        sets[name] = Matched(sorted(set(chain.from_iterable(few))), many)
     return sets
+
+
+def _indexed(listing: Listing, sight: Sight, filters: Filters) -> list[tuple[str, Any, Match]]:
+    """Return the filters whose rows indexes may tell, with their values."""
+    if sight.client is not None or sight.scope is not None:
+        return []
+    kinds = [(name, value, listing.filters.get(name)) for name, (value, *_) in filters]
+    return [(name, value, kind) for name, value, kind in kinds if isinstance(kind, Match) and kind.indexed(value)]
 
 
 _names: dict[Listing, tuple[str, ...]] = {}
@@ -205,7 +220,7 @@ def _extent(row: Row, most: int) -> Extent:
 async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> Extent:
     """Return how many rows there are, counted among the first `most` of each way to them, or more by an index alone."""
     plan = plan_of(listing, sight, filters, await _sets(conn, listing, sight, filters, most), shows=False)
-    most *= 1 if plan.fits else INDEXED
+    most = most // plan.looks if plan.fits else most * INDEXED
     row = await conn.fetchrow(plan.counted(most), *plan.where.values)
     return _extent(row, most) if row else NONE
 
@@ -215,7 +230,7 @@ async def tally(
 ) -> tuple[dict[int, int], bool]:
     """Return how many rows have each value of a constant expression, counted as in `count`, and whether that is all."""
     plan = plan_of(listing, sight, filters, await _sets(conn, listing, sight, filters, most), shows=False)
-    most *= 1 if plan.fits else INDEXED
+    most = most // plan.looks if plan.fits else most * INDEXED
     rows = await conn.fetch(plan.counted(most, expression), *plan.where.values)
     extents = {row["value"]: _extent(row, most) for row in rows}
     return {value: one.number for value, one in extents.items()}, all(one.exact for one in extents.values())

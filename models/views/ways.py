@@ -4,15 +4,25 @@ Each way reads rows in the list's order from an index. Conditions that no index 
 come, of a limited number: so the cost of a statement is bounded, whatever the table holds and whatever fits.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from models.views.listing import Each, Filters, Listing, Match, Parent, Span, Window, Within, direction
+from models.views.listing import Each, Filters, Listing, Match, Parent, Part, Span, Window, Within, direction
 from models.views.sight import Sight, Where
 
-Sets = Mapping[str, Sequence[int]]
-"""By the name of a `Match` the ids of all rows that it fits, where they are few."""
+
+class Matched(NamedTuple):
+    """The ids of all rows that parts of a `Match` fit; and the places of its other parts, each of which fits many."""
+
+    ids: Sequence[int]
+    others: Sequence[int] = ()
+
+
+Sets = Mapping[str, Matched]
+"""By the name of a `Match` what was found by the indexes of its parts."""
+ANY_BRAND = re.compile(r"\w\.brand = coalesce\(\{brand\}, \w\.brand\) and ")
 
 
 class Way(NamedTuple):
@@ -39,6 +49,8 @@ class Plan:
     """Times that say where in a brand's ids the rows of each way are."""
     below: int = 0
     """How many of the first conditions say whose rows a nested list holds."""
+    looks: int = 1
+    """How many rows are looked at for each of the list's."""
 
     @property
     def is_plain(self) -> bool:
@@ -179,7 +191,9 @@ def _is_whole(sight: Sight) -> bool:
     return sight.client is None and sight.scope is None and not sight.trades
 
 
-def _condition(listing: Listing, name: str, values: Sequence[Any], where: Where, sight: Sight) -> str:
+def _condition(
+    listing: Listing, name: str, values: Sequence[Any], where: Where, sight: Sight, matched: Matched | None = None
+) -> str:
     """Return the condition on a single row."""
     kind = listing.filters[name]
     if isinstance(kind, str):
@@ -189,8 +203,16 @@ def _condition(listing: Listing, name: str, values: Sequence[Any], where: Where,
     if isinstance(kind, Each):
         return where.put(kind.otherwise or f"{kind.column} = any({{}}::{kind.kind}[])", _given(kind, values))
     named = kind.named(values[0])
-    parts = [where.put(part.condition, **named) for part in kind.parts if part.seen(sight)]
+    parts = [where.put(part.condition, **named) for part in _looked_through(kind, sight, matched)]
+    if matched is not None and matched.ids:
+        parts.insert(0, where.put(listing.id, list(matched.ids)))
     return f"({' or '.join(parts) or 'false'})"
+
+
+def _looked_through(match: Match, sight: Sight, matched: Matched | None) -> list[Part]:
+    """Return the parts that each row is asked for: those whose rows no index has told."""
+    places = range(len(match.parts)) if matched is None else matched.others
+    return [match.parts[place] for place in places if match.parts[place].seen(sight)]
 
 
 def _given(kind: Each, values: Sequence[Any]) -> Any:
@@ -262,12 +284,18 @@ def plan_of(listing: Listing, sight: Sight, filters: Filters, sets: Sets, *, sho
     else:
         where.clauses += [_place(listing, where, name, values, brand) for name, values in spans]
         inner.clauses = where.clauses[:]
-    fits = [_condition(listing, name, values, where, sight) for name, values in rest]
+    fits = [_condition(listing, name, values, where, sight, sets.get(name)) for name, values in rest]
+    looks = 1 + sum(
+        part.looks
+        for name, _ in rest
+        if isinstance(kind := listing.filters[name], Match)
+        for part in _looked_through(kind, sight, sets.get(name))
+    )
     if is_led and not (of_scope or of_own or _is_whole(sight)):
         seen = where.beside()
         listing.sight(seen, sight)
         fits += seen.clauses
-    return Plan(listing, where, inner, ways, fits, brand, spans if is_led else ())
+    return Plan(listing, where, inner, ways, fits, brand, spans if is_led else (), looks=looks)
 
 
 def _place(listing: Listing, where: Where, name: str, values: Sequence[Any], brand: str | None, lead: str = "") -> str:
@@ -287,9 +315,9 @@ def _bound(listing: Listing, where: Where, within: Filters, sight: Sight) -> Non
 
 def _ways(listing: Listing, sight: Sight, filters: Filters, sets: Sets) -> tuple[list[Way], Filters]:
     """Return the ways, and the filters that none of them serves."""
-    found = next((name for name, _ in filters if name in sets), None)
+    found = next((name for name, _ in filters if name in sets and not sets[name].others), None)
     if found is not None:
-        return [Way(Within(listing.id), list(sets[found]))], tuple(one for one in filters if one[0] != found)
+        return [Way(Within(listing.id), list(sets[found].ids))], tuple(one for one in filters if one[0] != found)
     if sight.scope is not None and listing.scope:
         return _of_scope(listing, sight), filters
     if sight.client is not None and listing.own is not None:
@@ -326,18 +354,18 @@ def plan_below(listing: Listing, parent: Parent, ids: Any, filters: Filters, sig
 
 
 def matching(
-    listing: Listing, sight: Sight, name: str, value: Any, brand: str | None, most: int
+    listing: Listing, name: str, value: Any, brand: str | None, most: int, places: Sequence[int]
 ) -> tuple[str, list[Any]]:
-    """Return the statement of the ids that each part of a `Match` fits, at most one more than `most` of each.
+    """Return the statement of the ids that some parts of a `Match` fit, at most one more than `most` of each.
 
     The fence of `offset 0` keeps the server from hoping that it finds so many before it has looked far.
     """
     match, where = listing.filters[name], Where()
     assert isinstance(match, Match)
     named = {**match.named(value), "rows": most + 1, "brand": brand}
-    parts = [
-        f"(select {place} as part, i.id from ({where.put(part.ids, **named)} offset 0) i (id) limit {most + 1})"
-        for place, part in enumerate(match.parts)
-        if part.seen(sight)
-    ]
+    parts = []
+    for place in places:
+        ids = match.parts[place].ids
+        one = where.put(ids if brand is not None else ANY_BRAND.sub("", ids), **named)
+        parts.append(f"(select {place} as part, i.id from ({one} offset 0) i (id) limit {most + 1})")
     return " union all ".join(parts) or "select 0 as part, 0 as id where false", where.values
