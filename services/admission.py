@@ -65,6 +65,7 @@ class Share:
     is_known: bool = False  # a place came back quickly, since it was slow
     is_slow: bool = False  # over its share, while others ask
     holds_slow: bool = False  # its place is one of those of slow bearers
+    runs_low: bool = False  # others ask, and it is slow, or nothing is known of it: its reads let others go first
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,13 +279,13 @@ class FairShare:
     def _most(self, share: Share, now: float) -> int:
         """Return how many places it may hold now, having looked whether it is slow."""
         if self.averages is None or not self._bearers.asks_beside(share.key, now):
-            share.is_slow = False
+            share.is_slow = share.runs_low = False
             return self.limits.bearer
         is_slow = share.use.average(now) > self.averages.bearer
         if is_slow and not share.is_slow:
             SLOWED.labels("bearer").inc()
             share.is_known = False
-        share.is_slow = is_slow
+        share.is_slow, share.runs_low = is_slow, is_slow or not share.is_known
         return self.averages.known if share.is_known and not is_slow else 1
 
     def _most_of_brand(self, brand: _Brand, now: float) -> int:

@@ -68,9 +68,9 @@ class Lease:
         return self._conn
 
     def _pool(self, share: Share | None) -> asyncpg.Pool:
-        """Return the pool for the place: a slow bearer's reads run behind others, where the server can be told so."""
-        is_slow = share is not None and share.holds_slow and not self.commits
-        return (database.low_pool() if is_slow else None) or database.pool()
+        """Return the pool for the place: reads that let others go first do so in the server, where it can be told."""
+        low = database.low_pool() if share is not None and share.runs_low and not self.commits else None
+        return low if low is not None and low.get_size() - low.get_idle_size() < low.get_max_size() else database.pool()
 
     async def _acquired(self, pool: asyncpg.Pool) -> Connection:
         return await _acquired(pool)

@@ -4,6 +4,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from config.settings import settings
 from domain.errors import CallerGone, Locked, TimeLimit
 from models.tables.brands import Brand
 from services import callers, system, tokens
+from services.admission import admission
 from services.callers import Caller, bound
 from services.connections import control
 from services.unit import Root, plain, reading, root
@@ -216,14 +218,18 @@ async def test_a_change_that_waits_too_long_for_a_lock_is_locked(database: str) 
 async def test_reads_of_a_bearer_over_its_share_run_behind_others_and_its_transactions_do_not(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given = settings().replace(database_share_bearer=1e-9)
-    monkeypatch.setattr("services.admission.settings", lambda: given)
+    monkeypatch.setattr("services.admission.settings", settings)
     await open_database(empty_database, pool_size=10, name="test", shared=True)
     try:
         if low_pool() is None:
             pytest.skip("this process may not change how the server's processes are scheduled")
-        assert [await niceness("bob", reading), await niceness("eve", reading)] == [0, 0], "nothing is known of them"
-        assert await niceness("eve", reading) == NICENESS
+        assert await niceness("bob", reading) == 0, "alone"
+        assert await niceness("eve", reading) == NICENESS, "nothing is known of it, and another asks"
+        assert await niceness("eve", reading) == 0, "it was quick"
+        shares = admission()
+        assert shares.averages
+        shares.averages = replace(shares.averages, bearer=1e-9)
+        assert await niceness("eve", reading) == NICENESS, "over its share"
         assert await niceness("eve", plain) == 0, "it may hold what others wait for"
     finally:
         await close_database()
