@@ -5,8 +5,7 @@ lets the caller work, writes the journal, the moves, the jobs and the events, an
 many roots that need nothing but catching up. `plain` is for objects without an account. What follows a commit (waking
 the stamper and the workers) happens after it, and never inside.
 
-Locks are taken in one order: a name's turn, roots by id, accounts by id, wallets by id, house accounts, audit chains by
-name.
+Locks are taken in one order: a name's turn, roots by id, accounts by id, wallets by id, house accounts, audit chains.
 """
 
 import asyncio
@@ -25,9 +24,10 @@ from tortoise.exceptions import IntegrityError, OperationalError
 
 from config import wakeups
 from config.logs import about
+from config.settings import settings
 from domain.accounts import Account, Journal
 from domain.audits import Entry
-from domain.errors import AccountQuarantined, Locked, NotFound
+from domain.errors import AccountQuarantined, Locked, NotFound, Refused, TimeLimit
 from domain.execution import Moment
 from domain.instruments import Catalogue
 from domain.judging import Conditions
@@ -274,17 +274,17 @@ async def _begun() -> AsyncIterator[Connection]:
 
 @asynccontextmanager
 async def _transaction() -> AsyncIterator[Unit]:
-    """Begin, and on the way out flush, commit and signal. Transient database errors become Locked."""
+    """Begin, and on the way out flush, commit and signal. Transient database errors become Locked or TimeLimit."""
     try:
         async with _begun() as conn:
             work = Unit(conn, tape())
             yield work
             await work.flush()
     except TRANSIENT as error:
-        raise Locked(reason=type(error).__name__) from error
+        raise _refusal(error) from error
     except (OperationalError, IntegrityError) as error:
         if isinstance(error.__cause__, TRANSIENT):
-            raise Locked(reason=type(error.__cause__).__name__) from error
+            raise _refusal(error.__cause__) from error
         raise
     except asyncpg.NumericValueOutOfRangeError as error:
         if not work.held:
@@ -294,6 +294,12 @@ async def _transaction() -> AsyncIterator[Unit]:
         signals.stamp_soon()
     if work.wakes:
         wakeups.request("work_queue")
+
+
+def _refusal(error: BaseException) -> Refused:
+    """Return what a transaction is refused as whose statement took too long, or could not get its locks."""
+    seconds, is_late = settings().statement_seconds_max, isinstance(error, asyncpg.QueryCanceledError)
+    return TimeLimit(seconds_max=f"{seconds:g}") if is_late else Locked(reason=type(error).__name__)
 
 
 @asynccontextmanager
@@ -312,7 +318,7 @@ async def writing() -> AsyncIterator[Connection]:
             await fencing.require(conn)
             yield conn
     except TRANSIENT as error:
-        raise Locked(reason=type(error).__name__) from error
+        raise _refusal(error) from error
 
 
 @asynccontextmanager

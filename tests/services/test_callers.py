@@ -215,6 +215,20 @@ async def test_a_change_that_waits_too_long_for_a_lock_is_locked(database: str) 
             await change()
 
 
+async def test_a_statement_of_a_change_that_takes_too_long_is_a_time_limit_and_nothing_is_done(database: str) -> None:
+    await Brand.create(name="acme", title="Acme")
+
+    async def change() -> None:
+        async with plain() as work:
+            await work.conn.execute("update brands set title = 'Another'")
+            await work.conn.execute("set local statement_timeout = '50ms'")
+            await work.conn.execute(SLEEP)
+
+    with pytest.raises(TimeLimit, match="seconds max 30"):
+        await change()
+    assert await value("select title from brands") == "Acme"
+
+
 async def test_reads_of_a_bearer_over_its_share_run_behind_others_and_its_transactions_do_not(
     empty_database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
