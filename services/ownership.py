@@ -143,12 +143,15 @@ class Ownership:
     async def _raise_fence(self, conn: Connection, shard: int) -> tuple[int, str | None] | None:
         """Raise the fence; where a former owner that was stopped in mid-transaction is in the way, end its session."""
         raising = asyncio.ensure_future(rows.raise_fence(conn, shard, self._process, self._shards))
-        done, _ = await asyncio.wait([raising], timeout=BLOCKED_SECONDS_MAX)
-        if not done:
-            async with connection(self._url) as other:
-                ended = await rows.end_blockers(other, conn.get_server_pid())
-            log.warning("ended %d sessions of the former owner of shard %d", ended, shard)
-        return await raising
+        try:
+            done, _ = await asyncio.wait([raising], timeout=BLOCKED_SECONDS_MAX)
+            if not done:
+                async with connection(self._url) as other:
+                    ended = await rows.end_blockers(other, conn.get_server_pid())
+                log.warning("ended %d sessions of the former owner of shard %d", ended, shard)
+            return await raising
+        finally:
+            raising.cancel()
 
     async def _end_left(self) -> None:
         """End what workers that are gone have left open: a stopped one may hold locks that others wait for.

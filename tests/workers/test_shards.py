@@ -1,6 +1,7 @@
 """Workers as processes that share shards: killed, stopped, ended, their number changed, under a stream of batches."""
 
 import asyncio
+import random
 import signal
 import time
 from collections.abc import AsyncIterator
@@ -121,6 +122,41 @@ async def test_four_workers_stopped_and_woken_in_turn_write_nothing_twice(databa
 
 async def _own_all(workers: list[Worker], shards: int) -> bool:
     return sum([len(await worker.shards()) for worker in workers]) == shards
+
+
+@pytest.mark.campaign
+@pytest.mark.parametrize("seed", [1, 2, 3])
+async def test_whatever_comes_in_whatever_order_each_batch_is_judged_once(database: str, seed: int) -> None:
+    """Workers start, are killed, stopped, woken, ended, and the shards divided anew, before anything has settled."""
+    chance = random.Random(seed)
+    world = await a_desk_of(database, 8, 4)
+    async with working(database, PROPDESK_SHARD_LEASE_SECONDS="1") as workers:
+        running, stopped = [await workers.start() for _ in range(3)], list[Worker]()
+        async with quoted(world, pause=0.05):
+            for _ in range(15):
+                match chance.choice(("start", "kill", "stop", "wake", "end", "divide")):
+                    case "start" if len(running) + len(stopped) < 5:
+                        running.append(await workers.start())
+                    case "kill" if len(running) > 1:
+                        await running.pop(0).end(signal.SIGKILL)
+                    case "stop" if len(running) > 1:
+                        stopped.append(running.pop(chance.randrange(len(running))))
+                        stopped[-1].send(signal.SIGSTOP)
+                    case "wake" if stopped:
+                        running.append(stopped.pop())
+                        running[-1].send(signal.SIGCONT)
+                    case "end" if len(running) > 1:
+                        running.pop(0).send(signal.SIGTERM)
+                    case "divide":
+                        await ownership.choose_count(chance.randint(1, 6))
+                await asyncio.sleep(chance.uniform(0.1, 1.5))
+        for worker in stopped:
+            worker.send(signal.SIGCONT)
+        await workers.until(is_judged)
+        states = await ownership.states()
+    await each_batch_was_judged_once(8)
+    assert [state.shard for state in states] == list(range(len(states)))
+    await books_hold()
 
 
 @pytest.mark.campaign
