@@ -4,6 +4,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Iterable
+from contextlib import nullcontext
 from functools import partial
 
 from services import jobs, marking
@@ -30,9 +31,19 @@ class Coalesced:
     So a long pass never takes more than one of the worker's threads. Used from one event loop only.
     """
 
-    def __init__(self, name: str, work: Callable[[], Awaitable[object]], seconds_max: float) -> None:
-        """A run of `work` that takes longer than `seconds_max` hangs and is cancelled."""
+    def __init__(
+        self,
+        name: str,
+        work: Callable[[], Awaitable[object]],
+        seconds_max: float,
+        places: asyncio.Semaphore | None = None,
+    ) -> None:
+        """A run of `work` that takes longer than `seconds_max` hangs and is cancelled.
+
+        `places`: those of several that may run at the same time; waiting for one does not count.
+        """
         self.name = name
+        self.places = places
         self.work = work
         self.seconds_max = seconds_max
         self.running = False
@@ -60,7 +71,7 @@ class Coalesced:
     async def _work(self) -> None:
         """Work once. What is left undone because the database goes away is the next tick's: it stands in tables."""
         try:
-            async with asyncio.timeout(self.seconds_max) as limit:
+            async with self.places or nullcontext(), asyncio.timeout(self.seconds_max) as limit:
                 await self.work()
         except AWAY as error:
             if limit.expired():
@@ -69,11 +80,12 @@ class Coalesced:
                 raise
             availability().suspect(error)
 
-    def start(self) -> None:
-        """Run it in a task of its own, unless it runs; then it runs again."""
+    def start(self) -> asyncio.Task[None] | None:
+        """Run it in a task of its own, unless it runs; then it runs again. Return the task, if there is one."""
         self.wanted = True
         if not self.running and not self.ending and (self._task is None or self._task.done()):
             self._task = asyncio.create_task(self._run())
+        return self._task
 
     async def end(self) -> None:
         """Start no more, and wait for what has been started. Cancelled, cancel that."""
@@ -114,15 +126,15 @@ class Works:
             return
         if not self.owner.has_all:
             await self.owner.announce_batches()
-        await asyncio.gather(*(self._evaluator(marker)() for marker in list(self.owner.markers.values())))
+        if tasks := self.evaluate_soon():
+            await asyncio.wait(tasks, timeout=WORK_SECONDS)  # who asked goes then, and they go on
 
-    def evaluate_soon(self, shards: Iterable[int] | None = None) -> None:
-        """The same for the process's own shards, or some of them, without waiting."""
+    def evaluate_soon(self, shards: Iterable[int] | None = None) -> list[asyncio.Task[None]]:
+        """The same for the process's own shards, or some of them, without waiting; return the tasks that do it."""
         markers = self.owner.markers if self.owner else {}
         self._shards = {shard: known for shard, known in self._shards.items() if markers.get(shard) is known[0]}
-        for shard in list(markers) if shards is None else shards:
-            if marker := markers.get(shard):
-                self._evaluator(marker).start()
+        own = [markers[shard] for shard in (list(markers) if shards is None else shards) if shard in markers]
+        return [task for marker in own if (task := self._evaluator(marker).start())]
 
     async def end(self) -> None:
         """Hand the shards over and finish what has been started. Cancelled, cancel that."""
@@ -138,15 +150,14 @@ class Works:
         known = self._shards.get(marker.shard)
         if known is None or known[0] is not marker:
             name, drain = f"the evaluator of shard {marker.shard}", partial(self._drain, marker)
-            known = marker, Coalesced(name, drain, self._evaluator_seconds_max)
+            known = marker, Coalesced(name, drain, self._evaluator_seconds_max, self._places)
             self._shards[marker.shard] = known
         return known[1]
 
     async def _drain(self, marker: Marker) -> None:
-        async with self._places:
-            try:
-                await marker.drain(WORK_SECONDS)
-            except ShardLost as lost:
-                log.warning("%s; its marks are left to that one", lost)
-                assert self.owner is not None, "it has given out the marker"
-                self.owner.drop(marker)
+        try:
+            await marker.drain(WORK_SECONDS)
+        except ShardLost as lost:
+            log.warning("%s; its marks are left to that one", lost)
+            assert self.owner is not None, "it has given out the marker"
+            self.owner.drop(marker)

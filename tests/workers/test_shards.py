@@ -12,13 +12,14 @@ from functools import partial
 import pytest
 
 from services import ownership, quotes, system
+from services.marks import Marker
 from services.ownership import Ownership
 from services.unit import plain
 from tests.services.test_ownership import a_desk_of, judged
 from tests.services.world import World, a_quote, books_hold, value
 from tests.workers.processes import Worker, working
 from workers.actors import TIME_LIMITS
-from workers.works import Works
+from workers.works import SHARDS_AT_ONCE, Works
 
 LEASE_SECONDS = 2
 SPARE_SECONDS = 3  # of a busy machine
@@ -193,3 +194,30 @@ async def test_who_gets_the_message_tells_the_owners(database: str) -> None:
     finally:
         await works.end()
         await other.end()
+
+
+async def test_a_message_is_done_after_a_while_and_its_shards_go_on(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Dramatiq would cancel a message that waits for many shards, one after the other."""
+    works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
+    works.owner = Ownership(database, "worker-0", 5)
+    free, drained = asyncio.Event(), list[int]()
+
+    async def drain(self: Marker, _seconds: float) -> None:
+        await free.wait()
+        drained.append(self.shard)
+
+    monkeypatch.setattr(Marker, "drain", drain)
+    monkeypatch.setattr("workers.works.WORK_SECONDS", 0.05)
+    await ownership.choose_count(SHARDS_AT_ONCE + 2)
+    try:
+        await works.owner.keep()
+        await asyncio.wait_for(works.evaluate(), 5)
+        assert not drained
+        free.set()
+        async with asyncio.timeout(5):
+            while len(drained) < SHARDS_AT_ONCE + 2:
+                await asyncio.sleep(0.01)
+    finally:
+        await works.end()

@@ -70,6 +70,28 @@ async def test_one_that_hangs_is_cancelled_and_runs_again(caplog: pytest.LogCapt
     assert "it took longer than 0.05 s" in caplog.text
 
 
+async def test_waiting_for_a_place_is_not_hanging() -> None:
+    places, free, runs = asyncio.Semaphore(1), asyncio.Event(), list[str]()
+
+    async def first() -> None:
+        await free.wait()
+
+    async def second() -> None:
+        runs.append("second")
+
+    holding, waiting = Coalesced("first", first, 60, places), Coalesced("second", second, 0.05, places)
+    holding.start()
+    await asyncio.sleep(0)
+    task = waiting.start()
+    assert task is not None
+    await asyncio.sleep(0.2)
+    assert not runs
+    free.set()
+    await task
+    assert (runs, waiting.failing) == (["second"], False)
+    await holding.end()
+
+
 async def test_a_failure_is_logged_once_until_it_goes_on(caplog: pytest.LogCaptureFixture) -> None:
     await _fail_with([ValueError("first"), ValueError("again"), None, ValueError("another")], caplog)
     assert [record.getMessage() for record in caplog.records] == [
