@@ -26,6 +26,9 @@ LOST = (
 )
 """How a connection shows that it has gone; what was under way may or may not be committed."""
 
+SHORT = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError)
+"""How a server that is there shows that it cannot write now: its disk is full, or fails. No statement is to blame."""
+
 RELEASE_SECONDS = 10  # for the server to answer that a connection is reset; without a limit a broken one never returns
 
 

@@ -14,6 +14,7 @@ from domain.errors import Locked, NotFound, Refused
 from domain.lifecycles import JobStatus, move
 from models import jobs
 from services import activation, bulk_reinstatements, challenges, closing, payouts
+from services.connections import SHORT
 from services.local import Local
 from services.measures import JOB_SECONDS
 from services.owed import Job, WaitForQuotes
@@ -26,6 +27,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 10
 DELAY_FIRST = timedelta(seconds=0.25)
 DELAY_MAX = timedelta(minutes=10)
+DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: that uses up no attempt, however long it lasts
 
 HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
     "withdraw_fee": activation.withdraw_fee,
@@ -88,6 +90,8 @@ async def _take() -> Job | None:
 async def _attempt(job: Job) -> str:
     """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely.
 
+    While somebody else has its locks, or the disk of the database is full, it uses up no attempt.
+
     Answers `done`, `postponed`, `failed` or `dead`.
     """
     if job.attempts > ATTEMPTS_MAX:
@@ -96,13 +100,15 @@ async def _attempt(job: Job) -> str:
         return await _do(job)
     except Exception as error:
         reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
-        busy = isinstance(error, Locked)
-        buried = job.attempts >= ATTEMPTS_MAX and not busy
+        is_short = isinstance(error, SHORT)
+        counts = not is_short and not isinstance(error, Locked)
+        buried = job.attempts >= ATTEMPTS_MAX and counts
         if not buried:
-            wait = min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
+            wait = DELAY_SHORT if is_short else min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
             async with reading() as conn:  # raises where the database is away, which is no failure of the job
-                await jobs.delay(conn, job.id, wait, reason, counts=not busy)
-        log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=error)
+                await jobs.delay(conn, job.id, wait, reason, counts=counts)
+        trace = None if is_short else error
+        log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=trace)
         return await _bury(job, reason) if buried else "failed"
 
 

@@ -16,7 +16,7 @@ from models.quarantine import Entry
 from services import catching_up
 from services.actions import reach
 from services.challenges import checked_reason
-from services.connections import LOST
+from services.connections import LOST, SHORT
 from services.fencing import ShardLost
 from services.principals import Principal, Role
 from services.unit import Root, Unit, reading, sweep, writing
@@ -25,7 +25,7 @@ __all__ = ["Entry", "catch_up_all", "isolate", "isolating", "of_accounts", "rele
 
 log = logging.getLogger(__name__)
 
-TROUBLES = (Locked, ShardLost, *LOST)
+TROUBLES = (Locked, ShardLost, *LOST, *SHORT)
 """The database's or the shard's, and no account's fault: the pass ends and is begun again."""
 
 

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
+import asyncpg
 import pytest
 
 from domain.errors import Forbidden, InvalidTransition, Locked, NotFound
@@ -55,6 +56,10 @@ async def crash(_: Unit) -> None:
 
 async def busy(_: Unit) -> None:
     raise Locked
+
+
+async def full(_: Unit) -> None:
+    raise asyncpg.DiskFullError("could not extend file: No space left on device")
 
 
 async def persist() -> None:
@@ -205,8 +210,11 @@ async def test_only_a_dead_job_of_ones_brand_can_be_queued_again(database: str) 
     ]
 
 
-async def test_a_desk_that_is_busy_uses_up_no_attempt(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    fails(monkeypatch, "withdraw_fee", busy, times=15)
+@pytest.mark.parametrize("trouble", [busy, full])
+async def test_a_desk_that_is_busy_or_has_no_disk_uses_up_no_attempt(
+    database: str, monkeypatch: pytest.MonkeyPatch, trouble: Fault
+) -> None:
+    fails(monkeypatch, "withdraw_fee", trouble, times=15)
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     for _ in range(15):

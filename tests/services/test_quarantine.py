@@ -1,8 +1,10 @@
 """What cannot be read stops nothing but itself: an account, its policy, terms, position or order, and a job."""
 
 import json
+from datetime import timedelta
 from decimal import Decimal
 
+import asyncpg
 import pytest
 
 from domain.errors import AccountUnreadable, TermsUnreadable
@@ -24,7 +26,7 @@ from services import (
     verify,
 )
 from services.marks import Marker
-from services.unit import reading
+from services.unit import Unit, reading
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -274,3 +276,28 @@ async def test_verify_names_a_breach_whose_terms_cannot_be_read_and_goes_on(data
     await spoil(database, account, "terms")
     found = await verify.run()
     assert any("its terms or its evidence cannot be read" in violation.message for violation in found)
+
+
+CANNOT_WRITE = (asyncpg.DiskFullError, asyncpg.PostgresIOError, asyncpg.ReadOnlySQLTransactionError)
+
+
+@pytest.mark.parametrize("raised", CANNOT_WRITE)
+async def test_while_the_server_cannot_write_no_account_is_to_blame(
+    database: str, monkeypatch: pytest.MonkeyPatch, raised: type[Exception]
+) -> None:
+    world = await a_world(database)
+    _, sound = await two_traders(world)
+    world.at += timedelta(minutes=1)
+    await quotes.ingest([a_quote("EURUSD", "1.04", world.at)])
+
+    async def failing(work: Unit) -> None:
+        raise raised("No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Unit, "flush", failing)
+        with pytest.raises(raised):
+            await Marker(0).drain()
+    assert (await system.read()).quarantined == 0
+    await Marker(0).drain()
+    assert await value("select count(*) from fills where account_id = $1", sound) == 2, "its stop-loss was filled"
+    assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
