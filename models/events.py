@@ -79,20 +79,24 @@ async def stamp(conn: Connection) -> int:
     return int(answer.rsplit(" ", 1)[1])
 
 
-SERVER = """((select system_identifier from pg_control_system())::text || '/' ||
-  substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8))"""
-"""The server the database lives on. A restore to a moment and a promotion begin a timeline; a dump goes elsewhere."""
+_PLACE = """(substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || '/' ||
+  (select oid from pg_database where datname = current_database()) || '/')"""
+"""Where the database lives: a restore to a moment and a promotion begin a timeline, a dump makes another database.
+
+Behind it stands the number of the transaction that wrote the row: a row that was loaded from a dump has another one.
+"""
 _LOOK = f"""
 select exists (select from outbox) as waiting,
-  (select server from epochs order by id desc limit 1) <> {SERVER} as has_moved
+  (select server <> {_PLACE} || xmin from epochs order by id desc limit 1) as has_moved
 """
 _BEGIN = f"""
-with named as (update epochs set server = {SERVER} where server = '' returning id)
+with named as (
+  update epochs set server = {_PLACE} || pg_current_xact_id()::xid where server = '' returning id)
 insert into epochs (epoch, server, position, batch)
-select 1 + floor(random() * 2147483646)::bigint, {SERVER}, p.position,
+select 1 + floor(random() * 2147483646)::bigint, {_PLACE} || pg_current_xact_id()::xid, p.position,
   coalesce((select max(number) from batches), 0)
-from event_position p, (select id, server from epochs order by id desc limit 1) e
-where e.server not in ('', {SERVER})
+from event_position p, (select server, xmin from epochs order by id desc limit 1) e
+where e.server not in ('', {_PLACE} || e.xmin)
 """
 _EPOCHS = """
 select e.epoch, e.position, e.batch, p.position as newest,
@@ -105,7 +109,7 @@ class Waiting(NamedTuple):
     """What the stamper has to do."""
 
     events: bool  # some have no position yet
-    has_moved: bool  # the database lives on another server, or timeline, than when the newest epoch began
+    has_moved: bool  # the database lives elsewhere than when the newest epoch began
 
 
 class Epoch(NamedTuple):

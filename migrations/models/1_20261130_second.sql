@@ -659,7 +659,7 @@ insert into epochs (epoch, server, position, batch) values (0, '', 0, 0);
 grant select, insert, update on epochs to propdesk_app;
 comment on table epochs is 'A span of the database''s life: a new one begins when it goes on elsewhere, as after a restore.';
 comment on column epochs.epoch is 'Its number: 0 for the first one, then random, so that two restores never have the same';
-comment on column epochs.server is 'System identifier and timeline of the server; empty until a process has looked';
+comment on column epochs.server is 'Timeline, number of the database and transaction by which it was written; empty until a process has looked';
 comment on column epochs.position is 'Of the newest event when it began; events after it are of this epoch or a later one';
 comment on column epochs.batch is 'The newest batch when it began';
 alter table events add column epoch bigint not null default 0;

@@ -30,8 +30,11 @@ async def _execute(database: str, *statements: str) -> None:
             await conn.execute(statement)
 
 
-MOVED = "update epochs set server = 'elsewhere/00000001' where id = (select max(id) from epochs)"
-"""As it looks after a restore, a promotion or a dump: the newest epoch began on another server or timeline."""
+MOVED = "update epochs set server = 'elsewhere/1/1' where id = (select max(id) from epochs)"
+"""As it looks after a restore or a promotion: the newest epoch began on another server or timeline."""
+
+LOADED = "update epochs set began_at = began_at"
+"""As it looks after a dump was loaded into the same server: other transactions have written the rows."""
 
 LOST = (
     "delete from events where position = (select max(position) from events)",
@@ -61,12 +64,13 @@ async def test_a_cursor_of_a_lost_event_has_expired_also_once_another_event_has_
         await position_of(SEEN, Cursor(7, 2, epoch))
 
 
-async def test_an_epoch_begins_once_and_the_same_server_goes_on_in_the_one_it_has(database: str) -> None:
+@pytest.mark.parametrize("moved", [MOVED, LOADED])
+async def test_an_epoch_begins_once_and_the_same_server_goes_on_in_the_one_it_has(database: str, moved: str) -> None:
     await a_world(database)
     await _tell("first")
     await _tell("second")
     assert await value("select count(*) from epochs") == 1, "the first one takes the server's name, and no other begins"
-    await _execute(database, MOVED)
+    await _execute(database, moved)
     await events.stamp()
     await events.stamp()
     assert await value("select count(*) from epochs") == 2
