@@ -75,7 +75,8 @@ class Epoch(Model):
         description="Its number: 0 for the first one, then random, so that two restores never have the same",
     )
     server = Text(
-        description="Timeline, number of the database and transaction by which it was written; empty until a process has looked"
+        description="Timeline, number of the database and transaction by which it was written; empty until a process "
+        "has looked"
     )
     position = fields.BigIntField(
         description="Of the newest event when it began; events after it are of this epoch or a later one"
