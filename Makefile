@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
+.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse chaos restore-drill graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -88,6 +88,15 @@ N ?= 20
 .PHONY: failover
 failover: $(INSTALLED)
 	@$(BIN)/python -m tests.cluster.failover $(N)
+
+# A desk of four workers and two API processes under load, hurt by a seeded schedule: MINUTES=10 SEED=1, RATE=8 of what
+# clients do a second. Ends with a restore to a moment in the middle of the run.
+chaos: $(INSTALLED)
+	@tests/chaos/run
+
+# The same without faults: the commands of docs/backups.md, and what they bring back compared with what was acknowledged.
+restore-drill: $(INSTALLED)
+	@MINUTES=$${MINUTES:-0.5} FAULTS=no tests/chaos/run
 
 # The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
 graphiql:
