@@ -140,8 +140,9 @@ class Run:
         self.findings += [str(finding) for finding in await asyncio.to_thread(compare, owner, load.journal)]
         self.findings += await verified(ground.server.url())
         self.findings += logs.findings(ground.desk)
-        for speaker in load.firm.speakers.values():
-            self.findings += [f"{speaker.who} was told INTERNAL: {message}" for message in speaker.internal[:3]]
+        internal = [message for speaker in load.firm.speakers.values() for message in speaker.internal]
+        if internal:
+            self.findings.append(f"clients were told INTERNAL {len(internal)} times, first: {internal[0]}")
         self.say(f"compared {sum(load.journal.summary().values())} requests, verified the books, read the logs")
         await ground.desk.stop()
         try:

@@ -7,7 +7,7 @@ from collections import Counter
 from tests.cluster.desk import Desk
 
 EXPECTED = re.compile(
-    r"(ConnectionDoesNotExistError|ConnectionRefusedError|CannotConnectNowError|ConnectionResetError|InterfaceError"
+    r"(ConnectionDoesNotExistError|InternalClientError|ConnectionRefusedError|CannotConnectNowError|ConnectionResetError|InterfaceError"
     r"|AdminShutdownError|CrashShutdownError|OperatorInterventionError|PostgresConnectionError|TooManyConnectionsError"
     r"|OperationalError|AdminShutdown|PoolTimeout|Unavailable|DiskFull|DiskFullError|OSError|BrokenPipeError"
     r"|TimeoutError|LockNotAvailableError|QueryCanceledError|DBConnectionError|ConnectionFailureError|PoolClosed"
