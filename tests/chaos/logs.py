@@ -11,7 +11,7 @@ EXPECTED = re.compile(
     r"|AdminShutdownError|CrashShutdownError|OperatorInterventionError|PostgresConnectionError|TooManyConnectionsError"
     r"|OperationalError|AdminShutdown|PoolTimeout|Unavailable|DiskFull|DiskFullError|OSError|BrokenPipeError"
     r"|TimeoutError|LockNotAvailableError|QueryCanceledError|DBConnectionError|ConnectionFailureError|PoolClosed"
-    r"|UndefinedTable|UndefinedTableError|ConnectionClosed|InvalidSchemaName|InsufficientResources)"
+    r"|UndefinedTable|Locked|UndefinedTableError|ConnectionClosed|InvalidSchemaName|InsufficientResources)"
 )
 """Errors that a fault of the schedule causes: the database away, its disk full, a broker without tables."""
 
