@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse chaos restore-drill graphiql npm clean clients release-schema
+.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -89,6 +89,10 @@ N ?= 20
 failover: $(INSTALLED)
 	@$(BIN)/python -m tests.cluster.failover $(N)
 
+# The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
+graphiql:
+	@cd graphiql && npm ci --no-audit --no-fund && npm run build
+
 # A desk of four workers and two API processes under load, hurt by a seeded schedule: MINUTES=10 SEED=1, RATE=8 of what
 # clients do a second. Ends with a restore to a moment in the middle of the run.
 chaos: $(INSTALLED)
@@ -98,9 +102,7 @@ chaos: $(INSTALLED)
 restore-drill: $(INSTALLED)
 	@MINUTES=$${MINUTES:-0.5} FAULTS=no tests/chaos/run
 
-# The page at /graphql, built anew into app/graphiql; that is committed, so nobody needs node to run a desk.
-graphiql:
-	@cd graphiql && npm ci --no-audit --no-fund && npm run build
+.PHONY: chaos restore-drill
 
 # What the tests want of npm: the audit of GraphQL over HTTP, a driver for Chromium. Without it they are skipped.
 npm:
