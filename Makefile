@@ -75,6 +75,12 @@ demo: $(INSTALLED)
 verify: $(INSTALLED)
 	@$(BIN)/propdesk verify
 
+# The desk on hosts of their own (network namespaces, so root alone), with clients on another: cables are cut, hosts
+# vanish, a standby takes over. SEED=n changes the load, SHORT=1 takes about a minute.
+.PHONY: hosts
+hosts: $(INSTALLED)
+	@$(BIN)/python -u -m tests.hosts.campaign
+
 # Schemathesis against a desk of its own, as each role; EXAMPLES=100 for more of each root field.
 fuzz: $(INSTALLED)
 	@tests/fuzz/run

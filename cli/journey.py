@@ -7,6 +7,8 @@ from datetime import datetime
 from decimal import ROUND_DOWN, Decimal
 from typing import Any
 
+import httpx
+
 from cli.bots import CENT, DayTrader, Desk, Frame, Loser, Proposal, Winner, without
 from cli.client import Client, Refusal
 from cli.firm import (
@@ -56,6 +58,7 @@ class Journey:
     patience_seconds: float
     tell: Callable[[str], None]
     frames: Sequence[Frame]
+    transport: Callable[[], httpx.AsyncBaseTransport] | None = None  # of each client; None: one of httpx's own
     weekend: Weekend | None = field(init=False)  # None: the quotes have none that can be played
     week: Sequence[Frame] = field(init=False)  # without what is traded over the weekend, which is the weekender's
     clients: dict[str, Client] = field(default_factory=dict)
@@ -74,7 +77,8 @@ class Journey:
     async def speak(self, stack: AsyncExitStack, who: str, token: str) -> None:
         """Let `who` speak with a token."""
         self.tokens[who] = token
-        client = Client(self.url, token, patience_seconds=self.patience_seconds)
+        transport = self.transport() if self.transport else None
+        client = Client(self.url, token, patience_seconds=self.patience_seconds, transport=transport)
         self.clients[who] = await stack.enter_async_context(client)
 
     async def ask(self, who: str, field_name: str, of: str, answer: str, /, **content: Any) -> Any:

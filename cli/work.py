@@ -1,16 +1,44 @@
-"""`propdesk work`: a worker's process, as a service manager or `propdesk up` runs it."""
+"""`propdesk work`: workers' processes, as a service manager or `propdesk up` runs them."""
 
 import asyncio
+from importlib import import_module
+from typing import Annotated
 
+import typer
+
+from cli.forks import Forks
 from cli.processes import begin, require_ready
 from config import garbage
 from config.embedded import running_database
+from config.settings import Settings
 from workers import main as worker
 
+PROCESSES_MAX = 64
+LOADED_LATER = ("models.tables",)  # by whoever opens the database
 
-def work() -> None:
-    """Run a worker: jobs, marks and what is periodic."""
+
+def work(
+    processes: Annotated[
+        int,
+        typer.Option(min=1, max=PROCESSES_MAX, help="Run so many workers, which share the memory of what they load"),
+    ] = 1,
+) -> None:
+    """Run a worker: jobs, marks and what is periodic. Several answer their metrics at ports one after the other."""
     settings = begin("worker")
+    if processes == 1:
+        _work(settings)
+        return
+    for module in LOADED_LATER:
+        import_module(module)
+    raise typer.Exit(Forks(processes, lambda number: _work(_numbered(settings, number))).run())
+
+
+def _numbered(settings: Settings, number: int) -> Settings:
+    port = settings.worker_metrics_port
+    return settings if port is None else settings.replace(worker_metrics_port=port + number)
+
+
+def _work(settings: Settings) -> None:
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
         garbage.settle()

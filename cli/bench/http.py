@@ -98,7 +98,7 @@ def requests(token: str) -> tuple[bytes, bytes]:
 async def figures(port: int, token: str, rounds: int, answers: int) -> list[Figure]:
     """Return the ratio of answers a second at each number of connections, with p50 and p99 of both."""
     ours, floor = requests(token)
-    same = [json.loads((await _stretch(port, request, 1, 1))[1])["data"] for request in (ours, floor)]
+    same = [json.loads((await stretch(port, request, 1, 1))[1])["data"] for request in (ours, floor)]
     assert same[0] == same[1], "both answer the same page"
     return [await _figure(port, connections, (ours, floor), rounds, answers) for connections in CONNECTIONS]
 
@@ -107,8 +107,8 @@ async def _figure(port: int, connections: int, both: tuple[bytes, bytes], rounds
     measured: tuple[list[Stretch], list[Stretch]] = ([], [])
     for _ in range(rounds):
         for request, stretches in zip(both, measured, strict=True):
-            await _stretch(port, request, connections, max(1, int(WARM * answers)))
-            stretches.append((await _stretch(port, request, connections, answers))[0])
+            await stretch(port, request, connections, max(1, int(WARM * answers)))
+            stretches.append((await stretch(port, request, connections, answers))[0])
     ours, floor = measured
     return Figure(
         f"answers/s over HTTP, the same page, {connections} connection{'s' * (connections > 1)}",
@@ -130,7 +130,7 @@ def _both(measured: tuple[list[Stretch], list[Stretch]], of: Callable[[Stretch],
     return " : ".join(format(median(map(of, stretches)), form) for stretches in measured)
 
 
-async def _stretch(port: int, request: bytes, connections: int, answers: int) -> tuple[Stretch, bytes]:
+async def stretch(port: int, request: bytes, connections: int, answers: int) -> tuple[Stretch, bytes]:
     """So many answers on each of so many connections, and the last of them."""
     loop, stretch = asyncio.get_running_loop(), Stretch()
     ends: list[asyncio.Future[bytes]] = [loop.create_future() for _ in range(connections)]

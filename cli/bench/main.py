@@ -5,6 +5,7 @@ import typer
 from cli.bench.actions import actions
 from cli.bench.api import api
 from cli.bench.evaluator import evaluator
+from cli.bench.scale import scale
 
 bench = typer.Typer(
     help="Measure what the desk does against what the same machine can do at all, as ratios, in one run.",
@@ -15,3 +16,4 @@ bench = typer.Typer(
 bench.command()(actions)
 bench.command()(evaluator)
 bench.command()(api)
+bench.command()(scale)

@@ -1,0 +1,121 @@
+"""Several processes of one command that share what they have loaded: forked from a parent, which keeps them running.
+
+What is imported is in memory once, and copied only where a process writes, its reference counts among it. The parent
+does nothing else: it opens no connection, and forks before it has begun anything.
+"""
+
+import logging
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+
+from cli.errors import exit_status
+from cli.supervisor import BACKOFF_SECONDS, STEADY_SECONDS, STOP_SECONDS_MAX
+from config import garbage
+
+FAILED = 1  # the exit status of a process that has said in a line what is wrong
+SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
+
+log = logging.getLogger(__name__)
+
+
+class Forks:
+    """The processes of one parent. Each runs `work` with its number, from 0 on."""
+
+    def __init__(self, many: int, work: Callable[[int], None]) -> None:
+        self._work = work
+        self._running: dict[int, int] = {}  # by process, its number
+        self._due = dict.fromkeys(range(many), 0.0)  # by number, the time at which it is to be started
+        self._deaths = [0] * many  # of each number, in a row
+        self._began = [0.0] * many
+        self._ends_by: float | None = None  # the time by which all have to have ended, once they are told to
+        self._lifeline, self._parent = os.pipe()  # closed at the parent's end, it tells the others that it has gone
+
+    def run(self) -> int:
+        """Keep all running until SIGTERM or SIGINT, then end them; return the exit status.
+
+        Where all fail as they begin, with nobody running, the parent fails, too: whoever runs it has to know.
+        """
+        garbage.settle()
+        awake, wake = os.pipe()
+        os.set_blocking(wake, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in SIGNALS:
+            signal.signal(number, lambda given, _frame: self._stop() if given != signal.SIGCHLD else None)
+        while True:
+            self._start_due()
+            if select.select([awake], [], [], self._pause())[0]:
+                os.read(awake, 512)
+            has_failed = self._reap()
+            if not self._running and (has_failed or self._ends_by is not None):
+                return FAILED if has_failed else 0
+            if self._ends_by is not None and time.monotonic() >= self._ends_by:
+                self._signal(signal.SIGKILL)
+
+    def _pause(self) -> float | None:
+        """Seconds until something has to be done without a signal; None: nothing has."""
+        times = [*self._due.values()] if self._ends_by is None else [self._ends_by]
+        return max(0.0, min(times) - time.monotonic()) if times else None
+
+    def _stop(self) -> None:
+        if self._ends_by is None:
+            self._ends_by = time.monotonic() + STOP_SECONDS_MAX
+            self._signal(signal.SIGTERM)
+
+    def _signal(self, number: int) -> None:
+        for process in self._running:
+            with suppress(ProcessLookupError):
+                os.kill(process, number)
+
+    def _start_due(self) -> None:
+        if self._ends_by is not None:
+            return
+        for number in [number for number, due in self._due.items() if time.monotonic() >= due]:
+            del self._due[number]
+            self._began[number] = time.monotonic()
+            process = os.fork()
+            if process == 0:
+                os._exit(self._child(number))
+            self._running[process] = number
+
+    def _child(self, number: int) -> int:
+        """Be one of the processes; return its exit status."""
+        signal.set_wakeup_fd(-1)
+        for one in SIGNALS:
+            signal.signal(one, signal.SIG_DFL)
+        os.close(self._parent)
+        threading.Thread(target=self._end_with_parent, daemon=True).start()
+        status = exit_status(lambda: self._work(number))
+        sys.stdout.flush()
+        sys.stderr.flush()
+        return status
+
+    def _end_with_parent(self) -> None:
+        os.read(self._lifeline, 1)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    def _reap(self) -> bool:
+        """Note who has ended, to start it again, later each time that it does not live long.
+
+        Return whether one has failed before it was steady, as it does where it cannot begin.
+        """
+        has_failed = False
+        while self._running:
+            process, status = os.waitpid(-1, os.WNOHANG)
+            if not process:
+                break
+            number, ended = self._running.pop(process), os.waitstatus_to_exitcode(status)
+            if self._ends_by is not None:
+                continue
+            is_steady = time.monotonic() - self._began[number] > STEADY_SECONDS
+            has_failed |= ended == FAILED and not is_steady
+            self._deaths[number] = 1 if is_steady else self._deaths[number] + 1
+            pause = BACKOFF_SECONDS[min(self._deaths[number], len(BACKOFF_SECONDS)) - 1]
+            self._due[number] = time.monotonic() + pause
+            log.warning("process %s ended with status %s; starting it again in %s s", process, ended, pause)
+        return has_failed
