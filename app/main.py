@@ -130,8 +130,9 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> None:
             statement_seconds=settings.statement_seconds_max,
         )
         stack.push_async_callback(close_standby)
-    address = settings.broker_url or settings.database_url
-    stack.enter_context(wakeups.sending_to(address))
+    address = settings.broker_url or settings.direct_url
+    assert address, "the database's, if no other"
+    stack.enter_context(wakeups.sending_to(address, is_database=not settings.broker_url))
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ import logging
 import socket
 
 from cli.databases import shown
+from config.broker import require_supported
 from config.connections import require_connections
 from config.database import require_current_schema, require_same_database
 from config.errors import Problem
@@ -15,9 +16,10 @@ log = logging.getLogger(__name__)
 
 
 def begin(process: str) -> Settings:
-    """The settings, and logging under the process's name."""
+    """The settings, and logging under the process's name. Raises Problem when the broker's address cannot be used."""
     settings = load_settings()
     configure_logging(settings.log_level, process, settings.log_format)
+    require_supported(settings.broker_url)
     return settings
 
 

@@ -7,6 +7,7 @@ import typer
 
 from cli.databases import opened, say
 from config.address import parse
+from config.broker import require_supported
 from config.database import connection, require_same_database
 from config.database import migrate as migrate_database
 from config.embedded import running_database
@@ -23,6 +24,7 @@ def migrate() -> None:
     """Bring the database's schema up to date; running it twice, or in two places at once, does no harm."""
     settings = load_settings()
     configure_logging(settings.log_level, "migrate")
+    require_supported(settings.broker_url)
     with running_database(settings) as ready:
         applied = asyncio.run(migrate_desk(ready))
     typer.echo(f"applied {', '.join(applied)}" if applied else "the schema is up to date")
@@ -36,6 +38,7 @@ def init(
     """Prepare a desk: its schema, and the clock it goes by, which is chosen once, before its first quotes."""
     settings = load_settings()
     configure_logging(settings.log_level, "init")
+    require_supported(settings.broker_url)
     with running_database(settings) as ready:
         assert ready.migration_url
         applied = asyncio.run(migrate_desk(ready))

@@ -18,6 +18,7 @@ from cli.processes import require_free_port
 from cli.setup import migrate_desk, set_mode
 from cli.supervisor import Child, supervise
 from config.address import spoken
+from config.broker import require_supported
 from config.connections import require_connections
 from config.database import close_database, connection, open_database
 from config.embedded import running_database
@@ -43,6 +44,7 @@ def up(
     """Start PostgreSQL (unless DATABASE_URL is set), the API and a worker; Ctrl-C stops them all."""
     settings = load_settings()
     configure_logging(settings.log_level, "up", settings.log_format)
+    require_supported(settings.broker_url)
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(_run(ready, "REPLAY" if replay else None))

@@ -3,7 +3,7 @@
 import logging
 
 from config.address import parse
-from config.broker import SENDER_CONNECTIONS, WORKER_CONNECTIONS
+from config.broker import SENDER_CONNECTIONS, WORKER_CONNECTIONS, is_postgresql
 from config.database import CONTROL_CONNECTIONS, LOW_CONNECTIONS, connection
 from config.errors import Problem
 from config.poolers import is_pooled
@@ -25,9 +25,18 @@ log = logging.getLogger(__name__)
 
 def connections_wanted(settings: Settings) -> int:
     """The most that one API, one worker and one command open on the database."""
-    of_broker = 0 if settings.broker_url else SENDER_CONNECTIONS + WORKER_CONNECTIONS
+    of_broker = SENDER_CONNECTIONS + WORKER_CONNECTIONS if _carries_messages(settings) else 0
     beyond = LISTENER_CONNECTIONS + LOW_CONNECTIONS + SESSION_CONNECTIONS + COMMAND_CONNECTIONS
     return 2 * (settings.pool_size + CONTROL_CONNECTIONS + LOOKOUT_CONNECTIONS) + beyond + of_broker
+
+
+def _carries_messages(settings: Settings) -> bool:
+    """Whether the database's server is the broker as well."""
+    if not settings.broker_url:
+        return True
+    if not is_postgresql(settings.broker_url) or not settings.database_url:
+        return False
+    return parse(settings.broker_url).hosts == parse(settings.database_url).hosts
 
 
 async def require_connections(settings: Settings) -> None:

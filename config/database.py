@@ -16,7 +16,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from config import priority
 from config.address import parse, sibling
-from config.broker import create_tables
+from config.broker import create_tables, prepare
 from config.errors import Problem
 from config.fence import Lookout, fence
 from config.outages import AWAY as AWAY
@@ -188,7 +188,7 @@ def pool_use() -> dict[str, int]:
 async def migrate(url: str, broker_url: str | None = None, login: str | None = None) -> list[str]:
     """Bring the schema up to date and return the names of the migrations applied; the second of two callers waits.
 
-    Runs as the owner, and creates the broker's tables where they are missing. `login`: whom the services log in as,
+    Runs as the owner, and prepares the broker where it can be reached. `login`: whom the services log in as,
     where that is another. Raises Problem when unreachable, and for what a DBA has to do before.
     """
     config = owner_config(url)
@@ -199,7 +199,10 @@ async def migrate(url: str, broker_url: str | None = None, login: str | None = N
         command = Command(config, location=str(_migrations()))
         await command.init()
         applied = await command.upgrade()
-        await asyncio.to_thread(create_tables, broker_url or url, reader=None if broker_url else APPLICATION_ROLE)
+        if broker_url:
+            await asyncio.to_thread(prepare, broker_url)
+        else:
+            await asyncio.to_thread(create_tables, url, reader=APPLICATION_ROLE)
     return applied
 
 

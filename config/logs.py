@@ -11,6 +11,15 @@ from types import MappingProxyType
 _STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName", "color_message"}
 _CHATTY = ("asyncio", "dramatiq", "dramatiq_postgres", "httpx", "httpcore", "tortoise", "uvicorn.access")
 _LAMENTING = ("asyncpg.pool", "psycopg.pool")  # each attempt to reconnect, with a traceback; what fails by it says so
+# The brokers' clients, and Dramatiq's consumers and brokers, do the same at every level, and `config/broker_link.py`
+# says it once.
+_OF_BROKERS = (
+    "pika",
+    "redis",
+    "dramatiq.brokers",
+    *(f"dramatiq.worker.ConsumerThread({of})" for of in ("jobs", "marks")),
+)
+_NEVER = logging.CRITICAL + 1
 
 _NOTHING: Mapping[str, object] = MappingProxyType({})
 _about: ContextVar[Mapping[str, object]] = ContextVar("about", default=_NOTHING)
@@ -83,6 +92,6 @@ def configure_logging(level: str, process: str, form: str = "text") -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(FORMATTERS[form](process))
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for names, heard_from in ((_CHATTY, logging.WARNING), (_LAMENTING, logging.CRITICAL)):
+    for names, heard_from in ((_CHATTY, logging.WARNING), (_LAMENTING, logging.CRITICAL), (_OF_BROKERS, _NEVER)):
         for name in names:
             logging.getLogger(name).setLevel(logging.NOTSET if level == "DEBUG" else heard_from)

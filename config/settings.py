@@ -48,7 +48,7 @@ class Addresses(Group):
     broker_url: Annotated[Address | None, Shown(default="the database")] = Field(
         default=None, validation_alias="BROKER_URL"
     )
-    """The broker that carries wake-ups"""
+    """The broker that carries wake-ups: `postgresql://`, `redis://` or `rediss://`, `amqp://` or `amqps://`"""
     data_dir: Annotated[Path, Shown("path", "`/var/lib/propdesk` as root, else the user's data folder")] = Field(
         default_factory=default_data_dir
     )

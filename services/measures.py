@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, ProcessCollector
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily
 from prometheus_client.metrics_core import Metric
 from prometheus_client.registry import Collector
 
-from config import database
+from config import database, wakeups
 
 REGISTRY = CollectorRegistry()
 
@@ -189,5 +189,24 @@ class Pool(Collector):
         yield connections
 
 
+class WakeUps(Collector):
+    """This process's messages through the broker."""
+
+    def collect(self) -> Iterable[Metric]:
+        if (is_up := wakeups.is_up()) is not None:
+            yield GaugeMetricFamily("propdesk_broker_up", "Whether this process reaches the broker.", float(is_up))
+            yield CounterMetricFamily("propdesk_broker_faults", "Failures to use the broker.", float(wakeups.faults()))
+        messages = CounterMetricFamily(
+            "propdesk_wakeups",
+            "Wake-ups: sent; merged with one that waited in this process; failed to be sent, to be tried again; "
+            "received by a worker; dropped, because they were too old, what they called failed, or the process ended.",
+            labels=["outcome"],
+        )
+        for outcome, many in wakeups.counts().items():
+            messages.add_metric([outcome], many)
+        yield messages
+
+
 REGISTRY.register(Pool())
+REGISTRY.register(WakeUps())
 ProcessCollector(registry=REGISTRY)

@@ -43,9 +43,8 @@ class Resources(Middleware):
 
     works: Works  # of the actors, once they are declared
 
-    def __init__(self, settings: Settings, broker_url: str) -> None:
+    def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.broker_url = broker_url
         self.supervisor = Supervisor(settings.task_failures_max, end_process)
         self.tasks: list[concurrent.futures.Future[None]] = []
 
@@ -66,7 +65,6 @@ class Resources(Middleware):
             "worker tick": lambda: periodic.tick_for_ever(self.supervisor, works),
             "shard ownership": lambda: periodic.own_for_ever(owner, works),
             "batches of others": lambda: periodic.listen_for_ever(owner, works),
-            "broker tables": lambda: periodic.keep_broker(self.broker_url),
             "event stamper": stamp_for_ever,
             "epoch watch": Watch().run,
             "clock watch": host_clock.watch,
@@ -106,11 +104,13 @@ def run(settings: Settings) -> None:
 
 
 def _run(settings: Settings) -> None:
-    url = settings.broker_url or settings.database_url
+    url = settings.broker_url or settings.direct_url
     assert url, "the CLI has filled it in"
-    resources = Resources(settings, url)
+    resources = Resources(settings)
     middleware = [*actors.middleware(), AsyncIO(), resources]
-    broker = brokers.connect(url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware)
+    broker = brokers.connect(
+        url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware, is_database=not settings.broker_url
+    )
     resources.works = actors.declare(broker)
     broker.emit_after("process_boot")  # the time limits' clock starts with it; Dramatiq's own command would send it
     worker = Worker(broker, worker_threads=brokers.WORKER_THREADS)

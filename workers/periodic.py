@@ -4,7 +4,6 @@ import asyncio
 import logging
 from contextlib import suppress
 
-from config.broker import create_tables
 from config.database import AWAY
 from services import periodic
 from services.availability import availability
@@ -13,7 +12,6 @@ from services.supervision import Supervisor
 from workers.works import Works
 
 INTERVAL_SECONDS = 0.5
-BROKER_SECONDS = 10  # how soon a broker that was wiped is usable again
 
 log = logging.getLogger(__name__)
 
@@ -66,13 +64,3 @@ async def listen_for_ever(owner: Ownership, works: Works) -> None:
         await owner.batches.wait()
         owner.batches.clear()
         works.evaluate_soon()
-
-
-async def keep_broker(url: str) -> None:
-    """See to it that the broker has its tables, until cancelled."""
-    while True:
-        try:
-            await asyncio.to_thread(create_tables, url)
-        except Exception as error:  # noqa: BLE001 - and this one too
-            log.debug("the broker is away: %s", error)
-        await asyncio.sleep(BROKER_SECONDS)

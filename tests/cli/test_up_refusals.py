@@ -81,6 +81,10 @@ def test_a_setting_that_cannot_be_used() -> None:
     assert_refused(propdesk("up", PROPDESK_PORT="eighty"), "PROPDESK_PORT")
 
 
-async def test_a_broker_that_is_not_supported(empty_database: str) -> None:
-    done = propdesk("work", DATABASE_URL=empty_database, BROKER_URL="redis://localhost")
-    assert_refused(done, "BROKER_URL", "redis")
+@pytest.mark.parametrize("command", ["work", "serve", "migrate"])
+def test_a_broker_that_is_not_supported(command: str) -> None:
+    done = propdesk(
+        command, BROKER_URL="kafka://desk:secret@localhost", DATABASE_URL="postgresql://nobody@127.0.0.1:1/none"
+    )
+    assert_refused(done, "BROKER_URL", "kafka", "redis://", "amqp://")
+    assert "secret" not in done.stderr

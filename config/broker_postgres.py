@@ -1,0 +1,147 @@
+"""The broker on PostgreSQL: Dramatiq's queue as tables, in the desk's database or another one."""
+
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import psycopg
+from dramatiq import Message, Middleware
+from dramatiq.broker import Consumer
+from dramatiq_postgres import PostgresBroker, init
+from dramatiq_postgres.broker import PostgresConsumer
+from psycopg import Connection
+from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
+
+from config.address import libpq_parameters, parse
+from config.broker_link import Link, WakeUpBroker
+
+CONNECT_SECONDS_MAX = 2
+HEARTBEAT_SECONDS = 5.0
+DEAD_AFTER_SECONDS = 15.0  # a killed worker's messages are handed to another
+
+SCHEMA = "dramatiq"
+GRANTS = (
+    "GRANT USAGE ON SCHEMA {} TO {}",
+    "GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA {} TO {}",
+    "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}",
+)
+
+
+class Unavailable(PoolClosed):
+    """The broker's database cannot be reached now. A PoolClosed, because that is what the broker does not retry itself:
+    its own pauses grow to half a minute, and both worker and sender try again sooner."""
+
+
+class Pool(ConnectionPool):
+    """Says within seconds that it has no connection to give, and why."""
+
+    refusal = ""  # of the last attempt to connect
+
+    def getconn(self, timeout: float | None = None) -> Connection[Any]:
+        try:
+            return super().getconn(timeout)
+        except PoolTimeout as error:
+            raise Unavailable(self.refusal or str(error)) from None
+
+    def _connect(self, timeout: float | None = None) -> Connection[Any]:
+        try:
+            connection = super()._connect(min(timeout or CONNECT_SECONDS_MAX, CONNECT_SECONDS_MAX))
+        except psycopg.Error as error:
+            self.refusal = str(error)
+            raise
+        self.refusal = ""
+        return connection
+
+
+class PostgresWakeUps(WakeUpBroker, PostgresBroker):  # type: ignore[misc] # it has no types
+    """A message with the id of one that waits takes its place, so at most one waits for each actor and arguments."""
+
+    def __init__(self, url: str, link: Link, connections: int, middleware: list[Middleware]) -> None:
+        keepalive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 10_000}
+        pool = Pool(
+            kwargs=libpq_parameters(url, "BROKER_URL") | keepalive | {"application_name": "propdesk-broker"},
+            min_size=0,
+            max_size=connections,
+            timeout=CONNECT_SECONDS_MAX,
+            reconnect_timeout=1,
+            configure=_configurer(url),
+            check=ConnectionPool.check_connection,
+            open=True,
+        )
+        self.link = link
+        PostgresBroker.__init__(
+            self,
+            pool=pool,
+            results=False,
+            middleware=middleware,
+            heartbeat_interval=HEARTBEAT_SECONDS,
+            heartbeat_ttl=DEAD_AFTER_SECONDS,
+            maintenance_interval=HEARTBEAT_SECONDS,
+        )
+
+    def prepare(self, queue_name: str) -> None:
+        with self.pool.connection() as connection, connection.cursor() as cursor:
+            init(cursor)
+
+    def consumer(self, queue_name: str, prefetch: int, timeout: int) -> Consumer:
+        return Prompt(broker=self, queue_name=queue_name, prefetch=prefetch, timeout=timeout)
+
+    def enqueue(self, message: Message[Any], *, delay: int | None = None) -> Message[Any]:
+        """Send once: the library tries ten times, for minutes, where our sender tries again by itself."""
+        sent: Message[Any] = PostgresBroker.enqueue.__wrapped__(self, message, delay=delay)
+        return sent
+
+    def probe(self) -> None:
+        with self.pool.connection() as connection:
+            connection.execute(f"SELECT 1 FROM {SCHEMA}.queue LIMIT 1")
+
+    def disconnect(self) -> None:
+        self.close()
+        self.pool.close()
+
+
+class Bell(threading.Event):
+    """Stays set until somebody has waited for it: what rings between a look at the queue and the wait is heard."""
+
+    def clear(self) -> None:
+        """Nothing: the library clears after it has looked, which would lose what rang since."""
+
+    def wait(self, timeout: float | None = None) -> bool:
+        rang = super().wait(timeout)
+        super().clear()
+        return rang
+
+
+class Prompt(PostgresConsumer):  # type: ignore[misc] # it has no types
+    """The library's consumer, which hears of every message at once."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.broker.notifier.unsubscribe(self.channel, self.wakeup)
+        self.wakeup = Bell()
+        self.broker.notifier.subscribe(self.channel, self.wakeup)
+
+
+def _configurer(url: str) -> Callable[[Connection[Any]], None]:
+    """Return what gives a session its settings; what a crash of the server loses of messages, the tables still say."""
+    wanted = {"synchronous_commit": "off"} | parse(url, "BROKER_URL").settings
+
+    def configure(connection: Connection[Any]) -> None:
+        for name, value in wanted.items():
+            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.commit()
+
+    return configure
+
+
+def create_tables(url: str, *, reader: str | None = None) -> None:
+    """Create the broker's tables where they are missing; safe in several processes at once.
+
+    `reader`: a role that uses them too, besides the one that `url` logs in as.
+    """
+    parameters = {"connect_timeout": CONNECT_SECONDS_MAX} | libpq_parameters(url, "BROKER_URL")
+    with psycopg.connect("", **parameters) as conn, conn.cursor() as cursor:
+        init(cursor)
+        if reader:
+            for grant in GRANTS:
+                cursor.execute(grant.format(SCHEMA, reader))
