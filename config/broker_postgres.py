@@ -115,6 +115,8 @@ class Bell(threading.Event):
 class Prompt(PostgresConsumer):  # type: ignore[misc] # it has no types
     """The library's consumer, which hears of every message at once."""
 
+    wakeup: threading.Event
+
     def __init__(self, **options: Any) -> None:
         super().__init__(**options)
         self.broker.notifier.unsubscribe(self.channel, self.wakeup)
