@@ -15,7 +15,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 from config.address import libpq_parameters, parse
 from config.broker_link import Link, WakeUpBroker
 
-CONNECT_SECONDS_MAX = 2
+CONNECT_SECONDS_MAX = 5  # to connect, log in and be looked at, over a slow network too
 HEARTBEAT_SECONDS = 5.0
 DEAD_AFTER_SECONDS = 15.0  # a killed worker's messages are handed to another
 

@@ -58,8 +58,7 @@ class Cable:
                     client.close()
                     continue
                 self._ends += [client, server]
-                for one, other in ((client, server), (server, client)):
-                    threading.Thread(target=self._pass_on, args=(one, other), daemon=True).start()
+                threading.Thread(target=self._carry, args=(client, server), daemon=True).start()
 
     def _connect(self) -> socket.socket:
         if isinstance(self.server, int):
@@ -67,6 +66,13 @@ class Cable:
         connection = socket.socket(socket.AF_UNIX)
         connection.connect(str(self.server))
         return connection
+
+    def _carry(self, client: socket.socket, server: socket.socket) -> None:
+        with client, server:
+            back = threading.Thread(target=self._pass_on, args=(server, client), daemon=True)
+            back.start()
+            self._pass_on(client, server)
+            back.join()
 
     def _pass_on(self, one: socket.socket, other: socket.socket) -> None:
         with suppress(OSError):
