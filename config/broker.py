@@ -15,6 +15,7 @@ from dramatiq import Broker, Message, Middleware
 from config import address
 from config.broker_link import Link, WakeUpBroker, reason_of
 from config.errors import Problem
+from config.sessions import APPLICATION_ROLE
 
 QUEUES = {"work_queue": "jobs", "evaluator": "marks", "mark_to_market": "marks"}
 """The actors, and the queue each is called through: what judges accounts does not wait behind jobs."""
@@ -60,7 +61,8 @@ def require_supported(url: str | None) -> None:
 def connect(url: str, *, connections: int, middleware: list[Middleware], is_database: bool = False) -> Broker:
     """A broker on `url`, whose connections are opened when first needed: `connections` at most, on PostgreSQL.
 
-    `is_database`: it is the desk's own database, whose absence is already said by those who need it more. Raises
+    `is_database`: it is the desk's own database, in which sessions work as the desk's role, and whose absence is
+    already said by those who need it more. Raises
     Problem as `require_supported` does.
     """
     scheme = _parts(url).scheme
@@ -68,7 +70,8 @@ def connect(url: str, *, connections: int, middleware: list[Middleware], is_data
     if scheme in address.SCHEMES:
         from config.broker_postgres import PostgresWakeUps
 
-        return PostgresWakeUps(url, link, connections, middleware)
+        role = APPLICATION_ROLE if is_database else None
+        return PostgresWakeUps(url, link, connections, middleware, role)
     extra, module = EXTRAS[scheme]
     if importlib.util.find_spec(module) is None:
         raise Problem(

@@ -26,6 +26,11 @@ GRANTS = (
     "GRANT USAGE ON ALL SEQUENCES IN SCHEMA {} TO {}",
 )
 
+_TAKE_ROLE = "SELECT set_config('role', %s, false)"
+_IS_USABLE = """SELECT EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = 'dramatiq' AND c.relname = 'queue'
+  AND has_schema_privilege(n.oid, 'usage') AND has_table_privilege(c.oid, 'insert'))"""
+
 
 class Unavailable(PoolClosed):
     """The broker's database cannot be reached now. A PoolClosed, because that is what the broker does not retry itself:
@@ -56,7 +61,10 @@ class Pool(ConnectionPool):
 class PostgresWakeUps(WakeUpBroker, PostgresBroker):  # type: ignore[misc] # it has no types
     """A message with the id of one that waits takes its place, so at most one waits for each actor and arguments."""
 
-    def __init__(self, url: str, link: Link, connections: int, middleware: list[Middleware]) -> None:
+    def __init__(
+        self, url: str, link: Link, connections: int, middleware: list[Middleware], role: str | None = None
+    ) -> None:
+        """`role`: whom sessions work as; None: whom the URL names."""
         keepalive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 10_000}
         pool = Pool(
             kwargs=libpq_parameters(url, "BROKER_URL") | keepalive | {"application_name": "propdesk-broker"},
@@ -64,11 +72,12 @@ class PostgresWakeUps(WakeUpBroker, PostgresBroker):  # type: ignore[misc] # it 
             max_size=connections,
             timeout=CONNECT_SECONDS_MAX,
             reconnect_timeout=1,
-            configure=_configurer(url),
+            configure=_configurer(url, role),
             check=ConnectionPool.check_connection,
             open=True,
         )
         self.link = link
+        self.role = role
         PostgresBroker.__init__(
             self,
             pool=pool,
@@ -81,7 +90,13 @@ class PostgresWakeUps(WakeUpBroker, PostgresBroker):  # type: ignore[misc] # it 
 
     def prepare(self, queue_name: str) -> None:
         with self.pool.connection() as connection, connection.cursor() as cursor:
-            init(cursor)
+            if self.role is None:
+                init(cursor)
+            elif cursor.execute(_IS_USABLE).fetchone() != (True,):  # wiped, or never granted: the login makes it so
+                cursor.execute("RESET ROLE")
+                init(cursor)
+                _grant(cursor, self.role)
+                cursor.execute(_TAKE_ROLE, (self.role,))
 
     def consumer(self, queue_name: str, prefetch: int, timeout: int) -> Consumer:
         return Prompt(broker=self, queue_name=queue_name, prefetch=prefetch, timeout=timeout)
@@ -124,13 +139,21 @@ class Prompt(PostgresConsumer):  # type: ignore[misc] # it has no types
         self.broker.notifier.subscribe(self.channel, self.wakeup)
 
 
-def _configurer(url: str) -> Callable[[Connection[Any]], None]:
-    """Return what gives a session its settings; what a crash of the server loses of messages, the tables still say."""
+def _configurer(url: str, role: str | None) -> Callable[[Connection[Any]], None]:
+    """Return what gives a session its settings, and its role; it raises where the session does not get that.
+
+    What a crash of the server loses of messages, the tables still say.
+    """
     wanted = {"synchronous_commit": "off"} | parse(url, "BROKER_URL").settings
 
     def configure(connection: Connection[Any]) -> None:
         for name, value in wanted.items():
             connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        if role is not None:
+            connection.execute(_TAKE_ROLE, (role,))
+            taken = connection.execute("SELECT current_user::text").fetchone()
+            if taken != (role,):
+                raise psycopg.OperationalError(f"its sessions work as {taken and taken[0]}, not as {role}")
         connection.commit()
 
     return configure
@@ -145,5 +168,9 @@ def create_tables(url: str, *, reader: str | None = None) -> None:
     with psycopg.connect("", **parameters) as conn, conn.cursor() as cursor:
         init(cursor)
         if reader:
-            for grant in GRANTS:
-                cursor.execute(grant.format(SCHEMA, reader))
+            _grant(cursor, reader)
+
+
+def _grant(cursor: psycopg.Cursor[Any], role: str) -> None:
+    for grant in GRANTS:
+        cursor.execute(grant.format(SCHEMA, role).encode())
