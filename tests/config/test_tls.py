@@ -1,9 +1,10 @@
 """TLS towards PostgreSQL, with a real server and certificates: each sslmode, for asyncpg and for psycopg."""
 
+import asyncio
 import datetime as dt
 import ipaddress
 import shutil
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -146,6 +147,16 @@ def secured(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
 @pytest.fixture(autouse=True)
 def no_files_of_a_user(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
+
+
+@pytest.fixture(autouse=True)
+async def every_connection_has_ended() -> AsyncIterator[None]:
+    """Wait for refused connections: over TLS both sides say goodbye, and the test's loop would end before."""
+    yield
+    transports = asyncio.get_running_loop()._transports  # type: ignore[attr-defined] # noqa: SLF001
+    async with asyncio.timeout(10):
+        while any(transport._sock is not None for transport in list(transports.values())):  # noqa: SLF001
+            await asyncio.sleep(0.01)
 
 
 def _by_psycopg(url: str) -> bool:
