@@ -129,7 +129,7 @@ class Database(Group):
     once. As many as its connections: nobody is held back"""
     database_share_brand: Annotated[float, Shown("seconds a second")] = Field(default=1, gt=0)
     """The same of all bearers of one brand; beyond it two connections at once"""
-    read_lag_seconds_max: float = Field(default=5, ge=0.1)
+    read_lag_seconds_max: float = Field(default=5, ge=0.1, le=300)
     """How far a standby may be behind and still be asked; beyond it the primary is"""
     queue_bearer_max: Annotated[int, Shown("reads and transactions")] = Field(default=500, ge=1)
     """How many of one bearer wait for a connection; beyond it they are BUSY"""

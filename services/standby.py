@@ -34,11 +34,15 @@ Value = TypeVar("Value")
 
 LOOK_SECONDS = 0.5  # between looks at the standby
 ANSWER_SECONDS_MAX = 3.0  # of a look; a standby that takes longer is away
+SAMPLES_MAX = 1_000  # of these looks; a lag that is longer than their time is not told apart
 PATIENCE_SECONDS = 0.03  # that a read waits for the standby to come as far as the primary was
 FIRST_LOOK_SECONDS = 0.001  # of these waits, each twice as long as the one before
 ANNOUNCE_SECONDS = 1.0  # between announcements of one bearer's writing, of one process
 WRITES_SECONDS = 120.0  # after an announcement, in which the bearer counts as writing: longer than any mutation takes
 ANNOUNCED_MAX = 10_000  # bearers remembered
+
+UNABLE = (asyncpg.PostgresError, *AWAY)
+"""Whatever the standby answers in place of how far it is: the primary is asked then."""
 
 log = logging.getLogger(__name__)
 
@@ -49,7 +53,7 @@ class Standby:
     def __init__(self) -> None:
         self.reason: str | None = "it has not been looked at yet"  # why it is not asked; None while it is
         self._was_told = False  # the log, of a standby that is not asked
-        self._samples: deque[tuple[float, int]] = deque()  # when the primary was how far
+        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)  # when the primary was how far
         self._announced: dict[str, float] = {}
         self._session: asyncpg.Connection | None = None
         self._standing: Coalesced[str, tuple[int, bool]] = Coalesced(_standing)
@@ -75,7 +79,7 @@ class Standby:
         position, has_written = standing
         try:
             has_replayed = await self._comes_to(position)
-        except AWAY as error:
+        except UNABLE as error:
             self._not_asked(str(error) or "it does not answer")
             return "behind"
         return "written" if has_written and not has_replayed else None
@@ -115,8 +119,8 @@ class Standby:
         newest = availability().standing
         if newest is not None and replay["system"] != newest.system:
             raise ConnectionError("it is no standby of the primary: another cluster answers there")
-        if newest is not None and replay["timeline"] < newest.timeline:
-            raise ConnectionError(f"it follows timeline {replay['timeline']}, and the primary is of {newest.timeline}")
+        if newest is not None and replay["timeline"] != newest.timeline:
+            raise ConnectionError(f"it is of timeline {replay['timeline']}, and the primary of {newest.timeline}")
         return dict.fromkeys(keys, replay)
 
     async def watch(self) -> None:
@@ -140,9 +144,7 @@ class Standby:
         self._samples.append((time.monotonic(), standing[0]))
         try:
             lag = 0.0 if await self._comes_to(standing[0]) else self._lag(await self._position())
-        except AWAY as error:
-            if outage(error) is None:
-                raise
+        except UNABLE as error:
             self._not_asked(str(error) or "it does not answer")
             return
         STANDBY_LAG_SECONDS.set(lag)

@@ -11,6 +11,7 @@ from config import fence as fencing
 from config.database import close_database, connection, migrate, open_database, pool
 from config.errors import Problem
 from services.availability import availability
+from services.standby import standby
 from tests.api.clients import until
 from tests.api.outages import DEPOSIT, EVENTS, READ, back, elsewhere, lines, post, serving, unavailable
 from tests.api.streams import emit
@@ -117,3 +118,15 @@ async def test_a_server_that_does_not_answer_delays_nobody_once_another_is_the_p
             assert time.monotonic() - began < database.CONNECT_SECONDS_MAX, "it stands first in the address"
         finally:
             frozen.thaw()
+
+
+async def test_a_standby_that_was_promoted_beside_its_primary_answers_nothing(cluster: Cluster) -> None:
+    primary, [promoted] = cluster.primary, cluster.standbys
+    async with serving(primary.url(), read_url=promoted.url()) as api:
+        await a_world(primary.url(OWNER), price=0)
+        token = await api.token("MANAGER", "acme")
+        await until(lambda: standby().reason is None)
+        await elsewhere(cluster.promote)
+        await until(lambda: "timeline 2" in (standby().reason or ""))
+        assert (await post(api, DEPOSIT, token, key="d1")).status_code == 200
+        assert (await post(api, READ, token)).status_code == 200
