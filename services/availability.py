@@ -23,7 +23,7 @@ Value = TypeVar("Value")
 
 LOOK_SECONDS = 1.0  # between looks at a database that is there
 RETRY_SECONDS = 0.2  # between looks at one that is away
-COMPLAINT_SECONDS = 60.0  # between log lines about connections that fail although the database is there
+COMPLAINT_SECONDS = 60.0  # between log lines about work that fails although the database is there
 
 log = logging.getLogger(__name__)
 
@@ -133,7 +133,7 @@ class Availability:
             log.warning("the database is another server by now%s", moved)
         elif suspicion is not None and now - self._complained_at >= COMPLAINT_SECONDS:
             self._complained_at = now
-            log.warning("the database is there, but a connection failed: %s", suspicion or type(suspicion).__name__)
+            log.warning("the database is there, but work with it failed: %s", suspicion or type(suspicion).__name__)
 
 
 availability = Local(Availability)
