@@ -35,6 +35,7 @@ PROPOSE = """mutation ($input: SubmitDecisionActionsInput!) { submitDecisionActi
 } }"""
 OVER = {"PASSED", "FAILED", "CANCELLED"}
 ENDS = {"prop.challenge.passed", "prop.challenge.failed", "prop.challenge.cancelled"}
+TRANSIENT = {"INTERNAL", "UNAVAILABLE", "BUSY"}  # asking again may help; actions are known by their ids
 GIVE_UP = {4400, 4403, 4406}  # close codes: coming again does not help; see docs/errors.md
 RETRY_SECONDS = (0.1, 0.2, 0.5, 1, 2, 5)
 
@@ -133,8 +134,11 @@ class Bot:
                     case "next" | "error":
                         payload = message["payload"]
                         errors = payload if isinstance(payload, list) else payload["errors"]
-                        if errors[0].get("extensions", {}).get("code") == "CURSOR_EXPIRED":
+                        code = errors[0].get("extensions", {}).get("code")
+                        if code == "CURSOR_EXPIRED":
                             raise CursorExpired
+                        if code in TRANSIENT:
+                            return
                         raise Refused(json.dumps(errors))
                     case "complete":
                         return
@@ -199,7 +203,7 @@ class Bot:
                     if not answer.get("errors"):
                         data: dict[str, Any] = answer["data"]
                         return data
-                    if any(error["extensions"]["code"] != "INTERNAL" for error in answer["errors"]):
+                    if any(error["extensions"]["code"] not in TRANSIENT for error in answer["errors"]):
                         raise Refused(json.dumps(answer["errors"]))
             await pause(failures)
             failures += 1

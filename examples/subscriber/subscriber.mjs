@@ -13,6 +13,7 @@ const url = process.env.PROPDESK_URL ?? "ws://127.0.0.1:8000/graphql";
 const token = process.env.PROPDESK_TOKEN ?? "";
 const retryMs = [100, 200, 500, 1000, 2000, 5000];
 const giveUp = new Set([4400, 4403, 4406]); // coming again does not help: docs/errors.md
+const transient = new Set(["UNAVAILABLE", "BUSY"]); // the database is away, or too much is under way
 const query = `subscription ($after: String) {
   challengeEvents(after: $after) { cursor position number name marketTime challengeId payload }
 }`;
@@ -38,8 +39,9 @@ while (true) {
       failures = 0;
     }
   } catch (error) {
-    if (Array.isArray(error) || giveUp.has(error?.code)) {
-      console.error(Array.isArray(error) ? JSON.stringify(error) : `closed with ${error.code}: ${error.reason}`);
+    const refused = Array.isArray(error) && !error.every((one) => transient.has(one.extensions?.code));
+    if (refused || giveUp.has(error?.code)) {
+      console.error(refused ? JSON.stringify(error) : `closed with ${error.code}: ${error.reason}`);
       process.exit(1); // CURSOR_EXPIRED, among others: read the state anew, and subscribe without a cursor
     }
   }
