@@ -5,6 +5,7 @@ import logging
 import socket
 
 from cli.databases import shown
+from config.address import parse
 from config.broker import require_supported
 from config.connections import require_connections
 from config.database import require_current_schema, require_same_database
@@ -53,6 +54,8 @@ def require_free_port(settings: Settings) -> None:
 async def require_ready(settings: Settings) -> None:
     """Raise Problem when the database has not the schema of these sources, or too few connections."""
     assert settings.database_url, "running_database has filled it in"
+    if settings.read_url:
+        parse(settings.read_url, "DATABASE_READ_URL")  # whether it is there is another question, at each moment anew
     await require_current_schema(settings.database_url)
     if settings.database_direct_url:
         await require_same_database(settings.database_url, settings.database_direct_url)

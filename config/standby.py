@@ -2,7 +2,6 @@
 
 import asyncpg
 
-from config.address import parse
 from config.database import CONNECT_SECONDS_MAX, PooledConnection, Sessions
 from config.sessions import connect
 
@@ -11,13 +10,9 @@ _pool: asyncpg.Pool | None = None
 
 
 async def open_standby(url: str, *, pool_size: int, name: str, statement_seconds: float) -> None:
-    """Make ready a pool of at most `pool_size` connections to the standby. Connects to nothing yet: it may be away.
-
-    Raises Problem for a URL that is no address.
-    """
+    """Make ready a pool of at most `pool_size` connections to the standby. Connects to nothing yet: it may be away."""
     global _url, _pool
     assert _pool is None, "a process has one standby open at a time"
-    parse(url, "DATABASE_READ_URL")
     settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "random_page_cost": "1.1"}
     settings |= {"client_connection_check_interval": "1s", "max_parallel_workers_per_gather": "0"}
     _pool = await asyncpg.create_pool(

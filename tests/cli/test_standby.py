@@ -48,3 +48,9 @@ async def test_what_only_reads_asks_the_standby_and_the_primary_in_its_place(clu
     replica.kill()
     _, said = run("verify")
     assert "is not asked" in said
+
+
+def test_a_read_address_that_is_none_is_refused_in_one_line() -> None:
+    refused = propdesk("serve", DATABASE_URL="postgresql://x@127.0.0.1:1/x", DATABASE_READ_URL="mysql://y")
+    assert refused.returncode != 0
+    assert refused.stderr.splitlines()[-1].startswith("propdesk: DATABASE_READ_URL has the unsupported scheme 'mysql'")
