@@ -141,7 +141,7 @@ def lookout() -> Lookout:
 
 def drop_connections() -> None:
     """Cut off every connection of this process's pools; what is under way fails at once."""
-    fence.end_all()
+    fence.end_all(PooledConnection)
 
 
 async def close_database() -> None:

@@ -74,11 +74,11 @@ class Fence:
             if standing.system == newest.system and standing.timeline < newest.timeline:
                 _cut(conn)
 
-    def end_all(self) -> None:
-        """Cut off every connection: nothing is to wait for a server that does not answer."""
+    def end_all(self, kind: type[asyncpg.Connection]) -> None:
+        """Cut off every connection of this class: nothing is to wait for a server that does not answer."""
         for conn in list(self._admitted):
-            _cut(conn)
-        self._admitted.clear()
+            if type(conn) is kind:  # asyncpg takes every connection for an instance of each such class
+                _cut(conn)
 
 
 def _cut(conn: asyncpg.Connection) -> None:

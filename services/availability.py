@@ -11,7 +11,10 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
+import asyncpg
+
 from config import database
+from config.errors import Problem
 from config.fence import Lookout, Standing
 from config.outages import AWAY, Away, outage
 from services.local import Local
@@ -105,7 +108,7 @@ class Availability:
         self._suspected.clear()
         try:
             standing = await lookout.look()
-        except AWAY as error:
+        except (Problem, asyncpg.PostgresError, *AWAY) as error:  # whatever keeps it from taking a connection
             self._gone(str(error) or type(error).__name__)
         else:
             self._there(standing, suspicion)

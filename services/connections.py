@@ -9,7 +9,8 @@ from typing import ClassVar
 import asyncpg
 
 from config import database
-from config.outages import outage
+from config.errors import Problem
+from config.outages import Away, outage
 from config.standby import standby_pool
 from models.sql import Connection
 from services.admission import Share, admission
@@ -137,8 +138,12 @@ class control:  # noqa: N801 - used like a function
 
 
 async def _acquired(pool: asyncpg.Pool) -> Connection:
+    """Raises Away where no connection can be opened, for whatever reason."""
     try:
         return await pool.acquire()
+    except (Problem, asyncpg.PostgresError) as error:
+        availability().suspect(error)
+        raise Away(str(error)) from error
     except Exception as error:
         _report(error)
         raise

@@ -92,7 +92,8 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     original = asyncpg.Connection._execute  # noqa: SLF001 - all of fetch, fetchrow and fetchval come by here
 
     async def counted(self: Any, query: str, *given: Any, **named: Any) -> Any:
-        sent[query] += 1
+        if self._proxy is not None:  # else it belongs to the opening of a connection
+            sent[query] += 1
         return await original(self, query, *given, **named)
 
     monkeypatch.setattr(asyncpg.Connection, "_execute", counted)
