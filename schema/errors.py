@@ -127,7 +127,7 @@ class Missing(ApiError):
 
 
 class CursorExpired(ApiError):
-    """The event of this cursor, or some of those after it, are no longer kept."""
+    """The event of this cursor, or some of those after it, are no longer kept, or were lost by a restore."""
 
     code = "CURSOR_EXPIRED"
 
