@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
@@ -28,6 +29,7 @@ async def ground_of(folder: Path, *, apis: int, workers: int) -> AsyncIterator[G
         cluster = stack.enter_context(Cluster(volume, settings=POSTGRES, archive=True))
         await asyncio.to_thread(cluster.start, 0)
         server = cluster.primary
+        stack.callback(shutil.copy, server.log, folder / "postgres.log")  # what the volume holds is gone with it
         await migrate(server)
         clocks = {name: folder / f"clock-{name}" for name in ODD_CLOCKS} if FAKETIME.exists() else {}
         desk = Desk(
