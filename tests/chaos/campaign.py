@@ -39,6 +39,7 @@ class Run:
     rate: float
     folder: Path
     has_faults: bool = True
+    broker: str | None = None  # None: the desk's database
     began: float = 0.0
     findings: list[str] = field(default_factory=list)
     skipped: dict[str, str] = field(default_factory=dict)  # faults that this machine cannot have
@@ -51,7 +52,7 @@ class Run:
         self.began = time.monotonic()
         settings = Settings(seed=self.seed, verbs_second=self.rate)
         with Journal(self.folder / "journal") as journal:
-            async with ground_of(self.folder, apis=2, workers=4) as ground:
+            async with ground_of(self.folder, apis=2, workers=4, broker=self.broker) as ground:
                 await ground.desk.start()
                 self.say(f"ready: {', '.join(member.name for member in ground.desk.members)}; logs in {self.folder}")
                 async with working(ground.desk, journal, settings) as load:
@@ -181,10 +182,11 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--rate", type=float, default=8.0, help="verbs a second")
     parser.add_argument("--faults", choices=("yes", "no"), default="yes")
+    parser.add_argument("--broker", choices=("redis", "rabbitmq", "postgresql"), help="a server of its own")
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix=f"propdesk-chaos-{given.seed}-"))
     folder.chmod(0o755)
-    run = Run(given.seed, given.minutes, given.rate, folder, has_faults=given.faults == "yes")
+    run = Run(given.seed, given.minutes, given.rate, folder, has_faults=given.faults == "yes", broker=given.broker)
     asyncio.run(run.play())
     for finding in run.findings:
         print(f"FOUND {finding}")

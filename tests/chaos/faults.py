@@ -15,6 +15,7 @@ from tests.chaos.schedule import Kind, Step
 from tests.cluster.desk import Desk, Member, propdesk
 from tests.cluster.programs import Unsuccessful
 from tests.cluster.servers import Server
+from tests.workers.brokers import Kind as Broker
 
 FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1")
 JUMPS = ("+90", "-90", "+3600", "-3600", "+86400", "-86400")  # seconds off
@@ -32,6 +33,7 @@ class Ground:
     desk: Desk
     server: Server
     volume: Path | None  # a small file system that holds PostgreSQL's files; None: there is none, nothing is filled
+    broker: Broker | None = None  # a server of its own; None: the broker's tables are in the desk's database
     clocks: Mapping[str, Path] = field(default_factory=dict)  # by process, the file that says how far its clock is off
 
     def member(self, choice: int) -> Member:
@@ -140,13 +142,22 @@ async def jump_clock(ground: Ground, step: Step) -> str:
 
 
 async def wipe_broker(ground: Ground, step: Step) -> str:
-    """The broker's tables are gone; workers make them anew."""
+    """Everything that is in the broker is gone."""
+    if ground.broker is not None:
+        await asyncio.to_thread(ground.broker.wipe)
+        return "everything that was in it"
     await _ask(ground, "drop schema if exists dramatiq cascade", lock_seconds=5)
     return "its tables dropped"
 
 
 async def cut_broker(ground: Ground, step: Step) -> str:
-    """Every connection to the broker is ended, again and again for a while."""
+    """The broker is killed, or stands still, and comes back; on PostgreSQL its connections are ended for a while."""
+    if ground.broker is not None:
+        is_killed = step.choice % 2 == 0
+        await asyncio.to_thread(ground.broker.kill if is_killed else ground.broker.freeze)
+        await asyncio.sleep(step.seconds)
+        await asyncio.to_thread(ground.broker.start if is_killed else ground.broker.thaw)
+        return "killed" if is_killed else "frozen"
     ended, deadline = 0, asyncio.get_running_loop().time() + step.seconds
     while asyncio.get_running_loop().time() < deadline:
         statement = "select pg_terminate_backend(pid) from pg_stat_activity where application_name = 'propdesk-broker'"
@@ -216,6 +227,9 @@ async def heal(ground: Ground) -> None:
     for member in ground.desk.members:
         if member.frozen:
             member.signal(signal.SIGCONT)
+    if ground.broker is not None:
+        await asyncio.to_thread(ground.broker.thaw)
+        await asyncio.to_thread(ground.broker.start)
     for clock in ground.clocks.values():
         clock.write_text("+0")
     if ground.volume is not None:

@@ -12,6 +12,8 @@ from tests.chaos.faults import FAKETIME, Ground, clock_environment
 from tests.cluster.desk import Desk, propdesk
 from tests.cluster.postgres import Cluster
 from tests.cluster.servers import Server
+from tests.workers.brokers import KINDS as BROKERS
+from tests.workers.brokers import Kind as Broker
 
 VOLUME_BYTES = 3 << 30  # of a file system in memory: it takes what it holds
 SHARDS = 4
@@ -20,8 +22,11 @@ ODD_CLOCKS = ("api-2", "worker-4")  # the processes whose clocks jump
 
 
 @asynccontextmanager
-async def ground_of(folder: Path, *, apis: int, workers: int) -> AsyncIterator[Ground]:
-    """A started PostgreSQL with the schema, and a desk on it that is not started yet."""
+async def ground_of(folder: Path, *, apis: int, workers: int, broker: str | None = None) -> AsyncIterator[Ground]:
+    """A started PostgreSQL with the schema, and a desk on it that is not started yet.
+
+    `broker`: `redis`, `rabbitmq` or `postgresql`, a server of its own; None: the desk's database.
+    """
     async with AsyncExitStack() as stack:
         volume = folder / "postgres"
         volume.mkdir()
@@ -31,17 +36,21 @@ async def ground_of(folder: Path, *, apis: int, workers: int) -> AsyncIterator[G
         server = cluster.primary
         stack.callback(shutil.copy, server.log, folder / "postgres.log")  # what the volume holds is gone with it
         await migrate(server)
+        server_of_broker = stack.enter_context(_broker(folder / "broker", broker)) if broker else None
         clocks = {name: folder / f"clock-{name}" for name in ODD_CLOCKS} if FAKETIME.exists() else {}
         desk = Desk(
             folder,
             server.url(),
             apis=apis,
             workers=workers,
-            environment={"PROPDESK_MARKER_SHARDS": str(SHARDS)},
+            environment={
+                "PROPDESK_MARKER_SHARDS": str(SHARDS),
+                "BROKER_URL": server_of_broker.url if server_of_broker else "",
+            },
             by_name={name: clock_environment(clock) for name, clock in clocks.items()},
         )
         stack.push_async_callback(desk.stop)
-        yield Ground(desk, server, volume if is_small else None, clocks)
+        yield Ground(desk, server, volume if is_small else None, server_of_broker, clocks)
 
 
 async def migrate(server: Server) -> None:
@@ -49,6 +58,18 @@ async def migrate(server: Server) -> None:
     environment = {"DATABASE_URL": server.url(), "OWNER_DATABASE_URL": server.url("postgres"), "BROKER_URL": ""}
     status, said = await propdesk("migrate", env=environment)
     assert status == 0, said
+
+
+@contextmanager
+def _broker(folder: Path, name: str) -> Iterator[Broker]:
+    """A broker's server that runs meanwhile."""
+    broker = BROKERS[name](folder)
+    broker.start()
+    try:
+        yield broker
+    finally:
+        broker.thaw()
+        broker.stop()
 
 
 @contextmanager
