@@ -6,7 +6,8 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 
-.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean clients release-schema
+.PHONY: up quick test campaigns test-zones test-oldest check fmt lock demo verify fuzz abuse graphiql npm clean \
+	clients release-schema constraints wheel
 
 up: $(INSTALLED)
 	@$(BIN)/propdesk up
@@ -58,6 +59,22 @@ fmt: $(INSTALLED)
 lock: $(INSTALLED)
 	@$(BIN)/uv pip compile pyproject.toml --extra dev --universal --python-version 3.11 --generate-hashes \
 		--no-emit-index-url --no-annotate --no-header --quiet --output-file requirements.lock
+	@$(MAKE) --no-print-directory constraints
+
+# What runs in production, in the versions of the lock: deploy/requirements.txt with hashes, and deploy/constraints.txt
+# without, as `pip install --constraint` wants them. Each extra but dev is in both.
+EXTRAS := embedded rabbitmq redis
+
+constraints: $(INSTALLED)
+	@$(BIN)/uv pip compile pyproject.toml $(addprefix --extra ,$(EXTRAS)) --constraint requirements.lock --universal \
+		--python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet \
+		--output-file deploy/requirements.txt
+	@sed -n 's/^\([a-z0-9].*[^ \\]\) *\\$$/\1/p' deploy/requirements.txt >deploy/constraints.txt
+
+# dist/propdesk-VERSION-py3-none-any.whl, which deploy/install installs; deploy/ and docs/ are in it.
+wheel: $(INSTALLED)
+	@rm -f dist/propdesk-*.whl
+	@$(BIN)/hatchling build --target wheel
 
 # The Node examples, and a TypeScript client made from the schema; without npm it says so and goes on.
 clients:

@@ -34,8 +34,6 @@ class Desk(Collector):
 
     def collect(self) -> Iterable[Metric]:
         yield _gauge("propdesk_database_up", "Whether the database could be asked.", self._now is not None)
-        if (data := settings().data_dir).is_dir():  # else PostgreSQL is not ours
-            yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
         if self._now is None:
             return
         desk, load = self._now.system, self._now.load
@@ -50,12 +48,24 @@ class Desk(Collector):
         yield _gauge("propdesk_job_wait_seconds", "How long the oldest due job waits.", load.job_wait_seconds)
         yield _gauge("propdesk_events_waiting", "Committed events without a position.", load.events_waiting)
         yield _gauge("propdesk_database_bytes", "The database's size.", load.database_bytes)
+        if self._now.book_check is not None:
+            violations, age = self._now.book_check
+            yield _gauge("propdesk_verify_violations", "What the newest check of the books found.", violations)
+            yield _gauge("propdesk_verify_age_seconds", "Since the newest check of the books.", age)
         yield _gauges("propdesk_sign_age_seconds", "Since the last sign of a process.", "kind", self._now.ages)
         yield _gauges("propdesk_quote_age_seconds", "Since the newest quote.", "symbol", self._now.quote_ages)
         dropped = CounterMetricFamily("propdesk_dropped_quotes", "Quotes that were not taken.", labels=["reason"])
         for reason, many in self._now.dropped.items():
             dropped.add_metric([reason], many)
         yield dropped
+
+
+class Disk(Collector):
+    """The volume of the data folder."""
+
+    def collect(self) -> Iterable[Metric]:
+        if (data := settings().data_dir).is_dir():  # else PostgreSQL is not ours
+            yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
 
 
 class Following(Collector):
@@ -76,8 +86,11 @@ class Flying(Collector):
         self._flight = flight
 
     def collect(self) -> Iterable[Metric]:
-        description = "Bytes of answers that are computed, or wait for their clients to read them."
-        yield _gauge("propdesk_flight_bytes", description, self._flight.bytes)
+        yield _gauge(
+            "propdesk_flight_bytes",
+            "Bytes of answers that are computed, or wait for their clients to read them.",
+            self._flight.bytes,
+        )
 
 
 class Scraped:
@@ -97,6 +110,7 @@ class Scraped:
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         asked = CollectorRegistry()
         asked.register(Desk(now))
+        asked.register(Disk())
         asked.register(Following(self._hub))
         asked.register(Flying(self._flight))
         asked.register(REGISTRY)

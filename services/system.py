@@ -57,12 +57,14 @@ class Figures:
 
     system: System
     load: Load
-    migrated: bool  # the schema is this program's
+    migrated: bool  # the schema has all that this program needs
+    newer: list[str]  # migrations that ran and this program does not know: it is older than the schema
     ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
     shards: list[State]  # who owns each, and how far it is
     quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
     dropped: dict[str, int]  # quotes not taken, by reason
     faults: dict[str, str]  # of the processes' endless tasks that are not well
+    book_check: tuple[int, float] | None  # violations that the newest check of the books found, and its age
 
     @property
     def warnings(self) -> dict[str, str]:
@@ -74,6 +76,10 @@ class Figures:
             found["accounts"] = f"{many} cannot be read or computed: {named}{more}; system.quarantine says why"
         if self.system.dead_jobs:
             found["jobs"] = f"{self.system.dead_jobs} are given up; jobs with the status DEAD say why"
+        if self.newer:
+            found["schema"] = f"newer than this process, by {', '.join(self.newer)}; restart it with that version"
+        if self.book_check and self.book_check[0]:
+            found["books"] = f"the newest check found {self.book_check[0]} violations; run: propdesk verify"
         return found
 
     @property
@@ -81,7 +87,7 @@ class Figures:
         """What keeps the desk from doing its work, by part, with what there is to know of it."""
         found = {}
         if not self.migrated:
-            found["migrations"] = "the schema is not this program's; run: propdesk migrate"
+            found["migrations"] = "the schema is older than this program; run: propdesk migrate"
         age = self.ages.get("worker")
         if age is None or age > SIGN_SECONDS_MAX:
             seen = "no worker has given a sign" if age is None else f"the last sign of a worker is {age:.0f} s old"
@@ -141,13 +147,17 @@ async def figures() -> Figures:
 async def _all(keys: Collection[None]) -> dict[None, Figures]:
     async with asyncio.timeout(READ_SECONDS_MAX), control() as conn:
         now, behind = await _read(conn), Load(**await system.load(conn))
-        migrated = await system.migrations(conn) == wanted_migrations()
+        applied = await system.migrations(conn)
         ages = await system.ages(conn)
         shards = await ownership.states(conn)
         faults = await system.faults(conn, SIGN_SECONDS_MAX)
+        book_check = await system.book_check(conn)
         dropped = await system.dropped_by_reason(conn)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
-    return dict.fromkeys(keys, Figures(now, behind, migrated, ages, shards, quote_ages, dropped, faults))
+    migrated, newer = applied >= wanted_migrations(), sorted(applied - wanted_migrations())
+    return dict.fromkeys(
+        keys, Figures(now, behind, migrated, newer, ages, shards, quote_ages, dropped, faults, book_check)
+    )
 
 
 _figures = Local(lambda: Coalesced(_all))

@@ -52,8 +52,8 @@ TRANSIENT = (
     asyncpg.DeadlockDetectedError,
     asyncpg.LockNotAvailableError,
     asyncpg.QueryCanceledError,
+    asyncpg.InvalidCachedStatementError,  # a migration has changed a table since the statement was prepared
 )
-
 TURN_SECONDS = 0.05  # for which catching accounts up may hold the event loop, save for the last one of them
 
 

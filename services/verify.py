@@ -6,7 +6,7 @@ Everything is read in one snapshot: the desk may go on working meanwhile. Checks
 
 from collections.abc import Awaitable, Callable, Sequence
 
-from models import verify, verify_challenges, verify_desk, verify_money, verify_orders, verify_trading
+from models import system, verify, verify_challenges, verify_desk, verify_money, verify_orders, verify_trading
 from models.sql import Connection
 from services.unit import snapshot
 from services.verify_accounts import (
@@ -21,7 +21,7 @@ from services.verify_audits import audits_are_intact
 from services.verify_findings import breaches_can_be_derived
 from services.verify_slices import slices_sum_to_the_whole
 
-__all__ = ["Violation", "check", "counts", "run"]
+__all__ = ["Violation", "check", "counts", "record", "run"]
 
 ACCOUNTS_AT_ONCE = 200
 
@@ -96,6 +96,11 @@ async def run(report_progress: Report | None = None) -> list[Violation]:
     """Check everything and answer what is wrong, named; nothing where the books hold."""
     async with snapshot() as conn:
         return await check(conn, report_progress)
+
+
+async def record(conn: Connection, violations: Sequence[Violation]) -> None:
+    """Write down how many there are, for readiness and metrics; the check itself may have read a standby."""
+    await system.write_book_check(conn, len(violations))
 
 
 async def check(conn: Connection, report_progress: Report | None = None) -> list[Violation]:

@@ -14,7 +14,7 @@ from dramatiq.middleware import MiddlewareError
 from dramatiq.middleware.asyncio import AsyncIO
 
 from config import broker as brokers
-from config import wakeups
+from config import service_manager, wakeups
 from config.database import close_database, open_database
 from config.errors import Problem
 from config.settings import Settings
@@ -69,6 +69,7 @@ class Resources(Middleware):
             "epoch watch": Watch().run,
             "clock watch": host_clock.watch,
             "database watch": lambda: availability().watch(),
+            "watchdog": service_manager.tell_alive_for_ever,
         }
 
     async def _begin(self) -> None:
@@ -122,8 +123,10 @@ def _run(settings: Settings) -> None:
         raise Problem(f"the worker cannot start: {error}") from error
     with wakeups.sending(broker):
         log.info("ready")
+        service_manager.tell(service_manager.READY)
         stopping.wait()
         log.info("stopping")
+        service_manager.tell(service_manager.STOPPING)
     worker.stop(timeout=STOP_SECONDS_MAX * 1000)
     brokers.disconnect(broker)
     require_all_kept(resources.supervisor)

@@ -174,3 +174,4 @@ revoke update (shards) on desk from propdesk_app;
 alter table desk drop column shards;
 alter table shards drop column owner, drop column fence;
 drop table bearer_writes;
+drop table book_check;

@@ -792,3 +792,11 @@ create table bearer_writes (
 grant select, insert, update, delete on bearer_writes to propdesk_app;
 comment on table bearer_writes is 'A bearer that writes, as its processes announce it at most once a second.';
 comment on column bearer_writes.wrote_at is 'Shortly before its newest mutation';
+-- What the newest check of the books found, for whoever watches the desk from outside.
+create table book_check (
+  id smallint primary key default 1 check (id = 1),
+  violations bigint not null check (violations >= 0),
+  finished_at timestamptz not null default clock_timestamp()
+);
+grant select, insert, update on book_check to propdesk_app;
+comment on table book_check is 'One row: what the newest check of the books found; none before the first.';

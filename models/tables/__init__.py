@@ -23,7 +23,7 @@ from models.tables.quotes import Batch, DroppedQuote, LatestQuote, Quote, Standi
 from models.tables.receipts import Receipt
 from models.tables.reinstatements import BulkReinstatement, BulkResult, Reinstatement
 from models.tables.removals import ProgramRemoval, RemovedSale
-from models.tables.system import BearerWrite, Desk, Heartbeat, PeriodicSlot, Quarantined, Retention, Shard
+from models.tables.system import BearerWrite, BookCheck, Desk, Heartbeat, PeriodicSlot, Quarantined, Retention, Shard
 from models.tables.terms import Terms
 from models.tables.tokens import Token
 from models.tables.voids import QuoteVoid
@@ -81,6 +81,7 @@ __models__ = [
     Epoch,
     Desk,
     Retention,
+    BookCheck,
     Shard,
     Heartbeat,
     BearerWrite,

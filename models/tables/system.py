@@ -41,6 +41,17 @@ class Retention(Model):
         table = "retention"
 
 
+class BookCheck(Model):
+    """One row: what the newest check of the books found; none before the first."""
+
+    id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
+    violations = fields.BigIntField()
+    finished_at = fields.DatetimeField(db_default=CLOCK)
+
+    class Meta:
+        table = "book_check"
+
+
 class Shard(Model):
     """A part of the accounts: who marks it, and how far it has been judged."""
 

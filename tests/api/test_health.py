@@ -65,15 +65,20 @@ async def test_a_marker_that_is_too_far_behind_makes_the_desk_not_ready(api: Api
     assert await ready(api) == (200, {})
 
 
-async def test_another_schema_makes_the_desk_not_ready(api: Api) -> None:
+async def test_an_older_schema_makes_the_desk_not_ready(api: Api) -> None:
     await periodic.tick("worker")
-    for change in ("insert into aerich values (default, '1_more.py', 'models', '{}')", "delete from aerich"):
-        async with another_process(api.database_url) as other:
-            await other.execute(change)
-        assert await ready(api) == (
-            503,
-            {"migrations": "the schema is not this program's; run: propdesk migrate"},
-        )
+    async with another_process(api.database_url) as other:
+        await other.execute("delete from aerich")
+    assert await ready(api) == (503, {"migrations": "the schema is older than this program; run: propdesk migrate"})
+
+
+async def test_a_process_that_runs_goes_on_with_a_newer_schema_and_says_so(api: Api) -> None:
+    await periodic.tick("worker")
+    async with another_process(api.database_url) as other:
+        await other.execute("insert into aerich values (default, '9_more.py', 'models', '{}')")
+    assert await ready(api) == (200, {})
+    warnings = (await api.http.get("/readyz")).json()["warnings"]
+    assert warnings["schema"] == "newer than this process, by 9_more.py; restart it with that version"
 
 
 async def test_without_its_database_the_desk_is_not_ready_and_comes_back(api: Api) -> None:

@@ -14,8 +14,10 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, NoOpTrac
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
+from cli.metrics import metrics
 from config.settings import Settings
-from services import jobs, ownership, periodic, purchases, quotes
+from services import jobs, ownership, periodic, purchases, quotes, verify
+from services.connections import control
 from services.ownership import Ownership
 from tests.api.clients import Api
 from tests.api.operations import SAVE_BRAND, SUBMIT
@@ -139,6 +141,33 @@ async def test_an_events_way_to_its_subscribers_is_measured(api: Api) -> None:
     assert after.of(f"{delay}_count") - before.of(f"{delay}_count") >= len(events)
     assert after.of(f"{delay}_sum") - before.of(f"{delay}_sum") > 0
     assert after.of("propdesk_events_stamped_total") - before.of("propdesk_events_stamped_total") >= len(events)
+
+
+async def test_what_the_newest_check_of_the_books_found_is_told(api: Api) -> None:
+    before = await scrape(api)
+    assert not [name for name, _ in before if name.startswith("propdesk_verify")]
+    async with control() as conn:
+        await verify.record(conn, [verify.Violation("cash is accounted for", "account 1", "holds 5, not 4")])
+    after = await scrape(api)
+    assert after.of("propdesk_verify_violations") == 1
+    assert 0 <= after.of("propdesk_verify_age_seconds") < 60
+    warnings = (await api.http.get("/readyz")).json()["warnings"]
+    assert "1 violations" in warnings["books"]
+    async with control() as conn:
+        await verify.record(conn, [])
+    assert (await scrape(api)).of("propdesk_verify_violations") == 0
+
+
+async def test_what_is_scraped_is_what_the_list_of_metrics_declares(api: Api) -> None:
+    await api.ask("{ me { role } }", await api.token("ADMIN"))
+    declared = {metric.name: metric for metric in metrics()}
+    families = text_string_to_metric_families((await api.http.get("/metrics")).text)
+    ours = [one for one in families if one.name.startswith("propdesk_") and not one.name.endswith("_created")]
+    for family in ours:
+        name = f"{family.name}_total" if family.type == "counter" else family.name
+        assert declared[name].kind == family.type
+        labels = {label for sample in family.samples for label in sample.labels} - {"le"}
+        assert labels <= set(declared[name].labels)
 
 
 async def test_it_can_be_switched_off_and_is_so_in_production() -> None:

