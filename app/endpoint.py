@@ -58,6 +58,7 @@ NO_PAGE = (
     "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
 )
 INIT_SECONDS_MAX = 10
+RETRY_SECONDS = 1.0
 _NAME = HEADER.lower().encode()
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
@@ -223,10 +224,13 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     async def _confirm(self, request: Request, context: Context, recalled: Recalled) -> None:
-        """Make sure of a bearer that was only remembered. Raises Refusal for a token that has ended, or has changed."""
+        """Make sure of a bearer that was only remembered. Raises Refusal where the token has ended, or reaches more."""
         context.confirm = None
-        if await recalled.confirmed() != recalled.bearer:
+        bearer = await recalled.confirmed()
+        if bearer is None:
             raise unknown_bearer()
+        if bearer != recalled.bearer:
+            raise crowded(Busy("The scope of the token has just changed; ask again.", RETRY_SECONDS))
         _end_visit(request)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:

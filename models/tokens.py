@@ -21,6 +21,10 @@ where id in (
   where id = any($1::bigint[]) and (last_used_at is null or last_used_at < clock_timestamp() - interval '1 minute')
   for no key update skip locked)
 """
+EXTEND = """
+update tokens set scope = jsonb_set(scope, '{accounts}', scope -> 'accounts' || to_jsonb($3::text))
+where brand = $1 and revoked_at is null and scope -> 'accounts' ? $2 and not scope -> 'accounts' ? $3
+"""
 ENDED = """
 select id from tokens
 where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_timestamp())
@@ -41,6 +45,11 @@ async def touch(conn: Connection, ids: Collection[int]) -> None:
 async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
     return {row["id"] for row in await conn.fetch(ENDED, list(ids))}
+
+
+async def extend_scopes(conn: Connection, brand: str, account_id: int, next_id: int) -> None:
+    """Let each token whose scope names the account reach the one that goes on in its place."""
+    await conn.execute(EXTEND, brand, str(account_id), str(next_id))
 
 
 async def is_brand(conn: Connection, name: str) -> bool:

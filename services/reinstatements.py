@@ -31,7 +31,7 @@ from domain.reinstatements import Recomputation, Rerun
 from domain.rule_table import run_of
 from domain.values import replace
 from domain.voids import Span, holdings_moved_by
-from models import challenges, voids
+from models import challenges, tokens, voids
 from models import reinstatements as rows
 from models.sql import Connection
 from models.voids import Standing
@@ -201,6 +201,7 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: Reason
     assert opened.account.phase, "the new run has begun"
     status = move("challenge", ChallengeStatus.FAILED, ChallengeStatus.ACTIVE)
     await rows.revive(work.conn, challenge_id, status, opened.account.id)
+    await tokens.extend_scopes(work.conn, case["brand"], failed.account.id, opened.account.id)
     number = await rows.insert(
         work.conn,
         challenge_id=challenge_id,

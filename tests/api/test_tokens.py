@@ -147,3 +147,15 @@ async def test_a_mutation_does_not_begin_before_its_token_is_confirmed(
     monkeypatch.setattr(rows_of_tokens, "valid", revoked)
     assert (await _post(api, token, DEPOSIT)).status_code == 401
     assert await value("select count(*) from wallets where cash = 1") == 0
+
+
+async def test_a_bearer_whose_scope_has_changed_since_is_asked_to_ask_again(api: Api) -> None:
+    await a_world(api.database_url, replay=False)
+    token = await api.token("TRADER", "acme")
+    text = "{ accounts { nodes { id } } }"
+    for _ in range(2):
+        assert "data" in (await _post(api, token, text)).json()
+    await value("""update tokens set scope = '{"accounts": ["1"]}' where role = 'TRADER' returning 1""")
+    refused = await _post(api, token, text)
+    assert (refused.status_code, refused.headers["Retry-After"]) == (503, "1")
+    assert "data" in (await _post(api, token, text)).json()
