@@ -205,16 +205,16 @@ class FairShare:
                 raise refusal from None
         except BaseException:
             if granted.done() and not granted.cancelled():
-                self.give(share)
+                self.give(share, unused=True)
             else:
                 self._leave(share, granted)
             raise
         return share
 
-    def give(self, share: Share) -> None:
-        """Give a place back, to whoever's turn it is."""
+    def give(self, share: Share, *, unused: bool = False) -> None:
+        """Give a place back, to whoever's turn it is. One that was `unused`, or cut off, says nothing of its bearer."""
         now = monotonic()
-        share.is_known = share.is_known or now - share.since < QUICK_SECONDS
+        share.is_known = share.is_known or (not unused and now - share.since < QUICK_SECONDS)
         self._free += 1
         share.use.change(-1, now)
         share.brand.use.change(-1, now)

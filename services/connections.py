@@ -62,7 +62,7 @@ class Lease:
                 self._conn = await self._acquired(self._pool(self._share))
             except BaseException as raised:
                 if self._share is not None:
-                    self._places.give(self._share)
+                    self._places.give(self._share, unused=True)
                 self._part.end(raised)
                 raise
             if self.commits:
@@ -90,7 +90,7 @@ class Lease:
             await _release(self._conn)
         finally:
             if self._share is not None:
-                self._places.give(self._share)
+                self._places.give(self._share, unused=raised is not None)
             if self._part is not None:
                 self._part.end(raised)
 

@@ -30,6 +30,8 @@ DEPOSIT = """mutation($key: String!) { depositToWallet(input: {
   client: "alice", currency: "USD", amount: "1", idempotencyKey: $key}) { wallet { id } userErrors { code } } }"""
 EVENTS = 'subscription { challengeEvents(filter: {names: ["prop.challenge.warning"]}) { payload } }'
 FOUR = {"pool_share_bearer": 0.4, "database_share_bearer": 1e9, "database_share_brand": 1e9}  # whatever they take
+ROUNDS, TIMES = 4, 12
+REFUSED_SECONDS = 0.1  # before a refused client asks again: one that does not wait has soon no processor time left
 SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick takes less on a busy machine, too
 
 
@@ -83,6 +85,7 @@ async def storm(api: Api, token: str, documents: int) -> AsyncIterator[None]:
     async def ask() -> None:
         while True:
             await api.http.post("/graphql", json={"query": MANY}, headers={"Authorization": f"Bearer {token}"})
+            await asyncio.sleep(REFUSED_SECONDS)
 
     tasks = [asyncio.create_task(ask()) for _ in range(documents)]
     try:
@@ -96,13 +99,13 @@ async def storm(api: Api, token: str, documents: int) -> AsyncIterator[None]:
 
 
 async def took(work: Callable[[int], Awaitable[None]], times: int) -> Sequence[float]:
-    """Seconds that the work took, each time, the shortest first."""
+    """Seconds that the work took, each time."""
     seconds = []
     for number in range(times):
         began = time.perf_counter()
         await work(number)
         seconds.append(time.perf_counter() - began)
-    return sorted(seconds)
+    return seconds
 
 
 async def test_a_hostile_bearer_leaves_the_reads_writes_and_events_of_others_as_quick_as_they_were(
@@ -118,25 +121,39 @@ async def test_a_hostile_bearer_leaves_the_reads_writes_and_events_of_others_as_
             told = await api.ask(DEPOSIT, manager, key=f"{time.monotonic_ns()}-{number}")
             assert told["depositToWallet"]["userErrors"] == []
 
-        async def hear(_: int) -> None:
+        async def emit() -> int:
+            number = time.monotonic_ns()
             async with plain() as work:
-                work.emit("prop.challenge.warning", brand="acme", challenge_id=1, payload={})
-            await follower.next()
+                work.emit("prop.challenge.warning", brand="acme", challenge_id=1, payload={"number": number})
+            return number
 
+        async def hear(_: int) -> None:
+            number = await emit()
+            while (await follower.next())["challengeEvents"]["payload"]["number"] != number:
+                pass
+
+        follows = asyncio.create_task(follower.next())
+        while not follows.done():  # the subscription has begun once it has had one
+            await emit()
+            await asyncio.wait([follows], timeout=0.1)
         kinds = {"reads": read, "writes": write, "events": hear}
         await asyncio.gather(*(took(work, 5) for work in kinds.values()))  # so that nothing is done for the first time
-        before = {name: await took(work, 40) for name, work in kinds.items()}
-        async with storm(api, hostile, 20):
-            await asleep(api, 1)
-            beside = {name: await took(work, 40) for name, work in kinds.items()}
-            assert await asleep(api, 1) == 1, "and the storm was one all the time"
-        after = {name: await took(work, 40) for name, work in kinds.items()}
+        alone, beside = {name: list[float]() for name in kinds}, {name: list[float]() for name in kinds}
+        for _ in range(ROUNDS):  # by turns: whatever else the machine does comes upon both
+            for name, work in kinds.items():
+                alone[name] += await took(work, TIMES)
+            async with storm(api, hostile, 20):
+                await asleep(api, 1)
+                for name, work in kinds.items():
+                    beside[name] += await took(work, TIMES)
+                assert await asleep(api, 1) == 1, "and the storm was one all the time"
     for name in kinds:  # a wait for a slow statement is a thousand times as long
-        alone = max(
-            before[name], after[name], key=lambda of: of[20]
-        )  # whatever else the machine does changes meanwhile
-        assert beside[name][20] < 5 * alone[20], name
-        assert beside[name][38] < 20 * alone[38], name
+        assert quantile(beside[name], 0.5) < 2.5 * quantile(alone[name], 0.5), name
+        assert quantile(beside[name], 0.95) < 6 * quantile(alone[name], 0.95), name
+
+
+def quantile(seconds: Sequence[float], share: float) -> float:
+    return sorted(seconds)[int(len(seconds) * share)]
 
 
 async def test_beyond_its_share_a_bearer_waits_and_then_is_busy_and_told_when_to_come_back(

@@ -235,6 +235,17 @@ def test_a_bearer_of_which_nothing_is_known_has_one_place_until_it_came_back_qui
     assert [places.take(EVE) is not None for _ in range(3)] == [True] * 2 + [False], "half of what it may have alone"
 
 
+def test_a_place_that_was_cut_off_says_nothing_of_its_bearer(clock: Time) -> None:
+    places = with_averages()
+    use(places, BOB, 0.001, clock)
+    held = places.take(EVE)
+    assert held
+    clock.now += 0.01
+    places.give(held, unused=True)
+    assert places.take(EVE)
+    assert places.take(EVE) is None, "its first may still take long"
+
+
 def test_a_bearer_that_is_alone_has_all_that_it_may_have_however_long_it_takes(clock: Time) -> None:
     places = with_averages()
     use(places, EVE, 60, clock)
