@@ -14,7 +14,7 @@ from config.settings import Settings
 from workers import main as worker
 
 PROCESSES_MAX = 64
-LOADED_LATER = ("models.tables",)  # by whoever opens the database
+LOADED_LATER = ("models.tables", "config.broker_postgres")  # by whoever opens the database, and the broker
 
 
 def work(

@@ -14,6 +14,7 @@ from psycopg_pool import ConnectionPool, PoolClosed, PoolTimeout
 
 from config.address import libpq_parameters, parse
 from config.broker_link import Link, WakeUpBroker
+from config.keepalives import keepalives
 
 CONNECT_SECONDS_MAX = 5  # to connect, log in and be looked at, over a slow network too
 HEARTBEAT_SECONDS = 5.0
@@ -65,9 +66,9 @@ class PostgresWakeUps(WakeUpBroker, PostgresBroker):  # type: ignore[misc] # it 
         self, url: str, link: Link, connections: int, middleware: list[Middleware], role: str | None = None
     ) -> None:
         """`role`: whom sessions work as; None: whom the URL names."""
-        keepalive = {"keepalives_idle": 5, "keepalives_interval": 2, "keepalives_count": 2, "tcp_user_timeout": 10_000}
+        named = {"application_name": "propdesk-broker"}
         pool = Pool(
-            kwargs=libpq_parameters(url, "BROKER_URL") | keepalive | {"application_name": "propdesk-broker"},
+            kwargs=keepalives().of_libpq() | libpq_parameters(url, "BROKER_URL") | named,
             min_size=0,
             max_size=connections,
             timeout=CONNECT_SECONDS_MAX,
@@ -144,7 +145,7 @@ def _configurer(url: str, role: str | None) -> Callable[[Connection[Any]], None]
 
     What a crash of the server loses of messages, the tables still say.
     """
-    wanted = {"synchronous_commit": "off"} | parse(url, "BROKER_URL").settings
+    wanted = {"synchronous_commit": "off"} | keepalives().of_server() | parse(url, "BROKER_URL").settings
 
     def configure(connection: Connection[Any]) -> None:
         for name, value in wanted.items():
@@ -164,7 +165,8 @@ def create_tables(url: str, *, reader: str | None = None) -> None:
 
     `reader`: a role that uses them too, besides the one that `url` logs in as.
     """
-    parameters = {"connect_timeout": CONNECT_SECONDS_MAX} | libpq_parameters(url, "BROKER_URL")
+    parameters = {"connect_timeout": CONNECT_SECONDS_MAX} | keepalives().of_libpq()
+    parameters |= libpq_parameters(url, "BROKER_URL")
     with psycopg.connect("", **parameters) as conn, conn.cursor() as cursor:
         init(cursor)
         if reader:

@@ -19,7 +19,7 @@ import httpx
 import psutil
 import typer
 
-from cli.bench import harness, http
+from cli.bench import brokers, harness, http
 from cli.bench.apis import figure as api_figure
 from cli.bench.breaches import free_port
 from cli.bench.harness import Figure, Server, Steps
@@ -56,6 +56,7 @@ class Size:
     batches: int  # of each number of workers
     rounds: int
     answers: int  # of the page, a stretch
+    messages: int  # on each broker, a round
 
 
 def scale(
@@ -65,15 +66,18 @@ def scale(
     batches: Annotated[int, typer.Option(min=2, help="Batches, a second apart, for each number of workers")] = 30,
     rounds: Annotated[int, typer.Option(min=1, help="How often a worker is killed, and the pages are measured")] = 3,
     answers: Annotated[int, typer.Option(min=1, help="Answers of a page in each stretch")] = 50,
+    messages: Annotated[int, typer.Option(min=10, help="Wake-ups sent on each broker, a round")] = brokers.MESSAGES,
 ) -> None:
-    """Several workers against one; a killed worker's shards; two API processes against one; a cold start."""
+    """Several workers or APIs against one; a killed worker's shards; a cold start; what a wake-up costs on a broker."""
     configure_logging("ERROR", "bench")
-    size = Size(accounts, symbols, batches, rounds, answers)
+    size = Size(accounts, symbols, batches, rounds, answers, messages)
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         figures, facts = asyncio.run(_measure(server, steps, size))
         with steps.step("pages of two API processes"):
             figures.append(_pages(server, size))
+        with steps.step("wake-ups on each broker"):
+            figures += brokers.figures(server, size.rounds, size.messages)
     harness.show(f"Scale: {accounts:,} accounts in {SHARDS} shards", figures)
     if json_path:
         facts |= {"machine": before, "load_after": harness.machine()["load"], "size": asdict(size)}

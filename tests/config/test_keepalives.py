@@ -11,6 +11,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from app.hub import Hub
+from config import wakeups
 from config.database import close_database, connection, control_pool, open_database
 from config.keepalives import Keepalives
 from services.supervision import Supervisor
@@ -35,10 +36,12 @@ def test_whatever_the_setting_a_dead_peer_is_noticed_within_it(seconds: int) -> 
 @asynccontextmanager
 async def _over_tcp(url: str) -> AsyncIterator[str]:
     """The address of the same database through a port of this machine."""
+    writers: list[asyncio.StreamWriter] = []
     directory = parse_qs(urlsplit(url).query)["host"][0]
 
     async def join(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_unix_connection(f"{directory}/.s.PGSQL.5432")
+        writers.extend((writer, back))
 
         async def pass_on(source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
             with suppress(OSError):
@@ -55,6 +58,9 @@ async def _over_tcp(url: str) -> AsyncIterator[str]:
         yield f"postgresql://postgres@127.0.0.1:{port}{parts.path}"
     finally:
         listening.close()
+        for one in writers:
+            one.transport.abort()
+        await asyncio.sleep(0)  # in which they are closed
 
 
 def _connections(port: int) -> list[dict[str, int]]:
@@ -90,6 +96,10 @@ async def test_every_connection_to_the_database_probes_its_peer(empty_database: 
                 await _all_probe(port, 3)  # pool, control, listener
             before = len(_connections(port))
             async with connection(url):
+                await _all_probe(port, before + 1)
+            before = len(_connections(port))
+            with wakeups.sending_to(url):
+                wakeups.request("work_queue")
                 await _all_probe(port, before + 1)
         finally:
             listening.cancel()

@@ -8,11 +8,9 @@ import sys
 import time
 from collections.abc import Awaitable
 
-import psycopg
-
-from config.address import libpq_parameters
+from config import broker as brokers
+from config.broker_postgres import PostgresWakeUps
 from config.database import close_database, control_pool, open_database, pool
-from config.keepalives import keepalives
 from config.sessions import connect
 from services.unit import plain
 
@@ -59,9 +57,9 @@ async def _in_transaction(began: asyncio.Event) -> None:
 
 
 def _of_the_broker(url: str) -> None:
-    with psycopg.connect("", **keepalives().of_libpq() | libpq_parameters(url)) as conn:
-        for name, value in keepalives().of_server().items():
-            conn.execute("select set_config(%s, %s, false)", (name, value))
+    broker = brokers.connect(url, connections=1, middleware=[])
+    assert isinstance(broker, PostgresWakeUps)
+    with broker.pool.connection() as conn:
         conn.execute("listen anything")
         conn.commit()
         list(conn.notifies())
