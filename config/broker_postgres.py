@@ -165,7 +165,7 @@ def create_tables(url: str, *, reader: str | None = None) -> None:
 
     `reader`: a role that uses them too, besides the one that `url` logs in as.
     """
-    parameters = {"connect_timeout": CONNECT_SECONDS_MAX} | keepalives().of_libpq()
+    parameters: dict[str, Any] = {"connect_timeout": CONNECT_SECONDS_MAX} | keepalives().of_libpq()
     parameters |= libpq_parameters(url, "BROKER_URL")
     with psycopg.connect("", **parameters) as conn, conn.cursor() as cursor:
         init(cursor)
