@@ -264,8 +264,8 @@ async def test_shards_are_shown_with_who_owns_them(api: Api) -> None:
         told = await api.ask("{ system { shards { shard owner through lagSeconds } } }", admin)
         first, second = told["system"]["shards"]
         assert (first.pop("lagSeconds") > 0, second.pop("lagSeconds")) == (True, 0)
-        assert first == {"shard": 0, "owner": "worker-here-1", "through": "1"}
-        assert second == {"shard": 1, "owner": "worker-here-1", "through": "2"}
+        assert first == {"shard": 0, "owner": "worker-here-1", "through": 1}
+        assert second == {"shard": 1, "owner": "worker-here-1", "through": 2}
         assert (await scrape(api)).of("propdesk_shard_owner", shard="1", owner="worker-here-1") == 1
     finally:
         await owner.end()
