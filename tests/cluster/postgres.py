@@ -11,16 +11,20 @@ A server is Debian's PostgreSQL where that is installed, else the embedded one; 
 Nothing here needs an event loop: every call blocks, and returns when what it names is so.
 """
 
+import fcntl
 import shutil
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, Self
+from typing import IO, Any, Self
 
 from config.database import APPLICATION_ROLE
 from tests.cluster.programs import Programs, Unsuccessful, free_port, room, until, version_of
 from tests.cluster.servers import DATABASE, OWNER, SYNCHRONOUS, Server
+
+NAMED = "propdesk-cluster-"
+CLAIM = "claim"  # a file in a cluster's folder that its process has locked
 
 __all__ = [
     "DATABASE",
@@ -48,8 +52,11 @@ class Cluster:
         archive: bool = False,
     ) -> None:
         """`archive`: the primary copies each finished segment of its log to the folder `archive`."""
-        self.folder = folder or Path(tempfile.mkdtemp(prefix="propdesk-cluster-", dir=room()))
+        clear_abandoned()
+        self.folder = folder or Path(tempfile.mkdtemp(prefix=NAMED, dir=room()))
         self.folder.chmod(0o755)
+        self._claim = claimed(self.folder / "claim.new")
+        (self.folder / "claim.new").rename(self.folder / CLAIM)  # nobody can have it before us
         self.programs = programs or Programs.any(self.folder)
         self.settings = dict(settings or {})
         self.archive = self.folder / "archive"
@@ -167,7 +174,31 @@ class Cluster:
         """End what runs and remove what is left of it."""
         for server in self.servers:
             server.close()
+        if self._claim is not None:
+            self._claim.close()
         shutil.rmtree(self.folder, ignore_errors=True)
+
+
+def claimed(path: Path) -> IO[bytes] | None:
+    """Claim a file, and with it a cluster's folder, for as long as this process lives; None where another has it."""
+    file = path.open("ab")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        return None
+    return file
+
+
+def clear_abandoned() -> None:
+    """End and remove the clusters of runs that were killed: of those nobody holds the claim any more."""
+    for folder in room().glob(f"{NAMED}*"):
+        with suppress(OSError):
+            if (folder / CLAIM).exists() and (claim := claimed(folder / CLAIM)):
+                with claim:
+                    for data in folder.glob("*/postmaster.pid"):
+                        Server(data.parent.name, folder, Programs(folder, None)).close()
+                    shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager

@@ -143,7 +143,7 @@ class Server:
 
     def close(self) -> None:
         """End the server, in whatever state it is, with the memory that a killed one has left."""
-        with suppress(Unsuccessful):
+        with suppress(Unsuccessful, OSError):
             self.stop("immediate")
         self.kill()
         with suppress(OSError, IndexError):
