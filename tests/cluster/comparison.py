@@ -77,7 +77,7 @@ MADE: Mapping[str, tuple[tuple[str, ...], str]] = {
     "bulk reinstatements": (("reinstateChallenges",), "select count(*) from bulk_reinstatements"),
     "adjustments": (
         ("adjustAccount",),
-        "select count(distinct transfer) from transfers where brand = %(brand)s and kind = 'ADJUSTMENT'",
+        "select count(distinct transfer) from transfers where brand = %(brand)s and cause like 'account %% adjustment'",
     ),
     "top-ups": (
         ("depositToWallet",),
@@ -158,12 +158,12 @@ def each_receipt_made_one(books: Books) -> Iterator[Finding]:
 
 def deeds_by_hand_are_in_the_audit_once(books: Books) -> Iterator[Finding]:
     """What staff did for a reason stands in the audit under that reason, once."""
-    rows = books.rows("select reason, count(*) as many from audit where reason <> '' group by reason")
-    many = {row["reason"]: row["many"] for row in rows}
+    statement = "select operation, reason, count(*) as many from audit where reason <> '' group by operation, reason"
+    many = {(row["operation"], row["reason"]): row["many"] for row in books.rows(statement)}
     for request in books.journal.requests.values():
         if "reason" not in request.content or request.content["reason"] != request.id:
             continue
-        times = many.get(request.id, 0)
+        times = many.get((request.operation, request.id), 0)
         if times > 1:
             yield Finding("audit", request.id, f"{request.operation} is in the audit {times} times")
         if request.operation in BY_HAND:
