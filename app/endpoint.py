@@ -34,6 +34,7 @@ from app.rates import Rates, Shares
 from app.refusals import (
     METHODS,
     Refusal,
+    ScopeChanged,
     check_room,
     crowded,
     malformed,
@@ -58,7 +59,6 @@ NO_PAGE = (
     "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
 )
 INIT_SECONDS_MAX = 10
-RETRY_SECONDS = 1.0
 _NAME = HEADER.lower().encode()
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
@@ -118,7 +118,10 @@ class Endpoint(GraphQL[Context, None]):
                 return self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, answers.HEADERS)
             if media_type is None:
                 raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
-            return await self._execute(request, media_type, reservation)
+            try:
+                return await self._execute(request, media_type, reservation)
+            except ScopeChanged:
+                return await self._execute(request, media_type, reservation)
         except Refusal as refusal:
             return answers.refused(refusal, media_type or JSON)
         except ClientDisconnect:
@@ -163,7 +166,7 @@ class Endpoint(GraphQL[Context, None]):
         return await answers.executed(await self._answered(request, context), media_type, context)
 
     async def _answered(self, request: Request, context: Context) -> ExecutionResult:
-        given = await asked(request, self._settings)
+        given = request.state.asked = getattr(request.state, "asked", None) or await asked(request, self._settings)
         try:
             query = self.documents.text(given)
             if not query:
@@ -224,13 +227,13 @@ class Endpoint(GraphQL[Context, None]):
         return context
 
     async def _confirm(self, request: Request, context: Context, recalled: Recalled) -> None:
-        """Make sure of a bearer that was only remembered. Raises Refusal where the token has ended, or reaches more."""
+        """Make sure of a bearer that was only remembered. Raises Refusal where it has ended or reaches others."""
         context.confirm = None
         bearer = await recalled.confirmed()
         if bearer is None:
             raise unknown_bearer()
         if bearer != recalled.bearer:
-            raise crowded(Busy("The scope of the token has just changed; ask again.", RETRY_SECONDS))
+            raise ScopeChanged
         _end_visit(request)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:

@@ -61,6 +61,14 @@ def unavailable(error: GraphQLError) -> Refusal:
     return Refusal(503, error, {"Retry-After": str(math.ceil(RETRY_SECONDS))})
 
 
+class ScopeChanged(Refusal):
+    """The token reaches other objects than when it was last looked up. Nothing was told or written: do it again."""
+
+    def __init__(self) -> None:
+        busy = Busy("The scope of the token changes; ask again.", 1)
+        super().__init__(503, busy, {"Retry-After": "1"})
+
+
 def crowded(busy: Busy) -> Refusal:
     """Too many wait already for what this request would wait for."""
     return Refusal(503, busy, {"Retry-After": "1"})

@@ -9,6 +9,7 @@ import pytest
 
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
 from services import events, payouts, purchases, quotes, tokens, verify
+from tests.conftest import drop_distant_partitions
 from tests.house.sources import ROOT
 from tests.models.schemas import picture
 from tests.services.world import CLIENT, MANAGER, World, a_quote, act, rows, settle, value
@@ -47,6 +48,7 @@ async def test_the_books_hold_after_the_upgrade_and_the_schema_is_that_of_a_new_
     assert await verify.run() == []
     assert [row["status"] for row in await rows("select status from challenges order by id")] == [1, 1, 3, 4, 1, 1]
     async with connection(lived) as ours, connection(empty_database) as theirs:
+        await drop_distant_partitions(ours)  # the suite's new desks lack them
         assert await picture(ours) == await picture(theirs)
 
 
