@@ -125,9 +125,18 @@ class Works:
         if self.owner is None:
             return
         if not self.owner.has_all:
-            await self.owner.announce_batches()
+            await self._announce(self.owner)
         if tasks := self.evaluate_soon():
             await asyncio.wait(tasks, timeout=WORK_SECONDS)  # who asked goes then, and they go on
+
+    async def _announce(self, owner: Ownership) -> None:
+        """Tell the other workers of new batches. Without a database nobody is told; their ticks look by themselves."""
+        try:
+            await owner.announce_batches()
+        except AWAY as error:
+            if outage(error) is None:
+                raise
+            availability().suspect(error)
 
     def evaluate_soon(self, shards: Iterable[int] | None = None) -> list[asyncio.Task[None]]:
         """The same for the process's own shards, or some of them, without waiting; return the tasks that do it."""

@@ -8,6 +8,7 @@ from functools import partial
 
 import pytest
 
+from config.outages import Away
 from workers import works
 from workers.works import Coalesced
 
@@ -130,3 +131,15 @@ async def _until(holds: Callable[[], object]) -> None:
     async with asyncio.timeout(5):
         while not holds():
             await asyncio.sleep(0.001)
+
+
+async def test_batches_that_cannot_be_announced_while_the_database_is_away_fail_no_message(database: str) -> None:
+    class Owner:
+        has_all, markers = False, dict[int, object]()
+
+        async def announce_batches(self) -> None:
+            raise Away("connection refused")
+
+    mine = works.Works(dict.fromkeys(("work_queue", "mark_to_market", "evaluator"), 60.0))
+    mine.owner = Owner()  # type: ignore[assignment] # what `evaluate` asks of it
+    await mine.evaluate()
