@@ -2,7 +2,9 @@
 
 import asyncio
 import os
+import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +19,13 @@ from tests.deploy.programs import DEPLOY
 @pytest.fixture
 def postgres(tmp_path: Path) -> Iterator[EmbeddedServer]:
     """A server of the test's own: roles belong to all its databases."""
-    folder = tmp_path if os.geteuid() else Path("/dev/shm") / tmp_path.parent.name / tmp_path.name
+    folder = tmp_path if os.geteuid() else Path(tempfile.mkdtemp(prefix="propdesk-roles-"))
+    folder.chmod(0o755)  # PostgreSQL runs as another user
     server = EmbeddedServer(folder, throwaway=True)
     server.start()
     yield server
     server.stop()
+    shutil.rmtree(folder)
 
 
 async def test_the_owner_migrates_what_the_services_cannot_change(postgres: EmbeddedServer) -> None:
