@@ -20,6 +20,7 @@ AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that takes no connections for now
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InternalClientError,
@@ -30,7 +31,12 @@ AWAY = (
 Every other error of PostgreSQL is the statement's own, and is raised again by each attempt.
 """
 
-_OF_THE_STATEMENT = (asyncpg.QueryCanceledError, asyncpg.TransactionRollbackError, ValueError)
+_OF_THE_STATEMENT = (
+    asyncpg.QueryCanceledError,
+    asyncpg.TransactionRollbackError,
+    asyncpg.LockNotAvailableError,
+    ValueError,
+)
 """Of these the ones that are the statement's own trouble, or another transaction's: the server is there."""
 
 
