@@ -166,12 +166,13 @@ class Endpoint(GraphQL[Context, None]):
         return await answers.executed(await self._answered(request, context), media_type, context)
 
     async def _answered(self, request: Request, context: Context) -> ExecutionResult:
-        given = request.state.asked = getattr(request.state, "asked", None) or await asked(request, self._settings)
+        if (parameters := getattr(request.state, "parameters", None)) is None:  # kept for a second execution
+            parameters = request.state.parameters = await asked(request, self._settings)
         try:
-            query = self.documents.text(given)
+            query = self.documents.text(parameters)
             if not query:
                 raise malformed("The request has no `query` and no `documentId`.")
-            return await self._result(query, given, request.method, context)
+            return await self._result(query, parameters, request.method, context)
         except ApiError as error:
             return ExecutionResult(data=None, errors=[error])
 

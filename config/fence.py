@@ -179,7 +179,7 @@ class Lookout:
 
 
 def _together(faults: Mapping[str, BaseException]) -> BaseException:
-    """The fault of all servers: one that an operator has to mend, else that of the only one, else what each says."""
+    """Return one error for all servers: one that an operator has to mend, the only one, or each server's message."""
     for fault in faults.values():
         if not isinstance(fault, AWAY) or (len(faults) == 1 and str(fault)):
             return fault

@@ -121,7 +121,7 @@ class Rerun:
         self._keep(journal)
 
     def book(self, bookings: Sequence[Booking], market: Mapping[str, Quote]) -> None:
-        """Book a group of bookings at its moment; `market` has the good quotes of then. Raises StillBroken."""
+        """Write a group of bookings at its time; `market` has the valid quotes of that time. Raises StillBroken."""
         self.market.update(market)
         before, journal = self.account, Journal()
         for one in bookings:

@@ -207,7 +207,7 @@ def _suspect(symbol: str, bid: Decimal | None, ask: Decimal, at: datetime, sourc
 
 
 async def insert(conn: Connection, new: Sequence[Batch], watches: Mapping[str, Watch] = MappingProxyType({})) -> None:
-    """Append batches with their quotes and move each symbol's newest, with what its guard knows of it."""
+    """Append batches with their quotes; update each symbol's newest quote and the state of its quote guard."""
     await conn.executemany(
         "insert into batches (number, market_time, quotes) values ($1, $2, $3)",
         [(batch.number, batch.market_time, len(batch.quotes)) for batch in new],

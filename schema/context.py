@@ -21,6 +21,7 @@ from schema.limits import Allowed
 from schema.slices import TimeSlices
 from services import clocks, contexts, quarantine, snapshots
 from services.contexts import Decided
+from services.futures import mark_retrieved
 from services.principals import Principal, Role
 from services.quarantine import Entry
 from services.snapshots import Present
@@ -41,12 +42,6 @@ class EventSource(Protocol):
     def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yields at once, and again whenever what is watched has changed since, however often that was."""
         ...
-
-
-def _noted(reading: asyncio.Future[Any]) -> None:
-    """Take note of how a reading ended, so that asyncio does not tell of a failure that nobody waited for."""
-    if not reading.cancelled():
-        reading.exception()
 
 
 class Loaders:
@@ -82,7 +77,7 @@ class Loaders:
         """The moment of this answer. Raises NoMarket."""
         if self._moment is None:
             self._moment = asyncio.ensure_future(snapshots.now())
-            self._moment.add_done_callback(_noted)  # all that wait for it may have gone by then
+            self._moment.add_done_callback(mark_retrieved)
         return await asyncio.shield(self._moment)
 
     async def present(self, account_id: int) -> Present:

@@ -20,6 +20,7 @@ from schema.ids import INT64_MAX
 from schema.links import Link, held
 from schema.rows import Rows, readable, shape
 from schema.scalars import parse_instant
+from services.futures import mark_retrieved
 from services.views import lists
 from services.views.lists import Extent, Filters, Listing, Page, Row, Window
 
@@ -112,6 +113,7 @@ class Connection(Generic[Item]):
         """Count once for both fields."""
         if self.extent is None:
             self.extent = asyncio.ensure_future(self.count())
+            self.extent.add_done_callback(mark_retrieved)
         return asyncio.shield(self.extent)
 
 

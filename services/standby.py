@@ -71,7 +71,7 @@ class Standby:
         self._announced[key] = now
 
     async def refusal(self, caller: Caller) -> str | None:
-        """Why this caller's read is not the standby's; None where it is. Raises what asking the primary raises."""
+        """Return why this caller reads from the primary, or None for the standby. Raises what the query raises."""
         if self.reason is not None:
             return "behind"
         standing = await self._standing.get(repr(caller.bearer))

@@ -21,6 +21,7 @@ from models.tables.tokens import Token
 from services import brands, host_clock
 from services.coalescing import Coalesced
 from services.connections import control
+from services.futures import mark_retrieved
 from services.local import Local
 from services.principals import BRANDLESS, Principal, Role
 from services.unit import plain, reading
@@ -180,7 +181,7 @@ class Recalled:
         self.bearer = bearer
         self._digest = digest
         self._answer = _lookup().ask(digest)
-        self._answer.add_done_callback(_noted)
+        self._answer.add_done_callback(mark_retrieved)
 
     async def confirmed(self) -> Principal | None:
         """The bearer as `authenticate` has it, looked up since this was made."""
@@ -195,12 +196,6 @@ def recall(text: str) -> Recalled | None:
     digest = _digest(text)
     bearer = _known().get(digest)
     return None if bearer is None else Recalled(digest, bearer)
-
-
-def _noted(answer: "asyncio.Future[asyncpg.Record | None]") -> None:
-    """Take note of a failure: nobody may wait for it any more."""
-    if not answer.cancelled():
-        answer.exception()
 
 
 async def _looked_up(digest: bytes, answer: "asyncio.Future[asyncpg.Record | None]") -> Principal | None:

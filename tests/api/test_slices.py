@@ -17,10 +17,12 @@ from schema import writing
 from schema.context import Context, Loaders
 from schema.errors import BadUserInput
 from schema.masking import masked
+from schema.paging import Connection
 from schema.slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from schema.writing import written
 from services import snapshots
 from services.principals import Principal, Role
+from services.views.lists import PAYOUTS, Extent, Page, Window
 
 
 async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loop_has_been_round() -> None:
@@ -146,3 +148,26 @@ async def test_a_reading_that_fails_once_nobody_waits_for_it_is_no_error_of_the_
     del loaders, waiting
     gc.collect()
     assert told == []
+
+
+async def test_a_count_that_fails_once_nobody_waits_for_it_is_no_error_of_the_loop() -> None:
+    logged: list[dict[str, Any]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, about: logged.append(about))
+    goes_on = asyncio.Event()
+
+    async def fails() -> Extent:
+        await goes_on.wait()
+        raise ConnectionError("gone")
+
+    page = Page([])
+    connection = Connection[Any](listing=PAYOUTS, page=page, asked=Window(1, None, False), count=fails)
+    waiting = asyncio.ensure_future(connection._extent())  # noqa: SLF001 - both fields that count wait for it
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.wait([waiting])
+    goes_on.set()
+    for _ in range(3):
+        await asyncio.sleep(0)
+    del connection, waiting
+    gc.collect()
+    assert logged == []

@@ -174,7 +174,7 @@ async def change_shards(ground: Ground, step: Step) -> str:
 
 
 async def hold_locks(ground: Ground, step: Step) -> str:
-    """A session of somebody else locks a table, so that the statements that need it wait."""
+    """Lock a table from a session outside the desk, so that statements that need the table wait."""
     table = LOCKED[step.choice % len(LOCKED)]
     with suppress(psycopg.OperationalError):
         async with await psycopg.AsyncConnection.connect(_owner(ground), connect_timeout=5) as conn:

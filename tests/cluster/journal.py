@@ -98,7 +98,7 @@ class Journal:
         self._write(sync=False, kind="event", subscriber=subscriber, event=dict(event))
 
     def note(self, what: str, **facts: Any) -> dict[str, Any]:
-        """Whatever else happened: a fault that was caused, a process that ended, a moment to restore to."""
+        """Record an event of the run that is no request: an injected fault, the end of a process, a restore point."""
         self._write(kind="note", what=what, facts=facts)
         return self.notes[-1]
 

@@ -1,4 +1,4 @@
-"""A connection whose statement was cut off is as good as new for the next."""
+"""A connection whose statement was cancelled serves the next statement as a new connection would."""
 
 import asyncio
 from typing import Any

@@ -101,7 +101,7 @@ async def worker_is_refused(site: Site) -> AsyncIterator[None]:
 
 
 def api_has_no_power(site: Site) -> AbstractAsyncContextManager[None]:
-    """An API host is gone in an instant, with its clients' connections; later it starts anew."""
+    """Kill an API host and its clients' connections at once, and start it again later."""
     return _without_power(site, site["api2"])
 
 

@@ -1,4 +1,4 @@
-"""The brokers' servers, one of each for all tests of this process."""
+"""Fixtures: one server of each broker, shared by all tests of this process."""
 
 from collections.abc import Callable, Iterator
 
