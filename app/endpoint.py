@@ -18,20 +18,16 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app import answers
-from app.accepting import ANSWERS, HTML, JSON, preferred
-from app.connections import SELF as VISIT
-from app.documents import Documents
-from app.flight import Flight, Reservation
-from app.heads import Asking
-from app.identities import Identities
-from app.metering import Metered
-from app.naming import HEADER, fresh, name_of
-from app.page import Page
-from app.parameters import Asked, asked, loads
-from app.protocol import Handler
-from app.rates import Rates, Shares
-from app.refusals import (
+from app.graphiql_page import Page
+from app.live.websocket_protocol import Handler
+from app.live.websocket_sessions import Sessions
+from app.request import responses
+from app.request.authentication import Identities
+from app.request.bytes_in_flight import Flight, Reservation
+from app.request.content_negotiation import ANSWERS, HTML, JSON, preferred
+from app.request.cpu_metering import Metered
+from app.request.headers import Asking
+from app.request.http_errors import (
     METHODS,
     Refusal,
     ScopeChanged,
@@ -43,13 +39,17 @@ from app.refusals import (
     unavailable,
     unknown_bearer,
 )
-from app.sessions import Sessions
+from app.request.parameters import Asked, asked, loads
+from app.request.rate_limits import Rates, Shares
+from app.request.request_id import HEADER, fresh, name_of
+from app.request.trusted_documents import Documents
+from app.server.connections import SELF as VISIT
 from config.settings import Settings
 from resolvers.main import schema
-from schema.context import Context, EventSource
-from schema.errors import ApiError, BadUserInput, Busy, RateLimited, Unavailable, is_outage, shown
-from schema.limits import Allowed
-from schema.slices import TimeSlices
+from schema.engine.document_limits import Allowed
+from schema.engine.errors import ApiError, BadUserInput, Busy, RateLimited, Unavailable, is_outage, shown
+from schema.engine.request_context import Context, EventSource
+from schema.engine.time_slices import TimeSlices
 from services.availability import Away, availability
 from services.callers import Caller, bound
 from services.tokens import Recalled
@@ -115,7 +115,9 @@ class Endpoint(GraphQL[Context, None]):
             if request.method not in METHODS:
                 raise not_by(request.method, *METHODS)
             if request.method == "GET" and self._is_for_the_page(request):
-                return self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, answers.HEADERS)
+                return (
+                    self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, responses.HEADERS)
+                )
             if media_type is None:
                 raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
             try:
@@ -123,13 +125,13 @@ class Endpoint(GraphQL[Context, None]):
             except ScopeChanged:
                 return await self._execute(request, media_type, reservation)
         except Refusal as refusal:
-            return answers.refused(refusal, media_type or JSON)
+            return responses.refused(refusal, media_type or JSON)
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
             error = GraphQLError(str(fault), original_error=fault)
             refuse = unavailable if is_outage(error) else partial(Refusal, 500)
-            return answers.refused(refuse(shown(error, name)), media_type or JSON)
+            return responses.refused(refuse(shown(error, name)), media_type or JSON)
 
     async def _execute(self, request: Request, media_type: str, reservation: Reservation) -> Response:
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
@@ -162,8 +164,8 @@ class Endpoint(GraphQL[Context, None]):
                 visit.left = None
             self.shares.spend(context.bearer, _address(request), spent + context.seconds)
 
-    async def _written(self, request: Request, media_type: str, context: Context) -> answers.Pieces:
-        return await answers.executed(await self._answered(request, context), media_type, context)
+    async def _written(self, request: Request, media_type: str, context: Context) -> responses.Pieces:
+        return await responses.executed(await self._answered(request, context), media_type, context)
 
     async def _answered(self, request: Request, context: Context) -> ExecutionResult:
         if (parameters := getattr(request.state, "parameters", None)) is None:  # kept for a second execution

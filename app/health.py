@@ -7,7 +7,7 @@ import asyncpg
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from domain.checks import api_name
+from domain.validation import api_name
 from services import system
 
 ANSWER_SECONDS_MAX = 5

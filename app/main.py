@@ -12,17 +12,17 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.routing import Mount, Route, WebSocketRoute
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app import lag
+from app import loop_lag
 from app.endpoint import Endpoint
+from app.graphiql_page import PATH, Files, Page
 from app.health import UNREACHABLE, healthz, readyz
-from app.hub import Hub
 from app.index import Index
-from app.metering import meter_tasks
+from app.live.hub import Hub
+from app.live.websocket_sessions import Sessions
 from app.metrics import Counted, Scraped
-from app.naming import HEADER
-from app.page import PATH, Files, Page
-from app.refusals import METHODS
-from app.sessions import Sessions
+from app.request.cpu_metering import meter_tasks
+from app.request.http_errors import METHODS
+from app.request.request_id import HEADER
 from config import wakeups
 from config.database import close_database, open_database
 from config.settings import Settings
@@ -87,7 +87,7 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(_running(supervisor.keep("epoch watch", epochs.run)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
             await stack.enter_async_context(
-                _running(supervisor.keep("loop watch", partial(lag.watch, endpoint.flight)))
+                _running(supervisor.keep("loop watch", partial(loop_lag.watch, endpoint.flight)))
             )
             yield
 

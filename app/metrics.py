@@ -15,13 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.flight import Flight
 from app.health import ANSWER_SECONDS_MAX, UNREACHABLE
-from app.hub import Hub
+from app.live.hub import Hub
+from app.request.bytes_in_flight import Flight
 from config.settings import settings
 from services import system
-from services.measures import REGISTRY, RESPONSES
 from services.ownership import State
+from services.telemetry import REGISTRY, RESPONSES
 
 PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 

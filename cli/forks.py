@@ -16,7 +16,7 @@ from contextlib import suppress
 
 from cli.errors import exit_status
 from cli.supervisor import BACKOFF_SECONDS, STEADY_SECONDS, STOP_SECONDS_MAX
-from config import garbage
+from config import gc_tuning
 
 FAILED = 1  # the exit status of a process that has said in a line what is wrong
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGCHLD)
@@ -41,7 +41,7 @@ class Forks:
 
         Where all fail as they begin, with nobody running, the parent fails, too: whoever runs it has to know.
         """
-        garbage.settle()
+        gc_tuning.settle()
         awake, wake = os.pipe()
         os.set_blocking(wake, False)
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)

@@ -18,8 +18,8 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from domain.guard import DEFAULTS
 from domain.instruments import Currency, Guard, GuardMode, Instrument, InstrumentKind
+from domain.quote_guard import DEFAULTS
 from services import catalogue
 from services.catalogue import Line, Outcome
 from services.principals import Principal, Role

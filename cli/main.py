@@ -3,6 +3,7 @@
 import gc
 import sys
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any
 
 import typer
@@ -22,19 +23,23 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "shards": "cli.shards:shards",
     "mark-to-market": "cli.marks:mark_to_market",
     "replay": "cli.replay:replay",
-    "demo": "cli.demo:demo",
     "verify": "cli.verify:verify",
     "export": "cli.export:export",
-    "export-schema": "cli.schema:export_schema",  # this and the next five: for developers
-    "check-schema": "cli.schema:check_schema",
-    "export-errors": "cli.codes:export_errors",
-    "export-models": "cli.tables:export_models",
-    "export-diagrams": "cli.diagrams:export_diagrams",
-    "export-settings": "cli.settings:export_settings",
-    "export-dashboard": "cli.dashboard:export_dashboard",
-    "bench": "cli.bench.main:bench",
     "feed": "cli.feed:feed",
 }
+DEVELOPERS = {  # of a checkout; `tools` is not in the wheel
+    "demo": "tools.demo:demo",
+    "bench": "tools.bench.main:bench",
+    "export-schema": "tools.export_schema:export_schema",
+    "check-schema": "tools.export_schema:check_schema",
+    "export-errors": "tools.export_errors:export_errors",
+    "export-models": "tools.model_state:export_models",
+    "export-diagrams": "tools.diagrams:export_diagrams",
+    "export-settings": "tools.export_settings:export_settings",
+    "export-dashboard": "tools.dashboard:export_dashboard",
+}
+if find_spec("tools"):
+    COMMANDS |= DEVELOPERS
 HIDDEN = {"feed"}  # a child of `up`
 
 

@@ -7,7 +7,7 @@ import socket
 from cli.databases import shown
 from config.address import parse
 from config.broker import require_supported
-from config.connections import require_connections
+from config.connection_budget import require_connections
 from config.database import require_current_schema, require_same_database
 from config.errors import Problem
 from config.logs import configure_logging

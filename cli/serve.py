@@ -7,11 +7,11 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from app.connections import connections_of
 from app.main import create_app
-from app.sockets import Socket
+from app.server.connections import connections_of
+from app.server.websockets import Socket
 from cli.processes import begin, require_free_port, require_ready, require_tls
-from config import garbage, service_manager
+from config import gc_tuning, service_manager
 from config.embedded import running_database
 from config.headers import SAFETY
 from config.settings import Settings
@@ -54,7 +54,7 @@ def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Ser
     Call it when everything is loaded: it tunes garbage collection for the process.
     """
     config = config_of(app, settings, **options)
-    garbage.settle()
+    gc_tuning.settle()
     return Server(config)
 
 

@@ -19,7 +19,7 @@ from cli.setup import migrate_desk, set_mode
 from cli.supervisor import Child, supervise
 from config.address import spoken
 from config.broker import require_supported
-from config.connections import require_connections
+from config.connection_budget import require_connections
 from config.database import close_database, connection, open_database
 from config.embedded import running_database
 from config.errors import Problem

@@ -11,8 +11,8 @@ from config.database import connection
 from config.embedded import running_database
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from services import verify as service
-from services.verify import Violation
+from services.checks import verify as service
+from services.checks.verify import Violation
 
 
 def verify() -> None:

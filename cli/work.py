@@ -8,7 +8,7 @@ import typer
 
 from cli.forks import Forks
 from cli.processes import begin, require_ready
-from config import garbage
+from config import gc_tuning
 from config.embedded import running_database
 from config.settings import Settings
 from workers import main as worker
@@ -41,5 +41,5 @@ def _numbered(settings: Settings, number: int) -> Settings:
 def _work(settings: Settings) -> None:
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
-        garbage.settle()
+        gc_tuning.settle()
         worker.run(ready)

@@ -5,7 +5,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from config.groups import Group, ProcessorShare, RequestRate, Shown
+from config.setting_groups import Group, ProcessorShare, RequestRate, Shown
 
 
 class RequestLimits(Group):

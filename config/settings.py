@@ -12,8 +12,8 @@ from pydantic import Field, Json, ValidationError, ValidationInfo, field_validat
 from pydantic_settings import NoDecode
 
 from config.errors import Problem
-from config.groups import PREFIX, Address, Group, Share, Shown, Text
 from config.limits import DocumentLimits, RequestLimits
+from config.setting_groups import PREFIX, Address, Group, Share, Shown, Text
 
 Environment = Literal["development", "production"]
 

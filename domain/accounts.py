@@ -7,6 +7,7 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
+from domain.frozen import replace
 from domain.ledger import GENESIS, Entry, Facts, Kind, Row, follow
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.money import ZERO
@@ -14,7 +15,6 @@ from domain.orders import ActionResult, Fill, Order
 from domain.positions import Position, Side
 from domain.refusals import Refusals
 from domain.terms import Policy
-from domain.values import replace
 
 
 class Mode(StrEnum):

@@ -3,11 +3,11 @@
 from dataclasses import replace
 from decimal import Decimal
 
-from domain import days, levels, rules
+from domain import days, limit_levels, rules
 from domain.accounts import Account
-from domain.checks import amount as money
 from domain.errors import InvalidInput
 from domain.terms import PhaseTerms
+from domain.validation import amount as money
 
 
 def check(
@@ -35,7 +35,7 @@ def check(
 def _check_verdict(after: Account, terms: PhaseTerms | None) -> None:
     """Raises InvalidInput where the account as it would be breaks a limit, or wins its phase."""
     for bound in _limits(after, terms):
-        observed = levels.observe(bound.limit.measured, after.balance, after.equity)
+        observed = limit_levels.observe(bound.limit.measured, after.balance, after.equity)
         if bound.hit(observed):
             raise InvalidInput("amount", reason=f"would break {bound.rule}", level=bound.level, observed=observed)
     if terms and after.phase and after.phase.running and rules.passes(after, terms):

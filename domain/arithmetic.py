@@ -8,7 +8,7 @@ from typing import Generic, TypeVar
 import numpy as np
 
 from domain import money
-from domain.columns import UNIT, Ints, scale, units
+from domain.columnar.fixed_point import UNIT, Ints, scale, units
 
 Amount = TypeVar("Amount", Decimal, Ints)
 HUNDREDTH = 100 * UNIT

@@ -9,12 +9,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
-from domain import days, desk, execution
+from domain import days, execution, fold
 from domain.accounts import Account, Journal, Mode
 from domain.calendar import Calendar
 from domain.execution import Moment
 from domain.instruments import Catalogue
-from domain.judging import Conditions
 from domain.ledger import Facts, Kind
 from domain.lifecycles import AccountStatus
 from domain.money import plain
@@ -23,6 +22,7 @@ from domain.quotes import Batch, Listing, Quote, divide_into_batches, screen
 from domain.refusals import STORED_MAX
 from domain.rule_table import Rule
 from domain.terms import Consequence, Group, PhaseTerms, PhaseType, Terms
+from domain.verdicts import Conditions
 
 HOUR = timedelta(hours=1)
 
@@ -131,7 +131,7 @@ class _Fold:
         if self.account is None or before is None:
             self.account = open_account(self.setup, self.moment, self.journal)
         else:
-            self.account = desk.catch_up(self.account, before.market, [batch], self.conditions, self.journal)
+            self.account = fold.catch_up(self.account, before.market, [batch], self.conditions, self.journal)
         self._close()
 
     def submit(self, actions: Sequence[Action]) -> None:

@@ -10,9 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
+from domain.frozen import lazy
 from domain.money import ONE, divide, multiply, round18
 from domain.quotes import Market
-from domain.values import lazy
 
 
 class Rate(NamedTuple):

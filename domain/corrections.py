@@ -9,18 +9,18 @@ from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 
-from domain import days, resting, valuation
+from domain import days, valuation, working_orders
 from domain.accounts import Account, Journal
 from domain.errors import LaterFillsNeedIt
 from domain.execution import Moment
 from domain.instruments import Catalogue
-from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
 from domain.lifecycles import FillStatus, OrderStatus
 from domain.money import plain
 from domain.orders import Fill, Order
 from domain.positions import Position
 from domain.replay import Replay, replay
+from domain.verdicts import Conditions, judge
 
 ORPHANED = "POSITION_VOIDED"  # why an order that lowers exposure is cancelled whose position a void took away
 
@@ -139,7 +139,7 @@ def correct(
     orphans = [
         o.seq for o in account.orders.values() if not o.verb.adds and (o.symbol, o.side) not in account.positions
     ]
-    account = resting.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
+    account = working_orders.cancel(account, orphans, ORPHANED, moment.at, moment.batch, journal)
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
     account = days.recount(days.observe(account), conditions.terms)
     judged = account.phase or books.fills

@@ -4,16 +4,16 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from domain import levels
+from domain import limit_levels
 from domain.accounts import Account, Day, Journal, Metric, PhaseRun
 from domain.arithmetic import DECIMAL
 from domain.calendar import Calendar
+from domain.frozen import replace
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import ZERO, percent, plain
 from domain.orders import Verb
 from domain.terms import PhaseTerms, TradingDay
-from domain.values import replace
 
 MINUTE = timedelta(minutes=1)
 
@@ -240,7 +240,7 @@ def next_day(account: Account, calendar: Calendar, terms: PhaseTerms, journal: J
     assert phase, "only a phase has days"
     profit = account.cash - phase.day_start_balance
     profitable_above = percent(phase.initial_balance, terms.profitable_day_pct)
-    end_of_day = levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL)
+    end_of_day = limit_levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL)
     start = phase.day_ends_at
     phase = replace(
         phase,

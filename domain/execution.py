@@ -5,22 +5,22 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from decimal import Decimal
 
-from domain import days, protection, refusals, resting, valuation
+from domain import days, protection, refusals, valuation, working_orders
 from domain.accounts import Account, Journal
 from domain.conversion import Rate
 from domain.fills import Deal
+from domain.frozen import replace
 from domain.gates import admit
 from domain.holdings import age_seconds
-from domain.judging import Conditions, judge
 from domain.ledger import Entry, Facts, Kind
 from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, RefusalReason, Verb
 from domain.positions import Position
+from domain.pre_trade import GateRefused, Ticket
 from domain.quotes import Market, Quote
 from domain.terms import Enforcement
-from domain.tickets import GateRefused, Ticket
-from domain.values import replace
+from domain.verdicts import Conditions, judge
 
 DUPLICATE = RefusalReason("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
 USED_BEFORE = RefusalReason("IDEMPOTENCY_CONFLICT", "This action id was already used with another {field}.")
@@ -132,8 +132,8 @@ def _deal(
         "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit, ended_at,
     )  # fmt: skip
     if ticket.rests:
-        return resting.place(account, order, journal, accepted), order, None
-    causes = accepted, resting.placing(order)
+        return working_orders.place(account, order, journal, accepted), order, None
+    causes = accepted, working_orders.placing(order)
     account, fill = book(account, order, ticket, moment, conditions, journal, causes)
     return judge(account, moment.market, conditions, journal, at), order, fill
 
@@ -179,7 +179,7 @@ def book(
         batch,
         realised=account.realised + agreed.realised,
         fees=account.fees + agreed.fee,
-        orders=resting.without(account, order.seq),
+        orders=working_orders.without(account, order.seq),
         positions=holdings,
         **days.marked(account, account.cash + moved, ticket.unrealised),
     )
@@ -289,5 +289,5 @@ def close_all(
             OrderStatus.FILLED, reason, moment.at, moment.batch, ended_at=moment.at,
         )  # fmt: skip
         ticket = closing(account, position, moment, conditions)
-        account, _ = book(account, order, ticket, moment, conditions, journal, [resting.placing(order)])
+        account, _ = book(account, order, ticket, moment, conditions, journal, [working_orders.placing(order)])
     return account

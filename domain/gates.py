@@ -19,7 +19,7 @@ from domain.lifecycles import AccountStatus
 from domain.money import ZERO, divide, multiply, percent, remainder
 from domain.orders import OrderType, RefusalReason, Verb
 from domain.positions import Side
-from domain.tickets import GateRefused, RiskFigures, Ticket
+from domain.pre_trade import GateRefused, RiskFigures, Ticket
 
 AT_REST = (AccountStatus.PENDING, AccountStatus.COMPLETED, AccountStatus.LIQUIDATED)
 """Nothing trades before an account is opened, or after it has ended."""

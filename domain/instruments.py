@@ -9,9 +9,9 @@ from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
+from domain.frozen import lazy
 from domain.money import HUNDREDTH, ONE, ZERO, multiply
 from domain.quotes import Market
-from domain.values import lazy
 
 _LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
 SYMBOL = re.compile(rf"(?=.*[A-Za-z0-9])[{_LETTERS}](?:[{_LETTERS} ]{{0,30}}[{_LETTERS}])?")

@@ -6,7 +6,6 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from domain.checks import amount, api_name
 from domain.money import ZERO
 from domain.terms import (
     Consequence,
@@ -23,6 +22,7 @@ from domain.terms import (
     Touch,
     Trail,
 )
+from domain.validation import amount, api_name
 
 Axes = Mapping[str, Any]
 """Fields of Limit or PositionsLimit by name, amounts as numbers or text; one left out, or None, has its default."""

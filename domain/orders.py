@@ -8,11 +8,11 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.frozen import at_once
 from domain.ledger import Facts
 from domain.lifecycles import ActionStatus, FillStatus, OrderStatus
 from domain.money import plain
 from domain.positions import Side
-from domain.values import at_once
 
 
 class Verb(StrEnum):

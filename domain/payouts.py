@@ -6,7 +6,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain import days, levels, rules
+from domain import days, limit_levels, rules
 from domain.accounts import Account, Day, PhaseRun
 from domain.arithmetic import DECIMAL
 from domain.calendar import Calendar
@@ -213,7 +213,7 @@ def _above_floors(standing: Standing) -> Criterion:
     rooms = {
         bound.rule: (bound.headroom(seen), bound.hit(seen))
         for bound in rules.bounds(left, standing.terms)
-        for seen in [levels.observe(bound.limit.measured, left.balance, left.equity)]
+        for seen in [limit_levels.observe(bound.limit.measured, left.balance, left.equity)]
     }
     hit = {rule for rule, (_, is_hit) in rooms.items() if is_hit}
     least = min((room for room, _ in rooms.values()), default=ZERO)
@@ -280,7 +280,7 @@ def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
     bound = next((b for b in rules.bounds(account, terms) if b.rule is Rule.MAX_DAILY_LOSS), None)
     if profit <= 0 or bound is None:
         return account
-    if not bound.hit(levels.observe(bound.limit.measured, account.balance, account.equity)):
+    if not bound.hit(limit_levels.observe(bound.limit.measured, account.balance, account.equity)):
         return account
     gain = max(ZERO, account.cash + profit - bound.reference)
     eased = phase.day_withdrawn - max(ZERO, profit - gain)
@@ -295,6 +295,6 @@ def reset_floor(account: Account, terms: PhaseTerms) -> Account:
         account.phase,
         peak_equity=account.equity,
         peak_balance=account.cash,
-        peak_end_of_day=levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL),
+        peak_end_of_day=limit_levels.figure(terms.total_loss.trail_by, account.cash, account.equity, DECIMAL),
     )
     return replace(account, phase=anew)

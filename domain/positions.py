@@ -9,6 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
+from domain.frozen import at_once, replace
 from domain.money import (
     EIGHTH,
     EXACT,
@@ -22,7 +23,6 @@ from domain.money import (
     round18,
     round_price,
 )
-from domain.values import at_once, replace
 
 _add, _subtract = EXACT.add, EXACT.subtract
 

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 from domain.calendar import is_zone
-from domain.checks import Within, amount, api_name, text_fault
 from domain.errors import InvalidInput, NotFound, Problem
 from domain.instruments import Currency
 from domain.limit_axes import DEFAULTS, PERCENTAGES, SIZES, Axes, Faults, axis_faults
@@ -30,6 +29,7 @@ from domain.terms import (
     Trail,
     limit_from_data,
 )
+from domain.validation import Within, amount, api_name, text_fault
 
 STEPS_MAX = 20
 WARNINGS_MAX = 10

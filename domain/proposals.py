@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from operator import attrgetter
 from typing import TypeVar
 
-from domain.checks import api_name, text_fault
+from domain.frozen import replace
 from domain.orders import Action, Refusal, RefusalReason, Verb
-from domain.tickets import SIDES, TYPES, VERBS
-from domain.values import replace
+from domain.pre_trade import SIDES, TYPES, VERBS
+from domain.validation import api_name, text_fault
 
 TEXT_MAX = 200
 REQUIRED = ("action_id", "action", "symbol", "side")

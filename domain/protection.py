@@ -8,12 +8,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain import resting
+from domain import working_orders
 from domain.accounts import Account, Journal
 from domain.lifecycles import OrderStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position
-from domain.tickets import Ticket
+from domain.pre_trade import Ticket
 
 REPLACED, REMOVED, CLOSED = "REPLACED", "REMOVED", "POSITION_CLOSED"  # why a stop-loss or take-profit is cancelled
 
@@ -30,8 +30,8 @@ def follow(account: Account, order: Order, position: Position, at: datetime, bat
     if not account.orders and order.stop_loss is None and order.take_profit is None:
         return account
     if not position.quantity:
-        ended = [one.seq for one in resting.exits(account, position.symbol, position.side)]
-        return resting.cancel(account, ended, CLOSED, at, batch, journal)
+        ended = [one.seq for one in working_orders.exits(account, position.symbol, position.side)]
+        return working_orders.cancel(account, ended, CLOSED, at, batch, journal)
     every = Part(Verb.CLOSE, position.quantity)
     for kind, price in (OrderType.STOP_LOSS, order.stop_loss), (OrderType.TAKE_PROFIT, order.take_profit):
         if price is not None:
@@ -47,10 +47,10 @@ def amend(
     Without a size, what is moved keeps its size, and what is new closes all of the position.
     """
     position, first = ticket.holding, None
-    there = {order.type: order for order in resting.protecting(account, position.symbol, position.side)}
+    there = {order.type: order for order in working_orders.protecting(account, position.symbol, position.side)}
     for kind in ticket.removed:
         if kind in there:
-            account = resting.cancel(account, [there[kind].seq], REMOVED, at, batch, journal)
+            account = working_orders.cancel(account, [there[kind].seq], REMOVED, at, batch, journal)
     for kind, price in (OrderType.STOP_LOSS, ticket.stop_loss), (OrderType.TAKE_PROFIT, ticket.take_profit):
         if price is None:
             continue
@@ -83,12 +83,12 @@ def _put(
 ) -> tuple[Account, Order]:
     """Place a stop-loss or take-profit, in the place of the one the position has."""
     origin = None
-    for old in resting.protecting(account, position.symbol, position.side):
+    for old in working_orders.protecting(account, position.symbol, position.side):
         if old.type is kind:
-            account = resting.cancel(account, [old.seq], REPLACED, at, batch, journal)
+            account = working_orders.cancel(account, [old.seq], REPLACED, at, batch, journal)
             origin = old.origin or old.seq
     order = Order(
         account.id, account.seq + 1, position.symbol, position.side, part.verb, part.quantity, OrderStatus.WORKING,
         "ACTION", at, batch, action_seq, kind, price, origin=origin,
     )  # fmt: skip
-    return resting.place(account, order, journal), order
+    return working_orders.place(account, order, journal), order

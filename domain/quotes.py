@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
+from domain.frozen import lazy
 from domain.ledger import Facts
 from domain.money import EXACT, HALF, HUNDREDTH, ONE, PLACES, denoise, plain, quantize, round18
-from domain.values import lazy
 
 
 @dataclass(frozen=True)

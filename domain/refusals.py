@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 
-from domain.values import replace
+from domain.frozen import replace
 
 STORED_MAX = 1_000
 """Refusals of one account that are stored on one day, if nobody sets another limit."""

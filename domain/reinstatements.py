@@ -12,12 +12,11 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import Any
 
-from domain import adjustments, days, desk, payouts
+from domain import adjustments, days, fold, payouts
 from domain.accounts import Account, Day, Journal
 from domain.calendar import Calendar
 from domain.corrections import Difference
 from domain.errors import StillBroken
-from domain.judging import Conditions, judge
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ChallengeStatus
 from domain.money import ZERO, plain
@@ -28,6 +27,7 @@ from domain.replay import book_again
 from domain.rule_table import run_of
 from domain.terms import Consequence
 from domain.valuation import symbols_of, symbols_that_move, unrealised
+from domain.verdicts import Conditions, judge
 from domain.voids import Span, is_void
 
 MONEY = (
@@ -108,7 +108,7 @@ class Rerun:
     def take(self, batches: Sequence[Batch]) -> None:
         """Mark and judge by batches that have the good quotes of `symbols`. Raises StillBroken."""
         journal = Journal()
-        self.account = desk.catch_up(self.account, self.market, batches, self.conditions, journal)
+        self.account = fold.catch_up(self.account, self.market, batches, self.conditions, journal)
         self.market.update((quote.symbol, quote) for batch in batches for quote in batch.quotes)
         self._keep(journal)
 
@@ -116,7 +116,7 @@ class Rerun:
         """Let the clock run on to a moment, by whose batch all good quotes have been taken. Raises StillBroken."""
         journal = Journal()
         account = replace(self.account, marked_through=max(self.account.marked_through, batch))
-        account = desk.advance(account, self.market, at, self.conditions, journal)
+        account = fold.advance(account, self.market, at, self.conditions, journal)
         self.account = replace(account, marked_at=at)
         self._keep(journal)
 

@@ -9,9 +9,9 @@ from collections.abc import Callable
 from enum import Enum, StrEnum, auto
 from typing import NamedTuple
 
-from domain import levels
+from domain import limit_levels
 from domain.accounts import Account, PhaseRun
-from domain.levels import Derivation
+from domain.limit_levels import Derivation
 from domain.money import percent
 from domain.terms import Limit, PhaseTerms, Policy
 
@@ -53,26 +53,28 @@ LEVEL_RULES = (
     LevelRule(
         Rule.MAX_TOTAL_LOSS,
         "total_loss",
-        levels.total_loss,
+        limit_levels.total_loss,
         ("initial_balance", "peak_equity", "peak_balance", "peak_end_of_day"),
     ),
     LevelRule(
         Rule.MAX_DAILY_LOSS,
         "daily_loss",
-        levels.daily_loss,
+        limit_levels.daily_loss,
         ("initial_balance", "day_start_balance", "day_start_equity", "day_withdrawn"),
         of_day=True,
     ),
     LevelRule(
         Rule.MAX_DAILY_PROFIT,
         "daily_profit",
-        levels.daily_profit,
+        limit_levels.daily_profit,
         ("initial_balance", "day_start_balance", "day_start_equity"),
         ceiling=True,
         of_day=True,
     ),
-    LevelRule(Rule.LIQUIDATION, "liquidation", levels.liquidation, (), of_policy=True),
-    LevelRule(Rule.PROFIT_TARGET, "profit_target", levels.profit_target, ("initial_balance",), ceiling=True, goal=True),
+    LevelRule(Rule.LIQUIDATION, "liquidation", limit_levels.liquidation, (), of_policy=True),
+    LevelRule(
+        Rule.PROFIT_TARGET, "profit_target", limit_levels.profit_target, ("initial_balance",), ceiling=True, goal=True
+    ),
 )
 LOSS_RULES = tuple(row for row in LEVEL_RULES if not row.goal)
 """Those that a phase breaks."""

@@ -13,8 +13,8 @@ from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
+from domain.frozen import lazy
 from domain.money import ZERO, plain
-from domain.values import lazy
 
 TERMS_VERSION = 1
 

@@ -7,16 +7,16 @@ what a fill brings to life looks at the quotes after it.
 from collections.abc import Collection
 from decimal import Decimal
 
-from domain import days, resting, valuation
+from domain import days, valuation, working_orders
 from domain.accounts import Account, Journal
 from domain.execution import Moment, book, closing, ticket_of
+from domain.frozen import replace
 from domain.gates import admit
-from domain.judging import Conditions
 from domain.ledger import Facts
 from domain.money import plain
 from domain.orders import Action, Order, Verb
-from domain.tickets import GateRefused, Ticket
-from domain.values import replace
+from domain.pre_trade import GateRefused, Ticket
+from domain.verdicts import Conditions
 
 
 def trigger(
@@ -60,8 +60,8 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
     except GateRefused as refused:
         refusal = refused.refusal
         outcome: Facts = {"code": refusal.code, "limit": refusal.limit, "observed": refusal.observed}
-        return resting.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
-    filled = resting.filled(order, ticket.quantity, moment.at)
+        return working_orders.reject(account, order.seq, outcome | quote.facts, moment.at, moment.batch, journal)
+    filled = working_orders.filled(order, ticket.quantity, moment.at)
     return book(account, filled, ticket, moment, conditions, journal)[0]
 
 
@@ -70,7 +70,7 @@ def _agree(account: Account, order: Order, moment: Moment, conditions: Condition
     if not order.verb.adds:
         part = order.quantity if order.verb is Verb.REDUCE else None
         return closing(account, account.positions[order.symbol, order.side], moment, conditions, part)
-    others = replace(account, orders=resting.without(account, order.seq))
+    others = replace(account, orders=working_orders.without(account, order.seq))
     proposed = Action(
         run="",
         action_id="",

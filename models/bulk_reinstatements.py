@@ -7,8 +7,8 @@ from domain.reinstatements import BulkOutcome
 from domain.voids import Span
 from models.sql import Connection
 from models.views.challenges import CHALLENGES
-from models.views.listing import Filters, Within
-from models.views.sight import Sight, Where
+from models.views.list_query import Filters, Within
+from models.views.visibility import Sight, Where
 
 # The next challenge of a bulk that nobody works on: one whose job is DEAD waits for its retry, and stops no other.
 NEXT = """

@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 import asyncpg
 
 from domain.bounds import Largest
-from domain.guard import Finding, Suspect, Watch
 from domain.instruments import Catalogue, Currency, Guard, GuardMode, Instrument, InstrumentKind, InstrumentStatus
+from domain.quote_guard import Finding, Suspect, Watch
 from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
 from models.locks import AdvisoryLock

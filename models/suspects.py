@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from domain.guard import Finding, Suspect
+from domain.quote_guard import Finding, Suspect
 from models import sql
 from models.sql import Connection
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.accounts import (
     Account,
     AccountFilter,
@@ -11,11 +11,11 @@ from schema.accounts import (
     MarkAllToMarketPayload,
 )
 from schema.arguments import Filter, Id, Input, required
-from schema.context import Info
+from schema.engine.ids import number
+from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.ids import number
-from schema.paging import After, Connection, First, one, read, window
-from schema.permissions import mutation, query
 from services import marking
 from services.principals import Role
 from services.views.lists import ACCOUNTS

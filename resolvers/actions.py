@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.actions import (
     CancelOrderInput,
     CancelOrderPayload,
@@ -16,10 +16,10 @@ from schema.actions import (
     stored,
 )
 from schema.arguments import Id, Input, required, required_name
-from schema.context import Info
-from schema.ids import named
+from schema.engine.ids import named
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.orders import Order
-from schema.permissions import mutation, query
 from services import actions, orders
 from services.principals import Role
 from services.views import lists

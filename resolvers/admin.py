@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import strawberry
 from strawberry import ID
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.accounts import Account
 from schema.admin import (
     AdjustAccountInput,
@@ -31,8 +31,8 @@ from schema.admin import (
     UnlockAccountPayload,
 )
 from schema.arguments import Input, required
-from schema.context import Info
-from schema.permissions import mutation
+from schema.engine.permissions import mutation
+from schema.engine.request_context import Info
 from services import adjustments, admin, quarantine
 from services.principals import Principal, Role
 from services.views.lists import ACCOUNTS

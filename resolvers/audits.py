@@ -4,10 +4,10 @@ import strawberry
 
 from schema.arguments import Filter
 from schema.audits import AuditEvent, AuditFilter
-from schema.context import Info
+from schema.engine.paging import LONG, After, Connection, FirstLong, read, window
+from schema.engine.permissions import query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.paging import LONG, After, Connection, FirstLong, read, window
-from schema.permissions import query
 from services.principals import Role
 from services.views.lists import AUDIT
 

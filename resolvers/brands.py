@@ -2,12 +2,12 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Input
 from schema.brands import SaveBrandInput, SaveBrandPayload
-from schema.context import Info
+from schema.engine.permissions import mutation
+from schema.engine.request_context import Info
 from schema.payloads import field_changes, input_fields
-from schema.permissions import mutation
 from services import brands
 from services.principals import Role
 from services.views.lists import BRANDS

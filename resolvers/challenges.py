@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 from strawberry import ID
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Id, Input, required
 from schema.challenges import (
     Breach,
@@ -16,11 +16,11 @@ from schema.challenges import (
     ChallengeFilter,
     Metric,
 )
-from schema.context import Info
+from schema.engine.ids import number
+from schema.engine.paging import After, Connection, First, FirstLong, one, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.ids import number
-from schema.paging import After, Connection, First, FirstLong, one, read, window
-from schema.permissions import mutation, query
 from services import challenges
 from services.principals import Role
 from services.views import lists

@@ -2,9 +2,8 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Input, required
-from schema.context import Info
 from schema.corrections import (
     RecomputeAccountInput,
     RecomputeAccountPayload,
@@ -15,7 +14,8 @@ from schema.corrections import (
     answered,
     names,
 )
-from schema.permissions import mutation
+from schema.engine.permissions import mutation
+from schema.engine.request_context import Info
 from services import corrections
 from services.principals import Role
 from services.views.lists import ACCOUNTS

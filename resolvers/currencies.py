@@ -2,13 +2,13 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Input
-from schema.context import Info
 from schema.currencies import Currency, SaveCurrencyInput, SaveCurrencyPayload
-from schema.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.payloads import field_changes, input_fields
-from schema.permissions import mutation, query
 from services import currencies
 from services.principals import Role
 from services.views.lists import CURRENCIES

@@ -8,13 +8,13 @@ from strawberry import ID
 
 from schema.accounts import Account
 from schema.arguments import Filter
-from schema.context import Info
-from schema.errors import BadUserInput, CursorExpired, Missing
+from schema.engine.errors import BadUserInput, CursorExpired, Missing
+from schema.engine.ids import named, number, place_of
+from schema.engine.paging import After, one
+from schema.engine.permissions import subscription
+from schema.engine.request_context import Info
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
-from schema.feed import FeedEvent
-from schema.ids import named, number, place_of
-from schema.paging import After, one
-from schema.permissions import subscription
+from schema.suspect_quotes import FeedEvent
 from schema.ticks import ChallengeTick
 from services.availability import availability
 from services.principals import Role

@@ -2,14 +2,14 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Input
-from schema.context import Info
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
 from schema.groups import AccountGroup, AccountGroupFilter, SaveAccountGroupInput, SaveAccountGroupPayload
-from schema.paging import After, Connection, First, read, window
 from schema.payloads import field_changes, input_fields
-from schema.permissions import mutation, query
 from services import groups
 from services.principals import Role
 from services.views.lists import GROUPS

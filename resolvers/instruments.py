@@ -2,9 +2,11 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Input
-from schema.context import Info
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
 from schema.instruments import (
     Instrument,
@@ -12,9 +14,7 @@ from schema.instruments import (
     SaveInstrumentInput,
     SaveInstrumentPayload,
 )
-from schema.paging import After, Connection, First, read, window
 from schema.payloads import field_changes, input_fields
-from schema.permissions import mutation, query
 from services import instruments
 from services.principals import Role
 from services.views.lists import INSTRUMENTS

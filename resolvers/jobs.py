@@ -2,14 +2,14 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.context import Info
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
 from schema.jobs import Job, JobFilter, RetryJobInput, RetryJobPayload
-from schema.paging import After, Connection, First, read, window
-from schema.permissions import mutation, query
-from services import jobs
+from services.jobs import work_queue
 from services.principals import Role
 from services.views.lists import JOBS
 
@@ -28,5 +28,5 @@ class JobMutation:
     @mutation("Queue a dead job again.", Role.ADMIN, Role.MANAGER)
     async def retry_job(self, info: Info, given: Input[RetryJobInput]) -> RetryJobPayload:
         job_id = required(given.id, "id")
-        await jobs.retry(info.context.principal, job_id)
+        await work_queue.retry(info.context.principal, job_id)
         return RetryJobPayload(job=await found(info, JOBS, job_id))

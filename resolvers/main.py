@@ -24,14 +24,14 @@ from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.voids import VoidMutation, VoidQuery
 from resolvers.wallets import WalletMutation, WalletQuery
-from schema.examination import Limits
-from schema.executing import Executor
-from schema.leniency import LENIENT_SCALARS
-from schema.masking import MaskedErrors
-from schema.observing import Observed
+from schema.engine.document_checks import Limits
+from schema.engine.error_masking import MaskedErrors
+from schema.engine.executor import Executor
+from schema.engine.item_errors import LENIENT_SCALARS
+from schema.engine.operation_cache import Schema
+from schema.engine.operation_telemetry import Observed
+from schema.engine.scalars import SCALARS
 from schema.quotelist import QUOTE_SCALARS
-from schema.ready import Schema
-from schema.scalars import SCALARS
 
 
 @strawberry.type(

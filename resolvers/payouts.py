@@ -2,11 +2,12 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.context import Info
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.paging import After, Connection, First, read, window
 from schema.payouts import (
     ApprovePayoutInput,
     ApprovePayoutPayload,
@@ -19,7 +20,6 @@ from schema.payouts import (
     RequestPayoutInput,
     RequestPayoutPayload,
 )
-from schema.permissions import mutation, query
 from services import payouts
 from services.principals import Role
 from services.views.lists import PAYOUTS

@@ -7,14 +7,14 @@ import strawberry
 
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step, time_of_day
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Id, Input, required
-from schema.context import Info
+from schema.engine.ids import number
+from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.ids import number
-from schema.paging import After, Connection, First, one, read, window
 from schema.payloads import field_changes, input_fields, problems
-from schema.permissions import mutation, query
 from schema.programs import (
     CreateProgramInput,
     CreateProgramPayload,
@@ -31,7 +31,7 @@ from schema.programs import (
     given_fields,
     validation_of,
 )
-from services import presets, programs, removal
+from services import presets, program_deletion, programs
 from services.principals import Role
 from services.views.lists import PROGRAMS, Filters
 
@@ -102,7 +102,9 @@ class ProgramMutation:
     )
     async def delete_program(self, info: Info, given: Input[DeleteProgramInput]) -> DeleteProgramPayload:
         program_id = required(given.id, "id")
-        deleted = await removal.delete_program(info.context.principal, program_id, given.reason, given.shown_reason)
+        deleted = await program_deletion.delete_program(
+            info.context.principal, program_id, given.reason, given.shown_reason
+        )
         return DeleteProgramPayload(deleted=DeletedRows(**deleted), finished=deleted["programs"] == 1)
 
 

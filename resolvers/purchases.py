@@ -3,14 +3,14 @@
 import strawberry
 from strawberry import ID, UNSET
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Id, Input, required
-from schema.context import Info
+from schema.engine.ids import number
+from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.ids import number
-from schema.paging import After, Connection, First, one, read, window
 from schema.payloads import field_changes
-from schema.permissions import mutation, query
 from schema.purchases import (
     BuyChallengeInput,
     BuyChallengePayload,

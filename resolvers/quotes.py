@@ -5,10 +5,11 @@ from typing import Annotated
 import strawberry
 
 from schema.arguments import Filter, Input
-from schema.context import Info
+from schema.engine.paging import LONG, After, Connection, FirstLong, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
+from schema.engine.row_types import shape
 from schema.filters import filters_of
-from schema.paging import LONG, After, Connection, FirstLong, read, window
-from schema.permissions import mutation, query
 from schema.quotes import (
     DroppedQuote,
     IngestQuotesInput,
@@ -18,7 +19,6 @@ from schema.quotes import (
     QuoteHistoryFilter,
     SuspectQuotes,
 )
-from schema.rows import shape
 from services import quotes
 from services.principals import Role
 from services.views import lists

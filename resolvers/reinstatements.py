@@ -4,14 +4,14 @@ import strawberry
 from strawberry import ID
 
 from domain.voids import Span
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Id, Input, required
 from schema.bulk_reinstatements import BulkReinstatement, ReinstateChallengesInput, ReinstateChallengesPayload
-from schema.context import Info
 from schema.differences import Difference
-from schema.ids import number
-from schema.paging import After, Connection, First, one, read, window
-from schema.permissions import mutation, query
+from schema.engine.ids import number
+from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.reinstatements import ReinstateChallengeInput, ReinstateChallengePayload
 from services import bulk_reinstatements, reinstatements
 from services.principals import Role

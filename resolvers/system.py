@@ -3,10 +3,10 @@
 import strawberry
 
 from domain.quotes import DeskMode
-from schema.context import Info
-from schema.feed import SuspectQuote
+from schema.engine.permissions import query
+from schema.engine.request_context import Info
 from schema.me import Me
-from schema.permissions import query
+from schema.suspect_quotes import SuspectQuote
 from schema.system import DroppedQuotes, Heartbeat, QuarantinedAccount, System
 from services import system
 from services.principals import Role

@@ -6,12 +6,12 @@ from typing import Annotated
 import strawberry
 
 from domain.voids import Span
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Input
 from schema.challenges import Challenge
-from schema.context import Info
-from schema.paging import After, Connection, First, read, window
-from schema.permissions import mutation, query
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.voids import QuoteVoid, VoidQuotesInput, VoidQuotesPayload
 from services import voids
 from services.principals import Role

@@ -2,12 +2,12 @@
 
 import strawberry
 
-from resolvers.found import found
+from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.context import Info
+from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.permissions import mutation, query
+from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.paging import After, Connection, First, read, window
-from schema.permissions import mutation, query
 from schema.wallets import (
     DepositToWalletInput,
     DepositToWalletPayload,

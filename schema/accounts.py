@@ -17,17 +17,17 @@ from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStat
 from domain.money import ZERO, divide, round_price
 from domain.orders import OrderType, Verb
 from domain.positions import Side
-from schema.context import Info
-from schema.contexts import DecisionContext, asked_symbols
+from schema.decision_context import DecisionContext, asked_symbols
+from schema.engine.computed_fields import computed
+from schema.engine.errors import BadUserInput
+from schema.engine.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read_of, window
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from schema.enums import HistoryOrder
-from schema.errors import BadUserInput
-from schema.fields import computed
 from schema.filters import filters_of
 from schema.orders import Order
-from schema.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read_of, window
 from schema.payloads import Payload
-from schema.rows import FromRow
-from schema.scalars import Long
 from schema.snapshots import AccountSnapshot
 from schema.system import QuarantinedAccount
 from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window

@@ -15,15 +15,15 @@ from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult, Fill
 from domain.proposals import REQUIRED, NotText
 from schema.accounts import Account
-from schema.context import Info
-from schema.fields import computed
-from schema.ids import name
+from schema.engine.computed_fields import computed
+from schema.engine.ids import name
+from schema.engine.item_errors import TextOrNumber
+from schema.engine.paging import one
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
 from schema.inputs import flat
-from schema.leniency import TextOrNumber
 from schema.orders import Order
-from schema.paging import one
 from schema.payloads import Payload
-from schema.rows import FromRow
 from schema.snapshots import AccountSnapshot
 from services.actions import Preview
 from services.views.lists import ACCOUNTS, ACTIONS

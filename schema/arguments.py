@@ -5,8 +5,8 @@ from typing import Annotated, TypeVar
 import strawberry
 from strawberry import ID
 
-from schema.errors import Missing
-from schema.ids import named, number
+from schema.engine.errors import Missing
+from schema.engine.ids import named, number
 
 Given = TypeVar("Given")
 

@@ -6,8 +6,8 @@ import strawberry
 from strawberry import ID, field
 from strawberry.scalars import JSON
 
-from schema.rows import FromRow
-from schema.scalars import Long
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from services.principals import Role
 from services.views.lists import AUDIT
 

@@ -5,8 +5,8 @@ from datetime import datetime
 import strawberry
 from strawberry import UNSET, field
 
+from schema.engine.row_types import FromRow
 from schema.payloads import SavePayload
-from schema.rows import FromRow
 from services.views.lists import BRANDS
 
 

@@ -8,13 +8,13 @@ from strawberry import ID, field
 
 from domain.reinstatements import BulkOutcome
 from schema.challenges import Challenge
-from schema.context import Info
-from schema.described import described
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.enum_types import described
+from schema.engine.paging import LONG, After, Connection, FirstLong, one, read_of, window
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
-from schema.paging import LONG, After, Connection, FirstLong, one, read_of, window
 from schema.payloads import Payload
-from schema.rows import FromRow
 from services.views.lists import BULK_REINSTATEMENTS, BULK_RESULTS, CHALLENGES
 
 described(

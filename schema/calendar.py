@@ -9,7 +9,7 @@ import strawberry
 from strawberry import field
 
 from domain.calendar import Calendar, TradingDay
-from schema.errors import BadUserInput
+from schema.engine.errors import BadUserInput
 
 DAYS_SHOWN, DAYS_MAX = 7, 400  # so that a year and both its changes of the clocks are seen
 SECOND = timedelta(seconds=1)

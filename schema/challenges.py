@@ -9,23 +9,23 @@ import strawberry
 from strawberry import ID, field
 from strawberry.scalars import JSON
 
-from domain.headroom import Progress
 from domain.lifecycles import ChallengeStatus
+from domain.limit_progress import Progress
 from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
-from schema.context import Info
+from schema.engine.computed_fields import computed
+from schema.engine.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
+from schema.engine.relations import Link, Owned, Values, all_of, newest_of, row_of
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow, shape
+from schema.engine.scalars import Long
 from schema.events import ChallengeEvent
 from schema.evidence import EvidenceMark
-from schema.fields import computed
 from schema.inputs import INTERNAL, SHOWN
-from schema.links import Link, Owned, Values, all_of, newest_of, row_of
-from schema.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
 from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.reinstatements import Reinstatement
-from schema.rows import FromRow, shape
-from schema.scalars import Long
 from schema.terms import FROZEN_TERMS, Terms
 from services.views.lists import (
     ACCOUNTS,

@@ -8,8 +8,8 @@ from strawberry import ID, field
 
 from schema.accounts import Account
 from schema.differences import Difference
-from schema.errors import Missing
-from schema.ids import name, named
+from schema.engine.errors import Missing
+from schema.engine.ids import name, named
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from services.corrections import Corrected, Name

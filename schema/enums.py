@@ -35,7 +35,7 @@ from domain.terms import (
 )
 from domain.transfers import HousePurpose, MoneyKind, TransferKind
 from schema import rule_enums  # noqa: F401 - they are described before a type uses them
-from schema.described import described
+from schema.engine.enum_types import described
 from services.principals import Role
 
 described(

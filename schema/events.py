@@ -7,12 +7,12 @@ import strawberry
 from strawberry import ID, field
 from strawberry.scalars import JSON
 
-from schema.context import Info
-from schema.fields import computed
-from schema.ids import cursor_of
-from schema.paging import one
-from schema.rows import FromRow
-from schema.scalars import Long
+from schema.engine.computed_fields import computed
+from schema.engine.ids import cursor_of
+from schema.engine.paging import one
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from services.views.lists import CHALLENGES, EVENTS
 
 if TYPE_CHECKING:

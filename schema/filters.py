@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from schema.ids import number
+from schema.engine.ids import number
 from services.views.lists import Filters
 
 IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer", "parent_id", "purchase_id"})

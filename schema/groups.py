@@ -8,8 +8,8 @@ from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
 from domain.terms import GroupKind, Slippage
+from schema.engine.row_types import FromRow
 from schema.payloads import SavePayload
-from schema.rows import FromRow
 from services.views.lists import GROUPS
 
 

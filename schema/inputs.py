@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import fields
 from typing import Any, TypeVar
 
-from domain.checks import api_name
+from domain.validation import api_name
 
 INTERNAL = "Kept in the audit, for the firm alone."
 SHOWN = "What the client and the trader are told; null: a neutral text."

@@ -7,10 +7,10 @@ import strawberry
 from strawberry import UNSET, field
 
 from domain.instruments import GuardMode, InstrumentKind, InstrumentStatus
-from schema.described import described
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.enum_types import described
+from schema.engine.row_types import FromRow
 from schema.payloads import SavePayload
-from schema.rows import FromRow
 from services.views.lists import INSTRUMENTS
 
 described(

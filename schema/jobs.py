@@ -6,9 +6,9 @@ import strawberry
 from strawberry import ID, field
 
 from domain.lifecycles import JobStatus
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from schema.payloads import Payload
-from schema.rows import FromRow
-from schema.scalars import Long
 from services.views.lists import JOBS
 
 

@@ -4,9 +4,9 @@ import strawberry
 from strawberry import ID, field
 
 from schema.challenges import Challenge
-from schema.context import Info
-from schema.fields import computed
-from schema.paging import LONG, SHORT, After, Connection, First, read, window
+from schema.engine.computed_fields import computed
+from schema.engine.paging import LONG, SHORT, After, Connection, First, read, window
+from schema.engine.request_context import Info
 from schema.purchases import Purchase
 from schema.tokens import TokenScope
 from schema.wallets import Wallet

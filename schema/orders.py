@@ -11,11 +11,11 @@ from strawberry.scalars import JSON
 from domain.lifecycles import OrderStatus
 from domain.orders import OrderType, Verb
 from domain.positions import Side
-from schema.context import Info
-from schema.fields import computed
-from schema.ids import named
-from schema.rows import FromRow, shape
-from schema.scalars import Long
+from schema.engine.computed_fields import computed
+from schema.engine.ids import named
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow, shape
+from schema.engine.scalars import Long
 from services.views.lists import ORDERS, Window
 
 VERSIONS_MAX = 100

@@ -12,12 +12,12 @@ from domain import payouts as domain
 from domain.errors import Refused
 from domain.lifecycles import PayoutStatus
 from domain.payouts import Condition, PayoutNotEligible
-from schema.context import Info
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.paging import one
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
-from schema.paging import one
 from schema.payloads import Payload, user_errors
-from schema.rows import FromRow
 from schema.wallets import Wallet
 from services.views.lists import CHALLENGES, PAYOUTS, WALLETS
 

@@ -10,7 +10,6 @@ from strawberry import ID, UNSET, field
 from strawberry.scalars import JSON
 
 from domain.calendar import is_zone, zone_warning
-from domain.checks import api_name
 from domain.errors import Refused
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft
@@ -26,14 +25,15 @@ from domain.terms import (
     TradingDay,
     Trail,
 )
+from domain.validation import api_name
 from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
-from schema.context import Info
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.paging import owned
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from schema.inputs import INTERNAL, SHOWN
-from schema.paging import owned
 from schema.payloads import Payload, SavePayload, UserError, user_errors
-from schema.rows import FromRow
-from schema.scalars import Long
 from services.views.lists import PROGRAMS, STEPS
 
 STEPS_MAX = 100

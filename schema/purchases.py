@@ -9,13 +9,13 @@ from strawberry import ID, UNSET, field
 
 from domain.lifecycles import PurchaseStatus
 from domain.payments import PaidFrom, Payment
-from schema.context import Info
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.paging import one, owned
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
-from schema.paging import one, owned
 from schema.payloads import Payload, SavePayload
 from schema.programs import Program
-from schema.rows import FromRow
 from schema.terms import Terms
 from schema.wallets import Wallet
 from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, WALLETS

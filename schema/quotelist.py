@@ -11,9 +11,9 @@ from strawberry.types.scalar import ScalarDefinition
 
 from domain.proposals import NotText
 from domain.quotes import Dropped, Quote
-from schema.errors import BadUserInput
-from schema.leniency import text_of
-from schema.scalars import parse_instant
+from schema.engine.errors import BadUserInput
+from schema.engine.item_errors import text_of
+from schema.engine.scalars import parse_instant
 
 NUMBER_LENGTH_MAX = 64
 SYMBOL_LENGTH_MAX = 32

@@ -6,11 +6,11 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
-from domain.guard import Finding
+from domain.quote_guard import Finding
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from schema.payloads import Payload
 from schema.quotelist import QuoteList
-from schema.rows import FromRow
-from schema.scalars import Long
 from services.views.lists import QUOTE_HISTORY, QUOTES
 
 

@@ -8,11 +8,11 @@ import strawberry
 from strawberry import ID, field
 
 from schema.differences import Difference
-from schema.fields import computed
-from schema.ids import name
+from schema.engine.computed_fields import computed
+from schema.engine.ids import name
+from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
-from schema.rows import FromRow
 from services.views.lists import REINSTATEMENTS
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
-from schema.described import described
+from schema.engine.enum_types import described
 
 described(
     Reference,

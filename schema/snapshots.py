@@ -11,7 +11,7 @@ from domain.conversion import names_of
 from domain.holdings import Holding
 from domain.positions import Side
 from domain.snapshots import Snapshot
-from schema.scalars import Long
+from schema.engine.scalars import Long
 
 
 @strawberry.type(description="What an account's open positions are worth at their marks, in its currency.")

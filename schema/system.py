@@ -8,9 +8,9 @@ import strawberry
 from strawberry import ID, field
 
 from domain.quotes import DeskMode
-from schema.feed import SuspectQuote
-from schema.fields import computed
-from schema.scalars import Long
+from schema.engine.computed_fields import computed
+from schema.engine.scalars import Long
+from schema.suspect_quotes import SuspectQuote
 from services import ownership, retention, system
 from services.quarantine import Entry
 

@@ -25,10 +25,10 @@ from domain.terms import (
     TradingDay,
     Trail,
 )
-from schema.context import Info
-from schema.fields import computed
-from schema.links import Link
-from schema.rows import FromRow
+from schema.engine.computed_fields import computed
+from schema.engine.relations import Link
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
 
 
 class FromTerms:

@@ -9,11 +9,11 @@ from strawberry import ID, field
 
 from domain.lifecycles import ChallengeStatus
 from schema.challenges import Challenge, RuleProgress
-from schema.context import Info
-from schema.fields import computed
-from schema.paging import one
-from schema.rows import FromRow
-from schema.scalars import Long
+from schema.engine.computed_fields import computed
+from schema.engine.paging import one
+from schema.engine.request_context import Info
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from services.views.lists import ACCOUNTS, CHALLENGES
 from services.views.ticks import TICKS
 

@@ -6,9 +6,9 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, field
 
-from schema.fields import computed
+from schema.engine.computed_fields import computed
+from schema.engine.row_types import FromRow
 from schema.payloads import Payload
-from schema.rows import FromRow
 from services.principals import Role
 from services.views.lists import TOKENS
 

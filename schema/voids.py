@@ -5,9 +5,9 @@ from datetime import datetime
 import strawberry
 from strawberry import ID, field
 
+from schema.engine.row_types import FromRow
+from schema.engine.scalars import Long
 from schema.payloads import Payload
-from schema.rows import FromRow
-from schema.scalars import Long
 from services.views.lists import QUOTE_VOIDS
 
 

@@ -7,9 +7,9 @@ import strawberry
 from strawberry import ID, field
 
 from domain.transfers import HousePurpose, MoneyKind, TransferKind
+from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL
 from schema.payloads import Payload
-from schema.rows import FromRow
 from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS
 
 

@@ -12,7 +12,7 @@ from domain.terms import Group, PhaseTerms, PhaseType, to_text
 from models import accounts, challenges
 from services.transfers import AccountHolder, House
 from services.transfers import move as transfer
-from services.unit import Held, Unit
+from services.unit_of_work import Held, Unit
 
 PHASE_MODE = {PhaseType.EVALUATION: Mode.EVALUATION, PhaseType.FUNDED: Mode.FUNDED}
 

@@ -6,19 +6,19 @@ from dataclasses import dataclass, replace
 
 from domain import execution, proposals
 from domain.accounts import Account, Journal
-from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.lifecycles import ActionStatus
 from domain.orders import Action, ActionResult
 from domain.snapshots import Snapshot, snapshot
+from domain.validation import text_fault
 from models import accounts, orders
-from services import snapshots, targets
+from services import account_access, snapshots
 from services.access import Target, reaches
-from services.measures import ACTION_BATCH_SECONDS, ACTIONS, ACTIONS_UNSTORED, timed
+from services.group_commit import Submission, together
 from services.principals import Principal
-from services.submissions import Submission, together
-from services.unit import Held, Root, Unit, reading
-from services.unit import snapshot as consistent
+from services.telemetry import ACTION_BATCH_SECONDS, ACTIONS, ACTIONS_UNSTORED, timed
+from services.unit_of_work import Held, Root, Unit, reading
+from services.unit_of_work import snapshot as consistent
 
 BATCH_MAX = 250
 
@@ -39,7 +39,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     without seq left no trace: its id may be sent again, and is then judged anew.
     """
     batch = _checked(account_id, run, actions)
-    of = await targets.reach(principal, account_id)
+    of = await account_access.reach(principal, account_id)
     with timed(ACTION_BATCH_SECONDS):
         judged = await _submit(Submission(principal, account_id, of, run, batch.judged)) if batch.judged else []
     results = batch.with_results(judged)
@@ -59,7 +59,7 @@ async def _submit(submission: Submission) -> list[ActionResult]:
 async def _alone(submission: Submission) -> list[ActionResult]:
     """Execute them in a transaction of their own."""
     account_id = submission.account_id
-    async with targets.trading(submission.principal, account_id, submission.asked) as work:
+    async with account_access.trading(submission.principal, account_id, submission.asked) as work:
         held = work.held.get(account_id)
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused

@@ -5,17 +5,17 @@ from decimal import Decimal
 from domain import adjustments, days
 from domain.accounts import Account
 from domain.errors import AccountTerminal, InvalidTransition
-from domain.judging import judge
 from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus
 from domain.money import plain
+from domain.verdicts import judge
 from models import challenges
 from services import receipts, transfers
 from services.actions import reach
 from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
-from services.unit import Held, Unit, root
+from services.unit_of_work import Held, Unit, root
 
 
 async def adjust(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from domain.accounts import Account, Mode
-from domain.checks import text_fault
 from domain.errors import (
     AccountEnding,
     AccountInChallenge,
@@ -16,20 +15,22 @@ from domain.errors import (
     ModeReserved,
     NotFound,
 )
-from domain.judging import liquidate_by_hand
 from domain.ledger import Facts, Kind
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, move
 from domain.money import plain as text_of
 from domain.reasons import Reason
 from domain.terms import Group, GroupKind, policy_from_text
+from domain.validation import text_fault
+from domain.verdicts import liquidate_by_hand
 from models import accounts as rows
 from models import challenges, groups, jobs
-from services import accounts, brands, closing, receipts
+from services import accounts, brands, receipts
 from services.accounts import Opening
 from services.actions import reach
 from services.challenges import checked_reason
+from services.jobs import closing
 from services.principals import Principal, Role
-from services.unit import Held, Unit, plain, root
+from services.unit_of_work import Held, Unit, plain, root
 
 TEXT_MAX = 100  # of owner and clone
 AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))

@@ -18,8 +18,8 @@ from typing import Protocol
 from config import database
 from config.settings import settings
 from domain.errors import Busy
-from services.local import Local
-from services.measures import ADMISSION_REFUSALS, SLOWED
+from services.per_database import Local
+from services.telemetry import ADMISSION_REFUSALS, SLOWED
 from services.usage import Recent, Use
 
 CALLERS_SHARE = 0.8  # of the pool; the rest is for work that is nobody's own: events, ticks, actions that go together

@@ -17,8 +17,8 @@ from config import database
 from config.errors import Problem
 from config.fence import Lookout, Standing
 from config.outages import AWAY, Away, outage
-from services.local import Local
-from services.measures import DATABASE_AWAY_SECONDS, OUTAGES
+from services.per_database import Local
+from services.telemetry import DATABASE_AWAY_SECONDS, OUTAGES
 
 __all__ = ["AWAY", "Away", "availability", "outage"]
 

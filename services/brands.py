@@ -6,13 +6,13 @@ from typing import Any
 
 from tortoise.expressions import RawSQL
 
-from domain.checks import text_fault
 from domain.errors import InvalidInput, NotFound
-from models import turns
+from domain.validation import text_fault
+from models import name_locks
 from models.tables.brands import Brand
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit import plain
+from services.unit_of_work import plain
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -41,7 +41,7 @@ async def update(
     if not NAME.fullmatch(name):
         raise InvalidInput("name", reason="must be a small letter, then at most 31 small letters, digits, _ or -")
     async with plain() as work:
-        await turns.take(work.conn, f"brand {name}")
+        await name_locks.take(work.conn, f"brand {name}")
         row = await Brand.get_or_none(name=name)
         check_version(expected_version, row.version if row else 0)
         stored = {"title": row.title} if row else None

@@ -11,10 +11,10 @@ from models import bulk_reinstatements as rows
 from models import voids as spans
 from services import receipts, reinstatements, voids
 from services.challenges import checked_reason
-from services.owed import Job
+from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit import Unit, plain, reading
-from services.views.sight import sight_of
+from services.unit_of_work import Unit, plain, reading
+from services.views.visibility import sight_of
 
 KIND = "reinstate"
 

@@ -11,9 +11,9 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from domain.errors import CallerGone, Refused, TimeLimit
-from services.local import Local
-from services.measures import STOPPED
+from services.per_database import Local
 from services.principals import Principal
+from services.telemetry import STOPPED
 
 STRANGERS = ""  # the brand of all callers without a token: no brand has this name
 

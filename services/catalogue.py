@@ -9,7 +9,7 @@ from domain.instruments import Currency, Instrument
 from services import currencies, instruments
 from services.principals import Principal
 from services.saving import Change, changes
-from services.unit import plain
+from services.unit_of_work import plain
 
 
 class Outcome(StrEnum):

@@ -3,18 +3,18 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from domain import days, execution, resting
-from domain.checks import text_fault
+from domain import days, execution, working_orders
 from domain.errors import InvalidInput, NotFound, PayoutOpen
 from domain.ledger import Kind
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus, PurchaseStatus, move
 from domain.reasons import PURCHASE_FAILED, Reason
+from domain.validation import text_fault
 from models import challenges as rows
 from models import purchases, wallets
 from models.challenges import ChallengeMove, PhaseMove
-from services.owed import Job, WaitForQuotes
+from services.jobs.job import Job, WaitForQuotes
 from services.principals import Principal, Role
-from services.unit import Held, Root, Unit, reading, root
+from services.unit_of_work import Held, Root, Unit, reading, root
 
 REASON_MAX = 500
 UNDER_WAY = frozenset({PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED})
@@ -115,7 +115,7 @@ def secure(work: Unit, held: Held, end_reason: str) -> None:
     account = held.account
     if account.status in ACCOUNT_ENDS:
         return
-    account = resting.cancel(account, None, end_reason, work.now, work.batch, work.journal)
+    account = working_orders.cancel(account, None, end_reason, work.now, work.batch, work.journal)
     if account.phase is not None and account.phase.running:
         account = days.finish(account, work.now, work.batch, work.journal)
     phase = account.phase

@@ -2,8 +2,8 @@
 
 from datetime import datetime
 
-from services.tape import market_time, tape
-from services.unit import reading
+from services.quote_cache import market_time, tape
+from services.unit_of_work import reading
 
 
 async def market_clock() -> datetime:

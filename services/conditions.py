@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from config.settings import settings
 from domain.instruments import Catalogue
-from domain.judging import Conditions
+from domain.verdicts import Conditions
 from models.loaded import Loaded
 
 

@@ -16,7 +16,7 @@ from models.sql import Connection
 from services.admission import Share, admission
 from services.availability import availability
 from services.callers import Stoppable, current
-from services.measures import POOL_WAIT_SECONDS, timed
+from services.telemetry import POOL_WAIT_SECONDS, timed
 
 LOST = (
     OSError,

@@ -17,7 +17,7 @@ from models import fills as rows
 from services.actions import reach
 from services.challenges import checked_reason
 from services.principals import Principal, Role
-from services.unit import Held, Unit, root
+from services.unit_of_work import Held, Unit, root
 
 STAFF = (Role.ADMIN, Role.MANAGER)
 VOIDS_MAX = 250

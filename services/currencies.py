@@ -8,17 +8,17 @@ from typing import Any
 
 from tortoise.expressions import RawSQL
 
-from domain.checks import Within
 from domain.errors import InUse, InvalidInput
 from domain.instruments import Currency
 from domain.money import PLACES
+from domain.validation import Within
 from models import currencies as rows
-from models import instruments, turns
+from models import instruments, name_locks
 from models.tables.currencies import Currency as CurrencyRow
 from services.instruments import NAMED_MAX, TURN
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 CODE = re.compile(r"[A-Z0-9]{2,10}")
 CODE_RULE = "must be 2 to 10 capital letters or digits"
@@ -39,9 +39,9 @@ async def update(
     if not CODE.fullmatch(code):
         raise InvalidInput("code", reason=CODE_RULE)
     async with plain() as work:
-        await turns.take(work.conn, TURN)
+        await name_locks.take(work.conn, TURN)
         if "par" in values:
-            await turns.stop_trading(work.conn)
+            await name_locks.stop_trading(work.conn)
         await work.look()
         before = work.catalogue.currencies.get(code)
         row = await CurrencyRow.get_or_none(code=code)

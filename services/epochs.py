@@ -14,9 +14,9 @@ from config.outages import AWAY
 from models import events
 from models.events import Life
 from services.availability import availability
+from services.quote_cache import tape
 from services.supervision import Unrecoverable
-from services.tape import tape
-from services.unit import reading
+from services.unit_of_work import reading
 
 LOOK_SECONDS = 1.0
 

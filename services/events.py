@@ -4,10 +4,10 @@ import asyncio
 import logging
 
 from models import events
-from services import signals
+from services import stamper_wakeup
 from services.availability import AWAY, availability
-from services.measures import STAMPED
-from services.unit import plain, reading
+from services.telemetry import STAMPED
+from services.unit_of_work import plain, reading
 
 log = logging.getLogger(__name__)
 
@@ -35,7 +35,7 @@ async def stamp() -> int:
 
 async def run_stamper(stop: asyncio.Event) -> None:
     """Stamp after every commit of this process, and once a second for those of processes that died before."""
-    wake = signals.begin()
+    wake = stamper_wakeup.begin()
     while not stop.is_set():
         try:
             wake.clear()

@@ -7,7 +7,7 @@ from domain.errors import InvalidInput, NotFound
 from models import exports
 from models.exports import Sink
 from models.tables.brands import Brand
-from services.unit import snapshot
+from services.unit_of_work import snapshot
 
 
 class Kind(StrEnum):

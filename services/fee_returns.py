@@ -8,7 +8,7 @@ from domain.terms import terms_from_text
 from models import challenges, purchases, wallets
 from services import transfers
 from services.transfers import House, Wallet
-from services.unit import Unit
+from services.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)

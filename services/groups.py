@@ -8,20 +8,20 @@ from typing import Any
 
 from tortoise.expressions import RawSQL
 
-from domain.checks import Within, amount, api_name, text_fault
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import Facts
 from domain.money import HUNDRED
 from domain.money import plain as plain_text
 from domain.programs import kind_for
 from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_facts, policy_from_text, to_text
+from domain.validation import Within, amount, api_name, text_fault
 from models import groups as rows
-from models import turns
+from models import name_locks
 from models.tables.groups import AccountGroup
 from services import brands
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 NAME_MAX = 64
 NEEDED = ("kind", "currency", "default_deposit")
@@ -75,7 +75,7 @@ async def update(
         raise InvalidInput("name", reason=fault)
     async with plain() as work:
         await brands.require(brand)
-        await turns.take(work.conn, f"group {brand} {name}")
+        await name_locks.take(work.conn, f"group {brand} {name}")
         row = await AccountGroup.filter(brand_id=brand, name=name).select_for_update(no_key=True).first()
         check_version(expected_version, row.version if row else 0)
         stored = _stored(row) if row else None

@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta
 from config.database import AWAY
 from models import system
 from services.connections import control
-from services.measures import CLOCK_OFFSET
+from services.telemetry import CLOCK_OFFSET
 
 OFFSET_SECONDS_MAX = 5.0  # beyond it the log says so
 WATCH_SECONDS = 10

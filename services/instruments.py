@@ -7,19 +7,19 @@ from typing import Any
 
 from tortoise.expressions import RawSQL
 
-from domain.checks import Within, amount, api_name
 from domain.errors import AlreadyExists, InUse, InvalidInput, NotFound
-from domain.guard import DEFAULTS as GUARDS
 from domain.instruments import SYMBOL, SYMBOL_RULE, Guard, Instrument, InstrumentKind, InstrumentStatus
 from domain.ledger import Facts
 from domain.money import ONE, PLACES, PRICE_PLACES, ZERO
 from domain.money import plain as plain_text
+from domain.quote_guard import DEFAULTS as GUARDS
+from domain.validation import Within, amount, api_name
 from models import instruments as rows
-from models import turns
+from models import name_locks
 from models.tables.instruments import Instrument as InstrumentRow
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
 ALIASES_MAX = 20
@@ -65,9 +65,9 @@ async def update(
     if not SYMBOL.fullmatch(symbol):
         raise InvalidInput("symbol", reason=SYMBOL_RULE)
     async with plain() as work:
-        await turns.take(work.conn, TURN)
+        await name_locks.take(work.conn, TURN)
         if values.get("status") is InstrumentStatus.RETIRED:
-            await turns.stop_trading(work.conn)
+            await name_locks.stop_trading(work.conn)
         await work.look()
         before = work.catalogue.instruments.get(symbol)
         row = await InstrumentRow.get_or_none(symbol=symbol)

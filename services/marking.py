@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from datetime import timedelta
 
-from models import marks
 from models import quarantine as quarantine_rows
+from models.columnar import marks
 from services import quarantine
 from services.actions import reach
-from services.marks import ROOTS_PER_SWEEP, STIRRED_EVERY, root_of
+from services.columnar.passes import ROOTS_PER_SWEEP, STIRRED_EVERY, root_of
 from services.principals import Principal
-from services.unit import Held, Unit, plain, reading, root
+from services.unit_of_work import Held, Unit, plain, reading, root
 
 OVERDUE = 2 * STIRRED_EVERY
 """An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""

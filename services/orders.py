@@ -1,14 +1,14 @@
 """Working orders, cancelled by whoever trades the account."""
 
-from domain import resting
-from domain.checks import text_fault
+from domain import working_orders
 from domain.errors import InvalidInput, NotFound
 from domain.lifecycles import OrderStatus, move
 from domain.reasons import REQUESTED
+from domain.validation import text_fault
 from models import orders
 from services.actions import reach
 from services.principals import Principal
-from services.unit import Unit, root
+from services.unit_of_work import Unit, root
 
 REASON_MAX = 200
 
@@ -31,7 +31,7 @@ async def cancel(
         before = await _status(work, account_id, seq)
         after = move("order", before, OrderStatus.CANCELLED)
         held = work.hold(account_id)
-        held.account = resting.cancel(held.account, [seq], REQUESTED, work.now, work.batch, work.journal, told)
+        held.account = working_orders.cancel(held.account, [seq], REQUESTED, work.now, work.batch, work.journal, told)
         work.audit(
             principal,
             "cancelOrder",

@@ -17,9 +17,9 @@ from domain.sharding import quotas
 from models import ownership as rows
 from models.ownership import BATCHES, CHANNEL, SHARES, Layout, State
 from models.sql import Connection
+from services.columnar.passes import Marker
 from services.fencing import Fence
-from services.marks import Marker
-from services.unit import plain, reading
+from services.unit_of_work import plain, reading
 
 __all__ = ["Ownership", "State", "begin", "choose_count", "states"]
 

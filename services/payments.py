@@ -15,7 +15,7 @@ from models.tables.purchases import Purchase
 from services import receipts, sales
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 EXPIRED_AT_ONCE = 1_000
 ALPHABET, LENGTH = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16

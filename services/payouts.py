@@ -10,7 +10,7 @@ from typing import Any
 
 import asyncpg
 
-from domain import checks, days, rules
+from domain import days, rules, validation
 from domain import payouts as domain
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import Facts, Kind
@@ -21,10 +21,10 @@ from domain.reasons import Reason
 from domain.terms import PhaseTerms
 from models import challenges, payouts, wallets
 from services import fee_returns, receipts, transfers
-from services.owed import Job
+from services.jobs.job import Job
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House, Wallet
-from services.unit import Held, Root, Unit, reading, root
+from services.unit_of_work import Held, Root, Unit, reading, root
 
 REASON_MAX = 200
 EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
@@ -66,7 +66,7 @@ def _may(principal: Principal, owned: Any) -> bool:
 async def _due(work: Unit, held: Held, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
     """Return the phase's terms and the profit that leaves the account. Raises InvalidInput, PayoutNotEligible."""
     minor_units = work.catalogue.currencies[held.account.currency].minor_units
-    if requested is not None and (fault := checks.amount(minor_units).fault(requested)):
+    if requested is not None and (fault := validation.amount(minor_units).fault(requested)):
         raise InvalidInput("amount", reason=fault, found=requested)
     if held.account.phase is None:
         raise PayoutNotEligible(domain.no_phase())
@@ -186,7 +186,7 @@ async def cancel(
 def _checked(internal: str | None, shown: str | None) -> Reason:
     """Raises InvalidInput for a text that says nothing, or too much."""
     for field, text in (("reason", internal), ("shownReason", shown)):
-        if text is not None and (fault := checks.text_fault(text, REASON_MAX)):
+        if text is not None and (fault := validation.text_fault(text, REASON_MAX)):
             raise InvalidInput(field, reason=fault)
     return Reason(internal or "", shown)
 

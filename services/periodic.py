@@ -14,10 +14,10 @@ from types import MappingProxyType
 from config.database import wanted_migrations
 from models import standby, system
 from models.sql import Connection
-from services import bulk_reinstatements, guard, payments, quotes, retention
+from services import bulk_reinstatements, payments, quote_guard, quotes, retention
 from services.connections import control
-from services.local import Local
-from services.unit import reading
+from services.per_database import Local
+from services.unit_of_work import reading
 
 TICK_AFTER = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 5
@@ -83,7 +83,7 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> W
         overdue = await _take_slot(conn, "mark_to_market", MARK_SECONDS)
     if waiting["is_still"]:
         await quotes.tick(TICK_AFTER)
-    await guard.expire()
+    await quote_guard.expire()
     if expires:
         await payments.expire()
     if halted:

@@ -9,21 +9,21 @@ from typing import Any
 import asyncpg
 from tortoise.expressions import RawSQL
 
-from domain.checks import text_fault
 from domain.errors import InvalidInput, InvalidProgram, NotFound, Problem
 from domain.ledger import Facts
 from domain.lifecycles import ProgramStatus, move
 from domain.money import plain as plain_text
 from domain.programs import Draft, Step, limits_data, payout_data, phase_terms, problems
 from domain.terms import Group, GroupKind, PhaseType, Terms, TradingDay, fingerprint, policy_from_text, to_text
-from models import groups, removal
+from domain.validation import text_fault
+from models import groups, program_deletion
 from models import programs as rows
 from models.tables.programs import Program, ProgramPhase
 from services import brands
 from services.groups import NAME_MAX
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 FIELDS = tuple(field.name for field in fields(Draft))
 DEFAULTS = {field.name: field.default for field in fields(Draft) if field.default is not MISSING}
@@ -90,7 +90,7 @@ async def update(
         program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
         if program is None or not principal.sees(program.brand_id):
             raise NotFound("id", id=program_id)
-        if await removal.is_under_way(work.conn, program_id):
+        if await program_deletion.is_under_way(work.conn, program_id):
             raise InvalidInput("id", reason="must not be a program that is being deleted; ask deleteProgram to go on")
         check_version(expected_version, program.version)
         current = program.status

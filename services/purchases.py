@@ -6,7 +6,6 @@ from typing import Any
 
 import asyncpg
 
-from domain.checks import text_fault
 from domain.errors import (
     InsufficientFunds,
     InvalidInput,
@@ -21,6 +20,7 @@ from domain.money import plain as plain_text
 from domain.payments import Payment
 from domain.reasons import Reason
 from domain.terms import Terms
+from domain.validation import text_fault
 from models import challenges, purchases, wallets
 from models.tables.purchases import Purchase
 from services import payments, receipts, sales
@@ -28,7 +28,7 @@ from services.challenges import call_off, check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
 from services.saving import Saved
-from services.unit import Root, Unit, plain, reading, sweep
+from services.unit_of_work import Root, Unit, plain, reading, sweep
 
 TEXTS = {"external_reference": 200, "comment": 10_000}
 TAGS_MAX, TAG_MAX = 20, 64

@@ -13,13 +13,13 @@ from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
 from models.quarantine import Entry
-from services import catching_up
+from services import catch_up
 from services.actions import reach
 from services.challenges import checked_reason
 from services.connections import LOST, SHORT
 from services.fencing import ShardLost
 from services.principals import Principal, Role
-from services.unit import Root, Unit, reading, sweep, writing
+from services.unit_of_work import Root, Unit, reading, sweep, writing
 
 __all__ = ["Entry", "catch_up_all", "isolate", "isolating", "of_accounts", "release", "release_by_hand"]
 
@@ -161,7 +161,7 @@ async def release_by_hand(principal: Principal, account_id: int, reason: str, *,
     async with isolating(of, account_id), sweep([of], mark=False) as work:
         work.check_readable()
         for held in work.held.values():
-            await catching_up.bring(work, held, pass_over=pass_over and held.account.id == account_id)
+            await catch_up.bring(work, held, pass_over=pass_over and held.account.id == account_id)
         entry = await rows.entry(work.conn, account_id)
         if entry is not None:
             await rows.leave(work.conn, [account_id])

@@ -11,15 +11,15 @@ from config import wakeups
 from config.settings import settings
 from domain.bounds import Bearing, Checked, Largest
 from domain.errors import InvalidInput, TooManyBatches
-from domain.guard import Finding, Guards, Note, Outcome
+from domain.frozen import replace
 from domain.instruments import Catalogue
+from domain.quote_guard import Finding, Guards, Note, Outcome
 from domain.quotes import Batch, Dropped, Quote, Screening, divide_into_batches, screen
-from domain.values import replace
-from models import quotes, suspects, turns
-from services import guard
-from services.local import Local
+from models import name_locks, quotes, suspects
+from services import quote_guard
+from services.per_database import Local
 from services.principals import Principal
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 QUOTES_MAX = 5_000  # of a request: screening them takes some 20 ms of the event loop
 SYMBOL_MAX = 32
@@ -64,15 +64,15 @@ async def ingest(
         await quotes.insert(work.conn, new, screened.guards.watches)
         await suspects.keep(work.conn, screened.guards.suspects)
         notes = screened.guards.notes
-        guard.tell(work, notes)
+        quote_guard.tell(work, notes)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
         counts = Counter((_countable(symbol), reason) for symbol, reason in reasons)
-        given_up = counts + guard.dropped(notes)
+        given_up = counts + quote_guard.dropped(notes)
         await quotes.count_dropped(work.conn, given_up, work.clocks.real_time, settings().dropped_rows_max)
         if principal is not None:
             _note(work, principal, new, len(taken), len(reasons))
     _checked().update(screened.bearing.checked)
-    guard.count(notes)
+    quote_guard.count(notes)
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
@@ -101,7 +101,7 @@ async def _screen(work: Unit, offered: Sequence[Quote], principal: Principal | N
 
     found = screened(None)
     if not found.bearing.is_checked:
-        await turns.stop_trading(work.conn)  # what it opens would not be among the largest
+        await name_locks.stop_trading(work.conn)  # what it opens would not be among the largest
         found = screened(await quotes.largest(work.conn))
     return found
 

@@ -6,13 +6,13 @@ The receipt is the transaction's first write, so a twin waits for it; a refusal 
 from decimal import Decimal
 from typing import Any
 
-from domain.checks import text_fault
 from domain.errors import IdempotencyConflict, InvalidInput
 from domain.ledger import canonical
 from domain.money import plain
+from domain.validation import text_fault
 from models import receipts
 from services.principals import Principal
-from services.unit import Unit
+from services.unit_of_work import Unit
 
 TEXT_MAX = 200  # of the key, and of a text it stands for
 

@@ -12,7 +12,7 @@ from services.challenges import call_off, check_payouts, checked_reason, secure
 from services.principals import Principal
 from services.purchases import Reached, facts, locked, reach
 from services.transfers import House, Wallet
-from services.unit import Unit, sweep
+from services.unit_of_work import Unit, sweep
 
 
 async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str, shown: str | None = None) -> None:

@@ -23,13 +23,13 @@ from domain.errors import (
     TooManyQuotes,
     VerdictStands,
 )
+from domain.frozen import replace
 from domain.ledger import Facts
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.money import plain
 from domain.reasons import Reason
 from domain.reinstatements import Recomputation, Rerun
 from domain.rule_table import run_of
-from domain.values import replace
 from domain.voids import Span, holdings_moved_by
 from models import challenges, tokens, voids
 from models import reinstatements as rows
@@ -39,7 +39,7 @@ from services import accounts, receipts, transfers
 from services.challenges import check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
-from services.unit import Held, Root, Unit, reading, root
+from services.unit_of_work import Held, Root, Unit, reading, root
 
 QUOTES_AT_ONCE = 1_000  # between two of which other tasks have their turn
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from config.settings import settings
 from models import events, metrics, quotes, retention
 from models.sql import Connection
-from services.unit import reading, writing
+from services.unit_of_work import reading, writing
 
 PORTIONS_MAX = 10  # of each kind in one round: between two rounds a process gives its signs of life
 EVENTS_AT_ONCE = 10_000

@@ -6,7 +6,7 @@ from typing import Generic, TypeVar
 
 from config.settings import settings
 from domain.errors import Busy
-from services.measures import ADMISSION_REFUSALS
+from services.telemetry import ADMISSION_REFUSALS
 
 RETRY_SECONDS = 1.0
 

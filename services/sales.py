@@ -7,13 +7,13 @@ from config.settings import settings
 from domain.errors import NotFound, ProgramNotAvailable, TooManyChallenges
 from domain.lifecycles import ProgramStatus, PurchaseStatus
 from domain.terms import Terms
-from models import challenges, purchases, turns
+from models import challenges, name_locks, purchases
 from models import terms as term_rows
 from models.purchases import Share
 from models.tables.purchases import Purchase
 from services import accounts, programs
 from services.principals import Principal, Role
-from services.unit import Unit
+from services.unit_of_work import Unit
 
 Frozen = tuple[Terms, str, str]
 """Terms, their canonical text, and its sha256."""
@@ -49,7 +49,7 @@ async def take_share(work: Unit, buyer: Buyer, program_id: int) -> Share:
     Its other sales wait until this one has committed, so that none is counted too late. Whoever orders from outside
     takes a share at once: the payment that begins the challenge is never refused for it. Raises TooManyChallenges.
     """
-    await turns.take(work.conn, f"sales to {buyer.client} of {buyer.brand}")
+    await name_locks.take(work.conn, f"sales to {buyer.client} of {buyer.brand}")
     share = await purchases.share(work.conn, buyer.brand, buyer.client, program_id)
     if share.program >= (most := settings().open_challenges_program_max):
         raise TooManyChallenges("programId", program=program_id, open=share.program, most=most)

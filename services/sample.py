@@ -6,10 +6,10 @@ from decimal import Decimal
 from types import MappingProxyType
 
 from domain.errors import NoMarket
-from domain.guard import DEFAULTS
 from domain.instruments import Instrument, InstrumentKind
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step
+from domain.quote_guard import DEFAULTS
 from domain.terms import GroupKind, PhaseType
 from models.tables.brands import Brand
 from models.tables.groups import AccountGroup

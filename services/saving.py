@@ -4,9 +4,9 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from domain.checks import api_name
 from domain.errors import InvalidInput, VersionConflict
 from domain.ledger import Facts
+from domain.validation import api_name
 
 
 class Change(NamedTuple):

@@ -5,21 +5,21 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
-from domain import desk
+from domain import fold
 from domain.accounts import Account, Day, Journal
 from domain.errors import AccountQuarantined, Refused
 from domain.execution import Moment
-from domain.judging import Conditions
 from domain.quotes import Batch
 from domain.snapshots import Snapshot, snapshot
+from domain.verdicts import Conditions
 from models import accounts
 from models.loaded import Loaded, Read
 from models.sql import Connection
 from services.conditions import conditions_of
 from services.fairness import in_turns
-from services.tape import market_time, tape
-from services.unit import reading
-from services.unit import snapshot as consistent
+from services.quote_cache import market_time, tape
+from services.unit_of_work import reading
+from services.unit_of_work import snapshot as consistent
 
 Made = TypeVar("Made")
 
@@ -109,7 +109,7 @@ async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:
         market = await tape().market(conn, through)
         batches = await tape().batches(conn, through, moment.batch)
     try:
-        account = desk.bring(account, market, batches, moment.market, moment.at, conditions, unwritten)
+        account = fold.bring(account, market, batches, moment.market, moment.at, conditions, unwritten)
     except Exception as error:
         raise AccountQuarantined.because_of(error, account.id) from error
     ended = tuple(day for day in unwritten.days.values() if day.closed)

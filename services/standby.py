@@ -26,9 +26,9 @@ from services.availability import availability
 from services.callers import Caller, current
 from services.coalescing import Coalesced
 from services.connections import OnStandby, control
-from services.local import Local
-from services.measures import READS, STANDBY_LAG_SECONDS
-from services.unit import reading, snapshot
+from services.per_database import Local
+from services.telemetry import READS, STANDBY_LAG_SECONDS
+from services.unit_of_work import reading, snapshot
 
 Value = TypeVar("Value")
 

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from config.errors import Problem
-from services.measures import TASK_FAULTS
+from services.telemetry import TASK_FAULTS
 
 RESTART_SECONDS = 0.5  # before the first restart; each further one waits twice as long
 RESTART_SECONDS_MAX = 30.0

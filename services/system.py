@@ -15,8 +15,8 @@ from models.sql import Connection
 from models.suspects import StoredSuspect
 from services.coalescing import Coalesced
 from services.connections import control
-from services.local import Local
-from services.unit import reading
+from services.per_database import Local
+from services.unit_of_work import reading
 
 QUARANTINE_SHOWN_MAX = 100
 SUSPECTS_SHOWN_MAX = 1000

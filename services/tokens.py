@@ -14,17 +14,17 @@ import asyncpg
 from tortoise.expressions import RawSQL
 
 from config.settings import settings
-from domain.checks import text_fault
 from domain.errors import Forbidden, InvalidInput, NotFound
+from domain.validation import text_fault
 from models import tokens as rows
 from models.tables.tokens import Token
 from services import brands, host_clock
 from services.coalescing import Coalesced
 from services.connections import control
 from services.futures import mark_retrieved
-from services.local import Local
+from services.per_database import Local
 from services.principals import BRANDLESS, Principal, Role
-from services.unit import plain, reading
+from services.unit_of_work import plain, reading
 
 MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT, Role.PAYMENTS)
 KNOWN_MAX = 10_000  # bearers that a process remembers

@@ -11,7 +11,7 @@ from domain.errors import InsufficientFunds
 from domain.ledger import Facts, Kind
 from models import wallets
 from models.wallets import Leg
-from services.unit import Unit
+from services.unit_of_work import Unit
 
 
 @dataclass(frozen=True, slots=True)

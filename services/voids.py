@@ -7,12 +7,12 @@ from domain.instruments import Catalogue
 from domain.voids import Span, holdings_moved_by
 from models import voids
 from models.sql import Connection
-from models.views.listing import Filters
+from models.views.list_query import Filters
 from services.challenges import checked_reason
 from services.principals import Principal, Role
+from services.quote_cache import tape
 from services.quotes import FUTURE_SECONDS_MAX
-from services.tape import tape
-from services.unit import plain, reading
+from services.unit_of_work import plain, reading
 
 AHEAD_MAX = timedelta(seconds=FUTURE_SECONDS_MAX)  # of the newest quote's source
 NEVER = 2**62  # beyond every batch

@@ -2,7 +2,7 @@
 
 from decimal import Decimal
 
-from domain import checks
+from domain import validation
 from domain.errors import InvalidInput, NotFound
 from domain.ledger import Facts
 from domain.money import plain as plain_text
@@ -10,12 +10,12 @@ from models import wallets as rows
 from services import brands, receipts, transfers
 from services.principals import Principal, Role
 from services.transfers import House, Wallet
-from services.unit import Unit, plain
+from services.unit_of_work import Unit, plain
 
 
 async def open(work: Unit, brand: str, client: str, currency: str) -> int:  # noqa: A001 - what one does with a wallet
     """The client's wallet in the currency, made if there is none. Raises InvalidInput, NotFound."""
-    if fault := checks.text_fault(client, 100):
+    if fault := validation.text_fault(client, 100):
         raise InvalidInput("client", reason=fault)
     if currency not in work.catalogue.currencies:
         raise NotFound("currency", currency=currency)
@@ -37,7 +37,7 @@ async def deposit(
             return int(seen["wallet"])
         await brands.require(brand)
         wallet_id = await open(work, brand, client, currency)
-        if fault := checks.amount(work.catalogue.currencies[currency].minor_units).fault(amount):
+        if fault := validation.amount(work.catalogue.currencies[currency].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
         await transfers.move(
             work,
@@ -71,7 +71,7 @@ async def withdraw(
         wallet = await rows.lock(work.conn, wallet_id)
         if wallet is None or not principal.sees(wallet["brand"]):
             raise NotFound("walletId", wallet=wallet_id)
-        if fault := checks.amount(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
+        if fault := validation.amount(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
         await transfers.move(
             work,

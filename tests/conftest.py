@@ -20,7 +20,7 @@ import asyncpg
 import pytest
 from hypothesis import HealthCheck, settings
 
-from config import garbage
+from config import gc_tuning
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
 from config.embedded import EmbeddedServer
 from config.errors import Problem
@@ -53,7 +53,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """Collect garbage as a process that serves does: a look at everything imported costs a tenth of the run."""
-    garbage.settle()
+    gc_tuning.settle()
 
 
 @pytest.fixture(scope="session")

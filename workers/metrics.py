@@ -9,7 +9,7 @@ from prometheus_client import start_http_server
 from config.errors import Problem
 from config.headers import SAFETY
 from config.settings import Settings
-from services.measures import REGISTRY
+from services.telemetry import REGISTRY
 
 Answer = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 """An application of WSGI."""

@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Iterable
 from contextlib import nullcontext
 from functools import partial
 
-from services import jobs, marking
+from services import marking
 from services.availability import AWAY, availability, outage
+from services.columnar.passes import Marker
 from services.fencing import ShardLost
-from services.marks import Marker
+from services.jobs import work_queue
 from services.ownership import Ownership
 
 WORK_SECONDS = 60
@@ -113,7 +114,7 @@ class Works:
     def __init__(self, seconds_max: dict[str, float]) -> None:
         """`seconds_max`: how long each actor's work may take, by the actor's name."""
         self.owner: Ownership | None = None  # until the database is open
-        self.queue = Coalesced("the work queue", partial(jobs.drain, WORK_SECONDS), seconds_max["work_queue"])
+        self.queue = Coalesced("the work queue", partial(work_queue.drain, WORK_SECONDS), seconds_max["work_queue"])
         overdue = partial(marking.mark_all, behind=marking.OVERDUE)
         self.overdue = Coalesced("marking to market", overdue, seconds_max["mark_to_market"])
         self._evaluator_seconds_max = seconds_max["evaluator"]

@@ -6,7 +6,7 @@ from tortoise import fields
 from tortoise.fields import NO_ACTION
 from tortoise.models import Model
 
-from domain.guard import Finding
+from domain.quote_guard import Finding
 from domain.quotes import Dropped
 from models.tables.fields import CLOCK, Choice, Price, Text
 from models.tables.keys import CompositeKey, TableIndex

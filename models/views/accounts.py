@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from models.views.listing import Each, Key, Listing, Parent, Within
+from models.views.list_query import Each, Key, Listing, Parent, Within
 from models.views.search import name, number, search
-from models.views.sight import of_account
+from models.views.visibility import of_account
 
 SEQ = (Key("t.seq", "seq"),)
 OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}

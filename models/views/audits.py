@@ -1,8 +1,8 @@
 """The audit as it is read: a brand's chain, or every one."""
 
-from models.views.listing import Each, Listing, Within
-from models.views.sight import Sight, Where
+from models.views.list_query import Each, Listing, Within
 from models.views.spans import span
+from models.views.visibility import Sight, Where
 
 
 def _of_chain(where: Where, sight: Sight) -> None:

@@ -1,7 +1,7 @@
 """Brands as the API shows them."""
 
-from models.views.listing import Key, Listing
-from models.views.sight import Sight, Where
+from models.views.list_query import Key, Listing
+from models.views.visibility import Sight, Where
 
 
 def _own(where: Where, sight: Sight) -> None:

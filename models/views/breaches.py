@@ -1,7 +1,7 @@
 """Breaches, newest first, with the evidence to derive each again."""
 
-from models.views.listing import Listing, Parent
-from models.views.sight import of_challenge
+from models.views.list_query import Listing, Parent
+from models.views.visibility import of_challenge
 
 BREACHES = Listing(
     columns="""t.id, t.challenge_id, t.phase_id, f.phase_index, t.account_id, t.rule, t.consequence, t.day, t.day_date,

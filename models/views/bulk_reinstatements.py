@@ -1,7 +1,7 @@
 """Bulk reinstatements, the newest first, and the challenges of each."""
 
-from models.views.listing import Key, Listing, Parent
-from models.views.sight import of_brand, of_challenge
+from models.views.list_query import Key, Listing, Parent
+from models.views.visibility import of_brand, of_challenge
 
 BULK_REINSTATEMENTS = Listing(
     columns="""t.id, t.brand, t.symbol, t.source_from, t.source_before, t.actor, t.reason, t.recorded_at, n.*""",

@@ -1,9 +1,9 @@
 """Challenges, their phases and days as the API shows them."""
 
-from models.views.listing import Each, Key, Listing, Parent, Part, Within
+from models.views.list_query import Each, Key, Listing, Parent, Part, Within
 from models.views.search import name, number, program, search, sees_notes
-from models.views.sight import of_challenge
 from models.views.spans import span
+from models.views.visibility import of_challenge
 
 ID = (Key("c.id", "id"),)
 

@@ -1,7 +1,7 @@
 """Currencies as the API shows them."""
 
-from models.views.listing import Key, Listing
-from models.views.sight import of_desk
+from models.views.list_query import Key, Listing
+from models.views.visibility import of_desk
 
 CURRENCIES = Listing(
     columns="t.code, t.minor_units, t.par, t.version, t.updated_at",

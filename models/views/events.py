@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.sql import Connection
-from models.views.listing import Key, Listing, Parent, Row
-from models.views.sight import Sight, Where, of_event
+from models.views.list_query import Key, Listing, Parent, Row
+from models.views.visibility import Sight, Where, of_event
 
 EVENTS = Listing(
     columns="t.brand_position as position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, "

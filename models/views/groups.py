@@ -1,7 +1,7 @@
 """Account groups as the API shows them."""
 
-from models.views.listing import Key, Listing
-from models.views.sight import of_brand
+from models.views.list_query import Key, Listing
+from models.views.visibility import of_brand
 
 GROUPS = Listing(
     columns="""t.id, t.brand, t.name, t.kind, t.currency, t.default_deposit, t.policy, t.version, t.created_at,

@@ -1,7 +1,7 @@
 """Instruments, the newest quote of each, and those before it."""
 
-from models.views.listing import Key, Listing, Within
-from models.views.sight import of_desk
+from models.views.list_query import Key, Listing, Within
+from models.views.visibility import of_desk
 
 INSTRUMENTS = Listing(
     columns="""t.symbol, t.kind, t.base_currency, t.quote_currency, t.price_precision, t.quantity_step, t.quantity_min,

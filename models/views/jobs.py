@@ -1,7 +1,7 @@
 """Jobs as operators see them."""
 
-from models.views.listing import Each, Listing, Within
-from models.views.sight import of_brand
+from models.views.list_query import Each, Listing, Within
+from models.views.visibility import of_brand
 
 JOBS = Listing(
     columns="""t.id, t.brand, t.kind, t.status, t.attempts, t.challenge_id, t.account_id, t.waits_for_batch, t.due_at,

@@ -5,8 +5,8 @@ A later phase has a higher number, so one index serves the challenge's newest an
 
 from datetime import datetime
 
-from models.views.listing import Key, Listing, Parent
-from models.views.sight import of_challenge
+from models.views.list_query import Key, Listing, Parent
+from models.views.visibility import of_challenge
 
 _ORDER = (
     Key("t.phase_id", "phase_id"),

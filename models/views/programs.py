@@ -1,8 +1,8 @@
 """Programs and their steps as the API shows them."""
 
-from models.views.listing import Each, Key, Listing, Parent
+from models.views.list_query import Each, Key, Listing, Parent
 from models.views.search import name, number, search
-from models.views.sight import of_brand, of_program
+from models.views.visibility import of_brand, of_program
 
 PROGRAMS = Listing(
     columns="""t.id, t.brand, t.name, t.description, t.price, t.price_currency, t.status, t.sort_index, t.zone,

@@ -1,9 +1,9 @@
 """Purchases as the API shows them."""
 
-from models.views.listing import Each, Listing, Match, Part, Within
+from models.views.list_query import Each, Listing, Match, Part, Within
 from models.views.search import name, number, program, search, sees_notes
-from models.views.sight import of_client
 from models.views.spans import span
+from models.views.visibility import of_client
 
 PURCHASES = Listing(
     columns="""t.id, t.brand, t.client, t.status, t.price, t.currency, t.paid_from,

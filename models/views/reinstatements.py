@@ -1,7 +1,7 @@
 """Reinstatements as the API shows them, newest first. Each sets one verdict aside."""
 
-from models.views.listing import Listing, Parent
-from models.views.sight import of_challenge
+from models.views.list_query import Listing, Parent
+from models.views.visibility import of_challenge
 
 REINSTATEMENTS = Listing(
     columns="""t.id, t.challenge_id, t.breach_id, t.reason, t.actor, t.market_time, t.recorded_at, f.account_id,

@@ -4,8 +4,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models.views.listing import Match, Part
-from models.views.sight import Sight
+from models.views.list_query import Match, Part
+from models.views.visibility import Sight
 
 TRIGRAM = re.compile(r"[^\W_]{3}")
 INT64_MAX = 2**63 - 1

@@ -1,6 +1,6 @@
 """Filters by time of lists in the order of their ids: a brand's rows are written in the order of their times."""
 
-from models.views.listing import Span
+from models.views.list_query import Span
 
 SLACK = "interval '1 hour'"
 """By which the times of two rows may fall while their ids rise, and far more: a clock is set, a statement waits."""

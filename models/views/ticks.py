@@ -3,8 +3,8 @@
 from collections.abc import Collection
 
 from models.sql import Connection
-from models.views.listing import Listing
-from models.views.sight import of_challenge
+from models.views.list_query import Listing
+from models.views.visibility import of_challenge
 
 TICKS = Listing(
     columns="""c.id, c.status, c.current_phase_index as phase_index, c.ended_at, c.account_id,

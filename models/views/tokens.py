@@ -1,7 +1,7 @@
 """API tokens without their secret."""
 
-from models.views.listing import Listing
-from models.views.sight import of_brand
+from models.views.list_query import Listing
+from models.views.visibility import of_brand
 
 TOKENS = Listing(
     columns="""t.id, t.brand, t.role, t.name, t.subject, t.prefix, t.created_at, t.expires_at, t.revoked_at,

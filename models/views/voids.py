@@ -1,7 +1,7 @@
 """Void quotes, the newest declaration first."""
 
-from models.views.listing import Listing
-from models.views.sight import of_desk
+from models.views.list_query import Listing
+from models.views.visibility import of_desk
 
 QUOTE_VOIDS = Listing(
     columns="""t.id, t.symbol, t.source_from, t.source_before, t.first_batch, t.last_batch, t.quotes, t.reason,

@@ -1,8 +1,8 @@
 """Real money: wallets, the rows of transfers, payouts."""
 
-from models.views.listing import Each, Key, Listing, Parent, Within
-from models.views.sight import of_brand, of_client, of_payout, of_wallet
+from models.views.list_query import Each, Key, Listing, Parent, Within
 from models.views.spans import span
+from models.views.visibility import of_brand, of_client, of_payout, of_wallet
 
 WALLETS_OF = "select w.id from wallets w where w.brand = n.brand and w.client = {}"
 

@@ -12,9 +12,9 @@ from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import Loaded
 from models.sql import Connection
+from services.quote_cache import tape
 from services.snapshots import Present, each, now
-from services.tape import tape
-from services.unit import reading
+from services.unit_of_work import reading
 
 
 async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:

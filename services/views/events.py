@@ -10,11 +10,11 @@ from domain.reasons import shown_event
 from models.events import CHANNEL, DESK
 from models.views import events as rows
 from models.views.events import Extent
-from models.views.listing import Row
-from models.views.sight import OF_SALES, Sight
+from models.views.list_query import Row
+from models.views.visibility import OF_SALES, Sight
 from services.principals import Principal
-from services.unit import reading
-from services.views.sight import sight_of
+from services.unit_of_work import reading
+from services.views.visibility import sight_of
 
 log = logging.getLogger(__name__)
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 from config.settings import settings
 from domain.lifecycles import ChallengeStatus
 from models.sql import Connection
-from models.views import reading as rows
+from models.views import list_pages as rows
 from models.views.accounts import ACCOUNTS, ACTIONS, FILLS, LEDGER, ORDERS, ORDERS_NAMED, POSITIONS
 from models.views.audits import AUDIT
 from models.views.brands import BRANDS
@@ -20,22 +20,22 @@ from models.views.events import EVENTS
 from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
-from models.views.listing import Filters, Listing, Row, Window
+from models.views.list_pages import Extent, Linked, looks
+from models.views.list_query import Filters, Listing, Row, Window
 from models.views.metrics import LATEST, METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
-from models.views.reading import Extent, Linked, looks
 from models.views.reinstatements import REINSTATEMENTS
-from models.views.sight import Sight
 from models.views.tokens import TOKENS
+from models.views.visibility import Sight
 from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
-from services.measures import LISTS_CUT
 from services.principals import Principal
 from services.standby import moment_old
-from services.unit import reading
+from services.telemetry import LISTS_CUT
+from services.unit_of_work import reading
 from services.views.shown import shown
-from services.views.sight import sight_of
+from services.views.visibility import sight_of
 
 Value = TypeVar("Value")
 

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 from domain.errors import Refused
 from domain.execution import Moment
-from domain.headroom import Progress, progress
+from domain.limit_progress import Progress, progress
 from domain.payouts import Cycle
 from models import accounts
 from services.snapshots import Present, each, now
-from services.unit import reading
+from services.unit_of_work import reading
 from services.views.eligibility import cycle_of, cycles_of
 
 

@@ -19,7 +19,7 @@ from domain.reasons import (
 from models.views.accounts import ACTIONS, LEDGER, ORDERS, ORDERS_NAMED
 from models.views.breaches import BREACHES
 from models.views.events import EVENTS
-from models.views.listing import Listing, Row
+from models.views.list_query import Listing, Row
 from models.views.wallets import TRANSFERS
 from services.principals import Principal, Role
 

@@ -5,7 +5,7 @@ from collections.abc import Collection
 from domain.errors import TermsUnreadable
 from domain.terms import Terms
 from models import terms
-from services.unit import reading
+from services.unit_of_work import reading
 
 
 async def of_hashes(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:

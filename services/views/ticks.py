@@ -6,7 +6,7 @@ from typing import Literal
 
 from models.views import ticks as rows
 from models.views.ticks import TICKS
-from services.unit import reading
+from services.unit_of_work import reading
 
 __all__ = ["TICKS", "Watched", "versions"]
 

@@ -11,8 +11,8 @@ import httpx
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument, specified_rules
 
 from resolvers.main import schema
-from schema.examination import Question, examine
-from schema.limits import Allowed
+from schema.engine.document_checks import Question, examine
+from schema.engine.document_limits import Allowed
 from services.principals import Role
 from tests.abuse.desk import Desk, Tally, together
 

@@ -12,8 +12,8 @@ import uvicorn
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
-from app.hub import Hub
-from app.rates import Shares
+from app.live.hub import Hub
+from app.request.rate_limits import Shares
 from services import tokens
 from services.supervision import Supervisor
 

@@ -10,7 +10,7 @@ import uvicorn
 import uvicorn.server
 
 from app.main import create_app
-from app.sockets import Socket
+from app.server.websockets import Socket
 from cli.serve import config_of
 from config.settings import Settings
 from tests.api.clients import Api, until

@@ -21,7 +21,7 @@ from graphql import (
 )
 
 from resolvers.main import schema
-from schema.readers import readers, readers_of
+from schema.engine.readers import readers, readers_of
 from services.principals import Role
 
 GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it

@@ -6,7 +6,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 
 from services.supervision import Supervisor
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.api.clients import send
 
 NAME = "prop.challenge.warning"

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from resolvers.main import Mutation
-from schema.permissions import roles_of
+from schema.engine.permissions import roles_of
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, Api, send

@@ -13,8 +13,8 @@ from graphql import is_required_argument
 from config.database import close_database, create_database, drop_database, open_database
 from domain.programs import Draft
 from resolvers.main import schema
-from schema.context import Context
-from schema.limits import Allowed
+from schema.engine.document_limits import Allowed
+from schema.engine.request_context import Context
 from services import actions, admin, events, groups, programs, purchases, tokens, wallets
 from services.principals import Principal, Role
 from services.views.events import Cursor, Event, Wanted, missed

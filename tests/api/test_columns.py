@@ -23,16 +23,16 @@ from strawberry.scalars import JSON
 from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
-from models.views.sight import of_desk
-from schema import columns
-from schema.columns import AT_ONCE
-from schema.context import Context
-from schema.executing import Executor
-from schema.fields import computed
-from schema.links import Link
-from schema.rows import FromRow, Rows
-from schema.scalars import SCALARS
-from schema.slices import TimeSlices
+from models.views.visibility import of_desk
+from schema.engine import list_compiler
+from schema.engine.computed_fields import computed
+from schema.engine.executor import Executor
+from schema.engine.list_compiler import AT_ONCE
+from schema.engine.relations import Link
+from schema.engine.request_context import Context
+from schema.engine.row_types import FromRow, Rows
+from schema.engine.scalars import SCALARS
+from schema.engine.time_slices import TimeSlices
 from services.views.lists import Listing
 
 Fussy = NewType("Fussy", int)
@@ -261,7 +261,7 @@ def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, s
         ordinary = _told(await _answer(Stock, text, root, variables))
         assert _told(await _answer(Executor, text, root, variables)) == ordinary
         with pytest.MonkeyPatch.context() as patched:
-            patched.setattr(columns, "PORTION_FIELDS", 2)
+            patched.setattr(list_compiler, "PORTION_FIELDS", 2)
             assert _told(await _answer(Executor, text, root, variables, _always_over())) == ordinary
         async with asyncio.timeout(30):
             while len(asyncio.all_tasks()) > 1:  # what became null before it was resolved comes to its end
@@ -296,8 +296,8 @@ class Counting(TimeSlices):
 @pytest.mark.parametrize(
     ("text", "many", "at_once"),
     [
-        ("{ things { shouted } }", 10_000, columns.PORTION_FIELDS),
-        ("{ things { shouted inners { shouted } } }", 3_000, columns.PORTION_FIELDS),
+        ("{ things { shouted } }", 10_000, list_compiler.PORTION_FIELDS),
+        ("{ things { shouted inners { shouted } } }", 3_000, list_compiler.PORTION_FIELDS),
         ("{ things { shouted awaited } }", 300, 1),
     ],
 )

@@ -9,17 +9,17 @@ import pytest
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosedError
 
-from app.connections import HEAD_BYTES_MAX
+from app.live.websocket_protocol import ID_CHARACTERS_MAX, OPERATIONS_MAX
+from app.live.websocket_sessions import CROWDED
 from app.main import create_app
-from app.protocol import ID_CHARACTERS_MAX, OPERATIONS_MAX
-from app.sessions import CROWDED
+from app.server.connections import HEAD_BYTES_MAX
 from cli.processes import require_tls
 from cli.serve import server_of
 from config.errors import Problem
 from config.settings import Settings
 from services import tokens
-from services.measures import CONNECTIONS_REFUSED
 from services.principals import Role
+from services.telemetry import CONNECTIONS_REFUSED
 from tests.api.clients import TRANSPORT, send, until
 
 LIMITS = {"connections_max": 12, "strangers_address_max": 4, "sockets_bearer_max": 2, "head_seconds_max": 0.3}

@@ -12,12 +12,12 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 from websockets.typing import Subprotocol
 
-from app.sockets import UNREAD
+from app.server.websockets import UNREAD
 from config.database import connection
 from models import events, sql
 from models.events import Event
 from services import brands
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
 from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, START, a_world, value

@@ -13,11 +13,11 @@ from websockets.asyncio.client import connect
 from config.database import connection
 from config.settings import settings
 from models.views import events as stored_events
-from models.views import reading
+from models.views import list_pages
 from services import brands, callers, periodic
 from services.admission import admission
-from services.measures import ADMISSION_REFUSALS, STOPPED
-from services.unit import plain
+from services.telemetry import ADMISSION_REFUSALS, STOPPED
+from services.unit_of_work import plain
 from tests.api.clients import TRANSPORT, Api, send, until
 from tests.services.world import ADMIN, a_world, another_process, rows, value, waits
 
@@ -38,14 +38,14 @@ SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick t
 @pytest.fixture(autouse=True)
 def slow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting the challenges of the brand `rivals` takes the database a minute."""
-    count = reading.count
+    count = list_pages.count
 
-    async def slow(conn: Any, of: Any, sight: Any, filters: Any, most: Any) -> reading.Extent:
+    async def slow(conn: Any, of: Any, sight: Any, filters: Any, most: Any) -> list_pages.Extent:
         if sight.brand == "rivals":
             await conn.execute(SLOW)
         return await count(conn, of, sight, filters, most)
 
-    monkeypatch.setattr(reading, "count", slow)
+    monkeypatch.setattr(list_pages, "count", slow)
     monkeypatch.setattr(callers, "LOOK_SECONDS", 0.02)
 
 

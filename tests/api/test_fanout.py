@@ -15,19 +15,19 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
-from app import crowd
-from app.crowd import Crowd, Group, Member
-from app.hub import READERS, Hub
-from app.selections import Renderer, recognise
-from app.sockets import framed
+from app.live import fan_out
+from app.live.fan_out import Crowd, Group, Member
+from app.live.hub import READERS, Hub
+from app.live.rendering import Renderer, recognise
+from app.server.websockets import framed
 from config.database import connection
-from models.views.sight import Sight
+from models.views.visibility import Sight
 from resolvers.main import schema
-from schema.context import Context
-from schema.limits import Allowed, read
+from schema.engine.document_limits import Allowed, read
+from schema.engine.request_context import Context
 from services import brands, events, retention
 from services.principals import Principal, Role
-from services.unit import plain
+from services.unit_of_work import plain
 from services.views.events import Cursor, CursorExpired, Event, Terms, Wanted, all_after, between
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
@@ -223,8 +223,8 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
 
 
 async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(crowd, "TURN", 1)
-    monkeypatch.setattr(crowd, "CHUNK_BYTES", 1)
+    monkeypatch.setattr(fan_out, "TURN", 1)
+    monkeypatch.setattr(fan_out, "CHUNK_BYTES", 1)
     selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     group, told = Group(Terms.of(ADA, Wanted()), selection), Crowd(Renderer())

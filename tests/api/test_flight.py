@@ -10,11 +10,11 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.connections import Connection
-from app.flight import FIELD_BYTES, LARGEST_SHARE, Flight, Reservation
-from app.sockets import UNREAD
-from schema.errors import Busy, RateLimited
-from services.measures import REGISTRY
+from app.request.bytes_in_flight import FIELD_BYTES, LARGEST_SHARE, Flight, Reservation
+from app.server.connections import Connection
+from app.server.websockets import UNREAD
+from schema.engine.errors import Busy, RateLimited
+from services.telemetry import REGISTRY
 from tests.api.clients import TRANSPORT, Api, send, until
 from tests.api.streams import emit, subscribe
 from tests.services.world import a_world, act

@@ -12,11 +12,12 @@ import pytest
 from graphql import OperationDefinitionNode, get_named_type, parse, validate
 from graphql.execution.values import get_variable_values
 
-from app.page import BUILT
+from app.graphiql_page import BUILT
 from config.database import close_database, open_database
 from resolvers.main import schema
-from schema.permissions import roles_of
-from services import jobs, sample
+from schema.engine.permissions import roles_of
+from services import sample
+from services.jobs import work_queue
 from services.principals import Role
 from tests.api import nodes
 from tests.api.clients import Api
@@ -174,7 +175,7 @@ async def working(api: Api) -> AsyncIterator[None]:
 
     async def work() -> None:
         while True:
-            await jobs.drain()
+            await work_queue.drain()
             await asyncio.sleep(0.1)
 
     task = asyncio.create_task(work())

@@ -11,18 +11,20 @@ import pytest
 from graphql.pyutils import Path
 
 from resolvers.main import schema
-from schema import columns, reads
-from schema.columns import Ordinary
-from schema.context import Context
-from schema.executing import Executor
-from schema.slices import TimeSlices
+from schema.engine import batched_reads, list_compiler
+from schema.engine.executor import Executor
+from schema.engine.list_compiler import Ordinary
+from schema.engine.request_context import Context
+from schema.engine.time_slices import TimeSlices
 from services.principals import Principal, Role
 from tests.abuse.documents import made
 from tests.services.world import World, a_world, act
 
 MANAGER = Principal(1, "search", Role.MANAGER, "acme")
 TRADES, DOCUMENTS = 60, 10
-FIELDS_MAX = 4 * columns.PORTION_FIELDS  # a portion, one of what its rows lead to, and the first that is begun at once
+FIELDS_MAX = (
+    4 * list_compiler.PORTION_FIELDS
+)  # a portion, one of what its rows lead to, and the first that is begun at once
 ROOTS = {"account", "challenge", "challengeMetrics", "program"}
 
 
@@ -48,7 +50,7 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.slices = Counted()
-        put, resolve = reads.put, Executor.build_resolve_info
+        put, resolve = batched_reads.put, Executor.build_resolve_info
 
         def counted_put(answers: list[dict[str, Any]], name: str, values: Any) -> None:
             self.slices.fields += len(answers)
@@ -58,8 +60,8 @@ class Counting:
             self.slices.fields += 1
             return resolve(executor, field, nodes, parent, path)
 
-        monkeypatch.setattr(columns, "put", counted_put)
-        monkeypatch.setattr(reads, "put", counted_put)
+        monkeypatch.setattr(list_compiler, "put", counted_put)
+        monkeypatch.setattr(batched_reads, "put", counted_put)
         monkeypatch.setattr(Executor, "build_resolve_info", counted_info)
 
     async def most(self, text: str) -> int:
@@ -103,7 +105,7 @@ async def test_a_list_that_is_not_answered_by_columns_takes_one_item_at_a_stretc
     def ordinary(*_given: Any, **_named: Any) -> None:
         raise Ordinary
 
-    monkeypatch.setattr("schema.executing.compiled", ordinary)
+    monkeypatch.setattr("schema.engine.executor.compiled", ordinary)
     item = "seq kind amount balanceAfter marketTime recordedAt batch hash"
     text = f'{{ account(id: "{account}") {{ ledger(first: 1000) {{ nodes {{ {item} }} }} }} }}'
     most = await counting.most(text)

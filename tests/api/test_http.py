@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.settings import settings
-from schema.errors import shown
+from schema.engine.errors import shown
 from services import brands
 from tests.api.clients import Api
 from tests.api.operations import CREATE_TOKEN, DEPOSIT, INGEST, SAVE_BRAND, SAVE_INSTRUMENT

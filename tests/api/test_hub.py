@@ -6,10 +6,10 @@ import json
 import asyncpg
 import pytest
 
-from app.crowd import Group, Member
-from app.hub import Hub
-from app.selections import recognise
-from schema.limits import read
+from app.live.fan_out import Group, Member
+from app.live.hub import Hub
+from app.live.rendering import recognise
+from schema.engine.document_limits import read
 from services import brands, events
 from services.principals import Principal, Role
 from services.views import events as views
@@ -92,7 +92,7 @@ async def test_a_rare_event_is_looked_for_one_stretch_of_the_stream_at_a_time(
         return await between(terms, after, through, most)
 
     monkeypatch.setattr(views, "between", noted)
-    monkeypatch.setattr("app.hub.LOOKED_MAX", 4)
+    monkeypatch.setattr("app.live.hub.LOOKED_MAX", 4)
     await hub.begin()
     found = await anext(aiter(hub.subscribe(ADA, Wanted(challenges=frozenset({2})), views.BEGINNING)))
     assert found.position == 9

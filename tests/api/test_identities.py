@@ -18,14 +18,14 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 from websockets.exceptions import ConnectionClosed
 
-from app.identities import LEEWAY_SECONDS, Identities
+from app.live.websocket_sessions import ENDED
 from app.main import create_app
-from app.sessions import ENDED
+from app.request.authentication import LEEWAY_SECONDS, Identities
 from config.settings import Settings
-from schema.errors import Busy
+from schema.engine.errors import Busy
 from services import brands
-from services.measures import KEY_REFUSALS
 from services.principals import Principal, Role
+from services.telemetry import KEY_REFUSALS
 from tests.api.clients import PATIENCE_SECONDS, Api, until
 from tests.services.world import ADMIN
 
@@ -167,7 +167,7 @@ async def keys() -> AsyncIterator[Keys]:
 async def test_public_keys_are_fetched_once_and_again_for_a_new_one(
     brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
+    monkeypatch.setattr("app.request.jwt_keys.RETRY_SECONDS", 0)
     keys.add("first", RSA)
     desk = Identities(Settings(jwt_jwks_url=keys.url))
     one = signed(RSA, "RS256", {"kid": "first"})
@@ -196,13 +196,13 @@ async def test_a_slow_address_holds_up_those_of_an_unknown_key_alone(
     known = signed(RSA, "RS256", {"kid": "first"})
     assert await desk.bearer(known)
     keys.open.clear()
-    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
+    monkeypatch.setattr("app.request.jwt_keys.RETRY_SECONDS", 0)
     unknown = asyncio.create_task(desk.bearer(signed(STRANGER, "RS256", {"kid": "second"})))
     await until(lambda: keys.asked == 2)
     assert await desk.bearer(known)
     assert not unknown.done()
     assert await unknown is None
-    monkeypatch.setattr("app.keys.KEYS_SECONDS", 0)
+    monkeypatch.setattr("app.request.jwt_keys.KEYS_SECONDS", 0)
     assert await desk.bearer(known)  # its key is old by now, and renewed in the background
     await until(lambda: keys.asked == 3)
 
@@ -255,7 +255,7 @@ async def test_whoever_may_not_wait_is_told_so(keys: Keys) -> None:
 async def test_an_answer_that_is_too_large_or_no_keys_makes_nobody(
     brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.keys.RETRY_SECONDS", 0)
+    monkeypatch.setattr("app.request.jwt_keys.RETRY_SECONDS", 0)
     keys.add("first", RSA)
     for known in ({"a": {"n": "x" * (2 << 20)}}, {"a": 7}, {"a": {"kty": "oct", "k": "AA", "kid": "first"}}):
         keys.known = known

@@ -16,15 +16,25 @@ from graphql import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import answers
-from app.accepting import JSON
-from app.hub import Hub
+from app.live.hub import Hub
+from app.request import responses
+from app.request.content_negotiation import JSON
 from resolvers.main import schema
-from schema import examination
-from schema.context import Context
-from schema.examination import ERRORS_MAX, SHORT_CHARACTERS_MAX, Question, examine
-from schema.limits import COUNT_COST, FILTER_COST, LIST_SIZE, TEXT_COST, Allowed, Scale, TooMuch, Weight, read
-from schema.merging import repeats
+from schema.engine import document_checks
+from schema.engine.document_checks import ERRORS_MAX, SHORT_CHARACTERS_MAX, Question, examine
+from schema.engine.document_limits import (
+    COUNT_COST,
+    FILTER_COST,
+    LIST_SIZE,
+    TEXT_COST,
+    Allowed,
+    Scale,
+    TooMuch,
+    Weight,
+    read,
+)
+from schema.engine.field_repeats import repeats
+from schema.engine.request_context import Context
 from services.principals import Role
 from tests.api.clients import Api
 
@@ -87,7 +97,7 @@ def bomb(levels: int) -> str:
 
 
 async def test_a_bomb_of_nested_fragments_is_refused_before_it_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.examination.validate", None)  # nothing may call it
+    monkeypatch.setattr("schema.engine.document_checks.validate", None)  # nothing may call it
     result = await schema.execute(bomb(60), context_value=NOBODY)
     assert result.errors
     assert result.errors[0].extensions
@@ -173,7 +183,7 @@ QUADRATIC = {
 
 @pytest.mark.parametrize("text", QUADRATIC.values(), ids=QUADRATIC)
 async def test_what_takes_long_to_validate_is_not_validated(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("schema.examination.validate", None)  # nothing may call it
+    monkeypatch.setattr("schema.engine.document_checks.validate", None)  # nothing may call it
     operation = "A" if "query A" in text else None
     assert await _limit(text, Allowed(), operation) == "repeats"
 
@@ -229,7 +239,7 @@ async def test_a_hostile_document_is_answered_shortly(name: str) -> None:
     result = await schema.execute(HOSTILE[name](FILL), context_value=context)
     assert result.errors, name
     assert len(result.errors) <= ERRORS_MAX + 1
-    answer = b"".join((await answers.executed(result, JSON, context)).pieces)
+    answer = b"".join((await responses.executed(result, JSON, context)).pieces)
     assert len(answer) < 4_000, (name, len(answer))
     assert context.seconds > 0, "another thread has looked at it"
 
@@ -246,7 +256,7 @@ def test_no_short_document_holds_the_event_loop_for_long() -> None:
 
 
 async def test_too_many_long_documents_at_once_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(examination, "_waiting", examination.WAITING_MAX)
+    monkeypatch.setattr(document_checks, "_waiting", document_checks.WAITING_MAX)
     result = await schema.execute(HOSTILE["unknown fields"](FILL), context_value=NOBODY)
     assert result.errors
     assert result.errors[0].extensions == {"code": "BUSY", "retryAfter": 1.0}

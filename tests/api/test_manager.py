@@ -8,7 +8,7 @@ import pytest
 
 from config.database import connection
 from services import brands, presets, purchases
-from services.unit import reading
+from services.unit_of_work import reading
 from tests.api.clients import Api
 from tests.api.operations import CREATE_PROGRAM, SAVE_GROUP
 from tests.services.world import ADMIN, CLIENT, World, a_world, act, books_hold, settle, value

@@ -14,14 +14,16 @@ from opentelemetry.trace import INVALID_SPAN_CONTEXT, NonRecordingSpan, NoOpTrac
 from prometheus_client.parser import text_string_to_metric_families
 
 from app.main import create_app
-from cli.metrics import metrics
 from config.settings import Settings
-from services import jobs, ownership, periodic, purchases, quotes, verify
+from services import ownership, periodic, purchases, quotes
+from services.checks import verify
 from services.connections import control
+from services.jobs import work_queue
 from services.ownership import Ownership
 from tests.api.clients import Api
 from tests.api.operations import SAVE_BRAND, SUBMIT
 from tests.services.world import CLIENT, a_quote, a_world, hurry, settle, value
+from tools.metric_names import metrics
 
 Series = tuple[str, frozenset[tuple[str, str]]]
 
@@ -92,7 +94,7 @@ async def test_the_desks_work_is_measured(api: Api, monkeypatch: pytest.MonkeyPa
     assert behind.of("propdesk_lag_batches") == 1
     assert behind.of("propdesk_lag_seconds") > 0
     await settle()
-    monkeypatch.setitem(jobs.HANDLERS, "withdraw_fee", failing)
+    monkeypatch.setitem(work_queue.HANDLERS, "withdraw_fee", failing)
     await purchases.buy(CLIENT, world.program, world.wallet, "k2")
     while await value("select exists (select from jobs where status = 'QUEUED')"):
         await hurry()
@@ -108,7 +110,7 @@ async def test_the_desks_work_is_measured(api: Api, monkeypatch: pytest.MonkeyPa
     assert more("propdesk_actions_total", status="rejected", code="UNSUPPORTED_ACTION") == 1
     assert more("propdesk_pass_seconds_count", shard="0") >= 1
     assert more("propdesk_job_seconds_count", kind="deposit", outcome="done") == 1
-    assert more("propdesk_job_seconds_count", kind="withdraw_fee", outcome="failed") == jobs.ATTEMPTS_MAX - 1
+    assert more("propdesk_job_seconds_count", kind="withdraw_fee", outcome="failed") == work_queue.ATTEMPTS_MAX - 1
     assert more("propdesk_job_seconds_count", kind="withdraw_fee", outcome="dead") == 1
     assert more("propdesk_dropped_quotes_total", reason="UNKNOWN_SYMBOL") == 1
     assert more("propdesk_pool_wait_seconds_count") > 10

@@ -11,7 +11,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from app import endpoint, hub
+from app import endpoint
+from app.live import hub
 from config import database
 from config import fence as fencing
 from config.database import connection, migrate, pool

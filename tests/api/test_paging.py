@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from models.views import reading
+from models.views import list_pages
 from services import brands, wallets
 from tests.api.clients import Api
 from tests.services.world import ADMIN, a_world
@@ -109,7 +109,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     made: Counter[str] = Counter()
 
     def counted(name: str) -> Any:
-        read = getattr(reading, name)
+        read = getattr(list_pages, name)
 
         async def one(*given: Any, **named: Any) -> Any:
             made[name] += 1
@@ -118,7 +118,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
         return one
 
     for name in READS:
-        monkeypatch.setattr(reading, name, counted(name))
+        monkeypatch.setattr(list_pages, name, counted(name))
     return made
 
 

@@ -8,12 +8,12 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from app.documents import Documents, hash_of
-from app.parameters import Asked
+from app.request.parameters import Asked
+from app.request.trusted_documents import Documents, hash_of
 from config.errors import Problem
 from config.settings import Settings
-from schema.errors import UnknownDocument
-from schema.limits import KEPT_CHARACTERS_MAX
+from schema.engine.document_limits import KEPT_CHARACTERS_MAX
+from schema.engine.errors import UnknownDocument
 from tests.api.clients import TRANSPORT, Api, send
 
 ME = "query Me { me { role } }"

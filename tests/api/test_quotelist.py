@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from domain.quotes import Quote
-from schema.errors import BadUserInput
+from schema.engine.errors import BadUserInput
 from schema.quotelist import SYMBOL_LENGTH_MAX, parse_quotes
 
 GOOD = {"symbol": "EURUSD", "bid": "1.1", "ask": "1.1002", "time": "2026-03-02T13:00:00+01:00"}

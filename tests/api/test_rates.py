@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.metering import Metered, meter_tasks
-from app.rates import DEBT_SECONDS_MAX, Rates, Shares
+from app.request.cpu_metering import Metered, meter_tasks
+from app.request.rate_limits import DEBT_SECONDS_MAX, Rates, Shares
 from config.settings import Settings
 from services import brands, tokens
 from services.principals import Principal, Role

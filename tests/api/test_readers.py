@@ -23,8 +23,8 @@ from graphql import (
 )
 from websockets.asyncio.client import connect
 
-from schema.permissions import roles_of
-from schema.unreadable import unreadable
+from schema.engine.permissions import roles_of
+from schema.engine.read_permissions import unreadable
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
@@ -142,7 +142,7 @@ def lines() -> list[str]:
 
 def test_every_path_to_depth_four_is_open_to_exactly_the_roles_of_the_table() -> None:
     found, expected = lines(), TABLE.read_text().splitlines()
-    assert not set(found) ^ set(expected), "schema/readers.py decides, and readers.txt has a line for each field"
+    assert not set(found) ^ set(expected), "schema/engine/readers.py decides, and readers.txt has a line for each field"
     assert expected == found, "in the order of the alphabet"
     assert not [line for line in found if " " not in line], "somebody can read everything that there is"
 

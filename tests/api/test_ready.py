@@ -11,11 +11,11 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from resolvers.main import schema
-from schema.context import Context
-from schema.limits import Allowed
-from schema.writing import dumps
-from services.measures import REGISTRY
+from schema.engine.document_limits import Allowed
+from schema.engine.json_writer import dumps
+from schema.engine.request_context import Context
 from services.principals import Principal, Role
+from services.telemetry import REGISTRY
 
 MANAGER = Principal(1, "ready", Role.MANAGER, "ready")
 ME = "query Ready { me { role } }"

@@ -14,7 +14,7 @@ from domain.lifecycles import ChallengeStatus
 from domain.reasons import BY_HAND, INTERNAL_KINDS, PURCHASE_FAILED, TEXTS, shown_facts
 from services import admin, challenges, events, orders, payouts, purchases
 from services.principals import Role
-from services.unit import Root, plain, root
+from services.unit_of_work import Root, plain, root
 from tests.api.clients import Api
 from tests.api.generated import GRAPHQL, everything, root_field
 from tests.services.bad_prints import a_victim, bad_print, status, void

@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from domain.instruments import GuardMode
 from resolvers.main import Mutation, Query, Subscription
-from schema.permissions import roles_of
+from schema.engine.permissions import roles_of
 from services import instruments
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from cli.schema import schema_text
 from domain.errors import REGISTRY
 from schema.enums import ErrorCode
 from tests.api.generated import described, leaves, root_field, roots
+from tools.export_schema import schema_text
 
 COMMITTED = Path(__file__).resolve().parents[2] / "schema.graphql"
 

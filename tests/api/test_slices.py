@@ -13,13 +13,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.execution import Moment
-from schema import writing
-from schema.context import Context, Loaders
-from schema.errors import BadUserInput
-from schema.masking import masked
-from schema.paging import Connection
-from schema.slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
-from schema.writing import written
+from schema.engine import json_writer
+from schema.engine.error_masking import masked
+from schema.engine.errors import BadUserInput
+from schema.engine.json_writer import written
+from schema.engine.paging import Connection
+from schema.engine.request_context import Context, Loaders
+from schema.engine.time_slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from services import snapshots
 from services.principals import Principal, Role
 from services.views.lists import PAYOUTS, Extent, Page, Window
@@ -87,7 +87,7 @@ def test_an_answer_written_in_pieces_is_the_answer(data: dict[str, Any], piece: 
         return await written({"data": data}, context)
 
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(writing, "PIECE_BYTES", piece)
+        patched.setattr(json_writer, "PIECE_BYTES", piece)
         pieces = asyncio.run(write())
     assert json.loads(b"".join(pieces)) == {"data": data}
 
@@ -99,7 +99,7 @@ async def test_a_long_answer_is_written_in_pieces_and_a_short_one_at_once() -> N
     context = Context(events=None, cost=40_000, slices=slices)  # type: ignore[arg-type] # nothing is subscribed to
     pieces = await written(body, context)
     assert b"".join(pieces) == orjson.dumps(body)
-    assert max(map(len, pieces)) <= 3 * writing.PIECE_BYTES
+    assert max(map(len, pieces)) <= 3 * json_writer.PIECE_BYTES
     assert slices.waits >= len(pieces) > 10
     context.cost = 10
     assert len(await written({"data": {"rows": rows[:10]}}, context)) == 1

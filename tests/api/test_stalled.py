@@ -9,9 +9,9 @@ from contextlib import contextmanager, suppress
 import pytest
 from websockets.asyncio.client import connect
 
-from app import sessions
-from app.sessions import ENDED, Sessions
-from app.sockets import BUFFER_BYTES, STRANGER_BYTES, Socket
+from app.live import websocket_sessions
+from app.live.websocket_sessions import ENDED, Sessions
+from app.server.websockets import BUFFER_BYTES, STRANGER_BYTES, Socket
 from services import tokens
 from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send, until
@@ -106,8 +106,8 @@ class Session:
 async def test_a_session_that_cannot_be_ended_keeps_nobody_else_open(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sessions, "CHECK_SECONDS", 0)
-    monkeypatch.setattr(sessions, "CLOSE_SECONDS", 0.05)
+    monkeypatch.setattr(websocket_sessions, "CHECK_SECONDS", 0)
+    monkeypatch.setattr(websocket_sessions, "CLOSE_SECONDS", 0.05)
     text = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
     bearer = await tokens.authenticate(text)
     assert bearer is not None

@@ -11,8 +11,8 @@ from models import standby as statements
 from models.sql import Connection
 from services.callers import Caller, bound
 from services.connections import control
-from services.measures import READS
 from services.standby import moment_old, standby
+from services.telemetry import READS
 from tests.api.clients import Api, until
 from tests.api.outages import elsewhere, lines, serving
 from tests.cluster.postgres import DATABASE, OWNER, Cluster

@@ -8,11 +8,11 @@ import asyncpg
 import pytest
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument
 
-from app.hub import Hub
+from app.live.hub import Hub
 from resolvers.main import schema
-from schema.context import Context
-from schema.limits import Allowed
-from schema.paging import LONG, SHORT
+from schema.engine.document_limits import Allowed
+from schema.engine.paging import LONG, SHORT
+from schema.engine.request_context import Context
 from services.principals import Principal, Role
 from tests.api.furnished import a_desk
 from tests.api.generated import GRAPHQL

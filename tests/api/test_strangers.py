@@ -10,9 +10,9 @@ import pytest
 from graphql import GraphQLNonNull, GraphQLObjectType, is_required_argument
 from websockets.asyncio.client import connect
 
-from schema.permissions import roles_of
+from schema.engine.permissions import roles_of
 from services.principals import Role
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.api.clients import TRANSPORT, Api
 from tests.api.furnished import Desk, Ids, a_desk
 from tests.api.generated import GRAPHQL, Path, everything, least, leaves, planted, root_field, roots

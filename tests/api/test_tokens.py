@@ -8,7 +8,7 @@ import httpx
 import pytest
 from websockets.exceptions import ConnectionClosed
 
-from app.sessions import ENDED
+from app.live.websocket_sessions import ENDED
 from models import tokens as rows_of_tokens
 from services import brands
 from services.views import lists

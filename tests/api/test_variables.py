@@ -6,9 +6,9 @@ import pytest
 from graphql import parse
 
 from resolvers.main import schema
-from schema.context import Context
-from schema.limits import Allowed
-from schema.variables import repeated
+from schema.engine.document_limits import Allowed
+from schema.engine.request_context import Context
+from schema.engine.variable_weights import repeated
 from services.principals import Principal, Role
 from tests.api.clients import Api
 from tests.services.world import a_world, rows, value

@@ -2,7 +2,7 @@
 
 import pytest
 
-from cli.bench import brokers, harness
+from tools.bench import brokers, harness
 
 
 @pytest.mark.campaign

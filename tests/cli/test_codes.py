@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 from strawberry.subscriptions.protocols.graphql_transport_ws import handlers
 
-from cli.codes import CLOSES, STATUSES, errors_text, export_errors, of_actions, top_level
 from config.errors import Problem
 from domain.errors import REGISTRY
-from schema.errors import ApiError
+from schema.engine.errors import ApiError
 from tests.house.sources import ROOT, sources
+from tools.export_errors import CLOSES, STATUSES, errors_text, export_errors, of_actions, top_level
 
 DOCUMENT = ROOT / "docs" / "errors.md"
 

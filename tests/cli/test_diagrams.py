@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.diagrams import PARTS, STARTS, TITLES, diagrams_text, export_diagrams
 from config.errors import Problem
 from domain.lifecycles import MOVES
 from models import tables
 from tests.house.sources import ROOT
+from tools.diagrams import PARTS, STARTS, TITLES, diagrams_text, export_diagrams
 
 DOCUMENT = ROOT / "docs" / "diagrams.md"
 

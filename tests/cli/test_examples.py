@@ -12,7 +12,7 @@ import pytest
 from graphql import build_schema, concat_ast, parse, validate
 
 from services import brands, challenges, events, quotes, tokens
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.cli.desk import Desk, python, running, serving
 from tests.house.sources import ROOT
 from tests.services.world import ADMIN, MANAGER, a_quote, a_world, rows, settle, value

@@ -5,9 +5,9 @@ from typing import Any
 
 import pytest
 
-from cli.expected_parts import closed_day, euro_weekend, external_payment
-from cli.firm import DAY_TRADER, WEEKENDER
-from cli.outcome import Outcome
+from tools.expected_parts import closed_day, euro_weekend, external_payment
+from tools.firm import DAY_TRADER, WEEKENDER
+from tools.outcome import Outcome
 
 
 def _fill(verb: str, batch: int, order: str, **more: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli import frames
 from config.errors import Problem
 from tests.cli.quotefiles import a_file, own
+from tools import frames
 
 HOUR, MINUTE = 3_600_000, 60_000
 

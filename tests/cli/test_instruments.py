@@ -11,7 +11,7 @@ from domain.instruments import SYMBOL, Currency, Instrument, InstrumentKind, Ins
 from services import catalogue, instruments
 from services.catalogue import Line, Outcome
 from services.saving import Change
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.cli.commands import propdesk
 from tests.services.builders import ADMIN
 

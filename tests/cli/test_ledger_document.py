@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from domain.ledger import Kind
-from services.unit import reading
+from services.unit_of_work import reading
 from tests.cli.commands import propdesk
 from tests.services.corruptions import a_worked_desk
 from tests.services.world import rows, value

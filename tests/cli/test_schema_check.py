@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from cli.schema import RELEASES, check_schema, last_release, schema_text, untold_changes
 from config.errors import Problem
 from tests.house.sources import ROOT
+from tools.export_schema import RELEASES, check_schema, last_release, schema_text, untold_changes
 
 OLD = "type Query { account(id: ID!): String  accounts: [String!] }"
 NEW = "type Query { account(id: ID!, brand: String!): String  programs: [String!] }"

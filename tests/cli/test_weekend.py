@@ -5,8 +5,8 @@ from decimal import Decimal
 
 import pytest
 
-from cli import frames, weekend
-from cli.bots import Frame
+from tools import frames, weekend
+from tools.bots import Frame
 
 FRIDAY = datetime(2026, 10, 2, 20, tzinfo=UTC)
 

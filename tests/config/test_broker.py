@@ -5,7 +5,7 @@ import logging
 
 import pytest
 
-from config import broker, connections
+from config import broker, connection_budget
 from config.broker import WORKER_CONNECTIONS, require_supported, shown
 from config.broker_link import Link, reason_of
 from config.errors import Problem
@@ -84,7 +84,7 @@ def test_the_database_s_connections_are_those_of_the_broker_where_it_is_the_brok
     desk = "postgresql://desk@host/desk"
 
     def wanted(broker_url: str | None) -> int:
-        return connections.connections_wanted(Settings(database_url=desk, broker_url=broker_url))
+        return connection_budget.connections_wanted(Settings(database_url=desk, broker_url=broker_url))
 
     assert wanted(None) - wanted("redis://host") == WORKER_CONNECTIONS + 1
     assert wanted("postgresql://broker:secret@host:5432/broker") == wanted(None)

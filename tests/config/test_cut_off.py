@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from config.database import pool
-from services.unit import reading, snapshot
+from services.unit_of_work import reading, snapshot
 
 
 async def test_a_statement_that_is_cancelled_between_its_two_parts_leaves_no_transaction_to_the_next(

@@ -8,7 +8,7 @@ import asyncpg
 import pytest
 
 from config.address import parse
-from config.connections import connections_wanted, require_connections
+from config.connection_budget import connections_wanted, require_connections
 from config.database import (
     close_database,
     connection,

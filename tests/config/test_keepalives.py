@@ -10,7 +10,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 
-from app.hub import Hub
+from app.live.hub import Hub
 from config import wakeups
 from config.database import close_database, connection, control_pool, open_database
 from config.keepalives import Keepalives

@@ -10,7 +10,7 @@ import pytest
 
 from config.logs import FORMATTERS, about, configure_logging
 
-log = logging.getLogger("services.jobs")
+log = logging.getLogger("services.jobs.work_queue")
 
 
 @pytest.fixture
@@ -40,7 +40,7 @@ def test_a_line_says_when_who_what_and_what_about(lines: io.StringIO) -> None:
     assert first == {
         "level": "INFO",
         "process": "worker",
-        "logger": "services.jobs",
+        "logger": "services.jobs.work_queue",
         "message": "job 7\ndone",
         "job": 7,
         "account": 100_001,
@@ -84,7 +84,7 @@ async def test_tasks_that_run_beside_each_other_keep_their_facts_apart(lines: io
 
 
 def test_for_people_the_facts_follow_the_message() -> None:
-    record = logging.LogRecord("services.jobs", logging.INFO, __file__, 1, "job done", None, None)
+    record = logging.LogRecord("services.jobs.work_queue", logging.INFO, __file__, 1, "job done", None, None)
     with about(job=7):
         line = FORMATTERS["text"]("worker").format(record)
     assert line.endswith(" INFO worker services.jobs: job done job=7")

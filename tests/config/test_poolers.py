@@ -7,7 +7,7 @@ import pytest
 
 from config import poolers, sessions
 from config.address import libpq_parameters
-from config.connections import connections_wanted, require_connections
+from config.connection_budget import connections_wanted, require_connections
 from config.database import (
     close_database,
     connection,
@@ -90,7 +90,7 @@ async def test_a_pooler_without_a_session_left_is_named(empty_database: str) -> 
 async def test_what_a_pooler_allows_is_not_taken_for_what_the_server_allows(
     empty_database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    caplog.set_level(logging.INFO, "config.connections")
+    caplog.set_level(logging.INFO, "config.connection_budget")
     with pooled(empty_database) as url:
         greedy = Settings(database_url=url, pool_size=500)
         await require_connections(greedy)

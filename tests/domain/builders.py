@@ -9,11 +9,11 @@ import numpy as np
 
 from domain.accounts import Account, Mode, PhaseRun
 from domain.arithmetic import COLUMN, DECIMAL
-from domain.columns import units
+from domain.columnar.fixed_point import units
 from domain.instruments import Catalogue, Currency, Instrument, InstrumentKind
 from domain.ledger import GENESIS, Facts, Kind, Row, canonical, chain
-from domain.levels import LevelFigures
 from domain.lifecycles import AccountStatus, ChallengeStatus, OrderStatus
+from domain.limit_levels import LevelFigures
 from domain.orders import Action, Order, OrderType, Verb
 from domain.positions import Position, Side
 from domain.quotes import Batch, Quote

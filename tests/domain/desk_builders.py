@@ -12,7 +12,6 @@ from domain import days, valuation
 from domain.accounts import Account, Journal
 from domain.calendar import Calendar
 from domain.execution import Moment
-from domain.judging import Conditions
 from domain.ledger import Kind
 from domain.money import round8
 from domain.orders import Order, OrderType, Verb
@@ -33,6 +32,7 @@ from domain.terms import (
     TradingDay,
     Trail,
 )
+from domain.verdicts import Conditions
 from tests.domain.builders import (
     INITIAL,
     NOON,

@@ -1,4 +1,4 @@
-"""What services/marks.py does around the book, with dictionaries for a database."""
+"""What services/columnar/passes.py does around the book, with dictionaries for a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace
@@ -8,17 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from domain import desk
+from domain import fold
 from domain.accounts import Account, Journal, Metric
-from domain.book import Book
-from domain.columns import amount
-from domain.judging import Conditions
+from domain.columnar.account_rows import ALWAYS, NEVER
+from domain.columnar.fixed_point import amount
+from domain.columnar.mark_rows import Marks, Metrics, Notes
+from domain.columnar.shard import Book
 from domain.ledger import EPOCH, MICROSECOND, Kind, Row
-from domain.marks import Marks, Metrics, Notes
 from domain.money import ZERO
 from domain.positions import Side
 from domain.quotes import Batch
-from domain.rows import ALWAYS, NEVER
+from domain.verdicts import Conditions
 from tests.domain.builders import a_challenger, a_phase_terms
 from tests.domain.desk_builders import BASE, CATALOGUE, HOUR, a_holding, a_market, after, conditions, holding
 from tests.domain.stored import stored
@@ -131,7 +131,7 @@ class Marker:
         account = self.stored[one]
         market = after(a_market(), self.tape[: account.marked_through])
         batches = self.tape[:through]
-        self.stored[one] = desk.catch_up(account, market, batches, self.conditions[one], self.journals[one])
+        self.stored[one] = fold.catch_up(account, market, batches, self.conditions[one], self.journals[one])
 
     def mark(self, batch: Batch) -> list[int]:
         handed = self.book.mark(batch)
@@ -165,4 +165,4 @@ class Marker:
 def folded(live: Live, tape: Sequence[Batch]) -> tuple[Account, Journal]:
     journal = Journal()
     account, its = live
-    return desk.catch_up(account, a_market(), tape, its, journal), journal
+    return fold.catch_up(account, a_market(), tape, its, journal), journal

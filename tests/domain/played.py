@@ -5,8 +5,8 @@ from decimal import Decimal
 from typing import Any
 
 from domain.accounts import Journal
-from domain.desk import catch_up
 from domain.execution import submit
+from domain.fold import catch_up
 from domain.ledger import Kind
 from domain.lifecycles import OrderStatus
 from domain.orders import ActionResult, Order, OrderType

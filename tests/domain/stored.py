@@ -1,4 +1,4 @@
-"""Accounts as models/shards.py reads them: a whole shard in columns."""
+"""Accounts as models/columnar/shards.py reads them: a whole shard in columns."""
 
 from collections.abc import Sequence
 from decimal import ROUND_DOWN, Decimal
@@ -7,13 +7,13 @@ from typing import Any
 import numpy as np
 
 from domain.accounts import Account
-from domain.columns import units
-from domain.judging import Conditions
+from domain.columnar.account_rows import ALWAYS, NEVER, time_of
+from domain.columnar.bulk_load import Group, Stored, StoredAccounts, StoredPositions
+from domain.columnar.fixed_point import units
 from domain.ledger import microseconds
 from domain.money import EIGHTH
 from domain.positions import Position, Side
-from domain.rows import ALWAYS, NEVER, time_of
-from domain.seating import Group, Stored, StoredAccounts, StoredPositions
+from domain.verdicts import Conditions
 
 TOO_LARGE = 2**62
 PHASE_FIGURES = ("initial_balance", "day_start_balance", "day_start_equity", "peak_equity", "peak_balance",

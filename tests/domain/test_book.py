@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from domain import desk
+from domain import fold
 from domain.accounts import Account
-from domain.book import Book
-from domain.columns import UNIT, UNITS_MAX, amount, units
-from domain.lanes import holding_figures
+from domain.columnar.fixed_point import UNIT, UNITS_MAX, amount, units
+from domain.columnar.position_groups import holding_figures
+from domain.columnar.shard import Book
 from domain.lifecycles import ChallengeStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Side
@@ -104,7 +104,7 @@ def test_the_book_never_misses_what_the_fold_finds_and_agrees_with_it(
         alone, journal = folded(one, tape)
         stored = marker.stored[alone.id]
         if not alone.live:
-            stored = desk.skip(stored, tape[-1])
+            stored = fold.skip(stored, tape[-1])
         assert stored == alone
         assert marker.journals[alone.id] == journal
 

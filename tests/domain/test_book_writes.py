@@ -7,9 +7,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.book import Book
-from domain.columns import amount
-from domain.marks import eight_places, plain_texts
+from domain.columnar.fixed_point import amount
+from domain.columnar.mark_rows import eight_places, plain_texts
+from domain.columnar.shard import Book
 from domain.money import plain
 from tests.domain.builders import NOON, a_batch
 from tests.domain.desk_builders import CATALOGUE, HOUR, a_market, quoted

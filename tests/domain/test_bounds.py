@@ -12,8 +12,8 @@ from domain.errors import AccountQuarantined
 from domain.gates import admit
 from domain.instruments import Catalogue, Currency, Instrument
 from domain.money import AMOUNT_MAX, NotStorable
+from domain.pre_trade import GateRefused, Ticket
 from domain.quotes import PRICE_MAX, Quote
-from domain.tickets import GateRefused, Ticket
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
 from tests.domain.desk_builders import CATALOGUE, priced
 

@@ -8,7 +8,19 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.columns import LEAST, MOST, UNITS_MAX, Columns, Flags, Ints, amount, factor_max, level, multiply, units
+from domain.columnar.fixed_point import (
+    LEAST,
+    MOST,
+    UNITS_MAX,
+    Columns,
+    Flags,
+    Ints,
+    amount,
+    factor_max,
+    level,
+    multiply,
+    units,
+)
 from domain.money import multiply as exact_product
 from domain.money import round8
 

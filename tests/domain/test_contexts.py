@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.contexts import Context, Size, boundary, context, largest
+from domain.decision_context import Context, Size, boundary, context, largest
 from domain.execution import Moment, submit
 from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain import backtest, days, desk
+from domain import backtest, days, fold
 from domain.accounts import Account, Day, Journal, PhaseRun
 from domain.calendar import Calendar
 from domain.ledger import Kind
@@ -205,7 +205,7 @@ def _days_of(calendar: Calendar, at: datetime, looks: list[datetime]) -> list[Da
         at=at, journal=journal,
     )  # fmt: skip
     for look in looks:
-        account = desk.advance(account, {}, look, its, journal)
+        account = fold.advance(account, {}, look, its, journal)
     return list(journal.days.values())
 
 

@@ -17,7 +17,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from domain import days, desk, execution
+from domain import days, execution, fold
 from domain.accounts import Account, Journal
 from domain.calendar import Calendar
 from domain.execution import Moment
@@ -73,7 +73,7 @@ def played(terms: PhaseTerms, tape: Sequence[Batch], seed: int) -> Journal:
     )  # fmt: skip
     its, market = conditions(terms, calendar=calendar), {quote.symbol: quote for quote in tape[0].quotes}
     for batch in tape[1:]:
-        account = desk.catch_up(account, market, [batch], its, journal)
+        account = fold.catch_up(account, market, [batch], its, journal)
         market = market | {quote.symbol: quote for quote in batch.quotes}
         if account.phase and account.phase.running and chance.random() < 0.02:
             account = _act(account, chance, Moment(market, batch.market_time, batch.number), its, journal)

@@ -12,15 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.desk import advance, catch_up
 from domain.execution import close_all, submit
-from domain.judging import judge
+from domain.fold import advance, catch_up
 from domain.ledger import Kind
 from domain.lifecycles import ChallengeStatus, OrderStatus
 from domain.positions import Side
 from domain.quotes import Batch, Quote
 from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PositionsLimit, Reference
+from domain.verdicts import judge
 from tests.domain.builders import (
     MIDNIGHT,
     NOON,

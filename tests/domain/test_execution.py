@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.desk import catch_up
 from domain.execution import close_all, submit
+from domain.fold import catch_up
 from domain.ledger import GENESIS, Kind, chain
 from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus
 from domain.money import ZERO, ceil8, round8

@@ -12,9 +12,9 @@ from domain.gates import admit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Action, Refusal
 from domain.positions import Position, Side
+from domain.pre_trade import GateRefused, Ticket
 from domain.quotes import Market
 from domain.terms import Slippage
-from domain.tickets import GateRefused, Ticket
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action, an_order
 from tests.domain.desk_builders import CATALOGUE, holding, priced
 

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.guard import DEFAULTS, Finding, Outcome, Watch, finding_of, is_ordinary, step
 from domain.instruments import Guard, GuardMode, InstrumentKind
+from domain.quote_guard import DEFAULTS, Finding, Outcome, Watch, finding_of, is_ordinary, step
 from domain.quotes import Quote
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)

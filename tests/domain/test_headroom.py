@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.accounts import Account
 from domain.days import observe
-from domain.headroom import ALWAYS, Thresholds, progress, thresholds
 from domain.lifecycles import ChallengeStatus
+from domain.limit_progress import ALWAYS, Thresholds, progress, thresholds
 from domain.rule_table import Rule
 from domain.rules import is_between, judge, passes, warn
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from domain.contexts import largest
+from domain.decision_context import largest
 from domain.execution import submit
 from domain.gates import admit
 from domain.lifecycles import OrderStatus
 from domain.orders import OrderType
 from domain.positions import Side
-from domain.tickets import GateRefused, Ticket
+from domain.pre_trade import GateRefused, Ticket
 from tests.domain.builders import NOON, a_policy, an_account, an_action
 from tests.domain.desk_builders import CATALOGUE, a_market, a_moment, conditions, holding, priced
 from tests.domain.played import Played

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from domain.accounts import Account
 from domain.calendar import Calendar
-from domain.headroom import progress
 from domain.lifecycles import ChallengeStatus
+from domain.limit_progress import progress
 from domain.payouts import (
     Condition,
     Cycle,

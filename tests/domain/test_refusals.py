@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
 from domain.execution import submit
+from domain.frozen import replace
 from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Action
 from domain.refusals import Refusals, counted
-from domain.values import replace
 from tests.domain.builders import NOON, a_phase_terms, a_policy, an_account, an_action
 from tests.domain.desk_builders import a_market, a_moment, conditions, deposited, started
 

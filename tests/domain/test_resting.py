@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain import resting
+from domain import working_orders
 from domain.errors import InvalidTransition
 from domain.execution import close_all
 from domain.ledger import Kind
@@ -224,7 +224,7 @@ def test_an_order_is_cancelled_once_and_by_name() -> None:
     first, second = (played.propose(order="LIMIT", price=price).order_seq for price in ("1.09", "1.08"))
     assert first
     assert second
-    account = resting.cancel(played.account, [first], "a better idea", NOON, 1, played.journal)
+    account = working_orders.cancel(played.account, [first], "a better idea", NOON, 1, played.journal)
     assert list(account.orders) == [second]
     cancelled = played.journal.orders[account.id, first]
     assert (cancelled.status, cancelled.ended_at, cancelled.outcome) == (
@@ -232,10 +232,10 @@ def test_an_order_is_cancelled_once_and_by_name() -> None:
     )  # fmt: skip
     assert played.journal.rows[-1].facts == {"order": first, "reason": "a better idea"}
     with pytest.raises(KeyError):
-        resting.cancel(account, [first], "again", NOON, 1, played.journal)
+        working_orders.cancel(account, [first], "again", NOON, 1, played.journal)
     with pytest.raises(InvalidTransition):
-        resting.cancel(replace(account, orders={first: cancelled}), None, "again", NOON, 1, played.journal)
-    assert resting.cancel(account, None, "all", NOON, 1, played.journal).orders == {}
+        working_orders.cancel(replace(account, orders={first: cancelled}), None, "again", NOON, 1, played.journal)
+    assert working_orders.cancel(account, None, "all", NOON, 1, played.journal).orders == {}
 
 
 def test_every_row_of_an_order_s_life_is_chained_and_moves_cash_only_when_it_is_filled() -> None:

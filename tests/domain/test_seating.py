@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account
-from domain.book import Book
-from domain.columns import LEAST, MOST, level, units
-from domain.headroom import thresholds
+from domain.columnar.account_rows import trail_of
+from domain.columnar.fixed_point import LEAST, MOST, level, units
+from domain.columnar.limit_screen import Figures, screen
+from domain.columnar.shard import Book
 from domain.lifecycles import ChallengeStatus
+from domain.limit_progress import thresholds
 from domain.positions import Side
-from domain.rows import trail_of
-from domain.screens import Figures, screen
 from domain.terms import Enforcement, PhaseTerms, PositionsLimit
 from tests.domain.builders import (
     NOON,

@@ -5,11 +5,10 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from domain import desk, execution
+from domain import execution, fold
 from domain.accounts import Account, Journal
 from domain.execution import Moment
 from domain.instruments import Currency
-from domain.judging import Conditions
 from domain.ledger import Kind
 from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus
 from domain.orders import ActionResult, OrderType
@@ -17,6 +16,7 @@ from domain.positions import Side
 from domain.quotes import Batch, Market, Quote
 from domain.snapshots import snapshot
 from domain.terms import PhaseTerms
+from domain.verdicts import Conditions
 from tests.domain.builders import a_catalogue, a_limit, a_phase_terms, a_policy, an_account, an_action
 from tests.domain.desk_builders import HOUR, UTC_DAYS, deposited, priced, started
 
@@ -58,7 +58,7 @@ class Weekend:
             self.number += 1
             quote = Quote("BTCUSD", Decimal(price), Decimal(price), self.at)
             batch = Batch(self.number, self.at, (quote,))
-            self.account = desk.catch_up(self.account, self.market, [batch], self.conditions, self.journal)
+            self.account = fold.catch_up(self.account, self.market, [batch], self.conditions, self.journal)
             self.market = {**self.market, "BTCUSD": quote}
 
 
@@ -104,7 +104,7 @@ def test_its_own_symbol_must_be_fresh() -> None:
     assert (refusal.code, refusal.observed) == ("PRICE_STALE", "61")
     played.number += 1
     old = Batch(played.number, played.at, (Quote("BTCUSD", Decimal(9000), Decimal(9000), SATURDAY),))
-    played.account = desk.catch_up(played.account, played.market, [old], played.conditions, played.journal)
+    played.account = fold.catch_up(played.account, played.market, [old], played.conditions, played.journal)
     assert [order.status for order in played.account.orders.values()] == [OrderStatus.WORKING]
 
 

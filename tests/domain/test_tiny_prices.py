@@ -8,8 +8,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from domain.columns import units
-from domain.lanes import Lane, holding_figures
+from domain.columnar.fixed_point import units
+from domain.columnar.position_groups import Lane, holding_figures
 from domain.positions import Position, Side
 from domain.quotes import Dropped, Listing, Quote, screen
 from domain.terms import Slippage

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Journal
-from domain.desk import catch_up
+from domain.fold import catch_up
 from domain.ledger import Kind
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus, OrderStatus
 from domain.orders import OrderType, Verb

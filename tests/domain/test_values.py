@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from domain.frozen import at_once, last, lazy, replace
 from domain.orders import ActionResult, Fill, Order
-from domain.values import at_once, last, lazy, replace
 from tests.domain.builders import NOON, a_challenger, a_quote
 
 

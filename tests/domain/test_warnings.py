@@ -7,7 +7,7 @@ from decimal import Decimal
 import pytest
 
 from domain.accounts import Account, Journal
-from domain.desk import catch_up
+from domain.fold import catch_up
 from domain.ledger import Kind
 from domain.positions import Side
 from domain.quotes import Batch

@@ -11,15 +11,15 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from itertools import count
 
-from cli import frames
-from cli.expected import differences, events
-from cli.journey import Journey
-from cli.outcome import Outcome, digest, read
 from config.database import connection
 from tests.cluster.postgres import OWNER
 from tests.hosts.clients import EitherHost, EitherListener, numbers
 from tests.hosts.faults import Fault
 from tests.hosts.site import Site, opened
+from tools import frames
+from tools.expected import differences, events
+from tools.journey import Journey
+from tools.outcome import Outcome, digest, read
 
 DATABASE = "journey"
 PATIENCE_SECONDS = 90.0

@@ -12,7 +12,7 @@ from config import broker as brokers
 from config.broker_postgres import PostgresWakeUps
 from config.database import close_database, control_pool, open_database, pool
 from config.sessions import connect
-from services.unit import plain
+from services.unit_of_work import plain
 
 FOR_EVER = "select pg_sleep(600)"
 

@@ -8,7 +8,19 @@ from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("app", "cli", "config", "domain", "migrations", "models", "resolvers", "schema", "services", "workers")
+PACKAGES = (
+    "app",
+    "cli",
+    "config",
+    "domain",
+    "migrations",
+    "models",
+    "resolvers",
+    "schema",
+    "services",
+    "tools",
+    "workers",
+)
 
 
 @dataclass(frozen=True)

@@ -3,10 +3,10 @@
 import re
 from itertools import chain
 
-from cli.settings import settings_text
-from config.groups import settings_of
+from config.setting_groups import settings_of
 from config.settings import GROUPS, Settings
 from tests.house.sources import ROOT
+from tools.export_settings import settings_text
 
 
 def test_the_document_is_in_step_with_the_code() -> None:
@@ -30,7 +30,7 @@ def test_every_setting_says_its_unit_and_its_effect() -> None:
     }
     assert not silent, (
         "a setting is followed by a string, its effect; its unit is the word of its name that NAMED_UNIT in "
-        'config/groups.py knows, or Annotated[..., Shown("unit")]'
+        'config/setting_groups.py knows, or Annotated[..., Shown("unit")]'
     )
 
 

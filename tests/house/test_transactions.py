@@ -2,7 +2,7 @@
 
 from tests.house.sources import PACKAGES, sources
 
-MAY_BEGIN = {"services/unit.py", "config/database.py"}
+MAY_BEGIN = {"services/unit_of_work.py", "config/database.py"}
 BEGINNINGS = ("in_transaction", ".transaction", "atomic")
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from cli.tables import STATE
 from config.aerich import models_state
 from config.database import connection, create_database, drop_database, migrate, schema_is_current
 from tests.house.sources import ROOT
 from tests.models.schemas import picture
+from tools.model_state import STATE
 
 NEWEST = "1_20261130_second"
 

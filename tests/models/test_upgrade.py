@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from config.database import close_database, connection, create_database, drop_database, migrate, open_database
-from services import events, payouts, purchases, quotes, tokens, verify
+from services import events, payouts, purchases, quotes, tokens
+from services.checks import verify
 from tests.conftest import drop_distant_partitions
 from tests.house.sources import ROOT
 from tests.models.schemas import picture

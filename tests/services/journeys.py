@@ -12,7 +12,8 @@ from domain.lifecycles import ProgramStatus
 from domain.orders import Action
 from domain.programs import Draft, Step
 from domain.terms import PhaseType
-from services import actions, instruments, jobs, marking, programs, purchases, quotes
+from services import actions, instruments, marking, programs, purchases, quotes
+from services.jobs import work_queue
 from tests.services.world import ADMIN, CLIENT, EVALUATION, MANAGER, TRADER, WIDE, World, a_quote, a_world, rows
 
 SYMBOLS = {"EURUSD": 11_000, "GBPUSD": 13_000, "EURGBP": 8_500}  # in 1/10,000
@@ -107,7 +108,7 @@ async def begin(url: str, steps: Sequence[Step], accounts: int) -> tuple[World, 
         await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
         sold.append(program)
     challenges = [(await purchases.buy(CLIENT, sold[n % len(sold)], world.wallet, f"k{n}"))[1] for n in range(accounts)]
-    await jobs.drain()
+    await work_queue.drain()
     return world, challenges
 
 
@@ -118,11 +119,11 @@ async def play(world: World, challenges: Sequence[int], journey: Journey, look: 
             world.at += move.after
             await quotes.ingest([a_quote(symbol, mid, world.at, "0.0002") for symbol, mid in move.mids])
             await look()
-            await jobs.drain()
+            await work_queue.drain()
         else:
             account = await world.account(challenges[move.place])
             await actions.submit(TRADER, account, move.action.run, [move.action])
-            await jobs.drain()
+            await work_queue.drain()
     await marking.mark_all()
 
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from domain.orders import Action
-from models import marks as stored
+from models.columnar import marks as stored
 from services import actions, marking, quotes
-from services.marks import Marker
-from services.unit import plain
+from services.columnar.passes import Marker
+from services.unit_of_work import plain
 from tests.services.world import (
     TRADER,
     World,

@@ -11,8 +11,8 @@ from domain.errors import InvalidInput, NotFound
 from domain.instruments import Instrument
 from domain.orders import Action
 from services import actions, instruments, purchases, quotes
-from services.measures import REGISTRY
 from services.principals import Principal, Role
+from services.telemetry import REGISTRY
 from tests.services.world import (
     ADMIN,
     CLIENT,

@@ -9,7 +9,9 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import AccountEnding, AccountInChallenge, Forbidden, InvalidInput, InvalidTransition
-from services import actions, admin, challenges, jobs, marks, purchases, quotes
+from services import actions, admin, challenges, purchases, quotes
+from services.columnar import passes
+from services.jobs import work_queue
 from services.principals import Principal
 from tests.services.test_accounts import an_account, kinds
 from tests.services.world import (
@@ -114,7 +116,7 @@ async def test_a_lock_and_the_start_of_the_account_at_once_leave_it_locked(datab
     for number in range(4):
         _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, f"b{number}")
         account = await world.account(challenge)
-        await asyncio.gather(jobs.drain(), admin.lock(MANAGER, account, "checked first"))
+        await asyncio.gather(work_queue.drain(), admin.lock(MANAGER, account, "checked first"))
         await settle()
         assert await _state(account) == ("LOCKED", "ACTIVE")
         assert await value("select status from purchases order by id desc limit 1") == 3
@@ -285,9 +287,9 @@ async def test_an_action_that_comes_upon_the_level_liquidates_too(database: str)
     refused = await act(account, "INCREASE", action_id="a2", quantity="1000")
     assert refused.refusal is not None
     assert refused.refusal.code == "ACCOUNT_NOT_OPEN"
-    await jobs.drain()
+    await work_queue.drain()
     assert await _state(account) == ("LIQUIDATED", None)
-    await marks.drain(0)
+    await passes.drain(0)
     await books_hold()
 
 

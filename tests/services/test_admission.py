@@ -12,8 +12,8 @@ import pytest
 from config.settings import settings
 from domain.errors import Busy
 from services.admission import KEEP_MAX, Averages, FairShare, Limits, Share, admission
-from services.measures import ADMISSION_REFUSALS, SLOWED
 from services.round_robin import RoundRobin
+from services.telemetry import ADMISSION_REFUSALS, SLOWED
 
 
 @dataclass(frozen=True)

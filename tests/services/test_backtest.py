@@ -27,8 +27,8 @@ from models import accounts
 from models.loaded import Loaded
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.conditions import conditions_of
-from services.tape import tape
-from services.unit import reading
+from services.quote_cache import tape
+from services.unit_of_work import reading
 from tests.services.world import (
     ADMIN,
     CLIENT,

@@ -5,7 +5,7 @@ import pytest
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models.tables.brands import Brand
 from services import brands
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.builders import ADMIN, CLIENT, FEED, MANAGER, TRADER
 
 

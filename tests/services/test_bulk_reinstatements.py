@@ -8,10 +8,11 @@ import pytest
 
 from domain.errors import Forbidden, IdempotencyConflict, InvalidInput
 from domain.voids import Span
-from services import brands, bulk_reinstatements, jobs, removal
-from services.owed import Job
+from services import brands, bulk_reinstatements, program_deletion
+from services.jobs import work_queue
+from services.jobs.job import Job
 from services.principals import Principal
-from services.unit import Unit
+from services.unit_of_work import Unit
 from tests.services.bad_prints import STRANGER, bad_print, reinstate, void
 from tests.services.winners import FREE
 from tests.services.world import ADMIN, CLIENT, MANAGER, World, a_world, act, books_hold, hurry, rows, settle, value
@@ -90,7 +91,7 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
     _, challenges, span = await a_crowd(database)
     await void(span)
     await order(span)
-    handle, broken = jobs.HANDLERS["reinstate"], challenges[1]
+    handle, broken = work_queue.HANDLERS["reinstate"], challenges[1]
 
     async def failing(work: Unit, job: Job) -> str:
         outcome = await handle(work, job)
@@ -100,8 +101,8 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
         return outcome
 
     with monkeypatch.context() as patch:
-        patch.setitem(jobs.HANDLERS, "reinstate", failing)
-        for _ in range(jobs.ATTEMPTS_MAX + 1):
+        patch.setitem(work_queue.HANDLERS, "reinstate", failing)
+        for _ in range(work_queue.ATTEMPTS_MAX + 1):
             await settle()
             await hurry()
         assert await value("select status from jobs where challenge_id = $1 and kind = 'reinstate'", broken) == "DEAD"
@@ -110,7 +111,7 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
     left = [(one, "PENDING" if one == broken else "REINSTATED", None) for one in challenges]
     assert await results() == left
     dead = await value("select id from jobs where challenge_id = $1 and kind = 'reinstate'", broken)
-    await jobs.retry(MANAGER, dead)
+    await work_queue.retry(MANAGER, dead)
     await settle()
     assert await results() == [(one, "REINSTATED", None) for one in challenges]
     await bulk_reinstatements.go_on()
@@ -122,7 +123,7 @@ async def test_a_challenge_that_is_deleted_meanwhile_stops_nobody(database: str)
     world, challenges, span = await a_crowd(database, 3)
     await void(span)
     await order(span)
-    await removal.delete_program(MANAGER, world.program, "no more")
+    await program_deletion.delete_program(MANAGER, world.program, "no more")
     await settle()
     await bulk_reinstatements.go_on()
     await settle()

@@ -18,7 +18,7 @@ from services import callers, system, tokens
 from services.admission import admission
 from services.callers import Caller, bound
 from services.connections import control
-from services.unit import Root, plain, reading, root
+from services.unit_of_work import Root, plain, reading, root
 from tests.services.world import a_world, value
 
 ASLEEP = "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query = $1"

@@ -10,8 +10,8 @@ import pytest
 from config.database import close_database, create_database, drop_database, open_database
 from config.settings import settings
 from services import marking, retention
-from services.marks import Marker
-from services.unit import plain
+from services.columnar.passes import Marker
+from services.unit_of_work import plain
 from tests.conftest import TEMPLATE
 from tests.services.journeys import ENDING, NEVER_ENDING, a_journey, begin, left, play
 from tests.services.world import books_hold

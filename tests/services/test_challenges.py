@@ -6,10 +6,12 @@ from datetime import timedelta
 import pytest
 
 from domain.errors import Forbidden, InvalidInput, InvalidTransition, NotFound
-from services import challenges, events, jobs, marks, purchases, quotes
-from services.owed import Job
+from services import challenges, events, purchases, quotes
+from services.columnar import passes
+from services.jobs import work_queue
+from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit import Unit
+from services.unit_of_work import Unit
 from tests.services.world import (
     CLIENT,
     MANAGER,
@@ -80,9 +82,9 @@ async def test_cancelled_before_it_has_begun_its_purchase_fails(database: str, j
     world = await a_world(database)
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     for _ in range(jobs_done):
-        job = await jobs._take()  # noqa: SLF001 - one at a time
+        job = await work_queue._take()  # noqa: SLF001 - one at a time
         assert job
-        await jobs._attempt(job)  # noqa: SLF001
+        await work_queue._attempt(job)  # noqa: SLF001
     await challenges.cancel(MANAGER, challenge, "a mistake")
     await settle()
     assert await _statuses(challenge) == (4, 4, "LOCKED")
@@ -139,7 +141,7 @@ async def test_of_many_who_cancel_while_it_breaches_one_verdict_stands(database:
     ends = await asyncio.gather(
         quotes.ingest([a_quote("EURUSD", "1.09", world.at)]),
         *(elsewhere(challenges.cancel(MANAGER, challenge, f"no. {n}")) for n in range(5)),
-        elsewhere(marks.drain(0)),
+        elsewhere(passes.drain(0)),
         return_exceptions=True,
     )
     await settle()
@@ -160,7 +162,7 @@ async def test_a_worker_killed_while_it_closes_positions_closes_them_once(
     world = await a_world(database)
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000")
-    close, killed = jobs.HANDLERS["close_positions"], list[int]()
+    close, killed = work_queue.HANDLERS["close_positions"], list[int]()
 
     async def killed_once(work: Unit, job: Job) -> str:
         outcome = await close(work, job)
@@ -171,7 +173,7 @@ async def test_a_worker_killed_while_it_closes_positions_closes_them_once(
             await work.conn.execute("select 1")
         return outcome
 
-    monkeypatch.setitem(jobs.HANDLERS, "close_positions", killed_once)
+    monkeypatch.setitem(work_queue.HANDLERS, "close_positions", killed_once)
     await challenges.cancel(MANAGER, challenge, "enough")
     await settle()
     await hurry()

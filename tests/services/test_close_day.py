@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
-from services import closing, corrections, events, jobs, quotes, verify
-from services.owed import Job
-from services.unit import Unit
+from services import corrections, events, quotes
+from services.checks import verify
+from services.jobs import closing, work_queue
+from services.jobs.job import Job
+from services.unit_of_work import Unit
 from tests.services.winners import DAY, FREE
 from tests.services.world import (
     EVALUATION,
@@ -102,7 +104,7 @@ async def test_a_closing_that_is_killed_is_done_once_all_the_same(
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000")
     with monkeypatch.context() as patch:
-        patch.setitem(jobs.HANDLERS, "close_day", killed)
+        patch.setitem(work_queue.HANDLERS, "close_day", killed)
         await world.quote("1.089")
     assert await _open(account) == ["EURUSD"]
     await value("update jobs set due_at = now() where kind = 'close_day' returning id")

@@ -7,8 +7,8 @@ from domain.lifecycles import ActionStatus
 from domain.orders import Verb
 from domain.positions import Side
 from domain.rule_table import Rule
-from services import admin, contexts
-from services.contexts import Decided
+from services import admin, decision_context
+from services.decision_context import Decided
 from tests.services.test_snapshots import unseen, written
 from tests.services.world import EVALUATION, MANAGER, World, a_world, act, changed, settle
 
@@ -16,7 +16,7 @@ POLICY = {"fee_bps": Decimal(10), "slippage": "BID_ASK"}
 
 
 async def of(account: int, *symbols: str) -> Decided:
-    return await contexts.of_account(account, symbols or None)
+    return await decision_context.of_account(account, symbols or None)
 
 
 def allowed(decided: Decided) -> set[Verb]:

@@ -8,7 +8,7 @@ from domain.errors import Forbidden, InUse, InvalidInput, VersionConflict
 from domain.instruments import Currency, Instrument, InstrumentKind
 from services import currencies, instruments
 from services.saving import Change
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.builders import ADMIN, MANAGER
 from tests.services.world import a_world, act, value
 

@@ -5,12 +5,13 @@ from collections.abc import Callable
 import pytest
 
 from config.database import connection
-from models.views.sight import Sight
-from schema.ids import cursor_of, place_of
-from services import events, jobs, quotes
+from models.views.visibility import Sight
+from schema.engine.ids import cursor_of, place_of
+from services import events, quotes
 from services.epochs import Restored, Watch
-from services.tape import tape
-from services.unit import plain, reading
+from services.jobs import work_queue
+from services.quote_cache import tape
+from services.unit_of_work import plain, reading
 from services.views.events import Cursor, CursorExpired, position_of
 from tests.services.world import a_quote, a_world, rows, value
 
@@ -119,7 +120,7 @@ async def test_a_process_goes_on_where_the_database_moved_and_lost_nothing(datab
     await _execute(database, MOVED)
     await quotes.ingest([a_quote("EURUSD", "1.2", world.at)])
     await _tell("second")
-    await jobs.drain()
+    await work_queue.drain()
     await watch.look()
     await watch.look()
 

@@ -8,7 +8,7 @@ import pytest
 from config.database import connection
 from models.events import CHANNEL
 from services import events, purchases
-from services.unit import Root, root
+from services.unit_of_work import Root, root
 from tests.services.world import CLIENT, a_world, elsewhere, rows, value
 
 

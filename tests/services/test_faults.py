@@ -12,14 +12,16 @@ import pytest
 
 from models import accounts, events, quotes, receipts, sql
 from models import jobs as owed
-from models import marks as marked
+from models.columnar import marks as marked
 from models.sql import Connection
 from models.tables.brands import Brand
 from services import events as stamping
-from services import jobs, marks, purchases, quarantine
+from services import purchases, quarantine
 from services import quotes as ingesting
+from services.columnar import passes
 from services.connections import LOST
-from services.unit import plain
+from services.jobs import work_queue
+from services.unit_of_work import plain
 from tests.services.world import (
     CLIENT,
     World,
@@ -62,7 +64,7 @@ async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
     held = [await world.buy(f"{n}-{place}") for place in range(2)]
     for _, account in held:
         await act(account, "OPEN", action_id="a1", quantity="1000000")
-    await marks.drain(0)
+    await passes.drain(0)
     for mid in ("1.101", "1.09"):
         world.at += timedelta(seconds=10)
         await ingesting.ingest([a_quote("EURUSD", mid, world.at)])
@@ -89,11 +91,11 @@ async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_i
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
             try:
-                await marks.drain(0)
+                await passes.drain(0)
             except quarantine.TROUBLES:  # which the actor logs; then the next message comes
                 stopped += 1
             assert killed, name
-            await marks.drain(0)
+            await passes.drain(0)
         breaches = await rows("select rule from breaches where challenge_id = any($1::bigint[])", list(both))
         assert [row["rule"] for row in breaches] == ["MAX_TOTAL_LOSS"] * 2, name
         await settle()
@@ -119,7 +121,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
 
     monkeypatch.setattr(sql, "write_together", cut_the_second)
     with pytest.raises(quarantine.TROUBLES):
-        await marks.drain(0)
+        await passes.drain(0)
     await settle()
     blamed = await rows("select account_id from ledger where kind = 'mark_failed'")
     assert [row["account_id"] for row in blamed] == [await world.account(spoilt)]
@@ -139,11 +141,11 @@ async def test_a_drain_that_loses_its_connections_owes_nothing_twice(
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
             with suppress(*quarantine.TROUBLES):  # which the actor logs; then the next message comes
-                await jobs.drain()
+                await work_queue.drain()
             assert killed, name
             while await value("select exists (select from jobs where status = 'QUEUED')"):
                 await hurry()
-                await jobs.drain()
+                await work_queue.drain()
     assert await rows("select status, count(*) as many from purchases group by status") == [{"status": 3, "many": 5}]
     assert await value("select cash from wallets where id = $1", world.wallet) == 7_500
     await books_hold()
@@ -192,7 +194,7 @@ async def test_readers_and_writers_go_on_while_connections_are_killed_again_and_
     async def quote_and_mark() -> None:
         for n in range(8):
             await insist(ingesting.ingest, [a_quote("EURUSD", f"1.100{n}", world.at)])
-            await insist(marks.drain, 0)
+            await insist(passes.drain, 0)
 
     async def kill() -> None:
         for _ in range(6):

@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from domain.errors import InvalidInput
-from domain.guard import Finding
 from domain.instruments import GuardMode
+from domain.quote_guard import Finding
 from domain.quotes import Quote
-from services import events, guard, instruments, quotes, system
+from services import events, instruments, quote_guard, quotes, system
 from services.principals import Principal, Role
-from services.tape import tape
+from services.quote_cache import tape
 from tests.services.world import ADMIN, World, a_quote, a_world, act, another_process, books_hold, rows, settle, value
 
 SECOND = timedelta(seconds=1)
@@ -44,7 +44,9 @@ async def hand_in(world: World, *mids: str, after: timedelta = SECOND, source: P
 async def told() -> list[tuple[str, str, int]]:
     """Outcome, finding and count of every event of the feed, in order."""
     await events.stamp()
-    found = await rows("select brand, challenge_id, payload from events where name = $1 order by position", guard.EVENT)
+    found = await rows(
+        "select brand, challenge_id, payload from events where name = $1 order by position", quote_guard.EVENT
+    )
     assert all((row["brand"], row["challenge_id"]) == ("*", 0) for row in found)
     facts = [json.loads(row["payload"]) for row in found]
     return [(one["outcome"], one["finding"], one["count"]) for one in facts]
@@ -173,10 +175,10 @@ async def test_a_held_quote_that_nothing_decides_is_dropped_in_time(database: st
     at = await value("select clock_timestamp()")
     await quotes.ingest([a_quote("EURUSD", "1.1", at)], FEED)
     await quotes.ingest([a_quote("EURUSD", "0.9", at + SECOND / 100)], FEED)
-    assert await guard.expire() == 0
+    assert await quote_guard.expire() == 0
     async with another_process(database) as other:
         await other.execute("update suspect_quotes set held_at = held_at - interval '2 seconds'")
-    assert [await guard.expire(), await guard.expire()] == [1, 0]
+    assert [await quote_guard.expire(), await quote_guard.expire()] == [1, 0]
     assert (await dropped(), (await system.read()).suspect) == (1, [])
     assert await told() == [("HELD", "MOVE", 1), ("DROPPED", "MOVE", 1)]
     assert world.at <= at

@@ -8,9 +8,9 @@ from typing import Any, cast
 
 from config.database import connection
 from models.sql import Connection
-from models.views import reading as views
-from models.views.listing import Filters, Row
-from services.unit import reading
+from models.views import list_pages as views
+from models.views.list_query import Filters, Row
+from services.unit_of_work import reading
 from services.views import lists
 from services.views.lists import ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
 from tests.services.world import START, World, a_world, act, settle

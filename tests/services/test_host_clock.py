@@ -11,8 +11,8 @@ import pytest
 
 from domain.errors import InvalidInput
 from services import host_clock, tokens
-from services.measures import REGISTRY
 from services.principals import Principal, Role
+from services.telemetry import REGISTRY
 
 ADMIN = Principal(0, "root", Role.ADMIN)
 HOUR = timedelta(hours=1)

@@ -16,7 +16,7 @@ from domain.lifecycles import ActionStatus
 from domain.orders import ActionResult
 from services import instruments, quotes
 from services.saving import Change
-from services.unit import Root, plain, root
+from services.unit_of_work import Root, plain, root
 from tests.services.builders import ADMIN, EURUSD, MANAGER
 from tests.services.world import World, a_quote, a_world, act, an_action, books_hold, value, waits
 

@@ -9,10 +9,11 @@ import pytest
 
 from domain.errors import Forbidden, InvalidTransition, Locked, NotFound
 from models import jobs as stored
-from services import jobs, purchases, quotes
-from services.owed import Job
+from services import purchases, quotes
+from services.jobs import work_queue
+from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit import Root, Unit, reading, root
+from services.unit_of_work import Root, Unit, reading, root
 from tests.services.world import (
     CLIENT,
     EVALUATION,
@@ -37,7 +38,7 @@ Fault = Callable[[Unit], Awaitable[None]]
 
 def fails(monkeypatch: pytest.MonkeyPatch, kind: str, fault: Fault, *, times: int) -> None:
     """Let each job of the kind be done, all but its commit, and then fail, so many times."""
-    handle, failed = jobs.HANDLERS[kind], dict[int, int]()
+    handle, failed = work_queue.HANDLERS[kind], dict[int, int]()
 
     async def failing(work: Unit, job: Job) -> str:
         outcome = await handle(work, job)
@@ -47,7 +48,7 @@ def fails(monkeypatch: pytest.MonkeyPatch, kind: str, fault: Fault, *, times: in
             await fault(work)
         return outcome
 
-    monkeypatch.setitem(jobs.HANDLERS, kind, failing)
+    monkeypatch.setitem(work_queue.HANDLERS, kind, failing)
 
 
 async def crash(_: Unit) -> None:
@@ -77,7 +78,7 @@ async def test_each_effect_happens_once_though_every_handler_fails_after_its_wor
         await kill_connections(database)
         await work.conn.execute("select 1")
 
-    for kind in jobs.HANDLERS:
+    for kind in work_queue.HANDLERS:
         fails(monkeypatch, kind, crash if way == "raises" else kill, times=1)
     world = await a_world(database, steps=[EVALUATION, changed(FUNDED, duration_days=1)])
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
@@ -108,11 +109,11 @@ async def test_each_effect_happens_once_though_every_handler_fails_after_its_wor
 async def test_two_processes_that_drain_at_once_do_every_job_once(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jobs, "_draining", asyncio.Lock)  # a lock of its own each: what two processes have
+    monkeypatch.setattr(work_queue, "_draining", asyncio.Lock)  # a lock of its own each: what two processes have
     world = await a_world(database, cash=10_000)
     for n in range(6):
         await purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")
-    taken = await asyncio.gather(*(jobs.drain() for _ in range(4)))
+    taken = await asyncio.gather(*(work_queue.drain() for _ in range(4)))
     assert sum(taken) >= 18
     assert min(taken) > 0, "they shared the work"
     assert await rows("select status, count(*) as many from jobs group by status") == [{"status": "DONE", "many": 18}]
@@ -123,11 +124,11 @@ async def test_two_processes_that_drain_at_once_do_every_job_once(
 async def test_a_job_that_was_done_meanwhile_is_not_done_again(database: str) -> None:
     world = await a_world(database)
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
-    job = await jobs._take()  # noqa: SLF001 - the moment between taking and doing
+    job = await work_queue._take()  # noqa: SLF001 - the moment between taking and doing
     assert job
     await settle()
     before = await rows("select * from jobs order by id")
-    await jobs._attempt(job)  # noqa: SLF001
+    await work_queue._attempt(job)  # noqa: SLF001
     assert await rows("select * from jobs order by id") == before
     assert challenge == job.challenge_id
 
@@ -136,7 +137,7 @@ async def test_jobs_are_done_oldest_first_and_each_in_a_commit_of_its_own(databa
     world = await a_world(database)
     for key in ("k1", "k2"):
         await purchases.buy(CLIENT, world.program, world.wallet, key)
-    await jobs.drain()
+    await work_queue.drain()
     order = await rows("select kind, challenge_id from jobs order by done_at")
     assert [(row["kind"], row["challenge_id"]) for row in order] == [
         (kind, challenge) for kind in ("withdraw_fee", "deposit", "start_account") for challenge in (1, 2)
@@ -184,7 +185,7 @@ async def test_ten_failures_end_dead_and_the_purchase_failed(
     await books_hold()
 
     monkeypatch.undo()
-    await jobs.retry(MANAGER, job["id"])
+    await work_queue.retry(MANAGER, job["id"])
     await settle()
     [job] = await rows("select status, outcome from jobs where kind = $1", kind)
     assert job["status"] == "DONE"
@@ -199,12 +200,12 @@ async def test_only_a_dead_job_of_ones_brand_can_be_queued_again(database: str) 
         await other.execute("update jobs set status = 'DEAD', attempts = 10, outcome = 'x' where kind = 'deposit'")
     job: int = await value("select id from jobs where kind = 'deposit'")
     with pytest.raises(NotFound):
-        await jobs.retry(Principal(9, "m", Role.MANAGER, "other"), job)
+        await work_queue.retry(Principal(9, "m", Role.MANAGER, "other"), job)
     with pytest.raises(InvalidTransition):
-        await jobs.retry(MANAGER, job + 1)
+        await work_queue.retry(MANAGER, job + 1)
     with pytest.raises(Forbidden):
-        await jobs.retry(CLIENT, job)
-    await jobs.retry(MANAGER, job)
+        await work_queue.retry(CLIENT, job)
+    await work_queue.retry(MANAGER, job)
     assert await rows("select status, attempts, outcome from jobs where kind = 'deposit'") == [
         {"status": "QUEUED", "attempts": 0, "outcome": None}
     ]
@@ -229,7 +230,7 @@ async def test_a_desk_that_is_busy_or_has_no_disk_uses_up_no_attempt(
 async def test_a_job_that_kills_its_worker_each_time_ends_dead(database: str) -> None:
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
-    for _ in range(jobs.ATTEMPTS_MAX):
+    for _ in range(work_queue.ATTEMPTS_MAX):
         async with reading() as conn:
             assert await stored.take(conn)  # and then nothing more is heard of its worker
     await settle()
@@ -248,9 +249,9 @@ async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_ot
     await act(await world.account(challenge), "OPEN", action_id="a1", quantity="1000000")
     await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])
     _, other = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
-    for _ in range(jobs.ATTEMPTS_MAX + 1):
+    for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await jobs.drain()
+        await work_queue.drain()
     assert await value("select status from jobs where kind = 'close_account'") == "DEAD"
     assert await value("select status from accounts where challenge_id = $1", other) == "ACTIVE"
 

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 
 from models.sql import Connection
-from models.views import reading
-from models.views.listing import Filters, Listing, Row, Window
-from models.views.sight import Sight
-from services.unit import snapshot
+from models.views import list_pages
+from models.views.list_query import Filters, Listing, Row, Window
+from models.views.visibility import Sight
+from services.unit_of_work import snapshot
 from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, TRANSFERS
 from tests.services.many import BIG, RARE, WHALE, fill
 
@@ -75,7 +75,7 @@ async def _walk(
     found: list[Row] = []
     after: tuple[Any, ...] | None = None
     for _ in range(ROWS):
-        rows, _, end = await reading.page(conn, listing, sight, filters, Window(first, after, reverse), most)
+        rows, _, end = await list_pages.page(conn, listing, sight, filters, Window(first, after, reverse), most)
         found += rows[:first]
         if len(rows) <= first and end is None:
             return found
@@ -100,20 +100,20 @@ async def test_page_by_page_each_row_that_fits_comes_once_and_in_order(many: Non
                     rows = await _walk(conn, listing, sight, filters, first, most, reverse=reverse)
                     ids = [row["id"] for row in rows]
                     assert ids == (expected[::-1] if reverse else expected), (listing.source, filters, sight, most)
-                extent = await reading.count(conn, listing, sight, filters, ENOUGH)
+                extent = await list_pages.count(conn, listing, sight, filters, ENOUGH)
                 assert extent == (len(expected), True), (listing.source, filters, sight)
-                cut = await reading.count(conn, listing, sight, filters, 100)
+                cut = await list_pages.count(conn, listing, sight, filters, 100)
                 assert cut.number == len(expected) if cut.exact else cut.number <= len(expected)
 
 
 async def test_a_count_that_comes_to_its_limit_says_so(many: None) -> None:
     async with snapshot() as conn:
-        assert await reading.count(conn, CHALLENGES, MANAGER, (), 100) == (1_000, False)  # entries of an index
-        assert await reading.count(conn, CHALLENGES, MANAGER, (), 200) == (ROWS - 2, True)
-        assert await reading.count(conn, CHALLENGES, MANAGER, (("text", ("%",)),), 100) == (0, False)  # rows
-        counted, exact = await reading.tally(conn, CHALLENGES, MANAGER, (("status", ((3, 4),)),), "c.status", 100)
+        assert await list_pages.count(conn, CHALLENGES, MANAGER, (), 100) == (1_000, False)  # entries of an index
+        assert await list_pages.count(conn, CHALLENGES, MANAGER, (), 200) == (ROWS - 2, True)
+        assert await list_pages.count(conn, CHALLENGES, MANAGER, (("text", ("%",)),), 100) == (0, False)  # rows
+        counted, exact = await list_pages.tally(conn, CHALLENGES, MANAGER, (("status", ((3, 4),)),), "c.status", 100)
         assert (counted, exact) == ({3: 1_000, 4: 3}, False)
-        assert await reading.count(conn, CHALLENGES, Sight("tiny"), (), 100) == (2, True)
+        assert await list_pages.count(conn, CHALLENGES, Sight("tiny"), (), 100) == (2, True)
 
 
 async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
@@ -121,7 +121,7 @@ async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
 
         async def found(listing: Listing, sight: Sight, **given: str) -> int:
             filters = tuple((name, (value,)) for name, value in given.items())
-            return (await reading.count(conn, listing, sight, filters, ENOUGH)).number
+            return (await list_pages.count(conn, listing, sight, filters, ENOUGH)).number
 
         rare = Sight(BIG, RARE)
         whole = Sight(BIG, trades=True)
@@ -140,5 +140,5 @@ async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
 async def test_a_text_is_no_pattern(many: None) -> None:
     async with snapshot() as conn:
         for text in ("%", "_", "whal_", "%hale", "whale%", "\\", "wha\\le"):
-            assert await reading.count(conn, CHALLENGES, MANAGER, (("text", (text,)),), ENOUGH) == (0, True), text
+            assert await list_pages.count(conn, CHALLENGES, MANAGER, (("text", (text,)),), ENOUGH) == (0, True), text
         assert not re.search(r"[\\%_]", WHALE)

@@ -18,10 +18,10 @@ import pytest
 from config.address import sibling
 from config.database import close_database, create_database, open_database
 from models.sql import Connection
-from models.views import reading
-from models.views.listing import Filters, Listing, Row, Window
-from models.views.sight import Sight
-from services.unit import snapshot
+from models.views import list_pages
+from models.views.list_query import Filters, Listing, Row, Window
+from models.views.visibility import Sight
+from services.unit_of_work import snapshot
 from services.views import lists
 from services.views.lists import (
     ACCOUNTS,
@@ -216,8 +216,8 @@ async def test_a_page_and_a_count_look_at_a_bounded_number_of_rows(many: Connect
                 continue  # a client lists those on sale only
             asked: dict[str, Any] = {"listing": listing, "sight": sight, "filters": filters, "most": MOST}
             for reverse in (False, True):
-                await check(many, partial(reading.page, window=Window(20, None, reverse), **asked), LOOKED_MAX)
-            await check(many, partial(reading.count, **asked), COUNTED_MAX)
+                await check(many, partial(list_pages.page, window=Window(20, None, reverse), **asked), LOOKED_MAX)
+            await check(many, partial(list_pages.count, **asked), COUNTED_MAX)
 
 
 def _quote_filters() -> Iterator[Filters]:
@@ -242,8 +242,8 @@ async def test_a_nested_page_looks_at_a_bounded_number_of_rows(many: Connection,
             "sight": ADMIN,
         }
         for reverse in (False, True):
-            await check(many, partial(reading.pages, window=Window(20, None, reverse), **asked), LOOKED_MAX)
-        await check(many, partial(reading.counts, **asked), LOOKED_MAX)
+            await check(many, partial(list_pages.pages, window=Window(20, None, reverse), **asked), LOOKED_MAX)
+        await check(many, partial(list_pages.counts, **asked), LOOKED_MAX)
 
 
 def test_every_list_and_every_filter_is_measured() -> None:

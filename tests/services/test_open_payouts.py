@@ -8,7 +8,7 @@ import pytest
 from domain.errors import InvalidTransition, PayoutOpen
 from domain.lifecycles import PurchaseStatus
 from domain.payouts import PayoutNotEligible
-from services import challenges, payouts, purchases, refunds, removal
+from services import challenges, payouts, program_deletion, purchases, refunds
 from tests.services.winners import a_winner, houses
 from tests.services.world import CLIENT, MANAGER, books_hold, elsewhere, rows, settle, totals, value
 
@@ -22,7 +22,7 @@ async def _refund(challenge: int, key: str = "r1") -> None:
 
 async def _delete_program(challenge: int) -> None:
     program = await value("select program_id from challenges where id = $1", challenge)
-    await removal.delete_program(MANAGER, program, "discontinued")
+    await program_deletion.delete_program(MANAGER, program, "discontinued")
 
 
 @pytest.mark.parametrize("end", [_refund, _delete_program])

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from domain.errors import InvalidInput, InvalidTransition, NotFound
-from services import actions, marks, orders, quotes
+from services import actions, orders, quotes
+from services.columnar import passes
 from services.principals import Principal, Role
 from tests.services.world import (
     CLIENT,
@@ -95,7 +96,7 @@ async def test_a_verdict_cancels_what_rests_in_its_own_transaction(database: str
     await quotes.ingest([a_quote("GBPUSD", "1.3", world.at)])
     await rests(account, "a3", "1.2", symbol="GBPUSD")
     await quotes.ingest([a_quote("EURUSD", "1.04", world.at + timedelta(seconds=1))])
-    await marks.drain(0)
+    await passes.drain(0)
     assert await value("select status from challenges where id = $1", challenge) == 3
     assert await told(account) == [
         ("MARKET", "FILLED", None), ("TAKE_PROFIT", "CANCELLED", "PHASE_ENDED"), ("LIMIT", "CANCELLED", "PHASE_ENDED"),

@@ -8,7 +8,9 @@ import pytest
 
 from config import wakeups
 from config.database import connection
-from services import jobs, marking, marks, quotes, system
+from services import marking, quotes, system
+from services.columnar import passes
+from services.jobs import work_queue
 from tests.services.world import World, a_quote, a_world, act, value
 
 
@@ -32,9 +34,9 @@ async def test_a_pass_stops_when_its_time_is_over_and_is_asked_for_again(
     for mid in ("1.101", "1.102", "1.103"):
         await _ingest(world, EURUSD=mid)
     asked.clear()
-    assert [await marks.drain(0, seconds=0) for _ in range(3)] == [1, 1, 1]
+    assert [await passes.drain(0, seconds=0) for _ in range(3)] == [1, 1, 1]
     assert asked == [("evaluator",)] * 3
-    assert (await marks.drain(0), await jobs.drain(seconds=0)) == (0, 0)
+    assert (await passes.drain(0), await work_queue.drain(seconds=0)) == (0, 0)
     assert (await system.read()).evaluated_through == 4
 
 

@@ -7,21 +7,11 @@ import pytest
 from domain.errors import AccountQuarantined, Forbidden, InvalidInput
 from domain.quotes import Quote
 from models import quarantine as entries
-from services import (
-    actions,
-    admin,
-    contexts,
-    marking,
-    payouts,
-    quarantine,
-    quotes,
-    snapshots,
-    system,
-    verify,
-)
-from services.marks import Marker
-from services.tape import tape
-from services.unit import reading
+from services import actions, admin, decision_context, marking, payouts, quarantine, quotes, snapshots, system
+from services.checks import verify
+from services.columnar.passes import Marker
+from services.quote_cache import tape
+from services.unit_of_work import reading
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -121,12 +111,12 @@ async def test_an_account_that_cannot_be_computed_refuses_every_verb_by_name_and
         marking.mark_account(MANAGER, bricked),
         payouts.request(CLIENT, 1, key="p1"),
         snapshots.of_accounts([bricked]),
-        contexts.of_account(bricked),
+        decision_context.of_account(bricked),
         quarantine.release_by_hand(MANAGER, bricked, "why"),
     ):
         with pytest.raises(AccountQuarantined, match=f"account {bricked}.*NotStorable"):
             await verb
-    both = await contexts.of_accounts([bricked, sound])
+    both = await decision_context.of_accounts([bricked, sound])
     assert isinstance(both[bricked], AccountQuarantined)
     assert not isinstance(both[sound], AccountQuarantined)
     found = [one for one in await verify.run() if one.check == "no account is in quarantine"]

@@ -13,10 +13,11 @@ from config import lease
 from config.address import sibling
 from config.database import connection
 from config.settings import settings
-from models import marks as stored
-from services import marks, ownership, quotes, system
+from models.columnar import marks as stored
+from services import ownership, quotes, system
+from services.columnar import passes
+from services.columnar.passes import Marker
 from services.fencing import ShardLost
-from services.marks import Marker
 from services.ownership import Ownership
 from tests.services.world import (
     World,
@@ -154,7 +155,7 @@ async def test_a_shard_that_moves_misses_no_batch_and_marks_none_twice(database:
 async def test_what_is_handed_over_has_been_written(database: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A busy marker leaves marks unwritten for a while; the next owner begins with all of them."""
     rarely = settings().replace(mark_persist_seconds=3600)
-    monkeypatch.setattr(marks, "settings", lambda: rarely)
+    monkeypatch.setattr(passes, "settings", lambda: rarely)
     world = await a_desk_of(database, 2, 1)
     async with owners(database, 1) as [owner]:
         await shared_out(owner)
@@ -341,8 +342,8 @@ async def test_progress_is_told_while_a_shard_catches_up(database: str, monkeypa
         await passed(self, batch)
 
     monkeypatch.setattr(Marker, "_pass", look)
-    monkeypatch.setattr(marks, "RECORD_SECONDS", 0)
-    await marks.drain(0)
+    monkeypatch.setattr(passes, "RECORD_SECONDS", 0)
+    await passes.drain(0)
     assert seen == [1, 2, 3, 4, 5]
 
 

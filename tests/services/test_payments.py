@@ -24,7 +24,7 @@ from domain.payments import Payment
 from models import challenges as challenge_rows
 from models import purchases as purchase_rows
 from models import sql
-from services import payments, periodic, purchases, refunds, removal
+from services import payments, periodic, program_deletion, purchases, refunds
 from services.connections import LOST
 from services.payments import Confirmed
 from services.principals import Principal, Role
@@ -284,7 +284,7 @@ async def test_a_refund_of_what_was_paid_outside_moves_no_money_of_ours(database
 async def test_a_deleted_program_takes_what_waits_for_its_payment_with_it(database: str) -> None:
     world = await a_world(database)
     _, reference = await _order(world)
-    gone = await removal.delete_program(MANAGER, world.program, "withdrawn")
+    gone = await program_deletion.delete_program(MANAGER, world.program, "withdrawn")
     assert (gone["purchases"], gone["challenges"]) == (1, 0)
     with pytest.raises(NotFound):
         await _confirm(reference)

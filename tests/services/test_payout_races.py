@@ -11,8 +11,9 @@ import pytest
 from domain.errors import IdempotencyConflict, InvalidTransition
 from domain.payouts import PayoutNotEligible
 from models import payouts as table
-from services import jobs, payouts, quotes
+from services import payouts, quotes
 from services.connections import LOST
+from services.jobs import work_queue
 from tests.services.winners import a_winner, figures
 from tests.services.world import (
     ADMIN,
@@ -127,7 +128,7 @@ async def test_a_connection_lost_at_any_step_leaves_it_undone_and_the_next_try_d
     await cut("decide", lambda: payouts.approve(MANAGER, payout, "a1"))
     assert await value("select status from payouts") == "REQUESTED"
     await payouts.approve(MANAGER, payout, "a1")
-    await cut("mark_paid", jobs.drain)
+    await cut("mark_paid", work_queue.drain)
     assert await value("select status from payouts") == "APPROVED"
     await value("update jobs set due_at = now() where status = 'QUEUED' returning id")
     await settle()

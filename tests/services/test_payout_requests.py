@@ -7,7 +7,8 @@ import pytest
 
 from domain.errors import Forbidden, InvalidInput, NotFound, PayoutOpen, Refused
 from domain.payouts import PayoutNotEligible
-from services import brands, corrections, jobs, payouts, quotes
+from services import brands, corrections, payouts, quotes
+from services.jobs import work_queue
 from services.principals import Principal, Role
 from services.views import eligibility, progress
 from tests.services.winners import DAY, a_winner, figures, houses, told, wins
@@ -183,7 +184,7 @@ async def test_an_approved_payout_that_waits_grows_with_what_the_end_adds(
 
     world, challenge, account = await a_winner(database, duration_days=1)
     with monkeypatch.context() as patch:
-        patch.setitem(jobs.HANDLERS, "pay_payout", waits)
+        patch.setitem(work_queue.HANDLERS, "pay_payout", waits)
         await payouts.approve(MANAGER, await payouts.request(CLIENT, challenge, "p1"), "a1")
         await wins(world, account, "x")
         await world.quote("1.11", after=DAY)
@@ -206,7 +207,7 @@ async def test_an_approved_payout_is_paid_before_a_profit_that_a_manager_must_de
 
     world, challenge, account = await a_winner(database, duration_days=3, best_day_pct=Decimal(100))
     with monkeypatch.context() as patch:
-        patch.setitem(jobs.HANDLERS, "pay_payout", waits)
+        patch.setitem(work_queue.HANDLERS, "pay_payout", waits)
         await payouts.approve(MANAGER, await payouts.request(CLIENT, challenge, "p1"), "a1")
         await world.quote("1.1", after=DAY)
         await wins(world, account, "x")

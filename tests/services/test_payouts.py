@@ -7,7 +7,8 @@ from decimal import Decimal
 import pytest
 
 from domain.instruments import Instrument
-from services import instruments, jobs, programs, purchases, quotes, wallets
+from services import instruments, programs, purchases, quotes, wallets
+from services.jobs import work_queue
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -101,7 +102,7 @@ async def test_the_profit_is_held_from_the_moment_the_account_completes(
     world = await a_world(database, steps=[ONE_DAY], policy=FREE)
     _, account = await world.buy()
     await _trades(world, account, "100000", "1.12")
-    monkeypatch.setitem(jobs.HANDLERS, "pay_payout", waits)
+    monkeypatch.setitem(work_queue.HANDLERS, "pay_payout", waits)
     await world.quote("1.12", after=timedelta(days=1))
     assert await value("select status from payouts") == "APPROVED"
     assert await value("select balance from house_accounts where purpose = 'PAYOUT_HOLD'") == 2000

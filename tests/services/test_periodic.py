@@ -6,8 +6,9 @@ from datetime import timedelta
 import pytest
 
 from config import wakeups
-from services import events, marks, periodic, purchases, quotes, system
-from services.unit import plain
+from services import events, periodic, purchases, quotes, system
+from services.columnar import passes
+from services.unit_of_work import plain
 from tests.services.world import CLIENT, a_quote, a_world, another_process, books_hold, rows, value
 
 
@@ -61,7 +62,7 @@ async def test_days_end_without_quotes(database: str, monkeypatch: pytest.Monkey
     async with another_process(database) as other:  # the day's end was a moment ago
         await other.execute("update balances set day_ends_at = clock_timestamp() - interval '1 millisecond'")
     await periodic.tick("worker")
-    await marks.Marker(0).drain()  # the boundary was moved behind the other one's back
+    await passes.Marker(0).drain()  # the boundary was moved behind the other one's back
     assert await rows("select number, quotes from batches order by number") == [
         {"number": 1, "quotes": 1},
         {"number": 2, "quotes": 0},

@@ -11,10 +11,10 @@ import pytest
 from config.settings import settings
 from domain.errors import InvalidInput, NotFound, PayoutOpen, ProgramNotAvailable
 from domain.lifecycles import ProgramStatus
-from models import removal as table
-from models.removal import RemovedSale
-from services import payments, payouts, programs, purchases, removal
-from services.unit import Root, sweep
+from models import program_deletion as table
+from models.program_deletion import RemovedSale
+from services import payments, payouts, program_deletion, programs, purchases
+from services.unit_of_work import Root, sweep
 from tests.services.winners import a_winner
 from tests.services.world import CLIENT, MANAGER, World, a_world, act, books_hold, elsewhere, rows, value
 
@@ -25,7 +25,7 @@ SOLD = 7
 def _two_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Two sales a transaction, one transaction a request."""
     few = settings().replace(removal_portion=2, removal_seconds_max=0)
-    monkeypatch.setattr(removal, "settings", lambda: few)
+    monkeypatch.setattr(program_deletion, "settings", lambda: few)
 
 
 async def _a_bestseller(url: str) -> World:
@@ -39,7 +39,7 @@ async def _a_bestseller(url: str) -> World:
 
 
 async def _delete(world: World) -> dict[str, int]:
-    counters: dict[str, int] = await elsewhere(removal.delete_program(MANAGER, world.program, "discontinued"))
+    counters: dict[str, int] = await elsewhere(program_deletion.delete_program(MANAGER, world.program, "discontinued"))
     return counters
 
 
@@ -54,7 +54,7 @@ async def test_it_stops_at_its_time_and_goes_on_where_it_was_when_asked_again(
         portions.append(len(roots))
         return sweep(roots, **options)
 
-    monkeypatch.setattr(removal, "sweep", counted)
+    monkeypatch.setattr(program_deletion, "sweep", counted)
     went: list[dict[str, int]] = []
     while not went or not went[-1]["programs"]:
         went.append(await _delete(world))
@@ -68,7 +68,7 @@ async def test_it_stops_at_its_time_and_goes_on_where_it_was_when_asked_again(
     assert after == went[-1] | {"hash": after["hash"]}
     assert json.loads(audited["before"])["program"]["status"] == "ARCHIVED"
     sales = await rows("select purchase_id, challenge_id, body from removed_sales order by id")
-    assert removal.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
+    assert program_deletion.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
     assert [sale["challenge_id"] is None for sale in sales] == [False] * SOLD + [True]
     assert await value("select count(*) from removals") == 0
     await world.quote("1.1001")
@@ -120,7 +120,7 @@ async def test_a_portion_that_fails_changes_nothing_and_deletions_at_once_share_
     after = json.loads(audited["after"])
     assert (after["challenges"], after["purchases"], after["cancelled"]) == (SOLD, SOLD + 1, SOLD)
     sales = await rows("select purchase_id, challenge_id, body from removed_sales order by id")
-    assert removal.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
+    assert program_deletion.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
     await books_hold()
 
 

@@ -16,7 +16,7 @@ from domain.programs import phase_terms
 from domain.terms import Group, GroupKind, Policy, Terms, TradingDay, Trail, fingerprint, terms_from_text
 from models.tables.programs import Program, ProgramPhase
 from services import programs
-from services.unit import plain, reading
+from services.unit_of_work import plain, reading
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_draft, a_funded, a_group, an_evaluation
 
 

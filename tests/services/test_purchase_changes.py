@@ -15,7 +15,8 @@ from domain.errors import (
     Refused,
 )
 from domain.lifecycles import PurchaseStatus
-from services import jobs, purchases, refunds
+from services import purchases, refunds
+from services.jobs import work_queue
 from services.principals import Principal, Role
 from services.saving import Saved
 from tests.services.world import (
@@ -114,7 +115,7 @@ async def test_paid_by_hand_is_paid_outside_and_the_activation_goes_on_once(data
     world = await a_world(database)
     bought = [await _buy(world, f"k{n}") for n in range(4)]
     ends = await asyncio.gather(
-        elsewhere(jobs.drain()),
+        elsewhere(work_queue.drain()),
         *(elsewhere(purchases.update(MANAGER, purchase, status=PAID)) for purchase, _ in bought),
         return_exceptions=True,
     )

@@ -11,22 +11,12 @@ from domain.errors import AccountUnreadable, TermsUnreadable
 from domain.lifecycles import ChallengeStatus, PurchaseStatus
 from models import quarantine as entries
 from models import terms
-from services import (
-    actions,
-    jobs,
-    marking,
-    marks,
-    payments,
-    purchases,
-    quarantine,
-    quotes,
-    refunds,
-    removal,
-    system,
-    verify,
-)
-from services.marks import Marker
-from services.unit import Unit, reading
+from services import actions, marking, payments, program_deletion, purchases, quarantine, quotes, refunds, system
+from services.checks import verify
+from services.columnar import passes
+from services.columnar.passes import Marker
+from services.jobs import work_queue
+from services.unit_of_work import Unit, reading
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -98,7 +88,7 @@ async def test_an_account_that_cannot_be_read_stops_none_of_the_others(database:
             )
             await other.execute("update challenges set terms_hash = 'other' where account_id = $1", sound)
     if not begun:
-        marks._markers().clear()  # noqa: SLF001 - as after a restart
+        passes._markers().clear()  # noqa: SLF001 - as after a restart
     await spoil(database, spoilt, what)
     for mid in ("1.09", "1.08", "1.04"):
         await world.quote(mid)
@@ -187,9 +177,9 @@ async def test_a_job_that_cannot_be_read_is_given_up_and_the_others_are_done(dat
         await other.execute(insert, "polish_the_brass", challenge, spoilt, "{}")
         await other.execute(insert, "close_account", None, None, "{}")
         await other.execute(insert, "close_account", challenge, None, "{}")
-    for _ in range(jobs.ATTEMPTS_MAX + 1):
+    for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await jobs.drain()
+        await work_queue.drain()
     found = await rows("select kind, account_id, status, outcome from jobs where done_at is null order by id")
     assert [row["status"] for row in found] == ["DEAD"] * 3
     assert "polish_the_brass" in found[0]["outcome"]
@@ -206,9 +196,9 @@ async def test_a_job_of_an_account_that_cannot_be_read_is_given_up_and_the_other
         select 'acme', 'close_positions', challenge_id, id from accounts where id = any($1::bigint[]) order by id"""
         await other.execute(insert, [spoilt, sound])
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
-    for _ in range(jobs.ATTEMPTS_MAX + 1):
+    for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await jobs.drain()
+        await work_queue.drain()
     kinds = "select account_id, status from jobs where kind = 'close_positions' order by id"
     assert await rows(kinds) == [
         {"account_id": spoilt, "status": "DEAD"},
@@ -222,16 +212,16 @@ async def test_an_activation_waits_for_an_account_that_cannot_be_read_and_goes_o
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     account = await world.account(challenge)
     await spoil(database, account, "policy")
-    for _ in range(jobs.ATTEMPTS_MAX + 1):
+    for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await jobs.drain()
+        await work_queue.drain()
     [dead] = await rows("select id, status from jobs")
     assert dead["status"] == "DEAD"
     assert await value("select status from challenges") == ChallengeStatus.ACTIVE
     assert await value("select status from purchases") == PurchaseStatus.PENDING
     async with another_process(database) as other:
         await other.execute("update accounts set policy = (policy::jsonb - 'later')::text")
-    await jobs.retry(MANAGER, dead["id"])
+    await work_queue.retry(MANAGER, dead["id"])
     await settle()
     assert await value("select status from purchases") == PurchaseStatus.ACTIVE
     await books_hold()
@@ -246,7 +236,7 @@ async def test_a_sale_is_not_ended_over_an_account_that_cannot_be_read(database:
     before = await totals()
     for ending in (
         refunds.refund(MANAGER, 1, reason="goodwill", key="r1"),
-        removal.delete_program(MANAGER, world.program, "the end"),
+        program_deletion.delete_program(MANAGER, world.program, "the end"),
         purchases.update(MANAGER, 1, status=PurchaseStatus.FAILED, reason="chargeback"),
     ):
         with pytest.raises(AccountUnreadable):

@@ -9,7 +9,8 @@ import pytest
 from config.settings import settings
 from domain.errors import InvalidInput, TooManyBatches
 from domain.quotes import Quote
-from services import marks, quotes, system
+from services import quotes, system
+from services.columnar import passes
 from tests.services.world import START, a_quote, a_world, rows, value
 
 SECOND = timedelta(seconds=1)
@@ -185,5 +186,5 @@ async def test_a_request_makes_few_batches_and_fewer_while_many_wait(
     assert await offer(10) == 10, "few are always taken"
     with pytest.raises(TooManyBatches):
         await offer(11)
-    await marks.drain(0)
+    await passes.drain(0)
     assert await offer(11) == 11

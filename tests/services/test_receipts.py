@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import IdempotencyConflict, InvalidInput, NotFound
 from services import receipts
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.world import CLIENT, MANAGER, value
 
 CONTENT: dict[str, Any] = {"amount": Decimal("1.50"), "to": "bob"}

@@ -10,7 +10,9 @@ import pytest
 
 from domain.errors import FeeNotTaken, Forbidden, IdempotencyConflict, InvalidTransition, NotFound, Refused
 from domain.lifecycles import PurchaseStatus
-from services import jobs, marks, purchases, quotes, refunds
+from services import purchases, quotes, refunds
+from services.columnar import passes
+from services.jobs import work_queue
 from services.principals import Principal, Role
 from tests.services.world import (
     CLIENT,
@@ -82,7 +84,7 @@ async def test_the_same_key_is_the_same_refund_and_another_content_a_conflict(da
     assert await _cash(world) == (2000, 0)
 
 
-@pytest.mark.parametrize("rival", [jobs.drain, lambda: marks.drain(0)])
+@pytest.mark.parametrize("rival", [work_queue.drain, lambda: passes.drain(0)])
 async def test_a_refund_beside_the_activation_gives_back_what_was_taken(
     database: str, rival: Callable[[], Coroutine[Any, Any, int]]
 ) -> None:
@@ -117,8 +119,8 @@ async def test_what_failed_before_the_fee_was_taken_has_nothing_to_give_back_and
     with pytest.raises(FeeNotTaken):
         await refunds.refund(MANAGER, unpaid, reason="x", key="r1")
 
-    monkeypatch.setattr(jobs, "ATTEMPTS_MAX", 1)
-    monkeypatch.setitem(jobs.HANDLERS, "deposit", fails)
+    monkeypatch.setattr(work_queue, "ATTEMPTS_MAX", 1)
+    monkeypatch.setitem(work_queue.HANDLERS, "deposit", fails)
     paid, _ = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
     await settle()
     assert await rows("select status, paid_from from purchases where id = $1", paid) == [

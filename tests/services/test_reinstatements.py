@@ -16,9 +16,10 @@ from domain.lifecycles import ChallengeStatus
 from domain.payouts import PayoutNotEligible
 from domain.terms import PayoutFloor
 from models import reinstatements as rows_of
-from services import adjustments, events, marks, payouts, reinstatements, removal
+from services import adjustments, events, payouts, program_deletion, reinstatements
+from services.columnar import passes
 from services.reinstatements import Reinstated
-from services.unit import Root, root
+from services.unit_of_work import Root, root
 from tests.services import journeys
 from tests.services.bad_prints import a_victim, bad_print, equity_of, reinstate, status, void
 from tests.services.journeys import ENDING
@@ -151,7 +152,7 @@ async def test_a_run_computed_again_with_every_quote_fails_as_it_did(database: s
     """The fold over stored fills and quotes finds the very breach that the desk found."""
     world, challenges = await journeys.begin(database, ENDING, 6)
     journey = journeys.a_journey(seed, steps=90, accounts=6)
-    await journeys.play(world, challenges, journey, lambda: marks.drain(0))
+    await journeys.play(world, challenges, journey, lambda: passes.drain(0))
     await settle()
     failed = [one for one in challenges if await status(one) is ChallengeStatus.FAILED]
     assert failed, "the journey breaks something"
@@ -383,7 +384,7 @@ async def test_with_its_program_a_reinstatement_is_deleted_and_kept_as_text(data
     world, challenge, _, span, _ = await a_victim(database)
     await void(span)
     await reinstate(challenge)
-    await removal.delete_program(MANAGER, world.program, "no more")
+    await program_deletion.delete_program(MANAGER, world.program, "no more")
     body = await value("select body from removed_sales where challenge_id = $1", challenge)
     assert '"overturned_reason":"a bad print"' in body
     await settle()

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from domain.errors import Forbidden, NotFound, PayoutOpen, ProgramNotAvailable
-from models import marks as stored
-from services import events, jobs, marks, programs, purchases, quarantine, quotes, removal
+from models.columnar import marks as stored
+from services import events, program_deletion, programs, purchases, quarantine, quotes
+from services.columnar import passes
+from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.unit import plain, sweep
+from services.unit_of_work import plain, sweep
 from services.views.events import Wanted, missed
 from tests.services.world import (
     CLIENT,
@@ -76,8 +78,8 @@ async def test_all_that_was_sold_goes_in_one_transaction_and_the_rest_stays_righ
     world, accounts = await _a_sold_program(database)
     before = await totals()
     assert all(before[table] for table in GOES | STAYS), before
-    with caplog.at_level("INFO", logger="services.removal"):
-        counters = await removal.delete_program(MANAGER, world.program, "discontinued")
+    with caplog.at_level("INFO", logger="services.program_deletion"):
+        counters = await program_deletion.delete_program(MANAGER, world.program, "discontinued")
     assert str(counters) in caplog.text
     assert counters == {name: before[name] for name in GOES - {"program_phases"}} | {
         "phases": before["program_phases"], "cancelled": 2, "metrics": before["metrics"] + 1,
@@ -102,7 +104,7 @@ async def test_program_and_verdicts_are_kept(database: str) -> None:
     world, accounts = await _a_sold_program(database)
     [breach] = await rows("""select rule, trim_scale(floor)::text as floor, ledger_seq,
       encode(ledger_hash, 'hex') as ledger_hash, terms_hash from breaches""")
-    await removal.delete_program(MANAGER, world.program, "discontinued")
+    await program_deletion.delete_program(MANAGER, world.program, "discontinued")
     [audited] = await rows("select * from audit where operation = 'deleteProgram'")
     assert (audited["reason"], audited["object_id"]) == ("discontinued", str(world.program))
     program = json.loads(audited["before"])["program"]
@@ -121,7 +123,7 @@ async def test_the_client_is_told_though_its_challenge_is_gone(database: str) ->
     world = await a_world(database)
     challenge, _ = await world.buy()
     await events.stamp()
-    await removal.delete_program(MANAGER, world.program, "discontinued")
+    await program_deletion.delete_program(MANAGER, world.program, "discontinued")
     await events.stamp()
     told = await missed(CLIENT, Wanted(client="alice"), 0, 10**9, 100)
     assert [(event.name, event.challenge_id) for event in told][-1] == ("prop.challenge.cancelled", challenge)
@@ -136,12 +138,12 @@ async def test_it_is_refused_while_a_payout_is_open_or_still_to_be_written(datab
     async with another_process(database) as other:
         await other.execute("update payouts set status = 'APPROVED', paid_at = null")
     with pytest.raises(PayoutOpen):
-        await removal.delete_program(MANAGER, world.program, "x")
+        await program_deletion.delete_program(MANAGER, world.program, "x")
     async with another_process(database) as other:
         await other.execute("update payouts set status = 'PAID', paid_at = now()")
         await other.execute("update accounts set ended_at = null where id = $1", accounts["funded"])
     with pytest.raises(PayoutOpen):
-        await removal.delete_program(MANAGER, world.program, "x")
+        await program_deletion.delete_program(MANAGER, world.program, "x")
     assert await totals() == before
 
 
@@ -154,10 +156,10 @@ async def test_only_the_brands_managers_delete(database: str) -> None:
         (MANAGER, world.program + 1, NotFound),
     ):
         with pytest.raises(refusal):
-            await removal.delete_program(who, target, "x")
-    assert (await removal.delete_program(MANAGER, world.program, "x"))["programs"] == 1
+            await program_deletion.delete_program(who, target, "x")
+    assert (await program_deletion.delete_program(MANAGER, world.program, "x"))["programs"] == 1
     with pytest.raises(NotFound):
-        await removal.delete_program(MANAGER, world.program, "again")
+        await program_deletion.delete_program(MANAGER, world.program, "again")
     await books_hold()
 
 
@@ -165,9 +167,9 @@ async def test_beside_sales_each_is_sold_and_deleted_or_refused(database: str) -
     world = await a_world(database, cash=50_000)
     ends = await asyncio.gather(
         *(elsewhere(purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")) for n in range(6)),
-        elsewhere(removal.delete_program(MANAGER, world.program, "x")),
+        elsewhere(program_deletion.delete_program(MANAGER, world.program, "x")),
         *(elsewhere(purchases.buy(CLIENT, world.program, world.wallet, f"l{n}")) for n in range(6)),
-        elsewhere(jobs.drain()),
+        elsewhere(work_queue.drain()),
         return_exceptions=True,
     )
     sales, deleted = [*ends[:6], *ends[7:13]], ends[6]
@@ -186,18 +188,20 @@ async def test_a_job_taken_before_and_the_marker_beside_it_find_it_gone(database
     _, trading = await world.buy("k1")
     await act(trading, "OPEN", action_id="t1", quantity="1000")
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
-    taken = await jobs._take()  # noqa: SLF001 - the moment between taking and doing
+    taken = await work_queue._take()  # noqa: SLF001 - the moment between taking and doing
     assert taken and taken.challenge_id == challenge
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.2", world.at)])
-    await asyncio.gather(elsewhere(marks.drain(0)), elsewhere(removal.delete_program(MANAGER, world.program, "x")))
-    await jobs._attempt(taken)  # noqa: SLF001
+    await asyncio.gather(
+        elsewhere(passes.drain(0)), elsewhere(program_deletion.delete_program(MANAGER, world.program, "x"))
+    )
+    await work_queue._attempt(taken)  # noqa: SLF001
     assert await rows("select status, outcome from jobs where id = $1", taken.id) == [
-        {"status": "DONE", "outcome": removal.OUTCOME}
+        {"status": "DONE", "outcome": program_deletion.OUTCOME}
     ]
     async with another_process(database) as other:  # a worker that died before the deletion, found dead after it
         await other.execute("update jobs set status = 'DEAD' where id = $1", taken.id)
-    await jobs.retry(MANAGER, taken.id)
+    await work_queue.retry(MANAGER, taken.id)
     await hurry()
     await settle()
     assert await value("select outcome from jobs where id = $1", taken.id) == "its challenge has been deleted"
@@ -212,14 +216,14 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
     world = await a_world(database)
     _, account = await world.buy()
     await act(account, "OPEN", action_id="t1", quantity="1000000")
-    await marks.drain(0)
-    held = marks._markers().setdefault(0, marks.Marker(0))  # noqa: SLF001 - the moment is inside
+    await passes.drain(0)
+    held = passes._markers().setdefault(0, passes.Marker(0))  # noqa: SLF001 - the moment is inside
     touched = stored.touched
 
     async def deleted_behind_its_back(*args: Any) -> Any:
         found = await touched(*args)
         monkeypatch.setattr(stored, "touched", touched)
-        await elsewhere(removal.delete_program(MANAGER, world.program, "x"))
+        await elsewhere(program_deletion.delete_program(MANAGER, world.program, "x"))
         world.at += timedelta(minutes=1)
         await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])  # what its rules would not bear
         await elsewhere(_look())
@@ -233,7 +237,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
 
     monkeypatch.setattr(stored, "touched", deleted_behind_its_back)
     monkeypatch.setattr(quarantine, "sweep", noted)
-    await marks.drain(0)
+    await passes.drain(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"
     assert await rows("select marked_through, equity from balances where account_id = $1", account) == [
         {"marked_through": 2, "equity": Decimal(88_900)}
@@ -249,7 +253,7 @@ async def test_a_program_that_was_edited_is_deleted_with_what_was_sold_before(da
     await world.buy("k1")
     await programs.update(MANAGER, world.program, expected_version=2, changes={"steps": (EVALUATION,)})
     await world.buy("k2")
-    counters = await removal.delete_program(MANAGER, world.program, "x")
+    counters = await program_deletion.delete_program(MANAGER, world.program, "x")
     assert (counters["phases"], counters["challenges"], counters["cancelled"]) == (1, 2, 2)
     assert len(await rows("select distinct body::jsonb #> '{purchase,terms_hash}' from removed_sales")) == 2
     await books_hold()

@@ -13,11 +13,13 @@ from domain.instruments import Instrument
 from models import quotes as stored
 from models.locks import AdvisoryLock
 from models.sql import Connection
-from services import admin, corrections, instruments, marks, periodic, quotes, retention, verify
-from services.marks import Marker
+from services import admin, corrections, instruments, periodic, quotes, retention
+from services.checks import verify
+from services.columnar import passes
+from services.columnar.passes import Marker
+from services.quote_cache import Tape
 from services.retention import Forgotten, Round
-from services.tape import Tape
-from services.unit import reading
+from services.unit_of_work import reading
 from tests.services.corruptions import a_worked_desk
 from tests.services.world import (
     ADMIN,
@@ -155,7 +157,7 @@ async def test_a_marker_that_slept_does_not_go_on_with_rates_of_before(
 
     async def another_process_drains() -> None:
         with monkeypatch.context() as there:
-            there.setattr(marks, "tape", lambda: tape)
+            there.setattr(passes, "tape", lambda: tape)
             await slept.drain()
 
     await another_process_drains()

@@ -7,7 +7,7 @@ import pytest
 
 from models import sql
 from models.sql import Connection
-from services import submissions
+from services import group_commit
 from tests.services.world import (
     World,
     a_world,
@@ -40,7 +40,7 @@ async def test_those_that_come_at_once_share_transactions_and_get_each_its_own_a
         *(act(account, "OPEN", action_id="a1", side=side, quantity=f"{1000 + n}")
           for n, (account, side) in enumerate(zip(accounts, sides, strict=True)))
     )  # fmt: skip
-    assert await value(TRANSACTIONS) - before == 2, f"{submissions.ACTIONS_MAX} in the one, the rest in the other"
+    assert await value(TRANSACTIONS) - before == 2, f"{group_commit.ACTIONS_MAX} in the one, the rest in the other"
     for n, (account, answer) in enumerate(zip(accounts, answers, strict=True)):
         assert (answer.account, answer.content.quantity) == (account, f"{1000 + n}")
         refused = answer.refusal and answer.refusal.code

@@ -7,8 +7,8 @@ import pytest
 
 from config.errors import Problem
 from services import supervision
-from services.measures import TASK_FAULTS
 from services.supervision import Supervisor, require_all_kept
+from services.telemetry import TASK_FAULTS
 
 
 @pytest.fixture(autouse=True)

@@ -2,7 +2,9 @@
 
 import pytest
 
-from services import jobs, marks, purchases, quotes, system
+from services import purchases, quotes, system
+from services.columnar import passes
+from services.jobs import work_queue
 from tests.services.world import CLIENT, a_quote, a_world, hurry, settle, value
 
 
@@ -14,7 +16,7 @@ async def test_batches_are_evaluated_when_their_passes_and_jobs_are_done(databas
 
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
     assert (await system.read()).evaluated_through == 1
-    await marks.drain(0)
+    await passes.drain(0)
     assert (await system.read()).evaluated_through == 2
 
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
@@ -28,7 +30,7 @@ async def test_batches_are_evaluated_when_their_passes_and_jobs_are_done(databas
 async def test_quotes_that_came_before_the_first_worker_are_evaluated_by_it(database: str) -> None:
     world = await a_world(database)
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
-    await marks.Marker(0).drain()  # a new process: nobody has anything to be marked
+    await passes.Marker(0).drain()  # a new process: nobody has anything to be marked
     assert (await system.read()).evaluated_through == 2
 
 
@@ -38,7 +40,7 @@ async def test_a_job_that_failed_holds_its_batch_up_and_a_dead_one_does_not(
     async def failing(*_: object) -> str:
         raise RuntimeError
 
-    monkeypatch.setitem(jobs.HANDLERS, "deposit", failing)
+    monkeypatch.setitem(work_queue.HANDLERS, "deposit", failing)
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     await settle()

@@ -10,9 +10,9 @@ from domain.errors import NoMarket
 from domain.instruments import Instrument
 from models import quotes as stored
 from models.quotes import Now
-from services import instruments, quotes, tape
-from services.tape import Tape, market_time
-from services.unit import reading
+from services import instruments, quote_cache, quotes
+from services.quote_cache import Tape, market_time
+from services.unit_of_work import reading
 from tests.services.world import ADMIN, START, World, a_quote, a_world
 
 LATER = START + timedelta(hours=1)
@@ -31,7 +31,7 @@ async def _runs(world: World, batches: int) -> None:
 async def test_what_is_remembered_is_what_is_stored_at_every_batch(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(tape, "BATCHES_KEPT", 4)
+    monkeypatch.setattr(quote_cache, "BATCHES_KEPT", 4)
     world = await a_world(database)
     await _runs(world, 3)
     mine = Tape()

@@ -3,7 +3,7 @@
 import pytest
 
 from domain.errors import NotFound
-from services import actions, removal
+from services import actions, program_deletion
 from tests.services.world import CLIENT, MANAGER, TRADER, a_world, act, an_action, books_hold, settle, value
 
 
@@ -11,7 +11,7 @@ async def test_an_account_that_let_go_of_its_challenge_is_found_all_the_same(dat
     world = await a_world(database)
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000")
-    await removal.delete_program(MANAGER, world.program, "discontinued")
+    await program_deletion.delete_program(MANAGER, world.program, "discontinued")
     late = await act(account, "OPEN", action_id="a2", quantity="1000")
     assert late.refusal and late.refusal.code == "ACCOUNT_NOT_OPEN"
     [its_owner] = await actions.submit(CLIENT, account, "r1", [an_action(action_id="a3")])

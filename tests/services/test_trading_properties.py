@@ -14,8 +14,9 @@ from decimal import Decimal
 import pytest
 
 from domain.errors import Refused
-from services import actions, adjustments, admin, corrections, jobs, marking, payouts, quotes
-from services.marks import Marker
+from services import actions, adjustments, admin, corrections, marking, payouts, quotes
+from services.columnar.passes import Marker
+from services.jobs import work_queue
 from tests.services.world import (
     CLIENT,
     FUNDED,
@@ -119,7 +120,7 @@ async def adjust(desk: Desk) -> None:
 
 
 async def work(desk: Desk) -> None:
-    await jobs.drain()
+    await work_queue.drain()
 
 
 DOINGS: Sequence[Callable[[Desk], Awaitable[None]]] = (

@@ -9,7 +9,7 @@ import pytest
 from domain.errors import InsufficientFunds
 from services import transfers, wallets
 from services.transfers import Holder, House, Wallet
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.world import MANAGER, World, a_world, books_hold, rows, totals, value
 
 

@@ -11,8 +11,9 @@ import pytest
 from config.database import close_database, open_database, pool
 from domain.errors import Locked, NoMarket, NotFound
 from models.tables.brands import Brand
-from services import actions, brands, marks, purchases, quotes
-from services.unit import Root, Unit, plain, root, sweep
+from services import actions, brands, purchases, quotes
+from services.columnar import passes
+from services.unit_of_work import Root, Unit, plain, root, sweep
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -254,4 +255,4 @@ async def test_a_sweep_of_many_accounts_takes_as_many_statements_as_one_of_one(n
         counts.append(len(statements))
     assert counts[1] == counts[2], counts  # the driver's questions about types come with the first
     assert await value("select count(*) from breaches") == 12
-    await marks.drain(0)
+    await passes.drain(0)

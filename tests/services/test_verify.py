@@ -2,8 +2,8 @@
 
 from config.database import connection
 from models.sql import Connection
-from services import verify
-from services.verify import Violation
+from services.checks import verify
+from services.checks.verify import Violation
 from tests.services.corruptions import ALONE, AMONG_OTHERS, a_worked_desk, planted
 from tests.services.world import value
 

@@ -10,8 +10,9 @@ from config.database import connection
 from domain.instruments import Instrument
 from domain.orders import Fill
 from domain.replay import replay
-from services import actions, instruments, verify
-from services.verify_slices import Slices
+from services import actions, instruments
+from services.checks import verify
+from services.checks.slices import Slices
 from tests.domain.test_replay import a_fill
 from tests.services.world import ADMIN, TRADER, a_world, act, an_action, books_hold, rows, settle
 

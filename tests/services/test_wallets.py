@@ -9,7 +9,7 @@ import pytest
 from config.database import pool
 from domain.errors import Forbidden, IdempotencyConflict, InvalidInput, NotFound, Refused
 from services import wallets
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, TRADER, a_desk
 
 

@@ -18,9 +18,12 @@ from domain.orders import Action, ActionResult
 from domain.programs import Draft, Step
 from domain.quotes import Quote
 from domain.terms import PhaseType
-from services import actions, brands, groups, instruments, jobs, marks, programs, purchases, quotes, verify, wallets
+from services import actions, brands, groups, instruments, programs, purchases, quotes, wallets
+from services.checks import verify
+from services.columnar import passes
+from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.unit import plain, reading
+from services.unit_of_work import plain, reading
 
 ADMIN = Principal(1, "root", Role.ADMIN)
 MANAGER = Principal(2, "desk", Role.MANAGER, "acme")
@@ -94,9 +97,9 @@ async def rows(sql: str, *args: object) -> list[dict[str, Any]]:
 
 async def settle() -> None:
     """Do what the workers would: passes and jobs, until nothing waits."""
-    await marks.drain(0)
-    while await jobs.drain():
-        await marks.drain(0)
+    await passes.drain(0)
+    while await work_queue.drain():
+        await passes.drain(0)
 
 
 def an_action(verb: str = "OPEN", action_id: str = "a1", *, symbol: str = "EURUSD", side: str = "LONG",
@@ -147,7 +150,7 @@ async def a_world(
     program = await programs.create(MANAGER, draft)
     await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
     wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(cash), key="w1")
-    await marks.drain(0)
+    await passes.drain(0)
     return World(program, wallet, start, tuple(quoted))
 
 

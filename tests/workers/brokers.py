@@ -19,10 +19,10 @@ from dramatiq.middleware.asyncio import AsyncIO
 from pika import BlockingConnection, URLParameters
 from pika.exceptions import ChannelClosedByBroker
 
-from cli.bench.servers import Missing, RabbitmqServer, RedisServer
 from config import broker as brokers
 from config.broker import QUEUES
 from config.embedded import DATABASE, EmbeddedServer
+from tools.bench.servers import Missing, RabbitmqServer, RedisServer
 from workers import actors
 
 NAMES = ("postgresql", "redis", pytest.param("rabbitmq", marks=pytest.mark.campaign))  # the last starts in 7 s

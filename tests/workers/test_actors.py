@@ -13,7 +13,8 @@ from dramatiq.middleware import TimeLimit
 from dramatiq.middleware.asyncio import AsyncIO
 
 from config.broker import QUEUES
-from services import jobs, marking
+from services import marking
+from services.jobs import work_queue
 from workers import actors
 from workers.works import WORK_SECONDS, Works
 
@@ -50,7 +51,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, does: Callable[[int], Any]) -> list
         calls.append(len(calls) + 1)
         await does(calls[-1])
 
-    monkeypatch.setattr(jobs, "drain", drain)
+    monkeypatch.setattr(work_queue, "drain", drain)
     return calls
 
 
@@ -123,7 +124,7 @@ def test_each_actor_does_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return note
 
-    monkeypatch.setattr(jobs, "drain", noting("jobs"))
+    monkeypatch.setattr(work_queue, "drain", noting("jobs"))
     monkeypatch.setattr(Works, "evaluate", noting("batches"))
     monkeypatch.setattr(marking, "mark_all", noting("accounts"))
     broker = StubBroker(middleware=[*actors.middleware(), AsyncIO()])

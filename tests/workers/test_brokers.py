@@ -17,7 +17,7 @@ from dramatiq.middleware import TimeLimit
 
 from config import wakeups
 from config.broker import QUEUES, wake_up
-from services import jobs
+from services.jobs import work_queue
 from tests.workers.brokers import NAMES, Kind, connected, until, working
 from tests.workers.cables import cable
 from workers import actors
@@ -59,7 +59,7 @@ def drained(monkeypatch: pytest.MonkeyPatch, does: Callable[[int], Any]) -> list
         calls.append(len(calls) + 1)
         await does(calls[-1])
 
-    monkeypatch.setattr(jobs, "drain", drain)
+    monkeypatch.setattr(work_queue, "drain", drain)
     return calls
 
 

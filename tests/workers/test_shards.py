@@ -12,9 +12,9 @@ from functools import partial
 import pytest
 
 from services import ownership, quotes, system
-from services.marks import Marker
+from services.columnar.passes import Marker
 from services.ownership import Ownership
-from services.unit import plain
+from services.unit_of_work import plain
 from tests.services.test_ownership import a_desk_of, judged
 from tests.services.world import World, a_quote, books_hold, value
 from tests.workers.processes import Worker, working

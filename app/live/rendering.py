@@ -1,0 +1,161 @@
+"""What is asked of each event: recognised once, rendered once for all who ask for the same.
+
+Only selections of plain fields are recognised: those answered from the event alone. A field whose method is handed
+`info` may depend on who asks; a selection with one is executed for each subscriber, in the ordinary way.
+"""
+
+import json
+from collections import OrderedDict
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLIncludeDirective,
+    GraphQLObjectType,
+    GraphQLSchema,
+    GraphQLSkipDirective,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+    execute,
+    get_directive_values,
+    get_operation_ast,
+    get_variable_values,
+    parse,
+)
+
+from app.request.request_id import fresh
+from resolvers.main import schema
+from schema.engine.errors import shown
+from schema.events import ChallengeEvent, streamed
+from services.views.events import Event
+
+GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+ROOT = "challengeEvents"
+TYPE = ChallengeEvent.__name__
+KEPT_BYTES_MAX = 16 << 20  # of rendered events
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """The root field's name in the answer, and each field of the event by its name there, in the answer's order."""
+
+    name: str
+    fields: tuple[tuple[str, str], ...]
+
+    @property
+    def text(self) -> str:
+        """The same in GraphQL."""
+        inner = " ".join(f"{name}: {field}" for name, field in self.fields)
+        return f"subscription {{ {self.name}: {ROOT} {{ {inner} }} }}"
+
+
+def recognise(
+    document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None
+) -> Selection | None:
+    """The selection of a valid document's subscription; None where it has to be executed in the ordinary way."""
+    operation = get_operation_ast(document, operation_name)
+    if operation is None:
+        return None
+    values = get_variable_values(GRAPHQL, operation.variable_definitions or (), dict(variables or {}))
+    if isinstance(values, list):
+        return None
+    walk = _Walk(document, values)
+    roots = list(walk.fields(operation))
+    if not roots or any(node.name.value != ROOT for node in roots):
+        return None
+    fields: dict[str, str] = {}
+    for root in roots:
+        for node in walk.fields(root):
+            if not _is_plain(node):
+                return None
+            fields.setdefault(_name(node), node.name.value)
+    return Selection(_name(roots[0]), tuple(fields.items()))
+
+
+class _Walk:
+    """Finds the fields that a selection comes to, in the order in which they are answered."""
+
+    def __init__(self, document: DocumentNode, values: Any) -> None:
+        self._values = values
+        self._fragments = {
+            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
+        }
+
+    def fields(self, of: FieldNode | OperationDefinitionNode) -> Iterator[FieldNode]:
+        return self._fields(of.selection_set.selections if of.selection_set else (), set())
+
+    def _fields(self, selections: tuple[SelectionNode, ...], seen: set[str]) -> Iterator[FieldNode]:
+        for node in selections:
+            if not self._is_included(node):
+                continue
+            if isinstance(node, FieldNode):
+                yield node
+            elif isinstance(node, InlineFragmentNode):
+                yield from self._fields(node.selection_set.selections, seen)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
+                seen.add(node.name.value)
+                yield from self._fields(self._fragments[node.name.value].selection_set.selections, seen)
+
+    def _is_included(self, node: SelectionNode) -> bool:
+        skip = get_directive_values(GraphQLSkipDirective, node, self._values)
+        include = get_directive_values(GraphQLIncludeDirective, node, self._values)
+        return not (skip and skip["if"]) and not (include and not include["if"])
+
+
+def _name(node: FieldNode) -> str:
+    return node.alias.value if node.alias else node.name.value
+
+
+def _is_plain(node: FieldNode) -> bool:
+    """Is it answered from the event alone? Fields with arguments or fields of their own are not looked into."""
+    if node.name.value == "__typename":
+        return True
+    of = GRAPHQL.get_type(TYPE)
+    assert isinstance(of, GraphQLObjectType), "events are objects"
+    method = of.fields[node.name.value].extensions["strawberry-definition"].base_resolver
+    plain = method is None or (not method.is_async and method.info_parameter is None)
+    return plain and not node.arguments and not node.selection_set
+
+
+@lru_cache(maxsize=256)
+def _document(text: str) -> DocumentNode:
+    return parse(text, no_location=True)
+
+
+class Renderer:
+    """Renders events, and keeps the newest of what it rendered."""
+
+    def __init__(self) -> None:
+        self.rendered = 0  # how many were executed
+        self._kept: OrderedDict[tuple[Selection, int], bytes] = OrderedDict()
+        self._bytes = 0
+
+    def payload(self, selection: Selection, event: Event) -> bytes:
+        """The payload of the `next` message."""
+        key = (selection, event.position)
+        found = self._kept.get(key)
+        if found is not None:
+            self._kept.move_to_end(key)
+            return found
+        made = self._kept[key] = self._render(selection, event)
+        self._bytes += len(made)
+        while self._bytes > KEPT_BYTES_MAX:
+            self._bytes -= len(self._kept.popitem(last=False)[1])
+        return made
+
+    def _render(self, selection: Selection, event: Event) -> bytes:
+        self.rendered += 1
+        result = execute(GRAPHQL, _document(selection.text), root_value=streamed(event))
+        assert isinstance(result, ExecutionResult), "plain fields are answered at once"
+        payload: dict[str, Any] = {"data": result.data}
+        if result.errors:
+            payload["errors"] = [shown(error, fresh()).formatted for error in result.errors]
+        return json.dumps(payload, separators=(",", ":")).encode()

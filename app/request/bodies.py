@@ -1,0 +1,68 @@
+"""How much of a request's body is read, and for how long: no more than is allowed, whatever its headers say."""
+
+import asyncio
+from collections.abc import Coroutine, Generator
+from types import coroutine
+from typing import Any
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
+
+from app.request.http_errors import Refusal, malformed
+
+
+async def body_of(request: Request, bytes_max: int, seconds_max: float) -> bytes:
+    """The whole body. Raises Refusal: 413 too large, 408 too slow, 415 compressed.
+
+    A compressed body could be a bomb, and no client of ours sends one.
+    """
+    if request.headers.get("content-encoding", "identity").lower() != "identity":
+        raise malformed("Send the body as it is, without a Content-Encoding.", 415, Accept_Encoding="identity")
+    announced = request.headers.get("content-length", "0")
+    if announced.isdecimal() and int(announced) > bytes_max:
+        raise _too_large(bytes_max)
+    reading = _read(request.receive, bytes_max)
+    try:
+        waits_for = reading.send(None)
+    except StopIteration as end:  # it came with the head, as most do: no timer is needed
+        body: bytes = end.value
+        return body
+    try:
+        async with asyncio.timeout(seconds_max):
+            return await _go_on(reading, waits_for)
+    except TimeoutError:
+        raise malformed(f"The body did not come within {seconds_max:g} s.", 408, Connection="close") from None
+
+
+async def _read(receive: Receive, bytes_max: int) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        part = message.get("body", b"")
+        size += len(part)
+        if size > bytes_max:
+            raise _too_large(bytes_max)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+@coroutine
+def _go_on(reading: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any, Any, bytes]:
+    """Go on with a coroutine that has begun, and waits."""
+    while True:
+        try:
+            resume, argument = reading.send, (yield waits_for)
+        except BaseException as raised:  # noqa: BLE001 - whatever it is, the coroutine has to see it
+            resume, argument = reading.throw, raised
+        try:
+            waits_for = resume(argument)
+        except StopIteration as end:
+            body: bytes = end.value
+            return body
+
+
+def _too_large(bytes_max: int) -> Refusal:
+    return malformed(f"The body is larger than {bytes_max} bytes. Ask in parts.", 413)

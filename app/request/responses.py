@@ -1,0 +1,83 @@
+"""How what came of a request is written: the body, the status its media type has for it, and the headers."""
+
+import math
+from collections.abc import Mapping, Sequence
+from functools import cache
+
+from graphql import GraphQLError
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+from strawberry.types import ExecutionResult
+
+from app.request.content_negotiation import JSON
+from app.request.http_errors import Refusal
+from schema.engine.errors import ApiError, Busy, RateLimited, Unavailable
+from schema.engine.json_writer import dumps, written
+from schema.engine.request_context import Context
+
+STATUS = {ApiError.code: 500, RateLimited.code: 429, Busy.code: 503, Unavailable.code: 503}
+HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
+
+
+class Pieces(Response):
+    """A body that is sent piece by piece, each when the client has made room for it."""
+
+    def __init__(
+        self, pieces: Sequence[bytes], status: int, media_type: str, headers: Mapping[str, str] | None = None
+    ) -> None:
+        self.size = sum(map(len, pieces))
+        self.pieces = list(pieces)
+        self.status_code, self.background = status, None
+        self.raw_headers = [*_headers(media_type), (b"content-length", b"%d" % self.size)]
+        if headers:
+            self.headers.update(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
+        self.pieces.reverse()
+        while self.pieces:
+            piece = self.pieces.pop()  # it is the transport's from now on
+            await send({"type": "http.response.body", "body": piece, "more_body": bool(self.pieces)})
+
+
+@cache
+def _headers(media_type: str) -> Sequence[tuple[bytes, bytes]]:
+    """Return the headers of each answer of a media type, as they are sent."""
+    sent = Response(headers=HEADERS, media_type=media_type).raw_headers
+    return [header for header in sent if header[0] != b"content-length"]
+
+
+async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:
+    """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same.
+
+    Where nothing could be answered because the database is away it is 503, for every media type.
+    """
+    errors = result.errors or ()
+    away = _is_away(result)
+    begun = result.data is not None and not away  # every root field is nullable, so what began has data
+    body: dict[str, object] = {"data": result.data} if begun else {}
+    body |= {"errors": [error.formatted for error in errors]} if errors else {}
+    body |= {"extensions": result.extensions} if result.extensions else {}
+    status, headers = (200, {}) if begun else _refusal(errors)
+    status = 200 if media_type == JSON and not away else status
+    return Pieces(await written(body, context), status, media_type, headers)
+
+
+def _is_away(result: ExecutionResult) -> bool:
+    """Is there no answer to any root field, because the database is away?"""
+    codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
+    return codes == {Unavailable.code} and not any(value is not None for value in (result.data or {}).values())
+
+
+def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:
+    """The status and headers of a request that was not executed: of its first error that has a status of its own."""
+    facts = [error.extensions or {} for error in errors]
+    status = next((STATUS[code] for one in facts if (code := one.get("code")) in STATUS), 400)
+    wait = max((one.get("retryAfter", 0) for one in facts), default=0)
+    return status, {"Retry-After": str(math.ceil(wait))} if wait else {}
+
+
+def refused(refusal: Refusal, media_type: str) -> Response:
+    """The refusal's error alone."""
+    body: Mapping[str, object] = {"errors": [refusal.error.formatted]}
+    return Response(dumps(body), refusal.status, headers={**HEADERS, **refusal.headers}, media_type=media_type)

@@ -1,0 +1,1 @@
+"""The server's connections: HTTP sockets and websockets, each with its limits."""

@@ -1,0 +1,66 @@
+"""Resting orders in columns: one price against those that all of them wait for."""
+
+from dataclasses import dataclass
+
+from domain.columnar.fixed_point import Columns, Ints, level
+from domain.columnar.position_groups import Seats
+from domain.orders import Order
+from domain.quotes import Market
+from domain.terms import Slippage
+from domain.valuation import deal_price
+
+Key = tuple[int, int]  # the row of the account in the book, the order's seq
+
+
+@dataclass(slots=True)
+class Prices(Columns):
+    row: Ints
+    seq: Ints
+    price: Ints  # in whole units
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What an order waits for: the price of this deal, at its own or beyond it."""
+
+    symbol: str
+    currency: str  # of the accounts
+    slippage: Slippage
+    buys: bool
+    falls: bool
+
+
+def awaited(order: Order, currency: str, slippage: Slippage) -> Awaited:
+    """What the order waits for."""
+    assert order.price is not None, "an order rests at a price"
+    falls = order.type.reached(order.price / 2, order.price, buys=order.buys)
+    return Awaited(order.symbol, currency, slippage, order.buys, falls)
+
+
+class Tripwire(Seats[Prices, Key]):
+    """The orders that wait for the same."""
+
+    def __init__(self, what: Awaited) -> None:
+        super().__init__(Prices.empty(0))
+        self.what = what
+
+    def _key(self, place: int) -> Key:
+        return int(self.columns.row[place]), int(self.columns.seq[place])
+
+    def add(self, row: int, order: Order) -> Key:
+        """Let the order wait; answers the key to drop it by.."""
+        assert order.price is not None, "an order rests at a price"
+        key = row, order.seq
+        self.put(key, row=row, seq=order.seq, price=level(order.price))
+        return key
+
+    def rows(self) -> Ints:
+        """Of every order that waits."""
+        return self.columns.row[: len(self)]
+
+    def reached(self, market: Market) -> Ints:
+        """Return the rows of those whose price the market has reached, or differs from by less than a unit."""
+        price = level(deal_price(market[self.what.symbol], self.what.buys, self.what.slippage))
+        prices = self.columns.price[: len(self)]
+        reached: Ints = self.rows()[prices >= price if self.what.falls else prices <= price]
+        return reached

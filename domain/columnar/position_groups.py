@@ -1,0 +1,139 @@
+"""Holdings in columns, repriced a lane at a time: one quote, one mark, one sign, one rate for all of them."""
+
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import numpy as np
+
+from domain.columnar.fixed_point import (
+    UNIT,
+    UNITS_MAX,
+    Columns,
+    Flags,
+    Ints,
+    factor_max,
+    fraction,
+    multiply,
+    scale,
+    units,
+)
+from domain.instruments import Catalogue
+from domain.money import PRICE_PLACES, round8
+from domain.positions import Position, Side
+from domain.quotes import Market
+from domain.terms import Slippage
+from domain.valuation import mark_price, rate_of
+
+CONVERTED_MAX = 2**53  # exclusive: up to here a product with a rate of 18 places is exact
+CONVERTED_COUNT_MAX = UNITS_MAX // CONVERTED_MAX  # so many of them add up without wrapping
+FINE = 10**18  # of a rate's 18 places
+FINE_PRICE = 10 ** (PRICE_PLACES + 1)  # a mid has a place more than the finest price
+
+Held = TypeVar("Held", bound=Columns)
+Key = TypeVar("Key")
+
+
+class Seats(Generic[Held, Key]):
+    """Columns whose first places are taken, each under a key of its own."""
+
+    def __init__(self, columns: Held) -> None:
+        self.columns = columns
+        self._places: dict[Key, int] = {}
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def put(self, key: Key, **figures: int) -> None:
+        place = self._places[key] = len(self._places)
+        if place == self.columns.length:
+            self.columns.grow(max(8, 2 * place))
+        self.columns.set(place, **figures)
+
+    def fill(self, keys: list[Key], **figures: Ints) -> None:
+        """Put many at once; none of the keys is here yet."""
+        first, last = len(self._places), len(self._places) + len(keys)
+        if last > self.columns.length:
+            self.columns.grow(last + last // 4)
+        self._places.update(zip(keys, range(first, last), strict=True))
+        self.columns.set(slice(first, last), **figures)
+
+    def drop(self, key: Key) -> None:
+        """Take it out; the last one moves into its place."""
+        place, last = self._places.pop(key), len(self._places)
+        if place != last:
+            self.columns.move(last, place)
+            self._places[self._key(place)] = place
+
+    def _key(self, place: int) -> Key:
+        """The key of what stands in a place."""
+        raise NotImplementedError
+
+
+@dataclass(slots=True)
+class Holdings(Columns):
+    row: Ints  # of the account in the book
+    quantity: Ints
+    cost: Ints
+    profit: Ints  # in the account's currency, at the newest mark
+    price_max: Ints  # up to this price the account's figures are sure to be held
+
+
+def holding_figures(position: Position, count: int) -> dict[str, int]:
+    """The fixed figures of one of an account's `count` holdings. Raises ValueError where they cannot be held.
+
+    Each holding has its share of the range, so that all of an account's add up without wrapping.
+    """
+    share = UNITS_MAX // count
+    quantity, cost = units(position.quantity), units(round8(position.cost_basis))
+    if cost > share or count > CONVERTED_COUNT_MAX:
+        raise ValueError(f"a cost of {position.cost_basis} is too large beside {count - 1} other holdings")
+    return {"quantity": quantity, "cost": cost, "price_max": factor_max(quantity, share)}
+
+
+class Lane(Seats[Holdings, int]):
+    """The holdings of one symbol and side, priced by one model, in accounts of one currency; the key is the row."""
+
+    def __init__(self, symbol: str, side: Side, slippage: Slippage, currency: str, catalogue: Catalogue) -> None:
+        super().__init__(Holdings.empty(0))
+        self.symbol, self._side, self._slippage, self._sign = symbol, side, slippage, int(side.sign)
+        self._currency, self._catalogue = currency, catalogue
+        source = catalogue.instruments[symbol].quote_currency
+        self._at_par = catalogue.par(source) == catalogue.par(currency)
+
+    def _key(self, place: int) -> int:
+        return int(self.columns.row[place])
+
+    def is_priced(self, market: Market) -> bool:
+        """Does the market know all that a mark needs?"""
+        source = self._catalogue.instruments[self.symbol].quote_currency
+        return self.symbol in market and self._catalogue.rate(source, self._currency, market) is not None
+
+    def reprice(self, market: Market) -> tuple[Ints, Ints, Flags]:
+        """The rows, what each holding's profit changes by, and where a figure is beyond what can be held."""
+        held, count = self.columns, len(self)
+        profit, beyond = self.profits(held.quantity[:count], held.cost[:count], held.price_max[:count], market)
+        return held.row[:count], profit - held.profit[:count], beyond
+
+    def profits(self, quantity: Ints, cost: Ints, price_max: Ints, market: Market) -> tuple[Ints, Flags]:
+        """What holdings have gained at the market, and where that is beyond what can be held."""
+        price, unit = fraction(mark_price(market[self.symbol], self._side, self._slippage), FINE_PRICE)
+        beyond: Flags = price_max < -(-price // (unit // UNIT))
+        if beyond.any():
+            quantity = quantity * ~beyond
+        profit = (multiply(quantity, price, unit) - cost) * self._sign
+        if not self._at_par:
+            profit, much = self._convert(profit, market)
+            beyond |= much
+        return profit, beyond
+
+    def _convert(self, profit: Ints, market: Market) -> tuple[Ints, Flags]:
+        """The profits in the accounts' currency, and where that is more than can be told exactly."""
+        rate = rate_of(self.symbol, self._currency, market, self._catalogue).value
+        right, unit = fraction(rate, FINE)
+        beyond: Flags = np.abs(profit * (right / unit)) >= CONVERTED_MAX
+        return scale(profit * ~beyond if beyond.any() else profit, right, unit), beyond
+
+    def settle(self, changes: Ints, moved: Flags) -> None:
+        """Keep the changes of those rows that were moved."""
+        held, count = self.columns, len(self)
+        held.profit[:count] += changes * moved[held.row[:count]]

@@ -1,0 +1,327 @@
+"""The columnar twin of `desk.catch_up`: every live account repriced together, in int64 units of 1e-8.
+
+An account that needs nothing but a mark is moved in columns; one that may need more is handed over and left as it
+was, for `catch_up` to move it under its lock. What the book moves, it moves to the last digit as `catch_up` would.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+
+from domain.accounts import Account
+from domain.columnar.account_rows import NEVER, Rows, figures_of, unheld
+from domain.columnar.bulk_load import Stored, seated
+from domain.columnar.fixed_point import Flags, Ints, units
+from domain.columnar.limit_screen import judged
+from domain.columnar.mark_rows import Hashes, Marks, Metrics, Notes, note
+from domain.columnar.order_triggers import Awaited, Tripwire, awaited
+from domain.columnar.position_groups import Lane, Seats, holding_figures
+from domain.instruments import Catalogue
+from domain.ledger import MICROSECOND, microseconds
+from domain.money import ZERO
+from domain.positions import Position, Side
+from domain.quotes import Batch, Market, Quote
+from domain.terms import Slippage
+from domain.valuation import position_unrealised, symbols_of
+from domain.verdicts import Conditions
+
+MINUTE = 60_000_000  # microseconds
+
+
+@dataclass(frozen=True, slots=True)
+class Repriced:
+    """What the quotes of a batch would change, by row and by lane; nothing of it is kept yet."""
+
+    opened: Ints
+    touched: Flags
+    lanes: list[tuple[Lane, Ints]]
+
+
+class Book:
+    """The live accounts of one shard, each as of its own batch.
+
+    For each new batch: `mark` it, and let `catch_up` move the accounts handed over; write the `marks` of those `due`
+    before the next batch, of those `dirty` when it suits, and say what was `written`; `put` again whatever was
+    changed elsewhere, and every account when an instrument was. An account brought beyond the batch is passed over
+    until the batches have come up to it.
+    """
+
+    def __init__(self, mark_ledger_interval: timedelta, catalogue: Catalogue, market: Market) -> None:
+        """`market` is the newest quotes as of the batch before the first that is marked."""
+        self._interval, self._catalogue = mark_ledger_interval // MICROSECOND, catalogue
+        self._market: dict[str, Quote] = dict(market)
+        self._rows = Rows.empty(0)
+        self._heads: Hashes = np.zeros((0, 32), np.uint8)
+        self._free: list[int] = []
+        self._places: dict[int, int] = {}
+        self._lanes: dict[tuple[str, Side, Slippage, str], Lane] = {}
+        self._moved_by: dict[str, list[Lane]] = {}  # by symbol: its own lanes, and those it converts
+        self._tripwires: dict[Awaited, Tripwire] = {}
+        self._tripped_by: dict[str, list[Tripwire]] = {}  # by symbol: its own, and those it converts
+        self._watchers: dict[str, set[int]] = {}  # by symbol: the rows handed over whenever it moves
+        self._seats: dict[int, list[tuple[Seats[Any, Any], Any]]] = {}  # by row: where it sits, under which key
+        self._watched: dict[int, frozenset[str]] = {}  # by row, where it watches any
+
+    def __len__(self) -> int:
+        return len(self._places)
+
+    def ids(self) -> list[int]:
+        return list(self._places)
+
+    def has(self, account_id: int, seq: int) -> bool:
+        """Is the account here, in this version?"""
+        row = self._places.get(account_id)
+        return row is not None and int(self._rows.seq[row]) == seq
+
+    def put(self, account: Account, conditions: Conditions, market: Market) -> None:
+        """Add or replace an account as of its `marked_through`, `market` being the newest quotes as of then.
+
+        One that is not live is dropped; one whose figures cannot be held is handed over at every batch.
+        """
+        self.drop(account.id)
+        if not account.live:
+            return
+        row = self._take(account.id)
+        self._heads[row] = np.frombuffer(account.head, np.uint8)
+        try:
+            self._seat(row, account, conditions, market)
+        except ValueError:
+            self._rows.set(row, **unheld(account))
+
+    def fill(self, stored: Stored, markets: dict[int, Market]) -> list[int]:
+        """Put many accounts that are not here yet, `markets` by their `marked_through`; answers those left out.
+
+        Left out are the few that are not as most are: each is to be `put` by itself.
+        """
+        seats = seated(stored, markets, self._lane)
+        rows = np.array([self._take(one) for one in seats.ids.tolist()], np.int64)
+        self._rows.set(rows, **seats.figures)
+        self._heads[rows] = seats.heads
+        for lane, at, figures in seats.holdings:
+            keys = rows[at].tolist()
+            lane.fill(keys, row=rows[at], **figures)
+            for row in keys:
+                self._seats[row].append((lane, row))
+        return seats.left_out
+
+    def drop(self, account_id: int) -> None:
+        """Forget the account, if it is here."""
+        row = self._places.pop(account_id, None)
+        if row is None:
+            return
+        for seats, key in self._seats.pop(row):
+            seats.drop(key)
+        for symbol in self._watched.pop(row, ()):
+            self._watchers[symbol].discard(row)
+        self._vacate(row)
+
+    def _vacate(self, row: int) -> None:
+        """Free the place: no batch reaches it, and nothing of it is due or dirty."""
+        empty = dict.fromkeys(("holds", "fresh", "dirty", "by_hand", "new_peak", "trails"), False)
+        self._rows.set(row, through=NEVER, metric_due_at=NEVER, challenge_id=0, **empty)
+        self._free.append(row)
+
+    def _take(self, account_id: int) -> int:
+        """A free row for the account."""
+        if not self._free:
+            length = self._rows.length
+            self._rows.grow(max(1024, 2 * length))
+            self._heads = np.concatenate((self._heads, np.zeros((self._rows.length - length, 32), np.uint8)))
+            self._rows.through[length:] = self._rows.metric_due_at[length:] = NEVER
+            self._free = list(range(self._rows.length - 1, length - 1, -1))
+        row = self._places[account_id] = self._free.pop()
+        self._seats[row] = []
+        return row
+
+    def _seat(self, row: int, account: Account, conditions: Conditions, market: Market) -> None:
+        """Set the row's figures and put its holdings into lanes. Raises ValueError before it does anything."""
+        held, slippage = account.positions.values(), account.policy.slippage
+        profits = [position_unrealised(position, account, market, self._catalogue) for position in held]
+        figures = figures_of(account, sum(profits, ZERO), conditions.terms)
+        watched: set[str] = set()
+        for position, profit in zip(held, [units(profit) for profit in profits], strict=True):
+            lane = self._lane(position.symbol, position.side, slippage, account.currency)
+            if fixed := _fixed(position, len(held)):
+                lane.put(row, row=row, profit=profit, **fixed)
+                self._seats[row].append((lane, row))
+            else:
+                watched |= symbols_of(position.symbol, account.currency, self._catalogue, self._market)
+        for order in account.orders.values():
+            wire = self._tripwire(awaited(order, self._catalogue.par(account.currency), slippage))
+            self._seats[row].append((wire, wire.add(row, order)))
+        for symbol in watched:
+            self._watchers.setdefault(symbol, set()).add(row)
+        self._watched[row] = frozenset(watched)
+        self._rows.set(row, **figures)
+
+    def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> Lane:
+        key = symbol, side, slippage, self._catalogue.par(currency)
+        if key not in self._lanes:
+            lane = self._lanes[key] = Lane(symbol, side, slippage, currency, self._catalogue)
+            for one in symbols_of(symbol, currency, self._catalogue, self._market):
+                self._moved_by.setdefault(one, []).append(lane)
+        return self._lanes[key]
+
+    def _tripwire(self, what: Awaited) -> Tripwire:
+        if what not in self._tripwires:
+            wire = self._tripwires[what] = Tripwire(what)
+            for one in symbols_of(what.symbol, what.currency, self._catalogue, self._market):
+                self._tripped_by.setdefault(one, []).append(wire)
+        return self._tripwires[what]
+
+    def mark(self, batch: Batch) -> list[int]:
+        """Move every account the batch is new to; answers the ids, sorted, of those left for `catch_up` instead.
+
+        Left are accounts whose day ends, whose equity reaches a threshold, an order of whose may trigger or that
+        cannot be held in columns; and those that missed a batch, or the writing of what was due.
+        """
+        rows, at = self._rows, microseconds(batch.market_time)
+        behind = rows.through < batch.number
+        missed = (rows.through < batch.number - 1) | self._is_due()
+        handed = missed | rows.by_hand | (rows.day_ends_at <= at)
+        repriced = self._reprice(batch, handed)
+        unrealised = np.where(repriced.touched, repriced.opened, rows.unrealised)
+        safe, trailing, lows = judged(rows, rows.cash + unrealised, repriced.touched)
+        handed |= ~safe & (repriced.touched | rows.fresh)
+        moved = behind & ~handed
+        for lane, changes in repriced.lanes:
+            lane.settle(changes, moved)
+        rows.low[trailing[moved[trailing]]] = lows[moved[trailing]]
+        observed = np.flatnonzero(moved & repriced.touched)
+        self._observe(observed, unrealised[observed])
+        rows.through[moved] = batch.number
+        rows.marked_at[moved] = at
+        rows.fresh[moved] = False
+        return sorted(rows.id[behind & handed].tolist())
+
+    def _reprice(self, batch: Batch, handed: Flags) -> Repriced:
+        """Reprice what the batch's quotes move; flags in `handed` whom the columns cannot follow."""
+        opened, touched = self._rows.opened.copy(), np.zeros(len(handed), np.bool_)
+        self._market.update((quote.symbol, quote) for quote in batch.quotes)
+        for quote in batch.quotes:
+            handed[list(self._watchers.get(quote.symbol, ()))] = True
+            for wire in self._tripped_by.get(quote.symbol, ()):
+                touched[wire.rows()] = True
+                handed[wire.reached(self._market)] = True
+        lanes: list[tuple[Lane, Ints]] = []
+        for lane in dict.fromkeys(lane for quote in batch.quotes for lane in self._moved_by.get(quote.symbol, ())):
+            if len(lane):
+                at, changes, beyond = lane.reprice(self._market)
+                handed[at[beyond]] = True
+                opened[at] += changes
+                touched[at] = True
+                lanes.append((lane, changes))
+        return Repriced(opened, touched, lanes)
+
+    def _observe(self, at: Ints, unrealised: Ints) -> None:
+        """Move the rows' marks, highs and lows."""
+        rows = self._rows
+        equity = rows.cash[at] + unrealised
+        changed = (unrealised != rows.unrealised[at]) | (equity < rows.day_low[at])
+        rows.unrealised[at] = rows.opened[at] = unrealised
+        rows.day_low[at] = np.minimum(rows.day_low[at], equity)
+        for highs in (rows.high_watermark, rows.day_high, rows.peak_equity):
+            changed |= equity > highs[at]
+            highs[at] = np.maximum(highs[at], equity)
+        rows.dirty[at[changed]] = True
+
+    def _is_measurable(self) -> Flags:
+        return ~self._rows.fresh & (self._rows.marked_at >= self._rows.metric_due_at)
+
+    def _is_notable(self) -> Flags:
+        return ~self._rows.fresh & self._rows.holds & (self._rows.marked_at >= self._rows.ledger_due_at)
+
+    def _is_due(self) -> Flags:
+        return self._is_measurable() | self._is_notable()
+
+    def due(self) -> Ints:
+        """Accounts whose metric or mark_to_market row is due at their mark: to be written before the next batch."""
+        return np.sort(self._rows.id[self._is_due()])
+
+    def stir(self) -> None:
+        """Make dirty whoever only waits with an order: nothing of it moves or falls due, and its mark grows old."""
+        rows = self._rows
+        idle = ~rows.fresh & ~rows.holds & ~rows.by_hand & (rows.phase_id == 0) & (rows.through != NEVER)
+        rows.dirty[idle] = True
+
+    def dirty(self) -> Ints:
+        """Accounts of which a figure has moved since they were put or written, or that were stirred."""
+        return np.sort(self._rows.id[self._rows.dirty])
+
+    def marks(self, ids: Iterable[int]) -> Marks:
+        """What is to be written of the accounts; of those not marked since they were put there is nothing."""
+        rows = self._rows
+        at = np.array([self._places[one] for one in ids if one in self._places], np.int64)
+        at = at[~rows.fresh[at]]
+        marked_at, heads, runs = rows.marked_at[at], self._heads[at], rows.phase_id[at] != 0
+        noted, measured = self._is_notable()[at], self._is_measurable()[at]
+        notes = self._note(at[noted])
+        heads[noted] = notes.hash
+        return Marks(
+            place=at,
+            id=rows.id[at],
+            seq=rows.seq[at],
+            seq_after=rows.seq[at] + noted,
+            head=heads,
+            marked_through=rows.through[at],
+            marked_at=marked_at,
+            unrealised=rows.unrealised[at],
+            equity=rows.cash[at] + rows.unrealised[at],
+            high_watermark=rows.high_watermark[at],
+            ledger_due_at=np.where(noted, marked_at + self._interval, rows.ledger_due_at[at]),
+            phase_id=rows.phase_id[at],
+            day_low=rows.day_low[at] * runs,
+            day_high=rows.day_high[at] * runs,
+            peak_equity=rows.peak_equity[at] * runs,
+            metric_due_at=np.where(measured, marked_at // MINUTE * MINUTE + MINUTE, rows.metric_due_at[at]),
+            metrics=self._measure(at[measured]),
+            notes=notes,
+        )
+
+    def _note(self, at: Ints) -> Notes:
+        """The mark_to_market rows of the accounts, as desk.catch_up writes them when they fall due."""
+        rows = self._rows
+        version, times = rows.seq[at] + 1, (rows.marked_at[at], rows.through[at])
+        figures = rows.cash[at], rows.unrealised[at], rows.high_watermark[at]
+        return note(self._heads[at], rows.id[at], version, *figures, *times)
+
+    def _measure(self, at: Ints) -> Metrics:
+        """The metric snapshots of the rows, as days.measure takes them."""
+        rows = self._rows
+        return Metrics(
+            phase_id=rows.phase_id[at],
+            challenge_id=rows.challenge_id[at],
+            account_id=rows.id[at],
+            market_time=rows.marked_at[at],
+            batch=rows.through[at],
+            balance=rows.cash[at],
+            equity=rows.cash[at] + rows.unrealised[at],
+            day_start_balance=rows.day_start_balance[at],
+            day_start_equity=rows.day_start_equity[at],
+            day_low=rows.day_low[at],
+            day_high=rows.day_high[at],
+            peak_equity=rows.peak_equity[at],
+        )
+
+    def written(self, marks: Marks, taken: Flags) -> None:
+        """The database took these of the marks; an account put anew since they were computed is left alone."""
+        rows, at = self._rows, marks.place
+        here = (rows.id[at] == marks.id) & (rows.through[at] != NEVER)
+        n = np.flatnonzero(taken & here & (rows.seq[at] == marks.seq) & ~rows.fresh[at])
+        at = at[n]
+        self._heads[at] = marks.head[n]
+        rows.seq[at] = marks.seq_after[n]
+        rows.metric_due_at[at] = marks.metric_due_at[n]
+        rows.ledger_due_at[at] = marks.ledger_due_at[n]
+        rows.dirty[at] &= rows.through[at] != marks.marked_through[n]
+
+
+def _fixed(position: Position, count: int) -> dict[str, int] | None:
+    """The figures of a holding that can be held in columns."""
+    try:
+        return holding_figures(position, count)
+    except ValueError:
+        return None

@@ -1,0 +1,1 @@
+"""The statements of `propdesk verify`: each returns the rows that break one rule."""

@@ -1,0 +1,183 @@
+"""What must hold of trading: each function finds what breaks its name, as rows of (subject, message)."""
+
+from models.checks.reading import Rows, find
+from models.sql import Connection
+
+
+async def accounts_have_balances(conn: Connection) -> Rows:
+    """Each account has its row of figures, in which equity = cash + unrealised."""
+    return await find(
+        conn,
+        """
+        select format('account %s', a.id) as subject,
+          coalesce(format('equity %s is not cash %s + unrealised %s', trim_scale(b.equity), trim_scale(b.cash),
+            trim_scale(b.unrealised)), 'has no balances') as message
+        from accounts a left join balances b on b.account_id = a.id
+        where b.account_id is null or b.equity <> b.cash + b.unrealised""",
+    )
+
+
+async def cash_is_accounted_for(conn: Connection) -> Rows:
+    """cash = transfers + realised - fees, which are the booked fills', and the ledger's fills and corrections."""
+    return await find(
+        conn,
+        """
+        select format('account %s', b.account_id) as subject,
+          format('cash %s, realised %s, fees %s; its transfers sum to %s, its booked fills to %s and %s, '
+            'the fills and corrections of its ledger to %s',
+            trim_scale(b.cash), trim_scale(b.realised), trim_scale(b.fees), trim_scale(coalesce(t.moved, 0)),
+            trim_scale(coalesce(f.realised, 0)), trim_scale(coalesce(f.fees, 0)), trim_scale(coalesce(l.traded, 0)))
+            as message
+        from balances b
+        left join (select account_id, sum(amount) as moved from transfers group by account_id) t using (account_id)
+        left join (
+          select account_id, sum(realised) as realised, sum(fee) as fees from fills where status = 'BOOKED'
+          group by account_id) f using (account_id)
+        left join (
+          select account_id, sum(amount) as traded from ledger where kind in ('fill', 'correction')
+          group by account_id) l using (account_id)
+        where b.realised <> coalesce(f.realised, 0) or b.fees <> coalesce(f.fees, 0)
+          or b.realised - b.fees <> coalesce(l.traded, 0) or b.cash <> coalesce(t.moved, 0) + b.realised - b.fees""",
+    )
+
+
+async def accounts_are_marked_while_they_must_be(conn: Connection) -> Rows:
+    """An account is live while its phase runs (status 1, started), it holds a position or an order rests."""
+    return await find(
+        conn,
+        """
+        select format('account %s', b.account_id) as subject,
+          format('is %s, but %s', case when b.live then 'live' else 'not live' end,
+            case when s.should then 'its phase runs, it holds a position or an order rests'
+              else 'nothing of it runs' end) as message
+        from balances b
+        cross join lateral (
+          select exists (select from positions p where p.account_id = b.account_id and p.status = 'OPEN')
+            or exists (select from orders o where o.account_id = b.account_id and o.status = 'WORKING')
+            or exists (
+              select from challenge_phases r
+              where r.account_id = b.account_id and r.status = 1 and r.started_at is not null) as should) s
+        where b.live <> s.should""",
+    )
+
+
+async def fills_have_one_ledger_row(conn: Connection) -> Rows:
+    """Each fill is told by the ledger row of its seq, with its figures and its cash, and each such row by a fill.
+
+    What a fill realised and cost, a later correction may have changed.
+    """
+    return await find(
+        conn,
+        """
+        select format('fill %s-%s', coalesce(f.account_id, l.account_id), coalesce(f.seq, l.seq)) as subject,
+          case
+            when f.seq is null then 'is in the ledger only'
+            when l.seq is null then 'is not in the ledger'
+            else format('moves %s at %s, its ledger row %s says %s at %s', trim_scale(f.quantity), trim_scale(f.price),
+              trim_scale(l.amount), l.facts ->> 'quantity', l.facts ->> 'price')
+          end as message
+        from fills f
+        full join (select account_id, seq, amount, batch, market_time, facts from ledger where kind = 'fill') l
+          on l.account_id = f.account_id and l.seq = f.seq
+        left join (
+          select account_id, max(seq) as seq from ledger where kind = 'correction' group by account_id) c
+          on c.account_id = f.account_id and c.seq > f.seq
+        where f.seq is null or l.seq is null or (l.batch, l.market_time) <> (f.batch, f.filled_at)
+          or (f.symbol, f.side, f.verb, f.order_seq::text, trim_scale(f.quantity)::text, trim_scale(f.price)::text,
+              trim_scale(f.rate)::text)
+            is distinct from (l.facts ->> 'symbol', l.facts ->> 'side', l.facts ->> 'verb', l.facts ->> 'order',
+              l.facts ->> 'quantity', l.facts ->> 'price', l.facts ->> 'rate')
+          or (c.seq is null and (l.amount <> f.realised - f.fee
+            or (trim_scale(f.realised)::text, trim_scale(f.fee)::text)
+              is distinct from (l.facts ->> 'realised', l.facts ->> 'fee')))""",
+    )
+
+
+async def positions_are_open_once(conn: Connection) -> Rows:
+    """At most one open position per account, symbol and side."""
+    return await find(
+        conn,
+        """
+        select format('account %s', account_id) as subject,
+          format('holds %s open positions %s %s', count(*), side, symbol) as message
+        from positions where status = 'OPEN' group by account_id, symbol, side having count(*) > 1""",
+    )
+
+
+async def nothing_is_traded_after_an_end(conn: Connection) -> Rows:
+    """After a verdict no action is executed, positions are only closed; an ended account does nothing at all."""
+    return await find(
+        conn,
+        """
+        select format('fill %s-%s', f.account_id, f.seq) as subject,
+          format('%s %s by %s after %s at seq %s', f.verb, f.symbol, o.reason, l.kind, l.seq) as message
+        from ledger l
+        join fills f on f.account_id = l.account_id and f.seq > l.seq
+        join orders o on o.account_id = f.account_id and o.seq = f.order_seq
+        where l.kind in ('account_completed', 'account_liquidated')
+          or (l.kind in ('phase_passed', 'phase_failed', 'account_closing')
+            or l.kind = 'finding' and l.facts ->> 'rule' = 'LIQUIDATION')
+          and (o.reason = 'ACTION' or f.verb <> 'CLOSE')
+        union all
+        select format('account %s', a.id), format('is %s and holds %s %s', a.status, p.side, p.symbol)
+        from accounts a join positions p on p.account_id = a.id and p.status = 'OPEN'
+        where a.status in ('COMPLETED', 'LIQUIDATED')""",
+    )
+
+
+async def endings_left_their_job(conn: Connection) -> Rows:
+    """An account that is to end, by hand or by its policy's level, has ended, or its closing is still owed."""
+    return await find(
+        conn,
+        """
+        select format('account %s', a.id) as subject,
+          format('%s at seq %s, and is %s without a job that closes it', l.kind, l.seq, a.status) as message
+        from accounts a
+        join ledger l on l.account_id = a.id
+          and (l.kind = 'account_closing' or l.kind = 'finding' and l.facts ->> 'rule' = 'LIQUIDATION')
+        where a.status not in ('COMPLETED', 'LIQUIDATED')
+          and not exists (
+            select from jobs j
+            where j.account_id = a.id and j.kind = 'close_account' and j.status <> 'DONE' and j.facts ? 'end')
+        union all
+        select format('account %s', a.id),
+          format('is %s, its final figures %s, at %s', a.status, coalesce(a.result::text, 'missing'),
+            coalesce(a.ended_at::text, 'no time'))
+        from accounts a join balances b on b.account_id = a.id
+        where (a.status in ('COMPLETED', 'LIQUIDATED')) <> (a.result is not null)
+          or (a.result is null) <> (a.ended_at is null)
+          or a.result is not null and not a.read_only""",
+    )
+
+
+async def actions_name_their_orders(conn: Connection) -> Rows:
+    """An action that was executed has its order, but a PROTECT may need none; one that was rejected has its refusal."""
+    return await find(
+        conn,
+        """
+        select format('action %s-%s', d.account_id, d.seq) as subject,
+          format('is %s, order %s, refusal %s', d.status, coalesce(o.seq::text, 'missing'),
+            coalesce(d.refusal ->> 'code', 'none')) as message
+        from decision_actions d
+        left join orders o on o.account_id = d.account_id and o.seq = d.order_seq and o.action_seq = d.seq
+        where (d.status = 'REJECTED') <> (d.refusal is not null) or case
+          when d.status = 'EXECUTED' and d.content ->> 'action' = 'PROTECT'
+            then (d.order_seq is null) <> (o.seq is null)
+          else (d.status = 'REJECTED') <> (o.seq is null) end""",
+    )
+
+
+async def refusals_are_counted(conn: Connection) -> Rows:
+    """The refusals that an account has stored on its last day with any are as many as it has counted."""
+    return await find(
+        conn,
+        """
+        select format('account %s', b.account_id) as subject,
+          format('has stored %s refusals since seq %s, and counted %s', d.many, b.refusals_since, b.refusals_stored)
+            as message
+        from balances b
+        cross join lateral (
+          select count(*) as many from decision_actions d
+          where d.account_id = b.account_id and d.status = 'REJECTED' and d.seq >= b.refusals_since) d
+        where b.refusals_since is not null and d.many <> b.refusals_stored""",
+    )

@@ -1,0 +1,1 @@
+"""Statements of the columnar marker: whole shards read and written in columns."""

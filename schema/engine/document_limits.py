@@ -1,0 +1,215 @@
+"""What a document may ask for: its characters, tokens, fragments, repeats, depth, aliases, root fields and cost.
+
+The cost is the number of fields that would be answered if every page were full, and of those that could be answered
+in the time that the database looks at rows for the others: counts, filters, texts. It, the depth and the aliases are
+found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
+nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    GraphQLField,
+    GraphQLNamedType,
+    GraphQLSchema,
+    InlineFragmentNode,
+    IntValueNode,
+    Lexer,
+    ObjectValueNode,
+    OperationDefinitionNode,
+    SelectionSetNode,
+    Source,
+    TokenKind,
+    VariableNode,
+    get_named_type,
+    get_nullable_type,
+    is_interface_type,
+    is_list_type,
+    is_object_type,
+    parse,
+)
+
+from schema.engine.errors import BadUserInput
+from schema.engine.item_errors import with_literals_apart
+
+LIST_SIZE = 10  # what a list that is not a page counts as
+# Beyond a field's own 1, in fields that are answered in the same time, of which a millisecond answers about 200.
+COUNT_COST = 1_000  # up to 10,000 rows are looked at, or 100,000 entries of an index: 5 to 10 ms
+COUNTERS_COST = 10_000  # the same for each state
+FILTER_COST = 100  # most filters lead to their rows; combined they may look at as many rows as a count
+TEXT_COST = 10_000  # all that contains the text is collected, and looked through if it is much: up to 50 ms
+COUNTING = {"totalCount": COUNT_COST, "totalCountIsExact": COUNT_COST, "challengeCounters": COUNTERS_COST}
+NESTING_MAX = 100  # brackets; the parser goes as deep as they do
+KEPT, KEPT_CHARACTERS_MAX = 256, 8_000  # documents that are kept, and of each
+OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
+CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """The most a document may have of each; its cost in fields answered if every page were full."""
+
+    characters: int = 20_000
+    tokens: int = 5_000
+    fragments: int = 100
+    repeats: int = 30  # of one name in one selection, times those of the selections around it
+    depth: int = 20
+    aliases: int = 100
+    roots: int = 25
+    cost: int = 200_000
+    actions: int = 1_000  # decision actions, of all its fields
+    variables: int = 250_000  # characters of those it uses again, times the uses
+    errors: int = 1_000  # beside its data; further ones are left out, and one says so
+    items: int = 250  # objects in one list of its variables; actions and quotes are bounded by themselves
+    values: int = 15_000  # in all its variables; quotes are bounded by themselves
+
+
+class TooMuch(BadUserInput):
+    """The document asks for more than the server answers."""
+
+    def __init__(self, name: str, limit: int, seen: int) -> None:
+        super().__init__(f"The document's {name} is {seen}; the limit is {limit}. Ask for less, or in parts.")
+        assert self.extensions is not None
+        self.extensions |= {"limit": name, "max": limit, "seen": seen}
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """Of a selection. `listed` is the cost of one item of each of its lists, `flat` of all the rest."""
+
+    depth: int = 0
+    aliases: int = 0
+    roots: int = 0
+    flat: int = 0
+    listed: int = 0
+
+    def beside(self, other: "Weight") -> "Weight":
+        """Of two selections of the same object."""
+        return Weight(
+            max(self.depth, other.depth),
+            self.aliases + other.aliases,
+            self.roots + other.roots,
+            self.flat + other.flat,
+            self.listed + other.listed,
+        )
+
+    def cost(self, size: int) -> int:
+        """With lists of this size."""
+        return self.flat + size * self.listed
+
+
+class Scale:
+    """Weighs one document, each of its fragments once."""
+
+    def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
+        self._schema = schema
+        self._variables = variables
+        self._fragments = {node.name.value: node for node in of_kind(document, FragmentDefinitionNode)}
+        self._weights: dict[str, Weight] = {}
+
+    def operation(self, node: OperationDefinitionNode) -> Weight:
+        return self._selection(node.selection_set, self._schema.get_root_type(node.operation))
+
+    def _selection(self, node: SelectionSetNode | None, of: GraphQLNamedType | None) -> Weight:
+        weight = Weight()
+        for part in node.selections if node else ():
+            if isinstance(part, FieldNode):
+                weight = weight.beside(self._field(part, of))
+            elif isinstance(part, FragmentSpreadNode):
+                weight = weight.beside(self._fragment(part.name.value))
+            elif isinstance(part, InlineFragmentNode):
+                condition = part.type_condition
+                inner = self._schema.get_type(condition.name.value) if condition else of
+                weight = weight.beside(self._selection(part.selection_set, inner))
+        return weight
+
+    def _fragment(self, name: str) -> Weight:
+        if name not in self._weights:
+            self._weights[name] = Weight()  # for one that spreads itself, which validation refuses
+            if node := self._fragments.get(name):
+                of = self._schema.get_type(node.type_condition.name.value)
+                self._weights[name] = self._selection(node.selection_set, of)
+        return self._weights[name]
+
+    def _field(self, node: FieldNode, of: GraphQLNamedType | None) -> Weight:
+        field = _definition(self._schema, of, node.name.value)
+        inner = self._selection(node.selection_set, get_named_type(field.type) if field else None)
+        cost = 1 + _looks(node, field) + inner.cost(self._size(node, field))
+        many = field is not None and is_list_type(get_nullable_type(field.type))
+        return Weight(
+            depth=1 + inner.depth,
+            aliases=(node.alias is not None) + inner.aliases,
+            roots=1,
+            flat=0 if many else cost,
+            listed=cost if many else 0,
+        )
+
+    def _size(self, node: FieldNode, field: GraphQLField | None) -> int:
+        """How many items a page below the field may have."""
+        for argument in node.arguments or ():
+            if argument.name.value == "first":
+                value = argument.value
+                if isinstance(value, IntValueNode):
+                    return max(1, int(value.value))
+                given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
+                if isinstance(given, int):
+                    return max(1, given)
+        first = field.args.get("first") if field else None
+        return first.default_value if first is not None and isinstance(first.default_value, int) else LIST_SIZE
+
+
+def _looks(node: FieldNode, field: GraphQLField | None) -> int:
+    """Return the cost of the rows that are looked at for the field."""
+    cost = COUNTING.get(node.name.value, 0)
+    given = next((one.value for one in node.arguments or () if one.name.value == "filter"), None)
+    if isinstance(given, ObjectValueNode):
+        names = {one.name.value for one in given.fields}
+    elif isinstance(given, VariableNode) and field is not None and "filter" in field.args:
+        names = set(getattr(get_named_type(field.args["filter"].type), "fields", ()))  # any of them
+    else:
+        names = set()
+    return cost + FILTER_COST * bool(names) + TEXT_COST * ("text" in names)
+
+
+def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -> GraphQLField | None:
+    if of is schema.query_type and name in ("__schema", "__type"):
+        return schema.get_field(schema.query_type, name) if schema.query_type else None
+    if is_object_type(of) or is_interface_type(of):
+        field: GraphQLField | None = of.fields.get(name)
+        return field
+    return None
+
+
+def of_kind(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
+    """Return the definitions of a kind."""
+    return (node for node in document.definitions if isinstance(node, kind))
+
+
+def read(text: str, tokens_max: int) -> DocumentNode:
+    """The document of a text. Raises GraphQLError for one that is none, TooMuch for one too long or too nested.
+
+    One answered before is not read again: documents are few and come often.
+    """
+    return (_kept if len(text) <= KEPT_CHARACTERS_MAX else _read)(text, tokens_max)
+
+
+def _read(text: str, tokens_max: int) -> DocumentNode:
+    lexer, nesting, tokens = Lexer(Source(text)), 0, 0
+    while (token := lexer.advance()).kind is not TokenKind.EOF:
+        tokens += 1
+        nesting += (token.kind in OPENING) - (token.kind in CLOSING)
+        if tokens > tokens_max:
+            raise TooMuch("tokens", tokens_max, tokens)
+        if nesting > NESTING_MAX:
+            raise TooMuch("nesting", NESTING_MAX, nesting)
+    return with_literals_apart(parse(text), text)
+
+
+_kept = lru_cache(maxsize=KEPT)(_read)

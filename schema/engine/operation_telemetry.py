@@ -1,0 +1,74 @@
+"""What an operation was, told to whoever observes."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+from strawberry.extensions import SchemaExtension
+from strawberry.types.graphql import OperationType
+
+from services.operation_telemetry import Operation, operation
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """What an operation's document says of it; `root` as in Operation."""
+
+    type: OperationType
+    root: str
+    name: str | None
+
+    def to(self, seen: Operation) -> None:
+        seen.type, seen.root, seen.name = self.type.value, self.root, self.name
+
+
+class Observed(SchemaExtension):
+    """The first of the extensions, so the last to see the result: errors already bear their codes."""
+
+    streamed = False
+
+    def on_operation(self) -> Iterator[None]:
+        execution = self.execution_context
+        context = execution.context
+        with operation(context.request_id, context.role) as self.seen:
+            try:
+                yield
+            finally:
+                if not self.streamed:
+                    self._tell(execution.result)
+                node = wanted(execution.graphql_document, execution.operation_name)
+                if node is not None:
+                    described(node, execution.schema._schema).to(self.seen)  # noqa: SLF001 - its only name
+
+    def on_stream_result(self, result: Any) -> Iterator[None]:
+        yield
+        self.streamed = True
+        self._tell(result)
+
+    def _tell(self, result: Any) -> None:
+        self.seen.codes += codes_of(getattr(result, "errors", None) or ())
+
+
+def codes_of(errors: Iterable[GraphQLError]) -> list[str]:
+    return [str((error.extensions or {}).get("code", "none")) for error in errors]
+
+
+def wanted(document: Any, name: str | None) -> OperationDefinitionNode | None:
+    """The operation that was to be executed; None where the document has no such one."""
+    nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
+    if name is None:
+        return nodes[0] if len(nodes) == 1 else None
+    return next((node for node in nodes if node.name and node.name.value == name), None)
+
+
+def described(node: OperationDefinitionNode, schema: GraphQLSchema) -> Described:
+    asked = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
+    root = schema.get_root_type(node.operation)
+    known = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
+    name = asked.pop() if len(asked) == 1 else "several"
+    return Described(
+        type=OperationType(node.operation.value),
+        root=name if name in known else "several",
+        name=node.name.value if node.name else None,
+    )

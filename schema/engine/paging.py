@@ -1,0 +1,190 @@
+"""Connections: pages in the order of a keyset, so that rows added meanwhile neither shift nor repeat anything."""
+
+import asyncio
+import base64
+import json
+from collections.abc import Awaitable, Callable, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar, cast
+
+import orjson
+import strawberry
+from strawberry import field
+
+from domain.validation import is_storable
+from schema.engine.compiled_operations import compilation_of, links_of
+from schema.engine.computed_fields import computed
+from schema.engine.errors import BadUserInput
+from schema.engine.ids import INT64_MAX
+from schema.engine.relations import Link, held
+from schema.engine.request_context import Info
+from schema.engine.row_types import Rows, readable, shape
+from schema.engine.scalars import parse_instant
+from services.futures import mark_retrieved
+from services.views import lists
+from services.views.lists import Extent, Filters, Listing, Page, Row, Window
+
+SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
+
+First = Annotated[int, strawberry.argument(description="How many at most: 1 to 100.")]
+FirstLong = Annotated[int, strawberry.argument(name="first", description="How many at most: 1 to 1000.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor after which to go on.")]
+
+Item = TypeVar("Item")
+
+
+@strawberry.type(description="Where a page stands in its list.")
+class PageInfo:
+    listing: strawberry.Private[Listing]
+    page: strawberry.Private[Page]
+    has_next_page: bool = field(
+        description="Whether the list goes on after this page. With a filter the page may have fewer items than asked "
+        "for, or none, because one page looks at a limited number of rows (10,000 unless the operator says "
+        "otherwise): `endCursor` says where to look on."
+    )
+    has_previous_page: bool = field(
+        description="Whether the page was asked for with `after`, so that items precede it."
+    )
+
+    @computed("The cursor of the first item; null on an empty page.")
+    def start_cursor(self) -> str | None:
+        return _cursor(self.listing, self.page.rows[0]) if self.page.rows else None
+
+    @computed("Where to go on, to be sent as `after`; null on an empty page after which nothing follows.")
+    def end_cursor(self) -> str | None:
+        if self.page.end is not None:
+            return _encoded(self.page.end)
+        return _cursor(self.listing, self.page.rows[-1]) if self.page.rows else None
+
+
+@strawberry.type(description="An item of a list and its place in it.")
+class Edge(Generic[Item]):
+    listing: strawberry.Private[Listing]
+    row: strawberry.Private[Row]
+
+    @computed("The item's place in the list, opaque; valid as long as the item stays in order.")
+    def cursor(self) -> str:
+        return _cursor(self.listing, self.row)
+
+    @computed("The item.", held("row"))
+    def node(self) -> Item:
+        item: Item = shape(self.listing, self.row)
+        return item
+
+
+@strawberry.type(description="A page of a list.")
+class Connection(Generic[Item]):
+    listing: strawberry.Private[Listing]
+    page: strawberry.Private[Page]
+    asked: strawberry.Private[Window]
+    count: strawberry.Private[Callable[[], Awaitable[Extent]]]
+    extent: strawberry.Private[asyncio.Future[Extent] | None] = None
+
+    @computed("The items of this page with their cursors.")
+    def edges(self) -> list[Edge[Item]]:
+        return [Edge(listing=self.listing, row=row) for row, _ in readable(self.listing, self.page.rows)]
+
+    @computed("The items of this page.", Link(None, ("page",), lambda _, pages: [page.rows for page in pages]))
+    def nodes(self) -> list[Item]:
+        return cast("list[Item]", Rows(self.listing, self.page.rows))
+
+    @computed("Where this page stands in the list.")
+    def page_info(self) -> PageInfo:
+        return PageInfo(
+            listing=self.listing,
+            page=self.page,
+            has_next_page=self.page.more,
+            has_previous_page=self.asked.after is not None,
+        )
+
+    @computed(
+        "How many items the whole list has, counted only when asked for. Counting ends after a limited number of rows "
+        "(100,000, or 10,000 that are looked through for a filter or below another object, unless the operator says "
+        "otherwise): see `totalCountIsExact`."
+    )
+    async def total_count(self) -> int:
+        return (await self._extent()).number
+
+    @computed("Whether `totalCount` counts all items; false: there are at least so many.")
+    async def total_count_is_exact(self) -> bool:
+        return (await self._extent()).exact
+
+    def _extent(self) -> Awaitable[Extent]:
+        """Count once for both fields."""
+        if self.extent is None:
+            self.extent = asyncio.ensure_future(self.count())
+            self.extent.add_done_callback(mark_retrieved)
+        return asyncio.shield(self.extent)
+
+
+def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False) -> Window:
+    """The page asked for. Raises BadUserInput."""
+    if not 1 <= first <= most:
+        raise BadUserInput(f"first must be between 1 and {most}; found {first}.")
+    return Window(first, None if after is None else _keys(listing, after), reverse)
+
+
+def _cursor(listing: Listing, row: Row) -> str:
+    return _encoded([row[key.name] for key in listing.order])
+
+
+def _encoded(keys: Sequence[Any]) -> str:
+    return base64.urlsafe_b64encode(orjson.dumps(list(keys))).decode()
+
+
+def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:
+    try:
+        values = json.loads(base64.b64decode(cursor, altchars=b"-_", validate=True))
+        keys = tuple(
+            parse_instant(value) if key.kind is datetime else value
+            for key, value in zip(listing.order, values, strict=True)
+        )
+        if not all(_fits(value, key.kind) for key, value in zip(listing.order, keys, strict=True)):
+            raise ValueError
+    except (ValueError, TypeError, RecursionError, BadUserInput):
+        raise BadUserInput("after is not a cursor of this list.") from None
+    return keys
+
+
+def _fits(value: Any, kind: type) -> bool:
+    if type(value) is not kind:
+        return False
+    if isinstance(value, int):
+        return abs(value) <= INT64_MAX
+    return not isinstance(value, str) or is_storable(value)
+
+
+async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
+    """A page of all that is in the principal's sight."""
+    principal = info.context.principal
+    page = await lists.page(principal, listing, filters, asked, links_of(info))
+    if compilation_of(info.operation).is_of_the_moment:
+        info.context.loaders.brings = True
+        page = await info.context.loaders.brought(listing, page)
+    return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
+
+
+async def read_of(
+    info: Info, listing: Listing, parent: tuple[str, int], asked: Window, filters: Filters = ()
+) -> Connection[Any]:
+    """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
+    loaders = info.context.loaders
+    page = await loaders.page(listing, *parent, asked, filters)
+    return Connection(listing=listing, page=page, asked=asked, count=lambda: loaders.count(listing, *parent, filters))
+
+
+async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
+    """The first of what one parent owns, without paging."""
+    page = await info.context.loaders.page(listing, *parent, Window(most))
+    return [item for _, item in readable(listing, page.rows)]
+
+
+async def one(info: Info, listing: Listing, key: int | None) -> Item | None:
+    """The object of this id; None for no id, and for what is not visible.
+
+    What a root field leads to is brought to the moment of the answer.
+    """
+    if info.path.prev is None:
+        info.context.loaders.brings = True
+    found: Item | None = shape(listing, await info.context.loaders.row(listing, key))
+    return found

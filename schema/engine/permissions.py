@@ -1,0 +1,108 @@
+"""Root fields: each declares who may ask for it, and every mutation answers a refusal as user errors.
+
+Every root field of the query and the mutation is nullable, whatever its resolver returns: each may be refused (the
+token's role, an object that is missing), and a refusal must not take the answers of its neighbours with it.
+"""
+
+import inspect
+from collections.abc import Awaitable, Callable, Iterable
+from typing import Any, Optional, cast
+
+import strawberry
+from strawberry.extensions import FieldExtension
+from strawberry.types.field import StrawberryField
+
+from domain.errors import Refused
+from schema.engine.computed_fields import Method
+from schema.engine.errors import NotAllowed, beside_data
+from schema.engine.readers import check_filters
+from schema.engine.request_context import Info
+from services.callers import current
+from services.principals import Role
+from services.standby import announce_write
+from services.telemetry import REFUSALS
+
+EVERYONE = frozenset(Role)
+Next = Callable[..., Awaitable[Any]]
+
+
+class Permission(FieldExtension):
+    """Lets only these roles through; nobody without a token, unless `nobody_too`."""
+
+    def __init__(self, roles: frozenset[Role], *, nobody_too: bool = False) -> None:
+        self.roles = roles
+        self._nobody_too = nobody_too
+
+    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+        if not (self._nobody_too and info.context.bearer is None):
+            self._check(info, arguments.values())
+        answer = next_(source, info, **arguments)
+        return answer if inspect.isasyncgen(answer) else await answer
+
+    def _check(self, info: Info, arguments: Iterable[Any]) -> None:
+        """Raises NotAllowed, and Unauthenticated for nobody."""
+        role = info.context.principal.role
+        if role not in self.roles:
+            raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
+        check_filters(role, arguments)
+
+
+class Refusals(FieldExtension):
+    """Answers a refusal as the payload's user errors, or beside the data where it is not about the input."""
+
+    def apply(self, field: StrawberryField) -> None:
+        self.field = field
+
+    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+        if caller := current():
+            caller.begin_field()
+        await announce_write()
+        try:
+            return await next_(source, info, **arguments)
+        except Refused as refusal:
+            REFUSALS.labels(refusal.code).inc()
+            if error := beside_data(refusal):
+                raise error from refusal
+            optional: Any = self.field.type
+            return optional.of_type.refused(refusal)
+
+
+def _nullable(method: Method) -> Method:
+    """The resolver, declared to the schema as one that may return null."""
+    returned = method.__annotations__["return"]
+    method.__annotations__["return"] = Optional[returned]  # noqa: UP045 - `|` fails for a name given as text
+    return method
+
+
+def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[Method], Method]:
+    """A root field of the query; no roles: everyone with a token. With `refusals` it answers a payload's errors."""
+    extensions: list[FieldExtension] = [Refusals()] if refusals else []
+    extensions.append(Permission(frozenset(roles) or EVERYONE))
+    made = strawberry.field(description=description, extensions=extensions)
+    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
+
+
+def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
+    """A root field of the mutation."""
+    return _mutation(description, Permission(frozenset(roles)))
+
+
+def unguarded_mutation(description: str) -> Callable[[Method], Method]:
+    """A root field of the mutation that whoever asks may ask, with a token or without: its input decides."""
+    return _mutation(description, Permission(EVERYONE, nobody_too=True))
+
+
+def _mutation(description: str, permission: Permission) -> Callable[[Method], Method]:
+    made = strawberry.mutation(description=description, extensions=[Refusals(), permission])
+    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
+
+
+def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:
+    """A root field of the subscription."""
+    extensions: list[FieldExtension] = [Permission(frozenset(roles))]
+    return cast("Callable[[Method], Method]", strawberry.subscription(description=description, extensions=extensions))
+
+
+def roles_of(field: StrawberryField) -> frozenset[Role] | None:
+    """The roles a root field lets through; None if it forgot to say."""
+    return next((extension.roles for extension in field.extensions if isinstance(extension, Permission)), None)

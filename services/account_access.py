@@ -1,0 +1,50 @@
+"""Accounts as far as access to them goes, kept in memory: a trader's action does not ask where it belongs."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from domain.errors import NotFound
+from models import accounts
+from models.accounts import Asked
+from services.access import Target, reaches
+from services.per_database import Local
+from services.principals import Principal
+from services.unit_of_work import Root, Unit, reading, root
+
+KEPT = 100_000
+
+_kept: Local[dict[int, Target]] = Local(dict)
+"""None of a target changes while its lock root exists; and that, the root's own transaction finds out."""
+
+
+@asynccontextmanager
+async def trading(principal: Principal, account_id: int, asked: Sequence[Asked]) -> AsyncIterator[Unit]:
+    """The transaction of an account the principal may trade, for what is to be submitted. Raises as `reach`."""
+    async with AsyncExitStack() as stack:
+        try:
+            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
+        except NotFound:
+            if _kept().pop(account_id, None) is None:
+                raise
+            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
+        yield work
+
+
+async def reach(principal: Principal, account_id: int) -> Root:
+    """The lock root of an account the principal may trade, as far as is remembered. Raises NotFound for any other."""
+    target = _kept().get(account_id) or await _look_up(account_id)
+    if target is None or not reaches(principal, target):
+        raise NotFound("accountId", account=account_id)
+    return Root.of_challenge(target.challenge_id) if target.challenge_id else Root.of_account(account_id)
+
+
+async def _look_up(account_id: int) -> Target | None:
+    async with reading() as conn:
+        found = await accounts.root_of(conn, account_id)
+    if found is None:
+        return None
+    kept = _kept()
+    if len(kept) >= KEPT:
+        kept.clear()
+    kept[account_id] = target = Target(**found)
+    return target

@@ -1,0 +1,1 @@
+"""`propdesk verify`: whether the books hold."""

@@ -1,0 +1,137 @@
+"""What an account's fills come to exactly, against what was booked: nobody gains by slicing an order.
+
+Nothing here is computed by the code that books.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+
+from domain.lifecycles import FillStatus
+from domain.money import EIGHTEENTH, EIGHTH, EXACT, ONE, ZERO, divide, multiply, plain, round8
+from domain.orders import Fill
+from domain.positions import Side
+from models import accounts
+from models.checks import reading
+from models.sql import Connection
+from services.checks.accounts import Violation
+
+PART_OF_BPS = Decimal("0.0001")
+HALF_A_UNIT = Decimal("0.000000005")
+CHANCE = Decimal(4)
+"""Errors of rounding that fall either way by chance add up to less than four times the root of their squares' sum."""
+
+
+@dataclass(slots=True)
+class Holding:
+    """A position from flat to flat, as booked and to 96 digits."""
+
+    seq: int  # of the position
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+    profit: Decimal = ZERO  # exact, in the account's currency
+    fees: Decimal = ZERO
+    booked_profit: Decimal = ZERO
+    booked_fees: Decimal = ZERO
+    tolerance: Decimal = EIGHTH  # a unit, and what the cost basis rounds in its 18th place
+    slices: int = 0
+
+    def take(self, fill: Fill, fee_bps: Decimal) -> None:
+        worth = multiply(fill.quantity, fill.price)
+        if fill.verb.adds:
+            self.quantity, self.cost = EXACT.add(self.quantity, fill.quantity), EXACT.add(self.cost, worth)
+        else:
+            released = divide(multiply(self.cost, fill.quantity), self.quantity)
+            self.quantity = EXACT.subtract(self.quantity, fill.quantity)
+            self.cost = EXACT.subtract(self.cost, released)
+            profit = EXACT.subtract(worth, released) if fill.side is Side.LONG else EXACT.subtract(released, worth)
+            self.profit = EXACT.add(self.profit, multiply(profit, fill.rate))
+        fee = multiply(multiply(worth, fill.rate), multiply(fee_bps, PART_OF_BPS))
+        self.fees = EXACT.add(self.fees, fee)
+        self.booked_profit += fill.realised
+        self.booked_fees += fill.fee
+        self.tolerance = EXACT.add(self.tolerance, multiply(EIGHTEENTH, fill.rate))
+        self.slices += 1
+
+    @property
+    def gained(self) -> Decimal:
+        """What was booked of profit beyond the exact sum, and of fees below it."""
+        profit, fees = EXACT.subtract(self.booked_profit, self.profit), EXACT.subtract(self.fees, self.booked_fees)
+        return EXACT.add(profit, fees)
+
+    def settle(self) -> None:
+        """Take what is booked so far as exact: only what follows is compared."""
+        self.profit, self.fees = self.booked_profit, self.booked_fees
+
+    def fault(self) -> str | None:
+        """What is wrong where the sums booked are further than a unit from the exact ones, or fees below them."""
+        apart = EXACT.abs(EXACT.subtract(self.booked_profit, self.profit))
+        if apart <= self.tolerance and ZERO <= EXACT.subtract(self.booked_fees, self.fees) < EIGHTH:
+            return None
+        booked = f"realised {plain(self.booked_profit)} for fees of {plain(self.booked_fees)}"
+        exact = f"exactly it is {plain(round8(self.profit))} for {plain(round8(self.fees))}"
+        return f"{booked} in {self.slices} fills, {exact}: {_outcome(self.gained)} by slicing"
+
+
+@dataclass(slots=True)
+class Slices:
+    """The booked fills of one account, in order of seq."""
+
+    fee_bps: Decimal
+    holdings: dict[tuple[str, Side], Holding] = field(default_factory=dict)
+    faults: dict[int, str] = field(default_factory=dict)  # by position, the first of each
+    roundings: int = 0  # of closed positions, and of fills of the first edition, each of which was rounded by itself
+    gained: Decimal = ZERO  # what the account gained by them
+    squares: Decimal = ZERO  # the sum of squares of what each may be off
+
+    def take(self, fill: Fill) -> None:
+        key = fill.symbol, fill.side
+        holding = self.holdings.setdefault(key, Holding(fill.position_seq))
+        if not fill.verb.adds and fill.quantity > holding.quantity:
+            return  # more than is open: another check names it
+        holding.take(fill, self.fee_bps)
+        if not fill.cumulative:  # it may be off by half a unit of its fee, and of its profit in both currencies
+            self._round(holding.gained, ONE if fill.verb.adds else EXACT.add(fill.rate, Decimal(2)))
+            holding.settle()
+        elif fault := holding.fault():
+            self.faults.setdefault(holding.seq, fault)
+        if not holding.quantity:
+            if fill.cumulative and holding.seq not in self.faults:
+                self._round(holding.gained, ONE)
+            del self.holdings[key]
+
+    def _round(self, gained: Decimal, halves: Decimal) -> None:
+        """Count an amount that was rounded by itself: what it gave, and how many halves of a unit it may be off."""
+        most = multiply(HALF_A_UNIT, halves)
+        self.roundings += 1
+        self.gained = EXACT.add(self.gained, gained)
+        self.squares = EXACT.add(self.squares, multiply(most, most))
+
+    def fault(self) -> str | None:
+        """What is wrong where rounding fell in the account's favour by more than chance explains."""
+        if self.gained <= multiply(CHANCE, EXACT.sqrt(self.squares)):
+            return None
+        return f"{_outcome(self.gained)} by slicing: of {self.roundings} amounts too many were rounded in its favour"
+
+
+def _outcome(gained: Decimal) -> str:
+    return f"{'gained' if gained > 0 else 'lost'} {plain(round8(EXACT.abs(gained)))}"
+
+
+async def slices_sum_to_the_whole(conn: Connection, ids: Sequence[int]) -> list[Violation]:
+    """However an order was sliced, what is booked is within a unit of the exact sum after each of its fills.
+
+    What was rounded by itself (a position once it is closed, and each fill of the first edition) favours an account by
+    no more than chance explains.
+    """
+    every = {one.account.id: Slices(one.account.policy.fee_bps) for one in (await accounts.load(conn, ids)).loaded}
+    async for fill in reading.fills(conn, ids):
+        if fill.account in every and fill.status is FillStatus.BOOKED:
+            every[fill.account].take(fill)
+    found = []
+    for account, slices in every.items():
+        told = [(f"position {account}-{seq}", fault) for seq, fault in slices.faults.items()]
+        if fault := slices.fault():
+            told.append((f"account {account}", fault))
+        found += [Violation("slices sum to the whole", subject, message) for subject, message in told]
+    return found

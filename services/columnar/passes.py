@@ -1,0 +1,361 @@
+"""The marker: every new batch against every live account of a shard, in columns; what needs more is caught up.
+
+Memory is only ever ahead of the database by what can be computed again. Whatever goes wrong, the book is thrown away
+and loaded anew.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+from itertools import islice
+
+import numpy as np
+
+from config import wakeups
+from config.settings import settings
+from domain.columnar.bulk_load import MARKETS_MAX
+from domain.columnar.fixed_point import Flags, Ints
+from domain.columnar.shard import Book
+from domain.errors import Locked
+from domain.instruments import Catalogue
+from domain.quotes import Batch, Market
+from models import accounts, ownership
+from models import quarantine as quarantine_rows
+from models.columnar import marks, shards
+from models.columnar.marks import Prepared
+from models.loaded import Loaded
+from services import quarantine
+from services.conditions import conditions_of
+from services.fencing import Fence, ShardLost, fenced
+from services.per_database import Local
+from services.quote_cache import tape
+from services.telemetry import PASS_SECONDS, timed
+from services.unit_of_work import Root, reading, snapshot, writing
+
+CHUNK = 2_500
+"""Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
+PERSISTED_AT_ONCE = 8 * CHUNK
+RECORD_SECONDS = 1.0  # between two notes of how far a shard has been judged while it catches up
+STIRRED_EVERY = timedelta(hours=1)
+"""An order may rest for weeks: its account's mark must not stay behind, as no quote after it can be forgotten."""
+ROOTS_PER_SWEEP = 500
+
+
+def root_of(account_id: int, challenge_id: int | None) -> Root:
+    """The lock root of an account."""
+    return Root.of_account(account_id) if challenge_id is None else Root.of_challenge(challenge_id)
+
+
+class Marker:
+    """One shard's book and how far it has been judged. Used by one task at a time.
+
+    With a fence it writes nothing once the shard has another owner: ShardLost.
+    """
+
+    def __init__(self, shard: int, fence: Fence | None = None) -> None:
+        self.shard = shard
+        self.fence = fence
+        self.ending = False  # is the shard to be handed over after the batch that is under way?
+        self.alone = asyncio.Lock()
+        self.forget()
+
+    def forget(self) -> None:
+        """Throw the memory away; the next pass loads it again."""
+        self.book: Book | None = None
+        self.catalogue: Catalogue | None = None
+        self.shards = 0  # how many there are
+        self.horizon = ""  # of what was read last
+        self.through = 0
+        self.recorded: int | None = None
+        self.recorded_at = -math.inf  # monotonic
+        self.challenges: dict[int, int | None] = {}  # by account
+        self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
+        self.failed: dict[int, int] = {}  # accounts that cannot be read or marked, at which version
+        self.named: set[int] = set()  # those in quarantine, as far as this marker knows
+        self.persisted_at: datetime | None = None
+        self.persisted_to = 0  # the account whose mark was the last to be written
+        self.stirred_at: datetime | None = None
+
+    async def drain(self, seconds: float = math.inf) -> int:
+        """Pass until no batch is left, or for about `seconds`; return how many batches were judged."""
+        judged = 0
+        ends_at = time.monotonic() + seconds
+        async with self.alone:
+            try:
+                with fenced(self.fence):
+                    while not self.ending and ((batches := await self._look()) or self.waiting):
+                        judged += await self._pass_all(batches, ends_at)
+                        await self._catch_up()
+                        await self._rest()  # before the batch is said to be judged
+                        await self._record()
+                        if time.monotonic() >= ends_at:
+                            wakeups.request("evaluator")
+                            break
+                    if not self.ending:
+                        await self._rest()
+                        if self.recorded != self.through:  # an empty shard is judged as soon as it is loaded
+                            await self._record()
+            except BaseException:
+                self.forget()
+                raise
+        return judged
+
+    async def _pass_all(self, batches: Sequence[Batch], ends_at: float) -> int:
+        """Judge batch by batch, until `ends_at` or a handing over; return how many. Says now and then how far it is."""
+        for judged, batch in enumerate(batches, 1):
+            with timed(PASS_SECONDS.labels(str(self.shard))):
+                await self._pass(batch)
+            if self.ending or time.monotonic() >= ends_at:
+                return judged
+            if batch is not batches[-1] and time.monotonic() >= self.recorded_at + RECORD_SECONDS:
+                await self._record()
+        return len(batches)
+
+    async def hand_over(self) -> None:
+        """End after the batch that is under way and write what is not written: the next owner goes on from there."""
+        self.ending = True
+        async with self.alone:
+            try:
+                with fenced(self.fence):
+                    if self.book is not None:
+                        await self._write(self.book.dirty())
+                        await self._record()
+            finally:
+                self.forget()
+
+    async def _look(self) -> list[Batch]:
+        """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
+        async with reading() as conn:
+            await tape().extend(conn)
+        if self.book is None or self.catalogue is not tape().catalogue:
+            await self._begin()
+        assert self.book is not None, "the shard is loaded"
+        await self._reload(await self._changed())
+        await self._reload(await self._cured())
+        async with reading() as conn:
+            batches = await tape().batches(conn, self.through, tape().newest)
+        if batches and batches[0].number != self.through + 1:  # forgotten while this process slept; others went on
+            self.forget()
+            return await self._look()
+        return batches
+
+    async def _changed(self) -> list[int]:
+        """The accounts that are not here as others left them; those that live no more are dropped."""
+        assert self.book is not None, "the shard is loaded"
+        async with reading() as conn:
+            horizon = await marks.horizon(conn)
+            touched = await marks.touched(conn, self.horizon, self.shards, self.shard)
+        self.horizon = horizon
+        for account_id, _, live in touched:
+            if not live:
+                self.book.drop(account_id)
+                self.failed.pop(account_id, None)
+                self.waiting.pop(account_id, None)
+        await self._release([account_id for account_id, _, live in touched if not live])
+        lives = [(account_id, seq) for account_id, seq, live in touched if live and self.failed.get(account_id) != seq]
+        return [account_id for account_id, seq in lives if not self.book.has(account_id, seq)]
+
+    async def _cured(self) -> list[int]:
+        """Accounts that have left the quarantine because somebody has marked them by hand."""
+        if not self.failed:
+            return []
+        async with reading() as conn:
+            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
+        return [account_id for account_id in self.failed if account_id not in self.named]
+
+    async def _release(self, ids: Iterable[int]) -> None:
+        """Let accounts out of quarantine: they have been read and marked, or are at rest."""
+        if self.named and (cured := self.named.intersection(ids)):
+            await quarantine.release(sorted(cured))
+            self.named -= cured
+
+    async def _begin(self) -> None:
+        """Load the shard; it has been judged as far as its oldest account has been marked."""
+        self.forget()
+        async with snapshot() as conn:
+            self.horizon = await marks.horizon(conn)
+            self.shards = await ownership.count(conn)
+            stored = await shards.load(conn, self.shards, self.shard)
+            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
+        through = stored.accounts.through
+        batches, counts = np.unique(through, return_counts=True)
+        async with reading() as conn:
+            await tape().extend(conn)
+            self.catalogue = tape().catalogue
+            self.through = int(batches.min(initial=tape().newest))
+            market = await tape().market(conn, self.through)
+            common = batches[np.argsort(-counts)[:MARKETS_MAX]].tolist()
+            markets = {batch: await tape().market(conn, batch) for batch in common}
+        self.book = Book(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
+        challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
+        self.challenges = {account: challenge or None for account, challenge in challenges}
+        left_out = await asyncio.to_thread(self.book.fill, stored, markets)
+        await self._release(self.book.ids())
+        await self._reload(left_out)
+
+    async def _reload(self, ids: Sequence[int]) -> None:
+        """Take accounts as they are stored now; one that is behind the shard has to be caught up first.
+
+        One that cannot be read, or not be put into the book, goes into quarantine.
+        """
+        assert self.book is not None, "the shard is loaded"
+        for start in range(0, len(ids), CHUNK):
+            async with reading() as conn:
+                read = await accounts.load(conn, ids[start : start + CHUNK])
+                await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
+                batches = {one.account.marked_through for one in read.loaded}
+                markets = {batch: await tape().market(conn, batch) for batch in batches}
+            faults = {one.account_id: one.reason for one in read.unreadable}
+            self.challenges |= {one.account_id: one.challenge_id for one in read.unreadable}
+            for one in read.loaded:
+                try:
+                    self._put(one, markets[one.account.marked_through])
+                except Exception as error:  # noqa: BLE001 - it is that account's alone
+                    faults[one.account.id] = error
+            for account_id, reason in faults.items():
+                await self._isolate(account_id, reason)
+            settled = {one.account.id for one in read.loaded} - faults.keys() - self.waiting.keys()
+            for account_id in settled:
+                self.failed.pop(account_id, None)
+            await self._release(settled)
+
+    def _put(self, one: Loaded, market: Market) -> None:
+        assert self.book is not None, "the shard is loaded"
+        account = one.account
+        self.challenges[account.id] = one.challenge_id
+        if account.live and account.marked_through < self.through:
+            self.book.drop(account.id)
+            self.waiting.setdefault(account.id, account.marked_through)
+            return
+        self.waiting.pop(account.id, None)
+        self.book.put(account, conditions_of(one, tape().catalogue), market)
+
+    async def _isolate(self, account_id: int, reason: Exception) -> None:
+        """Go on without the account until it changes, or is marked by hand."""
+        assert self.book is not None, "the shard is loaded"
+        self.book.drop(account_id)
+        self.waiting.pop(account_id, None)
+        self.failed[account_id] = await quarantine.isolate(self._root(account_id), account_id, reason)
+        self.named.add(account_id)
+
+    async def _pass(self, batch: Batch) -> None:
+        """Mark the shard by one batch: what needs more is caught up, what is due is written at once.
+
+        Where very many need more, the others are marked on meanwhile.
+        """
+        assert self.book is not None, "the shard is loaded"
+        for account_id in await asyncio.to_thread(self.book.mark, batch):
+            self.waiting.setdefault(account_id, batch.number - 1)
+        self.through = batch.number
+        await self._catch_up()
+        await self._write(self.book.due())
+        pause = timedelta(seconds=settings().mark_persist_seconds)
+        if self.persisted_at is None or batch.market_time - self.persisted_at >= pause:
+            await self._persist(batch)
+
+    async def _persist(self, batch: Batch) -> None:
+        """Write what has moved, from where the last time ended; a batch that comes meanwhile is judged first."""
+        assert self.book is not None, "the shard is loaded"
+        if self.stirred_at is None or batch.market_time - self.stirred_at >= STIRRED_EVERY:
+            self.book.stir()
+            self.stirred_at = batch.market_time
+        if await self._write_dirty(PERSISTED_AT_ONCE):
+            self.persisted_at = batch.market_time
+
+    async def _rest(self) -> None:
+        """Write every mark that is not written yet, as long as no batch and no account waits.
+
+        When the market falls silent, the figures that the API reads are those of the newest judged batch.
+        """
+        if not self.waiting and not await self._is_behind():
+            await self._write_dirty(CHUNK)
+
+    async def _is_behind(self) -> bool:
+        """Is there a batch that has not been judged?"""
+        async with reading() as conn:
+            await tape().extend(conn)
+        return tape().newest > self.through
+
+    async def _write_dirty(self, at_once: int) -> bool:
+        """Write what has moved, from where the last time ended. False where a batch that came is to be judged first."""
+        assert self.book is not None, "the shard is loaded"
+        dirty = self.book.dirty()
+        dirty = np.roll(dirty, -int(np.searchsorted(dirty, self.persisted_to, side="right")))
+        for start in range(0, len(dirty), at_once):
+            ids = dirty[start : start + at_once]
+            await self._write(ids)
+            self.persisted_to = int(ids[-1])
+            if await self._is_behind():
+                return False
+        return True
+
+    async def _write(self, ids: Ints) -> None:
+        """Write marks in chunks; accounts held or changed by others are loaded again."""
+        assert self.book is not None, "the shard is loaded"
+        chunks = [ids[start : start + CHUNK].tolist() for start in range(0, len(ids), CHUNK)]
+        ahead = await self._prepare(chunks[0] if chunks else [])
+        for following in [*chunks[1:], []]:
+            taken, prepared = await self._write_chunk(ahead, following)
+            self.book.written(ahead.marks, taken)
+            again, ahead = ahead.marks.id[~taken].tolist(), prepared
+            await self._reload(again)
+
+    async def _prepare(self, ids: Sequence[int]) -> Prepared:
+        """In a thread, so that the database is sent what is ready; nothing moves the book meanwhile."""
+        book = self.book
+        assert book is not None, "the shard is loaded"
+        return await asyncio.to_thread(lambda: marks.prepare(book.marks(ids)))
+
+    async def _write_chunk(self, ahead: Prepared, following: Sequence[int]) -> tuple[Flags, Prepared]:
+        """Write what is ready; meanwhile the next is made ready."""
+        if not len(ahead.marks):
+            return np.zeros(0, np.bool_), await self._prepare(following)
+        try:
+            async with writing() as conn:
+                await marks.stage(conn, ahead)
+                return await asyncio.gather(marks.write(conn, ahead), self._prepare(following))
+        except Locked:  # somebody holds one of them for long
+            async with writing() as conn:
+                await marks.stage(conn, ahead)
+                return await marks.write_free(conn, ahead), await self._prepare(following)
+
+    async def _catch_up(self) -> None:
+        """Catch up the accounts that have waited longest, under their locks, and take them as they are then."""
+        chunk = list(islice(self.waiting, ROOTS_PER_SWEEP))
+        if not chunk:
+            return
+        failed = await quarantine.catch_up_all({account_id: self._root(account_id) for account_id in chunk})
+        assert self.book is not None, "the shard is loaded"
+        for account_id in chunk:
+            self.waiting.pop(account_id)
+            self.failed.pop(account_id, None)
+        for account_id in failed:
+            self.book.drop(account_id)
+        self.failed |= failed
+        self.named |= failed.keys()
+        await self._reload([account_id for account_id in chunk if account_id not in failed])
+
+    def _root(self, account_id: int) -> Root:
+        return root_of(account_id, self.challenges[account_id])
+
+    async def _record(self) -> None:
+        judged = min([self.through, *self.waiting.values()])
+        owner, fence = (self.fence.owner, self.fence.number) if self.fence else (None, None)
+        async with reading() as conn:
+            if not await marks.record(conn, self.shard, judged, owner, fence):
+                raise ShardLost(self.shard)
+        self.recorded, self.recorded_at = judged, time.monotonic()
+
+
+_markers: Local[dict[int, Marker]] = Local(dict)
+
+
+async def drain(shard: int, seconds: float = math.inf) -> int:
+    """Judge what waits in a shard; return how many batches. Its book stays in memory for the next time.
+
+    After about `seconds` it stops, and the evaluator is asked to go on.
+    """
+    marker = _markers().setdefault(shard, Marker(shard))
+    return await marker.drain(seconds)

@@ -1,0 +1,79 @@
+"""What accounts may do now, read at one point in time, with nothing written and nothing locked."""
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from domain.decision_context import Context, context
+from domain.errors import Refused
+from domain.execution import Moment
+from models import accounts, challenges
+from models.views.accounts import ACTIONS, ORDERS
+from models.views.list_pages import pages
+from models.views.list_query import Row, Window
+from services.snapshots import Present, each
+from services.unit_of_work import snapshot
+from services.views.eligibility import cycle_of, cycles_of
+
+RECENT_ACTIONS = 50
+ROWS_MAX = 1_000  # that one list of an account may look at; conditions without an index are none here
+
+
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """The context, and the account's rows beside it: its resting orders and its last actions, newest first, the account
+    that its challenge has moved on to, if it has.
+    """
+
+    context: Context
+    orders: list[Row]
+    actions: list[Row]
+    next_account_id: int | None
+
+
+async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> Decided:
+    """The account's context. The caller has made sure that it is in sight. Raises why it cannot be computed."""
+    found = (await of_accounts([account_id], symbols))[account_id]
+    if isinstance(found, Refused):
+        raise found
+    return found
+
+
+async def of_accounts(
+    ids: Sequence[int], symbols: Sequence[str] | None = None, moment: Moment | None = None
+) -> dict[int, Decided | Refused]:
+    """The contexts of accounts that are visible, at a moment or at the newest market; or why there is none.
+
+    All are read at one point in time.
+    """
+    async with snapshot() as conn:
+        read = await accounts.load(conn, ids)
+        loaded = read.loaded
+        resting, _ = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000), ROWS_MAX)
+        recent, _ = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS), ROWS_MAX)
+        cycles = await cycles_of(conn, loaded)
+        current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
+    orders, actions = _by_parent(resting), _by_parent(recent)
+
+    def decided(now: Present) -> Decided:
+        account_id = now.account.id
+        return Decided(
+            context=context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
+            orders=[row for row in orders[account_id] if row["seq"] in now.account.orders],
+            actions=actions[account_id][:RECENT_ACTIONS],
+            next_account_id=_other(current.get(now.stored.challenge_id or 0), account_id),
+        )
+
+    return await each(read, moment, decided)
+
+
+def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
+    found: defaultdict[int, list[Row]] = defaultdict(list)
+    for row in rows:
+        found[row["parent"]].append(row)
+    return found
+
+
+def _other(current: int | None, own: int) -> int | None:
+    """The account its challenge is on now, unless that is the account itself."""
+    return None if current == own else current

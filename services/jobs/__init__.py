@@ -1,0 +1,1 @@
+"""The work queue, and the jobs whose handlers have no other home."""

@@ -1,0 +1,95 @@
+"""What follows a sale, job by job, each writing its successor: fee taken, deposit made, account started."""
+
+from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
+from domain.reasons import Reason
+from models import challenges, purchases, wallets
+from services import accounts, transfers
+from services.challenges import UNDER_WAY, call_off
+from services.jobs.job import Job
+from services.transfers import House, Wallet
+from services.unit_of_work import Unit
+
+
+async def _advance(
+    work: Unit,
+    job: Job,
+    expected: PurchaseStatus,
+    target: PurchaseStatus,
+    event: str,
+    paid_from: str | None = None,
+) -> str | None:
+    """Move the job's purchase on; answers why not, where its cause is gone."""
+    assert job.challenge_id, "the job of a purchase has its challenge"
+    card = await challenges.card(work.conn, job.challenge_id)
+    if card["purchase_id"] is None:
+        return "the purchase has been deleted"
+    status = PurchaseStatus(card["purchase_status"])
+    if status is not expected or card["status"] != ChallengeStatus.ACTIVE:
+        return f"the purchase is {status.name} and its challenge {ChallengeStatus(card['status']).name}"
+    await purchases.move(
+        work.conn, card["purchase_id"], move("purchase", status, target), work.now, paid_from=paid_from
+    )
+    payload = {"purchase": card["purchase_id"], "account": job.account_id}
+    if paid_from:
+        payload["paid_from"] = paid_from
+    work.emit(event, brand=job.brand, challenge_id=job.challenge_id, payload=payload)
+    return None
+
+
+async def withdraw_fee(work: Unit, job: Job) -> str:
+    """PENDING to PAID: the reserved price goes from the wallet to the firm's treasury."""
+    event = "prop.purchase.paid"
+    if gone := await _advance(work, job, PurchaseStatus.PENDING, PurchaseStatus.PAID, event, "WALLET"):
+        return gone
+    assert job.challenge_id
+    card = await challenges.card(work.conn, job.challenge_id)
+    if card["price"] > 0:
+        await wallets.lock(work.conn, card["wallet_id"])
+        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
+        await transfers.move(
+            work,
+            brand=job.brand,
+            kind="FEE",
+            money="REAL",
+            currency=card["price_currency"],
+            source=Wallet(card["wallet_id"]),
+            target=House("TREASURY"),
+            amount=card["price"],
+            cause=f"purchase {card['purchase_id']} fee",
+        )
+    work.owe("deposit", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+    return "fee taken" if card["price"] > 0 else "nothing to pay"
+
+
+async def deposit(work: Unit, job: Job) -> str:
+    """PAID to ACCOUNT_CREATED: the first account gets its initial balance."""
+    event = "prop.purchase.account_created"
+    if gone := await _advance(work, job, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED, event):
+        return gone
+    assert job.account_id
+    await accounts.fund(work, work.hold(job.account_id))
+    work.owe("start_account", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+    return "deposited"
+
+
+async def start_account(work: Unit, job: Job) -> str:
+    """ACCOUNT_CREATED to ACTIVE: the account starts and its phase begins."""
+    event = "prop.purchase.active"
+    if gone := await _advance(work, job, PurchaseStatus.ACCOUNT_CREATED, PurchaseStatus.ACTIVE, event):
+        return gone
+    assert job.account_id and job.challenge_id
+    held = work.hold(job.account_id)
+    terms, phase_id = held.stored.terms, held.stored.phase_id
+    assert terms and phase_id, "the first phase was made with the purchase"
+    await accounts.start(work, held, phase_id=phase_id, challenge_id=job.challenge_id, phase=terms.phase(1))
+    payload = {"account": job.account_id, "phase_index": 1}
+    work.emit("prop.challenge.started", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
+    return "started"
+
+
+async def give_up(work: Unit, job: Job, reason: str) -> None:
+    """An activation that cannot go on: purchase FAILED, challenge CANCELLED, account LOCKED; a reservation ends."""
+    assert job.challenge_id
+    card = await challenges.card(work.conn, job.challenge_id)
+    if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
+        await call_off(work, job.challenge_id, "ACTIVATION_FAILED", Reason(reason))

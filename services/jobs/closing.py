@@ -1,0 +1,119 @@
+"""An account closes: its orders are cancelled, its positions closed at the first fresh quotes, and it ends.
+
+After a verdict it ends as its phase did, and what follows is owed; outside a running phase as the job says.
+"""
+
+from domain import execution, working_orders
+from domain.lifecycles import ACCOUNT_ENDS, AccountStatus, ChallengeStatus
+from domain.rule_table import Rule
+from domain.terms import PhaseType
+from models import challenges
+from services import accounts, payouts
+from services.jobs.job import Job, WaitForQuotes
+from services.unit_of_work import Held, Unit
+
+REASONS = {AccountStatus.COMPLETED: "COMPLETION", AccountStatus.LIQUIDATED: "LIQUIDATION"}
+"""What forced the orders that close an account, where it is not the end of its phase."""
+
+
+def close(work: Unit, held: Held, reason: str) -> None:
+    """Cancel what rests and close what has a fresh quote of its own; the rest stays open."""
+    account = working_orders.cancel(held.account, None, reason, work.now, work.batch, work.journal)
+    held.account = execution.close_all(account, reason, work.moment, held.conditions, work.journal)
+
+
+async def finish(work: Unit, held: Held, status: AccountStatus) -> None:
+    """Close what can be closed; once flat the account ends with the status, else a job is owed that goes on.
+
+    The account is read-only already.
+    """
+    account = held.account
+    assert account.read_only, "nothing may be opened behind its back"
+    close(work, held, REASONS[status])
+    if held.account.positions:
+        challenge_id, facts = held.stored.challenge_id, {"end": status.value}
+        work.owe("close_account", brand=account.brand, challenge_id=challenge_id, account_id=account.id, facts=facts)
+    else:
+        await accounts.end(work, held, status)
+
+
+async def close_account(work: Unit, job: Job) -> str:
+    """Close what is open. Once flat: ended as the job says or by the phase's end, then payout or next phase.
+
+    Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
+    """
+    assert job.account_id, "it is an account that closes"
+    held = work.held.get(job.account_id)
+    if held is None or held.account.status in ACCOUNT_ENDS:
+        return "the account has ended"
+    if "end" in job.facts:
+        return await _end(work, held, AccountStatus(job.facts["end"]))
+    status, rule = await challenges.phase_end(work.conn, job.account_id)
+    liquidated = rule == Rule.LIQUIDATION
+    _close_all(work, held, REASONS[AccountStatus.LIQUIDATED] if liquidated else "PHASE_ENDED")
+    if status is ChallengeStatus.PASSED:
+        await _complete(work, held, job)
+    elif liquidated:
+        await accounts.end(work, held, AccountStatus.LIQUIDATED)
+    return f"closed after {status.name}"
+
+
+async def close_day(work: Unit, job: Job) -> str:
+    """Close what a finding with the consequence CLOSE_DAY found open; the phase runs on, and judges each fill.
+
+    Raises WaitForQuotes while such a position has no fresh quote of its own; what could be closed stays closed.
+    """
+    assert job.account_id, "the job names its account"
+    held = work.held.get(job.account_id)
+    if held is None or held.account.phase is None or not held.account.phase.running:
+        return "the phase has ended, which closes all"
+    through = job.facts["through"]
+    held.account = execution.close_day(held.account, through, work.moment, held.conditions, work.journal)
+    left = [symbol for (symbol, _), position in held.account.positions.items() if position.seq <= through]
+    if left and held.account.phase and held.account.phase.running:
+        raise WaitForQuotes(", ".join(sorted(set(left))))
+    return "closed"
+
+
+async def _end(work: Unit, held: Held, status: AccountStatus) -> str:
+    _close_all(work, held, REASONS[status])
+    await accounts.end(work, held, status)
+    return f"closed and {status.value}"
+
+
+def _close_all(work: Unit, held: Held, reason: str) -> None:
+    """Raises WaitForQuotes where something is left open."""
+    close(work, held, reason)
+    if held.account.positions:
+        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
+
+
+async def _complete(work: Unit, held: Held, job: Job) -> None:
+    terms, index = held.stored.terms, held.stored.phase_index
+    assert terms and index and job.challenge_id, "a passed account belongs to a phase"
+    phase = terms.phase(index)
+    if phase.type is PhaseType.FUNDED:
+        await payouts.settle(work, held, job.challenge_id, phase)
+    await accounts.end(work, held, AccountStatus.COMPLETED)
+    if index < len(terms.phases):
+        work.owe("open_next_phase", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+
+
+async def open_next_phase(work: Unit, job: Job) -> str:
+    """Open, fund and start the next phase's account, and move the challenge to it."""
+    assert job.challenge_id and job.account_id
+    card = await challenges.card(work.conn, job.challenge_id)
+    held = work.held.get(job.account_id)
+    before = held.stored if held else None
+    if card["status"] != ChallengeStatus.ACTIVE or before is None or card["account_id"] != job.account_id:
+        return "the challenge has moved on"
+    assert before.terms and before.phase_index
+    phase = before.terms.phase(before.phase_index + 1)
+    opened = await accounts.open_for_phase(work, job.brand, card["client"], job.challenge_id, phase)
+    phase_id = await challenges.open_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
+    await accounts.fund(work, opened)
+    await accounts.start(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
+    await challenges.point_at(work.conn, job.challenge_id, phase.index, opened.account.id)
+    payload = {"phase_index": phase.index, "account": opened.account.id, "previous_account": job.account_id}
+    work.emit("prop.challenge.phase_changed", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
+    return f"account {opened.account.id} opened"

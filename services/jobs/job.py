@@ -1,0 +1,29 @@
+"""A job as its handler sees it."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from services.unit_of_work import Root
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    id: int
+    brand: str
+    kind: str
+    challenge_id: int | None
+    account_id: int | None
+    facts: dict[str, Any]
+    attempts: int
+
+    @property
+    def root(self) -> Root:
+        """The lock root it works under."""
+        if self.challenge_id is not None:
+            return Root.of_challenge(self.challenge_id)
+        assert self.account_id is not None, "a job has a lock root"
+        return Root.of_account(self.account_id)
+
+
+class WaitForQuotes(Exception):
+    """Nothing is wrong: the rest of the job needs quotes that have not come yet; what it did is kept."""

@@ -1,0 +1,169 @@
+"""The worker queue: a job is taken, done and marked in one transaction; there is no lease and nothing to fence."""
+
+import asyncio
+import json
+import logging
+import math
+import time
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+
+from config import wakeups
+from config.logs import about
+from domain.errors import Locked, NotFound, Refused
+from domain.lifecycles import JobStatus, move
+from models import jobs
+from services import bulk_reinstatements, challenges, payouts
+from services.connections import SHORT
+from services.jobs import activation, closing
+from services.jobs.job import Job, WaitForQuotes
+from services.per_database import Local
+from services.principals import Principal, Role
+from services.quarantine import TROUBLES
+from services.telemetry import JOB_SECONDS
+from services.unit_of_work import Unit, plain, reading, root, sweep
+
+log = logging.getLogger(__name__)
+
+ATTEMPTS_MAX = 10
+DELAY_FIRST = timedelta(seconds=0.25)
+DELAY_MAX = timedelta(minutes=10)
+DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: that uses up no attempt, however long it lasts
+
+HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
+    "withdraw_fee": activation.withdraw_fee,
+    "deposit": activation.deposit,
+    "start_account": activation.start_account,
+    "close_account": closing.close_account,
+    "close_day": closing.close_day,
+    "open_next_phase": closing.open_next_phase,
+    "close_positions": challenges.close_positions,
+    "pay_payout": payouts.pay,
+    bulk_reinstatements.KIND: bulk_reinstatements.reinstate_one,
+}
+ACTIVATION = frozenset({"withdraw_fee", "deposit", "start_account"})
+
+_draining = Local(asyncio.Lock)
+
+
+async def drain(seconds: float = math.inf) -> int:
+    """Do every job that is due, oldest first, one at a time in this process; return how many were taken.
+
+    After `seconds` no further job is begun, and the work queue is asked to go on.
+    """
+    taken = 0
+    ends_at = time.monotonic() + seconds
+    async with _draining():
+        while (job := await _take()) is not None:
+            taken += 1
+            began = time.perf_counter()
+            with about(job=job.id, kind=job.kind, challenge=job.challenge_id, account=job.account_id):
+                outcome = await _attempt_alone(job)
+            JOB_SECONDS.labels(job.kind, outcome).observe(time.perf_counter() - began)
+            if time.monotonic() >= ends_at:
+                wakeups.request("work_queue")
+                break
+    return taken
+
+
+async def _attempt_alone(job: Job) -> str:
+    """Attempt the job; where even its failure cannot be kept as it should, it is given up, and the others go on."""
+    try:
+        return await _attempt(job)
+    except TROUBLES:
+        raise
+    except Exception as error:
+        log.exception("job %s (%s) cannot be attempted", job.id, job.kind)
+        async with reading() as conn:
+            await jobs.bury(conn, job.id, f"{type(error).__name__}: {error}")
+        return "dead"
+
+
+async def _take() -> Job | None:
+    async with reading() as conn:
+        row = await jobs.take(conn)
+    if row is None:
+        return None
+    facts = json.loads(row["facts"])
+    return Job(row["id"], row["brand"], row["kind"], row["challenge_id"], row["account_id"], facts, row["attempts"])
+
+
+async def _attempt(job: Job) -> str:
+    """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely.
+
+    While somebody else has its locks, or the disk of the database is full, it uses up no attempt.
+
+    Answers `done`, `postponed`, `failed` or `dead`.
+    """
+    if job.attempts > ATTEMPTS_MAX:
+        return await _bury(job, "its worker died at each attempt")
+    try:
+        return await _do(job)
+    except Exception as error:
+        reason = str(error) if isinstance(error, Refused) else f"{type(error).__name__}: {error}"
+        is_short = isinstance(error, SHORT)
+        counts = not is_short and not isinstance(error, Locked)
+        buried = job.attempts >= ATTEMPTS_MAX and counts
+        if not buried:
+            wait = DELAY_SHORT if is_short else min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
+            async with reading() as conn:  # raises where the database is away, which is no failure of the job
+                await jobs.delay(conn, job.id, wait, reason, counts=counts)
+        trace = None if is_short else error
+        log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=trace)
+        return await _bury(job, reason) if buried else "failed"
+
+
+async def _do(job: Job) -> str:
+    if job.kind not in HANDLERS:
+        raise LookupError(f"this version knows no job of the kind {job.kind!r}, only {', '.join(HANDLERS)}")
+    try:
+        async with root(job.root) as work:
+            if not await jobs.hold(work.conn, job.id):
+                return "done"  # by another worker, meanwhile
+            try:
+                outcome = await HANDLERS[job.kind](work, job)
+            except WaitForQuotes as waiting:
+                await jobs.postpone(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
+                return "postponed"
+            await jobs.finish(work.conn, job.id, outcome)
+    except NotFound:
+        async with reading() as conn:
+            if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
+                raise
+    return "done"
+
+
+async def _bury(job: Job, reason: str) -> str:
+    """Give the job up, without catching its accounts up: that may be what fails.
+
+    A sale ends with the job that should activate it, but not over an account that cannot be read: it could not be
+    locked, and the job can be retried once it is read again.
+    """
+    async with sweep([job.root], mark=False) as work:
+        if await jobs.hold(work.conn, job.id):
+            await jobs.bury(work.conn, job.id, reason)
+            if job.kind in ACTIVATION and not work.unreadable:
+                await activation.give_up(work, job, reason)
+    log.error("job %s (%s) is dead: %s", job.id, job.kind, reason)
+    return "dead"
+
+
+async def retry(principal: Principal, job_id: int) -> None:
+    """Queue a dead job again. Raises Forbidden, NotFound for one of another brand, InvalidTransition."""
+    principal.require(Role.ADMIN, Role.MANAGER)
+    async with plain() as work:
+        job = await jobs.lock(work.conn, job_id)
+        if job is None or not principal.sees(job["brand"]):
+            raise NotFound("id", job=job_id)
+        queued = move("job", JobStatus(job["status"]), JobStatus.QUEUED)
+        await jobs.revive(work.conn, job_id)
+        work.wakes = True
+        work.audit(
+            principal,
+            "retryJob",
+            object_kind="job",
+            object_id=job_id,
+            brand=job["brand"],
+            before={name: job[name] for name in ("kind", "status", "attempts", "outcome")},
+            after={"status": queued.value},
+        )

@@ -1,0 +1,75 @@
+"""The guards of instruments at work: what they hold is kept, counted and told, and does not wait for ever."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from config.settings import settings
+from domain.ledger import Facts
+from domain.quote_guard import Finding, Note, Outcome
+from domain.quotes import Dropped, Quote
+from models import quotes, suspects
+from models.events import DESK, Event
+from models.suspects import StoredSuspect
+from services.telemetry import SUSPECT_QUOTES
+from services.unit_of_work import Unit, plain, reading
+
+__all__ = ["StoredSuspect", "count", "dropped", "expire", "tell"]
+
+EVENT = "prop.feed.suspect"
+
+
+def tell(work: Unit, notes: Sequence[Note]) -> None:
+    """Write one event for each symbol, outcome and finding among the news, with the last of its quotes."""
+    news: dict[tuple[str, Outcome, Finding], list[Note]] = {}
+    for note in notes:
+        if note.is_news:
+            news.setdefault((note.quote.symbol, note.outcome, note.finding), []).append(note)
+    for some in news.values():
+        last = some[-1]
+        at = last.quote.source_time if work.mode == "REPLAY" else work.clocks.real_time
+        work.told.append(Event(DESK, 0, EVENT, _facts(last, len(some)), at))
+
+
+def _facts(note: Note, count: int) -> Facts:
+    return {
+        "symbol": note.quote.symbol,
+        "outcome": note.outcome.value,
+        "finding": note.finding.value,
+        "count": count,
+        "source": note.source,
+        "quote": note.quote.facts,
+        "last": None if note.last is None else note.last.facts,
+    }
+
+
+def dropped(notes: Sequence[Note]) -> Counter[tuple[str, Dropped]]:
+    """The held quotes that were given up, as the counters of dropped quotes name them."""
+    return Counter((note.quote.symbol, Dropped.SUSPECT) for note in notes if note.outcome is Outcome.DROPPED)
+
+
+def count(notes: Sequence[Note]) -> None:
+    """Add to this process's metrics; after the commit."""
+    for note in notes:
+        SUSPECT_QUOTES.labels(note.outcome.lower(), note.finding.lower()).inc()
+
+
+async def expire() -> int:
+    """Drop the held quotes that no other has decided in time; answers how many. In a replay the next quotes do it."""
+    async with reading() as conn:
+        if not await suspects.are_due(conn):
+            return 0
+    async with plain() as work:
+        if work.mode == "REPLAY":
+            return 0
+        await quotes.lock_ingest(work.conn)
+        await work.look()
+        notes = [_expired(work, one) for one in await suspects.drop_due(work.conn)]
+        await quotes.count_dropped(work.conn, dropped(notes), work.clocks.real_time, settings().dropped_rows_max)
+        tell(work, notes)
+    count(notes)
+    return len(notes)
+
+
+def _expired(work: Unit, held: StoredSuspect) -> Note:
+    quote = Quote(held.symbol, held.bid, held.ask, held.source_time)
+    return Note(Outcome.DROPPED, held.finding, quote, held.source, work.market.get(held.symbol), is_news=True)
