@@ -1,39 +1,10 @@
 """`propdesk serve`: the API's process, as a service manager or `propdesk up` runs it."""
 
 import asyncio
-import socket
-from typing import Any
 
-import uvicorn
-from starlette.applications import Starlette
-
-from app.main import create_app
-from app.server.connections import connections_of
-from app.server.websockets import Socket
 from cli.processes import begin, require_free_port, require_ready, require_tls
-from config import gc_tuning, service_manager
 from config.embedded import running_database
-from config.headers import SAFETY
-from config.settings import Settings
 from services.supervision import require_all_kept
-
-WEBSOCKET_MESSAGE_BYTES_MAX = 256 * 1024
-STOP_SECONDS_MAX = 5
-
-
-class Server(uvicorn.Server):
-    """A server that tells systemd when it listens, that its event loop goes round, and that it ends."""
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        if self.started:
-            service_manager.tell(service_manager.READY)
-            self._telling = asyncio.create_task(service_manager.tell_alive_for_ever())
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        service_manager.tell(service_manager.STOPPING)
-        self._telling.cancel()
-        await super().shutdown(sockets)
 
 
 def serve() -> None:
@@ -43,35 +14,11 @@ def serve() -> None:
     require_free_port(settings)
     with running_database(settings) as ready:
         asyncio.run(require_ready(ready))
+        from app.main import (
+            create_app,  # after the checks: loading the API takes a second, which a refusal need not wait
+        )
+        from cli.server import server_of
+
         app = create_app(ready)
         server_of(app, ready, host=ready.host, port=ready.port).run()
     require_all_kept(app.state.supervisor)
-
-
-def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Server:
-    """Return the server of an application as a desk runs it; `options` are uvicorn's, for its address and for benches.
-
-    Call it when everything is loaded: it tunes garbage collection for the process.
-    """
-    config = config_of(app, settings, **options)
-    gc_tuning.settle()
-    return Server(config)
-
-
-def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
-    """Return the server's configuration: parsers, limits, headers of every answer, and whose X-Forwarded-For counts."""
-    fixed: dict[str, Any] = {
-        "http": connections_of(settings),
-        "loop": "auto",
-        "log_config": None,
-        "access_log": False,
-        "server_header": False,
-        "headers": list(SAFETY.items()),  # of every answer, the refusals of the HTTP parser and of handshakes too
-        "proxy_headers": bool(settings.trusted_proxies),  # uvicorn's own default trusts every client on this machine
-        "forwarded_allow_ips": list(settings.trusted_proxies),
-        "ws": Socket,
-        "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
-        "ws_per_message_deflate": False,  # 36 KiB a connection, and every event compressed for each
-        "timeout_graceful_shutdown": STOP_SECONDS_MAX,
-    }
-    return uvicorn.Config(app, **(fixed | options))

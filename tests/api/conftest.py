@@ -11,7 +11,7 @@ import uvicorn.server
 
 from app.main import create_app
 from app.server.websockets import Socket
-from cli.serve import config_of
+from cli.server import config_of
 from config.settings import Settings
 from tests.api.clients import Api, until
 

@@ -12,7 +12,7 @@ import pytest
 import uvicorn
 
 from app.main import create_app
-from cli.serve import config_of
+from cli.server import config_of
 from config.settings import Settings
 from services.availability import availability
 from tests.api.clients import Api, until

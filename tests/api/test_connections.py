@@ -14,7 +14,7 @@ from app.live.websocket_sessions import CROWDED
 from app.main import create_app
 from app.server.connections import HEAD_BYTES_MAX
 from cli.processes import require_tls
-from cli.serve import server_of
+from cli.server import server_of
 from config.errors import Problem
 from config.settings import Settings
 from services import tokens

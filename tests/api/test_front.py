@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from cli.serve import config_of
+from cli.server import config_of
 from config.headers import SAFETY
 from config.settings import Settings
 from tests.api.clients import PATIENCE_SECONDS, Api, until

@@ -24,7 +24,7 @@ from app.live.websocket_protocol import Handler
 from app.live.websocket_sessions import Sessions
 from app.main import create_app
 from app.server.websockets import Socket
-from cli.serve import server_of
+from cli.server import server_of
 from config.logs import configure_logging
 from config.settings import load_settings
 from models.sql import Connection
