@@ -18,43 +18,43 @@ from strawberry.subscriptions import GRAPHQL_TRANSPORT_WS_PROTOCOL
 from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from app.graphiql_page import Page
-from app.live.websocket_protocol import Handler
-from app.live.websocket_sessions import Sessions
+from app.graphiql_page import GraphiqlPage
+from app.live.websocket_protocol import WebsocketHandler
+from app.live.websocket_sessions import WebsocketSessions
 from app.request import responses
-from app.request.authentication import Identities
-from app.request.bytes_in_flight import Flight, Reservation
-from app.request.content_negotiation import ANSWERS, HTML, JSON, preferred
-from app.request.cpu_metering import Metered
-from app.request.headers import Asking
+from app.request.authentication import Authenticator
+from app.request.bytes_in_flight import AnswerReservation, BytesInFlight
+from app.request.content_negotiation import HTML, JSON, MEDIA_TYPES, preferred_media_type
+from app.request.cpu_metering import MeteredWork
+from app.request.headers import EndpointRequest
 from app.request.http_errors import (
     METHODS,
-    Refusal,
+    HttpError,
     ScopeChanged,
+    bad_request,
+    busy_error,
     check_room,
-    crowded,
-    malformed,
-    not_by,
-    too_many,
+    rate_limited,
     unavailable,
     unknown_bearer,
+    wrong_method,
 )
-from app.request.parameters import Asked, asked, loads
-from app.request.rate_limits import Rates, Shares
-from app.request.request_id import HEADER, fresh, name_of
-from app.request.trusted_documents import Documents
-from app.server.connections import SELF as VISIT
+from app.request.parameters import OperationParameters, parse_json, read_parameters
+from app.request.rate_limits import ProcessorShares, RequestRates
+from app.request.request_id import HEADER, new_request_id, request_id_of
+from app.request.trusted_documents import TrustedDocuments
+from app.server.connections import ANONYMOUS
 from config.settings import Settings
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed
-from schema.engine.errors import ApiError, BadUserInput, Busy, RateLimited, Unavailable, is_outage, shown
+from schema.engine.document_limits import DocumentLimits
+from schema.engine.errors import ApiError, BadUserInput, Busy, RateLimited, Unavailable, client_error, is_outage
 from schema.engine.request_context import Context, EventSource
 from schema.engine.time_slices import TimeSlices
 from services.availability import Away, availability
 from services.callers import Caller, bound
 from services.tokens import Recalled
 
-NO_PAGE = (
+NO_GRAPHIQL = (
     "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
     "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
 )
@@ -69,9 +69,11 @@ class Endpoint(GraphQL[Context, None]):
     Strawberry answers the websockets; HTTP is answered here.
     """
 
-    graphql_transport_ws_handler_class = Handler
+    graphql_transport_ws_handler_class = WebsocketHandler
 
-    def __init__(self, settings: Settings, events: EventSource, sessions: Sessions, page: Page | None) -> None:
+    def __init__(
+        self, settings: Settings, events: EventSource, sessions: WebsocketSessions, page: GraphiqlPage | None
+    ) -> None:
         super().__init__(
             schema,
             graphql_ide=None,
@@ -81,24 +83,24 @@ class Endpoint(GraphQL[Context, None]):
         )
         self.sessions = sessions
         self.document_seconds_max = settings.document_seconds_max
-        self.rates = Rates(settings.rates, settings.rate_burst_seconds)
-        self.shares = Shares(settings.processor_shares, settings.rate_burst_seconds)
-        self.flight = Flight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
+        self.rates = RequestRates(settings.rates, settings.rate_burst_seconds)
+        self.shares = ProcessorShares(settings.processor_shares, settings.rate_burst_seconds)
+        self.flight = BytesInFlight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
         self.slices = TimeSlices()
-        self.documents = Documents.trusted(settings)
+        self.documents = TrustedDocuments.trusted(settings)
         self._settings = settings
         self._events = events
-        self._allowed = Allowed(**settings.document)
+        self._allowed = DocumentLimits(**settings.document)
         self._allowed_to_strangers = replace(self._allowed, characters=settings.stranger_characters_max)
-        self._identities = Identities(settings)
+        self._identities = Authenticator(settings)
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
             await super().__call__(scope, receive, send)
             return
-        request, reservation = Asking(scope, receive), Reservation(self.flight)
-        name = name_of(request)
+        request, reservation = EndpointRequest(scope, receive), AnswerReservation(self.flight)
+        name = request_id_of(request)
         try:
             response = await self._answer(request, name, reservation)
             response.raw_headers.append((_NAME, name.encode()))
@@ -108,37 +110,39 @@ class Endpoint(GraphQL[Context, None]):
         finally:
             reservation.release()
 
-    async def _answer(self, request: Request, name: str, reservation: Reservation) -> Response:
+    async def _answer(self, request: Request, name: str, reservation: AnswerReservation) -> Response:
         """What the client gets, whatever happens."""
-        media_type = preferred(request)
+        media_type = preferred_media_type(request)
         try:
             if request.method not in METHODS:
-                raise not_by(request.method, *METHODS)
+                raise wrong_method(request.method, *METHODS)
             if request.method == "GET" and self._is_for_the_page(request):
                 return (
-                    self._page.response(request) if self._page else PlainTextResponse(NO_PAGE, 406, responses.HEADERS)
+                    self._page.response(request)
+                    if self._page
+                    else PlainTextResponse(NO_GRAPHIQL, 406, responses.HEADERS)
                 )
             if media_type is None:
-                raise malformed(f"The answer can be {' or '.join(ANSWERS)}; accept one of them.", 406)
+                raise bad_request(f"The answer can be {' or '.join(MEDIA_TYPES)}; accept one of them.", 406)
             try:
                 return await self._execute(request, media_type, reservation)
             except ScopeChanged:
                 return await self._execute(request, media_type, reservation)
-        except Refusal as refusal:
-            return responses.refused(refusal, media_type or JSON)
+        except HttpError as refusal:
+            return responses.error_response(refusal, media_type or JSON)
         except ClientDisconnect:
             raise
         except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
             error = GraphQLError(str(fault), original_error=fault)
-            refuse = unavailable if is_outage(error) else partial(Refusal, 500)
-            return responses.refused(refuse(shown(error, name)), media_type or JSON)
+            refuse = unavailable if is_outage(error) else partial(HttpError, 500)
+            return responses.error_response(refuse(client_error(error, name)), media_type or JSON)
 
-    async def _execute(self, request: Request, media_type: str, reservation: Reservation) -> Response:
+    async def _execute(self, request: Request, media_type: str, reservation: AnswerReservation) -> Response:
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
         context = await self.get_context(request, request)
         reservation.bearer, context.admit = context.whose, reservation.take
         caller = Caller.of(context.bearer, _address(request), self.document_seconds_max)
-        visit = request.scope.get("extensions", {}).get(VISIT)
+        visit = request.scope.get("extensions", {}).get(ANONYMOUS)
         spent = 0.0
 
         def spend(seconds: float) -> None:
@@ -148,12 +152,12 @@ class Endpoint(GraphQL[Context, None]):
         try:
             check_room(caller)
         except Busy as busy:
-            raise crowded(busy) from None
+            raise busy_error(busy) from None
         if visit:
             visit.left = caller.leave
         try:
             with bound(caller):
-                answer = await Metered(self._written(request, media_type, context), spend)
+                answer = await MeteredWork(self._written(request, media_type, context), spend)
             if context.confirm:
                 await context.confirm()
             reservation.become(answer.size)
@@ -164,21 +168,21 @@ class Endpoint(GraphQL[Context, None]):
                 visit.left = None
             self.shares.spend(context.bearer, _address(request), spent + context.seconds)
 
-    async def _written(self, request: Request, media_type: str, context: Context) -> responses.Pieces:
-        return await responses.executed(await self._answered(request, context), media_type, context)
+    async def _written(self, request: Request, media_type: str, context: Context) -> responses.PiecewiseResponse:
+        return await responses.result_response(await self._answered(request, context), media_type, context)
 
     async def _answered(self, request: Request, context: Context) -> ExecutionResult:
         if (parameters := getattr(request.state, "parameters", None)) is None:  # kept for a second execution
-            parameters = request.state.parameters = await asked(request, self._settings)
+            parameters = request.state.parameters = await read_parameters(request, self._settings)
         try:
             query = self.documents.text(parameters)
             if not query:
-                raise malformed("The request has no `query` and no `documentId`.")
+                raise bad_request("The request has no `query` and no `documentId`.")
             return await self._result(query, parameters, request.method, context)
         except ApiError as error:
             return ExecutionResult(data=None, errors=[error])
 
-    async def _result(self, query: str, given: Asked, method: str, context: Context) -> ExecutionResult:
+    async def _result(self, query: str, given: OperationParameters, method: str, context: Context) -> ExecutionResult:
         try:
             return await self.schema.execute(
                 query,
@@ -192,17 +196,17 @@ class Endpoint(GraphQL[Context, None]):
             raise BadUserInput(f"{error.as_http_error_reason().rstrip('.')}; name one of the document's.") from None
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.MUTATION:
-                raise not_by(f"A mutation by {method}", "POST") from None
-            raise malformed("Subscribe over a websocket at this address; it speaks graphql-transport-ws.") from None
+                raise wrong_method(f"A mutation by {method}", "POST") from None
+            raise bad_request("Subscribe over a websocket at this address; it speaks graphql-transport-ws.") from None
 
     def _is_for_the_page(self, request: Request) -> bool:
-        return "query" not in request.query_params and preferred(request, (*ANSWERS, HTML)) == HTML
+        return "query" not in request.query_params and preferred_media_type(request, (*MEDIA_TYPES, HTML)) == HTML
 
     async def get_context(self, request: Request | WebSocket, response: object) -> Context:
         """Who asks. Raises Refusal over HTTP. A websocket's client is identified, and counted, by `connection_init`."""
         header = request.headers.get("authorization")
         address = _address(request)
-        name = getattr(request.state, "request_id", None) or fresh()
+        name = getattr(request.state, "request_id", None) or new_request_id()
         explains = self._settings.environment == "development"
         context = Context(
             self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name, slices=self.slices
@@ -218,9 +222,9 @@ class Endpoint(GraphQL[Context, None]):
             try:
                 context.bearer = await self._identities.bearer(header)
             except Busy as busy:
-                raise crowded(busy) from None
+                raise busy_error(busy) from None
         if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
-            raise too_many(wait)
+            raise rate_limited(wait)
         if context.bearer is None and header is not None:
             raise unknown_bearer()
         if context.bearer is not None:
@@ -262,12 +266,12 @@ class Endpoint(GraphQL[Context, None]):
 
     def decode_json(self, data: str | bytes) -> Any:
         """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
-        return loads(data, self._settings.body_values_max)
+        return parse_json(data, self._settings.body_values_max)
 
 
 def _end_visit(request: Request) -> None:
     """The client has shown a valid token: it is no stranger."""
-    if visit := request.scope.get("extensions", {}).get(VISIT):
+    if visit := request.scope.get("extensions", {}).get(ANONYMOUS):
         visit.end()
 
 

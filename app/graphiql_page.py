@@ -29,7 +29,7 @@ HEADERS = {
 }
 
 
-class Page:
+class GraphiqlPage:
     """The page. To whoever sits at this machine it offers the sample tokens, by role."""
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
@@ -42,7 +42,7 @@ class Page:
         return HTMLResponse(self._with_tokens if _is_local(request) else self._text, headers=HEADERS)
 
 
-class Files(StaticFiles):
+class GraphiqlFiles(StaticFiles):
     """What the page is made of; the names under assets/ change with their content."""
 
     def __init__(self) -> None:

@@ -40,7 +40,7 @@ over a websocket that speaks <code>graphql-transport-ws</code>. This desk runs i
 browsers there.</li>"""
 
 
-class Index:
+class IndexPage:
     """Serves the page; `explores` says that a browser finds GraphiQL at /graphql."""
 
     def __init__(self, *, explores: bool) -> None:

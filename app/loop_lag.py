@@ -7,7 +7,7 @@ processor time of the loop's own thread is less than the delay, and that counts.
 import asyncio
 import time
 
-from app.request.bytes_in_flight import Flight
+from app.request.bytes_in_flight import BytesInFlight
 from config import gc_tuning
 from services.telemetry import LOOP_HELD_SECONDS
 
@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.01  # between looks, and by how much a stretch may be longer t
 IDLE_LOOKS = 50  # at which nothing is being answered, before old garbage is looked for
 
 
-async def watch(flight: Flight) -> None:
+async def watch(flight: BytesInFlight) -> None:
     """Look until cancelled. While nothing is being answered, look for old garbage."""
     idle = 0
     while True:

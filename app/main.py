@@ -14,12 +14,12 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app import loop_lag
 from app.endpoint import Endpoint
-from app.graphiql_page import PATH, Files, Page
+from app.graphiql_page import PATH, GraphiqlFiles, GraphiqlPage
 from app.health import UNREACHABLE, healthz, readyz
-from app.index import Index
+from app.index import IndexPage
 from app.live.hub import Hub
-from app.live.websocket_sessions import Sessions
-from app.metrics import Counted, Scraped
+from app.live.websocket_sessions import WebsocketSessions
+from app.metrics import MetricsRoute, RequestCounter
 from app.request.cpu_metering import meter_tasks
 from app.request.http_errors import METHODS
 from app.request.request_id import HEADER
@@ -64,10 +64,10 @@ def _has_origin(scope: Scope) -> bool:
 def create_app(settings: Settings) -> Starlette:
     """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
     assert settings.direct_url, "the CLI has filled it in"
-    sessions = Sessions(settings.sockets_bearer_max)
+    sessions = WebsocketSessions(settings.sockets_bearer_max)
     hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds)
     supervisor = Supervisor(settings.task_failures_max, end_process)
-    page = Page(settings.sample_tokens) if settings.environment == "development" else None
+    page = GraphiqlPage(settings.sample_tokens) if settings.environment == "development" else None
     endpoint = Endpoint(settings, hub, sessions, page)
 
     @asynccontextmanager
@@ -93,18 +93,21 @@ def create_app(settings: Settings) -> Starlette:
 
     app = Application(
         routes=[
-            Route("/", Index(explores=page is not None).respond),
+            Route("/", IndexPage(explores=page is not None).respond),
             Route("/graphql", endpoint),
             WebSocketRoute("/graphql", endpoint),
-            *([Mount(PATH, Files())] if page else []),
+            *([Mount(PATH, GraphiqlFiles())] if page else []),
             Route("/healthz", healthz),
             Route("/readyz", readyz),
-            *([Route("/metrics", Scraped(hub, endpoint.flight).answer)] if settings.metrics else []),
+            *([Route("/metrics", MetricsRoute(hub, endpoint.flight).answer)] if settings.metrics else []),
         ],
-        middleware=[Middleware(Counted), Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS)],
+        middleware=[
+            Middleware(RequestCounter),
+            Middleware(CORSMiddleware, allow_origins=settings.allowed_origins, **CORS),
+        ],
         lifespan=lifespan,
     )
-    app.direct = Counted(endpoint)
+    app.direct = RequestCounter(endpoint)
     app.state.hub, app.state.supervisor, app.state.shares = hub, supervisor, endpoint.shares
     app.state.flight, app.state.slices = endpoint.flight, endpoint.slices
     return app

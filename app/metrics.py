@@ -17,7 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.health import ANSWER_SECONDS_MAX, UNREACHABLE
 from app.live.hub import Hub
-from app.request.bytes_in_flight import Flight
+from app.request.bytes_in_flight import BytesInFlight
 from config.settings import settings
 from services import system
 from services.ownership import State
@@ -26,7 +26,7 @@ from services.telemetry import REGISTRY, RESPONSES
 PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 
 
-class Desk(Collector):
+class DeskCollector(Collector):
     """What the database knew when it was asked; None: it could not be asked."""
 
     def __init__(self, now: system.Figures | None) -> None:
@@ -60,7 +60,7 @@ class Desk(Collector):
         yield dropped
 
 
-class Disk(Collector):
+class DiskCollector(Collector):
     """The volume of the data folder."""
 
     def collect(self) -> Iterable[Metric]:
@@ -68,7 +68,7 @@ class Disk(Collector):
             yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
 
 
-class Following(Collector):
+class SubscriberCollector(Collector):
     """This process's subscribers."""
 
     def __init__(self, hub: Hub) -> None:
@@ -79,10 +79,10 @@ class Following(Collector):
         yield _gauge("propdesk_hub_head", "The newest event this process knows.", self._hub.head)
 
 
-class Flying(Collector):
+class InFlightCollector(Collector):
     """The bytes of answers in flight."""
 
-    def __init__(self, flight: Flight) -> None:
+    def __init__(self, flight: BytesInFlight) -> None:
         self._flight = flight
 
     def collect(self) -> Iterable[Metric]:
@@ -93,10 +93,10 @@ class Flying(Collector):
         )
 
 
-class Scraped:
+class MetricsRoute:
     """What a scrape is answered with."""
 
-    def __init__(self, hub: Hub, flight: Flight) -> None:
+    def __init__(self, hub: Hub, flight: BytesInFlight) -> None:
         self._hub = hub
         self._flight = flight
 
@@ -109,15 +109,15 @@ class Scraped:
             now = None
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
         asked = CollectorRegistry()
-        asked.register(Desk(now))
-        asked.register(Disk())
-        asked.register(Following(self._hub))
-        asked.register(Flying(self._flight))
+        asked.register(DeskCollector(now))
+        asked.register(DiskCollector())
+        asked.register(SubscriberCollector(self._hub))
+        asked.register(InFlightCollector(self._flight))
         asked.register(REGISTRY)
         return Response(encode(asked), media_type=media_type)
 
 
-class Counted:
+class RequestCounter:
     """Counts HTTP answers by path and status."""
 
     def __init__(self, app: ASGIApp) -> None:

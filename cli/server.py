@@ -7,8 +7,8 @@ from typing import Any
 import uvicorn
 from starlette.applications import Starlette
 
-from app.server.connections import connections_of
-from app.server.websockets import Socket
+from app.server.connections import http_connection_class
+from app.server.websockets import WebsocketConnection
 from config import gc_tuning, service_manager
 from config.headers import SAFETY
 from config.settings import Settings
@@ -45,7 +45,7 @@ def server_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Ser
 def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Config:
     """Return the server's configuration: parsers, limits, headers of every answer, and whose X-Forwarded-For counts."""
     fixed: dict[str, Any] = {
-        "http": connections_of(settings),
+        "http": http_connection_class(settings),
         "loop": "auto",
         "log_config": None,
         "access_log": False,
@@ -53,7 +53,7 @@ def config_of(app: Starlette, settings: Settings, **options: Any) -> uvicorn.Con
         "headers": list(SAFETY.items()),  # of every answer, the refusals of the HTTP parser and of handshakes too
         "proxy_headers": bool(settings.trusted_proxies),  # uvicorn's own default trusts every client on this machine
         "forwarded_allow_ips": list(settings.trusted_proxies),
-        "ws": Socket,
+        "ws": WebsocketConnection,
         "ws_max_size": WEBSOCKET_MESSAGE_BYTES_MAX,
         "ws_per_message_deflate": False,  # 36 KiB a connection, and every event compressed for each
         "timeout_graceful_shutdown": STOP_SECONDS_MAX,

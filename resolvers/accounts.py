@@ -11,8 +11,8 @@ from schema.accounts import (
     MarkAllToMarketPayload,
 )
 from schema.arguments import Filter, Id, Input, required
-from schema.engine.ids import number
-from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.ids import parse_id
+from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -27,13 +27,13 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 class AccountQuery:
     @query("An account; null if there is none of this number.", *READERS)
     async def account(self, info: Info, key: Id) -> Account | None:
-        return await one(info, ACCOUNTS, number(key))
+        return await read_one(info, ACCOUNTS, parse_id(key))
 
     @query("Accounts, newest first within each brand.", *READERS)
     async def accounts(
         self, info: Info, first: First = 20, after: After = None, which: Filter[AccountFilter] = None
     ) -> Connection[Account]:
-        return await read(info, ACCOUNTS, window(ACCOUNTS, first, after), filters_of(which))
+        return await read_page(info, ACCOUNTS, page_request(ACCOUNTS, first, after), filters_of(which))
 
 
 @strawberry.type

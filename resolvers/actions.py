@@ -16,7 +16,7 @@ from schema.actions import (
     stored,
 )
 from schema.arguments import Id, Input, required, required_name
-from schema.engine.ids import named
+from schema.engine.ids import parse_ledger_id
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.orders import Order
@@ -32,7 +32,7 @@ TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 class ActionQuery:
     @query("A recorded decision action; null if there is none of this id.", *TRADERS)
     async def decision_action(self, info: Info, key: Id) -> DecisionActionResult | None:
-        name = named(key)
+        name = parse_ledger_id(key)
         if name is None:
             return None
         page = await lists.page(info.context.principal, ACTIONS, (("name", name),), Window(1))

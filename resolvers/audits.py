@@ -4,7 +4,7 @@ import strawberry
 
 from schema.arguments import Filter
 from schema.audits import AuditEvent, AuditFilter
-from schema.engine.paging import LONG, After, Connection, FirstLong, read, window
+from schema.engine.paging import LONG, After, Connection, FirstLong, page_request, read_page
 from schema.engine.permissions import query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -22,4 +22,4 @@ class AuditQuery:
     async def audit_log(
         self, info: Info, first: FirstLong = 20, after: After = None, which: Filter[AuditFilter] = None
     ) -> Connection[AuditEvent]:
-        return await read(info, AUDIT, window(AUDIT, first, after, most=LONG), filters_of(which))
+        return await read_page(info, AUDIT, page_request(AUDIT, first, after, most=LONG), filters_of(which))

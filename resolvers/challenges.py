@@ -16,8 +16,8 @@ from schema.challenges import (
     ChallengeFilter,
     Metric,
 )
-from schema.engine.ids import number
-from schema.engine.paging import After, Connection, First, FirstLong, one, read, window
+from schema.engine.ids import parse_id
+from schema.engine.paging import After, Connection, First, FirstLong, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -37,7 +37,7 @@ class ChallengeQuery:
     async def challenges(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ChallengeFilter] = None
     ) -> Connection[Challenge]:
-        return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters_of(which))
+        return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), filters_of(which))
 
     @query("How many challenges there are, by status.", *READERS)
     async def challenge_counters(self, info: Info, which: Filter[ChallengeFilter] = None) -> ChallengeCounters:
@@ -45,20 +45,20 @@ class ChallengeQuery:
 
     @query("A challenge; null if there is none of this id.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
-        return await one(info, CHALLENGES, number(key))
+        return await read_one(info, CHALLENGES, parse_id(key))
 
     @query("A challenge's snapshots as far as they are kept, newest first; null without such a challenge.", *READERS)
     async def challenge_metrics(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Metric] | None:
-        challenge: Challenge | None = await one(info, CHALLENGES, number(challenge_id))
+        challenge: Challenge | None = await read_one(info, CHALLENGES, parse_id(challenge_id))
         return await challenge.metrics(info, first, after) if challenge else None
 
     @query("A challenge's breaches, newest first; null if there is no such challenge.", *READERS)
     async def challenge_breaches(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Breach] | None:
-        challenge: Challenge | None = await one(info, CHALLENGES, number(challenge_id))
+        challenge: Challenge | None = await read_one(info, CHALLENGES, parse_id(challenge_id))
         return await challenge.breaches(info, first, after) if challenge else None
 
 

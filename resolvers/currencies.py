@@ -5,7 +5,7 @@ import strawberry
 from resolvers.read_back import found
 from schema.arguments import Input
 from schema.currencies import Currency, SaveCurrencyInput, SaveCurrencyPayload
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.payloads import field_changes, input_fields
@@ -18,7 +18,7 @@ from services.views.lists import CURRENCIES
 class CurrencyQuery:
     @query("The currencies of the desk, by code.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
     async def currencies(self, info: Info, first: First = 20, after: After = None) -> Connection[Currency]:
-        return await read(info, CURRENCIES, window(CURRENCIES, first, after))
+        return await read_page(info, CURRENCIES, page_request(CURRENCIES, first, after))
 
 
 @strawberry.type

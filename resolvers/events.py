@@ -9,8 +9,8 @@ from strawberry import ID
 from schema.accounts import Account
 from schema.arguments import Filter
 from schema.engine.errors import BadUserInput, CursorExpired, Missing
-from schema.engine.ids import named, number, place_of
-from schema.engine.paging import After, one
+from schema.engine.ids import parse_cursor, parse_id, parse_ledger_id
+from schema.engine.paging import After, read_one
 from schema.engine.permissions import subscription
 from schema.engine.request_context import Info
 from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
@@ -68,7 +68,7 @@ class EventSubscription:
         *READERS,
     )
     async def challenge_metrics(self, info: Info, challenge_id: ChallengeId) -> AsyncIterator[ChallengeTick]:
-        async for tick in _newest(info, TICKS, ("challenge", number(challenge_id) or 0)):
+        async for tick in _newest(info, TICKS, ("challenge", parse_id(challenge_id) or 0)):
             yield tick
 
     @subscription(
@@ -76,7 +76,7 @@ class EventSubscription:
         *READERS,
     )
     async def account_updates(self, info: Info, account_id: AccountId) -> AsyncIterator[Account]:
-        async for account in _newest(info, ACCOUNTS, ("account", number(account_id) or 0)):
+        async for account in _newest(info, ACCOUNTS, ("account", parse_id(account_id) or 0)):
             yield account
 
 
@@ -85,7 +85,7 @@ async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterat
     seen = False
     async for _ in info.context.events.changes(watched):
         info.context.loaders.renew()
-        found: Any = await availability().outlast(lambda: one(info, listing, watched[1]))
+        found: Any = await availability().outlast(lambda: read_one(info, listing, watched[1]))
         if found is None and not seen:
             raise Missing(f"There is no such {watched[0]}.")
         if found is None:
@@ -101,7 +101,7 @@ def _wanted(which: ChallengeEventFilter | None) -> Wanted:
         return Wanted()
     ids, names = which.challenge_ids, which.names
     return Wanted(
-        challenges=None if ids is None else frozenset(found for text in ids if (found := number(text)) is not None),
+        challenges=None if ids is None else frozenset(found for text in ids if (found := parse_id(text)) is not None),
         names=None if names is None else frozenset(names),
         client=which.client,
     )
@@ -113,10 +113,10 @@ def _cursor(text: str | None) -> Cursor | None:
         return None
     if text == "0":
         return BEGINNING
-    if number(text) is not None:
+    if parse_id(text) is not None:
         raise CursorExpired(str(events.CursorExpired("after is a cursor of the first edition.")))
-    place, epoch = place_of(text)
-    if (event := named(place)) is None:
+    place, epoch = parse_cursor(text)
+    if (event := parse_ledger_id(place)) is None:
         raise BadUserInput('after must be an event\'s cursor, or "0" for all that are kept.')
     return Cursor(*event, epoch)
 
@@ -125,7 +125,7 @@ def _feed_cursor(text: str | None) -> Cursor | None:
     """Return the place that `after` names among the desk's own events."""
     if text is None or text == "0":
         return None if text is None else BEGINNING
-    place, epoch = place_of(text)
-    if (of_desk := number(place)) is None:
+    place, epoch = parse_cursor(text)
+    if (of_desk := parse_id(place)) is None:
         raise BadUserInput('after must be the cursor of an event of the feed, or "0" for all that are kept.')
     return Cursor(0, of_desk, epoch)

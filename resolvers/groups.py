@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -21,7 +21,7 @@ class GroupQuery:
     async def account_groups(
         self, info: Info, first: First = 20, after: After = None, which: Filter[AccountGroupFilter] = None
     ) -> Connection[AccountGroup]:
-        return await read(info, GROUPS, window(GROUPS, first, after), filters_of(which))
+        return await read_page(info, GROUPS, page_request(GROUPS, first, after), filters_of(which))
 
 
 @strawberry.type

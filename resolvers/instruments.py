@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -26,7 +26,7 @@ class InstrumentQuery:
     async def instruments(
         self, info: Info, first: First = 20, after: After = None, which: Filter[InstrumentFilter] = None
     ) -> Connection[Instrument]:
-        return await read(info, INSTRUMENTS, window(INSTRUMENTS, first, after), filters_of(which))
+        return await read_page(info, INSTRUMENTS, page_request(INSTRUMENTS, first, after), filters_of(which))
 
 
 @strawberry.type

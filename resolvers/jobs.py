@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -20,7 +20,7 @@ class JobQuery:
     async def jobs(
         self, info: Info, first: First = 20, after: After = None, which: Filter[JobFilter] = None
     ) -> Connection[Job]:
-        return await read(info, JOBS, window(JOBS, first, after), filters_of(which))
+        return await read_page(info, JOBS, page_request(JOBS, first, after), filters_of(which))
 
 
 @strawberry.type

@@ -24,12 +24,12 @@ from resolvers.system import SystemQuery
 from resolvers.tokens import TokenMutation, TokenQuery
 from resolvers.voids import VoidMutation, VoidQuery
 from resolvers.wallets import WalletMutation, WalletQuery
-from schema.engine.document_checks import Limits
-from schema.engine.error_masking import MaskedErrors
+from schema.engine.document_checks import DocumentChecks
+from schema.engine.error_masking import ErrorMasking
 from schema.engine.executor import Executor
 from schema.engine.item_errors import LENIENT_SCALARS
 from schema.engine.operation_cache import Schema
-from schema.engine.operation_telemetry import Observed
+from schema.engine.operation_telemetry import OperationObserver
 from schema.engine.scalars import SCALARS
 from schema.quotelist import QUOTE_SCALARS
 
@@ -96,7 +96,7 @@ schema = Schema(
     query=Query,
     mutation=Mutation,
     subscription=Subscription,
-    extensions=[Observed, MaskedErrors, Limits],
+    extensions=[OperationObserver, ErrorMasking, DocumentChecks],
     execution_context_class=Executor,
     config=StrawberryConfig(scalar_map=SCALARS | QUOTE_SCALARS | LENIENT_SCALARS),
 )

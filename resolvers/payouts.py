@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -34,7 +34,7 @@ class PayoutQuery:
     async def payouts(
         self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
     ) -> Connection[Payout]:
-        return await read(info, PAYOUTS, window(PAYOUTS, first, after), filters_of(which))
+        return await read_page(info, PAYOUTS, page_request(PAYOUTS, first, after), filters_of(which))
 
 
 @strawberry.type

@@ -9,8 +9,8 @@ from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step, time_of_day
 from resolvers.read_back import found
 from schema.arguments import Filter, Id, Input, required
-from schema.engine.ids import number
-from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.ids import parse_id
+from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -48,18 +48,18 @@ class ProgramQuery:
         self, info: Info, first: First = 20, after: After = None, brand: OfBrand = None
     ) -> Connection[Program]:
         of_brand: Filters = () if brand is None else (("brand", (brand,)),)
-        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*ON_SALE, *of_brand))
+        return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*ON_SALE, *of_brand))
 
     @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)
     async def programs(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ProgramFilter] = None
     ) -> Connection[Program]:
         hidden: Filters = () if which and which.status is not None else NOT_ARCHIVED
-        return await read(info, PROGRAMS, window(PROGRAMS, first, after), (*filters_of(which), *hidden))
+        return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*filters_of(which), *hidden))
 
     @query("A program; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def program(self, info: Info, key: Id) -> Program | None:
-        return await one(info, PROGRAMS, number(key))
+        return await read_one(info, PROGRAMS, parse_id(key))
 
     @query(
         "Everything that would keep a program from being saved; nothing is written.",

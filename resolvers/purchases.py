@@ -5,8 +5,8 @@ from strawberry import ID, UNSET
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Id, Input, required
-from schema.engine.ids import number
-from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.ids import parse_id
+from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -39,11 +39,11 @@ class PurchaseQuery:
     async def purchases(
         self, info: Info, first: First = 20, after: After = None, which: Filter[PurchaseFilter] = None
     ) -> Connection[Purchase]:
-        return await read(info, PURCHASES, window(PURCHASES, first, after), filters_of(which))
+        return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), filters_of(which))
 
     @query("A purchase; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def purchase(self, info: Info, key: Id) -> Purchase | None:
-        return await one(info, PURCHASES, number(key))
+        return await read_one(info, PURCHASES, parse_id(key))
 
 
 @strawberry.type

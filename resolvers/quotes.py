@@ -5,10 +5,10 @@ from typing import Annotated
 import strawberry
 
 from schema.arguments import Filter, Input
-from schema.engine.paging import LONG, After, Connection, FirstLong, read, window
+from schema.engine.paging import LONG, After, Connection, FirstLong, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
-from schema.engine.row_types import shape
+from schema.engine.row_types import object_of_row
 from schema.filters import filters_of
 from schema.quotes import (
     DroppedQuote,
@@ -35,7 +35,7 @@ class QuoteQuery:
     async def quotes(self, info: Info, symbols: Symbols = None) -> list[Quote]:
         filters = () if symbols is None else (("symbols", (tuple(symbols),)),)
         page = await lists.page(info.context.principal, QUOTES, filters, Window(LONG))
-        return [shape(QUOTES, row) for row in page.rows]
+        return [object_of_row(QUOTES, row) for row in page.rows]
 
     @query("The accepted quotes of a symbol as far as they are kept, newest first.", *READERS)
     async def quote_history(
@@ -48,7 +48,7 @@ class QuoteQuery:
     ) -> Connection[PastQuote]:
         times = tuple((name, (*values, symbol)) for name, values in filters_of(which))
         filters = (("symbol", (symbol,)), *times)
-        return await read(info, QUOTE_HISTORY, window(QUOTE_HISTORY, first, after, most=LONG), filters)
+        return await read_page(info, QUOTE_HISTORY, page_request(QUOTE_HISTORY, first, after, most=LONG), filters)
 
 
 @strawberry.type

@@ -8,8 +8,8 @@ from resolvers.read_back import found
 from schema.arguments import Id, Input, required
 from schema.bulk_reinstatements import BulkReinstatement, ReinstateChallengesInput, ReinstateChallengesPayload
 from schema.differences import Difference
-from schema.engine.ids import number
-from schema.engine.paging import After, Connection, First, one, read, window
+from schema.engine.ids import parse_id
+from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.reinstatements import ReinstateChallengeInput, ReinstateChallengePayload
@@ -26,11 +26,11 @@ class ReinstatementQuery:
     async def bulk_reinstatements(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[BulkReinstatement]:
-        return await read(info, BULK_REINSTATEMENTS, window(BULK_REINSTATEMENTS, first, after))
+        return await read_page(info, BULK_REINSTATEMENTS, page_request(BULK_REINSTATEMENTS, first, after))
 
     @query("A bulk reinstatement and how far it is; null if there is none of this id.", *STAFF)
     async def bulk_reinstatement(self, info: Info, key: Id) -> BulkReinstatement | None:
-        return await one(info, BULK_REINSTATEMENTS, number(key))
+        return await read_one(info, BULK_REINSTATEMENTS, parse_id(key))
 
 
 @strawberry.type

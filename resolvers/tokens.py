@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query, unguarded_mutation
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -29,7 +29,7 @@ class TokenQuery:
     async def api_tokens(
         self, info: Info, first: First = 20, after: After = None, which: Filter[ApiTokenFilter] = None
     ) -> Connection[ApiToken]:
-        return await read(info, TOKENS, window(TOKENS, first, after), filters_of(which))
+        return await read_page(info, TOKENS, page_request(TOKENS, first, after), filters_of(which))
 
 
 @strawberry.type

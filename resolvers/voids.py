@@ -9,7 +9,7 @@ from domain.voids import Span
 from resolvers.read_back import found
 from schema.arguments import Input
 from schema.challenges import Challenge
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.voids import QuoteVoid, VoidQuotesInput, VoidQuotesPayload
@@ -31,7 +31,7 @@ class VoidQuery:
         self, info: Info, symbol: SymbolOrAll = None, first: First = 20, after: After = None
     ) -> Connection[QuoteVoid]:
         filters = () if symbol is None else (("symbol", (symbol,)),)
-        return await read(info, QUOTE_VOIDS, window(QUOTE_VOIDS, first, after), filters)
+        return await read_page(info, QUOTE_VOIDS, page_request(QUOTE_VOIDS, first, after), filters)
 
     @query(
         "Challenges that failed while a quote of the span moved what they held, or later, newest first; void or not. "
@@ -49,7 +49,7 @@ class VoidQuery:
         after: After = None,
     ) -> Connection[Challenge]:
         filters = await voids.hits(Span(symbol, source_from, source_before))
-        return await read(info, CHALLENGES, window(CHALLENGES, first, after), filters)
+        return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), filters)
 
 
 @strawberry.type

@@ -4,7 +4,7 @@ import strawberry
 
 from resolvers.read_back import found
 from schema.arguments import Filter, Input, required
-from schema.engine.paging import After, Connection, First, read, window
+from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
@@ -33,19 +33,19 @@ class WalletQuery:
     async def wallets(
         self, info: Info, first: First = 20, after: After = None, which: Filter[WalletFilter] = None
     ) -> Connection[Wallet]:
-        return await read(info, WALLETS, window(WALLETS, first, after), filters_of(which))
+        return await read_page(info, WALLETS, page_request(WALLETS, first, after), filters_of(which))
 
     @query("The firm's own accounts, by brand, currency and purpose.", Role.ADMIN, Role.MANAGER)
     async def house_accounts(
         self, info: Info, first: First = 20, after: After = None, which: Filter[HouseAccountFilter] = None
     ) -> Connection[HouseAccount]:
-        return await read(info, HOUSE_ACCOUNTS, window(HOUSE_ACCOUNTS, first, after), filters_of(which))
+        return await read_page(info, HOUSE_ACCOUNTS, page_request(HOUSE_ACCOUNTS, first, after), filters_of(which))
 
     @query("Transfers, one row a side, newest first within each brand; a client's are those of its wallets.", *READERS)
     async def transfers(
         self, info: Info, first: First = 20, after: After = None, which: Filter[TransferFilter] = None
     ) -> Connection[Transfer]:
-        return await read(info, TRANSFERS, window(TRANSFERS, first, after), filters_of(which))
+        return await read_page(info, TRANSFERS, page_request(TRANSFERS, first, after), filters_of(which))
 
 
 @strawberry.type

@@ -20,7 +20,17 @@ from domain.positions import Side
 from schema.decision_context import DecisionContext, asked_symbols
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
-from schema.engine.paging import LONG, SHORT, After, Connection, First, FirstLong, one, read_of, window
+from schema.engine.paging import (
+    LONG,
+    SHORT,
+    After,
+    Connection,
+    First,
+    FirstLong,
+    page_request,
+    read_one,
+    read_owned_page,
+)
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
@@ -173,7 +183,7 @@ def _require_kinds(kinds: list[str] | None) -> None:
 
 
 def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> Window:
-    return window(listing, first, after, most=most, reverse=order is HistoryOrder.OLDEST_FIRST)
+    return page_request(listing, first, after, most=most, reverse=order is HistoryOrder.OLDEST_FIRST)
 
 
 AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
@@ -247,17 +257,17 @@ class Account(FromRow, listing=ACCOUNTS):
 
     @computed("The challenge it belongs to.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
-        return await one(info, CHALLENGES, self.challenge_id)
+        return await read_one(info, CHALLENGES, self.challenge_id)
 
     @computed("The account it descends from.")
     async def parent(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, self.parent_id)
+        return await read_one(info, ACCOUNTS, self.parent_id)
 
     @computed("The accounts that descend from it, newest first.")
     async def children(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Annotated["Account", strawberry.lazy("schema.accounts")]]:
-        return await read_of(info, ACCOUNTS, ("parent", int(self.id)), window(ACCOUNTS, first, after))
+        return await read_owned_page(info, ACCOUNTS, ("parent", int(self.id)), page_request(ACCOUNTS, first, after))
 
     @computed("Its final figures; null until it has ended.")
     def result(self) -> AccountResult | None:
@@ -292,7 +302,7 @@ class Account(FromRow, listing=ACCOUNTS):
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Position]:
         asked = _in_order(POSITIONS, first, after, order_by)
-        return await read_of(info, POSITIONS, ("account", int(self.id)), asked, filters_of(which))
+        return await read_owned_page(info, POSITIONS, ("account", int(self.id)), asked, filters_of(which))
 
     @computed("Its orders, by when they were placed.")
     async def orders(
@@ -304,7 +314,7 @@ class Account(FromRow, listing=ACCOUNTS):
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Order]:
         asked = _in_order(ORDERS, first, after, order_by)
-        return await read_of(info, ORDERS, ("account", int(self.id)), asked, filters_of(which))
+        return await read_owned_page(info, ORDERS, ("account", int(self.id)), asked, filters_of(which))
 
     @computed("Its fills.")
     async def fills(
@@ -316,7 +326,7 @@ class Account(FromRow, listing=ACCOUNTS):
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Fill]:
         asked = _in_order(FILLS, first, after, order_by)
-        return await read_of(info, FILLS, ("account", int(self.id)), asked, filters_of(which))
+        return await read_owned_page(info, FILLS, ("account", int(self.id)), asked, filters_of(which))
 
     @computed("The decision actions recorded for it, executed and rejected; a caller finds its own by run and action.")
     async def decision_actions(
@@ -328,7 +338,7 @@ class Account(FromRow, listing=ACCOUNTS):
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
         asked = _in_order(ACTIONS, first, after, order_by)
-        return await read_of(info, ACTIONS, ("account", int(self.id)), asked, filters_of(which))
+        return await read_owned_page(info, ACTIONS, ("account", int(self.id)), asked, filters_of(which))
 
     @computed("Its history.")
     async def ledger(
@@ -341,7 +351,7 @@ class Account(FromRow, listing=ACCOUNTS):
     ) -> Connection[LedgerEvent]:
         _require_kinds(which.kind if which else None)
         asked = _in_order(LEDGER, first, after, order_by, LONG)
-        return await read_of(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
+        return await read_owned_page(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
 
 
 @strawberry.input(description="The account to be marked.")

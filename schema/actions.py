@@ -16,9 +16,9 @@ from domain.orders import Action, ActionResult, Fill
 from domain.proposals import REQUIRED, NotText
 from schema.accounts import Account
 from schema.engine.computed_fields import computed
-from schema.engine.ids import name
+from schema.engine.ids import ledger_id
 from schema.engine.item_errors import TextOrNumber
-from schema.engine.paging import one
+from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.inputs import flat
@@ -141,7 +141,7 @@ class DecisionActionResult(FromRow, listing=ACTIONS):
 
     @computed("The account.")
     async def account(self, info: Info) -> Account | None:
-        return await one(info, ACCOUNTS, self.account_id)
+        return await read_one(info, ACCOUNTS, self.account_id)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "DecisionActionResult":
@@ -204,7 +204,7 @@ def answered(result: ActionResult) -> DecisionActionResult:
     """The desk's answer."""
     content, refusal = result.content, result.refusal
     return DecisionActionResult(
-        id=name(result.account, result.seq),
+        id=ledger_id(result.account, result.seq),
         action_id=content.action_id,
         run_id=content.run,
         action=content.action,
@@ -283,5 +283,5 @@ def _stored_order(row: Mapping[str, Any]) -> Order | None:
 
 
 def _named_order(account: int, action: int | None, seq: int, figures: dict[str, Any]) -> Order:
-    names = {"id": name(account, seq), "action_id": name(account, action)}
-    return Order.of(figures | names | {"seq": seq, "origin_id": name(account, figures.pop("origin"))})
+    names = {"id": ledger_id(account, seq), "action_id": ledger_id(account, action)}
+    return Order.of(figures | names | {"seq": seq, "origin_id": ledger_id(account, figures.pop("origin"))})

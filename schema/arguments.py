@@ -6,7 +6,7 @@ import strawberry
 from strawberry import ID
 
 from schema.engine.errors import Missing
-from schema.engine.ids import named, number
+from schema.engine.ids import parse_id, parse_ledger_id
 
 Given = TypeVar("Given")
 
@@ -19,7 +19,7 @@ Id = Annotated[ID, strawberry.argument(name="id", description="The object's id."
 
 def required(text: ID, field: str) -> int:
     """The number of an id in a mutation's input. Raises Missing for text that is no object's."""
-    found = number(text)
+    found = parse_id(text)
     if found is None:
         raise Missing(f"There is no such object: {field} {text[:64]!r}.")
     return found
@@ -27,7 +27,7 @@ def required(text: ID, field: str) -> int:
 
 def required_name(text: ID, field: str) -> tuple[int, int]:
     """Account and seq of an `account-seq` in a mutation's input. Raises Missing for text that is no object's."""
-    found = named(text)
+    found = parse_ledger_id(text)
     if found is None:
         raise Missing(f"There is no such object: {field} {text[:64]!r}.")
     return found

@@ -9,15 +9,15 @@ from strawberry import ID, field
 from domain.reinstatements import BulkOutcome
 from schema.challenges import Challenge
 from schema.engine.computed_fields import computed
-from schema.engine.enum_types import described
-from schema.engine.paging import LONG, After, Connection, FirstLong, one, read_of, window
+from schema.engine.enum_types import describe_enum
+from schema.engine.paging import LONG, After, Connection, FirstLong, page_request, read_one, read_owned_page
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from services.views.lists import BULK_REINSTATEMENTS, BULK_RESULTS, CHALLENGES
 
-described(
+describe_enum(
     BulkOutcome,
     "BulkOutcome",
     "What has become of a challenge of a bulk reinstatement.",
@@ -39,7 +39,7 @@ class BulkResult(FromRow, listing=BULK_RESULTS):
 
     @computed("The challenge as it is now.")
     async def challenge(self, info: Info) -> Challenge | None:
-        return await one(info, CHALLENGES, int(self.challenge_id))
+        return await read_one(info, CHALLENGES, int(self.challenge_id))
 
 
 @strawberry.type(
@@ -65,8 +65,8 @@ class BulkReinstatement(FromRow, listing=BULK_REINSTATEMENTS):
         self, info: Info, outcome: Outcomes = None, first: FirstLong = 20, after: After = None
     ) -> Connection[BulkResult]:
         filters = () if outcome is None else (("outcome", (tuple(one.value for one in outcome),)),)
-        asked = window(BULK_RESULTS, first, after, most=LONG)
-        return await read_of(info, BULK_RESULTS, ("bulk", int(self.id)), asked, filters)
+        asked = page_request(BULK_RESULTS, first, after, most=LONG)
+        return await read_owned_page(info, BULK_RESULTS, ("bulk", int(self.id)), asked, filters)
 
 
 @strawberry.input(description="Void quotes whose verdicts are to be set aside: those of one symbol in a span.")

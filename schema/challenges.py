@@ -14,10 +14,20 @@ from domain.limit_progress import Progress
 from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
 from schema.engine.computed_fields import computed
-from schema.engine.paging import LONG, After, Connection, First, FirstLong, one, owned, read_of, window
+from schema.engine.paging import (
+    LONG,
+    After,
+    Connection,
+    First,
+    FirstLong,
+    page_request,
+    read_one,
+    read_owned,
+    read_owned_page,
+)
 from schema.engine.relations import Link, Owned, Values, all_of, newest_of, row_of
 from schema.engine.request_context import Info
-from schema.engine.row_types import FromRow, shape
+from schema.engine.row_types import FromRow, object_of_row
 from schema.engine.scalars import Long
 from schema.events import ChallengeEvent
 from schema.evidence import EvidenceMark
@@ -116,7 +126,7 @@ class Breach(FromRow, listing=BREACHES):
         "Why the verdict was set aside, and what goes on; null while it stands.", newest_of(REINSTATEMENTS, "breach")
     )
     async def overturned(self, info: Info) -> Reinstatement | None:
-        return next(iter(await owned(info, REINSTATEMENTS, ("breach", int(self.id)), 1)), None)
+        return next(iter(await read_owned(info, REINSTATEMENTS, ("breach", int(self.id)), 1)), None)
 
 
 @strawberry.type(description="A trading day of a phase, in its account's currency.")
@@ -182,18 +192,18 @@ class ChallengePhase(FromRow, listing=PHASES):
         "Why its verdict was set aside, and what goes on; null if it was not.", newest_of(REINSTATEMENTS, "phase")
     )
     async def overturned(self, info: Info) -> Reinstatement | None:
-        return next(iter(await owned(info, REINSTATEMENTS, ("phase", int(self.id)), 1)), None)
+        return next(iter(await read_owned(info, REINSTATEMENTS, ("phase", int(self.id)), 1)), None)
 
     @computed(
         "By what it began, where it goes on in the place of a failed run; else null.",
         newest_of(REINSTATEMENTS, "new_phase"),
     )
     async def reinstatement(self, info: Info) -> Reinstatement | None:
-        return next(iter(await owned(info, REINSTATEMENTS, ("new_phase", int(self.id)), 1)), None)
+        return next(iter(await read_owned(info, REINSTATEMENTS, ("new_phase", int(self.id)), 1)), None)
 
     @computed("Its account; null before the phase is reached.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, self.account_id)
+        return await read_one(info, ACCOUNTS, self.account_id)
 
     @computed("Its figures now, or at its end; null where none are kept.", newest_of(LATEST, "phase"))
     async def latest_metric(self, info: Info) -> Metric | None:
@@ -208,7 +218,7 @@ class ChallengePhase(FromRow, listing=PHASES):
 
     @computed("Its trading days in order; the newest 1000.")
     async def days(self, info: Info) -> list[ChallengeDay]:
-        return (await owned(info, DAYS, ("phase", int(self.id)), DAYS_MAX))[::-1]
+        return (await read_owned(info, DAYS, ("phase", int(self.id)), DAYS_MAX))[::-1]
 
 
 @strawberry.type(description="The run of a purchased program.")
@@ -233,11 +243,11 @@ class Challenge(FromRow, listing=CHALLENGES):
 
     @computed("The sale; null once it is deleted.", row_of(PURCHASES, "purchase_id"))
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
-        return await one(info, PURCHASES, self.purchase_id)
+        return await read_one(info, PURCHASES, self.purchase_id)
 
     @computed("The program as it is today; null once it is deleted.", row_of(PROGRAMS, "program_id"))
     async def program(self, info: Info) -> Program | None:
-        return await one(info, PROGRAMS, self.program_id)
+        return await read_one(info, PROGRAMS, self.program_id)
 
     @computed("The terms it runs under, as they were sold; null where this version cannot read them.", FROZEN_TERMS)
     def terms(self) -> Terms | None:
@@ -245,7 +255,7 @@ class Challenge(FromRow, listing=CHALLENGES):
 
     @computed("The account of the current phase.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, self.account_id)
+        return await read_one(info, ACCOUNTS, self.account_id)
 
     @computed(
         "Every phase sold, in order; those it has not reached yet are PENDING, without an account. A phase whose "
@@ -253,11 +263,11 @@ class Challenge(FromRow, listing=CHALLENGES):
         all_of(PHASES, "challenge", PHASES_MAX),
     )
     async def phases(self, info: Info) -> list[ChallengePhase]:
-        return await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
+        return await read_owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
 
     @computed("The phase it is in.", CURRENT_PHASE)
     async def current_phase(self, info: Info) -> ChallengePhase | None:
-        phases = await owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
+        phases = await read_owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         in_force = (phase for phase in phases if not phase.superseded)
         return next((phase for phase in in_force if phase.phase_index == self.current_phase_index), None)
 
@@ -267,7 +277,7 @@ class Challenge(FromRow, listing=CHALLENGES):
 
     @computed("Its newest breach.", newest_of(BREACHES, "challenge"))
     async def latest_breach(self, info: Info) -> Breach | None:
-        return next(iter(await owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
+        return next(iter(await read_owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
 
     @computed(
         "Its trading days in order, the newest 1000; of one phase, or of all. Of several runs of a phase the last."
@@ -279,15 +289,19 @@ class Challenge(FromRow, listing=CHALLENGES):
     ) -> list[ChallengeDay]:
         filters = () if phase_index is None else (("phase_index", (phase_index,)),)
         page = await info.context.loaders.page(DAYS, "challenge", int(self.id), Window(DAYS_MAX), filters)
-        return [shape(DAYS, row) for row in reversed(page.rows)]
+        return [object_of_row(DAYS, row) for row in reversed(page.rows)]
 
     @computed("Its snapshots as far as they are kept, newest first.")
     async def metrics(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Metric]:
-        return await read_of(info, METRICS, ("challenge", int(self.id)), window(METRICS, first, after, most=LONG))
+        return await read_owned_page(
+            info, METRICS, ("challenge", int(self.id)), page_request(METRICS, first, after, most=LONG)
+        )
 
     @computed("Its breaches, newest first.")
     async def breaches(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[Breach]:
-        return await read_of(info, BREACHES, ("challenge", int(self.id)), window(BREACHES, first, after, most=LONG))
+        return await read_owned_page(
+            info, BREACHES, ("challenge", int(self.id)), page_request(BREACHES, first, after, most=LONG)
+        )
 
     @computed("Whether a payout can be requested, now.")
     async def payout_eligibility(self, info: Info) -> PayoutEligibility:
@@ -295,11 +309,13 @@ class Challenge(FromRow, listing=CHALLENGES):
 
     @computed("Its payouts, newest first.")
     async def payouts(self, info: Info, first: First = 20, after: After = None) -> Connection[Payout]:
-        return await read_of(info, PAYOUTS, ("challenge", int(self.id)), window(PAYOUTS, first, after))
+        return await read_owned_page(info, PAYOUTS, ("challenge", int(self.id)), page_request(PAYOUTS, first, after))
 
     @computed("What happened to it, newest first.")
     async def events(self, info: Info, first: FirstLong = 20, after: After = None) -> Connection[ChallengeEvent]:
-        return await read_of(info, EVENTS, ("challenge", int(self.id)), window(EVENTS, first, after, most=LONG))
+        return await read_owned_page(
+            info, EVENTS, ("challenge", int(self.id)), page_request(EVENTS, first, after, most=LONG)
+        )
 
 
 @strawberry.input(description="Which challenges.")

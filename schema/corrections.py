@@ -9,7 +9,7 @@ from strawberry import ID, field
 from schema.accounts import Account
 from schema.differences import Difference
 from schema.engine.errors import Missing
-from schema.engine.ids import name, named
+from schema.engine.ids import ledger_id, parse_ledger_id
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from services.corrections import Corrected, Name
@@ -65,7 +65,7 @@ def names(ids: Sequence[ID], given: str) -> list[Name]:
     """Accounts and seqs of the ids in the input's field `given`. Raises Missing for text that is no object's."""
     found = []
     for place, text in enumerate(ids):
-        one = named(text)
+        one = parse_ledger_id(text)
         if one is None:
             raise Missing(f"There is no such object: {given}[{place}] {text[:64]!r}.")
         found.append(one)
@@ -76,6 +76,6 @@ def answered(kind: type[Answer], account: Account | None, corrected: Corrected) 
     """What was done, as the mutation answers it."""
     return kind(
         account=account,
-        correction_id=name(corrected.account_id, corrected.seq),
+        correction_id=ledger_id(corrected.account_id, corrected.seq),
         differences=Difference.every(corrected.differences),
     )

@@ -16,9 +16,9 @@ from domain.positions import Side
 from schema.challenges import RuleProgress
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
-from schema.engine.paging import one
+from schema.engine.paging import read_one
 from schema.engine.request_context import Info
-from schema.engine.row_types import shape
+from schema.engine.row_types import object_of_row
 from schema.snapshots import AccountSnapshot
 from services.decision_context import Decided
 from services.views.lists import ACCOUNTS, ACTIONS, ORDERS
@@ -192,12 +192,12 @@ class DecisionContext:
 
     @computed("The account's resting orders, newest first.")
     def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:
-        return [shape(ORDERS, row) for row in self.decided.orders]
+        return [object_of_row(ORDERS, row) for row in self.decided.orders]
 
     @computed("Its newest 50 decision actions and what became of them, newest first.")
     def recent_actions(self, info: Info) -> list[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
-        return [shape(ACTIONS, row) for row in shown(info.context.principal, ACTIONS, self.decided.actions)]
+        return [object_of_row(ACTIONS, row) for row in shown(info.context.principal, ACTIONS, self.decided.actions)]
 
     @computed("The account its challenge has moved on to; null while this is the one to trade.")
     async def next_account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, self.decided.next_account_id)
+        return await read_one(info, ACCOUNTS, self.decided.next_account_id)

@@ -35,10 +35,10 @@ from domain.terms import (
 )
 from domain.transfers import HousePurpose, MoneyKind, TransferKind
 from schema import rule_enums  # noqa: F401 - they are described before a type uses them
-from schema.engine.enum_types import described
+from schema.engine.enum_types import describe_enum
 from services.principals import Role
 
-described(
+describe_enum(
     Role,
     "Role",
     "What a token may do.",
@@ -49,7 +49,7 @@ described(
     FEED="Hands in quotes.",
     PAYMENTS="Confirms payments that a provider received for its brand.",
 )
-described(
+describe_enum(
     ProgramStatus,
     "ProgramStatus",
     "Whether a program is on sale.",
@@ -57,7 +57,7 @@ described(
     DISABLED="Not on sale; new programs begin so.",
     ARCHIVED="Not on sale, and hidden from lists unless asked for.",
 )
-described(
+describe_enum(
     PurchaseStatus,
     "PurchaseStatus",
     "How far the activation of a purchase has come.",
@@ -68,7 +68,7 @@ described(
     FAILED="The activation failed.",
     REFUNDED="The price was given back.",
 )
-described(
+describe_enum(
     ChallengeStatus,
     "ChallengeStatus",
     "The state of a challenge, or of one of its phases.",
@@ -78,28 +78,28 @@ described(
     FAILED="Ended by a breach.",
     CANCELLED="Ended without a verdict.",
 )
-described(
+describe_enum(
     PhaseType,
     "PhaseType",
     "What a phase is for.",
     EVALUATION="The client proves itself on a DEMO account.",
     FUNDED="The client earns a share of the profit on a REAL account; the last phase.",
 )
-described(
+describe_enum(
     GroupKind,
     "GroupKind",
     "What the accounts of a group are for.",
     DEMO="Accounts of evaluation phases.",
     REAL="Accounts of funded phases.",
 )
-described(
+describe_enum(
     Slippage,
     "Slippage",
     "At which price orders are filled and positions marked.",
     MID_PRICE="The middle of bid and ask.",
     BID_ASK="Buys at the ask, sells at the bid.",
 )
-described(
+describe_enum(
     Mode,
     "AccountMode",
     "What an account is for.",
@@ -108,7 +108,7 @@ described(
     FUNDED="A funded phase.",
     RACE="A race.",
 )
-described(
+describe_enum(
     AccountStatus,
     "AccountStatus",
     "The state of an account.",
@@ -119,7 +119,7 @@ described(
     COMPLETED="Ended.",
     LIQUIDATED="Ended by force.",
 )
-described(
+describe_enum(
     ActionStatus,
     "ActionStatus",
     "What became of a decision action.",
@@ -127,7 +127,7 @@ described(
     WORKING="Its order rests.",
     REJECTED="Stopped at a gate; `code` says which.",
 )
-described(
+describe_enum(
     OrderStatus,
     "OrderStatus",
     "The state of an order.",
@@ -137,7 +137,7 @@ described(
     REJECTED="Refused when it was triggered.",
     VOID="Its fill was undone.",
 )
-described(
+describe_enum(
     Verb,
     "ActionVerb",
     "What an order does to a position.",
@@ -147,9 +147,9 @@ described(
     CLOSE="Closes all of it.",
     PROTECT="Sets, moves or removes its stop-loss and take-profit; of actions alone.",
 )
-described(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
-described(GateUnit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
-described(
+describe_enum(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
+describe_enum(GateUnit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
+describe_enum(
     PayoutStatus,
     "PayoutStatus",
     "The state of a payout.",
@@ -159,7 +159,7 @@ described(
     REJECTED="Refused.",
     CANCELLED="Withdrawn by the client.",
 )
-described(
+describe_enum(
     OrderType,
     "OrderType",
     "How an order waits for its price.",
@@ -169,7 +169,7 @@ described(
     STOP_LOSS="Closes the position once a quote is at its price or worse.",
     TAKE_PROFIT="Closes the position once a quote is at its price or better.",
 )
-described(
+describe_enum(
     JobStatus,
     "JobStatus",
     "The state of a job.",
@@ -184,43 +184,45 @@ class HistoryOrder(StrEnum):
     OLDEST_FIRST = "OLDEST_FIRST"
 
 
-described(PositionStatus, "PositionStatus", "The state of a position.", OPEN="Held.", CLOSED="All of it was closed.")
-described(
+describe_enum(
+    PositionStatus, "PositionStatus", "The state of a position.", OPEN="Held.", CLOSED="All of it was closed."
+)
+describe_enum(
     FillStatus,
     "FillStatus",
     "The state of a fill.",
     BOOKED="It counts.",
     VOID="It was undone; a correction is on the ledger.",
 )
-described(
+describe_enum(
     PaidFrom,
     "PaidFrom",
     "Where the price of a purchase came from.",
     WALLET="From the client's wallet.",
     OUTSIDE="From outside: a manager or the payment provider confirmed it, and no money moved here.",
 )
-described(
+describe_enum(
     Payment,
     "Payment",
     "How a purchase is paid.",
     WALLET="From the client's wallet: the price is reserved at once.",
     EXTERNAL="Outside the desk, by card or bank: the challenge begins once the payment is confirmed.",
 )
-described(
+describe_enum(
     DeskMode,
     "DeskMode",
     "Which clock the desk goes by.",
     SYSTEM="Real time.",
     REPLAY="The time of the newest quotes.",
 )
-described(
+describe_enum(
     MoneyKind,
     "MoneyKind",
     "Which money a transfer moves.",
     REAL="Real money: wallets, treasury, and what is outside.",
     SYNTHETIC="Money of the desk's own: accounts and capital.",
 )
-described(
+describe_enum(
     TransferKind,
     "TransferKind",
     "What a transfer is for.",
@@ -234,7 +236,7 @@ described(
     TOP_UP="Money from outside for a wallet.",
     WITHDRAWAL="Money that leaves a wallet for outside.",
 )
-described(
+describe_enum(
     HousePurpose,
     "HousePurpose",
     "The firm's accounts, one of each for every brand and currency; they may be negative.",
@@ -243,7 +245,7 @@ described(
     CAPITAL="The synthetic money that accounts are funded with.",
     PAYOUT_HOLD="Profits of payouts that are not paid yet.",
 )
-described(
+describe_enum(
     Condition,
     "PayoutCondition",
     "A condition of a payout.",
@@ -261,7 +263,7 @@ described(
     PHASE_TRADING_DAYS="The phase's least number of trading days since its start.",
     PHASE_PROFITABLE_DAYS="The phase's least number of profitable days since its start.",
 )
-described(
+describe_enum(
     HistoryOrder,
     "HistoryOrder",
     "The order of a history.",

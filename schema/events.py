@@ -8,8 +8,8 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from schema.engine.computed_fields import computed
-from schema.engine.ids import cursor_of
-from schema.engine.paging import one
+from schema.engine.ids import format_cursor
+from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
@@ -34,11 +34,11 @@ class ChallengeEvent(FromRow, listing=EVENTS):
 
     @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
-        return cursor_of(f"{self.challenge_id}-{self.number}", self.epoch)
+        return format_cursor(f"{self.challenge_id}-{self.number}", self.epoch)
 
     @computed("The challenge as it is now; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
-        return await one(info, CHALLENGES, int(self.challenge_id))
+        return await read_one(info, CHALLENGES, int(self.challenge_id))
 
 
 @strawberry.input(description="Which events; what is left out does not narrow.")

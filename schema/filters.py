@@ -4,7 +4,7 @@ from datetime import datetime
 from enum import Enum
 from typing import Any
 
-from schema.engine.ids import number
+from schema.engine.ids import parse_id
 from services.views.lists import Filters
 
 IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "transfer", "parent_id", "purchase_id"})
@@ -25,4 +25,4 @@ def _value(name: str, value: Any) -> Any:
         return value.value
     if isinstance(value, datetime | bool):
         return value
-    return (number(value) or NO_SUCH_ID) if name in IDS else value
+    return (parse_id(value) or NO_SUCH_ID) if name in IDS else value

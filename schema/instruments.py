@@ -8,12 +8,12 @@ from strawberry import UNSET, field
 
 from domain.instruments import GuardMode, InstrumentKind, InstrumentStatus
 from schema.engine.computed_fields import computed
-from schema.engine.enum_types import described
+from schema.engine.enum_types import describe_enum
 from schema.engine.row_types import FromRow
 from schema.payloads import SavePayload
 from services.views.lists import INSTRUMENTS
 
-described(
+describe_enum(
     InstrumentKind,
     "InstrumentKind",
     "What an instrument's underlying is.",
@@ -25,7 +25,7 @@ described(
     STOCK="A share.",
     OTHER="Anything else.",
 )
-described(
+describe_enum(
     InstrumentStatus,
     "InstrumentStatus",
     "Whether positions may be opened in an instrument.",
@@ -33,7 +33,7 @@ described(
     RETIRED="They may not. Its quotes are still taken in, and convert.",
 )
 
-described(
+describe_enum(
     GuardMode,
     "QuoteGuardMode",
     "What happens to a quote that an instrument's guard finds suspect.",

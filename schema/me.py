@@ -5,7 +5,7 @@ from strawberry import ID, field
 
 from schema.challenges import Challenge
 from schema.engine.computed_fields import computed
-from schema.engine.paging import LONG, SHORT, After, Connection, First, read, window
+from schema.engine.paging import LONG, SHORT, After, Connection, First, page_request, read_page
 from schema.engine.request_context import Info
 from schema.purchases import Purchase
 from schema.tokens import TokenScope
@@ -52,12 +52,12 @@ class Me:
 
     @computed("The client's challenges, newest first; empty for other tokens.")
     async def challenges(self, info: Info, first: First = 20, after: After = None) -> Connection[Challenge]:
-        return await read(info, CHALLENGES, window(CHALLENGES, first, after), self._own())
+        return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), self._own())
 
     @computed("The client's purchases, newest first; empty for other tokens.")
     async def purchases(self, info: Info, first: First = 20, after: After = None) -> Connection[Purchase]:
-        return await read(info, PURCHASES, window(PURCHASES, first, after), self._own())
+        return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), self._own())
 
     @computed("The client's wallets, newest first; empty for other tokens.")
     async def wallets(self, info: Info, first: First = 20, after: After = None) -> Connection[Wallet]:
-        return await read(info, WALLETS, window(WALLETS, first, after), self._own())
+        return await read_page(info, WALLETS, page_request(WALLETS, first, after), self._own())

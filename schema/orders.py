@@ -12,9 +12,9 @@ from domain.lifecycles import OrderStatus
 from domain.orders import OrderType, Verb
 from domain.positions import Side
 from schema.engine.computed_fields import computed
-from schema.engine.ids import named
+from schema.engine.ids import parse_ledger_id
 from schema.engine.request_context import Info
-from schema.engine.row_types import FromRow, shape
+from schema.engine.row_types import FromRow, object_of_row
 from schema.engine.scalars import Long
 from services.views.lists import ORDERS, Window
 
@@ -51,10 +51,10 @@ class Order(FromRow, listing=ORDERS):
 
     @computed("The earlier versions of an amended order with their prices, newest first; at most 100.")
     async def history(self, info: Info) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:
-        first = named(self.origin_id) if self.origin_id else None
+        first = parse_ledger_id(self.origin_id) if self.origin_id else None
         if first is None:
             return []
         account, origin = first
         filters = (("version_of", (origin, origin)), ("before", (self.seq,)))
         page = await info.context.loaders.page(ORDERS, "account", account, Window(VERSIONS_MAX), filters)
-        return [shape(ORDERS, row) for row in page.rows]
+        return [object_of_row(ORDERS, row) for row in page.rows]

@@ -13,7 +13,7 @@ from domain.errors import Refused
 from domain.lifecycles import PayoutStatus
 from domain.payouts import Condition, PayoutNotEligible
 from schema.engine.computed_fields import computed
-from schema.engine.paging import one
+from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
@@ -54,11 +54,11 @@ class Payout(FromRow, listing=PAYOUTS):
 
     @computed("The challenge that made the profit; null once its program is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
-        return await one(info, CHALLENGES, self.challenge_id)
+        return await read_one(info, CHALLENGES, self.challenge_id)
 
     @computed("The wallet it is paid to; null where you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
-        return await one(info, WALLETS, self.wallet_id)
+        return await read_one(info, WALLETS, self.wallet_id)
 
 
 @strawberry.type(description="One condition of a payout.")

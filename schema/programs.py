@@ -28,7 +28,7 @@ from domain.terms import (
 from domain.validation import api_name
 from schema.calendar import DAYS_SHOWN, Days, TradingDayStart, trading_days
 from schema.engine.computed_fields import computed
-from schema.engine.paging import owned
+from schema.engine.paging import read_owned
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
@@ -108,7 +108,7 @@ class Program(FromRow, listing=PROGRAMS):
 
     @computed("Its phases in order.")
     async def steps(self, info: Info) -> list[ProgramStep]:
-        return await owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
+        return await read_owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
 
     @computed("When its next trading days begin, from the market's time on, across changes of the clocks.")
     async def next_trading_days(self, info: Info, first: Days = DAYS_SHOWN) -> list[TradingDayStart]:

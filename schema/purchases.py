@@ -10,7 +10,7 @@ from strawberry import ID, UNSET, field
 from domain.lifecycles import PurchaseStatus
 from domain.payments import PaidFrom, Payment
 from schema.engine.computed_fields import computed
-from schema.engine.paging import one, owned
+from schema.engine.paging import read_one, read_owned
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
@@ -61,11 +61,11 @@ class Purchase(FromRow, listing=PURCHASES):
 
     @computed("The wallet that pays; null where it is paid outside, or you may not see it.")
     async def wallet(self, info: Info) -> Wallet | None:
-        return await one(info, WALLETS, self.wallet_id)
+        return await read_one(info, WALLETS, self.wallet_id)
 
     @computed("The program as it is today; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
-        return await one(info, PROGRAMS, self.program_id)
+        return await read_one(info, PROGRAMS, self.program_id)
 
     @computed("The terms that were sold; null where this version cannot read them.")
     async def terms(self, info: Info) -> Terms | None:
@@ -74,11 +74,11 @@ class Purchase(FromRow, listing=PURCHASES):
 
     @computed("The account of its challenge's current phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, self.account_id)
+        return await read_one(info, ACCOUNTS, self.account_id)
 
     @computed("Its challenges, newest first.")
     async def challenges(self, info: Info) -> list[Annotated["Challenge", strawberry.lazy("schema.challenges")]]:
-        return await owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
+        return await read_owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
 
 
 @strawberry.input(description="What to buy, and how it is paid.")

@@ -9,7 +9,7 @@ from strawberry import ID, field
 
 from schema.differences import Difference
 from schema.engine.computed_fields import computed
-from schema.engine.ids import name
+from schema.engine.ids import ledger_id
 from schema.engine.row_types import FromRow
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
@@ -41,7 +41,7 @@ class Reinstatement(FromRow, listing=REINSTATEMENTS):
 
     @computed("The fills of the failed run that the new one goes on without: dealt at void quotes, or closing such.")
     def left_out_fills(self) -> list[ID]:
-        return [ID(name(int(self.account_id), seq) or "") for seq in json.loads(self.left_out_text)]
+        return [ID(ledger_id(int(self.account_id), seq) or "") for seq in json.loads(self.left_out_text)]
 
 
 @strawberry.input(description="A failed challenge whose verdict rests on void quotes.")

@@ -2,9 +2,9 @@
 
 from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
-from schema.engine.enum_types import described
+from schema.engine.enum_types import describe_enum
 
-described(
+describe_enum(
     Reference,
     "LimitReference",
     "A figure of a day's start, from which a daily limit counts, or of its end, which a trailing floor follows.",
@@ -12,7 +12,7 @@ described(
     EQUITY="The equity.",
     HIGHER="The higher of both.",
 )
-described(
+describe_enum(
     PercentOf,
     "LimitPercentOf",
     "What a limit's percentage is of.",
@@ -20,7 +20,7 @@ described(
     REFERENCE="The figure the limit counts from.",
     DAY_START_BALANCE="The balance at the day's start; daily limits only.",
 )
-described(
+describe_enum(
     Measured,
     "LimitMeasured",
     "Which figure is held against a limit.",
@@ -28,7 +28,7 @@ described(
     BALANCE="The balance.",
     LOWER="The lower of both.",
 )
-described(
+describe_enum(
     Trail,
     "LimitTrail",
     "What the floor of a total loss follows.",
@@ -37,7 +37,7 @@ described(
     TRAIL_BALANCE="The highest closed balance.",
     TRAIL_END_OF_DAY="The highest balance at a day's end, or what `trailBy` says instead.",
 )
-described(
+describe_enum(
     PayoutFloor,
     "PayoutFloor",
     "What a payout does to the floor of a total loss that trails.",
@@ -45,7 +45,7 @@ described(
     KEEP="The highs stay, and so does the floor.",
     RESET="Once approved, the floor trails anew from the balance that is left.",
 )
-described(
+describe_enum(
     TradingDay,
     "TradingDayKind",
     "Which days count as trading days.",
@@ -53,21 +53,21 @@ described(
     FILL="Days on which anything was filled.",
     MOVED="Days whose closed result, gain or loss, is at least `tradingDayPct` of the initial balance.",
 )
-described(
+describe_enum(
     Enforcement,
     "PositionsEnforcement",
     "What the most open positions of a phase do.",
     GATE="An order beyond it is refused.",
     BREACH="A position beyond it is a breach, with its consequence; orders meet the policy's own limit only.",
 )
-described(
+describe_enum(
     Touch,
     "LimitTouch",
     "Whether a limit is hit when it is reached.",
     BEYOND="Only beyond it.",
     REACHED="Already when it is reached.",
 )
-described(
+describe_enum(
     Consequence,
     "LimitConsequence",
     "What follows when a limit is hit.",
@@ -76,7 +76,7 @@ described(
     CLOSE_DAY="Orders are cancelled, positions closed at fresh quotes, and nothing may be opened until the next day.",
     WARN="It is recorded.",
 )
-described(
+describe_enum(
     Rule,
     "Rule",
     "A rule of a phase.",

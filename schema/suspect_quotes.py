@@ -9,13 +9,13 @@ from strawberry import field
 
 from domain.quote_guard import Finding, Outcome
 from schema.engine.computed_fields import computed
-from schema.engine.enum_types import described
-from schema.engine.ids import cursor_of
+from schema.engine.enum_types import describe_enum
+from schema.engine.ids import format_cursor
 from schema.engine.scalars import Long
 from services.quote_guard import StoredSuspect
 from services.views.events import Event
 
-described(
+describe_enum(
     Finding,
     "QuoteFinding",
     "Why a quote is suspect.",
@@ -23,7 +23,7 @@ described(
     SPREAD="Bid and ask are too far apart.",
     FROZEN="Its price has stood still for too long while quotes came.",
 )
-described(
+describe_enum(
     Outcome,
     "SuspectOutcome",
     "What became of a suspect quote.",
@@ -77,7 +77,7 @@ class FeedEvent:
 
     @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
     def cursor(self) -> str:
-        return cursor_of(str(self.position), self.epoch)
+        return format_cursor(str(self.position), self.epoch)
 
     @classmethod
     def of(cls, event: Event) -> Self:

@@ -10,7 +10,7 @@ from strawberry import ID, field
 from domain.lifecycles import ChallengeStatus
 from schema.challenges import Challenge, RuleProgress
 from schema.engine.computed_fields import computed
-from schema.engine.paging import one
+from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
@@ -47,8 +47,8 @@ class ChallengeTick(FromRow, listing=TICKS):
 
     @computed("The challenge itself.")
     async def challenge(self, info: Info) -> Challenge | None:
-        return await one(info, CHALLENGES, int(self.id))
+        return await read_one(info, CHALLENGES, int(self.id))
 
     @computed("Its current account.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
-        return await one(info, ACCOUNTS, int(self.account_id))
+        return await read_one(info, ACCOUNTS, int(self.account_id))

@@ -20,7 +20,9 @@ KINDS = {
     "_gauges": "gauge",
     "Histogram": "histogram",
 }
-OF_THE_DESK = frozenset({"Desk", "_shards"})  # collectors of what every API process reads in the database alike
+OF_THE_DESK = frozenset(
+    {"DeskCollector", "_shards"}
+)  # collectors of figures that each API process reads from the database
 
 
 @dataclass(frozen=True, slots=True)

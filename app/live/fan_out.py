@@ -9,18 +9,18 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
-from app.live.rendering import Renderer, Selection
-from app.server.websockets import framed
+from app.live.rendering import EventRenderer, EventSelection
+from app.server.websockets import text_frame
 from services.views.events import Event, Terms
 
 CHUNK_BYTES = 64 << 10  # written to one socket at once; a single event may be more
 TURN = 250  # sockets written to before the rest of the process has its turn
 
-Whose = tuple[str | None, str | None]
+EventScope = tuple[str | None, str | None]
 """Brand and client whose events are asked for; None is any."""
 
 
-class Writable(Protocol):
+class FrameWriter(Protocol):
     """A socket that takes frames as they are."""
 
     def deliver(self, frames: bytes) -> bool:
@@ -32,23 +32,23 @@ class Writable(Protocol):
         ...
 
 
-class Group(NamedTuple):
+class SubscriberGroup(NamedTuple):
     """What its members have in common."""
 
     terms: Terms
-    selection: Selection
+    selection: EventSelection
 
     @property
-    def whose(self) -> Whose:
+    def whose(self) -> EventScope:
         return self.terms.sight.brand, self.terms.sight.client or self.terms.wanted.client
 
 
-class Member:
+class Subscriber:
     """One operation of one connection. `cursor`: every event up to it is written, or was not for it."""
 
     __slots__ = ("_behind", "cursor", "group", "head", "left", "socket")
 
-    def __init__(self, group: Group, socket: Writable, head: bytes, cursor: int) -> None:
+    def __init__(self, group: SubscriberGroup, socket: FrameWriter, head: bytes, cursor: int) -> None:
         self.group = group
         self.socket = socket
         self.head = head  # of its messages, up to the payload
@@ -58,7 +58,7 @@ class Member:
 
     def frames(self, payloads: Iterable[bytes]) -> bytes:
         """The `next` messages with these payloads, ready to be written."""
-        return b"".join([framed(b"%b%b}" % (self.head, payload)) for payload in payloads])
+        return b"".join([text_frame(b"%b%b}" % (self.head, payload)) for payload in payloads])
 
     @property
     def is_told(self) -> bool:
@@ -79,18 +79,18 @@ class Member:
         self.cursor = cursor
 
 
-class Crowd:
+class FanOut:
     """The members that are up to date."""
 
-    def __init__(self, renderer: Renderer) -> None:
+    def __init__(self, renderer: EventRenderer) -> None:
         self._renderer = renderer
-        self._groups: defaultdict[Whose, dict[Group, dict[Member, None]]] = defaultdict(dict)
+        self._groups: defaultdict[EventScope, dict[SubscriberGroup, dict[Subscriber, None]]] = defaultdict(dict)
 
-    def join(self, member: Member) -> None:
+    def join(self, member: Subscriber) -> None:
         """From now on it is told of every event after its cursor."""
         self._groups[member.group.whose].setdefault(member.group, {})[member] = None
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: Subscriber) -> None:
         """Forget the member, if it is here."""
         groups = self._groups.get(member.group.whose, {})
         members = groups.get(member.group, {})
@@ -130,12 +130,12 @@ class Crowd:
                     if written % TURN == 0:
                         await asyncio.sleep(0)
 
-    def _members(self, group: Group) -> list[Member]:
+    def _members(self, group: SubscriberGroup) -> list[Subscriber]:
         return list(self._groups.get(group.whose, {}).get(group, ()))
 
-    def _due(self, events: Sequence[Event]) -> dict[Group, list[Event]]:
+    def _due(self, events: Sequence[Event]) -> dict[SubscriberGroup, list[Event]]:
         """The events each group gets."""
-        due: dict[Group, list[Event]] = {}
+        due: dict[SubscriberGroup, list[Event]] = {}
         for event in events:
             for whose in {(b, c) for b in (None, event.brand) for c in (None, event.client)}:
                 for group in self._groups.get(whose, ()):
@@ -143,7 +143,7 @@ class Crowd:
                         due.setdefault(group, []).append(event)
         return due
 
-    def _chunks(self, selection: Selection, events: Sequence[Event]) -> Iterator[list[tuple[Event, bytes]]]:
+    def _chunks(self, selection: EventSelection, events: Sequence[Event]) -> Iterator[list[tuple[Event, bytes]]]:
         """The events with their payloads, in pieces of about CHUNK_BYTES."""
         chunk: list[tuple[Event, bytes]] = []
         size = 0
@@ -165,7 +165,7 @@ class _Frames:
         self._payloads = payloads
         self._made: dict[bytes, bytes] = {}
 
-    def of(self, member: Member) -> bytes:
+    def of(self, member: Subscriber) -> bytes:
         made = self._made.get(member.head)
         if made is None:
             made = self._made[member.head] = member.frames(self._payloads)

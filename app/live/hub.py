@@ -12,9 +12,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 
 import asyncpg
 
-from app.live.fan_out import Crowd, Member
-from app.live.rendering import Renderer
-from app.live.ticks import START_SECONDS_MAX, Ticks
+from app.live.fan_out import FanOut, Subscriber
+from app.live.rendering import EventRenderer
+from app.live.ticks import START_SECONDS_MAX, TickWatcher
 from config.outages import AWAY
 from config.sessions import connect
 from domain.errors import Busy
@@ -52,9 +52,9 @@ class Hub:
         self._floor = 0  # every event after this position is in the ring
         self.head = 0  # the newest event it knows
         self.subscribers = 0
-        self.renderer = Renderer()
-        self._ticks = Ticks(tick_seconds)
-        self._crowd = Crowd(self.renderer)
+        self.renderer = EventRenderer()
+        self._ticks = TickWatcher(tick_seconds)
+        self._crowd = FanOut(self.renderer)
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = FairShare(READERS)
@@ -104,7 +104,7 @@ class Hub:
         finally:
             self.subscribers -= 1
 
-    async def follow(self, member: Member) -> None:
+    async def follow(self, member: Subscriber) -> None:
         """Have everything after the member's cursor written to its socket. Never ends.
 
         Raises CursorExpired, and what its socket raises once its client does not read, or is gone.
@@ -119,12 +119,12 @@ class Hub:
             self.leave(member)
             self.subscribers -= 1
 
-    def leave(self, member: Member) -> None:
+    def leave(self, member: Subscriber) -> None:
         """Nothing more is written to it."""
         member.left = True
         self._crowd.leave(member)
 
-    async def _catch_up(self, member: Member) -> None:
+    async def _catch_up(self, member: Subscriber) -> None:
         """Write what the member has not had; it is up to date when this returns."""
         while True:
             grown = self._grown

@@ -31,9 +31,9 @@ from graphql import (
     parse,
 )
 
-from app.request.request_id import fresh
+from app.request.request_id import new_request_id
 from resolvers.main import schema
-from schema.engine.errors import shown
+from schema.engine.errors import client_error
 from schema.events import ChallengeEvent, streamed
 from services.views.events import Event
 
@@ -44,7 +44,7 @@ KEPT_BYTES_MAX = 16 << 20  # of rendered events
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class EventSelection:
     """The root field's name in the answer, and each field of the event by its name there, in the answer's order."""
 
     name: str
@@ -57,9 +57,9 @@ class Selection:
         return f"subscription {{ {self.name}: {ROOT} {{ {inner} }} }}"
 
 
-def recognise(
+def recognize_selection(
     document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None
-) -> Selection | None:
+) -> EventSelection | None:
     """The selection of a valid document's subscription; None where it has to be executed in the ordinary way."""
     operation = get_operation_ast(document, operation_name)
     if operation is None:
@@ -77,7 +77,7 @@ def recognise(
             if not _is_plain(node):
                 return None
             fields.setdefault(_name(node), node.name.value)
-    return Selection(_name(roots[0]), tuple(fields.items()))
+    return EventSelection(_name(roots[0]), tuple(fields.items()))
 
 
 class _Walk:
@@ -130,15 +130,15 @@ def _document(text: str) -> DocumentNode:
     return parse(text, no_location=True)
 
 
-class Renderer:
+class EventRenderer:
     """Renders events, and keeps the newest of what it rendered."""
 
     def __init__(self) -> None:
         self.rendered = 0  # how many were executed
-        self._kept: OrderedDict[tuple[Selection, int], bytes] = OrderedDict()
+        self._kept: OrderedDict[tuple[EventSelection, int], bytes] = OrderedDict()
         self._bytes = 0
 
-    def payload(self, selection: Selection, event: Event) -> bytes:
+    def payload(self, selection: EventSelection, event: Event) -> bytes:
         """The payload of the `next` message."""
         key = (selection, event.position)
         found = self._kept.get(key)
@@ -151,11 +151,11 @@ class Renderer:
             self._bytes -= len(self._kept.popitem(last=False)[1])
         return made
 
-    def _render(self, selection: Selection, event: Event) -> bytes:
+    def _render(self, selection: EventSelection, event: Event) -> bytes:
         self.rendered += 1
         result = execute(GRAPHQL, _document(selection.text), root_value=streamed(event))
         assert isinstance(result, ExecutionResult), "plain fields are answered at once"
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
-            payload["errors"] = [shown(error, fresh()).formatted for error in result.errors]
+            payload["errors"] = [client_error(error, new_request_id()).formatted for error in result.errors]
         return json.dumps(payload, separators=(",", ":")).encode()

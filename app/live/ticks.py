@@ -19,7 +19,7 @@ class _Watch:
     changed: asyncio.Event = field(default_factory=asyncio.Event)  # set, and replaced, with each new version
 
 
-class Ticks:
+class TickWatcher:
     """Says when what is watched has changed. Used from one event loop."""
 
     def __init__(self, seconds: float) -> None:

@@ -19,21 +19,21 @@ from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
 )
 from uvicorn.protocols.utils import ClientDisconnected
 
-from app.live.fan_out import Group, Member
+from app.live.fan_out import Subscriber, SubscriberGroup
 from app.live.hub import Hub
-from app.live.rendering import Selection, recognise
-from app.live.websocket_sessions import CROWDED, Sessions
-from app.request.bytes_in_flight import Flight, Reservation
-from app.request.cpu_metering import Metered
+from app.live.rendering import EventSelection, recognize_selection
+from app.live.websocket_sessions import CROWDED, WebsocketSessions
+from app.request.bytes_in_flight import AnswerReservation, BytesInFlight
+from app.request.cpu_metering import MeteredWork
 from app.request.http_errors import check_room
-from app.request.parameters import misshapen, parameters
-from app.request.rate_limits import Rates, Shares
-from app.request.request_id import fresh
-from app.request.trusted_documents import Documents
-from app.server.websockets import SELF, Socket, framed
-from schema.engine.document_limits import read
-from schema.engine.errors import ApiError, Busy, CursorExpired, RateLimited, Unavailable, shown
-from schema.engine.json_writer import written
+from app.request.parameters import operation_parameters, shape_error
+from app.request.rate_limits import ProcessorShares, RequestRates
+from app.request.request_id import new_request_id
+from app.request.trusted_documents import TrustedDocuments
+from app.server.websockets import CONNECTION, WebsocketConnection, text_frame
+from schema.engine.document_limits import parse_document
+from schema.engine.errors import ApiError, Busy, CursorExpired, RateLimited, Unavailable, client_error
+from schema.engine.json_writer import write_json
 from schema.engine.request_context import Context
 from services.callers import Caller, bound
 from services.principals import Principal
@@ -50,23 +50,23 @@ AWAY_TOO_LONG = 4413  # close code: the database is away, so that nobody can say
 TOO_OFTEN = 4412  # close code: the bearer, or its address, connects too often, or too many wait to be known
 
 
-class View(Protocol):
+class ServerState(Protocol):
     """What a connection knows of its server."""
 
-    sessions: Sessions
-    rates: Rates
-    shares: Shares
-    flight: Flight
-    documents: Documents
+    sessions: WebsocketSessions
+    rates: RequestRates
+    shares: ProcessorShares
+    flight: BytesInFlight
+    documents: TrustedDocuments
     document_seconds_max: float
 
     async def on_ws_connect(self, context: Context) -> Any: ...
 
 
-class Admission:
+class AnswerAdmission:
     """Whether an operation's next answer may be computed: its bearer has processor time, and room for its bytes."""
 
-    def __init__(self, shares: Shares, context: Context, reservation: Reservation) -> None:
+    def __init__(self, shares: ProcessorShares, context: Context, reservation: AnswerReservation) -> None:
         self.reservation = reservation
         self.size = 0  # of the newest answer
         self._shares, self._context = shares, context
@@ -79,17 +79,17 @@ class Admission:
         await self.reservation.wait(self._context.cost, self.size)
 
 
-class Opening:
+class OperationEvents:
     """The events of one operation. Where its selection is recognised they end at once, and what was asked is kept.
 
     So the ordinary way checks everything, and the hub writes the events itself.
     """
 
-    def __init__(self, hub: Hub, recognised: Callable[[], Selection | None], admission: "Admission") -> None:
+    def __init__(self, hub: Hub, recognised: Callable[[], EventSelection | None], admission: AnswerAdmission) -> None:
         self.hub = hub
         self._admission = admission
         self._recognised = recognised
-        self.group: Group | None = None
+        self.group: SubscriberGroup | None = None
         self.cursor = 0
 
     def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
@@ -97,7 +97,7 @@ class Opening:
         selection = self._recognised()
         if selection is None:
             return self._each(self.hub.subscribe(principal, wanted, after))
-        return self._begin(Group(Terms.of(principal, wanted), selection), after)
+        return self._begin(SubscriberGroup(Terms.of(principal, wanted), selection), after)
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yield as the hub does, and seldom enough for the bearer's share: what changes meanwhile is one change."""
@@ -111,7 +111,7 @@ class Opening:
                 yield item
                 self._admission.reservation.release()
 
-    async def _begin(self, group: Group, after: Cursor | None) -> AsyncIterator[Event]:
+    async def _begin(self, group: SubscriberGroup, after: Cursor | None) -> AsyncIterator[Event]:
         self.cursor = await self.hub.start(group.terms, after)
         self.group = group
         none: tuple[Event, ...] = ()
@@ -119,19 +119,19 @@ class Opening:
             yield event
 
 
-class Handler(BaseGraphQLTransportWSHandler[Context, None]):
+class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
 
     Each operation has a context of its own, which bears its name.
     """
 
-    view: View  # type: ignore[assignment] # the endpoint is more than Strawberry asks for
-    opening: Opening  # of an operation's copy
-    admission: Admission  # of an operation's copy
+    view: ServerState  # type: ignore[assignment] # the endpoint is more than Strawberry asks for
+    opening: OperationEvents  # of an operation's copy
+    admission: AnswerAdmission  # of an operation's copy
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.members: dict[str, Member] = {}  # by operation: those whose events the hub writes
+        self.members: dict[str, Subscriber] = {}  # by operation: those whose events the hub writes
         self.callers: dict[str, Caller] = {}  # by operation: who stops it, once nobody waits for its answer
 
     async def handle_message(self, message: Any) -> None:
@@ -148,7 +148,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
             if len(self.operations) >= OPERATIONS_MAX:
                 raise Busy.at("operations of this websocket", OPERATIONS_MAX)
             check_room(self._caller())
-            payload["query"] = self.view.documents.text(parameters(payload)) or ""
+            payload["query"] = self.view.documents.text(operation_parameters(payload)) or ""
         except ApiError as error:
             await self.send_message({"id": message["id"], "type": "error", "payload": [error.formatted]})
         else:
@@ -159,15 +159,17 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         mine = copy(self)  # the socket and the list of operations are shared
-        reservation = Reservation(self.view.flight, self.context.whose)
-        mine.context = replace(self.context, request_id=fresh(), admit=reservation.take, _loaders=None)
-        mine.admission = Admission(self.view.shares, mine.context, reservation)
-        mine.opening = mine.context.events = Opening(self._hub, lambda: self._recognise(operation), mine.admission)
+        reservation = AnswerReservation(self.view.flight, self.context.whose)
+        mine.context = replace(self.context, request_id=new_request_id(), admit=reservation.take, _loaders=None)
+        mine.admission = AnswerAdmission(self.view.shares, mine.context, reservation)
+        mine.opening = mine.context.events = OperationEvents(
+            self._hub, lambda: self._recognise(operation), mine.admission
+        )
         operation.handler = mine
         self.callers[operation.id] = caller = self._caller()
         try:
             with bound(caller):
-                await Metered(super(Handler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy
+                await MeteredWork(super(WebsocketHandler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy
         finally:
             reservation.release()
             mine.context.close()
@@ -188,17 +190,17 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         return hub
 
     @property
-    def _socket(self) -> Socket | None:
+    def _socket(self) -> WebsocketConnection | None:
         """The connection's socket, if it is one of ours."""
         websocket: Any = self.websocket
-        socket: Socket | None = websocket.ws.scope.get("extensions", {}).get(SELF)
+        socket: WebsocketConnection | None = websocket.ws.scope.get("extensions", {}).get(CONNECTION)
         return socket
 
-    def _recognise(self, operation: Operation[Context, None]) -> Selection | None:
+    def _recognise(self, operation: Operation[Context, None]) -> EventSelection | None:
         if self._socket is None:
             return None
-        document = read(operation.query, self.context.allowed.tokens)
-        return recognise(document, operation.operation_name, operation.variables)
+        document = parse_document(operation.query, self.context.allowed.tokens)
+        return recognize_selection(document, operation.operation_name, operation.variables)
 
     async def send_message(self, message: Message) -> None:
         """Send a message. Returns when the client has made room again: until then its bytes are in flight."""
@@ -206,11 +208,11 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if message["type"] != "next" or socket is None:
             await super().send_message(message)
             return
-        text = b"".join(await written(message, self.context))
+        text = b"".join(await write_json(message, self.context))
         self.admission.reservation.become(len(text))
         self.admission.size = len(text)
         try:
-            await socket.deliver_counted(framed(text))
+            await socket.deliver_counted(text_frame(text))
         except ClientDisconnected:
             raise WebSocketDisconnected from None
 
@@ -219,12 +221,12 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         if self.opening.group is not None:
             await self._follow(operation, self.opening.group, self.opening.cursor)
 
-    async def _follow(self, operation: Operation[Context, None], group: Group, cursor: int) -> None:
+    async def _follow(self, operation: Operation[Context, None], group: SubscriberGroup, cursor: int) -> None:
         """Have the hub write the operation's events, until it is cancelled."""
         socket = self._socket
         assert socket is not None, "else it would not have been recognised"
         text = json.dumps({"id": operation.id, "type": "next", "payload": None}, separators=(",", ":"))
-        member = Member(group, socket, text.removesuffix("null}").encode(), cursor)
+        member = Subscriber(group, socket, text.removesuffix("null}").encode(), cursor)
         self.members[operation.id] = member
         try:
             await self.opening.hub.follow(member)
@@ -233,7 +235,7 @@ class Handler(BaseGraphQLTransportWSHandler[Context, None]):
         except events.CursorExpired as expired:
             await operation.send_initial_errors([CursorExpired(str(expired))])
         except Exception as fault:  # noqa: BLE001 - logged where it is masked; the client must not wait for ever
-            masked = shown(GraphQLError(str(fault), original_error=fault), self.context.request_id)
+            masked = client_error(GraphQLError(str(fault), original_error=fault), self.context.request_id)
             await operation.send_initial_errors([masked])
         finally:
             if self.members.get(operation.id) is member:  # else the id is another operation's by now
@@ -291,5 +293,5 @@ def _is_message(message: Any) -> bool:
     return message["type"] == "complete" or (
         isinstance(payload, dict)
         and any(payload.get(name) is not None for name in ("query", "documentId", "extensions"))
-        and misshapen(payload) is None
+        and shape_error(payload) is None
     )

@@ -20,7 +20,7 @@ ENDED = 4403  # close code: the token was revoked, or has expired
 log = logging.getLogger(__name__)
 
 
-class Session(Protocol):
+class WebsocketSession(Protocol):
     """One connection."""
 
     async def end(self, code: int, reason: str) -> None:
@@ -28,16 +28,16 @@ class Session(Protocol):
         ...
 
 
-class Sessions:
+class WebsocketSessions:
     """Who is connected. Used from one event loop."""
 
     def __init__(self, bearer_max: int) -> None:
         """`bearer_max`: the most websockets that one token, or one JWT's subject, may have open."""
-        self._open: dict[Session, Principal] = {}
+        self._open: dict[WebsocketSession, Principal] = {}
         self._of: Counter[Hashable] = Counter()
         self._bearer_max = bearer_max
 
-    def opened(self, bearer: Principal, session: Session) -> bool:
+    def opened(self, bearer: Principal, session: WebsocketSession) -> bool:
         """Take note of a session; False, and nothing is noted, where its bearer has as many as it may have."""
         if self._of[bearer.key] >= self._bearer_max:
             CONNECTIONS_REFUSED.labels("bearer").inc()
@@ -46,7 +46,7 @@ class Sessions:
         self._of[bearer.key] += 1
         return True
 
-    def closed(self, session: Session) -> None:
+    def closed(self, session: WebsocketSession) -> None:
         """Forget the session, if it is known."""
         if bearer := self._open.pop(session, None):
             self._of -= Counter([bearer.key])
@@ -74,7 +74,7 @@ class Sessions:
         await asyncio.gather(*(_end(session, ENDED, "The token has ended.") for session in closing))
 
 
-async def _end(session: Session, code: int, reason: str) -> None:
+async def _end(session: WebsocketSession, code: int, reason: str) -> None:
     """End a session within CLOSE_SECONDS. A fault of one session does not keep the others from being ended."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):

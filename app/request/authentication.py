@@ -11,7 +11,7 @@ from typing import Any
 import jwt
 from jwt.types import Options
 
-from app.request.jwt_keys import KeySet
+from app.request.jwt_keys import JwtKeys
 from config.settings import Settings
 from domain.validation import text_fault
 from services import host_clock, tokens
@@ -71,13 +71,13 @@ def _is_jwt(text: str) -> bool:
     return text.count(".") == 2
 
 
-class Identities:
+class Authenticator:
     """Tells who a header's bearer is."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         address, seconds, waiting = settings.jwt_jwks_url, settings.jwt_keys_seconds_max, settings.jwt_waiting_max
-        self._keys = KeySet(address, seconds, waiting) if address else None
+        self._keys = JwtKeys(address, seconds, waiting) if address else None
         self._brands: set[str] = set()  # brands stay, so one that was there is there
 
     async def bearer(self, header: str | None) -> Principal | None:

@@ -8,16 +8,16 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
-from app.request.http_errors import Refusal, malformed
+from app.request.http_errors import HttpError, bad_request
 
 
-async def body_of(request: Request, bytes_max: int, seconds_max: float) -> bytes:
+async def read_body(request: Request, bytes_max: int, seconds_max: float) -> bytes:
     """The whole body. Raises Refusal: 413 too large, 408 too slow, 415 compressed.
 
     A compressed body could be a bomb, and no client of ours sends one.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise malformed("Send the body as it is, without a Content-Encoding.", 415, Accept_Encoding="identity")
+        raise bad_request("Send the body as it is, without a Content-Encoding.", 415, Accept_Encoding="identity")
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise _too_large(bytes_max)
@@ -31,7 +31,7 @@ async def body_of(request: Request, bytes_max: int, seconds_max: float) -> bytes
         async with asyncio.timeout(seconds_max):
             return await _go_on(reading, waits_for)
     except TimeoutError:
-        raise malformed(f"The body did not come within {seconds_max:g} s.", 408, Connection="close") from None
+        raise bad_request(f"The body did not come within {seconds_max:g} s.", 408, Connection="close") from None
 
 
 async def _read(receive: Receive, bytes_max: int) -> bytes:
@@ -64,5 +64,5 @@ def _go_on(reading: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any
             return body
 
 
-def _too_large(bytes_max: int) -> Refusal:
-    return malformed(f"The body is larger than {bytes_max} bytes. Ask in parts.", 413)
+def _too_large(bytes_max: int) -> HttpError:
+    return bad_request(f"The body is larger than {bytes_max} bytes. Ask in parts.", 413)

@@ -18,7 +18,7 @@ LARGEST_SHARE = 4  # one answer counts as a quarter of what its bearer may have 
 RETRY_SECONDS = 1.0  # after which a client that was refused may find room
 
 
-class Flight:
+class BytesInFlight:
     """The bytes in flight of this process. Used from one event loop."""
 
     def __init__(self, bearer_max: int, process_max: int) -> None:
@@ -82,10 +82,10 @@ class Flight:
                 del self._lines[bearer]
 
 
-class Reservation:
+class AnswerReservation:
     """The bytes of one operation's answer, or of the newest of a subscription's."""
 
-    def __init__(self, flight: Flight, bearer: Hashable = None) -> None:
+    def __init__(self, flight: BytesInFlight, bearer: Hashable = None) -> None:
         self.bearer = bearer
         self._flight = flight
         self._size = 0

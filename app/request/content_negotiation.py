@@ -8,12 +8,12 @@ from starlette.requests import Request
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
-ANSWERS = (JSON, GRAPHQL)  # of equals the first: clients that say nothing, or `*/*`, are older than the second
+MEDIA_TYPES = (JSON, GRAPHQL)  # of equals the first: clients that say nothing, or `*/*`, are older than the second
 UTF_8 = ("utf-8", "utf8")
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class MediaRange:
     """One part of an Accept header, as `text/*;q=0.5`."""
 
     media_type: str
@@ -31,7 +31,7 @@ class Range:
         return 1 if self.media_type == "*/*" else 0
 
 
-def preferred(request: Request, offered: Sequence[str] = ANSWERS) -> str | None:
+def preferred_media_type(request: Request, offered: Sequence[str] = MEDIA_TYPES) -> str | None:
     """The media type to answer in; None where nothing that is offered is acceptable."""
     if (first := request.headers.get("accept")) is None or (first == JSON and offered[0] == JSON):
         return offered[0]
@@ -42,7 +42,7 @@ def preferred(request: Request, offered: Sequence[str] = ANSWERS) -> str | None:
     return max(wanted, key=lambda one: one[0])[1] if wanted else None
 
 
-def _rank(ranges: Sequence[Range], offered: str) -> tuple[float, int, int]:
+def _rank(ranges: Sequence[MediaRange], offered: str) -> tuple[float, int, int]:
     """How well it is liked: by its closest range's quality, then how closely that names it, then how early."""
     fitting = [(closeness, -place, one.quality) for place, one in enumerate(ranges) if (closeness := one.fits(offered))]
     if not fitting:
@@ -51,11 +51,11 @@ def _rank(ranges: Sequence[Range], offered: str) -> tuple[float, int, int]:
     return quality, closeness, place if closeness == 3 else 0
 
 
-def _range(text: str) -> Range:
+def _range(text: str) -> MediaRange:
     media_type, *parameters = (part.strip().lower() for part in text.split(";"))
     named = dict(parameter.split("=", 1) for parameter in parameters if "=" in parameter)
     try:
         quality = float(named.get("q", "1"))
     except ValueError:
         quality = 0.0
-    return Range(media_type, quality if 0 <= quality <= 1 else 0.0, named.get("charset", "").strip('"'))
+    return MediaRange(media_type, quality if 0 <= quality <= 1 else 0.0, named.get("charset", "").strip('"'))

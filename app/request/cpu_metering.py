@@ -13,7 +13,7 @@ Spend = Callable[[float], None]
 _spend: ContextVar[Spend | None] = ContextVar("spend", default=None)  # of the metered work that runs
 
 
-class Metered(Generic[Value]):
+class MeteredWork(Generic[Value]):
     """Awaits the work, and tells `spend` the processor seconds of each of its steps."""
 
     def __init__(self, work: Awaitable[Value], spend: Spend) -> None:
@@ -43,7 +43,7 @@ class Metered(Generic[Value]):
                 _spend.reset(outer)
 
 
-class _Metered(Coroutine[Any, Any, Any]):
+class _MeteredCoroutine(Coroutine[Any, Any, Any]):
     """What a task runs: the coroutine, each of whose steps is told to `spend`."""
 
     __slots__ = ("_spend", "_work")
@@ -83,5 +83,5 @@ def _task(
 ) -> "asyncio.Task[Any]":
     spend = _spend.get()
     if spend is not None and isinstance(work, Coroutine):
-        work = _Metered(work, spend)
+        work = _MeteredCoroutine(work, spend)
     return asyncio.Task(work, loop=loop, **options)

@@ -21,7 +21,7 @@ class _Headers(Headers):
         return default if value is None else value.decode("latin-1")
 
 
-class Asking(Request):
+class EndpointRequest(Request):
     """A request of the endpoint's."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:

@@ -13,7 +13,7 @@ from services.callers import Caller
 METHODS = ("GET", "POST")
 
 
-class Refusal(Exception):
+class HttpError(Exception):
     """A request that is not executed."""
 
     def __init__(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> None:
@@ -23,26 +23,26 @@ class Refusal(Exception):
         self.headers = headers or {}
 
 
-def malformed(message: str, status: int = 400, **headers: str) -> Refusal:
+def bad_request(message: str, status: int = 400, **headers: str) -> HttpError:
     """What came is no request that GraphQL over HTTP knows; header names with underscores."""
-    return Refusal(status, BadUserInput(message), {name.replace("_", "-"): text for name, text in headers.items()})
+    return HttpError(status, BadUserInput(message), {name.replace("_", "-"): text for name, text in headers.items()})
 
 
-def not_by(method: str, *methods: str) -> Refusal:
+def wrong_method(method: str, *methods: str) -> HttpError:
     """The method is not for this."""
     allowed = ", ".join(methods)
-    return malformed(f"{method} is not for this; use {' or '.join(methods)}.", 405, Allow=allowed)
+    return bad_request(f"{method} is not for this; use {' or '.join(methods)}.", 405, Allow=allowed)
 
 
-def unknown_bearer() -> Refusal:
+def unknown_bearer() -> HttpError:
     """The token that came is not valid; without any, the fields that need one say so."""
     error = Unauthenticated("The token is not valid: unknown, revoked or expired. Send another one, or none.")
-    return Refusal(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
+    return HttpError(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
-def too_many(wait: float) -> Refusal:
+def rate_limited(wait: float) -> HttpError:
     """The bearer asks more often than it may; `wait` is in seconds."""
-    return Refusal(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})
+    return HttpError(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})
 
 
 def check_room(caller: Caller) -> None:
@@ -56,12 +56,12 @@ def check_room(caller: Caller) -> None:
         raise Busy(str(busy), retry_after(busy)) from None
 
 
-def unavailable(error: GraphQLError) -> Refusal:
+def unavailable(error: GraphQLError) -> HttpError:
     """The database is away, and with it whatever tells who asks."""
-    return Refusal(503, error, {"Retry-After": str(math.ceil(RETRY_SECONDS))})
+    return HttpError(503, error, {"Retry-After": str(math.ceil(RETRY_SECONDS))})
 
 
-class ScopeChanged(Refusal):
+class ScopeChanged(HttpError):
     """The token reaches other objects than when it was last looked up. Nothing was told or written: do it again."""
 
     def __init__(self) -> None:
@@ -69,6 +69,6 @@ class ScopeChanged(Refusal):
         super().__init__(503, busy, {"Retry-After": "1"})
 
 
-def crowded(busy: Busy) -> Refusal:
+def busy_error(busy: Busy) -> HttpError:
     """Too many wait already for what this request would wait for."""
-    return Refusal(503, busy, {"Retry-After": "1"})
+    return HttpError(503, busy, {"Retry-After": "1"})

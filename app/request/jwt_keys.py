@@ -17,7 +17,7 @@ BYTES_MAX = 1 << 20  # of the answer; a key has about a thousand
 log = logging.getLogger(__name__)
 
 
-class KeySet:
+class JwtKeys:
     """The public keys at an address. Used from one event loop.
 
     A key that was fetched before is found at once, however slow the address is by now: old keys are renewed in the

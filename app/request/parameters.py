@@ -9,9 +9,9 @@ from typing import Any
 
 from starlette.requests import Request
 
-from app.request.bodies import body_of
+from app.request.bodies import read_body
 from app.request.content_negotiation import JSON, UTF_8
-from app.request.http_errors import malformed
+from app.request.http_errors import bad_request
 from config.settings import Settings
 
 SHAPES: Mapping[str, tuple[type, str]] = {
@@ -26,7 +26,7 @@ LONG_BYTES = 64 << 10  # of a body after which others have their turn
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class OperationParameters:
     """The parameters of one operation; what was left out, or was null, is None."""
 
     query: str | None = None
@@ -36,7 +36,7 @@ class Asked:
     extensions: dict[str, Any] | None = None
 
 
-async def asked(request: Request, settings: Settings) -> Asked:
+async def read_parameters(request: Request, settings: Settings) -> OperationParameters:
     """The parameters of a GET or a POST. Raises Refusal for what is none of the protocol's."""
     if request.method == "GET":
         given = {name: text for name, text in request.query_params.items() if text}
@@ -44,18 +44,18 @@ async def asked(request: Request, settings: Settings) -> Asked:
         parsed = given | {name: _parsed(given[name], f"`{name}`", most) for name in IN_JSON if name in given}
     else:
         _require_json(request.headers.get("content-type"))
-        body = await body_of(request, settings.body_bytes_max, settings.body_seconds_max)
+        body = await read_body(request, settings.body_bytes_max, settings.body_seconds_max)
         parsed = _parsed(body, "the body", settings.body_values_max)
         if len(body) > LONG_BYTES:
             await asyncio.sleep(0)  # it took milliseconds; reading its values takes some more
     if not isinstance(parsed, dict):
-        raise malformed("A GraphQL request is a JSON object, with one operation.")
-    if wrong := misshapen(parsed):
-        raise malformed(wrong)
-    return parameters(parsed)
+        raise bad_request("A GraphQL request is a JSON object, with one operation.")
+    if wrong := shape_error(parsed):
+        raise bad_request(wrong)
+    return operation_parameters(parsed)
 
 
-def misshapen(given: Mapping[str, Any]) -> str | None:
+def shape_error(given: Mapping[str, Any]) -> str | None:
     """What is wrong with the first parameter that is not of its type; None where all are."""
     for name, (kind, told) in SHAPES.items():
         if given.get(name) is not None and not isinstance(given[name], kind):
@@ -63,12 +63,12 @@ def misshapen(given: Mapping[str, Any]) -> str | None:
     return None
 
 
-def parameters(given: Mapping[str, Any]) -> Asked:
+def operation_parameters(given: Mapping[str, Any]) -> OperationParameters:
     """Those of an operation that are of their types."""
-    return Asked(*(given.get(name) for name in SHAPES))
+    return OperationParameters(*(given.get(name) for name in SHAPES))
 
 
-def loads(text: str | bytes, values_max: int) -> object:
+def parse_json(text: str | bytes, values_max: int) -> object:
     """The JSON value. Whatever is wrong with it is a JSONDecodeError: bad UTF-8, endless digits, depth, NaN, or more
     commas, lists and objects than values_max: the decoder holds the event loop, as nothing interrupts it.
     """
@@ -92,9 +92,9 @@ _DECODER = json.JSONDecoder(parse_constant=_refuse)
 
 def _parsed(text: str | bytes, place: str, values_max: int) -> Any:
     try:
-        return loads(text, values_max)
+        return parse_json(text, values_max)
     except json.JSONDecodeError as error:
-        raise malformed(f"There is no JSON in {place}: {error}.") from None
+        raise bad_request(f"There is no JSON in {place}: {error}.") from None
 
 
 def _require_json(content_type: str | None) -> None:
@@ -105,4 +105,4 @@ def _require_json(content_type: str | None) -> None:
     header["content-type"] = content_type or "none/none"
     charset = header.get_content_charset("utf-8")
     if header.get_content_type() != JSON or charset not in UTF_8:
-        raise malformed(f"Send the operation as {JSON} in UTF-8.", 415, Accept_Post=JSON)
+        raise bad_request(f"Send the operation as {JSON} in UTF-8.", 415, Accept_Post=JSON)

@@ -1,6 +1,6 @@
 """How much a bearer may ask for: a bucket each, filled at its role's rate; strangers share one by address.
 
-`Rates` counts requests, `Shares` the processor time that they cost.
+`RequestRates` counts requests, `ProcessorShares` the processor time that they cost.
 """
 
 import time
@@ -15,7 +15,7 @@ DEBT_SECONDS_MAX = 10.0  # of an empty bucket's rate: one dear request does not 
 Clock = Callable[[], float]
 
 
-class Buckets:
+class TokenBuckets:
     """The buckets of this process. Used from one event loop."""
 
     def __init__(self, per_second: Mapping[str, float], burst_seconds: float, least: float, now: Clock) -> None:
@@ -50,7 +50,7 @@ def _key(bearer: Principal | None, address: str) -> Hashable:
     return bearer.key if bearer else address
 
 
-class Rates(Buckets):
+class RequestRates(TokenBuckets):
     """Requests a second."""
 
     def __init__(self, per_second: Mapping[str, float], burst_seconds: float, now: Clock = time.monotonic) -> None:
@@ -63,7 +63,7 @@ class Rates(Buckets):
         return 0.0 if left >= 1 else (1 - left) / self.rate(bearer)
 
 
-class Shares(Buckets):
+class ProcessorShares(TokenBuckets):
     """Processor seconds a second. What a request costs is known afterwards, so a bucket may be overdrawn."""
 
     def __init__(self, per_second: Mapping[str, float], burst_seconds: float, now: Clock = time.monotonic) -> None:

@@ -10,16 +10,16 @@ from starlette.types import Receive, Scope, Send
 from strawberry.types import ExecutionResult
 
 from app.request.content_negotiation import JSON
-from app.request.http_errors import Refusal
+from app.request.http_errors import HttpError
 from schema.engine.errors import ApiError, Busy, RateLimited, Unavailable
-from schema.engine.json_writer import dumps, written
+from schema.engine.json_writer import dumps, write_json
 from schema.engine.request_context import Context
 
 STATUS = {ApiError.code: 500, RateLimited.code: 429, Busy.code: 503, Unavailable.code: 503}
 HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
-class Pieces(Response):
+class PiecewiseResponse(Response):
     """A body that is sent piece by piece, each when the client has made room for it."""
 
     def __init__(
@@ -47,7 +47,7 @@ def _headers(media_type: str) -> Sequence[tuple[bytes, bytes]]:
     return [header for header in sent if header[0] != b"content-length"]
 
 
-async def executed(result: ExecutionResult, media_type: str, context: Context) -> Pieces:
+async def result_response(result: ExecutionResult, media_type: str, context: Context) -> PiecewiseResponse:
     """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same.
 
     Where nothing could be answered because the database is away it is 503, for every media type.
@@ -60,7 +60,7 @@ async def executed(result: ExecutionResult, media_type: str, context: Context) -
     body |= {"extensions": result.extensions} if result.extensions else {}
     status, headers = (200, {}) if begun else _refusal(errors)
     status = 200 if media_type == JSON and not away else status
-    return Pieces(await written(body, context), status, media_type, headers)
+    return PiecewiseResponse(await write_json(body, context), status, media_type, headers)
 
 
 def _is_away(result: ExecutionResult) -> bool:
@@ -77,7 +77,7 @@ def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:
     return status, {"Retry-After": str(math.ceil(wait))} if wait else {}
 
 
-def refused(refusal: Refusal, media_type: str) -> Response:
+def error_response(refusal: HttpError, media_type: str) -> Response:
     """The refusal's error alone."""
     body: Mapping[str, object] = {"errors": [refusal.error.formatted]}
     return Response(dumps(body), refusal.status, headers={**HEADERS, **refusal.headers}, media_type=media_type)

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from app.request.parameters import Asked
+from app.request.parameters import OperationParameters
 from config.errors import Problem
 from config.settings import Settings
 from schema.engine.document_limits import KEPT_CHARACTERS_MAX
@@ -23,7 +23,7 @@ PREFIX = "sha256:"
 ENDINGS = (".graphql", ".gql")
 
 
-class Documents:
+class TrustedDocuments:
     """The documents that may be requested by hash. Where `only` is set, no others are executed.
 
     `remembered_max` bounds how many documents are remembered that clients sent with their hash.
@@ -36,7 +36,7 @@ class Documents:
         self._remembered_max = remembered_max
 
     @classmethod
-    def trusted(cls, settings: Settings) -> "Documents":
+    def trusted(cls, settings: Settings) -> "TrustedDocuments":
         """Those of the settings. Raises Problem for a list that cannot be used."""
         place = settings.trusted_documents
         return cls(
@@ -45,7 +45,7 @@ class Documents:
             remembered_max=settings.persisted_documents_max,
         )
 
-    def text(self, asked: Asked) -> str | None:
+    def text(self, asked: OperationParameters) -> str | None:
         """The document to execute; None where the request names none.
 
         Raises UnknownDocument, NotTrusted, NotRemembered, and BadUserInput where text and hash do not belong together.
@@ -87,7 +87,7 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _digest(asked: Asked) -> str | None:
+def _digest(asked: OperationParameters) -> str | None:
     """The hash a request names, if it names one."""
     if asked.document_id is not None:
         return asked.document_id.removeprefix(PREFIX).lower()

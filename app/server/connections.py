@@ -8,17 +8,17 @@ from typing import Any, ClassVar
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
-from app.server.websockets import Socket
+from app.server.websockets import WebsocketConnection
 from config.keepalives import Keepalives
 from config.settings import Settings
 from services.telemetry import CONNECTIONS_REFUSED
 
-SELF = "propdesk.visit"  # the scope's extension under which the application finds the connection's visit
+ANONYMOUS = "propdesk.visit"  # the scope's extension under which the application finds the connection's visit
 HEAD_BYTES_MAX = 32 << 10  # of a request's line and headers
 FILES_SHARE = 0.8  # of the files the process may open; the rest is for the database, logs and whatever comes up
 
 
-class Gate:
+class ConnectionLimiter:
     """Counts the connections of this process, and by address those whose client has not shown a valid token."""
 
     def __init__(self, settings: Settings) -> None:
@@ -42,12 +42,12 @@ def _files() -> int:
     return most if most != resource.RLIM_INFINITY else 1 << 20
 
 
-class Visit:
+class AnonymousConnection:
     """One connection of an address: a stranger's until its client has shown a valid token."""
 
     left: Callable[[], object] | None = None  # called once the client has gone, while its request is being answered
 
-    def __init__(self, gate: Gate, address: str) -> None:
+    def __init__(self, gate: ConnectionLimiter, address: str) -> None:
         self._gate, self._address, self._counts = gate, address, True
         gate.strangers[address] += 1
 
@@ -60,12 +60,12 @@ class Visit:
                 del self._gate.strangers[self._address]
 
 
-class Connection(HttpToolsProtocol):
+class HttpConnection(HttpToolsProtocol):
     """An HTTP connection. A request's head has to come whole, within `head_seconds` and HEAD_BYTES_MAX."""
 
-    gate: Gate  # of the class that `connections_of` makes
+    gate: ConnectionLimiter  # of the class that `http_connection_class` makes
     unread_seconds_max: ClassVar[float] = 10.0
-    _visit: Visit | None = None
+    _visit: AnonymousConnection | None = None
     _head_timer: asyncio.TimerHandle | None = None
     _unread_timer: asyncio.TimerHandle | None = None  # while the client has not made room for more of its answer
     _head_bytes = 0
@@ -79,7 +79,7 @@ class Connection(HttpToolsProtocol):
             CONNECTIONS_REFUSED.labels(reason).inc()
             self._refuse(b"503 Service Unavailable", b"Too many connections; come again in a moment.")
             return
-        self._visit = Visit(self.gate, address)
+        self._visit = AnonymousConnection(self.gate, address)
         self._expect_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -130,7 +130,7 @@ class Connection(HttpToolsProtocol):
         self._head_bytes = 0
         self._expect_head()
         if self._visit:
-            extensions: dict[str, Any] = {SELF: self._visit}
+            extensions: dict[str, Any] = {ANONYMOUS: self._visit}
             self.scope["extensions"] = extensions
 
     def on_url(self, url: bytes) -> None:
@@ -152,7 +152,7 @@ class Connection(HttpToolsProtocol):
         self._head_has_come()
         super().handle_websocket_upgrade()
         protocol = self.transport.get_protocol()
-        if isinstance(protocol, Socket) and self._visit:
+        if isinstance(protocol, WebsocketConnection) and self._visit:
             protocol.visit = self._visit
 
     def _count(self, many: int) -> None:
@@ -182,6 +182,6 @@ class Connection(HttpToolsProtocol):
         self.transport.close()
 
 
-def connections_of(settings: Settings) -> type[Connection]:
+def http_connection_class(settings: Settings) -> type[HttpConnection]:
     """Return the class of a server's connections, which share one gate."""
-    return type("Connection", (Connection,), {"gate": Gate(settings)})
+    return type("HttpConnection", (HttpConnection,), {"gate": ConnectionLimiter(settings)})

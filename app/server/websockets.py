@@ -9,7 +9,7 @@ from uvicorn.protocols.utils import ClientDisconnected
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from app.request.bytes_in_flight import Flight
+from app.request.bytes_in_flight import BytesInFlight
 
 UNREAD = 4410  # close code: the client does not read what it asked for
 UNREAD_REASON = "Read what you subscribe to."
@@ -17,7 +17,7 @@ STRANGER_BYTES = 4 << 10  # unsent, before nothing more is written to a client t
 BUFFER_BYTES = 64 << 10  # the same for one that has
 PONG_BYTES_MAX = 127  # a control frame: two bytes and at most 125 of payload
 GRACE_SECONDS = 10.0  # in which it may still read up to the code
-SELF = "propdesk.socket"  # the scope's extension under which the application finds the socket itself
+CONNECTION = "propdesk.socket"  # the scope's extension under which the application finds the socket itself
 
 
 class Visit(Protocol):
@@ -26,7 +26,7 @@ class Visit(Protocol):
     def end(self) -> None: ...
 
 
-class Socket(WebSocketsSansIOProtocol):
+class WebsocketConnection(WebSocketsSansIOProtocol):
     """Waits for its client to read, though not for ever.
 
     Every unsent byte, of control frames too, stands in the transport's buffer. Nothing is added to a full one, which
@@ -34,7 +34,7 @@ class Socket(WebSocketsSansIOProtocol):
     """
 
     unread_seconds_max: ClassVar[float] = 10.0
-    flight: Flight | None = None  # where what is not sent is counted, once the client has said who it is
+    flight: BytesInFlight | None = None  # where what is not sent is counted, once the client has said who it is
     bearer: Hashable = None
     _unsent = 0  # bytes that are counted there, while the client has not made room
     _is_counted = False  # while they are counted by whoever has written them
@@ -46,7 +46,7 @@ class Socket(WebSocketsSansIOProtocol):
         super().connection_made(transport)
         self.transport.set_write_buffer_limits(high=STRANGER_BYTES)
 
-    def authenticated(self, flight: Flight, bearer: Hashable) -> None:
+    def authenticated(self, flight: BytesInFlight, bearer: Hashable) -> None:
         """Raise the write buffer to that of an authenticated client, and count unsent bytes against the bearer.
 
         The heads of the handshake are forgotten: of thousands of connections they are a tenth of the memory.
@@ -63,7 +63,7 @@ class Socket(WebSocketsSansIOProtocol):
         super().handle_connect(event)
         scope: Any = getattr(self, "scope", None)
         if scope is not None:  # the handshake was not refused
-            scope["extensions"][SELF] = self
+            scope["extensions"][CONNECTION] = self
 
     def deliver(self, frames: bytes) -> bool:
         """Write ready frames; False, and nothing is written, while the client has not made room, or it is gone."""
@@ -172,7 +172,7 @@ class Socket(WebSocketsSansIOProtocol):
         self.close_timer = self.loop.call_later(GRACE_SECONDS, self.transport.abort)
 
 
-def framed(text: bytes) -> bytes:
+def text_frame(text: bytes) -> bytes:
     """A server's unfragmented text frame of the websocket protocol."""
     size = len(text)
     if size < 126:

@@ -36,17 +36,17 @@ from schema.engine.document_limits import (
     KEPT,
     KEPT_CHARACTERS_MAX,
     LIST_SIZE,
-    Allowed,
-    Scale,
-    TooMuch,
+    DocumentLimits,
+    DocumentWeigher,
+    LimitExceeded,
     Weight,
-    of_kind,
-    read,
+    definitions_of,
+    parse_document,
 )
 from schema.engine.errors import ApiError, BadUserInput, Busy
-from schema.engine.field_repeats import repeats
-from schema.engine.read_permissions import unreadable
-from schema.engine.variable_weights import Uses, excess, repeated
+from schema.engine.field_repeats import most_repeats
+from schema.engine.read_permissions import unreadable_fields
+from schema.engine.variable_weights import VariableUses, excess_error, repeated_variables
 from services.principals import Role
 
 SHORT_CHARACTERS_MAX = 1_000  # of a document that is examined on the event loop
@@ -60,52 +60,52 @@ _waiting = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class DocumentRequest:
     """A document with all that its examination depends on."""
 
     schema: GraphQLSchema
     rules: tuple[Any, ...]
     text: str
-    allowed: Allowed
+    allowed: DocumentLimits
     name: str | None  # of the operation to be executed
     role: Role | None  # of the token; None without one
-    numbers: tuple[tuple[str, int], ...]  # among the variables
+    whole_numbers: tuple[tuple[str, int], ...]  # among the variables
 
 
 @dataclass(frozen=True, slots=True)
-class Examined:
+class CheckedDocument:
     """What was found; a document without errors may be executed."""
 
     document: DocumentNode | None
     errors: tuple[GraphQLError, ...] = ()
     cost: int | None = None  # in fields, if every page were full
     seconds: float = 0.0  # of processor time
-    uses: Uses = ()  # of variables, more than once
+    uses: VariableUses = ()  # of variables, more than once
 
 
-_kept: OrderedDict[Question, Examined] = OrderedDict()
+_kept: OrderedDict[DocumentRequest, CheckedDocument] = OrderedDict()
 
 
-def numbers(variables: Mapping[str, Any] | None) -> tuple[tuple[str, int], ...]:
+def whole_numbers(variables: Mapping[str, Any] | None) -> tuple[tuple[str, int], ...]:
     """Return the whole numbers among the variables; 10.0 is one, too, in JSON and for graphql-core."""
     given = (variables or {}).items()
     return tuple([(name, int(value)) for name, value in given if isinstance(value, int | float) and value % 1 == 0])
 
 
-async def examined(question: Question) -> Examined:
+async def check_document(question: DocumentRequest) -> CheckedDocument:
     """Examine a document. Raises Busy where too many long ones wait already."""
     global _waiting
     if (known := _kept.get(question)) is not None:
         _kept.move_to_end(question)
         return known
     if len(question.text) <= SHORT_CHARACTERS_MAX or len(question.text) > question.allowed.characters:
-        result = examine(question)
+        result = check_now(question)
     elif _waiting >= WAITING_MAX:
         raise Busy.at("examinations of long documents", WAITING_MAX)
     else:
         _waiting += 1
         try:
-            result = await asyncio.get_running_loop().run_in_executor(_thread, examine, question)
+            result = await asyncio.get_running_loop().run_in_executor(_thread, check_now, question)
         finally:
             _waiting -= 1
     if len(question.text) <= KEPT_CHARACTERS_MAX and not result.errors:
@@ -115,21 +115,21 @@ async def examined(question: Question) -> Examined:
     return result
 
 
-def examine(question: Question) -> Examined:
+def check_now(question: DocumentRequest) -> CheckedDocument:
     """Examine a document at once; a pure function of the question."""
     began = time.thread_time()
     document, errors, cost = _examine(question)
-    uses = repeated(document, question.name) if document and not errors else ()
-    return Examined(document, tuple(errors), cost, time.thread_time() - began, uses)
+    uses = repeated_variables(document, question.name) if document and not errors else ()
+    return CheckedDocument(document, tuple(errors), cost, time.thread_time() - began, uses)
 
 
-def _examine(question: Question) -> tuple[DocumentNode | None, Sequence[GraphQLError], int | None]:
+def _examine(question: DocumentRequest) -> tuple[DocumentNode | None, Sequence[GraphQLError], int | None]:
     allowed = question.allowed
     if len(question.text) > allowed.characters:
-        return None, [TooMuch("characters", allowed.characters, len(question.text))], None
+        return None, [LimitExceeded("characters", allowed.characters, len(question.text))], None
     try:
-        document = read(question.text, allowed.tokens)
-    except TooMuch as error:
+        document = parse_document(question.text, allowed.tokens)
+    except LimitExceeded as error:
         return None, [error], None
     except GraphQLSyntaxError as error:
         error.extensions = {"code": BadUserInput.code}
@@ -142,33 +142,33 @@ def _examine(question: Question) -> tuple[DocumentNode | None, Sequence[GraphQLE
         return document, [BadUserInput("Name one of the document's operations: operationName.")], cost
     errors = validate(question.schema, document, question.rules, max_errors=ERRORS_MAX)
     if not errors and question.role is not None:
-        errors = unreadable(question.schema, document, question.name, question.role)[:ERRORS_MAX]
+        errors = unreadable_fields(question.schema, document, question.name, question.role)[:ERRORS_MAX]
     return document, [_shortened(error) for error in errors], cost
 
 
-def _weigh(question: Question, document: DocumentNode) -> tuple[Weight, int]:
+def _weigh(question: DocumentRequest, document: DocumentNode) -> tuple[Weight, int]:
     """Return what is to be executed weighs, and how many operations the document has."""
-    operations = list(of_kind(document, OperationDefinitionNode))
-    variables = _defaults(operations) | dict(question.numbers)
-    scale, weight = Scale(question.schema, document, variables), Weight()
+    operations = list(definitions_of(document, OperationDefinitionNode))
+    variables = _defaults(operations) | dict(question.whole_numbers)
+    scale, weight = DocumentWeigher(question.schema, document, variables), Weight()
     for node in operations:
         if question.name in (None, node.name and node.name.value):
             weight = weight.beside(scale.operation(node))
     return weight, len(operations)
 
 
-def _beyond(allowed: Allowed, document: DocumentNode, weight: Weight) -> TooMuch | None:
+def _beyond(allowed: DocumentLimits, document: DocumentNode, weight: Weight) -> LimitExceeded | None:
     """Return the first limit that the document exceeds, if any."""
-    fragments = sum(1 for _ in of_kind(document, FragmentDefinitionNode))
+    fragments = sum(1 for _ in definitions_of(document, FragmentDefinitionNode))
     measured: tuple[tuple[str, Callable[[], int], int], ...] = (
         ("fragments", lambda: fragments, allowed.fragments),
-        ("repeats", lambda: repeats(document), allowed.repeats),  # only where the fragments are few enough to look
+        ("repeats", lambda: most_repeats(document), allowed.repeats),  # only where the fragments are few enough to look
         ("depth", lambda: weight.depth, allowed.depth),
         ("aliases", lambda: weight.aliases, allowed.aliases),
         ("root fields", lambda: weight.roots, allowed.roots),
         ("cost", lambda: weight.cost(LIST_SIZE), allowed.cost),
     )
-    return next((TooMuch(name, limit, seen) for name, see, limit in measured if (seen := see()) > limit), None)
+    return next((LimitExceeded(name, limit, seen) for name, see, limit in measured if (seen := see()) > limit), None)
 
 
 def _defaults(operations: Iterable[OperationDefinitionNode]) -> dict[str, int]:
@@ -204,31 +204,31 @@ def _placeholder(name: str | None) -> DocumentNode:
     return DocumentNode(definitions=(operation,))
 
 
-class Limits(SchemaExtension):
+class DocumentChecks(SchemaExtension):
     """Examines every document before it is executed, and answers the cost of every one within the limits."""
 
-    _examined: Examined | None = None
+    _examined: CheckedDocument | None = None
 
     async def on_parse(self) -> AsyncIterator[None]:
         execution = self.execution_context
         if execution.query:
-            question = Question(
+            question = DocumentRequest(
                 execution.schema._schema,  # noqa: SLF001 - its only name
                 tuple(execution.validation_rules),
                 execution.query,
                 execution.context.allowed,
                 execution._provided_operation_name,  # noqa: SLF001 - the other is that of the first operation
                 execution.context.role,
-                numbers(execution.variables),
+                whole_numbers(execution.variables),
             )
             try:
-                self._examined = await examined(question)
+                self._examined = await check_document(question)
             except Busy as busy:  # a result like any other refusal, so that it is counted
-                self._examined = Examined(None, (busy,))
+                self._examined = CheckedDocument(None, (busy,))
             execution.context.seconds += self._examined.seconds
             examined_, given = self._examined, execution.variables
             if examined_.document and (
-                fault := excess(examined_.document, examined_.uses, given, execution.context.allowed)
+                fault := excess_error(examined_.document, examined_.uses, given, execution.context.allowed)
             ):
                 self._examined = replace(examined_, errors=(fault,))
             execution.graphql_document = self._examined.document or _placeholder(question.name)

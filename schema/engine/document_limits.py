@@ -37,7 +37,7 @@ from graphql import (
 )
 
 from schema.engine.errors import BadUserInput
-from schema.engine.item_errors import with_literals_apart
+from schema.engine.item_errors import without_invalid_literals
 
 LIST_SIZE = 10  # what a list that is not a page counts as
 # Beyond a field's own 1, in fields that are answered in the same time, of which a millisecond answers about 200.
@@ -53,7 +53,7 @@ CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
 
 
 @dataclass(frozen=True, slots=True)
-class Allowed:
+class DocumentLimits:
     """The most a document may have of each; its cost in fields answered if every page were full."""
 
     characters: int = 20_000
@@ -71,7 +71,7 @@ class Allowed:
     values: int = 15_000  # in all its variables; quotes are bounded by themselves
 
 
-class TooMuch(BadUserInput):
+class LimitExceeded(BadUserInput):
     """The document asks for more than the server answers."""
 
     def __init__(self, name: str, limit: int, seen: int) -> None:
@@ -105,13 +105,13 @@ class Weight:
         return self.flat + size * self.listed
 
 
-class Scale:
+class DocumentWeigher:
     """Weighs one document, each of its fragments once."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema = schema
         self._variables = variables
-        self._fragments = {node.name.value: node for node in of_kind(document, FragmentDefinitionNode)}
+        self._fragments = {node.name.value: node for node in definitions_of(document, FragmentDefinitionNode)}
         self._weights: dict[str, Weight] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Weight:
@@ -187,12 +187,12 @@ def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -
     return None
 
 
-def of_kind(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
+def definitions_of(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
     """Return the definitions of a kind."""
     return (node for node in document.definitions if isinstance(node, kind))
 
 
-def read(text: str, tokens_max: int) -> DocumentNode:
+def parse_document(text: str, tokens_max: int) -> DocumentNode:
     """The document of a text. Raises GraphQLError for one that is none, TooMuch for one too long or too nested.
 
     One answered before is not read again: documents are few and come often.
@@ -206,10 +206,10 @@ def _read(text: str, tokens_max: int) -> DocumentNode:
         tokens += 1
         nesting += (token.kind in OPENING) - (token.kind in CLOSING)
         if tokens > tokens_max:
-            raise TooMuch("tokens", tokens_max, tokens)
+            raise LimitExceeded("tokens", tokens_max, tokens)
         if nesting > NESTING_MAX:
-            raise TooMuch("nesting", NESTING_MAX, nesting)
-    return with_literals_apart(parse(text), text)
+            raise LimitExceeded("nesting", NESTING_MAX, nesting)
+    return without_invalid_literals(parse(text), text)
 
 
 _kept = lru_cache(maxsize=KEPT)(_read)

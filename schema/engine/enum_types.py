@@ -8,7 +8,7 @@ import strawberry
 Kind = TypeVar("Kind", bound=type[Enum])
 
 
-def described(kind: Kind, name: str, description: str, **values: str) -> Kind:
+def describe_enum(kind: Kind, name: str, description: str, **values: str) -> Kind:
     """The enum under `name`; every member has its description."""
     strawberry.enum(kind, name=name, description=description)
     definition: Any = kind.__strawberry_definition__  # type: ignore[attr-defined] # the line above has put it there

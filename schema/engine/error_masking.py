@@ -10,14 +10,14 @@ from typing import Any
 from graphql import GraphQLError, NoSchemaIntrospectionCustomRule
 from strawberry.extensions import SchemaExtension
 
-from schema.engine.errors import shown
+from schema.engine.errors import client_error
 from schema.engine.request_context import Context
 
 CAUSES_MAX = 10  # of an error, one behind the other
 SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # graphql-core's words
 
 
-class MaskedErrors(SchemaExtension):
+class ErrorMasking(SchemaExtension):
     """Works on the one result of a query or mutation, and on each result of a subscription."""
 
     def on_operation(self) -> Iterator[None]:
@@ -34,7 +34,7 @@ class MaskedErrors(SchemaExtension):
     def _mask(self, result: Any) -> None:
         errors = getattr(result, "errors", None)
         if errors:
-            result.errors = masked(errors, self.execution_context.context)
+            result.errors = mask_errors(errors, self.execution_context.context)
 
 
 def _forget_frames(error: BaseException | None) -> None:
@@ -49,9 +49,9 @@ def _forget_frames(error: BaseException | None) -> None:
         error = getattr(error, "original_error", None) or error.__cause__ or error.__context__
 
 
-def masked(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
+def mask_errors(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
     """The errors as they leave."""
-    left = [shown(error, context.request_id) for error in errors]
+    left = [client_error(error, context.request_id) for error in errors]
     for error in left:
         _forget_frames(error)
     if not context.explains:

@@ -132,7 +132,7 @@ class CursorExpired(ApiError):
     code = "CURSOR_EXPIRED"
 
 
-def beside_data(refusal: Refused) -> ApiError | None:
+def top_level_error(refusal: Refused) -> ApiError | None:
     """Of the refusals of a mutation, those that are not answers about its input."""
     kind = next((beside for one, beside in _BESIDE_DATA.items() if isinstance(refusal, one)), None)
     return None if kind is None else kind(str(refusal), retry_after(refusal))
@@ -166,7 +166,7 @@ def _is_in_doubt() -> bool:
     return caller is not None and caller.in_doubt
 
 
-def shown(error: GraphQLError, request_id: str) -> GraphQLError:
+def client_error(error: GraphQLError, request_id: str) -> GraphQLError:
     """The error as the client gets it: with its code, or, when it is a fault of ours, masked and logged."""
     if error.extensions and "code" in error.extensions:
         return error

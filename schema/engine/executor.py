@@ -22,14 +22,14 @@ from graphql.execution.collect_fields import FieldDetailsList
 from graphql.pyutils import Path, gather_with_cancel
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from schema.engine.batched_reads import Complete, Reads
-from schema.engine.compiled_operations import compilation_of, place_of, switches_of
-from schema.engine.document_limits import KEPT, TooMuch
+from schema.engine.document_limits import KEPT, LimitExceeded
 from schema.engine.errors import is_outage
-from schema.engine.item_errors import with_items_apart
-from schema.engine.list_compiler import Ordinary, compiled
+from schema.engine.fast_lists.batched_reads import Completer, PendingReads
+from schema.engine.fast_lists.compiled_operations import compilation_of, field_path, switches_of
+from schema.engine.fast_lists.list_compiler import Fallback, compile_items
+from schema.engine.item_errors import without_invalid_items
 from schema.engine.paging import Connection
-from schema.engine.row_types import Rows
+from schema.engine.row_types import RowObjects
 from schema.engine.time_slices import TimeSlices
 from services.availability import availability
 from services.callers import current
@@ -62,7 +62,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         **named: Any,
     ) -> "list[GraphQLError] | Executor":
         """As graphql-core builds it, except that an item judged by itself does not spoil its variable."""
-        variables = with_items_apart(document, raw_variable_values) if raw_variable_values else None
+        variables = without_invalid_items(document, raw_variable_values) if raw_variable_values else None
         return cast(
             "list[GraphQLError] | Executor",
             super().build(schema, document, root_value, context_value, variables, *given, **named),
@@ -109,7 +109,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         ordinary = partial(
             super().complete_list_value, return_type, field_details_list, info, path, result, position_context
         )
-        rows = isinstance(result, Rows)
+        rows = isinstance(result, RowObjects)
         if position_context is not None or not (rows or type(result) is list):
             return ordinary()
         complete = self._compiled_at(path, return_type.of_type, field_details_list, rows=rows)
@@ -196,7 +196,7 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if len(errors) < most or (self.error_propagation and is_non_null_type(return_type)):
             super().handle_field_error(raw_error, return_type, field_details_list, path)
         elif len(errors) == most:
-            errors.append(TooMuch("errors", most, most + 1))
+            errors.append(LimitExceeded("errors", most, most + 1))
 
     async def _next_slice(self, resolving: Any = None) -> None:
         """Wait for the next slice; a resolver that has not begun ends with the operation."""
@@ -225,29 +225,29 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         complete = self._compiled_at(path, return_type, field_details_list, rows=False)
         if complete is None:
             return ordinary()
-        reads = Reads(result.page.linked)
+        reads = PendingReads(result.page.linked)
         answer = self._answer(lambda reads, pages: complete(reads, pages)[0], [result], ordinary, reads)
         if reads.due and result.page.rows:
-            self._compilation.links.setdefault((place_of(path), self._switches), reads.links_of(result.page.rows))
+            self._compilation.links.setdefault((field_path(path), self._switches), reads.links_of(result.page.rows))
         return answer
 
     def _answer(
         self,
-        complete: Callable[[Reads, Any], Any] | None,
+        complete: Callable[[PendingReads, Any], Any] | None,
         values: Any,
         ordinary: Callable[[], Any],
-        reads: Reads | None = None,
+        reads: PendingReads | None = None,
     ) -> Any:
         if complete is None:
             return ordinary()
-        reads = reads or Reads()
+        reads = reads or PendingReads()
         try:
             answered = complete(reads, values)
         except Exception:  # noqa: BLE001 - it comes up again, and is then reported with its path
             return ordinary()
         return self._read(reads, answered, ordinary) if reads.due or reads.waiting else answered
 
-    async def _read(self, reads: Reads, answered: Any, ordinary: Callable[[], Any]) -> Any:
+    async def _read(self, reads: PendingReads, answered: Any, ordinary: Callable[[], Any]) -> Any:
         try:
             await reads.done(self.context_value)
         except Exception:  # noqa: BLE001 - as above
@@ -255,19 +255,19 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
             return await again if isinstance(again, Awaitable) else again
         return answered
 
-    def _compiled_at(self, path: Path, of: Any, details: FieldDetailsList, *, rows: bool) -> Complete | None:
+    def _compiled_at(self, path: Path, of: Any, details: FieldDetailsList, *, rows: bool) -> Completer | None:
         """How what is there is answered by columns; None where it is not. Compiled when an operation comes to it."""
         if self.middleware_manager and self.middleware_manager.middlewares:
             return None  # they want to see each field
-        key = (place_of(path), str(of), rows, self._switches)
+        key = (field_path(path), str(of), rows, self._switches)
         ways = self._compilation.lists
         if key not in ways:
             if len(ways) >= KEPT:
                 ways.clear()  # Booleans can be combined without end
                 self._compilation.links.clear()
             try:
-                ways[key] = compiled(self.collect_subfields, of, details, rows=rows)
-            except Ordinary:
+                ways[key] = compile_items(self.collect_subfields, of, details, rows=rows)
+            except Fallback:
                 ways[key] = None
         return ways[key]
 

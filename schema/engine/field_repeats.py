@@ -21,7 +21,7 @@ from graphql import (
 
 
 @dataclass(slots=True)
-class Names:
+class FieldCounts:
     """By each name of a selection how often it is asked for, and the repeats below all of its fields together."""
 
     times: Counter[str] = field(default_factory=Counter)
@@ -32,12 +32,12 @@ class Names:
         """The repeats of the selection: fields of one name are merged, and with them what is below each."""
         return max((max(many, self.below[name]) for name, many in self.times.items()), default=0)
 
-    def add(self, other: "Names") -> None:
+    def add(self, other: "FieldCounts") -> None:
         self.times.update(other.times)
         self.below.update(other.below)
 
 
-def repeats(document: DocumentNode) -> int:
+def most_repeats(document: DocumentNode) -> int:
     """Return the most that one name is repeated after merging; 0 in a document that asks for nothing."""
     walk = _Walk(document)
     definitions = (node for node in document.definitions if isinstance(node, ExecutableDefinitionNode))
@@ -51,15 +51,15 @@ class _Walk:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[str, Names] = {}
+        self._known: dict[str, FieldCounts] = {}
 
-    def names(self, node: SelectionSetNode | None) -> Names:
+    def names(self, node: SelectionSetNode | None) -> FieldCounts:
         """Return the names of a selection, with those of its fragments."""
-        names = Names()
+        names = FieldCounts()
         self._collect(node, names, set())
         return names
 
-    def _collect(self, node: SelectionSetNode | None, names: Names, spread: set[str]) -> None:
+    def _collect(self, node: SelectionSetNode | None, names: FieldCounts, spread: set[str]) -> None:
         for part in node.selections if node else ():
             if isinstance(part, FieldNode):
                 name = (part.alias or part.name).value
@@ -72,9 +72,9 @@ class _Walk:
                 spread.add(part.name.value)
                 names.add(self._of_fragment(part.name.value))
 
-    def _of_fragment(self, name: str) -> Names:
+    def _of_fragment(self, name: str) -> FieldCounts:
         if name not in self._known:
-            self._known[name] = Names()  # for one that spreads itself, which validation refuses
+            self._known[name] = FieldCounts()  # for one that spreads itself, which validation refuses
             if node := self._fragments.get(name):
                 self._known[name] = self.names(node.selection_set)
         return self._known[name]

@@ -83,7 +83,7 @@ class _LiteralItems(Visitor):
         return ObjectFieldNode(name=node.name, value=ListValueNode(values=apart, loc=items.loc), loc=node.loc)
 
 
-def with_literals_apart(document: DocumentNode, text: str) -> DocumentNode:
+def without_invalid_literals(document: DocumentNode, text: str) -> DocumentNode:
     """The document, read from `text`, with null for each proposal that is no object; it is then refused by itself."""
     if not any(name in text for name in BATCH_FIELDS):
         return document
@@ -91,10 +91,10 @@ def with_literals_apart(document: DocumentNode, text: str) -> DocumentNode:
     return apart
 
 
-def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
+def without_invalid_items(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
     """The variables with null for each proposal that is no object, which is then refused by itself."""
     changed: dict[str, Any] = {}
-    for name, kind, is_list in declared(document):
+    for name, kind, is_list in declared_variables(document):
         value = variables.get(name)
         if kind == BATCH and isinstance(value, dict) and isinstance(value.get(ITEMS), list):
             changed[name] = value | {ITEMS: _objects(value[ITEMS])}
@@ -105,7 +105,7 @@ def with_items_apart(document: DocumentNode, variables: dict[str, Any]) -> dict[
     return variables | changed if changed else variables
 
 
-def declared(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
+def declared_variables(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
     """Each variable of the document's operations, with the name of its type and whether it is a list of that."""
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):

@@ -20,7 +20,7 @@ def dumps(value: object) -> bytes:
         return json.dumps(value, separators=(",", ":")).encode()
 
 
-async def written(body: Mapping[str, Any], context: Context) -> list[bytes]:
+async def write_json(body: Mapping[str, Any], context: Context) -> list[bytes]:
     """Return the JSON of an answer as pieces of about PIECE_BYTES; one, where the answer is short."""
     if context.cost <= SHORT_FIELDS_MAX:
         return [dumps(body)]

@@ -17,28 +17,28 @@ from graphql import DocumentNode, GraphQLError, execute
 from strawberry.types import ExecutionContext, ExecutionResult
 from strawberry.types.graphql import OperationType
 
-from schema.engine.document_checks import numbers
-from schema.engine.document_limits import KEPT, KEPT_CHARACTERS_MAX, read
-from schema.engine.error_masking import masked
+from schema.engine.document_checks import whole_numbers
+from schema.engine.document_limits import KEPT, KEPT_CHARACTERS_MAX, parse_document
+from schema.engine.error_masking import mask_errors
 from schema.engine.errors import ApiError
 from schema.engine.executor import Executor
-from schema.engine.operation_telemetry import Described, codes_of, described, wanted
+from schema.engine.operation_telemetry import OperationSummary, codes_of, find_operation, summarize
 from schema.engine.request_context import Context
-from schema.engine.storable_text import guard
-from schema.engine.variable_weights import Uses, excess, repeated
+from schema.engine.storable_text import check_text_arguments
+from schema.engine.variable_weights import VariableUses, excess_error, repeated_variables
 from services.operation_telemetry import operation
 
-Key = tuple[object, ...]
+OperationKey = tuple[object, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Ready:
+class CachedOperation:
     """A query or mutation that was answered before, its cost, and the variables that it uses more than once."""
 
     document: DocumentNode
-    described: Described
+    summary: OperationSummary
     cost: Mapping[str, int]
-    uses: Uses
+    uses: VariableUses
 
 
 class Schema(strawberry.Schema):
@@ -46,8 +46,8 @@ class Schema(strawberry.Schema):
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        guard(self._schema)
-        self._ready: OrderedDict[Key, Ready] = OrderedDict()
+        check_text_arguments(self._schema)
+        self._ready: OrderedDict[OperationKey, CachedOperation] = OrderedDict()
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
         """Nothing: Strawberry would log every refusal with a traceback."""
@@ -65,11 +65,11 @@ class Schema(strawberry.Schema):
         """The result, in Strawberry's way for an operation that is not remembered."""
         key = _key(query, operation_name, variable_values, context_value)
         ready = self._ready.get(key)
-        if ready and excess(ready.document, ready.uses, variable_values, context_value.allowed):
+        if ready and excess_error(ready.document, ready.uses, variable_values, context_value.allowed):
             ready = None  # to be refused in the ordinary way
-        if context_value.confirm and not (ready and ready.described.type is OperationType.QUERY):
+        if context_value.confirm and not (ready and ready.summary.type is OperationType.QUERY):
             await context_value.confirm()
-        if ready and (allowed_operation_types is None or ready.described.type in allowed_operation_types):
+        if ready and (allowed_operation_types is None or ready.summary.type in allowed_operation_types):
             self._ready.move_to_end(key)
             return await self._answer(ready, operation_name, variable_values, context_value, operation_extensions)
         result = await super().execute(
@@ -85,16 +85,18 @@ class Schema(strawberry.Schema):
             self._keep(key, query, operation_name, context_value, (result.extensions or {})["cost"])
         return result
 
-    def _keep(self, key: Key, text: str, name: str | None, context: Context, cost: Mapping[str, int]) -> None:
-        document = read(text, context.allowed.tokens)
-        if node := wanted(document, name):
-            self._ready[key] = Ready(document, described(node, self._schema), cost, repeated(document, name))
+    def _keep(self, key: OperationKey, text: str, name: str | None, context: Context, cost: Mapping[str, int]) -> None:
+        document = parse_document(text, context.allowed.tokens)
+        if node := find_operation(document, name):
+            self._ready[key] = CachedOperation(
+                document, summarize(node, self._schema), cost, repeated_variables(document, name)
+            )
             if len(self._ready) > KEPT:
                 self._ready.popitem(last=False)
 
     async def _answer(
         self,
-        ready: Ready,
+        ready: CachedOperation,
         name: str | None,
         variables: dict[str, Any] | None,
         context: Context,
@@ -102,7 +104,7 @@ class Schema(strawberry.Schema):
     ) -> ExecutionResult:
         """What Strawberry and our extensions answer, without what they found out the first time."""
         with operation(context.request_id, context.role) as seen:
-            ready.described.to(seen)
+            ready.summary.to(seen)
             context.cost = ready.cost["used"]
             try:
                 context.admit(context.cost)
@@ -119,10 +121,10 @@ class Schema(strawberry.Schema):
                 operation_extensions=extensions,
             )
             result = await found if isawaitable(found) else found
-            errors = masked(result.errors, context) if result.errors else None
+            errors = mask_errors(result.errors, context) if result.errors else None
             seen.codes += codes_of(errors or ())
         return ExecutionResult(result.data, errors, {"cost": dict(ready.cost)})
 
 
-def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> Key:
-    return (text, name, numbers(variables), context.allowed, context.explains, context.role)
+def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> OperationKey:
+    return (text, name, whole_numbers(variables), context.allowed, context.explains, context.role)

@@ -12,7 +12,7 @@ from services.operation_telemetry import Operation, operation
 
 
 @dataclass(frozen=True, slots=True)
-class Described:
+class OperationSummary:
     """What an operation's document says of it; `root` as in Operation."""
 
     type: OperationType
@@ -23,7 +23,7 @@ class Described:
         seen.type, seen.root, seen.name = self.type.value, self.root, self.name
 
 
-class Observed(SchemaExtension):
+class OperationObserver(SchemaExtension):
     """The first of the extensions, so the last to see the result: errors already bear their codes."""
 
     streamed = False
@@ -37,9 +37,9 @@ class Observed(SchemaExtension):
             finally:
                 if not self.streamed:
                     self._tell(execution.result)
-                node = wanted(execution.graphql_document, execution.operation_name)
+                node = find_operation(execution.graphql_document, execution.operation_name)
                 if node is not None:
-                    described(node, execution.schema._schema).to(self.seen)  # noqa: SLF001 - its only name
+                    summarize(node, execution.schema._schema).to(self.seen)  # noqa: SLF001 - its only name
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         yield
@@ -54,7 +54,7 @@ def codes_of(errors: Iterable[GraphQLError]) -> list[str]:
     return [str((error.extensions or {}).get("code", "none")) for error in errors]
 
 
-def wanted(document: Any, name: str | None) -> OperationDefinitionNode | None:
+def find_operation(document: Any, name: str | None) -> OperationDefinitionNode | None:
     """The operation that was to be executed; None where the document has no such one."""
     nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
     if name is None:
@@ -62,12 +62,12 @@ def wanted(document: Any, name: str | None) -> OperationDefinitionNode | None:
     return next((node for node in nodes if node.name and node.name.value == name), None)
 
 
-def described(node: OperationDefinitionNode, schema: GraphQLSchema) -> Described:
+def summarize(node: OperationDefinitionNode, schema: GraphQLSchema) -> OperationSummary:
     asked = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
     root = schema.get_root_type(node.operation)
     known = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
     name = asked.pop() if len(asked) == 1 else "several"
-    return Described(
+    return OperationSummary(
         type=OperationType(node.operation.value),
         root=name if name in known else "several",
         name=node.name.value if node.name else None,

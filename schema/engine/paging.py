@@ -12,13 +12,13 @@ import strawberry
 from strawberry import field
 
 from domain.validation import is_storable
-from schema.engine.compiled_operations import compilation_of, links_of
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
+from schema.engine.fast_lists.compiled_operations import compilation_of, links_of
 from schema.engine.ids import INT64_MAX
-from schema.engine.relations import Link, held
+from schema.engine.relations import Link, preloaded
 from schema.engine.request_context import Info
-from schema.engine.row_types import Rows, readable, shape
+from schema.engine.row_types import RowObjects, object_of_row, readable_objects
 from schema.engine.scalars import parse_instant
 from services.futures import mark_retrieved
 from services.views import lists
@@ -66,9 +66,9 @@ class Edge(Generic[Item]):
     def cursor(self) -> str:
         return _cursor(self.listing, self.row)
 
-    @computed("The item.", held("row"))
+    @computed("The item.", preloaded("row"))
     def node(self) -> Item:
-        item: Item = shape(self.listing, self.row)
+        item: Item = object_of_row(self.listing, self.row)
         return item
 
 
@@ -82,11 +82,11 @@ class Connection(Generic[Item]):
 
     @computed("The items of this page with their cursors.")
     def edges(self) -> list[Edge[Item]]:
-        return [Edge(listing=self.listing, row=row) for row, _ in readable(self.listing, self.page.rows)]
+        return [Edge(listing=self.listing, row=row) for row, _ in readable_objects(self.listing, self.page.rows)]
 
     @computed("The items of this page.", Link(None, ("page",), lambda _, pages: [page.rows for page in pages]))
     def nodes(self) -> list[Item]:
-        return cast("list[Item]", Rows(self.listing, self.page.rows))
+        return cast("list[Item]", RowObjects(self.listing, self.page.rows))
 
     @computed("Where this page stands in the list.")
     def page_info(self) -> PageInfo:
@@ -117,7 +117,9 @@ class Connection(Generic[Item]):
         return asyncio.shield(self.extent)
 
 
-def window(listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False) -> Window:
+def page_request(
+    listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False
+) -> Window:
     """The page asked for. Raises BadUserInput."""
     if not 1 <= first <= most:
         raise BadUserInput(f"first must be between 1 and {most}; found {first}.")
@@ -154,7 +156,7 @@ def _fits(value: Any, kind: type) -> bool:
     return not isinstance(value, str) or is_storable(value)
 
 
-async def read(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
+async def read_page(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
     """A page of all that is in the principal's sight."""
     principal = info.context.principal
     page = await lists.page(principal, listing, filters, asked, links_of(info))
@@ -164,7 +166,7 @@ async def read(info: Info, listing: Listing, asked: Window, filters: Filters = (
     return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
 
 
-async def read_of(
+async def read_owned_page(
     info: Info, listing: Listing, parent: tuple[str, int], asked: Window, filters: Filters = ()
 ) -> Connection[Any]:
     """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
@@ -173,18 +175,18 @@ async def read_of(
     return Connection(listing=listing, page=page, asked=asked, count=lambda: loaders.count(listing, *parent, filters))
 
 
-async def owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
+async def read_owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
     """The first of what one parent owns, without paging."""
     page = await info.context.loaders.page(listing, *parent, Window(most))
-    return [item for _, item in readable(listing, page.rows)]
+    return [item for _, item in readable_objects(listing, page.rows)]
 
 
-async def one(info: Info, listing: Listing, key: int | None) -> Item | None:
+async def read_one(info: Info, listing: Listing, key: int | None) -> Item | None:
     """The object of this id; None for no id, and for what is not visible.
 
     What a root field leads to is brought to the moment of the answer.
     """
     if info.path.prev is None:
         info.context.loaders.brings = True
-    found: Item | None = shape(listing, await info.context.loaders.row(listing, key))
+    found: Item | None = object_of_row(listing, await info.context.loaders.row(listing, key))
     return found

@@ -14,7 +14,7 @@ from strawberry.types.field import StrawberryField
 
 from domain.errors import Refused
 from schema.engine.computed_fields import Method
-from schema.engine.errors import NotAllowed, beside_data
+from schema.engine.errors import NotAllowed, top_level_error
 from schema.engine.readers import check_filters
 from schema.engine.request_context import Info
 from services.callers import current
@@ -23,17 +23,17 @@ from services.standby import announce_write
 from services.telemetry import REFUSALS
 
 EVERYONE = frozenset(Role)
-Next = Callable[..., Awaitable[Any]]
+NextResolver = Callable[..., Awaitable[Any]]
 
 
-class Permission(FieldExtension):
+class RoleCheck(FieldExtension):
     """Lets only these roles through; nobody without a token, unless `nobody_too`."""
 
     def __init__(self, roles: frozenset[Role], *, nobody_too: bool = False) -> None:
         self.roles = roles
         self._nobody_too = nobody_too
 
-    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+    async def resolve_async(self, next_: NextResolver, source: Any, info: Info, **arguments: Any) -> Any:
         if not (self._nobody_too and info.context.bearer is None):
             self._check(info, arguments.values())
         answer = next_(source, info, **arguments)
@@ -47,13 +47,13 @@ class Permission(FieldExtension):
         check_filters(role, arguments)
 
 
-class Refusals(FieldExtension):
+class UserErrors(FieldExtension):
     """Answers a refusal as the payload's user errors, or beside the data where it is not about the input."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
 
-    async def resolve_async(self, next_: Next, source: Any, info: Info, **arguments: Any) -> Any:
+    async def resolve_async(self, next_: NextResolver, source: Any, info: Info, **arguments: Any) -> Any:
         if caller := current():
             caller.begin_field()
         await announce_write()
@@ -61,7 +61,7 @@ class Refusals(FieldExtension):
             return await next_(source, info, **arguments)
         except Refused as refusal:
             REFUSALS.labels(refusal.code).inc()
-            if error := beside_data(refusal):
+            if error := top_level_error(refusal):
                 raise error from refusal
             optional: Any = self.field.type
             return optional.of_type.refused(refusal)
@@ -76,33 +76,33 @@ def _nullable(method: Method) -> Method:
 
 def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[Method], Method]:
     """A root field of the query; no roles: everyone with a token. With `refusals` it answers a payload's errors."""
-    extensions: list[FieldExtension] = [Refusals()] if refusals else []
-    extensions.append(Permission(frozenset(roles) or EVERYONE))
+    extensions: list[FieldExtension] = [UserErrors()] if refusals else []
+    extensions.append(RoleCheck(frozenset(roles) or EVERYONE))
     made = strawberry.field(description=description, extensions=extensions)
     return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
 
 
 def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the mutation."""
-    return _mutation(description, Permission(frozenset(roles)))
+    return _mutation(description, RoleCheck(frozenset(roles)))
 
 
 def unguarded_mutation(description: str) -> Callable[[Method], Method]:
     """A root field of the mutation that whoever asks may ask, with a token or without: its input decides."""
-    return _mutation(description, Permission(EVERYONE, nobody_too=True))
+    return _mutation(description, RoleCheck(EVERYONE, nobody_too=True))
 
 
-def _mutation(description: str, permission: Permission) -> Callable[[Method], Method]:
-    made = strawberry.mutation(description=description, extensions=[Refusals(), permission])
+def _mutation(description: str, permission: RoleCheck) -> Callable[[Method], Method]:
+    made = strawberry.mutation(description=description, extensions=[UserErrors(), permission])
     return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
 
 
 def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:
     """A root field of the subscription."""
-    extensions: list[FieldExtension] = [Permission(frozenset(roles))]
+    extensions: list[FieldExtension] = [RoleCheck(frozenset(roles))]
     return cast("Callable[[Method], Method]", strawberry.subscription(description=description, extensions=extensions))
 
 
 def roles_of(field: StrawberryField) -> frozenset[Role] | None:
     """The roles a root field lets through; None if it forgot to say."""
-    return next((extension.roles for extension in field.extensions if isinstance(extension, Permission)), None)
+    return next((extension.roles for extension in field.extensions if isinstance(extension, RoleCheck)), None)

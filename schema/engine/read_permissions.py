@@ -24,13 +24,15 @@ from graphql import (
 
 from schema.engine.errors import NotAllowed
 from schema.engine.permissions import roles_of
-from schema.engine.readers import readers, readers_of
+from schema.engine.readers import readers_of_field, readers_of_type
 from services.principals import Role
 
 DEFINITION = "strawberry-definition"
 
 
-def unreadable(schema: GraphQLSchema, document: DocumentNode, name: str | None, role: Role) -> list[GraphQLError]:
+def unreadable_fields(
+    schema: GraphQLSchema, document: DocumentNode, name: str | None, role: Role
+) -> list[GraphQLError]:
     """Return one error for each field of the operation `name` that the role may not read, at its first place.
 
     The document is valid. A root field that the role may not use is not looked into: it is refused by itself, and the
@@ -84,11 +86,11 @@ class _Walk:
         if is_root:
             if self._role in (roles_of(field.extensions[DEFINITION]) or ()):
                 self._selection(node.selection_set, leads_to)
-        elif self._role in readers(of.name, name) and self._may_read(leads_to):
+        elif self._role in readers_of_field(of.name, name) and self._may_read(leads_to):
             self._selection(node.selection_set, leads_to)
         elif (of.name, name) not in self.errors:
             message = f"A token of role {self._role} may not read {of.name}.{name}."
             self.errors[of.name, name] = GraphQLError(message, [node], extensions={"code": NotAllowed.code})
 
     def _may_read(self, kind: GraphQLNamedType) -> bool:
-        return not is_object_type(kind) or self._role in readers_of(kind.name)
+        return not is_object_type(kind) or self._role in readers_of_type(kind.name)

@@ -59,12 +59,12 @@ FILTERS: Mapping[tuple[str, str], Roles] = {
 _NARROWED = frozenset(name for name, _ in FILTERS)
 
 
-def readers(kind: str, field: str) -> Roles:
+def readers_of_field(kind: str, field: str) -> Roles:
     """Return the roles that may read a field of a type, if they may read the type that it leads to."""
-    return FIELDS.get((kind, field)) or readers_of(kind)
+    return FIELDS.get((kind, field)) or readers_of_type(kind)
 
 
-def readers_of(kind: str) -> Roles:
+def readers_of_type(kind: str) -> Roles:
     """Return the roles that may read a type. A page and its edges are read by whoever may read their items."""
     if kind.endswith("Payload"):
         return EVERYONE  # whom its mutation lets through

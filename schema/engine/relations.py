@@ -17,7 +17,7 @@ Values = Sequence[Any]
 Pick = Callable[..., Values]
 
 
-class Source(Protocol):
+class LinkSource(Protocol):
     """What is read for all of a list's objects: equal sources are read together."""
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
@@ -63,7 +63,7 @@ class Link:
     read.
     """
 
-    source: Source | None
+    source: LinkSource | None
     names: tuple[str, ...]
     pick: Pick
 
@@ -88,6 +88,6 @@ def all_of(listing: Listing, parent: str, most: int) -> Link:
     return Link(Owned(listing, parent, most), ("id",), _found)
 
 
-def held(name: str) -> Link:
+def preloaded(name: str) -> Link:
     """The row that the object holds already."""
     return Link(None, (name,), lambda _, rows: rows)

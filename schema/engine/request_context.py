@@ -16,7 +16,7 @@ from domain.limit_progress import Progress
 from domain.payouts import Criterion, no_phase
 from domain.snapshots import Snapshot
 from domain.terms import Terms
-from schema.engine.document_limits import Allowed
+from schema.engine.document_limits import DocumentLimits
 from schema.engine.errors import Unauthenticated
 from schema.engine.time_slices import TimeSlices
 from services import clocks, decision_context, quarantine, snapshots
@@ -223,7 +223,7 @@ class Context:
     connection_params: dict[str, object] | None = None  # the payload of a websocket's connection_init
     authorization: str | None = None  # the header of a websocket's handshake
     address: str = ""  # the client's
-    allowed: Allowed = field(default_factory=Allowed)
+    allowed: DocumentLimits = field(default_factory=DocumentLimits)
     explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
     seconds: float = 0.0  # of processor time that other threads have spent on it
     proposed: int = 0  # decision actions, by the fields so far

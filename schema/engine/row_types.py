@@ -19,7 +19,7 @@ from services.views.lists import Listing, Row
 
 log = logging.getLogger(__name__)
 
-_SHAPES: dict[Listing, type["FromRow"]] = {}
+_TYPES: dict[Listing, type["FromRow"]] = {}
 
 
 class FromRow:
@@ -27,7 +27,7 @@ class FromRow:
 
     def __init_subclass__(cls, listing: Listing | None = None) -> None:
         if listing is not None:
-            _SHAPES[listing] = cls
+            _TYPES[listing] = cls
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
@@ -35,14 +35,14 @@ class FromRow:
         return cls(**{name: row[name] if adapt is None else adapt(row[name]) for name, adapt in _plan_of(cls)})
 
 
-def shape(listing: Listing, row: Mapping[str, Any] | None) -> Any:
+def object_of_row(listing: Listing, row: Mapping[str, Any] | None) -> Any:
     """The object of a row of the listing, if there is one."""
-    return None if row is None else _SHAPES[listing].of(row)
+    return None if row is None else _TYPES[listing].of(row)
 
 
-def readable(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Row, Any]]:
+def readable_objects(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Row, Any]]:
     """The rows with their objects, without those that this version cannot read: they are logged and counted."""
-    kind = _SHAPES[listing]
+    kind = _TYPES[listing]
     for row in rows:
         try:
             item = kind.of(row)
@@ -55,7 +55,7 @@ def readable(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Row, Any]]
             yield row, item
 
 
-class Rows:
+class RowObjects:
     """The objects of a listing's rows, made when they are looked at."""
 
     __slots__ = ("_listing", "rows")
@@ -65,7 +65,7 @@ class Rows:
         self.rows = rows
 
     def __iter__(self) -> Iterator[Any]:
-        return (item for _, item in readable(self._listing, self.rows))
+        return (item for _, item in readable_objects(self._listing, self.rows))
 
 
 def adapters(cls: type[FromRow]) -> dict[str, Callable[[Any], Any] | None]:

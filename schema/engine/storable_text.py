@@ -24,11 +24,11 @@ from graphql import (
 from domain.validation import is_storable
 from schema.engine.errors import BadUserInput
 
-Check = Callable[[str, Any], None]
+TextCheck = Callable[[str, Any], None]
 """Takes the name of an argument or field and its value. Raises BadUserInput."""
 
 
-def guard(schema: GraphQLSchema) -> None:
+def check_text_arguments(schema: GraphQLSchema) -> None:
     """Check the arguments of every field of the schema."""
     for kind in schema.type_map.values():
         if isinstance(kind, GraphQLObjectType) and not kind.name.startswith("__"):
@@ -37,13 +37,13 @@ def guard(schema: GraphQLSchema) -> None:
                     _guard(field, checks)
 
 
-def _guard(field: GraphQLField, checks: Mapping[str, Check]) -> None:
+def _guard(field: GraphQLField, checks: Mapping[str, TextCheck]) -> None:
     for name in ("resolve", "subscribe"):
         if resolve := getattr(field, name):
             setattr(field, name, _checked(resolve, checks))
 
 
-def _checked(resolve: Callable[..., Any], checks: Mapping[str, Check]) -> Callable[..., Any]:
+def _checked(resolve: Callable[..., Any], checks: Mapping[str, TextCheck]) -> Callable[..., Any]:
     def checked(source: Any, info: Any, **arguments: Any) -> Any:
         for name, check in checks.items():
             if arguments.get(name) is not None:
@@ -53,13 +53,13 @@ def _checked(resolve: Callable[..., Any], checks: Mapping[str, Check]) -> Callab
     return checked
 
 
-def _checks(inputs: Mapping[str, GraphQLArgument] | Mapping[str, GraphQLInputField]) -> dict[str, Check]:
+def _checks(inputs: Mapping[str, GraphQLArgument] | Mapping[str, GraphQLInputField]) -> dict[str, TextCheck]:
     """The checks of those inputs that hold text, by their names."""
     found = {name: _check(one.type) for name, one in inputs.items()}
     return {name: check for name, check in found.items() if check is not None}
 
 
-def _check(kind: Any) -> Check | None:
+def _check(kind: Any) -> TextCheck | None:
     """The check of a type; None where no text can stand in it."""
     if isinstance(kind, GraphQLNonNull):
         return _check(kind.of_type)
@@ -77,7 +77,7 @@ def _text(name: str, text: str) -> None:
         raise BadUserInput(f"{name} holds a character that is not text.")
 
 
-def _of_each(check: Check) -> Check:
+def _of_each(check: TextCheck) -> TextCheck:
     def checked(name: str, items: list[Any]) -> None:
         for item in items:
             if item is not None:
@@ -86,7 +86,7 @@ def _of_each(check: Check) -> Check:
     return checked
 
 
-def _of_fields(checks: Mapping[str, Check]) -> Check:
+def _of_fields(checks: Mapping[str, TextCheck]) -> TextCheck:
     def checked(_name: str, fields: Mapping[str, Any]) -> None:
         for name, check in checks.items():
             if fields.get(name) is not None:

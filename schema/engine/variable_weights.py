@@ -22,16 +22,16 @@ from graphql import (
     VariableNode,
 )
 
-from schema.engine.document_limits import Allowed, TooMuch
-from schema.engine.item_errors import ITEM, ITEMS, declared
+from schema.engine.document_limits import DocumentLimits, LimitExceeded
+from schema.engine.item_errors import ITEM, ITEMS, declared_variables
 
 QUOTES = ("IngestQuotesInput", "QuoteList")  # types that hold nothing but quotes
 
-Uses = tuple[tuple[str, int, int], ...]
+VariableUses = tuple[tuple[str, int, int], ...]
 """Name, number of uses and characters of the default, of each variable that a document uses more than once."""
 
 
-def repeated(document: DocumentNode, name: str | None) -> Uses:
+def repeated_variables(document: DocumentNode, name: str | None) -> VariableUses:
     """Return the variables that the operation of this name, or every operation, uses more than once.
 
     The document's fragments spread in no circle, or what is left out of one is refused by validation.
@@ -63,7 +63,9 @@ def repeated(document: DocumentNode, name: str | None) -> Uses:
     return tuple((key, many, defaults.get(key, 0)) for key, many in uses.items() if many > 1)
 
 
-def excess(document: DocumentNode, uses: Uses, variables: Mapping[str, Any] | None, allowed: Allowed) -> TooMuch | None:
+def excess_error(
+    document: DocumentNode, uses: VariableUses, variables: Mapping[str, Any] | None, allowed: DocumentLimits
+) -> LimitExceeded | None:
     """Return the error of a request whose variables are too much, if they are.
 
     They are weighed by the characters of the repeated ones, and counted: graphql-core reads each value by itself, in a
@@ -73,15 +75,15 @@ def excess(document: DocumentNode, uses: Uses, variables: Mapping[str, Any] | No
     given = variables or {}
     weight = sum(many * (_size(given[key]) if key in given else default) for key, many, default in uses)
     if weight > allowed.variables:
-        return TooMuch("variables", allowed.variables, weight)
+        return LimitExceeded("variables", allowed.variables, weight)
     if _count(given, allowed.items) <= allowed.items:
         return None  # as nearly always
-    kinds = {name: kind for name, kind, _ in declared(document)}
+    kinds = {name: kind for name, kind, _ in declared_variables(document)}
     others = {name: value for name, value in given.items() if kinds.get(name) not in QUOTES}
     if (values := _count(others, allowed.values)) > allowed.values:
-        return TooMuch("values", allowed.values, values)
+        return LimitExceeded("values", allowed.values, values)
     items = _longest({f"${name}": value for name, value in others.items() if kinds.get(name) != ITEM})
-    return TooMuch("items", allowed.items, items) if items > allowed.items else None
+    return LimitExceeded("items", allowed.items, items) if items > allowed.items else None
 
 
 def _longest(variables: Mapping[str, Any]) -> int:

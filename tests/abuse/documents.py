@@ -11,8 +11,8 @@ import httpx
 from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_type, is_required_argument, specified_rules
 
 from resolvers.main import schema
-from schema.engine.document_checks import Question, examine
-from schema.engine.document_limits import Allowed
+from schema.engine.document_checks import DocumentRequest, check_now
+from schema.engine.document_limits import DocumentLimits
 from services.principals import Role
 from tests.abuse.desk import Desk, Tally, together
 
@@ -22,7 +22,7 @@ AT_ONCE = 16
 HEAVY = 40_000  # fields, from which on a document is worth sending
 PAGES = (10, 30, 100, 100, 300, 1000)
 TRIES = 200
-ALLOWED = Allowed()
+ALLOWED = DocumentLimits()
 
 
 class Maker:
@@ -95,7 +95,7 @@ class Maker:
 
 def cost_of(text: str) -> int | None:
     """Return what the document costs; None for one that the examination refuses."""
-    found = examine(Question(GRAPHQL, tuple(specified_rules), text, ALLOWED, None, Role.MANAGER, ()))
+    found = check_now(DocumentRequest(GRAPHQL, tuple(specified_rules), text, ALLOWED, None, Role.MANAGER, ()))
     return None if found.errors else found.cost
 
 

@@ -13,7 +13,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.typing import Subprotocol
 
 from app.live.hub import Hub
-from app.request.rate_limits import Shares
+from app.request.rate_limits import ProcessorShares
 from services import tokens
 from services.supervision import Supervisor
 
@@ -31,7 +31,7 @@ class Api:
     hub: Hub
     server: uvicorn.Server
     supervisor: Supervisor
-    shares: Shares
+    shares: ProcessorShares
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """The text of a new token."""

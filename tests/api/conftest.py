@@ -10,7 +10,7 @@ import uvicorn
 import uvicorn.server
 
 from app.main import create_app
-from app.server.websockets import Socket
+from app.server.websockets import WebsocketConnection
 from cli.server import config_of
 from config.settings import Settings
 from tests.api.clients import Api, until
@@ -33,7 +33,7 @@ class _Impatient:
 setattr(uvicorn.server, "asyncio", _Impatient())  # noqa: B010 - a module's name for another one
 
 
-class QuickSocket(Socket):
+class QuickSocket(WebsocketConnection):
     """Gives up sooner than anybody would want to wait for in a test."""
 
     unread_seconds_max = 0.3

@@ -21,7 +21,7 @@ from graphql import (
 )
 
 from resolvers.main import schema
-from schema.engine.readers import readers, readers_of
+from schema.engine.readers import readers_of_field, readers_of_type
 from services.principals import Role
 
 GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
@@ -127,7 +127,9 @@ def everything(kind: Any, depth: int, role: Role | None = None) -> str:
 def may_read(role: Role, kind: GraphQLObjectType, name: str) -> bool:
     """Whether the table of readers lets the role read a field of the type, and what it leads to."""
     leads_to = get_named_type(kind.fields[name].type)
-    return role in readers(kind.name, name) and (is_leaf_type(leads_to) or role in readers_of(leads_to.name))
+    return role in readers_of_field(kind.name, name) and (
+        is_leaf_type(leads_to) or role in readers_of_type(leads_to.name)
+    )
 
 
 def described() -> list[tuple[str, str | None]]:

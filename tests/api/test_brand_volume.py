@@ -13,7 +13,7 @@ from graphql import is_required_argument
 from config.database import close_database, create_database, drop_database, open_database
 from domain.programs import Draft
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed
+from schema.engine.document_limits import DocumentLimits
 from schema.engine.request_context import Context
 from services import actions, admin, events, groups, programs, purchases, tokens, wallets
 from services.principals import Principal, Role
@@ -25,7 +25,7 @@ from tests.conftest import TEMPLATE
 from tests.services.winners import FREE, OPEN_ENDED
 from tests.services.world import CLIENT, MANAGER, World, a_world, act, an_action, settle
 
-WIDE = Allowed(*[10**9] * 10)
+WIDE = DocumentLimits(*[10**9] * 10)
 READERS = {
     role: Principal(70, "reader", role, "other", subject)
     for role, subject in ((Role.MANAGER, None), (Role.CLIENT, "carol"), (Role.TRADER, None))

@@ -24,13 +24,13 @@ from strawberry.schema.config import StrawberryConfig
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext as Stock
 
 from models.views.visibility import of_desk
-from schema.engine import list_compiler
 from schema.engine.computed_fields import computed
 from schema.engine.executor import Executor
-from schema.engine.list_compiler import AT_ONCE
+from schema.engine.fast_lists import list_compiler
+from schema.engine.fast_lists.list_compiler import BULK_SERIALIZERS
 from schema.engine.relations import Link
 from schema.engine.request_context import Context
-from schema.engine.row_types import FromRow, Rows
+from schema.engine.row_types import FromRow, RowObjects
 from schema.engine.scalars import SCALARS
 from schema.engine.time_slices import TimeSlices
 from services.views.lists import Listing
@@ -212,7 +212,7 @@ class Stuff:
     def root(self) -> Query:
         heavy = [{"id": 9, "weight": "heavy", "colour": 1}]
         parts = [*PARTS.values(), {"id": 9, "weight": None, "colour": 0}, *(heavy if self._odd else ())]
-        rows: Any = Rows(LISTING, self._random.sample(parts, k=3))
+        rows: Any = RowObjects(LISTING, self._random.sample(parts, k=3))
         return Query(things=self.things(3, ()), maybe_things=self.things(3, (None,)), parts=rows)
 
 
@@ -353,7 +353,7 @@ fragment part on Part { id ... @include(if: $s) { colour } }"""
 
 @given(st.lists(st.none() | st.datetimes(timezones=st.just(UTC)), max_size=5))
 def test_instants_answered_at_once_are_written_alike(instants: list[datetime | None]) -> None:
-    kind, answer = AT_ONCE["DateTime"]
+    kind, answer = BULK_SERIALIZERS["DateTime"]
     assert kind is datetime
     assert answer(instants) == [instant and instant.isoformat() for instant in instants]
 
@@ -362,7 +362,7 @@ def test_instants_answered_at_once_are_written_alike(instants: list[datetime | N
 async def test_lists_of_what_is_known_are_answered_by_columns(skips: bool) -> None:
     inner = _a_thing(inners=[_a_thing(name="b")], number=None)
     things = [_a_thing(inner=inner, maybe_inners=[None, inner, _a_thing(number=1)]), _a_thing(number=None)]
-    root = Query(things=things, maybe_things=None, parts=Rows(LISTING, list(PARTS.values())))  # type: ignore[arg-type]
+    root = Query(things=things, maybe_things=None, parts=RowObjects(LISTING, list(PARTS.values())))  # type: ignore[arg-type]
     ordinary = await _answer(Stock, WHOLE, root, {"s": skips})
     assert ordinary.errors is None
     assert _told(await _answer(ColumnsAlone, WHOLE, root, {"s": skips})) == _told(ordinary)

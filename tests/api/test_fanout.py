@@ -16,14 +16,14 @@ from websockets.asyncio.client import connect
 from websockets.frames import Frame, Opcode
 
 from app.live import fan_out
-from app.live.fan_out import Crowd, Group, Member
+from app.live.fan_out import FanOut, Subscriber, SubscriberGroup
 from app.live.hub import READERS, Hub
-from app.live.rendering import Renderer, recognise
-from app.server.websockets import framed
+from app.live.rendering import EventRenderer, recognize_selection
+from app.server.websockets import text_frame
 from config.database import connection
 from models.views.visibility import Sight
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed, read
+from schema.engine.document_limits import DocumentLimits, parse_document
 from schema.engine.request_context import Context
 from services import brands, events, retention
 from services.principals import Principal, Role
@@ -96,12 +96,12 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 @given(documents())
 async def test_a_ready_frame_is_what_executing_for_one_gives(document: tuple[str, dict[str, Any]]) -> None:
     text, variables = document
-    context = Context(OneEvent(), ADA, allowed=Allowed(aliases=10_000))
+    context = Context(OneEvent(), ADA, allowed=DocumentLimits(aliases=10_000))
     results: list[Any] = [r async for r in await schema.stream(text, variable_values=variables, context_value=context)]
     assert [r.errors for r in results] == [None], text
-    selection = recognise(read(text, 10_000), "Live", variables)
+    selection = recognize_selection(parse_document(text, 10_000), "Live", variables)
     assert selection is not None, text
-    ready = Renderer().payload(selection, AN_EVENT)
+    ready = EventRenderer().payload(selection, AN_EVENT)
     assert ready.decode() == json.dumps({"data": results[0].data}, separators=(",", ":")), text
 
 
@@ -115,9 +115,9 @@ UNLIKE = [
 
 @pytest.mark.parametrize("text", UNLIKE)
 def test_what_may_depend_on_who_asks_is_not_shared(text: str) -> None:
-    assert recognise(read(text, 1_000), None, None) is None
+    assert recognize_selection(parse_document(text, 1_000), None, None) is None
     left_out = "subscription { challengeEvents { cursor challenge @skip(if: true) { id } } }"
-    assert recognise(read(left_out, 1_000), None, None) is not None
+    assert recognize_selection(parse_document(left_out, 1_000), None, None) is not None
 
 
 ALIKE = [
@@ -174,15 +174,15 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
     await brands.save(ADMIN, name="acme", title="acme")
     hub, chance = Hub(database, ring_size=20), random.Random(3)
     await hub.begin()
-    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
+    selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Flaky(chance) for _ in range(12)]
     wanted = [Wanted(), Wanted(challenges=frozenset({1}))]
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(hub.run(a_supervisor())), tasks.create_task(events.stamp_for_ever())]
         for number, socket in enumerate(sockets):
-            group = Group(Terms.of(ADA, wanted[number % 2]), selection)
-            running.append(tasks.create_task(hub.follow(Member(group, socket, b"", 0))))
+            group = SubscriberGroup(Terms.of(ADA, wanted[number % 2]), selection)
+            running.append(tasks.create_task(hub.follow(Subscriber(group, socket, b"", 0))))
         await asyncio.gather(*(_write(challenge, 60) for challenge in (1, 2, 3)))
         await until(lambda: all(len(s.positions) == (60 if n % 2 else 180) for n, s in enumerate(sockets)))
         for task in running:
@@ -211,10 +211,10 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
 
     monkeypatch.setattr("services.views.events.between", counted)
     await hub.begin()
-    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
+    selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Willing() for _ in range(40)]
-    members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", 0) for socket in sockets]
+    members = [Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), socket, b"", 0) for socket in sockets]
     following = [asyncio.create_task(hub.follow(member)) for member in members]
     await until(lambda: all(len(socket.positions) == 40 for socket in sockets))
     for task in following:
@@ -225,11 +225,13 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
 async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(fan_out, "TURN", 1)
     monkeypatch.setattr(fan_out, "CHUNK_BYTES", 1)
-    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
+    selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    group, told = Group(Terms.of(ADA, Wanted()), selection), Crowd(Renderer())
+    group, told = SubscriberGroup(Terms.of(ADA, Wanted()), selection), FanOut(EventRenderer())
     sockets = [Willing(), Willing(), Willing()]
-    early, late, gone = (Member(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True))
+    early, late, gone = (
+        Subscriber(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True)
+    )
     told.join(early)
     told.join(gone)
     events = [replace(AN_EVENT, position=position, brand_position=position) for position in range(1, 6)]
@@ -260,7 +262,7 @@ async def test_an_operation_that_is_completed_gets_nothing_more_and_its_id_is_fr
 def test_a_ready_frame_is_one_of_the_websocket_protocol(size: int) -> None:
     text = "x" * size
     expected = Frame(Opcode.TEXT, text.encode()).serialize(mask=False)
-    assert framed(text.encode()) == expected
+    assert text_frame(text.encode()) == expected
 
 
 async def _write(challenge: int, count: int) -> None:
@@ -344,9 +346,9 @@ async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api
         for place in range(600):
             work.emit(NAME, brand="acme", challenge_id=1, payload={"place": place})
     await until(lambda: api.hub.head == 600)
-    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
+    selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    member = Member(Group(Terms.of(ADA, Wanted()), selection), Flaky(random.Random(1)), b"", 0)
+    member = Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), Flaky(random.Random(1)), b"", 0)
     async with connection(api.database_url) as conn:
         await conn.execute("update events set recorded_at = now() - interval '401 days' where position <= 550")
     await retention.forget()

@@ -10,9 +10,9 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.request.bytes_in_flight import FIELD_BYTES, LARGEST_SHARE, Flight, Reservation
-from app.server.connections import Connection
-from app.server.websockets import UNREAD, Socket
+from app.request.bytes_in_flight import FIELD_BYTES, LARGEST_SHARE, AnswerReservation, BytesInFlight
+from app.server.connections import HttpConnection
+from app.server.websockets import UNREAD, WebsocketConnection
 from schema.engine.errors import Busy, RateLimited
 from services.telemetry import REGISTRY
 from tests.api.clients import TRANSPORT, Api, send, until
@@ -26,9 +26,9 @@ SUBSCRIPTIONS = 190
 MEBIBYTE = 1 << 20
 
 
-def _flight(api: Api) -> Flight:
+def _flight(api: Api) -> BytesInFlight:
     app: Any = api.server.config.app
-    flight: Flight = app.state.flight
+    flight: BytesInFlight = app.state.flight
     return flight
 
 
@@ -41,7 +41,7 @@ def _unread() -> float:
 
 
 def test_a_bearer_may_have_so_much_and_never_more_than_the_process_has_left() -> None:
-    flight = Flight(40, 100)
+    flight = BytesInFlight(40, 100)
     assert flight.take("hog", 40)
     assert not flight.take("hog", 1), "as much as it may"
     assert flight.take("another", 30)
@@ -54,7 +54,7 @@ def test_a_bearer_may_have_so_much_and_never_more_than_the_process_has_left() ->
 
 
 async def test_those_that_wait_come_in_their_order_and_one_that_is_cancelled_holds_nobody_up() -> None:
-    flight, order = Flight(40, 100), []
+    flight, order = BytesInFlight(40, 100), []
 
     async def work(name: str, size: int) -> None:
         await flight.wait("alice", size)
@@ -70,8 +70,8 @@ async def test_those_that_wait_come_in_their_order_and_one_that_is_cancelled_hol
 
 
 def test_a_reservation_is_counted_as_it_is_and_given_back_once() -> None:
-    flight = Flight(4_000, 100_000)
-    reservation = Reservation(flight, "alice")
+    flight = BytesInFlight(4_000, 100_000)
+    reservation = AnswerReservation(flight, "alice")
     reservation.take(10)
     assert flight.bytes == 10 * FIELD_BYTES
     reservation.become(700)
@@ -83,11 +83,11 @@ def test_a_reservation_is_counted_as_it_is_and_given_back_once() -> None:
     assert flight.bytes == flight.bearer_max // LARGEST_SHARE, "what could never be given is given all the same"
     flight.count("alice", 3_000)
     with pytest.raises(RateLimited) as refused:
-        Reservation(flight, "alice").take(1)
+        AnswerReservation(flight, "alice").take(1)
     assert refused.value.extensions == {"code": "RATE_LIMITED", "retryAfter": 1.0}
     flight.count("hog", 96_500)
     with pytest.raises(Busy):
-        Reservation(flight, "bob").take(1_000)
+        AnswerReservation(flight, "bob").take(1_000)
 
 
 async def test_an_operation_that_has_no_room_is_refused_before_it_is_executed(
@@ -171,7 +171,7 @@ async def test_heavy_subscriptions_that_nobody_reads_stay_within_the_bound_and_a
 
 
 async def test_who_does_not_read_a_long_answer_loses_its_connection(api: Api, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Connection, "unread_seconds_max", 0.3)
+    monkeypatch.setattr(HttpConnection, "unread_seconds_max", 0.3)
     before = _unread()
     account, flight = await _heavy_account(api), _flight(api)
     manager = await api.token("MANAGER", "acme")
@@ -229,7 +229,7 @@ async def test_events_that_are_not_read_are_counted_and_others_get_theirs(
     manager, alice = await api.token("MANAGER", "acme"), await api.token("CLIENT", "acme", "alice")
     flight, text = _flight(api), "subscription { challengeEvents { cursor payload } }"
     flight.bearer_max = 1 << 20
-    monkeypatch.setattr(Socket, "unread_seconds_max", 2.0)
+    monkeypatch.setattr(WebsocketConnection, "unread_seconds_max", 2.0)
     async with api.follow(alice, text) as reader:
         unread = [
             await connect(api.websocket_url, subprotocols=[TRANSPORT], max_size=None, max_queue=1) for _ in range(4)

@@ -11,9 +11,9 @@ import pytest
 from graphql.pyutils import Path
 
 from resolvers.main import schema
-from schema.engine import batched_reads, list_compiler
 from schema.engine.executor import Executor
-from schema.engine.list_compiler import Ordinary
+from schema.engine.fast_lists import batched_reads, list_compiler
+from schema.engine.fast_lists.list_compiler import Fallback
 from schema.engine.request_context import Context
 from schema.engine.time_slices import TimeSlices
 from services.principals import Principal, Role
@@ -50,7 +50,7 @@ class Counting:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.slices = Counted()
-        put, resolve = batched_reads.put, Executor.build_resolve_info
+        put, resolve = batched_reads.set_field, Executor.build_resolve_info
 
         def counted_put(answers: list[dict[str, Any]], name: str, values: Any) -> None:
             self.slices.fields += len(answers)
@@ -60,8 +60,8 @@ class Counting:
             self.slices.fields += 1
             return resolve(executor, field, nodes, parent, path)
 
-        monkeypatch.setattr(list_compiler, "put", counted_put)
-        monkeypatch.setattr(batched_reads, "put", counted_put)
+        monkeypatch.setattr(list_compiler, "set_field", counted_put)
+        monkeypatch.setattr(batched_reads, "set_field", counted_put)
         monkeypatch.setattr(Executor, "build_resolve_info", counted_info)
 
     async def most(self, text: str) -> int:
@@ -103,9 +103,9 @@ async def test_a_list_that_is_not_answered_by_columns_takes_one_item_at_a_stretc
     counting = Counting(monkeypatch)
 
     def ordinary(*_given: Any, **_named: Any) -> None:
-        raise Ordinary
+        raise Fallback
 
-    monkeypatch.setattr("schema.engine.executor.compiled", ordinary)
+    monkeypatch.setattr("schema.engine.executor.compile_items", ordinary)
     item = "seq kind amount balanceAfter marketTime recordedAt batch hash"
     text = f'{{ account(id: "{account}") {{ ledger(first: 1000) {{ nodes {{ {item} }} }} }} }}'
     most = await counting.most(text)

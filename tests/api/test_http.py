@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from config.settings import settings
-from schema.engine.errors import shown
+from schema.engine.errors import client_error
 from services import brands
 from tests.api.clients import Api
 from tests.api.operations import CREATE_TOKEN, DEPOSIT, INGEST, SAVE_BRAND, SAVE_INSTRUMENT
@@ -177,7 +177,7 @@ async def test_what_nobody_foresaw_is_masked_and_logged(
     error = answer["errors"][0]
     assert error["extensions"]["code"] == "INTERNAL"
     assert "1234" not in str(answer)
-    logged = next(record for record in caplog.records if record.name == shown.__module__)
+    logged = next(record for record in caplog.records if record.name == client_error.__module__)
     assert logged.exc_info
     assert "1234" in str(logged.exc_info[1])
     assert vars(logged)["request"] == error["extensions"]["requestId"]

@@ -6,10 +6,10 @@ import json
 import asyncpg
 import pytest
 
-from app.live.fan_out import Group, Member
+from app.live.fan_out import Subscriber, SubscriberGroup
 from app.live.hub import Hub
-from app.live.rendering import recognise
-from schema.engine.document_limits import read
+from app.live.rendering import recognize_selection
+from schema.engine.document_limits import parse_document
 from services import brands, events
 from services.principals import Principal, Role
 from services.views import events as views
@@ -25,9 +25,11 @@ ADA = Principal(1, "ada", Role.ADMIN)
 
 async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> list[asyncio.Task[None]]:
     """Let each socket follow every event, and return when all of them wait in the crowd."""
-    selection = recognise(read("subscription { challengeEvents { position } }", 100), None, None)
+    selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    members = [Member(Group(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets]
+    members = [
+        Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets
+    ]
     following = [tasks.create_task(hub.follow(member)) for member in members]
     await until(lambda: all(member.is_told for member in members))
     return following

@@ -20,7 +20,7 @@ from websockets.exceptions import ConnectionClosed
 
 from app.live.websocket_sessions import ENDED
 from app.main import create_app
-from app.request.authentication import LEEWAY_SECONDS, Identities
+from app.request.authentication import LEEWAY_SECONDS, Authenticator
 from config.settings import Settings
 from schema.engine.errors import Busy
 from services import brands
@@ -57,8 +57,8 @@ async def brand(database: str) -> None:
     await brands.save(ADMIN, name="acme", title="Acme")
 
 
-def shared(**changes: Any) -> Identities:
-    return Identities(Settings(jwt_secret=SECRET, **changes))
+def shared(**changes: Any) -> Authenticator:
+    return Authenticator(Settings(jwt_secret=SECRET, **changes))
 
 
 async def test_a_token_of_any_length_is_answered(brand: None) -> None:
@@ -127,7 +127,7 @@ async def test_each_way_in_which_it_is_nobodys(brand: None) -> None:
     assert await shared(jwt_audience="desk").bearer(signed(aud="other")) is None
     assert await shared(jwt_audience="desk").bearer(signed()) is None
     assert await shared(jwt_issuer="us").bearer(signed(iss="them")) is None
-    assert await Identities(Settings()).bearer(signed()) is None  # nobody signs for this desk
+    assert await Authenticator(Settings()).bearer(signed()) is None  # nobody signs for this desk
 
 
 class Keys:
@@ -169,7 +169,7 @@ async def test_public_keys_are_fetched_once_and_again_for_a_new_one(
 ) -> None:
     monkeypatch.setattr("app.request.jwt_keys.RETRY_SECONDS", 0)
     keys.add("first", RSA)
-    desk = Identities(Settings(jwt_jwks_url=keys.url))
+    desk = Authenticator(Settings(jwt_jwks_url=keys.url))
     one = signed(RSA, "RS256", {"kid": "first"})
     found = await asyncio.gather(*(desk.bearer(one) for _ in range(5)))
     assert [bearer.name for bearer in found if bearer] == ["alice"] * 5
@@ -192,7 +192,7 @@ async def test_a_slow_address_holds_up_those_of_an_unknown_key_alone(
     brand: None, keys: Keys, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys.add("first", RSA)
-    desk = Identities(Settings(jwt_jwks_url=keys.url, jwt_keys_seconds_max=0.5))
+    desk = Authenticator(Settings(jwt_jwks_url=keys.url, jwt_keys_seconds_max=0.5))
     known = signed(RSA, "RS256", {"kid": "first"})
     assert await desk.bearer(known)
     keys.open.clear()
@@ -209,7 +209,7 @@ async def test_a_slow_address_holds_up_those_of_an_unknown_key_alone(
 
 async def test_a_caller_that_goes_away_does_not_end_the_fetch_for_the_others(brand: None, keys: Keys) -> None:
     keys.add("first", RSA)
-    desk = Identities(Settings(jwt_jwks_url=keys.url))
+    desk = Authenticator(Settings(jwt_jwks_url=keys.url))
     keys.open.clear()
     first, second = (asyncio.create_task(desk.bearer(signed(RSA, "RS256", {"kid": "first"}))) for _ in range(2))
     await until(lambda: keys.asked == 1)
@@ -221,7 +221,7 @@ async def test_a_caller_that_goes_away_does_not_end_the_fetch_for_the_others(bra
 
 async def test_so_many_wait_for_an_unknown_key_and_no_more(brand: None, keys: Keys) -> None:
     keys.add("first", RSA)
-    desk = Identities(Settings(jwt_jwks_url=keys.url, jwt_waiting_max=2))
+    desk = Authenticator(Settings(jwt_jwks_url=keys.url, jwt_waiting_max=2))
     keys.open.clear()
     unknown = signed(RSA, "RS256", {"kid": "first"})
     waiting = [asyncio.create_task(desk.bearer(unknown)) for _ in range(2)]
@@ -259,12 +259,12 @@ async def test_an_answer_that_is_too_large_or_no_keys_makes_nobody(
     keys.add("first", RSA)
     for known in ({"a": {"n": "x" * (2 << 20)}}, {"a": 7}, {"a": {"kty": "oct", "k": "AA", "kid": "first"}}):
         keys.known = known
-        desk = Identities(Settings(jwt_jwks_url=keys.url))
+        desk = Authenticator(Settings(jwt_jwks_url=keys.url))
         assert await desk.bearer(signed(RSA, "RS256", {"kid": "first"})) is None
 
 
 async def test_an_address_that_does_not_answer_makes_nobody(brand: None) -> None:
-    desk = Identities(Settings(jwt_jwks_url="http://127.0.0.1:9/keys"))
+    desk = Authenticator(Settings(jwt_jwks_url="http://127.0.0.1:9/keys"))
     assert await desk.bearer(signed(RSA, "RS256", {"kid": "first"})) is None
 
 

@@ -21,19 +21,19 @@ from app.request import responses
 from app.request.content_negotiation import JSON
 from resolvers.main import schema
 from schema.engine import document_checks
-from schema.engine.document_checks import ERRORS_MAX, SHORT_CHARACTERS_MAX, Question, examine
+from schema.engine.document_checks import ERRORS_MAX, SHORT_CHARACTERS_MAX, DocumentRequest, check_now
 from schema.engine.document_limits import (
     COUNT_COST,
     FILTER_COST,
     LIST_SIZE,
     TEXT_COST,
-    Allowed,
-    Scale,
-    TooMuch,
+    DocumentLimits,
+    DocumentWeigher,
+    LimitExceeded,
     Weight,
-    read,
+    parse_document,
 )
-from schema.engine.field_repeats import repeats
+from schema.engine.field_repeats import most_repeats
 from schema.engine.request_context import Context
 from services.principals import Role
 from tests.api.clients import Api
@@ -44,7 +44,7 @@ CORE = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
 
 def weigh(text: str, **variables: object) -> Weight:
     document = parse(text)
-    return Scale(CORE, document, variables).operation(document.definitions[0])  # type: ignore[arg-type]
+    return DocumentWeigher(CORE, document, variables).operation(document.definitions[0])  # type: ignore[arg-type]
 
 
 def cost(text: str, **variables: object) -> int:
@@ -111,7 +111,7 @@ def test_a_fragment_that_spreads_itself_ends_the_walk() -> None:
     weigh("{ ...f } fragment f on Query { __typename ...g } fragment g on Query { ...f }")
 
 
-SMALL = Allowed(characters=600, tokens=40, fragments=2, repeats=3, depth=3, aliases=2, roots=3, cost=2_000)
+SMALL = DocumentLimits(characters=600, tokens=40, fragments=2, repeats=3, depth=3, aliases=2, roots=3, cost=2_000)
 F, G, H = (f"fragment {name} on Query {{ {name}: __typename }}" for name in "FGH")
 EDGES = {
     "characters": ("{ __typename }" + " " * (600 - 14), "{ __typename }" + " " * (601 - 14)),
@@ -139,12 +139,12 @@ async def test_each_limit_at_its_edge_and_one_past_it(name: str) -> None:
     assert [await _limit(text, alone) for text in EDGES[name]] == [None, name]
 
 
-async def _limit(text: str, allowed: Allowed, operation: str | None = None) -> str | None:
+async def _limit(text: str, allowed: DocumentLimits, operation: str | None = None) -> str | None:
     """The limit a document runs into, if any."""
     context = Context(Hub("unused"), allowed=allowed)
     result = await schema.execute(text, context_value=context, operation_name=operation)
     for error in result.errors or ():
-        if isinstance(error, TooMuch):
+        if isinstance(error, LimitExceeded):
             assert error.extensions
             assert error.extensions["seen"] > error.extensions["max"]
             return str(error.extensions["limit"])
@@ -162,11 +162,11 @@ SIZES: list[tuple[str, dict[str, object]]] = [
 
 @pytest.mark.parametrize(("text", "variables"), SIZES)
 async def test_a_page_counts_however_its_size_is_given(text: str, variables: dict[str, object]) -> None:
-    context = Context(Hub("unused"), allowed=Allowed(cost=180))
+    context = Context(Hub("unused"), allowed=DocumentLimits(cost=180))
     result = await schema.execute(text, variables, context)
     assert result.errors
     [error] = result.errors
-    assert isinstance(error, TooMuch)
+    assert isinstance(error, LimitExceeded)
     assert error.extensions
     assert error.extensions["seen"] == 1 + 90 * 2
 
@@ -185,26 +185,26 @@ QUADRATIC = {
 async def test_what_takes_long_to_validate_is_not_validated(text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("schema.engine.document_checks.validate", None)  # nothing may call it
     operation = "A" if "query A" in text else None
-    assert await _limit(text, Allowed(), operation) == "repeats"
+    assert await _limit(text, DocumentLimits(), operation) == "repeats"
 
 
 def test_deep_brackets_never_reach_the_parser() -> None:
     for text in ("{a" * 101, "{ a(b: " + "[" * 100, "{ a(b: " + "{b: " * 100):
-        with pytest.raises(TooMuch, match="nesting is 101"):
-            read(text, 5_000)
+        with pytest.raises(LimitExceeded, match="nesting is 101"):
+            parse_document(text, 5_000)
     with pytest.raises(GraphQLError, match="Syntax Error"):
-        read("{a" * 100, 5_000)
+        parse_document("{a" * 100, 5_000)
 
 
 def test_what_tools_ask_for_is_allowed() -> None:
     found = weigh(get_introspection_query(input_value_deprecation=True))
-    assert found.depth <= Allowed().depth
-    assert found.cost(LIST_SIZE) <= Allowed().cost
+    assert found.depth <= DocumentLimits().depth
+    assert found.cost(LIST_SIZE) <= DocumentLimits().cost
 
 
 async def test_the_answer_tells_the_cost(api: Api) -> None:
     answer = await api.answer("{ challenges(first: 3) { nodes { id } } }", await api.token("ADMIN"))
-    assert answer["extensions"]["cost"] == {"used": 7, "max": Allowed().cost}
+    assert answer["extensions"]["cost"] == {"used": 7, "max": DocumentLimits().cost}
 
 
 LOOP_SECONDS_MAX = 0.05
@@ -239,7 +239,7 @@ async def test_a_hostile_document_is_answered_shortly(name: str) -> None:
     result = await schema.execute(HOSTILE[name](FILL), context_value=context)
     assert result.errors, name
     assert len(result.errors) <= ERRORS_MAX + 1
-    answer = b"".join((await responses.executed(result, JSON, context)).pieces)
+    answer = b"".join((await responses.result_response(result, JSON, context)).pieces)
     assert len(answer) < 4_000, (name, len(answer))
     assert context.seconds > 0, "another thread has looked at it"
 
@@ -248,10 +248,10 @@ def test_no_short_document_holds_the_event_loop_for_long() -> None:
     slowest = {}
     for name, document in HOSTILE.items():
         rules = tuple(specified_rules)
-        question = Question(
-            CORE, rules, document(SHORT_CHARACTERS_MAX)[:SHORT_CHARACTERS_MAX], Allowed(), None, Role.CLIENT, ()
+        question = DocumentRequest(
+            CORE, rules, document(SHORT_CHARACTERS_MAX)[:SHORT_CHARACTERS_MAX], DocumentLimits(), None, Role.CLIENT, ()
         )
-        slowest[name] = min(examine(question).seconds for _ in range(3))  # of processor time, whatever else runs
+        slowest[name] = min(check_now(question).seconds for _ in range(3))  # of processor time, whatever else runs
     assert max(slowest.values()) < LOOP_SECONDS_MAX, slowest
 
 
@@ -286,4 +286,4 @@ def test_repeats_are_those_of_the_merged_selection(data: st.DataObject) -> None:
     document = parse(selection(3))
     [operation] = document.definitions
     assert isinstance(operation, OperationDefinitionNode)
-    assert repeats(document) >= merged([operation.selection_set])
+    assert most_repeats(document) >= merged([operation.selection_set])

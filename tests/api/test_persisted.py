@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from websockets.asyncio.client import connect
 
-from app.request.parameters import Asked
-from app.request.trusted_documents import Documents, hash_of
+from app.request.parameters import OperationParameters
+from app.request.trusted_documents import TrustedDocuments, hash_of
 from config.errors import Problem
 from config.settings import Settings
 from schema.engine.document_limits import KEPT_CHARACTERS_MAX
@@ -44,7 +44,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_is_a_folder_or_a_json_object(tmp_path: Path) -> None:
     listed = tmp_path / "documents.json"
     listed.write_text(json.dumps({hash_of(ME): ME, f"sha256:{hash_of(TYPENAME).upper()}": TYPENAME}))
-    assert Documents.trusted(Settings(trusted_documents=listed))
+    assert TrustedDocuments.trusted(Settings(trusted_documents=listed))
     for text in (
         "{",
         "[]",
@@ -54,9 +54,9 @@ def test_a_list_is_a_folder_or_a_json_object(tmp_path: Path) -> None:
     ):
         listed.write_text(text)
         with pytest.raises(Problem, match="PROPDESK_TRUSTED_DOCUMENTS"):
-            Documents.trusted(Settings(trusted_documents=listed))
+            TrustedDocuments.trusted(Settings(trusted_documents=listed))
     with pytest.raises(Problem, match="PROPDESK_TRUSTED_DOCUMENTS"):
-        Documents.trusted(Settings(trusted_documents=tmp_path / "missing"))
+        TrustedDocuments.trusted(Settings(trusted_documents=tmp_path / "missing"))
 
 
 async def test_a_document_of_the_list_is_asked_for_by_its_hash(listed: None, api: Api) -> None:
@@ -105,26 +105,26 @@ async def test_a_text_with_its_hash_is_executed_and_then_known_by_its_hash(liste
 
 
 def test_what_is_remembered_of_clients_is_bounded() -> None:
-    documents = Documents({}, remembered_max=2)
+    documents = TrustedDocuments({}, remembered_max=2)
     texts = [f"{{ a{place}: __typename }}" for place in range(3)]
 
     def by_hash(text: str) -> str | None:
-        return documents.text(Asked(document_id=hash_of(text)))
+        return documents.text(OperationParameters(document_id=hash_of(text)))
 
     for text in texts[:2]:
-        assert documents.text(Asked(query=text, document_id=hash_of(text))) == text
+        assert documents.text(OperationParameters(query=text, document_id=hash_of(text))) == text
     assert by_hash(texts[0]) == texts[0]  # so the other was used longest ago
-    assert documents.text(Asked(query=texts[2], document_id=hash_of(texts[2]))) == texts[2]
+    assert documents.text(OperationParameters(query=texts[2], document_id=hash_of(texts[2]))) == texts[2]
     assert [by_hash(text) for text in (texts[0], texts[2])] == [texts[0], texts[2]]
     long = "{ __typename }" + " " * KEPT_CHARACTERS_MAX
-    assert documents.text(Asked(query=long, document_id=hash_of(long))) == long
+    assert documents.text(OperationParameters(query=long, document_id=hash_of(long))) == long
     for forgotten in (texts[1], long):
         with pytest.raises(UnknownDocument):
             by_hash(forgotten)
-    none = Documents({}, remembered_max=0)
-    assert none.text(Asked(query=TYPENAME, document_id=hash_of(TYPENAME))) == TYPENAME
+    none = TrustedDocuments({}, remembered_max=0)
+    assert none.text(OperationParameters(query=TYPENAME, document_id=hash_of(TYPENAME))) == TYPENAME
     with pytest.raises(UnknownDocument):
-        none.text(Asked(document_id=hash_of(TYPENAME)))
+        none.text(OperationParameters(document_id=hash_of(TYPENAME)))
 
 
 async def test_what_does_not_fit_is_the_clients_fault(listed: None, api: Api) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-from app.request.cpu_metering import Metered, meter_tasks
-from app.request.rate_limits import DEBT_SECONDS_MAX, Rates, Shares
+from app.request.cpu_metering import MeteredWork, meter_tasks
+from app.request.rate_limits import DEBT_SECONDS_MAX, ProcessorShares, RequestRates
 from config.settings import Settings
 from services import brands, tokens
 from services.principals import Principal, Role
@@ -30,7 +30,7 @@ class Clock:
 
 def test_an_idle_bearer_has_its_burst_and_then_its_rate() -> None:
     clock = Clock()
-    rates = Rates(ROLES, 5, clock)
+    rates = RequestRates(ROLES, 5, clock)
     assert [rates.take(ALICE, "") for _ in range(10)] == [0] * 10
     assert rates.take(ALICE, "") == pytest.approx(0.5)
     clock.now = 0.5
@@ -45,13 +45,13 @@ def test_each_role_has_its_own_rate_to_the_edge_and_not_one_past_it(monkeypatch:
     assert most == ROLES
     for name, rate in ROLES.items():
         bearer = None if name == "NOBODY" else Principal(1, "app", Role(name), "acme")
-        rates = Rates(most, 5, Clock())
+        rates = RequestRates(most, 5, Clock())
         waits = [rates.take(bearer, "address") for _ in range(int(rate * 5) + 1)]
         assert [wait > 0 for wait in waits] == [False] * int(rate * 5) + [True], name
 
 
 def test_bearers_do_not_share_and_addresses_without_a_token_do_not() -> None:
-    rates = Rates(ROLES, 0.5, Clock())
+    rates = RequestRates(ROLES, 0.5, Clock())
     others = [
         ALICE,
         Principal(2, "app", Role.CLIENT, "acme", "bob"),
@@ -64,7 +64,7 @@ def test_bearers_do_not_share_and_addresses_without_a_token_do_not() -> None:
 @given(st.lists(st.floats(0, 5), max_size=40))
 def test_no_more_than_burst_and_rate_are_ever_let_through(waits: list[float]) -> None:
     clock = Clock()
-    rates = Rates(ROLES, 2, clock)
+    rates = RequestRates(ROLES, 2, clock)
     taken = 0
     for wait in waits:
         clock.now += wait
@@ -103,7 +103,7 @@ SHARES = dict.fromkeys(ROLES, 0.5) | {"NOBODY": 0.1}
 
 def test_processor_time_may_be_overdrawn_and_is_waited_for() -> None:
     clock = Clock()
-    shares = Shares(SHARES, 2, clock)
+    shares = ProcessorShares(SHARES, 2, clock)
     assert shares.wait(ALICE, "") == 0
     shares.spend(ALICE, "", 0.9)
     assert shares.wait(ALICE, "") == 0, "a tenth of a second is left"
@@ -115,7 +115,7 @@ def test_processor_time_may_be_overdrawn_and_is_waited_for() -> None:
 
 
 def test_one_dear_request_does_not_shut_its_bearer_out_for_ever() -> None:
-    shares = Shares(SHARES, 2, Clock())
+    shares = ProcessorShares(SHARES, 2, Clock())
     shares.spend(None, "address", 1e9)
     assert shares.wait(None, "address") == pytest.approx(DEBT_SECONDS_MAX, abs=0.01)
     assert shares.wait(None, "another") == 0
@@ -135,7 +135,7 @@ async def test_only_the_steps_of_a_task_count_and_not_its_waiting() -> None:
         await asyncio.sleep(0)
         raise KeyError
 
-    assert await Metered(work(), spent.append) == "done"
+    assert await MeteredWork(work(), spent.append) == "done"
     assert len(spent) >= 3
     assert 0 < sum(spent) < 0.15, "processor seconds, of which waiting costs none"
 
@@ -153,18 +153,18 @@ async def test_tasks_that_begin_within_metered_work_are_part_of_it_and_others_ar
         return list(await asyncio.gather(child(1), child(2)))
 
     async def around() -> list[int]:
-        found = await asyncio.create_task(_value(Metered(work(), inner.append)))
+        found = await asyncio.create_task(_value(MeteredWork(work(), inner.append)))
         await asyncio.create_task(child(3))
         return found
 
-    assert await Metered(around(), outer.append) == [1, 2]
+    assert await MeteredWork(around(), outer.append) == [1, 2]
     assert len(inner) == 2 + 2 * 2, "its own two steps, and two of each child"
     assert len(outer) == 3 + 2 + 2, "its own three, two of the task around the inner work, two of the other child"
     await asyncio.create_task(child(4))
     assert (len(inner), len(outer)) == (6, 7)
 
 
-async def _value(work: Metered[list[int]]) -> list[int]:
+async def _value(work: MeteredWork[list[int]]) -> list[int]:
     return await work
 
 
@@ -181,11 +181,11 @@ async def test_a_metered_task_that_is_cancelled_before_it_begins_is_ended_in_ord
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    await Metered(work(), lambda _: None)
+    await MeteredWork(work(), lambda _: None)
     assert begun == []
 
 
-async def _run(work: Metered[None]) -> None:
+async def _run(work: MeteredWork[None]) -> None:
     await work
 
 
@@ -198,7 +198,7 @@ async def test_a_cancelled_task_sees_that_it_is_cancelled() -> None:
         finally:
             ended.append("in order")
 
-    task = asyncio.create_task(_run(Metered(work(), lambda _: None)))
+    task = asyncio.create_task(_run(MeteredWork(work(), lambda _: None)))
     await asyncio.sleep(0)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):

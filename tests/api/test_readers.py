@@ -24,7 +24,7 @@ from graphql import (
 from websockets.asyncio.client import connect
 
 from schema.engine.permissions import roles_of
-from schema.engine.read_permissions import unreadable
+from schema.engine.read_permissions import unreadable_fields
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
@@ -117,7 +117,7 @@ def judged() -> Iterator[tuple[str, str, Role, GraphQLObjectType, set[Named]]]:
             assert isinstance(of, GraphQLObjectType)
             document = parse(f"{kind} {{ {name} {tree(of, DEPTH)} }}", no_location=True)
             for role in allowed(field):
-                yield kind, name, role, of, closed_to(unreadable(GRAPHQL, document, None, role))
+                yield kind, name, role, of, closed_to(unreadable_fields(GRAPHQL, document, None, role))
 
 
 def every() -> list[Named]:

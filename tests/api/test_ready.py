@@ -11,7 +11,7 @@ from strawberry.types import ExecutionResult
 from strawberry.types.graphql import OperationType
 
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed
+from schema.engine.document_limits import DocumentLimits
 from schema.engine.json_writer import dumps
 from schema.engine.request_context import Context
 from services.principals import Principal, Role
@@ -52,13 +52,13 @@ async def test_who_asks_is_found_out_each_time() -> None:
 async def test_what_is_allowed_decides_again() -> None:
     assert not (await _answer(SCHEMA)).errors
     assert (await _answer(SCHEMA, explains=False)).errors
-    assert (await _answer(SCHEMA, allowed=Allowed(depth=1))).errors
+    assert (await _answer(SCHEMA, allowed=DocumentLimits(depth=1))).errors
     with pytest.raises(InvalidOperationTypeError):
         await _answer(SCHEMA, [OperationType.MUTATION])
 
 
 async def test_the_size_of_a_page_decides_again() -> None:
-    allowed = Allowed(cost=50)
+    allowed = DocumentLimits(cost=50)
     assert not (await _answer(PAGE, variables={"first": 10, "no": True}, allowed=allowed)).errors
     refused = await _answer(PAGE, variables={"first": 100, "no": True}, allowed=allowed)
     assert [(error.extensions or {})["limit"] for error in refused.errors or ()] == ["cost"]

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 
 from domain.execution import Moment
 from schema.engine import json_writer
-from schema.engine.error_masking import masked
+from schema.engine.error_masking import mask_errors
 from schema.engine.errors import BadUserInput
-from schema.engine.json_writer import written
+from schema.engine.json_writer import write_json
 from schema.engine.paging import Connection
 from schema.engine.request_context import Context, Loaders
 from schema.engine.time_slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
@@ -84,7 +84,7 @@ VALUES = st.recursive(
 def test_an_answer_written_in_pieces_is_the_answer(data: dict[str, Any], piece: int) -> None:
     async def write() -> list[bytes]:
         context = Context(events=None, cost=1 << 20, slices=TimeSlices(count().__next__))  # type: ignore[arg-type]
-        return await written({"data": data}, context)
+        return await write_json({"data": data}, context)
 
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(json_writer, "PIECE_BYTES", piece)
@@ -97,12 +97,12 @@ async def test_a_long_answer_is_written_in_pieces_and_a_short_one_at_once() -> N
     body = {"data": {"rows": rows, "wide": {"rows": rows}}}
     slices = TimeSlices(count().__next__)
     context = Context(events=None, cost=40_000, slices=slices)  # type: ignore[arg-type] # nothing is subscribed to
-    pieces = await written(body, context)
+    pieces = await write_json(body, context)
     assert b"".join(pieces) == orjson.dumps(body)
     assert max(map(len, pieces)) <= 3 * json_writer.PIECE_BYTES
     assert slices.waits >= len(pieces) > 10
     context.cost = 10
-    assert len(await written({"data": {"rows": rows[:10]}}, context)) == 1
+    assert len(await write_json({"data": {"rows": rows[:10]}}, context)) == 1
 
 
 async def test_an_answered_error_keeps_no_frames() -> None:
@@ -116,7 +116,7 @@ async def test_an_answered_error_keeps_no_frames() -> None:
             raise BadUserInput("no") from inner
     except BadUserInput as raised:
         error = GraphQLError("no", original_error=raised)
-    [left] = masked([error], Context(events=None))  # type: ignore[arg-type] # nothing is subscribed to
+    [left] = mask_errors([error], Context(events=None))  # type: ignore[arg-type] # nothing is subscribed to
     seen: BaseException | None = error
     for _ in range(3):
         assert seen is not None

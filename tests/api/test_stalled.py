@@ -10,8 +10,8 @@ import pytest
 from websockets.asyncio.client import connect
 
 from app.live import websocket_sessions
-from app.live.websocket_sessions import ENDED, Sessions
-from app.server.websockets import BUFFER_BYTES, STRANGER_BYTES, Socket
+from app.live.websocket_sessions import ENDED, WebsocketSessions
+from app.server.websockets import BUFFER_BYTES, STRANGER_BYTES, WebsocketConnection
 from services import tokens
 from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send, until
@@ -43,11 +43,11 @@ async def _handshake(one: socket.socket) -> None:
         answer += await loop.sock_recv(one, 1)
 
 
-def _served(api: Api) -> list[Socket]:
-    return [one for one in api.server.server_state.connections if isinstance(one, Socket)]
+def _served(api: Api) -> list[WebsocketConnection]:
+    return [one for one in api.server.server_state.connections if isinstance(one, WebsocketConnection)]
 
 
-def _is_known(served: Socket) -> bool:
+def _is_known(served: WebsocketConnection) -> bool:
     limits: tuple[int, int] = served.transport.get_write_buffer_limits()
     return limits[1] == BUFFER_BYTES
 
@@ -111,7 +111,7 @@ async def test_a_session_that_cannot_be_ended_keeps_nobody_else_open(
     text = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
     bearer = await tokens.authenticate(text)
     assert bearer is not None
-    watched = Sessions(100)
+    watched = WebsocketSessions(100)
     several = [Session(hangs=True), Session(fault=RuntimeError("gone")), *(Session(hangs=True) for _ in range(20))]
     for session in several:
         watched.opened(bearer, session)

@@ -10,7 +10,7 @@ from graphql import GraphQLField, GraphQLObjectType, get_named_type, is_leaf_typ
 
 from app.live.hub import Hub
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed
+from schema.engine.document_limits import DocumentLimits
 from schema.engine.paging import LONG, SHORT
 from schema.engine.request_context import Context
 from services.principals import Principal, Role
@@ -100,7 +100,7 @@ def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
     return sent
 
 
-ANYTHING = Allowed(tokens=10**6, depth=100, cost=10**12)
+ANYTHING = DocumentLimits(tokens=10**6, depth=100, cost=10**12)
 
 
 async def _ask(text: str) -> Any:

@@ -6,9 +6,9 @@ import pytest
 from graphql import parse
 
 from resolvers.main import schema
-from schema.engine.document_limits import Allowed
+from schema.engine.document_limits import DocumentLimits
 from schema.engine.request_context import Context
-from schema.engine.variable_weights import repeated
+from schema.engine.variable_weights import repeated_variables
 from services.principals import Principal, Role
 from tests.api.clients import Api
 from tests.services.world import a_world, rows, value
@@ -33,12 +33,12 @@ DOCUMENTS: list[tuple[str, str | None, dict[str, int]]] = [
 
 @pytest.mark.parametrize(("text", "name", "uses"), DOCUMENTS)
 def test_uses_are_counted_wherever_they_stand(text: str, name: str | None, uses: dict[str, int]) -> None:
-    assert {variable: many for variable, many, _ in repeated(parse(text), name)} == uses
+    assert {variable: many for variable, many, _ in repeated_variables(parse(text), name)} == uses
 
 
 async def _seen(text: str, variables: dict[str, Any], limit: int = 1_000) -> int | None:
     """What the variables weigh where that is too much."""
-    context = Context(None, MANAGER, allowed=Allowed(variables=limit))  # type: ignore[arg-type] # nothing is subscribed to
+    context = Context(None, MANAGER, allowed=DocumentLimits(variables=limit))  # type: ignore[arg-type] # nothing is subscribed to
     result = await schema.execute(text, variables, context)
     for error in result.errors or ():
         if error.extensions and error.extensions.get("limit") == "variables":

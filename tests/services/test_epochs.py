@@ -6,7 +6,7 @@ import pytest
 
 from config.database import connection
 from models.views.visibility import Sight
-from schema.engine.ids import cursor_of, place_of
+from schema.engine.ids import format_cursor, parse_cursor
 from services import events, quotes
 from services.epochs import Restored, Watch
 from services.jobs import work_queue
@@ -144,12 +144,12 @@ async def test_what_the_hub_passed_on_after_the_last_look_counts(database: str, 
 
 @pytest.mark.parametrize(("place", "epoch"), [("7-3", 0), ("7-3", 1), ("12", 0x7FFFFFFF), ("7-3", 0xE)])
 def test_a_cursor_is_read_as_it_was_written(place: str, epoch: int) -> None:
-    assert place_of(cursor_of(place, epoch)) == (place, epoch)
+    assert parse_cursor(format_cursor(place, epoch)) == (place, epoch)
 
 
 @pytest.mark.parametrize("text", ["7-3-e0", "7-3-e", "7-3-exyz", "7-3-e123456789", "e1", "", "-e"])
 def test_a_malformed_epoch_is_no_epoch(text: str) -> None:
-    assert place_of(text) == (text, 0)
+    assert parse_cursor(text) == (text, 0)
 
 
 async def test_what_has_been_seen_of_a_new_primary_is_not_taken_for_lost(database: str) -> None:

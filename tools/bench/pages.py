@@ -16,7 +16,7 @@ import strawberry
 from config.database import close_database, connection, migrate, open_database, pool
 from models.views.metrics import METRICS
 from resolvers.main import Mutation, Query, Subscription, schema
-from schema.engine.json_writer import written
+from schema.engine.json_writer import write_json
 from schema.engine.request_context import Context
 from tools.bench.harness import Figure, Server
 from tools.bench.population import FIRST, MANAGER, populate
@@ -53,7 +53,7 @@ class Way:
         context = Context(events=None, bearer=MANAGER)  # type: ignore[arg-type] # nothing is subscribed to
         result = await self.schema.execute(text, variable_values=variables, context_value=context)
         assert not result.errors, result.errors
-        return b"".join(await written({"data": result.data}, context))
+        return b"".join(await write_json({"data": result.data}, context))
 
 
 async def pages(server: Server, rounds: int, times: int) -> list[Figure]:

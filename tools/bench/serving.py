@@ -19,11 +19,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route, WebSocketRoute
 
 from app.endpoint import Endpoint
-from app.live.rendering import Selection
-from app.live.websocket_protocol import Handler
-from app.live.websocket_sessions import Sessions
+from app.live.rendering import EventSelection
+from app.live.websocket_protocol import WebsocketHandler
+from app.live.websocket_sessions import WebsocketSessions
 from app.main import create_app
-from app.server.websockets import Socket
+from app.server.websockets import WebsocketConnection
 from cli.server import server_of
 from config.logs import configure_logging
 from config.settings import load_settings
@@ -42,10 +42,10 @@ CONNECTIONS = 100_000
 RATE = 1e9  # requests a second: the limits are there, and not reached
 
 
-class _Stock(Handler):
+class _Stock(WebsocketHandler):
     """Recognises nothing."""
 
-    def _recognise(self, operation: Any) -> Selection | None:
+    def _recognise(self, operation: Any) -> EventSelection | None:
         return None
 
 
@@ -68,7 +68,7 @@ def _bare(server: uvicorn.Server) -> Any:
     async def bare(request: Request) -> Response:
         """Write the frame so many times to every websocket, without a look at anything; answers when it began."""
         frame, times = await request.body(), int(request.query_params["times"])
-        transports = [one.transport for one in server.server_state.connections if isinstance(one, Socket)]
+        transports = [one.transport for one in server.server_state.connections if isinstance(one, WebsocketConnection)]
         began = time.monotonic()
         for _ in range(times):
             for transport in transports:
@@ -117,7 +117,7 @@ def _serve(url: str, port: Any, core: int | None) -> None:
     settings = load_settings().replace(database_url=url, environment="production", **rates, **limits)
     app = create_app(settings)
     server = server_of(app, settings, ws_ping_interval=None)  # pings would be counted with the events
-    stock = _StockEndpoint(settings, app.state.hub, Sessions(CONNECTIONS), None)
+    stock = _StockEndpoint(settings, app.state.hub, WebsocketSessions(CONNECTIONS), None)
     app.router.routes += [
         WebSocketRoute("/stock", stock),
         Route("/emit", _emit, methods=["POST"]),

@@ -9,12 +9,12 @@ from typing import Any
 from graphql import OperationDefinitionNode
 from graphql.pyutils import Path
 
-from schema.engine.batched_reads import Complete
 from schema.engine.document_limits import KEPT, KEPT_CHARACTERS_MAX
+from schema.engine.fast_lists.batched_reads import Completer
 from schema.engine.request_context import Info
 from services.views.lists import Linked
 
-Place = tuple[tuple[str, str | None], ...]
+FieldPath = tuple[tuple[str, str | None], ...]
 Switches = tuple[tuple[str, bool], ...]
 
 
@@ -22,9 +22,9 @@ Switches = tuple[tuple[str, bool], ...]
 class Compilation:
     """Of one operation."""
 
-    lists: dict[tuple[Any, ...], Complete | None] = field(default_factory=dict)
+    lists: dict[tuple[Any, ...], Completer | None] = field(default_factory=dict)
     """By the place, type and switches of a list or page how it is answered by columns; None where it is not."""
-    links: dict[tuple[Place, Switches], tuple[Linked, ...]] = field(default_factory=dict)
+    links: dict[tuple[FieldPath, Switches], tuple[Linked, ...]] = field(default_factory=dict)
     """By the place of a page and the switches what its rows lead to, which is read together with them."""
     is_of_the_moment: bool = False
     """Does its document name a field that is computed at the market of now, or an object by its id, which is brought
@@ -56,7 +56,7 @@ def compilation_of(operation: OperationDefinitionNode) -> Compilation:
 def links_of(info: Info) -> tuple[Linked, ...]:
     """Return what the rows of this field's page lead to; nothing before the operation's first answer."""
     links = compilation_of(info.operation).links
-    return links.get((place_of(info.path), switches_of(info.variable_values)), ()) if links else ()
+    return links.get((field_path(info.path), switches_of(info.variable_values)), ()) if links else ()
 
 
 def switches_of(variables: Mapping[str, Any]) -> Switches:
@@ -64,7 +64,7 @@ def switches_of(variables: Mapping[str, Any]) -> Switches:
     return tuple(pair for pair in variables.items() if isinstance(pair[1], bool))
 
 
-def place_of(path: Path | None) -> Place:
+def field_path(path: Path | None) -> FieldPath:
     """Return the names on the way to a field, each with its parent's type, without the items of lists."""
     place = []
     while path is not None:

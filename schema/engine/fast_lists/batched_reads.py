@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from itertools import chain
 from typing import Any
 
-from schema.engine.relations import ById, Pick, Source, Values
+from schema.engine.relations import ById, LinkSource, Pick, Values
 from schema.engine.request_context import Context
 from services.views.lists import Linked, Listing, Row
 
-Complete = Callable[["Reads", Values], Values]
+Completer = Callable[["PendingReads", Values], Values]
 """From a field's values to what is answered."""
-Take = Callable[[Values], Values]
+Getter = Callable[[Values], Values]
 """From objects to a field's values."""
 
 
-def put(made: Iterable[dict[str, Any]], name: str, values: Values) -> None:
+def set_field(made: Iterable[dict[str, Any]], name: str, values: Values) -> None:
     """Set a field of every answer to its value."""
     for answer, value in zip(made, values, strict=True):
         answer[name] = value
@@ -29,14 +29,14 @@ class LinkColumn:
 
     name: str
     names: tuple[str, ...]  # of the columns that are taken
-    take: tuple[Take, ...]
-    source: Source
+    take: tuple[Getter, ...]
+    source: LinkSource
     pick: Pick
-    complete: Complete
+    complete: Completer
 
 
 @dataclass(frozen=True, slots=True)
-class Due:
+class PendingLink:
     """A linked column of the objects that `made` answers."""
 
     column: LinkColumn
@@ -44,17 +44,17 @@ class Due:
     given: tuple[Values, ...]
     made: list[dict[str, Any]]
 
-    def put(self, reads: "Reads", found: Mapping[int, Any]) -> None:
-        put(self.made, self.column.name, self.column.complete(reads, self.column.pick(found, *self.given)))
+    def put(self, reads: "PendingReads", found: Mapping[int, Any]) -> None:
+        set_field(self.made, self.column.name, self.column.complete(reads, self.column.pick(found, *self.given)))
 
 
 @dataclass(slots=True)
-class Reads:
+class PendingReads:
     """What is still to be read for a list. What links lead to may have links of its own: one round a level."""
 
     linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
     """By listing the rows that were read together with the list's."""
-    due: list[Due] = field(default_factory=list)
+    due: list[PendingLink] = field(default_factory=list)
     later: deque[Callable[[], None]] = field(default_factory=deque)
     """What is answered of objects with links while the database reads what these lead to."""
     waiting: deque[Callable[[], None]] = field(default_factory=deque)
@@ -64,7 +64,7 @@ class Reads:
         """Answer what waits, in slices of the event loop's time, and read what is due."""
         while self.waiting or self.due:
             await _run(self.waiting, context)
-            of: dict[Source, list[Due]] = {}
+            of: dict[LinkSource, list[PendingLink]] = {}
             for one in self.due:
                 of.setdefault(one.column.source, []).append(one)
             self.due = []
@@ -84,10 +84,12 @@ class Reads:
             }
         )
 
-    async def _read(self, of: Mapping[Source, Iterable[Due]], context: Context) -> dict[Source, Mapping[int, Any]]:
+    async def _read(
+        self, of: Mapping[LinkSource, Iterable[PendingLink]], context: Context
+    ) -> dict[LinkSource, Mapping[int, Any]]:
         """Return what each source has for the keys that are due. What was read with the list is not read again."""
         keys = {source: _keys(those) for source, those in of.items()}
-        rows: dict[Source, Mapping[int, Any]] = {
+        rows: dict[LinkSource, Mapping[int, Any]] = {
             source: known
             for source in of
             if isinstance(source, ById)
@@ -118,13 +120,13 @@ async def _run(portions: deque[Callable[[], None]], context: Context) -> None:
             await context.slices.next(context.whose)
 
 
-def _keys(those: Iterable[Due]) -> dict[int, None]:
+def _keys(those: Iterable[PendingLink]) -> dict[int, None]:
     keys: dict[int, None] = dict.fromkeys(chain.from_iterable(one.given[0] for one in those))
     keys.pop(None, None)  # type: ignore[call-overload] # no key leads to nothing
     return keys
 
 
-async def _read(keys: Mapping[Source, list[int]], context: Context) -> list[Mapping[int, Any]]:
+async def _read(keys: Mapping[LinkSource, list[int]], context: Context) -> list[Mapping[int, Any]]:
     """Return what each source has for its keys, in the order of the sources."""
     if len(keys) == 1:
         return [await _of(source, some, context) for source, some in keys.items()]
@@ -133,5 +135,5 @@ async def _read(keys: Mapping[Source, list[int]], context: Context) -> list[Mapp
     return [task.result() for task in tasks]
 
 
-async def _of(source: Source, keys: list[int], context: Context) -> Mapping[int, Any]:
+async def _of(source: LinkSource, keys: list[int], context: Context) -> Mapping[int, Any]:
     return await source.read(context, keys) if keys else {}
