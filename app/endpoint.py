@@ -87,11 +87,12 @@ class Endpoint(GraphQL[Context, None]):
         self.shares = ProcessorShares(settings.processor_shares, settings.rate_burst_seconds)
         self.flight = BytesInFlight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
         self.slices = TimeSlices()
+        self.fast_fan_out = settings.fast_fan_out
         self.documents = TrustedDocuments.trusted(settings)
         self._settings = settings
         self._events = events
-        self._allowed = DocumentLimits(**settings.document)
-        self._allowed_to_strangers = replace(self._allowed, characters=settings.stranger_characters_max)
+        self._limits = DocumentLimits(**settings.document)
+        self._anonymous_limits = replace(self._limits, characters=settings.stranger_characters_max)
         self._identities = Authenticator(settings)
         self._page = page
 
@@ -140,7 +141,7 @@ class Endpoint(GraphQL[Context, None]):
     async def _execute(self, request: Request, media_type: str, reservation: AnswerReservation) -> Response:
         """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
         context = await self.get_context(request, request)
-        reservation.bearer, context.admit = context.whose, reservation.take
+        reservation.bearer, context.reserve_answer = context.client_key, reservation.take
         caller = Caller.of(context.bearer, _address(request), self.document_seconds_max)
         visit = request.scope.get("extensions", {}).get(ANONYMOUS)
         spent = 0.0
@@ -158,15 +159,15 @@ class Endpoint(GraphQL[Context, None]):
         try:
             with bound(caller):
                 answer = await MeteredWork(self._written(request, media_type, context), spend)
-            if context.confirm:
-                await context.confirm()
+            if context.confirm_bearer:
+                await context.confirm_bearer()
             reservation.become(answer.size)
             return answer
         finally:
             context.close()
             if visit:
                 visit.left = None
-            self.shares.spend(context.bearer, _address(request), spent + context.seconds)
+            self.shares.spend(context.bearer, _address(request), spent + context.thread_seconds)
 
     async def _written(self, request: Request, media_type: str, context: Context) -> responses.PiecewiseResponse:
         return await responses.result_response(await self._answered(request, context), media_type, context)
@@ -207,9 +208,13 @@ class Endpoint(GraphQL[Context, None]):
         header = request.headers.get("authorization")
         address = _address(request)
         name = getattr(request.state, "request_id", None) or new_request_id()
-        explains = self._settings.environment == "development"
         context = Context(
-            self._events, allowed=self._allowed_to_strangers, explains=explains, request_id=name, slices=self.slices
+            self._events,
+            limits=self._anonymous_limits,
+            allows_introspection=self._settings.environment == "development",
+            fast_lists=self._settings.fast_lists,
+            request_id=name,
+            slices=self.slices,
         )
         context.address = address
         if isinstance(request, WebSocket):
@@ -217,7 +222,7 @@ class Endpoint(GraphQL[Context, None]):
             return context
         recalled = self._identities.recall(header)
         if recalled:
-            context.bearer, context.confirm = recalled.bearer, partial(self._confirm, request, context, recalled)
+            context.bearer, context.confirm_bearer = recalled.bearer, partial(self._confirm, request, context, recalled)
         else:
             try:
                 context.bearer = await self._identities.bearer(header)
@@ -228,14 +233,14 @@ class Endpoint(GraphQL[Context, None]):
         if context.bearer is None and header is not None:
             raise unknown_bearer()
         if context.bearer is not None:
-            context.allowed = self._allowed
+            context.limits = self._limits
             if not recalled:
                 _end_visit(request)
         return context
 
     async def _confirm(self, request: Request, context: Context, recalled: Recalled) -> None:
         """Make sure of a bearer that was only remembered. Raises Refusal where it has ended or reaches others."""
-        context.confirm = None
+        context.confirm_bearer = None
         bearer = await recalled.confirmed()
         if bearer is None:
             raise unknown_bearer()
@@ -261,7 +266,7 @@ class Endpoint(GraphQL[Context, None]):
             raise RateLimited(wait)
         if context.bearer is None:
             raise ConnectionRejectionError
-        context.allowed = self._allowed
+        context.limits = self._limits
         return None
 
     def decode_json(self, data: str | bytes) -> Any:

@@ -237,6 +237,16 @@ class Tokens(Group):
         return secret
 
 
+class FastPaths(Group):
+    """Fast paths"""
+
+    fast_lists: bool = True
+    """Whether lists are read and answered column by column; `false`: graphql-core resolves each field of each object"""
+    fast_fan_out: bool = True
+    """Whether an event is rendered once for all subscribers with the same selection and scope; `false`: once for each
+    subscriber"""
+
+
 GROUPS: tuple[type[Group], ...] = (
     Addresses,
     EnvironmentAndLogs,
@@ -246,11 +256,14 @@ GROUPS: tuple[type[Group], ...] = (
     Tokens,
     RequestLimits,
     DocumentLimits,
+    FastPaths,
 )
 
 
 # The last base comes first: `environment` is known before the fields whose default or check asks for it.
-class Settings(DocumentLimits, RequestLimits, Tokens, Selling, Marks, Database, EnvironmentAndLogs, Addresses):
+class Settings(
+    FastPaths, DocumentLimits, RequestLimits, Tokens, Selling, Marks, Database, EnvironmentAndLogs, Addresses
+):
     """All groups, joined."""
 
     @property

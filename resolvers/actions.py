@@ -42,7 +42,7 @@ class ActionQuery:
     async def preview_decision_actions(
         self, info: Info, given: Input[SubmitDecisionActionsInput]
     ) -> PreviewDecisionActionsPayload:
-        info.context.propose(len(given.actions))
+        info.context.count_actions(len(given.actions))
         account_id = required(given.account_id, "accountId")
         batch = [proposed(given.run_id, action) for action in given.actions]
         return previewed(await actions.preview(info.context.principal, account_id, given.run_id, batch))
@@ -54,7 +54,7 @@ class ActionMutation:
     async def submit_decision_actions(
         self, info: Info, given: Input[SubmitDecisionActionsInput]
     ) -> SubmitDecisionActionsPayload:
-        info.context.propose(len(given.actions))
+        info.context.count_actions(len(given.actions))
         account_id = required(given.account_id, "accountId")
         batch = [proposed(given.run_id, action) for action in given.actions]
         results = await actions.submit(info.context.principal, account_id, given.run_id, batch)

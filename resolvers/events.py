@@ -42,7 +42,7 @@ class EventSubscription:
         try:
             async for event in found:
                 info.context.loaders.renew()
-                info.context.loaders.brings = True
+                info.context.loaders.revalues = True
                 yield streamed(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None

@@ -34,10 +34,11 @@ from graphql import (
 from app.request.request_id import new_request_id
 from resolvers.main import schema
 from schema.engine.errors import client_error
+from schema.engine.strawberry_internals import definition_of, graphql_schema
 from schema.events import ChallengeEvent, streamed
 from services.views.events import Event
 
-GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+GRAPHQL: GraphQLSchema = graphql_schema(schema)
 ROOT = "challengeEvents"
 TYPE = ChallengeEvent.__name__
 KEPT_BYTES_MAX = 16 << 20  # of rendered events
@@ -120,7 +121,7 @@ def _is_plain(node: FieldNode) -> bool:
         return True
     of = GRAPHQL.get_type(TYPE)
     assert isinstance(of, GraphQLObjectType), "events are objects"
-    method = of.fields[node.name.value].extensions["strawberry-definition"].base_resolver
+    method = definition_of(of.fields[node.name.value]).base_resolver
     plain = method is None or (not method.is_async and method.info_parameter is None)
     return plain and not node.arguments and not node.selection_set
 

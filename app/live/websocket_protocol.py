@@ -9,15 +9,6 @@ from dataclasses import replace
 from typing import Any, Protocol, TypeVar
 
 from graphql import GraphQLError
-from strawberry.http.exceptions import WebSocketDisconnected
-from strawberry.schema.schema import StreamResult
-from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import BaseGraphQLTransportWSHandler, Operation
-from strawberry.subscriptions.protocols.graphql_transport_ws.types import (
-    ConnectionInitMessage,
-    Message,
-    SubscribeMessage,
-)
-from uvicorn.protocols.utils import ClientDisconnected
 
 from app.live.fan_out import Subscriber, SubscriberGroup
 from app.live.hub import Hub
@@ -30,11 +21,21 @@ from app.request.parameters import operation_parameters, shape_error
 from app.request.rate_limits import ProcessorShares, RequestRates
 from app.request.request_id import new_request_id
 from app.request.trusted_documents import TrustedDocuments
+from app.server.uvicorn_internals import ClientDisconnected
 from app.server.websockets import CONNECTION, WebsocketConnection, text_frame
 from schema.engine.document_limits import parse_document
 from schema.engine.errors import ApiError, Busy, CursorExpired, RateLimited, Unavailable, client_error
 from schema.engine.json_writer import write_json
 from schema.engine.request_context import Context
+from schema.engine.strawberry_internals import (
+    ConnectionInitMessage,
+    Message,
+    Operation,
+    StreamResult,
+    SubscribeMessage,
+    WebSocketDisconnected,
+    WebsocketHandlerBase,
+)
 from services.callers import Caller, bound
 from services.principals import Principal
 from services.telemetry import ERRORS
@@ -59,6 +60,7 @@ class ServerState(Protocol):
     flight: BytesInFlight
     documents: TrustedDocuments
     document_seconds_max: float
+    fast_fan_out: bool
 
     async def on_ws_connect(self, context: Context) -> Any: ...
 
@@ -119,7 +121,7 @@ class OperationEvents:
             yield event
 
 
-class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
+class WebsocketHandler(WebsocketHandlerBase):
     """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
 
     Each operation has a context of its own, which bears its name.
@@ -159,8 +161,10 @@ class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
         mine = copy(self)  # the socket and the list of operations are shared
-        reservation = AnswerReservation(self.view.flight, self.context.whose)
-        mine.context = replace(self.context, request_id=new_request_id(), admit=reservation.take, _loaders=None)
+        reservation = AnswerReservation(self.view.flight, self.context.client_key)
+        mine.context = replace(
+            self.context, request_id=new_request_id(), reserve_answer=reservation.take, _loaders=None
+        )
         mine.admission = AnswerAdmission(self.view.shares, mine.context, reservation)
         mine.opening = mine.context.events = OperationEvents(
             self._hub, lambda: self._recognise(operation), mine.admission
@@ -175,7 +179,7 @@ class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             mine.context.close()
             if self.callers.get(operation.id) is caller:  # else the id is another operation's by now
                 del self.callers[operation.id]
-            mine._spend(mine.context.seconds)  # noqa: SLF001 - as above
+            mine._spend(mine.context.thread_seconds)  # noqa: SLF001 - as above
 
     def _caller(self) -> Caller:
         return Caller.of(self.context.bearer, self.context.address, self.view.document_seconds_max)
@@ -192,14 +196,13 @@ class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
     @property
     def _socket(self) -> WebsocketConnection | None:
         """The connection's socket, if it is one of ours."""
-        websocket: Any = self.websocket
-        socket: WebsocketConnection | None = websocket.ws.scope.get("extensions", {}).get(CONNECTION)
+        socket: WebsocketConnection | None = self.scope.get("extensions", {}).get(CONNECTION)
         return socket
 
     def _recognise(self, operation: Operation[Context, None]) -> EventSelection | None:
-        if self._socket is None:
+        if self._socket is None or not self.view.fast_fan_out:
             return None
-        document = parse_document(operation.query, self.context.allowed.tokens)
+        document = parse_document(operation.query, self.context.limits.tokens)
         return recognize_selection(document, operation.operation_name, operation.variables)
 
     async def send_message(self, message: Message) -> None:
@@ -216,8 +219,8 @@ class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
         except ClientDisconnected:
             raise WebSocketDisconnected from None
 
-    async def _send_result_stream(self, operation: Operation[Context, None], result_source: StreamResult) -> None:
-        await super()._send_result_stream(operation, result_source)
+    async def send_results(self, operation: Operation[Context, None], results: StreamResult) -> None:
+        await super().send_results(operation, results)
         if self.opening.group is not None:
             await self._follow(operation, self.opening.group, self.opening.cursor)
 
@@ -264,7 +267,7 @@ class WebsocketHandler(BaseGraphQLTransportWSHandler[Context, None]):
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")
             elif socket := self._socket:
-                socket.authenticated(self.view.flight, self.context.whose)
+                socket.authenticated(self.view.flight, self.context.client_key)
 
     async def end(self, code: int, reason: str) -> None:
         """Close the connection with the code, whether its client reads or not."""

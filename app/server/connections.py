@@ -6,8 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
-
+from app.server.uvicorn_internals import HttpToolsProtocol, RequestResponseCycle
 from app.server.websockets import WebsocketConnection
 from config.keepalives import Keepalives
 from config.settings import Settings

@@ -4,12 +4,10 @@ import asyncio
 from collections.abc import Hashable
 from typing import Any, ClassVar, Protocol
 
-from uvicorn._types import ASGISendEvent
-from uvicorn.protocols.utils import ClientDisconnected
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
 from app.request.bytes_in_flight import BytesInFlight
+from app.server.uvicorn_internals import ASGISendEvent, ClientDisconnected, WebSocketsSansIOProtocol
 
 UNREAD = 4410  # close code: the client does not read what it asked for
 UNREAD_REASON = "Read what you subscribe to."

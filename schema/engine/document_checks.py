@@ -46,6 +46,7 @@ from schema.engine.document_limits import (
 from schema.engine.errors import ApiError, BadUserInput, Busy
 from schema.engine.field_repeats import most_repeats
 from schema.engine.read_permissions import unreadable_fields
+from schema.engine.strawberry_internals import graphql_schema, requested_operation_name
 from schema.engine.variable_weights import VariableUses, excess_error, repeated_variables
 from services.principals import Role
 
@@ -213,11 +214,11 @@ class DocumentChecks(SchemaExtension):
         execution = self.execution_context
         if execution.query:
             question = DocumentRequest(
-                execution.schema._schema,  # noqa: SLF001 - its only name
+                graphql_schema(execution.schema),
                 tuple(execution.validation_rules),
                 execution.query,
-                execution.context.allowed,
-                execution._provided_operation_name,  # noqa: SLF001 - the other is that of the first operation
+                execution.context.limits,
+                requested_operation_name(execution),
                 execution.context.role,
                 whole_numbers(execution.variables),
             )
@@ -225,10 +226,10 @@ class DocumentChecks(SchemaExtension):
                 self._examined = await check_document(question)
             except Busy as busy:  # a result like any other refusal, so that it is counted
                 self._examined = CheckedDocument(None, (busy,))
-            execution.context.seconds += self._examined.seconds
+            execution.context.thread_seconds += self._examined.seconds
             examined_, given = self._examined, execution.variables
             if examined_.document and (
-                fault := excess_error(examined_.document, examined_.uses, given, execution.context.allowed)
+                fault := excess_error(examined_.document, examined_.uses, given, execution.context.limits)
             ):
                 self._examined = replace(examined_, errors=(fault,))
             execution.graphql_document = self._examined.document or _placeholder(question.name)
@@ -249,7 +250,7 @@ class DocumentChecks(SchemaExtension):
     def _admit(self, execution: ExecutionContext) -> None:
         """Make room for the answer; without any the refusal is the result."""
         try:
-            execution.context.admit(execution.context.cost)
+            execution.context.reserve_answer(execution.context.cost)
         except ApiError as refusal:
             execution.pre_execution_errors = [refusal]
 
@@ -259,4 +260,4 @@ class DocumentChecks(SchemaExtension):
         cost = self._examined.cost if self._examined else None
         if cost is None or execution.operation_type is OperationType.SUBSCRIPTION:
             return {}
-        return {"cost": {"used": cost, "max": execution.context.allowed.cost}}
+        return {"cost": {"used": cost, "max": execution.context.limits.cost}}

@@ -22,7 +22,7 @@ class ErrorMasking(SchemaExtension):
 
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
-        if not execution.context.explains:
+        if not execution.context.allows_introspection:
             execution.validation_rules = (*execution.validation_rules, NoSchemaIntrospectionCustomRule)
         yield
         self._mask(execution.result)
@@ -54,7 +54,7 @@ def mask_errors(errors: Iterable[GraphQLError], context: Context) -> list[GraphQ
     left = [client_error(error, context.request_id) for error in errors]
     for error in left:
         _forget_frames(error)
-    if not context.explains:
+    if not context.allows_introspection:
         for error in left:
             error.message = SUGGESTION.sub("", error.message)
     return left

@@ -1,4 +1,4 @@
-"""Answers as JSON, long ones piece by piece, so that writing one does not hold the event loop either."""
+"""Writes answers as JSON, long ones piece by piece, so that the event loop is never held for long."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -8,12 +8,15 @@ import orjson
 
 from schema.engine.request_context import Context
 
-PIECE_BYTES = 64 << 10  # of a long answer, written at once: a fifth of a millisecond
-SHORT_FIELDS_MAX = 5_000  # an answer of at most so many is written in one go
+PIECE_BYTES = 64 << 10  # of a long answer, encoded at a stretch: a fifth of a millisecond
+SHORT_FIELDS_MAX = 5_000  # an answer of at most so many fields is encoded as one piece
 
 
 def dumps(value: object) -> bytes:
-    """JSON as UTF-8; as ASCII what the fast encoder refuses: numbers beyond 64 bits, halves of surrogate pairs."""
+    """Return the value as JSON in UTF-8.
+
+    Numbers above 64 bits and lone surrogates, which orjson refuses, are encoded by the standard library in ASCII.
+    """
     try:
         return orjson.dumps(value)
     except TypeError:
@@ -21,7 +24,7 @@ def dumps(value: object) -> bytes:
 
 
 async def write_json(body: Mapping[str, Any], context: Context) -> list[bytes]:
-    """Return the JSON of an answer as pieces of about PIECE_BYTES; one, where the answer is short."""
+    """Return the JSON of an answer in pieces of about PIECE_BYTES; a short answer is one piece."""
     if context.cost <= SHORT_FIELDS_MAX:
         return [dumps(body)]
     joined, part, size = [], [], 0
@@ -32,12 +35,12 @@ async def write_json(body: Mapping[str, Any], context: Context) -> list[bytes]:
             joined.append(b"".join(part))
             part, size = [], 0
         if context.slices.is_over():
-            await context.slices.next(context.whose)
+            await context.slices.wait(context.client_key)
     return [*joined, b"".join(part)] if part else joined
 
 
 def _pieces(value: Any) -> Iterator[bytes]:
-    """Yield the JSON of a value in order: objects by their fields, and lists by as many items as make a piece."""
+    """Yield the JSON of a value in order: an object field by field, a list by as many items as fill a piece."""
     if type(value) is dict and any(type(one) in (dict, list) for one in value.values()):
         mark = b"{"
         for name, one in value.items():
@@ -54,12 +57,12 @@ def _pieces(value: Any) -> Iterator[bytes]:
 
 
 def _items(values: list[Any]) -> Iterator[bytes]:
-    """Yield the items with the commas between them. How many are written at once follows from the size of the last."""
+    """Yield the items with commas between them. The size of the last items decides how many are encoded next."""
     place, many = 0, 1
     while place < len(values):
         if place:
             yield b","
-        if many == 0:  # one alone was more than a piece
+        if many == 0:  # a single item was larger than a piece
             yield from _pieces(values[place])
             place += 1
             continue

@@ -65,10 +65,10 @@ class Schema(strawberry.Schema):
         """The result, in Strawberry's way for an operation that is not remembered."""
         key = _key(query, operation_name, variable_values, context_value)
         ready = self._ready.get(key)
-        if ready and excess_error(ready.document, ready.uses, variable_values, context_value.allowed):
+        if ready and excess_error(ready.document, ready.uses, variable_values, context_value.limits):
             ready = None  # to be refused in the ordinary way
-        if context_value.confirm and not (ready and ready.summary.type is OperationType.QUERY):
-            await context_value.confirm()
+        if context_value.confirm_bearer and not (ready and ready.summary.type is OperationType.QUERY):
+            await context_value.confirm_bearer()
         if ready and (allowed_operation_types is None or ready.summary.type in allowed_operation_types):
             self._ready.move_to_end(key)
             return await self._answer(ready, operation_name, variable_values, context_value, operation_extensions)
@@ -86,7 +86,7 @@ class Schema(strawberry.Schema):
         return result
 
     def _keep(self, key: OperationKey, text: str, name: str | None, context: Context, cost: Mapping[str, int]) -> None:
-        document = parse_document(text, context.allowed.tokens)
+        document = parse_document(text, context.limits.tokens)
         if node := find_operation(document, name):
             self._ready[key] = CachedOperation(
                 document, summarize(node, self._schema), cost, repeated_variables(document, name)
@@ -107,7 +107,7 @@ class Schema(strawberry.Schema):
             ready.summary.to(seen)
             context.cost = ready.cost["used"]
             try:
-                context.admit(context.cost)
+                context.reserve_answer(context.cost)
             except ApiError as refusal:
                 seen.codes += codes_of([refusal])
                 return ExecutionResult(None, [refusal], {"cost": dict(ready.cost)})
@@ -127,4 +127,4 @@ class Schema(strawberry.Schema):
 
 
 def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> OperationKey:
-    return (text, name, whole_numbers(variables), context.allowed, context.explains, context.role)
+    return (text, name, whole_numbers(variables), context.limits, context.allows_introspection, context.role)

@@ -8,6 +8,7 @@ from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionN
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
+from schema.engine.strawberry_internals import graphql_schema
 from services.operation_telemetry import Operation, operation
 
 
@@ -39,7 +40,7 @@ class OperationObserver(SchemaExtension):
                     self._tell(execution.result)
                 node = find_operation(execution.graphql_document, execution.operation_name)
                 if node is not None:
-                    summarize(node, execution.schema._schema).to(self.seen)  # noqa: SLF001 - its only name
+                    summarize(node, graphql_schema(execution.schema)).to(self.seen)
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         yield

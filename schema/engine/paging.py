@@ -160,9 +160,9 @@ async def read_page(info: Info, listing: Listing, asked: Window, filters: Filter
     """A page of all that is in the principal's sight."""
     principal = info.context.principal
     page = await lists.page(principal, listing, filters, asked, links_of(info))
-    if compilation_of(info.operation).is_of_the_moment:
-        info.context.loaders.brings = True
-        page = await info.context.loaders.brought(listing, page)
+    if compilation_of(info.operation).revalues_rows:
+        info.context.loaders.revalues = True
+        page = await info.context.loaders.revalued_page(listing, page)
     return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
 
 
@@ -187,6 +187,6 @@ async def read_one(info: Info, listing: Listing, key: int | None) -> Item | None
     What a root field leads to is brought to the moment of the answer.
     """
     if info.path.prev is None:
-        info.context.loaders.brings = True
+        info.context.loaders.revalues = True
     found: Item | None = object_of_row(listing, await info.context.loaders.row(listing, key))
     return found

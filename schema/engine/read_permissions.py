@@ -25,9 +25,8 @@ from graphql import (
 from schema.engine.errors import NotAllowed
 from schema.engine.permissions import roles_of
 from schema.engine.readers import readers_of_field, readers_of_type
+from schema.engine.strawberry_internals import definition_of
 from services.principals import Role
-
-DEFINITION = "strawberry-definition"
 
 
 def unreadable_fields(
@@ -84,7 +83,7 @@ class _Walk:
         field: GraphQLField = of.fields[name]
         leads_to = get_named_type(field.type)
         if is_root:
-            if self._role in (roles_of(field.extensions[DEFINITION]) or ()):
+            if self._role in (roles_of(definition_of(field)) or ()):
                 self._selection(node.selection_set, leads_to)
         elif self._role in readers_of_field(of.name, name) and self._may_read(leads_to):
             self._selection(node.selection_set, leads_to)

@@ -1,6 +1,6 @@
-"""Fields that lead to other nouns, said once for many objects: which of their columns lead there, and what is read.
+"""Links: fields that lead to other rows, declared so that a list reads the rows of all its objects at once.
 
-The method beside each link answers the same for one object; lists that are answered by columns read all at once.
+The method next to each link returns the same for one object; the plain executor calls it.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,56 +11,56 @@ from schema.engine.request_context import Context
 from services.views import lists
 from services.views.lists import Listing, Row
 
-LINK = "link"  # where a field's metadata has it
+LINK = "link"  # the key in a field's metadata
 
 Values = Sequence[Any]
 Pick = Callable[..., Values]
 
 
 class LinkSource(Protocol):
-    """What is read for all of a list's objects: equal sources are read together."""
+    """A source of linked rows. Equal sources of one list are read together."""
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        """What each key leads to; what is not in sight is not there."""
+        """Return by key the row, or rows, that the bearer may see."""
         ...
 
 
 @dataclass(frozen=True, slots=True)
 class ById:
-    """The row of each id."""
+    """The row with each id."""
 
     listing: Listing
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        found: dict[Any, Row] = await lists.by_ids(context.principal, self.listing, "id", keys)
-        if context.loaders.is_to_bring(self.listing):
-            rows = await context.loaders.brought_rows(self.listing, list(found.values()))
-            return dict(zip(found, rows, strict=True))
-        return found
+        rows: dict[Any, Row] = await lists.by_ids(context.principal, self.listing, "id", keys)
+        if context.loaders.must_revalue(self.listing):
+            revalued = await context.loaders.revalued_rows(self.listing, list(rows.values()))
+            return dict(zip(rows, revalued, strict=True))
+        return rows
 
 
 @dataclass(frozen=True, slots=True)
 class Owned:
-    """The first rows that each parent owns."""
+    """The first `most` rows that each parent owns."""
 
     listing: Listing
     parent: str
     most: int
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        found: dict[int, list[Row]] = await lists.firsts(context.principal, self.listing, self.parent, keys, self.most)
-        if context.loaders.is_to_bring(self.listing):
-            for parent, rows in found.items():
-                found[parent] = await context.loaders.brought_rows(self.listing, rows)
-        return found
+        owned: dict[int, list[Row]] = await lists.firsts(context.principal, self.listing, self.parent, keys, self.most)
+        if context.loaders.must_revalue(self.listing):
+            for parent, rows in owned.items():
+                owned[parent] = await context.loaders.revalued_rows(self.listing, rows)
+        return owned
 
 
 @dataclass(frozen=True, slots=True)
 class Link:
-    """From the attributes `names`, the first of which is the key, to a row or to rows; no key leads to None.
+    """A link from the attributes `names`, the first of which is the key, to a row or to rows.
 
-    `pick` answers for all objects from what was read, by key, and the columns `names`; without a source, nothing is
-    read.
+    `pick` takes the rows of the source by key and the columns `names`, and returns a value for each object: None for a
+    null key. A link without a source reads nothing.
     """
 
     source: LinkSource | None
@@ -68,26 +68,26 @@ class Link:
     pick: Pick
 
 
-def _found(found: Mapping[int, Any], keys: Values) -> Values:
-    return list(map(found.get, keys))
+def _by_key(rows: Mapping[int, Any], keys: Values) -> Values:
+    return list(map(rows.get, keys))
 
 
 def row_of(listing: Listing, name: str) -> Link:
-    """The row whose id the column holds."""
-    return Link(ById(listing), (name,), _found)
+    """Return the link to the row whose id the attribute holds."""
+    return Link(ById(listing), (name,), _by_key)
 
 
 def newest_of(listing: Listing, parent: str) -> Link:
-    """The first row that the object owns."""
+    """Return the link to the first row that the object owns."""
     source = Owned(listing, parent, 1)
-    return Link(source, ("id",), lambda found, keys: [rows[0] if rows else None for rows in map(found.get, keys)])
+    return Link(source, ("id",), lambda owned, keys: [rows[0] if rows else None for rows in map(owned.get, keys)])
 
 
 def all_of(listing: Listing, parent: str, most: int) -> Link:
-    """The first rows that the object owns."""
-    return Link(Owned(listing, parent, most), ("id",), _found)
+    """Return the link to the first `most` rows that the object owns."""
+    return Link(Owned(listing, parent, most), ("id",), _by_key)
 
 
 def preloaded(name: str) -> Link:
-    """The row that the object holds already."""
+    """Return the link to a row that the object already holds."""
     return Link(None, (name,), lambda _, rows: rows)

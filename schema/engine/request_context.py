@@ -1,4 +1,4 @@
-"""What a resolver finds beside its arguments: who asks, and how to read without asking twice for each row."""
+"""The context of a request that every resolver gets: the bearer, the limits, and loaders that read in batches."""
 
 import asyncio
 import secrets
@@ -33,70 +33,70 @@ from services.views.ticks import Watched
 
 
 class EventSource(Protocol):
-    """Where live events come from."""
+    """A source of live events."""
 
     def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
-        """What the principal may have and wants, each event once and in order: after a cursor, or from now on."""
+        """Yield the events that the principal may see and wants, once each and in order, after the cursor if any."""
         ...
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
-        """Yields at once, and again whenever what is watched has changed since, however often that was."""
+        """Yield at once, and again after each change of the watched objects; several changes may be one."""
         ...
 
 
 class Loaders:
-    """Reads what the fields of many rows ask for in one statement. The next step reads rows anew.
+    """Loaders that read the rows for the same field of many objects in one statement.
 
-    Figures that move with the market are those of one moment, until `renew`: no two fields of one answer disagree.
+    Figures that move with the market belong to one moment until `renew`, so the fields of one answer agree.
     """
 
     def __init__(self, principal: Principal, slices: TimeSlices) -> None:
         self.principal = principal
         self._slices = slices
-        self._made: dict[Any, DataLoader[Any, Any]] = {}
+        self._loaders: dict[Any, DataLoader[Any, Any]] = {}
         self._moment: asyncio.Future[Moment] | None = None
-        self.brings = False  # rows to the moment: for one object and its relations; a list is read as it is written
+        self.revalues = False  # whether rows are revalued at the moment: those of one object and its relations are
 
     def _of_account(
         self, kind: tuple[Any, ...], account_id: int, load: Callable[[list[Any]], Awaitable[dict[Any, Any]]]
     ) -> Any:
-        """What is made from an account as the fold reads it. Raises AccountUnreadable, AccountQuarantined."""
+        """Load a value that is derived from an account. Raises AccountUnreadable, AccountQuarantined."""
 
         async def each(keys: list[int]) -> dict[int, Any]:
-            found = await load(keys)
-            return {one: found[one] if one in found else AccountUnreadable(None, account=one) for one in keys}
+            values = await load(keys)
+            return {one: values[one] if one in values else AccountUnreadable(None, account=one) for one in keys}
 
         return self._load(kind, account_id, each)
 
     def renew(self) -> None:
-        """Read on at the market of now: something was written, or the next event of a subscription has come."""
+        """Forget the moment and all rows: a mutation wrote something, or a subscription has its next event."""
         self._moment = None
-        self._made.clear()
+        self._loaders.clear()
 
     async def moment(self) -> Moment:
-        """The moment of this answer. Raises NoMarket."""
+        """Return the moment at which this answer is valued. Raises NoMarket."""
         if self._moment is None:
             self._moment = asyncio.ensure_future(snapshots.now())
             self._moment.add_done_callback(mark_retrieved)
         return await asyncio.shield(self._moment)
 
     async def present(self, account_id: int) -> Present:
-        """The account at the moment of this answer. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
+        """Return the account at the answer's moment. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
         moment = await self.moment()
-        found: Present | None = await self._load(
+        present: Present | None = await self._load(
             ("present",), account_id, lambda keys: snapshots.presents(keys, moment), cache=True
         )
-        if found is None:
+        if present is None:
             raise AccountUnreadable(None, account=account_id)
-        return found
+        return present
 
-    def is_to_bring(self, listing: Listing) -> bool:
-        """Do the rows of this listing move with the market, and are they to be brought to the moment?"""
-        return self.brings and listing in MOVING
+    def must_revalue(self, listing: Listing) -> bool:
+        """Return whether rows of this listing move with the market and this answer revalues rows."""
+        return self.revalues and listing in MOVING
 
-    async def _brought(self, listing: Listing, row: Row) -> Row:
-        """The row, with its figures of the moment where they move."""
-        if not self.is_to_bring(listing):
+    async def _revalued(self, listing: Listing, row: Row) -> Row:
+        """Return the row with its figures at the moment; unchanged if the account has none."""
+        if not self.must_revalue(listing):
             return row
         account_id = MOVING[listing].account(row)
         if account_id is None:
@@ -114,158 +114,162 @@ class Loaders:
         *,
         cache: bool = False,
     ) -> Any:
-        """What is read for the key. Many fields wait for one reading, and go on in slices of the event loop's time."""
-        loader = self._made.get(kind)
+        """Load the value of a key. Fields wait for one common read and go on in slices of the event loop's time."""
+        loader = self._loaders.get(kind)
         if loader is None:
 
             async def in_order(keys: list[Any]) -> list[Any]:
-                found = await load(list(dict.fromkeys(keys)))
-                return [found.get(one) for one in keys]
+                values = await load(list(dict.fromkeys(keys)))
+                return [values.get(one) for one in keys]
 
-            loader = self._made[kind] = DataLoader(in_order, cache=cache)
+            loader = self._loaders[kind] = DataLoader(in_order, cache=cache)
         answer = await loader.load(key)
         if self._slices.is_over():
             who = self.principal
-            await self._slices.next((who.token_id, who.brand, who.name))
+            await self._slices.wait((who.token_id, who.brand, who.name))
         return answer
 
     async def row(self, listing: Listing, key: int | None) -> Row | None:
-        """The row of this id; None for no id, and for what is not in sight."""
+        """Return the row of this id; None for no id and for a row that the bearer may not see."""
         if key is None:
             return None
         row: Row | None = await self._load(
             ("row", listing), key, lambda keys: lists.by_ids(self.principal, listing, "id", keys)
         )
-        return row if row is None else await self._brought(listing, row)
+        return row if row is None else await self._revalued(listing, row)
 
     async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
-        """A page of what one parent owns."""
+        """Return a page of the rows that one parent owns."""
         kind, who = ("page", listing, parent, filters, window), self.principal
         page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
-        return await self.brought(listing, page)
+        return await self.revalued_page(listing, page)
 
-    async def brought(self, listing: Listing, page: Page) -> Page:
-        """The page, its rows with their figures of the moment where they move and are to be brought there."""
-        if not self.is_to_bring(listing):
+    async def revalued_page(self, listing: Listing, page: Page) -> Page:
+        """Return the page with its rows revalued, if this answer revalues rows of the listing."""
+        if not self.must_revalue(listing):
             return page
-        return replace(page, rows=await self.brought_rows(listing, page.rows))
+        return replace(page, rows=await self.revalued_rows(listing, page.rows))
 
-    async def brought_rows(self, listing: Listing, rows: Sequence[Row]) -> list[Row]:
-        """The rows, in their order, with their figures of the moment where they move and are to be brought there."""
-        return await asyncio.gather(*(self._brought(listing, row) for row in rows))
+    async def revalued_rows(self, listing: Listing, rows: Sequence[Row]) -> list[Row]:
+        """Return the rows, in their order, each with its figures at the answer's moment."""
+        return await asyncio.gather(*(self._revalued(listing, row) for row in rows))
 
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> Extent:
-        """How many rows one parent owns."""
+        """Return the number of rows that one parent owns."""
         kind, who = ("count", listing, parent, filters), self.principal
         extent: Extent = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
         return extent
 
     async def progress(self, account_id: int) -> list[Progress]:
-        """Where the phase on this account stands on each rule."""
+        """Return the progress on each rule of the phase on this account."""
         try:
             moment = await self.moment()
         except NoMarket:
             return []
-        found: list[Progress] = await self._of_account(
+        each_rule: list[Progress] = await self._of_account(
             ("progress",), account_id, lambda keys: progress.of_accounts(keys, moment)
         )
-        return found
+        return each_rule
 
     async def terms(self, digest: str) -> Terms:
-        """The terms of this hash. Raises TermsUnreadable."""
-        found: Terms = await self._load(("terms",), digest, terms.of_hashes)
-        return found
+        """Return the terms of this hash. Raises TermsUnreadable."""
+        frozen: Terms = await self._load(("terms",), digest, terms.of_hashes)
+        return frozen
 
     async def market_time(self) -> datetime:
-        """The market's time of now, the same for all who want it together."""
+        """Return the current market time, the same for all fields that wait for it together."""
 
         async def once(keys: list[None]) -> dict[None, datetime]:
             return dict.fromkeys(keys, await clocks.market_clock())
 
-        found: datetime = await self._load(("market_time",), None, once)
-        return found
+        time: datetime = await self._load(("market_time",), None, once)
+        return time
 
     async def snapshot(self, account_id: int) -> Snapshot:
-        """The account at the moment of this answer. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
+        """Return the account's snapshot at the answer's moment.
+
+        Raises NoMarket, AccountUnreadable, AccountQuarantined.
+        """
         return (await self.present(account_id)).snapshot
 
     async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
-        """What the account may do now with these instruments; with None, all."""
+        """Return the decision context of the account for these instruments; None means all."""
         kind, moment = ("context", symbols), await self.moment()
-        found: Decided = await self._of_account(
+        decided: Decided = await self._of_account(
             kind, account_id, lambda keys: decision_context.of_accounts(keys, symbols, moment)
         )
-        return found
+        return decided
 
     async def quarantine(self, account_id: int) -> Entry | None:
-        """Why the account is in quarantine; None where it is not."""
-        found: Entry | None = await self._load(("quarantine",), account_id, quarantine.of_accounts)
-        return found
+        """Return the account's entry in quarantine; None if it is not in quarantine."""
+        entry: Entry | None = await self._load(("quarantine",), account_id, quarantine.of_accounts)
+        return entry
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:
-        """What a payout of the phase on this account still lacks."""
+        """Return the criteria of a payout of the phase on this account, met and unmet."""
         try:
             moment = await self.moment()
         except NoMarket:
             return no_phase()
-        found: list[Criterion] | None = await self._load(
+        criteria: list[Criterion] | None = await self._load(
             ("eligibility",), account_id or 0, lambda keys: eligibility.of_accounts(keys, moment)
         )
-        return found or no_phase()
+        return criteria or no_phase()
 
 
 @dataclass(slots=True)
 class Context:
-    """Of one HTTP request, or of one websocket."""
+    """The context of one HTTP request or of one websocket operation."""
 
     events: EventSource
     bearer: Principal | None = None
     connection_params: dict[str, object] | None = None  # the payload of a websocket's connection_init
     authorization: str | None = None  # the header of a websocket's handshake
-    address: str = ""  # the client's
-    allowed: DocumentLimits = field(default_factory=DocumentLimits)
-    explains: bool = True  # may the schema be asked about, and do errors suggest names of it?
-    seconds: float = 0.0  # of processor time that other threads have spent on it
-    proposed: int = 0  # decision actions, by the fields so far
-    cost: int = 0  # of the operation, in fields, once it has been examined
-    confirm: Callable[[], Awaitable[None]] | None = None
-    """Where the bearer is only remembered: make sure of it, before anything is written or told."""
-    admit: Callable[[int], None] = field(default=lambda _fields: None)
-    """Make room for the answer of a query or mutation. Raises RateLimited, Busy."""
+    address: str = ""  # of the client
+    limits: DocumentLimits = field(default_factory=DocumentLimits)
+    allows_introspection: bool = True  # and errors suggest similar names of the schema
+    fast_lists: bool = True  # whether lists take the fast path (`schema/engine/fast_lists`)
+    thread_seconds: float = 0.0  # of processor time that other threads have spent on the request
+    actions: int = 0  # decision actions that the request's fields have proposed so far
+    cost: int = 0  # of the operation, in fields, once its document is checked
+    confirm_bearer: Callable[[], Awaitable[None]] | None = None
+    """Looks the bearer up again if it came from the cache; called before anything is written or answered."""
+    reserve_answer: Callable[[int], None] = field(default=lambda _fields: None)
+    """Reserves memory for an answer of so many fields. Raises RateLimited, Busy."""
     request_id: str = field(default_factory=lambda: secrets.token_hex(8))
-    slices: TimeSlices = field(default_factory=TimeSlices)  # the process's
+    slices: TimeSlices = field(default_factory=TimeSlices)  # those of the process
     _loaders: Loaders | None = None
 
     @property
     def role(self) -> Role | None:
-        """The role of the token; None without one."""
+        """Return the role of the token; None without a token."""
         return self.bearer.role if self.bearer else None
 
     @property
     def principal(self) -> Principal:
-        """Who asks. Raises Unauthenticated for nobody."""
+        """Return the principal of the request. Raises Unauthenticated without a token."""
         return self.loaders.principal
 
     @property
-    def whose(self) -> Hashable:
-        """The bearer, or the address of one without a token: to whom work and bytes are counted."""
+    def client_key(self) -> Hashable:
+        """Return the key under which work and bytes are counted: the bearer's, or the address without a token."""
         bearer = self.bearer
         return (bearer.token_id, bearer.brand, bearer.name) if bearer else self.address
 
-    def propose(self, many: int) -> None:
-        """Count a batch of decision actions. Raises TooManyActions beyond what one document may propose."""
-        proposed, most = self.proposed + many, self.allowed.actions
-        if proposed > most:
-            raise TooManyActions("actions", actions_max=most, actions=proposed)
-        self.proposed = proposed
+    def count_actions(self, many: int) -> None:
+        """Count a batch of decision actions. Raises TooManyActions above the limit of one document."""
+        actions, most = self.actions + many, self.limits.actions
+        if actions > most:
+            raise TooManyActions("actions", actions_max=most, actions=actions)
+        self.actions = actions
 
     def close(self) -> None:
-        """Forget what was read: the answer has been written."""
+        """Drop the loaders and their rows: the answer has been written."""
         self._loaders = None
 
     @property
     def loaders(self) -> Loaders:
-        """Raises Unauthenticated for nobody."""
+        """Return the loaders. Raises Unauthenticated without a token."""
         if self._loaders is None:
             if self.bearer is None:
                 raise Unauthenticated("Send a valid token: Authorization: Bearer <token>.")

@@ -1,6 +1,6 @@
-"""Types whose plain fields are columns: one is made from a row by the names of its fields.
+"""API types that are built from rows: each field without a method has the value of the column of its name.
 
-A type names the listing its rows come from, so that fields which lead to another noun need not import its type.
+A type declares the listing of its rows, so a field that leads to another type does not have to import that type.
 """
 
 import logging
@@ -23,7 +23,7 @@ _TYPES: dict[Listing, type["FromRow"]] = {}
 
 
 class FromRow:
-    """A type made from the rows of a listing."""
+    """A type that is built from the rows of a listing."""
 
     def __init_subclass__(cls, listing: Listing | None = None) -> None:
         if listing is not None:
@@ -31,17 +31,17 @@ class FromRow:
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> Self:
-        """The object of this row; ids become text, integers the members of their enum."""
+        """Return the object of a row; ids become text, integers the members of their enum."""
         return cls(**{name: row[name] if adapt is None else adapt(row[name]) for name, adapt in _plan_of(cls)})
 
 
 def object_of_row(listing: Listing, row: Mapping[str, Any] | None) -> Any:
-    """The object of a row of the listing, if there is one."""
+    """Return the object of a row of the listing; None for no row."""
     return None if row is None else _TYPES[listing].of(row)
 
 
 def readable_objects(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Row, Any]]:
-    """The rows with their objects, without those that this version cannot read: they are logged and counted."""
+    """Yield the rows with their objects. Rows that this version cannot read are left out, logged and counted."""
     kind = _TYPES[listing]
     for row in rows:
         try:
@@ -49,14 +49,14 @@ def readable_objects(listing: Listing, rows: Iterable[Row]) -> Iterator[tuple[Ro
         except (LookupError, TypeError, ValueError):
             UNREADABLE_ROWS.labels(kind.__name__).inc()
             log.exception(
-                "a row of %s is left out of a list, because it cannot be read: %s", kind.__name__, row.get("id")
+                "a row of %s is left out of a list because it cannot be read: id %s", kind.__name__, row.get("id")
             )
         else:
             yield row, item
 
 
 class RowObjects:
-    """The objects of a listing's rows, made when they are looked at."""
+    """The rows of a listing; iterating over it builds their objects."""
 
     __slots__ = ("_listing", "rows")
 
@@ -69,7 +69,7 @@ class RowObjects:
 
 
 def adapters(cls: type[FromRow]) -> dict[str, Callable[[Any], Any] | None]:
-    """By name the columns that the type is made from, each with what makes its value the field's."""
+    """Return by column the function that turns its value into the field's; None if the value stays."""
     return dict(_plan_of(cls))
 
 

@@ -1,8 +1,8 @@
-"""Time slices of the event loop: answering documents holds it for so long at a stretch, then everybody else comes.
+"""Time slices of the event loop: answering documents holds the loop for one slice, then other tasks have their turn.
 
-The slice is of the whole process: a hundred documents that are answered at the same time share one. Who waits for the
-next slice waits in the line of its bearer, and the lines are served in turn, so a bearer with a hundred long answers
-delays the short answer of another by one slice.
+All documents that the process answers at the same time share one slice. Work that waits for the next slice stands in
+the queue of its client, and the queues are served in turn: a client with a hundred long answers delays the short
+answer of another client by one slice.
 """
 
 import asyncio
@@ -10,22 +10,22 @@ import time
 from collections import deque
 from collections.abc import Callable, Hashable
 
-SLICE_SECONDS = 0.01  # a fifth of the 50 ms that no document may hold the loop: what cannot be divided comes on top
-WOKEN_MAX = 32  # that go on in one slice: waking costs time as well
+SLICE_SECONDS = 0.01  # no document may hold the loop for 50 ms, and indivisible steps come on top of a slice
+WOKEN_MAX = 32  # waiting tasks that go on in one slice: waking them costs time as well
 
 
 class TimeSlices:
-    """Says when the slice of answering is over. Used from one event loop."""
+    """The slices of one event loop."""
 
     def __init__(self, clock: Callable[[], float] = time.perf_counter) -> None:
-        self.waits = 0  # how often work has waited for the next slice
+        self.waits = 0  # number of waits for the next slice
         self._clock = clock
         self._ends: float | None = None  # of the slice that has begun
         self._is_planned = False
-        self._lines: dict[Hashable, deque[asyncio.Future[None]]] = {}  # by bearer, in the order of their turns
+        self._queues: dict[Hashable, deque[asyncio.Future[None]]] = {}  # by client, in the order of their turns
 
     def is_over(self) -> bool:
-        """Has answering held the loop for a slice since others had their turn?"""
+        """Return whether answering has held the loop for a whole slice; begin a slice if none has begun."""
         return self._has_passed()
 
     def _has_passed(self) -> bool:
@@ -36,13 +36,13 @@ class TimeSlices:
         self._plan()
         return False
 
-    async def next(self, bearer: Hashable) -> None:
-        """Wait for a slice in the line of the bearer, and for its beginning: others of this slice may use it up."""
+    async def wait(self, client: Hashable) -> None:
+        """Wait in the client's queue for the next slice, and once more if others have used that slice up."""
         self.waits += 1
         enter = deque.append
         while True:
             future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-            enter(self._lines.setdefault(bearer, deque()), future)
+            enter(self._queues.setdefault(client, deque()), future)
             self._plan()
             await future
             if not self._has_passed():
@@ -55,18 +55,18 @@ class TimeSlices:
             asyncio.get_running_loop().call_soon(self._begin)
 
     def _begin(self) -> None:
-        """Begin a slice: the loop has been round. Wake some of those that wait, one of each bearer in turn."""
+        """Begin a slice: other tasks have had their turn. Wake some waiting tasks, one of each client in turn."""
         self._is_planned = False
         self._ends = None
         woken = 0
-        while self._lines and woken < WOKEN_MAX:
-            bearer, line = next(iter(self._lines.items()))
-            del self._lines[bearer]
-            future = line.popleft()
-            if line:
-                self._lines[bearer] = line
+        while self._queues and woken < WOKEN_MAX:
+            client, queue = next(iter(self._queues.items()))
+            del self._queues[client]
+            future = queue.popleft()
+            if queue:
+                self._queues[client] = queue
             if not future.done():  # else it was cancelled
                 future.set_result(None)
                 woken += 1
-        if self._lines:
+        if self._queues:
             self._plan()

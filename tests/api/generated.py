@@ -22,9 +22,10 @@ from graphql import (
 
 from resolvers.main import schema
 from schema.engine.readers import readers_of_field, readers_of_type
+from schema.engine.strawberry_internals import graphql_schema
 from services.principals import Role
 
-GRAPHQL: GraphQLSchema = schema._schema  # noqa: SLF001 - Strawberry has no public name for it
+GRAPHQL: GraphQLSchema = graphql_schema(schema)
 SCALARS: dict[str, Any] = {
     "ID": "1", "String": "x", "Int": 1, "Boolean": True, "Decimal": "1", "DateTime": "2026-01-01T00:00:00Z",
     "QuoteList": [], "TextOrNumber": "x",

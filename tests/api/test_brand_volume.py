@@ -64,7 +64,7 @@ def _keys(cursor: str) -> Any:
 
 async def _ask(principal: Principal, text: str) -> Any:
     """The data of a query; what the role may not ask for is null."""
-    result = await schema.execute(text, context_value=Context(Stored(), principal, allowed=WIDE))
+    result = await schema.execute(text, context_value=Context(Stored(), principal, limits=WIDE))
     assert {(error.extensions or {}).get("code") for error in result.errors or ()} <= {"FORBIDDEN"}, result.errors
     return result.data
 
@@ -82,7 +82,7 @@ async def _all_that_it_reads() -> dict[str, Any]:
                 page = (await _ask(principal, f"{{ {name} {{ edges {{ cursor }} }} }}") or {}).get(name)
                 found[f"{role} {name} cursors"] = page and _timeless([_keys(one["cursor"]) for one in page["edges"]])
         text = 'subscription { challengeEvents(after: "0") { cursor position number name challengeId payload } }'
-        stream: Any = await schema.subscribe(text, context_value=Context(Stored(), principal, allowed=WIDE))
+        stream: Any = await schema.subscribe(text, context_value=Context(Stored(), principal, limits=WIDE))
         found[f"{role} events"] = [_timeless(result.data) async for result in stream]
     return found
 

@@ -32,6 +32,7 @@ from schema.engine.relations import Link
 from schema.engine.request_context import Context
 from schema.engine.row_types import FromRow, RowObjects
 from schema.engine.scalars import SCALARS
+from schema.engine.strawberry_internals import graphql_schema
 from schema.engine.time_slices import TimeSlices
 from services.views.lists import Listing
 
@@ -127,7 +128,7 @@ SCHEMA = strawberry.Schema(
         scalar_map={**SCALARS, Fussy: strawberry.scalar(name="Fussy", serialize=_fussy, parse_value=int)}
     ),
 )
-GRAPHQL = SCHEMA._schema  # noqa: SLF001 - Strawberry has no public name for it
+GRAPHQL = graphql_schema(SCHEMA)
 LEAVES = {
     "Query": ("__typename",),
     "Thing": ("__typename", "name", "count", "fussy", "maybeFussy", "facts", "colours", "shouted", "awaited"),
@@ -287,10 +288,10 @@ class Counting(TimeSlices):
     def is_over(self) -> bool:
         return True
 
-    async def next(self, bearer: Hashable) -> None:
+    async def wait(self, client: Hashable) -> None:
         self.each.append(len(self._fields))
         self._fields.clear()
-        await super().next(bearer)
+        await super().wait(client)
 
 
 @pytest.mark.parametrize(

@@ -96,7 +96,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 @given(documents())
 async def test_a_ready_frame_is_what_executing_for_one_gives(document: tuple[str, dict[str, Any]]) -> None:
     text, variables = document
-    context = Context(OneEvent(), ADA, allowed=DocumentLimits(aliases=10_000))
+    context = Context(OneEvent(), ADA, limits=DocumentLimits(aliases=10_000))
     results: list[Any] = [r async for r in await schema.stream(text, variable_values=variables, context_value=context)]
     assert [r.errors for r in results] == [None], text
     selection = recognize_selection(parse_document(text, 10_000), "Live", variables)

@@ -39,9 +39,9 @@ class Counted(TimeSlices):
     def is_over(self) -> bool:
         return True
 
-    async def next(self, bearer: Hashable) -> None:
+    async def wait(self, client: Hashable) -> None:
         self.most, self.fields = max(self.most, self.fields), 0
-        await super().next(bearer)
+        await super().wait(client)
         self.most, self.fields = max(self.most, self.fields), 0
 
 
@@ -102,10 +102,10 @@ async def test_a_list_that_is_not_answered_by_columns_takes_one_item_at_a_stretc
     _, _, account = await a_history(database)
     counting = Counting(monkeypatch)
 
-    def ordinary(*_given: Any, **_named: Any) -> None:
+    def fall_back(*_given: Any, **_named: Any) -> None:
         raise Fallback
 
-    monkeypatch.setattr("schema.engine.executor.compile_items", ordinary)
+    monkeypatch.setattr("schema.engine.fast_lists.list_answers.compile_items", fall_back)
     item = "seq kind amount balanceAfter marketTime recordedAt batch hash"
     text = f'{{ account(id: "{account}") {{ ledger(first: 1000) {{ nodes {{ {item} }} }} }} }}'
     most = await counting.most(text)

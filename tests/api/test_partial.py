@@ -4,6 +4,7 @@ import pytest
 from graphql import is_non_null_type
 
 from resolvers.main import schema
+from schema.engine.strawberry_internals import graphql_schema
 from tests.api.clients import Api
 from tests.services.world import a_world, value
 
@@ -65,6 +66,6 @@ async def test_without_a_token_each_field_says_so(api: Api) -> None:
 
 @pytest.mark.parametrize("root", ["query_type", "mutation_type"])
 def test_every_root_field_may_be_null(root: str) -> None:
-    fields = getattr(schema._schema, root).fields  # noqa: SLF001 - its only name
+    fields = getattr(graphql_schema(schema), root).fields
     assert fields
     assert [name for name, field in fields.items() if is_non_null_type(field.type)] == []

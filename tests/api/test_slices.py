@@ -33,7 +33,7 @@ async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loo
     assert not slices.is_over()
     now += SLICE_SECONDS / 2
     assert slices.is_over()
-    await slices.next("alice")
+    await slices.wait("alice")
     assert not slices.is_over()
 
 
@@ -41,7 +41,7 @@ async def test_the_lines_of_the_bearers_are_served_in_turn() -> None:
     slices, order = TimeSlices(), []
 
     async def work(bearer: str) -> None:
-        await slices.next(bearer)
+        await slices.wait(bearer)
         order.append(bearer)
 
     async with asyncio.TaskGroup() as tasks:
@@ -58,7 +58,7 @@ async def test_no_more_than_some_go_on_in_one_slice_and_a_cancelled_one_takes_no
 
     async def work() -> None:
         nonlocal woken
-        await slices.next("hog")
+        await slices.wait("hog")
         woken += 1
 
     tasks = [asyncio.create_task(work()) for _ in range(3 * WOKEN_MAX)]

@@ -104,7 +104,7 @@ ANYTHING = DocumentLimits(tokens=10**6, depth=100, cost=10**12)
 
 
 async def _ask(text: str) -> Any:
-    result = await schema.execute(text, context_value=Context(Hub("unused"), ROOT, allowed=ANYTHING))
+    result = await schema.execute(text, context_value=Context(Hub("unused"), ROOT, limits=ANYTHING))
     assert not result.errors, (text, result.errors)
     return result.data
 
@@ -120,7 +120,7 @@ async def test_every_page_is_had_at_its_limit_and_refused_one_past_it(database: 
             histories |= {name} if most == LONG else set()
             await _ask(Chain((*way, f"{name}(first: {most})"), chain.field, chain.end).text("{ __typename }"))
             past = Chain((*way, f"{name}(first: {most + 1})"), chain.field, chain.end).text("{ __typename }")
-            result = await schema.execute(past, context_value=Context(Hub("unused"), ROOT, allowed=ANYTHING))
+            result = await schema.execute(past, context_value=Context(Hub("unused"), ROOT, limits=ANYTHING))
             assert result.errors, past
             assert f"between 1 and {most}" in result.errors[0].message, past
     assert {"metrics", "breaches", "ledger", "events"} <= histories
@@ -162,7 +162,7 @@ async def test_a_page_is_read_with_what_its_rows_lead_to_once_its_operation_is_k
 
     async def ask(**variables: object) -> Any:
         made.clear()
-        result = await schema.execute(PAGE, variables, Context(Hub("unused"), ROOT, allowed=ANYTHING))
+        result = await schema.execute(PAGE, variables, Context(Hub("unused"), ROOT, limits=ANYTHING))
         assert not result.errors, result.errors
         assert result.data
         return result.data["challenges"]

@@ -1,4 +1,4 @@
-"""What a list's objects lead to: read for all of them at once, while their own fields are filled in."""
+"""Rows that the objects of a list link to, read for all objects at once while the objects' own fields are answered."""
 
 import asyncio
 from collections import deque
@@ -12,24 +12,24 @@ from schema.engine.request_context import Context
 from services.views.lists import Linked, Listing, Row
 
 Completer = Callable[["PendingReads", Values], Values]
-"""From a field's values to what is answered."""
+"""Turns the values of a field into its answers."""
 Getter = Callable[[Values], Values]
-"""From objects to a field's values."""
+"""Reads a field's values from the objects."""
 
 
-def set_field(made: Iterable[dict[str, Any]], name: str, values: Values) -> None:
-    """Set a field of every answer to its value."""
-    for answer, value in zip(made, values, strict=True):
+def set_field(answers: Iterable[dict[str, Any]], name: str, values: Values) -> None:
+    """Set one field of every answer."""
+    for answer, value in zip(answers, values, strict=True):
         answer[name] = value
 
 
 @dataclass(frozen=True, slots=True)
 class LinkColumn:
-    """A field whose values are picked from what is read first: for the first of the columns that are `taken`."""
+    """A selected field that leads to other rows. `getters` read the columns `names`; the first holds the keys."""
 
     name: str
-    names: tuple[str, ...]  # of the columns that are taken
-    take: tuple[Getter, ...]
+    names: tuple[str, ...]
+    getters: tuple[Getter, ...]
     source: LinkSource
     pick: Pick
     complete: Completer
@@ -37,103 +37,104 @@ class LinkColumn:
 
 @dataclass(frozen=True, slots=True)
 class PendingLink:
-    """A linked column of the objects that `made` answers."""
+    """A link column of some objects whose rows are not read yet."""
 
     column: LinkColumn
     objects: Values
-    given: tuple[Values, ...]
-    made: list[dict[str, Any]]
+    values: tuple[Values, ...]  # of the columns that the getters read
+    answers: list[dict[str, Any]]
 
-    def put(self, reads: "PendingReads", found: Mapping[int, Any]) -> None:
-        set_field(self.made, self.column.name, self.column.complete(reads, self.column.pick(found, *self.given)))
+    def set(self, reads: "PendingReads", rows: Mapping[int, Any]) -> None:
+        """Set the field of every answer from the rows, which are by key."""
+        set_field(self.answers, self.column.name, self.column.complete(reads, self.column.pick(rows, *self.values)))
 
 
 @dataclass(slots=True)
 class PendingReads:
-    """What is still to be read for a list. What links lead to may have links of its own: one round a level."""
+    """The reads and answers that a list still waits for. Linked rows may have links: each level takes one round."""
 
     linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
-    """By listing the rows that were read together with the list's."""
-    due: list[PendingLink] = field(default_factory=list)
-    later: deque[Callable[[], None]] = field(default_factory=deque)
-    """What is answered of objects with links while the database reads what these lead to."""
-    waiting: deque[Callable[[], None]] = field(default_factory=deque)
-    """Portions of long lists that are not begun yet: they have links that are due, too."""
+    """By listing the rows that one statement read together with the list."""
+    links: list[PendingLink] = field(default_factory=list)
+    fills: deque[Callable[[], None]] = field(default_factory=deque)
+    """Fields of objects with links, answered while the database reads the linked rows."""
+    portions: deque[Callable[[], None]] = field(default_factory=deque)
+    """Portions of long lists that have not begun; they may have links, too."""
 
-    async def done(self, context: Context) -> None:
-        """Answer what waits, in slices of the event loop's time, and read what is due."""
-        while self.waiting or self.due:
-            await _run(self.waiting, context)
-            of: dict[LinkSource, list[PendingLink]] = {}
-            for one in self.due:
-                of.setdefault(one.column.source, []).append(one)
-            self.due = []
-            for source, rows in (await self._read(of, context)).items():
-                for one in of[source]:
-                    one.put(self, rows)
+    async def run(self, context: Context) -> None:
+        """Answer the portions, in slices of the event loop's time, and read the linked rows."""
+        while self.portions or self.links:
+            await _run_all(self.portions, context)
+            by_source: dict[LinkSource, list[PendingLink]] = {}
+            for link in self.links:
+                by_source.setdefault(link.column.source, []).append(link)
+            self.links = []
+            for source, rows in (await self._read(by_source, context)).items():
+                for link in by_source[source]:
+                    link.set(self, rows)
                     if context.slices.is_over():
-                        await context.slices.next(context.whose)
+                        await context.slices.wait(context.client_key)
 
     def links_of(self, rows: Sequence[Row]) -> tuple[Linked, ...]:
-        """Return what these very rows lead to by an id, of all that is due."""
+        """Return the pending links by id of exactly these rows."""
         return tuple(
             {
-                Linked(source.listing, one.column.names[0]): None
-                for one in self.due
-                if isinstance(source := one.column.source, ById) and one.objects and one.objects[0] is rows[0]
+                Linked(source.listing, link.column.names[0]): None
+                for link in self.links
+                if isinstance(source := link.column.source, ById) and link.objects and link.objects[0] is rows[0]
             }
         )
 
     async def _read(
-        self, of: Mapping[LinkSource, Iterable[PendingLink]], context: Context
+        self, by_source: Mapping[LinkSource, Iterable[PendingLink]], context: Context
     ) -> dict[LinkSource, Mapping[int, Any]]:
-        """Return what each source has for the keys that are due. What was read with the list is not read again."""
-        keys = {source: _keys(those) for source, those in of.items()}
+        """Return by source the rows of the pending keys. Rows that were read with the list are not read again."""
+        keys = {source: _keys(links) for source, links in by_source.items()}
         rows: dict[LinkSource, Mapping[int, Any]] = {
-            source: known
-            for source in of
+            source: linked
+            for source in by_source
             if isinstance(source, ById)
-            and not context.loaders.is_to_bring(source.listing)
-            and keys[source].keys() <= (known := self.linked.get(source.listing, {})).keys()
+            and not context.loaders.must_revalue(source.listing)
+            and keys[source].keys() <= (linked := self.linked.get(source.listing, {})).keys()
         }
-        unread = [source for source in of if source not in rows]
+        unread = [source for source in by_source if source not in rows]
         if not unread:
-            await _run(self.later, context)
+            await _run_all(self.fills, context)
             return rows
-        filling = asyncio.create_task(self._answer_the_others(context))
+        filling = asyncio.create_task(self._fill(context))
         try:
-            found = await _read({source: list(keys[source]) for source in unread}, context)
+            read = await _read_all({source: list(keys[source]) for source in unread}, context)
         finally:
             await filling
-        return rows | dict(zip(unread, found, strict=True))
+        return rows | dict(zip(unread, read, strict=True))
 
-    async def _answer_the_others(self, context: Context) -> None:
-        await asyncio.sleep(0)  # the reads begin
-        await _run(self.later, context)
+    async def _fill(self, context: Context) -> None:
+        await asyncio.sleep(0)  # the reads are sent first
+        await _run_all(self.fills, context)
 
 
-async def _run(portions: deque[Callable[[], None]], context: Context) -> None:
-    """Answer portions, those that they add included, in slices of the event loop's time."""
-    while portions:
-        portions.popleft()()
+async def _run_all(steps: deque[Callable[[], None]], context: Context) -> None:
+    """Run the steps, and those they add, in slices of the event loop's time."""
+    while steps:
+        steps.popleft()()
         if context.slices.is_over():
-            await context.slices.next(context.whose)
+            await context.slices.wait(context.client_key)
 
 
-def _keys(those: Iterable[PendingLink]) -> dict[int, None]:
-    keys: dict[int, None] = dict.fromkeys(chain.from_iterable(one.given[0] for one in those))
-    keys.pop(None, None)  # type: ignore[call-overload] # no key leads to nothing
+def _keys(links: Iterable[PendingLink]) -> dict[int, None]:
+    keys: dict[int, None] = dict.fromkeys(chain.from_iterable(link.values[0] for link in links))
+    keys.pop(None, None)  # type: ignore[call-overload] # a null key leads to no row
     return keys
 
 
-async def _read(keys: Mapping[LinkSource, list[int]], context: Context) -> list[Mapping[int, Any]]:
-    """Return what each source has for its keys, in the order of the sources."""
+async def _read_all(keys: Mapping[LinkSource, list[int]], context: Context) -> list[Mapping[int, Any]]:
+    """Return the rows of each source's keys, in the order of the sources."""
     if len(keys) == 1:
-        return [await _of(source, some, context) for source, some in keys.items()]
+        return [await _read_one(source, some, context) for source, some in keys.items()]
     async with asyncio.TaskGroup() as group:
-        tasks = [group.create_task(_of(source, some, context)) for source, some in keys.items()]
+        tasks = [group.create_task(_read_one(source, some, context)) for source, some in keys.items()]
     return [task.result() for task in tasks]
 
 
-async def _of(source: LinkSource, keys: list[int], context: Context) -> Mapping[int, Any]:
+async def _read_one(source: LinkSource, keys: list[int], context: Context) -> Mapping[int, Any]:
     return await source.read(context, keys) if keys else {}

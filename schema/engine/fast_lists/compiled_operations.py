@@ -1,4 +1,4 @@
-"""What was compiled for an operation, kept with its document: a later execution of it finds everything ready."""
+"""The compiled selections of an operation, kept with its parsed document for later executions."""
 
 import re
 from collections import OrderedDict
@@ -15,38 +15,39 @@ from schema.engine.request_context import Info
 from services.views.lists import Linked
 
 FieldPath = tuple[tuple[str, str | None], ...]
-Switches = tuple[tuple[str, bool], ...]
+BooleanVariables = tuple[tuple[str, bool], ...]
 
 
 @dataclass(slots=True)
 class Compilation:
-    """Of one operation."""
+    """The compiled selections of one operation."""
 
-    lists: dict[tuple[Any, ...], Completer | None] = field(default_factory=dict)
-    """By the place, type and switches of a list or page how it is answered by columns; None where it is not."""
-    links: dict[tuple[FieldPath, Switches], tuple[Linked, ...]] = field(default_factory=dict)
-    """By the place of a page and the switches what its rows lead to, which is read together with them."""
-    is_of_the_moment: bool = False
-    """Does its document name a field that is computed at the market of now, or an object by its id, which is brought
-    there? Then the rows of its lists are brought there, too: no two figures of one answer disagree.
+    completers: dict[tuple[Any, ...], Completer | None] = field(default_factory=dict)
+    """By path, type and Boolean variables the compiled selection of a list or page; None: the plain path answers it."""
+    links: dict[tuple[FieldPath, BooleanVariables], tuple[Linked, ...]] = field(default_factory=dict)
+    """By path of a page and Boolean variables the links whose rows are read with the page in one statement."""
+    revalues_rows: bool = False
+    """Whether the rows of lists are revalued at the current market, so that all figures of one answer agree.
+
+    True if the document selects a field computed at the current market, or reads an object by its id.
     """
 
 
-OF_THE_MOMENT = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility|previewDecisionActions)\b|\bid\s*:")
+MARKET_FIELDS = re.compile(r"\b(snapshot|decisionContext|progress|payoutEligibility|previewDecisionActions)\b|\bid\s*:")
 
 _kept: OrderedDict[int, tuple[OperationDefinitionNode, Compilation]] = OrderedDict()
-"""By the id of an operation's node: a document that is kept has the same nodes again."""
+"""By id() of an operation's node. Parsed documents are kept, so a repeated document has the same nodes."""
 
 
 def compilation_of(operation: OperationDefinitionNode) -> Compilation:
-    """Return what is compiled for the operation; an empty one that is not kept for a very long document."""
+    """Return the operation's compilation; for a very long document an empty one that is not kept."""
     if operation.loc is None:
         return Compilation()
     text = operation.loc.source.body
     if len(text) > KEPT_CHARACTERS_MAX:
-        return Compilation(is_of_the_moment=OF_THE_MOMENT.search(text) is not None)
+        return Compilation(revalues_rows=MARKET_FIELDS.search(text) is not None)
     if id(operation) not in _kept:
-        _kept[id(operation)] = operation, Compilation(is_of_the_moment=OF_THE_MOMENT.search(text) is not None)
+        _kept[id(operation)] = operation, Compilation(revalues_rows=MARKET_FIELDS.search(text) is not None)
         if len(_kept) > KEPT:
             _kept.popitem(last=False)
     _kept.move_to_end(id(operation))
@@ -54,21 +55,21 @@ def compilation_of(operation: OperationDefinitionNode) -> Compilation:
 
 
 def links_of(info: Info) -> tuple[Linked, ...]:
-    """Return what the rows of this field's page lead to; nothing before the operation's first answer."""
+    """Return the links that are read with this field's page; none before the operation's first answer."""
     links = compilation_of(info.operation).links
-    return links.get((field_path(info.path), switches_of(info.variable_values)), ()) if links else ()
+    return links.get((field_path(info.path), boolean_variables(info.variable_values)), ()) if links else ()
 
 
-def switches_of(variables: Mapping[str, Any]) -> Switches:
-    """Return the Boolean variables: nothing else decides which fields are skipped or included."""
+def boolean_variables(variables: Mapping[str, Any]) -> BooleanVariables:
+    """Return the Boolean variables: they alone decide which fields `@skip` and `@include` leave."""
     return tuple(pair for pair in variables.items() if isinstance(pair[1], bool))
 
 
 def field_path(path: Path | None) -> FieldPath:
-    """Return the names on the way to a field, each with its parent's type, without the items of lists."""
-    place = []
+    """Return the names on the way to a field, each with its parent type, without the indexes of list items."""
+    names = []
     while path is not None:
         if isinstance(path.key, str):
-            place.append((path.key, path.typename))
+            names.append((path.key, path.typename))
         path = path.prev
-    return tuple(place)
+    return tuple(names)
