@@ -51,16 +51,16 @@ async def test_who_asks_is_found_out_each_time() -> None:
 
 async def test_what_is_allowed_decides_again() -> None:
     assert not (await _answer(SCHEMA)).errors
-    assert (await _answer(SCHEMA, explains=False)).errors
-    assert (await _answer(SCHEMA, allowed=DocumentLimits(depth=1))).errors
+    assert (await _answer(SCHEMA, allows_introspection=False)).errors
+    assert (await _answer(SCHEMA, limits=DocumentLimits(depth=1))).errors
     with pytest.raises(InvalidOperationTypeError):
         await _answer(SCHEMA, [OperationType.MUTATION])
 
 
 async def test_the_size_of_a_page_decides_again() -> None:
     allowed = DocumentLimits(cost=50)
-    assert not (await _answer(PAGE, variables={"first": 10, "no": True}, allowed=allowed)).errors
-    refused = await _answer(PAGE, variables={"first": 100, "no": True}, allowed=allowed)
+    assert not (await _answer(PAGE, variables={"first": 10, "no": True}, limits=allowed)).errors
+    refused = await _answer(PAGE, variables={"first": 100, "no": True}, limits=allowed)
     assert [(error.extensions or {})["limit"] for error in refused.errors or ()] == ["cost"]
 
 
