@@ -16,6 +16,7 @@ from app.live.hub import Hub
 from app.request.rate_limits import ProcessorShares
 from services import tokens
 from services.supervision import Supervisor
+from tests.services.world import value
 
 PATIENCE_SECONDS = 30  # what has not come by then does not come
 TRANSPORT = Subprotocol("graphql-transport-ws")
@@ -100,3 +101,10 @@ async def until(holds: Callable[[], bool]) -> None:
         while not holds():
             await asyncio.sleep(pause)
             pause = 0.002  # a loop without one would take a processor from the server's own processes
+
+
+async def stamped() -> None:
+    """Wait until no event waits for its stamp: the stamper moves them from one table to another."""
+    async with asyncio.timeout(PATIENCE_SECONDS):
+        while await value("select exists (select from outbox)"):
+            await asyncio.sleep(0.002)

@@ -9,7 +9,7 @@ from typing import Any
 from graphql import GraphQLArgument, GraphQLNonNull
 
 from services.principals import Role
-from tests.api.clients import Api
+from tests.api.clients import Api, stamped
 from tests.api.generated import Path, least, leaves, planted, root_field, roots
 from tests.api.operations import INGEST
 from tests.services.world import a_world, act, books_hold, rows, totals, value
@@ -110,6 +110,7 @@ async def a_desk(api: Api) -> Desk:
 
 async def test_no_field_takes_text_that_cannot_be_kept_and_nothing_is_written(api: Api) -> None:
     desk, tried = await a_desk(api), 0
+    await stamped()
     before = await totals()
     for attempt in attempts(texts=True):
         expected = {"BAD_USER_INPUT", "FORBIDDEN" if attempt.name in SECRET else "NOT_FOUND"}

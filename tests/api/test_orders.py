@@ -4,7 +4,7 @@ from typing import Any
 
 from services import brands
 from services.principals import Role
-from tests.api.clients import Api
+from tests.api.clients import Api, stamped
 from tests.api.operations import SUBMIT
 from tests.services.world import ADMIN, a_world, books_hold, totals, value
 
@@ -75,6 +75,7 @@ async def test_a_preview_answers_gates_fill_fee_and_the_account_afterwards_and_w
     world = await a_world(api.database_url, policy={"fee_bps": 10})
     _, account = await world.buy()
     client = await api.token(Role.CLIENT, "acme", "alice")
+    await stamped()
     before = await totals()
     proposed = batch(
         account, {"quantity": "2000"}, {"action": "REDUCE", "fraction": "0.5"}, {"notional": "900000"}, ENTRY

@@ -13,7 +13,7 @@ from websockets.asyncio.client import connect
 from schema.engine.permissions import roles_of
 from services.principals import Role
 from services.unit_of_work import plain
-from tests.api.clients import TRANSPORT, Api
+from tests.api.clients import TRANSPORT, Api, stamped
 from tests.api.furnished import Desk, Ids, a_desk
 from tests.api.generated import GRAPHQL, Path, everything, least, leaves, planted, root_field, roots
 from tests.api.streams import NAME, subscribe
@@ -122,6 +122,7 @@ def nobodys(given: str) -> str:
 
 
 async def test_every_place_for_an_id_answers_a_stranger_as_if_there_were_no_such_object(api: Api, desk: Desk) -> None:
+    await stamped()
     before, tried = await totals(), 0
     for role, brand, subject in STRANGERS + OUTSIDERS:
         token = await _token(api, role, brand, subject)

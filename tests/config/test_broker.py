@@ -115,11 +115,7 @@ def test_of_an_error_the_innermost_reason_is_said_in_one_line() -> None:
 
 
 @pytest.mark.parametrize(("level", "are_heard"), [("INFO", False), ("DEBUG", True)])
-def test_the_brokers_clients_are_quiet_unless_somebody_debugs(
-    level: str, are_heard: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(logging.getLogger(), "handlers", [])
-    monkeypatch.setattr(logging.getLogger(), "level", logging.NOTSET)
+def test_the_brokers_clients_are_quiet_unless_somebody_debugs(level: str, are_heard: bool, own_logging: None) -> None:
     configure_logging(level, "test")
     names = ["pika.connection", "redis", "dramatiq.brokers.rabbitmq"]
     names += [f"dramatiq.worker.ConsumerThread({queue})" for queue in broker.QUEUES.values()]

@@ -4,7 +4,6 @@ import asyncio
 import io
 import json
 import logging
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,16 +13,12 @@ log = logging.getLogger("services.jobs.work_queue")
 
 
 @pytest.fixture
-def lines(monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What is logged, as JSON; the process's own logging is put back afterwards."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
+def lines(own_logging: None, monkeypatch: pytest.MonkeyPatch) -> io.StringIO:
+    """What is logged, as JSON."""
     written = io.StringIO()
     monkeypatch.setattr("sys.stderr", written)
     configure_logging("INFO", "worker", "json")
-    yield written
-    root.handlers[:] = handlers
-    root.setLevel(level)
+    return written
 
 
 def read(lines: io.StringIO) -> list[dict[str, object]]:
@@ -87,4 +82,4 @@ def test_for_people_the_facts_follow_the_message() -> None:
     record = logging.LogRecord("services.jobs.work_queue", logging.INFO, __file__, 1, "job done", None, None)
     with about(job=7):
         line = FORMATTERS["text"]("worker").format(record)
-    assert line.endswith(" INFO worker services.jobs: job done job=7")
+    assert line.endswith(" INFO worker services.jobs.work_queue: job done job=7")

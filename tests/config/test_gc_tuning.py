@@ -5,7 +5,7 @@ import sys
 
 SCRIPT = """
 import gc, weakref
-from config import garbage
+from config import gc_tuning
 
 class Ring:
     def __init__(self):
@@ -15,23 +15,23 @@ def old(many):
     "Rings that outlive the looks at the young."
     rings = [Ring() for _ in range(many)]
     gc.collect(1)
-    assert gc.get_count()[2] >= garbage.OLD_WHEN_IDLE
+    assert gc.get_count()[2] >= gc_tuning.OLD_WHEN_IDLE
     return rings
 
-garbage.settle()
+gc_tuning.settle()
 gone, kept = old(10), old(10)
 seen = [weakref.ref(rings[0]) for rings in (gone, kept)]
 del gone
-garbage.tidy()
+gc_tuning.tidy()
 assert seen[0]() is None, "old garbage is found"
 assert seen[1]() is kept[0]
 del kept
 old(10)
-garbage.tidy()
+gc_tuning.tidy()
 assert seen[1]() is not None, "what was kept is not looked at again"
-garbage.KEPT_MAX = 0
+gc_tuning.KEPT_MAX = 0
 old(10)
-garbage.tidy()
+gc_tuning.tidy()
 assert seen[1]() is None, "until there is much of it"
 """
 
