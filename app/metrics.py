@@ -20,7 +20,7 @@ from app.live.hub import Hub
 from app.request.bytes_in_flight import BytesInFlight
 from config.settings import settings
 from services import system
-from services.ownership import State
+from services.ownership import ShardState
 from services.telemetry import REGISTRY, RESPONSES
 
 PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
@@ -136,7 +136,7 @@ class RequestCounter:
         return self.app(scope, receive, counting)
 
 
-def _shards(states: Sequence[State]) -> Iterable[Metric]:
+def _shards(states: Sequence[ShardState]) -> Iterable[Metric]:
     yield _gauges(
         "propdesk_shard_through", "The batch a shard has judged through.", "shard", {s.shard: s.through for s in states}
     )

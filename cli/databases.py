@@ -63,11 +63,11 @@ async def _is_near(settings: Settings, read_url: str) -> bool:
     assert settings.database_url
     try:
         async with connection(settings.database_url) as primary:
-            position, _ = await standby.standing(primary, [], 0)
+            position, _ = await standby.primary_position(primary, [], 0)
         conn = await connect(read_url, process=LOOKOUT, writes=False, timeout=CONNECT_SECONDS_MAX)
         try:
             async with asyncio.timeout(settings.read_lag_seconds_max):
-                while (await standby.replay(conn))["position"] < position:  # noqa: ASYNC110 - no event tells of it
+                while (await standby.replay_position(conn))["position"] < position:  # noqa: ASYNC110 - no event tells of it
                     await asyncio.sleep(LOOK_SECONDS)
         finally:
             conn.terminate()

@@ -14,7 +14,7 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from models.system import choose_mode, read_mode
+from models.system import read_mode, set_clock_mode
 from services import tokens
 
 CLOCKS = {"SYSTEM": "the system's time", "REPLAY": "the time of replayed quotes"}  # by the desk's mode
@@ -77,7 +77,7 @@ async def set_mode(url: str, mode: str | None) -> str:
     if wanted and wanted not in CLOCKS:
         raise Problem(f"--mode {mode}: a desk's mode is {' or '.join(CLOCKS).lower()}")
     async with connection(url) as conn:
-        kept = await (choose_mode(conn, wanted) if wanted else read_mode(conn))
+        kept = await (set_clock_mode(conn, wanted) if wanted else read_mode(conn))
     if wanted and kept != wanted:
         raise Problem(
             f"this desk has quotes and goes by {CLOCKS[kept]}, which stays so; for the other mode prepare a new one: "

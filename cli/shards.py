@@ -15,7 +15,7 @@ from config.settings import Settings, load_settings
 from domain.errors import Locked
 from domain.sharding import SHARDS_MAX
 from services import ownership
-from services.ownership import State
+from services.ownership import ShardState
 
 BUSY = "a worker writes in a shard for longer than a change may wait; try again"
 
@@ -40,16 +40,16 @@ def shards(
 async def _run(settings: Settings, count: int | None) -> None:
     async with opened(settings, "shards"):
         if count is None:
-            _show(await ownership.states())
+            _show(await ownership.shard_states())
             return
         try:
-            before, now = await ownership.choose_count(count)
+            before, now = await ownership.set_shard_count(count)
         except Locked:
             raise Problem(BUSY) from None
     typer.echo(f"the desk has {now} shards" + ("" if before == now else f"; it had {before}"))
 
 
-def _show(states: list[State]) -> None:
+def _show(states: list[ShardState]) -> None:
     table = Table()
     for heading in ("shard", "owner", "through", "lag in seconds"):
         table.add_column(heading, justify="left" if heading == "owner" else "right", no_wrap=True)

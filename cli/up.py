@@ -63,7 +63,7 @@ async def _claimed(settings: Settings) -> AsyncIterator[None]:
     """Raise Problem where another `propdesk up` runs a desk on the database: both would feed it and seed it."""
     assert settings.direct_url, "running_database has filled it in"
     async with connection(settings.direct_url) as conn:
-        if not await system.is_alone(conn):
+        if not await system.claim_desk(conn):
             raise Problem(
                 f"another `propdesk up` runs the desk on {spoken(settings.direct_url)}; stop that one, or add to it "
                 "with `propdesk serve` and `propdesk work`"

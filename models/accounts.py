@@ -15,9 +15,9 @@ from domain.positions import Position, Side
 from domain.refusals import Refusals
 from domain.terms import Terms, policy_from_text
 from models import terms
-from models.loaded import Loaded, Read, Unreadable
+from models.loaded import LoadedAccount, LoadResult, UnreadableAccount
 from models.locks import AdvisoryLock
-from models.quotes import NOW, Now
+from models.quotes import NOW, Clocks
 from models.sql import Connection
 
 SELECT = """
@@ -67,7 +67,7 @@ OF_ROOTS = f"""{SELECT}, n.*,
     cross join lateral (
       select from decision_actions d
       where d.account_id = a.id and d.run = k.run and d.action_id = k.id limit 1) d
-    where k.account_id = a.id) as asked_before
+    where k.account_id = a.id) as has_stored_answer
 {JOINS} cross join ({NOW}) as n ({", ".join(CLOCKS)})
 where a.id = any(array(select id from accounts where challenge_id = any($1::bigint[])) || $2::bigint[])
   and (a.challenge_id is null or b.live or a.id = c.account_id or a.status = 'PENDING')
@@ -75,7 +75,7 @@ order by a.id for no key update of a, b
 """
 
 
-Asked: TypeAlias = tuple[int, str, str]
+ActionKey: TypeAlias = tuple[int, str, str]
 """Account, run and id of an action that is to be submitted."""
 
 
@@ -189,35 +189,35 @@ def _order(
     )  # fmt: skip
 
 
-def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms | Exception]) -> Loaded:
+def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms | Exception]) -> LoadedAccount:
     digest = row["terms_hash"]
     bought = None if digest is None else sold[digest]
     if isinstance(bought, Exception):
         raise bought
     if bought is not None and row["phase_index"] is not None:
         bought.phase(row["phase_index"])
-    return Loaded(
+    return LoadedAccount(
         account=_account(row),
         challenge_id=row["challenge_id"],
         terms=bought,
         phase_id=row["phase_id"],
         phase_index=row["phase_index"],
-        asked_before=row.get("asked_before", False),
+        has_stored_answer=row.get("has_stored_answer", False),
     )
 
 
-async def _read(conn: Connection, rows: Sequence[asyncpg.Record]) -> Read:
-    sold = await terms.read_each(conn, {row["terms_hash"] for row in rows} - {None})
+async def _read(conn: Connection, rows: Sequence[asyncpg.Record]) -> LoadResult:
+    sold = await terms.try_read_terms(conn, {row["terms_hash"] for row in rows} - {None})
     loaded, unreadable = [], []
     for row in rows:
         try:
             loaded.append(_loaded(row, sold))
         except Exception as error:  # noqa: BLE001 - whatever is stored there, the other accounts are read
-            unreadable.append(Unreadable.of(row, error))
-    return Read(loaded, unreadable)
+            unreadable.append(UnreadableAccount.of(row, error))
+    return LoadResult(loaded, unreadable)
 
 
-async def load(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> Read:
+async def load_accounts(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> LoadResult:
     """Read the accounts in order of id; `locked` holds their rows until the transaction ends."""
     return await _read(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
 
@@ -235,16 +235,16 @@ async def lock_roots(
     return [row["id"] for row in found], [row["id"] for row in alone]
 
 
-async def of_roots(
-    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[Asked]
-) -> tuple[Read, Now | None]:
+async def lock_accounts_of_roots(
+    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[ActionKey]
+) -> tuple[LoadResult, Clocks | None]:
     """The accounts of locked roots, locked too and in order of id, and the clocks unless there are none.
 
     A statement of its own, after the one that locks the roots: it must see what was committed before they were had.
     """
     columns = zip(*asked, strict=True) if asked else ((), (), ())
     rows = await conn.fetch(OF_ROOTS, challenges, accounts, *columns)
-    return await _read(conn, rows), Now(*(rows[0][name] for name in CLOCKS)) if rows else None
+    return await _read(conn, rows), Clocks(*(rows[0][name] for name in CLOCKS)) if rows else None
 
 
 async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:
@@ -256,7 +256,7 @@ async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:
     )
 
 
-async def insert(
+async def insert_account(
     conn: Connection,
     *,
     brand: str,
@@ -302,7 +302,7 @@ async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:
     await conn.execute("update accounts set started_at = $2 where id = $1", account_id, at)
 
 
-async def history(conn: Connection, account_id: int) -> asyncpg.Record:
+async def trading_history(conn: Connection, account_id: int) -> asyncpg.Record:
     """Return started_at, the fills that are stored and count, and the adjustments that count as profit."""
     row = await conn.fetchrow(
         """select a.started_at,

@@ -30,7 +30,7 @@ on conflict (chain) do update set seq = audit_heads.seq returning seq, head, clo
 """
 
 
-async def insert(conn: Connection, entries: Sequence[Entry]) -> None:
+async def append_entries(conn: Connection, entries: Sequence[Entry]) -> None:
     """Append the entries, each to its chain, in their order."""
     ordered = sorted(entries, key=lambda entry: entry.chain)
     for chain, group in groupby(ordered, key=lambda entry: entry.chain):

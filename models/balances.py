@@ -99,7 +99,7 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
     )
 
 
-def parts(accounts: Sequence[Account], flags: Sequence[Account]) -> list[Part]:
+def balance_parts(accounts: Sequence[Account], flags: Sequence[Account]) -> list[Part]:
     """The balances of `accounts`; of `flags` status, read-only, block and lock. Their rows are locked."""
     return [
         (WRITE_BALANCES, [_balance_row(account) for account in accounts]),

@@ -7,8 +7,8 @@ from domain.reinstatements import BulkOutcome
 from domain.voids import Span
 from models.sql import Connection
 from models.views.challenges import CHALLENGES
-from models.views.list_query import Filters, Within
-from models.views.visibility import Sight, Where
+from models.views.list_query import Filters, NarrowFilter
+from models.views.visibility import Visibility, Where
 
 # The next challenge of a bulk that nobody works on: one whose job is DEAD waits for its retry, and stops no other.
 NEXT = """
@@ -27,7 +27,7 @@ order by b.id
 """
 
 
-async def insert(conn: Connection, brand: str | None, span: Span, actor: str, reason: Reason) -> int:
+async def insert_bulk(conn: Connection, brand: str | None, span: Span, actor: str, reason: Reason) -> int:
     """Write a bulk reinstatement and return its id."""
     bulk_id: int = await conn.fetchval(
         """insert into bulk_reinstatements (brand, symbol, source_from, source_before, actor, reason, shown)
@@ -43,20 +43,20 @@ async def insert(conn: Connection, brand: str | None, span: Span, actor: str, re
     return bulk_id
 
 
-async def insert_hits(conn: Connection, bulk_id: int, sight: Sight, filters: Filters) -> int:
+async def insert_hits(conn: Connection, bulk_id: int, visibility: Visibility, filters: Filters) -> int:
     """Note every visible challenge that the filters let through; return how many."""
     where = Where(bulk_id)
-    CHALLENGES.sight(where, sight)
+    CHALLENGES.visibility(where, visibility)
     for name, values in filters:
         condition = CHALLENGES.filters[name]
-        assert isinstance(condition, Within), "it is said by one condition"
+        assert isinstance(condition, NarrowFilter), "it is said by one condition"
         where.add(condition.condition, *values)
     text = f"insert into bulk_results (bulk_id, challenge_id) select $1, c.id from {CHALLENGES.source}{where.text}"
     done: str = await conn.execute(text, *where.values)
     return int(done.rsplit(" ", 1)[1])
 
 
-async def read(conn: Connection, bulk_id: int) -> asyncpg.Record:
+async def read_bulk(conn: Connection, bulk_id: int) -> asyncpg.Record:
     """brand, actor, reason and shown of a bulk reinstatement."""
     row = await conn.fetchrow("select brand, actor, reason, shown from bulk_reinstatements where id = $1", bulk_id)
     assert row, "a job names one that was written"
@@ -68,17 +68,17 @@ async def next_challenge(conn: Connection, bulk_id: int) -> asyncpg.Record | Non
     return await conn.fetchrow(NEXT, bulk_id)
 
 
-async def stalled(conn: Connection) -> list[int]:
+async def stalled_bulks(conn: Connection) -> list[int]:
     """The bulk reinstatements that nothing goes on with."""
     return [row["id"] for row in await conn.fetch(STALLED)]
 
 
-async def lock(conn: Connection, bulk_id: int) -> None:
+async def lock_bulk(conn: Connection, bulk_id: int) -> None:
     """Let nobody else give the bulk its next job until the transaction ends."""
     await conn.execute("select id from bulk_reinstatements where id = $1 for no key update", bulk_id)
 
 
-async def keep(
+async def write_bulk_result(
     conn: Connection,
     bulk_id: int,
     challenge_id: int,

@@ -50,7 +50,7 @@ CANCEL_PENDING_PHASES = sql.Bulk(
 )
 
 
-def parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
+def status_parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
     """The moves of phases and challenges to their new status; the phases a challenge never reached end with it."""
     return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges), (CANCEL_PENDING_PHASES, challenges)]
 
@@ -63,7 +63,7 @@ async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]
     return {row["id"]: row["terms_hash"] for row in found}
 
 
-async def keep_terms(conn: Connection, digest: str, terms: Terms, body: str) -> None:
+async def insert_terms(conn: Connection, digest: str, terms: Terms, body: str) -> None:
     """Store terms under their hash; the same terms are stored once."""
     await conn.execute(
         "insert into terms (hash, version, body, program_version) values ($1, $2, $3, $4) on conflict do nothing",
@@ -74,7 +74,7 @@ async def keep_terms(conn: Connection, digest: str, terms: Terms, body: str) -> 
     )
 
 
-async def insert(
+async def insert_challenge(
     conn: Connection,
     *,
     brand: str,
@@ -141,7 +141,7 @@ async def set_initial_balance(conn: Connection, phase_id: int, amount: Decimal) 
     await conn.execute("update challenge_phases set initial_balance = $2 where id = $1", phase_id, amount)
 
 
-async def point_at(conn: Connection, challenge_id: int, index: int, account_id: int) -> None:
+async def set_current_phase(conn: Connection, challenge_id: int, index: int, account_id: int) -> None:
     """Move the challenge to a phase and its account."""
     await conn.execute(
         "update challenges set current_phase_index = $2, account_id = $3 where id = $1",
@@ -151,13 +151,13 @@ async def point_at(conn: Connection, challenge_id: int, index: int, account_id: 
     )
 
 
-async def accounts_of_now(conn: Connection, ids: Sequence[int]) -> dict[int, int | None]:
+async def current_accounts(conn: Connection, ids: Sequence[int]) -> dict[int, int | None]:
     """The account each challenge is on."""
     rows = await conn.fetch("select id, account_id from challenges where id = any($1)", ids)
     return {row["id"]: row["account_id"] for row in rows}
 
 
-async def card(conn: Connection, challenge_id: int) -> asyncpg.Record:
+async def read_challenge(conn: Connection, challenge_id: int) -> asyncpg.Record:
     """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text.
 
     What is the purchase's is null once that is deleted.
@@ -172,7 +172,7 @@ async def card(conn: Connection, challenge_id: int) -> asyncpg.Record:
     return row
 
 
-async def brand_of(conn: Connection, challenge_id: int) -> str | None:
+async def brand_of_challenge(conn: Connection, challenge_id: int) -> str | None:
     """The brand of a challenge, if there is one of this id."""
     brand: str | None = await conn.fetchval("select brand from challenges where id = $1", challenge_id)
     return brand
@@ -186,7 +186,7 @@ async def active_phase(conn: Connection, challenge_id: int) -> int | None:
     return phase_id
 
 
-async def open_payout(conn: Connection, ids: Sequence[int]) -> asyncpg.Record | None:
+async def first_open_payout(conn: Connection, ids: Sequence[int]) -> asyncpg.Record | None:
     """Return the first of the challenges with an open payout: `challenge`, `payout` and `status`.
 
     `payout` and `status` are null where the payout is still to be written: a funded phase has passed and its account

@@ -15,7 +15,7 @@ CHANNEL = "propdesk_events"
 DESK = "*"  # in place of a brand, with challenge 0: events of the desk itself, which no brand owns
 
 
-class Event(NamedTuple):
+class NewEvent(NamedTuple):
     brand: str
     challenge_id: int
     name: str
@@ -61,7 +61,7 @@ join raised_of_brand b on b.brand = n.brand join counted_of_brand o on o.brand =
 """
 
 
-def part(events: Sequence[Event]) -> Part:
+def outbox_part(events: Sequence[NewEvent]) -> Part:
     """The outbox's rows of one write."""
     return INSERT, [
         (place, e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for place, e in enumerate(events)
@@ -105,14 +105,14 @@ from epochs e cross join event_position p order by e.id
 """
 
 
-class Waiting(NamedTuple):
+class StamperWork(NamedTuple):
     """What the stamper has to do."""
 
     events: bool  # some have no position yet
     has_moved: bool  # the database lives elsewhere than when the newest epoch began
 
 
-class Epoch(NamedTuple):
+class EpochStart(NamedTuple):
     """A span of the database's life, and where the stream and the quotes stood when it began."""
 
     epoch: int
@@ -120,18 +120,18 @@ class Epoch(NamedTuple):
     batch: int
 
 
-class Life(NamedTuple):
+class EpochHistory(NamedTuple):
     """Every epoch in order, and where the stream and the quotes stand now."""
 
-    epochs: tuple[Epoch, ...]
+    epochs: tuple[EpochStart, ...]
     position: int
     batch: int
 
 
-async def waiting(conn: Connection) -> Waiting:
+async def stamper_work(conn: Connection) -> StamperWork:
     """Whether there is something to stamp, and whether an epoch has to begin before."""
     row = await conn.fetchrow(_LOOK)
-    return Waiting(row["waiting"], row["has_moved"])
+    return StamperWork(row["waiting"], row["has_moved"])
 
 
 async def begin_epoch(conn: Connection) -> None:
@@ -139,11 +139,11 @@ async def begin_epoch(conn: Connection) -> None:
     await conn.execute(_BEGIN)
 
 
-async def life(conn: Connection) -> Life:
+async def epoch_history(conn: Connection) -> EpochHistory:
     """The epochs of this database."""
     rows = await conn.fetch(_EPOCHS)
-    return Life(
-        tuple(Epoch(row["epoch"], row["position"], row["batch"]) for row in rows),
+    return EpochHistory(
+        tuple(EpochStart(row["epoch"], row["position"], row["batch"]) for row in rows),
         rows[0]["newest"],
         rows[0]["newest_batch"],
     )
@@ -159,7 +159,7 @@ select count(*) from gone
 """
 
 
-async def forget(conn: Connection, days: int, most: int) -> int:
+async def delete_old_events(conn: Connection, days: int, most: int) -> int:
     """Delete events older than so many days by the real clock, the oldest `most` of them; answers how many went.
 
     The position up to which they are gone is kept, so that nobody takes what is left for all there was.
@@ -168,5 +168,5 @@ async def forget(conn: Connection, days: int, most: int) -> int:
     return gone
 
 
-async def notify(conn: Connection) -> None:
+async def notify_stamper(conn: Connection) -> None:
     await conn.execute("select pg_notify($1, '')", CHANNEL)

@@ -47,7 +47,7 @@ order by t.chain, t.seq
 """
 
 
-async def copy(
+async def copy_csv(
     conn: Connection, statement: str, since: datetime, until: datetime, brand: str | None, sink: Sink
 ) -> int:
     """Send the statement's rows to `sink` as CSV under a header, piece by piece; return how many there were.

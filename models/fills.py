@@ -22,7 +22,7 @@ from orders where account_id = $1 and seq = any($2::bigint[])
 """
 
 
-def fill_of(row: asyncpg.Record) -> Fill:
+def fill_from_row(row: asyncpg.Record) -> Fill:
     """The fill of a row with the columns of FILL."""
     return Fill(
         account=row["account_id"],
@@ -48,7 +48,7 @@ def fill_of(row: asyncpg.Record) -> Fill:
     )
 
 
-def position_of(row: asyncpg.Record) -> Position:
+def position_from_row(row: asyncpg.Record) -> Position:
     """The position of a row with the columns of POSITION."""
     return Position(
         seq=row["seq"],
@@ -67,19 +67,19 @@ def position_of(row: asyncpg.Record) -> Position:
     )
 
 
-async def fills(conn: Connection, account_id: int) -> list[Fill]:
+async def account_fills(conn: Connection, account_id: int) -> list[Fill]:
     """Every fill of the account, booked or void, in order."""
     rows = await conn.fetch(f"select {FILL} from fills where account_id = $1 order by seq", account_id)
-    return [fill_of(row) for row in rows]
+    return [fill_from_row(row) for row in rows]
 
 
-async def positions(conn: Connection, account_id: int) -> dict[int, Position]:
+async def account_positions(conn: Connection, account_id: int) -> dict[int, Position]:
     """Every position of the account, open or closed, by seq."""
     rows = await conn.fetch(f"select {POSITION} from positions where account_id = $1", account_id)
-    return {row["seq"]: position_of(row) for row in rows}
+    return {row["seq"]: position_from_row(row) for row in rows}
 
 
-async def orders(conn: Connection, account_id: int, seqs: Sequence[int]) -> dict[int, Order]:
+async def account_orders(conn: Connection, account_id: int, seqs: Sequence[int]) -> dict[int, Order]:
     """The account's orders of these seqs, as far as there are any."""
     return {row["seq"]: _order(row) for row in await conn.fetch(_ORDERS, account_id, seqs)}
 
@@ -107,7 +107,7 @@ def _order(row: asyncpg.Record) -> Order:
     )
 
 
-async def transferred(conn: Connection, account_id: int) -> Decimal:
+async def transfer_total(conn: Connection, account_id: int) -> Decimal:
     """What transfers brought the account, less what they took."""
     total: Decimal = await conn.fetchval(
         "select coalesce(sum(amount), 0) from transfers where account_id = $1", account_id

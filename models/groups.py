@@ -14,13 +14,13 @@ where brand = $1 and name = any($2) order by id for share
 PHASE_TYPES = "select distinct phase_type from program_phases where account_group_id = $1"
 
 
-async def named(conn: Connection, brand: str, names: Sequence[str]) -> list[asyncpg.Record]:
+async def lock_groups(conn: Connection, brand: str, names: Sequence[str]) -> list[asyncpg.Record]:
     """The brand's groups of these names, locked against change."""
     found: list[asyncpg.Record] = await conn.fetch(NAMED, brand, list(names))
     return found
 
 
-async def read(conn: Connection, brand: str, name: str) -> asyncpg.Record | None:
+async def read_group(conn: Connection, brand: str, name: str) -> asyncpg.Record | None:
     """name, kind, currency, deposit and policy (its text) of the brand's group."""
     return await conn.fetchrow(
         """select name, kind, currency, default_deposit, policy::text as policy from account_groups

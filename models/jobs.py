@@ -11,7 +11,7 @@ from models import sql
 from models.sql import Connection, Part
 
 
-class Owed(NamedTuple):
+class NewJob(NamedTuple):
     brand: str
     kind: str
     challenge_id: int | None
@@ -37,35 +37,35 @@ returning id, brand, kind, challenge_id, account_id, facts, attempts
 HOLD = "select id from jobs where id = $1 and status = 'QUEUED' for update"
 
 
-def part(jobs: Sequence[Owed]) -> Part:
+def job_part(jobs: Sequence[NewJob]) -> Part:
     """The queue's rows of one write."""
     return INSERT, [(j.brand, j.kind, j.challenge_id, j.account_id, canonical(j.facts)) for j in jobs]
 
 
-async def take(conn: Connection) -> asyncpg.Record | None:
+async def take_job(conn: Connection) -> asyncpg.Record | None:
     """Raise the attempts of the oldest due job, in a commit of its own: one that kills its worker ends DEAD."""
     return await conn.fetchrow(TAKE)
 
 
-async def hold(conn: Connection, job_id: int) -> bool:
+async def lock_queued_job(conn: Connection, job_id: int) -> bool:
     """Lock a job that is still owed."""
     return await conn.fetchval(HOLD, job_id) is not None
 
 
-async def finish(conn: Connection, job_id: int, outcome: str) -> None:
+async def finish_job(conn: Connection, job_id: int, outcome: str) -> None:
     await conn.execute(
         "update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp() where id = $1", job_id, outcome
     )
 
 
-async def postpone(conn: Connection, job_id: int, batch: int, outcome: str) -> None:
+async def postpone_job(conn: Connection, job_id: int, batch: int, outcome: str) -> None:
     """Nothing went wrong: it waits for quotes, and has not used up an attempt."""
     await conn.execute(
         "update jobs set waits_for_batch = $2, outcome = $3, attempts = 0 where id = $1", job_id, batch, outcome
     )
 
 
-async def delay(conn: Connection, job_id: int, wait: timedelta, outcome: str, *, counts: bool) -> None:
+async def delay_job(conn: Connection, job_id: int, wait: timedelta, outcome: str, *, counts: bool) -> None:
     """Try again after `wait`; the attempt is used up only if it `counts`."""
     await conn.execute(
         """update jobs set due_at = clock_timestamp() + $2, outcome = $3, attempts = attempts - $4
@@ -77,20 +77,20 @@ async def delay(conn: Connection, job_id: int, wait: timedelta, outcome: str, *,
     )
 
 
-async def bury(conn: Connection, job_id: int, outcome: str) -> None:
+async def mark_job_dead(conn: Connection, job_id: int, outcome: str) -> None:
     await conn.execute(
         "update jobs set status = 'DEAD', outcome = $2 where id = $1 and status = 'QUEUED'", job_id, outcome
     )
 
 
-async def lock(conn: Connection, job_id: int) -> asyncpg.Record | None:
+async def lock_job(conn: Connection, job_id: int) -> asyncpg.Record | None:
     """brand, kind, status, attempts and outcome of a job, locked."""
     return await conn.fetchrow(
         "select brand, kind, status, attempts, outcome from jobs where id = $1 for no key update", job_id
     )
 
 
-async def revive(conn: Connection, job_id: int) -> None:
+async def requeue_job(conn: Connection, job_id: int) -> None:
     """Queue a DEAD job again, with all its attempts."""
     await conn.execute(
         "update jobs set status = 'QUEUED', attempts = 0, due_at = clock_timestamp(), outcome = null where id = $1",
@@ -98,7 +98,7 @@ async def revive(conn: Connection, job_id: int) -> None:
     )
 
 
-async def finish_all(conn: Connection, challenges: Sequence[int], outcome: str) -> None:
+async def finish_jobs_of(conn: Connection, challenges: Sequence[int], outcome: str) -> None:
     """Nothing is owed to these challenges any more."""
     await conn.execute(
         """update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp()
@@ -121,7 +121,7 @@ async def finish_if_gone(conn: Connection, job_id: int, outcome: str) -> bool:
     return gone is not None
 
 
-async def closes(conn: Connection, account_id: int) -> bool:
+async def has_closing_job(conn: Connection, account_id: int) -> bool:
     """Is a closing of the account still owed?"""
     found: bool = await conn.fetchval(
         """select exists (
@@ -131,7 +131,7 @@ async def closes(conn: Connection, account_id: int) -> bool:
     return found
 
 
-async def due(conn: Connection) -> bool:
+async def has_due_job(conn: Connection) -> bool:
     """Does a job wait that could be done now?"""
     found: bool = await conn.fetchval(f"select exists (select from jobs where {DUE})")
     return found

@@ -202,7 +202,7 @@ _CONTENT = tuple(field.name for field in fields(Action) if field.name not in ACT
 _reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
 
 
-def parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
+def journal_parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
     """Everything the journal holds, table by table; `terms_hashes` is by challenge, for the findings."""
     corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised, f.fee) for f in journal.corrected]
     return [

@@ -13,7 +13,7 @@ from domain.terms import Terms
 
 
 @dataclass(frozen=True, slots=True)
-class Loaded:
+class LoadedAccount:
     """An account as stored, with its challenge and the terms it runs under."""
 
     account: Account
@@ -21,14 +21,14 @@ class Loaded:
     terms: Terms | None
     phase_id: int | None
     phase_index: int | None
-    asked_before: bool = False  # is the answer to an action that is to be submitted stored already?
+    has_stored_answer: bool = False  # is the answer to an action that is to be submitted stored already?
 
     @property
     def calendar(self) -> Calendar | None:
         return Calendar(self.terms.zone, self.terms.day_start) if self.terms else None
 
 
-class Unreadable(NamedTuple):
+class UnreadableAccount(NamedTuple):
     """A stored account that this program cannot read, such as one whose policy has a field of a newer version.
 
     `seq`, `head` and `cash` are those of the last row of its ledger, to which the failure is appended.
@@ -42,7 +42,7 @@ class Unreadable(NamedTuple):
     reason: Exception
 
     @classmethod
-    def of(cls, row: asyncpg.Record, reason: Exception) -> "Unreadable":
+    def of(cls, row: asyncpg.Record, reason: Exception) -> "UnreadableAccount":
         return cls(row["id"], row["challenge_id"], row["seq"], row["head"], row["cash"], reason)
 
     @property
@@ -51,14 +51,14 @@ class Unreadable(NamedTuple):
         return AccountUnreadable(None, account=self.account_id)
 
 
-class Read(NamedTuple):
+class LoadResult(NamedTuple):
     """Accounts read by one statement: those that could be read, and the others."""
 
-    loaded: list[Loaded]
-    unreadable: list[Unreadable]
+    loaded: list[LoadedAccount]
+    unreadable: list[UnreadableAccount]
 
     @property
-    def whole(self) -> list[Loaded]:
+    def all_accounts(self) -> list[LoadedAccount]:
         """All of them. Raises AccountUnreadable where one cannot be read."""
         for one in self.unreadable:
             raise one.refusal from one.reason

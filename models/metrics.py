@@ -3,7 +3,7 @@
 from models.sql import Connection
 
 
-async def forget(conn: Connection, days: int) -> int:
+async def drop_old_metrics(conn: Connection, days: int) -> int:
     """Drop the oldest month of them if all of it is older than so many days by the real clock; answers how many went.
 
     None goes while somebody is at them for long.

@@ -4,7 +4,7 @@ from models.locks import AdvisoryLock
 from models.sql import Connection
 
 
-async def take(conn: Connection, what: str) -> None:
+async def lock_name(conn: Connection, what: str) -> None:
     """Wait for whoever else has this turn, and have it until the transaction ends."""
     await conn.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", what)
 

@@ -95,7 +95,7 @@ def _fill(row: asyncpg.Record) -> Fill:
     )
 
 
-async def known(
+async def stored_results(
     conn: Connection, account_id: int, keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], ActionResult]:
     """The stored answers to these (run, action id), of one account."""
@@ -104,7 +104,7 @@ async def known(
     return {result.content.key: result for result in found}
 
 
-async def status(conn: Connection, account_id: int, seq: int) -> OrderStatus | None:
+async def order_status(conn: Connection, account_id: int, seq: int) -> OrderStatus | None:
     """What has become of an order; None where there is none of this name."""
     found = await conn.fetchval("select status from orders where account_id = $1 and seq = $2", account_id, seq)
     return None if found is None else OrderStatus(found)

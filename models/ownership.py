@@ -56,7 +56,7 @@ LEFT = ENDED.format("""application_name ~ $1 and xact_start < clock_timestamp() 
 
 
 @dataclass(frozen=True, slots=True)
-class Layout:
+class ShardLayout:
     """What a look at the locks shows."""
 
     shards: int  # how many there are
@@ -67,7 +67,7 @@ class Layout:
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class ShardState:
     """A shard as operators see it."""
 
     shard: int
@@ -76,14 +76,14 @@ class State:
     lag_seconds: float  # since the oldest batch that it has not judged was recorded; 0: none is left
 
 
-async def enter(conn: Connection) -> int:
+async def register_worker(conn: Connection) -> int:
     """Be present as a worker for as long as the session lasts; return the worker's number."""
     number: int | None = await conn.fetchval(ENTER)
     assert number is not None, f"no desk has {WORKERS_MAX} workers"
     return number
 
 
-async def layout(conn: Connection) -> Layout:
+async def read_layout(conn: Connection) -> ShardLayout:
     """Return who is present and who owns what."""
     rows = await conn.fetch(LAYOUT)
     [(shards, me)] = [(number, pid) for kind, number, pid in rows if kind is None]
@@ -92,16 +92,16 @@ async def layout(conn: Connection) -> Layout:
     workers = {number: owned.count(pid) for kind, number, pid in rows if kind == AdvisoryLock.WORKER}
     own = frozenset(number for kind, number, pid in rows if kind == AdvisoryLock.SHARD and pid == me)
     sessions = frozenset(pid for kind, _, pid in rows if kind == AdvisoryLock.WORKER)
-    return Layout(shards, workers, own, [shard for shard in range(shards) if shard not in owners], sessions)
+    return ShardLayout(shards, workers, own, [shard for shard in range(shards) if shard not in owners], sessions)
 
 
-async def lock(conn: Connection, shard: int) -> bool:
+async def lock_shard(conn: Connection, shard: int) -> bool:
     """Lock the shard for the session; False where another has it."""
     is_locked: bool = await conn.fetchval("select pg_try_advisory_lock($1, $2)", AdvisoryLock.SHARD.value, shard)
     return is_locked
 
 
-async def unlock(conn: Connection, shard: int) -> None:
+async def unlock_shard(conn: Connection, shard: int) -> None:
     """Let go of the shard's lock."""
     await conn.execute("select pg_advisory_unlock($1, $2)", AdvisoryLock.SHARD.value, shard)
 
@@ -115,14 +115,14 @@ async def raise_fence(conn: Connection, shard: int, owner: str, shards: int) -> 
     return row and (row["fence"], row["before"])
 
 
-async def leave(conn: Connection, shard: int, owner: str, fence: int) -> None:
+async def release_shard(conn: Connection, shard: int, owner: str, fence: int) -> None:
     """Note that the owner has given the shard up."""
     await conn.execute(
         "update shards set owner = null where shard = $1 and owner = $2 and fence = $3", shard, owner, fence
     )
 
 
-async def holds(conn: Connection, shard: int, owner: str, fence: int) -> bool:
+async def holds_fence(conn: Connection, shard: int, owner: str, fence: int) -> bool:
     """Is the fencing number still the owner's? If so it stays so until the transaction ends."""
     return await conn.fetchval(
         "select true from shards where shard = $1 and owner = $2 and fence = $3 for share", shard, owner, fence
@@ -135,7 +135,7 @@ async def end_blockers(conn: Connection, pid: int) -> int:
     return ended
 
 
-async def end_left(conn: Connection, others: str, own: str, seconds: float) -> int:
+async def end_orphaned_sessions(conn: Connection, others: str, own: str, seconds: float) -> int:
     """End the sessions of workers that are not there any more whose transaction has gone on for so long; how many.
 
     `others`: a pattern of the names of a worker's other sessions, whose group is the process; `own`: what stands before
@@ -145,17 +145,17 @@ async def end_left(conn: Connection, others: str, own: str, seconds: float) -> i
     return ended
 
 
-async def announce(conn: Connection, word: str) -> None:
+async def notify_workers(conn: Connection, word: str) -> None:
     """Tell every worker one of the words of CHANNEL."""
     await conn.execute("select pg_notify($1, $2)", CHANNEL, word)
 
 
-async def states(conn: Connection) -> list[State]:
+async def shard_states(conn: Connection) -> list[ShardState]:
     """Return every shard, in order."""
-    return [State(*row) for row in await conn.fetch(STATES)]
+    return [ShardState(*row) for row in await conn.fetch(STATES)]
 
 
-async def choose_count(conn: Connection, shards: int, *, initial: bool = False) -> tuple[int, int]:
+async def set_shard_count(conn: Connection, shards: int, *, initial: bool = False) -> tuple[int, int]:
     """Divide the accounts into so many shards; return how many there were and how many there are now.
 
     With `initial` only where no shard has had an owner yet. New shards begin where the one that is farthest behind
@@ -178,12 +178,12 @@ async def choose_count(conn: Connection, shards: int, *, initial: bool = False) 
     return before, shards
 
 
-async def count(conn: Connection) -> int:
+async def shard_count(conn: Connection) -> int:
     """Return the number of shards."""
     shards: int = await conn.fetchval("select shards from desk")
     return shards
 
 
-async def created_at(conn: Connection) -> object:
+async def desk_created_at(conn: Connection) -> object:
     """Return the moment in which the desk was made: no two desks have the same."""
     return await conn.fetchval("select created_at from desk")

@@ -38,7 +38,7 @@ cross join lateral (
 """
 
 
-async def cycles(conn: Connection, accounts: Mapping[int, tuple[int, Decimal]]) -> dict[int, Cycle]:
+async def payout_cycles(conn: Connection, accounts: Mapping[int, tuple[int, Decimal]]) -> dict[int, Cycle]:
     """Return by account what has passed since its phase's last payout.
 
     `accounts` has the number of each one's running day, and the profit above which a day counts as profitable.
@@ -60,7 +60,7 @@ def _cycle(row: asyncpg.Record) -> Cycle:
     )
 
 
-async def insert(
+async def insert_payout(
     conn: Connection,
     *,
     brand: str,
@@ -105,7 +105,7 @@ async def owner_of_challenge(conn: Connection, challenge_id: int) -> asyncpg.Rec
     return await conn.fetchrow("select brand, client from challenges where id = $1", challenge_id)
 
 
-async def owner(conn: Connection, payout_id: int) -> asyncpg.Record | None:
+async def owner_of_payout(conn: Connection, payout_id: int) -> asyncpg.Record | None:
     """brand, client and challenge_id of a payout."""
     return await conn.fetchrow(
         """select p.brand, w.client, p.challenge_id from payouts p join wallets w on w.id = p.wallet_id
@@ -114,14 +114,14 @@ async def owner(conn: Connection, payout_id: int) -> asyncpg.Record | None:
     )
 
 
-async def lock(conn: Connection, payout_id: int) -> asyncpg.Record:
+async def lock_payout(conn: Connection, payout_id: int) -> asyncpg.Record:
     """The payout's row, held until the transaction ends."""
     row = await conn.fetchrow("select * from payouts where id = $1 for no key update", payout_id)
     assert row, "who names a payout has seen that it exists"
     return row
 
 
-async def lock_open(conn: Connection, challenge_id: int) -> asyncpg.Record | None:
+async def lock_open_payout(conn: Connection, challenge_id: int) -> asyncpg.Record | None:
     """The challenge's payout that is not paid yet, held until the transaction ends."""
     return await conn.fetchrow(
         """select * from payouts where challenge_id = $1 and status in ('REQUESTED', 'APPROVED')
@@ -130,7 +130,7 @@ async def lock_open(conn: Connection, challenge_id: int) -> asyncpg.Record | Non
     )
 
 
-async def decide(
+async def decide_payout(
     conn: Connection, payout_id: int, status: PayoutStatus, at: datetime, reason: str | None = None
 ) -> None:
     """Move a REQUESTED payout on."""
@@ -143,7 +143,7 @@ async def decide(
     )
 
 
-async def extend(conn: Connection, payout_id: int, profit: Decimal, amount: Decimal) -> None:
+async def raise_payout(conn: Connection, payout_id: int, profit: Decimal, amount: Decimal) -> None:
     """Let an open payout be of more."""
     await conn.execute("update payouts set profit = $2, amount = $3 where id = $1", payout_id, profit, amount)
 

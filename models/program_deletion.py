@@ -39,14 +39,14 @@ where b.challenge_id = any($1::bigint[]) order by b.id
 """
 
 
-class Removal(NamedTuple):
+class DeletionProgress(NamedTuple):
     """How far a deletion has come: rows deleted by table, and the hash over the sales deleted so far."""
 
     counters: dict[str, int]
     hash: str
 
 
-class RemovedSale(NamedTuple):
+class DeletedSale(NamedTuple):
     """A sale that was deleted: its purchase, its challenge, either of which may be missing, and both as JSON."""
 
     purchase_id: int | None
@@ -54,13 +54,13 @@ class RemovedSale(NamedTuple):
     body: str
 
 
-async def brand_of(conn: Connection, program_id: int) -> str | None:
+async def brand_of_program(conn: Connection, program_id: int) -> str | None:
     """The brand of a program, if there is one of this id."""
     brand: str | None = await conn.fetchval("select brand from programs where id = $1", program_id)
     return brand
 
 
-async def lock(conn: Connection, program_id: int) -> bool:
+async def lock_program_for_deletion(conn: Connection, program_id: int) -> bool:
     """Keep the program from being edited or sold; False where there is none."""
     found = await conn.fetchval("select id from programs where id = $1 for update", program_id)
     return found is not None
@@ -83,7 +83,7 @@ async def some_challenges(conn: Connection, program_id: int, most: int) -> list[
     return sorted(row["id"] for row in found)
 
 
-async def those_of(conn: Connection, program_id: int, challenges: Sequence[int]) -> list[int]:
+async def challenges_of_program(conn: Connection, program_id: int, challenges: Sequence[int]) -> list[int]:
     """Return those of the challenges that are still there and of the program."""
     found = await conn.fetch(
         "select id from challenges where id = any($1::bigint[]) and program_id = $2 order by id",
@@ -121,7 +121,7 @@ async def is_sold(conn: Connection, program_id: int) -> bool:
     return found
 
 
-async def running(conn: Connection, challenges: Sequence[int]) -> list[int]:
+async def running_challenges(conn: Connection, challenges: Sequence[int]) -> list[int]:
     """Those of the challenges that have not ended."""
     found = await conn.fetch(
         "select id from challenges where id = any($1::bigint[]) and ended_at is null order by id", list(challenges)
@@ -129,7 +129,7 @@ async def running(conn: Connection, challenges: Sequence[int]) -> list[int]:
     return [row["id"] for row in found]
 
 
-async def verdicts(
+async def challenge_records(
     conn: Connection, challenges: Sequence[int]
 ) -> tuple[list[asyncpg.Record], list[asyncpg.Record], list[asyncpg.Record]]:
     """The challenges, their phases and their breaches with all evidence."""
@@ -141,7 +141,7 @@ async def verdicts(
     )
 
 
-async def open_payout(conn: Connection, program_id: int) -> asyncpg.Record | None:
+async def open_payout_of_program(conn: Connection, program_id: int) -> asyncpg.Record | None:
     """Return an open payout of a challenge of the program: `challenge`, `payout` and `status`."""
     return await conn.fetchrow(
         """select c.id as challenge, p.id as payout, p.status
@@ -151,19 +151,19 @@ async def open_payout(conn: Connection, program_id: int) -> asyncpg.Record | Non
     )
 
 
-async def is_under_way(conn: Connection, program_id: int) -> bool:
+async def is_deletion_under_way(conn: Connection, program_id: int) -> bool:
     """Whether a deletion of the program has begun."""
     found: bool = await conn.fetchval("select exists (select from removals where program_id = $1)", program_id)
     return found
 
 
-async def progress(conn: Connection, program_id: int) -> Removal:
+async def deletion_progress(conn: Connection, program_id: int) -> DeletionProgress:
     """Return how far the program's deletion has come; nothing before its first portion."""
     row = await conn.fetchrow("select counters::text, hash from removals where program_id = $1", program_id)
-    return Removal(json.loads(row["counters"]), row["hash"]) if row else Removal({}, "")
+    return DeletionProgress(json.loads(row["counters"]), row["hash"]) if row else DeletionProgress({}, "")
 
 
-async def keep_progress(conn: Connection, program_id: int, removal: Removal) -> None:
+async def write_deletion_progress(conn: Connection, program_id: int, removal: DeletionProgress) -> None:
     """Write down how far the deletion has come, and take the program off sale for good."""
     await conn.execute(
         """insert into removals (program_id, counters, hash) values ($1, $2, $3)
@@ -175,7 +175,7 @@ async def keep_progress(conn: Connection, program_id: int, removal: Removal) -> 
     await conn.execute("update programs set status = $2 where id = $1", program_id, ProgramStatus.ARCHIVED)
 
 
-async def keep_sales(conn: Connection, program_id: int, sales: Sequence[RemovedSale]) -> None:
+async def insert_deleted_sales(conn: Connection, program_id: int, sales: Sequence[DeletedSale]) -> None:
     """Keep what a portion deletes, in the order of its hashes."""
     await conn.executemany(
         "insert into removed_sales (program_id, purchase_id, challenge_id, body) values ($1, $2, $3, $4)",

@@ -24,13 +24,13 @@ where f.program_id = $1 order by f.phase_index
 """
 
 
-async def as_sold(conn: Connection, program_id: int) -> list[asyncpg.Record]:
+async def read_program_for_sale(conn: Connection, program_id: int) -> list[asyncpg.Record]:
     """The program with each of its phases and their groups, a row a phase; none where there is no such program."""
     sold: list[asyncpg.Record] = await conn.fetch(AS_SOLD, program_id)
     return sold
 
 
-async def phases(conn: Connection, program_id: int) -> list[asyncpg.Record]:
+async def program_phases(conn: Connection, program_id: int) -> list[asyncpg.Record]:
     """The program's phases in order, each with the name of its group."""
     found: list[asyncpg.Record] = await conn.fetch(PHASES, program_id)
     return found

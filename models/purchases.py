@@ -16,7 +16,7 @@ async def lock_program(conn: Connection, program_id: int) -> asyncpg.Record | No
     return await conn.fetchrow("select id, brand, status from programs where id = $1 for share", program_id)
 
 
-class Share(NamedTuple):
+class OpenCounts(NamedTuple):
     """What one client has open, challenges and unpaid purchases together: in all, of one program, unpaid."""
 
     client: int
@@ -24,7 +24,7 @@ class Share(NamedTuple):
     unpaid: int
 
 
-async def share(conn: Connection, brand: str, client: str, program_id: int) -> Share:
+async def count_open(conn: Connection, brand: str, client: str, program_id: int) -> OpenCounts:
     """Count what a client has open. A purchase that waits for a payment from outside has no challenge yet."""
     found = await conn.fetchrow(
         f"""select count(*) as client, count(*) filter (where program_id = $3) as program,
@@ -39,7 +39,7 @@ async def share(conn: Connection, brand: str, client: str, program_id: int) -> S
         client,
         program_id,
     )
-    return Share(**found)
+    return OpenCounts(**found)
 
 
 async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:
@@ -54,7 +54,7 @@ async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:
     return [row["id"] for row in found]
 
 
-async def fail_all(conn: Connection, ids: Sequence[int], reason: str, at: datetime) -> None:
+async def fail_purchases(conn: Connection, ids: Sequence[int], reason: str, at: datetime) -> None:
     """Set locked purchases FAILED for a reason that everybody may know."""
     await conn.execute(
         """update purchases set status = $2, failure_reason = $3, failure_shown = $3, updated_at = $4
@@ -66,7 +66,7 @@ async def fail_all(conn: Connection, ids: Sequence[int], reason: str, at: dateti
     )
 
 
-async def move(
+async def set_purchase_status(
     conn: Connection,
     purchase_id: int,
     status: PurchaseStatus,
@@ -87,10 +87,13 @@ async def move(
     )
 
 
-async def fail(
+async def fail_purchase(
     conn: Connection, purchase_id: int, status: PurchaseStatus, at: datetime, *, reason: str, shown: str
 ) -> None:
-    """Set the status FAILED with the firm's reason, and what the client is told; the caller as in `move`."""
+    """Set the status FAILED, with the reason for the firm and the reason `shown` to the client.
+
+    The caller holds the lock of the challenge and has checked the life cycle.
+    """
     await conn.execute(
         "update purchases set status = $2, updated_at = $3, failure_reason = $4, failure_shown = $5 where id = $1",
         purchase_id,
@@ -101,7 +104,7 @@ async def fail(
     )
 
 
-async def find(conn: Connection, purchase_id: int) -> asyncpg.Record | None:
+async def read_purchase(conn: Connection, purchase_id: int) -> asyncpg.Record | None:
     """Return brand and program_id of a purchase and the ids of its challenges."""
     return await conn.fetchrow(
         """select p.brand, p.program_id,
@@ -111,7 +114,7 @@ async def find(conn: Connection, purchase_id: int) -> asyncpg.Record | None:
     )
 
 
-async def lock(purchase_id: int) -> Purchase | None:
+async def lock_purchase(purchase_id: int) -> Purchase | None:
     """Read the purchase and lock its row, after its challenge; inside the unit's transaction."""
     return await Purchase.filter(id=purchase_id).select_for_update(no_key=True).first()
 

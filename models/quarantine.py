@@ -7,7 +7,7 @@ from typing import NamedTuple
 from models.sql import Connection
 
 
-class Entry(NamedTuple):
+class QuarantineEntry(NamedTuple):
     """An account in quarantine. `seq` is the version at which it failed."""
 
     account_id: int
@@ -17,40 +17,40 @@ class Entry(NamedTuple):
     entered_at: datetime
 
 
-async def entry(conn: Connection, account_id: int) -> Entry | None:
+async def quarantine_entry(conn: Connection, account_id: int) -> QuarantineEntry | None:
     """The account's entry, if it is in quarantine."""
     row = await conn.fetchrow(
         "select account_id, seq, error, message, entered_at from quarantine where account_id = $1", account_id
     )
-    return row and Entry(*row)
+    return row and QuarantineEntry(*row)
 
 
-async def entries(conn: Connection, most: int) -> list[Entry]:
+async def quarantine_entries(conn: Connection, most: int) -> list[QuarantineEntry]:
     """The entries, oldest first, at most `most`."""
     rows = await conn.fetch(
         "select account_id, seq, error, message, entered_at from quarantine order by entered_at, account_id limit $1",
         most,
     )
-    return [Entry(*row) for row in rows]
+    return [QuarantineEntry(*row) for row in rows]
 
 
-async def of_accounts(conn: Connection, accounts: Collection[int]) -> dict[int, Entry]:
+async def entries_of_accounts(conn: Connection, accounts: Collection[int]) -> dict[int, QuarantineEntry]:
     """The entries of those of the accounts that are in quarantine."""
     rows = await conn.fetch(
         """select account_id, seq, error, message, entered_at from quarantine
         where account_id = any($1::bigint[])""",
         list(accounts),
     )
-    return {row["account_id"]: Entry(*row) for row in rows}
+    return {row["account_id"]: QuarantineEntry(*row) for row in rows}
 
 
-async def of_shard(conn: Connection, shards: int, shard: int) -> set[int]:
+async def quarantined_in_shard(conn: Connection, shards: int, shard: int) -> set[int]:
     """The accounts of a shard that are in quarantine."""
     rows = await conn.fetch("select account_id from quarantine where account_id % $1 = $2", shards, shard)
     return {row["account_id"] for row in rows}
 
 
-async def enter(conn: Connection, account_id: int, seq: int, error: str, message: str) -> None:
+async def quarantine_account(conn: Connection, account_id: int, seq: int, error: str, message: str) -> None:
     """Put an account into quarantine, or say anew why it is there."""
     await conn.execute(
         """insert into quarantine (account_id, seq, error, message) values ($1, $2, $3, $4)
@@ -63,12 +63,12 @@ async def enter(conn: Connection, account_id: int, seq: int, error: str, message
     )
 
 
-async def leave(conn: Connection, accounts: list[int]) -> None:
+async def release_accounts(conn: Connection, accounts: list[int]) -> None:
     """Take accounts out of quarantine."""
     await conn.execute("delete from quarantine where account_id = any($1::bigint[])", accounts)
 
 
-async def version(conn: Connection, account_id: int) -> int:
+async def ledger_version(conn: Connection, account_id: int) -> int:
     """The number of the newest ledger row, as the account's balances have it."""
     seq: int = await conn.fetchval("select seq from balances where account_id = $1", account_id)
     return seq

@@ -118,7 +118,7 @@ set count = dropped_quotes.count + excluded.count, last_at = excluded.last_at
 """
 
 
-class Now(NamedTuple):
+class Clocks(NamedTuple):
     """One look at the clocks: the database's mode and time, the catalogue's version, the newest batch (0: none)."""
 
     mode: str
@@ -128,17 +128,17 @@ class Now(NamedTuple):
     market_time: datetime | None
 
 
-async def now(conn: Connection) -> Now:
+async def read_clocks(conn: Connection) -> Clocks:
     row = await conn.fetchrow(NOW)
     assert row, "the desk's row is made by the migration"
-    return Now(*row)
+    return Clocks(*row)
 
 
 def _quote(row: asyncpg.Record) -> Quote:
     return Quote(row["symbol"], row["bid"], row["ask"], row["source_time"])
 
 
-async def batches(conn: Connection, after: int, through: int) -> list[Batch]:
+async def read_batches(conn: Connection, after: int, through: int) -> list[Batch]:
     """The batches numbered after < n <= through, in order, with their quotes."""
     found: dict[int, tuple[datetime, list[Quote]]] = {}
     for row in await conn.fetch(AFTER, after, through):
@@ -148,12 +148,12 @@ async def batches(conn: Connection, after: int, through: int) -> list[Batch]:
     return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in found.items()]
 
 
-async def market(conn: Connection, as_of: int) -> dict[str, tuple[int, Quote]]:
+async def read_market(conn: Connection, as_of: int) -> dict[str, tuple[int, Quote]]:
     """The newest quote of every symbol at a batch, each with the batch it came in."""
     return {row["symbol"]: (row["batch"], _quote(row)) for row in await conn.fetch(AS_OF, as_of)}
 
 
-async def catalogue(conn: Connection) -> Catalogue:
+async def read_catalogue(conn: Connection) -> Catalogue:
     """Every instrument and currency; oldest first, so that what converts a currency stays what it was."""
     instruments = await conn.fetch(LISTED)
     currencies = await conn.fetch("select code, minor_units, par from currencies")
@@ -188,7 +188,7 @@ async def lock_ingest(conn: Connection) -> None:
     await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.INGEST)
 
 
-async def listings(conn: Connection) -> tuple[dict[str, Listing], dict[str, Watch]]:
+async def read_listings(conn: Connection) -> tuple[dict[str, Listing], dict[str, Watch]]:
     """By every listed symbol the precision of its prices and its newest quote's source time; and what its guard knows.
 
     Read under the lock of ingest.
@@ -206,7 +206,9 @@ def _suspect(symbol: str, bid: Decimal | None, ask: Decimal, at: datetime, sourc
     return None if bid is None else Suspect(Quote(symbol, bid, ask, at), source, Finding(finding))
 
 
-async def insert(conn: Connection, new: Sequence[Batch], watches: Mapping[str, Watch] = MappingProxyType({})) -> None:
+async def insert_batches(
+    conn: Connection, new: Sequence[Batch], watches: Mapping[str, Watch] = MappingProxyType({})
+) -> None:
     """Append batches with their quotes; update each symbol's newest quote and the state of its quote guard."""
     await conn.executemany(
         "insert into batches (number, market_time, quotes) values ($1, $2, $3)",
@@ -223,12 +225,12 @@ async def insert(conn: Connection, new: Sequence[Batch], watches: Mapping[str, W
     await sql.write(conn, UPSERT_LATEST, known)
 
 
-async def largest(conn: Connection) -> list[Largest]:
+async def largest_positions(conn: Connection) -> list[Largest]:
     """The largest open positions by currency and symbol."""
     return [Largest(*row) for row in await conn.fetch(LARGEST)]
 
 
-async def unjudged(conn: Connection) -> int:
+async def unjudged_batches(conn: Connection) -> int:
     """Return how many batches a shard has still to judge."""
     many: int = await conn.fetchval(
         """select coalesce((select max(number) from batches), 0) - coalesce((select min(through) from shards),
@@ -249,7 +251,7 @@ async def count_dropped(
         )
 
 
-async def forget(conn: Connection, days: int, most: int) -> int:
+async def delete_old_batches(conn: Connection, days: int, most: int) -> int:
     """Delete the oldest batches recorded more than so many days ago by the real clock, with their quotes: about `most`
     rows. Answers how many batches went.
 

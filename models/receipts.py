@@ -6,7 +6,7 @@ from typing import Any
 from models.sql import Connection
 
 
-async def insert(conn: Connection, key: tuple[str, str, str, str], content: str) -> bool:
+async def claim_receipt(conn: Connection, key: tuple[str, str, str, str], content: str) -> bool:
     """Claim (brand, principal, operation, key). Waits for a twin that is under way; False where it has committed."""
     answer: str = await conn.execute(
         """insert into receipts (brand, principal, operation, key, content) values ($1, $2, $3, $4, $5)
@@ -17,7 +17,7 @@ async def insert(conn: Connection, key: tuple[str, str, str, str], content: str)
     return answer.endswith(" 1")
 
 
-async def read(conn: Connection, key: tuple[str, str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
+async def read_receipt(conn: Connection, key: tuple[str, str, str, str]) -> tuple[dict[str, Any], dict[str, Any]]:
     """Content and answer of a committed receipt."""
     row = await conn.fetchrow(
         """select content, answer from receipts
@@ -28,7 +28,7 @@ async def read(conn: Connection, key: tuple[str, str, str, str]) -> tuple[dict[s
     return json.loads(row["content"]), json.loads(row["answer"])
 
 
-async def answer(conn: Connection, key: tuple[str, str, str, str], body: str) -> None:
+async def write_receipt_answer(conn: Connection, key: tuple[str, str, str, str], body: str) -> None:
     await conn.execute(
         """update receipts set answer = $5
         where brand = $1 and principal = $2 and operation = $3 and key = $4""",

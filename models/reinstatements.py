@@ -11,7 +11,7 @@ from domain.corrections import Difference
 from domain.ledger import Facts, Kind, canonical
 from domain.lifecycles import ChallengeStatus
 from domain.reinstatements import Booking
-from models.fills import FILL, fill_of
+from models.fills import FILL, fill_from_row
 from models.sql import Connection
 
 # One row: the newest run of a challenge's current phase, the breach that failed it, and the first and last ledger rows
@@ -56,7 +56,7 @@ returning id, phase_index
 """
 
 
-async def case(conn: Connection, challenge_id: int) -> asyncpg.Record:
+async def read_case(conn: Connection, challenge_id: int) -> asyncpg.Record:
     """The challenge with the run of its current phase, and the verdict on that if it failed; the caller locks it."""
     row = await conn.fetchrow(CASE, challenge_id)
     assert row, "the caller holds its lock"
@@ -71,7 +71,7 @@ async def bookings(conn: Connection, account_id: int, after: int, before: int) -
 
 
 def _of_fill(row: asyncpg.Record) -> Booking:
-    fill = fill_of(row)
+    fill = fill_from_row(row)
     return Booking(fill.seq, fill.filled_at, fill.batch, fill, row["triggered"])
 
 
@@ -101,7 +101,7 @@ async def copy_days(conn: Connection, phase_id: int, new_phase_id: int, before: 
     )
 
 
-async def revive(conn: Connection, challenge_id: int, status: ChallengeStatus, account_id: int) -> None:
+async def resume_challenge(conn: Connection, challenge_id: int, status: ChallengeStatus, account_id: int) -> None:
     """Let the challenge go on, on the account."""
     await conn.execute(
         "update challenges set status = $2, ended_at = null, end_reason = null, account_id = $3 where id = $1",
@@ -111,7 +111,7 @@ async def revive(conn: Connection, challenge_id: int, status: ChallengeStatus, a
     )
 
 
-async def insert(
+async def insert_reinstatement(
     conn: Connection,
     *,
     challenge_id: int,
@@ -144,7 +144,7 @@ async def insert(
     return reinstatement_id
 
 
-async def outcome(conn: Connection, reinstatement_id: int) -> tuple[list[Difference], list[str]]:
+async def reinstatement_outcome(conn: Connection, reinstatement_id: int) -> tuple[list[Difference], list[str]]:
     """What a reinstatement changed, and the names of the fills that the new run goes on without."""
     row = await conn.fetchrow(
         """select r.differences::text as differences, r.left_out::text as left_out, p.account_id

@@ -11,13 +11,13 @@ from retention r cross join event_position e
 """
 
 
-async def lock(conn: Connection) -> bool:
+async def lock_retention(conn: Connection) -> bool:
     """Until the transaction ends; False: somebody else forgets."""
     got: bool = await conn.fetchval("select pg_try_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
     return got
 
 
-async def positions(conn: Connection) -> asyncpg.Record:
+async def retained_from(conn: Connection) -> asyncpg.Record:
     """The last event and batch that are gone (0: none), and the time before which metrics are (None: none)."""
     row = await conn.fetchrow(POSITIONS)
     assert row, "both rows are made by the migration"

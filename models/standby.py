@@ -30,24 +30,24 @@ select pg_is_in_recovery() as recovers,
 """
 
 
-async def announce(conn: Connection, bearers: Collection[str]) -> None:
+async def record_writers(conn: Connection, bearers: Collection[str]) -> None:
     """Note that these bearers are about to write."""
     await conn.execute(ANNOUNCE, sorted(bearers))
 
 
-async def standing(conn: Connection, bearers: Collection[str], seconds: float) -> tuple[int, frozenset[str]]:
+async def primary_position(conn: Connection, bearers: Collection[str], seconds: float) -> tuple[int, frozenset[str]]:
     """Return how far the primary's log is written out, and who of these has announced a write in the last seconds."""
     row = await conn.fetchrow(STANDING, sorted(bearers), float(seconds))
     assert row is not None, "it is one row"
     return row["position"], frozenset(row["writers"])
 
 
-async def replay(conn: Connection) -> asyncpg.Record:
+async def replay_position(conn: Connection) -> asyncpg.Record:
     """Return what a standby shows: recovers, position, timeline, system."""
     return await conn.fetchrow(REPLAY)
 
 
-async def forget(conn: Connection, seconds: float) -> None:
+async def delete_silent_bearers(conn: Connection, seconds: float) -> None:
     """Forget bearers that have not written for so long."""
     await conn.execute(
         "delete from bearer_writes where wrote_at < clock_timestamp() - make_interval(secs => $1)", float(seconds)

@@ -38,7 +38,7 @@ class StoredSuspect(NamedTuple):
     held_at: datetime
 
 
-async def stored(conn: Connection, most: int) -> list[StoredSuspect]:
+async def read_suspects(conn: Connection, most: int) -> list[StoredSuspect]:
     """The quotes that are held, by symbol, at most `most`."""
     rows = await conn.fetch(
         "select symbol, bid, ask, source_time, source, finding, held_at from suspect_quotes order by symbol limit $1",
@@ -51,7 +51,7 @@ def _stored(row: asyncpg.Record) -> StoredSuspect:
     return StoredSuspect(**{**row, "finding": Finding(row["finding"])})
 
 
-async def are_due(conn: Connection) -> bool:
+async def has_due_suspects(conn: Connection) -> bool:
     """Has a held quote waited for as long as its guard allows, by the real clock?"""
     due: bool = await conn.fetchval(
         f"select exists (select from suspect_quotes s join instruments i using (symbol) where {DUE})"
@@ -59,7 +59,7 @@ async def are_due(conn: Connection) -> bool:
     return due
 
 
-async def drop_due(conn: Connection) -> list[StoredSuspect]:
+async def delete_due_suspects(conn: Connection) -> list[StoredSuspect]:
     """Forget the held quotes that have waited for so long; returns them. The caller holds the lock of ingest."""
     rows = await conn.fetch(
         f"""delete from suspect_quotes s using instruments i where i.symbol = s.symbol and {DUE}
@@ -68,7 +68,7 @@ async def drop_due(conn: Connection) -> list[StoredSuspect]:
     return [_stored(row) for row in rows]
 
 
-async def keep(conn: Connection, suspects: Mapping[str, Suspect | None]) -> None:
+async def write_suspects(conn: Connection, suspects: Mapping[str, Suspect | None]) -> None:
     """Hold these quotes, by symbol, and forget those of a symbol that has none any more."""
     gone = [symbol for symbol, suspect in suspects.items() if suspect is None]
     if gone:

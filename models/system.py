@@ -39,19 +39,19 @@ select (select count(*) from batches where number > (select min(through) from sh
 """
 
 
-async def read(conn: Connection) -> asyncpg.Record:
+async def read_desk(conn: Connection) -> asyncpg.Record:
     row = await conn.fetchrow(READ)
     assert row, "the desk's row is made by the migration"
     return row
 
 
-async def clock(conn: Connection) -> datetime:
+async def database_time(conn: Connection) -> datetime:
     """The database's time of now."""
     moment: datetime = await conn.fetchval("select clock_timestamp()")
     return moment
 
 
-async def waiting(conn: Connection, owner: str, still_after: timedelta) -> asyncpg.Record:
+async def waiting_work(conn: Connection, owner: str, still_after: timedelta) -> asyncpg.Record:
     """Is a job due, which of the owner's shards have batches to judge, is the newest batch older than `still_after`?
 
     In a replay no batch is too old.
@@ -66,14 +66,14 @@ async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
     return [dict(row) for row in rows]
 
 
-async def load(conn: Connection) -> asyncpg.Record:
+async def read_load(conn: Connection) -> asyncpg.Record:
     """How much waits, for how many seconds, and the database's size in bytes."""
     row = await conn.fetchrow(LOAD)
     assert row, "it has no condition"
     return row
 
 
-async def ages(conn: Connection) -> dict[str, float]:
+async def heartbeat_ages(conn: Connection) -> dict[str, float]:
     """By kind of process, the seconds since one of that kind gave a sign."""
     rows = await conn.fetch(
         "select kind, extract(epoch from clock_timestamp() - max(beat_at))::float8 as age from heartbeats group by kind"
@@ -94,7 +94,7 @@ async def migrations(conn: Connection) -> frozenset[str]:
     return frozenset(row["version"] for row in await conn.fetch("select version from aerich where app = 'models'"))
 
 
-async def dropped(conn: Connection, most: int) -> list[dict[str, Any]]:
+async def dropped_quotes(conn: Connection, most: int) -> list[dict[str, Any]]:
     """Return the counters of quotes that were not taken by symbol and reason, `most` of them."""
     rows = await conn.fetch(
         "select symbol, reason, count, last_at from dropped_quotes order by symbol, reason limit $1", most
@@ -107,7 +107,9 @@ async def dropped_by_reason(conn: Connection) -> dict[str, int]:
     return dict(await conn.fetch("select reason, sum(count)::bigint from dropped_quotes group by reason"))
 
 
-async def beat(conn: Connection, process: str, kind: str, started_at: datetime, faults: dict[str, str]) -> None:
+async def write_heartbeat(
+    conn: Connection, process: str, kind: str, started_at: datetime, faults: dict[str, str]
+) -> None:
     """Write the process's heartbeat, with the last fault of each of its tasks that is not well."""
     await conn.execute(
         """insert into heartbeats (process, kind, started_at, beat_at, faults)
@@ -120,7 +122,7 @@ async def beat(conn: Connection, process: str, kind: str, started_at: datetime, 
     )
 
 
-async def faults(conn: Connection, seconds: float) -> dict[str, str]:
+async def task_faults(conn: Connection, seconds: float) -> dict[str, str]:
     """Return the last fault of each task that is not well, by process and task; of processes alive within `seconds`."""
     rows = await conn.fetch(
         """select h.process, f.key, f.value from heartbeats h cross join lateral jsonb_each_text(h.faults) f
@@ -147,7 +149,7 @@ async def book_check(conn: Connection) -> tuple[int, float] | None:
     return (row["violations"], row["age"]) if row else None
 
 
-async def forget_silent(conn: Connection, seconds: int) -> None:
+async def delete_silent_heartbeats(conn: Connection, seconds: int) -> None:
     """Heartbeats of processes that have been gone for so long."""
     await conn.execute(
         "delete from heartbeats where beat_at < clock_timestamp() - make_interval(secs => $1)", float(seconds)
@@ -172,7 +174,7 @@ async def ensure_partitions(conn: Connection) -> int:
     return made
 
 
-async def choose_mode(conn: Connection, mode: str) -> str:
+async def set_clock_mode(conn: Connection, mode: str) -> str:
     """Set the clock of a desk that has no batch yet, SYSTEM or REPLAY; only its owner can. Return the mode it now has.
 
     The caller has no transaction open: the lock keeps the first batch out until the connection closes.
@@ -182,7 +184,7 @@ async def choose_mode(conn: Connection, mode: str) -> str:
     return await read_mode(conn)
 
 
-async def is_alone(conn: Connection) -> bool:
+async def claim_desk(conn: Connection) -> bool:
     """Claim the desk for the session, as the one that runs all of it; False where another session has."""
     claimed: bool = await conn.fetchval("select pg_try_advisory_lock($1)", AdvisoryLock.DESK)
     return claimed

@@ -11,9 +11,9 @@ KEPT = 4_096
 _kept: dict[str, Terms] = {}  # only what could be read: what could not may be put right
 
 
-async def read(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
+async def read_terms(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
     """The terms of these hashes, or the refusal of those that cannot be read."""
-    each = await read_each(conn, hashes)
+    each = await try_read_terms(conn, hashes)
     return {digest: terms if isinstance(terms, Terms) else _refusal(digest, terms) for digest, terms in each.items()}
 
 
@@ -23,15 +23,15 @@ def _refusal(digest: str, reason: Exception) -> TermsUnreadable:
     return refusal
 
 
-async def read_one(conn: Connection, digest: str) -> Terms:
+async def read_one_terms(conn: Connection, digest: str) -> Terms:
     """The terms of this hash. Raises TermsUnreadable."""
-    terms = (await read(conn, [digest]))[digest]
+    terms = (await read_terms(conn, [digest]))[digest]
     if isinstance(terms, TermsUnreadable):
         raise terms
     return terms
 
 
-async def read_each(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | Exception]:
+async def try_read_terms(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | Exception]:
     """The terms of these hashes, or why they cannot be read. Their text is longer than all else read of an account."""
     found: dict[str, Terms | Exception] = {digest: _kept[digest] for digest in hashes if digest in _kept}
     if missing := set(hashes) - found.keys():

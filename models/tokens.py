@@ -31,18 +31,18 @@ where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_
 """
 
 
-async def valid(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Record]:
+async def valid_tokens(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Record]:
     """Return the tokens of these hashes that are neither revoked nor expired; `stale`: last used a minute ago."""
     rows: list[asyncpg.Record] = await conn.fetch(VALID, list(digests))
     return rows
 
 
-async def touch(conn: Connection, ids: Collection[int]) -> None:
+async def touch_tokens(conn: Connection, ids: Collection[int]) -> None:
     """Note that the tokens are in use; waits for nobody."""
     await conn.execute(TOUCH, list(ids))
 
 
-async def ended(conn: Connection, ids: Collection[int]) -> set[int]:
+async def ended_tokens(conn: Connection, ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
     return {row["id"] for row in await conn.fetch(ENDED, list(ids))}
 
@@ -52,7 +52,7 @@ async def extend_scopes(conn: Connection, brand: str, account_id: int, next_id: 
     await conn.execute(EXTEND, brand, str(account_id), str(next_id))
 
 
-async def is_brand(conn: Connection, name: str) -> bool:
+async def brand_exists(conn: Connection, name: str) -> bool:
     """Is there such a brand, so that a token may name it?"""
     known: bool = await conn.fetchval("select exists (select from brands where name = $1)", name)
     return known

@@ -56,7 +56,7 @@ order by q.batch, q.symbol
 """
 
 
-class Reach(NamedTuple):
+class VoidReach(NamedTuple):
     """The quotes of a span: how many, and between which batches and market times one of them was the newest."""
 
     quotes: int
@@ -66,7 +66,7 @@ class Reach(NamedTuple):
     until: datetime | None  # None while the last of them is the symbol's newest quote
 
 
-class Standing(NamedTuple):
+class StandingVoid(NamedTuple):
     """A void span, and the market times between which one of its quotes was the symbol's newest."""
 
     span: Span
@@ -74,13 +74,13 @@ class Standing(NamedTuple):
     until: datetime | None  # None while it still is
 
 
-async def reach(conn: Connection, span: Span) -> Reach | None:
+async def void_reach(conn: Connection, span: Span) -> VoidReach | None:
     """How far the quotes of a span reach; None where there are none."""
     row = await conn.fetchrow(REACH, span.symbol, span.source_from, span.source_before)
-    return Reach(*row) if row else None
+    return VoidReach(*row) if row else None
 
 
-async def read(conn: Connection, span: Span) -> int | None:
+async def find_void(conn: Connection, span: Span) -> int | None:
     """The id of the void of exactly this span, if there is one."""
     void_id: int | None = await conn.fetchval(
         "select id from quote_voids where symbol = $1 and source_from = $2 and source_before = $3",
@@ -91,7 +91,7 @@ async def read(conn: Connection, span: Span) -> int | None:
     return void_id
 
 
-async def insert(conn: Connection, span: Span, reach: Reach, reason: str, actor: str) -> int | None:
+async def insert_void(conn: Connection, span: Span, reach: VoidReach, reason: str, actor: str) -> int | None:
     """Write a void and return its id; None where another has written the same span meanwhile."""
     void_id: int | None = await conn.fetchval(
         """insert into quote_voids (symbol, source_from, source_before, first_batch, last_batch, quotes, reason, actor)
@@ -108,7 +108,7 @@ async def insert(conn: Connection, span: Span, reach: Reach, reason: str, actor:
     return void_id
 
 
-async def overlaps(conn: Connection, span: Span) -> bool:
+async def overlaps_void(conn: Connection, span: Span) -> bool:
     """Are quotes of the span void, or some of them?"""
     found: bool = await conn.fetchval(
         """select exists (
@@ -120,12 +120,12 @@ async def overlaps(conn: Connection, span: Span) -> bool:
     return found
 
 
-async def standing_until(conn: Connection, batch: int) -> list[Standing]:
+async def standing_voids(conn: Connection, batch: int) -> list[StandingVoid]:
     """The void spans that have a quote of this batch or an earlier one."""
-    return [Standing(Span(*row[:3]), *row[3:]) for row in await conn.fetch(STANDING, batch)]
+    return [StandingVoid(Span(*row[:3]), *row[3:]) for row in await conn.fetch(STANDING, batch)]
 
 
-async def has_moved(conn: Connection, account_id: int, symbols: Collection[str], one: Standing) -> bool:
+async def had_position(conn: Connection, account_id: int, symbols: Collection[str], one: StandingVoid) -> bool:
     """Did the account hold a position in one of the instruments while a quote of the span was the newest?"""
     found: bool = await conn.fetchval(
         """select exists (

@@ -46,26 +46,26 @@ TRANSFERS: sql.Columns = {
 INSERT_TRANSFERS = sql.insert_statement("transfers", TRANSFERS)
 
 
-async def ensure(brand: str, client: str, currency: str) -> int:
+async def ensure_wallet(brand: str, client: str, currency: str) -> int:
     """Return the id of the client's wallet in the currency, made if there is none; inside a transaction."""
     wallet = Wallet(brand_id=brand, client=client, currency_id=currency)
     await Wallet.bulk_create([wallet], ignore_conflicts=True)
     return int((await Wallet.get(brand_id=brand, client=client, currency_id=currency)).id)
 
 
-async def lock(conn: Connection, wallet_id: int) -> asyncpg.Record | None:
+async def lock_wallet(conn: Connection, wallet_id: int) -> asyncpg.Record | None:
     """id, brand, client, currency, cash and reserved, locked."""
     return await conn.fetchrow(
         "select id, brand, client, currency, cash, reserved from wallets where id = $1 for no key update", wallet_id
     )
 
 
-async def reserve(conn: Connection, wallet_id: int, amount: Decimal) -> None:
+async def add_reservation(conn: Connection, wallet_id: int, amount: Decimal) -> None:
     """Set cash aside (or, negative, release it); the row is locked."""
     await conn.execute("update wallets set reserved = reserved + $2 where id = $1", wallet_id, amount)
 
 
-async def add(conn: Connection, wallet_id: int, amount: Decimal) -> bool:
+async def add_cash(conn: Connection, wallet_id: int, amount: Decimal) -> bool:
     """Move a wallet's cash; False, and nothing done, where it would not cover what is reserved."""
     found = await conn.fetchval(
         "update wallets set cash = cash + $2 where id = $1 and cash + $2 >= reserved returning id", wallet_id, amount
@@ -94,5 +94,5 @@ async def next_transfer(conn: Connection, brand: str) -> int:
     return number
 
 
-async def insert(conn: Connection, legs: Sequence[Leg]) -> None:
+async def insert_legs(conn: Connection, legs: Sequence[Leg]) -> None:
     await sql.write(conn, INSERT_TRANSFERS, legs)

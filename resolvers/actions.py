@@ -23,7 +23,7 @@ from schema.orders import Order
 from services import actions, orders
 from services.principals import Role
 from services.views import lists
-from services.views.lists import ACCOUNTS, ACTIONS, ORDERS_NAMED, Window
+from services.views.lists import ACCOUNTS, ACTIONS, ORDERS_NAMED, PageRequest
 
 TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
@@ -35,7 +35,7 @@ class ActionQuery:
         name = parse_ledger_id(key)
         if name is None:
             return None
-        page = await lists.page(info.context.principal, ACTIONS, (("name", name),), Window(1))
+        page = await lists.page(info.context.principal, ACTIONS, (("name", name),), PageRequest(1))
         return stored(page.rows[0]) if page.rows else None
 
     @query("What a batch of proposals would come to now; nothing is written.", *TRADERS, refusals=True)

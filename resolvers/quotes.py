@@ -22,7 +22,7 @@ from schema.quotes import (
 from services import quotes
 from services.principals import Role
 from services.views import lists
-from services.views.lists import QUOTE_HISTORY, QUOTES, Window
+from services.views.lists import QUOTE_HISTORY, QUOTES, PageRequest
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 Symbol = Annotated[str, strawberry.argument(description="The instrument.")]
@@ -34,7 +34,7 @@ class QuoteQuery:
     @query("The newest quote of each symbol that has one, by symbol.")
     async def quotes(self, info: Info, symbols: Symbols = None) -> list[Quote]:
         filters = () if symbols is None else (("symbols", (tuple(symbols),)),)
-        page = await lists.page(info.context.principal, QUOTES, filters, Window(LONG))
+        page = await lists.page(info.context.principal, QUOTES, filters, PageRequest(LONG))
         return [object_of_row(QUOTES, row) for row in page.rows]
 
     @query("The accepted quotes of a symbol as far as they are kept, newest first.", *READERS)

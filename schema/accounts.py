@@ -40,7 +40,7 @@ from schema.orders import Order
 from schema.payloads import Payload
 from schema.snapshots import AccountSnapshot
 from schema.system import QuarantinedAccount
-from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
+from services.views.lists import ACCOUNTS, ACTIONS, CHALLENGES, FILLS, LEDGER, ORDERS, POSITIONS, Listing, PageRequest
 
 if TYPE_CHECKING:
     from schema.actions import DecisionActionResult
@@ -182,7 +182,7 @@ def _require_kinds(kinds: list[str] | None) -> None:
         raise BadUserInput(f"No event is of kind {min(unknown)[:64]!r}; there are {', '.join(sorted(Kind))}.")
 
 
-def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> Window:
+def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> PageRequest:
     return page_request(listing, first, after, most=most, reverse=order is HistoryOrder.OLDEST_FIRST)
 
 

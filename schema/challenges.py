@@ -50,8 +50,8 @@ from services.views.lists import (
     PROGRAMS,
     PURCHASES,
     REINSTATEMENTS,
+    PageRequest,
     Row,
-    Window,
 )
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Metric(FromRow, listing=METRICS):
 
 async def _latest(info: Info, parent: str, key: int) -> Metric | None:
     """The newest figures of a phase or a challenge."""
-    page = await info.context.loaders.page(LATEST, parent, key, Window(1))
+    page = await info.context.loaders.page(LATEST, parent, key, PageRequest(1))
     return Metric.of(page.rows[0]) if page.rows else None
 
 
@@ -288,7 +288,7 @@ class Challenge(FromRow, listing=CHALLENGES):
         phase_index: Annotated[int | None, strawberry.argument(description="Of this phase.")] = None,
     ) -> list[ChallengeDay]:
         filters = () if phase_index is None else (("phase_index", (phase_index,)),)
-        page = await info.context.loaders.page(DAYS, "challenge", int(self.id), Window(DAYS_MAX), filters)
+        page = await info.context.loaders.page(DAYS, "challenge", int(self.id), PageRequest(DAYS_MAX), filters)
         return [object_of_row(DAYS, row) for row in reversed(page.rows)]
 
     @computed("Its snapshots as far as they are kept, newest first.")

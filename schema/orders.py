@@ -16,7 +16,7 @@ from schema.engine.ids import parse_ledger_id
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow, object_of_row
 from schema.engine.scalars import Long
-from services.views.lists import ORDERS, Window
+from services.views.lists import ORDERS, PageRequest
 
 VERSIONS_MAX = 100
 
@@ -56,5 +56,5 @@ class Order(FromRow, listing=ORDERS):
             return []
         account, origin = first
         filters = (("version_of", (origin, origin)), ("before", (self.seq,)))
-        page = await info.context.loaders.page(ORDERS, "account", account, Window(VERSIONS_MAX), filters)
+        page = await info.context.loaders.page(ORDERS, "account", account, PageRequest(VERSIONS_MAX), filters)
         return [object_of_row(ORDERS, row) for row in page.rows]

@@ -12,7 +12,7 @@ from schema.engine.computed_fields import computed
 from schema.engine.scalars import Long
 from schema.suspect_quotes import SuspectQuote
 from services import ownership, retention, system
-from services.quarantine import Entry
+from services.quarantine import QuarantineEntry
 
 
 @strawberry.type(description="A sign of life of a process.")
@@ -43,7 +43,7 @@ class QuarantinedAccount:
     entered_at: datetime = field(description="When it was first noted.")
 
     @classmethod
-    def of(cls, entry: Entry) -> Self:
+    def of(cls, entry: QuarantineEntry) -> Self:
         return cls(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
 
 
@@ -97,7 +97,7 @@ class System:
 
     @computed("The shards that the accounts are divided into, by number: who judges each, and how far it is.")
     async def shards(self) -> list[Shard]:
-        return [Shard(**asdict(state)) for state in await ownership.states()]
+        return [Shard(**asdict(state)) for state in await ownership.shard_states()]
 
     @computed("What is no longer kept.")
     async def forgotten(self) -> Forgotten:

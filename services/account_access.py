@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 
 from domain.errors import NotFound
 from models import accounts
-from models.accounts import Asked
+from models.accounts import ActionKey
 from services.access import Target, reaches
 from services.per_database import Local
 from services.principals import Principal
@@ -18,7 +18,7 @@ _kept: Local[dict[int, Target]] = Local(dict)
 
 
 @asynccontextmanager
-async def trading(principal: Principal, account_id: int, asked: Sequence[Asked]) -> AsyncIterator[Unit]:
+async def trading(principal: Principal, account_id: int, asked: Sequence[ActionKey]) -> AsyncIterator[Unit]:
     """The transaction of an account the principal may trade, for what is to be submitted. Raises as `reach`."""
     async with AsyncExitStack() as stack:
         try:

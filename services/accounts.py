@@ -37,7 +37,7 @@ async def open_for_phase(work: Unit, brand: str, client: str, challenge_id: int,
 
 async def open_in(work: Unit, brand: str, group: Group, opening: Opening) -> Held:
     """A PENDING account that keeps the group's currency, deposit and policy as they are now; held by the unit."""
-    account_id = await accounts.insert(
+    account_id = await accounts.insert_account(
         work.conn,
         brand=brand,
         challenge_id=opening.challenge_id,
@@ -136,7 +136,7 @@ async def end(work: Unit, held: Held, status: AccountStatus) -> None:
 async def _result(work: Unit, held: Held) -> Facts:
     """Return the account's final figures, in its currency; `profit` is of trading and of adjustments that count."""
     account = held.account
-    past = await accounts.history(work.conn, account.id)
+    past = await accounts.trading_history(work.conn, account.id)
     unwritten = sum(fill.account == account.id for fill in work.journal.fills)
     return {
         "starting_balance": plain(account.starting_balance),

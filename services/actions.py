@@ -63,14 +63,14 @@ async def _alone(submission: Submission) -> list[ActionResult]:
         held = work.held.get(account_id)
         if held is None:
             held = await work.adopt(account_id)  # it has ended: every action is refused
-            held.stored = replace(held.stored, asked_before=True)
+            held.stored = replace(held.stored, has_stored_answer=True)
         return await _execute(work, held, submission)
 
 
 async def _execute(work: Unit, held: Held, submission: Submission) -> list[ActionResult]:
     """Execute or refuse the actions on an account under lock, or answer again those that it knows."""
     keys = [action.key for action in submission.actions]
-    known = await orders.known(work.conn, submission.account_id, keys) if held.stored.asked_before else {}
+    known = await orders.stored_results(work.conn, submission.account_id, keys) if held.stored.has_stored_answer else {}
     before = held.account
     held.account, results = execution.submit(
         before, submission.actions, known, work.moment, held.conditions, work.journal
@@ -104,8 +104,8 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
     batch = _checked(account_id, run, actions)
     await reach(principal, account_id, "accountId")
     async with consistent() as conn:
-        known = await orders.known(conn, account_id, [action.key for action in batch.judged])
-        loaded = (await accounts.load(conn, [account_id])).whole
+        known = await orders.stored_results(conn, account_id, [action.key for action in batch.judged])
+        loaded = (await accounts.load_accounts(conn, [account_id])).all_accounts
     [now] = await snapshots.present(loaded)
     account, results = execution.submit(now.account, batch.judged, known, now.moment, now.conditions, Journal())
     results = [result if result.replayed else replace(result, seq=None) for result in results]

@@ -120,7 +120,7 @@ async def _check_parent(work: Unit, brand: str, parent_id: int | None) -> None:
 async def _group(work: Unit, brand: str, name: str | None) -> Group:
     if name is None:
         return AUDITION
-    if text_fault(name, TEXT_MAX) or (row := await groups.read(work.conn, brand, name)) is None:
+    if text_fault(name, TEXT_MAX) or (row := await groups.read_group(work.conn, brand, name)) is None:
         raise NotFound("group", group=name)
     policy = policy_from_text(row["policy"])
     return Group(row["name"], GroupKind(row["kind"]), row["currency"], row["default_deposit"], policy)
@@ -238,7 +238,7 @@ async def _end(work: Unit, held: Held, status: AccountStatus, reason: Reason) ->
         phase, _ = await challenges.phase_end(work.conn, account.id)
         if phase in NEEDED:
             raise AccountInChallenge("accountId", account=account.id, phase=phase.name)
-    if await jobs.closes(work.conn, account.id):
+    if await jobs.has_closing_job(work.conn, account.id):
         raise AccountEnding("accountId", account=account.id)
     facts = {"end": status.value} | reason.facts
     held.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)

@@ -41,7 +41,7 @@ async def update(
     if not NAME.fullmatch(name):
         raise InvalidInput("name", reason="must be a small letter, then at most 31 small letters, digits, _ or -")
     async with plain() as work:
-        await name_locks.take(work.conn, f"brand {name}")
+        await name_locks.lock_name(work.conn, f"brand {name}")
         row = await Brand.get_or_none(name=name)
         check_version(expected_version, row.version if row else 0)
         stored = {"title": row.title} if row else None

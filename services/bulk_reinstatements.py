@@ -37,9 +37,9 @@ async def order(principal: Principal, span: Span, reason: str, key: str, shown: 
     async with plain() as work:
         if seen := await receipts.claim(work, principal, operation, key, content):
             return int(seen["bulk"])
-        if not await spans.overlaps(work.conn, span):
+        if not await spans.overlaps_void(work.conn, span):
             raise InvalidInput("sourceFrom", reason=f"no quote of {span.symbol} in the span is void; use voidQuotes")
-        bulk_id = await rows.insert(work.conn, principal.brand, span, principal.actor, why)
+        bulk_id = await rows.insert_bulk(work.conn, principal.brand, span, principal.actor, why)
         filters = await voids.hits_in(work.conn, span, work.catalogue)
         many = await rows.insert_hits(work.conn, bulk_id, sight_of(principal), filters)
         await _owe_next(work, bulk_id)
@@ -66,10 +66,10 @@ async def reinstate_one(work: Unit, job: Job) -> str:
     """Set the verdict on the job's challenge aside, or note why not, and leave the job of the next challenge."""
     assert job.challenge_id, "the job names its challenge"
     bulk_id = int(job.facts["bulk"])
-    await rows.lock(work.conn, bulk_id)
+    await rows.lock_bulk(work.conn, bulk_id)
     if not await rows.is_pending(work.conn, bulk_id, job.challenge_id):
         return "decided already"
-    bulk = await rows.read(work.conn, bulk_id)
+    bulk = await rows.read_bulk(work.conn, bulk_id)
     role, _, name = bulk["actor"].partition(":")
     principal = Principal(0, name, Role(role.upper()), bulk["brand"], request=f"bulk reinstatement {bulk_id}")
     try:
@@ -78,11 +78,11 @@ async def reinstate_one(work: Unit, job: Job) -> str:
         raise
     except Refused as refused:
         refusal = refused.code, str(refused)
-        await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REFUSED, *refusal)
+        await rows.write_bulk_result(work.conn, bulk_id, job.challenge_id, BulkOutcome.REFUSED, *refusal)
         outcome = f"refused: {refusal[1]}"
     else:
         await reinstatements.carry_out(work, principal, plan, Reason(bulk["reason"], bulk["shown"]))
-        await rows.keep(work.conn, bulk_id, job.challenge_id, BulkOutcome.REINSTATED)
+        await rows.write_bulk_result(work.conn, bulk_id, job.challenge_id, BulkOutcome.REINSTATED)
         outcome = "reinstated"
     await _owe_next(work, bulk_id)
     return outcome
@@ -91,9 +91,9 @@ async def reinstate_one(work: Unit, job: Job) -> str:
 async def go_on() -> None:
     """Give every bulk that has come to a halt its next job: the challenge of its last one may have been deleted."""
     async with reading() as conn:
-        halted = await rows.stalled(conn)
+        halted = await rows.stalled_bulks(conn)
     for bulk_id in halted:
         async with plain() as work:
-            await rows.lock(work.conn, bulk_id)
-            if bulk_id in await rows.stalled(work.conn):
+            await rows.lock_bulk(work.conn, bulk_id)
+            if bulk_id in await rows.stalled_bulks(work.conn):
                 await _owe_next(work, bulk_id)

@@ -34,7 +34,7 @@ async def check_payouts(work: Unit, ids: Sequence[int]) -> None:
 
     Raises PayoutOpen naming the payout, or the challenge alone where its payout is still to be written.
     """
-    if found := await rows.open_payout(work.conn, ids):
+    if found := await rows.first_open_payout(work.conn, ids):
         raise PayoutOpen("id", **{name: fact for name, fact in found.items() if fact is not None})
 
 
@@ -47,12 +47,12 @@ async def cancel(principal: Principal, challenge_id: int, reason: str, shown: st
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
     async with reading() as conn:
-        brand = await rows.brand_of(conn, challenge_id)
+        brand = await rows.brand_of_challenge(conn, challenge_id)
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
     async with root(Root.of_challenge(challenge_id)) as work:
         await work.flush()  # a verdict that catching up came upon goes before
-        card = await rows.card(work.conn, challenge_id)
+        card = await rows.read_challenge(work.conn, challenge_id)
         await call_off(work, challenge_id, "CANCELLED", why)
         work.audit(
             principal,
@@ -72,7 +72,7 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reaso
     The unit holds the challenge and has written what catching up found. Raises InvalidTransition for one that has
     ended.
     """
-    card = await rows.card(work.conn, challenge_id)
+    card = await rows.read_challenge(work.conn, challenge_id)
     cancelled = move("challenge", ChallengeStatus(card["status"]), ChallengeStatus.CANCELLED)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
         await _fail_purchase(work, challenge_id, end_reason, reason)
@@ -93,14 +93,14 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reaso
 
 async def _fail_purchase(work: Unit, challenge_id: int, end_reason: str, reason: Reason) -> None:
     """FAILED; what is reserved for it on the wallet is free again."""
-    card = await rows.card(work.conn, challenge_id)
+    card = await rows.read_challenge(work.conn, challenge_id)
     status = PurchaseStatus(card["purchase_status"])
     if status is PurchaseStatus.PENDING:
-        await wallets.lock(work.conn, card["wallet_id"])
-        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
+        await wallets.lock_wallet(work.conn, card["wallet_id"])
+        await wallets.add_reservation(work.conn, card["wallet_id"], -card["price"])
     target = move("purchase", status, PurchaseStatus.FAILED)
     told = reason.told(end_reason)
-    await purchases.fail(work.conn, card["purchase_id"], target, work.now, reason=reason.internal, shown=told)
+    await purchases.fail_purchase(work.conn, card["purchase_id"], target, work.now, reason=reason.internal, shown=told)
     payload = {
         "purchase": card["purchase_id"],
         "account": card["account_id"],

@@ -5,10 +5,10 @@ from datetime import timedelta
 from config.settings import settings
 from domain.instruments import Catalogue
 from domain.verdicts import Conditions
-from models.loaded import Loaded
+from models.loaded import LoadedAccount
 
 
-def conditions_of(loaded: Loaded, catalogue: Catalogue) -> Conditions:
+def conditions_of(loaded: LoadedAccount, catalogue: Catalogue) -> Conditions:
     """What the fold needs besides the account and the quotes."""
     interval = timedelta(minutes=settings().mark_ledger_minutes)
     terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None

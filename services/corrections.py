@@ -46,7 +46,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
     async with root(await reach(principal, account_id, "orderIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
-        orders = await rows.orders(work.conn, account_id, [seq for _, seq in names])
+        orders = await rows.account_orders(work.conn, account_id, [seq for _, seq in names])
         for place, (_, seq) in enumerate(names):
             _check_order(f"orderIds[{place}]", account_id, seq, orders.get(seq))
         voided = {fill.seq for fill in books.fills if fill.order_seq in orders}
@@ -64,7 +64,7 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str, s
         for place, (_, seq) in enumerate(names):
             _check_fill(f"fillIds[{place}]", account_id, seq, booked.get(seq))
         voided = {seq for _, seq in names}
-        orders = await rows.orders(work.conn, account_id, [booked[seq].order_seq for seq in voided])
+        orders = await rows.account_orders(work.conn, account_id, [booked[seq].order_seq for seq in voided])
         return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), why)
 
 
@@ -105,7 +105,7 @@ async def _correct(
     Raises PayoutOpen while profit of the account is held for a payout: it may be the profit that is being voided.
     """
     challenge_id = held.stored.challenge_id
-    if challenge_id and (payout := await payouts.lock_open(work.conn, challenge_id)):
+    if challenge_id and (payout := await payouts.lock_open_payout(work.conn, challenge_id)):
         raise PayoutOpen(None, account=held.account.id, payout=payout["id"])
     before, computed = held.account, corrections.outcome(books, voided, work.now)
     found = corrections.differences(before, books, computed, work.moment, work.catalogue)
@@ -171,8 +171,11 @@ async def _books(work: Unit, account: Account) -> Books:
     """What is kept of the account, what catching it up has just added included."""
     await work.flush()
     account_id = account.id
-    stored, positions = await rows.fills(work.conn, account_id), await rows.positions(work.conn, account_id)
-    transferred, cash = await rows.transferred(work.conn, account_id), await rows.booked_cash(work.conn, account_id)
+    stored, positions = (
+        await rows.account_fills(work.conn, account_id),
+        await rows.account_positions(work.conn, account_id),
+    )
+    transferred, cash = await rows.transfer_total(work.conn, account_id), await rows.booked_cash(work.conn, account_id)
     return Books(tuple(stored), positions, account.policy.fee_bps, transferred, cash)
 
 

@@ -39,7 +39,7 @@ async def update(
     if not CODE.fullmatch(code):
         raise InvalidInput("code", reason=CODE_RULE)
     async with plain() as work:
-        await name_locks.take(work.conn, TURN)
+        await name_locks.lock_name(work.conn, TURN)
         if "par" in values:
             await name_locks.stop_trading(work.conn)
         await work.look()

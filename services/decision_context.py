@@ -9,8 +9,8 @@ from domain.errors import Refused
 from domain.execution import Moment
 from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
-from models.views.list_pages import pages
-from models.views.list_query import Row, Window
+from models.views.list_pages import fetch_nested_pages
+from models.views.list_query import PageRequest, Row
 from services.snapshots import Present, each
 from services.unit_of_work import snapshot
 from services.views.eligibility import cycle_of, cycles_of
@@ -47,12 +47,14 @@ async def of_accounts(
     All are read at one point in time.
     """
     async with snapshot() as conn:
-        read = await accounts.load(conn, ids)
+        read = await accounts.load_accounts(conn, ids)
         loaded = read.loaded
-        resting, _ = await pages(conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), Window(1000), ROWS_MAX)
-        recent, _ = await pages(conn, ACTIONS, "account", ids, (), Window(RECENT_ACTIONS), ROWS_MAX)
+        resting, _ = await fetch_nested_pages(
+            conn, ORDERS, "account", ids, (("status", (("WORKING",),)),), PageRequest(1000), ROWS_MAX
+        )
+        recent, _ = await fetch_nested_pages(conn, ACTIONS, "account", ids, (), PageRequest(RECENT_ACTIONS), ROWS_MAX)
         cycles = await cycles_of(conn, loaded)
-        current = await challenges.accounts_of_now(conn, [one.challenge_id for one in loaded if one.challenge_id])
+        current = await challenges.current_accounts(conn, [one.challenge_id for one in loaded if one.challenge_id])
     orders, actions = _by_parent(resting), _by_parent(recent)
 
     def decided(now: Present) -> Decided:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from config.fence import fence
 from config.outages import AWAY
 from models import events
-from models.events import Life
+from models.events import EpochHistory
 from services.availability import availability
 from services.quote_cache import tape
 from services.supervision import Unrecoverable
@@ -32,7 +32,7 @@ class Watch:
     """Looks at the epochs once a second. `head`: the newest event that the process has passed on."""
 
     head: Callable[[], int] = lambda: 0
-    seen: Life | None = None
+    seen: EpochHistory | None = None
     of_former: tuple[int, int] | None = None  # event and batch seen of the primary before, until its end is known
 
     async def run(self) -> None:
@@ -58,7 +58,7 @@ class Watch:
         """Compare the database with what was seen of it. Raises Restored."""
         head, newest = self.of_former or (self.head(), tape().newest)  # before the look, which must not be behind them
         async with reading() as conn:
-            life = await events.life(conn)
+            life = await events.epoch_history(conn)
         before, self.seen = self.seen, life
         if before is None:
             return

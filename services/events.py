@@ -18,7 +18,7 @@ RETRY_SECONDS = 0.5
 async def stamp() -> int:
     """Stamp everything committed so far, then notify; answers how many events."""
     async with reading() as conn:
-        waiting = await events.waiting(conn)
+        waiting = await events.stamper_work(conn)
     if not waiting.events and not waiting.has_moved:
         return 0
     async with plain() as work:
@@ -29,7 +29,7 @@ async def stamp() -> int:
     if stamped:
         STAMPED.inc(stamped)
         async with reading() as conn:
-            await events.notify(conn)
+            await events.notify_stamper(conn)
     return stamped
 
 

@@ -30,4 +30,4 @@ async def write(kind: Kind, since: datetime, until: datetime, brand: str | None,
     if brand is not None and not await Brand.filter(name=brand).exists():
         raise NotFound("brand", brand=brand)
     async with snapshot() as conn:
-        return await exports.copy(conn, STATEMENTS[kind], since, until, brand, sink)
+        return await exports.copy_csv(conn, STATEMENTS[kind], since, until, brand, sink)

@@ -28,17 +28,17 @@ async def due(work: Unit, challenge_id: int) -> FeeReturn | None:
     None without such a term, after the first payout, and where there was no fee, or it was refunded, or the purchase
     is deleted. A price paid outside comes back to the client's wallet, like the payout itself.
     """
-    card = await challenges.card(work.conn, challenge_id)
+    card = await challenges.read_challenge(work.conn, challenge_id)
     terms = terms_from_text(card["body"])
     if not terms.phases[-1].payout.fee_back or card["purchase_id"] is None:
         return None
-    purchase = await purchases.lock(card["purchase_id"])
+    purchase = await purchases.lock_purchase(card["purchase_id"])
     if purchase is None or purchase.status is PurchaseStatus.REFUNDED or purchase.price == 0:
         return None
     if purchase.fee_returned_with_id is not None:
         return None
     brand, currency = purchase.brand_id, purchase.currency_id
-    wallet = purchase.wallet_id or await wallets.ensure(brand, purchase.client, currency)
+    wallet = purchase.wallet_id or await wallets.ensure_wallet(brand, purchase.client, currency)
     return FeeReturn(purchase.id, brand, wallet, currency, purchase.price)
 
 

@@ -38,5 +38,5 @@ def fenced(fence: Fence | None) -> Iterator[None]:
 async def require(conn: Connection) -> None:
     """Keep the shard's next owner waiting until this transaction ends. Raises ShardLost where there is one already."""
     fence = _fence.get()
-    if fence is not None and not await ownership.holds(conn, fence.shard, fence.owner, fence.number):
+    if fence is not None and not await ownership.holds_fence(conn, fence.shard, fence.owner, fence.number):
         raise ShardLost(fence.shard)

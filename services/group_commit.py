@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import cast
 
 from domain.orders import Action, ActionResult
-from models.accounts import Asked
+from models.accounts import ActionKey
 from services.callers import current
 from services.per_database import Local
 from services.principals import Principal
@@ -48,7 +48,7 @@ class Submission:
     apart: bool = False  # it goes alone
 
     @property
-    def asked(self) -> list[Asked]:
+    def asked(self) -> list[ActionKey]:
         return [(self.account_id, *action.key) for action in self.actions]
 
 

@@ -75,7 +75,7 @@ async def update(
         raise InvalidInput("name", reason=fault)
     async with plain() as work:
         await brands.require(brand)
-        await name_locks.take(work.conn, f"group {brand} {name}")
+        await name_locks.lock_name(work.conn, f"group {brand} {name}")
         row = await AccountGroup.filter(brand_id=brand, name=name).select_for_update(no_key=True).first()
         check_version(expected_version, row.version if row else 0)
         stored = _stored(row) if row else None

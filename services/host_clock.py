@@ -55,7 +55,7 @@ async def compare() -> float | None:
     global _offset
     async with control() as conn:
         began, before = time.monotonic(), datetime.now(UTC)
-        theirs = await system.clock(conn)
+        theirs = await system.database_time(conn)
         took = time.monotonic() - began
     if took > QUESTION_SECONDS_MAX:
         return None

@@ -65,7 +65,7 @@ async def update(
     if not SYMBOL.fullmatch(symbol):
         raise InvalidInput("symbol", reason=SYMBOL_RULE)
     async with plain() as work:
-        await name_locks.take(work.conn, TURN)
+        await name_locks.lock_name(work.conn, TURN)
         if values.get("status") is InstrumentStatus.RETIRED:
             await name_locks.stop_trading(work.conn)
         await work.look()

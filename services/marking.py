@@ -23,7 +23,7 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     """
     of = await reach(principal, account_id, "accountId")
     async with quarantine.isolating(of, account_id), root(of) as work:
-        await quarantine_rows.leave(work.conn, [account_id])
+        await quarantine_rows.release_accounts(work.conn, [account_id])
         if held := work.held.get(account_id):
             _note(work, principal, held)
 
@@ -55,7 +55,7 @@ async def mark_all(principal: Principal | None = None, *, behind: timedelta | No
     With `behind` only those that no batch recorded within that time has marked.
     """
     async with reading() as conn:
-        live = await marks.challenges(conn, behind)
+        live = await marks.live_accounts(conn, behind)
     roots = {account: root_of(account, challenge) for account, challenge in live}
     ids = sorted(roots)
     failed = 0

@@ -47,7 +47,7 @@ async def cancel(
 async def _status(work: Unit, account_id: int, seq: int) -> OrderStatus:
     """As it is now: the quotes since may have ended it. Raises NotFound where there is no such order."""
     order = work.journal.orders.get((account_id, seq))
-    status = order.status if order else await orders.status(work.conn, account_id, seq)
+    status = order.status if order else await orders.order_status(work.conn, account_id, seq)
     if status is None:
         raise NotFound("orderId", order=f"{account_id}-{seq}")
     return status

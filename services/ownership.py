@@ -15,13 +15,13 @@ from config.errors import Problem
 from config.lease import SILENCE, LeasedSession
 from domain.sharding import quotas
 from models import ownership as rows
-from models.ownership import BATCHES, CHANNEL, SHARES, Layout, State
+from models.ownership import BATCHES, CHANNEL, SHARES, ShardLayout, ShardState
 from models.sql import Connection
 from services.columnar.passes import Marker
 from services.fencing import Fence
 from services.unit_of_work import plain, reading
 
-__all__ = ["Ownership", "State", "begin", "choose_count", "states"]
+__all__ = ["Ownership", "ShardState", "begin", "set_shard_count", "shard_states"]
 
 KINDS = ("worker", "marker")  # of processes that own shards
 BLOCKED_SECONDS_MAX = 0.5  # that a former owner's transaction may keep the next one waiting
@@ -66,7 +66,7 @@ class Ownership:
     async def announce_batches(self) -> None:
         """Tell the other workers that batches wait; each looks at its own shards."""
         async with reading() as conn:
-            await rows.announce(conn, f"{BATCHES} {self._process}")
+            await rows.notify_workers(conn, f"{BATCHES} {self._process}")
 
     def _lose(self) -> None:
         """The session is gone, and all its locks with it: stop, and keep nothing."""
@@ -93,25 +93,25 @@ class Ownership:
                 await self._session.open()
                 await self._require_one_desk()
             if self._number is None:
-                self._number = await self._session.run(rows.enter)
-                await self._session.run(partial(rows.announce, word=SHARES))
-            return await self._balance(await self._session.run(rows.layout))
+                self._number = await self._session.run(rows.register_worker)
+                await self._session.run(partial(rows.notify_workers, word=SHARES))
+            return await self._balance(await self._session.run(rows.read_layout))
 
-    async def _balance(self, layout: Layout) -> list[int]:
+    async def _balance(self, layout: ShardLayout) -> list[int]:
         assert self._number is not None, "it is present"
         if layout.shards != self._shards:
             if self._shards:
                 log.info("the desk has %d shards now, not %d", layout.shards, self._shards)
             await self._give_up(list(self.markers), unwritten=True)
             self._shards = layout.shards
-            layout = await self._session.run(rows.layout)
+            layout = await self._session.run(rows.read_layout)
         gone, self._present = self._present - layout.sessions, layout.sessions
         if gone:
             await self._end_left()
         share = quotas(layout.workers, layout.shards).get(self._number, 0)
         await self._give_up(sorted(self.markers)[share:])
         for shard in layout.own - self.markers.keys():  # another has raised its fence, or it is a shard no more
-            await self._session.run(partial(rows.unlock, shard=shard))
+            await self._session.run(partial(rows.unlock_shard, shard=shard))
         taken = [shard for shard in layout.free if len(self.markers) < share and await self._take(shard)]
         if taken:
             log.info("took shard %s; owns %s", _listed(taken), _listed(self.markers))
@@ -123,16 +123,16 @@ class Ownership:
             if not self._session.is_open:
                 await self._session.open()
                 await self._require_one_desk()
-            layout = await self._session.run(rows.layout)
+            layout = await self._session.run(rows.read_layout)
             self._shards = layout.shards
             return [shard for shard in layout.free if await self._take(shard)]
 
     async def _take(self, shard: int) -> bool:
-        if not await self._session.run(partial(rows.lock, shard=shard)):
+        if not await self._session.run(partial(rows.lock_shard, shard=shard)):
             return False
         raised = await self._session.run(partial(self._raise_fence, shard=shard))
         if raised is None:
-            await self._session.run(partial(rows.unlock, shard=shard))
+            await self._session.run(partial(rows.unlock_shard, shard=shard))
             return False
         fence, before = raised
         if before is not None and before != self._process:
@@ -161,7 +161,7 @@ class Ownership:
         name = parse(self._url).application_name
         others = f"^{re.escape(name(''))}((?:{'|'.join(KINDS)})-.*)$"
         async with connection(self._url) as conn:
-            ended = await rows.end_left(conn, others, name("shards-"), self._lease * SILENCE / 2)
+            ended = await rows.end_orphaned_sessions(conn, others, name("shards-"), self._lease * SILENCE / 2)
         if ended:
             log.warning("ended %d sessions of workers that are not there any more", ended)
 
@@ -176,8 +176,8 @@ class Ownership:
         for shard in shards:
             if self.markers.get(shard) is markers[shard]:
                 del self.markers[shard]
-                await self._session.run(partial(rows.unlock, shard=shard))
-        await self._session.run(partial(rows.announce, word=SHARES))
+                await self._session.run(partial(rows.unlock_shard, shard=shard))
+        await self._session.run(partial(rows.notify_workers, word=SHARES))
         log.info("gave up shard %s; owns %s", _listed(shards), _listed(self.markers))
 
     async def _hand_over(self, marker: Marker, *, unwritten: bool) -> None:
@@ -187,7 +187,7 @@ class Ownership:
             if unwritten:
                 return
             await marker.hand_over()
-            leave = partial(rows.leave, shard=fence.shard, owner=fence.owner, fence=fence.number)
+            leave = partial(rows.release_shard, shard=fence.shard, owner=fence.owner, fence=fence.number)
             await self._session.run(leave)
         except Exception as error:  # noqa: BLE001 - the next owner computes again what was not written
             log.warning("shard %d is handed over as it is stored: %s", fence.shard, error)
@@ -214,29 +214,29 @@ class Ownership:
     async def _require_one_desk(self) -> None:
         """Raises Problem where the session and the pool are connected to two databases."""
         async with reading() as conn:
-            ours = await rows.created_at(conn)
-        if await self._session.run(rows.created_at) != ours:
+            ours = await rows.desk_created_at(conn)
+        if await self._session.run(rows.desk_created_at) != ours:
             await self._session.close()
             raise Problem(
                 "DATABASE_DIRECT_URL and DATABASE_URL lead to two different desks; let both name the same database"
             )
 
 
-async def states() -> list[State]:
+async def shard_states() -> list[ShardState]:
     """Return every shard with its owner and how far it is, in order."""
     async with reading() as conn:
-        return await rows.states(conn)
+        return await rows.shard_states(conn)
 
 
-async def choose_count(shards: int) -> tuple[int, int]:
+async def set_shard_count(shards: int) -> tuple[int, int]:
     """Divide the accounts into so many shards; return how many there were and how many there are now.
 
     Workers follow at once: each gives up what it owns and takes its share of the new ones. Raises Locked where a
     worker writes for long.
     """
     async with plain() as work:
-        counts = await rows.choose_count(work.conn, shards)
-        await rows.announce(work.conn, SHARES)
+        counts = await rows.set_shard_count(work.conn, shards)
+        await rows.notify_workers(work.conn, SHARES)
     return counts
 
 
@@ -245,7 +245,7 @@ async def begin(wanted: int | None) -> None:
     if wanted is None:
         return
     async with plain() as work:
-        _, shards = await rows.choose_count(work.conn, wanted, initial=True)
+        _, shards = await rows.set_shard_count(work.conn, wanted, initial=True)
     if shards != wanted:
         log.warning(
             "the desk has %d shards and keeps them, PROPDESK_MARKER_SHARDS=%d only counts on a new one; to change "

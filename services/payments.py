@@ -96,7 +96,7 @@ async def _lock(work: Unit, principal: Principal, reference: str) -> Purchase:
         raise NotFound("reference", reference=reference)
     if known.program_id is not None:
         await purchases.lock_program(work.conn, known.program_id)
-    row = await purchases.lock(known.id)
+    row = await purchases.lock_purchase(known.id)
     if row is None:
         raise NotFound("reference", reference=reference)
     return row
@@ -116,7 +116,7 @@ async def activate(work: Unit, row: Purchase) -> int:
     """
     buyer = Buyer(row.brand_id, row.client)
     challenge_id, account_id = await sales.begin(work, buyer, row.id, row.terms_id)
-    await purchases.move(work.conn, row.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
+    await purchases.set_purchase_status(work.conn, row.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
     payload = {"purchase": row.id, "account": account_id, "paid_from": "OUTSIDE"}
     work.emit("prop.purchase.paid", brand=row.brand_id, challenge_id=challenge_id, payload=payload)
     work.owe("deposit", brand=row.brand_id, challenge_id=challenge_id, account_id=account_id)
@@ -131,5 +131,5 @@ async def expire() -> int:
     async with plain() as work:
         late = await purchases.lock_expired(work.conn, work.clocks.real_time, EXPIRED_AT_ONCE)
         if late:
-            await purchases.fail_all(work.conn, late, EXPIRED, work.now)
+            await purchases.fail_purchases(work.conn, late, EXPIRED, work.now)
     return len(late)

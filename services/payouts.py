@@ -46,7 +46,7 @@ async def request(principal: Principal, challenge_id: int, key: str, amount: Dec
         if seen := await receipts.claim(work, principal, operation, key, content):
             return int(seen["payout"])
         await work.flush()  # the days that have just ended count
-        held = work.hold((await challenges.card(work.conn, challenge_id))["account_id"])
+        held = work.hold((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
         terms, profit = await _due(work, held, amount)
         payout_id = await _open(work, held, challenge_id, terms, profit, PayoutStatus.REQUESTED)
         after = {"challenge": challenge_id, "profit": plain(profit)}
@@ -82,7 +82,7 @@ async def _standing(work: Unit, held: Held) -> Standing:
     account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
     least = percent(account.phase.initial_balance, terms.profitable_day_pct)
-    cycle = (await payouts.cycles(work.conn, {account.id: (account.phase.day, least)}))[account.id]
+    cycle = (await payouts.payout_cycles(work.conn, {account.id: (account.phase.day, least)}))[account.id]
     minor_units = work.catalogue.currencies[account.currency].minor_units
     return Standing(account, terms, cycle, calendar, minor_units, work.now)
 
@@ -93,15 +93,15 @@ async def _open(
     """Write a payout, move its profit into the hold, and tell; one that is approved is owed."""
     account = held.account
     assert account.phase, "the profit is a phase's"
-    card = await challenges.card(work.conn, challenge_id)
+    card = await challenges.read_challenge(work.conn, challenge_id)
     amount = _share(work, held, terms, profit)
-    payout_id = await payouts.insert(
+    payout_id = await payouts.insert_payout(
         work.conn,
         brand=account.brand,
         challenge_id=challenge_id,
         phase_id=account.phase.id,
         account_id=account.id,
-        wallet_id=await wallets.ensure(account.brand, card["client"], account.currency),
+        wallet_id=await wallets.ensure_wallet(account.brand, card["client"], account.currency),
         status=status,
         currency=account.currency,
         profit=profit,
@@ -202,16 +202,16 @@ async def _decide(
 ) -> None:
     """Move a REQUESTED payout to `target`, with what follows from it for the money; `told` is what the client reads."""
     async with reading() as conn:
-        owned = await payouts.owner(conn, payout_id)
+        owned = await payouts.owner_of_payout(conn, payout_id)
     if owned is None or not _may(principal, owned):
         raise NotFound("id", payout=payout_id)
     async with root(Root.of_challenge(owned["challenge_id"])) as work:
         content = {"id": payout_id, **(reason.content if reason else {"reason": None})}
         if await receipts.claim(work, principal, operation, key, content):
             return
-        payout = await payouts.lock(work.conn, payout_id)
+        payout = await payouts.lock_payout(work.conn, payout_id)
         status = PayoutStatus(payout["status"])
-        await payouts.decide(work.conn, payout_id, move("payout", status, target), work.now, told)
+        await payouts.decide_payout(work.conn, payout_id, move("payout", status, target), work.now, told)
         held = work.hold(payout["account_id"])
         await _follow(work, held, payout, target, told)
         before, after = {"status": status.value}, {"status": target.value, "profit": plain(payout["profit"])}
@@ -251,7 +251,7 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
     """
     assert held.account.phase, "its phase has just ended"
     profit = max(ZERO, held.account.cash - held.account.phase.initial_balance)
-    waiting = await payouts.lock_open(work.conn, challenge_id)
+    waiting = await payouts.lock_open_payout(work.conn, challenge_id)
     is_earned = not profit or domain.is_met(domain.earned(await _standing(work, held)))
     if waiting and waiting["status"] == PayoutStatus.APPROVED and not is_earned:
         await _pay(work, waiting)
@@ -264,10 +264,10 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
     total = waiting["profit"] + profit
     amount = _share(work, held, phase, total)
     if profit:
-        await payouts.extend(work.conn, waiting["id"], total, amount)
+        await payouts.raise_payout(work.conn, waiting["id"], total, amount)
         await _hold(work, held, phase, waiting["id"], profit)
     if waiting["status"] == PayoutStatus.REQUESTED and is_earned:
-        await payouts.decide(work.conn, waiting["id"], PayoutStatus.APPROVED, work.now)
+        await payouts.decide_payout(work.conn, waiting["id"], PayoutStatus.APPROVED, work.now)
         payload = {
             "payout": waiting["id"],
             "account": held.account.id,
@@ -282,7 +282,7 @@ async def pay(work: Unit, job: Job) -> str:
 
     With the first payout the fee comes back too, if the terms say so.
     """
-    payout = await payouts.lock(work.conn, job.facts["payout"])
+    payout = await payouts.lock_payout(work.conn, job.facts["payout"])
     status = PayoutStatus(payout["status"])
     if status is not PayoutStatus.APPROVED:
         return f"the payout is {status.name}"
@@ -297,7 +297,7 @@ async def _pay(work: Unit, payout: asyncpg.Record) -> None:
     cause = f"payout {payout['id']}"
     fee = await fee_returns.due(work, challenge_id)
     for wallet_id in sorted({payout["wallet_id"], fee.wallet if fee else payout["wallet_id"]}):
-        await wallets.lock(work.conn, wallet_id)
+        await wallets.lock_wallet(work.conn, wallet_id)
     if payout["amount"] > 0:
         await transfers.move(
             work,

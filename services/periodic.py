@@ -69,14 +69,14 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> W
     """
     process = process_name(kind)
     async with control() as conn:
-        await system.beat(conn, process, kind, STARTED_AT, dict(faults))
+        await system.write_heartbeat(conn, process, kind, STARTED_AT, dict(faults))
     async with reading() as conn:
-        waiting = await system.waiting(conn, process, TICK_AFTER)
+        waiting = await system.waiting_work(conn, process, TICK_AFTER)
         await _look_for_newer(conn)
         if await _take_slot(conn, "housekeeping", DAY_SECONDS):
             await system.ensure_partitions(conn)
-            await system.forget_silent(conn, SILENT_SECONDS)
-            await standby.forget(conn, SILENT_SECONDS)
+            await system.delete_silent_heartbeats(conn, SILENT_SECONDS)
+            await standby.delete_silent_bearers(conn, SILENT_SECONDS)
         expires = await _take_slot(conn, "payments", PAYMENTS_SECONDS)
         forgets = await _take_slot(conn, "retention", RETENTION_SECONDS)
         halted = await _take_slot(conn, "bulk_reinstatements", BULK_SECONDS)

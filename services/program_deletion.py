@@ -22,7 +22,7 @@ from domain.money import plain
 from domain.reasons import Reason
 from models import jobs
 from models import program_deletion as rows
-from models.program_deletion import RemovedSale
+from models.program_deletion import DeletedSale
 from models.tables.programs import Program
 from models.tables.purchases import Purchase
 from services import programs, purchases
@@ -51,10 +51,12 @@ async def delete_program(
     why = checked_reason(reason, shown)
     ends_at = time.monotonic() + settings().removal_seconds_max
     async with reading() as conn:
-        brand = await rows.brand_of(conn, program_id)
+        brand = await rows.brand_of_program(conn, program_id)
         if brand is None or not principal.sees(brand):
             raise NotFound("id", id=program_id)
-        if found := await rows.open_payout(conn, program_id):  # before anything goes; each portion looks again
+        if found := await rows.open_payout_of_program(
+            conn, program_id
+        ):  # before anything goes; each portion looks again
             raise PayoutOpen("id", **found)
     counters = await _delete_portion(principal, program_id, brand, why)
     while not counters["programs"] and time.monotonic() < ends_at:
@@ -72,27 +74,27 @@ async def _delete_portion(principal: Principal, program_id: int, brand: str, rea
     async with reading() as conn:
         chosen = await rows.some_challenges(conn, program_id, most)
     async with sweep([Root.of_challenge(challenge_id) for challenge_id in chosen]) as work:
-        if not await rows.lock(work.conn, program_id):
+        if not await rows.lock_program_for_deletion(work.conn, program_id):
             raise NotFound("id", id=program_id)
         work.check_readable()
         await work.flush()  # what catching up found goes before
-        challenges = await rows.those_of(work.conn, program_id, chosen)
+        challenges = await rows.challenges_of_program(work.conn, program_id, chosen)
         gone = Counter(await _end(work, brand, challenges, reason))
         bought = await _purchases(work, program_id, challenges, most - len(challenges))
         sales = await _sales(work, challenges, bought)
-        before = await rows.progress(work.conn, program_id)
+        before = await rows.deletion_progress(work.conn, program_id)
         gone.update(await rows.delete_sales(work.conn, challenges, bought))
         digest = chain(before.hash, sales)
-        await rows.keep_sales(work.conn, program_id, sales)
+        await rows.insert_deleted_sales(work.conn, program_id, sales)
         gone.update(before.counters)
         if await rows.is_sold(work.conn, program_id):
-            await rows.keep_progress(work.conn, program_id, rows.Removal(dict(gone), digest))
+            await rows.write_deletion_progress(work.conn, program_id, rows.DeletionProgress(dict(gone), digest))
         else:
             gone.update(await _finish(work, principal, program_id, brand, reason.internal, gone, digest))
     return {name: gone[name] for name in COUNTERS}
 
 
-def chain(digest: str, sales: Sequence[RemovedSale]) -> str:
+def chain(digest: str, sales: Sequence[DeletedSale]) -> str:
     """Return the hash over all sales so far: of each, sha256 of the hash before it and its JSON, as hex."""
     for sale in sales:
         digest = sha256(f"{digest}{sale.body}".encode()).hexdigest()
@@ -103,14 +105,14 @@ async def _end(work: Unit, brand: str, challenges: Sequence[int], reason: Reason
     """Call off what runs, and lock what is left of the others: nothing will ask for it any more."""
     await check_payouts(work, challenges)
     await rows.lock_wallets(work.conn, await rows.purchases_of(work.conn, challenges))
-    running = await rows.running(work.conn, challenges)
+    running = await rows.running_challenges(work.conn, challenges)
     for challenge_id in running:
         await call_off(work, challenge_id, "PROGRAM_DELETED", reason)
     for held in work.held.values():
         if held.stored.challenge_id not in running:
             secure(work, held, "PROGRAM_DELETED")
     await work.flush()
-    await jobs.finish_all(work.conn, challenges, OUTCOME)
+    await jobs.finish_jobs_of(work.conn, challenges, OUTCOME)
     for held in work.held.values():
         if held.account.positions and held.account.status not in ACCOUNT_ENDS:
             work.owe("close_positions", brand=brand, account_id=held.account.id)
@@ -148,17 +150,17 @@ async def _finish(
     return last
 
 
-async def _sales(work: Unit, challenges: Sequence[int], bought: Sequence[int]) -> list[RemovedSale]:
+async def _sales(work: Unit, challenges: Sequence[int], bought: Sequence[int]) -> list[DeletedSale]:
     """What proves afterwards what was sold and how it was judged: a row for each challenge, and each purchase without.
 
     The terms stay where they are, under the hash that purchases and challenges name.
     """
     facts = {row.id: purchases.facts(row) for row in await Purchase.filter(id__in=list(bought)).order_by("id")}
     sales = []
-    for verdict in _verdicts(*await rows.verdicts(work.conn, challenges)):
+    for verdict in _verdicts(*await rows.challenge_records(work.conn, challenges)):
         body = {"purchase": facts.pop(verdict["purchase_id"], None), "challenge": verdict}
-        sales.append(RemovedSale(verdict["purchase_id"], verdict["id"], canonical(body)))
-    alone = [RemovedSale(id_, None, canonical({"purchase": one, "challenge": None})) for id_, one in facts.items()]
+        sales.append(DeletedSale(verdict["purchase_id"], verdict["id"], canonical(body)))
+    alone = [DeletedSale(id_, None, canonical({"purchase": one, "challenge": None})) for id_, one in facts.items()]
     return sales + alone
 
 

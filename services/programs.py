@@ -90,7 +90,7 @@ async def update(
         program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
         if program is None or not principal.sees(program.brand_id):
             raise NotFound("id", id=program_id)
-        if await program_deletion.is_under_way(work.conn, program_id):
+        if await program_deletion.is_deletion_under_way(work.conn, program_id):
             raise InvalidInput("id", reason="must not be a program that is being deleted; ask deleteProgram to go on")
         check_version(expected_version, program.version)
         current = program.status
@@ -123,7 +123,7 @@ async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
 
     Deposits, currencies and policies are the groups'. Raises NotFound.
     """
-    sold = await rows.as_sold(work.conn, program_id)
+    sold = await rows.read_program_for_sale(work.conn, program_id)
     if not sold:
         raise NotFound("programId", program=program_id)
     head = sold[0]
@@ -143,7 +143,7 @@ async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
 
 async def stored(work: Unit, program: Program) -> Draft:
     """The program as it was saved."""
-    steps = tuple(_step(row) for row in await rows.phases(work.conn, program.id))
+    steps = tuple(_step(row) for row in await rows.program_phases(work.conn, program.id))
     return Draft(steps=steps, **{name: getattr(program, COLUMNS.get(name, name)) for name in HEAD})
 
 
@@ -176,7 +176,7 @@ def _fact(number: Decimal | int) -> str | int:
 async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
     """The draft's problems, and the ids of the groups it names, locked against change."""
     asked = [step.account_group for step in draft.steps if text_fault(step.account_group, NAME_MAX) is None]
-    named = await groups.named(work.conn, brand, asked)
+    named = await groups.lock_groups(work.conn, brand, asked)
     kinds = {row["name"]: GroupKind(row["kind"]) for row in named}
     return problems(draft, kinds, work.catalogue.currencies), {row["name"]: row["id"] for row in named}
 

@@ -75,7 +75,7 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
 
 async def _reserve(work: Unit, buyer: Buyer, wallet_id: int, terms: Terms) -> None:
     """Set the price aside on the client's wallet, so that two purchases cannot spend the same money."""
-    wallet = await wallets.lock(work.conn, wallet_id)
+    wallet = await wallets.lock_wallet(work.conn, wallet_id)
     if wallet is None or (wallet["brand"], wallet["client"]) != (buyer.brand, buyer.client):
         raise NotFound("walletId", wallet=wallet_id)
     if wallet["currency"] != terms.price_currency:
@@ -83,7 +83,7 @@ async def _reserve(work: Unit, buyer: Buyer, wallet_id: int, terms: Terms) -> No
     free = wallet["cash"] - wallet["reserved"]
     if free < terms.price:
         raise InsufficientFunds("walletId", price=terms.price, free=free)
-    await wallets.reserve(work.conn, wallet_id, terms.price)
+    await wallets.add_reservation(work.conn, wallet_id, terms.price)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +104,7 @@ async def reach(principal: Principal, purchase_id: int) -> Reached:
     """Raises Forbidden, and NotFound for a purchase of another brand like for a missing one."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with reading() as conn:
-        found = await purchases.find(conn, purchase_id)
+        found = await purchases.read_purchase(conn, purchase_id)
     if found is None or not principal.sees(found["brand"]):
         raise NotFound("id", id=purchase_id)
     return Reached(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
@@ -117,10 +117,10 @@ async def locked(work: Unit, reached: Reached) -> Purchase:
     """
     if reached.program is not None:
         await purchases.lock_program(work.conn, reached.program)
-    row = await purchases.lock(reached.id)
+    row = await purchases.lock_purchase(reached.id)
     if row is None:
         raise NotFound("id", id=reached.id)
-    now = await purchases.find(work.conn, reached.id)
+    now = await purchases.read_purchase(work.conn, reached.id)
     if now is None or tuple(now["challenges"]) != reached.challenges:
         raise Locked(purchase=reached.id)
     return row
@@ -223,13 +223,13 @@ async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: Pur
         await call_off(work, running["id"], "PURCHASE_FAILED", reason)
     else:
         told = reason.told("PURCHASE_FAILED")
-        await purchases.fail(work.conn, reached.id, target, work.now, reason=reason.internal, shown=told)
+        await purchases.fail_purchase(work.conn, reached.id, target, work.now, reason=reason.internal, shown=told)
 
 
 async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
     """The challenge of the purchase that has not ended, if there is one."""
     for challenge_id in reached.challenges:
-        card = await challenges.card(work.conn, challenge_id)
+        card = await challenges.read_challenge(work.conn, challenge_id)
         if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
             return card
     return None
@@ -238,9 +238,9 @@ async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
 async def _paid_outside(work: Unit, reached: Reached, row: Purchase) -> None:
     """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
     assert row.wallet_id is not None, "one without a wallet has a payment reference"
-    await wallets.lock(work.conn, row.wallet_id)
-    await wallets.reserve(work.conn, row.wallet_id, -row.price)
-    await purchases.move(work.conn, reached.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
+    await wallets.lock_wallet(work.conn, row.wallet_id)
+    await wallets.add_reservation(work.conn, row.wallet_id, -row.price)
+    await purchases.set_purchase_status(work.conn, reached.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
     if running := await _running(work, reached):
         payload = {"purchase": reached.id, "account": running["account_id"], "paid_from": "OUTSIDE"}
         work.emit("prop.purchase.paid", brand=reached.brand, challenge_id=running["id"], payload=payload)
@@ -262,8 +262,8 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
             raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
         await check_payouts(work, reached.challenges)
         if status is PurchaseStatus.PENDING and row.wallet_id is not None:
-            await wallets.lock(work.conn, row.wallet_id)
-            await wallets.reserve(work.conn, row.wallet_id, -row.price)
+            await wallets.lock_wallet(work.conn, row.wallet_id)
+            await wallets.add_reservation(work.conn, row.wallet_id, -row.price)
         await row.delete()
         work.audit(
             principal,

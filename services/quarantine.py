@@ -12,7 +12,7 @@ from domain.errors import REASON_MAX, AccountQuarantined, AccountUnreadable, Loc
 from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
-from models.quarantine import Entry
+from models.quarantine import QuarantineEntry
 from services import catch_up
 from services.actions import reach
 from services.challenges import checked_reason
@@ -21,7 +21,15 @@ from services.fencing import ShardLost
 from services.principals import Principal, Role
 from services.unit_of_work import Root, Unit, reading, sweep, writing
 
-__all__ = ["Entry", "catch_up_all", "isolate", "isolating", "of_accounts", "release", "release_by_hand"]
+__all__ = [
+    "QuarantineEntry",
+    "catch_up_all",
+    "entries_of_accounts",
+    "isolate",
+    "isolating",
+    "release",
+    "release_by_hand",
+]
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +45,7 @@ async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
     """
     try:
         async with sweep(sorted(set(of.values()), key=str)) as work:
-            await rows.leave(work.conn, [one for one in of if one not in work.unreadable])
+            await rows.release_accounts(work.conn, [one for one in of if one not in work.unreadable])
     except TROUBLES:
         raise
     except Exception:
@@ -54,7 +62,7 @@ async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
         try:
             async with sweep([root]) as work:
                 if account_id not in work.unreadable:
-                    await rows.leave(work.conn, [account_id])
+                    await rows.release_accounts(work.conn, [account_id])
         except TROUBLES:
             raise
         except Exception as error:  # noqa: BLE001 - it is logged and noted
@@ -84,14 +92,14 @@ async def isolate(of: Root, account_id: int, reason: Exception) -> int:
         except Exception:
             log.exception("the ledger of account %s cannot be written", account_id)
         async with writing() as conn:
-            version = await rows.version(conn, account_id)
-            await rows.enter(conn, account_id, version, error, message)
+            version = await rows.ledger_version(conn, account_id)
+            await rows.quarantine_account(conn, account_id, version, error, message)
         return version
 
 
 async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
-    before = await rows.entry(work.conn, account_id)
-    version = await rows.version(work.conn, account_id)
+    before = await rows.quarantine_entry(work.conn, account_id)
+    version = await rows.ledger_version(work.conn, account_id)
     if before and (before.seq, before.error, before.message) == (version, error, message):
         return version
     facts: Facts = {"error": error, "message": message}
@@ -104,7 +112,7 @@ async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
         work.journal.rows.append(row)
         await rows.move_head(work.conn, account_id, row.seq, row.hash)
         version = row.seq
-    await rows.enter(work.conn, account_id, version, error, message)
+    await rows.quarantine_account(work.conn, account_id, version, error, message)
     return version
 
 
@@ -132,16 +140,16 @@ def _cause(error: Exception) -> Exception:
     return error.__cause__ if passed_on and isinstance(error.__cause__, Exception) else error
 
 
-async def of_accounts(accounts: Sequence[int]) -> dict[int, Entry]:
+async def entries_of_accounts(accounts: Sequence[int]) -> dict[int, QuarantineEntry]:
     """Why accounts are in quarantine, those of them that are."""
     async with reading() as conn:
-        return await rows.of_accounts(conn, accounts)
+        return await rows.entries_of_accounts(conn, accounts)
 
 
 async def release(accounts: Sequence[int]) -> None:
     """Take accounts out of quarantine: they have been read and marked."""
     async with writing() as conn:
-        await rows.leave(conn, list(accounts))
+        await rows.release_accounts(conn, list(accounts))
     log.info("accounts that left the quarantine: %s", ", ".join(map(str, accounts)))
 
 
@@ -156,19 +164,19 @@ async def release_by_hand(principal: Principal, account_id: int, reason: str, *,
     checked_reason(reason)
     of = await reach(principal, account_id, "accountId")
     async with reading() as conn:
-        if await rows.entry(conn, account_id) is None:
+        if await rows.quarantine_entry(conn, account_id) is None:
             return
     async with isolating(of, account_id), sweep([of], mark=False) as work:
         work.check_readable()
         for held in work.held.values():
             await catch_up.bring(work, held, pass_over=pass_over and held.account.id == account_id)
-        entry = await rows.entry(work.conn, account_id)
+        entry = await rows.quarantine_entry(work.conn, account_id)
         if entry is not None:
-            await rows.leave(work.conn, [account_id])
+            await rows.release_accounts(work.conn, [account_id])
             _audit(work, principal, entry, reason, pass_over=pass_over)
 
 
-def _audit(work: Unit, principal: Principal, entry: Entry, reason: str, *, pass_over: bool) -> None:
+def _audit(work: Unit, principal: Principal, entry: QuarantineEntry, reason: str, *, pass_over: bool) -> None:
     held = work.held.get(entry.account_id)
     before, after = (held.stored.account, held.account) if held else (None, None)
     work.audit(

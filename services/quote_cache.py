@@ -11,7 +11,7 @@ from domain.errors import NoMarket
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Quote
 from models import quotes
-from models.quotes import Now
+from models.quotes import Clocks
 from models.sql import Connection
 from services.per_database import Local
 
@@ -30,14 +30,14 @@ class Tape:
         self._batches: list[Batch] = []
         self._history: dict[str, tuple[list[int], list[Quote]]] = {}
 
-    async def extend(self, conn: Connection, seen: Now | None = None) -> Now:
+    async def extend(self, conn: Connection, seen: Clocks | None = None) -> Clocks:
         """Read what is new; answers the clocks as the database shows them, unless they were just `seen`."""
-        now = seen or await quotes.now(conn)
+        now = seen or await quotes.read_clocks(conn)
         if now.catalogue_version != self._catalogue_version:
-            self.catalogue = await quotes.catalogue(conn)
+            self.catalogue = await quotes.read_catalogue(conn)
             self._catalogue_version = now.catalogue_version
         if self._floor is None:
-            base = await quotes.market(conn, now.number)
+            base = await quotes.read_market(conn, now.number)
             if self._floor is None:
                 self._begin(now.number, base)
         if now.number > self.newest:
@@ -47,9 +47,9 @@ class Tape:
     async def _read_on(self, conn: Connection, through: int) -> None:
         """Append what follows. Where some of it has been forgotten while this process slept, begin anew."""
         after = self.newest
-        found = await quotes.batches(conn, after, through)
+        found = await quotes.read_batches(conn, after, through)
         if len(found) < through - after:
-            base = await quotes.market(conn, through)
+            base = await quotes.read_market(conn, through)
             if through > self.newest:  # another task may have been faster, here and below
                 self._begin(through, base)
             return
@@ -90,7 +90,7 @@ class Tape:
         if as_of >= self.newest:
             return self.latest
         if self._floor is None or as_of < self._floor:
-            return {symbol: quote for symbol, (_, quote) in (await quotes.market(conn, as_of)).items()}
+            return {symbol: quote for symbol, (_, quote) in (await quotes.read_market(conn, as_of)).items()}
         found: dict[str, Quote] = {}
         for symbol, (numbers, known) in self._history.items():
             if place := bisect_right(numbers, as_of):
@@ -102,7 +102,7 @@ class Tape:
         if after >= through:
             return []
         if self._floor is None or after < self._floor:
-            return await quotes.batches(conn, after, through)
+            return await quotes.read_batches(conn, after, through)
         return self._batches[after - self._floor : through - self._floor]
 
 
@@ -110,7 +110,7 @@ tape = Local(Tape)
 """The tape of the database this process works on."""
 
 
-def market_time(now: Now) -> datetime:
+def market_time(now: Clocks) -> datetime:
     """The market's time: in replay the newest batch's, else the database's now, never behind the newest batch.
 
     Raises NoMarket in a replay that has not begun.

@@ -8,7 +8,7 @@ from domain.ledger import Facts
 from domain.quote_guard import Finding, Note, Outcome
 from domain.quotes import Dropped, Quote
 from models import quotes, suspects
-from models.events import DESK, Event
+from models.events import DESK, NewEvent
 from models.suspects import StoredSuspect
 from services.telemetry import SUSPECT_QUOTES
 from services.unit_of_work import Unit, plain, reading
@@ -27,7 +27,7 @@ def tell(work: Unit, notes: Sequence[Note]) -> None:
     for some in news.values():
         last = some[-1]
         at = last.quote.source_time if work.mode == "REPLAY" else work.clocks.real_time
-        work.told.append(Event(DESK, 0, EVENT, _facts(last, len(some)), at))
+        work.told.append(NewEvent(DESK, 0, EVENT, _facts(last, len(some)), at))
 
 
 def _facts(note: Note, count: int) -> Facts:
@@ -56,14 +56,14 @@ def count(notes: Sequence[Note]) -> None:
 async def expire() -> int:
     """Drop the held quotes that no other has decided in time; answers how many. In a replay the next quotes do it."""
     async with reading() as conn:
-        if not await suspects.are_due(conn):
+        if not await suspects.has_due_suspects(conn):
             return 0
     async with plain() as work:
         if work.mode == "REPLAY":
             return 0
         await quotes.lock_ingest(work.conn)
         await work.look()
-        notes = [_expired(work, one) for one in await suspects.drop_due(work.conn)]
+        notes = [_expired(work, one) for one in await suspects.delete_due_suspects(work.conn)]
         await quotes.count_dropped(work.conn, dropped(notes), work.clocks.real_time, settings().dropped_rows_max)
         tell(work, notes)
     count(notes)

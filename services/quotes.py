@@ -61,8 +61,8 @@ async def ingest(
         parts = divide_into_batches(taken, by_time=work.mode == "REPLAY")
         await _require_few(work, len(parts))
         new = _number(work, parts)
-        await quotes.insert(work.conn, new, screened.guards.watches)
-        await suspects.keep(work.conn, screened.guards.suspects)
+        await quotes.insert_batches(work.conn, new, screened.guards.watches)
+        await suspects.write_suspects(work.conn, screened.guards.suspects)
         notes = screened.guards.notes
         quote_guard.tell(work, notes)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
@@ -89,7 +89,7 @@ class _Screened(NamedTuple):
 
 async def _screen(work: Unit, offered: Sequence[Quote], principal: Principal | None) -> _Screened:
     """Part the quotes; where a price is far from those checked, with a look at the largest positions."""
-    listings, watches = await quotes.listings(work.conn)
+    listings, watches = await quotes.read_listings(work.conn)
     listed = [_listed(quote, work.catalogue) for quote in offered]
     latest = None if work.mode == "REPLAY" else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
     source = "" if principal is None else principal.name
@@ -102,7 +102,7 @@ async def _screen(work: Unit, offered: Sequence[Quote], principal: Principal | N
     found = screened(None)
     if not found.bearing.is_checked:
         await name_locks.stop_trading(work.conn)  # what it opens would not be among the largest
-        found = screened(await quotes.largest(work.conn))
+        found = screened(await quotes.largest_positions(work.conn))
     return found
 
 
@@ -116,7 +116,7 @@ def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, Finding, bool]]:
 async def _require_few(work: Unit, batches: int) -> None:
     """Raise TooManyBatches beyond what a request may make: while many wait to be judged, only FEW_BATCHES."""
     most = settings().batches_request_max
-    if FEW_BATCHES < batches <= most and await quotes.unjudged(work.conn) > most:
+    if FEW_BATCHES < batches <= most and await quotes.unjudged_batches(work.conn) > most:
         most = FEW_BATCHES
     if batches > most:
         raise TooManyBatches("quotes", batches_max=most, batches=batches)
@@ -171,7 +171,7 @@ async def tick(older_than: timedelta) -> bool:
         if not _is_old(work, older_than):
             return False
         at = max(work.clocks.real_time, work.now)
-        await quotes.insert(work.conn, [Batch(work.clocks.number + 1, at)])
+        await quotes.insert_batches(work.conn, [Batch(work.clocks.number + 1, at)])
     wake_markers()
     return True
 

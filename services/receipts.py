@@ -39,9 +39,9 @@ async def claim(
             _check_text(name, value, empty=True)
     parsed = {name: plain(value) if isinstance(value, Decimal) else value for name, value in content.items()}
     place = _key(principal, operation, key)
-    if await receipts.insert(work.conn, place, canonical(parsed)):
+    if await receipts.claim_receipt(work.conn, place, canonical(parsed)):
         return None
-    stored, answer = await receipts.read(work.conn, place)
+    stored, answer = await receipts.read_receipt(work.conn, place)
     for name, value in parsed.items():
         if stored.get(name) != value:
             raise IdempotencyConflict(name, first=stored.get(name), now=value)
@@ -50,4 +50,4 @@ async def claim(
 
 async def keep(work: Unit, principal: Principal, operation: str, key: str, answer: dict[str, Any]) -> None:
     """Store the answer beside the claim."""
-    await receipts.answer(work.conn, _key(principal, operation, key), canonical(answer))
+    await receipts.write_receipt_answer(work.conn, _key(principal, operation, key), canonical(answer))

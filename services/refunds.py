@@ -37,7 +37,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         if row.fee_returned_with_id is not None:
             raise FeeReturned("id", payout=row.fee_returned_with_id)
         await check_payouts(work, reached.challenges)
-        await purchases.move(work.conn, purchase_id, target, work.now)
+        await purchases.set_purchase_status(work.conn, purchase_id, target, work.now)
         for challenge_id in reached.challenges:
             await _end(work, challenge_id, why)
         if row.paid_from == "WALLET" and row.price > 0:
@@ -62,7 +62,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
 
 async def _end(work: Unit, challenge_id: int, reason: Reason) -> None:
     """Call the challenge off if it runs; lock the account of one that has ended."""
-    card = await challenges.card(work.conn, challenge_id)
+    card = await challenges.read_challenge(work.conn, challenge_id)
     if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
         await call_off(work, challenge_id, "REFUNDED", reason)
     elif held := work.held.get(card["account_id"]):
@@ -70,7 +70,7 @@ async def _end(work: Unit, challenge_id: int, reason: Reason) -> None:
 
 
 async def _give_back(work: Unit, reached: Reached, wallet_id: int, currency: str, amount: Decimal) -> None:
-    await wallets.lock(work.conn, wallet_id)
+    await wallets.lock_wallet(work.conn, wallet_id)
     await transfers.move(
         work,
         brand=reached.brand,

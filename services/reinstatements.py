@@ -34,7 +34,7 @@ from domain.voids import Span, holdings_moved_by
 from models import challenges, tokens, voids
 from models import reinstatements as rows
 from models.sql import Connection
-from models.voids import Standing
+from models.voids import StandingVoid
 from services import accounts, receipts, transfers
 from services.challenges import check_payouts, checked_reason
 from services.principals import Principal, Role
@@ -84,14 +84,14 @@ async def reinstate(
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
     async with reading() as conn:
-        brand = await challenges.brand_of(conn, challenge_id)
+        brand = await challenges.brand_of_challenge(conn, challenge_id)
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
     operation, content = "reinstateChallenge", {"id": challenge_id, **why.content}
     async with root(Root.of_challenge(challenge_id)) as work:
         if apply and (seen := await receipts.claim(work, principal, operation, key, content)):
             number = int(seen["reinstatement"])
-            return Reinstated(number, *await rows.outcome(work.conn, number))
+            return Reinstated(number, *await rows.reinstatement_outcome(work.conn, number))
         plan = await recompute(work, challenge_id)
         if not apply:
             return Reinstated(None, plan.differences, plan.left_out)
@@ -103,11 +103,11 @@ async def reinstate(
 async def recompute(work: Unit, challenge_id: int) -> Plan:
     """Compute the failed run again without void quotes; nothing is written. Raises as `reinstate`."""
     await work.flush()  # a verdict that catching up came upon goes before
-    case = await rows.case(work.conn, challenge_id)
+    case = await rows.read_case(work.conn, challenge_id)
     _check(case, challenge_id)
     await check_payouts(work, [challenge_id])
     failed = work.held.get(case["account_id"]) or await work.adopt(case["account_id"])
-    standing = await voids.standing_until(work.conn, case["batch"])
+    standing = await voids.standing_voids(work.conn, case["batch"])
     if case["by_hand"] or not await _is_moved(work, failed.account, standing):
         raise VerdictStands("id", challenge=challenge_id, rule=case["rule"])
     recomputation = await run_again(work.conn, failed, case, [one.span for one in standing])
@@ -136,12 +136,12 @@ def _check(case: asyncpg.Record, challenge_id: int) -> None:
         raise InvalidTransition("id", thing="purchase", current=sale.name if sale else "DELETED", target="ACTIVE")
 
 
-async def _is_moved(work: Unit, account: Account, standing: list[Standing]) -> bool:
+async def _is_moved(work: Unit, account: Account, standing: list[StandingVoid]) -> bool:
     """Did void quotes move the account while they stood?"""
     for one in standing:
         moved = holdings_moved_by(one.span.symbol, work.catalogue)
         symbols = [symbol for symbol, currency in moved if currency == account.currency]
-        if await voids.has_moved(work.conn, account.id, symbols, one):
+        if await voids.had_position(work.conn, account.id, symbols, one):
             return True
     return False
 
@@ -200,9 +200,9 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: Reason
     opened, told = await _open(work, plan, reason), reason.told("REINSTATED")
     assert opened.account.phase, "the new run has begun"
     status = move("challenge", ChallengeStatus.FAILED, ChallengeStatus.ACTIVE)
-    await rows.revive(work.conn, challenge_id, status, opened.account.id)
+    await rows.resume_challenge(work.conn, challenge_id, status, opened.account.id)
     await tokens.extend_scopes(work.conn, case["brand"], failed.account.id, opened.account.id)
-    number = await rows.insert(
+    number = await rows.insert_reinstatement(
         work.conn,
         challenge_id=challenge_id,
         breach_id=case["breach_id"],

@@ -45,7 +45,7 @@ async def forget() -> Round:
     return Round(
         events=await _in_portions(kept.events_keep_days, _events),
         batches=await _in_portions(kept.quotes_keep_days, _quotes),
-        months_of_metrics=await _in_portions(kept.metrics_keep_days, metrics.forget),
+        months_of_metrics=await _in_portions(kept.metrics_keep_days, metrics.drop_old_metrics),
     )
 
 
@@ -53,7 +53,7 @@ async def _in_portions(days: int | None, forget_portion: Portion) -> int:
     total = 0
     for _ in range(PORTIONS_MAX if days else 0):
         async with writing() as conn:
-            gone = await forget_portion(conn, days or 0) if await retention.lock(conn) else 0
+            gone = await forget_portion(conn, days or 0) if await retention.lock_retention(conn) else 0
         if not gone:
             break
         total += gone
@@ -61,14 +61,14 @@ async def _in_portions(days: int | None, forget_portion: Portion) -> int:
 
 
 async def _events(conn: Connection, days: int) -> int:
-    return await events.forget(conn, days, EVENTS_AT_ONCE)
+    return await events.delete_old_events(conn, days, EVENTS_AT_ONCE)
 
 
 async def _quotes(conn: Connection, days: int) -> int:
-    return await quotes.forget(conn, days, QUOTES_AT_ONCE)
+    return await quotes.delete_old_batches(conn, days, QUOTES_AT_ONCE)
 
 
 async def read() -> Forgotten:
     """What has been forgotten so far."""
     async with reading() as conn:
-        return Forgotten(**await retention.positions(conn))
+        return Forgotten(**await retention.retained_from(conn))

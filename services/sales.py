@@ -9,7 +9,7 @@ from domain.lifecycles import ProgramStatus, PurchaseStatus
 from domain.terms import Terms
 from models import challenges, name_locks, purchases
 from models import terms as term_rows
-from models.purchases import Share
+from models.purchases import OpenCounts
 from models.tables.purchases import Purchase
 from services import accounts, programs
 from services.principals import Principal, Role
@@ -43,14 +43,14 @@ def buyer(principal: Principal) -> Buyer:
     return Buyer(brand, client)
 
 
-async def take_share(work: Unit, buyer: Buyer, program_id: int) -> Share:
+async def take_share(work: Unit, buyer: Buyer, program_id: int) -> OpenCounts:
     """Check that the client may have another open challenge of the program; return what it has.
 
     Its other sales wait until this one has committed, so that none is counted too late. Whoever orders from outside
     takes a share at once: the payment that begins the challenge is never refused for it. Raises TooManyChallenges.
     """
-    await name_locks.take(work.conn, f"sales to {buyer.client} of {buyer.brand}")
-    share = await purchases.share(work.conn, buyer.brand, buyer.client, program_id)
+    await name_locks.lock_name(work.conn, f"sales to {buyer.client} of {buyer.brand}")
+    share = await purchases.count_open(work.conn, buyer.brand, buyer.client, program_id)
     if share.program >= (most := settings().open_challenges_program_max):
         raise TooManyChallenges("programId", program=program_id, open=share.program, most=most)
     if share.client >= (most := settings().open_challenges_client_max):
@@ -71,7 +71,7 @@ async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
 async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
     """Write a PENDING purchase and the terms it was sold under; return its id."""
     terms, body, digest = frozen
-    await challenges.keep_terms(work.conn, digest, terms, body)
+    await challenges.insert_terms(work.conn, digest, terms, body)
     purchase = await Purchase.create(
         brand_id=buyer.brand,
         client=buyer.client,
@@ -94,8 +94,8 @@ async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tupl
 
     Return the ids of challenge and account. Raises TermsUnreadable.
     """
-    terms = await term_rows.read_one(work.conn, digest)
-    challenge_id = await challenges.insert(
+    terms = await term_rows.read_one_terms(work.conn, digest)
+    challenge_id = await challenges.insert_challenge(
         work.conn,
         brand=buyer.brand,
         client=buyer.client,
@@ -106,5 +106,5 @@ async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tupl
     )
     opened = await accounts.open_for_phase(work, buyer.brand, buyer.client, challenge_id, terms.phase(1))
     await challenges.insert_phases(work.conn, challenge_id, terms.phases, opened.account.id)
-    await challenges.point_at(work.conn, challenge_id, 1, opened.account.id)
+    await challenges.set_current_phase(work.conn, challenge_id, 1, opened.account.id)
     return challenge_id, opened.account.id

@@ -13,7 +13,7 @@ from domain.quotes import Batch
 from domain.snapshots import Snapshot, snapshot
 from domain.verdicts import Conditions
 from models import accounts
-from models.loaded import Loaded, Read
+from models.loaded import LoadedAccount, LoadResult
 from models.sql import Connection
 from services.conditions import conditions_of
 from services.fairness import in_turns
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 class Present:
     """An account as stored, and as a mark at the newest market would leave it."""
 
-    stored: Loaded
+    stored: LoadedAccount
     account: Account
     moment: Moment
     conditions: Conditions
@@ -52,11 +52,11 @@ async def now() -> Moment:
 async def presents(ids: Sequence[int], moment: Moment) -> dict[int, Present | Refused]:
     """The accounts as of a moment, or why not. The caller has made sure that they are in sight."""
     async with consistent() as conn:
-        read = await accounts.load(conn, ids)
+        read = await accounts.load_accounts(conn, ids)
     return await each(read, moment, lambda one: one)
 
 
-async def each(read: Read, moment: Moment | None, make: Callable[[Present], Made]) -> dict[int, Made | Refused]:
+async def each(read: LoadResult, moment: Moment | None, make: Callable[[Present], Made]) -> dict[int, Made | Refused]:
     """What is made of each account at a moment, or at the newest market; or why it cannot be read or computed."""
     found: dict[int, Made | Refused] = {one.account_id: one.refusal for one in read.unreadable}
     async for one in in_turns(await _those_of(read.loaded, moment)):
@@ -71,7 +71,7 @@ async def each(read: Read, moment: Moment | None, make: Callable[[Present], Made
     return found
 
 
-async def _those_of(loaded: Sequence[Loaded], moment: Moment | None) -> list[Present]:
+async def _those_of(loaded: Sequence[LoadedAccount], moment: Moment | None) -> list[Present]:
     """All of the accounts at a moment; none where one of them cannot be computed."""
     try:
         return await present(loaded, moment)
@@ -83,11 +83,11 @@ async def _those_of(loaded: Sequence[Loaded], moment: Moment | None) -> list[Pre
 async def of_accounts(ids: Sequence[int]) -> dict[int, Snapshot]:
     """The snapshots of those accounts that can be read. The caller has made sure that they are in sight."""
     async with consistent() as conn:
-        loaded = (await accounts.load(conn, ids)).loaded
+        loaded = (await accounts.load_accounts(conn, ids)).loaded
     return {one.stored.account.id: one.snapshot for one in await present(loaded)}
 
 
-async def present(loaded: Sequence[Loaded], moment: Moment | None = None) -> list[Present]:
+async def present(loaded: Sequence[LoadedAccount], moment: Moment | None = None) -> list[Present]:
     """Bring copies of accounts, read at one point in time, to a moment, or to the newest market.
 
     One that has been written at a later batch since is brought to the newest market instead.
@@ -100,7 +100,7 @@ async def present(loaded: Sequence[Loaded], moment: Moment | None = None) -> lis
         return [await _brought(conn, one, moment) async for one in in_turns(loaded)]
 
 
-async def _brought(conn: Connection, one: Loaded, moment: Moment) -> Present:
+async def _brought(conn: Connection, one: LoadedAccount, moment: Moment) -> Present:
     """What the unit does to an account it holds, with a journal that is thrown away. Raises AccountQuarantined."""
     conditions = conditions_of(one, tape().catalogue)
     account, through, unwritten = one.account, one.account.marked_through, Journal()

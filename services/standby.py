@@ -111,7 +111,7 @@ class Standby:
                 except Problem as problem:  # what an operator has to mend there keeps nobody from the primary
                     raise ConnectionError(str(problem)) from None
             try:
-                replay = await statements.replay(self._session)
+                replay = await statements.replay_position(self._session)
             except BaseException:
                 self._session.terminate()
                 self._session = None
@@ -176,13 +176,13 @@ class Standby:
 
 async def _standing(bearers: Collection[str]) -> dict[str, tuple[int, bool]]:
     async with control() as conn:
-        position, writers = await statements.standing(conn, bearers, WRITES_SECONDS)
+        position, writers = await statements.primary_position(conn, bearers, WRITES_SECONDS)
     return {bearer: (position, bearer in writers) for bearer in bearers}
 
 
 async def _announce(bearers: Collection[str]) -> dict[str, bool]:
     async with control() as conn:
-        await statements.announce(conn, bearers)
+        await statements.record_writers(conn, bearers)
     return dict.fromkeys(bearers, True)
 
 

@@ -9,8 +9,8 @@ from typing import Any
 from config.database import wanted_migrations
 from config.settings import settings
 from models import ownership, quarantine, suspects, system
-from models.ownership import State
-from models.quarantine import Entry
+from models.ownership import ShardState
+from models.quarantine import QuarantineEntry
 from models.sql import Connection
 from models.suspects import StoredSuspect
 from services.coalescing import Coalesced
@@ -36,7 +36,7 @@ class System:
     heartbeats: list[dict[str, Any]]  # process, kind, started_at, beat_at
     dropped: list[dict[str, Any]]  # symbol, reason, count, last_at
     quarantined: int  # accounts that cannot be read or marked
-    quarantine: list[Entry]  # the first of them
+    quarantine: list[QuarantineEntry]  # the first of them
     suspect: list[StoredSuspect]  # quotes that are held back until another decides
 
 
@@ -60,7 +60,7 @@ class Figures:
     migrated: bool  # the schema has all that this program needs
     newer: list[str]  # migrations that ran and this program does not know: it is older than the schema
     ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
-    shards: list[State]  # who owns each, and how far it is
+    shards: list[ShardState]  # who owns each, and how far it is
     quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
     dropped: dict[str, int]  # quotes not taken, by reason
     faults: dict[str, str]  # of the processes' endless tasks that are not well
@@ -106,11 +106,11 @@ async def read() -> System:
 
 
 async def _read(conn: Connection) -> System:
-    row = await system.read(conn)
+    row = await system.read_desk(conn)
     heartbeats = await system.heartbeats(conn)
-    dropped = await system.dropped(conn, settings().dropped_rows_max)
-    entries = await quarantine.entries(conn, QUARANTINE_SHOWN_MAX)
-    suspect = await suspects.stored(conn, SUSPECTS_SHOWN_MAX)
+    dropped = await system.dropped_quotes(conn, settings().dropped_rows_max)
+    entries = await quarantine.quarantine_entries(conn, QUARANTINE_SHOWN_MAX)
+    suspect = await suspects.read_suspects(conn, SUSPECTS_SHOWN_MAX)
     through = row["marked_through"]
     evaluated = min(through, row["newest_batch"] - 1) if row["jobs_wait"] else through
     return System(
@@ -131,7 +131,7 @@ async def _read(conn: Connection) -> System:
 async def load() -> Load:
     """The load of now; apart from the state, which is asked for often."""
     async with reading() as conn:
-        return Load(**await system.load(conn))
+        return Load(**await system.read_load(conn))
 
 
 async def figures() -> Figures:
@@ -146,11 +146,11 @@ async def figures() -> Figures:
 
 async def _all(keys: Collection[None]) -> dict[None, Figures]:
     async with asyncio.timeout(READ_SECONDS_MAX), control() as conn:
-        now, behind = await _read(conn), Load(**await system.load(conn))
+        now, behind = await _read(conn), Load(**await system.read_load(conn))
         applied = await system.migrations(conn)
-        ages = await system.ages(conn)
-        shards = await ownership.states(conn)
-        faults = await system.faults(conn, SIGN_SECONDS_MAX)
+        ages = await system.heartbeat_ages(conn)
+        shards = await ownership.shard_states(conn)
+        faults = await system.task_faults(conn, SIGN_SECONDS_MAX)
         book_check = await system.book_check(conn)
         dropped = await system.dropped_by_reason(conn)
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)

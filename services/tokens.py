@@ -155,7 +155,7 @@ async def is_valid(name: str) -> bool | None:
 async def ended(ids: Collection[int]) -> set[int]:
     """Those of the tokens that are revoked or have expired."""
     async with control() as conn:
-        return await rows.ended(conn, ids)
+        return await rows.ended_tokens(conn, ids)
 
 
 async def is_brand(name: str) -> bool:
@@ -163,7 +163,7 @@ async def is_brand(name: str) -> bool:
     if not brands.NAME.fullmatch(name):
         return False
     async with control() as conn:
-        return await rows.is_brand(conn, name)
+        return await rows.brand_exists(conn, name)
 
 
 async def authenticate(text: str) -> Principal | None:
@@ -216,12 +216,12 @@ async def _looked_up(digest: bytes, answer: "asyncio.Future[asyncpg.Record | Non
 
 async def _valid(digests: Collection[bytes]) -> dict[bytes, asyncpg.Record]:
     async with control() as conn:
-        return {row["hash"]: row for row in await rows.valid(conn, digests)}
+        return {row["hash"]: row for row in await rows.valid_tokens(conn, digests)}
 
 
 async def _touched(ids: Collection[int]) -> dict[int, bool]:
     async with control() as conn:
-        await rows.touch(conn, ids)
+        await rows.touch_tokens(conn, ids)
     return dict.fromkeys(ids, True)
 
 

@@ -69,7 +69,7 @@ async def move(
             named = await _book(work, holder, delta, brand, currency)
         legs.append(Leg(number, brand, kind, money, currency, delta, cause, work.now, **named))
     assert sum(leg.amount for leg in legs) == 0, "money is moved, never made"
-    await wallets.insert(work.conn, legs)
+    await wallets.insert_legs(work.conn, legs)
     return number
 
 
@@ -77,7 +77,7 @@ async def _book(work: Unit, holder: Wallet | House, delta: Decimal, brand: str, 
     """Change the holder's cash; return how a leg names it."""
     if isinstance(holder, House):
         return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
-    if not await wallets.add(work.conn, holder.id, delta):
+    if not await wallets.add_cash(work.conn, holder.id, delta):
         raise InsufficientFunds("walletId", needed=-delta)
     return {"wallet_id": holder.id}
 

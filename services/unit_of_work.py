@@ -34,11 +34,11 @@ from domain.ledger import Facts
 from domain.quotes import Market
 from domain.verdicts import Conditions
 from models import accounts, audits, balances, challenges, events, jobs, journal, sql
-from models.accounts import Asked
-from models.events import Event
-from models.jobs import Owed
-from models.loaded import Loaded, Unreadable
-from models.quotes import Now
+from models.accounts import ActionKey
+from models.events import NewEvent
+from models.jobs import NewJob
+from models.loaded import LoadedAccount, UnreadableAccount
+from models.quotes import Clocks
 from models.sql import Connection
 from services import catch_up, consequences, fencing, stamper_wakeup
 from services.callers import current, stoppable
@@ -77,7 +77,7 @@ class Root:
 class Held:
     """An account under lock: as it was stored, and as it is now."""
 
-    stored: Loaded
+    stored: LoadedAccount
     account: Account
     conditions: Conditions
 
@@ -88,13 +88,13 @@ class Unit:
 
     conn: Connection
     tape: Tape
-    clocks: Now = field(init=False)
+    clocks: Clocks = field(init=False)
     market: Market = field(init=False)  # as of the clocks: the tape runs on under other tasks
     held: dict[int, Held] = field(default_factory=dict)
-    unreadable: dict[int, Unreadable] = field(default_factory=dict)  # locked as well
+    unreadable: dict[int, UnreadableAccount] = field(default_factory=dict)  # locked as well
     journal: Journal = field(default_factory=Journal)
-    told: list[Event] = field(default_factory=list)
-    owed: list[Owed] = field(default_factory=list)
+    told: list[NewEvent] = field(default_factory=list)
+    owed: list[NewJob] = field(default_factory=list)
     moves: consequences.Moves = field(default_factory=consequences.Moves)
     audited: list[Entry] = field(default_factory=list)
     stamps: bool = False  # events were written: the stamper is to be woken
@@ -124,7 +124,7 @@ class Unit:
 
     def emit(self, name: str, *, brand: str, challenge_id: int, payload: Facts) -> None:
         """Tell every subscriber, once this commits."""
-        self.told.append(Event(brand, challenge_id, name, payload, self.now))
+        self.told.append(NewEvent(brand, challenge_id, name, payload, self.now))
 
     def owe(
         self,
@@ -136,7 +136,7 @@ class Unit:
         facts: Facts | None = None,
     ) -> None:
         """Owe a side effect, to be done by a worker once this commits."""
-        self.owed.append(Owed(brand, kind, challenge_id, account_id, facts or {}))
+        self.owed.append(NewJob(brand, kind, challenge_id, account_id, facts or {}))
 
     def audit(
         self,
@@ -173,17 +173,17 @@ class Unit:
         except KeyError:
             raise NotFound("accountId", account=account_id) from None
 
-    async def look(self, seen: Now | None = None) -> None:
+    async def look(self, seen: Clocks | None = None) -> None:
         """Read the clocks and what is new on the tape; under the locks, so that no older market is acted on."""
         self.clocks = await self.tape.extend(self.conn, seen)
         self.market = await self.tape.market(self.conn, self.batch)
 
     async def adopt(self, account_id: int) -> Held:
         """Hold an account made in this unit, or at rest. Raises AccountUnreadable."""
-        self.keep((await accounts.load(self.conn, [account_id], locked=True)).whole)
+        self.keep((await accounts.load_accounts(self.conn, [account_id], locked=True)).all_accounts)
         return self.held[account_id]
 
-    def keep(self, loaded: Sequence[Loaded]) -> None:
+    def keep(self, loaded: Sequence[LoadedAccount]) -> None:
         """Hold accounts whose rows this transaction has locked."""
         for one in loaded:
             self.held[one.account.id] = Held(one, one.account, conditions_of(one, self.catalogue))
@@ -209,14 +209,14 @@ class Unit:
         await sql.write_together(
             self.conn,
             [
-                *journal.parts(self.journal, hashes),
-                *balances.parts([h.account for h in changed], flags),
-                *challenges.parts(self.moves.phases, self.moves.challenges),
-                jobs.part(self.owed),
-                events.part(self.told),
+                *journal.journal_parts(self.journal, hashes),
+                *balances.balance_parts([h.account for h in changed], flags),
+                *challenges.status_parts(self.moves.phases, self.moves.challenges),
+                jobs.job_part(self.owed),
+                events.outbox_part(self.told),
             ],
         )
-        await audits.insert(self.conn, self.audited)
+        await audits.append_entries(self.conn, self.audited)
         for held in changed:
             held.stored = replace(held.stored, account=held.account)
         self.stamps, self.wakes = self.stamps or bool(self.told), self.wakes or bool(self.owed)
@@ -322,7 +322,7 @@ async def writing() -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def root(of: Root, asked: Sequence[Asked] = ()) -> AsyncIterator[Unit]:
+async def root(of: Root, asked: Sequence[ActionKey] = ()) -> AsyncIterator[Unit]:
     """The transaction of one lock root, its accounts caught up.
 
     Raises NotFound where there is no such root, AccountUnreadable where one of its accounts cannot be read,
@@ -346,7 +346,7 @@ def is_idle(of: Root) -> bool:
 
 
 @asynccontextmanager
-async def several(roots: Sequence[Root], asked: Sequence[Asked]) -> AsyncIterator[Unit]:
+async def several(roots: Sequence[Root], asked: Sequence[ActionKey]) -> AsyncIterator[Unit]:
     """One transaction for those of the roots, idle ones, that nobody else holds either; their accounts caught up."""
     async with AsyncExitStack() as stack:
         for one in roots:
@@ -373,12 +373,12 @@ async def sweep(roots: Sequence[Root], *, mark: bool = True) -> AsyncIterator[Un
         yield work
 
 
-async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[Asked] = (), *, free: bool = False) -> int:
+async def _lock(work: Unit, roots: Sequence[Root], asked: Sequence[ActionKey] = (), *, free: bool = False) -> int:
     """Lock the roots that exist, or only those that are free, and hold their accounts; answers how many those are."""
     of_challenges = sorted(root.challenge for root in roots if root.challenge is not None)
     of_accounts = sorted(root.account for root in roots if root.account is not None)
     locked = await accounts.lock_roots(work.conn, of_challenges, of_accounts, free=free)
-    read, seen = await accounts.of_roots(work.conn, *locked, asked)
+    read, seen = await accounts.lock_accounts_of_roots(work.conn, *locked, asked)
     await work.look(seen)
     if any(one.account.marked_through > work.batch for one in read.loaded):
         await work.look()  # the marker went on while its rows were waited for

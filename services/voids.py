@@ -34,14 +34,14 @@ async def void_quotes(
         if symbol not in work.catalogue.instruments:
             raise NotFound("symbol", symbol=symbol)
         _check(span, work.now)
-        if (existing := await voids.read(work.conn, span)) is not None:
+        if (existing := await voids.find_void(work.conn, span)) is not None:
             return existing
-        reach = await voids.reach(work.conn, span)
+        reach = await voids.void_reach(work.conn, span)
         if reach is None:
             raise InvalidInput("sourceFrom", reason=f"no quote of {symbol} that is kept has a source time in the span")
-        void_id = await voids.insert(work.conn, span, reach, reason, principal.actor)
+        void_id = await voids.insert_void(work.conn, span, reach, reason, principal.actor)
         if void_id is None:
-            existing = await voids.read(work.conn, span)
+            existing = await voids.find_void(work.conn, span)
             assert existing is not None, "a void stays"
             return existing
         work.audit(
@@ -81,7 +81,7 @@ async def hits(span: Span) -> Filters:
 
 async def hits_in(conn: Connection, span: Span, catalogue: Catalogue) -> Filters:
     """The same, on a connection of the caller's."""
-    reach = await voids.reach(conn, span)
+    reach = await voids.void_reach(conn, span)
     if reach is None:
         return (("hit", ([], [], NEVER, END_OF_TIME, END_OF_TIME)),)
     moved = holdings_moved_by(span.symbol, catalogue)

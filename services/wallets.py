@@ -19,7 +19,7 @@ async def open(work: Unit, brand: str, client: str, currency: str) -> int:  # no
         raise InvalidInput("client", reason=fault)
     if currency not in work.catalogue.currencies:
         raise NotFound("currency", currency=currency)
-    return await rows.ensure(brand, client, currency)
+    return await rows.ensure_wallet(brand, client, currency)
 
 
 async def deposit(
@@ -68,7 +68,7 @@ async def withdraw(
     async with plain() as work:
         if await receipts.claim(work, principal, operation, key, content):
             return
-        wallet = await rows.lock(work.conn, wallet_id)
+        wallet = await rows.lock_wallet(work.conn, wallet_id)
         if wallet is None or not principal.sees(wallet["brand"]):
             raise NotFound("walletId", wallet=wallet_id)
         if fault := validation.amount(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):

@@ -24,7 +24,7 @@ from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
-from models.system import choose_mode
+from models.system import set_clock_mode
 from services import tokens
 from services.checks import verify
 from tools import frames as quotes
@@ -122,7 +122,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
         await migrate(owner)
         say(settings, url)
         async with connection(owner) as conn:
-            await choose_mode(conn, "REPLAY")
+            await set_clock_mode(conn, "REPLAY")
         port = _free_port()
         environment = {
             "DATABASE_URL": url,

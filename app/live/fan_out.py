@@ -40,7 +40,7 @@ class SubscriberGroup(NamedTuple):
 
     @property
     def whose(self) -> EventScope:
-        return self.terms.sight.brand, self.terms.sight.client or self.terms.wanted.client
+        return self.terms.visibility.brand, self.terms.visibility.client or self.terms.wanted.client
 
 
 class Subscriber:

@@ -81,7 +81,9 @@ class Hub:
         """
 
         async def position() -> int:
-            return (await events.extent()).newest if after is None else await events.position_of(terms.sight, after)
+            return (
+                (await events.extent()).newest if after is None else await events.position_of(terms.visibility, after)
+            )
 
         return await availability().outlast(position, START_SECONDS_MAX)
 

@@ -3,13 +3,13 @@
 Statuses of challenges and phases: 0 pending, 1 active, 2 passed, 3 failed, 4 cancelled.
 """
 
-from models.checks.reading import Rows, find
+from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def terms_bear_their_hash(conn: Connection) -> Rows:
     """Terms are found under the sha256 of their text, and a challenge runs under those its purchase sold."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('terms %s', hash) as subject,
@@ -29,7 +29,7 @@ async def terms_bear_their_hash(conn: Connection) -> Rows:
 
 async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
     """A purchase has at most one challenge that is pending or active."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('purchase %s', purchase_id) as subject, format('has %s live challenges', count(*)) as message
@@ -42,7 +42,7 @@ async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
 
 async def challenges_have_one_active_phase(conn: Connection) -> Rows:
     """At most one phase of a challenge runs."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('challenge %s', challenge_id) as subject, format('has %s active phases', count(*)) as message
@@ -55,7 +55,7 @@ async def phases_run_in_order(conn: Connection) -> Rows:
 
     Of several runs of a phase the one in force counts.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('challenge %s', challenge_id) as subject,
@@ -75,7 +75,7 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
     """Every phase sold has its row. A challenge has passed with all of them, failed with one of them, and runs while
     one of them runs or is still to come; an ended one leaves none pending.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         with sold as (
@@ -103,7 +103,7 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
 
 async def challenges_point_at_their_phase(conn: Connection) -> Rows:
     """The current phase and account belong together; no phase ahead of it has an account."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('challenge %s', c.id) as subject,
@@ -122,7 +122,7 @@ async def challenges_point_at_their_phase(conn: Connection) -> Rows:
 
 async def phases_begin_with_what_was_sold(conn: Connection) -> Rows:
     """The balance a phase's profit counts from is the deposit sold, moved by adjustments that count as no profit."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
@@ -143,7 +143,7 @@ async def phases_begin_with_what_was_sold(conn: Connection) -> Rows:
 
 async def failed_phases_have_one_breach(conn: Connection) -> Rows:
     """A failed phase has exactly one breach with the consequence FAIL, of the rule it ended by; others have none."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
@@ -159,7 +159,7 @@ async def failed_phases_have_one_breach(conn: Connection) -> Rows:
 
 async def reinstatements_have_their_run(conn: Connection) -> Rows:
     """A verdict that was set aside failed a run, and the next run of the phase stands in its place; no other does."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('reinstatement %s of challenge %s', r.id, r.challenge_id) as subject,
@@ -194,7 +194,7 @@ async def reinstatements_have_their_run(conn: Connection) -> Rows:
 
 async def breaches_rest_on_the_ledger(conn: Connection) -> Rows:
     """The ledger row a breach names exists with its hash, and phase, challenge, account and terms belong together."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('breach %s', b.id) as subject,
@@ -211,7 +211,7 @@ async def breaches_rest_on_the_ledger(conn: Connection) -> Rows:
 
 async def days_are_dense(conn: Connection) -> Rows:
     """A started phase has its days from 1 without a gap, all closed but the last while it runs."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
@@ -226,12 +226,12 @@ async def days_are_dense(conn: Connection) -> Rows:
     )
 
 
-async def ends_left_their_job(conn: Connection) -> Rows:
+async def ended_phases_have_a_job(conn: Connection) -> Rows:
     """A verdict left the job that closes the account, and an account nobody can trade on.
 
     A breach with the consequence CLOSE_DAY left the job that closes what was open, and none of that outlives it.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,

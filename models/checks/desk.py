@@ -1,6 +1,6 @@
 """What must hold of the desk as a whole: each function finds what breaks its name, as rows of (subject, message)."""
 
-from models.checks.reading import Rows, find
+from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 LINKS = """
@@ -69,7 +69,7 @@ join account_groups g on g.id = s.account_group_id
 
 async def batches_are_dense(conn: Connection) -> Rows:
     """Batches follow each other without a gap from the first kept one, never back in time, and have their quotes."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('batch %s', b.number) as subject,
@@ -95,7 +95,7 @@ async def batches_are_dense(conn: Connection) -> Rows:
 
 async def latest_quotes_are_the_newest(conn: Connection) -> Rows:
     """The table of newest quotes says what the history says."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select i.symbol as subject,
@@ -108,9 +108,9 @@ async def latest_quotes_are_the_newest(conn: Connection) -> Rows:
     )
 
 
-async def accounts_are_within_reach(conn: Connection) -> Rows:
+async def accounts_are_marked_within_the_batches(conn: Connection) -> Rows:
     """No account is marked beyond the newest batch, and every live one can be brought there from where it is."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,
@@ -128,7 +128,7 @@ async def events_are_dense(conn: Connection) -> Rows:
 
     Within a brand they have a gap only after an event of the first edition, which keeps its position among all.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('event %s', position) as subject, format('follows event %s', before) as message
@@ -170,7 +170,7 @@ async def events_are_dense(conn: Connection) -> Rows:
 
 async def brands_never_mix(conn: Connection) -> Rows:
     """What belongs together belongs to one brand, and to one client."""
-    return await find(
+    return await first_rows(
         conn,
         f"""
         select link as subject, format('joins %s and %s', one, other) as message
@@ -180,7 +180,7 @@ async def brands_never_mix(conn: Connection) -> Rows:
 
 async def rows_have_their_objects(conn: Connection) -> Rows:
     """Where a table carries no foreign keys, for speed, its rows name objects that exist and belong together."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', account_id) as subject, format('has %s ledger rows and does not exist', count(*))
@@ -218,7 +218,7 @@ async def rows_have_their_objects(conn: Connection) -> Rows:
 
 async def amounts_are_numbers(conn: Connection) -> Rows:
     """No numeric column of any table holds NaN. PostgreSQL writes the statements itself, from its own catalogue."""
-    statements = await find(
+    statements = await first_rows(
         conn,
         """
         select format('select %L as subject, count(*) || %L as message from %I where %s having count(*) > 0',
@@ -231,4 +231,4 @@ async def amounts_are_numbers(conn: Connection) -> Rows:
           and 'numeric'::regtype in (t.oid, t.typbasetype)
         group by c.relname order by c.relname""",
     )
-    return [row for found in statements for row in await find(conn, found["statement"])]
+    return [row for found in statements for row in await first_rows(conn, found["statement"])]

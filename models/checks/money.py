@@ -1,12 +1,12 @@
 """What must hold of money: each function finds what breaks its name, as rows of (subject, message)."""
 
-from models.checks.reading import Rows, find
+from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def transfers_pair_up(conn: Connection) -> Rows:
     """Each movement is two rows of one brand, kind, money and currency whose amounts sum to zero."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('transfer %s', transfer) as subject,
@@ -20,7 +20,7 @@ async def transfers_pair_up(conn: Connection) -> Rows:
 
 async def transfers_stay_among_their_money(conn: Connection) -> Rows:
     """Real money lies in wallets, TREASURY and EXTERNAL, synthetic in accounts, CAPITAL and PAYOUT_HOLD."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('transfer %s', t.transfer) as subject,
@@ -38,7 +38,7 @@ async def transfers_stay_among_their_money(conn: Connection) -> Rows:
 
 async def wallets_sum_their_transfers(conn: Connection) -> Rows:
     """A wallet's cash is what transfers brought and took."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('wallet %s', w.id) as subject,
@@ -51,7 +51,7 @@ async def wallets_sum_their_transfers(conn: Connection) -> Rows:
 
 async def house_accounts_sum_their_transfers(conn: Connection) -> Rows:
     """A house account's balance is what transfers brought and took."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('%s of %s in %s', h.purpose, h.brand, h.currency) as subject,
@@ -66,7 +66,7 @@ async def house_accounts_sum_their_transfers(conn: Connection) -> Rows:
 
 async def real_money_sums_to_zero(conn: Connection) -> Rows:
     """Per brand and currency: wallets, TREASURY and EXTERNAL."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('%s in %s', brand, currency) as subject,
@@ -82,7 +82,7 @@ async def real_money_sums_to_zero(conn: Connection) -> Rows:
 
 async def synthetic_money_sums_to_results(conn: Connection) -> Rows:
     """Per brand and currency: CAPITAL, PAYOUT_HOLD and the accounts' cash are what the accounts earned after fees."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('%s in %s', brand, currency) as subject,
@@ -100,7 +100,7 @@ async def synthetic_money_sums_to_results(conn: Connection) -> Rows:
 
 async def reservations_match_pending_purchases(conn: Connection) -> Rows:
     """What is reserved on a wallet is the price of its PENDING (0) purchases."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('wallet %s', w.id) as subject,
@@ -118,7 +118,7 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
 
     Fees of a purchase that is not there are those of one that a manager deleted.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         with moved as (
@@ -151,7 +151,7 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
 
 async def external_purchases_are_paid_first(conn: Connection) -> Rows:
     """A purchase paid outside under a reference has no challenge before its payment was confirmed, and one after."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('purchase %s', p.id) as subject,
@@ -169,7 +169,7 @@ async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
 
     Not that of a REFUNDED (5) or deleted purchase, unless it came back before.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         with moved as (
@@ -209,7 +209,7 @@ async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
 
 async def payouts_follow_the_split(conn: Connection) -> Rows:
     """A payout is the profit times the split sold, cut to the currency's minor unit."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('payout %s', p.id) as subject,
@@ -229,7 +229,7 @@ async def payouts_follow_the_split(conn: Connection) -> Rows:
 
 async def payouts_moved_what_they_say(conn: Connection) -> Rows:
     """Each payout's own transfers: what left the account, what the hold keeps, what reached the client."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select coalesce('payout ' || p.id, m.cause) as subject,
@@ -253,7 +253,7 @@ async def payouts_moved_what_they_say(conn: Connection) -> Rows:
 
 async def payouts_are_held_until_paid(conn: Connection) -> Rows:
     """PAYOUT_HOLD holds the profit of the payouts that are open, and nothing else."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select
@@ -270,7 +270,7 @@ async def payouts_are_held_until_paid(conn: Connection) -> Rows:
 
 async def payouts_reached_their_clients(conn: Connection) -> Rows:
     """The share of each PAID payout, and nothing else, came from the TREASURY to a wallet of the challenge's client."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('client %s of %s', coalesce(p.client, t.client), coalesce(p.brand, t.brand)) as subject,

@@ -1,12 +1,12 @@
 """What must hold of orders, voids and locks: each function finds what breaks its name, as (subject, message) rows."""
 
-from models.checks.reading import Rows, find
+from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def fills_have_one_order(conn: Connection) -> Rows:
     """Each fill executes an order of the same content, once, and each executed order has its fill."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('order %s-%s', coalesce(f.account_id, o.account_id), coalesce(f.order_seq, o.seq)) as subject,
@@ -25,9 +25,9 @@ async def fills_have_one_order(conn: Connection) -> Rows:
     )
 
 
-async def orders_rest_where_they_may(conn: Connection) -> Rows:
+async def working_orders_are_on_live_accounts(conn: Connection) -> Rows:
     """An order works only where trading goes on, an exit only with its position, of stop-loss and take-profit one."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('order %s-%s', o.account_id, o.seq) as subject,
@@ -49,7 +49,7 @@ async def orders_rest_where_they_may(conn: Connection) -> Rows:
 
 async def amended_orders_have_their_origin(conn: Connection) -> Rows:
     """An amended order names its first version: an earlier, cancelled order of the same symbol, side and type."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('order %s-%s', o.account_id, o.seq) as subject,
@@ -62,9 +62,9 @@ async def amended_orders_have_their_origin(conn: Connection) -> Rows:
     )
 
 
-async def orders_tell_their_end(conn: Connection) -> Rows:
+async def ended_orders_have_a_reason(conn: Connection) -> Rows:
     """A cancelled or rejected order is told by one ledger row of its own, and has the time and the reason of it."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('order %s-%s', coalesce(o.account_id, l.account_id), coalesce(o.seq::text, l.named)) as subject,
@@ -81,9 +81,9 @@ async def orders_tell_their_end(conn: Connection) -> Rows:
     )
 
 
-async def voids_are_told(conn: Connection) -> Rows:
+async def voids_have_a_correction(conn: Connection) -> Rows:
     """What is void was voided by one correction, whose ledger row names the fill and its order."""
-    return await find(
+    return await first_rows(
         conn,
         """
         with told as (
@@ -106,7 +106,7 @@ async def voids_are_told(conn: Connection) -> Rows:
 
 async def locks_remember_their_status(conn: Connection) -> Rows:
     """A locked account, and no other, knows the status it was locked in."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', id) as subject,

@@ -7,7 +7,7 @@ import asyncpg
 from domain.orders import Fill
 from domain.positions import Position
 from domain.quotes import Quote
-from models.fills import FILL, POSITION, fill_of, position_of
+from models.fills import FILL, POSITION, fill_from_row, position_from_row
 from models.sql import Connection
 
 Rows = list[asyncpg.Record]
@@ -37,27 +37,27 @@ select (select count(*) from accounts) as accounts, (select count(*) from ledger
 """
 
 
-async def find(conn: Connection, statement: str) -> Rows:
+async def first_rows(conn: Connection, statement: str) -> Rows:
     """The first rows of a statement that may have very many."""
     cursor = await conn.cursor(statement)
     rows: Rows = await cursor.fetch(ROWS_MAX)
     return rows
 
 
-async def counts(conn: Connection) -> asyncpg.Record:
+async def row_counts(conn: Connection) -> asyncpg.Record:
     """How much there is to check, by table."""
     row = await conn.fetchrow(_COUNTS)
     assert row, "counting always answers"
     return row
 
 
-async def account_ids(conn: Connection, after: int, most: int) -> list[int]:
+async def next_account_ids(conn: Connection, after: int, most: int) -> list[int]:
     """The next accounts by number."""
     rows = await conn.fetch("select account_id from balances where account_id > $1 order by 1 limit $2", after, most)
     return [row["account_id"] for row in rows]
 
 
-async def heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
+async def ledger_heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
     """seq, head and cash of each account, by its number."""
     rows = await conn.fetch(
         "select account_id, seq, head, cash from balances where account_id = any($1::bigint[])", ids
@@ -65,15 +65,15 @@ async def heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Recor
     return {row["account_id"]: row for row in rows}
 
 
-async def positions(conn: Connection, ids: Sequence[int]) -> dict[int, dict[int, Position]]:
+async def positions_by_account(conn: Connection, ids: Sequence[int]) -> dict[int, dict[int, Position]]:
     """Every position of the accounts, open or closed, by account and seq."""
     found: dict[int, dict[int, Position]] = {account: {} for account in ids}
     for row in await conn.fetch(f"select {POSITION} from positions where account_id = any($1::bigint[])", ids):
-        found[row["account_id"]][row["seq"]] = position_of(row)
+        found[row["account_id"]][row["seq"]] = position_from_row(row)
     return found
 
 
-async def corrected(conn: Connection, ids: Sequence[int]) -> set[int]:
+async def corrected_accounts(conn: Connection, ids: Sequence[int]) -> set[int]:
     """Those of the accounts that have been corrected."""
     rows = await conn.fetch(
         "select distinct account_id from ledger where account_id = any($1::bigint[]) and kind = 'correction'", ids
@@ -81,18 +81,18 @@ async def corrected(conn: Connection, ids: Sequence[int]) -> set[int]:
     return {row["account_id"] for row in rows}
 
 
-def ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
+def iterate_ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
     """The accounts' ledgers, each from its first row."""
     return aiter(conn.cursor(_LEDGER, ids, prefetch=ROWS_AT_ONCE))
 
 
-async def fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[Fill]:
+async def iterate_fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[Fill]:
     """The accounts' fills, booked and void, those of one account together and in order."""
     async for row in conn.cursor(_FILLS, ids, prefetch=ROWS_AT_ONCE):
-        yield fill_of(row)
+        yield fill_from_row(row)
 
 
-def audits(conn: Connection) -> AsyncIterator[asyncpg.Record]:
+def iterate_audit(conn: Connection) -> AsyncIterator[asyncpg.Record]:
     """Every row of the audit, chain by chain, in order."""
     return aiter(conn.cursor("select * from audit order by chain, seq", prefetch=ROWS_AT_ONCE))
 
@@ -102,12 +102,12 @@ async def audit_heads(conn: Connection) -> dict[str, tuple[int, bytes]]:
     return {row["chain"]: (row["seq"], row["head"]) for row in await conn.fetch("select * from audit_heads")}
 
 
-def findings(conn: Connection) -> AsyncIterator[asyncpg.Record]:
+def iterate_breaches(conn: Connection) -> AsyncIterator[asyncpg.Record]:
     """Every breach with the terms, the policy and the ledger row it rests on."""
     return aiter(conn.cursor(_FINDINGS, prefetch=ROWS_AT_ONCE))
 
 
-async def quotes(conn: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Quote]:
+async def quotes_at(conn: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Quote]:
     """For each (symbol, batch) the symbol's newest quote at that batch, if there is one."""
     pairs = sorted(set(wanted))
     rows = await conn.fetch(

@@ -1,12 +1,12 @@
 """What must hold of trading: each function finds what breaks its name, as rows of (subject, message)."""
 
-from models.checks.reading import Rows, find
+from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def accounts_have_balances(conn: Connection) -> Rows:
     """Each account has its row of figures, in which equity = cash + unrealised."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', a.id) as subject,
@@ -19,7 +19,7 @@ async def accounts_have_balances(conn: Connection) -> Rows:
 
 async def cash_is_accounted_for(conn: Connection) -> Rows:
     """cash = transfers + realised - fees, which are the booked fills', and the ledger's fills and corrections."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,
@@ -43,7 +43,7 @@ async def cash_is_accounted_for(conn: Connection) -> Rows:
 
 async def accounts_are_marked_while_they_must_be(conn: Connection) -> Rows:
     """An account is live while its phase runs (status 1, started), it holds a position or an order rests."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,
@@ -66,7 +66,7 @@ async def fills_have_one_ledger_row(conn: Connection) -> Rows:
 
     What a fill realised and cost, a later correction may have changed.
     """
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('fill %s-%s', coalesce(f.account_id, l.account_id), coalesce(f.seq, l.seq)) as subject,
@@ -95,7 +95,7 @@ async def fills_have_one_ledger_row(conn: Connection) -> Rows:
 
 async def positions_are_open_once(conn: Connection) -> Rows:
     """At most one open position per account, symbol and side."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', account_id) as subject,
@@ -106,7 +106,7 @@ async def positions_are_open_once(conn: Connection) -> Rows:
 
 async def nothing_is_traded_after_an_end(conn: Connection) -> Rows:
     """After a verdict no action is executed, positions are only closed; an ended account does nothing at all."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('fill %s-%s', f.account_id, f.seq) as subject,
@@ -125,9 +125,9 @@ async def nothing_is_traded_after_an_end(conn: Connection) -> Rows:
     )
 
 
-async def endings_left_their_job(conn: Connection) -> Rows:
+async def ended_accounts_have_a_closing_job(conn: Connection) -> Rows:
     """An account that is to end, by hand or by its policy's level, has ended, or its closing is still owed."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', a.id) as subject,
@@ -152,7 +152,7 @@ async def endings_left_their_job(conn: Connection) -> Rows:
 
 async def actions_name_their_orders(conn: Connection) -> Rows:
     """An action that was executed has its order, but a PROTECT may need none; one that was rejected has its refusal."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('action %s-%s', d.account_id, d.seq) as subject,
@@ -169,7 +169,7 @@ async def actions_name_their_orders(conn: Connection) -> Rows:
 
 async def refusals_are_counted(conn: Connection) -> Rows:
     """The refusals that an account has stored on its last day with any are as many as it has counted."""
-    return await find(
+    return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,

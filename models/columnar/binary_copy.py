@@ -21,18 +21,18 @@ NUMERIC = np.dtype([("ndigits", ">i2"), ("weight", ">i2"), ("sign", ">i2"), ("sc
 NEGATIVE = 0x4000
 
 
-def whole(column: Any) -> Bytes:
+def bigint_bytes(column: Any) -> Bytes:
     """bigint."""
     return _bytes(np.asarray(column).astype(">i8"))
 
 
-def instant(column: Any) -> Bytes:
+def timestamp_bytes(column: Any) -> Bytes:
     """timestamptz from microseconds since 1970; the farthest numbers are the infinities."""
     farthest = (column == FARTHEST[0]) | (column == FARTHEST[1])
-    return whole(np.where(farthest, column, column - EPOCH_2000))
+    return bigint_bytes(np.where(farthest, column, column - EPOCH_2000))
 
 
-def money(column: Any) -> Bytes:
+def numeric_bytes(column: Any) -> Bytes:
     """numeric from units of 1e-8: five digits of base 10,000, two of them behind the point."""
     value = np.zeros(len(column), NUMERIC)
     value["ndigits"], value["weight"], value["scale"] = 5, 2, 8
@@ -50,7 +50,7 @@ def _bytes(column: NDArray[Any]) -> Bytes:
     return column.view(np.uint8).reshape(len(column), column.dtype.itemsize)
 
 
-def table(columns: Sequence[Bytes]) -> bytes:
+def encode_rows(columns: Sequence[Bytes]) -> bytes:
     """A COPY of columns of one length, none of them null; each value is as wide as its column. Without rows nothing."""
     rows = len(columns[0])
     buffer = np.empty((rows, 2 + sum(4 + column.shape[1] for column in columns)), np.uint8)
@@ -68,9 +68,9 @@ def _number(buffer: Bytes, at: int, width: int, value: int) -> None:
     buffer[:, at : at + width] = np.frombuffer(value.to_bytes(width, "big"), np.uint8)
 
 
-def table_with_text(columns: Sequence[Bytes], texts: Sequence[bytes]) -> bytes:
+def encode_rows_with_text(columns: Sequence[Bytes], texts: Sequence[bytes]) -> bytes:
     """The same with one more column, last, whose values differ in length."""
-    head = table(columns)[len(SIGNATURE) : -len(TRAILER)]
+    head = encode_rows(columns)[len(SIGNATURE) : -len(TRAILER)]
     width = len(head) // max(1, len(texts))
     count = (len(columns) + 1).to_bytes(2, "big")
     rows = (
@@ -80,11 +80,13 @@ def table_with_text(columns: Sequence[Bytes], texts: Sequence[bytes]) -> bytes:
     return SIGNATURE + b"".join(rows) + TRAILER
 
 
-async def write(conn: Connection, into: str, names: Sequence[str], data: bytes) -> None:
+async def copy_in(conn: Connection, into: str, names: Sequence[str], data: bytes) -> None:
     await conn.copy_to_table(into, columns=list(names), source=memoryview(data), format="binary")  # bytes are a path
 
 
-async def read(conn: Connection, query: str, kinds: Sequence[tuple[str, str]], *args: Any) -> dict[str, NDArray[Any]]:
+async def copy_out(
+    conn: Connection, query: str, kinds: Sequence[tuple[str, str]], *args: Any
+) -> dict[str, NDArray[Any]]:
     """The columns a query answers, none of them null; kinds by name are `>i8`, `?` or `V32`."""
     parts: list[bytes] = []
 

@@ -9,7 +9,7 @@ from domain.columnar.fixed_point import Flags
 from domain.columnar.mark_rows import Marks, Metrics, Notes
 from domain.ledger import Kind
 from models.columnar import binary_copy
-from models.columnar.binary_copy import Bytes, instant, money, whole
+from models.columnar.binary_copy import Bytes, bigint_bytes, numeric_bytes, timestamp_bytes
 from models.sql import Connection
 
 HORIZON = "select pg_snapshot_xmin(pg_current_snapshot())::text"
@@ -61,19 +61,19 @@ JSONB_VERSION = b"\x01"
 LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch", "hash", "kind", "facts")
 
 
-async def horizon(conn: Connection) -> str:
+async def snapshot_horizon(conn: Connection) -> str:
     """Every transaction before it has ended: what this snapshot does not show yet will be `touched` since."""
     found: str = await conn.fetchval(HORIZON)
     return found
 
 
-async def touched(conn: Connection, since: str, shards: int, shard: int) -> list[tuple[int, int, bool]]:
+async def touched_accounts(conn: Connection, since: str, shards: int, shard: int) -> list[tuple[int, int, bool]]:
     """Account, version and whether it is live, of all of the shard that others than markers have written since."""
     return [tuple(row) for row in await conn.fetch(TOUCHED, since, shards, shard)]
 
 
 @dataclass(frozen=True, slots=True)
-class Prepared:
+class PreparedMarks:
     """Marks and what is sent of them; building it needs no connection, and time in which the database can work."""
 
     marks: Marks
@@ -93,17 +93,17 @@ class Prepared:
         return last - first >= 2 * len(self.marks)
 
 
-def prepare(marks: Marks) -> Prepared:
-    return Prepared(marks, staged(marks), measured_rows(marks.metrics), noted_rows(marks.notes))
+def prepare_marks(marks: Marks) -> PreparedMarks:
+    return PreparedMarks(marks, encode_marks(marks), encode_metrics(marks.metrics), encode_ledger_rows(marks.notes))
 
 
-async def stage(conn: Connection, prepared: Prepared) -> None:
-    """Send the marks to lie beside the balances, for `write` in the same transaction."""
+async def stage_marks(conn: Connection, prepared: PreparedMarks) -> None:
+    """Send the marks to lie beside the balances, for `write_marks` in the same transaction."""
     await conn.execute(f"{LOCK_WAIT};{ONE_BY_ONE + ';' if prepared.is_sparse else ''}{STAGE}")
-    await binary_copy.write(conn, "staged_marks", STAGED, prepared.balances)
+    await binary_copy.copy_in(conn, "staged_marks", STAGED, prepared.balances)
 
 
-async def write(conn: Connection, prepared: Prepared) -> Flags:
+async def write_marks(conn: Connection, prepared: PreparedMarks) -> Flags:
     """Write the staged marks whose account nobody has changed; answers which.
 
     A row that somebody holds is waited for, but not for long: LockNotAvailable.
@@ -113,78 +113,78 @@ async def write(conn: Connection, prepared: Prepared) -> Flags:
     return await _append(conn, prepared, await conn.execute(TAKE, *prepared.span))
 
 
-async def write_free(conn: Connection, prepared: Prepared) -> Flags:
+async def write_unlocked_marks(conn: Connection, prepared: PreparedMarks) -> Flags:
     """The same, passing over the rows that somebody holds: to lock each first takes half as long again."""
     return await _append(conn, prepared, await conn.execute(TAKE_FREE, *prepared.span))
 
 
-async def _append(conn: Connection, prepared: Prepared, done: str) -> Flags:
+async def _append(conn: Connection, prepared: PreparedMarks, done: str) -> Flags:
     """Append what goes with the marks that were taken; `done` is the server's word of how many. Answers which."""
     marks, metrics, notes = prepared.marks, prepared.metrics, prepared.notes
     taken = np.ones(len(marks), np.bool_)
     if done != f"UPDATE {len(marks)}":
         taken = np.isin(marks.id, [row[0] for row in await conn.fetch(TAKEN, *prepared.span)])
         ids = marks.id[taken]
-        metrics = measured_rows(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
-        notes = noted_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
+        metrics = encode_metrics(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
+        notes = encode_ledger_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
     if notes:
-        await binary_copy.write(conn, "ledger", LEDGER, notes)
+        await binary_copy.copy_in(conn, "ledger", LEDGER, notes)
     if metrics:
-        await binary_copy.write(conn, "metrics", MEASURED, metrics)
+        await binary_copy.copy_in(conn, "metrics", MEASURED, metrics)
     return taken
 
 
-def staged(marks: Marks) -> bytes:
+def encode_marks(marks: Marks) -> bytes:
     """The marks as they are copied beside the balances."""
-    return binary_copy.table(
+    return binary_copy.encode_rows(
         [
-            whole(marks.id),
-            whole(marks.seq),
-            whole(marks.seq_after),
+            bigint_bytes(marks.id),
+            bigint_bytes(marks.seq),
+            bigint_bytes(marks.seq_after),
             marks.head,
-            whole(marks.marked_through),
-            instant(marks.marked_at),
-            money(marks.unrealised),
-            money(marks.equity),
-            money(marks.high_watermark),
-            instant(marks.ledger_due_at),
+            bigint_bytes(marks.marked_through),
+            timestamp_bytes(marks.marked_at),
+            numeric_bytes(marks.unrealised),
+            numeric_bytes(marks.equity),
+            numeric_bytes(marks.high_watermark),
+            timestamp_bytes(marks.ledger_due_at),
             (marks.phase_id > 0).astype(np.uint8).reshape(-1, 1),
-            money(marks.day_low),
-            money(marks.day_high),
-            money(marks.peak_equity),
-            instant(marks.metric_due_at),
+            numeric_bytes(marks.day_low),
+            numeric_bytes(marks.day_high),
+            numeric_bytes(marks.peak_equity),
+            timestamp_bytes(marks.metric_due_at),
         ]
     )
 
 
-def measured_rows(metrics: Metrics) -> bytes:
+def encode_metrics(metrics: Metrics) -> bytes:
     """Metric snapshots as they are copied; nothing where there are none."""
     if not len(metrics.batch):
         return b""
     counts = ("phase_id", "challenge_id", "account_id", "batch")
-    kinds = dict.fromkeys(counts, whole) | {"market_time": instant}
-    return binary_copy.table([kinds.get(name, money)(getattr(metrics, name)) for name in MEASURED])
+    kinds = dict.fromkeys(counts, bigint_bytes) | {"market_time": timestamp_bytes}
+    return binary_copy.encode_rows([kinds.get(name, numeric_bytes)(getattr(metrics, name)) for name in MEASURED])
 
 
-def noted_rows(notes: Notes) -> bytes:
+def encode_ledger_rows(notes: Notes) -> bytes:
     """mark_to_market rows as they are copied; nothing where there are none."""
     if not len(notes.batch):
         return b""
     kind = np.frombuffer(Kind.MARK_TO_MARKET.value.encode(), np.uint8)
     columns: list[Bytes] = [
-        whole(notes.account_id),
-        whole(notes.seq),
-        money(np.zeros(len(notes.batch), np.int64)),
-        money(notes.balance),
-        instant(notes.market_time),
-        whole(notes.batch),
+        bigint_bytes(notes.account_id),
+        bigint_bytes(notes.seq),
+        numeric_bytes(np.zeros(len(notes.batch), np.int64)),
+        numeric_bytes(notes.balance),
+        timestamp_bytes(notes.market_time),
+        bigint_bytes(notes.batch),
         notes.hash,
         np.broadcast_to(kind, (len(notes.batch), len(kind))),
     ]
-    return binary_copy.table_with_text(columns, [JSONB_VERSION + facts.encode() for facts in notes.facts])
+    return binary_copy.encode_rows_with_text(columns, [JSONB_VERSION + facts.encode() for facts in notes.facts])
 
 
-async def record(conn: Connection, shard: int, through: int, owner: str | None, fence: int | None) -> bool:
+async def record_progress(conn: Connection, shard: int, through: int, owner: str | None, fence: int | None) -> bool:
     """Note how far the shard has been judged; False where it has another owner, or is no shard of the desk any more.
 
     Without an owner whoever has the shard is not asked for.
@@ -200,7 +200,7 @@ async def record(conn: Connection, shard: int, through: int, owner: str | None, 
     return bool(done == "UPDATE 1")
 
 
-async def challenges(conn: Connection, behind: timedelta | None = None) -> list[tuple[int, int | None]]:
+async def live_accounts(conn: Connection, behind: timedelta | None = None) -> list[tuple[int, int | None]]:
     """Return every live account with its challenge, if it has one.
 
     With `behind` only those that the newest batch recorded so long ago, or any after it, has not marked.

@@ -94,15 +94,15 @@ where o.status = 'OPEN' and b.live and o.account_id % $1 = $2 order by o.account
 BODIES = "select hash, body from terms where hash = any($1::text[])"
 
 
-async def load(conn: Connection, shards: int, shard: int) -> Stored:
+async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
     """The live accounts of a shard with their open positions, as of one moment: inside a snapshot."""
     groups = await conn.fetch(GROUPS, shards, shard)
     bodies = dict(await conn.fetch(BODIES, [row["terms_hash"] for row in groups if row["terms_hash"]]))
     kinds = [(name, ">i8") for name in ACCOUNT_NAMES] + [("told", "?"), ("head", "V32")]
-    accounts = await binary_copy.read(conn, ACCOUNTS, kinds, shards, shard)
+    accounts = await binary_copy.copy_out(conn, ACCOUNTS, kinds, shards, shard)
     heads = accounts.pop("head")
     kinds = [(f.name, "?" if f.type == Flags else ">i8") for f in fields(StoredPositions)] + [("unknown", "?")]
-    positions = await binary_copy.read(conn, POSITIONS, kinds, shards, shard)
+    positions = await binary_copy.copy_out(conn, POSITIONS, kinds, shards, shard)
     read = [_group(row, bodies) for row in groups]
     unread = [n for n, group in enumerate(read) if group is None]
     # What cannot be read here is left to be read alone, where each account's failure is its own.

@@ -9,26 +9,37 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from models.views.list_query import Each, Filters, Listing, Match, Parent, Part, Span, Window, Within, direction
-from models.views.visibility import Sight, Where
+from models.views.list_query import (
+    Filters,
+    IndexedFilter,
+    Listing,
+    MatchFilter,
+    NarrowFilter,
+    PageRequest,
+    ParentLink,
+    SearchPart,
+    TimeFilter,
+    direction,
+)
+from models.views.visibility import Visibility, Where
 
 
-class Matched(NamedTuple):
-    """The ids of all rows that parts of a `Match` fit; and the places of its other parts, each of which fits many."""
+class MatchedIds(NamedTuple):
+    """The ids of the rows that the selective parts of a `MatchFilter` find, and the places of its other parts."""
 
     ids: Sequence[int]
     others: Sequence[int] = ()
 
 
-Sets = Mapping[str, Matched]
-"""By the name of a `Match` what was found by the indexes of its parts."""
+MatchedFilters = Mapping[str, MatchedIds]
+"""By the name of a `MatchFilter` what was found by the indexes of its parts."""
 ANY_BRAND = re.compile(r"\w\.brand = coalesce\(\{brand\}, \w\.brand\) and ")
 
 
-class Way(NamedTuple):
+class AccessPath(NamedTuple):
     """An index with what is looked up in it; without either, the list's order itself."""
 
-    by: Each | Within | None = None
+    by: IndexedFilter | NarrowFilter | None = None
     value: Any = None
 
 
@@ -41,7 +52,7 @@ class Plan:
     """Conditions on the rows that are answered."""
     inner: Where
     """Conditions that hold for each row that a way leads to, so that none is left out by them in vain."""
-    ways: Sequence[Way]
+    ways: Sequence[AccessPath]
     fits: list[str] = field(default_factory=list)
     """Conditions that no index serves."""
     brand: str | None = None
@@ -61,22 +72,22 @@ class Plan:
     def _numbers(self) -> str:
         return ", ".join(f"k{n}" for n in range(len(self.listing.order)))
 
-    def _fan(self, way: Way) -> str:
+    def _fan(self, way: AccessPath) -> str:
         """Return what the way is followed for: each value, in each brand."""
         by, items = way.by, []
         if (
             self.listing.brand is not None
             and by is not None
-            and ("n.brand" in (by.condition if isinstance(by, Within) else by.values) or _is_of_brand(by))
+            and ("n.brand" in (by.condition if isinstance(by, NarrowFilter) else by.values) or _is_of_brand(by))
         ):
             bound = None if self.brand is None else self.where.put("select {}::text", self.brand)
             items.append(f"({bound or self.listing.brands}) n (brand)")
-        if isinstance(by, Each):
+        if isinstance(by, IndexedFilter):
             values = by.values or f"select distinct unnest({{}}::{by.kind}[])"
             items.append(f"lateral ({self.where.put(values, way.value) if '{' in values else values}) v (value)")
         return "".join(f"{item} cross join " for item in items)
 
-    def _look(self, way: Way, after: Window | None, limit: str, *more: str) -> tuple[str, str]:
+    def _look(self, way: AccessPath, after: PageRequest | None, limit: str, *more: str) -> tuple[str, str]:
         """Return the select of the rows that the way leads to, as keys and whether they fit, and its order.
 
         That a column has the value is said as a range, and ordered by: so only the index that it leads can serve, and
@@ -87,11 +98,11 @@ class Plan:
         where, keys = self.inner.beside(), [key.expression for key in listing.order]
         where.clauses += self.inner.clauses
         marks = ["{}" for _ in keys]
-        if isinstance(by, Within):
+        if isinstance(by, NarrowFilter):
             where.add(by.condition, way.value)
-        if isinstance(by, Each) and by.of_brand and by.column != listing.brand:
+        if isinstance(by, IndexedFilter) and by.of_brand and by.column != listing.brand:
             where.clauses.append(f"{listing.brand} = n.brand")
-        lead = [by.column] if isinstance(by, Each) else []
+        lead = [by.column] if isinstance(by, IndexedFilter) else []
         for name, values in self.spans:
             where.clauses.append(_place(listing, where, name, values, self.brand, *lead))
         if lead:
@@ -112,7 +123,7 @@ class Plan:
         turn = direction(self.listing, reverse)[0]
         return ", ".join(f"k{n} {turn}" for n in range(len(self.listing.order)))
 
-    def page(self, window: Window, most: int) -> str:
+    def page(self, window: PageRequest, most: int) -> str:
         """Return the statement of a page with a row more, which tells whether another follows.
 
         Each way looks at no more than `most` rows.
@@ -142,12 +153,12 @@ class Plan:
         parent, others = self.where.clauses[: self.below], self.where.clauses[self.below :]
         return [*parent, has_keys, *(f"({clause}) is true" for clause in others)]
 
-    def _fitting(self, way: Way, window: Window, most: int, rows: int) -> str:
+    def _fitting(self, way: AccessPath, window: PageRequest, most: int, rows: int) -> str:
         look, order = self._look(way, window, str(most if self.fits else rows))
         some = f"select {self._numbers} from ({look}) k where k.fits order by {order} limit {rows}"
         return f"(select {self._numbers} from {self._fan(way)}lateral ({some}) k)"
 
-    def end(self, window: Window, most: int) -> str:
+    def end(self, window: PageRequest, most: int) -> str:
         """Return the statement of the keys at which the looking ended; none where all ways came to their end."""
         turned = self._turned(window.reverse)
         ends = []
@@ -177,46 +188,51 @@ class Plan:
         return f"select value, {number} as number, bool_or(cut) as cut from ({rows}) u group by 1"
 
 
-def _is_of_brand(by: Each | Within) -> bool:
-    return isinstance(by, Each) and by.of_brand
+def _is_of_brand(by: IndexedFilter | NarrowFilter) -> bool:
+    return isinstance(by, IndexedFilter) and by.of_brand
 
 
-def _has_brand(listing: Listing, way: Way) -> bool:
+def _has_brand(listing: Listing, way: AccessPath) -> bool:
     """Does the way itself say the brand?"""
-    return isinstance(way.by, Each) and (way.by.of_brand or way.by.column == listing.brand)
+    return isinstance(way.by, IndexedFilter) and (way.by.of_brand or way.by.column == listing.brand)
 
 
-def _is_whole(sight: Sight) -> bool:
+def _is_whole(visibility: Visibility) -> bool:
     """Is every row of the brand seen?"""
-    return sight.client is None and sight.scope is None and not sight.trades
+    return visibility.client is None and visibility.scope is None and not visibility.trades
 
 
 def _condition(
-    listing: Listing, name: str, values: Sequence[Any], where: Where, sight: Sight, matched: Matched | None = None
+    listing: Listing,
+    name: str,
+    values: Sequence[Any],
+    where: Where,
+    visibility: Visibility,
+    matched: MatchedIds | None = None,
 ) -> str:
     """Return the condition on a single row."""
     kind = listing.filters[name]
     if isinstance(kind, str):
         return where.put(kind, *values)
-    if isinstance(kind, Within | Span):
+    if isinstance(kind, NarrowFilter | TimeFilter):
         return where.put(kind.condition, *values)
-    if isinstance(kind, Each):
+    if isinstance(kind, IndexedFilter):
         return where.put(kind.otherwise or f"{kind.column} = any({{}}::{kind.kind}[])", _given(kind, values))
     named = kind.named(values[0])
-    parts = [where.put(part.condition, **named) for part in _looked_through(kind, sight, matched)]
+    parts = [where.put(part.condition, **named) for part in _looked_through(kind, visibility, matched)]
     if matched is not None and matched.ids:
         parts.insert(0, where.put(listing.id, list(matched.ids)))
     return f"({' or '.join(parts) or 'false'})"
 
 
-def _looked_through(match: Match, sight: Sight, matched: Matched | None) -> list[Part]:
+def _looked_through(match: MatchFilter, visibility: Visibility, matched: MatchedIds | None) -> list[SearchPart]:
     """Return the parts that each row is asked for: those whose rows no index has told."""
     places = range(len(match.parts)) if matched is None else matched.others
-    return [match.parts[place] for place in places if match.parts[place].seen(sight)]
+    return [match.parts[place] for place in places if match.parts[place].seen(visibility)]
 
 
-def _given(kind: Each, values: Sequence[Any]) -> Any:
-    """Return what the values of an `Each` are made from: a list, unless a select makes them from one value."""
+def _given(kind: IndexedFilter, values: Sequence[Any]) -> Any:
+    """Return what the values of an `IndexedFilter` are made from: a list, unless a select makes them from one value."""
     [value] = values
     if isinstance(value, list | tuple):
         return list(value)
@@ -227,26 +243,28 @@ def _parted(listing: Listing, filters: Filters) -> tuple[Filters, Filters]:
     """Return the filters that leave few rows or a part of the order, and the others."""
     names = {name for name, _ in filters}
     of_one = listing.unique if listing.unique and listing.unique <= names else frozenset()
-    within = tuple(one for one in filters if isinstance(listing.filters[one[0]], Within) or one[0] in of_one)
+    within = tuple(one for one in filters if isinstance(listing.filters[one[0]], NarrowFilter) or one[0] in of_one)
     return within, tuple(one for one in filters if one not in within)
 
 
 def _lead(listing: Listing, filters: Filters) -> tuple[str, tuple[Any, ...]] | None:
     """Return the filter to be followed: the one that finds fewest rows."""
     given = dict(filters)
-    return next(((n, given[n]) for n, kind in listing.filters.items() if isinstance(kind, Each) and n in given), None)
+    return next(
+        ((n, given[n]) for n, kind in listing.filters.items() if isinstance(kind, IndexedFilter) and n in given), None
+    )
 
 
-def _of_scope(listing: Listing, sight: Sight) -> list[Way]:
-    scope = sight.scope or ()
-    return [Way(by, list(names)) for by, names in zip(listing.scope, scope, strict=False) if names]
+def _of_scope(listing: Listing, visibility: Visibility) -> list[AccessPath]:
+    scope = visibility.scope or ()
+    return [AccessPath(by, list(names)) for by, names in zip(listing.scope, scope, strict=False) if names]
 
 
-def plan_of(listing: Listing, sight: Sight, filters: Filters, sets: Sets, *, shows: bool) -> Plan:
+def list_plan(listing: Listing, visibility: Visibility, filters: Filters, sets: MatchedFilters, *, shows: bool) -> Plan:
     """Return how the rows of a list that are visible are found; `shows` tells whether they are to be answered."""
     where, inner = Where(), Where()
     inner.values = where.values
-    brand, given = sight.brand, dict(filters)
+    brand, given = visibility.brand, dict(filters)
     if listing.brand is not None and "brand" in given:
         filters = tuple(one for one in filters if one[0] != "brand")
         [name] = given["brand"]
@@ -254,46 +272,48 @@ def plan_of(listing: Listing, sight: Sight, filters: Filters, sets: Sets, *, sho
             inner.clauses.append("false")
         brand = name if brand is None else brand
     within, rest = _parted(listing, filters)
-    spans = tuple(one for one in rest if isinstance(listing.filters[one[0]], Span))
-    ways, rest = _ways(listing, sight, tuple(one for one in rest if one not in spans), sets)
+    spans = tuple(one for one in rest if isinstance(listing.filters[one[0]], TimeFilter))
+    ways, rest = _ways(listing, visibility, tuple(one for one in rest if one not in spans), sets)
     if (
-        ways == [Way()]
+        ways == [AccessPath()]
         and listing.brand is not None
-        and _is_whole(sight)
+        and _is_whole(visibility)
         and (spans if brand is None else rest or not shows)
     ):
         # The brand's index said as a range, as any other: else the server may read all brands in the order of ids.
-        ways = [Way(Each(listing.brand, of_brand=True, values="select n.brand"))]
+        ways = [AccessPath(IndexedFilter(listing.brand, of_brand=True, values="select n.brand"))]
     is_led = any(way.by is not None for way in ways)
     if brand is None and not all(way.by and _is_of_brand(way.by) for way in ways):
         rest, spans = (*rest, *spans), ()  # of which brand's ids?
     if is_led:
-        _bound(listing, inner, within, sight)
+        _bound(listing, inner, within, visibility)
         if brand is not None and listing.brand is not None and not all(_has_brand(listing, way) for way in ways):
             inner.add(f"{listing.brand} = {{}}", brand)
-    of_scope = bool(sight.scope and listing.scope)
+    of_scope = bool(visibility.scope and listing.scope)
     of_own = listing.own is not None and ways[0].by is listing.filters[listing.own]
     if shows or not is_led:
         where.clauses += [clause for clause in inner.clauses if clause == "false"]
-        listing.sight(where, Sight(sight.brand) if of_scope else sight)  # whose conditions are those of its ways
-        if listing.brand is not None and sight.brand is None and brand is not None:
+        listing.visibility(
+            where, Visibility(visibility.brand) if of_scope else visibility
+        )  # whose conditions are those of its ways
+        if listing.brand is not None and visibility.brand is None and brand is not None:
             where.add(f"{listing.brand} = {{}}", brand)
-        _bound(listing, where, (*within, *spans), sight)
+        _bound(listing, where, (*within, *spans), visibility)
     if is_led:
-        _bound(listing, inner, spans, sight)
+        _bound(listing, inner, spans, visibility)
     else:
         where.clauses += [_place(listing, where, name, values, brand) for name, values in spans]
         inner.clauses = where.clauses[:]
-    fits = [_condition(listing, name, values, where, sight, sets.get(name)) for name, values in rest]
+    fits = [_condition(listing, name, values, where, visibility, sets.get(name)) for name, values in rest]
     looks = 1 + sum(
         part.looks
         for name, _ in rest
-        if isinstance(kind := listing.filters[name], Match)
-        for part in _looked_through(kind, sight, sets.get(name))
+        if isinstance(kind := listing.filters[name], MatchFilter)
+        for part in _looked_through(kind, visibility, sets.get(name))
     )
-    if is_led and not (of_scope or of_own or _is_whole(sight)):
+    if is_led and not (of_scope or of_own or _is_whole(visibility)):
         seen = where.beside()
-        listing.sight(seen, sight)
+        listing.visibility(seen, visibility)
         fits += seen.clauses
     return Plan(listing, where, inner, ways, fits, brand, spans if is_led else (), looks=looks)
 
@@ -301,7 +321,7 @@ def plan_of(listing: Listing, sight: Sight, filters: Filters, sets: Sets, *, sho
 def _place(listing: Listing, where: Where, name: str, values: Sequence[Any], brand: str | None, lead: str = "") -> str:
     """Return where in a brand's ids the rows of these times can be; behind a `lead`, in the index that it leads."""
     kind = listing.filters[name]
-    assert isinstance(kind, Span)
+    assert isinstance(kind, TimeFilter)
     if brand is None:
         bound = where.put(kind.bound.replace("{brand}", "n.brand"), *values)
     else:
@@ -309,59 +329,65 @@ def _place(listing: Listing, where: Where, name: str, values: Sequence[Any], bra
     return f"({lead}, {kind.key}) {kind.beyond} (v.value, {bound})" if lead else f"{kind.key} {kind.beyond} {bound}"
 
 
-def _bound(listing: Listing, where: Where, within: Filters, sight: Sight) -> None:
-    where.clauses += [_condition(listing, name, values, where, sight) for name, values in within]
+def _bound(listing: Listing, where: Where, within: Filters, visibility: Visibility) -> None:
+    where.clauses += [_condition(listing, name, values, where, visibility) for name, values in within]
 
 
-def _ways(listing: Listing, sight: Sight, filters: Filters, sets: Sets) -> tuple[list[Way], Filters]:
+def _ways(
+    listing: Listing, visibility: Visibility, filters: Filters, sets: MatchedFilters
+) -> tuple[list[AccessPath], Filters]:
     """Return the ways, and the filters that none of them serves."""
     found = next((name for name, _ in filters if name in sets and not sets[name].others), None)
     if found is not None:
-        return [Way(Within(listing.id), list(sets[found].ids))], tuple(one for one in filters if one[0] != found)
-    if sight.scope is not None and listing.scope:
-        return _of_scope(listing, sight), filters
-    if sight.client is not None and listing.own is not None:
+        return [AccessPath(NarrowFilter(listing.id), list(sets[found].ids))], tuple(
+            one for one in filters if one[0] != found
+        )
+    if visibility.scope is not None and listing.scope:
+        return _of_scope(listing, visibility), filters
+    if visibility.client is not None and listing.own is not None:
         own = listing.filters[listing.own]
-        assert isinstance(own, Each)
-        filters = tuple(one for one in filters if one != (listing.own, (sight.client,)))
-        if filters or own.values:  # else the condition of its sight leads the same index
-            return [Way(own, _given(own, (sight.client,)))], filters
+        assert isinstance(own, IndexedFilter)
+        filters = tuple(one for one in filters if one != (listing.own, (visibility.client,)))
+        if filters or own.values:  # else the condition of its visibility leads the same index
+            return [AccessPath(own, _given(own, (visibility.client,)))], filters
     lead = _lead(listing, filters)
     if lead is None:
-        return [Way()], filters
+        return [AccessPath()], filters
     by = listing.filters[lead[0]]
-    assert isinstance(by, Each)
-    return [Way(by, _given(by, lead[1]))], tuple(one for one in filters if one is not lead and one[0] != lead[0])
+    assert isinstance(by, IndexedFilter)
+    return [AccessPath(by, _given(by, lead[1]))], tuple(one for one in filters if one is not lead and one[0] != lead[0])
 
 
-def plan_below(listing: Listing, parent: Parent, ids: Any, filters: Filters, sight: Sight | None) -> Plan:
+def nested_plan(
+    listing: Listing, parent: ParentLink, ids: Any, filters: Filters, visibility: Visibility | None
+) -> Plan:
     """Return how the rows of each parent `p` are found; those in sight, where the parent's being so does not say it."""
     where = Where(ids)
     where.add(parent.condition)
     if not parent.implied:
-        assert sight is not None, "who sees the parent need not see these"
-        listing.sight(where, sight)
+        assert visibility is not None, "who sees the parent need not see these"
+        listing.visibility(where, visibility)
     within, rest = _parted(listing, filters)
-    _bound(listing, where, within, sight or Sight())
+    _bound(listing, where, within, visibility or Visibility())
     lead = _lead(listing, rest)
-    way = Way()
-    if lead is not None and isinstance(by := listing.filters[lead[0]], Each) and not by.of_brand:
-        way, rest = Way(by, _given(by, lead[1])), tuple(one for one in rest if one[0] != lead[0])
+    way = AccessPath()
+    if lead is not None and isinstance(by := listing.filters[lead[0]], IndexedFilter) and not by.of_brand:
+        way, rest = AccessPath(by, _given(by, lead[1])), tuple(one for one in rest if one[0] != lead[0])
     inner = where.beside()
     inner.clauses += where.clauses
-    fits = [_condition(listing, name, values, where, sight or Sight()) for name, values in rest]
+    fits = [_condition(listing, name, values, where, visibility or Visibility()) for name, values in rest]
     return Plan(listing, where, inner, [way], fits, below=1)
 
 
-def matching(
+def matching_ids(
     listing: Listing, name: str, value: Any, brand: str | None, most: int, places: Sequence[int]
 ) -> tuple[str, list[Any]]:
-    """Return the statement of the ids that some parts of a `Match` fit, at most one more than `most` of each.
+    """Return the statement of the ids that some parts of a `MatchFilter` fit, at most one more than `most` of each.
 
     The fence of `offset 0` keeps the server from hoping that it finds so many before it has looked far.
     """
     match, where = listing.filters[name], Where()
-    assert isinstance(match, Match)
+    assert isinstance(match, MatchFilter)
     named = {**match.named(value), "rows": most + 1, "brand": brand}
     parts = []
     for place in places:

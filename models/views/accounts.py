@@ -2,22 +2,22 @@
 
 from dataclasses import replace
 
-from models.views.list_query import Each, Key, Listing, Parent, Within
-from models.views.search import name, number, search
+from models.views.list_query import IndexedFilter, Listing, NarrowFilter, OrderKey, ParentLink
+from models.views.search import column_part, id_part, text_filter
 from models.views.visibility import of_account
 
-SEQ = (Key("t.seq", "seq"),)
-OF_ACCOUNT = {"account": Parent("t.account_id = p.id")}
+SEQ = (OrderKey("t.seq", "seq"),)
+OF_ACCOUNT = {"account": ParentLink("t.account_id = p.id")}
 SLACK = "interval '1 hour'"  # by which the times of an account's rows may fall, and far more
 
 
-def _during(name: str, column: str) -> dict[str, Within]:
+def _during(name: str, column: str) -> dict[str, NarrowFilter]:
     """Filters `<name>_from` and `<name>_before`: the time itself, and where in the account's history it can be."""
     return {
-        f"{name}_from": Within(
+        f"{name}_from": NarrowFilter(
             f"{column} >= {{0}} and t.seq >= (select ledger_seq_at(p.id, {{0}}::timestamptz - {SLACK}))"
         ),
-        f"{name}_before": Within(
+        f"{name}_before": NarrowFilter(
             f"{column} < {{0}} and t.seq < (select ledger_seq_at(p.id, {{0}}::timestamptz + {SLACK}))"
         ),
     }
@@ -30,40 +30,41 @@ ACCOUNTS = Listing(
   encode(b.head, 'hex') as chain_head, b.marked_through, b.marked_at""",
     source="accounts a join balances b on b.account_id = a.id",
     base="accounts a",
-    sight=of_account,
+    visibility=of_account,
     brand="a.brand",
-    order=(Key("a.id", "id"),),
+    order=(OrderKey("a.id", "id"),),
     id="a.id = any({}::bigint[])",
     filters={
-        "challenge_id": Within("a.challenge_id = {}"),
-        "owner": Each("a.owner", of_brand=True),
-        "parent_id": Each("a.parent_id", "bigint"),
-        "clone": Each("a.clone", of_brand=True),
-        "group": Each("a.group_name", of_brand=True),
-        "status": Each("a.status", of_brand=True),
-        "mode": Each("a.mode", of_brand=True),
-        "text": search(
-            number("accounts", "a"), *(name("accounts", "a", column) for column in ("owner", "clone", "group_name"))
+        "challenge_id": NarrowFilter("a.challenge_id = {}"),
+        "owner": IndexedFilter("a.owner", of_brand=True),
+        "parent_id": IndexedFilter("a.parent_id", "bigint"),
+        "clone": IndexedFilter("a.clone", of_brand=True),
+        "group": IndexedFilter("a.group_name", of_brand=True),
+        "status": IndexedFilter("a.status", of_brand=True),
+        "mode": IndexedFilter("a.mode", of_brand=True),
+        "text": text_filter(
+            id_part("accounts", "a"),
+            *(column_part("accounts", "a", column) for column in ("owner", "clone", "group_name")),
         ),
     },
-    parents={"parent": Parent("a.parent_id = p.id", implied=False)},
+    parents={"parent": ParentLink("a.parent_id = p.id", implied=False)},
     own="owner",
     scope=(
-        Each("a.owner", of_brand=True),
-        Each("a.clone", of_brand=True),
-        Within("a.challenge_id = any({}::bigint[])"),
-        Within("a.id = any({}::bigint[])"),
+        IndexedFilter("a.owner", of_brand=True),
+        IndexedFilter("a.clone", of_brand=True),
+        NarrowFilter("a.challenge_id = any({}::bigint[])"),
+        NarrowFilter("a.id = any({}::bigint[])"),
     ),
 )
 POSITIONS = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.symbol, t.side, t.status, t.quantity,
   t.cost_basis, t.realised, t.fees, t.opened_at, t.closed_at""",
     source="positions t",
-    sight=of_account,
+    visibility=of_account,
     order=SEQ,
     filters={
-        "status": Each("t.status"),
-        "symbol": Within("t.symbol = {}"),
+        "status": IndexedFilter("t.status"),
+        "symbol": NarrowFilter("t.symbol = {}"),
         "side": "t.side = {}",
         **_during("opened", "t.opened_at"),
     },
@@ -74,16 +75,16 @@ ORDERS = Listing(
   t.reason, t.placed_at, t.batch, t.account_id || '-' || t.action_seq as action_id, t.type, t.price, t.stop_loss,
   t.take_profit, t.ended_at, t.outcome, t.account_id || '-' || t.origin as origin_id""",
     source="orders t",
-    sight=of_account,
+    visibility=of_account,
     order=SEQ,
     filters={
-        "status": Each("t.status"),
-        "symbol": Within("t.symbol = {}"),
+        "status": IndexedFilter("t.status"),
+        "symbol": NarrowFilter("t.symbol = {}"),
         "side": "t.side = {}",
         "verb": "t.verb = any({}::text[])",
         "type": "t.type = any({}::text[])",
-        "version_of": Within("(t.seq = {} or t.origin = {})"),
-        "before": Within("t.seq < {}"),
+        "version_of": NarrowFilter("(t.seq = {} or t.origin = {})"),
+        "before": NarrowFilter("t.seq < {}"),
         **_during("placed", "t.placed_at"),
     },
     parents=OF_ACCOUNT,
@@ -101,11 +102,11 @@ FILLS = Listing(
   t.rate, t.realised, t.filled_at, t.batch, t.quote_time, t.rate_time,
   t.rate_pairs as rate_names, t.rate_stale""",
     source="fills t",
-    sight=of_account,
+    visibility=of_account,
     order=SEQ,
     filters={
         "status": "t.status = any({}::text[])",
-        "symbol": Within("t.symbol = {}"),
+        "symbol": NarrowFilter("t.symbol = {}"),
         "side": "t.side = {}",
         "verb": "t.verb = any({}::text[])",
         **_during("filled", "t.filled_at"),
@@ -116,9 +117,9 @@ LEDGER = Listing(
     columns="""t.account_id || '-' || t.seq as id, t.account_id, t.seq, t.kind, t.amount, t.balance_after,
   t.market_time, t.recorded_at, t.batch, t.facts, encode(t.hash, 'hex') as hash""",
     source="ledger t",
-    sight=of_account,
+    visibility=of_account,
     order=SEQ,
-    filters={"kind": Each("t.kind"), **_during("market_time", "t.market_time")},
+    filters={"kind": IndexedFilter("t.kind"), **_during("market_time", "t.market_time")},
     parents=OF_ACCOUNT,
 )
 ACTIONS = Listing(
@@ -134,13 +135,13 @@ ACTIONS = Listing(
     source="""decision_actions t join accounts a on a.id = t.account_id
   left join orders o on o.account_id = t.account_id and o.seq = t.order_seq
   left join fills f on f.account_id = t.account_id and f.order_seq = t.order_seq""",
-    sight=of_account,
+    visibility=of_account,
     order=SEQ,
     filters={
-        "name": Within("(t.account_id, t.seq) = ({}, {})"),
+        "name": NarrowFilter("(t.account_id, t.seq) = ({}, {})"),
         "run_id": "t.run = {}",
         "action_id": "t.action_id = {}",
-        "status": Each("t.status"),
+        "status": IndexedFilter("t.status"),
         "symbol": "t.content ->> 'symbol' = {}",
         "code": "t.refusal ->> 'code' = {}",
         **_during("market_time", "t.market_time"),

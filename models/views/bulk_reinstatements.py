@@ -1,6 +1,6 @@
 """Bulk reinstatements, the newest first, and the challenges of each."""
 
-from models.views.list_query import Key, Listing, Parent
+from models.views.list_query import Listing, OrderKey, ParentLink
 from models.views.visibility import of_brand, of_challenge
 
 BULK_REINSTATEMENTS = Listing(
@@ -10,15 +10,15 @@ BULK_REINSTATEMENTS = Listing(
       count(outcome) filter (where outcome = 'REINSTATED') as reinstated,
       count(outcome) filter (where outcome = 'REFUSED') as refused
     from bulk_results where bulk_id = t.id) n""",
-    sight=of_brand,
+    visibility=of_brand,
 )
 BULK_RESULTS = Listing(
     columns="t.challenge_id, t.outcome, t.code, t.message, t.decided_at",
     source="bulk_results t join challenges c on c.id = t.challenge_id",
-    sight=of_challenge,
-    order=(Key("t.challenge_id", "challenge_id"),),
+    visibility=of_challenge,
+    order=(OrderKey("t.challenge_id", "challenge_id"),),
     descending=False,
     id="t.challenge_id = any({}::bigint[])",
     filters={"outcome": "t.outcome = any({}::text[])"},
-    parents={"bulk": Parent("t.bulk_id = p.id")},
+    parents={"bulk": ParentLink("t.bulk_id = p.id")},
 )

@@ -4,17 +4,17 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from models.sql import Connection
-from models.views.list_query import Key, Listing, Parent, Row
-from models.views.visibility import Sight, Where, of_event
+from models.views.list_query import Listing, OrderKey, ParentLink, Row
+from models.views.visibility import Visibility, Where, of_event
 
 EVENTS = Listing(
     columns="t.brand_position as position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, "
     "t.recorded_at, t.epoch",
     source="events t",
-    sight=of_event,
-    order=(Key("t.number", "number"),),
+    visibility=of_event,
+    order=(OrderKey("t.number", "number"),),
     filters={"names": "t.name = any({}::text[])"},
-    parents={"challenge": Parent("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
+    parents={"challenge": ParentLink("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
   t.recorded_at, t.brand_position, t.epoch, a.accounts, a.clones
@@ -23,39 +23,41 @@ from events t left join lateral (
   from accounts s where s.challenge_id = t.challenge_id) a on true"""
 
 
-class Extent(NamedTuple):
+class StreamExtent(NamedTuple):
     """The stream's ends: the newest event's position, 0 before the first; and up to where none is kept any more."""
 
     newest: int
     forgotten: int
 
 
-async def extent(conn: Connection) -> Extent:
+async def stream_extent(conn: Connection) -> StreamExtent:
     """How far the stream goes now."""
     row = await conn.fetchrow("select position, forgotten from event_position")
     assert row, "the migration has made it"
-    return Extent(row["position"], row["forgotten"])
+    return StreamExtent(row["position"], row["forgotten"])
 
 
-async def position_of(conn: Connection, sight: Sight, challenge_id: int, number: int, epoch: int) -> int | None:
+async def find_event_position(
+    conn: Connection, visibility: Visibility, challenge_id: int, number: int, epoch: int
+) -> int | None:
     """Return where in the stream the event stands; None for one that is not kept, or not visible."""
     where = Where()
     where.add("t.challenge_id = {} and t.number = {} and t.epoch = {}", challenge_id, number, epoch)
-    of_event(where, sight)
+    of_event(where, visibility)
     position: int | None = await conn.fetchval(f"select t.position from events t{where.text}", *where.values)
     return position
 
 
-async def all_after(conn: Connection, position: int, most: int) -> list[Row]:
+async def events_after(conn: Connection, position: int, most: int) -> list[Row]:
     """The next events of every brand, in order."""
     statement = f"{_STREAM} where t.position > $1 order by t.position limit $2"
     found: list[Row] = await conn.fetch(statement, position, most)
     return found
 
 
-async def missed(
+async def missed_events(
     conn: Connection,
-    sight: Sight,
+    visibility: Visibility,
     after: int,
     through: int,
     most: int,
@@ -64,10 +66,10 @@ async def missed(
     names: Sequence[str] | None,
     client: str | None,
 ) -> list[Row]:
-    """Events in sight with after < position <= through that fit, in order, at most `most`."""
+    """visible Events with after < position <= through that fit, in order, at most `most`."""
     where = Where()
     where.add("t.position > {} and t.position <= {}", after, through)
-    of_event(where, sight)
+    of_event(where, visibility)
     for clause, value in (
         ("t.challenge_id = any({}::bigint[])", challenges),
         ("t.name = any({}::text[])", names),

@@ -1,6 +1,6 @@
 """Instruments, the newest quote of each, and those before it."""
 
-from models.views.list_query import Key, Listing, Within
+from models.views.list_query import Listing, NarrowFilter, OrderKey
 from models.views.visibility import of_desk
 
 INSTRUMENTS = Listing(
@@ -10,8 +10,8 @@ INSTRUMENTS = Listing(
   array(select n.name from instrument_names n where n.symbol = t.symbol and n.name <> t.symbol order by n.name)
     as aliases""",
     source="instruments t",
-    sight=of_desk,
-    order=(Key("t.symbol", "symbol", str),),
+    visibility=of_desk,
+    order=(OrderKey("t.symbol", "symbol", str),),
     descending=False,
     id="t.symbol = any({}::text[])",
     filters={"kind": "t.kind = any({}::text[])", "status": "t.status = {}"},
@@ -19,22 +19,26 @@ INSTRUMENTS = Listing(
 QUOTES = Listing(
     columns="t.symbol, t.bid, t.ask, t.source_time, t.batch",
     source="latest_quotes t",
-    sight=of_desk,
-    order=(Key("t.symbol", "symbol", str),),
+    visibility=of_desk,
+    order=(OrderKey("t.symbol", "symbol", str),),
     descending=False,
-    filters={"symbols": Within("t.symbol = any({}::text[])")},
+    filters={"symbols": NarrowFilter("t.symbol = any({}::text[])")},
 )
 QUOTE_HISTORY = Listing(
     columns="""t.symbol, t.bid, t.ask, t.source_time, t.batch, exists (
     select from quote_voids v where v.symbol = t.symbol and t.batch between v.first_batch and v.last_batch
       and t.source_time >= v.source_from and t.source_time < v.source_before) as is_void""",
     source="quotes t",
-    sight=of_desk,
-    order=(Key("t.batch", "batch"),),
+    visibility=of_desk,
+    order=(OrderKey("t.batch", "batch"),),
     # A symbol's quotes are taken in the order of their times: so a time is a place among its batches.
     filters={
-        "symbol": Within("t.symbol = {}"),
-        "source_from": Within("t.source_time >= {0} and t.batch >= (select quote_batch_at({1}, {0}::timestamptz))"),
-        "source_before": Within("t.source_time < {0} and t.batch < (select quote_batch_at({1}, {0}::timestamptz))"),
+        "symbol": NarrowFilter("t.symbol = {}"),
+        "source_from": NarrowFilter(
+            "t.source_time >= {0} and t.batch >= (select quote_batch_at({1}, {0}::timestamptz))"
+        ),
+        "source_before": NarrowFilter(
+            "t.source_time < {0} and t.batch < (select quote_batch_at({1}, {0}::timestamptz))"
+        ),
     },
 )

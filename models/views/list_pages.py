@@ -6,36 +6,45 @@ from itertools import chain
 from typing import Any, NamedTuple
 
 from models.sql import Connection
-from models.views.access_paths import Matched, Plan, Sets, matching, plan_below, plan_of
-from models.views.list_query import Filters, Listing, Match, Row, Window, Within, direction, in_order
-from models.views.visibility import Sight, Where
+from models.views.access_paths import MatchedFilters, MatchedIds, Plan, list_plan, matching_ids, nested_plan
+from models.views.list_query import (
+    Filters,
+    Listing,
+    MatchFilter,
+    NarrowFilter,
+    PageRequest,
+    Row,
+    direction,
+    order_clause,
+)
+from models.views.visibility import Visibility, Where
 
-ANYWHERE = Within("")  # of the brand, whose rows every list has in order
+ANYWHERE = NarrowFilter("")  # of the brand, whose rows every list has in order
 INDEXED = 10  # times as many rows are counted where an index says all about them
 FIRST_PAGES_MAX = 1_000  # statements that are kept
 SOON_SHARE = 10  # of these rows, those in which what fits a common text is looked for first
 MATCHES_SHARE = 10  # of the rows that a statement may look at, one part of a match may find by its index
 
 
-class Extent(NamedTuple):
+class RowCount(NamedTuple):
     """How many rows a list has; `exact` is false where counting ended at the limit, and there may be more."""
 
     number: int
     exact: bool
 
 
-NONE = Extent(0, exact=True)
+NONE = RowCount(0, exact=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Linked:
+class LinkedListing:
     """Rows of another listing that are read with a page: those whose ids stand in a column of the page's rows."""
 
     listing: Listing
     column: str
 
 
-class Rows(NamedTuple):
+class PageRows(NamedTuple):
     """A page and a row more; `end` has the keys where the looking ended, if that was before the list's end."""
 
     rows: list[Row]
@@ -43,70 +52,72 @@ class Rows(NamedTuple):
     end: tuple[Any, ...] | None = None
 
 
-def looks(listing: Listing, filters: Filters) -> bool:
+def may_search(listing: Listing, filters: Filters) -> bool:
     """Return whether a page may take several statements: whether it may have to look for what fits."""
-    return any(not isinstance(listing.filters.get(name, ANYWHERE), Within) for name, _ in filters)
+    return any(not isinstance(listing.filters.get(name, ANYWHERE), NarrowFilter) for name, _ in filters)
 
 
-async def page(
+async def fetch_page(
     conn: Connection,
     listing: Listing,
-    sight: Sight,
+    visibility: Visibility,
     filters: Filters,
-    window: Window,
+    window: PageRequest,
     most: int,
-    linked: Sequence[Linked] = (),
-) -> Rows:
-    """Return at most `first` + 1 rows, and for each link the rows in sight that the page leads to.
+    linked: Sequence[LinkedListing] = (),
+) -> PageRows:
+    """Return at most `first` + 1 rows, and for each link the visible rows that the page leads to.
 
-    What takes several statements, as `looks` tells, wants a transaction with one view of the database.
+    What takes several statements, as `may_search` tells, wants a transaction with one view of the database.
     """
-    sets: Sets = {}
-    if _indexed(listing, sight, filters):  # of a common text a page is soon full, and finding all it fits costs most
-        _, soon = await _statement(conn, listing, sight, filters, sets, window, most // SOON_SHARE, linked)
+    sets: MatchedFilters = {}
+    if _indexed(
+        listing, visibility, filters
+    ):  # of a common text a page is soon full, and finding all it fits costs most
+        _, soon = await _statement(conn, listing, visibility, filters, sets, window, most // SOON_SHARE, linked)
         rows, others = soon.parted(await conn.fetch(soon.text, *soon.values))
         if len(rows) > window.first:
-            return Rows(rows, others)
-        sets = await _sets(conn, listing, sight, filters, most)
+            return PageRows(rows, others)
+        sets = await _sets(conn, listing, visibility, filters, most)
     if filters or window.after is not None:
-        plan, statement = await _statement(conn, listing, sight, filters, sets, window, most, linked)
+        plan, statement = await _statement(conn, listing, visibility, filters, sets, window, most, linked)
     else:  # the first page of a whole list is the same statement each time
-        key = (listing, sight, window, most, tuple(linked))
+        key = (listing, visibility, window, most, tuple(linked))
         if key not in _first_pages:
             if len(_first_pages) >= FIRST_PAGES_MAX:
                 _first_pages.clear()
-            _first_pages[key] = await _statement(conn, listing, sight, filters, sets, window, most, linked)
+            _first_pages[key] = await _statement(conn, listing, visibility, filters, sets, window, most, linked)
         plan, statement = _first_pages[key]
     rows, others = statement.parted(await conn.fetch(statement.text, *statement.values))
     if not plan.fits or len(rows) > window.first:
-        return Rows(rows, others)
-    plan = plan_of(listing, sight, filters, sets, shows=False)
+        return PageRows(rows, others)
+    plan = list_plan(listing, visibility, filters, sets, shows=False)
     row = await conn.fetchrow(plan.end(window, most // plan.looks), *plan.where.values)
     if row is None:
-        return Rows(rows, others)
+        return PageRows(rows, others)
     end = tuple(row.values())
-    return Rows(list(_until(end, listing, window, rows)), others, end)
+    return PageRows(list(_until(end, listing, window, rows)), others, end)
 
 
 async def _statement(
     conn: Connection,
     listing: Listing,
-    sight: Sight,
+    visibility: Visibility,
     filters: Filters,
-    sets: Sets,
-    window: Window,
+    sets: MatchedFilters,
+    window: PageRequest,
     most: int,
-    linked: Sequence[Linked],
-) -> "tuple[Plan, Statement]":
+    linked: Sequence[LinkedListing],
+) -> "tuple[Plan, PageStatement]":
     """Return how a page is read: by which ways, and the statement."""
-    plan = plan_of(listing, sight, filters, sets, shows=True)
+    plan = list_plan(listing, visibility, filters, sets, shows=True)
     text = plan.page(window, most // plan.looks)
     if linked:
-        return plan, await _with_linked(conn, listing, sight, text, plan.where, window, linked)
-    return plan, Statement(text, tuple(plan.where.values))
+        return plan, await _with_linked(conn, listing, visibility, text, plan.where, window, linked)
+    return plan, PageStatement(text, tuple(plan.where.values))
 
 
-def _until(end: tuple[Any, ...], listing: Listing, window: Window, rows: Iterable[Row]) -> Iterable[Row]:
+def _until(end: tuple[Any, ...], listing: Listing, window: PageRequest, rows: Iterable[Row]) -> Iterable[Row]:
     """Return the rows up to where all ways have looked: between later ones there may be others."""
     falls = direction(listing, window.reverse)[0] == "desc"
     for row in rows:
@@ -115,29 +126,31 @@ def _until(end: tuple[Any, ...], listing: Listing, window: Window, rows: Iterabl
             yield row
 
 
-async def _sets(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> Sets:
-    """Return which rows the parts of a `Match` fit that fit few, where the whole brand is seen."""
-    sets: dict[str, Matched] = {}
-    share, brand = most // MATCHES_SHARE, sight.brand or dict(filters).get("brand", (None,))[0]
-    for name, value, match in _indexed(listing, sight, filters):
+async def _sets(
+    conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, most: int
+) -> MatchedFilters:
+    """Return which rows the parts of a `MatchFilter` fit that fit few, where the whole brand is seen."""
+    sets: dict[str, MatchedIds] = {}
+    share, brand = most // MATCHES_SHARE, visibility.brand or dict(filters).get("brand", (None,))[0]
+    for name, value, match in _indexed(listing, visibility, filters):
         await conn.execute("set local plan_cache_mode = force_custom_plan")  # by how many rows fit this very value
-        places = [place for place, part in enumerate(match.parts) if part.seen(sight)]
-        text, values = matching(listing, name, value, brand, share, places)
+        places = [place for place, part in enumerate(match.parts) if part.seen(visibility)]
+        text, values = matching_ids(listing, name, value, brand, share, places)
         found: dict[int, list[int]] = {place: [] for place in places}
         for row in await conn.fetch(text, *values):
             found[row["part"]].append(row["id"])
         few = [ids for ids in found.values() if len(ids) <= share]
         many = [place for place, ids in found.items() if len(ids) > share]
-        sets[name] = Matched(sorted(set(chain.from_iterable(few))), many)
+        sets[name] = MatchedIds(sorted(set(chain.from_iterable(few))), many)
     return sets
 
 
-def _indexed(listing: Listing, sight: Sight, filters: Filters) -> list[tuple[str, Any, Match]]:
+def _indexed(listing: Listing, visibility: Visibility, filters: Filters) -> list[tuple[str, Any, MatchFilter]]:
     """Return the filters whose rows indexes may tell, with their values."""
-    if sight.client is not None or sight.scope is not None:
+    if visibility.client is not None or visibility.scope is not None:
         return []
     kinds = [(name, value, listing.filters.get(name)) for name, (value, *_) in filters]
-    return [(name, value, kind) for name, value, kind in kinds if isinstance(kind, Match) and kind.indexed(value)]
+    return [(name, value, kind) for name, value, kind in kinds if isinstance(kind, MatchFilter) and kind.indexed(value)]
 
 
 _names: dict[Listing, tuple[str, ...]] = {}
@@ -152,7 +165,7 @@ async def _names_of(conn: Connection, listing: Listing) -> tuple[str, ...]:
 
 
 @dataclass(frozen=True, slots=True)
-class Statement:
+class PageStatement:
     """A page's statement. With links each row of its result is of one set: the page's, which have the key, or a link's.
 
     The columns of a link follow the page's and a mark; `names` has them, in the order of the links.
@@ -178,20 +191,20 @@ class Statement:
         return found[:many], linked
 
 
-_first_pages: "dict[tuple[Any, ...], tuple[Plan, Statement]]" = {}
-"""By listing, sight, window, limit and links how the first page of the whole list is read."""
+_first_pages: "dict[tuple[Any, ...], tuple[Plan, PageStatement]]" = {}
+"""By listing, visibility, window, limit and links how the first page of the whole list is read."""
 
 
 async def _with_linked(
     conn: Connection,
     listing: Listing,
-    sight: Sight,
+    visibility: Visibility,
     page: str,
     where: Where,
-    window: Window,
-    linked: Sequence[Linked],
-) -> Statement:
-    """Return a statement for the rows of a page's, and for each link for the rows in sight that they lead to.
+    window: PageRequest,
+    linked: Sequence[LinkedListing],
+) -> PageStatement:
+    """Return a statement for the rows of a page's, and for each link for the visible rows that they lead to.
 
     Its result has the sets one below the other; a row of one set has nulls in the columns of the others.
     """
@@ -199,7 +212,7 @@ async def _with_linked(
     sets = [f"page as materialized ({page})"]
     for place, (one, columns) in enumerate(zip(linked, names, strict=True)):
         of_link = where.beside()  # one statement has one list of parameters
-        one.listing.sight(of_link, sight)
+        one.listing.visibility(of_link, visibility)
         of_link.clauses.append(one.listing.id.format(f"(array(select {one.column} from page))"))
         renamed = ", ".join([f"l{place}", *(f"l{place}_{n}" for n in range(len(columns)))])
         rows = f"select true, {one.listing.columns} from {one.listing.source}{of_link.text}"
@@ -207,72 +220,76 @@ async def _with_linked(
     joins = "".join(f" full join l{place} on false" for place in range(len(linked)))
     key = listing.order[0].name
     statement = f"with {', '.join(sets)} select * from page{joins} order by page.{key} is null, "
-    ordered = statement + in_order(listing, window.reverse, "page")
-    return Statement(ordered, tuple(where.values), key, tuple(names))
+    ordered = statement + order_clause(listing, window.reverse, "page")
+    return PageStatement(ordered, tuple(where.values), key, tuple(names))
 
 
-def _extent(row: Row, most: int) -> Extent:
+def _extent(row: Row, most: int) -> RowCount:
     """Return a count; the row that tells of others is not counted."""
     number: int = row["number"]
-    return Extent(min(number, most), exact=False) if row["cut"] else Extent(number, exact=True)
+    return RowCount(min(number, most), exact=False) if row["cut"] else RowCount(number, exact=True)
 
 
-async def count(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> Extent:
+async def count_rows(
+    conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, most: int
+) -> RowCount:
     """Return how many rows there are, counted among the first `most` of each way to them, or more by an index alone."""
-    plan = plan_of(listing, sight, filters, await _sets(conn, listing, sight, filters, most), shows=False)
+    plan = list_plan(listing, visibility, filters, await _sets(conn, listing, visibility, filters, most), shows=False)
     most = most // plan.looks if plan.fits else most * INDEXED
     row = await conn.fetchrow(plan.counted(most), *plan.where.values)
     return _extent(row, most) if row else NONE
 
 
-async def tally(
-    conn: Connection, listing: Listing, sight: Sight, filters: Filters, expression: str, most: int
+async def count_by_value(
+    conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, expression: str, most: int
 ) -> tuple[dict[int, int], bool]:
-    """Return how many rows have each value of a constant expression, counted as in `count`, and whether that is all."""
-    plan = plan_of(listing, sight, filters, await _sets(conn, listing, sight, filters, most), shows=False)
+    """Count the rows by the value of an expression, as `count_rows` does, and return whether the counts are exact."""
+    plan = list_plan(listing, visibility, filters, await _sets(conn, listing, visibility, filters, most), shows=False)
     most = most // plan.looks if plan.fits else most * INDEXED
     rows = await conn.fetch(plan.counted(most, expression), *plan.where.values)
     extents = {row["value"]: _extent(row, most) for row in rows}
     return {value: one.number for value, one in extents.items()}, all(one.exact for one in extents.values())
 
 
-async def by_ids(conn: Connection, listing: Listing, sight: Sight, ids: Collection[int | str]) -> list[Row]:
+async def fetch_by_ids(
+    conn: Connection, listing: Listing, visibility: Visibility, ids: Collection[int | str]
+) -> list[Row]:
     """The rows of these ids that are in sight, in no order."""
     where = Where()
-    listing.sight(where, sight)
+    listing.visibility(where, visibility)
     where.add(listing.id, list(ids))
     statement = f"select {listing.columns} from {listing.source}{where.text}"
     found: list[Row] = await conn.fetch(statement, *where.values)
     return found
 
 
-async def pages(
+async def fetch_nested_pages(
     conn: Connection,
     listing: Listing,
     parent: str,
     ids: Collection[int],
     filters: Filters,
-    window: Window,
+    window: PageRequest,
     most: int,
-    sight: Sight | None = None,
+    visibility: Visibility | None = None,
 ) -> tuple[list[Row], Mapping[int, tuple[Any, ...]]]:
     """Return of each parent, which is in sight, at most `first` + 1 rows, named by `parent`.
 
-    Also by parent, as in `page`, where the looking ended before the list's end.
+    Also by parent, as in `fetch_page`, where the looking ended before the list's end.
     """
     of = listing.parents[parent]
-    plan = plan_below(listing, of, list(ids), filters, sight)
+    plan = nested_plan(listing, of, list(ids), filters, visibility)
     parents = f"{of.source.format('$1')} cross join lateral"
     rows: list[Row] = await conn.fetch(
         f"""select p.id as parent, q.* from {parents} ({plan.page(window, most)}) q
-        where p.id = any($1) order by p.id, {in_order(listing, window.reverse, "q")}""",
+        where p.id = any($1) order by p.id, {order_clause(listing, window.reverse, "q")}""",
         *plan.where.values,
     )
     if not plan.fits:
         return rows, {}
     numbers = [row["parent"] for row in rows]
     short = [one for one in ids if numbers.count(one) <= window.first]
-    plan = plan_below(listing, of, short, filters, sight)
+    plan = nested_plan(listing, of, short, filters, visibility)
     ends = await conn.fetch(
         f"select p.id as parent, q.* from {parents} ({plan.end(window, most)}) q where p.id = any($1)",
         *plan.where.values,
@@ -280,18 +297,18 @@ async def pages(
     return rows, {row["parent"]: tuple(row.values())[1:] for row in ends}
 
 
-async def counts(
+async def count_nested_rows(
     conn: Connection,
     listing: Listing,
     parent: str,
     ids: Collection[int],
     filters: Filters,
     most: int,
-    sight: Sight | None = None,
-) -> dict[int, Extent]:
-    """Return how many rows each parent, which is in sight, has, counted as in `count`."""
+    visibility: Visibility | None = None,
+) -> dict[int, RowCount]:
+    """Return how many rows each parent, which is in sight, has, counted as in `count_rows`."""
     of = listing.parents[parent]
-    plan = plan_below(listing, of, list(ids), filters, sight)
+    plan = nested_plan(listing, of, list(ids), filters, visibility)
     rows = await conn.fetch(
         f"""select p.id, q.number, q.cut from {of.source.format("$1")}
         cross join lateral ({plan.counted(most)}) q where p.id = any($1)""",

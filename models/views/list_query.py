@@ -1,9 +1,10 @@
-"""What a list is: its columns, its order, who sees which of its rows, and how each filter finds them.
+"""The definition of a list: columns, order, visibility, and the index that serves each filter.
 
-A page costs what it shows. A filter says which index serves it: `Each` leads an index in the list's order, `Within`
-leaves few rows or a part of the order, `Span` a part of each brand's, and `Match` finds all its rows by an index while
-they are few. Any other filter is a text, and looked for among the rows that the others leave, of which a page looks at
-a limited number. Its sub-selects give values: for `exists` the server may read the whole other table at once.
+The cost of a page is bounded by its length. `IndexedFilter` names a column that leads an index in the list's order.
+`NarrowFilter` leaves few rows, or a part of the order. `TimeFilter` leaves a range of ids within each brand.
+`MatchFilter` finds its rows by index while they are few. Any other filter is a condition without an index: a page
+tests it on a limited number of rows that the other filters leave. A sub-select in a condition returns a value; with
+`exists` the server might read the whole other table first.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -11,14 +12,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from models.views.visibility import Sight, Where
+from models.views.visibility import Visibility, Where
 
 Row = Mapping[str, Any]
 """As the database answers it: values by the names of columns."""
 
 
 @dataclass(frozen=True, slots=True)
-class Key:
+class OrderKey:
     """One column of an order: its expression, its name in the row, and the type its values have."""
 
     expression: str
@@ -27,16 +28,16 @@ class Key:
 
 
 @dataclass(frozen=True, slots=True)
-class Parent:
+class ParentLink:
     """Whose rows a nested list holds: where the parents' `p.id` comes from, and what joins a row to it."""
 
     condition: str
     source: str = "unnest({}::bigint[]) as p (id)"
-    implied: bool = True  # whoever sees the parent sees its rows; else they are bound by sight as well
+    implied: bool = True  # whoever sees the parent sees its rows; else they are bound by visibility as well
 
 
 @dataclass(frozen=True, slots=True)
-class Each:
+class IndexedFilter:
     """A filter by values of a column that leads an index in the list's order: after the parent's, or the brand's.
 
     A page reads each value's rows by themselves, so that it costs what it shows, however many rows it leaves out.
@@ -50,14 +51,14 @@ class Each:
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class NarrowFilter:
     """A filter that leaves few rows, found by an index, or a part of the list's order."""
 
     condition: str
 
 
 @dataclass(frozen=True, slots=True)
-class Span:
+class TimeFilter:
     """A filter by time of a list in the order of ids, which rise with time within a brand, but for moments.
 
     The ids of the rows of a `{brand}` lie `beyond` the `bound`.
@@ -70,7 +71,7 @@ class Span:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class SearchPart:
     """One way to match: the condition on a row, and a select of the ids of all rows that it fits.
 
     The select may name `brand`, which is null for all of them, and `rows`, of which no more are wanted.
@@ -78,27 +79,27 @@ class Part:
 
     condition: str
     ids: str
-    seen: Callable[[Sight], bool] = lambda _: True  # by whom: it finds nothing by what is not shown
+    seen: Callable[[Visibility], bool] = lambda _: True  # by whom: it finds nothing by what is not shown
     looks: int = 0  # rows of other tables that the condition looks at
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class MatchFilter:
     """A filter that fits a row by any of its parts. `named` has the values that these name.
 
     While the rows that fit are few, indexes find them all. `indexed` says for which values.
     """
 
-    parts: tuple[Part, ...]
+    parts: tuple[SearchPart, ...]
     named: Callable[[Any], Mapping[str, Any]]
     indexed: Callable[[Any], bool] = lambda _: True
 
 
-Filter = str | Each | Within | Span | Match
+Filter = str | IndexedFilter | NarrowFilter | TimeFilter | MatchFilter
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class PageRequest:
     """A page: at most `first` rows after the keys of the row before it; `reverse` turns the order round."""
 
     first: int
@@ -116,17 +117,19 @@ class Listing:
 
     columns: str
     source: str
-    sight: Callable[[Where, Sight], None]
-    order: Sequence[Key] = (Key("t.id", "id"),)
+    visibility: Callable[[Where, Visibility], None]
+    order: Sequence[OrderKey] = (OrderKey("t.id", "id"),)
     descending: bool = True
     id: str = "t.id = any({}::bigint[])"
     filters: Mapping[str, Filter] = field(default_factory=dict)  # the one that finds fewest rows first
-    parents: Mapping[str, Parent] = field(default_factory=dict)
+    parents: Mapping[str, ParentLink] = field(default_factory=dict)
     base: str = ""  # of the source what order and filters need; none: all of it
     brand: str | None = None  # the column, where an index begins with it
     brands: str = "select name from brands"
     own: str | None = None  # the filter by which a client sees its rows
-    scope: tuple[Each | Within, ...] = ()  # how a scope's owners, clones, challenges and accounts lead to rows
+    scope: tuple[
+        IndexedFilter | NarrowFilter, ...
+    ] = ()  # how a scope's owners, clones, challenges and accounts lead to rows
     unique: frozenset[str] = frozenset()  # filters that an index serves where all of them are given
 
 
@@ -135,7 +138,7 @@ def direction(listing: Listing, reverse: bool) -> tuple[str, str]:
     return ("desc", "<") if listing.descending != reverse else ("asc", ">")
 
 
-def in_order(listing: Listing, reverse: bool, of: str) -> str:
+def order_clause(listing: Listing, reverse: bool, of: str) -> str:
     """Return the order of the rows of a statement that is named `of`."""
     way = direction(listing, reverse)[0]
     return ", ".join(f"{of}.{key.name} {way}" for key in listing.order)

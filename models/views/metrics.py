@@ -5,22 +5,22 @@ A later phase has a higher number, so one index serves the challenge's newest an
 
 from datetime import datetime
 
-from models.views.list_query import Key, Listing, Parent
+from models.views.list_query import Listing, OrderKey, ParentLink
 from models.views.visibility import of_challenge
 
 _ORDER = (
-    Key("t.phase_id", "phase_id"),
-    Key("t.batch", "batch"),
-    Key("t.market_time", "market_time", datetime),
-    Key("t.recorded_at", "recorded_at", datetime),
+    OrderKey("t.phase_id", "phase_id"),
+    OrderKey("t.batch", "batch"),
+    OrderKey("t.market_time", "market_time", datetime),
+    OrderKey("t.recorded_at", "recorded_at", datetime),
 )
 _PARENTS = {
-    "challenge": Parent("t.challenge_id = p.id"),
-    "phase": Parent("t.challenge_id = p.challenge_id and t.phase_id = p.id", "challenge_phases p"),
+    "challenge": ParentLink("t.challenge_id = p.id"),
+    "phase": ParentLink("t.challenge_id = p.challenge_id and t.phase_id = p.id", "challenge_phases p"),
 }
 _COLUMNS = """t.challenge_id, t.phase_id, t.account_id, t.market_time, t.batch, t.balance, t.equity,
   t.day_start_balance, t.day_start_equity, t.day_low, t.day_high, t.peak_equity, t.recorded_at"""
-METRICS = Listing(columns=_COLUMNS, source="metrics t", sight=of_challenge, order=_ORDER, parents=_PARENTS)
+METRICS = Listing(columns=_COLUMNS, source="metrics t", visibility=of_challenge, order=_ORDER, parents=_PARENTS)
 # A running phase stands where its balances say: a snapshot is written at most once a minute.
 LATEST = Listing(
     columns=_COLUMNS,
@@ -34,7 +34,7 @@ LATEST = Listing(
   select m.challenge_id, m.phase_id, m.account_id, m.market_time, m.batch, m.balance, m.equity, m.day_start_balance,
     m.day_start_equity, m.day_low, m.day_high, m.peak_equity, m.recorded_at
   from metrics m) t""",
-    sight=of_challenge,
+    visibility=of_challenge,
     order=_ORDER,
     parents=_PARENTS,
 )

@@ -1,7 +1,7 @@
 """Programs and their steps as the API shows them."""
 
-from models.views.list_query import Each, Key, Listing, Parent
-from models.views.search import name, number, search
+from models.views.list_query import IndexedFilter, Listing, OrderKey, ParentLink
+from models.views.search import column_part, id_part, text_filter
 from models.views.visibility import of_brand, of_program
 
 PROGRAMS = Listing(
@@ -10,14 +10,14 @@ PROGRAMS = Listing(
   coalesce((select f.profit_split from program_phases f where f.program_id = t.id and f.phase_type = 1), 0)
     as profit_split""",
     source="programs t",
-    sight=of_program,
+    visibility=of_program,
     brand="t.brand",
-    order=(Key("t.sort_index", "sort_index"), Key("t.id", "id")),
+    order=(OrderKey("t.sort_index", "sort_index"), OrderKey("t.id", "id")),
     descending=False,
     filters={
-        "status": Each("t.status", "smallint", of_brand=True),
+        "status": IndexedFilter("t.status", "smallint", of_brand=True),
         "phase_type": "{} = any(array(select f.phase_type from program_phases f where f.program_id = t.id))",
-        "text": search(number("programs", "t"), name("programs", "t", "name")),
+        "text": text_filter(id_part("programs", "t"), column_part("programs", "t", "name")),
         "created_from": "t.created_at >= {}",
         "created_before": "t.created_at < {}",
     },
@@ -31,8 +31,8 @@ STEPS = Listing(
   array(select s::numeric from jsonb_array_elements_text(t.warn_at) s) as warn_at, t.payout as payout_data,
   t.created_at, t.updated_at""",
     source="program_phases t join account_groups g on g.id = t.account_group_id",
-    sight=of_brand,
-    order=(Key("t.phase_index", "phase_index"),),
+    visibility=of_brand,
+    order=(OrderKey("t.phase_index", "phase_index"),),
     descending=False,
-    parents={"program": Parent("t.program_id = p.id")},
+    parents={"program": ParentLink("t.program_id = p.id")},
 )

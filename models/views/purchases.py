@@ -1,8 +1,8 @@
 """Purchases as the API shows them."""
 
-from models.views.list_query import Each, Listing, Match, Part, Within
-from models.views.search import name, number, program, search, sees_notes
-from models.views.spans import span
+from models.views.list_query import IndexedFilter, Listing, MatchFilter, NarrowFilter, SearchPart
+from models.views.search import column_part, id_part, program_part, sees_notes, text_filter
+from models.views.spans import time_filters
 from models.views.visibility import of_client
 
 PURCHASES = Listing(
@@ -15,18 +15,18 @@ PURCHASES = Listing(
   (select h.account_id from challenges h where h.purchase_id = t.id order by h.id desc limit 1) as account_id""",
     source="""purchases t left join programs g on g.id = t.program_id
   left join terms r on r.hash = t.terms_hash""",
-    sight=of_client,
+    visibility=of_client,
     brand="t.brand",
     filters={
-        "payment_reference": Within("t.payment_reference = {}"),
-        "wallet_id": Each("t.wallet_id", "bigint"),
-        "client": Each("t.client", of_brand=True),
-        "program_id": Each("t.program_id", "bigint"),
-        "status": Each("t.status", "smallint", of_brand=True),
-        **span("created", "purchases", "t.created_at", "t.id"),
-        "tag": Match(
+        "payment_reference": NarrowFilter("t.payment_reference = {}"),
+        "wallet_id": IndexedFilter("t.wallet_id", "bigint"),
+        "client": IndexedFilter("t.client", of_brand=True),
+        "program_id": IndexedFilter("t.program_id", "bigint"),
+        "status": IndexedFilter("t.status", "smallint", of_brand=True),
+        **time_filters("created", "purchases", "t.created_at", "t.id"),
+        "tag": MatchFilter(
             (
-                Part(
+                SearchPart(
                     "t.tags @> array[{tag}]",
                     """select r.id from purchases r
                     where r.brand = coalesce({brand}, r.brand) and r.tags @> array[{tag}]""",
@@ -35,11 +35,11 @@ PURCHASES = Listing(
             ),
             lambda tag: {"tag": tag},
         ),
-        "text": search(
-            number("purchases", "t"),
-            name("purchases", "t", "client"),
-            name("purchases", "t", "external_reference", sees_notes),
-            program("purchases"),
+        "text": text_filter(
+            id_part("purchases", "t"),
+            column_part("purchases", "t", "client"),
+            column_part("purchases", "t", "external_reference", sees_notes),
+            program_part("purchases"),
         ),
     },
     own="client",

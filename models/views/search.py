@@ -4,26 +4,26 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from models.views.list_query import Match, Part
-from models.views.visibility import Sight
+from models.views.list_query import MatchFilter, SearchPart
+from models.views.visibility import Visibility
 
 TRIGRAM = re.compile(r"[^\W_]{3}")
 INT64_MAX = 2**63 - 1
 
 
-def everybody(_: Sight) -> bool:
+def is_public(_: Visibility) -> bool:
     """Is it shown to everybody who sees the row?"""
     return True
 
 
-def sees_sales(sight: Sight) -> bool:
+def sees_sales(visibility: Visibility) -> bool:
     """Are programs and purchases shown?"""
-    return not sight.trades
+    return not visibility.trades
 
 
-def sees_notes(sight: Sight) -> bool:
+def sees_notes(visibility: Visibility) -> bool:
     """Are the firm's notes on a purchase shown: reference, comment, tags?"""
-    return sight.client is None and not sight.trades
+    return visibility.client is None and not visibility.trades
 
 
 def _named(text: str) -> Mapping[str, Any]:
@@ -34,14 +34,14 @@ def _named(text: str) -> Mapping[str, Any]:
     return {"pattern": f"%{escaped}%", "number": number if is_id else None}
 
 
-def number(table: str, alias: str) -> Part:
+def id_part(table: str, alias: str) -> SearchPart:
     """Return the part of a text search that finds the row whose id is the text."""
-    return Part(f"{alias}.id = {{number}}::bigint", f"select r.id from {table} r where r.id = {{number}}::bigint")
+    return SearchPart(f"{alias}.id = {{number}}::bigint", f"select r.id from {table} r where r.id = {{number}}::bigint")
 
 
-def name(table: str, alias: str, column: str, seen: Callable[[Sight], bool] = everybody) -> Part:
+def column_part(table: str, alias: str, column: str, seen: Callable[[Visibility], bool] = is_public) -> SearchPart:
     """Return the part of a text search that finds the rows whose column contains the text."""
-    return Part(
+    return SearchPart(
         f"{alias}.{column} ilike {{pattern}}",
         f"""select r.id from {table} r
         where r.brand = coalesce({{brand}}, r.brand) and r.{column} ilike {{pattern}}""",
@@ -49,12 +49,12 @@ def name(table: str, alias: str, column: str, seen: Callable[[Sight], bool] = ev
     )
 
 
-def program(table: str) -> Part:
+def program_part(table: str) -> SearchPart:
     """Return the match of the name of the program `g`, to which a row belongs.
 
     The rows of each program are read from the index that the program leads, `rows` of them at most.
     """
-    return Part(
+    return SearchPart(
         "g.name ilike {pattern}",
         f"""select s.id from programs g cross join lateral (
           select r.id from {table} r where r.program_id >= g.id and r.program_id <= g.id
@@ -64,6 +64,6 @@ def program(table: str) -> Part:
     )
 
 
-def search(*parts: Part) -> Match:
+def text_filter(*parts: SearchPart) -> MatchFilter:
     """Return a filter by text. One without three letters or digits in a row has no trigram."""
-    return Match(parts, _named, lambda text: TRIGRAM.search(text) is not None)
+    return MatchFilter(parts, _named, lambda text: TRIGRAM.search(text) is not None)

@@ -11,7 +11,7 @@ TICKS = Listing(
   b.marked_at as market_time, b.marked_through as batch, b.cash as balance, b.equity, b.day_start_balance,
   b.day_start_equity, b.day_low, b.day_high, b.peak_equity""",
     source="challenges c join balances b on b.account_id = c.account_id",
-    sight=of_challenge,
+    visibility=of_challenge,
     id="c.id = any({}::bigint[])",
 )
 # A row that was written again has another xmin, whatever of it changed.
@@ -26,6 +26,6 @@ from challenges c join balances b on b.account_id = c.account_id where c.id = an
 }
 
 
-async def versions(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, str]:
+async def row_versions(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, str]:
     """A text for each that is there, another one whenever it has changed."""
     return {row["id"]: row["version"] for row in await conn.fetch(VERSIONS[kind], list(ids))}

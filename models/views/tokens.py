@@ -7,7 +7,7 @@ TOKENS = Listing(
     columns="""t.id, t.brand, t.role, t.name, t.subject, t.prefix, t.created_at, t.expires_at, t.revoked_at,
   t.last_used_at, t.scope as stored_scope""",
     source="tokens t",
-    sight=of_brand,
+    visibility=of_brand,
     brand="t.brand",
     filters={
         "role": "t.role = any({}::text[])",

@@ -10,7 +10,7 @@ from models.events import DESK
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class Visibility:
     """None is no bound. The four scopes bound together: what any of them names is seen.
 
     `trades`: of sales nothing is seen, neither programs nor purchases, wallets, payouts, and events about them.
@@ -22,7 +22,7 @@ class Sight:
     trades: bool = False
 
 
-NOTHING = Sight(brand="")  # no brand has this name
+NOTHING_VISIBLE = Visibility(brand="")  # no brand has this name
 
 
 class Where:
@@ -62,64 +62,64 @@ def _parameter(number: int, value: Any) -> str:
     return f"${number}::bigint" if type(value) is int else f"${number}"
 
 
-def of_desk(where: Where, sight: Sight) -> None:
+def of_desk(where: Where, visibility: Visibility) -> None:
     """Instruments and quotes belong to nobody's brand."""
 
 
-def of_brand(where: Where, sight: Sight) -> None:
+def of_brand(where: Where, visibility: Visibility) -> None:
     """Rows of alias `t` with a brand: groups, jobs, tokens."""
-    if sight.brand is not None:
-        where.add("t.brand = {}", sight.brand)
+    if visibility.brand is not None:
+        where.add("t.brand = {}", visibility.brand)
 
 
-def _of_sales(where: Where, sight: Sight) -> None:
+def _of_sales(where: Where, visibility: Visibility) -> None:
     """Rows with a brand that are about sales and their money."""
-    of_brand(where, sight)
-    if sight.trades:
+    of_brand(where, visibility)
+    if visibility.trades:
         where.add("false")
 
 
-def of_program(where: Where, sight: Sight) -> None:
+def of_program(where: Where, visibility: Visibility) -> None:
     """Programs: a client sees those on sale, and those it has bought, whatever has become of them."""
-    _of_sales(where, sight)
-    if sight.client is not None:
+    _of_sales(where, visibility)
+    if visibility.client is not None:
         where.add(
             """(t.status = 0
             or exists (select from challenges c where c.brand = t.brand and c.client = {0} and c.program_id = t.id)
             or exists (select from purchases s where s.brand = t.brand and s.client = {0} and s.program_id = t.id))""",
-            sight.client,
+            visibility.client,
         )
 
 
-def of_client(where: Where, sight: Sight) -> None:
+def of_client(where: Where, visibility: Visibility) -> None:
     """Rows with a brand and a client: wallets, purchases."""
-    _of_sales(where, sight)
-    if sight.client is not None:
-        where.add("t.client = {}", sight.client)
+    _of_sales(where, visibility)
+    if visibility.client is not None:
+        where.add("t.client = {}", visibility.client)
 
 
-def of_wallet(where: Where, sight: Sight) -> None:
+def of_wallet(where: Where, visibility: Visibility) -> None:
     """Transfers: a client sees the rows of its own wallets."""
-    _of_sales(where, sight)
-    if sight.client is not None:
-        where.add("exists (select from wallets w where w.id = t.wallet_id and w.client = {})", sight.client)
+    _of_sales(where, visibility)
+    if visibility.client is not None:
+        where.add("exists (select from wallets w where w.id = t.wallet_id and w.client = {})", visibility.client)
 
 
-def of_payout(where: Where, sight: Sight) -> None:
+def of_payout(where: Where, visibility: Visibility) -> None:
     """Payouts go to the wallet `w`."""
-    _of_sales(where, sight)
-    if sight.client is not None:
-        where.add("w.client = {}", sight.client)
+    _of_sales(where, visibility)
+    if visibility.client is not None:
+        where.add("w.client = {}", visibility.client)
 
 
-def of_challenge(where: Where, sight: Sight) -> None:
+def of_challenge(where: Where, visibility: Visibility) -> None:
     """Rows of the challenge `c`: itself, its phases, metrics, breaches."""
-    if sight.brand is not None:
-        where.add("c.brand = {}", sight.brand)
-    if sight.client is not None:
-        where.add("c.client = {}", sight.client)
-    if sight.scope is not None:
-        owners, clones, challenges, accounts = sight.scope
+    if visibility.brand is not None:
+        where.add("c.brand = {}", visibility.brand)
+    if visibility.client is not None:
+        where.add("c.client = {}", visibility.client)
+    if visibility.scope is not None:
+        owners, clones, challenges, accounts = visibility.scope
         where.add(
             """(c.id = any({}::bigint[]) or c.client = any({}::text[]) or exists (select from accounts s
             where s.challenge_id = c.id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))""",
@@ -134,20 +134,20 @@ OF_SALES = ("prop.purchase.", "prop.payout.")
 """How the names of events begin that are about sales and their money."""
 
 
-def of_event(where: Where, sight: Sight) -> None:
+def of_event(where: Where, visibility: Visibility) -> None:
     """Events `t` carry brand, client and challenge themselves, because they outlive the challenge.
 
     Those of the desk are of no brand: no bound does not include them.
     """
-    if sight.brand is None:
+    if visibility.brand is None:
         where.add("t.brand <> {}", DESK)
-    of_brand(where, sight)
-    if sight.client is not None:
-        where.add("t.client = {}", sight.client)
-    if sight.trades:
+    of_brand(where, visibility)
+    if visibility.client is not None:
+        where.add("t.client = {}", visibility.client)
+    if visibility.trades:
         where.add("not (t.name ^@ any({}::text[]))", list(OF_SALES))
-    if sight.scope is not None:
-        owners, clones, challenges, accounts = sight.scope
+    if visibility.scope is not None:
+        owners, clones, challenges, accounts = visibility.scope
         where.add(
             """(t.challenge_id = any({}::bigint[]) or t.client = any({}::text[]) or exists (select from accounts s
             where s.challenge_id = t.challenge_id and (s.id = any({}::bigint[]) or s.clone = any({}::text[]))))""",
@@ -158,14 +158,14 @@ def of_event(where: Where, sight: Sight) -> None:
         )
 
 
-def of_account(where: Where, sight: Sight) -> None:
+def of_account(where: Where, visibility: Visibility) -> None:
     """Rows of the account `a`: itself and all it made. An account of a challenge is owned by the client."""
-    if sight.brand is not None:
-        where.add("a.brand = {}", sight.brand)
-    if sight.client is not None:
-        where.add("a.owner = {}", sight.client)
-    if sight.scope is not None:
-        owners, clones, challenges, accounts = sight.scope
+    if visibility.brand is not None:
+        where.add("a.brand = {}", visibility.brand)
+    if visibility.client is not None:
+        where.add("a.owner = {}", visibility.client)
+    if visibility.scope is not None:
+        owners, clones, challenges, accounts = visibility.scope
         where.add(
             """(a.id = any({}::bigint[]) or a.challenge_id = any({}::bigint[])
             or a.owner = any({}::text[]) or a.clone = any({}::text[]))""",

@@ -7,6 +7,6 @@ QUOTE_VOIDS = Listing(
     columns="""t.id, t.symbol, t.source_from, t.source_before, t.first_batch, t.last_batch, t.quotes, t.reason,
   t.recorded_at""",
     source="quote_voids t",
-    sight=of_desk,
+    visibility=of_desk,
     filters={"symbol": "t.symbol = {}"},
 )

@@ -1,7 +1,7 @@
 """Real money: wallets, the rows of transfers, payouts."""
 
-from models.views.list_query import Each, Key, Listing, Parent, Within
-from models.views.spans import span
+from models.views.list_query import IndexedFilter, Listing, NarrowFilter, OrderKey, ParentLink
+from models.views.spans import time_filters
 from models.views.visibility import of_brand, of_client, of_payout, of_wallet
 
 WALLETS_OF = "select w.id from wallets w where w.brand = n.brand and w.client = {}"
@@ -9,16 +9,20 @@ WALLETS_OF = "select w.id from wallets w where w.brand = n.brand and w.client = 
 WALLETS = Listing(
     columns="t.id, t.brand, t.client, t.currency, t.cash, t.reserved, t.cash - t.reserved as free, t.created_at",
     source="wallets t",
-    sight=of_client,
+    visibility=of_client,
     brand="t.brand",
-    filters={"client": Each("t.client", of_brand=True), "currency": "t.currency = {}"},
+    filters={"client": IndexedFilter("t.client", of_brand=True), "currency": "t.currency = {}"},
     own="client",
 )
 HOUSE_ACCOUNTS = Listing(
     columns="t.id, t.brand, t.currency, t.purpose, t.balance",
     source="house_accounts t",
-    sight=of_brand,
-    order=(Key("t.brand", "brand", str), Key("t.currency", "currency", str), Key("t.purpose", "purpose", str)),
+    visibility=of_brand,
+    order=(
+        OrderKey("t.brand", "brand", str),
+        OrderKey("t.currency", "currency", str),
+        OrderKey("t.purpose", "purpose", str),
+    ),
     descending=False,
     brand="t.brand",
     filters={"currency": "t.currency = {}", "purpose": "t.purpose = any({}::text[])"},
@@ -27,28 +31,28 @@ TRANSFERS = Listing(
     columns="""t.id, t.transfer, t.brand, t.kind, t.money, t.wallet_id, t.account_id, h.purpose as house, t.currency,
   t.amount, t.cause, t.market_time, t.recorded_at""",
     source="transfers t left join house_accounts h on h.id = t.house_account_id",
-    sight=of_wallet,
+    visibility=of_wallet,
     brand="t.brand",
     filters={
-        "transfer": Within("t.transfer = {}"),
-        "account_id": Each("t.account_id", "bigint"),
-        "wallet_id": Each("t.wallet_id", "bigint"),
-        "client": Each(
+        "transfer": NarrowFilter("t.transfer = {}"),
+        "account_id": IndexedFilter("t.account_id", "bigint"),
+        "wallet_id": IndexedFilter("t.wallet_id", "bigint"),
+        "client": IndexedFilter(
             "t.wallet_id",
             "bigint",
             values=WALLETS_OF,
             otherwise="(select w.client from wallets w where w.id = t.wallet_id) = {}",
         ),
-        "house": Each(
+        "house": IndexedFilter(
             "t.house_account_id",
             "bigint",
             values="select h.id from house_accounts h where h.brand = n.brand and h.purpose = any({}::text[])",
             otherwise="h.purpose = any({}::text[])",
         ),
-        "kind": Each("t.kind", of_brand=True),
+        "kind": IndexedFilter("t.kind", of_brand=True),
         "money": "t.money = {}",
         "currency": "t.currency = {}",
-        **span("recorded", "transfers", "t.recorded_at", "t.id"),
+        **time_filters("recorded", "transfers", "t.recorded_at", "t.id"),
     },
     own="client",
 )
@@ -58,16 +62,16 @@ PAYOUTS = Listing(
   (select s.price from purchases s where s.fee_returned_with = t.id) as fee_returned""",
     source="""payouts t join wallets w on w.id = t.wallet_id
   left join challenge_phases f on f.id = t.phase_id""",
-    sight=of_payout,
+    visibility=of_payout,
     brand="t.brand",
     filters={
-        "challenge_id": Within("t.challenge_id = {}"),
-        "account_id": Within("t.account_id = {}"),
-        "client": Each("t.wallet_id", "bigint", values=WALLETS_OF, otherwise="w.client = {}"),
-        "status": Each("t.status", of_brand=True),
+        "challenge_id": NarrowFilter("t.challenge_id = {}"),
+        "account_id": NarrowFilter("t.account_id = {}"),
+        "client": IndexedFilter("t.wallet_id", "bigint", values=WALLETS_OF, otherwise="w.client = {}"),
+        "status": IndexedFilter("t.status", of_brand=True),
         "currency": "t.currency = {}",
-        **span("created", "payouts", "t.created_at", "t.id"),
+        **time_filters("created", "payouts", "t.created_at", "t.id"),
     },
     own="client",
-    parents={"challenge": Parent("t.challenge_id = p.id")},
+    parents={"challenge": ParentLink("t.challenge_id = p.id")},
 )

@@ -22,7 +22,7 @@ from schema.engine.row_types import RowObjects, object_of_row, readable_objects
 from schema.engine.scalars import parse_instant
 from services.futures import mark_retrieved
 from services.views import lists
-from services.views.lists import Extent, Filters, Listing, Page, Row, Window
+from services.views.lists import Filters, Listing, Page, PageRequest, Row, RowCount
 
 SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
 
@@ -76,9 +76,9 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     listing: strawberry.Private[Listing]
     page: strawberry.Private[Page]
-    asked: strawberry.Private[Window]
-    count: strawberry.Private[Callable[[], Awaitable[Extent]]]
-    extent: strawberry.Private[asyncio.Future[Extent] | None] = None
+    asked: strawberry.Private[PageRequest]
+    count: strawberry.Private[Callable[[], Awaitable[RowCount]]]
+    extent: strawberry.Private[asyncio.Future[RowCount] | None] = None
 
     @computed("The items of this page with their cursors.")
     def edges(self) -> list[Edge[Item]]:
@@ -109,7 +109,7 @@ class Connection(Generic[Item]):
     async def total_count_is_exact(self) -> bool:
         return (await self._extent()).exact
 
-    def _extent(self) -> Awaitable[Extent]:
+    def _extent(self) -> Awaitable[RowCount]:
         """Count once for both fields."""
         if self.extent is None:
             self.extent = asyncio.ensure_future(self.count())
@@ -119,11 +119,11 @@ class Connection(Generic[Item]):
 
 def page_request(
     listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False
-) -> Window:
+) -> PageRequest:
     """The page asked for. Raises BadUserInput."""
     if not 1 <= first <= most:
         raise BadUserInput(f"first must be between 1 and {most}; found {first}.")
-    return Window(first, None if after is None else _keys(listing, after), reverse)
+    return PageRequest(first, None if after is None else _keys(listing, after), reverse)
 
 
 def _cursor(listing: Listing, row: Row) -> str:
@@ -156,8 +156,8 @@ def _fits(value: Any, kind: type) -> bool:
     return not isinstance(value, str) or is_storable(value)
 
 
-async def read_page(info: Info, listing: Listing, asked: Window, filters: Filters = ()) -> Connection[Any]:
-    """A page of all that is in the principal's sight."""
+async def read_page(info: Info, listing: Listing, asked: PageRequest, filters: Filters = ()) -> Connection[Any]:
+    """A page of all that is in the principal's visibility."""
     principal = info.context.principal
     page = await lists.page(principal, listing, filters, asked, links_of(info))
     if compilation_of(info.operation).revalues_rows:
@@ -167,7 +167,7 @@ async def read_page(info: Info, listing: Listing, asked: Window, filters: Filter
 
 
 async def read_owned_page(
-    info: Info, listing: Listing, parent: tuple[str, int], asked: Window, filters: Filters = ()
+    info: Info, listing: Listing, parent: tuple[str, int], asked: PageRequest, filters: Filters = ()
 ) -> Connection[Any]:
     """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
     loaders = info.context.loaders
@@ -177,7 +177,7 @@ async def read_owned_page(
 
 async def read_owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
     """The first of what one parent owns, without paging."""
-    page = await info.context.loaders.page(listing, *parent, Window(most))
+    page = await info.context.loaders.page(listing, *parent, PageRequest(most))
     return [item for _, item in readable_objects(listing, page.rows)]
 
 

@@ -23,11 +23,11 @@ from services import clocks, decision_context, quarantine, snapshots
 from services.decision_context import Decided
 from services.futures import mark_retrieved
 from services.principals import Principal, Role
-from services.quarantine import Entry
+from services.quarantine import QuarantineEntry
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
 from services.views.events import Cursor, Event, Wanted
-from services.views.lists import Extent, Filters, Listing, Page, Row, Window
+from services.views.lists import Filters, Listing, Page, PageRequest, Row, RowCount
 from services.views.present import MOVING, brought
 from services.views.ticks import Watched
 
@@ -138,7 +138,7 @@ class Loaders:
         )
         return row if row is None else await self._revalued(listing, row)
 
-    async def page(self, listing: Listing, parent: str, key: int, window: Window, filters: Filters = ()) -> Page:
+    async def page(self, listing: Listing, parent: str, key: int, window: PageRequest, filters: Filters = ()) -> Page:
         """Return a page of the rows that one parent owns."""
         kind, who = ("page", listing, parent, filters, window), self.principal
         page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
@@ -154,10 +154,10 @@ class Loaders:
         """Return the rows, in their order, each with its figures at the answer's moment."""
         return await asyncio.gather(*(self._revalued(listing, row) for row in rows))
 
-    async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> Extent:
+    async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> RowCount:
         """Return the number of rows that one parent owns."""
         kind, who = ("count", listing, parent, filters), self.principal
-        extent: Extent = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
+        extent: RowCount = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
         return extent
 
     async def progress(self, account_id: int) -> list[Progress]:
@@ -200,9 +200,9 @@ class Loaders:
         )
         return decided
 
-    async def quarantine(self, account_id: int) -> Entry | None:
+    async def quarantine(self, account_id: int) -> QuarantineEntry | None:
         """Return the account's entry in quarantine; None if it is not in quarantine."""
-        entry: Entry | None = await self._load(("quarantine",), account_id, quarantine.of_accounts)
+        entry: QuarantineEntry | None = await self._load(("quarantine",), account_id, quarantine.entries_of_accounts)
         return entry
 
     async def eligibility(self, account_id: int | None) -> list[Criterion]:

@@ -34,9 +34,9 @@ class Violation(NamedTuple):
 async def ledgers_are_intact(conn: Connection, ids: Sequence[int]) -> list[Violation]:
     """seq runs from 1 without a gap, balances add up, hashes chain, and the account's row bears the last of each."""
     found: list[Violation] = []
-    heads = await reading.heads(conn, ids)
+    heads = await reading.ledger_heads(conn, ids)
     last = dict.fromkeys(heads, (0, GENESIS, ZERO))
-    async for row in reading.ledger(conn, ids):
+    async for row in reading.iterate_ledger(conn, ids):
         account = row["account_id"]
         found += [_ledger(f"account {account} seq {row['seq']}", told) for told in _breaks(last[account], row)]
         last[account] = row["seq"], row["hash"], row["balance_after"]
@@ -82,10 +82,10 @@ async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> lis
 
     Fees are those of the account's policy. A position without a fill is empty, and only a correction leaves one.
     """
-    policies = {one.account.id: one.account.policy for one in (await accounts.load(conn, ids)).loaded}
-    kept, corrected = await reading.positions(conn, ids), await reading.corrected(conn, ids)
+    policies = {one.account.id: one.account.policy for one in (await accounts.load_accounts(conn, ids)).loaded}
+    kept, corrected = await reading.positions_by_account(conn, ids), await reading.corrected_accounts(conn, ids)
     fills: dict[int, list[Fill]] = {account: [] for account in policies}
-    async for fill in reading.fills(conn, ids):
+    async for fill in reading.iterate_fills(conn, ids):
         if fill.account in fills:
             fills[fill.account].append(fill)
     found = []
@@ -140,7 +140,7 @@ def _told(position: Position) -> str:
 
 async def accounts_can_be_read(conn: Connection, ids: Sequence[int]) -> list[Violation]:
     """Policy, terms, positions and orders of an account are what this version can read."""
-    read = await accounts.load(conn, ids)
+    read = await accounts.load_accounts(conn, ids)
     return [Violation("accounts can be read", f"account {u.account_id}", str(u.refusal)) for u in read.unreadable]
 
 
@@ -152,7 +152,7 @@ async def no_account_is_in_quarantine(conn: Connection, ids: Sequence[int]) -> l
             f"account {one.account_id}",
             f"cannot be marked since {one.entered_at.isoformat()}: {one.error}: {one.message}",
         )
-        for one in (await quarantine.of_accounts(conn, ids)).values()
+        for one in (await quarantine.entries_of_accounts(conn, ids)).values()
     ]
 
 
@@ -161,11 +161,11 @@ async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violatio
 
     Whatever might convert is read, since only the quotes there are say what did.
     """
-    catalogue = await quotes.catalogue(conn)
-    every = [one.account for one in (await accounts.load(conn, ids)).loaded]
+    catalogue = await quotes.read_catalogue(conn)
+    every = [one.account for one in (await accounts.load_accounts(conn, ids)).loaded]
     wanted = {account.id: symbols_that_move(account, catalogue, {}) for account in every}
     pairs = [(symbol, account.marked_through) for account in every for symbol in wanted[account.id]]
-    seen = await reading.quotes(conn, pairs)
+    seen = await reading.quotes_at(conn, pairs)
     found = []
     for account in every:
         market = {symbol: seen.get((symbol, account.marked_through)) for symbol in wanted[account.id]}

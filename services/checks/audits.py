@@ -16,7 +16,7 @@ async def audits_are_intact(conn: Connection) -> list[Violation]:
     found: list[Violation] = []
     heads = await reading.audit_heads(conn)
     last = dict.fromkeys(heads, (0, GENESIS))
-    async for row in reading.audits(conn):
+    async for row in reading.iterate_audit(conn):
         chain = row["chain"]
         seq, head = last.get(chain, (0, GENESIS))
         if row["seq"] != seq + 1:

@@ -24,7 +24,7 @@ Figures = Mapping[str, Decimal]
 async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
     """Each breach's limit is the one sold, and its level, observation and headroom follow from its evidence."""
     found: list[Violation] = []
-    async for row in reading.findings(conn):
+    async for row in reading.iterate_breaches(conn):
         subject = f"breach {row['id']} ({row['rule']})"
         found += [Violation("breaches can be derived", subject, text) for text in _faults(row)]
     return found

@@ -124,8 +124,10 @@ async def slices_sum_to_the_whole(conn: Connection, ids: Sequence[int]) -> list[
     What was rounded by itself (a position once it is closed, and each fill of the first edition) favours an account by
     no more than chance explains.
     """
-    every = {one.account.id: Slices(one.account.policy.fee_bps) for one in (await accounts.load(conn, ids)).loaded}
-    async for fill in reading.fills(conn, ids):
+    every = {
+        one.account.id: Slices(one.account.policy.fee_bps) for one in (await accounts.load_accounts(conn, ids)).loaded
+    }
+    async for fill in reading.iterate_fills(conn, ids):
         if fill.account in every and fill.status is FillStatus.BOOKED:
             every[fill.account].take(fill)
     found = []

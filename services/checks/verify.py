@@ -32,7 +32,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[reading.Rows]], ...] = (
     desk.rows_have_their_objects,
     desk.batches_are_dense,
     desk.latest_quotes_are_the_newest,
-    desk.accounts_are_within_reach,
+    desk.accounts_are_marked_within_the_batches,
     desk.events_are_dense,
     money.transfers_pair_up,
     money.transfers_stay_among_their_money,
@@ -55,13 +55,13 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[reading.Rows]], ...] = (
     trading.fills_have_one_ledger_row,
     trading.positions_are_open_once,
     trading.nothing_is_traded_after_an_end,
-    trading.endings_left_their_job,
+    trading.ended_accounts_have_a_closing_job,
     trading.actions_name_their_orders,
     trading.refusals_are_counted,
-    orders.orders_rest_where_they_may,
-    orders.orders_tell_their_end,
+    orders.working_orders_are_on_live_accounts,
+    orders.ended_orders_have_a_reason,
     orders.amended_orders_have_their_origin,
-    orders.voids_are_told,
+    orders.voids_have_a_correction,
     orders.locks_remember_their_status,
     challenges.terms_bear_their_hash,
     challenges.purchases_have_one_live_challenge,
@@ -74,7 +74,7 @@ OF_SETS: tuple[Callable[[Connection], Awaitable[reading.Rows]], ...] = (
     challenges.reinstatements_have_their_run,
     challenges.breaches_rest_on_the_ledger,
     challenges.days_are_dense,
-    challenges.ends_left_their_job,
+    challenges.ended_phases_have_a_job,
 )
 OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], ...] = (
     accounts_can_be_read,
@@ -122,7 +122,7 @@ async def _accounts(conn: Connection, report: Report) -> list[Violation]:
     """The accounts, some at a time, so that memory does not grow with the desk."""
     found: list[Violation] = []
     done, last = STEPS, 0
-    while ids := await reading.account_ids(conn, last, ACCOUNTS_AT_ONCE):
+    while ids := await reading.next_account_ids(conn, last, ACCOUNTS_AT_ONCE):
         report(f"accounts from {ids[0]}", done)
         for holds in OF_ACCOUNTS:
             found += await _each(holds, conn, ids)
@@ -161,4 +161,4 @@ async def counts() -> dict[str, int]:
     events.
     """
     async with snapshot() as conn:
-        return dict(await reading.counts(conn))
+        return dict(await reading.row_counts(conn))

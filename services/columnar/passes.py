@@ -24,8 +24,8 @@ from domain.quotes import Batch, Market
 from models import accounts, ownership
 from models import quarantine as quarantine_rows
 from models.columnar import marks, shards
-from models.columnar.marks import Prepared
-from models.loaded import Loaded
+from models.columnar.marks import PreparedMarks
+from models.loaded import LoadedAccount
 from services import quarantine
 from services.conditions import conditions_of
 from services.fencing import Fence, ShardLost, fenced
@@ -145,8 +145,8 @@ class Marker:
         """The accounts that are not here as others left them; those that live no more are dropped."""
         assert self.book is not None, "the shard is loaded"
         async with reading() as conn:
-            horizon = await marks.horizon(conn)
-            touched = await marks.touched(conn, self.horizon, self.shards, self.shard)
+            horizon = await marks.snapshot_horizon(conn)
+            touched = await marks.touched_accounts(conn, self.horizon, self.shards, self.shard)
         self.horizon = horizon
         for account_id, _, live in touched:
             if not live:
@@ -162,7 +162,7 @@ class Marker:
         if not self.failed:
             return []
         async with reading() as conn:
-            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
+            self.named = await quarantine_rows.quarantined_in_shard(conn, self.shards, self.shard)
         return [account_id for account_id in self.failed if account_id not in self.named]
 
     async def _release(self, ids: Iterable[int]) -> None:
@@ -175,10 +175,10 @@ class Marker:
         """Load the shard; it has been judged as far as its oldest account has been marked."""
         self.forget()
         async with snapshot() as conn:
-            self.horizon = await marks.horizon(conn)
-            self.shards = await ownership.count(conn)
-            stored = await shards.load(conn, self.shards, self.shard)
-            self.named = await quarantine_rows.of_shard(conn, self.shards, self.shard)
+            self.horizon = await marks.snapshot_horizon(conn)
+            self.shards = await ownership.shard_count(conn)
+            stored = await shards.load_shard(conn, self.shards, self.shard)
+            self.named = await quarantine_rows.quarantined_in_shard(conn, self.shards, self.shard)
         through = stored.accounts.through
         batches, counts = np.unique(through, return_counts=True)
         async with reading() as conn:
@@ -203,7 +203,7 @@ class Marker:
         assert self.book is not None, "the shard is loaded"
         for start in range(0, len(ids), CHUNK):
             async with reading() as conn:
-                read = await accounts.load(conn, ids[start : start + CHUNK])
+                read = await accounts.load_accounts(conn, ids[start : start + CHUNK])
                 await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
                 batches = {one.account.marked_through for one in read.loaded}
                 markets = {batch: await tape().market(conn, batch) for batch in batches}
@@ -221,7 +221,7 @@ class Marker:
                 self.failed.pop(account_id, None)
             await self._release(settled)
 
-    def _put(self, one: Loaded, market: Market) -> None:
+    def _put(self, one: LoadedAccount, market: Market) -> None:
         assert self.book is not None, "the shard is loaded"
         account = one.account
         self.challenges[account.id] = one.challenge_id
@@ -302,24 +302,24 @@ class Marker:
             again, ahead = ahead.marks.id[~taken].tolist(), prepared
             await self._reload(again)
 
-    async def _prepare(self, ids: Sequence[int]) -> Prepared:
+    async def _prepare(self, ids: Sequence[int]) -> PreparedMarks:
         """In a thread, so that the database is sent what is ready; nothing moves the book meanwhile."""
         book = self.book
         assert book is not None, "the shard is loaded"
-        return await asyncio.to_thread(lambda: marks.prepare(book.marks(ids)))
+        return await asyncio.to_thread(lambda: marks.prepare_marks(book.marks(ids)))
 
-    async def _write_chunk(self, ahead: Prepared, following: Sequence[int]) -> tuple[Flags, Prepared]:
+    async def _write_chunk(self, ahead: PreparedMarks, following: Sequence[int]) -> tuple[Flags, PreparedMarks]:
         """Write what is ready; meanwhile the next is made ready."""
         if not len(ahead.marks):
             return np.zeros(0, np.bool_), await self._prepare(following)
         try:
             async with writing() as conn:
-                await marks.stage(conn, ahead)
-                return await asyncio.gather(marks.write(conn, ahead), self._prepare(following))
+                await marks.stage_marks(conn, ahead)
+                return await asyncio.gather(marks.write_marks(conn, ahead), self._prepare(following))
         except Locked:  # somebody holds one of them for long
             async with writing() as conn:
-                await marks.stage(conn, ahead)
-                return await marks.write_free(conn, ahead), await self._prepare(following)
+                await marks.stage_marks(conn, ahead)
+                return await marks.write_unlocked_marks(conn, ahead), await self._prepare(following)
 
     async def _catch_up(self) -> None:
         """Catch up the accounts that have waited longest, under their locks, and take them as they are then."""
@@ -344,7 +344,7 @@ class Marker:
         judged = min([self.through, *self.waiting.values()])
         owner, fence = (self.fence.owner, self.fence.number) if self.fence else (None, None)
         async with reading() as conn:
-            if not await marks.record(conn, self.shard, judged, owner, fence):
+            if not await marks.record_progress(conn, self.shard, judged, owner, fence):
                 raise ShardLost(self.shard)
         self.recorded, self.recorded_at = judged, time.monotonic()
 

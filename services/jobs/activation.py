@@ -20,13 +20,13 @@ async def _advance(
 ) -> str | None:
     """Move the job's purchase on; answers why not, where its cause is gone."""
     assert job.challenge_id, "the job of a purchase has its challenge"
-    card = await challenges.card(work.conn, job.challenge_id)
+    card = await challenges.read_challenge(work.conn, job.challenge_id)
     if card["purchase_id"] is None:
         return "the purchase has been deleted"
     status = PurchaseStatus(card["purchase_status"])
     if status is not expected or card["status"] != ChallengeStatus.ACTIVE:
         return f"the purchase is {status.name} and its challenge {ChallengeStatus(card['status']).name}"
-    await purchases.move(
+    await purchases.set_purchase_status(
         work.conn, card["purchase_id"], move("purchase", status, target), work.now, paid_from=paid_from
     )
     payload = {"purchase": card["purchase_id"], "account": job.account_id}
@@ -42,10 +42,10 @@ async def withdraw_fee(work: Unit, job: Job) -> str:
     if gone := await _advance(work, job, PurchaseStatus.PENDING, PurchaseStatus.PAID, event, "WALLET"):
         return gone
     assert job.challenge_id
-    card = await challenges.card(work.conn, job.challenge_id)
+    card = await challenges.read_challenge(work.conn, job.challenge_id)
     if card["price"] > 0:
-        await wallets.lock(work.conn, card["wallet_id"])
-        await wallets.reserve(work.conn, card["wallet_id"], -card["price"])
+        await wallets.lock_wallet(work.conn, card["wallet_id"])
+        await wallets.add_reservation(work.conn, card["wallet_id"], -card["price"])
         await transfers.move(
             work,
             brand=job.brand,
@@ -90,6 +90,6 @@ async def start_account(work: Unit, job: Job) -> str:
 async def give_up(work: Unit, job: Job, reason: str) -> None:
     """An activation that cannot go on: purchase FAILED, challenge CANCELLED, account LOCKED; a reservation ends."""
     assert job.challenge_id
-    card = await challenges.card(work.conn, job.challenge_id)
+    card = await challenges.read_challenge(work.conn, job.challenge_id)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:
         await call_off(work, job.challenge_id, "ACTIVATION_FAILED", Reason(reason))

@@ -102,7 +102,7 @@ async def _complete(work: Unit, held: Held, job: Job) -> None:
 async def open_next_phase(work: Unit, job: Job) -> str:
     """Open, fund and start the next phase's account, and move the challenge to it."""
     assert job.challenge_id and job.account_id
-    card = await challenges.card(work.conn, job.challenge_id)
+    card = await challenges.read_challenge(work.conn, job.challenge_id)
     held = work.held.get(job.account_id)
     before = held.stored if held else None
     if card["status"] != ChallengeStatus.ACTIVE or before is None or card["account_id"] != job.account_id:
@@ -113,7 +113,7 @@ async def open_next_phase(work: Unit, job: Job) -> str:
     phase_id = await challenges.open_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
     await accounts.fund(work, opened)
     await accounts.start(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
-    await challenges.point_at(work.conn, job.challenge_id, phase.index, opened.account.id)
+    await challenges.set_current_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
     payload = {"phase_index": phase.index, "account": opened.account.id, "previous_account": job.account_id}
     work.emit("prop.challenge.phase_changed", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
     return f"account {opened.account.id} opened"

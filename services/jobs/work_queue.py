@@ -75,13 +75,13 @@ async def _attempt_alone(job: Job) -> str:
     except Exception as error:
         log.exception("job %s (%s) cannot be attempted", job.id, job.kind)
         async with reading() as conn:
-            await jobs.bury(conn, job.id, f"{type(error).__name__}: {error}")
+            await jobs.mark_job_dead(conn, job.id, f"{type(error).__name__}: {error}")
         return "dead"
 
 
 async def _take() -> Job | None:
     async with reading() as conn:
-        row = await jobs.take(conn)
+        row = await jobs.take_job(conn)
     if row is None:
         return None
     facts = json.loads(row["facts"])
@@ -107,7 +107,7 @@ async def _attempt(job: Job) -> str:
         if not buried:
             wait = DELAY_SHORT if is_short else min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
             async with reading() as conn:  # raises where the database is away, which is no failure of the job
-                await jobs.delay(conn, job.id, wait, reason, counts=counts)
+                await jobs.delay_job(conn, job.id, wait, reason, counts=counts)
         trace = None if is_short else error
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=trace)
         return await _bury(job, reason) if buried else "failed"
@@ -118,14 +118,14 @@ async def _do(job: Job) -> str:
         raise LookupError(f"this version knows no job of the kind {job.kind!r}, only {', '.join(HANDLERS)}")
     try:
         async with root(job.root) as work:
-            if not await jobs.hold(work.conn, job.id):
+            if not await jobs.lock_queued_job(work.conn, job.id):
                 return "done"  # by another worker, meanwhile
             try:
                 outcome = await HANDLERS[job.kind](work, job)
             except WaitForQuotes as waiting:
-                await jobs.postpone(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
+                await jobs.postpone_job(work.conn, job.id, work.batch + 1, f"waits for quotes: {waiting}")
                 return "postponed"
-            await jobs.finish(work.conn, job.id, outcome)
+            await jobs.finish_job(work.conn, job.id, outcome)
     except NotFound:
         async with reading() as conn:
             if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
@@ -140,8 +140,8 @@ async def _bury(job: Job, reason: str) -> str:
     locked, and the job can be retried once it is read again.
     """
     async with sweep([job.root], mark=False) as work:
-        if await jobs.hold(work.conn, job.id):
-            await jobs.bury(work.conn, job.id, reason)
+        if await jobs.lock_queued_job(work.conn, job.id):
+            await jobs.mark_job_dead(work.conn, job.id, reason)
             if job.kind in ACTIVATION and not work.unreadable:
                 await activation.give_up(work, job, reason)
     log.error("job %s (%s) is dead: %s", job.id, job.kind, reason)
@@ -152,11 +152,11 @@ async def retry(principal: Principal, job_id: int) -> None:
     """Queue a dead job again. Raises Forbidden, NotFound for one of another brand, InvalidTransition."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with plain() as work:
-        job = await jobs.lock(work.conn, job_id)
+        job = await jobs.lock_job(work.conn, job_id)
         if job is None or not principal.sees(job["brand"]):
             raise NotFound("id", job=job_id)
         queued = move("job", JobStatus(job["status"]), JobStatus.QUEUED)
-        await jobs.revive(work.conn, job_id)
+        await jobs.requeue_job(work.conn, job_id)
         work.wakes = True
         work.audit(
             principal,

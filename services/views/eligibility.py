@@ -10,7 +10,7 @@ from domain.payouts import Criterion, Cycle, Standing
 from domain.rule_table import run_of
 from domain.terms import PhaseType
 from models import accounts, payouts
-from models.loaded import Loaded
+from models.loaded import LoadedAccount
 from models.sql import Connection
 from services.quote_cache import tape
 from services.snapshots import Present, each, now
@@ -20,13 +20,13 @@ from services.unit_of_work import reading
 async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
     """Every criterion of a payout at a moment, or at the newest market; none of an account in quarantine."""
     async with reading() as conn:
-        read = await accounts.load(conn, ids)
+        read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
     found = await each(read, moment or await now(), lambda one: _criteria(one, cycle_of(one, cycles)))
     return {account: criteria for account, criteria in found.items() if not isinstance(criteria, Refused)}
 
 
-async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, Cycle]:
+async def cycles_of(conn: Connection, loaded: Collection[LoadedAccount]) -> dict[int, Cycle]:
     """By account what has passed since its last payout; none of those that are not in a funded phase."""
     asked = {
         one.account.id: (phase.day, percent(phase.initial_balance, terms.profitable_day_pct))
@@ -34,7 +34,7 @@ async def cycles_of(conn: Connection, loaded: Collection[Loaded]) -> dict[int, C
         if one.terms and (phase := one.account.phase) and (terms := one.terms.phase(phase.index))
         if terms.type is PhaseType.FUNDED
     }
-    return await payouts.cycles(conn, asked) if asked else {}
+    return await payouts.payout_cycles(conn, asked) if asked else {}
 
 
 def cycle_of(one: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:

@@ -9,9 +9,9 @@ from typing import Any, NamedTuple
 from domain.reasons import shown_event
 from models.events import CHANNEL, DESK
 from models.views import events as rows
-from models.views.events import Extent
+from models.views.events import StreamExtent
 from models.views.list_query import Row
-from models.views.visibility import OF_SALES, Sight
+from models.views.visibility import OF_SALES, Visibility
 from services.principals import Principal
 from services.unit_of_work import reading
 from services.views.visibility import sight_of
@@ -24,8 +24,8 @@ __all__ = [
     "Cursor",
     "CursorExpired",
     "Event",
-    "Extent",
     "Reach",
+    "StreamExtent",
     "Terms",
     "Wanted",
     "all_after",
@@ -100,26 +100,26 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Terms:
-    """On which a subscriber gets events: those in its sight that it wants."""
+    """On which a subscriber gets events: those in its visibility that it wants."""
 
-    sight: Sight
+    visibility: Visibility
     wanted: Wanted
 
     @classmethod
     def of(cls, principal: Principal, wanted: Wanted) -> "Terms":
-        return cls(Sight(brand=DESK) if wanted.of_desk else sight_of(principal), wanted)
+        return cls(Visibility(brand=DESK) if wanted.of_desk else sight_of(principal), wanted)
 
     def admit(self, event: Event, reach: Reach) -> bool:
         """May the subscriber have it, and does it want it? `reach` is what is known of its challenge by now.
 
         The same as the conditions of `missed`.
         """
-        sight = self.sight
+        visibility = self.visibility
         return (
-            (event.brand != DESK if sight.brand is None else event.brand == sight.brand)
-            and sight.client in (None, event.client)
-            and not (sight.trades and event.name.startswith(OF_SALES))
-            and (sight.scope is None or _in_scope(sight.scope, event, reach))
+            (event.brand != DESK if visibility.brand is None else event.brand == visibility.brand)
+            and visibility.client in (None, event.client)
+            and not (visibility.trades and event.name.startswith(OF_SALES))
+            and (visibility.scope is None or _in_scope(visibility.scope, event, reach))
             and self.wanted.fits(event)
         )
 
@@ -164,23 +164,23 @@ def _payload(row: Row) -> dict[str, Any]:
     return shown_event(row["name"], facts)
 
 
-async def extent() -> Extent:
+async def extent() -> StreamExtent:
     """How far the stream goes now."""
     async with reading() as conn:
-        return await rows.extent(conn)
+        return await rows.stream_extent(conn)
 
 
-async def position_of(sight: Sight, cursor: Cursor) -> int:
+async def position_of(visibility: Visibility, cursor: Cursor) -> int:
     """Return the position after which the cursor's events come.
 
     Raises CursorExpired for one that names no event that is kept and visible, as after the restore of a backup.
     """
     async with reading() as conn:
         if cursor == BEGINNING:
-            if (await rows.extent(conn)).forgotten:
+            if (await rows.stream_extent(conn)).forgotten:
                 raise CursorExpired("The first events are no longer kept.")
             return 0
-        position = await rows.position_of(conn, sight, *cursor)
+        position = await rows.find_event_position(conn, visibility, *cursor)
     if position is None:
         raise CursorExpired(
             "after names no event that is kept, that no restore has lost, and that this token may read."
@@ -191,7 +191,7 @@ async def position_of(sight: Sight, cursor: Cursor) -> int:
 async def all_after(position: int, most: int) -> list[Event]:
     """The next events of every brand, in order."""
     async with reading() as conn:
-        return [_event(row) for row in await rows.all_after(conn, position, most)]
+        return [_event(row) for row in await rows.events_after(conn, position, most)]
 
 
 async def missed(principal: Principal, wanted: Wanted, after: int, through: int, most: int) -> list[Event]:
@@ -203,9 +203,9 @@ async def between(terms: Terms, after: int, through: int, most: int) -> list[Eve
     """The same on a subscriber's terms. Raises CursorExpired where some of what follows `after` is no longer kept."""
     wanted = terms.wanted
     async with reading() as conn:
-        found = await rows.missed(
+        found = await rows.missed_events(
             conn,
-            terms.sight,
+            terms.visibility,
             after,
             through,
             most,
@@ -213,7 +213,7 @@ async def between(terms: Terms, after: int, through: int, most: int) -> list[Eve
             names=None if wanted.names is None else list(wanted.names),
             client=wanted.client,
         )
-        ends = await rows.extent(conn)  # after the rows: what is kept now was kept then
+        ends = await rows.stream_extent(conn)  # after the rows: what is kept now was kept then
     if after < ends.forgotten:
         raise CursorExpired("The events that follow this cursor are no longer all kept.")
     return [_event(row) for row in found]

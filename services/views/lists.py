@@ -20,14 +20,14 @@ from models.views.events import EVENTS
 from models.views.groups import GROUPS
 from models.views.instruments import INSTRUMENTS, QUOTE_HISTORY, QUOTES
 from models.views.jobs import JOBS
-from models.views.list_pages import Extent, Linked, looks
-from models.views.list_query import Filters, Listing, Row, Window
+from models.views.list_pages import LinkedListing, RowCount, may_search
+from models.views.list_query import Filters, Listing, PageRequest, Row
 from models.views.metrics import LATEST, METRICS
 from models.views.programs import PROGRAMS, STEPS
 from models.views.purchases import PURCHASES
 from models.views.reinstatements import REINSTATEMENTS
 from models.views.tokens import TOKENS
-from models.views.visibility import Sight
+from models.views.visibility import Visibility
 from models.views.voids import QUOTE_VOIDS
 from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
@@ -74,13 +74,13 @@ __all__ = [
     "TOKENS",
     "TRANSFERS",
     "WALLETS",
-    "Extent",
     "Filters",
-    "Linked",
+    "LinkedListing",
     "Listing",
     "Page",
+    "PageRequest",
     "Row",
-    "Window",
+    "RowCount",
     "by_ids",
     "by_status",
     "count",
@@ -105,13 +105,13 @@ class Page:
     end: tuple[Any, ...] | None = None
 
 
-def _cut(rows: list[Row], window: Window, end: tuple[Any, ...] | None = None) -> Page:
+def _cut(rows: list[Row], window: PageRequest, end: tuple[Any, ...] | None = None) -> Page:
     if end is not None:
         LISTS_CUT.labels("page").inc()
     return Page(rows[: window.first], len(rows) > window.first or end is not None, end=end)
 
 
-def _counted(extent: Extent) -> Extent:
+def _counted(extent: RowCount) -> RowCount:
     if not extent.exact:
         LISTS_CUT.labels("count").inc()
     return extent
@@ -119,25 +119,29 @@ def _counted(extent: Extent) -> Extent:
 
 async def _read(listing: Listing, filters: Filters, read: Callable[[Connection], Awaitable[Value]]) -> Value:
     """Read what may be a moment old; in a transaction where several statements are to see the same."""
-    return await moment_old(read, whole=looks(listing, filters))
+    return await moment_old(read, whole=may_search(listing, filters))
 
 
 async def page(
-    principal: Principal, listing: Listing, filters: Filters, window: Window, linked: Sequence[Linked] = ()
+    principal: Principal, listing: Listing, filters: Filters, window: PageRequest, linked: Sequence[LinkedListing] = ()
 ) -> Page:
     """Return one page of the rows visible to the principal, with the visible rows that its links lead to."""
-    sight, most = sight_of(principal), settings().list_rows_max
-    read = await _read(listing, filters, lambda conn: rows.page(conn, listing, sight, filters, window, most, linked))
+    visibility, most = sight_of(principal), settings().list_rows_max
+    read = await _read(
+        listing, filters, lambda conn: rows.fetch_page(conn, listing, visibility, filters, window, most, linked)
+    )
     led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
     for one, some in zip(linked, read.linked, strict=True):
         led[one.listing].update((row["id"], row) for row in shown(principal, one.listing, some))
     return replace(_cut(shown(principal, listing, read.rows), window, read.end), linked=led)
 
 
-async def count(principal: Principal, listing: Listing, filters: Filters) -> Extent:
+async def count(principal: Principal, listing: Listing, filters: Filters) -> RowCount:
     """Return how many rows are visible to the principal."""
-    sight, most = sight_of(principal), settings().list_rows_max
-    return _counted(await _read(listing, filters, lambda conn: rows.count(conn, listing, sight, filters, most)))
+    visibility, most = sight_of(principal), settings().list_rows_max
+    return _counted(
+        await _read(listing, filters, lambda conn: rows.count_rows(conn, listing, visibility, filters, most))
+    )
 
 
 async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, int], bool]:
@@ -145,17 +149,17 @@ async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, i
     most = settings().list_rows_max
     if not {name for name, _ in filters} - {"brand"}:  # each status has its own part of an index
         filters = (*filters, ("status", (tuple(status.value for status in ChallengeStatus),)))
-    sight, narrowed = sight_of(principal), filters
+    visibility, narrowed = sight_of(principal), filters
     found, exact = await _read(
-        CHALLENGES, narrowed, lambda conn: rows.tally(conn, CHALLENGES, sight, narrowed, "c.status", most)
+        CHALLENGES, narrowed, lambda conn: rows.count_by_value(conn, CHALLENGES, visibility, narrowed, "c.status", most)
     )
-    return found, _counted(Extent(0, exact)).exact
+    return found, _counted(RowCount(0, exact)).exact
 
 
 async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
-    """The rows of these ids in the principal's sight, by their column `key`; what is not in sight is not there."""
+    """The rows of these ids in the principal's visibility, by their column `key`; what is not in sight is not there."""
     async with reading() as conn:
-        found = await rows.by_ids(conn, listing, sight_of(principal), ids)
+        found = await rows.fetch_by_ids(conn, listing, sight_of(principal), ids)
     return {row[key]: row for row in shown(principal, listing, found)}
 
 
@@ -164,7 +168,7 @@ async def pages(
     parent: str,
     ids: Collection[int],
     filters: Filters,
-    window: Window,
+    window: PageRequest,
     principal: Principal | None = None,
 ) -> dict[int, Page]:
     """The same page of every parent's nested list. The parents were read in sight, so what they own is too.
@@ -172,9 +176,11 @@ async def pages(
     Where that does not follow, the principal has to be told.
     """
     most = settings().list_rows_max
-    sight = _sight(principal)
+    visibility = _sight(principal)
     found, ends = await _read(
-        listing, filters, lambda conn: rows.pages(conn, listing, parent, ids, filters, window, most, sight)
+        listing,
+        filters,
+        lambda conn: rows.fetch_nested_pages(conn, listing, parent, ids, filters, window, most, visibility),
     )
     of: defaultdict[int, list[Row]] = defaultdict(list)
     for row in shown(principal, listing, found):
@@ -186,9 +192,9 @@ async def firsts(
     principal: Principal, listing: Listing, parent: str, ids: Collection[int], most: int
 ) -> dict[int, list[Row]]:
     """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
-    window = Window(most - 1)  # a page is read with a row more: here that is the last of those asked for
+    window = PageRequest(most - 1)  # a page is read with a row more: here that is the last of those asked for
     async with reading() as conn:
-        found, _ = await rows.pages(
+        found, _ = await rows.fetch_nested_pages(
             conn, listing, parent, ids, (), window, settings().list_rows_max, sight_of(principal)
         )
     of: dict[int, list[Row]] = {one: [] for one in ids}
@@ -199,13 +205,15 @@ async def firsts(
 
 async def counts(
     listing: Listing, parent: str, ids: Collection[int], filters: Filters, principal: Principal | None = None
-) -> dict[int, Extent]:
+) -> dict[int, RowCount]:
     """Return how many rows each parent owns; the principal as in `pages`."""
     most = settings().list_rows_max
-    sight = _sight(principal)
-    found = await _read(listing, filters, lambda conn: rows.counts(conn, listing, parent, ids, filters, most, sight))
+    visibility = _sight(principal)
+    found = await _read(
+        listing, filters, lambda conn: rows.count_nested_rows(conn, listing, parent, ids, filters, most, visibility)
+    )
     return {one: _counted(extent) for one, extent in found.items()}
 
 
-def _sight(principal: Principal | None) -> Sight | None:
+def _sight(principal: Principal | None) -> Visibility | None:
     return None if principal is None else sight_of(principal)

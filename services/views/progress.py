@@ -18,7 +18,7 @@ async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[
     Of an account that cannot be read or computed, why.
     """
     async with reading() as conn:
-        read = await accounts.load(conn, ids)
+        read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
     return await each(read, moment or await now(), lambda one: _progress(one, cycle_of(one, cycles)))
 

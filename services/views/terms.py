@@ -11,4 +11,4 @@ from services.unit_of_work import reading
 async def of_hashes(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
     """The terms of these hashes, or their refusal. Who names a hash has seen a sale that has them."""
     async with reading() as conn:
-        return await terms.read(conn, hashes)
+        return await terms.read_terms(conn, hashes)

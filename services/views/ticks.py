@@ -22,5 +22,5 @@ async def versions(watched: Collection[Watched]) -> dict[Watched, str]:
     found: dict[Watched, str] = {}
     async with reading() as conn:
         for kind, keys in ids.items():
-            found |= {(kind, key): version for key, version in (await rows.versions(conn, kind, keys)).items()}
+            found |= {(kind, key): version for key, version in (await rows.row_versions(conn, kind, keys)).items()}
     return found

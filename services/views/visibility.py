@@ -3,13 +3,13 @@
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from models.views.visibility import NOTHING, Sight
+from models.views.visibility import NOTHING_VISIBLE, Visibility
 from services.principals import Principal, Role
 
 Item = TypeVar("Item", int, str)
 
 
-def sight_of(principal: Principal) -> Sight:
+def sight_of(principal: Principal) -> Visibility:
     """Return the rows that the principal may read.
 
     An ADMIN reads every row, a MANAGER those of its brand, a CLIENT its own, a TRADER accounts and trades within its
@@ -17,15 +17,15 @@ def sight_of(principal: Principal) -> Sight:
     """
     match principal.role:
         case Role.ADMIN:
-            return Sight()
+            return Visibility()
         case Role.MANAGER:
-            return Sight(brand=principal.brand)
+            return Visibility(brand=principal.brand)
         case Role.CLIENT:
-            return Sight(brand=principal.brand, client=principal.subject)
+            return Visibility(brand=principal.brand, client=principal.subject)
         case Role.TRADER:
-            return Sight(brand=principal.brand, scope=_scope(principal.scope), trades=True)
+            return Visibility(brand=principal.brand, scope=_scope(principal.scope), trades=True)
         case Role.FEED | Role.PAYMENTS:
-            return NOTHING
+            return NOTHING_VISIBLE
 
 
 def _scope(scope: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]] | None:

@@ -37,7 +37,7 @@ from schema.engine.time_slices import TimeSlices
 from services.views.lists import Listing
 
 Fussy = NewType("Fussy", int)
-LISTING = Listing(columns="", source="", sight=of_desk)
+LISTING = Listing(columns="", source="", visibility=of_desk)
 PARTS = {number: {"id": number, "weight": Decimal(number) / 8, "colour": number % 2} for number in range(4)}
 
 
@@ -54,7 +54,7 @@ class Colour(Enum):
 
 @dataclass(frozen=True)
 class Store:
-    """Reads parts; those with an odd number are out of sight, and asking for 2 fails."""
+    """Reads parts; those with an odd number are out of visibility, and asking for 2 fails."""
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
         if 2 in keys:

@@ -15,7 +15,7 @@ from websockets.typing import Subprotocol
 from app.server.websockets import UNREAD
 from config.database import connection
 from models import events, sql
-from models.events import Event
+from models.events import NewEvent
 from services import brands
 from services.unit_of_work import plain
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
@@ -68,7 +68,7 @@ async def test_after_a_reconnect_everything_missed_comes_first_and_nothing_twice
 async def test_a_late_commit_is_not_skipped(api: Api, manager: str) -> None:
     async with api.follow(manager, EVENTS, after="0") as follower, connection(api.database_url) as conn:
         async with conn.transaction():
-            await sql.write(conn, *events.part([Event("acme", 1, NAME, {"from": "early"}, START)]))
+            await sql.write(conn, *events.outbox_part([NewEvent("acme", 1, NAME, {"from": "early"}, START)]))
             await emit(2, {"from": "late"})
             (first,) = await follower.events(1)
         (second,) = await follower.events(1)

@@ -38,14 +38,14 @@ SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick t
 @pytest.fixture(autouse=True)
 def slow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     """Counting the challenges of the brand `rivals` takes the database a minute."""
-    count = list_pages.count
+    count = list_pages.count_rows
 
-    async def slow(conn: Any, of: Any, sight: Any, filters: Any, most: Any) -> list_pages.Extent:
-        if sight.brand == "rivals":
+    async def slow(conn: Any, of: Any, visibility: Any, filters: Any, most: Any) -> list_pages.RowCount:
+        if visibility.brand == "rivals":
             await conn.execute(SLOW)
-        return await count(conn, of, sight, filters, most)
+        return await count(conn, of, visibility, filters, most)
 
-    monkeypatch.setattr(list_pages, "count", slow)
+    monkeypatch.setattr(list_pages, "count_rows", slow)
     monkeypatch.setattr(callers, "LOOK_SECONDS", 0.02)
 
 
@@ -285,14 +285,14 @@ async def test_a_bearer_that_catches_up_slowly_does_not_keep_others_from_catchin
     api: Api, hostile: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
 
-    missed = stored_events.missed
+    missed = stored_events.missed_events
 
-    async def slow(conn: Any, sight: Any, *given: Any, **named: Any) -> Any:
-        if sight.brand == "rivals":
+    async def slow(conn: Any, visibility: Any, *given: Any, **named: Any) -> Any:
+        if visibility.brand == "rivals":
             await conn.execute(SLOW)
-        return await missed(conn, sight, *given, **named)
+        return await missed(conn, visibility, *given, **named)
 
-    monkeypatch.setattr(stored_events, "missed", slow)
+    monkeypatch.setattr(stored_events, "missed_events", slow)
     async with plain() as work:
         work.emit("prop.challenge.warning", brand="acme", challenge_id=1, payload={"number": 1})
     manager = await api.token("MANAGER", "acme")

@@ -21,7 +21,7 @@ from app.live.hub import READERS, Hub
 from app.live.rendering import EventRenderer, recognize_selection
 from app.server.websockets import text_frame
 from config.database import connection
-from models.views.visibility import Sight
+from models.views.visibility import Visibility
 from resolvers.main import schema
 from schema.engine.document_limits import DocumentLimits, parse_document
 from schema.engine.request_context import Context
@@ -305,8 +305,8 @@ async def test_in_memory_the_same_is_let_through_as_in_the_database(database: st
                 Wanted(names=frozenset({NAME})),
             ):
                 for trades in (False, True):
-                    sight = Sight(whose, client, _numbered(scope, challenge, account), trades)
-                    terms = Terms(sight, wanted)
+                    visibility = Visibility(whose, client, _numbered(scope, challenge, account), trades)
+                    terms = Terms(visibility, wanted)
                     stored = await between(terms, 0, 10**9, 1_000)
                     assert stored == [event for event in everything if terms.admit(event, event.reach)], terms
                     seen.add(len(stored))

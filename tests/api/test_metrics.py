@@ -255,7 +255,7 @@ async def test_each_operation_is_one_span_with_its_name_request_role_and_error(a
 
 
 async def test_shards_are_shown_with_who_owns_them(api: Api) -> None:
-    await ownership.choose_count(2)
+    await ownership.set_shard_count(2)
     world = await a_world(api.database_url)
     admin = await api.token("ADMIN")
     owner = Ownership(api.database_url, "worker-here-1", 5)

@@ -100,7 +100,7 @@ async def test_a_filter_takes_no_text_that_the_database_cannot_hold(api: Api) ->
 
 
 COUNTED = "{ challenges { totalCount } }"
-READS = ("page", "count", "by_ids", "pages", "counts")  # each is one statement
+READS = ("fetch_page", "count_rows", "fetch_by_ids", "fetch_nested_pages", "count_nested_rows")  # each is one statement
 
 
 @pytest.fixture
@@ -125,9 +125,9 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
 async def test_what_nobody_asked_for_is_not_counted(api: Api, reads: Counter[str]) -> None:
     admin = await api.token("ADMIN")
     await api.ask("{ challenges { nodes { id } } }", admin)
-    assert reads == {"page": 1}
+    assert reads == {"fetch_page": 1}
     await api.ask(COUNTED, admin)
-    assert reads["count"] == 1
+    assert reads["count_rows"] == 1
 
 
 RENAME = """%s: updateProgram(input: { id: "%s", expectedVersion: %s, steps: [

@@ -22,7 +22,7 @@ from schema.engine.request_context import Context, Loaders
 from schema.engine.time_slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from services import snapshots
 from services.principals import Principal, Role
-from services.views.lists import PAYOUTS, Extent, Page, Window
+from services.views.lists import PAYOUTS, Page, PageRequest, RowCount
 
 
 async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loop_has_been_round() -> None:
@@ -155,12 +155,12 @@ async def test_a_count_that_fails_once_nobody_waits_for_it_is_no_error_of_the_lo
     asyncio.get_running_loop().set_exception_handler(lambda _, about: logged.append(about))
     goes_on = asyncio.Event()
 
-    async def fails() -> Extent:
+    async def fails() -> RowCount:
         await goes_on.wait()
         raise ConnectionError("gone")
 
     page = Page([])
-    connection = Connection[Any](listing=PAYOUTS, page=page, asked=Window(1, None, False), count=fails)
+    connection = Connection[Any](listing=PAYOUTS, page=page, asked=PageRequest(1, None, False), count=fails)
     waiting = asyncio.ensure_future(connection._extent())  # noqa: SLF001 - both fields that count wait for it
     await asyncio.sleep(0)
     waiting.cancel()

@@ -100,7 +100,7 @@ async def test_a_write_in_another_process_counts_like_one_in_this(cluster: Clust
         await many(api, token)
         assert set(since(before)) == {"standby"}
         async with control() as conn:  # as the other process announces it
-            await statements.announce(conn, [repr((key, "acme", "manager"))])
+            await statements.record_writers(conn, [repr((key, "acme", "manager"))])
         before = answered()
         await many(api, token)
         assert set(since(before)) == {"written"}

@@ -100,7 +100,7 @@ async def test_a_query_begins_while_its_token_is_looked_up_and_nothing_is_told_b
     token = await api.token("MANAGER", "acme")
     for _ in range(2):
         assert "data" in (await _post(api, token, PAGE)).json()
-    read, page, valid = asyncio.Event(), lists.page, rows_of_tokens.valid
+    read, page, valid = asyncio.Event(), lists.page, rows_of_tokens.valid_tokens
 
     async def revoking(*given: Any, **named: Any) -> Any:
         result = await page(*given, **named)
@@ -113,7 +113,7 @@ async def test_a_query_begins_while_its_token_is_looked_up_and_nothing_is_told_b
         return await valid(*given)
 
     monkeypatch.setattr(lists, "page", revoking)
-    monkeypatch.setattr(rows_of_tokens, "valid", late)
+    monkeypatch.setattr(rows_of_tokens, "valid_tokens", late)
     refused = await _post(api, token, PAGE)
     assert read.is_set(), "it had begun"
     assert refused.status_code == 401
@@ -138,13 +138,13 @@ async def test_a_mutation_does_not_begin_before_its_token_is_confirmed(
     await a_world(api.database_url, replay=False)
     token = await api.token("MANAGER", "acme")
     await _post(api, token, PAGE)
-    valid = rows_of_tokens.valid
+    valid = rows_of_tokens.valid_tokens
 
     async def revoked(*given: Any) -> Any:
         await value("update tokens set revoked_at = now() returning 1")
         return await valid(*given)
 
-    monkeypatch.setattr(rows_of_tokens, "valid", revoked)
+    monkeypatch.setattr(rows_of_tokens, "valid_tokens", revoked)
     assert (await _post(api, token, DEPOSIT)).status_code == 401
     assert await value("select count(*) from wallets where cash = 1") == 0
 

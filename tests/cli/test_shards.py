@@ -22,7 +22,7 @@ async def test_they_are_shown_and_changed_and_what_cannot_be_is_refused(database
         await owner.end()
     assert done.returncode == 0, done.stderr
     assert done.stdout.count("worker-here-1") == 3
-    assert [state.owner for state in await ownership.states()] == [None] * 3
+    assert [state.owner for state in await ownership.shard_states()] == [None] * 3
 
 
 @pytest.mark.parametrize("count", ["0", "10000"])

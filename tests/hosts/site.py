@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from config.database import connection, create_database, migrate
-from models.system import choose_mode
+from models.system import set_clock_mode
 from tests.cluster.desk import Desk, propdesk, running
 from tests.cluster.postgres import OWNER
 from tests.cluster.postgres import Cluster as Postgres
@@ -99,7 +99,7 @@ async def opened(site: Site, name: str, *, mode: str, **environment: str) -> Asy
     owner = await create_database(site.postgres.primary.url(OWNER, "postgres"), name)
     await migrate(owner)
     async with connection(owner) as conn:
-        await choose_mode(conn, mode)
+        await set_clock_mode(conn, mode)
     folder = site.folder / name
     folder.mkdir()
     by_name = {

@@ -81,9 +81,9 @@ async def test_jobs_are_taken_in_the_order_of_their_times_whosever_they_are(data
     for brand in owed:
         await pool().execute("insert into jobs (brand, kind) values ($1, 'made up')", brand)
     async with pool().acquire() as conn:
-        while (job := await jobs.take(conn)) is not None:
+        while (job := await jobs.take_job(conn)) is not None:
             taken.append(job["brand"])
-            await jobs.finish(conn, job["id"], "done")
+            await jobs.finish_job(conn, job["id"], "done")
     assert taken == owed
 
 

@@ -114,8 +114,8 @@ async def test_two_markers_lose_neither_each_others_marks_nor_an_action_between(
         async with plain():  # some task of this process learns of it, so that both go on to it
             pass
 
-    meet(monkeypatch, "touched", close_and_quote, after=True)
-    meet(monkeypatch, "write", lambda: act(buys, "INCREASE", action_id="a2", quantity="100000"), after=False)
+    meet(monkeypatch, "touched_accounts", close_and_quote, after=True)
+    meet(monkeypatch, "write_marks", lambda: act(buys, "INCREASE", action_id="a2", quantity="100000"), after=False)
     await asyncio.gather(*(marker.drain() for marker in both))
     found = await rows("select account_id, trim_scale(equity) as equity, trim_scale(unrealised) as open from balances")
     assert {row["account_id"]: (row["equity"], row["open"]) for row in found} == {

@@ -24,7 +24,7 @@ from domain.quotes import Batch, Quote
 from domain.rule_table import Rule
 from domain.terms import Group, GroupKind, PhaseType
 from models import accounts
-from models.loaded import Loaded
+from models.loaded import LoadedAccount
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.conditions import conditions_of
 from services.quote_cache import tape
@@ -126,7 +126,7 @@ def _proposal(chance: random.Random, quote: Quote, name: str) -> Action:
     return Action("r1", name, verb, quote.symbol, side, reference=name, **size)
 
 
-async def opened(url: str, case: Case, first: Batch) -> Loaded:
+async def opened(url: str, case: Case, first: Batch) -> LoadedAccount:
     """An account on a fresh desk, started at the first batch: bought, or opened by hand."""
     await make_replay(url)
     await brands.save(ADMIN, name="acme", title="Acme Prop")
@@ -156,7 +156,7 @@ async def bought(step: Step) -> int:
     return found
 
 
-def the_setup(loaded: Loaded) -> Setup:
+def the_setup(loaded: LoadedAccount) -> Setup:
     """The same account for the backtest, under its ids."""
     account, catalogue = loaded.account, tape().catalogue
     if loaded.terms is None:
@@ -241,9 +241,9 @@ def like(found: Sequence[dict[str, Any]], happened: Sequence[Any]) -> list[dict[
     return [{name: getattr(one, name) for name in (found[0] if found else {})} for one in happened]
 
 
-async def reloaded(account_id: int) -> Loaded:
+async def reloaded(account_id: int) -> LoadedAccount:
     async with reading() as conn:
-        [loaded] = (await accounts.load(conn, [account_id])).whole
+        [loaded] = (await accounts.load_accounts(conn, [account_id])).all_accounts
     return loaded
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from config.database import connection
-from models.views.visibility import Sight
+from models.views.visibility import Visibility
 from schema.engine.ids import format_cursor, parse_cursor
 from services import events, quotes
 from services.epochs import Restored, Watch
@@ -15,7 +15,7 @@ from services.unit_of_work import plain, reading
 from services.views.events import Cursor, CursorExpired, position_of
 from tests.services.world import a_quote, a_world, rows, value
 
-SEEN = Sight(brand="acme")
+SEEN = Visibility(brand="acme")
 
 
 async def _tell(*names: str) -> None:

@@ -72,11 +72,11 @@ async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
 
 
 PASS = [
-    (marked, "touched"),
-    (marked, "write"),
+    (marked, "touched_accounts"),
+    (marked, "write_marks"),
     (accounts, "lock_roots"),
     (sql, "write_together"),
-    (marked, "record"),
+    (marked, "record_progress"),
 ]
 
 
@@ -128,7 +128,10 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
     assert await value("select status from challenges where id = $1", sound) == 3
 
 
-QUEUE = [(owed, name) for name in ("take", "hold", "finish")] + [(accounts, "of_roots"), (sql, "write_together")]
+QUEUE = [(owed, name) for name in ("take_job", "lock_queued_job", "finish_job")] + [
+    (accounts, "lock_accounts_of_roots"),
+    (sql, "write_together"),
+]
 
 
 @pytest.mark.parametrize("after", [False, True], ids=["before", "after"])
@@ -158,8 +161,8 @@ async def test_what_a_caller_asked_for_is_done_not_at_all_or_once_when_it_asks_a
     await world.buy()
     quote = a_quote("EURUSD", "1.1001", world.at)
     asked: list[tuple[Callable[[], Awaitable[Any]], ModuleType, str]] = [
-        (lambda: purchases.buy(CLIENT, world.program, world.wallet, "k2"), receipts, "answer"),
-        (lambda: ingesting.ingest([quote]), quotes, "insert"),
+        (lambda: purchases.buy(CLIENT, world.program, world.wallet, "k2"), receipts, "write_receipt_answer"),
+        (lambda: ingesting.ingest([quote]), quotes, "insert_batches"),
         (stamping.stamp, events, "stamp"),
     ]
     for ask, module, name in asked:

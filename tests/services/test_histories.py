@@ -12,7 +12,7 @@ from models.views import list_pages as views
 from models.views.list_query import Filters, Row
 from services.unit_of_work import reading
 from services.views import lists
-from services.views.lists import ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS, Listing, Window
+from services.views.lists import ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS, Listing, PageRequest
 from tests.services.world import START, World, a_world, act, settle
 
 DAY_2 = START + timedelta(days=1)
@@ -42,7 +42,7 @@ async def read(of: Listing, account: int, filters: Filters = (), *, first: int =
     found: list[Row] = []
     after = None
     while True:
-        page = (await lists.pages(of, "account", [account], filters, Window(first, after, reverse)))[account]
+        page = (await lists.pages(of, "account", [account], filters, PageRequest(first, after, reverse)))[account]
         found += page.rows
         if not page.more:
             return found
@@ -206,8 +206,10 @@ async def test_a_page_costs_what_it_shows_not_what_it_leaves_out(database: str) 
         for size, account in accounts.items():
             async with reading() as conn:
                 measured = Measured(conn, mode)
-                asked = Window(20, None, reverse)
-                await views.pages(cast("Connection", measured), of, "account", [account], filters, asked, MOST)
+                asked = PageRequest(20, None, reverse)
+                await views.fetch_nested_pages(
+                    cast("Connection", measured), of, "account", [account], filters, asked, MOST
+                )
             assert measured.found, (of.source, filters)
             blocks[size] = measured.blocks
         assert blocks[LARGE] < 2 * blocks[SMALL], (of.source, filters, mode, reverse, blocks)

@@ -232,7 +232,7 @@ async def test_a_job_that_kills_its_worker_each_time_ends_dead(database: str) ->
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     for _ in range(work_queue.ATTEMPTS_MAX):
         async with reading() as conn:
-            assert await stored.take(conn)  # and then nothing more is heard of its worker
+            assert await stored.take_job(conn)  # and then nothing more is heard of its worker
     await settle()
     assert await rows("select status, outcome from jobs") == [
         {"status": "DEAD", "outcome": "its worker died at each attempt"}

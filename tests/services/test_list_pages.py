@@ -9,8 +9,8 @@ import pytest
 
 from models.sql import Connection
 from models.views import list_pages
-from models.views.list_query import Filters, Listing, Row, Window
-from models.views.visibility import Sight
+from models.views.list_query import Filters, Listing, PageRequest, Row
+from models.views.visibility import Visibility
 from services.unit_of_work import snapshot
 from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, TRANSFERS
 from tests.services.many import BIG, RARE, WHALE, fill
@@ -19,8 +19,8 @@ ROWS = 2_000
 ENOUGH = 10_000  # rows that a statement may look at: all of them
 START = datetime(2026, 1, 1, tzinfo=UTC)
 SOON, LATE = START + timedelta(minutes=40), START + timedelta(minutes=1_960)
-ADMIN, MANAGER, CLIENT = Sight(), Sight(BIG), Sight(BIG, WHALE)
-TRADER = Sight(BIG, scope=((RARE,), ("rarebot",), (7, 1_000), (100_004, 100_009)), trades=True)
+ADMIN, MANAGER, CLIENT = Visibility(), Visibility(BIG), Visibility(BIG, WHALE)
+TRADER = Visibility(BIG, scope=((RARE,), ("rarebot",), (7, 1_000), (100_004, 100_009)), trades=True)
 
 Fits = Callable[[Row], bool]
 CASES: list[tuple[Listing, Filters, Fits]] = [
@@ -53,15 +53,15 @@ CASES: list[tuple[Listing, Filters, Fits]] = [
 ]  # fmt: skip
 
 
-def _seen(listing: Listing, sight: Sight, row: Row) -> bool:
-    if sight.brand not in (None, row["brand"]):
+def _seen(listing: Listing, visibility: Visibility, row: Row) -> bool:
+    if visibility.brand not in (None, row["brand"]):
         return False
     client = row.get("client", row.get("owner"))
-    if sight.client is not None:
-        return bool(client == sight.client)
-    if sight.scope is None:
+    if visibility.client is not None:
+        return bool(client == visibility.client)
+    if visibility.scope is None:
         return True
-    owners, clones, challenges, accounts = sight.scope
+    owners, clones, challenges, accounts = visibility.scope
     account = row["id"] if listing is ACCOUNTS else row["account_id"]
     clone = "rarebot" if account <= 100_003 else "bot"
     challenge = row["challenge_id"] if listing is ACCOUNTS else row["id"]
@@ -69,13 +69,22 @@ def _seen(listing: Listing, sight: Sight, row: Row) -> bool:
 
 
 async def _walk(
-    conn: Connection, listing: Listing, sight: Sight, filters: Filters, first: int, most: int, *, reverse: bool
+    conn: Connection,
+    listing: Listing,
+    visibility: Visibility,
+    filters: Filters,
+    first: int,
+    most: int,
+    *,
+    reverse: bool,
 ) -> list[Row]:
     """Every row, page by page."""
     found: list[Row] = []
     after: tuple[Any, ...] | None = None
     for _ in range(ROWS):
-        rows, _, end = await list_pages.page(conn, listing, sight, filters, Window(first, after, reverse), most)
+        rows, _, end = await list_pages.fetch_page(
+            conn, listing, visibility, filters, PageRequest(first, after, reverse), most
+        )
         found += rows[:first]
         if len(rows) <= first and end is None:
             return found
@@ -92,53 +101,57 @@ async def test_page_by_page_each_row_that_fits_comes_once_and_in_order(many: Non
     async with snapshot() as conn:
         for listing, filters, fits in CASES:
             every = await _walk(conn, listing, ADMIN, (), 1_000, ENOUGH, reverse=False)
-            for sight in (ADMIN, MANAGER, CLIENT, TRADER):
-                if (sight.client and listing in (TRANSFERS, PROGRAMS)) or (sight.scope and not listing.scope):
+            for visibility in (ADMIN, MANAGER, CLIENT, TRADER):
+                if (visibility.client and listing in (TRANSFERS, PROGRAMS)) or (visibility.scope and not listing.scope):
                     continue
-                expected = [row["id"] for row in every if _seen(listing, sight, row) and fits(row)]
+                expected = [row["id"] for row in every if _seen(listing, visibility, row) and fits(row)]
                 for first, most, reverse in ((100, 300, False), (1_000, ENOUGH, True), (7, 400, True)):
-                    rows = await _walk(conn, listing, sight, filters, first, most, reverse=reverse)
+                    rows = await _walk(conn, listing, visibility, filters, first, most, reverse=reverse)
                     ids = [row["id"] for row in rows]
-                    assert ids == (expected[::-1] if reverse else expected), (listing.source, filters, sight, most)
-                extent = await list_pages.count(conn, listing, sight, filters, ENOUGH)
-                assert extent == (len(expected), True), (listing.source, filters, sight)
-                cut = await list_pages.count(conn, listing, sight, filters, 100)
+                    assert ids == (expected[::-1] if reverse else expected), (listing.source, filters, visibility, most)
+                extent = await list_pages.count_rows(conn, listing, visibility, filters, ENOUGH)
+                assert extent == (len(expected), True), (listing.source, filters, visibility)
+                cut = await list_pages.count_rows(conn, listing, visibility, filters, 100)
                 assert cut.number == len(expected) if cut.exact else cut.number <= len(expected)
 
 
 async def test_a_count_that_comes_to_its_limit_says_so(many: None) -> None:
     async with snapshot() as conn:
-        assert await list_pages.count(conn, CHALLENGES, MANAGER, (), 100) == (1_000, False)  # entries of an index
-        assert await list_pages.count(conn, CHALLENGES, MANAGER, (), 200) == (ROWS - 2, True)
-        assert await list_pages.count(conn, CHALLENGES, MANAGER, (("text", ("%",)),), 100) == (0, False)  # rows
-        counted, exact = await list_pages.tally(conn, CHALLENGES, MANAGER, (("status", ((3, 4),)),), "c.status", 100)
+        assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (), 100) == (1_000, False)  # entries of an index
+        assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (), 200) == (ROWS - 2, True)
+        assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (("text", ("%",)),), 100) == (0, False)  # rows
+        counted, exact = await list_pages.count_by_value(
+            conn, CHALLENGES, MANAGER, (("status", ((3, 4),)),), "c.status", 100
+        )
         assert (counted, exact) == ({3: 1_000, 4: 3}, False)
-        assert await list_pages.count(conn, CHALLENGES, Sight("tiny"), (), 100) == (2, True)
+        assert await list_pages.count_rows(conn, CHALLENGES, Visibility("tiny"), (), 100) == (2, True)
 
 
 async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
     async with snapshot() as conn:
 
-        async def found(listing: Listing, sight: Sight, **given: str) -> int:
+        async def found(listing: Listing, visibility: Visibility, **given: str) -> int:
             filters = tuple((name, (value,)) for name, value in given.items())
-            return (await list_pages.count(conn, listing, sight, filters, ENOUGH)).number
+            return (await list_pages.count_rows(conn, listing, visibility, filters, ENOUGH)).number
 
-        rare = Sight(BIG, RARE)
-        whole = Sight(BIG, trades=True)
+        rare = Visibility(BIG, RARE)
+        whole = Visibility(BIG, trades=True)
         for listing in (CHALLENGES, PURCHASES):
             assert await found(listing, MANAGER, text="special-77") == 3
             assert await found(listing, rare, text="special-77") == 0
             assert await found(listing, rare, text="phoenix") == 3
         assert await found(PURCHASES, MANAGER, tag="vip") == 3
         assert await found(PURCHASES, rare, tag="vip") == 0
-        for sight in (TRADER, whole):
-            assert await found(CHALLENGES, sight, text="special-77") == 0
-            assert await found(CHALLENGES, sight, text="phoenix") == 0
-            assert await found(CHALLENGES, sight, text=RARE) == 3
+        for visibility in (TRADER, whole):
+            assert await found(CHALLENGES, visibility, text="special-77") == 0
+            assert await found(CHALLENGES, visibility, text="phoenix") == 0
+            assert await found(CHALLENGES, visibility, text=RARE) == 3
 
 
 async def test_a_text_is_no_pattern(many: None) -> None:
     async with snapshot() as conn:
         for text in ("%", "_", "whal_", "%hale", "whale%", "\\", "wha\\le"):
-            assert await list_pages.count(conn, CHALLENGES, MANAGER, (("text", (text,)),), ENOUGH) == (0, True), text
+            assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (("text", (text,)),), ENOUGH) == (0, True), (
+                text
+            )
         assert not re.search(r"[\\%_]", WHALE)

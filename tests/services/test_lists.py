@@ -19,8 +19,8 @@ from config.address import sibling
 from config.database import close_database, create_database, open_database
 from models.sql import Connection
 from models.views import list_pages
-from models.views.list_query import Filters, Listing, Row, Window
-from models.views.visibility import Sight
+from models.views.list_query import Filters, Listing, PageRequest, Row
+from models.views.visibility import Visibility
 from services.unit_of_work import snapshot
 from services.views import lists
 from services.views.lists import (
@@ -64,15 +64,15 @@ COUNTED_MAX = 22 * MOST
 EARLY = datetime(2026, 1, 1, 0, 4, tzinfo=UTC)
 NEVER = EARLY - timedelta(365)
 
-ADMIN, MANAGER, OTHER = Sight(), Sight(BIG), Sight(SMALL)
-OWNER, STRANGER = Sight(BIG, WHALE), Sight(BIG, RARE)
-TRADER = Sight(BIG, scope=((RARE,), ("rarebot",), (1, 7), (100_001, 100_009)), trades=True)
-BOT = Sight(BIG, scope=((), ("bot",), (), ()), trades=True)
-DESK: Sequence[Sight] = (ADMIN, MANAGER, OTHER)
+ADMIN, MANAGER, OTHER = Visibility(), Visibility(BIG), Visibility(SMALL)
+OWNER, STRANGER = Visibility(BIG, WHALE), Visibility(BIG, RARE)
+TRADER = Visibility(BIG, scope=((RARE,), ("rarebot",), (1, 7), (100_001, 100_009)), trades=True)
+BOT = Visibility(BIG, scope=((), ("bot",), (), ()), trades=True)
+DESK: Sequence[Visibility] = (ADMIN, MANAGER, OTHER)
 MONEY = (*DESK, OWNER, STRANGER)
 ALL = (*MONEY, TRADER, BOT)  # BOT by accounts alone: those of challenges have no clone
 
-ROOTS: dict[Listing, tuple[Sequence[Sight], dict[str, tuple[Any, ...]]]] = {
+ROOTS: dict[Listing, tuple[Sequence[Visibility], dict[str, tuple[Any, ...]]]] = {
     CHALLENGES: ((*MONEY, TRADER), {
         "purchase_id": (1, -1), "account_id": (100_001, -1), "client": (RARE, "nobody"), "program_id": (1, -1),
         "status": ((4,), (0,), (4, 0)), "phase_type": ((1,),), "created_from": (NEVER + timedelta(800),),
@@ -200,24 +200,26 @@ def filters_of(listing: Listing, values: dict[str, tuple[Any, ...]]) -> Iterator
 
 
 async def check(conn: Connection, read: partial[Any], most: int) -> None:
-    filters, sight = read.keywords["filters"], read.keywords["sight"]
+    filters, visibility = read.keywords["filters"], read.keywords["visibility"]
     for generic in (False, True) if len(filters) < 2 else (False,):
         measured = Measured(conn, generic=generic)
         await read(cast("Connection", measured))
-        assert measured.looked <= most, f"{filters} {sight} {generic} {measured.looked}: {measured.statement}"
+        assert measured.looked <= most, f"{filters} {visibility} {generic} {measured.looked}: {measured.statement}"
 
 
 @pytest.mark.parametrize("listing", ROOTS, ids=lambda listing: listing.source.split()[0])
 async def test_a_page_and_a_count_look_at_a_bounded_number_of_rows(many: Connection, listing: Listing) -> None:
     sights, values = ROOTS[listing]
     for filters in filters_of(listing, values) if listing is not QUOTE_HISTORY else _quote_filters():
-        for sight in sights if len(filters) < 2 else {*sights} & {MANAGER, STRANGER, TRADER}:
-            if listing is PROGRAMS and sight is OWNER and "status" not in dict(filters):
+        for visibility in sights if len(filters) < 2 else {*sights} & {MANAGER, STRANGER, TRADER}:
+            if listing is PROGRAMS and visibility is OWNER and "status" not in dict(filters):
                 continue  # a client lists those on sale only
-            asked: dict[str, Any] = {"listing": listing, "sight": sight, "filters": filters, "most": MOST}
+            asked: dict[str, Any] = {"listing": listing, "visibility": visibility, "filters": filters, "most": MOST}
             for reverse in (False, True):
-                await check(many, partial(list_pages.page, window=Window(20, None, reverse), **asked), LOOKED_MAX)
-            await check(many, partial(list_pages.count, **asked), COUNTED_MAX)
+                await check(
+                    many, partial(list_pages.fetch_page, window=PageRequest(20, None, reverse), **asked), LOOKED_MAX
+                )
+            await check(many, partial(list_pages.count_rows, **asked), COUNTED_MAX)
 
 
 def _quote_filters() -> Iterator[Filters]:
@@ -239,11 +241,13 @@ async def test_a_nested_page_looks_at_a_bounded_number_of_rows(many: Connection,
             "ids": ids,
             "filters": filters,
             "most": MOST,
-            "sight": ADMIN,
+            "visibility": ADMIN,
         }
         for reverse in (False, True):
-            await check(many, partial(list_pages.pages, window=Window(20, None, reverse), **asked), LOOKED_MAX)
-        await check(many, partial(list_pages.counts, **asked), LOOKED_MAX)
+            await check(
+                many, partial(list_pages.fetch_nested_pages, window=PageRequest(20, None, reverse), **asked), LOOKED_MAX
+            )
+        await check(many, partial(list_pages.count_nested_rows, **asked), LOOKED_MAX)
 
 
 def test_every_list_and_every_filter_is_measured() -> None:

@@ -43,15 +43,15 @@ MILLION = "1000000"
 
 def after_look(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[Any]]) -> None:
     """Let something happen elsewhere, once, when the marker has read what changed, before it passes the batches."""
-    touched = stored.touched
+    touched = stored.touched_accounts
 
     async def looked_too_early(*args: Any) -> Any:
         found = await touched(*args)
-        monkeypatch.setattr(stored, "touched", touched)
+        monkeypatch.setattr(stored, "touched_accounts", touched)
         await elsewhere(happens())  # type: ignore[arg-type]
         return found
 
-    monkeypatch.setattr(stored, "touched", looked_too_early)
+    monkeypatch.setattr(stored, "touched_accounts", looked_too_early)
 
 
 def before(monkeypatch: pytest.MonkeyPatch, name: str, happens: Callable[[], Awaitable[Any]]) -> None:
@@ -89,7 +89,7 @@ async def test_an_action_that_commits_between_the_markers_read_and_its_write_is_
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity=MILLION)
     await _ingest(world, EURUSD="1.099")
-    before(monkeypatch, "write", lambda: act(account, "CLOSE", action_id="a2"))
+    before(monkeypatch, "write_marks", lambda: act(account, "CLOSE", action_id="a2"))
     await passes.drain(0)
     assert await value("select count(*) from fills where verb = 'CLOSE'") == 1
     assert await rows("select unrealised, cash = equity as flat from balances") == [{"unrealised": 0, "flat": True}]
@@ -132,7 +132,7 @@ async def test_a_marker_whose_quotes_are_older_than_an_account_waits_until_they_
         await _ingest(world, EURUSD="1.101", XX01USD="1.102")
         await act(account, "OPEN", action_id="a2", symbol="XX01USD", quantity="100000")
 
-    before(monkeypatch, "touched", trades)
+    before(monkeypatch, "touched_accounts", trades)
     await passes.drain(0)
     await _ingest(world, XX01USD="1.103")
     await passes.drain(0)
@@ -205,11 +205,11 @@ async def test_what_others_write_is_told_however_long_they_take_to_commit_it(dat
 
     async def told(since: str) -> set[int]:
         async with reading() as conn:
-            return {account for account, _, _ in await stored.touched(conn, since, 1, 0)}
+            return {account for account, _, _ in await stored.touched_accounts(conn, since, 1, 0)}
 
     async def horizon() -> str:
         async with reading() as conn:
-            return await stored.horizon(conn)
+            return await stored.snapshot_horizon(conn)
 
     async def settled() -> str:
         async with asyncio.timeout(20):
@@ -291,7 +291,7 @@ async def test_a_changed_instrument_is_taken_up_without_losing_a_batch(database:
 
 
 async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str) -> None:
-    await ownership.choose_count(2)
+    await ownership.set_shard_count(2)
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     await purchases.buy(CLIENT, world.program, world.wallet, "k2")
@@ -357,15 +357,15 @@ async def test_a_batch_that_comes_while_marks_are_written_is_judged_before_the_r
         await act(account, "OPEN", action_id="a1", quantity="100000")
     await _ingest(world, EURUSD="1.1005")
     await passes.drain(0)  # which writes what was due, too
-    write, written = stored.write, list[tuple[int, int]]()
+    write, written = stored.write_marks, list[tuple[int, int]]()
 
     async def listened(conn: Any, prepared: Any) -> Any:
         written.extend(zip(prepared.marks.id.tolist(), prepared.marks.marked_through.tolist(), strict=True))
         return await write(conn, prepared)
 
-    monkeypatch.setattr(stored, "write", listened)
+    monkeypatch.setattr(stored, "write_marks", listened)
     await _ingest(world, EURUSD="1.101")
-    before(monkeypatch, "write", lambda: _ingest(world, EURUSD="1.102"))
+    before(monkeypatch, "write_marks", lambda: _ingest(world, EURUSD="1.102"))
     await passes.drain(0)
     first, second, third = held
     assert written == [(first, 3), (second, 4), (third, 4), (first, 4)]

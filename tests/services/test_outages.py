@@ -82,7 +82,7 @@ async def test_one_killed_between_two_chunks_leaves_the_rest_to_the_next(
     for account in held:
         await act(account, "OPEN", action_id="a1", quantity="100000")
     await passes.drain(0)
-    write, written = stored.write, list[int]()
+    write, written = stored.write_marks, list[int]()
 
     async def dies_at_the_second(*args: Any) -> Any:
         if written:
@@ -93,7 +93,7 @@ async def test_one_killed_between_two_chunks_leaves_the_rest_to_the_next(
 
     await _quoted(world, "1.101")
     with monkeypatch.context() as patch:
-        patch.setattr(stored, "write", dies_at_the_second)
+        patch.setattr(stored, "write_marks", dies_at_the_second)
         with pytest.raises(asyncio.CancelledError):
             await Marker(0).drain()
     assert written == [2]

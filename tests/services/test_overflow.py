@@ -175,6 +175,6 @@ async def test_only_staff_releases_and_says_why(database: str) -> None:
     with pytest.raises(InvalidInput):
         await quarantine.release_by_hand(MANAGER, account, " ")
     async with reading() as conn:
-        await entries.enter(conn, account, 1, "ValueError", "of yesterday")
+        await entries.quarantine_account(conn, account, 1, "ValueError", "of yesterday")
     await quarantine.release_by_hand(ADMIN, account, "it can be computed")
     assert (await system.read()).quarantined == 0

@@ -74,7 +74,7 @@ async def until(holds: Callable[[], Awaitable[Any]], seconds: float = 20) -> Non
 
 async def a_desk_of(database: str, accounts: int, shards: int) -> World:
     """A desk whose accounts all hold a position, in so many shards."""
-    await ownership.choose_count(shards)
+    await ownership.set_shard_count(shards)
     world = await a_world(database, cash=10_000)
     async with owners(database, 1) as [first]:
         held = []
@@ -107,7 +107,7 @@ async def judged() -> list[dict[str, Any]]:
 
 
 async def test_workers_share_the_shards_evenly_as_they_come_and_go(database: str) -> None:
-    await ownership.choose_count(4)
+    await ownership.set_shard_count(4)
     async with owners(database, 4) as [first, second, third, fourth]:
         assert await shared_out(first) == [4]
         assert first.has_all
@@ -117,7 +117,7 @@ async def test_workers_share_the_shards_evenly_as_they_come_and_go(database: str
         assert sorted(await shared_out(first, second, third)) == [1, 1, 2]
         assert await shared_out(first, second, third, fourth) == [1, 1, 1, 1]
         assert set(first.markers) < kept, "it has taken none for another"
-        owned = {state.shard: state.owner for state in await ownership.states()}
+        owned = {state.shard: state.owner for state in await ownership.shard_states()}
         assert {owned[shard] for shard in first.markers} == {"worker-0"}
         assert set(owned.values()) == {f"worker-{n}" for n in range(4)}
         await second.end()
@@ -170,7 +170,7 @@ async def test_what_is_handed_over_has_been_written(database: str, monkeypatch: 
         await drained(owner)
         assert await value("select count(*) from balances where marked_through = 3") == 0
     assert await value("select count(*) from balances where marked_through = 3") == 2
-    assert [(s.owner, s.through) for s in await ownership.states()] == [(None, 3)]
+    assert [(s.owner, s.through) for s in await ownership.shard_states()] == [(None, 3)]
 
 
 async def test_an_owner_that_has_been_replaced_writes_no_marks_no_verdicts_and_no_progress(database: str) -> None:
@@ -196,7 +196,7 @@ async def test_an_owner_that_has_been_replaced_writes_no_marks_no_verdicts_and_n
     await books_hold()
 
 
-@pytest.mark.parametrize("statement", ["stage", "record"])
+@pytest.mark.parametrize("statement", ["stage_marks", "record_progress"])
 async def test_the_fence_stands_in_the_very_transaction(
     database: str, monkeypatch: pytest.MonkeyPatch, statement: str
 ) -> None:
@@ -213,12 +213,12 @@ async def test_the_fence_stands_in_the_very_transaction(
             if not taking:
                 await elsewhere(end_session(database, "worker-0"))
                 taking.append(asyncio.create_task(second.keep()))
-                await (taking[0] if statement == "record" else elsewhere(waits(database)))
+                await (taking[0] if statement == "record_progress" else elsewhere(waits(database)))
             return await original(*args)
 
         monkeypatch.setattr(stored, statement, replaced)
         old = first.markers[0]
-        if statement == "record":
+        if statement == "record_progress":
             with pytest.raises(ShardLost):
                 await old.drain()
         else:
@@ -262,7 +262,7 @@ async def test_an_owner_that_was_stopped_in_mid_transaction_holds_up_nobody(data
 
 async def test_a_silent_session_is_ended_within_the_lease(database: str) -> None:
     """The process is stopped: its connection stands, and nothing comes."""
-    await ownership.choose_count(2)
+    await ownership.set_shard_count(2)
     async with owners(database, 2, lease_seconds=LEASE_SECONDS) as [first, second]:
         await shared_out(first)
         session = first._session  # noqa: SLF001
@@ -298,7 +298,7 @@ async def test_the_number_of_shards_changes_under_the_workers(database: str) -> 
             await ingest(world, f"1.10{n}")
             await drained(first, second)
             through = (await system.read()).evaluated_through
-            await ownership.choose_count(many)
+            await ownership.set_shard_count(many)
             assert (await system.read()).evaluated_through == through, "it never goes back"
             await shared_out(first, second)
             assert len(first.markers) + len(second.markers) == many
@@ -316,7 +316,7 @@ async def test_a_new_desk_has_as_many_shards_as_its_first_worker_wants_and_keeps
 ) -> None:
     await ownership.begin(None)
     await ownership.begin(3)
-    assert [state.shard for state in await ownership.states()] == [0, 1, 2]
+    assert [state.shard for state in await ownership.shard_states()] == [0, 1, 2]
     async with owners(database, 1) as [owner]:
         assert await shared_out(owner) == [3]
         assert not caplog.records

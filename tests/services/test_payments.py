@@ -296,8 +296,8 @@ async def test_a_confirmation_cut_off_anywhere_is_whole_or_not_there(
     database: str, monkeypatch: pytest.MonkeyPatch, after: bool
 ) -> None:
     world = await a_world(database)
-    steps = [(purchase_rows, "lock"), (challenge_rows, "insert_phases"), (purchase_rows, "move"),
-             (sql, "write_together")]  # fmt: skip
+    steps = [(purchase_rows, "lock_purchase"), (challenge_rows, "insert_phases"),
+             (purchase_rows, "set_purchase_status"), (sql, "write_together")]  # fmt: skip
     for n, (module, name) in enumerate(steps):
         _, reference = await _order(world, f"k{n}")
         before = await totals()

@@ -122,10 +122,10 @@ async def test_a_connection_lost_at_any_step_leaves_it_undone_and_the_next_try_d
         assert killed, name
         await books_hold()
 
-    await cut("insert", lambda: payouts.request(CLIENT, challenge, "p1"))
+    await cut("insert_payout", lambda: payouts.request(CLIENT, challenge, "p1"))
     assert await figures(account) == before
     payout = await payouts.request(CLIENT, challenge, "p1")
-    await cut("decide", lambda: payouts.approve(MANAGER, payout, "a1"))
+    await cut("decide_payout", lambda: payouts.approve(MANAGER, payout, "a1"))
     assert await value("select status from payouts") == "REQUESTED"
     await payouts.approve(MANAGER, payout, "a1")
     await cut("mark_paid", work_queue.drain)

@@ -12,7 +12,7 @@ from config.settings import settings
 from domain.errors import InvalidInput, NotFound, PayoutOpen, ProgramNotAvailable
 from domain.lifecycles import ProgramStatus
 from models import program_deletion as table
-from models.program_deletion import RemovedSale
+from models.program_deletion import DeletedSale
 from services import payments, payouts, program_deletion, programs, purchases
 from services.unit_of_work import Root, sweep
 from tests.services.winners import a_winner
@@ -68,7 +68,7 @@ async def test_it_stops_at_its_time_and_goes_on_where_it_was_when_asked_again(
     assert after == went[-1] | {"hash": after["hash"]}
     assert json.loads(audited["before"])["program"]["status"] == "ARCHIVED"
     sales = await rows("select purchase_id, challenge_id, body from removed_sales order by id")
-    assert program_deletion.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
+    assert program_deletion.chain("", [DeletedSale(**sale) for sale in sales]) == after["hash"]
     assert [sale["challenge_id"] is None for sale in sales] == [False] * SOLD + [True]
     assert await value("select count(*) from removals") == 0
     await world.quote("1.1001")
@@ -107,7 +107,7 @@ async def test_a_portion_that_fails_changes_nothing_and_deletions_at_once_share_
         raise ConnectionResetError("killed")
 
     with monkeypatch.context() as broken:
-        broken.setattr(table, "keep_progress", dies)
+        broken.setattr(table, "write_deletion_progress", dies)
         with pytest.raises(ConnectionResetError):
             await _delete(world)
     assert await value("select count(*) from challenges") == SOLD - 2
@@ -120,7 +120,7 @@ async def test_a_portion_that_fails_changes_nothing_and_deletions_at_once_share_
     after = json.loads(audited["after"])
     assert (after["challenges"], after["purchases"], after["cancelled"]) == (SOLD, SOLD + 1, SOLD)
     sales = await rows("select purchase_id, challenge_id, body from removed_sales order by id")
-    assert program_deletion.chain("", [RemovedSale(**sale) for sale in sales]) == after["hash"]
+    assert program_deletion.chain("", [DeletedSale(**sale) for sale in sales]) == after["hash"]
     await books_hold()
 
 

@@ -211,7 +211,7 @@ async def test_what_was_sold_stays_as_it_was_whatever_becomes_of_the_program_and
 async def test_an_edit_waits_for_the_sale_that_has_read_the_program(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, lock, edits = await a_world(database), wallet_rows.lock, list[asyncio.Task[Any]]()
+    world, lock, edits = await a_world(database), wallet_rows.lock_wallet, list[asyncio.Task[Any]]()
 
     async def meanwhile_edited(conn: Any, wallet: int) -> Any:
         off_sale = programs.update(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
@@ -219,7 +219,7 @@ async def test_an_edit_waits_for_the_sale_that_has_read_the_program(
         await waits(database)
         return await lock(conn, wallet)
 
-    monkeypatch.setattr(wallet_rows, "lock", meanwhile_edited)
+    monkeypatch.setattr(wallet_rows, "lock_wallet", meanwhile_edited)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     assert (await edits[0]).after["version"] == 3
     with pytest.raises(ProgramNotAvailable):

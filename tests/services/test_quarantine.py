@@ -135,7 +135,7 @@ async def test_a_marker_that_begins_lets_those_out_that_it_can_read(database: st
     world = await a_world(database)
     spoilt, _ = await two_traders(world)
     async with reading() as conn:
-        await entries.enter(conn, spoilt, 1, "ValueError", "of yesterday's version")
+        await entries.quarantine_account(conn, spoilt, 1, "ValueError", "of yesterday's version")
     await Marker(0).drain()
     assert (await system.read()).quarantined == 0
 

@@ -133,7 +133,7 @@ async def fails_again(challenge: int) -> None:
         challenge,
     )
     async with root(Root.of_challenge(challenge)) as work:
-        case = await rows_of.case(work.conn, challenge)
+        case = await rows_of.read_case(work.conn, challenge)
         with pytest.raises(StillBroken) as broken:
             await reinstatements.run_again(work.conn, work.held[case["account_id"]], case, [])
     facts = broken.value.facts
@@ -227,14 +227,14 @@ async def test_killed_between_it_leaves_nothing_and_can_be_repeated(
     world, challenge, account, span, equity = await a_victim(database)
     await void(span)
     before = await totals()
-    write = rows_of.insert
+    write = rows_of.insert_reinstatement
 
     async def killed(*args: Any, **options: Any) -> int:
         await kill_connections(database, await args[0].fetchval("select pg_backend_pid()"))
         return await write(*args, **options)
 
     with monkeypatch.context() as patch:
-        patch.setattr(rows_of, "insert", killed)
+        patch.setattr(rows_of, "insert_reinstatement", killed)
         with pytest.raises(Exception):  # noqa: B017, PT011 - however the connection's loss shows
             await reinstate(challenge)
     assert await totals() == before

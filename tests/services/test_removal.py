@@ -218,11 +218,11 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
     await act(account, "OPEN", action_id="t1", quantity="1000000")
     await passes.drain(0)
     held = passes._markers().setdefault(0, passes.Marker(0))  # noqa: SLF001 - the moment is inside
-    touched = stored.touched
+    touched = stored.touched_accounts
 
     async def deleted_behind_its_back(*args: Any) -> Any:
         found = await touched(*args)
-        monkeypatch.setattr(stored, "touched", touched)
+        monkeypatch.setattr(stored, "touched_accounts", touched)
         await elsewhere(program_deletion.delete_program(MANAGER, world.program, "x"))
         world.at += timedelta(minutes=1)
         await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])  # what its rules would not bear
@@ -235,7 +235,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
         swept.append(list(roots))
         return sweep(roots, **kwargs)
 
-    monkeypatch.setattr(stored, "touched", deleted_behind_its_back)
+    monkeypatch.setattr(stored, "touched_accounts", deleted_behind_its_back)
     monkeypatch.setattr(quarantine, "sweep", noted)
     await passes.drain(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"

@@ -20,7 +20,7 @@ from services.columnar import passes
 from tests.conftest import room
 from tests.services.world import a_quote, a_world, act, books_hold, hurry, rows, settle, value
 
-MOMENTS = [(marked, "write"), (sql, "write_together"), (owed, "finish")]
+MOMENTS = [(marked, "write_marks"), (sql, "write_together"), (owed, "finish_job")]
 """The marks of a pass, its verdicts, and a job that has been done."""
 
 

@@ -211,18 +211,18 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
     async with reading() as conn:
         await tape.extend(conn)
         assert tape.newest == newest
-        known = {symbol: quote for symbol, (_, quote) in (await stored.market(conn, newest)).items()}
+        known = {symbol: quote for symbol, (_, quote) in (await stored.read_market(conn, newest)).items()}
         assert await tape.market(conn, newest) == known
     await world.quote("1.10630")
     await books_hold()
     async with reading() as conn:
         await tape.extend(conn)
-        assert await tape.batches(conn, newest, newest + 1) == await stored.batches(conn, newest, newest + 1)
+        assert await tape.batches(conn, newest, newest + 1) == await stored.read_batches(conn, newest, newest + 1)
 
 
 async def _killed_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
     """One that forgets a batch at a time is killed in its third portion."""
-    forget, portions = stored.forget, [0]
+    forget, portions = stored.delete_old_batches, [0]
 
     async def killed(conn: Connection, days: int, most: int) -> int:
         portions[0] += 1
@@ -232,7 +232,7 @@ async def _killed_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
         return gone
 
     with monkeypatch.context() as patched:
-        patched.setattr(stored, "forget", killed)
+        patched.setattr(stored, "delete_old_batches", killed)
         with pytest.raises(ConnectionResetError):
             await retention.forget()
     assert (await retention.read()).quotes == 2

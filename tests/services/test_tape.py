@@ -9,7 +9,7 @@ import pytest
 from domain.errors import NoMarket
 from domain.instruments import Instrument
 from models import quotes as stored
-from models.quotes import Now
+from models.quotes import Clocks
 from services import instruments, quote_cache, quotes
 from services.quote_cache import Tape, market_time
 from services.unit_of_work import reading
@@ -39,10 +39,10 @@ async def test_what_is_remembered_is_what_is_stored_at_every_batch(
         for _ in range(3):  # the third time it forgets the oldest
             await mine.extend(conn)
             for after in range(mine.newest + 1):
-                known = {symbol: quote for symbol, (_, quote) in (await stored.market(conn, after)).items()}
+                known = {symbol: quote for symbol, (_, quote) in (await stored.read_market(conn, after)).items()}
                 assert await mine.market(conn, after) == known
                 for through in (after, mine.newest - 1, mine.newest):
-                    assert await mine.batches(conn, after, through) == await stored.batches(conn, after, through)
+                    assert await mine.batches(conn, after, through) == await stored.read_batches(conn, after, through)
             await _runs(world, 5)
 
 
@@ -82,7 +82,7 @@ async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_
     for symbol, quote in (("EURUSDT", "USDT"), ("AAAUSD", "USD"), ("EURUSD", "USD")):  # dollars all, and EURUSD again
         await instruments.save(ADMIN, Instrument(symbol, "EUR", quote, 5, Decimal(10), Decimal(1000)))
     async with reading() as conn:
-        catalogue = await stored.catalogue(conn)
+        catalogue = await stored.read_catalogue(conn)
     assert catalogue.instruments["EURUSD"].quantity_step == 10
     assert catalogue.conversion("EUR", "USD").direct[0] == ("EURUSD", False)
     assert catalogue.conversion("USDC", "EUR").direct[0] == ("EURUSD", True)
@@ -100,9 +100,9 @@ async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_
 def test_the_markets_time_is_the_databases_or_in_a_replay_the_newest_batchs(
     mode: str, real: datetime, newest: datetime | None, expected: datetime
 ) -> None:
-    assert market_time(Now(mode, real, 1, 0, newest)) == expected
+    assert market_time(Clocks(mode, real, 1, 0, newest)) == expected
 
 
 def test_a_replay_that_has_not_begun_has_no_time() -> None:
     with pytest.raises(NoMarket):
-        market_time(Now("REPLAY", START, 1, 0, None))
+        market_time(Clocks("REPLAY", START, 1, 0, None))

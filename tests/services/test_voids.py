@@ -13,7 +13,7 @@ from domain.voids import Span
 from services import instruments, quotes, voids
 from services.principals import Principal
 from services.views import lists
-from services.views.lists import CHALLENGES, Window
+from services.views.lists import CHALLENGES, PageRequest
 from tests.services.bad_prints import STRANGER, a_victim, bad_print, reinstate, void
 from tests.services.winners import FREE
 from tests.services.world import (
@@ -29,10 +29,10 @@ from tests.services.world import (
     value,
 )
 
-FIRST = Window(20)
+FIRST = PageRequest(20)
 
 
-async def hit(span: Span, by: Principal = MANAGER, window: Window = FIRST) -> list[int]:
+async def hit(span: Span, by: Principal = MANAGER, window: PageRequest = FIRST) -> list[int]:
     page = await lists.page(by, CHALLENGES, await voids.hits(span), window)
     return [row["id"] for row in page.rows]
 

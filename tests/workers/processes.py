@@ -40,7 +40,7 @@ class Worker:
     async def shards(self) -> list[int]:
         """The shards that it owns."""
         name = f"-{self.process.pid}"
-        return [state.shard for state in await ownership.states() if state.owner and state.owner.endswith(name)]
+        return [state.shard for state in await ownership.shard_states() if state.owner and state.owner.endswith(name)]
 
     def said(self, words: str) -> int:
         """How often it has said so."""

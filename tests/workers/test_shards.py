@@ -47,7 +47,7 @@ async def quoted(world: World, pause: float = 0.1) -> AsyncIterator[None]:
 async def is_judged() -> bool:
     """Whether every shard has judged the newest batch."""
     newest: int = await value("select max(number) from batches")
-    return all(state.through == newest for state in await ownership.states())
+    return all(state.through == newest for state in await ownership.shard_states())
 
 
 async def each_batch_was_judged_once(accounts: int) -> None:
@@ -87,7 +87,7 @@ async def test_whatever_befalls_workers_each_batch_is_judged_once(database: str)
 
             async with plain() as work:  # wipe the broker
                 await work.conn.execute("delete from dramatiq.queue")
-            await ownership.choose_count(5)
+            await ownership.set_shard_count(5)
             await workers.until_shared(_5=second)
             fourth = await workers.start(PROPDESK_MARKER_SHARDS="4")
             await workers.until_shared(second_3=second, fourth_2=fourth)
@@ -149,12 +149,12 @@ async def test_whatever_comes_in_whatever_order_each_batch_is_judged_once(databa
                     case "end" if len(running) > 1:
                         running.pop(0).send(signal.SIGTERM)
                     case "divide":
-                        await ownership.choose_count(chance.randint(1, 6))
+                        await ownership.set_shard_count(chance.randint(1, 6))
                 await asyncio.sleep(chance.uniform(0.1, 1.5))
         for worker in stopped:
             worker.send(signal.SIGCONT)
         await workers.until(is_judged)
-        states = await ownership.states()
+        states = await ownership.shard_states()
     await each_batch_was_judged_once(8)
     assert [state.shard for state in states] == list(range(len(states)))
     await books_hold()
@@ -178,7 +178,7 @@ async def _has_closed() -> bool:
 
 
 async def test_who_gets_the_message_tells_the_owners(database: str) -> None:
-    await ownership.choose_count(2)
+    await ownership.set_shard_count(2)
     works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
     works.owner, other = Ownership(database, "worker-0", 5), Ownership(database, "worker-1", 5)
     try:
@@ -210,7 +210,7 @@ async def test_a_message_is_done_after_a_while_and_its_shards_go_on(
 
     monkeypatch.setattr(Marker, "drain", drain)
     monkeypatch.setattr("workers.works.WORK_SECONDS", 0.05)
-    await ownership.choose_count(SHARDS_AT_ONCE + 2)
+    await ownership.set_shard_count(SHARDS_AT_ONCE + 2)
     try:
         await works.owner.keep()
         await asyncio.wait_for(works.evaluate(), 5)

@@ -1,7 +1,7 @@
 """What a page costs that the API reads and answers, against the stock executor, and against the rows' bare fetch.
 
-All in one process: what a server does for a request between reading it and writing it, with everything of ours that
-stands on that way (limits, permissions, sight, spans, masking) and the answer as JSON at its end. The stock executor is
+All in one process: everything a server does for a request between reading it and writing it, with all our own steps
+(limits, permissions, visibility, spans, masking) and the answer as JSON at the end. The stock executor is
 `strawberry.Schema` as it comes, on the same types, resolvers and statements, without any of our extensions.
 """
 

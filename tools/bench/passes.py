@@ -13,7 +13,7 @@ from domain.columnar.fixed_point import LEAST, MOST, Flags, Ints
 from domain.columnar.limit_screen import judged
 from models.columnar import binary_copy
 from models.columnar import marks as rows
-from models.columnar.marks import Prepared
+from models.columnar.marks import PreparedMarks
 from models.sql import Connection
 from services import quotes
 from services.columnar.passes import Marker
@@ -33,20 +33,20 @@ DUE = (
 
 
 @contextmanager
-def overheard() -> Iterator[list[Prepared]]:
+def overheard() -> Iterator[list[PreparedMarks]]:
     """Everything the marker sends to be written meanwhile, chunk by chunk."""
-    heard: list[Prepared] = []
-    write = rows.write
+    heard: list[PreparedMarks] = []
+    write = rows.write_marks
 
-    async def listened(conn: Connection, prepared: Prepared) -> Flags:
+    async def listened(conn: Connection, prepared: PreparedMarks) -> Flags:
         heard.append(prepared)
         return await write(conn, prepared)
 
-    rows.write = listened
+    rows.write_marks = listened
     try:
         yield heard
     finally:
-        rows.write = write
+        rows.write_marks = write
 
 
 async def seconds_of_pass(marker: Marker, population: Population, move: Decimal, symbols: int | None = None) -> float:
@@ -57,19 +57,19 @@ async def seconds_of_pass(marker: Marker, population: Population, move: Decimal,
     return time.perf_counter() - began
 
 
-async def seconds_of_writing(chunks: list[Prepared]) -> float:
+async def seconds_of_writing(chunks: list[PreparedMarks]) -> float:
     """COPY and UPDATE of the same rows, and COPY of what was appended, each chunk in a transaction."""
     async with reading() as conn:
         began = time.perf_counter()
         for chunk in chunks:
             await conn.execute("begin")
             await conn.execute(rows.STAGE)
-            await binary_copy.write(conn, "staged_marks", rows.STAGED, chunk.balances)
+            await binary_copy.copy_in(conn, "staged_marks", rows.STAGED, chunk.balances)
             await conn.execute(UPDATE, int(chunk.marks.id.min()), int(chunk.marks.id.max()))
             if chunk.notes:
-                await binary_copy.write(conn, "ledger", rows.LEDGER, chunk.notes)
+                await binary_copy.copy_in(conn, "ledger", rows.LEDGER, chunk.notes)
             if chunk.metrics:
-                await binary_copy.write(conn, "metrics", rows.MEASURED, chunk.metrics)
+                await binary_copy.copy_in(conn, "metrics", rows.MEASURED, chunk.metrics)
             await conn.execute("commit")
         return time.perf_counter() - began
 

@@ -10,7 +10,7 @@ from services import decision_context, snapshots
 from services.views import lists
 
 WARM = 10  # reads before those that count
-PAGE = lists.Window(50)
+PAGE = lists.PageRequest(50)
 PAGES = {
     "ledger": lists.LEDGER,
     "orders": lists.ORDERS,

@@ -90,7 +90,7 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
     try:
         with steps.step(f"a desk of {size.accounts:,} accounts and {size.symbols} symbols"):
             population = await populate(server.url, size.accounts, size.symbols)
-            await ownership.choose_count(SHARDS)
+            await ownership.set_shard_count(SHARDS)
         feed = Feed(population)
         runs = {}
         for many in WORKERS:

@@ -30,7 +30,7 @@ from config.settings import load_settings
 from models.sql import Connection
 from models.views import list_pages as lists
 from models.views.list_query import Filters, Listing
-from models.views.visibility import Sight
+from models.views.visibility import Visibility
 from services.unit_of_work import plain
 from tools.bench.handwritten import page
 
@@ -97,18 +97,20 @@ async def _change(request: Request) -> Response:
     return JSONResponse(time.monotonic())
 
 
-async def _count(conn: Connection, listing: Listing, sight: Sight, filters: Filters, most: int) -> lists.Extent:
+async def _count(
+    conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, most: int
+) -> lists.RowCount:
     """As the API counts, and slowly for the hostile client."""
-    if sight.client == HOSTILE:
+    if visibility.client == HOSTILE:
         await conn.execute(SLOW)
-    return await _counted(conn, listing, sight, filters, most)
+    return await _counted(conn, listing, visibility, filters, most)
 
 
-_counted = lists.count
+_counted = lists.count_rows
 
 
 def _serve(url: str, port: Any, core: int | None) -> None:
-    lists.count = _count
+    lists.count_rows = _count
     if core is not None:
         os.sched_setaffinity(0, {core})
     configure_logging("ERROR", "bench")

@@ -73,7 +73,7 @@ async def hire(population: Population, many: int) -> list[Trader]:
     while await work_queue.drain():
         pass
     async with reading() as conn:
-        found = [(await challenges.card(conn, challenge))["account_id"] for challenge in bought]
+        found = [(await challenges.read_challenge(conn, challenge))["account_id"] for challenge in bought]
     assert found == list(range(found[0], found[0] + many))
     return [Trader(account, population.symbols[:SYMBOLS]) for account in found]
 

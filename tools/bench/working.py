@@ -103,7 +103,7 @@ def servers_seconds(postgres: psutil.Process) -> float:
 async def behind() -> int:
     """How many batches the shard that is furthest behind has not judged."""
     async with reading() as conn:
-        state = await system.read(conn)
+        state = await system.read_desk(conn)
     return int(state["newest_batch"] - state["marked_through"])
 
 

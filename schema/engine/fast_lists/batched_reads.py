@@ -9,7 +9,7 @@ from typing import Any
 
 from schema.engine.relations import ById, LinkSource, Pick, Values
 from schema.engine.request_context import Context
-from services.views.lists import Linked, Listing, Row
+from services.views.lists import LinkedListing, Listing, Row
 
 Completer = Callable[["PendingReads", Values], Values]
 """Turns the values of a field into its answers."""
@@ -75,11 +75,11 @@ class PendingReads:
                     if context.slices.is_over():
                         await context.slices.wait(context.client_key)
 
-    def links_of(self, rows: Sequence[Row]) -> tuple[Linked, ...]:
+    def links_of(self, rows: Sequence[Row]) -> tuple[LinkedListing, ...]:
         """Return the pending links by id of exactly these rows."""
         return tuple(
             {
-                Linked(source.listing, link.column.names[0]): None
+                LinkedListing(source.listing, link.column.names[0]): None
                 for link in self.links
                 if isinstance(source := link.column.source, ById) and link.objects and link.objects[0] is rows[0]
             }

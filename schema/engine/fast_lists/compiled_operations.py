@@ -12,7 +12,7 @@ from graphql.pyutils import Path
 from schema.engine.document_limits import KEPT, KEPT_CHARACTERS_MAX
 from schema.engine.fast_lists.batched_reads import Completer
 from schema.engine.request_context import Info
-from services.views.lists import Linked
+from services.views.lists import LinkedListing
 
 FieldPath = tuple[tuple[str, str | None], ...]
 BooleanVariables = tuple[tuple[str, bool], ...]
@@ -24,7 +24,7 @@ class Compilation:
 
     completers: dict[tuple[Any, ...], Completer | None] = field(default_factory=dict)
     """By path, type and Boolean variables the compiled selection of a list or page; None: the plain path answers it."""
-    links: dict[tuple[FieldPath, BooleanVariables], tuple[Linked, ...]] = field(default_factory=dict)
+    links: dict[tuple[FieldPath, BooleanVariables], tuple[LinkedListing, ...]] = field(default_factory=dict)
     """By path of a page and Boolean variables the links whose rows are read with the page in one statement."""
     revalues_rows: bool = False
     """Whether the rows of lists are revalued at the current market, so that all figures of one answer agree.
@@ -54,7 +54,7 @@ def compilation_of(operation: OperationDefinitionNode) -> Compilation:
     return _kept[id(operation)][1]
 
 
-def links_of(info: Info) -> tuple[Linked, ...]:
+def links_of(info: Info) -> tuple[LinkedListing, ...]:
     """Return the links that are read with this field's page; none before the operation's first answer."""
     links = compilation_of(info.operation).links
     return links.get((field_path(info.path), boolean_variables(info.variable_values)), ()) if links else ()
