@@ -145,17 +145,21 @@ def _configurer(url: str, role: str | None) -> Callable[[Connection[Any]], None]
 
     What a crash of the server loses of messages, the tables still say.
     """
-    wanted = {"synchronous_commit": "off"} | keepalives().of_server() | parse(url, "BROKER_URL").settings
+    wanted: dict[str, str] = (
+        {"synchronous_commit": "off"} | keepalives().of_server() | parse(url, "BROKER_URL").settings
+    )
+
+    chosen = "SELECT " + ", ".join(["set_config(%s, %s, false)"] * len(wanted))
 
     def configure(connection: Connection[Any]) -> None:
-        for name, value in wanted.items():
-            connection.execute("SELECT set_config(%s, %s, false)", (name, value))
+        connection.autocommit = True  # no round trips for the transaction: the network may be slow
+        connection.execute(chosen.encode(), [text for pair in wanted.items() for text in pair])
         if role is not None:
             connection.execute(_TAKE_ROLE, (role,))
             taken = connection.execute("SELECT current_user::text").fetchone()
             if taken != (role,):
                 raise psycopg.OperationalError(f"its sessions work as {taken and taken[0]}, not as {role}")
-        connection.commit()
+        connection.autocommit = False
 
     return configure
 

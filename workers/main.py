@@ -26,9 +26,9 @@ from services.ownership import Ownership
 from services.periodic import process_name
 from services.supervision import Supervisor, Work, end_process, require_all_kept
 from workers import actors, metrics, periodic
+from workers.ending import end
 from workers.works import Works
 
-STOP_SECONDS_MAX = 10
 END_SECONDS_MAX = 5
 
 log = logging.getLogger(__name__)
@@ -127,8 +127,7 @@ def _run(settings: Settings) -> None:
         stopping.wait()
         log.info("stopping")
         service_manager.tell(service_manager.STOPPING)
-    worker.stop(timeout=STOP_SECONDS_MAX * 1000)
-    brokers.disconnect(broker)
+    end(worker, broker)
     require_all_kept(resources.supervisor)
 
 

@@ -216,23 +216,34 @@ def all_kinds(folder: Path) -> Iterator[Callable[[str], Kind]]:
             kind.stop()
 
 
-@contextmanager
-def connected(url: str) -> Iterator[Broker]:
+def a_broker(url: str) -> Broker:
     """A broker with a worker's middleware and no actors yet."""
     middleware = [*actors.middleware(), AsyncIO()]
-    broker = brokers.connect(url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware)
+    return brokers.connect(url, connections=brokers.WORKER_CONNECTIONS, middleware=middleware)
+
+
+@contextmanager
+def connected(url: str) -> Iterator[Broker]:
+    """The broker, disconnected afterwards."""
+    broker = a_broker(url)
     try:
         yield broker
     finally:
         brokers.disconnect(broker)
 
 
-@contextmanager
-def working(broker: Broker) -> Iterator[Worker]:
-    """Let a worker consume meanwhile."""
+def a_worker(broker: Broker) -> Worker:
+    """A worker that consumes until it is stopped."""
     broker.emit_after("process_boot")
     worker = Worker(broker, worker_timeout=200, worker_threads=brokers.WORKER_THREADS)
     worker.start()
+    return worker
+
+
+@contextmanager
+def working(broker: Broker) -> Iterator[Worker]:
+    """A worker that consumes meanwhile."""
+    worker = a_worker(broker)
     try:
         yield worker
     finally:

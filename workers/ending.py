@@ -1,0 +1,48 @@
+"""The end of a worker: within a bound of its own, whether or not its broker answers."""
+
+import logging
+import threading
+from collections.abc import Callable
+
+from dramatiq import Broker, Worker
+
+from config import broker as brokers
+
+STOP_SECONDS_MAX = 10  # for the messages that are being worked on
+BROKER_SECONDS_MAX = 2  # after that, for acknowledgements and for closing connections
+
+log = logging.getLogger(__name__)
+
+
+def end(worker: Worker, broker: Broker) -> None:
+    """Stop the worker and disconnect its broker, within the sum of both bounds.
+
+    Dramatiq's waits add up and its acknowledgements are repeated for ever, so a broker that does not answer would keep
+    the process alive. Messages that were not acknowledged are delivered to another worker.
+    """
+
+    def stop() -> None:
+        worker.stop(timeout=STOP_SECONDS_MAX * 1000)
+        brokers.disconnect(broker)
+
+    if not within(STOP_SECONDS_MAX + BROKER_SECONDS_MAX, stop):
+        log.warning("the broker does not answer; the worker ends without it, and another one gets its messages")
+        broker.emit_after("worker_shutdown", worker)
+
+
+def within(seconds: float, work: Callable[[], None]) -> bool:
+    """Run the work on a thread that does not keep the process alive; return whether it ended in time. Raises its error."""
+    errors: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            work()
+        except BaseException as error:  # noqa: BLE001 - the caller raises it
+            errors.append(error)
+
+    thread = threading.Thread(target=run, name="end", daemon=True)
+    thread.start()
+    thread.join(seconds)
+    if errors:
+        raise errors[0]
+    return not thread.is_alive()
