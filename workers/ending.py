@@ -31,7 +31,7 @@ def end(worker: Worker, broker: Broker) -> None:
 
 
 def within(seconds: float, work: Callable[[], None]) -> bool:
-    """Run the work on a thread that does not keep the process alive; return whether it ended in time. Raises its error."""
+    """Run the work on a daemon thread; return whether it ended in time. Raises what the work raised."""
     errors: list[BaseException] = []
 
     def run() -> None:
