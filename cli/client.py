@@ -70,7 +70,7 @@ class Client:
             raise Away(f"cannot reach {self.url}: {str(error) or type(error).__name__}") from None
         except (httpx.InvalidURL, UnicodeEncodeError) as error:
             raise Problem(f"cannot use the address or the token for {self.url}: {error}") from None
-        return _field(self.url, response)
+        return _field(str(response.url.copy_with(username="", password=None)), response)
 
     async def ask(self, document: str, **variables: Any) -> Any:
         """The same, asked again while the server is away: for queries and for mutations that may be repeated."""
@@ -86,12 +86,12 @@ class Client:
 
 def _field(url: str, response: httpx.Response) -> Any:
     """The value of the only root field of a response."""
-    if response.status_code in _AWAY_STATUSES:
-        raise Away(f"{url} answers HTTP {response.status_code}")
     try:
         body = response.json()
     except ValueError:
         body = None
+    if response.status_code in _AWAY_STATUSES:
+        raise Away(f"{url} answers HTTP {response.status_code}{_reason(body)}")
     if not isinstance(body, dict) or not ({"data", "errors"} & body.keys()):
         raise Problem(f"{url} answers HTTP {response.status_code} and no GraphQL; is it the address of a desk?")
     if errors := body.get("errors"):
@@ -100,6 +100,15 @@ def _field(url: str, response: httpx.Response) -> Any:
     if isinstance(value, dict) and value.get("userErrors"):
         raise Refusal(field, value["userErrors"])
     return value
+
+
+def _reason(body: Any) -> str:
+    """The first error's code and message, where the answer has one: a proxy's has none."""
+    try:
+        error = body["errors"][0]
+        return f" ({error['extensions']['code']}: {error['message']})"
+    except (TypeError, KeyError, IndexError):
+        return ""
 
 
 def _explained(error: dict[str, Any]) -> Problem:

@@ -62,6 +62,7 @@ async def test_user_errors_are_a_refusal_with_their_codes() -> None:
         (answering(errors=[{"message": "Syntax Error"}]), Problem, "Syntax Error"),
         (answering(data=None, errors=[an_error("INTERNAL")]), Away, "the server failed: No."),
         (answering(503), Away, "answers HTTP 503"),
+        (answering(503, errors=[an_error("UNAVAILABLE")]), Away, "answers HTTP 503 (UNAVAILABLE: No.)"),
         (answering(404), Problem, "no GraphQL; is it the address of a desk?"),
         (lambda request: httpx.Response(200, text="<html>"), Problem, "is it the address of a desk?"),
     ],
