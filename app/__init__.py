@@ -1,1 +1,1 @@
-"""The first front door: HTTP and websockets, the event hub, health."""
+"""The API process: HTTP, websockets, the hub of live events, health checks and metrics."""

@@ -1,4 +1,4 @@
-"""/graphql: GraphQL over HTTP and graphql-transport-ws, strict about what comes in, clear about what goes out."""
+"""The endpoint /graphql: GraphQL over HTTP, and graphql-transport-ws over websockets."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -43,7 +43,7 @@ from app.request.parameters import OperationParameters, parse_json, read_paramet
 from app.request.rate_limits import ProcessorShares, RequestRates
 from app.request.request_id import HEADER, new_request_id, request_id_of
 from app.request.trusted_documents import TrustedDocuments
-from app.server.connections import ANONYMOUS
+from app.server.connection_limits import ANONYMOUS, AnonymousConnection
 from config.settings import Settings
 from resolvers.main import schema
 from schema.engine.document_limits import DocumentLimits
@@ -55,18 +55,18 @@ from services.callers import Caller, bound
 from services.tokens import Recalled
 
 NO_GRAPHIQL = (
-    "This is Propdesk's GraphQL API. It runs in production, where a browser gets no GraphiQL: "
+    "This is Propdesk's GraphQL API. In production it has no GraphiQL page for browsers: "
     "send POST requests with a bearer token, or set PROPDESK_ENVIRONMENT=development on a desk of your own.\n"
 )
 INIT_SECONDS_MAX = 10
-_NAME = HEADER.lower().encode()
+_ID_HEADER = HEADER.lower().encode()
 BY_METHOD = {"GET": {OperationType.QUERY}, "POST": {OperationType.QUERY, OperationType.MUTATION}}
 
 
 class Endpoint(GraphQL[Context, None]):
-    """One for the process. Raises nothing to the server for what a client can send.
+    """The endpoint of the process. No request of a client makes it raise an exception to the server.
 
-    Strawberry answers the websockets; HTTP is answered here.
+    Strawberry serves the websockets; this class serves HTTP.
     """
 
     graphql_transport_ws_handler_class = WebsocketHandler
@@ -88,12 +88,12 @@ class Endpoint(GraphQL[Context, None]):
         self.flight = BytesInFlight(settings.flight_bearer_bytes_max, settings.flight_bytes_max)
         self.slices = TimeSlices()
         self.fast_fan_out = settings.fast_fan_out
-        self.documents = TrustedDocuments.trusted(settings)
+        self.documents = TrustedDocuments.load(settings)
         self._settings = settings
         self._events = events
         self._limits = DocumentLimits(**settings.document)
         self._anonymous_limits = replace(self._limits, characters=settings.stranger_characters_max)
-        self._identities = Authenticator(settings)
+        self._authenticator = Authenticator(settings)
         self._page = page
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -101,30 +101,30 @@ class Endpoint(GraphQL[Context, None]):
             await super().__call__(scope, receive, send)
             return
         request, reservation = EndpointRequest(scope, receive), AnswerReservation(self.flight)
-        name = request_id_of(request)
+        request_id = request_id_of(request)
         try:
-            response = await self._answer(request, name, reservation)
-            response.raw_headers.append((_NAME, name.encode()))
+            response = await self._respond(request, request_id, reservation)
+            response.raw_headers.append((_ID_HEADER, request_id.encode()))
             await response(scope, receive, send)
         except ClientDisconnect:
-            return  # nobody is left to be answered
+            return
         finally:
             reservation.release()
 
-    async def _answer(self, request: Request, name: str, reservation: AnswerReservation) -> Response:
-        """What the client gets, whatever happens."""
+    async def _respond(self, request: Request, request_id: str, reservation: AnswerReservation) -> Response:
+        """Return the response, also to a malformed request and after a fault."""
         media_type = preferred_media_type(request)
         try:
             if request.method not in METHODS:
                 raise wrong_method(request.method, *METHODS)
-            if request.method == "GET" and self._is_for_the_page(request):
+            if request.method == "GET" and self._wants_graphiql(request):
                 return (
                     self._page.response(request)
                     if self._page
                     else PlainTextResponse(NO_GRAPHIQL, 406, responses.HEADERS)
                 )
             if media_type is None:
-                raise bad_request(f"The answer can be {' or '.join(MEDIA_TYPES)}; accept one of them.", 406)
+                raise bad_request(f"The response can be {' or '.join(MEDIA_TYPES)}; accept one of them.", 406)
             try:
                 return await self._execute(request, media_type, reservation)
             except ScopeChanged:
@@ -133,17 +133,17 @@ class Endpoint(GraphQL[Context, None]):
             return responses.error_response(refusal, media_type or JSON)
         except ClientDisconnect:
             raise
-        except Exception as fault:  # noqa: BLE001 - none of it is for the client to see
+        except Exception as fault:  # noqa: BLE001 - the client gets a masked error
             error = GraphQLError(str(fault), original_error=fault)
             refuse = unavailable if is_outage(error) else partial(HttpError, 500)
-            return responses.error_response(refuse(client_error(error, name)), media_type or JSON)
+            return responses.error_response(refuse(client_error(error, request_id)), media_type or JSON)
 
     async def _execute(self, request: Request, media_type: str, reservation: AnswerReservation) -> Response:
-        """The answer to the request's operation. Raises Refusal for what is not one, or may not be asked this way."""
+        """Execute the request's operation. Raises HttpError for a malformed or refused request."""
         context = await self.get_context(request, request)
         reservation.bearer, context.reserve_answer = context.client_key, reservation.take
         caller = Caller.of(context.bearer, _address(request), self.document_seconds_max)
-        visit = request.scope.get("extensions", {}).get(ANONYMOUS)
+        connection = _anonymous_connection(request)
         spent = 0.0
 
         def spend(seconds: float) -> None:
@@ -154,78 +154,85 @@ class Endpoint(GraphQL[Context, None]):
             check_room(caller)
         except Busy as busy:
             raise busy_error(busy) from None
-        if visit:
-            visit.left = caller.leave
+        if connection:
+            connection.on_disconnect = caller.leave
         try:
             with bound(caller):
-                answer = await MeteredWork(self._written(request, media_type, context), spend)
+                response = await MeteredWork(self._response(request, media_type, context), spend)
             if context.confirm_bearer:
                 await context.confirm_bearer()
-            reservation.become(answer.size)
-            return answer
+            reservation.become(response.size)
+            return response
         finally:
             context.close()
-            if visit:
-                visit.left = None
+            if connection:
+                connection.on_disconnect = None
             self.shares.spend(context.bearer, _address(request), spent + context.thread_seconds)
 
-    async def _written(self, request: Request, media_type: str, context: Context) -> responses.PiecewiseResponse:
-        return await responses.result_response(await self._answered(request, context), media_type, context)
+    async def _response(self, request: Request, media_type: str, context: Context) -> responses.PiecewiseResponse:
+        return await responses.result_response(await self._execution_result(request, context), media_type, context)
 
-    async def _answered(self, request: Request, context: Context) -> ExecutionResult:
-        if (parameters := getattr(request.state, "parameters", None)) is None:  # kept for a second execution
+    async def _execution_result(self, request: Request, context: Context) -> ExecutionResult:
+        if (parameters := getattr(request.state, "parameters", None)) is None:  # kept for a repeated execution
             parameters = request.state.parameters = await read_parameters(request, self._settings)
         try:
             query = self.documents.text(parameters)
             if not query:
                 raise bad_request("The request has no `query` and no `documentId`.")
-            return await self._result(query, parameters, request.method, context)
+            return await self._execute_document(query, parameters, request.method, context)
         except ApiError as error:
             return ExecutionResult(data=None, errors=[error])
 
-    async def _result(self, query: str, given: OperationParameters, method: str, context: Context) -> ExecutionResult:
+    async def _execute_document(
+        self, query: str, parameters: OperationParameters, method: str, context: Context
+    ) -> ExecutionResult:
         try:
             return await self.schema.execute(
                 query,
-                variable_values=given.variables,
+                variable_values=parameters.variables,
                 context_value=context,
-                operation_name=given.operation_name,
+                operation_name=parameters.operation_name,
                 allowed_operation_types=BY_METHOD[method],
-                operation_extensions=given.extensions,
+                operation_extensions=parameters.extensions,
             )
         except CannotGetOperationTypeError as error:
             raise BadUserInput(f"{error.as_http_error_reason().rstrip('.')}; name one of the document's.") from None
         except InvalidOperationTypeError as error:
             if error.operation_type is OperationType.MUTATION:
                 raise wrong_method(f"A mutation by {method}", "POST") from None
-            raise bad_request("Subscribe over a websocket at this address; it speaks graphql-transport-ws.") from None
+            raise bad_request(
+                "Subscribe over a websocket at this address, with the protocol graphql-transport-ws."
+            ) from None
 
-    def _is_for_the_page(self, request: Request) -> bool:
+    def _wants_graphiql(self, request: Request) -> bool:
         return "query" not in request.query_params and preferred_media_type(request, (*MEDIA_TYPES, HTML)) == HTML
 
     async def get_context(self, request: Request | WebSocket, response: object) -> Context:
-        """Who asks. Raises Refusal over HTTP. A websocket's client is identified, and counted, by `connection_init`."""
+        """Return the context of a request; its bearer is authenticated and counted. Raises HttpError.
+
+        The client of a websocket is authenticated by `connection_init`.
+        """
         header = request.headers.get("authorization")
         address = _address(request)
-        name = getattr(request.state, "request_id", None) or new_request_id()
+        request_id = getattr(request.state, "request_id", None) or new_request_id()
         context = Context(
             self._events,
             limits=self._anonymous_limits,
             allows_introspection=self._settings.environment == "development",
             fast_lists=self._settings.fast_lists,
-            request_id=name,
+            request_id=request_id,
             slices=self.slices,
         )
         context.address = address
         if isinstance(request, WebSocket):
             context.authorization = header
             return context
-        recalled = self._identities.recall(header)
+        recalled = self._authenticator.recall(header)
         if recalled:
             context.bearer, context.confirm_bearer = recalled.bearer, partial(self._confirm, request, context, recalled)
         else:
             try:
-                context.bearer = await self._identities.bearer(header)
+                context.bearer = await self._authenticator.bearer(header)
             except Busy as busy:
                 raise busy_error(busy) from None
         if wait := self.rates.take(context.bearer, address) or self.shares.wait(context.bearer, address):
@@ -235,31 +242,30 @@ class Endpoint(GraphQL[Context, None]):
         if context.bearer is not None:
             context.limits = self._limits
             if not recalled:
-                _end_visit(request)
+                _mark_authenticated(request)
         return context
 
     async def _confirm(self, request: Request, context: Context, recalled: Recalled) -> None:
-        """Make sure of a bearer that was only remembered. Raises Refusal where it has ended or reaches others."""
+        """Wait for the lookup of a remembered bearer. Raises HttpError if its token has ended or has another scope."""
         context.confirm_bearer = None
         bearer = await recalled.confirmed()
         if bearer is None:
             raise unknown_bearer()
         if bearer != recalled.bearer:
             raise ScopeChanged
-        _end_visit(request)
+        _mark_authenticated(request)
 
     async def on_ws_connect(self, context: Context) -> dict[str, object] | None:
-        """Identify a websocket's client, and count its connection like a request; wait for a database that is away.
-
-        Raises RateLimited, Busy, and Unavailable where it stays away for too long.
+        """Authenticate a websocket's client, and count its connection like a request; wait during an outage.
 
         The token may come in the payload of connection_init instead of the header: a browser cannot set headers.
+        Raises RateLimited, Busy, and Unavailable if an outage of the database lasts too long.
         """
-        given = _authorization(context.connection_params or {})
-        header = context.authorization if given is None else given
+        in_payload = _authorization(context.connection_params or {})
+        header = context.authorization if in_payload is None else in_payload
         text = header if isinstance(header, str) else ""
         try:
-            context.bearer = await availability().outlast(lambda: self._identities.bearer(text), INIT_SECONDS_MAX)
+            context.bearer = await availability().outlast(lambda: self._authenticator.bearer(text), INIT_SECONDS_MAX)
         except Away:
             raise Unavailable from None
         if wait := self.rates.take(context.bearer, context.address):
@@ -270,14 +276,19 @@ class Endpoint(GraphQL[Context, None]):
         return None
 
     def decode_json(self, data: str | bytes) -> Any:
-        """A websocket's message. Whatever is wrong with the text is a JSONDecodeError."""
+        """Return the JSON of a websocket's message. Raises JSONDecodeError for every fault of the text."""
         return parse_json(data, self._settings.body_values_max)
 
 
-def _end_visit(request: Request) -> None:
-    """The client has shown a valid token: it is no stranger."""
-    if visit := request.scope.get("extensions", {}).get(ANONYMOUS):
-        visit.end()
+def _anonymous_connection(request: Request) -> AnonymousConnection | None:
+    connection: AnonymousConnection | None = request.scope.get("extensions", {}).get(ANONYMOUS)
+    return connection
+
+
+def _mark_authenticated(request: Request) -> None:
+    """Stop counting the connection as anonymous: its client has sent a valid token."""
+    if connection := _anonymous_connection(request):
+        connection.end()
 
 
 def _address(request: Request | WebSocket) -> str:
@@ -285,5 +296,5 @@ def _address(request: Request | WebSocket) -> str:
 
 
 def _authorization(parameters: Mapping[str, object]) -> object:
-    """The value of `authorization` in the payload of connection_init, in any capitals, as HTTP takes its headers."""
+    """Return the value of `authorization`, in any capitals like an HTTP header, in the payload of connection_init."""
     return next((value for name, value in parameters.items() if name.lower() == "authorization"), None)

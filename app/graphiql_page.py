@@ -1,6 +1,6 @@
-"""GraphiQL, in development: one page at /graphql and the files it is made of. It knows no address outside this server.
+"""The GraphiQL page, in development: HTML at /graphql and its files at /graphiql, all from this server.
 
-Built from graphiql/ into app/graphiql, which is committed: `make graphiql`.
+`make graphiql` builds it from graphiql/ into app/graphiql, which is committed.
 """
 
 import ipaddress
@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 BUILT = Path(__file__).with_name("graphiql")
-PATH = "/graphiql"  # where the files are; the page names them so
+PATH = "/graphiql"  # of the files, as the page names them
 TOKENS = '<script type="application/json" id="tokens">{}</script>'
 POLICY = (
     "default-src 'none'; script-src 'self'; worker-src 'self'; connect-src 'self'; "
@@ -30,11 +30,11 @@ HEADERS = {
 
 
 class GraphiqlPage:
-    """The page. To whoever sits at this machine it offers the sample tokens, by role."""
+    """The page. A browser on this machine also gets the sample tokens, by role."""
 
     def __init__(self, tokens: Mapping[str, str]) -> None:
         self._text = (BUILT / "index.html").read_text()
-        assert TOKENS in self._text, "the page has a place for them"
+        assert TOKENS in self._text, "the page has a place for the tokens"
         offered = json.dumps(dict(tokens)).replace("<", "\\u003c")
         self._with_tokens = self._text.replace(TOKENS, TOKENS.replace("{}", offered))
 
@@ -43,7 +43,7 @@ class GraphiqlPage:
 
 
 class GraphiqlFiles(StaticFiles):
-    """What the page is made of; the names under assets/ change with their content."""
+    """The page's files. Names under assets/ change with their content, so browsers may keep those files."""
 
     def __init__(self) -> None:
         super().__init__(directory=BUILT)
@@ -56,13 +56,15 @@ class GraphiqlFiles(StaticFiles):
 
 
 def _is_local(request: Request) -> bool:
-    """Is it a browser on this machine that shows the page itself: under a name of the machine's own, so that no other
-    site's name leads here, and not to a foreign page that reads it, nor through a proxy?"""
+    """Return whether a browser on this machine loads the page itself.
+
+    False for a host name of another site, for a script of a page of another site, and for a request through a proxy.
+    """
     if "x-forwarded-for" in request.headers or "forwarded" in request.headers:
         return False
-    asker = request.client.host if request.client else ""
+    client = request.client.host if request.client else ""
     named = re.sub(r":\d*$", "", request.headers.get("host", "")).strip("[]")
-    return _is_loopback(asker) and (named == "localhost" or _is_loopback(named)) and "origin" not in request.headers
+    return _is_loopback(client) and (named == "localhost" or _is_loopback(named)) and "origin" not in request.headers
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,4 +1,4 @@
-"""Is the process alive; can the desk do its work."""
+"""The health checks: /healthz for the process, /readyz for the whole desk."""
 
 import asyncio
 from dataclasses import asdict
@@ -15,12 +15,12 @@ UNREACHABLE = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceEr
 
 
 async def healthz(request: Request) -> Response:
-    """200 as long as the process answers."""
+    """Respond with 200 as long as the process runs."""
     return JSONResponse({"status": "ok"})
 
 
 async def readyz(request: Request) -> Response:
-    """200, or 503 naming each part that is missing; both with the figures, if the database can be asked for them."""
+    """Respond with 200, or with 503 and each part that is missing; both with figures if the database can be read."""
     tasks = {f"task: {name}": fault for name, fault in request.app.state.supervisor.unwell().items()}
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):

@@ -1,4 +1,4 @@
-"""The page at `/`: what answers here, and where to go on."""
+"""The page at `/`: it describes the server and links to the API and the health checks."""
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse
@@ -41,7 +41,7 @@ browsers there.</li>"""
 
 
 class IndexPage:
-    """Serves the page; `explores` says that a browser finds GraphiQL at /graphql."""
+    """The page; `explores` says whether a browser gets GraphiQL at /graphql."""
 
     def __init__(self, *, explores: bool) -> None:
         self._text = TEXT.format(api=EXPLORER if explores else API_ALONE)

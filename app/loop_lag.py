@@ -1,7 +1,7 @@
-"""How long the event loop is held at a stretch, measured for as long as the process serves; and its idle moments used.
+"""Measures how long the event loop is held at a stretch, and collects garbage while the loop is idle.
 
-A look that comes too late was kept from coming by whatever held the loop. Where the machine was busy with others the
-processor time of the loop's own thread is less than the delay, and that counts.
+A sleep that ends late was delayed by work that held the loop. If other processes delayed it, the loop's thread used
+less processor time than the delay; the smaller of the two counts.
 """
 
 import asyncio
@@ -11,16 +11,16 @@ from app.request.bytes_in_flight import BytesInFlight
 from config import gc_tuning
 from services.telemetry import LOOP_HELD_SECONDS
 
-PAUSE_SECONDS = 0.01  # between looks, and by how much a stretch may be longer than measured
-IDLE_LOOKS = 50  # at which nothing is being answered, before old garbage is looked for
+PAUSE_SECONDS = 0.01  # between measurements, and the largest error of one
+IDLE_ROUNDS = 50  # consecutive measurements without answers in flight before old garbage is collected
 
 
 async def watch(flight: BytesInFlight) -> None:
-    """Look until cancelled. While nothing is being answered, look for old garbage."""
+    """Measure until cancelled. While no answer is in flight, collect old garbage."""
     idle = 0
     while True:
         idle = 0 if flight.bytes else idle + 1
-        if idle >= IDLE_LOOKS:
+        if idle >= IDLE_ROUNDS:
             gc_tuning.tidy()
             idle = 0
         began, spent = time.perf_counter(), time.thread_time()

@@ -1,4 +1,4 @@
-"""The API process: its routes, and what lives as long as it does."""
+"""The ASGI application of the API process: its routes, and the tasks that run as long as the process."""
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine
@@ -33,7 +33,7 @@ from services.epochs import Watch
 from services.standby import standby
 from services.supervision import Supervisor, end_process
 
-CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means anything here, so none is asked for
+CORS: dict[str, Any] = {  # for pages of allowed origins; the API uses no cookies, so credentials are not allowed
     "allow_methods": METHODS,
     "allow_headers": ["Authorization", "Content-Type", HEADER],
     "expose_headers": [HEADER, "Retry-After"],
@@ -41,10 +41,9 @@ CORS: dict[str, Any] = {  # for the pages of allowed origins; no cookie means an
 
 
 class Application(Starlette):
-    """The routes. What is asked of the API goes to the endpoint without a look at the others.
+    """The routes. A request to /graphql goes straight to the endpoint, which handles its own errors.
 
-    The endpoint answers its own faults. A request with an Origin goes the long way: pages of other origins are the
-    middleware's to judge; those that open a websocket are the endpoint's.
+    An HTTP request with an Origin header passes the CORS middleware first; the endpoint checks websockets itself.
     """
 
     direct: ASGIApp
@@ -62,8 +61,8 @@ def _has_origin(scope: Scope) -> bool:
 
 
 def create_app(settings: Settings) -> Starlette:
-    """The ASGI application. Its lifespan opens the database and raises Problem when that cannot be reached."""
-    assert settings.direct_url, "the CLI has filled it in"
+    """Return the ASGI application. Its lifespan opens the database, and raises Problem if it cannot be reached."""
+    assert settings.direct_url, "the command line has set it"
     sessions = WebsocketSessions(settings.sockets_bearer_max)
     hub = Hub(settings.direct_url, tick_seconds=settings.tick_seconds)
     supervisor = Supervisor(settings.task_failures_max, end_process)
@@ -114,7 +113,7 @@ def create_app(settings: Settings) -> Starlette:
 
 
 async def _open(settings: Settings, stack: AsyncExitStack) -> None:
-    """Open the database and the sender of wake-ups; the stack closes both."""
+    """Open the database and the sender of wake-ups; the stack closes them."""
     assert settings.database_url
     await open_database(
         settings.database_url,
@@ -134,22 +133,22 @@ async def _open(settings: Settings, stack: AsyncExitStack) -> None:
         )
         stack.push_async_callback(close_standby)
     address = settings.broker_url or settings.direct_url
-    assert address, "the database's, if no other"
+    assert address, "without a broker the database carries wake-ups"
     stack.enter_context(wakeups.sending_to(address, is_database=not settings.broker_url))
 
 
 @asynccontextmanager
 async def _stamping(supervisor: Supervisor) -> AsyncIterator[None]:
-    """Stamp events inside, and what is committed by then at the end."""
+    """Stamp events while the context is open, and once more at its end."""
     async with _running(supervisor.keep("event stamper", events.stamp_for_ever)):
         yield
-    with suppress(*UNREACHABLE):  # another process stamps it, or this one's successor
+    with suppress(*UNREACHABLE):  # another process, or this one's successor, stamps them
         await events.stamp()
 
 
 @asynccontextmanager
 async def _running(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Run the work in parallel, and cancel it at the end."""
+    """Run the work in a task while the context is open."""
     task = asyncio.create_task(work)
     try:
         yield

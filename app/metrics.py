@@ -1,4 +1,4 @@
-"""/metrics: what this process measured, and what the database knows of the desk, for Prometheus."""
+"""The endpoint /metrics for Prometheus: measurements of this process, and the desk's figures from the database."""
 
 import asyncio
 import shutil
@@ -27,7 +27,7 @@ PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 
 
 class DeskCollector(Collector):
-    """What the database knew when it was asked; None: it could not be asked."""
+    """The desk's figures from the database; None if it could not be read."""
 
     def __init__(self, now: system.Figures | None) -> None:
         self._now = now
@@ -61,15 +61,15 @@ class DeskCollector(Collector):
 
 
 class DiskCollector(Collector):
-    """The volume of the data folder."""
+    """The disk of the data folder."""
 
     def collect(self) -> Iterable[Metric]:
-        if (data := settings().data_dir).is_dir():  # else PostgreSQL is not ours
+        if (data := settings().data_dir).is_dir():  # else the desk does not run PostgreSQL itself
             yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
 
 
 class SubscriberCollector(Collector):
-    """This process's subscribers."""
+    """The subscribers of this process."""
 
     def __init__(self, hub: Hub) -> None:
         self._hub = hub
@@ -94,31 +94,31 @@ class InFlightCollector(Collector):
 
 
 class MetricsRoute:
-    """What a scrape is answered with."""
+    """The route /metrics."""
 
     def __init__(self, hub: Hub, flight: BytesInFlight) -> None:
         self._hub = hub
         self._flight = flight
 
     async def answer(self, request: Request) -> Response:
-        """All figures; those of the database are asked for now."""
+        """Respond with all figures; those of the database are read now."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
                 now = await system.figures()
         except UNREACHABLE:
             now = None
         encode, media_type = choose_encoder(request.headers.get("accept", ""))
-        asked = CollectorRegistry()
-        asked.register(DeskCollector(now))
-        asked.register(DiskCollector())
-        asked.register(SubscriberCollector(self._hub))
-        asked.register(InFlightCollector(self._flight))
-        asked.register(REGISTRY)
-        return Response(encode(asked), media_type=media_type)
+        registry = CollectorRegistry()
+        registry.register(DeskCollector(now))
+        registry.register(DiskCollector())
+        registry.register(SubscriberCollector(self._hub))
+        registry.register(InFlightCollector(self._flight))
+        registry.register(REGISTRY)
+        return Response(encode(registry), media_type=media_type)
 
 
 class RequestCounter:
-    """Counts HTTP answers by path and status."""
+    """Middleware that counts HTTP responses by path and status."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app

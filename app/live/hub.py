@@ -1,8 +1,8 @@
-"""Live events: one LISTEN connection a process, a ring of what was last, and a cursor for each subscriber.
+"""The hub of live events: one LISTEN connection per process, a ring of the newest events, a cursor per subscriber.
 
-Nothing is queued for a subscriber: what it has not had yet stands in the ring, or in the database. One that is up to
-date is told by the crowd; one that is not, or whose selection is its own, pulls. Positions are dense and never given
-late, so one that moves its cursor from database to ring to crowd misses and repeats nothing.
+No events are queued for a subscriber: those it has not had yet are in the ring or in the database. The fan-out writes
+to subscribers that are up to date; all others read the ring or the database from their cursor. Positions have no gaps
+and are assigned in order, so a subscriber that moves from database to ring to fan-out misses and repeats nothing.
 """
 
 import asyncio
@@ -30,54 +30,54 @@ from services.views.events import CHANNEL, Cursor, Event, Reach, Terms, Wanted
 from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
-LOOKED_MAX = 10_000  # positions that one statement looks at for those of a subscriber
-TURN = 50  # events given to one subscriber before the others have their turn
-READERS = Limits(places=4, brand=3, bearer=2)  # subscribers that catch up from the database at once
-POLL_SECONDS = 1.0  # the longest a lost notification delays an event
+LOOKED_MAX = 10_000  # positions that one statement searches for the events of a subscriber
+TURN = 50  # events for one subscriber before other tasks have their turn
+READERS = Limits(places=4, brand=3, bearer=2)  # concurrent reads of subscribers that catch up from the database
+POLL_SECONDS = 1.0  # the longest delay of an event whose notification is lost
 RETRY_SECONDS = 0.5
 
-HUB = Caller("hub", "hub", 0)  # who catches up where no bearer is known
+HUB = Caller("hub", "hub", 0)  # the caller of reads for subscribers without a bearer
 
 log = logging.getLogger(__name__)
 
 
 class Hub:
-    """Hands stamped events to this process's subscribers. Used from one event loop."""
+    """The source of stamped events for this process's subscribers. Used from one event loop."""
 
     def __init__(self, database_url: str, *, tick_seconds: float = 1.0, ring_size: int = 10_000) -> None:
         self._url = database_url
         self._ring_size = ring_size
         self._ring: list[Event] = []
-        self._reach: dict[int, Reach] = {}  # of every challenge in the ring, the newest known
+        self._reach: dict[int, Reach] = {}  # by challenge in the ring, the newest
         self._floor = 0  # every event after this position is in the ring
-        self.head = 0  # the newest event it knows
+        self.head = 0  # position of the newest event in the ring
         self.subscribers = 0
         self.renderer = EventRenderer()
         self._ticks = TickWatcher(tick_seconds)
-        self._crowd = FanOut(self.renderer)
+        self._fan_out = FanOut(self.renderer)
         self._wake = asyncio.Event()
         self._grown = asyncio.Event()  # set, and replaced, when the ring has grown
         self._readers = FairShare(READERS)
 
     async def begin(self) -> None:
-        """Take note of where the stream stands; after it subscribers may come."""
+        """Begin at the newest event; afterwards subscribers may come."""
         self._floor = self.head = (await events.extent()).newest
 
     async def run(self, supervisor: Supervisor) -> None:
-        """Follow the events until cancelled. A task that fails is restarted, so no failure ends the subscriptions."""
+        """Read new events until cancelled. The supervisor restarts a failed task, so subscriptions survive failures."""
         async with asyncio.TaskGroup() as tasks:
             tasks.create_task(supervisor.keep("event listener", self._listen))
             tasks.create_task(supervisor.keep("event reader", self._pump))
             tasks.create_task(supervisor.keep("tick reader", self._ticks.run))
 
     def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
-        """Yields at once, and again whenever what is watched has changed since, however often that was."""
+        """Yield at once, and again after each change of the watched objects; several changes may be one."""
         return self._ticks.changes(watched)
 
-    async def start(self, terms: Terms, after: Cursor | None) -> int:
-        """Return the position from which a subscriber begins: that of its cursor, or that of now.
+    async def start_position(self, terms: Terms, after: Cursor | None) -> int:
+        """Return the position after which a subscriber begins: that of its cursor, or of the newest event.
 
-        Raises CursorExpired, and Away where the database stays away for too long.
+        Raises CursorExpired, and Away if an outage of the database lasts too long.
         """
 
         async def position() -> int:
@@ -88,108 +88,107 @@ class Hub:
         return await availability().outlast(position, START_SECONDS_MAX)
 
     async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
-        """What the principal may have and wants, once and in order: after a cursor, or from now on. Never ends.
+        """Yield the events that the principal may see and wants, once each and in order, after the cursor if any.
 
-        Raises CursorExpired.
+        Never ends. Raises CursorExpired.
         """
         terms = Terms.of(principal, wanted)
-        cursor = await self.start(terms, after)
+        cursor = await self.start_position(terms, after)
         self.subscribers += 1
         try:
             while True:
                 grown = self._grown
-                found, reached = await self._some(terms, cursor)
-                for event in found:
+                some, reached = await self._next_events(terms, cursor)
+                for event in some:
                     yield event
                 await (grown.wait() if reached == cursor else asyncio.sleep(0))
                 cursor = reached
         finally:
             self.subscribers -= 1
 
-    async def follow(self, member: Subscriber) -> None:
-        """Have everything after the member's cursor written to its socket. Never ends.
+    async def follow(self, subscriber: Subscriber) -> None:
+        """Write every event after the subscriber's cursor to its socket. Never ends.
 
-        Raises CursorExpired, and what its socket raises once its client does not read, or is gone.
+        Raises CursorExpired, and the exceptions of the socket if its client does not read or has gone.
         """
         self.subscribers += 1
         try:
             while True:
-                await self._catch_up(member)
-                self._crowd.join(member)
-                await member.told()
+                await self._catch_up(subscriber)
+                self._fan_out.join(subscriber)
+                await subscriber.wait_until_behind()
         finally:
-            self.leave(member)
+            self.leave(subscriber)
             self.subscribers -= 1
 
-    def leave(self, member: Subscriber) -> None:
-        """Nothing more is written to it."""
-        member.left = True
-        self._crowd.leave(member)
+    def leave(self, subscriber: Subscriber) -> None:
+        """Write nothing more to the subscriber."""
+        subscriber.has_left = True
+        self._fan_out.leave(subscriber)
 
-    async def _catch_up(self, member: Subscriber) -> None:
-        """Write what the member has not had; it is up to date when this returns."""
+    async def _catch_up(self, subscriber: Subscriber) -> None:
+        """Write the events that the subscriber has not had; it is up to date when this returns."""
         while True:
             grown = self._grown
-            found, reached = await self._some(member.group.terms, member.cursor)
-            for event in found:
-                frame = member.frames([self.renderer.payload(member.group.selection, event)])
-                if not member.socket.deliver(frame):
-                    await member.socket.push(frame)
-                member.cursor = event.position
-            if reached != member.cursor or found:
-                member.cursor = reached
+            some, reached = await self._next_events(subscriber.group.terms, subscriber.cursor)
+            for event in some:
+                frame = subscriber.frames([self.renderer.payload(subscriber.group.selection, event)])
+                if not subscriber.socket.deliver(frame):
+                    await subscriber.socket.push(frame)
+                subscriber.cursor = event.position
+            if reached != subscriber.cursor or some:
+                subscriber.cursor = reached
                 await asyncio.sleep(0)
             elif reached == self.head:
                 return
-            else:  # another process is ahead of this one
+            else:  # its cursor comes from a process that is ahead of this one
                 await grown.wait()
 
-    async def _some(self, terms: Terms, cursor: int) -> tuple[list[Event], int]:
-        """Of the events after a cursor some that are for the subscriber, and the cursor after them.
+    async def _next_events(self, terms: Terms, cursor: int) -> tuple[list[Event], int]:
+        """Return the next events for a subscriber after its cursor, and its new cursor; the same if there are none yet.
 
-        The same cursor: there is nothing yet. A client whose socket takes everything must not keep the loop, so there
-        are never many.
+        They are at most BATCH, so a client that reads fast does not hold the event loop.
         """
         if cursor < self._floor:
             through = min(self.head, cursor + LOOKED_MAX)
-            found = await self._missed(terms, cursor, through)
-            return found, found[-1].position if len(found) == BATCH else through
+            stored = await self._stored_events(terms, cursor, through)
+            return stored, stored[-1].position if len(stored) == BATCH else through
         start = bisect_right(self._ring, cursor, key=lambda event: event.position)
         turn = self._ring[start : start + TURN]
         reached = turn[-1].position if turn else cursor
         return [event for event in turn if terms.admit(event, self._reach[event.challenge_id])], reached
 
-    async def _missed(self, terms: Terms, cursor: int, through: int) -> list[Event]:
-        """Events from the database. While it is away the subscribers wait.
+    async def _stored_events(self, terms: Terms, cursor: int, through: int) -> list[Event]:
+        """Return events from the database. During an outage the subscribers wait.
 
-        Raises CursorExpired, and what the statement itself raises: it would fail again, however often it is tried.
+        Raises CursorExpired, and errors of the statement itself, which would fail again.
         """
         reader = current() or HUB
         while True:
             try:
                 place = self._readers.take(reader) or await self._readers.wait(reader)
                 try:
-                    missed = await events.between(terms, cursor, through, BATCH)
+                    stored = await events.between(terms, cursor, through, BATCH)
                 finally:
                     self._readers.give(place)
             except asyncpg.QueryCanceledError:
                 raise
-            except Busy:  # its bearer's other work has all of its connections
+            except Busy:  # other work of its bearer uses all connections that the bearer may use
                 await asyncio.sleep(RETRY_SECONDS)
             except AWAY as error:
                 availability().suspect(error)
                 await availability().settled()
             else:
-                return missed
+                return stored
 
     async def _pump(self) -> None:
-        """Read what was stamped, when told and at the latest after POLL_SECONDS."""
+        """Read new events after each notification, and at the latest after POLL_SECONDS."""
         while True:
             self._wake.clear()
             try:
                 while new := await events.all_after(self.head, BATCH):
-                    self._keep(new)
-                    await self._tell(new)
+                    self._append(new)
+                    await self._publish(new)
                     _measure(new)
                 async with asyncio.timeout(POLL_SECONDS):
                     await self._wake.wait()
@@ -199,19 +198,19 @@ class Hub:
                 availability().suspect(error)
                 await availability().settled()
 
-    async def _tell(self, new: list[Event]) -> None:
-        """Write new events to the crowd.
+    async def _publish(self, new: list[Event]) -> None:
+        """Write new events to the subscribers that are up to date.
 
-        When that fails, everybody in it catches up alone: the subscriber that caused the failure meets it there, in a
-        task of its own, and the others get their events.
+        If that fails, each of them catches up alone: the failure then meets the subscriber that caused it, in its own
+        task, and the others get their events.
         """
         try:
-            await self._crowd.tell(new)
+            await self._fan_out.publish(new)
         except Exception:
-            log.exception("events %s to %s cannot be written to all", new[0].position, new[-1].position)
-            self._crowd.disperse(new[0].position - 1)
+            log.exception("the fan-out of events %s to %s failed", new[0].position, new[-1].position)
+            self._fan_out.disperse(new[0].position - 1)
 
-    def _keep(self, new: list[Event]) -> None:
+    def _append(self, new: list[Event]) -> None:
         self._ring.extend(new)
         self._reach |= {event.challenge_id: event.reach for event in new}
         self.head = new[-1].position
@@ -224,7 +223,7 @@ class Hub:
         grown.set()
 
     async def _listen(self) -> None:
-        """Keep one connection that is told of new events; while it is down, the poll does."""
+        """Keep one connection that gets notifications of new events; while it is down, the poll finds them."""
         while True:
             try:
                 await self._listen_once()
@@ -240,15 +239,15 @@ class Hub:
         conn = await connect(self._url, process="listener")
         try:
             conn.add_termination_listener(lambda _conn: ended.set())
-            await conn.add_listener(CHANNEL, lambda *_told: self._wake.set())
-            self._wake.set()  # what came while nobody listened
+            await conn.add_listener(CHANNEL, lambda *_notification: self._wake.set())
+            self._wake.set()  # events may have come before the connection listened
             await ended.wait()
         finally:
             conn.terminate()
 
 
-def _measure(told: Sequence[Event]) -> None:
-    """How long after they were written these events have been handed to everybody who follows live."""
+def _measure(published: Sequence[Event]) -> None:
+    """Observe the delay from the writing of these events to their publication."""
     now = host_clock.now()
-    for event in told:
+    for event in published:
         EVENT_DELAY_SECONDS.observe(max(0.0, (now - event.recorded_at).total_seconds()))

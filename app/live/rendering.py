@@ -1,7 +1,7 @@
-"""What is asked of each event: recognised once, rendered once for all who ask for the same.
+"""Selections of event subscriptions: recognized once, and rendered once per event for all subscribers that share one.
 
-Only selections of plain fields are recognised: those answered from the event alone. A field whose method is handed
-`info` may depend on who asks; a selection with one is executed for each subscriber, in the ordinary way.
+Only fields whose values come from the event alone are recognized. A field whose method takes `info` may depend on the
+subscriber; a selection with such a field takes the plain path, which executes it for each subscriber.
 """
 
 import json
@@ -46,14 +46,14 @@ KEPT_BYTES_MAX = 16 << 20  # of rendered events
 
 @dataclass(frozen=True, slots=True)
 class EventSelection:
-    """The root field's name in the answer, and each field of the event by its name there, in the answer's order."""
+    """The root field's name in the answer, and the event's fields as (name in the answer, field), in its order."""
 
     name: str
     fields: tuple[tuple[str, str], ...]
 
     @property
     def text(self) -> str:
-        """The same in GraphQL."""
+        """Return the selection as a GraphQL document."""
         inner = " ".join(f"{name}: {field}" for name, field in self.fields)
         return f"subscription {{ {self.name}: {ROOT} {{ {inner} }} }}"
 
@@ -61,7 +61,7 @@ class EventSelection:
 def recognize_selection(
     document: DocumentNode, operation_name: str | None, variables: Mapping[str, Any] | None
 ) -> EventSelection | None:
-    """The selection of a valid document's subscription; None where it has to be executed in the ordinary way."""
+    """Return the selection of a valid document's subscription; None if it has to take the plain path."""
     operation = get_operation_ast(document, operation_name)
     if operation is None:
         return None
@@ -82,7 +82,7 @@ def recognize_selection(
 
 
 class _Walk:
-    """Finds the fields that a selection comes to, in the order in which they are answered."""
+    """Walks a document's fields with fragments resolved and directives applied, in the answer's order."""
 
     def __init__(self, document: DocumentNode, values: Any) -> None:
         self._values = values
@@ -93,17 +93,17 @@ class _Walk:
     def fields(self, of: FieldNode | OperationDefinitionNode) -> Iterator[FieldNode]:
         return self._fields(of.selection_set.selections if of.selection_set else (), set())
 
-    def _fields(self, selections: tuple[SelectionNode, ...], seen: set[str]) -> Iterator[FieldNode]:
+    def _fields(self, selections: tuple[SelectionNode, ...], visited: set[str]) -> Iterator[FieldNode]:
         for node in selections:
             if not self._is_included(node):
                 continue
             if isinstance(node, FieldNode):
                 yield node
             elif isinstance(node, InlineFragmentNode):
-                yield from self._fields(node.selection_set.selections, seen)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in seen:
-                seen.add(node.name.value)
-                yield from self._fields(self._fragments[node.name.value].selection_set.selections, seen)
+                yield from self._fields(node.selection_set.selections, visited)
+            elif isinstance(node, FragmentSpreadNode) and node.name.value not in visited:
+                visited.add(node.name.value)
+                yield from self._fields(self._fragments[node.name.value].selection_set.selections, visited)
 
     def _is_included(self, node: SelectionNode) -> bool:
         skip = get_directive_values(GraphQLSkipDirective, node, self._values)
@@ -116,7 +116,7 @@ def _name(node: FieldNode) -> str:
 
 
 def _is_plain(node: FieldNode) -> bool:
-    """Is it answered from the event alone? Fields with arguments or fields of their own are not looked into."""
+    """Return whether the field's value comes from the event alone; False for one with arguments or subfields."""
     if node.name.value == "__typename":
         return True
     of = GRAPHQL.get_type(TYPE)
@@ -132,30 +132,30 @@ def _document(text: str) -> DocumentNode:
 
 
 class EventRenderer:
-    """Renders events, and keeps the newest of what it rendered."""
+    """Renders events and keeps the newest renderings."""
 
     def __init__(self) -> None:
-        self.rendered = 0  # how many were executed
+        self.rendered = 0  # number of executions
         self._kept: OrderedDict[tuple[EventSelection, int], bytes] = OrderedDict()
         self._bytes = 0
 
     def payload(self, selection: EventSelection, event: Event) -> bytes:
-        """The payload of the `next` message."""
+        """Return the payload of the `next` message, in JSON."""
         key = (selection, event.position)
-        found = self._kept.get(key)
-        if found is not None:
+        kept = self._kept.get(key)
+        if kept is not None:
             self._kept.move_to_end(key)
-            return found
-        made = self._kept[key] = self._render(selection, event)
-        self._bytes += len(made)
+            return kept
+        payload = self._kept[key] = self._render(selection, event)
+        self._bytes += len(payload)
         while self._bytes > KEPT_BYTES_MAX:
             self._bytes -= len(self._kept.popitem(last=False)[1])
-        return made
+        return payload
 
     def _render(self, selection: EventSelection, event: Event) -> bytes:
         self.rendered += 1
         result = execute(GRAPHQL, _document(selection.text), root_value=streamed(event))
-        assert isinstance(result, ExecutionResult), "plain fields are answered at once"
+        assert isinstance(result, ExecutionResult), "no recognized field is awaited"
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
             payload["errors"] = [client_error(error, new_request_id()).formatted for error in result.errors]

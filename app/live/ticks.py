@@ -1,4 +1,4 @@
-"""Ticks: one look a second at all that subscribers of the process watch; who is slow gets the newest, no backlog."""
+"""Ticks: one query a second finds the changes of all watched objects; a slow subscriber gets the newest state only."""
 
 import asyncio
 from collections.abc import AsyncGenerator
@@ -9,7 +9,7 @@ from services.availability import availability
 from services.views import ticks
 from services.views.ticks import Watched
 
-START_SECONDS_MAX = 10.0  # that a subscription waits for the database at its beginning; later it waits without end
+START_SECONDS_MAX = 10.0  # wait for the database when a subscription begins; later it waits as long as it takes
 
 
 @dataclass(slots=True)
@@ -20,16 +20,16 @@ class _Watch:
 
 
 class TickWatcher:
-    """Says when what is watched has changed. Used from one event loop."""
+    """Watches objects for changes. Used from one event loop."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._watches: dict[Watched, _Watch] = {}
 
     async def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
-        """Yields at once, and again whenever it has changed since; however often that was. Never ends."""
-        found = await availability().outlast(lambda: ticks.versions([watched]), START_SECONDS_MAX)
-        version = found.get(watched)
+        """Yield at once, and again after each change; several changes may be one. Never ends."""
+        versions = await availability().outlast(lambda: ticks.versions([watched]), START_SECONDS_MAX)
+        version = versions.get(watched)
         watch = self._watches.setdefault(watched, _Watch(version))
         watch.watchers += 1
         try:
@@ -43,19 +43,19 @@ class TickWatcher:
                 del self._watches[watched]
 
     async def run(self) -> None:
-        """Look for changes until cancelled; the database is asked the same, whatever the number of subscribers."""
+        """Look for changes until cancelled: one query for all subscribers together."""
         while True:
             await asyncio.sleep(self._seconds)
             if self._watches:
                 try:
                     await self._look()
-                except AWAY as error:  # what has changed meanwhile is seen by the next look
+                except AWAY as error:  # the next look finds the changes
                     availability().suspect(error)
 
     async def _look(self) -> None:
-        found = await ticks.versions(list(self._watches))
+        versions = await ticks.versions(list(self._watches))
         for watched, watch in self._watches.items():
-            version = found.get(watched)
+            version = versions.get(watched)
             if version != watch.version:
                 watch.version = version
                 changed, watch.changed = watch.changed, asyncio.Event()

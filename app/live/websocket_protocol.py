@@ -1,4 +1,4 @@
-"""graphql-transport-ws as this server speaks it."""
+"""The graphql-transport-ws protocol, with this server's limits, close codes and fan-out."""
 
 import asyncio
 import json
@@ -45,14 +45,14 @@ from services.views.ticks import Watched
 
 Item = TypeVar("Item")
 
-OPERATIONS_MAX = 100  # of one websocket at once; Strawberry would close the operation without a code
-ID_CHARACTERS_MAX = 128  # of an operation
-AWAY_TOO_LONG = 4413  # close code: the database is away, so that nobody can say who the client is
-TOO_OFTEN = 4412  # close code: the bearer, or its address, connects too often, or too many wait to be known
+OPERATIONS_MAX = 100  # concurrent operations of one websocket; Strawberry would close one more without a code
+ID_CHARACTERS_MAX = 128  # length of an operation's id
+AWAY_TOO_LONG = 4413  # close code: the database is away, so the client cannot be authenticated
+TOO_OFTEN = 4412  # close code: the bearer or its address connects too often, or too many authentications wait
 
 
 class ServerState(Protocol):
-    """What a connection knows of its server."""
+    """The parts of the server that a connection uses."""
 
     sessions: WebsocketSessions
     rates: RequestRates
@@ -66,15 +66,15 @@ class ServerState(Protocol):
 
 
 class AnswerAdmission:
-    """Whether an operation's next answer may be computed: its bearer has processor time, and room for its bytes."""
+    """The admission of an operation's next answer: its bearer needs processor time and room for the answer's bytes."""
 
     def __init__(self, shares: ProcessorShares, context: Context, reservation: AnswerReservation) -> None:
         self.reservation = reservation
-        self.size = 0  # of the newest answer
+        self.size = 0  # bytes of the newest answer
         self._shares, self._context = shares, context
 
     async def wait(self) -> None:
-        """Wait until it may be."""
+        """Wait until the next answer may be computed."""
         bearer = self._context.bearer
         while wait := self._shares.wait(bearer, ""):  # noqa: ASYNC110 - the share refills with time, without an event
             await asyncio.sleep(wait)
@@ -82,39 +82,40 @@ class AnswerAdmission:
 
 
 class OperationEvents:
-    """The events of one operation. Where its selection is recognised they end at once, and what was asked is kept.
+    """The event source of one operation.
 
-    So the ordinary way checks everything, and the hub writes the events itself.
+    If the selection is recognized, the source ends at once and keeps the subscriber's group: graphql-core has then
+    checked everything, and the fan-out writes the events.
     """
 
-    def __init__(self, hub: Hub, recognised: Callable[[], EventSelection | None], admission: AnswerAdmission) -> None:
+    def __init__(self, hub: Hub, recognize: Callable[[], EventSelection | None], admission: AnswerAdmission) -> None:
         self.hub = hub
         self._admission = admission
-        self._recognised = recognised
+        self._recognize = recognize
         self.group: SubscriberGroup | None = None
         self.cursor = 0
 
     def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
-        """What the operation executes for each event; nothing where it need not. Raises CursorExpired."""
-        selection = self._recognised()
+        """Yield the events to execute the operation for; none if the fan-out writes them. Raises CursorExpired."""
+        selection = self._recognize()
         if selection is None:
             return self._each(self.hub.subscribe(principal, wanted, after))
         return self._begin(SubscriberGroup(Terms.of(principal, wanted), selection), after)
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
-        """Yield as the hub does, and seldom enough for the bearer's share: what changes meanwhile is one change."""
+        """Yield as the hub does, as often as the bearer's processor share allows."""
         return self._each(self.hub.changes(watched))
 
     async def _each(self, source: AsyncIterator[Item]) -> AsyncIterator[Item]:
-        """Yield what the source does, each item once its answer is admitted, and until that has been taken."""
-        async with aclosing(source) as items:  # type: ignore[type-var] # they are all generators
+        """Yield each item of the source once its answer is admitted, and release the answer afterwards."""
+        async with aclosing(source) as items:  # type: ignore[type-var] # both sources are generators
             async for item in items:
                 await self._admission.wait()
                 yield item
                 self._admission.reservation.release()
 
     async def _begin(self, group: SubscriberGroup, after: Cursor | None) -> AsyncIterator[Event]:
-        self.cursor = await self.hub.start(group.terms, after)
+        self.cursor = await self.hub.start_position(group.terms, after)
         self.group = group
         none: tuple[Event, ...] = ()
         for event in none:
@@ -122,19 +123,19 @@ class OperationEvents:
 
 
 class WebsocketHandler(WebsocketHandlerBase):
-    """Closes with 4400 on a message that is not of the protocol, whatever it is instead.
+    """The handler of one websocket. A message that is not of the protocol closes it with 4400.
 
-    Each operation has a context of its own, which bears its name.
+    Each operation runs in a copy of the handler with a context, and a request id, of its own.
     """
 
-    view: ServerState  # type: ignore[assignment] # the endpoint is more than Strawberry asks for
-    opening: OperationEvents  # of an operation's copy
-    admission: AnswerAdmission  # of an operation's copy
+    view: ServerState  # type: ignore[assignment] # the endpoint has more than Strawberry's view
+    source: OperationEvents  # set in an operation's copy
+    admission: AnswerAdmission  # set in an operation's copy
 
     def __init__(self, *given: Any, **named: Any) -> None:
         super().__init__(*given, **named)
-        self.members: dict[str, Subscriber] = {}  # by operation: those whose events the hub writes
-        self.callers: dict[str, Caller] = {}  # by operation: who stops it, once nobody waits for its answer
+        self.subscribers: dict[str, Subscriber] = {}  # by id the operations whose events the fan-out writes
+        self.callers: dict[str, Caller] = {}  # by id of the operation; its caller can stop it
 
     async def handle_message(self, message: Any) -> None:
         if _is_message(message):
@@ -145,7 +146,7 @@ class WebsocketHandler(WebsocketHandlerBase):
     async def handle_subscribe(self, message: SubscribeMessage) -> None:
         bearer, payload = self.context.bearer, message["payload"]
         try:
-            if bearer and self.connection_acknowledged and (wait := self._wait(bearer)):
+            if bearer and self.connection_acknowledged and (wait := self._seconds_to_wait(bearer)):
                 raise RateLimited(wait)
             if len(self.operations) >= OPERATIONS_MAX:
                 raise Busy.at("operations of this websocket", OPERATIONS_MAX)
@@ -156,18 +157,18 @@ class WebsocketHandler(WebsocketHandlerBase):
         else:
             await super().handle_subscribe(message)
 
-    def _wait(self, bearer: Principal) -> float:
+    def _seconds_to_wait(self, bearer: Principal) -> float:
         return self.view.rates.take(bearer, "") or self.view.shares.wait(bearer, "")
 
     async def run_operation(self, operation: Operation[Context, None]) -> None:
-        mine = copy(self)  # the socket and the list of operations are shared
+        mine = copy(self)  # the copies share the socket and the operations
         reservation = AnswerReservation(self.view.flight, self.context.client_key)
         mine.context = replace(
             self.context, request_id=new_request_id(), reserve_answer=reservation.take, _loaders=None
         )
         mine.admission = AnswerAdmission(self.view.shares, mine.context, reservation)
-        mine.opening = mine.context.events = OperationEvents(
-            self._hub, lambda: self._recognise(operation), mine.admission
+        mine.source = mine.context.events = OperationEvents(
+            self._hub, lambda: self._recognize_selection(operation), mine.admission
         )
         operation.handler = mine
         self.callers[operation.id] = caller = self._caller()
@@ -177,7 +178,7 @@ class WebsocketHandler(WebsocketHandlerBase):
         finally:
             reservation.release()
             mine.context.close()
-            if self.callers.get(operation.id) is caller:  # else the id is another operation's by now
+            if self.callers.get(operation.id) is caller:  # else a newer operation has the id
                 del self.callers[operation.id]
             mine._spend(mine.context.thread_seconds)  # noqa: SLF001 - as above
 
@@ -190,23 +191,23 @@ class WebsocketHandler(WebsocketHandlerBase):
     @property
     def _hub(self) -> Hub:
         hub = self.context.events
-        assert isinstance(hub, Hub), "a connection's events are the hub's; an operation's are its opening's"
+        assert isinstance(hub, Hub), "only an operation's context has another source"
         return hub
 
     @property
     def _socket(self) -> WebsocketConnection | None:
-        """The connection's socket, if it is one of ours."""
+        """Return the server's connection; None under another ASGI server."""
         socket: WebsocketConnection | None = self.scope.get("extensions", {}).get(CONNECTION)
         return socket
 
-    def _recognise(self, operation: Operation[Context, None]) -> EventSelection | None:
+    def _recognize_selection(self, operation: Operation[Context, None]) -> EventSelection | None:
         if self._socket is None or not self.view.fast_fan_out:
             return None
         document = parse_document(operation.query, self.context.limits.tokens)
         return recognize_selection(document, operation.operation_name, operation.variables)
 
     async def send_message(self, message: Message) -> None:
-        """Send a message. Returns when the client has made room again: until then its bytes are in flight."""
+        """Send a message, and return when the socket has room again: until then its bytes count as in flight."""
         socket = self._socket
         if message["type"] != "next" or socket is None:
             await super().send_message(message)
@@ -221,33 +222,33 @@ class WebsocketHandler(WebsocketHandlerBase):
 
     async def send_results(self, operation: Operation[Context, None], results: StreamResult) -> None:
         await super().send_results(operation, results)
-        if self.opening.group is not None:
-            await self._follow(operation, self.opening.group, self.opening.cursor)
+        if self.source.group is not None:
+            await self._follow(operation, self.source.group, self.source.cursor)
 
     async def _follow(self, operation: Operation[Context, None], group: SubscriberGroup, cursor: int) -> None:
-        """Have the hub write the operation's events, until it is cancelled."""
+        """Write the operation's events by the fan-out until the operation is cancelled."""
         socket = self._socket
-        assert socket is not None, "else it would not have been recognised"
+        assert socket is not None, "without one the selection is not recognized"
         text = json.dumps({"id": operation.id, "type": "next", "payload": None}, separators=(",", ":"))
-        member = Subscriber(group, socket, text.removesuffix("null}").encode(), cursor)
-        self.members[operation.id] = member
+        subscriber = Subscriber(group, socket, text.removesuffix("null}").encode(), cursor)
+        self.subscribers[operation.id] = subscriber
         try:
-            await self.opening.hub.follow(member)
+            await self.source.hub.follow(subscriber)
         except ClientDisconnected:
             raise WebSocketDisconnected from None
         except events.CursorExpired as expired:
             await operation.send_initial_errors([CursorExpired(str(expired))])
-        except Exception as fault:  # noqa: BLE001 - logged where it is masked; the client must not wait for ever
-            masked = client_error(GraphQLError(str(fault), original_error=fault), self.context.request_id)
-            await operation.send_initial_errors([masked])
+        except Exception as fault:  # noqa: BLE001 - client_error logs it; the client gets the error
+            error = client_error(GraphQLError(str(fault), original_error=fault), self.context.request_id)
+            await operation.send_initial_errors([error])
         finally:
-            if self.members.get(operation.id) is member:  # else the id is another operation's by now
-                del self.members[operation.id]
+            if self.subscribers.get(operation.id) is subscriber:  # else a newer operation has the id
+                del self.subscribers[operation.id]
 
     async def cleanup_operation(self, operation_id: str) -> None:
-        """Stop an operation for whose answer nobody waits; a mutation is finished all the same, and not answered."""
-        if member := self.members.pop(operation_id, None):
-            self._hub.leave(member)  # at once: its task is only cancelled when its turn comes
+        """Stop an operation whose answer nobody waits for; a mutation is still completed, without an answer."""
+        if subscriber := self.subscribers.pop(operation_id, None):
+            self._hub.leave(subscriber)  # at once, before its task is cancelled
         caller = self.callers.pop(operation_id, None)
         if caller is None or caller.leave():
             await super().cleanup_operation(operation_id)
@@ -270,7 +271,7 @@ class WebsocketHandler(WebsocketHandlerBase):
                 socket.authenticated(self.view.flight, self.context.client_key)
 
     async def end(self, code: int, reason: str) -> None:
-        """Close the connection with the code, whether its client reads or not."""
+        """Close the websocket with the code, even if its client does not read."""
         if socket := self._socket:
             socket.end(code, reason)
         else:
@@ -281,7 +282,7 @@ class WebsocketHandler(WebsocketHandlerBase):
         await super().shutdown()
 
     async def handle_task_exception(self, error: Exception) -> None:
-        if not isinstance(error, WebSocketDisconnected):  # that the client went away is no fault
+        if not isinstance(error, WebSocketDisconnected):  # a client that goes away is no error
             await super().handle_task_exception(error)
 
 

@@ -1,4 +1,4 @@
-"""The open websockets of this process, so that those whose bearer has ended can be closed."""
+"""The open websockets of this process; those whose token has ended are closed."""
 
 import asyncio
 import logging
@@ -13,32 +13,32 @@ from services.principals import Principal
 from services.telemetry import CONNECTIONS_REFUSED
 
 CHECK_SECONDS = 1.0
-CLOSE_SECONDS = 1.0  # for the close frame to be written; a socket of ours takes it at once
-CROWDED = 4411  # close code: the token has as many websockets open as it may have
+CLOSE_SECONDS = 1.0  # for writing the close frame
+CROWDED = 4411  # close code: the token has as many open websockets as its limit
 ENDED = 4403  # close code: the token was revoked, or has expired
 
 log = logging.getLogger(__name__)
 
 
 class WebsocketSession(Protocol):
-    """One connection."""
+    """One websocket of a client."""
 
     async def end(self, code: int, reason: str) -> None:
-        """Close the connection with the code, whether its client reads or not."""
+        """Close the websocket with the code, even if its client does not read."""
         ...
 
 
 class WebsocketSessions:
-    """Who is connected. Used from one event loop."""
+    """The open websockets with their bearers. Used from one event loop."""
 
     def __init__(self, bearer_max: int) -> None:
-        """`bearer_max`: the most websockets that one token, or one JWT's subject, may have open."""
+        """`bearer_max`: the limit of open websockets of one token, or of one JWT's subject."""
         self._open: dict[WebsocketSession, Principal] = {}
         self._of: Counter[Hashable] = Counter()
         self._bearer_max = bearer_max
 
     def opened(self, bearer: Principal, session: WebsocketSession) -> bool:
-        """Take note of a session; False, and nothing is noted, where its bearer has as many as it may have."""
+        """Register a session and return True; False, without registering it, if its bearer is at the limit."""
         if self._of[bearer.key] >= self._bearer_max:
             CONNECTIONS_REFUSED.labels("bearer").inc()
             return False
@@ -47,18 +47,18 @@ class WebsocketSessions:
         return True
 
     def closed(self, session: WebsocketSession) -> None:
-        """Forget the session, if it is known."""
+        """Remove the session, if it is registered."""
         if bearer := self._open.pop(session, None):
             self._of -= Counter([bearer.key])
 
     async def run(self) -> None:
-        """Look for bearers that have ended until cancelled; one question a second, whatever the number of sessions."""
+        """Close sessions of ended tokens until cancelled; one query a second serves all sessions."""
         while True:
             await asyncio.sleep(CHECK_SECONDS)
             if self._open:
                 try:
                     await self._close_ended()
-                except AWAY as error:  # nobody is taken for one whose token has ended
+                except AWAY as error:  # no token counts as ended during an outage
                     availability().suspect(error)
 
     async def _close_ended(self) -> None:
@@ -75,9 +75,9 @@ class WebsocketSessions:
 
 
 async def _end(session: WebsocketSession, code: int, reason: str) -> None:
-    """End a session within CLOSE_SECONDS. A fault of one session does not keep the others from being ended."""
+    """End a session within CLOSE_SECONDS. A failure of one session does not affect the others."""
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await session.end(code, reason)
     except Exception as error:  # noqa: BLE001 - whatever it is
-        log.warning("a websocket was not closed in order: %s", error or type(error).__name__)
+        log.warning("a websocket could not be closed with its code: %s", error or type(error).__name__)

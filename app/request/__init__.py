@@ -1,1 +1,1 @@
-"""One HTTP request: who sends it, what it asks, what it may cost, and how its answer is written."""
+"""One HTTP request: its bearer, its parameters, its limits, and the response."""

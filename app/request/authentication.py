@@ -1,7 +1,7 @@
-"""Who bears a request: a token of ours, or a JWT that somebody we trust has signed.
+"""Authentication by an API token of the desk, or by a JWT of a trusted issuer.
 
-A JWT says `sub`, `brand`, `role` (CLIENT or MANAGER) and `exp`. Its algorithm is ours to name, never its own: HS256
-where a secret is shared, else those of public keys.
+A JWT has the claims `sub`, `brand`, `role` (CLIENT or MANAGER) and `exp`. The desk decides which algorithms it accepts,
+never the JWT: HS256 with a shared secret, else those of public keys.
 """
 
 from dataclasses import dataclass
@@ -26,15 +26,15 @@ NO_TIMES: Options = {
     "verify_exp": False,
     "verify_nbf": False,
     "verify_iat": False,
-}  # PyJWT has this host's clock for them
+}  # PyJWT would compare with this host's clock
 ROLES = {role.value: role for role in (Role.CLIENT, Role.MANAGER)}
-# What PyJWT raises, and what it lets through from claims and headers of unexpected types, sizes and depths.
+# Errors of PyJWT, and errors that claims and headers of unexpected types, sizes and depths cause in it.
 FAULTS = (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError)
 
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """What a JWT says of its bearer, each claim of its type."""
+    """The checked claims of a JWT."""
 
     subject: str
     brand: str
@@ -43,28 +43,28 @@ class Claims:
 
     @classmethod
     def of(cls, claims: dict[str, Any]) -> "Claims":
-        """Raises ValueError for a claim of another type, or out of its range."""
+        """Check the claims. Raises ValueError for one of another type or out of its range."""
         subject, brand, role, expires = (claims[name] for name in ("sub", "brand", "role", "exp"))
         if not isinstance(role, str) or role not in ROLES:
-            raise ValueError("role is neither CLIENT nor MANAGER")
+            raise ValueError("role must be CLIENT or MANAGER")
         for text in (subject, brand):
             if not isinstance(text, str) or text_fault(text, 100):
-                raise ValueError("sub and brand are text")
+                raise ValueError("sub and brand must be text of at most 100 characters")
         if type(expires) not in (int, float) or not 0 <= expires <= SECONDS_MAX:
-            raise ValueError("exp is a number of seconds")
+            raise ValueError("exp must be a number of seconds")
         return cls(subject, brand, ROLES[role], datetime.fromtimestamp(expires, UTC))
 
 
 def _require_time(claims: dict[str, Any]) -> None:
-    """Raise ValueError unless the JWT has begun and not ended, by the database's clock."""
+    """Raise ValueError unless the JWT is valid now, by the database's clock."""
     now = host_clock.now().timestamp()
     for name in ("exp", "nbf", "iat"):
         if name in claims and type(claims[name]) not in (int, float):
-            raise ValueError(f"{name} is a number of seconds")
+            raise ValueError(f"{name} must be a number of seconds")
     if not claims["exp"] > now - LEEWAY_SECONDS:
-        raise ValueError("it has ended")
+        raise ValueError("exp has passed")
     if not all(claims.get(name, 0) <= now + LEEWAY_SECONDS for name in ("nbf", "iat")):
-        raise ValueError("it has not begun")
+        raise ValueError("nbf or iat is in the future")
 
 
 def _is_jwt(text: str) -> bool:
@@ -72,18 +72,18 @@ def _is_jwt(text: str) -> bool:
 
 
 class Authenticator:
-    """Tells who a header's bearer is."""
+    """Finds the principal of an Authorization header."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         address, seconds, waiting = settings.jwt_jwks_url, settings.jwt_keys_seconds_max, settings.jwt_waiting_max
         self._keys = JwtKeys(address, seconds, waiting) if address else None
-        self._brands: set[str] = set()  # brands stay, so one that was there is there
+        self._brands: set[str] = set()  # brands that exist; none is ever deleted
 
     async def bearer(self, header: str | None) -> Principal | None:
-        """The principal of an Authorization header; None for none that is valid.
+        """Return the principal of an Authorization header; None without a valid token.
 
-        Raises Busy where too many wait for the keys of JWTs.
+        Raises Busy if too many requests wait for the keys of JWTs.
         """
         text = self._text(header)
         if text is None:
@@ -91,9 +91,9 @@ class Authenticator:
         return await (self._of_jwt(text) if _is_jwt(text) else tokens.authenticate(text))
 
     def recall(self, header: str | None) -> tokens.Recalled | None:
-        """Whose the token of a header was when it was last looked up; None for a JWT, and for what is not remembered.
+        """Return the remembered principal of a header's token; None for a JWT and for a token that is not remembered.
 
-        To look it up has begun. Until it is confirmed nothing may be written for it, and nothing told.
+        A lookup of the token begins as well. Nothing may be written or answered before it has confirmed the principal.
         """
         text = self._text(header)
         return None if text is None or _is_jwt(text) else tokens.recall(text)
@@ -122,7 +122,7 @@ class Authenticator:
             return self._decode(text, secret, SHARED)
         key = await self._keys.find(jwt.get_unverified_header(text).get("kid")) if self._keys else None
         if key is None:
-            raise jwt.InvalidKeyError("no key of ours")
+            raise jwt.InvalidKeyError("the key is unknown")
         return self._decode(text, key, [name for name in PUBLIC if name == key.algorithm_name])
 
     def _decode(self, text: str, key: str | jwt.PyJWK, algorithms: list[str]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""How much of a request's body is read, and for how long: no more than is allowed, whatever its headers say."""
+"""Reads request bodies within limits of size and time, whatever their headers announce."""
 
 import asyncio
 from collections.abc import Coroutine, Generator
@@ -12,26 +12,26 @@ from app.request.http_errors import HttpError, bad_request
 
 
 async def read_body(request: Request, bytes_max: int, seconds_max: float) -> bytes:
-    """The whole body. Raises Refusal: 413 too large, 408 too slow, 415 compressed.
+    """Return the whole body. Raises HttpError: 413 too large, 408 too slow, 415 compressed.
 
-    A compressed body could be a bomb, and no client of ours sends one.
+    Compressed bodies are refused because a small one can decompress to gigabytes.
     """
     if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise bad_request("Send the body as it is, without a Content-Encoding.", 415, Accept_Encoding="identity")
+        raise bad_request("Send the body uncompressed, without a Content-Encoding.", 415, Accept_Encoding="identity")
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced) > bytes_max:
         raise _too_large(bytes_max)
     reading = _read(request.receive, bytes_max)
     try:
         waits_for = reading.send(None)
-    except StopIteration as end:  # it came with the head, as most do: no timer is needed
+    except StopIteration as end:  # the body came with the head, as most do: no timer is needed
         body: bytes = end.value
         return body
     try:
         async with asyncio.timeout(seconds_max):
-            return await _go_on(reading, waits_for)
+            return await _resume(reading, waits_for)
     except TimeoutError:
-        raise bad_request(f"The body did not come within {seconds_max:g} s.", 408, Connection="close") from None
+        raise bad_request(f"The body did not arrive within {seconds_max:g} s.", 408, Connection="close") from None
 
 
 async def _read(receive: Receive, bytes_max: int) -> bytes:
@@ -50,12 +50,12 @@ async def _read(receive: Receive, bytes_max: int) -> bytes:
 
 
 @coroutine
-def _go_on(reading: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any, Any, bytes]:
-    """Go on with a coroutine that has begun, and waits."""
+def _resume(reading: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any, Any, bytes]:
+    """Run a coroutine that has begun, and waits for `waits_for`, to its end."""
     while True:
         try:
             resume, argument = reading.send, (yield waits_for)
-        except BaseException as raised:  # noqa: BLE001 - whatever it is, the coroutine has to see it
+        except BaseException as raised:  # noqa: BLE001 - the coroutine has to get it
             resume, argument = reading.throw, raised
         try:
             waits_for = resume(argument)
@@ -65,4 +65,4 @@ def _go_on(reading: Coroutine[Any, Any, bytes], waits_for: Any) -> Generator[Any
 
 
 def _too_large(bytes_max: int) -> HttpError:
-    return bad_request(f"The body is larger than {bytes_max} bytes. Ask in parts.", 413)
+    return bad_request(f"The body is larger than {bytes_max} bytes. Send the operation in parts.", 413)

@@ -1,4 +1,4 @@
-"""Which media type an answer has: what the client says it likes best, of what the server has."""
+"""Content negotiation: the media type of an answer, chosen by the client's Accept header."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,20 +8,20 @@ from starlette.requests import Request
 JSON = "application/json"
 GRAPHQL = "application/graphql-response+json"
 HTML = "text/html"
-MEDIA_TYPES = (JSON, GRAPHQL)  # of equals the first: clients that say nothing, or `*/*`, are older than the second
+MEDIA_TYPES = (JSON, GRAPHQL)  # the first one wins a tie: clients that accept anything may not know the second
 UTF_8 = ("utf-8", "utf8")
 
 
 @dataclass(frozen=True, slots=True)
 class MediaRange:
-    """One part of an Accept header, as `text/*;q=0.5`."""
+    """One range of an Accept header, such as `text/*;q=0.5`."""
 
     media_type: str
     quality: float
     charset: str
 
     def fits(self, offered: str) -> int:
-        """How closely it names the offered type: 0 not at all, 3 word for word."""
+        """Return how closely the range matches the offered type: 0 not at all, 3 exactly."""
         if self.charset not in ("", "*", *UTF_8):
             return 0
         if self.media_type == offered:
@@ -32,18 +32,18 @@ class MediaRange:
 
 
 def preferred_media_type(request: Request, offered: Sequence[str] = MEDIA_TYPES) -> str | None:
-    """The media type to answer in; None where nothing that is offered is acceptable."""
+    """Return the offered media type that the client prefers; None if it accepts none of them."""
     if (first := request.headers.get("accept")) is None or (first == JSON and offered[0] == JSON):
         return offered[0]
     ranges = [_range(part) for text in request.headers.getlist("accept") for part in text.split(",") if part.strip()]
     if not ranges:
         return offered[0]
-    wanted = [(rank, media_type) for media_type in offered if (rank := _rank(ranges, media_type))[0] > 0]
-    return max(wanted, key=lambda one: one[0])[1] if wanted else None
+    ranked = [(rank, media_type) for media_type in offered if (rank := _rank(ranges, media_type))[0] > 0]
+    return max(ranked, key=lambda one: one[0])[1] if ranked else None
 
 
 def _rank(ranges: Sequence[MediaRange], offered: str) -> tuple[float, int, int]:
-    """How well it is liked: by its closest range's quality, then how closely that names it, then how early."""
+    """Return the preference for the type: quality of its closest range, then closeness, then place in the header."""
     fitting = [(closeness, -place, one.quality) for place, one in enumerate(ranges) if (closeness := one.fits(offered))]
     if not fitting:
         return 0.0, 0, 0

@@ -1,4 +1,4 @@
-"""Processor time of one request among many: the steps of its own tasks count, not the waiting between them."""
+"""Processor time of one request: the steps of its tasks are measured, the waiting between them is not."""
 
 import asyncio
 import time
@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 Value = TypeVar("Value")
 Spend = Callable[[float], None]
 
-_spend: ContextVar[Spend | None] = ContextVar("spend", default=None)  # of the metered work that runs
+_spend: ContextVar[Spend | None] = ContextVar("spend", default=None)  # of the work that runs now
 
 
 class MeteredWork(Generic[Value]):
-    """Awaits the work, and tells `spend` the processor seconds of each of its steps."""
+    """An awaitable that runs the work and passes the processor seconds of each step to `spend`."""
 
     def __init__(self, work: Awaitable[Value], spend: Spend) -> None:
         self._work = work
@@ -36,15 +36,15 @@ class MeteredWork(Generic[Value]):
                     self._spend(time.thread_time() - began)
                 try:
                     resume, argument = steps.send, (yield waits_for)
-                except BaseException as raised:  # noqa: BLE001 - whatever it is, the work has to see it
+                except BaseException as raised:  # noqa: BLE001 - the work has to get it
                     resume, argument = steps.throw, raised
         finally:
-            with suppress(ValueError):  # closed from elsewhere, as when it is thrown away
+            with suppress(ValueError):  # closed in another context, as at garbage collection
                 _spend.reset(outer)
 
 
 class _MeteredCoroutine(Coroutine[Any, Any, Any]):
-    """What a task runs: the coroutine, each of whose steps is told to `spend`."""
+    """A coroutine whose steps are metered; tasks run it."""
 
     __slots__ = ("_spend", "_work")
 
@@ -74,7 +74,7 @@ class _MeteredCoroutine(Coroutine[Any, Any, Any]):
 
 
 def meter_tasks() -> None:
-    """From now on meter what tasks of the running loop do that are begun within metered work: it is part of it."""
+    """Meter the tasks that metered work starts on the running loop as part of that work."""
     asyncio.get_running_loop().set_task_factory(_task)
 
 

@@ -1,4 +1,7 @@
-"""The headers of a request, looked up by name in one step: Starlette's own goes through all of them each time."""
+"""Headers of a request with lookup by name in one step; Starlette's own search all headers each time.
+
+It uses private names of Starlette; `tests/api/test_internals.py` fails if a new version changes them.
+"""
 
 from typing import TypeVar
 
@@ -10,7 +13,7 @@ Default = TypeVar("Default")
 
 
 class _Headers(Headers):
-    """The same headers. Of several with one name `get` returns the first, as Starlette's does."""
+    """Starlette's headers with a faster `get`. Of several headers with one name it returns the first, as Starlette."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)
@@ -22,7 +25,7 @@ class _Headers(Headers):
 
 
 class EndpointRequest(Request):
-    """A request of the endpoint's."""
+    """A request of the endpoint, with fast headers."""
 
     def __init__(self, scope: Scope, receive: Receive) -> None:
         super().__init__(scope, receive)

@@ -1,4 +1,4 @@
-"""What is answered without being executed: a status, one error with its code, and what HTTP wants to be said."""
+"""Errors of requests that are not executed: an HTTP status, one GraphQL error with its code, and headers."""
 
 import math
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ METHODS = ("GET", "POST")
 
 
 class HttpError(Exception):
-    """A request that is not executed."""
+    """The response to a request that is not executed."""
 
     def __init__(self, status: int, error: GraphQLError, headers: Mapping[str, str] | None = None) -> None:
         super().__init__(error.message)
@@ -24,31 +24,31 @@ class HttpError(Exception):
 
 
 def bad_request(message: str, status: int = 400, **headers: str) -> HttpError:
-    """What came is no request that GraphQL over HTTP knows; header names with underscores."""
+    """Return the error of a malformed request. `headers` have underscores for hyphens in their names."""
     return HttpError(status, BadUserInput(message), {name.replace("_", "-"): text for name, text in headers.items()})
 
 
 def wrong_method(method: str, *methods: str) -> HttpError:
-    """The method is not for this."""
+    """Return the error of a method that may not be used for this."""
     allowed = ", ".join(methods)
-    return bad_request(f"{method} is not for this; use {' or '.join(methods)}.", 405, Allow=allowed)
+    return bad_request(f"{method} is not allowed here; use {' or '.join(methods)}.", 405, Allow=allowed)
 
 
 def unknown_bearer() -> HttpError:
-    """The token that came is not valid; without any, the fields that need one say so."""
+    """Return the error of an invalid token. A request without a token gets an error of each field that needs one."""
     error = Unauthenticated("The token is not valid: unknown, revoked or expired. Send another one, or none.")
     return HttpError(401, error, {"WWW-Authenticate": 'Bearer error="invalid_token"'})
 
 
 def rate_limited(wait: float) -> HttpError:
-    """The bearer asks more often than it may; `wait` is in seconds."""
+    """Return the error of a bearer above its request rate; `wait` is in seconds."""
     return HttpError(429, RateLimited(wait), {"Retry-After": str(math.ceil(wait))})
 
 
 def check_room(caller: Caller) -> None:
-    """Raises Busy where as many reads of the caller's bearer wait for a connection as may.
+    """Raise Busy if the limit of reads of the caller's bearer that wait for a connection is reached.
 
-    Else each field of a document would be begun to be refused, and that costs the others most.
+    Refusing the whole document is cheaper than refusing each of its fields.
     """
     try:
         admission().check_room(caller)
@@ -57,12 +57,12 @@ def check_room(caller: Caller) -> None:
 
 
 def unavailable(error: GraphQLError) -> HttpError:
-    """The database is away, and with it whatever tells who asks."""
+    """Return the error during an outage of the database, when tokens cannot be looked up either."""
     return HttpError(503, error, {"Retry-After": str(math.ceil(RETRY_SECONDS))})
 
 
 class ScopeChanged(HttpError):
-    """The token reaches other objects than when it was last looked up. Nothing was told or written: do it again."""
+    """The token's scope differs from the remembered one. Nothing was written or answered: execute the request again."""
 
     def __init__(self) -> None:
         busy = Busy("The scope of the token changes; ask again.", 1)
@@ -70,5 +70,5 @@ class ScopeChanged(HttpError):
 
 
 def busy_error(busy: Busy) -> HttpError:
-    """Too many wait already for what this request would wait for."""
+    """Return the response to a request that would have to wait behind too many others."""
     return HttpError(503, busy, {"Retry-After": "1"})

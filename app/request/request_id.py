@@ -1,4 +1,4 @@
-"""The name each request goes by: in its answer's header, in the log, in the audit."""
+"""The id of each request, in the response's header, the log and the audit."""
 
 import os
 import re
@@ -11,7 +11,7 @@ _SANE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:-]{0,99}")
 
 
 def new_request_id() -> str:
-    """A name nobody else has: a random UUID, made in a fifth of the time that the library's object takes."""
+    """Return a random UUID, in a fifth of the time that uuid.uuid4 takes."""
     digits = os.urandom(16).hex()
     return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{_VARIANT[digits[16]]}{digits[17:20]}-{digits[20:]}"
 
@@ -20,8 +20,8 @@ _VARIANT = {digit: "89ab"[int(digit, 16) % 4] for digit in "0123456789abcdef"}
 
 
 def request_id_of(request: Request) -> str:
-    """What the client calls the request, if that is short and plain, else a fresh name; kept in the scope's state."""
+    """Return the client's id of the request if it is short and plain, else a new one; keep it in the scope's state."""
     offered = request.headers.get(HEADER)
-    name = offered if offered and _SANE.fullmatch(offered) else new_request_id()
-    request.scope.setdefault("state", {})["request_id"] = name
-    return name
+    request_id = offered if offered and _SANE.fullmatch(offered) else new_request_id()
+    request.scope.setdefault("state", {})["request_id"] = request_id
+    return request_id

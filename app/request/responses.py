@@ -1,4 +1,4 @@
-"""How what came of a request is written: the body, the status its media type has for it, and the headers."""
+"""Builds HTTP responses from execution results: body, status by media type, and headers."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ HEADERS = {"Cache-Control": "no-store", "Vary": "Accept, Authorization"}
 
 
 class PiecewiseResponse(Response):
-    """A body that is sent piece by piece, each when the client has made room for it."""
+    """A response whose body is sent piece by piece, each once the client's socket has room."""
 
     def __init__(
         self, pieces: Sequence[bytes], status: int, media_type: str, headers: Mapping[str, str] | None = None
@@ -36,41 +36,41 @@ class PiecewiseResponse(Response):
         await send({"type": "http.response.start", "status": self.status_code, "headers": self.raw_headers})
         self.pieces.reverse()
         while self.pieces:
-            piece = self.pieces.pop()  # it is the transport's from now on
+            piece = self.pieces.pop()  # the transport keeps it from now on
             await send({"type": "http.response.body", "body": piece, "more_body": bool(self.pieces)})
 
 
 @cache
 def _headers(media_type: str) -> Sequence[tuple[bytes, bytes]]:
-    """Return the headers of each answer of a media type, as they are sent."""
+    """Return the headers of every response of a media type, encoded."""
     sent = Response(headers=HEADERS, media_type=media_type).raw_headers
     return [header for header in sent if header[0] != b"content-length"]
 
 
 async def result_response(result: ExecutionResult, media_type: str, context: Context) -> PiecewiseResponse:
-    """The result. A request that could not be executed has no `data`; JSON's status is 200 all the same.
+    """Return the response of a result. A request that could not be executed has no `data`.
 
-    Where nothing could be answered because the database is away it is 503, for every media type.
+    The status is 200 for application/json in any case, but 503 if an outage of the database left no field answered.
     """
     errors = result.errors or ()
     away = _is_away(result)
-    begun = result.data is not None and not away  # every root field is nullable, so what began has data
-    body: dict[str, object] = {"data": result.data} if begun else {}
+    executed = result.data is not None and not away  # root fields are nullable, so an executed operation has data
+    body: dict[str, object] = {"data": result.data} if executed else {}
     body |= {"errors": [error.formatted for error in errors]} if errors else {}
     body |= {"extensions": result.extensions} if result.extensions else {}
-    status, headers = (200, {}) if begun else _refusal(errors)
+    status, headers = (200, {}) if executed else _refusal(errors)
     status = 200 if media_type == JSON and not away else status
     return PiecewiseResponse(await write_json(body, context), status, media_type, headers)
 
 
 def _is_away(result: ExecutionResult) -> bool:
-    """Is there no answer to any root field, because the database is away?"""
+    """Return whether an outage of the database left no root field answered."""
     codes = {(error.extensions or {}).get("code") for error in result.errors or ()}
     return codes == {Unavailable.code} and not any(value is not None for value in (result.data or {}).values())
 
 
 def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:
-    """The status and headers of a request that was not executed: of its first error that has a status of its own."""
+    """Return the status and headers of a request that was not executed, by the first error with a status."""
     facts = [error.extensions or {} for error in errors]
     status = next((STATUS[code] for one in facts if (code := one.get("code")) in STATUS), 400)
     wait = max((one.get("retryAfter", 0) for one in facts), default=0)
@@ -78,6 +78,6 @@ def _refusal(errors: Sequence[GraphQLError]) -> tuple[int, dict[str, str]]:
 
 
 def error_response(refusal: HttpError, media_type: str) -> Response:
-    """The refusal's error alone."""
+    """Return the response of a request that is not executed."""
     body: Mapping[str, object] = {"errors": [refusal.error.formatted]}
     return Response(dumps(body), refusal.status, headers={**HEADERS, **refusal.headers}, media_type=media_type)

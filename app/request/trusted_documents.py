@@ -1,9 +1,9 @@
-"""Documents requested by their hash: those the operator lists, and those clients have sent together with their hash.
+"""Documents requested by hash: trusted documents, which the operator lists, and automatic persisted queries.
 
-The second kind are automatic persisted queries: a client sends the hash alone, is told PersistedQueryNotFound, and
-sends text and hash; from then on this process knows the hash. What it remembers is bounded and may be forgotten. A desk
-that executes listed documents only remembers none. A hash is the sha256 of the document's text, in hexadecimal,
-wherever it stands: in `documentId`, with or without `sha256:` before it, or in `extensions.persistedQuery.sha256Hash`.
+For a persisted query a client sends the hash alone, gets PersistedQueryNotFound, and sends text and hash together; this
+process then remembers the document, up to a limit. A desk that executes only trusted documents remembers none. A hash
+is the sha256 of the document's text in hexadecimal. A request has it in `documentId`, with or without the prefix
+`sha256:`, or in `extensions.persistedQuery.sha256Hash`.
 """
 
 import hashlib
@@ -24,20 +24,20 @@ ENDINGS = (".graphql", ".gql")
 
 
 class TrustedDocuments:
-    """The documents that may be requested by hash. Where `only` is set, no others are executed.
+    """The documents that may be requested by hash. With `only`, no others are executed.
 
-    `remembered_max` bounds how many documents are remembered that clients sent with their hash.
+    `remembered_max` is the limit of remembered documents of clients.
     """
 
     def __init__(self, texts: Mapping[str, str], *, only: bool = False, remembered_max: int = 0) -> None:
         self._texts = texts
         self._only = only
-        self._remembered: OrderedDict[str, str] = OrderedDict()  # by hash, the one used last at the end
+        self._remembered: OrderedDict[str, str] = OrderedDict()  # by hash, the last used one at the end
         self._remembered_max = remembered_max
 
     @classmethod
-    def trusted(cls, settings: Settings) -> "TrustedDocuments":
-        """Those of the settings. Raises Problem for a list that cannot be used."""
+    def load(cls, settings: Settings) -> "TrustedDocuments":
+        """Load the operator's documents. Raises Problem for a list that cannot be used."""
         place = settings.trusted_documents
         return cls(
             _listed(place) if place else {},
@@ -46,35 +46,35 @@ class TrustedDocuments:
         )
 
     def text(self, asked: OperationParameters) -> str | None:
-        """The document to execute; None where the request names none.
+        """Return the document to execute; None if the request has neither text nor hash.
 
-        Raises UnknownDocument, NotTrusted, NotRemembered, and BadUserInput where text and hash do not belong together.
+        Raises UnknownDocument, NotTrusted, NotRemembered, and BadUserInput for a hash of another text.
         """
         digest = _digest(asked)
         if digest is None:
             if self._only and asked.query and hash_of(asked.query) not in self._texts:
-                raise NotTrusted("This desk executes only documents of its list; ask for one by its sha256.")
+                raise NotTrusted("This desk executes only trusted documents; send the sha256 of one as documentId.")
             return asked.query
         if asked.query and hash_of(asked.query) != digest:
-            raise BadUserInput("The sha256 is not that of the `query` beside it.")
+            raise BadUserInput("The sha256 is not the hash of the `query` that was sent with it.")
         if digest in self._texts:
             return self._texts[digest]
         if not asked.query:
             return self._recalled(digest)
         if self._only:
-            raise NotRemembered("PersistedQueryNotSupported")  # the words that clients know
+            raise NotRemembered("PersistedQueryNotSupported")  # clients recognize this text
         self._remember(digest, asked.query)
         return asked.query
 
     def _recalled(self, digest: str) -> str:
-        """A document that a client has sent before. Raises UnknownDocument."""
+        """Return a document that a client has sent before. Raises UnknownDocument."""
         if digest not in self._remembered:
-            raise UnknownDocument("PersistedQueryNotFound")  # the words that clients know
+            raise UnknownDocument("PersistedQueryNotFound")  # clients recognize this text
         self._remembered.move_to_end(digest)
         return self._remembered[digest]
 
     def _remember(self, digest: str, text: str) -> None:
-        """Keep the document for the next request by its hash, and forget those used longest ago."""
+        """Remember the document, and forget the ones unused for longest above the limit."""
         if len(text) <= KEPT_CHARACTERS_MAX:
             self._remembered[digest] = text
             self._remembered.move_to_end(digest)
@@ -83,12 +83,12 @@ class TrustedDocuments:
 
 
 def hash_of(text: str) -> str:
-    """The sha256 of a document's text."""
+    """Return the sha256 of a document's text."""
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
 def _digest(asked: OperationParameters) -> str | None:
-    """The hash a request names, if it names one."""
+    """Return the hash that a request names; None if it names none."""
     if asked.document_id is not None:
         return asked.document_id.removeprefix(PREFIX).lower()
     persisted = (asked.extensions or {}).get("persistedQuery")
@@ -101,7 +101,7 @@ def _digest(asked: OperationParameters) -> str | None:
 
 
 def _listed(place: Path) -> dict[str, str]:
-    """The documents of a folder's files, or of a JSON object that has each under its hash."""
+    """Return the documents of a folder's files, or of a JSON file that maps hashes to documents."""
     try:
         texts = [path.read_text() for path in sorted(place.rglob("*")) if path.suffix in ENDINGS]
         if place.is_dir():
@@ -112,9 +112,9 @@ def _listed(place: Path) -> dict[str, str]:
 
 
 def _checked(listed: Any) -> dict[str, str]:
-    """The JSON object, once every key is the hash of its text."""
+    """Return the mapping. Raises ValueError unless every key is the hash of its document."""
     if not isinstance(listed, dict):
-        raise ValueError("it has no JSON object in it")
+        raise ValueError("it must be a JSON object that maps sha256 to document")
     texts = {key.removeprefix(PREFIX).lower(): text for key, text in listed.items()}
     for digest, text in texts.items():
         if not isinstance(text, str) or hash_of(text) != digest:

@@ -1,60 +1,55 @@
-"""The server's websockets: one whose client does not read is closed with a code of its own, and costs nobody else."""
+"""The server's websockets: one whose client does not read is closed with its own code and does not delay others."""
 
 import asyncio
 from collections.abc import Hashable
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar
 
 from websockets.http11 import Request
 
 from app.request.bytes_in_flight import BytesInFlight
+from app.server.connection_limits import AnonymousConnection
 from app.server.uvicorn_internals import ASGISendEvent, ClientDisconnected, WebSocketsSansIOProtocol
 
-UNREAD = 4410  # close code: the client does not read what it asked for
+UNREAD = 4410  # close code: the client does not read its messages
 UNREAD_REASON = "Read what you subscribe to."
-STRANGER_BYTES = 4 << 10  # unsent, before nothing more is written to a client that has not said who it is
-BUFFER_BYTES = 64 << 10  # the same for one that has
+ANONYMOUS_BUFFER_BYTES = 4 << 10  # of unsent messages to an anonymous client
+BUFFER_BYTES = 64 << 10  # of unsent messages to an authenticated client
 PONG_BYTES_MAX = 127  # a control frame: two bytes and at most 125 of payload
-GRACE_SECONDS = 10.0  # in which it may still read up to the code
-CONNECTION = "propdesk.socket"  # the scope's extension under which the application finds the socket itself
-
-
-class Visit(Protocol):
-    """A connection of an address, counted until it ends or its client is known."""
-
-    def end(self) -> None: ...
+GRACE_SECONDS = 10.0  # for the client to read up to the close code
+CONNECTION = "propdesk.websocket"  # the scope's extension that holds the WebsocketConnection
 
 
 class WebsocketConnection(WebSocketsSansIOProtocol):
-    """Waits for its client to read, though not for ever.
+    """A websocket that waits for its client to read, up to a limit.
 
-    Every unsent byte, of control frames too, stands in the transport's buffer. Nothing is added to a full one, which
-    is small until the client has said who it is.
+    All unsent bytes, those of control frames too, are in the transport's buffer. Nothing is added to a full buffer. The
+    buffer of an anonymous client is small.
     """
 
     unread_seconds_max: ClassVar[float] = 10.0
-    flight: BytesInFlight | None = None  # where what is not sent is counted, once the client has said who it is
+    flight: BytesInFlight | None = None  # counts unsent bytes, once the client is authenticated
     bearer: Hashable = None
-    _unsent = 0  # bytes that are counted there, while the client has not made room
-    _is_counted = False  # while they are counted by whoever has written them
-    _pong = b""  # the answer to the newest ping that found the buffer full: RFC 6455, 5.5.3 asks for no other
-    visit: Visit | None = None  # set by the HTTP connection that it was
-    _stalled: asyncio.TimerHandle | None = None  # while nothing more is read from a client that does not read
+    _unsent = 0  # bytes counted in `flight` while the buffer is full
+    _is_counted = False  # whether the caller counts the bytes that it writes
+    _pong = b""  # the answer to the newest ping while the buffer was full; RFC 6455, 5.5.3 requires no other
+    anonymous: AnonymousConnection | None = None  # set by the HTTP connection that was upgraded
+    _stalled: asyncio.TimerHandle | None = None  # while reading is paused because the client does not read
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self.transport.set_write_buffer_limits(high=STRANGER_BYTES)
+        self.transport.set_write_buffer_limits(high=ANONYMOUS_BUFFER_BYTES)
 
     def authenticated(self, flight: BytesInFlight, bearer: Hashable) -> None:
-        """Raise the write buffer to that of an authenticated client, and count unsent bytes against the bearer.
+        """Give the client the buffer of an authenticated one, and count its unsent bytes to the bearer.
 
-        The heads of the handshake are forgotten: of thousands of connections they are a tenth of the memory.
+        The headers of the handshake are dropped: with thousands of connections they take a tenth of the memory.
         """
         self.flight, self.bearer = flight, bearer
         self.request.headers.clear()
         self.response.headers.clear()
         self.scope["headers"] = []
-        if self.visit:
-            self.visit.end()
+        if self.anonymous:
+            self.anonymous.end()
         self.transport.set_write_buffer_limits(high=BUFFER_BYTES)
 
     def handle_connect(self, event: Request) -> None:
@@ -64,7 +59,7 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
             scope["extensions"][CONNECTION] = self
 
     def deliver(self, frames: bytes) -> bool:
-        """Write ready frames; False, and nothing is written, while the client has not made room, or it is gone."""
+        """Write ready frames and return True; False, with nothing written, if the buffer is full or the client gone."""
         if not self.writable.is_set() or self.close_sent or self.transport.is_closing():
             return False
         if self.flight is not None and not self.flight.has_room(self.bearer, len(frames)):
@@ -73,25 +68,25 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
         return True
 
     async def deliver_counted(self, frames: bytes) -> None:
-        """Write frames whose bytes are counted by the caller, and wait until the client has made room again.
+        """Write frames whose bytes the caller counts, and wait until the buffer has room again.
 
-        Raises ClientDisconnected once it has not for too long, or is gone.
+        Raises ClientDisconnected if it has none for too long, or the client has gone.
         """
         while not self.writable.is_set() or self.close_sent or self.transport.is_closing():
-            await self.room()
+            await self.wait_for_room()
         self._is_counted = True
         self.transport.write(frames)
         self._is_counted = False
         if not self.writable.is_set():
-            await self.room()
+            await self.wait_for_room()
 
     async def push(self, frames: bytes) -> None:
-        """Write ready frames as soon as the client has made room, and its bearer may have so many bytes in flight.
+        """Write ready frames once the buffer has room and the bearer may have so many more bytes in flight.
 
-        Raises ClientDisconnected once the client has not made room for too long, or is gone.
+        Raises ClientDisconnected if the buffer has no room for too long, or the client has gone.
         """
         while not self.deliver(frames):
-            await self.room()
+            await self.wait_for_room()
             if self.flight is not None:
                 await self.flight.wait(self.bearer, len(frames))
                 is_open = self.writable.is_set() and not self.close_sent and not self.transport.is_closing()
@@ -101,8 +96,11 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
                 if is_open:
                     return
 
-    async def room(self) -> None:
-        """Wait until the client has made room. Raises ClientDisconnected once it has not for too long, or is gone."""
+    async def wait_for_room(self) -> None:
+        """Wait until the buffer has room.
+
+        Raises ClientDisconnected if it has none for too long, or the client has gone.
+        """
         try:
             async with asyncio.timeout(self.unread_seconds_max):
                 await self.writable.wait()
@@ -123,18 +121,18 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
             self._unsent = size
 
     async def send(self, message: ASGISendEvent) -> None:
-        """Send when the client has made room. Raises ClientDisconnected once it has not for too long."""
+        """Send a message once the buffer has room. Raises ClientDisconnected if it has none for too long."""
         if not self.writable.is_set():
-            await self.room()
+            await self.wait_for_room()
         await super().send(message)
 
     def handle_ping(self) -> None:
-        """Answer a ping. Where the client does not read the answers, stop reading its pings."""
+        """Answer a ping. If the client does not read the answers, stop reading its pings."""
         pong = b"".join(self.conn.data_to_send())
         if self.writable.is_set():
             self.transport.write(pong)
             return
-        self._pong = pong if len(pong) <= PONG_BYTES_MAX else b""  # several pings came at once: the next is answered
+        self._pong = pong if len(pong) <= PONG_BYTES_MAX else b""  # several answers: only the next ping is answered
         self.transport.pause_reading()
         if self._stalled is None:
             self._stalled = self.loop.call_later(self.unread_seconds_max, self.end, UNREAD, UNREAD_REASON)
@@ -155,12 +153,12 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
         if self._stalled is not None:
             self._stalled.cancel()
         self._count_unsent(0)
-        if self.visit:
-            self.visit.end()
+        if self.anonymous:
+            self.anonymous.end()
         super().connection_lost(exc)
 
     def end(self, code: int, reason: str) -> None:
-        """Close the connection with a code, without waiting for the client to read what was written before."""
+        """Close the websocket with a code, without waiting for the client to read earlier messages."""
         if self.close_sent or self.disconnected or self.transport.is_closing():
             return
         self.queue.put_nowait({"type": "websocket.disconnect", "code": code, "reason": reason})
@@ -171,7 +169,7 @@ class WebsocketConnection(WebSocketsSansIOProtocol):
 
 
 def text_frame(text: bytes) -> bytes:
-    """A server's unfragmented text frame of the websocket protocol."""
+    """Return an unfragmented text frame of the websocket protocol, as a server sends it."""
     size = len(text)
     if size < 126:
         head = bytes((0x81, size))

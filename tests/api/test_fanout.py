@@ -227,18 +227,18 @@ async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch
     monkeypatch.setattr(fan_out, "CHUNK_BYTES", 1)
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    group, told = SubscriberGroup(Terms.of(ADA, Wanted()), selection), FanOut(EventRenderer())
+    group, fanned = SubscriberGroup(Terms.of(ADA, Wanted()), selection), FanOut(EventRenderer())
     sockets = [Willing(), Willing(), Willing()]
     early, late, gone = (
         Subscriber(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True)
     )
-    told.join(early)
-    told.join(gone)
+    fanned.join(early)
+    fanned.join(gone)
     events = [replace(AN_EVENT, position=position, brand_position=position) for position in range(1, 6)]
-    telling = asyncio.create_task(told.tell(events))
+    telling = asyncio.create_task(fanned.publish(events))
     await until(lambda: sockets[0].positions == [1])
-    told.join(late)  # it has had everything from the ring
-    gone.left = True
+    fanned.join(late)  # it has had everything from the ring
+    gone.has_left = True
     await telling
     assert [socket.positions for socket in sockets] == [[1, 2, 3, 4, 5], [], []]
 

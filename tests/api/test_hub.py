@@ -31,7 +31,7 @@ async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> 
         Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets
     ]
     following = [tasks.create_task(hub.follow(member)) for member in members]
-    await until(lambda: all(member.is_told for member in members))
+    await until(lambda: all(member.is_live for member in members))
     return following
 
 

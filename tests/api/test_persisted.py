@@ -44,7 +44,7 @@ def only(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_list_is_a_folder_or_a_json_object(tmp_path: Path) -> None:
     listed = tmp_path / "documents.json"
     listed.write_text(json.dumps({hash_of(ME): ME, f"sha256:{hash_of(TYPENAME).upper()}": TYPENAME}))
-    assert TrustedDocuments.trusted(Settings(trusted_documents=listed))
+    assert TrustedDocuments.load(Settings(trusted_documents=listed))
     for text in (
         "{",
         "[]",
@@ -54,9 +54,9 @@ def test_a_list_is_a_folder_or_a_json_object(tmp_path: Path) -> None:
     ):
         listed.write_text(text)
         with pytest.raises(Problem, match="PROPDESK_TRUSTED_DOCUMENTS"):
-            TrustedDocuments.trusted(Settings(trusted_documents=listed))
+            TrustedDocuments.load(Settings(trusted_documents=listed))
     with pytest.raises(Problem, match="PROPDESK_TRUSTED_DOCUMENTS"):
-        TrustedDocuments.trusted(Settings(trusted_documents=tmp_path / "missing"))
+        TrustedDocuments.load(Settings(trusted_documents=tmp_path / "missing"))
 
 
 async def test_a_document_of_the_list_is_asked_for_by_its_hash(listed: None, api: Api) -> None:

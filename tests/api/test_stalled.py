@@ -11,7 +11,7 @@ from websockets.asyncio.client import connect
 
 from app.live import websocket_sessions
 from app.live.websocket_sessions import ENDED, WebsocketSessions
-from app.server.websockets import BUFFER_BYTES, STRANGER_BYTES, WebsocketConnection
+from app.server.websockets import ANONYMOUS_BUFFER_BYTES, BUFFER_BYTES, WebsocketConnection
 from services import tokens
 from services.principals import Principal, Role
 from tests.api.clients import TRANSPORT, Api, send, until
@@ -65,7 +65,7 @@ async def test_pongs_that_nobody_reads_are_not_kept_and_the_client_is_let_go(api
                 sent += 100 * len(PING)
                 most = max(most, served.transport.get_write_buffer_size())
         assert sent < 4 * SYSTEM_BYTES
-        assert most <= STRANGER_BYTES + (256 << 10), "one reading's pongs and the buffer of a stranger"
+        assert most <= ANONYMOUS_BUFFER_BYTES + (256 << 10), "one reading's pongs and the buffer of a stranger"
         await until(lambda: served.disconnected or served.close_sent)
 
 
