@@ -1,1 +1,1 @@
-"""How documents are checked, executed and answered; the types by subject stand beside this package."""
+"""The engine of the API: it checks, executes and answers documents. The packages next to it hold the types."""

@@ -1,4 +1,4 @@
-"""Fields that are computed when asked for."""
+"""Fields with a method: the value is computed when the field is selected."""
 
 from collections.abc import Callable
 from typing import TypeVar, cast
@@ -11,6 +11,6 @@ Method = TypeVar("Method", bound=Callable[..., object])
 
 
 def computed(description: str, link: Link | None = None) -> Callable[[Method], Method]:
-    """A field answered by the method below it; with a link, for many objects at once."""
+    """Declare the method below as a field. With a link, lists read the linked rows of all objects at once."""
     metadata = {LINK: link} if link else None
     return cast("Callable[[Method], Method]", strawberry.field(description=description, metadata=metadata))

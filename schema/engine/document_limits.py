@@ -1,9 +1,9 @@
-"""What a document may ask for: its characters, tokens, fragments, repeats, depth, aliases, root fields and cost.
+"""The limits of a document: characters, tokens, fragments, repeats, depth, aliases, root fields and cost.
 
-The cost is the number of fields that would be answered if every page were full, and of those that could be answered
-in the time that the database looks at rows for the others: counts, filters, texts. It, the depth and the aliases are
-found in one walk that looks at each fragment once, however often it is spread, and before the document is validated:
-nested fragments double what is asked for with each line, and whatever looks at each spread stops the server.
+The cost is the number of fields in the answer if every page is full, plus the database's work for counts, filters and
+text searches, converted into fields that take the same time. Cost, depth and aliases are measured before validation, in
+one walk that visits each fragment once: nested fragments can double the selected fields with each line, so code that
+visits each spread could be kept busy for minutes.
 """
 
 from collections.abc import Iterator, Mapping
@@ -39,50 +39,52 @@ from graphql import (
 from schema.engine.errors import BadUserInput
 from schema.engine.item_errors import without_invalid_literals
 
-LIST_SIZE = 10  # what a list that is not a page counts as
-# Beyond a field's own 1, in fields that are answered in the same time, of which a millisecond answers about 200.
-COUNT_COST = 1_000  # up to 10,000 rows are looked at, or 100,000 entries of an index: 5 to 10 ms
-COUNTERS_COST = 10_000  # the same for each state
-FILTER_COST = 100  # most filters lead to their rows; combined they may look at as many rows as a count
-TEXT_COST = 10_000  # all that contains the text is collected, and looked through if it is much: up to 50 ms
+LIST_SIZE = 10  # assumed length of a list that is not a page
+# Costs in addition to a field's own 1, in fields answered in the same time, about 200 in a millisecond.
+COUNT_COST = 1_000  # the database reads up to 10,000 rows or 100,000 index entries: 5 to 10 ms
+COUNTERS_COST = 10_000  # a count for each state
+FILTER_COST = 100  # most filters use an index; a combination may read as many rows as a count
+TEXT_COST = 10_000  # a text search collects and may read all matching rows: up to 50 ms
 COUNTING = {"totalCount": COUNT_COST, "totalCountIsExact": COUNT_COST, "challengeCounters": COUNTERS_COST}
-NESTING_MAX = 100  # brackets; the parser goes as deep as they do
-KEPT, KEPT_CHARACTERS_MAX = 256, 8_000  # documents that are kept, and of each
+NESTING_MAX = 100  # nested brackets; the parser recurses for each
+KEPT, KEPT_CHARACTERS_MAX = 256, 8_000  # number and length of the documents kept in each cache
 OPENING = {TokenKind.BRACE_L, TokenKind.PAREN_L, TokenKind.BRACKET_L}
 CLOSING = {TokenKind.BRACE_R, TokenKind.PAREN_R, TokenKind.BRACKET_R}
 
 
 @dataclass(frozen=True, slots=True)
 class DocumentLimits:
-    """The most a document may have of each; its cost in fields answered if every page were full."""
+    """The limits of one document and its variables."""
 
     characters: int = 20_000
     tokens: int = 5_000
     fragments: int = 100
-    repeats: int = 30  # of one name in one selection, times those of the selections around it
+    repeats: int = 30  # of one name in one selection, multiplied by those of the selections around it
     depth: int = 20
     aliases: int = 100
     roots: int = 25
     cost: int = 200_000
-    actions: int = 1_000  # decision actions, of all its fields
-    variables: int = 250_000  # characters of those it uses again, times the uses
-    errors: int = 1_000  # beside its data; further ones are left out, and one says so
-    items: int = 250  # objects in one list of its variables; actions and quotes are bounded by themselves
-    values: int = 15_000  # in all its variables; quotes are bounded by themselves
+    actions: int = 1_000  # decision actions of all its fields
+    variables: int = 250_000  # characters of variables used more than once, times their uses
+    errors: int = 1_000  # in its answer; further ones are left out, and one error says so
+    items: int = 250  # objects in one list of its variables, except actions and quotes
+    values: int = 15_000  # in all its variables, except quotes
 
 
 class LimitExceeded(BadUserInput):
-    """The document asks for more than the server answers."""
+    """The document exceeds a limit; `extensions` have `limit`, `max` and `seen`."""
 
-    def __init__(self, name: str, limit: int, seen: int) -> None:
-        super().__init__(f"The document's {name} is {seen}; the limit is {limit}. Ask for less, or in parts.")
+    def __init__(self, name: str, limit: int, observed: int) -> None:
+        super().__init__(
+            f"The document's {name} is {observed}; the limit is {limit}. Select less, or split the document."
+        )
         assert self.extensions is not None
-        self.extensions |= {"limit": name, "max": limit, "seen": seen}
+        self.extensions |= {"limit": name, "max": limit, "seen": observed}
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """Of a selection. `listed` is the cost of one item of each of its lists, `flat` of all the rest."""
+    """The measures of a selection. `listed` is the cost of one item of each of its lists, `flat` all other cost."""
 
     depth: int = 0
     aliases: int = 0
@@ -90,8 +92,8 @@ class Weight:
     flat: int = 0
     listed: int = 0
 
-    def beside(self, other: "Weight") -> "Weight":
-        """Of two selections of the same object."""
+    def plus(self, other: "Weight") -> "Weight":
+        """Return the weight of two selections of the same object."""
         return Weight(
             max(self.depth, other.depth),
             self.aliases + other.aliases,
@@ -101,12 +103,12 @@ class Weight:
         )
 
     def cost(self, size: int) -> int:
-        """With lists of this size."""
+        """Return the cost if lists have this size."""
         return self.flat + size * self.listed
 
 
 class DocumentWeigher:
-    """Weighs one document, each of its fragments once."""
+    """Measures one document, each of its fragments once."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema = schema
@@ -121,18 +123,18 @@ class DocumentWeigher:
         weight = Weight()
         for part in node.selections if node else ():
             if isinstance(part, FieldNode):
-                weight = weight.beside(self._field(part, of))
+                weight = weight.plus(self._field(part, of))
             elif isinstance(part, FragmentSpreadNode):
-                weight = weight.beside(self._fragment(part.name.value))
+                weight = weight.plus(self._fragment(part.name.value))
             elif isinstance(part, InlineFragmentNode):
                 condition = part.type_condition
                 inner = self._schema.get_type(condition.name.value) if condition else of
-                weight = weight.beside(self._selection(part.selection_set, inner))
+                weight = weight.plus(self._selection(part.selection_set, inner))
         return weight
 
     def _fragment(self, name: str) -> Weight:
         if name not in self._weights:
-            self._weights[name] = Weight()  # for one that spreads itself, which validation refuses
+            self._weights[name] = Weight()  # a fragment that spreads itself ends here; validation refuses it
             if node := self._fragments.get(name):
                 of = self._schema.get_type(node.type_condition.name.value)
                 self._weights[name] = self._selection(node.selection_set, of)
@@ -141,7 +143,7 @@ class DocumentWeigher:
     def _field(self, node: FieldNode, of: GraphQLNamedType | None) -> Weight:
         field = _definition(self._schema, of, node.name.value)
         inner = self._selection(node.selection_set, get_named_type(field.type) if field else None)
-        cost = 1 + _looks(node, field) + inner.cost(self._size(node, field))
+        cost = 1 + _database_cost(node, field) + inner.cost(self._size(node, field))
         many = field is not None and is_list_type(get_nullable_type(field.type))
         return Weight(
             depth=1 + inner.depth,
@@ -152,27 +154,27 @@ class DocumentWeigher:
         )
 
     def _size(self, node: FieldNode, field: GraphQLField | None) -> int:
-        """How many items a page below the field may have."""
+        """Return the largest number of items of a page of the field."""
         for argument in node.arguments or ():
             if argument.name.value == "first":
                 value = argument.value
                 if isinstance(value, IntValueNode):
                     return max(1, int(value.value))
-                given = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
-                if isinstance(given, int):
-                    return max(1, given)
+                size = self._variables.get(value.name.value) if isinstance(value, VariableNode) else None
+                if isinstance(size, int):
+                    return max(1, size)
         first = field.args.get("first") if field else None
         return first.default_value if first is not None and isinstance(first.default_value, int) else LIST_SIZE
 
 
-def _looks(node: FieldNode, field: GraphQLField | None) -> int:
-    """Return the cost of the rows that are looked at for the field."""
+def _database_cost(node: FieldNode, field: GraphQLField | None) -> int:
+    """Return the cost of the rows that the database reads for the field."""
     cost = COUNTING.get(node.name.value, 0)
-    given = next((one.value for one in node.arguments or () if one.name.value == "filter"), None)
-    if isinstance(given, ObjectValueNode):
-        names = {one.name.value for one in given.fields}
-    elif isinstance(given, VariableNode) and field is not None and "filter" in field.args:
-        names = set(getattr(get_named_type(field.args["filter"].type), "fields", ()))  # any of them
+    filter_ = next((one.value for one in node.arguments or () if one.name.value == "filter"), None)
+    if isinstance(filter_, ObjectValueNode):
+        names = {one.name.value for one in filter_.fields}
+    elif isinstance(filter_, VariableNode) and field is not None and "filter" in field.args:
+        names = set(getattr(get_named_type(field.args["filter"].type), "fields", ()))  # it may have any of them
     else:
         names = set()
     return cost + FILTER_COST * bool(names) + TEXT_COST * ("text" in names)
@@ -188,19 +190,19 @@ def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -
 
 
 def definitions_of(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
-    """Return the definitions of a kind."""
+    """Return the document's definitions of a kind."""
     return (node for node in document.definitions if isinstance(node, kind))
 
 
 def parse_document(text: str, tokens_max: int) -> DocumentNode:
-    """The document of a text. Raises GraphQLError for one that is none, TooMuch for one too long or too nested.
+    """Parse a document, or return it from the cache: clients send few different documents.
 
-    One answered before is not read again: documents are few and come often.
+    Raises GraphQLSyntaxError, and LimitExceeded for a document that is too long or too deeply nested.
     """
-    return (_kept if len(text) <= KEPT_CHARACTERS_MAX else _read)(text, tokens_max)
+    return (_kept if len(text) <= KEPT_CHARACTERS_MAX else _parse)(text, tokens_max)
 
 
-def _read(text: str, tokens_max: int) -> DocumentNode:
+def _parse(text: str, tokens_max: int) -> DocumentNode:
     lexer, nesting, tokens = Lexer(Source(text)), 0, 0
     while (token := lexer.advance()).kind is not TokenKind.EOF:
         tokens += 1
@@ -212,4 +214,4 @@ def _read(text: str, tokens_max: int) -> DocumentNode:
     return without_invalid_literals(parse(text), text)
 
 
-_kept = lru_cache(maxsize=KEPT)(_read)
+_kept = lru_cache(maxsize=KEPT)(_parse)

@@ -1,4 +1,4 @@
-"""An enum of the domain as one of the API, every value with its description."""
+"""Enums of the domain as enums of the API, with a description of every value."""
 
 from enum import Enum
 from typing import TypeVar
@@ -11,7 +11,7 @@ Kind = TypeVar("Kind", bound=type[Enum])
 
 
 def describe_enum(kind: Kind, name: str, description: str, **values: str) -> Kind:
-    """The enum under `name`; every member has its description."""
+    """Register the enum in the schema under `name`, with a description of each member."""
     strawberry.enum(kind, name=name, description=description)
     definition = enum_definition(kind)
     assert {value.name for value in definition.values} == set(values), f"each value of {name} is described"

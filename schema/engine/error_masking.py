@@ -1,6 +1,6 @@
-"""The last look at every result: errors leave with a code, and faults of ours without their insides.
+"""Gives every error of a result its code, and hides the details of unexpected exceptions.
 
-In production the schema is nobody's to be asked about, and no error says which of its names was nearly met.
+In production introspection is off, and errors do not suggest similar names of the schema.
 """
 
 import re
@@ -13,12 +13,12 @@ from strawberry.extensions import SchemaExtension
 from schema.engine.errors import client_error
 from schema.engine.request_context import Context
 
-CAUSES_MAX = 10  # of an error, one behind the other
-SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # graphql-core's words
+CAUSES_MAX = 10  # length of a chain of causes
+SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # as graphql-core words it
 
 
 class ErrorMasking(SchemaExtension):
-    """Works on the one result of a query or mutation, and on each result of a subscription."""
+    """Masks the result of a query or mutation, and each result of a subscription."""
 
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
@@ -50,11 +50,11 @@ def _forget_frames(error: BaseException | None) -> None:
 
 
 def mask_errors(errors: Iterable[GraphQLError], context: Context) -> list[GraphQLError]:
-    """The errors as they leave."""
-    left = [client_error(error, context.request_id) for error in errors]
-    for error in left:
+    """Return the errors as the client gets them."""
+    shown = [client_error(error, context.request_id) for error in errors]
+    for error in shown:
         _forget_frames(error)
     if not context.allows_introspection:
-        for error in left:
+        for error in shown:
             error.message = SUGGESTION.sub("", error.message)
-    return left
+    return shown

@@ -1,4 +1,4 @@
-"""Errors beside the data: each has a code in its extensions, and what nobody foresaw is masked."""
+"""Top-level errors of answers: each has a code in its extensions; unexpected exceptions are masked."""
 
 import logging
 
@@ -9,136 +9,136 @@ from domain.errors import Forbidden, NotFound, Refused
 from services.availability import outage
 from services.callers import current
 
-RETRY_SECONDS = 1.0  # where nothing tells how long what is under way will take
+RETRY_SECONDS = 1.0  # `retryAfter` if the real wait is unknown
 
 log = logging.getLogger(__name__)
 
 
 class ApiError(GraphQLError):
-    """An answer of the API itself. The code is stable, the message is for people."""
+    """An error of the API. The code is stable; the message is for people and may change."""
 
     code = "INTERNAL"
 
     def __init__(self, message: str, retry_after: float | None = None) -> None:
-        """`retry_after`: seconds after which asking again may help."""
+        """`retry_after`: seconds after which a retry may succeed."""
         facts = {} if retry_after is None else {"retryAfter": retry_after}
         super().__init__(message, extensions={"code": self.code, **facts})
 
 
 class Unauthenticated(ApiError):
-    """There is no token, or none that is valid."""
+    """The request has no valid token."""
 
     code = "UNAUTHENTICATED"
 
 
 class NotAllowed(ApiError):
-    """The token's role may not do or read this."""
+    """The token's role may not use or read this field."""
 
     code = "FORBIDDEN"
 
 
 class BadUserInput(ApiError):
-    """The request, the document or a variable cannot be used; the message says why."""
+    """The request, the document or a variable is invalid; the message says why."""
 
     code = "BAD_USER_INPUT"
 
 
 class RateLimited(ApiError):
-    """The bearer asks more often than it may, or for more than it reads; ask again after `retryAfter` seconds.
+    """The bearer sends too many requests, or does not read its answers; retry after `retryAfter` seconds.
 
-    `wait` is in seconds; `extensions.retryAfter` says it, too.
+    `wait` is in seconds.
     """
 
     code = "RATE_LIMITED"
 
-    def __init__(self, wait: float, reason: str = "You ask too often") -> None:
-        super().__init__(f"{reason}; ask again in {wait:.1f} s.", round(wait, 3))
+    def __init__(self, wait: float, reason: str = "You send too many requests") -> None:
+        super().__init__(f"{reason}; retry in {wait:.1f} s.", round(wait, 3))
 
 
 class Busy(ApiError):
-    """As much is under way as may be at once; nothing was done, ask again after `retryAfter` seconds."""
+    """A limit of concurrent work is reached; nothing was done, retry after `retryAfter` seconds."""
 
     code = errors.Busy.code
 
     @classmethod
     def at(cls, name: str, limit: int) -> "Busy":
-        """The refusal of one more than the limit allows."""
-        message = f"{limit} {name} are under way, the most that may be; ask again when one has ended."
+        """Return the error of a limit of concurrent work that is reached."""
+        message = f"The limit of {limit} {name} is reached; retry when one has ended."
         return cls(message, RETRY_SECONDS)
 
 
 class Unavailable(ApiError):
-    """The database is away; ask again after `retryAfter` seconds. `inDoubt`: the mutation may have been done.
+    """The database cannot be reached; retry after `retryAfter` seconds. `inDoubt`: the mutation may have been done.
 
-    Only of a mutation whose commit was on its way, or made, when the database went away. Sent again with the same
-    idempotencyKey it is answered as it was done, or done now.
+    `inDoubt` is true only if the connection broke during or after the mutation's commit. Sent again with the same
+    idempotencyKey, the mutation returns its first result, or is done now.
     """
 
     code = "UNAVAILABLE"
 
     def __init__(self, *, in_doubt: bool = False) -> None:
-        """`in_doubt`: a commit was on its way, or has been made, when the database went away."""
+        """`in_doubt`: the connection broke during or after a commit."""
         super().__init__(_IN_DOUBT if in_doubt else _NOT_DONE, RETRY_SECONDS)
-        assert self.extensions is not None, "it has a code"
+        assert self.extensions is not None, "every ApiError has a code"
         self.extensions["inDoubt"] = in_doubt
 
 
-_NOT_DONE = "The desk's database cannot be reached for now and nothing was done; ask again in a second."
+_NOT_DONE = "The desk's database cannot be reached at the moment and nothing was done; retry in a second."
 _IN_DOUBT = (
-    "The desk's database went away before it was known whether this was done. Send it again with the same "
-    "idempotencyKey; where there is none, read first whether it was done."
+    "The desk's database broke the connection before it confirmed whether this was done. Send it again with the same "
+    "idempotencyKey; without a key, read first whether it was done."
 )
 
 
 class TimeLimit(ApiError):
-    """The document took as long as it may; this field was not answered, and nothing of it was done."""
+    """The document reached its time limit; this field was not answered, and nothing of it was done."""
 
     code = errors.TimeLimit.code
 
 
 class CallerGone(ApiError):
-    """The client went away before its answer, which nobody reads; counted, and seen by none."""
+    """The client disconnected before its answer; the error is counted, and no client gets it."""
 
     code = errors.CallerGone.code
 
 
 class UnknownDocument(ApiError):
-    """The hash is of no document that the desk knows: send its text with it."""
+    """The desk has no document with this hash; send the text together with the hash."""
 
     code = "PERSISTED_QUERY_NOT_FOUND"
 
 
 class NotRemembered(ApiError):
-    """The desk executes none but listed documents, so it takes no document with its hash."""
+    """The desk executes only trusted documents, so it does not remember documents of clients."""
 
     code = "PERSISTED_QUERY_NOT_SUPPORTED"
 
 
 class NotTrusted(ApiError):
-    """The desk executes none but listed documents, and this is none of them."""
+    """The desk executes only trusted documents, and this is not one of them."""
 
     code = "DOCUMENT_NOT_TRUSTED"
 
 
 class Missing(ApiError):
-    """There is no such object, or none that the token may see."""
+    """The object does not exist, or the token may not see it."""
 
     code = "NOT_FOUND"
 
 
 class CursorExpired(ApiError):
-    """The event of this cursor, or some of those after it, are no longer kept, or were lost by a restore."""
+    """The event of this cursor, or an event after it, was deleted by retention or lost by a restore."""
 
     code = "CURSOR_EXPIRED"
 
 
 def top_level_error(refusal: Refused) -> ApiError | None:
-    """Of the refusals of a mutation, those that are not answers about its input."""
-    kind = next((beside for one, beside in _BESIDE_DATA.items() if isinstance(refusal, one)), None)
+    """Return a mutation's refusal as a top-level error; None if it is a user error about the input."""
+    kind = next((error for one, error in _TOP_LEVEL.items() if isinstance(refusal, one)), None)
     return None if kind is None else kind(str(refusal), retry_after(refusal))
 
 
-_BESIDE_DATA: dict[type[Refused], type[ApiError]] = {
+_TOP_LEVEL: dict[type[Refused], type[ApiError]] = {
     NotFound: Missing,
     Forbidden: NotAllowed,
     errors.Busy: Busy,
@@ -148,13 +148,13 @@ _BESIDE_DATA: dict[type[Refused], type[ApiError]] = {
 
 
 def retry_after(refusal: Refused) -> float | None:
-    """The seconds after which asking again may help, where they are known."""
+    """Return the seconds after which a retry may succeed; None if unknown."""
     wait = refusal.facts.get("retry_after")
     return wait if isinstance(wait, float) else None
 
 
 def is_outage(error: GraphQLError) -> bool:
-    """Does the error come of a database that is away?"""
+    """Return whether an outage of the database caused the error."""
     cause: BaseException | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error
@@ -167,7 +167,7 @@ def _is_in_doubt() -> bool:
 
 
 def client_error(error: GraphQLError, request_id: str) -> GraphQLError:
-    """The error as the client gets it: with its code, or, when it is a fault of ours, masked and logged."""
+    """Return the error as the client gets it: with a code; an unexpected exception is masked and logged."""
     if error.extensions and "code" in error.extensions:
         return error
     cause = error.original_error
@@ -179,16 +179,16 @@ def client_error(error: GraphQLError, request_id: str) -> GraphQLError:
     if outage(cause):
         unavailable = Unavailable(in_doubt=_is_in_doubt())
         return GraphQLError(unavailable.message, nodes=error.nodes, path=error.path, extensions=unavailable.extensions)
-    if isinstance(cause, Refused):  # of one field of a query: the others are answered
+    if isinstance(cause, Refused):  # a query's field is refused; its other fields are answered
         wait = retry_after(cause)
         extensions = {"code": cause.code} | ({} if wait is None else {"retryAfter": wait})
         return GraphQLError(str(cause), nodes=error.nodes, path=error.path, extensions=extensions)
-    if cause is None:  # the document, or a variable, does not fit the schema
+    if cause is None:  # the document or a variable does not match the schema
         error.extensions = {"code": BadUserInput.code}
         return error
     log.error("request failed", exc_info=cause, extra={"request": request_id, "path": error.path})
     return GraphQLError(
-        f"Something went wrong on our side; it is logged as request {request_id}.",
+        f"The server failed to answer this; the fault is logged with request id {request_id}.",
         nodes=error.nodes,
         path=error.path,
         extensions={"code": ApiError.code, "requestId": request_id},

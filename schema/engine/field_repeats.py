@@ -1,9 +1,8 @@
-"""How often one name is asked for in one selection, over all levels.
+"""Counts how often one name repeats in one selection, multiplied over the levels.
 
-Validation compares each field with every other that is answered under the same name, and all that is below the two:
-the comparisons grow with the square of the repeats, and repeats of several levels multiply. A document of 20 KB can
-take seconds. This walk looks at each fragment once and comes first; it looks at whatever is validated, spread and
-executed or not.
+Validation compares each field with every other field of the same name in the answer, and the selections below both: the
+work grows with the square of the repeats, and repeats of several levels multiply. A document of 20 KB can take seconds.
+This walk runs before validation. It visits each fragment once and covers everything that is validated, executed or not.
 """
 
 from collections import Counter
@@ -22,14 +21,14 @@ from graphql import (
 
 @dataclass(slots=True)
 class FieldCounts:
-    """By each name of a selection how often it is asked for, and the repeats below all of its fields together."""
+    """By name in a selection the number of its fields, and the repeats in the selections below all of them."""
 
     times: Counter[str] = field(default_factory=Counter)
     below: Counter[str] = field(default_factory=Counter)
 
     @property
     def most(self) -> int:
-        """The repeats of the selection: fields of one name are merged, and with them what is below each."""
+        """The most repeats of a name: fields of one name are merged, together with the selections below them."""
         return max((max(many, self.below[name]) for name, many in self.times.items()), default=0)
 
     def add(self, other: "FieldCounts") -> None:
@@ -38,23 +37,23 @@ class FieldCounts:
 
 
 def most_repeats(document: DocumentNode) -> int:
-    """Return the most that one name is repeated after merging; 0 in a document that asks for nothing."""
+    """Return the most repeats of one name after merging; 0 for a document without fields."""
     walk = _Walk(document)
     definitions = (node for node in document.definitions if isinstance(node, ExecutableDefinitionNode))
     return max((walk.names(node.selection_set).most for node in definitions), default=0)
 
 
 class _Walk:
-    """Looks at each fragment once, however often it is spread."""
+    """Visits each fragment once, however often it is spread."""
 
     def __init__(self, document: DocumentNode) -> None:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._known: dict[str, FieldCounts] = {}
+        self._by_fragment: dict[str, FieldCounts] = {}
 
     def names(self, node: SelectionSetNode | None) -> FieldCounts:
-        """Return the names of a selection, with those of its fragments."""
+        """Return the counts of a selection, with those of its fragments."""
         names = FieldCounts()
         self._collect(node, names, set())
         return names
@@ -73,8 +72,8 @@ class _Walk:
                 names.add(self._of_fragment(part.name.value))
 
     def _of_fragment(self, name: str) -> FieldCounts:
-        if name not in self._known:
-            self._known[name] = FieldCounts()  # for one that spreads itself, which validation refuses
+        if name not in self._by_fragment:
+            self._by_fragment[name] = FieldCounts()  # a fragment that spreads itself ends here; validation refuses it
             if node := self._fragments.get(name):
-                self._known[name] = self.names(node.selection_set)
-        return self._known[name]
+                self._by_fragment[name] = self.names(node.selection_set)
+        return self._by_fragment[name]

@@ -1,7 +1,7 @@
-"""Lists whose items are judged one by one: what is wrong with an item is that item's refusal, not the request's.
+"""Lists whose items are refused one by one: a wrong value refuses its item, not the whole request.
 
-GraphQL refuses a whole request for one value of another type. Here a value that is neither text nor a number is carried
-on as it is, and whoever judges the item refuses it.
+GraphQL refuses a whole request for one value of a wrong type. Here a value that is neither text nor a number is marked
+as NotText and passed on, and the check of the item refuses it.
 """
 
 import json
@@ -40,7 +40,7 @@ BATCH_FIELDS = ("submitDecisionActions", "previewDecisionActions")
 
 
 def text_of(value: Any) -> str:
-    """A text as it is; a JSON number as the shortest text that means it; NotText for everything else."""
+    """Return a text unchanged, a JSON number as its shortest text, and NotText for any other value."""
     if isinstance(value, str):
         return value
     if isinstance(value, int) and not isinstance(value, bool):
@@ -51,11 +51,11 @@ def text_of(value: Any) -> str:
 
 
 def _no_value(_value: Any) -> None:
-    """A variable within a literal has no value yet where the literal is validated."""
+    """Return null for a variable within a literal: it has no value during validation."""
 
 
 def _refuse(_value: Any) -> Any:
-    raise BadUserInput("TextOrNumber is only taken in.")
+    raise BadUserInput("TextOrNumber can only be sent, not selected.")
 
 
 LENIENT_SCALARS: dict[object, ScalarDefinition] = {
@@ -70,29 +70,32 @@ LENIENT_SCALARS: dict[object, ScalarDefinition] = {
 
 
 class _LiteralItems(Visitor):
-    """Puts null in the place of each literal item that is neither an object nor a variable."""
+    """Replaces each literal item that is neither an object nor a variable by null."""
 
     def enter_object_field(self, node: ObjectFieldNode, *_where: Any) -> ObjectFieldNode | None:
         items = node.value
         if node.name.value != ITEMS or not isinstance(items, ListValueNode):
             return None
-        apart = tuple(
+        replaced = tuple(
             item if isinstance(item, ObjectValueNode | VariableNode) else NullValueNode(loc=item.loc)
             for item in items.values
         )
-        return ObjectFieldNode(name=node.name, value=ListValueNode(values=apart, loc=items.loc), loc=node.loc)
+        return ObjectFieldNode(name=node.name, value=ListValueNode(values=replaced, loc=items.loc), loc=node.loc)
 
 
 def without_invalid_literals(document: DocumentNode, text: str) -> DocumentNode:
-    """The document, read from `text`, with null for each proposal that is no object; it is then refused by itself."""
+    """Return the document with null for each action that is no object, which is then refused alone.
+
+    `text` is the document's text.
+    """
     if not any(name in text for name in BATCH_FIELDS):
         return document
-    apart: DocumentNode = visit(document, _LiteralItems())
-    return apart
+    replaced: DocumentNode = visit(document, _LiteralItems())
+    return replaced
 
 
 def without_invalid_items(document: DocumentNode, variables: dict[str, Any]) -> dict[str, Any]:
-    """The variables with null for each proposal that is no object, which is then refused by itself."""
+    """Return the variables with null for each action that is no object, which is then refused alone."""
     changed: dict[str, Any] = {}
     for name, kind, is_list in declared_variables(document):
         value = variables.get(name)
@@ -106,7 +109,7 @@ def without_invalid_items(document: DocumentNode, variables: dict[str, Any]) -> 
 
 
 def declared_variables(document: DocumentNode) -> Iterator[tuple[str, str, bool]]:
-    """Each variable of the document's operations, with the name of its type and whether it is a list of that."""
+    """Yield each variable of the document's operations: name, name of its innermost type, and whether it is a list."""
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             for one in node.variable_definitions or ():

@@ -1,9 +1,9 @@
-"""The schema, which remembers the operations it has answered: the next time they are executed at once.
+"""The schema with a cache of checked operations: a repeated operation is executed without checking it again.
 
-Whether a document is answered depends on nothing that time changes: its text, the operation named, the whole numbers
-given as variables (pages' sizes), what is allowed, whether the schema may be asked about, and the token's role. The
-size of variables that it uses more than once is looked at each time. What was answered by these without an error was
-read, weighed, found valid and readable, and is so again. Everything else is done for each request.
+The result of the checks depends on the document's text, the operation's name, the integer variables (page sizes), the
+limits, whether introspection is allowed, and the token's role. These are the cache's key; an operation that was
+answered without an error is kept under it. The size of variables that a document uses more than once is checked each
+time.
 """
 
 from collections import OrderedDict
@@ -25,6 +25,7 @@ from schema.engine.executor import Executor
 from schema.engine.operation_telemetry import OperationSummary, codes_of, find_operation, summarize
 from schema.engine.request_context import Context
 from schema.engine.storable_text import check_text_arguments
+from schema.engine.strawberry_internals import graphql_schema
 from schema.engine.variable_weights import VariableUses, excess_error, repeated_variables
 from services.operation_telemetry import operation
 
@@ -33,7 +34,7 @@ OperationKey = tuple[object, ...]
 
 @dataclass(frozen=True, slots=True)
 class CachedOperation:
-    """A query or mutation that was answered before, its cost, and the variables that it uses more than once."""
+    """A query or mutation that was answered without an error: its cost, and the variables it uses more than once."""
 
     document: DocumentNode
     summary: OperationSummary
@@ -42,15 +43,16 @@ class CachedOperation:
 
 
 class Schema(strawberry.Schema):
-    """Logs faults alone, where they are masked; that a client is refused is no error of the server's."""
+    """Strawberry's schema with the cache. Only faults are logged, where they are masked; refusals are not."""
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
-        check_text_arguments(self._schema)
-        self._ready: OrderedDict[OperationKey, CachedOperation] = OrderedDict()
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
+        self._graphql = graphql_schema(self)
+        check_text_arguments(self._graphql)
+        self._cached: OrderedDict[OperationKey, CachedOperation] = OrderedDict()
 
     def process_errors(self, errors: list[GraphQLError], execution_context: ExecutionContext | None = None) -> None:
-        """Nothing: Strawberry would log every refusal with a traceback."""
+        """Do nothing: Strawberry would log every refusal with a traceback."""
 
     async def execute(
         self,
@@ -62,16 +64,18 @@ class Schema(strawberry.Schema):
         allowed_operation_types: Iterable[OperationType] | None = None,
         operation_extensions: dict[str, Any] | None = None,
     ) -> ExecutionResult:
-        """The result, in Strawberry's way for an operation that is not remembered."""
+        """Return the result; an operation that is not cached is checked and executed by Strawberry."""
         key = _key(query, operation_name, variable_values, context_value)
-        ready = self._ready.get(key)
-        if ready and excess_error(ready.document, ready.uses, variable_values, context_value.limits):
-            ready = None  # to be refused in the ordinary way
-        if context_value.confirm_bearer and not (ready and ready.summary.type is OperationType.QUERY):
+        cached = self._cached.get(key)
+        if cached and excess_error(cached.document, cached.uses, variable_values, context_value.limits):
+            cached = None  # Strawberry's path returns the error
+        if context_value.confirm_bearer and not (cached and cached.summary.type is OperationType.QUERY):
             await context_value.confirm_bearer()
-        if ready and (allowed_operation_types is None or ready.summary.type in allowed_operation_types):
-            self._ready.move_to_end(key)
-            return await self._answer(ready, operation_name, variable_values, context_value, operation_extensions)
+        if cached and (allowed_operation_types is None or cached.summary.type in allowed_operation_types):
+            self._cached.move_to_end(key)
+            return await self._execute_cached(
+                cached, operation_name, variable_values, context_value, operation_extensions
+            )
         result = await super().execute(
             query,
             variable_values,
@@ -88,42 +92,42 @@ class Schema(strawberry.Schema):
     def _keep(self, key: OperationKey, text: str, name: str | None, context: Context, cost: Mapping[str, int]) -> None:
         document = parse_document(text, context.limits.tokens)
         if node := find_operation(document, name):
-            self._ready[key] = CachedOperation(
-                document, summarize(node, self._schema), cost, repeated_variables(document, name)
+            self._cached[key] = CachedOperation(
+                document, summarize(node, self._graphql), cost, repeated_variables(document, name)
             )
-            if len(self._ready) > KEPT:
-                self._ready.popitem(last=False)
+            if len(self._cached) > KEPT:
+                self._cached.popitem(last=False)
 
-    async def _answer(
+    async def _execute_cached(
         self,
-        ready: CachedOperation,
+        cached: CachedOperation,
         name: str | None,
         variables: dict[str, Any] | None,
         context: Context,
         extensions: dict[str, Any] | None,
     ) -> ExecutionResult:
-        """What Strawberry and our extensions answer, without what they found out the first time."""
-        with operation(context.request_id, context.role) as seen:
-            ready.summary.to(seen)
-            context.cost = ready.cost["used"]
+        """Return the result that Strawberry and the extensions return, without their checks."""
+        with operation(context.request_id, context.role) as telemetry:
+            cached.summary.copy_to(telemetry)
+            context.cost = cached.cost["used"]
             try:
                 context.reserve_answer(context.cost)
             except ApiError as refusal:
-                seen.codes += codes_of([refusal])
-                return ExecutionResult(None, [refusal], {"cost": dict(ready.cost)})
-            found = execute(
-                self._schema,
-                ready.document,
+                telemetry.codes += codes_of([refusal])
+                return ExecutionResult(None, [refusal], {"cost": dict(cached.cost)})
+            answer = execute(
+                self._graphql,
+                cached.document,
                 context_value=context,
                 variable_values=variables,
                 operation_name=name,
                 executor_class=Executor,
                 operation_extensions=extensions,
             )
-            result = await found if isawaitable(found) else found
+            result = await answer if isawaitable(answer) else answer
             errors = mask_errors(result.errors, context) if result.errors else None
-            seen.codes += codes_of(errors or ())
-        return ExecutionResult(result.data, errors, {"cost": dict(ready.cost)})
+            telemetry.codes += codes_of(errors or ())
+        return ExecutionResult(result.data, errors, {"cost": dict(cached.cost)})
 
 
 def _key(text: str | None, name: str | None, variables: Mapping[str, Any] | None, context: Context) -> OperationKey:

@@ -1,4 +1,4 @@
-"""What an operation was, told to whoever observes."""
+"""Reports each operation, with its type, root field, name and error codes, to the telemetry of services."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -14,41 +14,41 @@ from services.operation_telemetry import Operation, operation
 
 @dataclass(frozen=True, slots=True)
 class OperationSummary:
-    """What an operation's document says of it; `root` as in Operation."""
+    """Type, root field and name of an operation; `root` as in `Operation`."""
 
     type: OperationType
     root: str
     name: str | None
 
-    def to(self, seen: Operation) -> None:
-        seen.type, seen.root, seen.name = self.type.value, self.root, self.name
+    def copy_to(self, operation: Operation) -> None:
+        operation.type, operation.root, operation.name = self.type.value, self.root, self.name
 
 
 class OperationObserver(SchemaExtension):
-    """The first of the extensions, so the last to see the result: errors already bear their codes."""
+    """The first extension, so the last to see the result: errors already have their codes."""
 
-    streamed = False
+    is_streamed = False
 
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context
         context = execution.context
-        with operation(context.request_id, context.role) as self.seen:
+        with operation(context.request_id, context.role) as self.operation:
             try:
                 yield
             finally:
-                if not self.streamed:
-                    self._tell(execution.result)
+                if not self.is_streamed:
+                    self._add_codes(execution.result)
                 node = find_operation(execution.graphql_document, execution.operation_name)
                 if node is not None:
-                    summarize(node, graphql_schema(execution.schema)).to(self.seen)
+                    summarize(node, graphql_schema(execution.schema)).copy_to(self.operation)
 
     def on_stream_result(self, result: Any) -> Iterator[None]:
         yield
-        self.streamed = True
-        self._tell(result)
+        self.is_streamed = True
+        self._add_codes(result)
 
-    def _tell(self, result: Any) -> None:
-        self.seen.codes += codes_of(getattr(result, "errors", None) or ())
+    def _add_codes(self, result: Any) -> None:
+        self.operation.codes += codes_of(getattr(result, "errors", None) or ())
 
 
 def codes_of(errors: Iterable[GraphQLError]) -> list[str]:
@@ -56,7 +56,7 @@ def codes_of(errors: Iterable[GraphQLError]) -> list[str]:
 
 
 def find_operation(document: Any, name: str | None) -> OperationDefinitionNode | None:
-    """The operation that was to be executed; None where the document has no such one."""
+    """Return the operation to be executed; None if the document has no such operation."""
     nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
     if name is None:
         return nodes[0] if len(nodes) == 1 else None
@@ -64,10 +64,10 @@ def find_operation(document: Any, name: str | None) -> OperationDefinitionNode |
 
 
 def summarize(node: OperationDefinitionNode, schema: GraphQLSchema) -> OperationSummary:
-    asked = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
+    fields = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
     root = schema.get_root_type(node.operation)
     known = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
-    name = asked.pop() if len(asked) == 1 else "several"
+    name = fields.pop() if len(fields) == 1 else "several"
     return OperationSummary(
         type=OperationType(node.operation.value),
         root=name if name in known else "several",

@@ -1,4 +1,4 @@
-"""Connections: pages in the order of a keyset, so that rows added meanwhile neither shift nor repeat anything."""
+"""Connections: pages of lists by keyset, so that rows added between two requests neither shift nor repeat items."""
 
 import asyncio
 import base64
@@ -76,7 +76,7 @@ class Edge(Generic[Item]):
 class Connection(Generic[Item]):
     listing: strawberry.Private[Listing]
     page: strawberry.Private[Page]
-    asked: strawberry.Private[PageRequest]
+    request: strawberry.Private[PageRequest]
     count: strawberry.Private[Callable[[], Awaitable[RowCount]]]
     extent: strawberry.Private[asyncio.Future[RowCount] | None] = None
 
@@ -94,7 +94,7 @@ class Connection(Generic[Item]):
             listing=self.listing,
             page=self.page,
             has_next_page=self.page.more,
-            has_previous_page=self.asked.after is not None,
+            has_previous_page=self.request.after is not None,
         )
 
     @computed(
@@ -110,7 +110,7 @@ class Connection(Generic[Item]):
         return (await self._extent()).exact
 
     def _extent(self) -> Awaitable[RowCount]:
-        """Count once for both fields."""
+        """Count the list once for both fields."""
         if self.extent is None:
             self.extent = asyncio.ensure_future(self.count())
             self.extent.add_done_callback(mark_retrieved)
@@ -120,7 +120,7 @@ class Connection(Generic[Item]):
 def page_request(
     listing: Listing, first: int, after: str | None, *, most: int = SHORT, reverse: bool = False
 ) -> PageRequest:
-    """The page asked for. Raises BadUserInput."""
+    """Return the request for a page. Raises BadUserInput."""
     if not 1 <= first <= most:
         raise BadUserInput(f"first must be between 1 and {most}; found {first}.")
     return PageRequest(first, None if after is None else _keys(listing, after), reverse)
@@ -144,7 +144,7 @@ def _keys(listing: Listing, cursor: str) -> tuple[Any, ...]:
         if not all(_fits(value, key.kind) for key, value in zip(listing.order, keys, strict=True)):
             raise ValueError
     except (ValueError, TypeError, RecursionError, BadUserInput):
-        raise BadUserInput("after is not a cursor of this list.") from None
+        raise BadUserInput("after must be a cursor of this list, such as its endCursor.") from None
     return keys
 
 
@@ -156,37 +156,41 @@ def _fits(value: Any, kind: type) -> bool:
     return not isinstance(value, str) or is_storable(value)
 
 
-async def read_page(info: Info, listing: Listing, asked: PageRequest, filters: Filters = ()) -> Connection[Any]:
-    """A page of all that is in the principal's visibility."""
+async def read_page(info: Info, listing: Listing, request: PageRequest, filters: Filters = ()) -> Connection[Any]:
+    """Return a page of the rows that the principal may see."""
     principal = info.context.principal
-    page = await lists.page(principal, listing, filters, asked, links_of(info))
+    page = await lists.page(principal, listing, filters, request, links_of(info))
     if compilation_of(info.operation).revalues_rows:
         info.context.loaders.revalues = True
         page = await info.context.loaders.revalued_page(listing, page)
-    return Connection(listing=listing, page=page, asked=asked, count=lambda: lists.count(principal, listing, filters))
+    return Connection(
+        listing=listing, page=page, request=request, count=lambda: lists.count(principal, listing, filters)
+    )
 
 
 async def read_owned_page(
-    info: Info, listing: Listing, parent: tuple[str, int], asked: PageRequest, filters: Filters = ()
+    info: Info, listing: Listing, parent: tuple[str, int], request: PageRequest, filters: Filters = ()
 ) -> Connection[Any]:
-    """A page of what one parent (its kind and id) owns; many parents' pages are read together."""
+    """Return a page of the rows that a parent (kind and id) owns; pages of many parents are read together."""
     loaders = info.context.loaders
-    page = await loaders.page(listing, *parent, asked, filters)
-    return Connection(listing=listing, page=page, asked=asked, count=lambda: loaders.count(listing, *parent, filters))
+    page = await loaders.page(listing, *parent, request, filters)
+    return Connection(
+        listing=listing, page=page, request=request, count=lambda: loaders.count(listing, *parent, filters)
+    )
 
 
 async def read_owned(info: Info, listing: Listing, parent: tuple[str, int], most: int) -> list[Any]:
-    """The first of what one parent owns, without paging."""
+    """Return the first `most` objects that a parent owns, without paging."""
     page = await info.context.loaders.page(listing, *parent, PageRequest(most))
     return [item for _, item in readable_objects(listing, page.rows)]
 
 
 async def read_one(info: Info, listing: Listing, key: int | None) -> Item | None:
-    """The object of this id; None for no id, and for what is not visible.
+    """Return the object of this id; None for no id and for an object that the principal may not see.
 
-    What a root field leads to is brought to the moment of the answer.
+    The object of a root field is revalued at the answer's moment.
     """
     if info.path.prev is None:
         info.context.loaders.revalues = True
-    found: Item | None = object_of_row(listing, await info.context.loaders.row(listing, key))
-    return found
+    item: Item | None = object_of_row(listing, await info.context.loaders.row(listing, key))
+    return item

@@ -1,7 +1,7 @@
-"""Root fields: each declares who may ask for it, and every mutation answers a refusal as user errors.
+"""Root fields: each declares the roles that may use it, and every mutation returns a refusal as user errors.
 
-Every root field of the query and the mutation is nullable, whatever its resolver returns: each may be refused (the
-token's role, an object that is missing), and a refusal must not take the answers of its neighbours with it.
+Every root field of query and mutation is nullable, whatever its resolver returns: one field may be refused (role,
+missing object), and the other fields of the document are still answered.
 """
 
 import inspect
@@ -27,7 +27,7 @@ NextResolver = Callable[..., Awaitable[Any]]
 
 
 class RoleCheck(FieldExtension):
-    """Lets only these roles through; nobody without a token, unless `nobody_too`."""
+    """The extension that allows only these roles; with `nobody_too` also a request without a token."""
 
     def __init__(self, roles: frozenset[Role], *, nobody_too: bool = False) -> None:
         self.roles = roles
@@ -40,7 +40,7 @@ class RoleCheck(FieldExtension):
         return answer if inspect.isasyncgen(answer) else await answer
 
     def _check(self, info: Info, arguments: Iterable[Any]) -> None:
-        """Raises NotAllowed, and Unauthenticated for nobody."""
+        """Raise NotAllowed for another role, and Unauthenticated without a token."""
         role = info.context.principal.role
         if role not in self.roles:
             raise NotAllowed(f"A token of role {role} may not use {info.field_name}.")
@@ -48,7 +48,7 @@ class RoleCheck(FieldExtension):
 
 
 class UserErrors(FieldExtension):
-    """Answers a refusal as the payload's user errors, or beside the data where it is not about the input."""
+    """The extension that returns a refusal as user errors of the payload, or as a top-level error."""
 
     def apply(self, field: StrawberryField) -> None:
         self.field = field
@@ -68,14 +68,14 @@ class UserErrors(FieldExtension):
 
 
 def _nullable(method: Method) -> Method:
-    """The resolver, declared to the schema as one that may return null."""
+    """Return the resolver, declared as one that may return null."""
     returned = method.__annotations__["return"]
     method.__annotations__["return"] = Optional[returned]  # noqa: UP045 - `|` fails for a name given as text
     return method
 
 
 def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[Method], Method]:
-    """A root field of the query; no roles: everyone with a token. With `refusals` it answers a payload's errors."""
+    """Declare a root field of the query, for every token if no roles are given. `refusals`: it returns user errors."""
     extensions: list[FieldExtension] = [UserErrors()] if refusals else []
     extensions.append(RoleCheck(frozenset(roles) or EVERYONE))
     made = strawberry.field(description=description, extensions=extensions)
@@ -83,12 +83,12 @@ def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[M
 
 
 def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
-    """A root field of the mutation."""
+    """Declare a root field of the mutation."""
     return _mutation(description, RoleCheck(frozenset(roles)))
 
 
 def unguarded_mutation(description: str) -> Callable[[Method], Method]:
-    """A root field of the mutation that whoever asks may ask, with a token or without: its input decides."""
+    """Declare a root field of the mutation that needs no token: its input carries the secret."""
     return _mutation(description, RoleCheck(EVERYONE, nobody_too=True))
 
 
@@ -98,11 +98,11 @@ def _mutation(description: str, permission: RoleCheck) -> Callable[[Method], Met
 
 
 def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:
-    """A root field of the subscription."""
+    """Declare a root field of the subscription."""
     extensions: list[FieldExtension] = [RoleCheck(frozenset(roles))]
     return cast("Callable[[Method], Method]", strawberry.subscription(description=description, extensions=extensions))
 
 
 def roles_of(field: StrawberryField) -> frozenset[Role] | None:
-    """The roles a root field lets through; None if it forgot to say."""
+    """Return the roles that may use a root field; None if it declares none."""
     return next((extension.roles for extension in field.extensions if isinstance(extension, RoleCheck)), None)

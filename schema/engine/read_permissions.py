@@ -1,8 +1,8 @@
-"""Documents held against the table of readers, before anything is executed.
+"""Checks a document against the table of readers before it is executed.
 
-Who may read a field depends on the token's role and on the field alone, so a document is looked at once for each role:
-whatever way an object is then answered (a resolver, columns, an event written for many), there is nothing to check.
-Directives are not regarded, as validation does not regard them: a document is for the roles that may read all of it.
+The right to read a field depends on the token's role and on the field alone, so a document is checked once per role,
+and no execution path (resolvers, fast lists, fan-out) has to check again. `@skip` and `@include` are ignored, as in
+validation: a role has to be allowed to read everything in the document.
 """
 
 from graphql import (
@@ -32,10 +32,10 @@ from services.principals import Role
 def unreadable_fields(
     schema: GraphQLSchema, document: DocumentNode, name: str | None, role: Role
 ) -> list[GraphQLError]:
-    """Return one error for each field of the operation `name` that the role may not read, at its first place.
+    """Return an error for each field of the operation that the role may not read, at its first place.
 
-    The document is valid. A root field that the role may not use is not looked into: it is refused by itself, and the
-    others are answered. Without a name there is one operation.
+    The document is valid, and has one operation if `name` is None. The selection of a root field that the role may not
+    use is not checked: that field is refused when it is executed, and the other fields are answered.
     """
     walk = _Walk(schema, document, role)
     for node in document.definitions:
@@ -45,7 +45,7 @@ def unreadable_fields(
 
 
 class _Walk:
-    """Looks at each fragment once, however often it is spread."""
+    """Visits each fragment once, however often it is spread."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, role: Role) -> None:
         self.errors: dict[tuple[str, str], GraphQLError] = {}
@@ -54,7 +54,7 @@ class _Walk:
         self._fragments = {
             node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
         }
-        self._seen: set[str] = set()
+        self._visited: set[str] = set()
 
     def roots(self, node: SelectionSetNode, of: GraphQLObjectType | None) -> None:
         self._selection(node, of, are_roots=True)
@@ -69,24 +69,24 @@ class _Walk:
                 condition = part.type_condition
                 inner = self._schema.get_type(condition.name.value) if condition else of
                 self._selection(part.selection_set, inner, are_roots=are_roots)
-            elif isinstance(part, FragmentSpreadNode) and part.name.value not in self._seen:
-                self._seen.add(part.name.value)
+            elif isinstance(part, FragmentSpreadNode) and part.name.value not in self._visited:
+                self._visited.add(part.name.value)
                 fragment = self._fragments[part.name.value]
                 inner = self._schema.get_type(fragment.type_condition.name.value)
                 self._selection(fragment.selection_set, inner, are_roots=are_roots)
 
     def _field(self, node: FieldNode, of: GraphQLNamedType | None, *, is_root: bool) -> None:
         name = node.name.value
-        if name.startswith("__"):  # the schema itself is everybody's to read, where it is anybody's
+        if name.startswith("__"):  # every role may read the schema, unless introspection is off
             return
         assert is_object_type(of), "the schema has neither interfaces nor unions"
         field: GraphQLField = of.fields[name]
-        leads_to = get_named_type(field.type)
+        kind = get_named_type(field.type)
         if is_root:
             if self._role in (roles_of(definition_of(field)) or ()):
-                self._selection(node.selection_set, leads_to)
-        elif self._role in readers_of_field(of.name, name) and self._may_read(leads_to):
-            self._selection(node.selection_set, leads_to)
+                self._selection(node.selection_set, kind)
+        elif self._role in readers_of_field(of.name, name) and self._may_read(kind):
+            self._selection(node.selection_set, kind)
         elif (of.name, name) not in self.errors:
             message = f"A token of role {self._role} may not read {of.name}.{name}."
             self.errors[of.name, name] = GraphQLError(message, [node], extensions={"code": NotAllowed.code})

@@ -1,9 +1,8 @@
-"""Which roles may read each type of the schema, and which fields fewer roles may read.
+"""The roles that may read each type of the schema, and the fields that fewer roles may read.
 
-A root field declares the roles that may call it (`schema/engine/permissions.py`), which covers its payload. This table
-decides about every object below the roots, whichever way leads to it; `schema/engine/read_permissions.py` checks each
-document against it. Nobody may read a type that is not in the table. `models/views/visibility.py` decides which objects
-of a type a token sees.
+A root field declares the roles that may call it (`schema/engine/permissions.py`); that covers its payload. This table
+covers all types below the root fields, and `schema/engine/read_permissions.py` checks each document against it. No role
+may read a type that is not in the table. `models/views/visibility.py` decides which objects of a type a token sees.
 """
 
 from collections.abc import Iterable, Mapping
@@ -55,30 +54,30 @@ FILTERS: Mapping[tuple[str, str], Roles] = {
     ("ChallengeFilter", "program_id"): BUYERS,
     ("ChallengeFilter", "purchase_id"): BUYERS,
 }
-"""Fields of filters that find by what not everybody who may ask may read, by their names here."""
+"""Fields of filters, by their Python names, that fewer roles may use: those that may read the filtered data."""
 _NARROWED = frozenset(name for name, _ in FILTERS)
 
 
 def readers_of_field(kind: str, field: str) -> Roles:
-    """Return the roles that may read a field of a type, if they may read the type that it leads to."""
+    """Return the roles that may read a field of a type, provided they may read the type of its value."""
     return FIELDS.get((kind, field)) or readers_of_type(kind)
 
 
 def readers_of_type(kind: str) -> Roles:
-    """Return the roles that may read a type. A page and its edges are read by whoever may read their items."""
+    """Return the roles that may read a type. Roles that may read an item may read its page and edges."""
     if kind.endswith("Payload"):
-        return EVERYONE  # whom its mutation lets through
+        return EVERYONE  # the mutation checks the role
     for end in ("Connection", "Edge"):
         kind = kind.removesuffix(end)
     return TYPES.get(kind, NOBODY)
 
 
 def check_filters(role: Role, arguments: Iterable[Any]) -> None:
-    """Raises NotAllowed for an argument that finds by what the role may not read."""
-    for given in arguments:
-        kind = type(given).__name__
+    """Raise NotAllowed for an argument that filters by data that the role may not read."""
+    for argument in arguments:
+        kind = type(argument).__name__
         if kind not in _NARROWED:
             continue
         for (of, name), roles in FILTERS.items():
-            if of == kind and role not in roles and getattr(given, name) is not None:
+            if of == kind and role not in roles and getattr(argument, name) is not None:
                 raise NotAllowed(f"A token of role {role} may not filter by {kind}.{name}.")

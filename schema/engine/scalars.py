@@ -1,4 +1,4 @@
-"""Scalars that take nothing but what they mean: decimals as text, instants with their offset."""
+"""Scalars with strict input: decimals as text, instants with an offset, dates, 53-bit integers, JSON."""
 
 import json
 import re
@@ -13,13 +13,13 @@ from strawberry.types.scalar import ScalarDefinition
 from domain.money import NotAnAmount, parse, plain
 from schema.engine.errors import BadUserInput
 
-# For what is counted for ever: positions, versions, batches. GraphQL's Int ends at 2**31, which a busy desk reaches.
+# For counters without end: positions, versions, batches. GraphQL's Int ends at 2**31, which a busy desk reaches.
 if TYPE_CHECKING:
     Long = int
 else:
     Long = NewType("Long", int)
 
-LONG_MAX = 2**53 - 1  # what a JSON number holds exactly wherever it is read
+LONG_MAX = 2**53 - 1  # the largest integer that every JSON parser reads exactly
 
 _INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)")
 
@@ -31,13 +31,15 @@ def _parse_long(value: Any) -> int:
 
 
 def _long(value: int) -> int:
-    assert type(value) is int and abs(value) <= LONG_MAX, "counted, one by one"
+    assert type(value) is int and abs(value) <= LONG_MAX, "counters stay below it"
     return value
 
 
 def _parse_decimal(value: Any) -> Decimal:
     if not isinstance(value, str):
-        raise BadUserInput(f'Decimal must be text, such as "1.5", so that nothing is lost on the way; found {value!r}.')
+        raise BadUserInput(
+            f'Decimal must be text, such as "1.5", because a JSON number can lose digits; found {value!r}.'
+        )
     try:
         return parse(value)
     except NotAnAmount as fault:
@@ -45,14 +47,14 @@ def _parse_decimal(value: Any) -> Decimal:
 
 
 def parse_instant(value: Any) -> datetime:
-    """An instant from RFC 3339 text with an offset. Raises BadUserInput."""
+    """Return the instant of RFC 3339 text with an offset. Raises BadUserInput."""
     if not isinstance(value, str) or not _INSTANT.fullmatch(value):
         shown = repr(value)[:64]
         raise BadUserInput(f'DateTime must be text with an offset, such as "2026-01-31T09:30:00Z"; found {shown}.')
     try:
         return datetime.fromisoformat(value.upper()).astimezone(UTC)
     except (ValueError, OverflowError):
-        raise BadUserInput(f"There is no instant {value}.") from None
+        raise BadUserInput(f"DateTime {value} is not a date and time of the calendar.") from None
 
 
 def _parse_date(value: Any) -> date:
@@ -67,7 +69,7 @@ def _json(value: Any) -> Any:
 
 
 def _refuse(_value: Any) -> Any:
-    raise BadUserInput("JSON is only answered.")
+    raise BadUserInput("JSON can only be selected, not sent.")
 
 
 SCALARS: dict[object, ScalarDefinition] = {

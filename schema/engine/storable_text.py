@@ -1,8 +1,8 @@
-"""Arguments as the tables can hold them: text with a character that no column takes is refused wherever it stands.
+"""Refuses arguments whose text PostgreSQL cannot store: NUL and lone surrogates, which JSON allows.
 
-PostgreSQL's text has neither NUL nor halves of surrogate pairs, which JSON can say. GraphQL's own scalars String and ID
-cannot be replaced, so each field that takes them has its arguments checked before its resolver is called: the field is
-refused, and its neighbours are answered. Scalars of ours check, or mark, what they take by themselves.
+GraphQL's own scalars String and ID cannot be replaced, so the arguments of each field that takes them are checked
+before its resolver runs: that field is refused, and the other fields are answered. The desk's own scalars check their
+values themselves.
 """
 
 from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ from domain.validation import is_storable
 from schema.engine.errors import BadUserInput
 
 TextCheck = Callable[[str, Any], None]
-"""Takes the name of an argument or field and its value. Raises BadUserInput."""
+"""Takes the name and the value of an argument or field. Raises BadUserInput."""
 
 
 def check_text_arguments(schema: GraphQLSchema) -> None:
@@ -54,13 +54,13 @@ def _checked(resolve: Callable[..., Any], checks: Mapping[str, TextCheck]) -> Ca
 
 
 def _checks(inputs: Mapping[str, GraphQLArgument] | Mapping[str, GraphQLInputField]) -> dict[str, TextCheck]:
-    """The checks of those inputs that hold text, by their names."""
-    found = {name: _check(one.type) for name, one in inputs.items()}
-    return {name: check for name, check in found.items() if check is not None}
+    """Return by name the checks of the inputs that hold text."""
+    checks = {name: _check(one.type) for name, one in inputs.items()}
+    return {name: check for name, check in checks.items() if check is not None}
 
 
 def _check(kind: Any) -> TextCheck | None:
-    """The check of a type; None where no text can stand in it."""
+    """Return the check of a type; None for a type without text."""
     if isinstance(kind, GraphQLNonNull):
         return _check(kind.of_type)
     if isinstance(kind, GraphQLList):
@@ -74,7 +74,7 @@ def _check(kind: Any) -> TextCheck | None:
 
 def _text(name: str, text: str) -> None:
     if not is_storable(text):
-        raise BadUserInput(f"{name} holds a character that is not text.")
+        raise BadUserInput(f"{name} contains NUL or a lone surrogate, which cannot be stored; remove it.")
 
 
 def _of_each(check: TextCheck) -> TextCheck:

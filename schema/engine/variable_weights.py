@@ -1,6 +1,6 @@
-"""What a document's variables weigh: one that many fields use weighs as often as it is used.
+"""Limits the size of a document's variables; a variable counts once for each of its uses.
 
-A variable of 25 KB that each of 25 root fields proposes to another account is as much work as 625 KB of text.
+A variable of 25 KB that 25 root fields use is as much work as 625 KB of text.
 """
 
 import json
@@ -25,16 +25,16 @@ from graphql import (
 from schema.engine.document_limits import DocumentLimits, LimitExceeded
 from schema.engine.item_errors import ITEM, ITEMS, declared_variables
 
-QUOTES = ("IngestQuotesInput", "QuoteList")  # types that hold nothing but quotes
+QUOTES = ("IngestQuotesInput", "QuoteList")  # input types that hold only quotes
 
 VariableUses = tuple[tuple[str, int, int], ...]
-"""Name, number of uses and characters of the default, of each variable that a document uses more than once."""
+"""Name, number of uses, and length of the default of each variable that a document uses more than once."""
 
 
 def repeated_variables(document: DocumentNode, name: str | None) -> VariableUses:
     """Return the variables that the operation of this name, or every operation, uses more than once.
 
-    The document's fragments spread in no circle, or what is left out of one is refused by validation.
+    Fragments that spread each other in a circle are counted in part; validation refuses them.
     """
     fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
     operations = [
@@ -42,18 +42,18 @@ def repeated_variables(document: DocumentNode, name: str | None) -> VariableUses
         for node in document.definitions
         if isinstance(node, OperationDefinitionNode) and name in (None, node.name and node.name.value)
     ]
-    inside = {node.name.value: _inside(node.selection_set) for node in fragments}
-    uses, waiting = Counter[str](), Counter[str]()
+    by_fragment = {node.name.value: _inside(node.selection_set) for node in fragments}
+    uses, spread_times = Counter[str](), Counter[str]()
     for node in operations:
         variables, spreads = _inside(node.selection_set)
         uses += variables
-        waiting += spreads
-    for fragment in _outermost_first(inside):
-        variables, spreads = inside[fragment]
-        times = waiting[fragment]
-        for found, many in ((uses, variables), (waiting, spreads)):
-            for key, count in many.items():
-                found[key] += times * count
+        spread_times += spreads
+    for fragment in _outermost_first(by_fragment):
+        variables, spreads = by_fragment[fragment]
+        times = spread_times[fragment]
+        for total, within in ((uses, variables), (spread_times, spreads)):
+            for key, count in within.items():
+                total[key] += times * count
     defaults = {
         one.variable.name.value: one.default_value.loc.end - one.default_value.loc.start
         for node in operations
@@ -64,26 +64,26 @@ def repeated_variables(document: DocumentNode, name: str | None) -> VariableUses
 
 
 def excess_error(
-    document: DocumentNode, uses: VariableUses, variables: Mapping[str, Any] | None, allowed: DocumentLimits
+    document: DocumentNode, uses: VariableUses, variables: Mapping[str, Any] | None, limits: DocumentLimits
 ) -> LimitExceeded | None:
-    """Return the error of a request whose variables are too much, if they are.
+    """Return the error of variables above a limit; None if they are within the limits.
 
-    They are weighed by the characters of the repeated ones, and counted: graphql-core reads each value by itself, in a
-    microsecond or more, and of objects in a list those that are left out as well. Quotes are one scalar, and actions
-    have a limit of their own.
+    The limits are the characters of repeated variables, the number of values, and the number of objects in one list:
+    graphql-core coerces each value by itself, in a microsecond or more. Quotes are one scalar, and actions have a limit
+    of their own.
     """
-    given = variables or {}
-    weight = sum(many * (_size(given[key]) if key in given else default) for key, many, default in uses)
-    if weight > allowed.variables:
-        return LimitExceeded("variables", allowed.variables, weight)
-    if _count(given, allowed.items) <= allowed.items:
-        return None  # as nearly always
+    values = variables or {}
+    weight = sum(many * (_size(values[key]) if key in values else default) for key, many, default in uses)
+    if weight > limits.variables:
+        return LimitExceeded("variables", limits.variables, weight)
+    if _count(values, limits.items) <= limits.items:
+        return None  # the usual case
     kinds = {name: kind for name, kind, _ in declared_variables(document)}
-    others = {name: value for name, value in given.items() if kinds.get(name) not in QUOTES}
-    if (values := _count(others, allowed.values)) > allowed.values:
-        return LimitExceeded("values", allowed.values, values)
+    others = {name: value for name, value in values.items() if kinds.get(name) not in QUOTES}
+    if (count := _count(others, limits.values)) > limits.values:
+        return LimitExceeded("values", limits.values, count)
     items = _longest({f"${name}": value for name, value in others.items() if kinds.get(name) != ITEM})
-    return LimitExceeded("items", allowed.items, items) if items > allowed.items else None
+    return LimitExceeded("items", limits.items, items) if items > limits.items else None
 
 
 def _longest(variables: Mapping[str, Any]) -> int:
@@ -101,7 +101,7 @@ def _longest(variables: Mapping[str, Any]) -> int:
 
 
 def _count(value: Any, most: int) -> int:
-    """How many values are in it, without looking at more than a list of them beyond `most`."""
+    """Return the number of values in it; once above `most` it may be smaller than the real number."""
     many, waiting = 0, [value]
     while waiting and many <= most:
         inner = waiting.pop()
@@ -112,32 +112,32 @@ def _count(value: Any, most: int) -> int:
 
 
 def _size(value: object) -> int:
-    """How long the value is as JSON."""
+    """Return the length of the value as JSON."""
     try:
         return len(orjson.dumps(value))
-    except TypeError:  # a number beyond 64 bits, or half a character
+    except TypeError:  # a number above 64 bits, or a lone surrogate
         return len(json.dumps(value))
 
 
-def _outermost_first(inside: Mapping[str, tuple[Counter[str], Counter[str]]]) -> Sequence[str]:
-    """Return the fragments so that each comes before those that it spreads."""
+def _outermost_first(by_fragment: Mapping[str, tuple[Counter[str], Counter[str]]]) -> Sequence[str]:
+    """Return the fragments in an order in which each comes before those that it spreads."""
     ordered: dict[str, None] = {}
-    seen: set[str] = set()
+    visited: set[str] = set()
 
     def visit(name: str) -> None:
-        if name in inside and name not in seen:
-            seen.add(name)
-            for inner in inside[name][1]:
+        if name in by_fragment and name not in visited:
+            visited.add(name)
+            for inner in by_fragment[name][1]:
                 visit(inner)
             ordered[name] = None
 
-    for name in inside:
+    for name in by_fragment:
         visit(name)
     return list(reversed(ordered))
 
 
 def _inside(selections: SelectionSetNode | None) -> tuple[Counter[str], Counter[str]]:
-    """Return how often each variable is used, and each fragment spread, within the selections themselves."""
+    """Return the uses of each variable, and the spreads of each fragment, within the selections themselves."""
     variables, spreads = Counter[str](), Counter[str]()
     waiting = [selections]
     while waiting:

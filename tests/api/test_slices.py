@@ -160,7 +160,7 @@ async def test_a_count_that_fails_once_nobody_waits_for_it_is_no_error_of_the_lo
         raise ConnectionError("gone")
 
     page = Page([])
-    connection = Connection[Any](listing=PAYOUTS, page=page, asked=PageRequest(1, None, False), count=fails)
+    connection = Connection[Any](listing=PAYOUTS, page=page, request=PageRequest(1, None, False), count=fails)
     waiting = asyncio.ensure_future(connection._extent())  # noqa: SLF001 - both fields that count wait for it
     await asyncio.sleep(0)
     waiting.cancel()
