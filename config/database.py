@@ -16,6 +16,7 @@ from tortoise.exceptions import DBConnectionError, OperationalError
 
 from config import priority
 from config.address import parse, sibling
+from config.asyncpg_internals import PooledConnection
 from config.broker import create_tables, prepare
 from config.errors import Problem
 from config.fence import Lookout, fence
@@ -23,6 +24,7 @@ from config.outages import AWAY as AWAY
 from config.requirements import identity_of, require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
 from config.sessions import at_each_host, connect, line_of, quoted, reason_of
+from config.tortoise_internals import init_for_all_tasks, pool_of
 
 IDLE_SECONDS_MAX = 120  # between two statements of a transaction: no computation takes so long
 CONTROL_CONNECTIONS = 3  # of one process beyond its pool: for readiness, for tokens, for heartbeats
@@ -31,33 +33,6 @@ CONNECT_SECONDS_MAX = 5  # for one server to take a connection; one that takes l
 MIGRATION_LOCK = 7_766_373
 _UNREACHABLE = (OSError, asyncpg.InterfaceError, asyncpg.PostgresError, OperationalError)  # the last by Tortoise
 _NO_DATABASE = (asyncpg.InvalidCatalogNameError, DBConnectionError)  # Tortoise turns the first into the second
-
-
-class PooledConnection(asyncpg.Connection):  # type: ignore[misc] # asyncpg has no types
-    """A pooled connection whose release asks nothing of the server: nobody gives it settings, cursors or listeners.
-
-    Two things do happen: a transaction that was left open is rolled back, and a statement that was cut off is ended. A
-    statement is sent in two parts, and the server has begun a transaction of its own after the first: who was cancelled
-    in between would leave it to the next.
-    """
-
-    _is_whole = True  # was the last statement answered?
-
-    def get_reset_query(self) -> str:
-        return ""
-
-    async def _do_execute(self, *given: Any, **named: Any) -> Any:
-        self._is_whole = False
-        answer = await super()._do_execute(*given, **named)
-        self._is_whole = True
-        return answer
-
-    async def reset(self, *, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as the pool calls it
-        if self.is_in_transaction() or self._top_xact is not None:
-            await super().reset(timeout=timeout)
-        elif not self._is_whole:
-            await self.execute("select 1", timeout=timeout)
-        self._is_whole = True
 
 
 class Sessions:
@@ -116,12 +91,12 @@ async def open_database(
     try:
         async with _explained(url):
             with context:  # current while it begins; afterwards every task finds it as the global one
-                await context.init(config=config, _enable_global_fallback=True)
+                await init_for_all_tasks(context, config)
                 client = cast("AsyncpgDBClient", context.connections.get("default"))
                 await client.execute_query("SELECT 1")
             size = {"min_size": 0, "max_size": CONTROL_CONNECTIONS}
             _control = await asyncpg.create_pool(**size, **kept)
-            async with cast("asyncpg.Pool", client._pool).acquire() as conn:  # noqa: SLF001 - as below
+            async with pool_of(client).acquire() as conn:
                 lowers = shared and priority.can_lower(conn)
             if lowers:
                 few = size | {"max_size": LOW_CONNECTIONS, "init": priority.lower}
@@ -130,7 +105,7 @@ async def open_database(
         await context.close_connections()
         raise
     # Kept here, because inside a transaction Tortoise answers that transaction's own client, which has no pool.
-    _context, _pool, _url = context, client._pool, url  # noqa: SLF001 - Tortoise has no public name for it
+    _context, _pool, _url = context, pool_of(client), url
 
 
 def lookout() -> Lookout:

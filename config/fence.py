@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 
 import asyncpg
 
+from config.asyncpg_internals import abort
 from config.outages import AWAY, Away
 
 ANSWER_SECONDS_MAX = 5.0  # of a sign of life; a server that takes longer is away
@@ -84,7 +85,7 @@ class Fence:
 def _cut(conn: asyncpg.Connection) -> None:
     """End a connection as a cut cable would; `terminate` is not made for one that another task works with."""
     if not conn.is_closed():
-        conn._transport.abort()  # noqa: SLF001 - asyncpg has no public name for it
+        abort(conn)
 
 
 async def _look(conn: asyncpg.Connection) -> asyncpg.Record:

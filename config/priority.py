@@ -8,6 +8,8 @@ from pathlib import Path
 
 import asyncpg
 
+from config.asyncpg_internals import socket_of
+
 NICENESS = 10  # a tenth of a processor that others want, too: enough to let go of what it holds inside the server
 _CREDENTIALS = struct.Struct("3i")  # process, user and group, as the kernel tells of the other end of a socket
 
@@ -33,7 +35,7 @@ async def lower(conn: asyncpg.Connection) -> None:
 
 def _server(conn: asyncpg.Connection) -> int:
     """Return the process that listens at the other end of a local socket; -1 where it cannot be told."""
-    ours: socket.socket | None = conn._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public name
+    ours = socket_of(conn)
     if ours is None or ours.family != socket.AF_UNIX:
         return -1
     told = ours.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)

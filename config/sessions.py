@@ -14,6 +14,7 @@ from typing import Any
 import asyncpg
 
 from config.address import Address, Host, asyncpg_parameters, parse
+from config.asyncpg_internals import socket_of
 from config.errors import Problem
 from config.fence import Lookout, fence
 from config.keepalives import Keepalives, keepalives
@@ -147,7 +148,7 @@ async def _connect(
             raise Problem(
                 f"{address} is PostgreSQL {version.major}.{version.minor}; the desk needs {VERSION_MIN} or newer"
             )
-        silence.set_on(conn._transport.get_extra_info("socket"), address.options)  # noqa: SLF001 - no public name
+        silence.set_on(socket_of(conn), address.options)
         await require_own_session(conn, address, host)
         await _prepare(conn, address, role, settings)
         _require(target, await conn.fetchrow(_LOOK), address, role)

@@ -2,7 +2,8 @@
 
 import asyncpg
 
-from config.database import CONNECT_SECONDS_MAX, PooledConnection, Sessions
+from config.asyncpg_internals import PooledConnection
+from config.database import CONNECT_SECONDS_MAX, Sessions
 from config.sessions import connect
 
 _url: str | None = None

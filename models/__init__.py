@@ -1,1 +1,1 @@
-"""Rows: the models of the tables, and every SQL text as a named function."""
+"""Database access: the models of the tables, and each SQL statement as a named function."""

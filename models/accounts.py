@@ -1,4 +1,4 @@
-"""Accounts, their balances and the running phase: loaded for the fold."""
+"""Accounts with balances, positions, orders and running phase: loaded, locked, inserted and ended."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -47,8 +47,9 @@ left join challenges c on c.id = a.challenge_id
 """
 BY_ID = f"{SELECT} {JOINS} where a.id = any($1::bigint[]) order by a.id"
 LOCKED = f"{BY_ID} for no key update of a, b"
-# Whoever has a root may trade: it shares a lock with which the retirement of an instrument waits for trades under way.
-# The condition holds always, and is evaluated before the first row is locked: whoever waits for the lock has no root.
+# A transaction that locks a lock root may trade, so it shares this lock; to retire an instrument takes it exclusively.
+# The condition is always true. PostgreSQL evaluates it before it locks the first row, so that a transaction that waits
+# for this lock holds no lock root.
 MAY_TRADE = f"(select pg_advisory_xact_lock_shared({AdvisoryLock.TRADING.value})) is not null"
 LOCK_CHALLENGES = f"""
 select id from challenges where id = any($1::bigint[]) and {MAY_TRADE} order by id for no key update
@@ -58,9 +59,9 @@ select id from accounts where id = any($1::bigint[]) and challenge_id is null an
 order by id for no key update
 """
 CLOCKS = ("desk_mode", "real_time", "catalogue_version", "batch_number", "batch_time")
-# Of a challenge: its accounts that can still change, which are the current, pending and marked ones. What was asked
-# stands in sub-selects, whose length the planner does not see: so it keeps one plan, which takes longer to make than
-# to run.
+# The accounts of a challenge that can still change: the current one, pending ones, and those that are marked. The
+# action keys are in sub-selects because the planner does not see the length of those: it keeps one plan, and planning
+# takes longer than execution.
 OF_ROOTS = f"""{SELECT}, n.*,
   exists (
     select from unnest((select $3::bigint[]), (select $4::text[]), (select $5::text[])) as k (account_id, run, id)
@@ -111,7 +112,7 @@ def _phase(row: asyncpg.Record) -> PhaseRun | None:
 
 
 def _account(row: asyncpg.Record) -> Account:
-    positions = [_position(*held) for held in row["holdings"]]
+    positions = [_position(*holding) for holding in row["holdings"]]
     return Account(
         id=row["id"],
         brand=row["brand"],
@@ -134,7 +135,7 @@ def _account(row: asyncpg.Record) -> Account:
         marked_at=row["marked_at"],
         ledger_due_at=row["ledger_due_at"],
         positions={(position.symbol, position.side): position for position in positions},
-        orders={rest[0]: _order(row["id"], *rest) for rest in row["resting"]},
+        orders={order[0]: _order(row["id"], *order) for order in row["resting"]},
         phase=_phase(row),
         refusals=_refusals(row),
     )
@@ -189,17 +190,17 @@ def _order(
     )  # fmt: skip
 
 
-def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms | Exception]) -> LoadedAccount:
+def _loaded(row: asyncpg.Record, terms_by_hash: Mapping[str, Terms | Exception]) -> LoadedAccount:
     digest = row["terms_hash"]
-    bought = None if digest is None else sold[digest]
-    if isinstance(bought, Exception):
-        raise bought
-    if bought is not None and row["phase_index"] is not None:
-        bought.phase(row["phase_index"])
+    sold = None if digest is None else terms_by_hash[digest]
+    if isinstance(sold, Exception):
+        raise sold
+    if sold is not None and row["phase_index"] is not None:
+        sold.phase(row["phase_index"])
     return LoadedAccount(
         account=_account(row),
         challenge_id=row["challenge_id"],
-        terms=bought,
+        terms=sold,
         phase_id=row["phase_id"],
         phase_index=row["phase_index"],
         has_stored_answer=row.get("has_stored_answer", False),
@@ -207,40 +208,41 @@ def _loaded(row: asyncpg.Record, sold: Mapping[str, Terms | Exception]) -> Loade
 
 
 async def _read(conn: Connection, rows: Sequence[asyncpg.Record]) -> LoadResult:
-    sold = await terms.try_read_terms(conn, {row["terms_hash"] for row in rows} - {None})
+    terms_by_hash = await terms.try_read_terms(conn, {row["terms_hash"] for row in rows} - {None})
     loaded, unreadable = [], []
     for row in rows:
         try:
-            loaded.append(_loaded(row, sold))
-        except Exception as error:  # noqa: BLE001 - whatever is stored there, the other accounts are read
+            loaded.append(_loaded(row, terms_by_hash))
+        except Exception as error:  # noqa: BLE001 - one unreadable account must not stop the others
             unreadable.append(UnreadableAccount.of(row, error))
     return LoadResult(loaded, unreadable)
 
 
 async def load_accounts(conn: Connection, ids: Sequence[int], *, locked: bool = False) -> LoadResult:
-    """Read the accounts in order of id; `locked` holds their rows until the transaction ends."""
+    """Read accounts in order of id; with `locked`, lock their rows until the transaction ends."""
     return await _read(conn, await conn.fetch(LOCKED if locked else BY_ID, ids))
 
 
 async def lock_roots(
     conn: Connection, challenges: Sequence[int], accounts: Sequence[int], *, free: bool = False
 ) -> tuple[list[int], list[int]]:
-    """Lock challenges, then accounts that are their own root, each in order of id; answers those that exist.
+    """Lock challenges, then accounts without a challenge, each in order of id; return the ids of those that exist.
 
-    `free` leaves out those that somebody holds.
+    With `free`, skip rows that another transaction has locked.
     """
     end = " skip locked" if free else ""
-    found = await conn.fetch(LOCK_CHALLENGES + end, challenges) if challenges else []
+    locked = await conn.fetch(LOCK_CHALLENGES + end, challenges) if challenges else []
     alone = await conn.fetch(LOCK_ALONE + end, accounts) if accounts else []
-    return [row["id"] for row in found], [row["id"] for row in alone]
+    return [row["id"] for row in locked], [row["id"] for row in alone]
 
 
 async def lock_accounts_of_roots(
     conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[ActionKey]
 ) -> tuple[LoadResult, Clocks | None]:
-    """The accounts of locked roots, locked too and in order of id, and the clocks unless there are none.
+    """Lock and return the accounts of locked roots, in order of id, and the clocks; no clocks without accounts.
 
-    A statement of its own, after the one that locks the roots: it must see what was committed before they were had.
+    This is a second statement after the one that locks the roots, so that its snapshot includes everything that was
+    committed before the roots were locked. `asked`: the actions to be submitted.
     """
     columns = zip(*asked, strict=True) if asked else ((), (), ())
     rows = await conn.fetch(OF_ROOTS, challenges, accounts, *columns)
@@ -248,7 +250,7 @@ async def lock_accounts_of_roots(
 
 
 async def root_of(conn: Connection, account_id: int) -> asyncpg.Record | None:
-    """brand, account_id, challenge_id, the challenge's client, owner and clone of one account."""
+    """Return brand, account_id, challenge_id, client (of the challenge), owner and clone of an account."""
     return await conn.fetchrow(
         """select a.brand, a.id as account_id, a.challenge_id, c.client, a.owner, a.clone
         from accounts a left join challenges c on c.id = a.challenge_id where a.id = $1""",
@@ -272,7 +274,7 @@ async def insert_account(
     clone: str | None = None,
     parent_id: int | None = None,
 ) -> int:
-    """A PENDING account with empty balances; answers its number."""
+    """Insert a PENDING account with empty balances and return its id."""
     account_id: int = await conn.fetchval(
         """insert into accounts (brand, challenge_id, group_name, mode, owner, currency, policy, starting_balance,
           created_at, clone, parent_id) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) returning id""",
@@ -303,7 +305,7 @@ async def mark_started(conn: Connection, account_id: int, at: datetime) -> None:
 
 
 async def trading_history(conn: Connection, account_id: int) -> asyncpg.Record:
-    """Return started_at, the fills that are stored and count, and the adjustments that count as profit."""
+    """Return `started_at`, the number of booked `fills`, and the sum `adjusted` of adjustments that count as profit."""
     row = await conn.fetchrow(
         """select a.started_at,
           (select count(*) from fills f where f.account_id = a.id and f.status = 'BOOKED') as fills,
@@ -313,10 +315,10 @@ async def trading_history(conn: Connection, account_id: int) -> asyncpg.Record:
         from accounts a where a.id = $1""",
         account_id,
     )
-    assert row, "the caller holds it"
+    assert row, "the caller has locked the account"
     return row
 
 
 async def mark_ended(conn: Connection, account_id: int, at: datetime, result: str) -> None:
-    """The final snapshot of an account that has ended, as JSON text."""
+    """Write the end of an account: its time and the final snapshot, as JSON text."""
     await conn.execute("update accounts set ended_at = $2, result = $3 where id = $1", account_id, at, result)

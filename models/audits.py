@@ -1,4 +1,4 @@
-"""Audit rows: appended under the lock of their chain's head."""
+"""Audit rows, appended to their chain under the lock of the chain's head."""
 
 from collections.abc import Sequence
 from itertools import groupby
@@ -31,17 +31,16 @@ on conflict (chain) do update set seq = audit_heads.seq returning seq, head, clo
 
 
 async def append_entries(conn: Connection, entries: Sequence[Entry]) -> None:
-    """Append the entries, each to its chain, in their order."""
+    """Append the entries, in order, each to its chain."""
     ordered = sorted(entries, key=lambda entry: entry.chain)
     for chain, group in groupby(ordered, key=lambda entry: entry.chain):
-        found = await conn.fetchrow(HEAD, chain, GENESIS)
-        seq, head, now = found["seq"], found["head"], found["now"]
+        seq, head, now = await conn.fetchrow(HEAD, chain, GENESIS)
         rows = []
         for entry in group:
             seq, head = seq + 1, link(head, seq + 1, entry, now)
-            told = (entry.actor, entry.role, entry.operation, entry.object_kind, entry.object_id, entry.reason)
+            facts = (entry.actor, entry.role, entry.operation, entry.object_kind, entry.object_id, entry.reason)
             rows.append(
-                (chain, seq, *told, canonical(entry.before), canonical(entry.after), entry.request_id, now, head)
+                (chain, seq, *facts, canonical(entry.before), canonical(entry.after), entry.request_id, now, head)
             )
         await sql.write(conn, INSERT, rows)
         await conn.execute("update audit_heads set seq = $2, head = $3 where chain = $1", chain, seq, head)

@@ -1,4 +1,4 @@
-"""Balances and flags of accounts, written after the fold."""
+"""Statements that write balances and flags of accounts after the fold."""
 
 from collections.abc import Sequence
 from decimal import Decimal
@@ -45,9 +45,9 @@ BALANCES: sql.Columns = {
     "day_findings": "text",
     "metric_due_at": "timestamptz",
 }
-# unnest flattens an array of arrays, so the set of findings travels as one text.
-_GIVEN = {"day_findings": "string_to_array(n.day_findings, ' ')", "touched": "pg_current_xact_id()"}
-WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _GIVEN)
+# unnest flattens an array of arrays, so the set of findings is sent as one text.
+_EXPRESSIONS = {"day_findings": "string_to_array(n.day_findings, ' ')", "touched": "pg_current_xact_id()"}
+WRITE_BALANCES = sql.update_statement("balances", ["account_id"], BALANCES, _EXPRESSIONS)
 WRITE_ACCOUNTS = sql.update_statement(
     "accounts",
     ["id"],
@@ -100,7 +100,10 @@ def _balance_row(account: Account) -> tuple[Any, ...]:
 
 
 def balance_parts(accounts: Sequence[Account], flags: Sequence[Account]) -> list[Part]:
-    """The balances of `accounts`; of `flags` status, read-only, block and lock. Their rows are locked."""
+    """Return the updates of the balances of `accounts`, and of status, read-only, block and lock of `flags`.
+
+    The caller has locked the rows.
+    """
     return [
         (WRITE_BALANCES, [_balance_row(account) for account in accounts]),
         (WRITE_ACCOUNTS, [(a.id, a.status.value, a.read_only, a.blocked_until, a.locked_from) for a in flags]),

@@ -1,4 +1,4 @@
-"""Bulk reinstatements: the challenges that were hit, and what has become of each."""
+"""Bulk reinstatements: the affected challenges and the outcome of each."""
 
 import asyncpg
 
@@ -10,14 +10,14 @@ from models.views.challenges import CHALLENGES
 from models.views.list_query import Filters, NarrowFilter
 from models.views.visibility import Visibility, Where
 
-# The next challenge of a bulk that nobody works on: one whose job is DEAD waits for its retry, and stops no other.
+# The next challenge of a bulk without a job. One whose job is DEAD waits for its retry and does not block the others.
 NEXT = """
 select c.id as challenge_id, c.brand from bulk_results r join challenges c on c.id = r.challenge_id
 where r.bulk_id = $1 and r.outcome = 'PENDING' and not exists (
   select from jobs j where j.challenge_id = r.challenge_id and j.kind = 'reinstate' and j.status in ('QUEUED', 'DEAD'))
 order by r.challenge_id limit 1
 """
-# Those with something left to do and no job that does it: the job of a deleted challenge went with it.
+# Bulks with pending challenges and no queued job: a job is deleted with its challenge.
 STALLED = """
 select b.id from bulk_reinstatements b
 where exists (select from bulk_results r where r.bulk_id = b.id and r.outcome = 'PENDING')
@@ -44,12 +44,12 @@ async def insert_bulk(conn: Connection, brand: str | None, span: Span, actor: st
 
 
 async def insert_hits(conn: Connection, bulk_id: int, visibility: Visibility, filters: Filters) -> int:
-    """Note every visible challenge that the filters let through; return how many."""
+    """Insert a PENDING result for every visible challenge that matches the filters; return their number."""
     where = Where(bulk_id)
     CHALLENGES.visibility(where, visibility)
     for name, values in filters:
         condition = CHALLENGES.filters[name]
-        assert isinstance(condition, NarrowFilter), "it is said by one condition"
+        assert isinstance(condition, NarrowFilter), "these filters are single conditions"
         where.add(condition.condition, *values)
     text = f"insert into bulk_results (bulk_id, challenge_id) select $1, c.id from {CHALLENGES.source}{where.text}"
     done: str = await conn.execute(text, *where.values)
@@ -57,24 +57,24 @@ async def insert_hits(conn: Connection, bulk_id: int, visibility: Visibility, fi
 
 
 async def read_bulk(conn: Connection, bulk_id: int) -> asyncpg.Record:
-    """brand, actor, reason and shown of a bulk reinstatement."""
+    """Return brand, actor, reason and shown of a bulk reinstatement."""
     row = await conn.fetchrow("select brand, actor, reason, shown from bulk_reinstatements where id = $1", bulk_id)
-    assert row, "a job names one that was written"
+    assert row, "a job names an existing bulk reinstatement"
     return row
 
 
 async def next_challenge(conn: Connection, bulk_id: int) -> asyncpg.Record | None:
-    """challenge_id and brand of the next challenge to look at, if one is left."""
+    """Return challenge_id and brand of the next challenge to decide, if one is left."""
     return await conn.fetchrow(NEXT, bulk_id)
 
 
 async def stalled_bulks(conn: Connection) -> list[int]:
-    """The bulk reinstatements that nothing goes on with."""
+    """Return the ids of the bulk reinstatements that have pending challenges and no job."""
     return [row["id"] for row in await conn.fetch(STALLED)]
 
 
 async def lock_bulk(conn: Connection, bulk_id: int) -> None:
-    """Let nobody else give the bulk its next job until the transaction ends."""
+    """Lock the bulk, so that only this transaction can write its next job."""
     await conn.execute("select id from bulk_reinstatements where id = $1 for no key update", bulk_id)
 
 
@@ -86,7 +86,7 @@ async def write_bulk_result(
     code: str | None = None,
     message: str | None = None,
 ) -> None:
-    """Note what has become of a challenge."""
+    """Write the outcome of a challenge."""
     await conn.execute(
         """update bulk_results set outcome = $3, code = $4, message = $5, decided_at = clock_timestamp()
         where bulk_id = $1 and challenge_id = $2""",
@@ -99,11 +99,11 @@ async def write_bulk_result(
 
 
 async def is_pending(conn: Connection, bulk_id: int, challenge_id: int) -> bool:
-    """Is the challenge still to be looked at?"""
-    found: bool = await conn.fetchval(
+    """Return whether the challenge is still to be decided."""
+    pending: bool = await conn.fetchval(
         """select exists (
           select from bulk_results where bulk_id = $1 and challenge_id = $2 and outcome = 'PENDING')""",
         bulk_id,
         challenge_id,
     )
-    return found
+    return pending

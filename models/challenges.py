@@ -1,4 +1,4 @@
-"""Challenges and their phases: locked, made, moved."""
+"""Statements that insert challenges and their phases and change their status."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
@@ -51,20 +51,20 @@ CANCEL_PENDING_PHASES = sql.Bulk(
 
 
 def status_parts(phases: Sequence[PhaseMove], challenges: Sequence[ChallengeMove]) -> list[Part]:
-    """The moves of phases and challenges to their new status; the phases a challenge never reached end with it."""
+    """Return the updates of status of phases and challenges, and the cancellation of phases that were not reached."""
     return [(MOVE_PHASES, phases), (MOVE_CHALLENGES, challenges), (CANCEL_PENDING_PHASES, challenges)]
 
 
 async def terms_hashes(conn: Connection, ids: Collection[int]) -> dict[int, str]:
-    """The hash of the terms each challenge was sold under."""
+    """Return by challenge the hash of its frozen terms."""
     if not ids:
         return {}
-    found = await conn.fetch("select id, terms_hash from challenges where id = any($1::bigint[])", list(ids))
-    return {row["id"]: row["terms_hash"] for row in found}
+    rows = await conn.fetch("select id, terms_hash from challenges where id = any($1::bigint[])", list(ids))
+    return {row["id"]: row["terms_hash"] for row in rows}
 
 
 async def insert_terms(conn: Connection, digest: str, terms: Terms, body: str) -> None:
-    """Store terms under their hash; the same terms are stored once."""
+    """Insert terms under their hash, unless they are stored already."""
     await conn.execute(
         "insert into terms (hash, version, body, program_version) values ($1, $2, $3, $4) on conflict do nothing",
         digest,
@@ -84,7 +84,7 @@ async def insert_challenge(
     terms_hash: str,
     at: datetime,
 ) -> int:
-    """An ACTIVE challenge at its first phase."""
+    """Insert an ACTIVE challenge at its first phase and return its id."""
     challenge_id: int = await conn.fetchval(
         """insert into challenges (brand, client, purchase_id, program_id, terms_hash, status, created_at)
         values ($1, $2, $3, $4, $5, $6, $7) returning id""",
@@ -100,7 +100,7 @@ async def insert_challenge(
 
 
 async def insert_phases(conn: Connection, challenge_id: int, phases: Sequence[PhaseTerms], account_id: int) -> None:
-    """Write a row for each phase sold: the first ACTIVE on its account, the later ones PENDING without an account."""
+    """Insert a row for each phase sold: the first ACTIVE on its account, the later ones PENDING without an account."""
     first, later = ChallengeStatus.ACTIVE, ChallengeStatus.PENDING
     await sql.write(
         conn,
@@ -115,7 +115,7 @@ async def insert_phases(conn: Connection, challenge_id: int, phases: Sequence[Ph
 
 
 async def open_phase(conn: Connection, challenge_id: int, index: int, account_id: int) -> int:
-    """Put a pending phase on the account opened for it; return the phase's id."""
+    """Assign to a pending phase the account that was opened for it; return the phase's id."""
     phase_id: int = await conn.fetchval(
         """update challenge_phases set account_id = $3 where challenge_id = $1 and phase_index = $2 and status = 0
         returning id""",
@@ -137,12 +137,12 @@ async def start_phase(conn: Connection, phase_id: int, start_equity: Decimal, at
 
 
 async def set_initial_balance(conn: Connection, phase_id: int, amount: Decimal) -> None:
-    """Move the balance from which a phase's profit is counted."""
+    """Set the balance from which the profit of a phase is counted."""
     await conn.execute("update challenge_phases set initial_balance = $2 where id = $1", phase_id, amount)
 
 
 async def set_current_phase(conn: Connection, challenge_id: int, index: int, account_id: int) -> None:
-    """Move the challenge to a phase and its account."""
+    """Set the current phase and account of a challenge."""
     await conn.execute(
         "update challenges set current_phase_index = $2, account_id = $3 where id = $1",
         challenge_id,
@@ -152,15 +152,15 @@ async def set_current_phase(conn: Connection, challenge_id: int, index: int, acc
 
 
 async def current_accounts(conn: Connection, ids: Sequence[int]) -> dict[int, int | None]:
-    """The account each challenge is on."""
+    """Return by challenge its current account."""
     rows = await conn.fetch("select id, account_id from challenges where id = any($1)", ids)
     return {row["id"]: row["account_id"] for row in rows}
 
 
 async def read_challenge(conn: Connection, challenge_id: int) -> asyncpg.Record:
-    """brand, client, status, purchase and wallet of a challenge that exists, with its terms' text.
+    """Return a challenge with wallet, price and status of its purchase and the text (`body`) of its terms.
 
-    What is the purchase's is null once that is deleted.
+    The columns of the purchase are null if it was deleted.
     """
     row = await conn.fetchrow(
         """select c.*, p.wallet_id, p.price, p.currency as price_currency, p.status as purchase_status, t.body
@@ -168,18 +168,18 @@ async def read_challenge(conn: Connection, challenge_id: int) -> asyncpg.Record:
         where c.id = $1""",
         challenge_id,
     )
-    assert row, "the caller holds its lock"
+    assert row, "the caller has locked the challenge"
     return row
 
 
 async def brand_of_challenge(conn: Connection, challenge_id: int) -> str | None:
-    """The brand of a challenge, if there is one of this id."""
+    """Return the brand of a challenge; None if there is no such challenge."""
     brand: str | None = await conn.fetchval("select brand from challenges where id = $1", challenge_id)
     return brand
 
 
 async def active_phase(conn: Connection, challenge_id: int) -> int | None:
-    """The id of the phase that runs or is about to start; None between two phases."""
+    """Return the id of the ACTIVE phase, which runs or is about to start; None between two phases."""
     phase_id: int | None = await conn.fetchval(
         "select id from challenge_phases where challenge_id = $1 and status = $2", challenge_id, ChallengeStatus.ACTIVE
     )
@@ -187,10 +187,10 @@ async def active_phase(conn: Connection, challenge_id: int) -> int | None:
 
 
 async def first_open_payout(conn: Connection, ids: Sequence[int]) -> asyncpg.Record | None:
-    """Return the first of the challenges with an open payout: `challenge`, `payout` and `status`.
+    """Return the first of the challenges that has an open payout: `challenge`, `payout` and `status`.
 
-    `payout` and `status` are null where the payout is still to be written: a funded phase has passed and its account
-    is not closed yet.
+    `payout` and `status` are null if the payout is not written yet, because a funded phase has passed and its account
+    is not closed.
     """
     return await conn.fetchrow(
         """select c.id as challenge, p.id as payout, p.status
@@ -208,14 +208,14 @@ async def first_open_payout(conn: Connection, ids: Sequence[int]) -> asyncpg.Rec
 
 
 async def phase_end(conn: Connection, account_id: int) -> tuple[ChallengeStatus, str]:
-    """Status and end reason of the phase that ran on an account."""
+    """Return status and end reason of the phase of an account."""
     row = await conn.fetchrow("select status, end_reason from challenge_phases where account_id = $1", account_id)
     assert row, "the account belongs to a phase"
     return ChallengeStatus(row["status"]), row["end_reason"] or ""
 
 
 async def day_closed_through(conn: Connection, account_id: int) -> int | None:
-    """Return the ledger row that the account's last breach with the consequence CLOSE_DAY rests on, if it has one."""
+    """Return the seq of the ledger row of the account's last breach with the consequence CLOSE_DAY, if there is one."""
     seq: int | None = await conn.fetchval(
         "select max(ledger_seq) from breaches where account_id = $1 and consequence = 'CLOSE_DAY'", account_id
     )

@@ -1,4 +1,4 @@
-"""Currencies: of amounts, accounts and prices."""
+"""Currencies and the objects that use them."""
 
 from models.sql import Connection
 
@@ -13,5 +13,5 @@ union all select 'purchases', count(*) from purchases where currency = $1
 
 
 async def users(conn: Connection, code: str) -> dict[str, int]:
-    """How many objects hold amounts in the currency, by kind; kinds without any are left out."""
+    """Return the number of objects with amounts in the currency, by kind; only kinds that have any."""
     return {row["kind"].replace(" ", "_"): row["many"] for row in await conn.fetch(USERS, code) if row["many"]}

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import asyncpg
 
-from config import database
+from config import asyncpg_internals, database
 from config.errors import Problem
 from config.outages import Away, outage
 from config.standby import standby_pool
@@ -157,5 +157,4 @@ def _report(raised: BaseException | None) -> None:
 
 async def _release(conn: Connection) -> None:
     with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
-        if conn._con is not None:  # noqa: SLF001 - else it was lost, and is released already
-            await conn._holder.release(RELEASE_SECONDS)  # noqa: SLF001 - the pool's own makes a task each time
+        await asyncpg_internals.release(conn, RELEASE_SECONDS)

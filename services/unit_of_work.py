@@ -25,6 +25,7 @@ from tortoise.exceptions import IntegrityError, OperationalError
 from config import wakeups
 from config.logs import about
 from config.settings import settings
+from config.tortoise_internals import transaction_client
 from domain.accounts import Account, Journal
 from domain.audits import Entry
 from domain.errors import AccountQuarantined, Locked, NotFound, Refused, TimeLimit
@@ -261,9 +262,7 @@ async def _begun() -> AsyncIterator[Connection]:
     assert not isinstance(parent, TransactionWrapper), "transactions do not nest"
     async with Committing() as conn, conn.transaction():
         await fencing.require(conn)
-        client = TransactionWrapper(parent)
-        client._connection = conn  # noqa: SLF001 - Tortoise has no public name for it
-        token = connections.set("default", client)
+        token = connections.set("default", transaction_client(parent, conn))
         try:
             yield conn
         finally:

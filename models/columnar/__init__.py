@@ -1,1 +1,1 @@
-"""Statements of the columnar marker: whole shards read and written in columns."""
+"""Statements of the columnar marker, which reads and writes whole shards as columns."""

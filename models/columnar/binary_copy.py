@@ -1,6 +1,6 @@
-"""Binary COPY in both directions, its buffers built and read by numpy: a row at a time costs several times that.
+"""Binary COPY to and from numpy columns, several times as fast as row by row.
 
-https://www.postgresql.org/docs/current/sql-copy.html, Binary Format
+The format: https://www.postgresql.org/docs/current/sql-copy.html, Binary Format.
 """
 
 from collections.abc import Sequence
@@ -15,25 +15,25 @@ Bytes = NDArray[np.uint8]
 
 SIGNATURE = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 TRAILER = b"\xff\xff"
-EPOCH_2000 = 946_684_800_000_000  # microseconds since 1970, from where PostgreSQL counts
-FARTHEST = (-(2**63), 2**63 - 1)  # -infinity and infinity, here and there
+EPOCH_2000 = 946_684_800_000_000  # in microseconds since 1970: the zero of PostgreSQL's timestamps
+INFINITIES = (-(2**63), 2**63 - 1)  # -infinity and infinity, in the columns and in the format
 NUMERIC = np.dtype([("ndigits", ">i2"), ("weight", ">i2"), ("sign", ">i2"), ("scale", ">i2"), ("digits", ">i2", 5)])
 NEGATIVE = 0x4000
 
 
 def bigint_bytes(column: Any) -> Bytes:
-    """bigint."""
+    """Encode a column as bigint."""
     return _bytes(np.asarray(column).astype(">i8"))
 
 
 def timestamp_bytes(column: Any) -> Bytes:
-    """timestamptz from microseconds since 1970; the farthest numbers are the infinities."""
-    farthest = (column == FARTHEST[0]) | (column == FARTHEST[1])
-    return bigint_bytes(np.where(farthest, column, column - EPOCH_2000))
+    """Encode microseconds since 1970 as timestamptz."""
+    infinite = (column == INFINITIES[0]) | (column == INFINITIES[1])
+    return bigint_bytes(np.where(infinite, column, column - EPOCH_2000))
 
 
 def numeric_bytes(column: Any) -> Bytes:
-    """numeric from units of 1e-8: five digits of base 10,000, two of them behind the point."""
+    """Encode units of 1e-8 as numeric: five digits of base 10,000, two of them after the decimal point."""
     value = np.zeros(len(column), NUMERIC)
     value["ndigits"], value["weight"], value["scale"] = 5, 2, 8
     value["sign"] = np.where(column < 0, NEGATIVE, 0)
@@ -51,7 +51,7 @@ def _bytes(column: NDArray[Any]) -> Bytes:
 
 
 def encode_rows(columns: Sequence[Bytes]) -> bytes:
-    """A COPY of columns of one length, none of them null; each value is as wide as its column. Without rows nothing."""
+    """Return the COPY data of columns of the same length without nulls. Each value is as wide as its column."""
     rows = len(columns[0])
     buffer = np.empty((rows, 2 + sum(4 + column.shape[1] for column in columns)), np.uint8)
     _number(buffer, 0, 2, len(columns))
@@ -69,7 +69,7 @@ def _number(buffer: Bytes, at: int, width: int, value: int) -> None:
 
 
 def encode_rows_with_text(columns: Sequence[Bytes], texts: Sequence[bytes]) -> bytes:
-    """The same with one more column, last, whose values differ in length."""
+    """Return the same with one more column at the end, of texts of any length."""
     head = encode_rows(columns)[len(SIGNATURE) : -len(TRAILER)]
     width = len(head) // max(1, len(texts))
     count = (len(columns) + 1).to_bytes(2, "big")
@@ -81,13 +81,15 @@ def encode_rows_with_text(columns: Sequence[Bytes], texts: Sequence[bytes]) -> b
 
 
 async def copy_in(conn: Connection, into: str, names: Sequence[str], data: bytes) -> None:
-    await conn.copy_to_table(into, columns=list(names), source=memoryview(data), format="binary")  # bytes are a path
+    """Copy binary data into the columns of a table."""
+    source = memoryview(data)  # asyncpg takes bytes for a path
+    await conn.copy_to_table(into, columns=list(names), source=source, format="binary")
 
 
 async def copy_out(
     conn: Connection, query: str, kinds: Sequence[tuple[str, str]], *args: Any
 ) -> dict[str, NDArray[Any]]:
-    """The columns a query answers, none of them null; kinds by name are `>i8`, `?` or `V32`."""
+    """Return the columns of a query without nulls. `kinds`: name and numpy type (`>i8`, `?`, `V32`) of each column."""
     parts: list[bytes] = []
 
     async def take(part: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What the marker reads and writes: who lives on its shard at which version, and marks in bulk."""
+"""Statements of the marker: changes of its shard's accounts by others, and the bulk write of marks."""
 
 from dataclasses import dataclass, fields
 from datetime import timedelta
@@ -13,7 +13,7 @@ from models.columnar.binary_copy import Bytes, bigint_bytes, numeric_bytes, time
 from models.sql import Connection
 
 HORIZON = "select pg_snapshot_xmin(pg_current_snapshot())::text"
-# Nobody here has a number beyond the snapshot's; a row that has was restored from another server.
+# No transaction of this server has a number beyond the snapshot's; a row with one was restored from another server.
 TOUCHED = """
 select account_id, seq, live from balances
 where touched >= $1::text::xid8 and touched < pg_snapshot_xmax(pg_current_snapshot()) and account_id % $2 = $3
@@ -28,7 +28,7 @@ create temp table if not exists staged_marks (account_id bigint, seq bigint, seq
 STAGED = ("account_id", "seq", "seq_after", "head", "marked_through", "marked_at", "unrealised", "equity",
           "high_watermark", "ledger_due_at", "runs", "day_low", "day_high", "peak_equity", "metric_due_at")  # fmt: skip
 LOCK_WAIT = "set local lock_timeout = '20ms'"
-"""How long a chunk may wait for a row with the others it holds; whoever writes that one has then most often ended."""
+"""The time for which a chunk, which holds locks itself, may wait for a locked row; most writers end within it."""
 SET = """
 update balances b set
   seq = n.seq_after, head = n.head, marked_through = n.marked_through, marked_at = n.marked_at,
@@ -39,21 +39,21 @@ update balances b set
   peak_equity = case when n.runs then n.peak_equity else b.peak_equity end,
   metric_due_at = case when n.runs then nullif(n.metric_due_at, 'infinity') else b.metric_due_at end
 """
-UNCHANGED = "b.seq = n.seq and b.marked_through < n.marked_through"  # of a row that was waited for: as it is then
-# The range lets a chunk be met by a piece of the index.
-TAKE = f"""{SET} from pg_temp.staged_marks n
+UNCHANGED = "b.seq = n.seq and b.marked_through < n.marked_through"  # evaluated again after a wait for the row
+# The range lets PostgreSQL read one stretch of the index for a chunk.
+UPDATE_CHUNK = f"""{SET} from pg_temp.staged_marks n
 where b.account_id = n.account_id and b.account_id between $1 and $2 and {UNCHANGED}"""
-# Without it, and with ONE_BY_ONE, each of a few is looked up.
-TAKE_FEW = f"{SET} from pg_temp.staged_marks n where b.account_id = n.account_id and {UNCHANGED}"
+# Without the range, and with ONE_BY_ONE, PostgreSQL looks up each of few accounts.
+UPDATE_FEW = f"{SET} from pg_temp.staged_marks n where b.account_id = n.account_id and {UNCHANGED}"
 ONE_BY_ONE = "set local enable_hashjoin = off; set local enable_mergejoin = off"
-# A row that is locked is where its version says.
-TAKE_FREE = f"""
+# We hold the row lock, so the ctid of a row cannot change before the update: join by ctid.
+UPDATE_UNLOCKED = f"""
 with free as (
   select b.ctid as at, n.* from balances b join pg_temp.staged_marks n using (account_id)
   where b.account_id between $1 and $2 and {UNCHANGED} order by b.account_id for no key update of b skip locked)
 {SET} from free n where b.ctid = n.at
 """
-TAKEN = """
+UPDATED = """
 select account_id from balances where account_id between $1 and $2 and xmin = pg_current_xact_id()::xid
 """
 MEASURED = tuple(field.name for field in fields(Metrics))
@@ -62,19 +62,19 @@ LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch"
 
 
 async def snapshot_horizon(conn: Connection) -> str:
-    """Every transaction before it has ended: what this snapshot does not show yet will be `touched` since."""
-    found: str = await conn.fetchval(HORIZON)
-    return found
+    """Return the oldest transaction that still runs: later changes will have `touched` at or after it."""
+    transaction: str = await conn.fetchval(HORIZON)
+    return transaction
 
 
 async def touched_accounts(conn: Connection, since: str, shards: int, shard: int) -> list[tuple[int, int, bool]]:
-    """Account, version and whether it is live, of all of the shard that others than markers have written since."""
+    """Return id, seq and live of each account of the shard that was changed otherwise than by a mark since then."""
     return [tuple(row) for row in await conn.fetch(TOUCHED, since, shards, shard)]
 
 
 @dataclass(frozen=True, slots=True)
 class PreparedMarks:
-    """Marks and what is sent of them; building it needs no connection, and time in which the database can work."""
+    """Marks with their COPY data, which is built before a connection is taken."""
 
     marks: Marks
     balances: bytes
@@ -83,12 +83,12 @@ class PreparedMarks:
 
     @property
     def span(self) -> tuple[int, int]:
-        """The first account and the last; in the book's order they rise, save where it begins again."""
+        """The lowest and the highest account id."""
         return int(self.marks.id.min()), int(self.marks.id.max())
 
     @property
     def is_sparse(self) -> bool:
-        """Are most accounts between the first and the last not among them?"""
+        """Whether most accounts between the lowest and the highest id are not among the marks."""
         first, last = self.span
         return last - first >= 2 * len(self.marks)
 
@@ -98,44 +98,47 @@ def prepare_marks(marks: Marks) -> PreparedMarks:
 
 
 async def stage_marks(conn: Connection, prepared: PreparedMarks) -> None:
-    """Send the marks to lie beside the balances, for `write_marks` in the same transaction."""
+    """Copy the marks into a temporary table, from which `write_marks` of the same transaction reads them."""
     await conn.execute(f"{LOCK_WAIT};{ONE_BY_ONE + ';' if prepared.is_sparse else ''}{STAGE}")
     await binary_copy.copy_in(conn, "staged_marks", STAGED, prepared.balances)
 
 
 async def write_marks(conn: Connection, prepared: PreparedMarks) -> Flags:
-    """Write the staged marks whose account nobody has changed; answers which.
+    """Write the staged marks of the accounts that nobody has changed; return a flag for each mark.
 
-    A row that somebody holds is waited for, but not for long: LockNotAvailable.
+    Raises LockNotAvailable where another transaction keeps a row locked for longer than LOCK_WAIT.
     """
     if prepared.is_sparse:
-        return await _append(conn, prepared, await conn.execute(TAKE_FEW))
-    return await _append(conn, prepared, await conn.execute(TAKE, *prepared.span))
+        return await _append(conn, prepared, await conn.execute(UPDATE_FEW))
+    return await _append(conn, prepared, await conn.execute(UPDATE_CHUNK, *prepared.span))
 
 
 async def write_unlocked_marks(conn: Connection, prepared: PreparedMarks) -> Flags:
-    """The same, passing over the rows that somebody holds: to lock each first takes half as long again."""
-    return await _append(conn, prepared, await conn.execute(TAKE_FREE, *prepared.span))
+    """Write the staged marks but skip locked rows. It takes half as long again, because each row is locked first."""
+    return await _append(conn, prepared, await conn.execute(UPDATE_UNLOCKED, *prepared.span))
 
 
 async def _append(conn: Connection, prepared: PreparedMarks, done: str) -> Flags:
-    """Append what goes with the marks that were taken; `done` is the server's word of how many. Answers which."""
+    """Append the ledger rows and metrics of the marks that were written; return a flag for each mark.
+
+    `done` is the command tag of the update, with the number of rows.
+    """
     marks, metrics, notes = prepared.marks, prepared.metrics, prepared.notes
-    taken = np.ones(len(marks), np.bool_)
+    written = np.ones(len(marks), np.bool_)
     if done != f"UPDATE {len(marks)}":
-        taken = np.isin(marks.id, [row[0] for row in await conn.fetch(TAKEN, *prepared.span)])
-        ids = marks.id[taken]
+        written = np.isin(marks.id, [row[0] for row in await conn.fetch(UPDATED, *prepared.span)])
+        ids = marks.id[written]
         metrics = encode_metrics(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
         notes = encode_ledger_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
     if notes:
         await binary_copy.copy_in(conn, "ledger", LEDGER, notes)
     if metrics:
         await binary_copy.copy_in(conn, "metrics", MEASURED, metrics)
-    return taken
+    return written
 
 
 def encode_marks(marks: Marks) -> bytes:
-    """The marks as they are copied beside the balances."""
+    """Return the COPY data of the marks."""
     return binary_copy.encode_rows(
         [
             bigint_bytes(marks.id),
@@ -158,7 +161,7 @@ def encode_marks(marks: Marks) -> bytes:
 
 
 def encode_metrics(metrics: Metrics) -> bytes:
-    """Metric snapshots as they are copied; nothing where there are none."""
+    """Return the COPY data of metric snapshots; empty without any."""
     if not len(metrics.batch):
         return b""
     counts = ("phase_id", "challenge_id", "account_id", "batch")
@@ -167,7 +170,7 @@ def encode_metrics(metrics: Metrics) -> bytes:
 
 
 def encode_ledger_rows(notes: Notes) -> bytes:
-    """mark_to_market rows as they are copied; nothing where there are none."""
+    """Return the COPY data of mark_to_market ledger rows; empty without any."""
     if not len(notes.batch):
         return b""
     kind = np.frombuffer(Kind.MARK_TO_MARKET.value.encode(), np.uint8)
@@ -185,9 +188,9 @@ def encode_ledger_rows(notes: Notes) -> bytes:
 
 
 async def record_progress(conn: Connection, shard: int, through: int, owner: str | None, fence: int | None) -> bool:
-    """Note how far the shard has been judged; False where it has another owner, or is no shard of the desk any more.
+    """Record the newest batch that the shard has judged; return False if it has another owner or no longer exists.
 
-    Without an owner whoever has the shard is not asked for.
+    Without an `owner` the owner is not checked.
     """
     done = await conn.execute(
         """update shards set through = greatest(through, $2), passes = passes + 1, updated_at = clock_timestamp()
@@ -203,7 +206,7 @@ async def record_progress(conn: Connection, shard: int, through: int, owner: str
 async def live_accounts(conn: Connection, behind: timedelta | None = None) -> list[tuple[int, int | None]]:
     """Return every live account with its challenge, if it has one.
 
-    With `behind` only those that the newest batch recorded so long ago, or any after it, has not marked.
+    With `behind`, only those that are not marked through the newest batch that was recorded at least so long ago.
     """
     rows = await conn.fetch(
         """select b.account_id, a.challenge_id from balances b join accounts a on a.id = b.account_id

@@ -1,4 +1,4 @@
-"""A whole shard in columns: everything a marker that begins needs to know, in three statements."""
+"""Bulk load of a shard: what a marker needs at its start, as columns."""
 
 from dataclasses import fields
 
@@ -14,7 +14,7 @@ from models.columnar import binary_copy
 from models.sql import Connection
 
 TOO_LARGE = 2**62
-"""What is said of an amount that units in a bigint cannot hold."""
+"""The stand-in for an amount that a bigint of 1e-8 units cannot hold."""
 
 
 def _units(amount: str) -> str:
@@ -95,7 +95,7 @@ BODIES = "select hash, body from terms where hash = any($1::text[])"
 
 
 async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
-    """The live accounts of a shard with their open positions, as of one moment: inside a snapshot."""
+    """Read the live accounts of a shard with their open positions. The caller has opened a snapshot."""
     groups = await conn.fetch(GROUPS, shards, shard)
     bodies = dict(await conn.fetch(BODIES, [row["terms_hash"] for row in groups if row["terms_hash"]]))
     kinds = [(name, ">i8") for name in ACCOUNT_NAMES] + [("told", "?"), ("head", "V32")]
@@ -105,7 +105,7 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
     positions = await binary_copy.copy_out(conn, POSITIONS, kinds, shards, shard)
     read = [_group(row, bodies) for row in groups]
     unread = [n for n, group in enumerate(read) if group is None]
-    # What cannot be read here is left to be read alone, where each account's failure is its own.
+    # Accounts with unreadable terms or positions are loaded singly later, so that a failure concerns one account.
     accounts["told"] |= np.isin(accounts["group"], unread)
     accounts["told"] |= np.isin(accounts["id"], positions["account"][positions.pop("unknown")])
     symbols = await conn.fetch("select symbol from instruments order by symbol")
@@ -119,11 +119,11 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
 
 
 def _group(row: asyncpg.Record, bodies: dict[str, str]) -> Group | None:
-    """What the accounts of a group have in common; None where it cannot be read."""
+    """Return currency, policy and phase that the accounts of a group share; None if they cannot be read."""
     try:
         status = None if row["status"] is None else ChallengeStatus(row["status"])
         body = bodies.get(row["terms_hash"])
         terms = terms_from_text(body).phase(row["phase_index"]) if body and row["phase_index"] else None
         return Group(row["currency"], policy_from_text(row["policy"]), status, terms)
-    except Exception:  # noqa: BLE001 - whatever is stored there, the other groups are read
+    except Exception:  # noqa: BLE001 - one unreadable group must not stop the others
         return None

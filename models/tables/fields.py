@@ -9,6 +9,9 @@ from tortoise import fields
 from tortoise.fields import NO_ACTION, Field, OnDelete
 from tortoise.fields.db_defaults import SqlDefault
 
+from models.tables.tortoise_internals import DeskIdentity as DeskIdentity
+from models.tables.tortoise_internals import Identity as Identity
+
 T_STR = TypeVar("T_STR", str, str | None)
 T_DECIMAL = TypeVar("T_DECIMAL", Decimal, Decimal | None)
 T_ENUM = TypeVar("T_ENUM")
@@ -126,26 +129,6 @@ class TransactionId(Field[int], int):
     """`xid8`: the id of a PostgreSQL transaction."""
 
     SQL_TYPE = "XID8"
-
-
-class Identity(fields.BigIntField):
-    """The primary key `id` of rows that are shown: the next number of the row's brand, which a trigger gives it."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(primary_key=True, **options)
-
-    class _db_postgres:  # noqa: N801 - Tortoise's name for it
-        GENERATED_SQL = "BIGINT NOT NULL PRIMARY KEY"
-
-
-class DeskIdentity(fields.BigIntField):
-    """The primary key `id` of rows that are of no brand, or shown to nobody: PostgreSQL numbers them for the desk."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(primary_key=True, **options)
-
-    class _db_postgres:  # noqa: N801 - Tortoise's name for it
-        GENERATED_SQL = "BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY"
 
 
 def reference(

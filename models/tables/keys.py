@@ -11,6 +11,8 @@ from tortoise.indexes import Index
 from tortoise.migrations.constraints import UniqueConstraint
 from tortoise.models import Model
 
+from models.tables.tortoise_internals import is_stored
+
 
 class TableIndex(Index):
     """An index of columns, each in PostgreSQL's words (`id desc`), named, perhaps partial or covering."""
@@ -71,7 +73,7 @@ class CompositeKey(Model):
 
     async def save(self, *args: Any, **options: Any) -> None:
         """Insert a new row. Raises NotImplementedError for one that is stored."""
-        if self._saved_in_db:
+        if is_stored(self):
             self._refuse("save")
         await super().save(*args, **options)
 

@@ -9,6 +9,7 @@ import pytest
 
 from config import sessions
 from config.address import libpq_parameters
+from config.asyncpg_internals import socket_of
 from config.database import connection, migrate, open_database
 from config.errors import Problem
 from config.sessions import Unreachable, connect
@@ -113,7 +114,8 @@ async def test_a_postgresql_older_than_the_oldest_supported_is_refused_in_one_li
 
 async def test_a_session_notices_a_server_that_has_gone_without_a_word(cluster: Cluster) -> None:
     conn = await connect(_url(cluster.primary.port), process="test", role=None, silence_seconds=6)
-    peer = conn._transport.get_extra_info("socket")  # noqa: SLF001 - asyncpg has no public name for it
+    peer = socket_of(conn)
+    assert peer is not None
     assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
     limits = [peer.getsockopt(socket.IPPROTO_TCP, name) for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL)]
     assert limits == [3, 1]
