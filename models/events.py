@@ -1,4 +1,4 @@
-"""Events: unnumbered in the outbox with their cause, then stamped in the order in which they were committed."""
+"""Events: written to the outbox with their cause, then stamped with positions in the order of the commits."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -16,6 +16,8 @@ DESK = "*"  # in place of a brand, with challenge 0: events of the desk itself, 
 
 
 class NewEvent(NamedTuple):
+    """An event to be written to the outbox."""
+
     brand: str
     challenge_id: int
     name: str
@@ -23,7 +25,7 @@ class NewEvent(NamedTuple):
     market_time: datetime
 
 
-# The client is written too: an event outlives its challenge, and is still that client's.
+# The client is stored too, because an event outlives its challenge and remains visible to the client.
 INSERT = sql.Bulk(
     """
 insert into outbox (brand, challenge_id, client, name, payload, market_time)
@@ -62,28 +64,28 @@ join raised_of_brand b on b.brand = n.brand join counted_of_brand o on o.brand =
 
 
 def outbox_part(events: Sequence[NewEvent]) -> Part:
-    """The outbox's rows of one write."""
+    """Return the insert of events into the outbox."""
     return INSERT, [
         (place, e.brand, e.challenge_id, e.name, canonical(e.payload), e.market_time) for place, e in enumerate(events)
     ]
 
 
 async def lock_stamping(conn: Connection) -> None:
-    """In a statement of its own: the one that stamps must see what was committed before the lock was had."""
+    """Take the stamper's lock. The next statement then sees everything that was committed before."""
     await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.STAMP)
 
 
 async def stamp(conn: Connection) -> int:
-    """Give everything committed to the outbox its dense positions and its number; answers how many."""
-    answer: str = await conn.execute(STAMP)
-    return int(answer.rsplit(" ", 1)[1])
+    """Move the committed events of the outbox to the stream, with dense positions and numbers; return how many."""
+    tag: str = await conn.execute(STAMP)
+    return int(tag.rsplit(" ", 1)[1])
 
 
 _PLACE = """(substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8) || '/' ||
   (select oid from pg_database where datname = current_database()) || '/')"""
-"""Where the database lives: a restore to a moment and a promotion begin a timeline, a dump makes another database.
+"""Timeline and oid of the database: a restore and a promotion begin a timeline, loading a dump makes another database.
 
-Behind it stands the number of the transaction that wrote the row: a row that was loaded from a dump has another one.
+The number of the transaction that wrote the row is appended: a row that was loaded from a dump has another one.
 """
 _LOOK = f"""
 select exists (select from outbox) as waiting,
@@ -106,14 +108,14 @@ from epochs e cross join event_position p order by e.id
 
 
 class StamperWork(NamedTuple):
-    """What the stamper has to do."""
+    """The work that waits for the stamper."""
 
-    events: bool  # some have no position yet
-    has_moved: bool  # the database lives elsewhere than when the newest epoch began
+    events: bool  # are there events without a position?
+    has_moved: bool  # has the database moved since the newest epoch began?
 
 
 class EpochStart(NamedTuple):
-    """A span of the database's life, and where the stream and the quotes stood when it began."""
+    """The start of an epoch: its number, and the newest event position and batch at that time."""
 
     epoch: int
     position: int
@@ -121,7 +123,7 @@ class EpochStart(NamedTuple):
 
 
 class EpochHistory(NamedTuple):
-    """Every epoch in order, and where the stream and the quotes stand now."""
+    """Every epoch in order, and the newest event position and batch now."""
 
     epochs: tuple[EpochStart, ...]
     position: int
@@ -129,18 +131,18 @@ class EpochHistory(NamedTuple):
 
 
 async def stamper_work(conn: Connection) -> StamperWork:
-    """Whether there is something to stamp, and whether an epoch has to begin before."""
+    """Return whether events wait for a position, and whether a new epoch has to begin first."""
     row = await conn.fetchrow(_LOOK)
     return StamperWork(row["waiting"], row["has_moved"])
 
 
 async def begin_epoch(conn: Connection) -> None:
-    """Begin an epoch unless one of this server has begun; the caller holds the lock of stamping."""
+    """Begin an epoch, unless the newest one is of this database. The caller holds the stamper's lock."""
     await conn.execute(_BEGIN)
 
 
 async def epoch_history(conn: Connection) -> EpochHistory:
-    """The epochs of this database."""
+    """Return the epochs of this database."""
     rows = await conn.fetch(_EPOCHS)
     return EpochHistory(
         tuple(EpochStart(row["epoch"], row["position"], row["batch"]) for row in rows),
@@ -160,13 +162,14 @@ select count(*) from gone
 
 
 async def delete_old_events(conn: Connection, days: int, most: int) -> int:
-    """Delete events older than so many days by the real clock, the oldest `most` of them; answers how many went.
+    """Delete the oldest events recorded more than `days` ago by the real clock, at most `most`; return how many.
 
-    The position up to which they are gone is kept, so that nobody takes what is left for all there was.
+    The last deleted position is kept, so that a reader knows that earlier events are missing.
     """
     gone: int = await conn.fetchval(FORGET, days, most)
     return gone
 
 
 async def notify_stamper(conn: Connection) -> None:
+    """Tell the stamper that there are events to stamp, once the transaction commits."""
     await conn.execute("select pg_notify($1, '')", CHANNEL)

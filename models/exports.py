@@ -1,8 +1,8 @@
-"""Exports: one COPY for each kind, streamed by the server as CSV; values travel as parameters.
+"""Exports as CSV: one COPY for each kind, streamed by the server; values are sent as parameters.
 
-A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or the end of a line for a formula, and a client
-may have written the text in it. So every such text gets an apostrophe in front. A text that begins with an apostrophe
-gets one too: whoever takes one away has every text as it was. Numbers and JSON stay as they are.
+A spreadsheet takes a cell that begins with `=`, `+`, `-`, `@`, a tab or a line break for a formula, and a client may
+have written the text. Such a text gets an apostrophe in front, and so does a text that begins with an apostrophe:
+removing one apostrophe restores every text. Numbers and JSON are left as they are.
 """
 
 from collections.abc import Awaitable, Callable
@@ -11,13 +11,15 @@ from datetime import datetime
 from models.sql import Connection
 
 TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
-MARKED = "'^([''=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-])', '''\\1'"  # pattern and replacement; wide forms count too
+MARKED = (
+    "'^([''=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-])', '''\\1'"  # pattern and replacement, full-width characters included
+)
 
 Sink = Callable[[bytes], Awaitable[None]]
 
 
 def _instant(column: str) -> str:
-    """ISO 8601 to the microsecond, in UTC with its offset."""
+    """Return the SQL of a timestamp as ISO 8601 in UTC, to the microsecond."""
     name = column.rpartition(".")[2]
     return f"""to_char({column} at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') as {name}"""
 
@@ -50,10 +52,10 @@ order by t.chain, t.seq
 async def copy_csv(
     conn: Connection, statement: str, since: datetime, until: datetime, brand: str | None, sink: Sink
 ) -> int:
-    """Send the statement's rows to `sink` as CSV under a header, piece by piece; return how many there were.
+    """Send the rows of the statement to `sink` as CSV with a header, piece by piece; return their number.
 
-    Raises what the sink raises, once the server has sent the rest: an exception inside the copy makes asyncpg cancel
-    it, and a cancellation that comes after the copy has ended leaves the connection waiting for ever.
+    An error of the sink is raised after the server has sent everything: asyncpg would cancel the copy for an exception
+    inside it, and a cancel request that arrives after the end of the copy leaves the connection waiting for ever.
     """
     failure: Exception | None = None
 
@@ -62,7 +64,7 @@ async def copy_csv(
         if failure is None:
             try:
                 await sink(piece)
-            except Exception as error:  # noqa: BLE001 - of whatever kind, it is raised below
+            except Exception as error:  # noqa: BLE001 - raised below
                 failure = error
 
     query = await _without_formulas(conn, statement)
@@ -73,9 +75,9 @@ async def copy_csv(
 
 
 async def _without_formulas(conn: Connection, statement: str) -> str:
-    """The statement, with an apostrophe in front of each text, of whatever column, that needs one."""
+    """Return the statement with an apostrophe in front of every text that a spreadsheet takes for a formula."""
     columns = [
-        f'regexp_replace("{one.name}", {MARKED}) as "{one.name}"' if one.type.name in TEXTS else f'"{one.name}"'
-        for one in (await conn.prepare(statement)).get_attributes()
+        f'regexp_replace("{a.name}", {MARKED}) as "{a.name}"' if a.type.name in TEXTS else f'"{a.name}"'
+        for a in (await conn.prepare(statement)).get_attributes()
     ]
     return f"select {', '.join(columns)} from ({statement}) rows"

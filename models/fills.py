@@ -1,4 +1,4 @@
-"""Fills, and what else is kept of an account's trading: read whole, to be replayed."""
+"""The fills, positions and orders of an account, read for a replay of its trading."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from orders where account_id = $1 and seq = any($2::bigint[])
 
 
 def fill_from_row(row: asyncpg.Record) -> Fill:
-    """The fill of a row with the columns of FILL."""
+    """Return the fill of a row with the columns of FILL."""
     return Fill(
         account=row["account_id"],
         seq=row["seq"],
@@ -49,7 +49,7 @@ def fill_from_row(row: asyncpg.Record) -> Fill:
 
 
 def position_from_row(row: asyncpg.Record) -> Position:
-    """The position of a row with the columns of POSITION."""
+    """Return the position of a row with the columns of POSITION."""
     return Position(
         seq=row["seq"],
         symbol=row["symbol"],
@@ -68,19 +68,19 @@ def position_from_row(row: asyncpg.Record) -> Position:
 
 
 async def account_fills(conn: Connection, account_id: int) -> list[Fill]:
-    """Every fill of the account, booked or void, in order."""
+    """Return every fill of the account, booked or void, in order of seq."""
     rows = await conn.fetch(f"select {FILL} from fills where account_id = $1 order by seq", account_id)
     return [fill_from_row(row) for row in rows]
 
 
 async def account_positions(conn: Connection, account_id: int) -> dict[int, Position]:
-    """Every position of the account, open or closed, by seq."""
+    """Return every position of the account, open or closed, by seq."""
     rows = await conn.fetch(f"select {POSITION} from positions where account_id = $1", account_id)
     return {row["seq"]: position_from_row(row) for row in rows}
 
 
 async def account_orders(conn: Connection, account_id: int, seqs: Sequence[int]) -> dict[int, Order]:
-    """The account's orders of these seqs, as far as there are any."""
+    """Return the account's orders with these seqs, by seq."""
     return {row["seq"]: _order(row) for row in await conn.fetch(_ORDERS, account_id, seqs)}
 
 
@@ -108,7 +108,7 @@ def _order(row: asyncpg.Record) -> Order:
 
 
 async def transfer_total(conn: Connection, account_id: int) -> Decimal:
-    """What transfers brought the account, less what they took."""
+    """Return the sum of all transfers to and from the account."""
     total: Decimal = await conn.fetchval(
         "select coalesce(sum(amount), 0) from transfers where account_id = $1", account_id
     )
@@ -116,7 +116,7 @@ async def transfer_total(conn: Connection, account_id: int) -> Decimal:
 
 
 async def booked_cash(conn: Connection, account_id: int) -> Decimal:
-    """The account's cash after the last row of its ledger as written."""
+    """Return the cash of the account according to the newest row of its ledger."""
     balance: Decimal | None = await conn.fetchval(
         "select balance_after from ledger where account_id = $1 order by seq desc limit 1", account_id
     )

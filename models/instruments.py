@@ -1,10 +1,10 @@
-"""Instruments, the names feeds give them, and the version that tells every process to read them again."""
+"""Instruments, their names in feeds, and the catalogue version that makes every process read them again."""
 
-from domain.instruments import Instrument as Listed
+from domain.instruments import Instrument
 from models.sql import Connection
 from models.tables.instruments import InstrumentName
 
-# Both indexes are partial: what is closed or filled is not looked at.
+# Partial indexes serve both conditions, so closed positions and filled orders are not read.
 HOLDERS = """
 select 'positions' as kind, account_id || '-' || seq as name from positions where symbol = $1 and status = 'OPEN'
 union all
@@ -21,21 +21,21 @@ where o.status = 'WORKING' and i.quote_currency <> a.currency
 """
 
 
-async def write_names(listed: Listed) -> None:
-    """Make the instrument's names those it has now; the caller has made sure that they are free."""
-    await InstrumentName.filter(instrument_id=listed.symbol).delete()
+async def write_names(instrument: Instrument) -> None:
+    """Store symbol and aliases of the instrument as its names. The caller has checked that they are free."""
+    await InstrumentName.filter(instrument_id=instrument.symbol).delete()
     await InstrumentName.bulk_create(
-        InstrumentName(name=name, instrument_id=listed.symbol) for name in (listed.symbol, *listed.aliases)
+        InstrumentName(name=name, instrument_id=instrument.symbol) for name in (instrument.symbol, *instrument.aliases)
     )
 
 
 async def holders(conn: Connection, symbol: str, most: int) -> dict[str, list[str]]:
-    """The open positions and working orders at a symbol, at most so many, by kind; each named account-seq."""
+    """Return by kind the ids (account-seq) of open positions and working orders of a symbol, at most `most`."""
     return _by_kind(await conn.fetch(f"{HOLDERS} limit $2", symbol, most))
 
 
 async def converted_holders(conn: Connection, most: int) -> dict[str, list[str]]:
-    """The open positions and working orders priced in another currency than their account's, as `holders` does."""
+    """Return the same of positions and orders whose quote currency is not the currency of their account."""
     return _by_kind(await conn.fetch(f"{CONVERTED} limit $1", most))
 
 
@@ -47,5 +47,5 @@ def _by_kind(rows: list[dict[str, str]]) -> dict[str, list[str]]:
 
 
 async def raise_catalogue_version(conn: Connection) -> None:
-    """Make every process read instruments and currencies again."""
+    """Raise the catalogue version, so that every process reads instruments and currencies again."""
     await conn.execute("update catalogue_version set version = version + 1")

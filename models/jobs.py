@@ -1,4 +1,4 @@
-"""Jobs: side effects owed, taken, done and marked in one transaction."""
+"""The job queue: side effects that are written with their cause, and executed and finished in one transaction."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -12,6 +12,8 @@ from models.sql import Connection, Part
 
 
 class NewJob(NamedTuple):
+    """A job to be queued."""
+
     brand: str
     kind: str
     challenge_id: int | None
@@ -19,14 +21,14 @@ class NewJob(NamedTuple):
     facts: Facts
 
 
-OWED: sql.Columns = {
+JOB: sql.Columns = {
     "brand": "text",
     "kind": "text",
     "challenge_id": "bigint",
     "account_id": "bigint",
     "facts": "jsonb",
 }
-INSERT = sql.insert_statement("jobs", OWED)
+INSERT = sql.insert_statement("jobs", JOB)
 DUE = """status = 'QUEUED' and due_at <= clock_timestamp()
   and (waits_for_batch is null or waits_for_batch <= (select coalesce(max(number), 0) from batches))"""
 TAKE = f"""
@@ -38,35 +40,39 @@ HOLD = "select id from jobs where id = $1 and status = 'QUEUED' for update"
 
 
 def job_part(jobs: Sequence[NewJob]) -> Part:
-    """The queue's rows of one write."""
+    """Return the insert of jobs into the queue."""
     return INSERT, [(j.brand, j.kind, j.challenge_id, j.account_id, canonical(j.facts)) for j in jobs]
 
 
 async def take_job(conn: Connection) -> asyncpg.Record | None:
-    """Raise the attempts of the oldest due job, in a commit of its own: one that kills its worker ends DEAD."""
+    """Count an attempt for the oldest due job and return it.
+
+    It is committed before the job is executed, so that a job that kills its worker ends DEAD.
+    """
     return await conn.fetchrow(TAKE)
 
 
 async def lock_queued_job(conn: Connection, job_id: int) -> bool:
-    """Lock a job that is still owed."""
+    """Lock a job; return False unless it is QUEUED."""
     return await conn.fetchval(HOLD, job_id) is not None
 
 
 async def finish_job(conn: Connection, job_id: int, outcome: str) -> None:
+    """Set a job DONE."""
     await conn.execute(
         "update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp() where id = $1", job_id, outcome
     )
 
 
 async def postpone_job(conn: Connection, job_id: int, batch: int, outcome: str) -> None:
-    """Nothing went wrong: it waits for quotes, and has not used up an attempt."""
+    """Let a job wait for a batch of quotes, with all its attempts."""
     await conn.execute(
         "update jobs set waits_for_batch = $2, outcome = $3, attempts = 0 where id = $1", job_id, batch, outcome
     )
 
 
 async def delay_job(conn: Connection, job_id: int, wait: timedelta, outcome: str, *, counts: bool) -> None:
-    """Try again after `wait`; the attempt is used up only if it `counts`."""
+    """Let a job wait for `wait`; the attempt is used up only if it `counts`."""
     await conn.execute(
         """update jobs set due_at = clock_timestamp() + $2, outcome = $3, attempts = attempts - $4
         where id = $1 and status = 'QUEUED'""",
@@ -78,20 +84,21 @@ async def delay_job(conn: Connection, job_id: int, wait: timedelta, outcome: str
 
 
 async def mark_job_dead(conn: Connection, job_id: int, outcome: str) -> None:
+    """Set a QUEUED job DEAD."""
     await conn.execute(
         "update jobs set status = 'DEAD', outcome = $2 where id = $1 and status = 'QUEUED'", job_id, outcome
     )
 
 
 async def lock_job(conn: Connection, job_id: int) -> asyncpg.Record | None:
-    """brand, kind, status, attempts and outcome of a job, locked."""
+    """Lock a job and return its brand, kind, status, attempts and outcome."""
     return await conn.fetchrow(
         "select brand, kind, status, attempts, outcome from jobs where id = $1 for no key update", job_id
     )
 
 
 async def requeue_job(conn: Connection, job_id: int) -> None:
-    """Queue a DEAD job again, with all its attempts."""
+    """Queue a job again, with all its attempts."""
     await conn.execute(
         "update jobs set status = 'QUEUED', attempts = 0, due_at = clock_timestamp(), outcome = null where id = $1",
         job_id,
@@ -99,7 +106,7 @@ async def requeue_job(conn: Connection, job_id: int) -> None:
 
 
 async def finish_jobs_of(conn: Connection, challenges: Sequence[int], outcome: str) -> None:
-    """Nothing is owed to these challenges any more."""
+    """Set every QUEUED job of the challenges DONE."""
     await conn.execute(
         """update jobs set status = 'DONE', outcome = $2, done_at = clock_timestamp()
         where challenge_id = any($1::bigint[]) and status = 'QUEUED'""",
@@ -109,8 +116,8 @@ async def finish_jobs_of(conn: Connection, challenges: Sequence[int], outcome: s
 
 
 async def finish_if_gone(conn: Connection, job_id: int, outcome: str) -> bool:
-    """Finish a job whose challenge has been deleted; False where that is there."""
-    gone = await conn.fetchval(
+    """Set a job DONE if its challenge was deleted; return False if the challenge exists."""
+    finished = await conn.fetchval(
         """update jobs set status = 'DONE', outcome = case status when 'QUEUED' then $2 else outcome end,
           done_at = coalesce(done_at, clock_timestamp())
         where id = $1 and challenge_id is not null
@@ -118,20 +125,20 @@ async def finish_if_gone(conn: Connection, job_id: int, outcome: str) -> bool:
         job_id,
         outcome,
     )
-    return gone is not None
+    return finished is not None
 
 
 async def has_closing_job(conn: Connection, account_id: int) -> bool:
-    """Is a closing of the account still owed?"""
-    found: bool = await conn.fetchval(
+    """Return whether a job that closes the account is QUEUED."""
+    exists: bool = await conn.fetchval(
         """select exists (
           select from jobs where account_id = $1 and kind = 'close_account' and status = 'QUEUED')""",
         account_id,
     )
-    return found
+    return exists
 
 
 async def has_due_job(conn: Connection) -> bool:
-    """Does a job wait that could be done now?"""
-    found: bool = await conn.fetchval(f"select exists (select from jobs where {DUE})")
-    return found
+    """Return whether a job is due."""
+    exists: bool = await conn.fetchval(f"select exists (select from jobs where {DUE})")
+    return exists

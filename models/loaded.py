@@ -1,4 +1,4 @@
-"""Accounts as they come from the database: as the fold takes them, or unreadable and why."""
+"""Accounts as loaded from the database, ready for the fold, or unreadable with the reason."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,14 +14,14 @@ from domain.terms import Terms
 
 @dataclass(frozen=True, slots=True)
 class LoadedAccount:
-    """An account as stored, with its challenge and the terms it runs under."""
+    """An account with its challenge, frozen terms and phase."""
 
     account: Account
     challenge_id: int | None
     terms: Terms | None
     phase_id: int | None
     phase_index: int | None
-    has_stored_answer: bool = False  # is the answer to an action that is to be submitted stored already?
+    has_stored_answer: bool = False  # has an action that is to be submitted been answered before?
 
     @property
     def calendar(self) -> Calendar | None:
@@ -29,9 +29,9 @@ class LoadedAccount:
 
 
 class UnreadableAccount(NamedTuple):
-    """A stored account that this program cannot read, such as one whose policy has a field of a newer version.
+    """A stored account that this program cannot read, for example because a newer version wrote its policy.
 
-    `seq`, `head` and `cash` are those of the last row of its ledger, to which the failure is appended.
+    `seq`, `head` and `cash` are those of the newest ledger row, after which the failure is appended.
     """
 
     account_id: int
@@ -47,19 +47,19 @@ class UnreadableAccount(NamedTuple):
 
     @property
     def refusal(self) -> AccountUnreadable:
-        """What is answered to whoever asks; the reason is for the log, the quarantine and the ledger."""
+        """The error for the caller. The reason goes to the log, the quarantine and the ledger."""
         return AccountUnreadable(None, account=self.account_id)
 
 
 class LoadResult(NamedTuple):
-    """Accounts read by one statement: those that could be read, and the others."""
+    """The accounts read by one statement: the readable and the unreadable ones."""
 
     loaded: list[LoadedAccount]
     unreadable: list[UnreadableAccount]
 
     @property
     def all_accounts(self) -> list[LoadedAccount]:
-        """All of them. Raises AccountUnreadable where one cannot be read."""
+        """Return every account. Raises AccountUnreadable if one cannot be read."""
         for one in self.unreadable:
             raise one.refusal from one.reason
         return self.loaded

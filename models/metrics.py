@@ -1,12 +1,12 @@
-"""Metric snapshots, which the journal and the marker append: how they go."""
+"""Retention of metric snapshots."""
 
 from models.sql import Connection
 
 
 async def drop_old_metrics(conn: Connection, days: int) -> int:
-    """Drop the oldest month of them if all of it is older than so many days by the real clock; answers how many went.
+    """Drop the oldest monthly partition if all of it is older than `days` by the real clock; return how many (0 or 1).
 
-    None goes while somebody is at them for long.
+    The partition is kept while another transaction holds a lock on it.
     """
     dropped: bool = await conn.fetchval("select forget_metrics($1)", days)
     return int(dropped)

@@ -1,4 +1,4 @@
-"""Decision actions as stored, found again by the caller's key, and what became of their orders."""
+"""Stored results of actions by the caller's key, and the status of orders."""
 
 import json
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from decision_actions a
 left join orders o on o.account_id = a.account_id and o.seq = a.order_seq
 left join fills f on f.account_id = a.account_id and f.order_seq = a.order_seq
 """
-KNOWN = SELECT + "where a.account_id = $1 and (a.run, a.action_id) in (select * from unnest($2::text[], $3::text[]))"
+BY_KEY = SELECT + "where a.account_id = $1 and (a.run, a.action_id) in (select * from unnest($2::text[], $3::text[]))"
 
 
 def _result(row: asyncpg.Record) -> ActionResult:
@@ -31,9 +31,9 @@ def _result(row: asyncpg.Record) -> ActionResult:
     return ActionResult(
         account=row["account_id"],
         seq=row["seq"],
-        content=Action(row["run"], row["action_id"], **_known(Action, row["content"])),
+        content=Action(row["run"], row["action_id"], **_known_fields(Action, row["content"])),
         status=ActionStatus(row["status"]),
-        refusal=Refusal(**_known(Refusal, refusal)) if refusal else None,
+        refusal=Refusal(**_known_fields(Refusal, refusal)) if refusal else None,
         quote=json.loads(row["quote"]),
         order=_order(row) if row["order_seq"] is not None else None,
         fill=_fill(row) if row["fill_seq"] is not None else None,
@@ -42,8 +42,8 @@ def _result(row: asyncpg.Record) -> ActionResult:
     )
 
 
-def _known(kind: type[Action] | type[Refusal], text: str) -> dict[str, Any]:
-    """The facts of a stored answer that this version knows: what a newer one adds is no part of what was answered."""
+def _known_fields(kind: type[Action] | type[Refusal], text: str) -> dict[str, Any]:
+    """Return the stored fields that this version has; a newer version may have stored more."""
     names = {field.name for field in fields(kind)}
     return {name: value for name, value in json.loads(text).items() if name in names}
 
@@ -98,13 +98,13 @@ def _fill(row: asyncpg.Record) -> Fill:
 async def stored_results(
     conn: Connection, account_id: int, keys: Sequence[tuple[str, str]]
 ) -> dict[tuple[str, str], ActionResult]:
-    """The stored answers to these (run, action id), of one account."""
+    """Return the stored results of an account's actions, by (run, action id)."""
     runs, ids = [run for run, _ in keys], [action_id for _, action_id in keys]
-    found = [_result(row) for row in await conn.fetch(KNOWN, account_id, runs, ids)]
-    return {result.content.key: result for result in found}
+    results = [_result(row) for row in await conn.fetch(BY_KEY, account_id, runs, ids)]
+    return {result.content.key: result for result in results}
 
 
 async def order_status(conn: Connection, account_id: int, seq: int) -> OrderStatus | None:
-    """What has become of an order; None where there is none of this name."""
-    found = await conn.fetchval("select status from orders where account_id = $1 and seq = $2", account_id, seq)
-    return None if found is None else OrderStatus(found)
+    """Return the status of an order; None if there is no such order."""
+    status = await conn.fetchval("select status from orders where account_id = $1 and seq = $2", account_id, seq)
+    return None if status is None else OrderStatus(status)

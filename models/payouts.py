@@ -1,4 +1,4 @@
-"""Payouts: a funded phase's profit on its way to the client."""
+"""Payouts of the profit of funded phases."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -10,9 +10,9 @@ from domain.lifecycles import PayoutStatus
 from domain.payouts import Cycle
 from models.sql import Connection
 
-# The day of a payout belongs to what was before it, but for the profit made on it afterwards; a payout that was turned
-# down never was. Days before the account's own are those that have ended. A run that goes on in a failed one's place
-# has that one's days, and its payouts count.
+# The day of a payout counts as before it, except for the profit made later on that day. Rejected payouts do not count.
+# Only days before the running day (`today`) are read, because those have ended. A run that continues after a
+# reinstatement has the days of the failed run, and the payouts of that run count.
 CYCLES = """
 select n.account_id, o.open, coalesce(l.day, 0) as day, coalesce(l.day_profit, 0) as day_profit,
   coalesce(d.traded, 0) as traded, coalesce(d.profitable, 0) as profitable,
@@ -39,12 +39,12 @@ cross join lateral (
 
 
 async def payout_cycles(conn: Connection, accounts: Mapping[int, tuple[int, Decimal]]) -> dict[int, Cycle]:
-    """Return by account what has passed since its phase's last payout.
+    """Return by account the payout cycle: days and profit since the last payout of its phase.
 
-    `accounts` has the number of each one's running day, and the profit above which a day counts as profitable.
+    `accounts`: by account the number of its running day, and the profit above which a day counts as profitable.
     """
-    days, least = [day for day, _ in accounts.values()], [profit for _, profit in accounts.values()]
-    rows = await conn.fetch(CYCLES, list(accounts), days, least)
+    days, profits = [day for day, _ in accounts.values()], [profit for _, profit in accounts.values()]
+    rows = await conn.fetch(CYCLES, list(accounts), days, profits)
     return {r["account_id"]: _cycle(r) for r in rows}
 
 
@@ -77,7 +77,7 @@ async def insert_payout(
     day_profit: Decimal,
     at: datetime,
 ) -> int:
-    """A payout REQUESTED, or already APPROVED, as of `at`; answers its number."""
+    """Insert a payout, REQUESTED or already APPROVED at `at`, and return its id."""
     payout_id: int = await conn.fetchval(
         """insert into payouts (brand, challenge_id, phase_id, account_id, wallet_id, status, currency, profit, split,
           amount, day, day_profit, created_at, decided_at)
@@ -101,12 +101,12 @@ async def insert_payout(
 
 
 async def owner_of_challenge(conn: Connection, challenge_id: int) -> asyncpg.Record | None:
-    """brand and client of a challenge."""
+    """Return brand and client of a challenge."""
     return await conn.fetchrow("select brand, client from challenges where id = $1", challenge_id)
 
 
 async def owner_of_payout(conn: Connection, payout_id: int) -> asyncpg.Record | None:
-    """brand, client and challenge_id of a payout."""
+    """Return brand, client and challenge_id of a payout."""
     return await conn.fetchrow(
         """select p.brand, w.client, p.challenge_id from payouts p join wallets w on w.id = p.wallet_id
         where p.id = $1""",
@@ -115,14 +115,14 @@ async def owner_of_payout(conn: Connection, payout_id: int) -> asyncpg.Record | 
 
 
 async def lock_payout(conn: Connection, payout_id: int) -> asyncpg.Record:
-    """The payout's row, held until the transaction ends."""
+    """Lock and return a payout that exists."""
     row = await conn.fetchrow("select * from payouts where id = $1 for no key update", payout_id)
-    assert row, "who names a payout has seen that it exists"
+    assert row, "the caller has checked that the payout exists"
     return row
 
 
 async def lock_open_payout(conn: Connection, challenge_id: int) -> asyncpg.Record | None:
-    """The challenge's payout that is not paid yet, held until the transaction ends."""
+    """Lock and return the open payout of a challenge, if there is one."""
     return await conn.fetchrow(
         """select * from payouts where challenge_id = $1 and status in ('REQUESTED', 'APPROVED')
         for no key update""",
@@ -133,7 +133,7 @@ async def lock_open_payout(conn: Connection, challenge_id: int) -> asyncpg.Recor
 async def decide_payout(
     conn: Connection, payout_id: int, status: PayoutStatus, at: datetime, reason: str | None = None
 ) -> None:
-    """Move a REQUESTED payout on."""
+    """Approve, reject or cancel a payout."""
     await conn.execute(
         "update payouts set status = $2, decided_at = $3, reason = $4 where id = $1",
         payout_id,
@@ -144,11 +144,12 @@ async def decide_payout(
 
 
 async def raise_payout(conn: Connection, payout_id: int, profit: Decimal, amount: Decimal) -> None:
-    """Let an open payout be of more."""
+    """Raise the amount of an open payout."""
     await conn.execute("update payouts set profit = $2, amount = $3 where id = $1", payout_id, profit, amount)
 
 
 async def mark_paid(conn: Connection, payout_id: int, at: datetime) -> None:
+    """Set a payout PAID."""
     await conn.execute(
         "update payouts set status = $2, paid_at = $3 where id = $1", payout_id, PayoutStatus.PAID.value, at
     )

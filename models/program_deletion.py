@@ -1,4 +1,4 @@
-"""A program with all that was sold of it: how its rows go, a portion at a time, and what is kept of them."""
+"""Deletion of a program with all its sales, portion by portion, and the record that is kept of each sale."""
 
 import json
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ DELETIONS = {
     "challenge_phases": "delete from challenge_phases where challenge_id = any($1::bigint[])",
     "challenges": "delete from challenges where id = any($1::bigint[])",
 }
-"""In the order their references ask for. Accounts let go of their challenge; payouts, jobs, events keep its number."""
+"""The deletions in the order of the foreign keys. Accounts lose their challenge; payouts, jobs, events keep its id."""
 
 DELETE_PURCHASES = "delete from purchases where id = any($1::bigint[])"
 DELETE_PHASES = "delete from program_phases where program_id = $1"
@@ -40,14 +40,14 @@ where b.challenge_id = any($1::bigint[]) order by b.id
 
 
 class DeletionProgress(NamedTuple):
-    """How far a deletion has come: rows deleted by table, and the hash over the sales deleted so far."""
+    """Progress of a deletion: the number of deleted rows by table, and the hash over the deleted sales."""
 
     counters: dict[str, int]
     hash: str
 
 
 class DeletedSale(NamedTuple):
-    """A sale that was deleted: its purchase, its challenge, either of which may be missing, and both as JSON."""
+    """A deleted sale: the ids of purchase and challenge, one of which may be missing, and both as JSON."""
 
     purchase_id: int | None
     challenge_id: int | None
@@ -55,19 +55,19 @@ class DeletedSale(NamedTuple):
 
 
 async def brand_of_program(conn: Connection, program_id: int) -> str | None:
-    """The brand of a program, if there is one of this id."""
+    """Return the brand of a program; None if there is no such program."""
     brand: str | None = await conn.fetchval("select brand from programs where id = $1", program_id)
     return brand
 
 
 async def lock_program_for_deletion(conn: Connection, program_id: int) -> bool:
-    """Keep the program from being edited or sold; False where there is none."""
-    found = await conn.fetchval("select id from programs where id = $1 for update", program_id)
-    return found is not None
+    """Lock the program, so that it is neither edited nor sold; return False if there is none."""
+    program = await conn.fetchval("select id from programs where id = $1 for update", program_id)
+    return program is not None
 
 
 async def lock_wallets(conn: Connection, purchases: Sequence[int]) -> None:
-    """Those on which a price of the purchases is reserved, in the order of all locks: by id."""
+    """Lock, in order of id, the wallets on which the price of one of the purchases is reserved."""
     await conn.execute(
         """select id from wallets
         where id in (select wallet_id from purchases where id = any($1::bigint[]) and status = $2)
@@ -78,61 +78,61 @@ async def lock_wallets(conn: Connection, purchases: Sequence[int]) -> None:
 
 
 async def some_challenges(conn: Connection, program_id: int, most: int) -> list[int]:
-    """Return at most so many challenges sold of the program, by id. Which ones is left to the index."""
-    found = await conn.fetch("select id from challenges where program_id = $1 limit $2", program_id, most)
-    return sorted(row["id"] for row in found)
+    """Return any challenges of the program, at most `most`, sorted by id."""
+    rows = await conn.fetch("select id from challenges where program_id = $1 limit $2", program_id, most)
+    return sorted(row["id"] for row in rows)
 
 
 async def challenges_of_program(conn: Connection, program_id: int, challenges: Sequence[int]) -> list[int]:
-    """Return those of the challenges that are still there and of the program."""
-    found = await conn.fetch(
+    """Return those of the challenges that exist and belong to the program."""
+    rows = await conn.fetch(
         "select id from challenges where id = any($1::bigint[]) and program_id = $2 order by id",
         list(challenges),
         program_id,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in rows]
 
 
 async def purchases_of(conn: Connection, challenges: Sequence[int]) -> list[int]:
-    """Return the purchases of the challenges that have no other challenge."""
-    found = await conn.fetch(
+    """Return the purchases of the challenges, without purchases that have another challenge."""
+    rows = await conn.fetch(
         """select distinct purchase_id as id from challenges c where id = any($1::bigint[]) and purchase_id is not null
           and not exists (
             select from challenges o where o.purchase_id = c.purchase_id and not o.id = any($1::bigint[]))
         order by 1""",
         list(challenges),
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in rows]
 
 
 async def unused_purchases(conn: Connection, program_id: int, most: int) -> list[int]:
-    """Lock and return at most so many purchases of the program, of which none has a challenge any more."""
-    found = await conn.fetch("select id from purchases where program_id = $1 limit $2 for update", program_id, most)
-    return sorted(row["id"] for row in found)
+    """Lock and return at most `most` purchases of a program whose challenges are all deleted."""
+    rows = await conn.fetch("select id from purchases where program_id = $1 limit $2 for update", program_id, most)
+    return sorted(row["id"] for row in rows)
 
 
 async def is_sold(conn: Connection, program_id: int) -> bool:
-    """Whether anything sold of the program is left."""
-    found: bool = await conn.fetchval(
+    """Return whether the program has a challenge or a purchase."""
+    exists: bool = await conn.fetchval(
         """select exists (select from challenges where program_id = $1)
           or exists (select from purchases where program_id = $1)""",
         program_id,
     )
-    return found
+    return exists
 
 
 async def running_challenges(conn: Connection, challenges: Sequence[int]) -> list[int]:
-    """Those of the challenges that have not ended."""
-    found = await conn.fetch(
+    """Return those of the challenges that have not ended."""
+    rows = await conn.fetch(
         "select id from challenges where id = any($1::bigint[]) and ended_at is null order by id", list(challenges)
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in rows]
 
 
 async def challenge_records(
     conn: Connection, challenges: Sequence[int]
 ) -> tuple[list[asyncpg.Record], list[asyncpg.Record], list[asyncpg.Record]]:
-    """The challenges, their phases and their breaches with all evidence."""
+    """Return the challenges, their phases, and their breaches with all evidence."""
     ids = list(challenges)
     return (
         await conn.fetch("select * from challenges where id = any($1::bigint[]) order by id", ids),
@@ -142,7 +142,7 @@ async def challenge_records(
 
 
 async def open_payout_of_program(conn: Connection, program_id: int) -> asyncpg.Record | None:
-    """Return an open payout of a challenge of the program: `challenge`, `payout` and `status`."""
+    """Return the first open payout of the program's challenges: `challenge`, `payout` and `status`."""
     return await conn.fetchrow(
         """select c.id as challenge, p.id as payout, p.status
         from payouts p join challenges c on c.id = p.challenge_id
@@ -152,19 +152,19 @@ async def open_payout_of_program(conn: Connection, program_id: int) -> asyncpg.R
 
 
 async def is_deletion_under_way(conn: Connection, program_id: int) -> bool:
-    """Whether a deletion of the program has begun."""
-    found: bool = await conn.fetchval("select exists (select from removals where program_id = $1)", program_id)
-    return found
+    """Return whether a deletion of the program has begun."""
+    exists: bool = await conn.fetchval("select exists (select from removals where program_id = $1)", program_id)
+    return exists
 
 
 async def deletion_progress(conn: Connection, program_id: int) -> DeletionProgress:
-    """Return how far the program's deletion has come; nothing before its first portion."""
+    """Return the progress of the program's deletion; empty before the first portion."""
     row = await conn.fetchrow("select counters::text, hash from removals where program_id = $1", program_id)
     return DeletionProgress(json.loads(row["counters"]), row["hash"]) if row else DeletionProgress({}, "")
 
 
 async def write_deletion_progress(conn: Connection, program_id: int, removal: DeletionProgress) -> None:
-    """Write down how far the deletion has come, and take the program off sale for good."""
+    """Write the progress of the deletion, and archive the program."""
     await conn.execute(
         """insert into removals (program_id, counters, hash) values ($1, $2, $3)
         on conflict (program_id) do update set counters = excluded.counters, hash = excluded.hash""",
@@ -176,7 +176,7 @@ async def write_deletion_progress(conn: Connection, program_id: int, removal: De
 
 
 async def insert_deleted_sales(conn: Connection, program_id: int, sales: Sequence[DeletedSale]) -> None:
-    """Keep what a portion deletes, in the order of its hashes."""
+    """Insert the sales of a portion, in the order in which they are hashed."""
     await conn.executemany(
         "insert into removed_sales (program_id, purchase_id, challenge_id, body) values ($1, $2, $3, $4)",
         [(program_id, *sale) for sale in sales],
@@ -184,13 +184,13 @@ async def insert_deleted_sales(conn: Connection, program_id: int, sales: Sequenc
 
 
 async def delete_sales(conn: Connection, challenges: Sequence[int], purchases: Sequence[int]) -> dict[str, int]:
-    """Delete challenges with all that is theirs, and purchases; return how many rows of each table went."""
-    gone = {table: _count(await conn.execute(statement, list(challenges))) for table, statement in DELETIONS.items()}
-    return gone | {"purchases": _count(await conn.execute(DELETE_PURCHASES, list(purchases)))}
+    """Delete challenges with their rows in other tables, and purchases; return the number of deleted rows by table."""
+    deleted = {table: _count(await conn.execute(statement, list(challenges))) for table, statement in DELETIONS.items()}
+    return deleted | {"purchases": _count(await conn.execute(DELETE_PURCHASES, list(purchases)))}
 
 
 async def delete_program(conn: Connection, program_id: int) -> dict[str, int]:
-    """Delete a program of which nothing sold is left; return how many rows of each table went."""
+    """Delete a program without sales; return the number of deleted rows by table."""
     phases = _count(await conn.execute(DELETE_PHASES, program_id))
     await conn.execute("delete from removals where program_id = $1", program_id)
     return {"phases": phases, "programs": _count(await conn.execute(DELETE_PROGRAM, program_id))}
