@@ -33,28 +33,28 @@ class DeskCollector(Collector):
         self._now = now
 
     def collect(self) -> Iterable[Metric]:
-        yield _gauge("propdesk_database_up", "Whether the database could be asked.", self._now is not None)
+        yield _gauge("propdesk_database_up", "Whether the database can be read.", self._now is not None)
         if self._now is None:
             return
         desk, load = self._now.system, self._now.load
-        yield _gauge("propdesk_ready", "Whether nothing is missing that the desk needs.", not self._now.missing)
+        yield _gauge("propdesk_ready", "Whether the desk has everything that it needs to work.", not self._now.missing)
         yield _gauge("propdesk_newest_batch", "The newest batch of quotes.", desk.newest_batch)
-        yield _gauge("propdesk_lag_batches", "Batches that are not judged yet.", load.lag_batches)
-        yield _gauge("propdesk_lag_seconds", "How long the oldest batch waits to be judged.", load.lag_seconds)
+        yield _gauge("propdesk_lag_batches", "Batches that are not marked yet.", load.lag_batches)
+        yield _gauge("propdesk_lag_seconds", "Age of the oldest batch not marked yet.", load.lag_seconds)
         yield from _shards(self._now.shards)
-        yield _gauge("propdesk_jobs_queued", "Jobs owed.", desk.queue_depth)
-        yield _gauge("propdesk_jobs_dead", "Jobs given up.", desk.dead_jobs)
-        yield _gauge("propdesk_accounts_quarantined", "Accounts not read or marked.", desk.quarantined)
-        yield _gauge("propdesk_job_wait_seconds", "How long the oldest due job waits.", load.job_wait_seconds)
+        yield _gauge("propdesk_jobs_queued", "Jobs in the queue.", desk.queue_depth)
+        yield _gauge("propdesk_jobs_dead", "Jobs that failed for good.", desk.dead_jobs)
+        yield _gauge("propdesk_accounts_quarantined", "Accounts in quarantine.", desk.quarantined)
+        yield _gauge("propdesk_job_wait_seconds", "Wait of the oldest due job.", load.job_wait_seconds)
         yield _gauge("propdesk_events_waiting", "Committed events without a position.", load.events_waiting)
         yield _gauge("propdesk_database_bytes", "The database's size.", load.database_bytes)
         if self._now.book_check is not None:
             violations, age = self._now.book_check
-            yield _gauge("propdesk_verify_violations", "What the newest check of the books found.", violations)
-            yield _gauge("propdesk_verify_age_seconds", "Since the newest check of the books.", age)
-        yield _gauges("propdesk_sign_age_seconds", "Since the last sign of a process.", "kind", self._now.ages)
-        yield _gauges("propdesk_quote_age_seconds", "Since the newest quote.", "symbol", self._now.quote_ages)
-        dropped = CounterMetricFamily("propdesk_dropped_quotes", "Quotes that were not taken.", labels=["reason"])
+            yield _gauge("propdesk_verify_violations", "Violations in the newest check of the books.", violations)
+            yield _gauge("propdesk_verify_age_seconds", "Age of the newest check of the books.", age)
+        yield _gauges("propdesk_sign_age_seconds", "Age of the last sign of life.", "kind", self._now.ages)
+        yield _gauges("propdesk_quote_age_seconds", "Age of the newest quote.", "symbol", self._now.quote_ages)
+        dropped = CounterMetricFamily("propdesk_dropped_quotes", "Quotes that were dropped.", labels=["reason"])
         for reason, many in self._now.dropped.items():
             dropped.add_metric([reason], many)
         yield dropped
@@ -65,7 +65,7 @@ class DiskCollector(Collector):
 
     def collect(self) -> Iterable[Metric]:
         if (data := settings().data_dir).is_dir():  # else the desk does not run PostgreSQL itself
-            yield _gauge("propdesk_disk_free_bytes", "What is free where the data is.", shutil.disk_usage(data).free)
+            yield _gauge("propdesk_disk_free_bytes", "Free space of the data folder.", shutil.disk_usage(data).free)
 
 
 class SubscriberCollector(Collector):
@@ -75,8 +75,8 @@ class SubscriberCollector(Collector):
         self._hub = hub
 
     def collect(self) -> Iterable[Metric]:
-        yield _gauge("propdesk_subscribers", "Subscriptions to events that this process serves.", self._hub.subscribers)
-        yield _gauge("propdesk_hub_head", "The newest event this process knows.", self._hub.head)
+        yield _gauge("propdesk_subscribers", "Subscriptions to events in this process.", self._hub.subscribers)
+        yield _gauge("propdesk_hub_head", "Position of the newest event in this process.", self._hub.head)
 
 
 class InFlightCollector(Collector):
@@ -88,7 +88,7 @@ class InFlightCollector(Collector):
     def collect(self) -> Iterable[Metric]:
         yield _gauge(
             "propdesk_flight_bytes",
-            "Bytes of answers that are computed, or wait for their clients to read them.",
+            "Bytes of answers that are being computed, or that clients have not read yet.",
             self._flight.bytes,
         )
 
@@ -138,12 +138,15 @@ class RequestCounter:
 
 def _shards(states: Sequence[ShardState]) -> Iterable[Metric]:
     yield _gauges(
-        "propdesk_shard_through", "The batch a shard has judged through.", "shard", {s.shard: s.through for s in states}
+        "propdesk_shard_through",
+        "Batch through which a shard is marked.",
+        "shard",
+        {s.shard: s.through for s in states},
     )
     lags = {s.shard: s.lag_seconds for s in states}
-    yield _gauges("propdesk_shard_lag_seconds", "How long the oldest batch of a shard waits.", "shard", lags)
+    yield _gauges("propdesk_shard_lag_seconds", "Age of the oldest batch not marked yet.", "shard", lags)
     owners = GaugeMetricFamily(
-        "propdesk_shard_owner", "The process that owns a shard; 0 while none does.", labels=["shard", "owner"]
+        "propdesk_shard_owner", "The process that owns a shard; 0 if none does.", labels=["shard", "owner"]
     )
     for state in states:
         owners.add_metric([str(state.shard), state.owner or ""], state.owner is not None)

@@ -5,6 +5,7 @@ from dataclasses import fields
 from typing import Any, TypeVar
 
 from domain.validation import api_name
+from schema.engine.strawberry_internals import class_definition
 
 INTERNAL = "Kept in the audit, for the firm alone."
 SHOWN = "What the client and the trader are told; null: a neutral text."
@@ -13,13 +14,12 @@ Kind = TypeVar("Kind", bound=type)
 
 
 def flat(kind: Kind) -> Kind:
-    """An input whose fields are all scalars is built in one step; field by field it costs several times that."""
+    """Build an input whose fields are all scalars in one step, in a fraction of Strawberry's time."""
     names = {api_name(field.name): field.name for field in fields(kind)}
     defaults = {field.name: field.default for field in fields(kind) if field.default is None}
 
     def build(cls: Any, given: Mapping[str, Any], _context: Any) -> Any:
         return cls(**{**defaults, **{names[name]: value for name, value in given.items()}})
 
-    definition: Any = kind.__strawberry_definition__  # type: ignore[attr-defined] # @strawberry.input has put it there
-    definition.from_input = build
+    class_definition(kind).from_input = build
     return kind

@@ -164,10 +164,10 @@ class _Frames:
 
     def __init__(self, payloads: Sequence[bytes]) -> None:
         self._payloads = payloads
-        self._made: dict[bytes, bytes] = {}
+        self._by_head: dict[bytes, bytes] = {}
 
     def of(self, subscriber: Subscriber) -> bytes:
-        made = self._made.get(subscriber.head)
-        if made is None:
-            made = self._made[subscriber.head] = subscriber.frames(self._payloads)
-        return made
+        frames = self._by_head.get(subscriber.head)
+        if frames is None:
+            frames = self._by_head[subscriber.head] = subscriber.frames(self._payloads)
+        return frames

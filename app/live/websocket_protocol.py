@@ -132,8 +132,8 @@ class WebsocketHandler(WebsocketHandlerBase):
     source: OperationEvents  # set in an operation's copy
     admission: AnswerAdmission  # set in an operation's copy
 
-    def __init__(self, *given: Any, **named: Any) -> None:
-        super().__init__(*given, **named)
+    def __init__(self, *args: Any, **named: Any) -> None:
+        super().__init__(*args, **named)
         self.subscribers: dict[str, Subscriber] = {}  # by id the operations whose events the fan-out writes
         self.callers: dict[str, Caller] = {}  # by id of the operation; its caller can stop it
 

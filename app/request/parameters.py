@@ -55,17 +55,17 @@ async def read_parameters(request: Request, settings: Settings) -> OperationPara
     return operation_parameters(parsed)
 
 
-def shape_error(given: Mapping[str, Any]) -> str | None:
+def shape_error(values: Mapping[str, Any]) -> str | None:
     """Return the error of the first parameter of a wrong type; None if all types are right."""
     for name, (kind, expected) in SHAPES.items():
-        if given.get(name) is not None and not isinstance(given[name], kind):
+        if values.get(name) is not None and not isinstance(values[name], kind):
             return f"`{name}` must be {expected} or null."
     return None
 
 
-def operation_parameters(given: Mapping[str, Any]) -> OperationParameters:
+def operation_parameters(values: Mapping[str, Any]) -> OperationParameters:
     """Return the parameters of an operation whose types have been checked."""
-    return OperationParameters(*(given.get(name) for name in SHAPES))
+    return OperationParameters(*(values.get(name) for name in SHAPES))
 
 
 def parse_json(text: str | bytes, values_max: int) -> object:

@@ -45,26 +45,26 @@ class TrustedDocuments:
             remembered_max=settings.persisted_documents_max,
         )
 
-    def text(self, asked: OperationParameters) -> str | None:
+    def text(self, parameters: OperationParameters) -> str | None:
         """Return the document to execute; None if the request has neither text nor hash.
 
         Raises UnknownDocument, NotTrusted, NotRemembered, and BadUserInput for a hash of another text.
         """
-        digest = _digest(asked)
+        digest = _digest(parameters)
         if digest is None:
-            if self._only and asked.query and hash_of(asked.query) not in self._texts:
+            if self._only and parameters.query and hash_of(parameters.query) not in self._texts:
                 raise NotTrusted("This desk executes only trusted documents; send the sha256 of one as documentId.")
-            return asked.query
-        if asked.query and hash_of(asked.query) != digest:
+            return parameters.query
+        if parameters.query and hash_of(parameters.query) != digest:
             raise BadUserInput("The sha256 is not the hash of the `query` that was sent with it.")
         if digest in self._texts:
             return self._texts[digest]
-        if not asked.query:
+        if not parameters.query:
             return self._recalled(digest)
         if self._only:
             raise NotRemembered("PersistedQueryNotSupported")  # clients recognize this text
-        self._remember(digest, asked.query)
-        return asked.query
+        self._remember(digest, parameters.query)
+        return parameters.query
 
     def _recalled(self, digest: str) -> str:
         """Return a document that a client has sent before. Raises UnknownDocument."""
@@ -87,11 +87,11 @@ def hash_of(text: str) -> str:
     return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 
-def _digest(asked: OperationParameters) -> str | None:
+def _digest(parameters: OperationParameters) -> str | None:
     """Return the hash that a request names; None if it names none."""
-    if asked.document_id is not None:
-        return asked.document_id.removeprefix(PREFIX).lower()
-    persisted = (asked.extensions or {}).get("persistedQuery")
+    if parameters.document_id is not None:
+        return parameters.document_id.removeprefix(PREFIX).lower()
+    persisted = (parameters.extensions or {}).get("persistedQuery")
     if persisted is None:
         return None
     digest = persisted.get("sha256Hash") if isinstance(persisted, dict) else None

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 import strawberry
 
-from schema.engine.strawberry_internals import enum_definition
+from schema.engine.strawberry_internals import class_definition
 
 Kind = TypeVar("Kind", bound=type[Enum])
 
@@ -13,7 +13,7 @@ Kind = TypeVar("Kind", bound=type[Enum])
 def describe_enum(kind: Kind, name: str, description: str, **values: str) -> Kind:
     """Register the enum in the schema under `name`, with a description of each member."""
     strawberry.enum(kind, name=name, description=description)
-    definition = enum_definition(kind)
+    definition = class_definition(kind)
     assert {value.name for value in definition.values} == set(values), f"each value of {name} is described"
     for value in definition.values:
         value.description = values[value.name]

@@ -78,15 +78,15 @@ class Unavailable(ApiError):
 
     def __init__(self, *, in_doubt: bool = False) -> None:
         """`in_doubt`: the connection broke during or after a commit."""
-        super().__init__(_IN_DOUBT if in_doubt else _NOT_DONE, RETRY_SECONDS)
+        super().__init__(_IN_DOUBT if in_doubt else _UNCHANGED, RETRY_SECONDS)
         assert self.extensions is not None, "every ApiError has a code"
         self.extensions["inDoubt"] = in_doubt
 
 
-_NOT_DONE = "The desk's database cannot be reached at the moment and nothing was done; retry in a second."
+_UNCHANGED = "The desk's database cannot be reached at the moment and nothing was changed; retry in a second."
 _IN_DOUBT = (
-    "The desk's database broke the connection before it confirmed whether this was done. Send it again with the same "
-    "idempotencyKey; without a key, read first whether it was done."
+    "The desk's database broke the connection before it confirmed whether the mutation was committed. Send it again "
+    "with the same idempotencyKey; without a key, check first whether it was."
 )
 
 

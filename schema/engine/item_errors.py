@@ -61,8 +61,8 @@ def _refuse(_value: Any) -> Any:
 LENIENT_SCALARS: dict[object, ScalarDefinition] = {
     TextOrNumber: strawberry.scalar(
         name="TextOrNumber",
-        description='Text, or a number, which is read as its text: 1000 is "1000". Send long fractions as text. '
-        "Any other value is accepted here and refused with the item it belongs to.",
+        description='Text or number; a number is read as its text: 1000 is "1000". Send long fractions as text. '
+        "Any other value refuses only its own item, not the request.",
         serialize=_refuse,
         parse_value=text_of,
     ),

@@ -66,10 +66,10 @@ def find_operation(document: Any, name: str | None) -> OperationDefinitionNode |
 def summarize(node: OperationDefinitionNode, schema: GraphQLSchema) -> OperationSummary:
     fields = {part.name.value if isinstance(part, FieldNode) else "" for part in node.selection_set.selections}
     root = schema.get_root_type(node.operation)
-    known = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
+    names = {*(root.fields if root else ()), "__schema", "__type", "__typename"}
     name = fields.pop() if len(fields) == 1 else "several"
     return OperationSummary(
         type=OperationType(node.operation.value),
-        root=name if name in known else "several",
+        root=name if name in names else "several",
         name=node.name.value if node.name else None,
     )

@@ -26,43 +26,40 @@ from services.views.lists import Filters, Listing, Page, PageRequest, Row, RowCo
 
 SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
 
-First = Annotated[int, strawberry.argument(description="How many at most: 1 to 100.")]
-FirstLong = Annotated[int, strawberry.argument(name="first", description="How many at most: 1 to 1000.")]
-After = Annotated[str | None, strawberry.argument(description="The cursor after which to go on.")]
+First = Annotated[int, strawberry.argument(description="Maximum number of items: 1 to 100.")]
+FirstLong = Annotated[int, strawberry.argument(name="first", description="Maximum number of items: 1 to 1000.")]
+After = Annotated[str | None, strawberry.argument(description="Cursor after which the page begins.")]
 
 Item = TypeVar("Item")
 
 
-@strawberry.type(description="Where a page stands in its list.")
+@strawberry.type(description="Position of a page in its list.")
 class PageInfo:
     listing: strawberry.Private[Listing]
     page: strawberry.Private[Page]
     has_next_page: bool = field(
-        description="Whether the list goes on after this page. With a filter the page may have fewer items than asked "
-        "for, or none, because one page looks at a limited number of rows (10,000 unless the operator says "
-        "otherwise): `endCursor` says where to look on."
+        description="Whether more items may follow this page. With a filter a page may have fewer items than `first`, "
+        "or none, because one page reads a limited number of rows (10,000 by default): continue at `endCursor`."
     )
-    has_previous_page: bool = field(
-        description="Whether the page was asked for with `after`, so that items precede it."
-    )
+    has_previous_page: bool = field(description="Whether items precede this page: true if the request had `after`.")
 
-    @computed("The cursor of the first item; null on an empty page.")
+    @computed("Cursor of the first item; null on an empty page.")
     def start_cursor(self) -> str | None:
         return _cursor(self.listing, self.page.rows[0]) if self.page.rows else None
 
-    @computed("Where to go on, to be sent as `after`; null on an empty page after which nothing follows.")
+    @computed("Cursor for `after` of the next page; null on an empty page at the end of the list.")
     def end_cursor(self) -> str | None:
         if self.page.end is not None:
             return _encoded(self.page.end)
         return _cursor(self.listing, self.page.rows[-1]) if self.page.rows else None
 
 
-@strawberry.type(description="An item of a list and its place in it.")
+@strawberry.type(description="An item of a list with its cursor.")
 class Edge(Generic[Item]):
     listing: strawberry.Private[Listing]
     row: strawberry.Private[Row]
 
-    @computed("The item's place in the list, opaque; valid as long as the item stays in order.")
+    @computed("Opaque cursor of the item; valid as long as the item keeps its place in the list's order.")
     def cursor(self) -> str:
         return _cursor(self.listing, self.row)
 
@@ -88,7 +85,7 @@ class Connection(Generic[Item]):
     def nodes(self) -> list[Item]:
         return cast("list[Item]", RowObjects(self.listing, self.page.rows))
 
-    @computed("Where this page stands in the list.")
+    @computed("Position of this page in the list.")
     def page_info(self) -> PageInfo:
         return PageInfo(
             listing=self.listing,
@@ -98,14 +95,13 @@ class Connection(Generic[Item]):
         )
 
     @computed(
-        "How many items the whole list has, counted only when asked for. Counting ends after a limited number of rows "
-        "(100,000, or 10,000 that are looked through for a filter or below another object, unless the operator says "
-        "otherwise): see `totalCountIsExact`."
+        "Number of items in the whole list, counted only if selected. Counting stops after a limited number of rows "
+        "(by default 100,000, or 10,000 with a filter or below another object): see `totalCountIsExact`."
     )
     async def total_count(self) -> int:
         return (await self._extent()).number
 
-    @computed("Whether `totalCount` counts all items; false: there are at least so many.")
+    @computed("Whether `totalCount` is exact; if false, the list has at least that many items.")
     async def total_count_is_exact(self) -> bool:
         return (await self._extent()).exact
 

@@ -78,8 +78,8 @@ def query(description: str, *roles: Role, refusals: bool = False) -> Callable[[M
     """Declare a root field of the query, for every token if no roles are given. `refusals`: it returns user errors."""
     extensions: list[FieldExtension] = [UserErrors()] if refusals else []
     extensions.append(RoleCheck(frozenset(roles) or EVERYONE))
-    made = strawberry.field(description=description, extensions=extensions)
-    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
+    declare = strawberry.field(description=description, extensions=extensions)
+    return cast("Callable[[Method], Method]", lambda method: declare(_nullable(method)))
 
 
 def mutation(description: str, *roles: Role) -> Callable[[Method], Method]:
@@ -93,8 +93,8 @@ def unguarded_mutation(description: str) -> Callable[[Method], Method]:
 
 
 def _mutation(description: str, permission: RoleCheck) -> Callable[[Method], Method]:
-    made = strawberry.mutation(description=description, extensions=[UserErrors(), permission])
-    return cast("Callable[[Method], Method]", lambda method: made(_nullable(method)))
+    declare = strawberry.mutation(description=description, extensions=[UserErrors(), permission])
+    return cast("Callable[[Method], Method]", lambda method: declare(_nullable(method)))
 
 
 def subscription(description: str, *roles: Role) -> Callable[[Method], Method]:

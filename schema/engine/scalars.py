@@ -75,33 +75,34 @@ def _refuse(_value: Any) -> Any:
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="An exact decimal number, as text in plain notation, never a JSON number; as input of at most 8 "
-        "places.",
+        description="Exact decimal number as text in plain notation, such as `1.5`, never a JSON number. Input has at most "
+        "8 decimal places.",
         serialize=plain,
         parse_value=_parse_decimal,
     ),
     datetime: strawberry.scalar(
         name="DateTime",
-        description="An instant as RFC 3339 text with an offset; answered in UTC.",
+        description="Instant as RFC 3339 text with an offset. Output is in UTC.",
         specified_by_url="https://www.rfc-editor.org/rfc/rfc3339",
         serialize=datetime.isoformat,
         parse_value=parse_instant,
     ),
     Long: strawberry.scalar(
         name="Long",
-        description="A whole number of at most 53 bits as a JSON number: beyond Int, and exact wherever it is read.",
+        description="Whole number of at most 53 bits as a JSON number: larger than Int, exact in every JSON parser.",
         serialize=_long,
         parse_value=_parse_long,
     ),
     date: strawberry.scalar(
         name="Date",
-        description="A day of the calendar, YYYY-MM-DD.",
+        description="Calendar day, YYYY-MM-DD.",
         serialize=date.isoformat,
         parse_value=_parse_date,
     ),
     JSON: strawberry.scalar(
         name="JSON",
-        description="Facts as recorded, for people and auditors: an object of text, whole numbers, booleans and nulls.",
+        description="Recorded facts for people and auditors: an object of texts, whole numbers, booleans and nulls. "
+        "Output only.",
         serialize=_json,
         parse_value=_refuse,
     ),

@@ -26,8 +26,8 @@ __all__ = [
     "SubscribeMessage",
     "WebSocketDisconnected",
     "WebsocketHandlerBase",
+    "class_definition",
     "definition_of",
-    "enum_definition",
     "graphql_schema",
     "requested_operation_name",
 ]
@@ -51,8 +51,8 @@ def definition_of(element: GraphQLField | GraphQLObjectType) -> Any:
     return element.extensions.get(_DEFINITION)
 
 
-def enum_definition(kind: Any) -> Any:
-    """Return Strawberry's definition of an enum that `strawberry.enum` has registered."""
+def class_definition(kind: Any) -> Any:
+    """Return Strawberry's definition of a decorated enum, input or type class."""
     return kind.__strawberry_definition__
 
 

@@ -13,6 +13,7 @@ import pytest
 
 from resolvers.main import Mutation
 from schema.engine.permissions import roles_of
+from schema.engine.strawberry_internals import class_definition
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, Api, send
@@ -103,7 +104,7 @@ async def test_every_mutation_of_a_manager_or_an_admin_leaves_one_row(api: Api) 
     for part in in_order():
         await part(desk)
     root: Any = Mutation
-    staffs = [one.name for one in root.__strawberry_definition__.fields if (roles_of(one) or set()) & STAFF]
+    staffs = [one.name for one in class_definition(root).fields if (roles_of(one) or set()) & STAFF]
     by_secret = {"bootstrapAdmin"}  # its row: test_production.py
     assert {_camel(name) for name in staffs} - by_secret == desk.done, "each has its case here"
     await settle()

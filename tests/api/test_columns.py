@@ -32,7 +32,7 @@ from schema.engine.relations import Link
 from schema.engine.request_context import Context
 from schema.engine.row_types import FromRow, RowObjects
 from schema.engine.scalars import SCALARS
-from schema.engine.strawberry_internals import graphql_schema
+from schema.engine.strawberry_internals import definition_of, graphql_schema
 from schema.engine.time_slices import TimeSlices
 from services.views.lists import Listing
 
@@ -307,7 +307,7 @@ async def test_a_long_list_is_answered_in_slices_by_columns_and_field_by_field(
 ) -> None:
     answered: list[None] = []
     kind: Any = GRAPHQL.type_map["Thing"]
-    method = kind.fields["shouted"].extensions["strawberry-definition"].base_resolver
+    method = definition_of(kind.fields["shouted"]).base_resolver
     plain = method.wrapped_func
 
     def shouted(thing: Thing) -> Any:

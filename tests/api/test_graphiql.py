@@ -16,7 +16,7 @@ from app.graphiql_page import BUILT
 from config.database import close_database, open_database
 from resolvers.main import schema
 from schema.engine.permissions import roles_of
-from schema.engine.strawberry_internals import graphql_schema
+from schema.engine.strawberry_internals import definition_of, graphql_schema
 from services import sample
 from services.jobs import work_queue
 from services.principals import Role
@@ -81,7 +81,7 @@ def test_each_role_has_examples_that_it_may_run() -> None:
         root = GRAPHQL.get_root_type(operation.operation)
         assert root is not None
         for field in operation.selection_set.selections:
-            definition = root.fields[field.name.value].extensions["strawberry-definition"]  # type: ignore[attr-defined]
+            definition = definition_of(root.fields[field.name.value])  # type: ignore[attr-defined]
             assert role in (roles_of(definition) or ()), (role, kind)
         kinds.setdefault(role, set()).add(kind)
     assert kinds == {role: KINDS - ({"subscription"} if role is Role.FEED else set()) for role in sample.ROLES}

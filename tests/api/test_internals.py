@@ -17,8 +17,8 @@ from schema.engine.executor import Executor
 from schema.engine.strawberry_internals import (
     StrawberryExecutor,
     WebsocketHandlerBase,
+    class_definition,
     definition_of,
-    enum_definition,
     graphql_schema,
     requested_operation_name,
 )
@@ -130,7 +130,7 @@ def test_strawberry_says_what_its_schema_types_and_operations_are() -> None:
 
 def test_every_name_of_strawberrys_adapter_exists() -> None:
     assert all(hasattr(strawberry_internals, name) for name in strawberry_internals.__all__)
-    assert callable(enum_definition)
+    assert class_definition(Query).origin is Query
 
 
 @pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, names in UVICORN.items() for name in names])

@@ -25,6 +25,7 @@ from websockets.asyncio.client import connect
 
 from schema.engine.permissions import roles_of
 from schema.engine.read_permissions import unreadable_fields
+from schema.engine.strawberry_internals import definition_of
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
@@ -59,7 +60,7 @@ def root(kind: str) -> GraphQLObjectType:
 
 
 def allowed(field: GraphQLField) -> frozenset[Role]:
-    return roles_of(field.extensions["strawberry-definition"]) or frozenset()
+    return roles_of(definition_of(field)) or frozenset()
 
 
 def fields(kind: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:

@@ -12,6 +12,7 @@ from websockets.asyncio.client import connect
 from domain.instruments import GuardMode
 from resolvers.main import Mutation, Query, Subscription
 from schema.engine.permissions import roles_of
+from schema.engine.strawberry_internals import class_definition
 from services import instruments
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
@@ -121,7 +122,7 @@ ALLOWED = {
 
 @pytest.mark.parametrize("root", [Query, Mutation, Subscription])
 def test_every_root_field_declares_its_roles(root: Any) -> None:
-    declared = {field.name: roles_of(field) for field in root.__strawberry_definition__.fields}
+    declared = {field.name: roles_of(field) for field in class_definition(root).fields}
     assert all(declared.values()), declared
 
 

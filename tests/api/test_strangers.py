@@ -11,6 +11,7 @@ from graphql import GraphQLNonNull, GraphQLObjectType, is_required_argument
 from websockets.asyncio.client import connect
 
 from schema.engine.permissions import roles_of
+from schema.engine.strawberry_internals import definition_of
 from services.principals import Role
 from services.unit_of_work import plain
 from tests.api.clients import TRANSPORT, Api, stamped
@@ -51,7 +52,7 @@ def places(*kinds: str) -> Iterator[Place]:
 
 
 def allowed(place: Place) -> frozenset[Role]:
-    definition = root_field(*place[:2]).extensions["strawberry-definition"]
+    definition = definition_of(root_field(*place[:2]))
     return roles_of(definition) or frozenset()
 
 
