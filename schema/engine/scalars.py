@@ -75,8 +75,8 @@ def _refuse(_value: Any) -> Any:
 SCALARS: dict[object, ScalarDefinition] = {
     Decimal: strawberry.scalar(
         name="Decimal",
-        description="Exact decimal number as text in plain notation, such as `1.5`, never a JSON number. Input has at most "
-        "8 decimal places.",
+        description="Exact decimal number as text in plain notation, such as `1.5`, never a JSON number. Input has "
+        "at most 8 decimal places.",
         serialize=plain,
         parse_value=_parse_decimal,
     ),
