@@ -20,7 +20,7 @@ from domain.money import EIGHTH, EXACT, ZERO, divide, multiply, plain, round8
 from domain.orders import Action, Refusal, RefusalReason, Verb
 from domain.payouts import Cycle
 from domain.positions import Side
-from domain.pre_trade import GateRefused, RiskFigures, Ticket
+from domain.pre_trade import GateRefused, OrderTicket, RiskFigures
 from domain.quotes import Quote
 from domain.snapshots import Snapshot
 from domain.verdicts import Conditions
@@ -30,7 +30,7 @@ NOTHING_OPEN = RefusalReason("NO_POSITION", "No position is open.")
 
 
 @dataclass(frozen=True, slots=True)
-class Permission:
+class VerbPermission:
     """May the account do this at all now? `refusal` says why not."""
 
     verb: Verb
@@ -55,7 +55,7 @@ class GateHeadroom:
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class LargestOrder:
     """The largest market order that adds to a side now: it passes every gate, one quantity step more does not.
 
     `verb` is OPEN, or INCREASE where the side is open. `notional` is what to ask for instead of the quantity, in the
@@ -70,22 +70,22 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
-class Tradable:
+class TradableSymbol:
     """An instrument with its quote and the room on both sides."""
 
     symbol: str
     quote: Quote | None
     quote_age_seconds: int | None
     stale: bool
-    sizes: tuple[Size, ...]
+    sizes: tuple[LargestOrder, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Context:
+class DecisionContext:
     """All of it, at one market."""
 
     snapshot: Snapshot
-    permissions: tuple[Permission, ...]
+    permissions: tuple[VerbPermission, ...]
     sides: tuple[Side, ...]
     gate_headrooms: tuple[GateHeadroom, ...]
     rules: tuple[Progress, ...]
@@ -94,26 +94,26 @@ class Context:
     symbols: tuple[str, ...]
 
     @property
-    def instruments(self) -> tuple[Tradable, ...]:
+    def instruments(self) -> tuple[TradableSymbol, ...]:
         """Computed when asked for: each costs a handful of looks at the gates."""
         account = self.snapshot.account
         return tuple(_tradable(account, symbol, self.moment, self.conditions) for symbol in self.symbols)
 
 
-def context(
+def build_context(
     snapshot: Snapshot,
     moment: Moment,
     conditions: Conditions,
     symbols: Sequence[str] | None = None,
     cycle: Cycle | None = None,
-) -> Context:
+) -> DecisionContext:
     """The context of the snapshot's account; of these instruments, or of all that its policy allows.
 
     `cycle` is what has passed since a funded phase's last payout.
     """
     account = snapshot.account
     allowed = account.policy.symbols or conditions.catalogue.tradable
-    return Context(
+    return DecisionContext(
         snapshot=snapshot,
         permissions=tuple(_permission(account, verb, moment, conditions) for verb in Verb),
         sides=_sides(account),
@@ -130,7 +130,7 @@ def _sides(account: Account) -> tuple[Side, ...]:
     return tuple(side for side in Side if allowed[side])
 
 
-def _permission(account: Account, verb: Verb, moment: Moment, conditions: Conditions) -> Permission:
+def _permission(account: Account, verb: Verb, moment: Moment, conditions: Conditions) -> VerbPermission:
     """Whatever instrument, side and size: is the account open, and is there something to do it to?"""
     ticket = ticket_of(Action("", "", verb, "", Side.LONG), account, moment, conditions)
     positions = len(account.positions)
@@ -143,8 +143,8 @@ def _permission(account: Account, verb: Verb, moment: Moment, conditions: Condit
         if verb is not Verb.OPEN and not positions:
             raise GateRefused(NOTHING_OPEN)
     except GateRefused as refused:
-        return Permission(verb, refused.refusal)
-    return Permission(verb, None)
+        return VerbPermission(verb, refused.refusal)
+    return VerbPermission(verb, None)
 
 
 def _gate_headrooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) -> Iterator[GateHeadroom]:
@@ -173,23 +173,23 @@ def _rules(account: Account, conditions: Conditions, cycle: Cycle | None) -> lis
     return limit_progress.progress(account, conditions.terms, cycle)
 
 
-def _tradable(account: Account, symbol: str, moment: Moment, conditions: Conditions) -> Tradable:
+def _tradable(account: Account, symbol: str, moment: Moment, conditions: Conditions) -> TradableSymbol:
     quote = moment.market.get(symbol)
-    return Tradable(
+    return TradableSymbol(
         symbol=symbol,
         quote=quote,
         quote_age_seconds=None if quote is None else age_seconds(quote.source_time, moment.at),
         stale=quote is not None and not valuation.is_fresh(quote.source_time, moment.at, account.policy),
-        sizes=tuple(largest(account, symbol, side, moment, conditions) for side in Side),
+        sizes=tuple(largest_order(account, symbol, side, moment, conditions) for side in Side),
     )
 
 
-def largest(account: Account, symbol: str, side: Side, moment: Moment, conditions: Conditions) -> Size:
+def largest_order(account: Account, symbol: str, side: Side, moment: Moment, conditions: Conditions) -> LargestOrder:
     """The largest order that adds to the side now; exact, because the gates are asked about it and the next step."""
     verb = Verb.INCREASE if (symbol, side) in account.positions else Verb.OPEN
 
     @cache
-    def ask(steps: int) -> tuple[Ticket, Refusal | None]:
+    def ask(steps: int) -> tuple[OrderTicket, Refusal | None]:
         quantity = multiply(instrument.quantity_step, Decimal(steps)) if instrument else ZERO
         action = Action("", "", verb, symbol, side, quantity=plain(quantity))
         ticket = ticket_of(action, account, moment, conditions)
@@ -203,13 +203,13 @@ def largest(account: Account, symbol: str, side: Side, moment: Moment, condition
     least = _least(instrument, side, account, moment) if instrument else 1
     ticket, refusal = ask(least)
     if refusal is not None:
-        return Size(side, verb, ZERO, ZERO, refusal)
+        return LargestOrder(side, verb, ZERO, ZERO, refusal)
     steps = boundary(lambda many: ask(many)[1] is None, least, max(least, _estimate(ticket)))
     ticket, refusal = ask(steps)[0], ask(steps + 1)[1]
     assert refusal, "the boundary lies between what passes and what does not"
     notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate.value)
     asked = notional.quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
-    return Size(side, verb, ticket.quantity, asked, refusal)
+    return LargestOrder(side, verb, ticket.quantity, asked, refusal)
 
 
 def _least(instrument: Instrument, side: Side, account: Account, moment: Moment) -> int:
@@ -244,7 +244,7 @@ def boundary(passes: Callable[[int], bool], least: int, guess: int) -> int:
     return low
 
 
-def _estimate(ticket: Ticket) -> int:
+def _estimate(ticket: OrderTicket) -> int:
     """The steps at which the first exposure limit is met: each is linear in the quantity but for its rounding.
 
     A unit more raises the notional, and lowers the balance by its fee and equity by fee and spread.

@@ -17,7 +17,7 @@ from domain.lifecycles import ActionStatus, OrderStatus
 from domain.money import ZERO, plain
 from domain.orders import Action, ActionResult, Fill, Order, RefusalReason, Verb
 from domain.positions import Position
-from domain.pre_trade import GateRefused, Ticket
+from domain.pre_trade import GateRefused, OrderTicket
 from domain.quotes import Market, Quote
 from domain.terms import Enforcement
 from domain.verdicts import Conditions, judge
@@ -122,7 +122,7 @@ def _counted(account: Account, refused: GateRefused, at: datetime, conditions: C
 
 
 def _deal(
-    account: Account, ticket: Ticket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
+    account: Account, ticket: OrderTicket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, Order, Fill | None]:
     """The order of an admitted action: it rests, or it is filled at once."""
     asked, at, batch = account.seq + 1, moment.at, moment.batch
@@ -138,18 +138,18 @@ def _deal(
     return judge(account, moment.market, conditions, journal, at), order, fill
 
 
-def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> Ticket:
+def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> OrderTicket:
     """The action as the gates look at it, under the smaller limit of positions of policy and phase."""
     positions_max, terms = account.policy.positions_max, conditions.terms
     if terms and terms.max_positions and terms.positions.enforced is Enforcement.GATE:
         positions_max = min(positions_max, terms.max_positions)
-    return Ticket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
+    return OrderTicket(action, account, moment.market, conditions.catalogue, moment.at, positions_max)
 
 
 def book(
     account: Account,
     order: Order,
-    ticket: Ticket,
+    ticket: OrderTicket,
     moment: Moment,
     conditions: Conditions,
     journal: Journal,
@@ -194,7 +194,7 @@ def book(
     return protection.follow(account, order, position, at, batch, journal), fill
 
 
-def _fill_facts(order: Order, ticket: Ticket, quote: Quote) -> Facts:
+def _fill_facts(order: Order, ticket: OrderTicket, quote: Quote) -> Facts:
     agreed, rate = ticket.deal, ticket.rate
     return {
         "symbol": order.symbol,
@@ -211,7 +211,7 @@ def _fill_facts(order: Order, ticket: Ticket, quote: Quote) -> Facts:
     }
 
 
-def _rate_facts(rate: Rate, time: datetime, ticket: Ticket) -> Facts:
+def _rate_facts(rate: Rate, time: datetime, ticket: OrderTicket) -> Facts:
     """The quotes that converted a fill. A fill that lowers exposure may rest on an old rate, which is flagged."""
     return {
         "rate_pairs": rate.pairs,
@@ -247,7 +247,7 @@ def _position_facts(position: Position) -> Facts:
 
 def closing(
     account: Account, position: Position, moment: Moment, conditions: Conditions, part: Decimal | None = None
-) -> Ticket:
+) -> OrderTicket:
     """What closes all of a holding now, or a part of it; it meets no gate, for nothing may forbid it."""
     if part is None or part >= position.quantity:
         action = Action("", "", Verb.CLOSE, position.symbol, position.side)

@@ -19,7 +19,7 @@ from domain.lifecycles import AccountStatus
 from domain.money import ZERO, divide, multiply, percent, remainder
 from domain.orders import OrderType, RefusalReason, Verb
 from domain.positions import Side
-from domain.pre_trade import GateRefused, RiskFigures, Ticket
+from domain.pre_trade import GateRefused, OrderTicket, RiskFigures
 
 AT_REST = (AccountStatus.PENDING, AccountStatus.COMPLETED, AccountStatus.LIQUIDATED)
 """Nothing trades before an account is opened, or after it has ended."""
@@ -30,7 +30,7 @@ BLOCKED = RefusalReason("ACCOUNT_NOT_OPEN", "The account may only reduce until i
 PHASE_ENDED = RefusalReason("ACCOUNT_NOT_OPEN", "The challenge's phase does not run.", recorded=False)
 
 
-def account_is_open(ticket: Ticket) -> None:
+def account_is_open(ticket: OrderTicket) -> None:
     account = ticket.account
     trades = account.status not in AT_REST and (account.phase is None or account.phase.running)
     if account.status is not AccountStatus.ACTIVE:
@@ -48,7 +48,7 @@ RETIRED = RefusalReason("ASSET_NOT_ALLOWED", "The instrument is retired: it can 
 NOT_LISTED = RefusalReason("ASSET_NOT_ALLOWED", "The policy does not list the instrument.")
 
 
-def asset_is_allowed(ticket: Ticket) -> None:
+def asset_is_allowed(ticket: OrderTicket) -> None:
     symbol = ticket.action.symbol
     instrument = ticket.catalogue.instruments.get(symbol)
     if instrument is None:
@@ -64,19 +64,19 @@ STALE = RefusalReason("PRICE_STALE", "The newest quote of {symbols} is too old, 
 NO_RATE = RefusalReason("RATE_MISSING", "There is no conversion rate.")
 
 
-def price_exists(ticket: Ticket) -> None:
+def price_exists(ticket: OrderTicket) -> None:
     if ticket.quote is None:
         raise GateRefused(NO_QUOTE, observed=ticket.action.symbol)
 
 
-def price_is_fresh(ticket: Ticket) -> None:
+def price_is_fresh(ticket: OrderTicket) -> None:
     price_exists(ticket)
     assert ticket.quote, "it exists"
     if not valuation.is_fresh(ticket.quote.source_time, ticket.at, ticket.policy):
         raise _stale(ticket, ticket.action.symbol, ticket.quote.source_time)
 
 
-def rate_is_fresh(ticket: Ticket) -> None:
+def rate_is_fresh(ticket: OrderTicket) -> None:
     """What adds exposure needs a fresh rate; what lowers it takes the last good one."""
     source, target = ticket.instrument.quote_currency, ticket.account.currency
     rate = ticket.catalogue.rate(source, target, ticket.quoted)
@@ -86,7 +86,7 @@ def rate_is_fresh(ticket: Ticket) -> None:
         raise _stale(ticket, rate.pairs, rate.time)
 
 
-def _stale(ticket: Ticket, symbols: str, source_time: datetime) -> GateRefused:
+def _stale(ticket: OrderTicket, symbols: str, source_time: datetime) -> GateRefused:
     age = int((ticket.at - source_time).total_seconds())
     return GateRefused(STALE, ticket.policy.quote_age_seconds_max, age, symbols=symbols)
 
@@ -94,7 +94,7 @@ def _stale(ticket: Ticket, symbols: str, source_time: datetime) -> GateRefused:
 DIRECTION_FORBIDDEN = RefusalReason("DIRECTION_NOT_ALLOWED", "The policy forbids this direction.")
 
 
-def direction_is_allowed(ticket: Ticket) -> None:
+def direction_is_allowed(ticket: OrderTicket) -> None:
     allowed = ticket.policy.long_allowed if ticket.side is Side.LONG else ticket.policy.short_allowed
     if not allowed:
         raise GateRefused(DIRECTION_FORBIDDEN, observed=ticket.side)
@@ -104,7 +104,7 @@ PROTECTION_OF_EXIT = RefusalReason("INVALID_ORDER", "Only OPEN, INCREASE and PRO
 PRICE_OF_ORDER = RefusalReason("INVALID_ORDER", "A LIMIT or a STOP has a price, a MARKET order none.")
 
 
-def order_is_sound(ticket: Ticket) -> None:
+def order_is_sound(ticket: OrderTicket) -> None:
     if not ticket.verb.adds:
         names = [name for name in ("stop_loss", "take_profit") if getattr(ticket.action, name) is not None]
         if names:
@@ -117,7 +117,7 @@ PROTECT_WITH_ORDER = RefusalReason("INVALID_ORDER", "PROTECT carries a stop-loss
 PROTECT_OF_NOTHING = RefusalReason("INVALID_ORDER", "Give a stop-loss or a take-profit; NONE or 0 removes it.")
 
 
-def protection_is_named(ticket: Ticket) -> None:
+def protection_is_named(ticket: OrderTicket) -> None:
     """A PROTECT names a stop-loss or a take-profit, and nothing else that only an order has."""
     action = ticket.action
     if ticket.type is not OrderType.MARKET or action.price is not None:
@@ -130,7 +130,7 @@ STOP_LOSS_SIDE = RefusalReason("STOP_LOSS_SIDE", "The stop-loss would close at o
 TAKE_PROFIT_SIDE = RefusalReason("TAKE_PROFIT_SIDE", "The take-profit would close at once.")
 
 
-def protection_is_beyond(ticket: Ticket) -> None:
+def protection_is_beyond(ticket: OrderTicket) -> None:
     """A stop-loss lies on the losing side of the price that would close the position, a take-profit on the winning."""
     if ticket.stop_loss is None and ticket.take_profit is None:
         return
@@ -145,7 +145,7 @@ QUANTITY_MIN = RefusalReason("QUANTITY_MIN", "The quantity is below the instrume
 QUANTITY_STEP = RefusalReason("QUANTITY_STEP", "The quantity is not a multiple of the step.")
 
 
-def quantity_fits(ticket: Ticket) -> None:
+def quantity_fits(ticket: OrderTicket) -> None:
     if ticket.position and ticket.quantity == ticket.position.quantity and not ticket.verb.adds:
         return  # all of a position may always be closed, dust included
     step, least = ticket.instrument.quantity_step, ticket.instrument.quantity_min
@@ -161,7 +161,7 @@ NOTIONAL_MIN = RefusalReason(
 )
 
 
-def notional_is_enough(ticket: Ticket) -> None:
+def notional_is_enough(ticket: OrderTicket) -> None:
     """An order is worth the instrument's least notional; all of a position may always be closed, dust included."""
     least = ticket.instrument.notional_min
     if not least or (not ticket.verb.adds and ticket.quantity == ticket.holding.quantity):
@@ -176,7 +176,7 @@ EXCEEDS_POSITION = RefusalReason("EXCEEDS_POSITION", "More than is open.")
 CLOSE_OF_PART = RefusalReason("INVALID_QUANTITY", "CLOSE closes all of it; use REDUCE.")
 
 
-def position_matches(ticket: Ticket) -> None:
+def position_matches(ticket: OrderTicket) -> None:
     if ticket.verb is Verb.OPEN:
         if ticket.position:
             raise GateRefused(POSITION_EXISTS, ZERO, ticket.position.quantity)
@@ -191,7 +191,7 @@ def position_matches(ticket: Ticket) -> None:
 TOO_MANY_ORDERS = RefusalReason("ORDERS_MAX", "Too many working orders.")
 
 
-def exits_are_within(ticket: Ticket) -> None:
+def exits_are_within(ticket: OrderTicket) -> None:
     """As many exits may rest as the policy lets orders rest; entries are not counted, so they keep no exit out."""
     if not ticket.rests:
         return
@@ -202,14 +202,14 @@ def exits_are_within(ticket: Ticket) -> None:
         raise GateRefused(TOO_MANY_ORDERS, limit, count)
 
 
-def position_is_open(ticket: Ticket) -> None:
+def position_is_open(ticket: OrderTicket) -> None:
     _ = ticket.holding
 
 
 TOO_LARGE = RefusalReason("OUT_OF_RANGE", "The {figure} is more than the desk can hold.")
 
 
-def amounts_are_storable(ticket: Ticket) -> None:
+def amounts_are_storable(ticket: OrderTicket) -> None:
     """The position, all positions together and the equity stay so small that no accepted quote makes them overflow."""
     position, after = ticket.deal.after, ticket.after
     for figure, value, limit in (
@@ -290,7 +290,7 @@ EXPOSURE_LIMITS: tuple[ExposureLimit, ...] = (
 )
 
 
-def exposure_is_within(ticket: Ticket) -> None:
+def exposure_is_within(ticket: OrderTicket) -> None:
     figures = ticket.after
     for reason, _, limit, observed in EXPOSURE_LIMITS:
         most, amount = limit(figures), observed(figures)
@@ -301,7 +301,7 @@ def exposure_is_within(ticket: Ticket) -> None:
 class Gate(NamedTuple):
     """A check, the verbs it applies to, and whether a resting order meets it again when its price is reached."""
 
-    check: Callable[[Ticket], None]
+    check: Callable[[OrderTicket], None]
     verbs: frozenset[Verb]
     at_trigger: bool = True
 
@@ -336,7 +336,7 @@ _PLACED = {verb: tuple(gate.check for gate in GATES if verb in gate.verbs) for v
 _TRIGGERED = {verb: tuple(gate.check for gate in GATES if verb in gate.verbs and gate.at_trigger) for verb in Verb}
 
 
-def admit(ticket: Ticket, *, triggered: bool = False) -> Ticket:
+def admit(ticket: OrderTicket, *, triggered: bool = False) -> OrderTicket:
     """Return the ticket if every gate lets the action through; else raise GateRefused.
 
     `triggered`: it is a resting order whose price has been reached.

@@ -18,7 +18,7 @@ ALWAYS = AMOUNT_MAX  # no equity is above it: an account with this `low` is look
 
 
 @dataclass(frozen=True, slots=True)
-class Thresholds:
+class EquityThresholds:
     """Equity strictly between these, and no new high where `new_peak`, changes no verdict by itself.
 
     They err on the side of looking: reaching one is a reason to judge, not yet a verdict. They hold while cash, day
@@ -30,16 +30,16 @@ class Thresholds:
     new_peak: bool = False  # a high above phase.peak_equity moves a floor
 
 
-def thresholds(account: Account, terms: PhaseTerms | None) -> Thresholds:
+def equity_thresholds(account: Account, terms: PhaseTerms | None) -> EquityThresholds:
     """The bounds of an account; without a challenge only its liquidation level, after a phase nothing.
 
     `terms` may be None where no phase runs.
     """
     if account.phase is None:
         bound = rules.liquidation_bound(account)
-        return Thresholds(low=bound.level if bound.limit.configured else None)
+        return EquityThresholds(low=bound.level if bound.limit.configured else None)
     if not account.phase.running:
-        return Thresholds()
+        return EquityThresholds()
     assert terms is not None, "a running phase has terms"
     bounds = rules.bounds(account, terms) + rules.warnings(account, terms)
     goal = rules.target(account.phase, terms)
@@ -47,9 +47,9 @@ def thresholds(account: Account, terms: PhaseTerms | None) -> Thresholds:
         bounds.append(goal)
     crowded = rules.has_too_many_positions(account, terms) and Rule.MAX_POSITIONS not in account.phase.day_findings
     if crowded or any(_certain(bound, account.balance) for bound in bounds):
-        return Thresholds(low=ALWAYS)
+        return EquityThresholds(low=ALWAYS)
     watched = [bound for bound in bounds if _open(bound, account.balance)]
-    return Thresholds(
+    return EquityThresholds(
         low=max((bound.level for bound in watched if not bound.ceiling), default=None),
         high=min((bound.level for bound in watched if bound.ceiling), default=None),
         new_peak=any(_moves_with_equity(bound, account.phase) for bound in bounds),

@@ -8,7 +8,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.frozen import at_once
+from domain.frozen import fast_init
 from domain.ledger import Facts
 from domain.lifecycles import ActionStatus, FillStatus, OrderStatus
 from domain.money import plain
@@ -115,7 +115,7 @@ def _text(value: object) -> str | None:
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class Order:
     """What an action, or the desk, wants done.
@@ -148,7 +148,7 @@ class Order:
         return buys(self.verb, self.side)
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class Fill:
     """Price in the quote currency; fee and realised in the account's, realised before the fee."""
@@ -175,7 +175,7 @@ class Fill:
     cumulative: bool = True  # booked with what rounding had left over on its position; the first edition did not
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class ActionResult:
     """The answer to one action.

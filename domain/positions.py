@@ -9,7 +9,7 @@ from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 
-from domain.frozen import at_once, replace
+from domain.frozen import fast_init, replace
 from domain.money import (
     EIGHTH,
     EXACT,
@@ -37,7 +37,7 @@ class Side(StrEnum):
         self.sign = Decimal(1 if name == "LONG" else -1)
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class Position:
     """Quantity is positive on both sides; amounts of cost are in the instrument's quote currency."""

@@ -111,7 +111,7 @@ def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
     return verb, side, kind
 
 
-class Ticket:
+class OrderTicket:
     """One action against one account at one market, with what follows from it.
 
     An order that is to rest is judged as if the market stood at its own price.
@@ -278,7 +278,7 @@ def _removes(text: str) -> bool:
         return False
 
 
-def _price(ticket: Ticket, name: str, text: str) -> Decimal:
+def _price(ticket: OrderTicket, name: str, text: str) -> Decimal:
     """A price of the action in the quote currency, in the instrument's precision."""
     places = ticket.instrument.price_precision
     try:
@@ -310,7 +310,7 @@ def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
     return value
 
 
-def _size(ticket: Ticket) -> Decimal:
+def _size(ticket: OrderTicket) -> Decimal:
     action = ticket.action
     sizes = [name for name in SIZES if getattr(action, name) is not None]
     if len(sizes) > 1:
@@ -329,14 +329,14 @@ def _size(ticket: Ticket) -> Decimal:
     return ticket.holding.quantity
 
 
-def _units_of_lots(ticket: Ticket, lots: Decimal) -> Decimal:
+def _units_of_lots(ticket: OrderTicket, lots: Decimal) -> Decimal:
     quantity = multiply(lots, ticket.instrument.contract_size)
     if quantity >= AMOUNT_MAX:
         raise GateRefused(TOO_MANY_LOTS, AMOUNT_MAX, quantity)
     return quantity
 
 
-def _part(ticket: Ticket, value: Decimal) -> Decimal:
+def _part(ticket: OrderTicket, value: Decimal) -> Decimal:
     if ticket.verb.adds:
         raise GateRefused(FRACTION_ADDS, observed=value)
     part = multiply(ticket.holding.quantity, value)

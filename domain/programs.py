@@ -29,7 +29,7 @@ from domain.terms import (
     Trail,
     limit_from_data,
 )
-from domain.validation import Within, amount, api_name, text_fault
+from domain.validation import Range, amount, api_name, text_fault
 
 STEPS_MAX = 20
 WARNINGS_MAX = 10
@@ -88,29 +88,29 @@ class Draft:
 
 
 NUMBERS = {
-    "max_daily_loss_pct": Within(most=HUNDRED),
-    "max_total_loss_pct": Within(most=HUNDRED),
-    "max_daily_profit_pct": Within(most=Decimal(10_000)),
-    "profit_target_pct": Within(most=Decimal(10_000)),
-    "profit_split": Within(most=ONE),
-    "duration_days": Within(most=Decimal(DAYS_MAX)),
-    "min_trading_days": Within(most=Decimal(DAYS_MAX)),
-    "max_trading_days": Within(most=Decimal(DAYS_MAX)),
-    "max_positions": Within(most=Decimal(POSITIONS_MAX)),
-    "best_day_pct": Within(most=HUNDRED),
-    "profitable_days": Within(most=Decimal(DAYS_MAX)),
-    "profitable_day_pct": Within(most=HUNDRED),
-    "inactivity_days": Within(most=Decimal(DAYS_MAX)),
-    "trading_day_pct": Within(most=HUNDRED),
+    "max_daily_loss_pct": Range(most=HUNDRED),
+    "max_total_loss_pct": Range(most=HUNDRED),
+    "max_daily_profit_pct": Range(most=Decimal(10_000)),
+    "profit_target_pct": Range(most=Decimal(10_000)),
+    "profit_split": Range(most=ONE),
+    "duration_days": Range(most=Decimal(DAYS_MAX)),
+    "min_trading_days": Range(most=Decimal(DAYS_MAX)),
+    "max_trading_days": Range(most=Decimal(DAYS_MAX)),
+    "max_positions": Range(most=Decimal(POSITIONS_MAX)),
+    "best_day_pct": Range(most=HUNDRED),
+    "profitable_days": Range(most=Decimal(DAYS_MAX)),
+    "profitable_day_pct": Range(most=HUNDRED),
+    "inactivity_days": Range(most=Decimal(DAYS_MAX)),
+    "trading_day_pct": Range(most=HUNDRED),
 }
-SHARE = Within(most=ONE, above=True, below=True)
+SHARE = Range(most=ONE, above=True, below=True)
 PAYOUT = {
     "min_profit": amount(8, above=False),
     "min_amount": amount(8, above=False),
     "min_buffer": amount(8, above=False),
-    "min_trading_days": Within(most=Decimal(DAYS_MAX)),
-    "profitable_days": Within(most=Decimal(DAYS_MAX)),
-    "cycle_days": Within(most=Decimal(DAYS_MAX)),
+    "min_trading_days": Range(most=Decimal(DAYS_MAX)),
+    "profitable_days": Range(most=Decimal(DAYS_MAX)),
+    "cycle_days": Range(most=Decimal(DAYS_MAX)),
 }
 
 
@@ -206,7 +206,7 @@ def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
         "name": text_fault(draft.name, 200),
         "description": text_fault(draft.description, 10_000, empty=True),
         "price": amount(currency.minor_units if currency else 8, above=False).fault(draft.price),
-        "sortIndex": Within(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
+        "sortIndex": Range(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
         "zone": None
         if is_zone(draft.zone)
         else f"is neither an IANA time zone nor an offset such as GMT+3: {draft.zone!r}",

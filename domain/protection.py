@@ -13,7 +13,7 @@ from domain.accounts import Account, Journal
 from domain.lifecycles import OrderStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Position
-from domain.pre_trade import Ticket
+from domain.pre_trade import OrderTicket
 
 REPLACED, REMOVED, CLOSED = "REPLACED", "REMOVED", "POSITION_CLOSED"  # why a stop-loss or take-profit is cancelled
 
@@ -40,7 +40,7 @@ def follow(account: Account, order: Order, position: Position, at: datetime, bat
 
 
 def amend(
-    account: Account, ticket: Ticket, action_seq: int, at: datetime, batch: int, journal: Journal
+    account: Account, ticket: OrderTicket, action_seq: int, at: datetime, batch: int, journal: Journal
 ) -> tuple[Account, Order | None]:
     """Set, move and remove what an admitted PROTECT names; the first order that was placed, if one was.
 
@@ -62,7 +62,7 @@ def amend(
     return account, first
 
 
-def _part(ticket: Ticket, position: Position, old: Order | None) -> Part:
+def _part(ticket: OrderTicket, position: Position, old: Order | None) -> Part:
     if not ticket.is_sized:
         kept = old is not None and old.verb is Verb.REDUCE
         return Part(Verb.REDUCE, old.quantity) if old and kept else Part(Verb.CLOSE, position.quantity)

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import NamedTuple
 
 from domain.bounds import Bearing
-from domain.frozen import at_once, replace
+from domain.frozen import fast_init, replace
 from domain.instruments import Catalogue, Guard, GuardMode, InstrumentKind
 from domain.money import TWO, add, multiply, subtract
 from domain.quotes import Dropped, Quote
@@ -45,7 +45,7 @@ class Suspect:
     finding: Finding
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class Watch:
     """What the guard remembers of a symbol."""

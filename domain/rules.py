@@ -13,7 +13,7 @@ from typing import NamedTuple
 from domain import limit_levels
 from domain.accounts import Account, Finding, PhaseRun
 from domain.arithmetic import DECIMAL
-from domain.frozen import last
+from domain.frozen import memoize_last
 from domain.ledger import Facts
 from domain.limit_levels import LevelFigures
 from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, plain, round8
@@ -90,7 +90,7 @@ def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
     )
 
 
-@last
+@memoize_last
 def _levels(terms: PhaseTerms, policy: Policy, *figures: Decimal) -> Levels:
     """The same while an account trades and makes no new high."""
     bounds = tuple(
@@ -269,7 +269,7 @@ def target(phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
     return _target(terms, phase.initial_balance)
 
 
-@last
+@memoize_last
 def _target(terms: PhaseTerms, initial: Decimal) -> Bound | None:
     limit = terms.profit_target
     if terms.type is not PhaseType.EVALUATION or not limit.configured:

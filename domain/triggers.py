@@ -15,7 +15,7 @@ from domain.gates import admit
 from domain.ledger import Facts
 from domain.money import plain
 from domain.orders import Action, Order, Verb
-from domain.pre_trade import GateRefused, Ticket
+from domain.pre_trade import GateRefused, OrderTicket
 from domain.verdicts import Conditions
 
 
@@ -65,7 +65,7 @@ def _execute(account: Account, order: Order, moment: Moment, conditions: Conditi
     return book(account, filled, ticket, moment, conditions, journal)[0]
 
 
-def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> Ticket:
+def _agree(account: Account, order: Order, moment: Moment, conditions: Conditions) -> OrderTicket:
     """By which the order is filled now. Raises GateRefused for an entry; nothing may forbid what lowers exposure."""
     if not order.verb.adds:
         part = order.quantity if order.verb is Verb.REDUCE else None

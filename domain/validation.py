@@ -8,7 +8,7 @@ from domain.quotes import PRICE_MAX
 
 
 @dataclass(frozen=True, slots=True)
-class Within:
+class Range:
     """The numbers from `least` to `most`, both included unless `above` or `below` says otherwise."""
 
     least: Decimal = ZERO
@@ -31,9 +31,9 @@ class Within:
         return None
 
 
-def amount(minor_units: int, *, above: bool = True) -> Within:
+def amount(minor_units: int, *, above: bool = True) -> Range:
     """Money in a currency's minor units, below what the columnar book holds; 0 counts unless `above`."""
-    return Within(above=above, below=True, places=minor_units)
+    return Range(above=above, below=True, places=minor_units)
 
 
 def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Self
 import strawberry
 from strawberry import field
 
+from domain import decision_context as domain
 from domain.accounts import PhaseRun
-from domain.decision_context import GateHeadroom, Permission, Size, Tradable
+from domain.decision_context import GateHeadroom, TradableSymbol, VerbPermission
 from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Refusal, Verb
@@ -63,7 +64,7 @@ class ActionPermission:
     refusal: GateRefusal | None = field(description="Why not.")
 
     @classmethod
-    def of(cls, permission: Permission) -> Self:
+    def of(cls, permission: VerbPermission) -> Self:
         refusal = GateRefusal.of(permission.refusal)
         return cls(verb=permission.verb, allowed=refusal is None, refusal=refusal)
 
@@ -96,7 +97,7 @@ class LargestOrder:
     refusal: GateRefusal = field(description="What stops one step more; where nothing passes, the smallest order.")
 
     @classmethod
-    def of(cls, size: Size) -> Self:
+    def of(cls, size: domain.LargestOrder) -> Self:
         refusal = GateRefusal.of(size.refusal)
         assert refusal, "there is always one"
         return cls(side=size.side, verb=size.verb, quantity=size.quantity, notional=size.notional, refusal=refusal)
@@ -113,7 +114,7 @@ class TradableInstrument:
     largest: list[LargestOrder] = field(description="The largest order on each side.")
 
     @classmethod
-    def of(cls, found: Tradable) -> Self:
+    def of(cls, found: TradableSymbol) -> Self:
         quote = found.quote
         return cls(
             symbol=found.symbol,

@@ -11,7 +11,7 @@ from tortoise.expressions import RawSQL
 from domain.errors import InUse, InvalidInput
 from domain.instruments import Currency
 from domain.money import PLACES
-from domain.validation import Within
+from domain.validation import Range
 from models import currencies as rows
 from models import instruments, name_locks
 from models.tables.currencies import Currency as CurrencyRow
@@ -22,7 +22,7 @@ from services.unit_of_work import Unit, plain
 
 CODE = re.compile(r"[A-Z0-9]{2,10}")
 CODE_RULE = "must be 2 to 10 capital letters or digits"
-MINOR_UNITS = Within(most=Decimal(PLACES), places=0)
+MINOR_UNITS = Range(most=Decimal(PLACES), places=0)
 
 
 async def update(

@@ -4,7 +4,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from domain.decision_context import Context, context
+from domain.decision_context import DecisionContext, build_context
 from domain.errors import Refused
 from domain.execution import Moment
 from models import accounts, challenges
@@ -25,7 +25,7 @@ class Decided:
     that its challenge has moved on to, if it has.
     """
 
-    context: Context
+    context: DecisionContext
     orders: list[Row]
     actions: list[Row]
     next_account_id: int | None
@@ -60,7 +60,7 @@ async def of_accounts(
     def decided(now: Present) -> Decided:
         account_id = now.account.id
         return Decided(
-            context=context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
+            context=build_context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
             orders=[row for row in orders[account_id] if row["seq"] in now.account.orders],
             actions=actions[account_id][:RECENT_ACTIONS],
             next_account_id=_other(current.get(now.stored.challenge_id or 0), account_id),

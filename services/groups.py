@@ -14,7 +14,7 @@ from domain.money import HUNDRED
 from domain.money import plain as plain_text
 from domain.programs import kind_for
 from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_facts, policy_from_text, to_text
-from domain.validation import Within, amount, api_name, text_fault
+from domain.validation import Range, amount, api_name, text_fault
 from models import groups as rows
 from models import name_locks
 from models.tables.groups import AccountGroup
@@ -27,14 +27,14 @@ NAME_MAX = 64
 NEEDED = ("kind", "currency", "default_deposit")
 DEFAULT = Policy()
 POLICY = {
-    "leverage_max": Within(most=Decimal(1000), above=True),
-    "notional_max": Within(most=Decimal(10) ** 12, above=True),
-    "positions_max": Within(least=Decimal(1), most=Decimal(10_000), places=0),
-    "orders_max": Within(most=Decimal(10_000), places=0),
-    "fee_bps": Within(most=Decimal(10_000)),
-    "quote_age_seconds_max": Within(least=Decimal(1), most=Decimal(86_400), places=0),
-    "position_equity_pct_max": Within(most=Decimal(100_000), above=True),  # with leverage a position exceeds the equity
-    "liquidation_pct": Within(most=HUNDRED, below=True),  # at 100 an account would be liquidated as it starts
+    "leverage_max": Range(most=Decimal(1000), above=True),
+    "notional_max": Range(most=Decimal(10) ** 12, above=True),
+    "positions_max": Range(least=Decimal(1), most=Decimal(10_000), places=0),
+    "orders_max": Range(most=Decimal(10_000), places=0),
+    "fee_bps": Range(most=Decimal(10_000)),
+    "quote_age_seconds_max": Range(least=Decimal(1), most=Decimal(86_400), places=0),
+    "position_equity_pct_max": Range(most=Decimal(100_000), above=True),  # with leverage a position exceeds the equity
+    "liquidation_pct": Range(most=HUNDRED, below=True),  # at 100 an account would be liquidated as it starts
 }
 
 

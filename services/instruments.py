@@ -13,7 +13,7 @@ from domain.ledger import Facts
 from domain.money import ONE, PLACES, PRICE_PLACES, ZERO
 from domain.money import plain as plain_text
 from domain.quote_guard import DEFAULTS as GUARDS
-from domain.validation import Within, amount, api_name
+from domain.validation import Range, amount, api_name
 from models import instruments as rows
 from models import name_locks
 from models.tables.instruments import Instrument as InstrumentRow
@@ -24,14 +24,14 @@ from services.unit_of_work import Unit, plain
 TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
 ALIASES_MAX = 20
 NAMED_MAX = 20  # positions and orders that a refusal names
-PRECISION = Within(most=Decimal(PRICE_PLACES), places=0)
+PRECISION = Range(most=Decimal(PRICE_PLACES), places=0)
 QUANTITY = amount(PLACES)
 NOTIONAL = amount(PLACES, above=False)
 GUARD = {
-    "move_pct": Within(most=Decimal(1000)),
-    "move_seconds": Within(least=ONE, most=Decimal(86_400), places=0),
-    "spread_pct": Within(most=Decimal(200)),
-    "frozen_seconds": Within(most=Decimal(86_400), places=0),
+    "move_pct": Range(most=Decimal(1000)),
+    "move_seconds": Range(least=ONE, most=Decimal(86_400), places=0),
+    "spread_pct": Range(most=Decimal(200)),
+    "frozen_seconds": Range(most=Decimal(86_400), places=0),
 }
 DEFAULTS = {
     "base_currency": None,

@@ -9,7 +9,7 @@ from domain.accounts import Account, PhaseRun
 from domain.arithmetic import DECIMAL
 from domain.columnar.fixed_point import LEAST, MOST, Columns, Flags, Ints, level, units
 from domain.ledger import microseconds
-from domain.limit_progress import Thresholds, thresholds
+from domain.limit_progress import EquityThresholds, equity_thresholds
 from domain.money import ONE, plain
 from domain.rule_table import TRAILING
 from domain.rules import warning_name
@@ -20,7 +20,7 @@ ALWAYS = LEAST
 
 
 @dataclass(slots=True)
-class Rows(Columns):
+class AccountRows(Columns):
     """One place an account; times in microseconds since 1970. Where no phase runs, no mark moves its figures."""
 
     id: Ints
@@ -59,7 +59,7 @@ class Rows(Columns):
 
 def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> dict[str, int]:
     """A live account's row. Raises ValueError where a figure cannot be held."""
-    bounds = thresholds(account, terms)
+    bounds = equity_thresholds(account, terms)
     figures = {
         "marked_at": time_of(account.marked_at, ALWAYS),
         "ledger_due_at": time_of(account.ledger_due_at, ALWAYS),
@@ -74,12 +74,12 @@ def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> d
     return figures | _version(account) | _phase_figures(account.phase) | trail_of(account, terms, bounds)
 
 
-def unheld(account: Account) -> dict[str, int]:
+def figures_without_positions(account: Account) -> dict[str, int]:
     """The row of an account whose figures cannot be held."""
     return _version(account) | {"by_hand": True}
 
 
-def _low(bounds: Thresholds) -> int:
+def _low(bounds: EquityThresholds) -> int:
     return LEAST if bounds.low is None else level(bounds.low)
 
 
@@ -105,7 +105,7 @@ def _phase_figures(phase: PhaseRun | None) -> dict[str, int]:
     }
 
 
-def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> dict[str, int]:
+def trail_of(account: Account, terms: PhaseTerms | None, bounds: EquityThresholds) -> dict[str, int]:
     """How a floor follows a new high of equity; where balances are measured against it, the fold has to look."""
     if not bounds.new_peak:
         return {}
@@ -116,7 +116,7 @@ def trail_of(account: Account, terms: PhaseTerms | None, bounds: Thresholds) -> 
     found = replace(phase, day_findings=phase.day_findings | {TRAILING.rule})
     told = phase.day_findings
     shares = [share for share in terms.warn_at if warning_name(TRAILING.rule, plain(share)) not in told]
-    others = thresholds(replace(account, phase=found), terms)
+    others = equity_thresholds(replace(account, phase=found), terms)
     rule = trail_figures(terms.total_loss, phase.initial_balance)
     return rule | {"trails": True, "trail_share": units(min(shares, default=ONE)), "low_else": _low(others)}
 

@@ -7,9 +7,9 @@ import numpy as np
 
 from domain.columnar.account_rows import NEVER
 from domain.columnar.fixed_point import LEAST, MOST, UNITS_MAX, Columns, Flags, Ints, factors_max
-from domain.columnar.limit_screen import Figures, Screen, screen
+from domain.columnar.limit_screen import LimitScreen, ScreenFigures, screen_limits
 from domain.columnar.mark_rows import Hashes
-from domain.columnar.position_groups import CONVERTED_COUNT_MAX, Lane
+from domain.columnar.position_groups import CONVERTED_COUNT_MAX, PositionGroup
 from domain.lifecycles import ChallengeStatus
 from domain.positions import Side
 from domain.quotes import Market
@@ -22,7 +22,7 @@ HALF_REST = 5_000_000_000
 
 
 @dataclass(slots=True)
-class StoredAccounts(Figures):
+class StoredAccounts(ScreenFigures):
     """Live accounts; amounts in units, times in microseconds since 1970. Where no phase runs, its figures are 0."""
 
     id: Ints
@@ -55,7 +55,7 @@ class StoredPositions(Columns):
 
 
 @dataclass(frozen=True, slots=True)
-class Group:
+class TermsGroup:
     """What accounts have in common."""
 
     currency: str
@@ -65,31 +65,31 @@ class Group:
 
 
 @dataclass(frozen=True, slots=True)
-class Stored:
+class StoredShard:
     """A shard: accounts in order of id with their heads, their open positions, what they have in common."""
 
     accounts: StoredAccounts
     heads: Hashes
     positions: StoredPositions
-    groups: list[Group]
+    groups: list[TermsGroup]
     symbols: list[str]
 
 
 @dataclass(frozen=True, slots=True)
-class Seated:
+class LoadedShard:
     """Rows for the book: figures by name of rows.Rows, holdings by lane with the places of their accounts."""
 
     ids: Ints
     heads: Hashes
     figures: dict[str, Ints | Flags]
-    holdings: list[tuple[Lane, Ints, dict[str, Ints]]]
+    holdings: list[tuple[PositionGroup, Ints, dict[str, Ints]]]
     left_out: list[int]
 
 
-LaneOf = Callable[[str, Side, Slippage, str], Lane]
+LaneOf = Callable[[str, Side, Slippage, str], PositionGroup]
 
 
-def seated(stored: Stored, markets: Mapping[int, Market], lane_of: LaneOf) -> Seated:
+def load_shard(stored: StoredShard, markets: Mapping[int, Market], lane_of: LaneOf) -> LoadedShard:
     """Everything the book needs of those accounts that are as most are."""
     accounts = stored.accounts
     odd = accounts.told | ~np.isin(accounts.through, list(markets)) | _too_large(accounts)
@@ -101,7 +101,7 @@ def seated(stored: Stored, markets: Mapping[int, Market], lane_of: LaneOf) -> Se
     keep = np.flatnonzero(~odd)
     place = np.cumsum(~odd) - 1  # of each account among those kept
     sits = [(lane, at, ~odd[at], figures) for lane, at, figures in holdings]
-    return Seated(
+    return LoadedShard(
         accounts.id[keep],
         stored.heads[keep],
         {name: column[keep] for name, column in _figures(stored, screens, opened).items()},
@@ -116,22 +116,22 @@ def _too_large(accounts: StoredAccounts) -> Flags:
     return large
 
 
-def _screens(stored: Stored) -> Screen:
+def _screens(stored: StoredShard) -> LimitScreen:
     """The thresholds of every account, group by group."""
-    accounts, answer = stored.accounts, Screen.empty(stored.accounts.length)
+    accounts, answer = stored.accounts, LimitScreen.empty(stored.accounts.length)
     order = np.argsort(accounts.group, kind="stable")
     ends = np.searchsorted(accounts.group[order], np.arange(len(stored.groups) + 1))
     for n, group in enumerate(stored.groups):
         at = order[ends[n] : ends[n + 1]]
-        figures = Figures(*(getattr(accounts, field.name)[at] for field in fields(Figures)))
-        found = screen(figures, group.policy, group.status, group.terms)
-        answer.set(at, **{field.name: getattr(found, field.name) for field in fields(Screen)})
+        figures = ScreenFigures(*(getattr(accounts, field.name)[at] for field in fields(ScreenFigures)))
+        found = screen_limits(figures, group.policy, group.status, group.terms)
+        answer.set(at, **{field.name: getattr(found, field.name) for field in fields(LimitScreen)})
     return answer
 
 
 def _held(
-    stored: Stored, markets: Mapping[int, Market], lane_of: LaneOf, odd: Flags
-) -> tuple[Ints, list[tuple[Lane, Ints, dict[str, Ints]]]]:
+    stored: StoredShard, markets: Mapping[int, Market], lane_of: LaneOf, odd: Flags
+) -> tuple[Ints, list[tuple[PositionGroup, Ints, dict[str, Ints]]]]:
     """The profits of each account's holdings, added up, and the holdings by lane; flags whose cannot be held."""
     accounts, positions = stored.accounts, stored.positions
     at = np.searchsorted(accounts.id, positions.account)
@@ -155,7 +155,7 @@ def _held(
     return opened, holdings
 
 
-def _positions_max(group: Group) -> int:
+def _positions_max(group: TermsGroup) -> int:
     """More positions than these are a breach."""
     terms = group.terms
     if terms is None or not terms.max_positions or terms.positions.enforced is not Enforcement.BREACH:
@@ -170,7 +170,7 @@ def _round_cost(positions: StoredPositions) -> Ints:
     return rounded
 
 
-def _lanes(stored: Stored, at: Ints, lane_of: LaneOf) -> Iterator[tuple[Lane, Ints]]:
+def _lanes(stored: StoredShard, at: Ints, lane_of: LaneOf) -> Iterator[tuple[PositionGroup, Ints]]:
     """Each lane with the places of its positions."""
     positions, group = stored.positions, stored.accounts.group[at]
     key = (group * len(stored.symbols) + positions.symbol) * 2 + positions.short
@@ -186,7 +186,9 @@ def _lanes(stored: Stored, at: Ints, lane_of: LaneOf) -> Iterator[tuple[Lane, In
         yield lane_of(stored.symbols[symbol], side, of.policy.slippage, of.currency), these
 
 
-def _profits(lane: Lane, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]) -> tuple[Ints, Flags]:
+def _profits(
+    lane: PositionGroup, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]
+) -> tuple[Ints, Flags]:
     """What the holdings of a lane had gained at the batches their accounts were marked through."""
     profit, beyond = np.zeros(len(through), np.int64), np.ones(len(through), np.bool_)
     for batch in sorted(set(through.tolist())):
@@ -197,7 +199,7 @@ def _profits(lane: Lane, through: Ints, figures: dict[str, Ints], markets: Mappi
     return profit, beyond
 
 
-def _figures(stored: Stored, screens: Screen, opened: Ints) -> dict[str, Ints | Flags]:
+def _figures(stored: StoredShard, screens: LimitScreen, opened: Ints) -> dict[str, Ints | Flags]:
     """Columns of rows.Rows."""
     accounts = stored.accounts
     runs = accounts.phase_id > 0

@@ -1,6 +1,6 @@
 """All rules at once, in columns: equity against two thresholds an account, and where those lie.
 
-`screen` is headroom.thresholds of many accounts, for a book that is loaded whole.
+`screen_limits` is headroom.thresholds of many accounts, for a book that is loaded whole.
 
 Exact where an account is as most are: nothing told today, no limit met by its balance alone. The others are `odd`.
 """
@@ -13,7 +13,7 @@ import numpy as np
 
 from domain import limit_levels
 from domain.arithmetic import COLUMN, HUNDREDTH
-from domain.columnar.account_rows import Rows
+from domain.columnar.account_rows import AccountRows
 from domain.columnar.fixed_point import LEAST, MOST, UNIT, Columns, Flags, Ints, scale, units
 from domain.lifecycles import ChallengeStatus
 from domain.limit_levels import LevelFigures
@@ -26,7 +26,7 @@ PCT_MAX = 1_000
 
 
 @dataclass(slots=True)
-class Figures(Columns):
+class ScreenFigures(Columns):
     """What the levels of accounts are derived from; 0 where no phase runs. Nothing was withdrawn today."""
 
     cash: Ints
@@ -40,7 +40,7 @@ class Figures(Columns):
 
 
 @dataclass(slots=True)
-class Screen(Columns):
+class LimitScreen(Columns):
     """Columns of rows.Rows, and who is odd."""
 
     low: Ints
@@ -66,11 +66,13 @@ class ColumnLevel:
     share: Decimal = ONE
 
 
-def screen(figures: Figures, policy: Policy, status: ChallengeStatus | None, terms: PhaseTerms | None) -> Screen:
+def screen_limits(
+    figures: ScreenFigures, policy: Policy, status: ChallengeStatus | None, terms: PhaseTerms | None
+) -> LimitScreen:
     """The thresholds of accounts under one policy and one phase's terms. `status` is their phase's, None without."""
-    answer = Screen.empty(figures.length)
+    answer = LimitScreen.empty(figures.length)
     answer.low[:], answer.high[:], answer.trail_stop[:] = LEAST, MOST, MOST
-    if not _is_tame(policy, terms):
+    if not _is_within_int64(policy, terms):
         answer.odd[:] = True
         return answer
     if status is not None and status is not ChallengeStatus.ACTIVE:
@@ -84,18 +86,18 @@ def screen(figures: Figures, policy: Policy, status: ChallengeStatus | None, ter
     return answer
 
 
-def _is_tame(policy: Policy, terms: PhaseTerms | None) -> bool:
+def _is_within_int64(policy: Policy, terms: PhaseTerms | None) -> bool:
     rows = (row for row in LEVEL_RULES if row.of_policy or terms is not None)
     return all(getattr(policy if row.of_policy else terms, row.field).pct <= PCT_MAX for row in rows)
 
 
-def _too_large(figures: Figures) -> Flags:
-    columns = [getattr(figures, field.name) for field in fields(Figures)]
+def _too_large(figures: ScreenFigures) -> Flags:
+    columns = [getattr(figures, field.name) for field in fields(ScreenFigures)]
     large: Flags = np.logical_or.reduce([np.abs(column) >= FIGURE_MAX for column in columns])
     return large
 
 
-def _bounds(figures: Figures, policy: Policy, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
+def _bounds(figures: ScreenFigures, policy: Policy, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
     """Every configured level; where a phase runs with its early warnings. Nothing was withdrawn today."""
     columns = LevelFigures(
         figures.starting_balance,
@@ -126,7 +128,7 @@ def _with_warnings(bound: ColumnLevel, terms: PhaseTerms | None) -> Iterator[Col
         yield replace(bound, level=level, share=share)
 
 
-def _look(answer: Screen, bound: ColumnLevel, cash: Ints) -> None:
+def _look(answer: LimitScreen, bound: ColumnLevel, cash: Ints) -> None:
     """Watch the level, where equity can meet it; who meets it by the balance alone is odd."""
     measured, level = bound.limit.measured, bound.level
     if measured is not Measured.EQUITY:
@@ -141,7 +143,7 @@ def _look(answer: Screen, bound: ColumnLevel, cash: Ints) -> None:
         np.maximum(answer.low_else, level, out=answer.low_else)
 
 
-def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> None:
+def _trail(answer: LimitScreen, terms: PhaseTerms, initial: Ints, floor: Ints) -> None:
     """How the floor follows a new high of equity, as rows.figures_of says it."""
     limit = terms.total_loss
     if not limit.configured or limit.trail is not Trail.TRAIL_INTRADAY:
@@ -161,7 +163,7 @@ def _trail(answer: Screen, terms: PhaseTerms, initial: Ints, floor: Ints) -> Non
     answer.trail_share[:] = units(min(terms.warn_at, default=ONE))
 
 
-def judged(rows: Rows, equity: Ints, observed: Flags) -> tuple[Flags, Ints, Ints]:
+def accounts_to_judge(rows: AccountRows, equity: Ints, observed: Flags) -> tuple[Flags, Ints, Ints]:
     """Is no verdict possible at this equity? And the places whose low a new high moves, with their lows then."""
     higher = equity > rows.peak_equity
     higher &= observed
@@ -176,7 +178,7 @@ def judged(rows: Rows, equity: Ints, observed: Flags) -> tuple[Flags, Ints, Ints
     return safe, trailing, lows
 
 
-def _trailing(rows: Rows, at: Ints, high: Ints) -> Ints:
+def _trailing(rows: AccountRows, at: Ints, high: Ints) -> Ints:
     """The lows under new highs of equity; a share of the way to the floor is rounded to the nearer side."""
     gap = rows.trail_gap[at] + scale(high, rows.trail_pct[at], HUNDREDTH)
     floor = np.minimum(high - gap, rows.trail_stop[at])

@@ -20,7 +20,7 @@ TENS = np.array([10**n * UNIT for n in range(1, 11)], np.uint64)
 
 
 @dataclass(frozen=True, slots=True)
-class Metrics:
+class MetricRows:
     """Metric snapshots as columns of one length; amounts in units of 1e-8, times in microseconds since 1970."""
 
     phase_id: Ints
@@ -41,7 +41,7 @@ class Metrics:
 
 
 @dataclass(frozen=True, slots=True)
-class Notes:
+class LedgerNotes:
     """mark_to_market rows as columns of one length, with `facts` as they are hashed."""
 
     account_id: Ints
@@ -60,7 +60,7 @@ class Notes:
 
 
 @dataclass(frozen=True, slots=True)
-class Marks:
+class MarkRows:
     """Marked accounts as columns of one length; amounts in units of 1e-8, times in microseconds since 1970.
 
     A row may only be written while the account's version is `seq` and its `marked_through` is older; the version
@@ -84,8 +84,8 @@ class Marks:
     day_high: Ints
     peak_equity: Ints
     metric_due_at: Ints  # rows.NEVER: there is none
-    metrics: Metrics
-    notes: Notes
+    metrics: MetricRows
+    notes: LedgerNotes
 
     def __len__(self) -> int:
         return len(self.id)
@@ -93,7 +93,7 @@ class Marks:
 
 def note(
     head: Hashes, account: Ints, seq: Ints, cash: Ints, unrealised: Ints, high: Ints, at: Ints, batch: Ints
-) -> Notes:
+) -> LedgerNotes:
     """The rows that follow the heads, as desk.catch_up writes them when they fall due: the text of each is built
     straight from its units, for a hundred thousand of them come at once.
     """
@@ -111,7 +111,7 @@ def note(
         ).digest()
         for n, (one, version, balance, time, through, fact) in enumerate(figures)
     ]
-    return Notes(account, seq, cash, at, batch, facts, digests(hashes))
+    return LedgerNotes(account, seq, cash, at, batch, facts, digests(hashes))
 
 
 def digests(hashes: list[bytes]) -> Hashes:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from domain.columnar.fixed_point import Columns, Ints, level
-from domain.columnar.position_groups import Seats
+from domain.columnar.position_groups import SlotTable
 from domain.orders import Order
 from domain.quotes import Market
 from domain.terms import Slippage
@@ -13,14 +13,14 @@ Key = tuple[int, int]  # the row of the account in the book, the order's seq
 
 
 @dataclass(slots=True)
-class Prices(Columns):
+class TriggerPrices(Columns):
     row: Ints
     seq: Ints
     price: Ints  # in whole units
 
 
 @dataclass(frozen=True, slots=True)
-class Awaited:
+class TriggerPrice:
     """What an order waits for: the price of this deal, at its own or beyond it."""
 
     symbol: str
@@ -30,18 +30,18 @@ class Awaited:
     falls: bool
 
 
-def awaited(order: Order, currency: str, slippage: Slippage) -> Awaited:
+def trigger_price(order: Order, currency: str, slippage: Slippage) -> TriggerPrice:
     """What the order waits for."""
     assert order.price is not None, "an order rests at a price"
     falls = order.type.reached(order.price / 2, order.price, buys=order.buys)
-    return Awaited(order.symbol, currency, slippage, order.buys, falls)
+    return TriggerPrice(order.symbol, currency, slippage, order.buys, falls)
 
 
-class Tripwire(Seats[Prices, Key]):
+class TriggerIndex(SlotTable[TriggerPrices, Key]):
     """The orders that wait for the same."""
 
-    def __init__(self, what: Awaited) -> None:
-        super().__init__(Prices.empty(0))
+    def __init__(self, what: TriggerPrice) -> None:
+        super().__init__(TriggerPrices.empty(0))
         self.what = what
 
     def _key(self, place: int) -> Key:

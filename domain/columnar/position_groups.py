@@ -33,7 +33,7 @@ Held = TypeVar("Held", bound=Columns)
 Key = TypeVar("Key")
 
 
-class Seats(Generic[Held, Key]):
+class SlotTable(Generic[Held, Key]):
     """Columns whose first places are taken, each under a key of its own."""
 
     def __init__(self, columns: Held) -> None:
@@ -70,7 +70,7 @@ class Seats(Generic[Held, Key]):
 
 
 @dataclass(slots=True)
-class Holdings(Columns):
+class PositionColumns(Columns):
     row: Ints  # of the account in the book
     quantity: Ints
     cost: Ints
@@ -78,7 +78,7 @@ class Holdings(Columns):
     price_max: Ints  # up to this price the account's figures are sure to be held
 
 
-def holding_figures(position: Position, count: int) -> dict[str, int]:
+def position_figures(position: Position, count: int) -> dict[str, int]:
     """The fixed figures of one of an account's `count` holdings. Raises ValueError where they cannot be held.
 
     Each holding has its share of the range, so that all of an account's add up without wrapping.
@@ -90,11 +90,11 @@ def holding_figures(position: Position, count: int) -> dict[str, int]:
     return {"quantity": quantity, "cost": cost, "price_max": factor_max(quantity, share)}
 
 
-class Lane(Seats[Holdings, int]):
+class PositionGroup(SlotTable[PositionColumns, int]):
     """The holdings of one symbol and side, priced by one model, in accounts of one currency; the key is the row."""
 
     def __init__(self, symbol: str, side: Side, slippage: Slippage, currency: str, catalogue: Catalogue) -> None:
-        super().__init__(Holdings.empty(0))
+        super().__init__(PositionColumns.empty(0))
         self.symbol, self._side, self._slippage, self._sign = symbol, side, slippage, int(side.sign)
         self._currency, self._catalogue = currency, catalogue
         source = catalogue.instruments[symbol].quote_currency

@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 
 from domain.accounts import Account
-from domain.columnar.account_rows import NEVER, Rows, figures_of, unheld
-from domain.columnar.bulk_load import Stored, seated
+from domain.columnar.account_rows import NEVER, AccountRows, figures_of, figures_without_positions
+from domain.columnar.bulk_load import StoredShard, load_shard
 from domain.columnar.fixed_point import Flags, Ints, units
-from domain.columnar.limit_screen import judged
-from domain.columnar.mark_rows import Hashes, Marks, Metrics, Notes, note
-from domain.columnar.order_triggers import Awaited, Tripwire, awaited
-from domain.columnar.position_groups import Lane, Seats, holding_figures
+from domain.columnar.limit_screen import accounts_to_judge
+from domain.columnar.mark_rows import Hashes, LedgerNotes, MarkRows, MetricRows, note
+from domain.columnar.order_triggers import TriggerIndex, TriggerPrice, trigger_price
+from domain.columnar.position_groups import PositionGroup, SlotTable, position_figures
 from domain.instruments import Catalogue
 from domain.ledger import MICROSECOND, microseconds
 from domain.money import ZERO
@@ -32,15 +32,15 @@ MINUTE = 60_000_000  # microseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Repriced:
+class RepricedAccounts:
     """What the quotes of a batch would change, by row and by lane; nothing of it is kept yet."""
 
     opened: Ints
     touched: Flags
-    lanes: list[tuple[Lane, Ints]]
+    lanes: list[tuple[PositionGroup, Ints]]
 
 
-class Book:
+class AccountShard:
     """The live accounts of one shard, each as of its own batch.
 
     For each new batch: `mark` it, and let `catch_up` move the accounts handed over; write the `marks` of those `due`
@@ -53,16 +53,16 @@ class Book:
         """`market` is the newest quotes as of the batch before the first that is marked."""
         self._interval, self._catalogue = mark_ledger_interval // MICROSECOND, catalogue
         self._market: dict[str, Quote] = dict(market)
-        self._rows = Rows.empty(0)
+        self._rows = AccountRows.empty(0)
         self._heads: Hashes = np.zeros((0, 32), np.uint8)
         self._free: list[int] = []
         self._places: dict[int, int] = {}
-        self._lanes: dict[tuple[str, Side, Slippage, str], Lane] = {}
-        self._moved_by: dict[str, list[Lane]] = {}  # by symbol: its own lanes, and those it converts
-        self._tripwires: dict[Awaited, Tripwire] = {}
-        self._tripped_by: dict[str, list[Tripwire]] = {}  # by symbol: its own, and those it converts
+        self._lanes: dict[tuple[str, Side, Slippage, str], PositionGroup] = {}
+        self._moved_by: dict[str, list[PositionGroup]] = {}  # by symbol: its own lanes, and those it converts
+        self._tripwires: dict[TriggerPrice, TriggerIndex] = {}
+        self._tripped_by: dict[str, list[TriggerIndex]] = {}  # by symbol: its own, and those it converts
         self._watchers: dict[str, set[int]] = {}  # by symbol: the rows handed over whenever it moves
-        self._seats: dict[int, list[tuple[Seats[Any, Any], Any]]] = {}  # by row: where it sits, under which key
+        self._seats: dict[int, list[tuple[SlotTable[Any, Any], Any]]] = {}  # by row: where it sits, under which key
         self._watched: dict[int, frozenset[str]] = {}  # by row, where it watches any
 
     def __len__(self) -> int:
@@ -89,14 +89,14 @@ class Book:
         try:
             self._seat(row, account, conditions, market)
         except ValueError:
-            self._rows.set(row, **unheld(account))
+            self._rows.set(row, **figures_without_positions(account))
 
-    def fill(self, stored: Stored, markets: dict[int, Market]) -> list[int]:
+    def fill(self, stored: StoredShard, markets: dict[int, Market]) -> list[int]:
         """Put many accounts that are not here yet, `markets` by their `marked_through`; answers those left out.
 
         Left out are the few that are not as most are: each is to be `put` by itself.
         """
-        seats = seated(stored, markets, self._lane)
+        seats = load_shard(stored, markets, self._lane)
         rows = np.array([self._take(one) for one in seats.ids.tolist()], np.int64)
         self._rows.set(rows, **seats.figures)
         self._heads[rows] = seats.heads
@@ -150,24 +150,24 @@ class Book:
             else:
                 watched |= symbols_of(position.symbol, account.currency, self._catalogue, self._market)
         for order in account.orders.values():
-            wire = self._tripwire(awaited(order, self._catalogue.par(account.currency), slippage))
+            wire = self._tripwire(trigger_price(order, self._catalogue.par(account.currency), slippage))
             self._seats[row].append((wire, wire.add(row, order)))
         for symbol in watched:
             self._watchers.setdefault(symbol, set()).add(row)
         self._watched[row] = frozenset(watched)
         self._rows.set(row, **figures)
 
-    def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> Lane:
+    def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> PositionGroup:
         key = symbol, side, slippage, self._catalogue.par(currency)
         if key not in self._lanes:
-            lane = self._lanes[key] = Lane(symbol, side, slippage, currency, self._catalogue)
+            lane = self._lanes[key] = PositionGroup(symbol, side, slippage, currency, self._catalogue)
             for one in symbols_of(symbol, currency, self._catalogue, self._market):
                 self._moved_by.setdefault(one, []).append(lane)
         return self._lanes[key]
 
-    def _tripwire(self, what: Awaited) -> Tripwire:
+    def _tripwire(self, what: TriggerPrice) -> TriggerIndex:
         if what not in self._tripwires:
-            wire = self._tripwires[what] = Tripwire(what)
+            wire = self._tripwires[what] = TriggerIndex(what)
             for one in symbols_of(what.symbol, what.currency, self._catalogue, self._market):
                 self._tripped_by.setdefault(one, []).append(wire)
         return self._tripwires[what]
@@ -184,7 +184,7 @@ class Book:
         handed = missed | rows.by_hand | (rows.day_ends_at <= at)
         repriced = self._reprice(batch, handed)
         unrealised = np.where(repriced.touched, repriced.opened, rows.unrealised)
-        safe, trailing, lows = judged(rows, rows.cash + unrealised, repriced.touched)
+        safe, trailing, lows = accounts_to_judge(rows, rows.cash + unrealised, repriced.touched)
         handed |= ~safe & (repriced.touched | rows.fresh)
         moved = behind & ~handed
         for lane, changes in repriced.lanes:
@@ -197,7 +197,7 @@ class Book:
         rows.fresh[moved] = False
         return sorted(rows.id[behind & handed].tolist())
 
-    def _reprice(self, batch: Batch, handed: Flags) -> Repriced:
+    def _reprice(self, batch: Batch, handed: Flags) -> RepricedAccounts:
         """Reprice what the batch's quotes move; flags in `handed` whom the columns cannot follow."""
         opened, touched = self._rows.opened.copy(), np.zeros(len(handed), np.bool_)
         self._market.update((quote.symbol, quote) for quote in batch.quotes)
@@ -206,7 +206,7 @@ class Book:
             for wire in self._tripped_by.get(quote.symbol, ()):
                 touched[wire.rows()] = True
                 handed[wire.reached(self._market)] = True
-        lanes: list[tuple[Lane, Ints]] = []
+        lanes: list[tuple[PositionGroup, Ints]] = []
         for lane in dict.fromkeys(lane for quote in batch.quotes for lane in self._moved_by.get(quote.symbol, ())):
             if len(lane):
                 at, changes, beyond = lane.reprice(self._market)
@@ -214,7 +214,7 @@ class Book:
                 opened[at] += changes
                 touched[at] = True
                 lanes.append((lane, changes))
-        return Repriced(opened, touched, lanes)
+        return RepricedAccounts(opened, touched, lanes)
 
     def _observe(self, at: Ints, unrealised: Ints) -> None:
         """Move the rows' marks, highs and lows."""
@@ -251,7 +251,7 @@ class Book:
         """Accounts of which a figure has moved since they were put or written, or that were stirred."""
         return np.sort(self._rows.id[self._rows.dirty])
 
-    def marks(self, ids: Iterable[int]) -> Marks:
+    def marks(self, ids: Iterable[int]) -> MarkRows:
         """What is to be written of the accounts; of those not marked since they were put there is nothing."""
         rows = self._rows
         at = np.array([self._places[one] for one in ids if one in self._places], np.int64)
@@ -260,7 +260,7 @@ class Book:
         noted, measured = self._is_notable()[at], self._is_measurable()[at]
         notes = self._note(at[noted])
         heads[noted] = notes.hash
-        return Marks(
+        return MarkRows(
             place=at,
             id=rows.id[at],
             seq=rows.seq[at],
@@ -281,17 +281,17 @@ class Book:
             notes=notes,
         )
 
-    def _note(self, at: Ints) -> Notes:
+    def _note(self, at: Ints) -> LedgerNotes:
         """The mark_to_market rows of the accounts, as desk.catch_up writes them when they fall due."""
         rows = self._rows
         version, times = rows.seq[at] + 1, (rows.marked_at[at], rows.through[at])
         figures = rows.cash[at], rows.unrealised[at], rows.high_watermark[at]
         return note(self._heads[at], rows.id[at], version, *figures, *times)
 
-    def _measure(self, at: Ints) -> Metrics:
+    def _measure(self, at: Ints) -> MetricRows:
         """The metric snapshots of the rows, as days.measure takes them."""
         rows = self._rows
-        return Metrics(
+        return MetricRows(
             phase_id=rows.phase_id[at],
             challenge_id=rows.challenge_id[at],
             account_id=rows.id[at],
@@ -306,7 +306,7 @@ class Book:
             peak_equity=rows.peak_equity[at],
         )
 
-    def written(self, marks: Marks, taken: Flags) -> None:
+    def written(self, marks: MarkRows, taken: Flags) -> None:
         """The database took these of the marks; an account put anew since they were computed is left alone."""
         rows, at = self._rows, marks.place
         here = (rows.id[at] == marks.id) & (rows.through[at] != NEVER)
@@ -322,6 +322,6 @@ class Book:
 def _fixed(position: Position, count: int) -> dict[str, int] | None:
     """The figures of a holding that can be held in columns."""
     try:
-        return holding_figures(position, count)
+        return position_figures(position, count)
     except ValueError:
         return None

@@ -6,7 +6,7 @@ from datetime import timedelta
 import numpy as np
 
 from domain.columnar.fixed_point import Flags
-from domain.columnar.mark_rows import Marks, Metrics, Notes
+from domain.columnar.mark_rows import LedgerNotes, MarkRows, MetricRows
 from domain.ledger import Kind
 from models.columnar import binary_copy
 from models.columnar.binary_copy import Bytes, bigint_bytes, numeric_bytes, timestamp_bytes
@@ -56,7 +56,7 @@ with free as (
 UPDATED = """
 select account_id from balances where account_id between $1 and $2 and xmin = pg_current_xact_id()::xid
 """
-MEASURED = tuple(field.name for field in fields(Metrics))
+MEASURED = tuple(field.name for field in fields(MetricRows))
 JSONB_VERSION = b"\x01"
 LEDGER = ("account_id", "seq", "amount", "balance_after", "market_time", "batch", "hash", "kind", "facts")
 
@@ -76,7 +76,7 @@ async def touched_accounts(conn: Connection, since: str, shards: int, shard: int
 class PreparedMarks:
     """Marks with their COPY data, which is built before a connection is taken."""
 
-    marks: Marks
+    marks: MarkRows
     balances: bytes
     metrics: bytes
     notes: bytes
@@ -93,7 +93,7 @@ class PreparedMarks:
         return last - first >= 2 * len(self.marks)
 
 
-def prepare_marks(marks: Marks) -> PreparedMarks:
+def prepare_marks(marks: MarkRows) -> PreparedMarks:
     return PreparedMarks(marks, encode_marks(marks), encode_metrics(marks.metrics), encode_ledger_rows(marks.notes))
 
 
@@ -137,7 +137,7 @@ async def _append(conn: Connection, prepared: PreparedMarks, done: str) -> Flags
     return written
 
 
-def encode_marks(marks: Marks) -> bytes:
+def encode_marks(marks: MarkRows) -> bytes:
     """Return the COPY data of the marks."""
     return binary_copy.encode_rows(
         [
@@ -160,7 +160,7 @@ def encode_marks(marks: Marks) -> bytes:
     )
 
 
-def encode_metrics(metrics: Metrics) -> bytes:
+def encode_metrics(metrics: MetricRows) -> bytes:
     """Return the COPY data of metric snapshots; empty without any."""
     if not len(metrics.batch):
         return b""
@@ -169,7 +169,7 @@ def encode_metrics(metrics: Metrics) -> bytes:
     return binary_copy.encode_rows([kinds.get(name, numeric_bytes)(getattr(metrics, name)) for name in MEASURED])
 
 
-def encode_ledger_rows(notes: Notes) -> bytes:
+def encode_ledger_rows(notes: LedgerNotes) -> bytes:
     """Return the COPY data of mark_to_market ledger rows; empty without any."""
     if not len(notes.batch):
         return b""

@@ -6,7 +6,7 @@ import asyncpg
 import numpy as np
 
 from domain.columnar.account_rows import ALWAYS, NEVER
-from domain.columnar.bulk_load import Group, Stored, StoredAccounts, StoredPositions
+from domain.columnar.bulk_load import StoredAccounts, StoredPositions, StoredShard, TermsGroup
 from domain.columnar.fixed_point import Flags
 from domain.lifecycles import ChallengeStatus
 from domain.terms import Policy, policy_from_text, terms_from_text
@@ -94,7 +94,7 @@ where o.status = 'OPEN' and b.live and o.account_id % $1 = $2 order by o.account
 BODIES = "select hash, body from terms where hash = any($1::text[])"
 
 
-async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
+async def load_shard(conn: Connection, shards: int, shard: int) -> StoredShard:
     """Read the live accounts of a shard with their open positions. The caller has opened a snapshot."""
     groups = await conn.fetch(GROUPS, shards, shard)
     bodies = dict(await conn.fetch(BODIES, [row["terms_hash"] for row in groups if row["terms_hash"]]))
@@ -109,11 +109,11 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> Stored:
     accounts["told"] |= np.isin(accounts["group"], unread)
     accounts["told"] |= np.isin(accounts["id"], positions["account"][positions.pop("unknown")])
     symbols = await conn.fetch("select symbol from instruments order by symbol")
-    return Stored(
+    return StoredShard(
         StoredAccounts(**accounts),
         np.frombuffer(heads.tobytes(), np.uint8).reshape(-1, 32),
         StoredPositions(**positions),
-        [group or Group(row["currency"], Policy(), None, None) for group, row in zip(read, groups, strict=True)],
+        [group or TermsGroup(row["currency"], Policy(), None, None) for group, row in zip(read, groups, strict=True)],
         [row["symbol"] for row in symbols],
     )
 
@@ -124,6 +124,6 @@ def _group(row: asyncpg.Record, bodies: dict[str, str]) -> Group | None:
         status = None if row["status"] is None else ChallengeStatus(row["status"])
         body = bodies.get(row["terms_hash"])
         terms = terms_from_text(body).phase(row["phase_index"]) if body and row["phase_index"] else None
-        return Group(row["currency"], policy_from_text(row["policy"]), status, terms)
+        return TermsGroup(row["currency"], policy_from_text(row["policy"]), status, terms)
     except Exception:  # noqa: BLE001 - one unreadable group must not stop the others
         return None

@@ -17,7 +17,7 @@ from config import wakeups
 from config.settings import settings
 from domain.columnar.bulk_load import MARKETS_MAX
 from domain.columnar.fixed_point import Flags, Ints
-from domain.columnar.shard import Book
+from domain.columnar.shard import AccountShard
 from domain.errors import Locked
 from domain.instruments import Catalogue
 from domain.quotes import Batch, Market
@@ -63,7 +63,7 @@ class Marker:
 
     def forget(self) -> None:
         """Throw the memory away; the next pass loads it again."""
-        self.book: Book | None = None
+        self.book: AccountShard | None = None
         self.catalogue: Catalogue | None = None
         self.shards = 0  # how many there are
         self.horizon = ""  # of what was read last
@@ -188,7 +188,7 @@ class Marker:
             market = await tape().market(conn, self.through)
             common = batches[np.argsort(-counts)[:MARKETS_MAX]].tolist()
             markets = {batch: await tape().market(conn, batch) for batch in common}
-        self.book = Book(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
+        self.book = AccountShard(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
         challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
         self.challenges = {account: challenge or None for account, challenge in challenges}
         left_out = await asyncio.to_thread(self.book.fill, stored, markets)

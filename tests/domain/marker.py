@@ -12,8 +12,8 @@ from domain import fold
 from domain.accounts import Account, Journal, Metric
 from domain.columnar.account_rows import ALWAYS, NEVER
 from domain.columnar.fixed_point import amount
-from domain.columnar.mark_rows import Marks, Metrics, Notes
-from domain.columnar.shard import Book
+from domain.columnar.mark_rows import LedgerNotes, MarkRows, MetricRows
+from domain.columnar.shard import AccountShard
 from domain.ledger import EPOCH, MICROSECOND, Kind, Row
 from domain.money import ZERO
 from domain.positions import Side
@@ -31,7 +31,7 @@ def instant(whole: int) -> datetime | None:
     return None if whole in (ALWAYS, NEVER) else EPOCH + whole * MICROSECOND
 
 
-def metrics_of(columns: Metrics) -> list[Metric]:
+def metrics_of(columns: MetricRows) -> list[Metric]:
     names = [field.name for field in fields(Metric)]
     facts: list[dict[str, Any]] = [
         {
@@ -43,7 +43,7 @@ def metrics_of(columns: Metrics) -> list[Metric]:
     return [Metric(**fact) for fact in facts]
 
 
-def rows_of(notes: Notes) -> list[Row]:
+def rows_of(notes: LedgerNotes) -> list[Row]:
     figures = (notes.account_id, notes.seq, notes.balance, notes.market_time, notes.batch)
     rows = []
     for n, (one, seq, balance, at, batch) in enumerate(zip(*(column.tolist() for column in figures), strict=True)):
@@ -56,7 +56,7 @@ def rows_of(notes: Notes) -> list[Row]:
     return rows
 
 
-def as_written(account: Account, marks: Marks, n: int) -> Account:
+def as_written(account: Account, marks: MarkRows, n: int) -> Account:
     """The stored account after the n-th row of the marks."""
     phase = account.phase
     if marks.phase_id[n]:
@@ -112,7 +112,7 @@ class Marker:
         self.journals = {account.id: Journal() for account, _ in live}
         self.tape: list[Batch] = []
         self.through = 0
-        self.book = Book(interval, CATALOGUE, a_market())
+        self.book = AccountShard(interval, CATALOGUE, a_market())
         ones: Iterable[int] = self.stored
         if whole:
             ones = self.book.fill(stored(live, list(BASE)), {0: a_market()})

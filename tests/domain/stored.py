@@ -8,7 +8,7 @@ import numpy as np
 
 from domain.accounts import Account
 from domain.columnar.account_rows import ALWAYS, NEVER, time_of
-from domain.columnar.bulk_load import Group, Stored, StoredAccounts, StoredPositions
+from domain.columnar.bulk_load import StoredAccounts, StoredPositions, StoredShard, TermsGroup
 from domain.columnar.fixed_point import units
 from domain.ledger import microseconds
 from domain.money import EIGHTH
@@ -25,13 +25,13 @@ def cut(value: Decimal) -> int:
     return max(-TOO_LARGE, min(TOO_LARGE, int(value.scaleb(8))))
 
 
-def stored(live: Sequence[tuple[Account, Conditions]], symbols: Sequence[str]) -> Stored:
+def stored(live: Sequence[tuple[Account, Conditions]], symbols: Sequence[str]) -> StoredShard:
     """Live accounts in order of id."""
-    groups: list[Group] = []
+    groups: list[TermsGroup] = []
     rows = [_account(account, its, groups) for account, its in live]
     held = [_position(account, p, symbols) for account, _ in live for p in account.positions.values()]
     heads = b"".join(account.head for account, _ in live)
-    return Stored(
+    return StoredShard(
         StoredAccounts(**_columns(rows, StoredAccounts.__dataclass_fields__)),
         np.frombuffer(heads, np.uint8).reshape(-1, 32),
         StoredPositions(**_columns(held, StoredPositions.__dataclass_fields__)),
@@ -45,10 +45,10 @@ def _columns(rows: Sequence[dict[str, Any]], names: Any) -> dict[str, Any]:
     return {n: np.array([row[n] for row in rows], np.bool_ if n in flags else np.int64) for n in names}
 
 
-def _account(account: Account, its: Conditions, groups: list[Group]) -> dict[str, Any]:
+def _account(account: Account, its: Conditions, groups: list[TermsGroup]) -> dict[str, Any]:
     phase = account.phase
     runs = phase is not None and phase.running
-    group = Group(account.currency, account.policy, phase.status if phase else None, its.terms)
+    group = TermsGroup(account.currency, account.policy, phase.status if phase else None, its.terms)
     if group not in groups:
         groups.append(group)
     return {

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from domain import fold
 from domain.accounts import Account
 from domain.columnar.fixed_point import UNIT, UNITS_MAX, amount, units
-from domain.columnar.position_groups import holding_figures
-from domain.columnar.shard import Book
+from domain.columnar.position_groups import position_figures
+from domain.columnar.shard import AccountShard
 from domain.lifecycles import ChallengeStatus
 from domain.orders import Order, OrderType, Verb
 from domain.positions import Side
@@ -196,7 +196,7 @@ def test_an_account_is_left_to_the_fold_as_it_was_because(live: Live, batch: Bat
 
 def test_an_account_left_to_the_fold_is_as_if_the_batch_had_not_been() -> None:
     live = a_trader(("EURUSD", Side.LONG, "100000")), conditions(a_phase_terms())
-    book, calm = Book(HOUR, CATALOGUE, a_market()), a_batch(1, priced("EURUSD", "1.1"))
+    book, calm = AccountShard(HOUR, CATALOGUE, a_market()), a_batch(1, priced("EURUSD", "1.1"))
     book.put(*live, a_market())
     assert book.mark(a_batch(1, priced("EURUSD", "1.04"))) == [1001]
     assert book.mark(calm) == []
@@ -206,7 +206,7 @@ def test_an_account_left_to_the_fold_is_as_if_the_batch_had_not_been() -> None:
 def test_a_stored_profit_that_is_out_of_step_counts_until_the_next_quote_sets_it_right() -> None:
     odd = replace(a_trader(("EURUSD", Side.LONG, "100000")), unrealised=Decimal(-6_000))
     terms = conditions(a_phase_terms())
-    marker, book = Marker([(odd, terms)]), Book(HOUR, CATALOGUE, a_market())
+    marker, book = Marker([(odd, terms)]), AccountShard(HOUR, CATALOGUE, a_market())
     assert marker.book.mark(a_batch(1)) == [1001]
     quote = a_batch(1, quoted("EURUSD", 1))
     book.put(odd, terms, a_market())
@@ -215,14 +215,14 @@ def test_a_stored_profit_that_is_out_of_step_counts_until_the_next_quote_sets_it
 
 
 def test_figures_that_cannot_be_held_are_not_those_of_the_account_that_sat_there_before() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(*quiet(), a_market())
     book.put(replace(quiet()[0], cash=Decimal(10) ** 15), quiet()[1], a_market())
     assert [book.mark(a_batch(1)), book.due().tolist(), book.dirty().tolist()] == [[1001], [], []]
 
 
 def test_a_balance_above_its_peak_waits_for_a_mark() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(replace(quiet()[0], cash=Decimal(100_001)), quiet()[1], a_market())
     assert [book.mark(a_batch(1)), book.mark(a_batch(2, quoted("EURUSD", 1)))] == [[], [1001]]
 
@@ -231,7 +231,7 @@ def test_a_balance_above_its_peak_waits_for_a_mark() -> None:
 def test_a_high_or_low_not_noted_yet_is_dirty_though_the_profit_has_not_moved(noted: dict[str, Any]) -> None:
     account, its = quiet()
     assert account.phase
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(replace(account, phase=replace(account.phase, **noted)), its, a_market())
     book.mark(a_batch(1, *a_market().values()))
     assert book.dirty().tolist() == [1001]
@@ -239,10 +239,10 @@ def test_a_high_or_low_not_noted_yet_is_dirty_though_the_profit_has_not_moved(no
 
 @given(st.integers(1, 10**12), st.integers(1, 40))
 def test_the_holdings_of_an_account_share_the_range_so_that_they_add_up(hundredths: int, count: int) -> None:
-    figures = holding_figures(a_position(str(Decimal(hundredths) / 100), "1"), count)
+    figures = position_figures(a_position(str(Decimal(hundredths) / 100), "1"), count)
     assert figures["quantity"] * figures["price_max"] * count <= UNITS_MAX * UNIT
     with pytest.raises(ValueError, match="too large"):
-        holding_figures(a_position("1", str(amount(UNITS_MAX // (count + 1)) + 1)), count + 1)
+        position_figures(a_position("1", str(amount(UNITS_MAX // (count + 1)) + 1)), count + 1)
 
 
 def test_a_limit_found_today_is_not_looked_at_again() -> None:
@@ -265,7 +265,7 @@ def test_a_phase_that_fails_in_the_fold_is_marked_on_without_its_rules() -> None
 
 
 def test_an_account_without_a_position_or_a_running_phase_is_not_kept() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(*quiet(), a_market())
     book.put(an_account(), conditions(), a_market())
     assert (len(book), book.ids()) == (0, [])
@@ -302,7 +302,7 @@ some_symbols = st.sets(st.sampled_from(["EURUSD", "BTCUSDC", "EURGBP"]))
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.booleans(), some_symbols), max_size=30))
 def test_accounts_come_and_go_without_disturbing_the_others(changes: list[tuple[int, bool, set[str]]]) -> None:
-    book, kept = Book(HOUR, CATALOGUE, a_market()), dict[int, Account]()
+    book, kept = AccountShard(HOUR, CATALOGUE, a_market()), dict[int, Account]()
     for one, stays, symbols in changes:
         account = replace(a_trader(*((symbol, Side.LONG, f"{one}.5") for symbol in sorted(symbols))), id=one)
         kept.pop(one, None)
@@ -383,7 +383,7 @@ def test_a_floor_follows_a_new_high_in_columns(limit: dict[str, Any], daily: str
     market = {**a_market(), "EURUSD": priced("EURUSD", "1.05")}
     account = a_challenger(day_start_equity=Decimal(101_000), day_start_balance=Decimal(101_000))
     account = replace(account, ledger_due_at=NOON + HOUR)
-    book = Book(HOUR, CATALOGUE, market)
+    book = AccountShard(HOUR, CATALOGUE, market)
     book.put(holding(account, a_position("100000", "104000"), market=market), conditions(terms), market)
     prices = ("1.08", above, below)
     assert [book.mark(a_batch(n, priced("EURUSD", price))) for n, price in enumerate(prices, 1)] == [[], [], [1001]]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from domain.columnar.fixed_point import amount
 from domain.columnar.mark_rows import eight_places, plain_texts
-from domain.columnar.shard import Book
+from domain.columnar.shard import AccountShard
 from domain.money import plain
 from tests.domain.builders import NOON, a_batch
 from tests.domain.desk_builders import CATALOGUE, HOUR, a_market, quoted
@@ -38,13 +38,13 @@ def test_what_is_due_is_told_once_and_written_as_the_fold_writes_it() -> None:
 
 
 def test_what_was_due_and_not_written_is_left_to_the_fold() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(*due(NOON), a_market())
     assert [book.mark(a_batch(n)) for n in (1, 2)] == [[], [1001]]
 
 
 def test_what_the_database_took_is_not_dirty_any_more_unless_it_has_moved_on() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(*due(NOON + HOUR), a_market())
     book.mark(a_batch(1, quoted("EURUSD", 1)))
     first = book.marks(book.dirty())
@@ -58,13 +58,13 @@ def test_what_the_database_took_is_not_dirty_any_more_unless_it_has_moved_on() -
     assert book.dirty().tolist() == []
 
 
-def versions(book: Book) -> list[int]:
+def versions(book: AccountShard) -> list[int]:
     seqs = range(10)
     return [seq for seq in seqs if book.has(1001, seq)]
 
 
 def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> None:
-    book, live = Book(HOUR, CATALOGUE, a_market()), due(NOON)
+    book, live = AccountShard(HOUR, CATALOGUE, a_market()), due(NOON)
     book.put(*live, a_market())
     book.mark(a_batch(1, quoted("EURUSD", 1)))
     marks = book.marks([1001])
@@ -81,7 +81,7 @@ def test_what_was_written_before_an_account_was_put_again_is_left_alone() -> Non
 
 
 def test_marking_again_with_unmoved_quotes_dirties_nothing() -> None:
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     book.put(*quiet(), a_market())
     book.mark(a_batch(1, *a_market().values()))
     assert book.dirty().tolist() == []

@@ -12,7 +12,7 @@ from domain.errors import AccountQuarantined
 from domain.gates import admit
 from domain.instruments import Catalogue, Currency, Instrument
 from domain.money import AMOUNT_MAX, NotStorable
-from domain.pre_trade import GateRefused, Ticket
+from domain.pre_trade import GateRefused, OrderTicket
 from domain.quotes import PRICE_MAX, Quote
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action
 from tests.domain.desk_builders import CATALOGUE, priced
@@ -47,7 +47,7 @@ ORDERS = {
 def test_an_order_that_is_out_of_range_is_refused_by_name(price: str, quantity: str, what: str, observed: str) -> None:
     account = an_account(policy=a_policy(**BOUNDLESS))
     with pytest.raises(GateRefused, match="OUT_OF_RANGE") as refused:
-        admit(Ticket(an_action(quantity=quantity), account, {"EURUSD": at("EURUSD", price)}, CATALOGUE, NOON, 5))
+        admit(OrderTicket(an_action(quantity=quantity), account, {"EURUSD": at("EURUSD", price)}, CATALOGUE, NOON, 5))
     refusal = refused.value.refusal
     assert (refusal.code, refusal.observed) == ("OUT_OF_RANGE", observed)
     assert what in refusal.message
@@ -135,7 +135,7 @@ def test_whatever_quotes_two_processes_accept_no_worth_overflows(steps: list[tup
 def test_an_account_whose_equity_is_out_of_range_adds_nothing() -> None:
     account = replace(an_account(policy=a_policy(**BOUNDLESS)), cash=Decimal(10) ** 15 + 1)
     with pytest.raises(GateRefused) as refused:
-        admit(Ticket(an_action(quantity="1000"), account, {"EURUSD": at("EURUSD", "1")}, CATALOGUE, NOON, 5))
+        admit(OrderTicket(an_action(quantity="1000"), account, {"EURUSD": at("EURUSD", "1")}, CATALOGUE, NOON, 5))
     assert refused.value.refusal.code == "OUT_OF_RANGE"
 
 

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.accounts import Account, Journal
-from domain.decision_context import Context, Size, boundary, context, largest
+from domain.decision_context import DecisionContext, LargestOrder, boundary, build_context, largest_order
 from domain.execution import Moment, submit
 from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus
@@ -42,13 +42,13 @@ def a_context(
     terms: PhaseTerms | None = None,
     symbols: Sequence[str] | None = None,
     moment: Moment | None = None,
-) -> Context:
+) -> DecisionContext:
     moment = moment or a_moment()
     now = snapshot(account, moment, CATALOGUE, seq=account.seq, head=account.head)
-    return context(now, moment, conditions(terms), symbols)
+    return build_context(now, moment, conditions(terms), symbols)
 
 
-def dealt(account: Account, terms: PhaseTerms | None, size: Size, symbol: str, **asked: str) -> Decimal | None:
+def dealt(account: Account, terms: PhaseTerms | None, size: LargestOrder, symbol: str, **asked: str) -> Decimal | None:
     """How much submitting it deals; None where it is refused."""
     action = Action("r", "a", size.verb, symbol, size.side, **asked)
     _, [result] = submit(account, [action], {}, a_moment(), conditions(terms), Journal())
@@ -72,7 +72,7 @@ def test_the_largest_order_passes_and_a_step_more_is_refused(
     trader: tuple[Account, PhaseTerms | None], policy: Any, symbol: str, side: Side
 ) -> None:
     account, terms = replace(trader[0], policy=policy), trader[1]
-    size = largest(account, symbol, side, a_moment(), conditions(terms))
+    size = largest_order(account, symbol, side, a_moment(), conditions(terms))
     step = CATALOGUE.instruments[symbol].quantity_step
     assert dealt(account, terms, size, symbol, quantity=plain(size.quantity + step)) is None
     if size.quantity:
@@ -89,7 +89,7 @@ def test_the_boundary_is_found_from_any_guess(least: int, room: int, guess: int)
 
 def test_the_refusal_names_what_stops_one_step_more() -> None:
     account = an_account(policy=a_policy(notional_max=Decimal(11_000)))
-    size = largest(account, "EURUSD", Side.LONG, a_moment(), conditions())
+    size = largest_order(account, "EURUSD", Side.LONG, a_moment(), conditions())
     assert (size.verb, size.refusal.code, size.quantity) == (Verb.OPEN, "NOTIONAL_MAX", Decimal("9999.54"))
 
 
@@ -113,7 +113,7 @@ def test_a_side_that_is_open_is_increased() -> None:
     ],
 )
 def test_where_nothing_passes_the_gate_is_named(changes: dict[str, Any], code: str) -> None:
-    size = largest(an_account(**changes), "EURUSD", Side.LONG, a_moment(), conditions())
+    size = largest_order(an_account(**changes), "EURUSD", Side.LONG, a_moment(), conditions())
     assert size.refusal.code == code
     assert size.quantity == size.notional == 0
 

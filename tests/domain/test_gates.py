@@ -12,7 +12,7 @@ from domain.gates import admit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Action, Refusal
 from domain.positions import Position, Side
-from domain.pre_trade import GateRefused, Ticket
+from domain.pre_trade import GateRefused, OrderTicket
 from domain.quotes import Market
 from domain.terms import Slippage
 from tests.domain.builders import NOON, a_phase_run, a_policy, an_account, an_action, an_order
@@ -68,7 +68,7 @@ def refused(case: Case) -> Refusal | None:
         account = holding(account, *case.held, market=case.market)
     action: Action = an_action(**case.action)
     try:
-        admit(Ticket(action, account, case.market, CATALOGUE, NOON, case.positions_max))
+        admit(OrderTicket(action, account, case.market, CATALOGUE, NOON, case.positions_max))
     except GateRefused as stopped:
         return stopped.refusal
     return None
@@ -286,7 +286,7 @@ NOISY = [
 
 @pytest.mark.parametrize(("action", "name", "value"), NOISY)
 def test_a_number_within_the_noise_of_floats_means_its_step(action: dict[str, Any], name: str, value: str) -> None:
-    ticket = Ticket(an_action(**action), an_account(), the_market(), CATALOGUE, NOON, positions_max=5)
+    ticket = OrderTicket(an_action(**action), an_account(), the_market(), CATALOGUE, NOON, positions_max=5)
     assert getattr(ticket, name) == Decimal(value)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from domain.accounts import Account
 from domain.days import observe
 from domain.lifecycles import ChallengeStatus
-from domain.limit_progress import ALWAYS, Thresholds, progress, thresholds
+from domain.limit_progress import ALWAYS, EquityThresholds, equity_thresholds, progress
 from domain.rule_table import Rule
 from domain.rules import is_between, judge, passes, warn
 from domain.terms import Consequence, Limit, Measured, PercentOf, PhaseTerms, PhaseType, Reference, Touch, Trail
@@ -77,7 +77,7 @@ runs = st.builds(
 )
 
 
-def looked_at(bounds: Thresholds, known: Account, equity: Decimal) -> bool:
+def looked_at(bounds: EquityThresholds, known: Account, equity: Decimal) -> bool:
     """What the book does with an account's thresholds at a new equity."""
     assert known.phase is not None
     low = bounds.low is not None and equity <= bounds.low
@@ -95,7 +95,7 @@ def test_thresholds_never_miss_a_verdict(
     ended = bool(judge(marked, terms, 5, LATER)) or passes(marked, terms)
     assert not (ended and is_between(marked, terms)), "between all levels nothing is broken, and nothing won"
     verdict = ended or bool(warn(marked, terms, 5, LATER))
-    seen = looked_at(thresholds(known, terms), known, later)
+    seen = looked_at(equity_thresholds(known, terms), known, later)
     event(f"verdict {verdict}, looked at {seen}")
     assert seen or not verdict
 
@@ -108,117 +108,122 @@ def bare(**changes: Any) -> PhaseTerms:
 TRAILING = a_total_limit("10", trail=Trail.TRAIL_INTRADAY, lock_at=Decimal(0))
 LIQUIDATED = Decimal(50_000)
 EARLY, FOUR_FIFTHS = (Decimal("0.8"),), Decimal(96_000)
-BOUNDS: list[tuple[str, PhaseTerms, Account, Thresholds]] = [
-    ("liquidation only", bare(), a_challenger(), Thresholds(LIQUIDATED)),
-    ("the highest floor", a_phase_terms(), a_challenger(), Thresholds(Decimal(95_000))),
-    ("no target while the balance is below it", a_phase_terms(), a_challenger("107999"), Thresholds(Decimal(95_000))),
+BOUNDS: list[tuple[str, PhaseTerms, Account, EquityThresholds]] = [
+    ("liquidation only", bare(), a_challenger(), EquityThresholds(LIQUIDATED)),
+    ("the highest floor", a_phase_terms(), a_challenger(), EquityThresholds(Decimal(95_000))),
+    (
+        "no target while the balance is below it",
+        a_phase_terms(),
+        a_challenger("107999"),
+        EquityThresholds(Decimal(95_000)),
+    ),
     (
         "the target once the balance reaches it",
         a_phase_terms(),
         a_challenger("108000", "101000"),
-        Thresholds(Decimal(95_000), Decimal(108_000)),
+        EquityThresholds(Decimal(95_000), Decimal(108_000)),
     ),
     (
         "not while days are missing",
         a_phase_terms(min_trading_days=1),
         a_challenger("108000", "101000"),
-        Thresholds(Decimal(95_000)),
+        EquityThresholds(Decimal(95_000)),
     ),
     (
         "a target measured on equity",
         a_phase_terms(profit_target=a_target(measured=Measured.EQUITY)),
         a_challenger(),
-        Thresholds(Decimal(95_000), Decimal(108_000)),
+        EquityThresholds(Decimal(95_000), Decimal(108_000)),
     ),
     (
         "the lower of a ceiling and the target",
         a_phase_terms(daily_profit=a_limit("5"), profit_target=a_target(measured=Measured.EQUITY)),
         a_challenger(),
-        Thresholds(Decimal(95_000), Decimal(105_000)),
+        EquityThresholds(Decimal(95_000), Decimal(105_000)),
     ),
     (
         "a limit on the balance needs no equity",
         bare(daily_loss=a_limit("5", measured=BALANCE)),
         a_challenger("95000"),
-        Thresholds(LIQUIDATED),
+        EquityThresholds(LIQUIDATED),
     ),
     (
         "a balance beyond it must be looked at",
         bare(daily_loss=a_limit("5", measured=BALANCE)),
         a_challenger("94999"),
-        Thresholds(ALWAYS),
+        EquityThresholds(ALWAYS),
     ),
     (
         "so must the lower of both",
         bare(daily_loss=a_limit("5", measured=LOWER)),
         a_challenger("94999", "99000"),
-        Thresholds(ALWAYS),
+        EquityThresholds(ALWAYS),
     ),
     (
         "not when it was found today",
         bare(daily_loss=a_limit("5", measured=LOWER)),
         a_challenger("94999", "99000", day_findings=frozenset({Rule.MAX_DAILY_LOSS})),
-        Thresholds(LIQUIDATED),
+        EquityThresholds(LIQUIDATED),
     ),
     (
         "a trailing floor moves with highs",
         bare(total_loss=TRAILING),
         a_challenger(),
-        Thresholds(Decimal(90_000), None, True),
+        EquityThresholds(Decimal(90_000), None, True),
     ),
     (
         "until it stops",
         bare(total_loss=TRAILING),
         a_challenger(peak_equity=Decimal(110_000)),
-        Thresholds(Decimal(100_000)),
+        EquityThresholds(Decimal(100_000)),
     ),
     (
         "an early warning is nearer than its limit",
         a_phase_terms(warn_at=EARLY),
         a_challenger(),
-        Thresholds(FOUR_FIFTHS),
+        EquityThresholds(FOUR_FIFTHS),
     ),
     (
         "not once it is told; its limit still is",
         a_phase_terms(warn_at=EARLY),
         a_challenger(day_findings=frozenset({"MAX_DAILY_LOSS@0.8"})),
-        Thresholds(Decimal(95_000)),
+        EquityThresholds(Decimal(95_000)),
     ),
     (
         "nor one of a limit found today",
         a_phase_terms(warn_at=EARLY),
         a_challenger(day_findings=frozenset({"MAX_DAILY_LOSS"})),
-        Thresholds(Decimal(92_000)),
+        EquityThresholds(Decimal(92_000)),
     ),
     (
         "the way to a floor grows with highs though it has stopped",
         bare(total_loss=TRAILING, warn_at=EARLY),
         a_challenger("105000", peak_equity=Decimal(110_000)),
-        Thresholds(Decimal(102_000), None, True),
+        EquityThresholds(Decimal(102_000), None, True),
     ),
     (
         "even where there is no way yet",
         bare(total_loss=replace(TRAILING, amount=Decimal(0)), warn_at=EARLY),
         a_challenger(),
-        Thresholds(INITIAL, None, True),
+        EquityThresholds(INITIAL, None, True),
     ),
 ]
 
 
 @pytest.mark.parametrize(("terms", "account", "bounds"), [c[1:] for c in BOUNDS], ids=[c[0] for c in BOUNDS])
 def test_thresholds_leave_the_book_alone_where_they_can(
-    terms: PhaseTerms, account: Account, bounds: Thresholds
+    terms: PhaseTerms, account: Account, bounds: EquityThresholds
 ) -> None:
-    assert thresholds(account, terms) == bounds
+    assert equity_thresholds(account, terms) == bounds
 
 
 def test_an_ended_phase_is_not_judged() -> None:
-    assert thresholds(a_challenger("1", status=ChallengeStatus.FAILED), None) == Thresholds()
+    assert equity_thresholds(a_challenger("1", status=ChallengeStatus.FAILED), None) == EquityThresholds()
 
 
 def test_an_account_without_a_challenge_has_its_liquidation_level() -> None:
-    assert thresholds(an_account(), None) == Thresholds(LIQUIDATED)
-    assert thresholds(an_account(policy=a_policy(liquidation_pct=Decimal(0))), None) == Thresholds()
+    assert equity_thresholds(an_account(), None) == EquityThresholds(LIQUIDATED)
+    assert equity_thresholds(an_account(policy=a_policy(liquidation_pct=Decimal(0))), None) == EquityThresholds()
 
 
 def shown(account: Account, terms: PhaseTerms) -> dict[str, list[str]]:

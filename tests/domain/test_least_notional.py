@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
-from domain.decision_context import largest
+from domain.decision_context import largest_order
 from domain.execution import submit
 from domain.gates import admit
 from domain.lifecycles import OrderStatus
 from domain.orders import OrderType
 from domain.positions import Side
-from domain.pre_trade import GateRefused, Ticket
+from domain.pre_trade import GateRefused, OrderTicket
 from tests.domain.builders import NOON, a_policy, an_account, an_action
 from tests.domain.desk_builders import CATALOGUE, a_market, a_moment, conditions, holding, priced
 from tests.domain.played import Played
@@ -29,7 +29,7 @@ def code(held: str = "0", **given: Any) -> str | None:
     if held != "0":
         account = holding(account, euros(held), market=MARKET)
     try:
-        admit(Ticket(an_action(**given), account, MARKET, LEAST, NOON, positions_max=5))
+        admit(OrderTicket(an_action(**given), account, MARKET, LEAST, NOON, positions_max=5))
     except GateRefused as refused:
         return refused.refusal.code
     return None
@@ -61,14 +61,14 @@ def test_an_order_is_worth_the_least_notional_or_closes_all(
 
 
 def test_the_refusal_names_the_least_and_the_worth() -> None:
-    ticket = Ticket(an_action(quantity="4.99"), an_account(), MARKET, LEAST, NOON, positions_max=5)
+    ticket = OrderTicket(an_action(quantity="4.99"), an_account(), MARKET, LEAST, NOON, positions_max=5)
     with pytest.raises(GateRefused) as refused:
         admit(ticket)
     assert (refused.value.refusal.limit, refused.value.refusal.observed) == ("10", "9.98")
 
 
 def test_an_instrument_without_one_takes_what_its_least_quantity_allows() -> None:
-    admit(Ticket(an_action(quantity="0.01"), an_account(), MARKET, CATALOGUE, NOON, positions_max=5))
+    admit(OrderTicket(an_action(quantity="0.01"), an_account(), MARKET, CATALOGUE, NOON, positions_max=5))
 
 
 def test_a_better_price_does_not_refuse_an_order_that_rested(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -90,10 +90,10 @@ def test_the_largest_order_is_found_from_the_least_notional_on() -> None:
     """Where the smallest order by quantity would be refused, the one by notional is not; and no room says so."""
     tight = an_account(policy=a_policy(notional_max=Decimal(12)))
     moment = a_moment(MARKET)
-    size = largest(tight, "EURUSD", Side.LONG, moment, conditions(catalogue=LEAST))
+    size = largest_order(tight, "EURUSD", Side.LONG, moment, conditions(catalogue=LEAST))
     assert (size.quantity, size.refusal.code) == (Decimal(6), "NOTIONAL_MAX")
     tighter = an_account(policy=a_policy(notional_max=Decimal(9)))
-    size = largest(tighter, "EURUSD", Side.LONG, moment, conditions(catalogue=LEAST))
+    size = largest_order(tighter, "EURUSD", Side.LONG, moment, conditions(catalogue=LEAST))
     assert (size.quantity, size.refusal.code) == (Decimal(0), "NOTIONAL_MAX")
 
 

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from domain.accounts import Account
 from domain.columnar.account_rows import trail_of
 from domain.columnar.fixed_point import LEAST, MOST, level, units
-from domain.columnar.limit_screen import Figures, screen
-from domain.columnar.shard import Book
+from domain.columnar.limit_screen import ScreenFigures, screen_limits
+from domain.columnar.shard import AccountShard
 from domain.lifecycles import ChallengeStatus
-from domain.limit_progress import thresholds
+from domain.limit_progress import equity_thresholds
 from domain.positions import Side
 from domain.terms import Enforcement, PhaseTerms, PositionsLimit
 from tests.domain.builders import (
@@ -53,8 +53,11 @@ def screened(account: Account, terms: PhaseTerms | None) -> dict[str, Any]:
     phase = account.phase
     whole = {name: units(getattr(phase, name)) if phase else 0 for name in FIGURES}
     whole |= {"cash": units(account.cash), "starting_balance": units(account.starting_balance)}
-    columns = Figures(**{name: np.array([value]) for name, value in whole.items()})
-    return {n: c[0] for n, c in lists(screen(columns, account.policy, phase.status if phase else None, terms)).items()}
+    columns = ScreenFigures(**{name: np.array([value]) for name, value in whole.items()})
+    return {
+        n: c[0]
+        for n, c in lists(screen_limits(columns, account.policy, phase.status if phase else None, terms)).items()
+    }
 
 
 @settings(max_examples=100)
@@ -70,7 +73,7 @@ def test_many_accounts_thresholds_are_those_of_each(
     found = screened(account, terms)
     if found["odd"]:
         return
-    exact = thresholds(account, terms)
+    exact = equity_thresholds(account, terms)
     low = LEAST if exact.low is None else level(exact.low)
     high = MOST if exact.high is None else level(exact.high)
     told = 2 * (bool(terms.warn_at) and account.phase is not None)  # a half may be rounded the other way
@@ -95,10 +98,10 @@ def test_accounts_that_are_as_most_are_need_nothing_but_marks_from_then_on() -> 
     alone = replace(an_account(), id=1003)
     quiet = a_holding("USDJPY", Side.SHORT, "1000")
     live = [challenger(), (holding(ended, quiet), conditions()), (holding(alone, quiet), conditions())]
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     assert book.fill(stored(live, list(BASE)), {0: a_market()}) == []
     assert book.mark(a_batch(1, quoted("EURUSD", 1), quoted("USDJPY", 1))) == []
-    one = Book(HOUR, CATALOGUE, a_market())
+    one = AccountShard(HOUR, CATALOGUE, a_market())
     for account, its in live:
         one.put(account, its, a_market())
     one.mark(a_batch(1, quoted("EURUSD", 1), quoted("USDJPY", 1)))
@@ -126,7 +129,7 @@ LEFT_OUT: list[tuple[str, Live]] = [
 @pytest.mark.parametrize("live", [case[1] for case in LEFT_OUT], ids=[case[0] for case in LEFT_OUT])
 def test_an_account_is_left_out_because(live: Live) -> None:
     other = replace(challenger()[0], id=2000), challenger()[1]
-    book = Book(HOUR, CATALOGUE, a_market())
+    book = AccountShard(HOUR, CATALOGUE, a_market())
     assert book.fill(stored([live, other], list(BASE)), {0: a_market()}) == [live[0].id]
     assert book.ids() == [2000]
 
@@ -134,7 +137,7 @@ def test_an_account_is_left_out_because(live: Live) -> None:
 def test_a_cost_basis_is_rounded_half_even_as_for_one() -> None:
     odd = [a_position("10000", cost) for cost in ("11000.000000005", "11000.000000015", "11000.000000005000000001")]
     live = [(replace(holding(an_account(), position), id=1 + n), conditions()) for n, position in enumerate(odd)]
-    book = Book(timedelta(hours=1), CATALOGUE, a_market())
+    book = AccountShard(timedelta(hours=1), CATALOGUE, a_market())
     assert book.fill(stored(live, list(BASE)), {0: a_market()}) == []
     book.mark(a_batch(1, quoted("EURUSD", 1)))
     market = a_market(EURUSD=1)

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from domain.columnar.fixed_point import units
-from domain.columnar.position_groups import Lane, holding_figures
+from domain.columnar.position_groups import PositionGroup, position_figures
 from domain.positions import Position, Side
 from domain.quotes import Dropped, Listing, Quote, screen
 from domain.terms import Slippage
@@ -74,9 +74,9 @@ def test_columns_value_a_holding_as_the_fold_does(
 ) -> None:
     spread = wide * Decimal(1).scaleb(-12)
     market = {"GBPUSD": Quote("GBPUSD", bid, bid + spread, NOON), "EURUSD": priced("EURUSD", "1.0837251")}
-    lane = Lane("GBPUSD", side, slippage, currency, CATALOGUE)
+    lane = PositionGroup("GBPUSD", side, slippage, currency, CATALOGUE)
     positions = [Position(n, "GBPUSD", side, NOON, q * ATOM, c * ATOM) for n, (q, c) in enumerate(held)]
-    figures = [holding_figures(position, len(held)) for position in positions if position.cost_basis < 10**9]
+    figures = [position_figures(position, len(held)) for position in positions if position.cost_basis < 10**9]
     if len(figures) < len(positions):
         return
     quantity, cost, price_max = (

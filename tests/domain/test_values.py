@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.frozen import at_once, last, lazy, replace
+from domain.frozen import fast_init, lazy, memoize_last, replace
 from domain.orders import ActionResult, Fill, Order
 from tests.domain.builders import NOON, a_challenger, a_quote
 
@@ -49,7 +49,7 @@ def test_a_frozen_value_stays_frozen() -> None:
         Sum(2).left = 3  # type: ignore[misc]
 
 
-@at_once
+@fast_init
 @dataclass(frozen=True)
 class Note:
     text: str
@@ -100,7 +100,7 @@ def test_every_field_finds_its_place(kind: type[Any]) -> None:
 def test_the_last_answer_is_given_again_to_the_very_same_arguments_only() -> None:
     asked: list[tuple[Any, ...]] = []
 
-    @last
+    @memoize_last
     def total(*parts: Decimal) -> Decimal:
         asked.append(parts)
         return sum(parts, Decimal(0))

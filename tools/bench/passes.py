@@ -8,9 +8,9 @@ from decimal import Decimal
 import numpy as np
 
 from config.database import connection
-from domain.columnar.account_rows import Rows
+from domain.columnar.account_rows import AccountRows
 from domain.columnar.fixed_point import LEAST, MOST, Flags, Ints
-from domain.columnar.limit_screen import judged
+from domain.columnar.limit_screen import accounts_to_judge
 from models.columnar import binary_copy
 from models.columnar import marks as rows
 from models.columnar.marks import PreparedMarks
@@ -86,7 +86,7 @@ async def let_all_fall_due(url: str, marker: Marker) -> None:
 def seconds_of_screening(phases: int, rounds: int) -> tuple[list[float], list[float]]:
     """Screening so many phases by all rules, and adding up the same bytes: for each round the quickest of three."""
     chance = np.random.default_rng(1)
-    table, at = Rows.empty(phases), np.arange(phases)
+    table, at = AccountRows.empty(phases), np.arange(phases)
     equity: Ints = chance.integers(9_000_000_000_000, 11_000_000_000_000, phases)
     observed = np.ones(phases, np.bool_)
     table.set(at, cash=equity, peak_balance=equity, peak_equity=equity + 1, low=LEAST, high=MOST)
@@ -95,7 +95,7 @@ def seconds_of_screening(phases: int, rounds: int) -> tuple[list[float], list[fl
                table.new_peak, observed)  # fmt: skip
 
     def screened() -> None:
-        safe, _, _ = judged(table, equity, observed)
+        safe, _, _ = accounts_to_judge(table, equity, observed)
         assert safe.all(), "nobody is near a limit"
 
     def added_up() -> None:
