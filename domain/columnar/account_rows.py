@@ -1,4 +1,4 @@
-"""An account as a row of the book: what a mark needs and moves, in int64."""
+"""One row per account: the figures that a mark reads and changes, in int64."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -15,13 +15,16 @@ from domain.rule_table import TRAILING
 from domain.rules import warning_name
 from domain.terms import Limit, Measured, PercentOf, PhaseTerms
 
-NEVER = MOST  # a time no clock reaches, a batch no tape reaches
+NEVER = MOST  # a time, or a batch number, that is never reached
 ALWAYS = LEAST
 
 
 @dataclass(slots=True)
 class AccountRows(Columns):
-    """One place an account; times in microseconds since 1970. Where no phase runs, no mark moves its figures."""
+    """The accounts of a shard, one row each. Amounts in units of 1e-8, times in microseconds since 1970.
+
+    The figures of a phase do not change while no phase runs.
+    """
 
     id: Ints
     seq: Ints
@@ -32,10 +35,10 @@ class AccountRows(Columns):
     ledger_due_at: Ints
     cash: Ints
     unrealised: Ints
-    opened: Ints  # the profits of its holdings at the newest marks, added up
+    open_profit: Ints  # the sum of the unrealised profits of its positions at the newest marks
     high_watermark: Ints
-    low: Ints  # equity at or below it is handed over
-    high: Ints  # equity at or above it is handed over
+    low: Ints  # equity at or below this needs the plain fold
+    high: Ints  # equity at or above this needs the plain fold
     phase_id: Ints
     challenge_id: Ints
     day_start_balance: Ints
@@ -44,28 +47,28 @@ class AccountRows(Columns):
     day_high: Ints
     peak_equity: Ints
     peak_balance: Ints
-    trail_gap: Ints  # how far the trailing floor lies below a new high of equity,
-    trail_pct: Ints  # or how many percent of it, in units
-    trail_stop: Ints  # where that floor stops
-    trail_share: Ints  # the share of the way to it at which to look, in units
-    low_else: Ints  # the low that the other limits give
-    trails: Flags  # a new high of equity moves the low
-    new_peak: Flags  # a new high of equity is handed over
-    by_hand: Flags  # every batch is handed over
-    holds: Flags  # it has holdings, so mark_to_market rows fall due
-    fresh: Flags  # not marked since it was put
+    trail_gap: Ints  # distance of the trailing floor below a new equity high, as an amount,
+    trail_pct: Ints  # or as a percentage of that high, in units of 1e-8
+    trail_stop: Ints  # the level at which the trailing floor stops rising
+    trail_share: Ints  # share of the way to the floor at which the fold must judge (early warnings), in units
+    low_of_other_limits: Ints  # `low` without the trailing floor
+    trails: Flags  # a new equity high raises `low`
+    new_peak: Flags  # a new equity high needs the plain fold
+    always_fold: Flags  # every batch needs the plain fold
+    holds: Flags  # it has open positions, so mark_to_market ledger rows fall due
+    unmarked: Flags  # no batch has marked it since it was loaded
     dirty: Flags
 
 
-def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> dict[str, int]:
-    """A live account's row. Raises ValueError where a figure cannot be held."""
+def figures_of(account: Account, open_profit: Decimal, terms: PhaseTerms | None) -> dict[str, int]:
+    """Return the row of a live account. Raises ValueError for a figure that does not fit into int64."""
     bounds = equity_thresholds(account, terms)
     figures = {
         "marked_at": time_of(account.marked_at, ALWAYS),
         "ledger_due_at": time_of(account.ledger_due_at, ALWAYS),
         "cash": units(account.cash),
         "unrealised": units(account.unrealised),
-        "opened": units(opened),
+        "open_profit": units(open_profit),
         "high_watermark": units(account.high_watermark),
         "low": _low(bounds),
         "high": MOST if bounds.high is None else level(bounds.high),
@@ -75,8 +78,8 @@ def figures_of(account: Account, opened: Decimal, terms: PhaseTerms | None) -> d
 
 
 def figures_without_positions(account: Account) -> dict[str, int]:
-    """The row of an account whose figures cannot be held."""
-    return _version(account) | {"by_hand": True}
+    """Return the row of an account with a figure that does not fit into int64: the plain fold marks it."""
+    return _version(account) | {"always_fold": True}
 
 
 def _low(bounds: EquityThresholds) -> int:
@@ -84,7 +87,7 @@ def _low(bounds: EquityThresholds) -> int:
 
 
 def _version(account: Account) -> dict[str, int]:
-    return {"id": account.id, "seq": account.seq, "through": account.marked_through, "fresh": True}
+    return {"id": account.id, "seq": account.seq, "through": account.marked_through, "unmarked": True}
 
 
 def _phase_figures(phase: PhaseRun | None) -> dict[str, int]:
@@ -106,23 +109,22 @@ def _phase_figures(phase: PhaseRun | None) -> dict[str, int]:
 
 
 def trail_of(account: Account, terms: PhaseTerms | None, bounds: EquityThresholds) -> dict[str, int]:
-    """How a floor follows a new high of equity; where balances are measured against it, the fold has to look."""
+    """Return how the trailing floor follows a new equity high. A floor for balances is left to the plain fold."""
     if not bounds.new_peak:
         return {}
     phase = account.phase
     assert terms and phase, "only a phase's limit trails"
     if terms.total_loss.measured is not Measured.EQUITY:
         return {"new_peak": True}
-    found = replace(phase, day_findings=phase.day_findings | {TRAILING.rule})
-    told = phase.day_findings
-    shares = [share for share in terms.warn_at if warning_name(TRAILING.rule, plain(share)) not in told]
-    others = equity_thresholds(replace(account, phase=found), terms)
+    without_trailing = replace(phase, day_findings=phase.day_findings | {TRAILING.rule})
+    shares = [share for share in terms.warn_at if warning_name(TRAILING.rule, plain(share)) not in phase.day_findings]
+    others = equity_thresholds(replace(account, phase=without_trailing), terms)
     rule = trail_figures(terms.total_loss, phase.initial_balance)
-    return rule | {"trails": True, "trail_share": units(min(shares, default=ONE)), "low_else": _low(others)}
+    return rule | {"trails": True, "trail_share": units(min(shares, default=ONE)), "low_of_other_limits": _low(others)}
 
 
 def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
-    """The floor under a high of equity. Raises ValueError where a figure cannot be held."""
+    """Return the trailing floor's distance and its stop. Raises ValueError for a figure that does not fit."""
     of_high = limit.amount is None and limit.percent_of is PercentOf.REFERENCE
     stop = limit_levels.trail_stop(limit, initial, DECIMAL)
     return {
@@ -133,5 +135,5 @@ def trail_figures(limit: Limit, initial: Decimal) -> dict[str, int]:
 
 
 def time_of(moment: datetime | None, none: int) -> int:
-    """Microseconds since 1970; `none` where there is no such time."""
+    """Return microseconds since 1970, or `none` where there is no such time."""
     return none if moment is None else microseconds(moment)

@@ -1,4 +1,4 @@
-"""A whole shard as it is stored, in columns, made ready for the book in one go."""
+"""Loading a whole shard from stored columns at once."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, fields
@@ -16,47 +16,47 @@ from domain.quotes import Market
 from domain.terms import Enforcement, PhaseTerms, Policy, Slippage
 
 MARKETS_MAX = 64
-"""Accounts were last written at one of the newest batches; those of more than so many are put one by one."""
+"""Batches for which the market is rebuilt. Accounts last marked at another batch are loaded one by one."""
 
 HALF_REST = 5_000_000_000
 
 
 @dataclass(slots=True)
 class StoredAccounts(ScreenFigures):
-    """Live accounts; amounts in units, times in microseconds since 1970. Where no phase runs, its figures are 0."""
+    """Live accounts as stored. Amounts in units of 1e-8, times in microseconds since 1970; 0 where no phase runs."""
 
     id: Ints
     seq: Ints
     through: Ints
-    marked_at: Ints  # rows.ALWAYS: never
+    marked_at: Ints  # account_rows.ALWAYS: not marked yet
     ledger_due_at: Ints
     unrealised: Ints
     high_watermark: Ints
-    group: Ints  # place among Stored.groups
+    group: Ints  # index into StoredShard.groups
     phase_id: Ints
     challenge_id: Ints  # 0: none
     day_ends_at: Ints
     metric_due_at: Ints
     day_low: Ints
     day_high: Ints
-    told: Flags  # findings or a withdrawal of today, or resting orders
+    needs_single_load: Flags  # it has findings or a withdrawal of today, or working orders
 
 
 @dataclass(slots=True)
 class StoredPositions(Columns):
-    """Open positions in order of their accounts."""
+    """Open positions, ordered by account."""
 
     account: Ints
-    symbol: Ints  # place among Stored.symbols
+    symbol: Ints  # index into StoredShard.symbols
     short: Flags
     quantity: Ints
-    cost: Ints  # the cost basis cut to eight places,
-    cost_rest: Ints  # and its other ten
+    cost: Ints  # the cost basis, truncated to eight decimal places
+    cost_rest: Ints  # its remaining ten decimal places
 
 
 @dataclass(frozen=True, slots=True)
 class TermsGroup:
-    """What accounts have in common."""
+    """The terms that many accounts share."""
 
     currency: str
     policy: Policy
@@ -66,7 +66,7 @@ class TermsGroup:
 
 @dataclass(frozen=True, slots=True)
 class StoredShard:
-    """A shard: accounts in order of id with their heads, their open positions, what they have in common."""
+    """A shard as stored: accounts by id with their ledger heads, their open positions, the terms they share."""
 
     accounts: StoredAccounts
     heads: Hashes
@@ -77,7 +77,7 @@ class StoredShard:
 
 @dataclass(frozen=True, slots=True)
 class LoadedShard:
-    """Rows for the book: figures by name of rows.Rows, holdings by lane with the places of their accounts."""
+    """What `AccountShard.fill` takes: account figures by name, and positions by group with their accounts' indexes."""
 
     ids: Ints
     heads: Hashes
@@ -86,27 +86,27 @@ class LoadedShard:
     left_out: list[int]
 
 
-LaneOf = Callable[[str, Side, Slippage, str], PositionGroup]
+GroupOf = Callable[[str, Side, Slippage, str], PositionGroup]
 
 
-def load_shard(stored: StoredShard, markets: Mapping[int, Market], lane_of: LaneOf) -> LoadedShard:
-    """Everything the book needs of those accounts that are as most are."""
+def load_shard(stored: StoredShard, markets: Mapping[int, Market], group_of: GroupOf) -> LoadedShard:
+    """Return the rows of all accounts that columns can hold; `left_out` names the others."""
     accounts = stored.accounts
-    odd = accounts.told | ~np.isin(accounts.through, list(markets)) | _too_large(accounts)
+    needs_fold = accounts.needs_single_load | ~np.isin(accounts.through, list(markets)) | _too_large(accounts)
     screens = _screens(stored)
-    odd |= screens.odd
-    opened, holdings = _held(stored, markets, lane_of, odd)
+    needs_fold |= screens.needs_fold
+    open_profit, holdings = _held(stored, markets, group_of, needs_fold)
     equity = accounts.cash + accounts.unrealised
-    odd |= (screens.low >= equity) | (equity >= screens.high)
-    keep = np.flatnonzero(~odd)
-    place = np.cumsum(~odd) - 1  # of each account among those kept
-    sits = [(lane, at, ~odd[at], figures) for lane, at, figures in holdings]
+    needs_fold |= (screens.low >= equity) | (equity >= screens.high)
+    keep = np.flatnonzero(~needs_fold)
+    place = np.cumsum(~needs_fold) - 1  # of each account among those kept
+    kept = [(lane, at, ~needs_fold[at], figures) for lane, at, figures in holdings]
     return LoadedShard(
         accounts.id[keep],
         stored.heads[keep],
-        {name: column[keep] for name, column in _figures(stored, screens, opened).items()},
-        [(lane, place[at[stay]], {n: c[stay] for n, c in figures.items()}) for lane, at, stay, figures in sits],
-        accounts.id[odd].tolist(),
+        {name: column[keep] for name, column in _figures(stored, screens, open_profit).items()},
+        [(lane, place[at[stay]], {n: c[stay] for n, c in figures.items()}) for lane, at, stay, figures in kept],
+        accounts.id[needs_fold].tolist(),
     )
 
 
@@ -117,46 +117,46 @@ def _too_large(accounts: StoredAccounts) -> Flags:
 
 
 def _screens(stored: StoredShard) -> LimitScreen:
-    """The thresholds of every account, group by group."""
+    """Return the thresholds of every account, one group of shared terms after the other."""
     accounts, answer = stored.accounts, LimitScreen.empty(stored.accounts.length)
     order = np.argsort(accounts.group, kind="stable")
     ends = np.searchsorted(accounts.group[order], np.arange(len(stored.groups) + 1))
     for n, group in enumerate(stored.groups):
         at = order[ends[n] : ends[n + 1]]
         figures = ScreenFigures(*(getattr(accounts, field.name)[at] for field in fields(ScreenFigures)))
-        found = screen_limits(figures, group.policy, group.status, group.terms)
-        answer.set(at, **{field.name: getattr(found, field.name) for field in fields(LimitScreen)})
+        screen = screen_limits(figures, group.policy, group.status, group.terms)
+        answer.set(at, **{field.name: getattr(screen, field.name) for field in fields(LimitScreen)})
     return answer
 
 
 def _held(
-    stored: StoredShard, markets: Mapping[int, Market], lane_of: LaneOf, odd: Flags
+    stored: StoredShard, markets: Mapping[int, Market], group_of: GroupOf, needs_fold: Flags
 ) -> tuple[Ints, list[tuple[PositionGroup, Ints, dict[str, Ints]]]]:
-    """The profits of each account's holdings, added up, and the holdings by lane; flags whose cannot be held."""
+    """Return each account's open profit and the positions by group; flag in `needs_fold` what does not fit."""
     accounts, positions = stored.accounts, stored.positions
     at = np.searchsorted(accounts.id, positions.account)
     count = np.bincount(at, minlength=accounts.length)
-    odd |= count > CONVERTED_COUNT_MAX
-    odd |= count > np.array([_positions_max(group) for group in stored.groups], np.int64)[accounts.group]
+    needs_fold |= count > CONVERTED_COUNT_MAX
+    needs_fold |= count > np.array([_positions_max(group) for group in stored.groups], np.int64)[accounts.group]
     share = UNITS_MAX // np.maximum(count, 1)[at]
     cost = _round_cost(positions)
     large = (positions.quantity >= UNITS_MAX) | (positions.quantity <= 0) | (cost > share)
-    odd[at[large]] = True
-    fits = ~odd[at]
-    opened, holdings = np.zeros(accounts.length, np.int64), []
-    for lane, these in _lanes(stored, at, lane_of):
+    needs_fold[at[large]] = True
+    fits = ~needs_fold[at]
+    open_profit, holdings = np.zeros(accounts.length, np.int64), []
+    for lane, these in _lanes(stored, at, group_of):
         these = these[fits[these]]
         limit = factors_max(positions.quantity[these], share[these])
         figures = {"quantity": positions.quantity[these], "cost": cost[these], "price_max": limit}
         profit, beyond = _profits(lane, accounts.through[at[these]], figures, markets)
-        odd[at[these][beyond]] = True
-        opened[at[these]] += profit
+        needs_fold[at[these][beyond]] = True
+        open_profit[at[these]] += profit
         holdings.append((lane, at[these], figures | {"profit": profit}))
-    return opened, holdings
+    return open_profit, holdings
 
 
 def _positions_max(group: TermsGroup) -> int:
-    """More positions than these are a breach."""
+    """Return the number of positions above which the account is in breach."""
     terms = group.terms
     if terms is None or not terms.max_positions or terms.positions.enforced is not Enforcement.BREACH:
         return MOST
@@ -164,14 +164,14 @@ def _positions_max(group: TermsGroup) -> int:
 
 
 def _round_cost(positions: StoredPositions) -> Ints:
-    """round8 of the cost bases."""
+    """Return the cost bases rounded half-even to eight decimal places."""
     rest, whole = positions.cost_rest, positions.cost
     rounded: Ints = whole + ((rest > HALF_REST) | ((rest == HALF_REST) & (whole % 2 == 1)))
     return rounded
 
 
-def _lanes(stored: StoredShard, at: Ints, lane_of: LaneOf) -> Iterator[tuple[PositionGroup, Ints]]:
-    """Each lane with the places of its positions."""
+def _lanes(stored: StoredShard, at: Ints, group_of: GroupOf) -> Iterator[tuple[PositionGroup, Ints]]:
+    """Yield each position group with the indexes of its positions."""
     positions, group = stored.positions, stored.accounts.group[at]
     key = (group * len(stored.symbols) + positions.symbol) * 2 + positions.short
     order = np.argsort(key, kind="stable")
@@ -183,13 +183,13 @@ def _lanes(stored: StoredShard, at: Ints, lane_of: LaneOf) -> Iterator[tuple[Pos
         its, symbol = divmod(rest, len(stored.symbols))
         of = stored.groups[its]
         side = Side.SHORT if short else Side.LONG
-        yield lane_of(stored.symbols[symbol], side, of.policy.slippage, of.currency), these
+        yield group_of(stored.symbols[symbol], side, of.policy.slippage, of.currency), these
 
 
 def _profits(
     lane: PositionGroup, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]
 ) -> tuple[Ints, Flags]:
-    """What the holdings of a lane had gained at the batches their accounts were marked through."""
+    """Return each position's open profit at the batch its account was marked through, and whether it does not fit."""
     profit, beyond = np.zeros(len(through), np.int64), np.ones(len(through), np.bool_)
     for batch in sorted(set(through.tolist())):
         at, market = np.flatnonzero(through == batch), markets[batch]
@@ -199,21 +199,31 @@ def _profits(
     return profit, beyond
 
 
-def _figures(stored: StoredShard, screens: LimitScreen, opened: Ints) -> dict[str, Ints | Flags]:
-    """Columns of rows.Rows."""
+def _figures(stored: StoredShard, screens: LimitScreen, open_profit: Ints) -> dict[str, Ints | Flags]:
+    """Return the columns of `AccountRows` by name."""
     accounts = stored.accounts
     runs = accounts.phase_id > 0
     names = ("id", "seq", "through", "marked_at", "ledger_due_at", "cash", "unrealised", "high_watermark",
              "challenge_id", "phase_id", "day_start_balance", "day_start_equity")  # fmt: skip
-    looks = ("low", "high", "trail_gap", "trail_pct", "trail_stop", "trail_share", "low_else", "trails", "new_peak")
+    looks = (
+        "low",
+        "high",
+        "trail_gap",
+        "trail_pct",
+        "trail_stop",
+        "trail_share",
+        "low_of_other_limits",
+        "trails",
+        "new_peak",
+    )
     held = np.zeros(accounts.length, np.bool_)
     held[np.searchsorted(accounts.id, stored.positions.account)] = True
     return {
         **{name: getattr(accounts, name) for name in names},
         **{name: getattr(screens, name) for name in looks},
-        "opened": opened,
+        "open_profit": open_profit,
         "holds": held,
-        "fresh": np.ones(accounts.length, np.bool_),
+        "unmarked": np.ones(accounts.length, np.bool_),
         "day_ends_at": np.where(runs, accounts.day_ends_at, NEVER),
         "metric_due_at": np.where(runs, accounts.metric_due_at, NEVER),
         "day_low": np.where(runs, accounts.day_low, LEAST),

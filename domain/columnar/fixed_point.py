@@ -1,4 +1,4 @@
-"""Amounts in columns: int64 in units of 1e-8, exact or refused."""
+"""Fixed-point amounts in int64 columns, in units of 1e-8. A result is exact, or a ValueError."""
 
 from dataclasses import dataclass, fields
 from decimal import ROUND_FLOOR, Decimal
@@ -21,41 +21,41 @@ LEAST = -(2**63)
 
 
 def units(value: Decimal) -> int:
-    """The amount in units. Raises ValueError where it has more than eight places or is too large."""
+    """Return the amount in units. Raises ValueError if it has more than eight decimal places or is too large."""
     scaled = EXACT.scaleb(value, PLACES)
     whole = int(scaled)
     if whole != scaled or abs(whole) >= UNITS_MAX:
-        raise ValueError(f"{value} cannot be held in units of 1e-{PLACES}")
+        raise ValueError(f"{value} does not fit into units of 1e-{PLACES}")
     return whole
 
 
 def level(value: Decimal) -> int:
-    """A threshold in whole units, rounded down and cut to what int64 holds."""
+    """Return a threshold in whole units, rounded down and clamped to int64."""
     whole = int(EXACT.scaleb(value, PLACES).to_integral_value(ROUND_FLOOR, EXACT))
     return max(LEAST, min(MOST, whole))
 
 
 def amount(whole: int) -> Decimal:
-    """The amount that so many units are."""
+    """Return the amount of so many units."""
     return EXACT.scaleb(Decimal(whole), -PLACES)
 
 
 def fraction(value: Decimal, fine: int) -> tuple[int, int]:
-    """A factor as (numerator, denominator), exact: over UNIT where it has eight places, else over `fine`."""
+    """Return a factor as an exact (numerator, denominator): over UNIT if it has eight decimal places, else `fine`."""
     scaled = EXACT.multiply(value, UNITS_OF_ONE)
     whole = int(scaled)
     return (whole, UNIT) if whole == scaled else (int(EXACT.multiply(value, Decimal(fine))), fine)
 
 
 def multiply(left: Ints, right: int, unit: int = UNIT) -> Ints:
-    """left x right / unit, rounded half-even to units. Raises ValueError where a product is too large."""
+    """Return left x right / unit, rounded half-even. Raises ValueError if a product is too large."""
     if np.abs(left * (right / unit)).max(initial=0) >= UNITS_MAX:
-        raise ValueError(f"a product with {right} / {unit} cannot be held")
+        raise ValueError(f"a product with {right} / {unit} does not fit into int64")
     return scale(left, right, unit)
 
 
 def scale(left: Ints, right: Ints | int, unit: int) -> Ints:
-    """left x right / unit, rounded half-even.
+    """Return left x right / unit, rounded half-even.
 
     A float quotient is off by less than 4 parts in 2**53; the exact remainder, taken modulo 2**64, says by how much.
     So answers stay below 2**60 where `unit` is at most 1e16, and below 2**53 where it is at most 1e18: the quotient's
@@ -72,25 +72,25 @@ def scale(left: Ints, right: Ints | int, unit: int) -> Ints:
 
 
 def _wrapped(value: Ints | int) -> Any:
-    """The number modulo 2**64."""
+    """Return the number modulo 2**64."""
     return np.uint64(value % 2**64) if isinstance(value, int) else value.view(np.uint64)
 
 
 def factor_max(quantity: int, product_max: int) -> int:
-    """The largest factor, in units, whose product with the quantity is sure not to exceed `product_max`."""
+    """Return the largest factor, in units, whose product with the quantity does not exceed `product_max`."""
     return min(UNITS_MAX - 1, product_max * UNIT // quantity)
 
 
 def factors_max(quantity: Ints, product_max: Ints) -> Ints:
-    """The same for many, or a little less: floats err by far less than a part in 2**40."""
+    """Return `factor_max` of many, or slightly less: the float error is far below one part in 2**40."""
     largest = product_max.astype(np.float64) * UNIT / quantity * (1 - 2**-40)
-    found: Ints = np.minimum(largest, float(UNITS_MAX // 2)).astype(np.int64)
-    return found
+    factors: Ints = np.minimum(largest, float(UNITS_MAX // 2)).astype(np.int64)
+    return factors
 
 
 @dataclass(slots=True)
 class Columns:
-    """Columns of one length, declared as fields of Ints or Flags; a new place holds zeros."""
+    """Columns of one length, declared as fields of Ints or Flags. A new row is all zeros."""
 
     @classmethod
     def empty(cls, length: int) -> Self:
@@ -108,12 +108,12 @@ class Columns:
             setattr(self, f.name, np.concatenate((column, more)))
 
     def set(self, place: int | slice | Ints, **values: int | Ints | Flags) -> None:
-        """Set figures of a place, or of many."""
+        """Set figures of one row, or of many."""
         for name, value in values.items():
             getattr(self, name)[place] = value
 
     def move(self, source: int, target: int) -> None:
-        """Copy one place over another."""
+        """Copy one row over another."""
         for f in fields(self):
             column = getattr(self, f.name)
             column[target] = column[source]

@@ -1,8 +1,7 @@
-"""All rules at once, in columns: equity against two thresholds an account, and where those lie.
+"""Screening: two equity thresholds per account stand for all rules, so most marks need no further judgement.
 
-`screen_limits` is headroom.thresholds of many accounts, for a book that is loaded whole.
-
-Exact where an account is as most are: nothing told today, no limit met by its balance alone. The others are `odd`.
+`screen_limits` computes the thresholds of many accounts, as `limit_progress.equity_thresholds` does for one. It is
+exact for an account without findings of today whose balance alone meets no limit; others are flagged `needs_fold`.
 """
 
 from collections.abc import Iterator
@@ -21,13 +20,13 @@ from domain.money import ONE
 from domain.rule_table import LEVEL_RULES, TRAILING, LevelRule
 from domain.terms import Limit, Measured, PercentOf, PhaseTerms, PhaseType, Policy, Trail
 
-FIGURE_MAX = 2**53  # exclusive, in units: what is larger is odd, so that no product below wraps
+FIGURE_MAX = 2**53  # exclusive, in units: larger figures need the plain fold, so that no product below wraps
 PCT_MAX = 1_000
 
 
 @dataclass(slots=True)
 class ScreenFigures(Columns):
-    """What the levels of accounts are derived from; 0 where no phase runs. Nothing was withdrawn today."""
+    """The figures from which levels are derived; 0 where no phase runs. The accounts had no withdrawal today."""
 
     cash: Ints
     starting_balance: Ints
@@ -41,7 +40,7 @@ class ScreenFigures(Columns):
 
 @dataclass(slots=True)
 class LimitScreen(Columns):
-    """Columns of rows.Rows, and who is odd."""
+    """Columns of `AccountRows`, and which accounts need the plain fold."""
 
     low: Ints
     high: Ints
@@ -49,15 +48,15 @@ class LimitScreen(Columns):
     trail_pct: Ints
     trail_stop: Ints
     trail_share: Ints
-    low_else: Ints
+    low_of_other_limits: Ints
     trails: Flags
     new_peak: Flags
-    odd: Flags
+    needs_fold: Flags
 
 
 @dataclass(frozen=True, slots=True)
 class ColumnLevel:
-    """A rule's level for each of the accounts; `share` is below 1 for an early warning."""
+    """One rule's level for each account; `share` is below 1 for an early warning."""
 
     row: LevelRule
     limit: Limit
@@ -73,12 +72,12 @@ def screen_limits(
     answer = LimitScreen.empty(figures.length)
     answer.low[:], answer.high[:], answer.trail_stop[:] = LEAST, MOST, MOST
     if not _is_within_int64(policy, terms):
-        answer.odd[:] = True
+        answer.needs_fold[:] = True
         return answer
     if status is not None and status is not ChallengeStatus.ACTIVE:
         return answer
-    answer.odd[:] = _too_large(figures)
-    answer.low_else[:] = LEAST
+    answer.needs_fold[:] = _too_large(figures)
+    answer.low_of_other_limits[:] = LEAST
     for bound in _bounds(figures, policy, terms if status is not None else None):
         _look(answer, bound, figures.cash)
         if bound.row is TRAILING and bound.share == ONE and terms:
@@ -98,7 +97,7 @@ def _too_large(figures: ScreenFigures) -> Flags:
 
 
 def _bounds(figures: ScreenFigures, policy: Policy, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
-    """Every configured level; where a phase runs with its early warnings. Nothing was withdrawn today."""
+    """Yield every configured level, with its early warnings where a phase runs."""
     columns = LevelFigures(
         figures.starting_balance,
         figures.initial_balance,
@@ -120,7 +119,7 @@ def _bounds(figures: ScreenFigures, policy: Policy, terms: PhaseTerms | None) ->
 
 
 def _with_warnings(bound: ColumnLevel, terms: PhaseTerms | None) -> Iterator[ColumnLevel]:
-    """A warning's level is the nearer by up to a unit: a half may have been rounded the other way."""
+    """Yield the level and its warnings. A warning lies up to a unit nearer: a half may be rounded the other way."""
     yield bound
     nearer = -1 if bound.row.ceiling else 1
     for share in terms.warn_at if terms else ():
@@ -129,10 +128,10 @@ def _with_warnings(bound: ColumnLevel, terms: PhaseTerms | None) -> Iterator[Col
 
 
 def _look(answer: LimitScreen, bound: ColumnLevel, cash: Ints) -> None:
-    """Watch the level, where equity can meet it; who meets it by the balance alone is odd."""
+    """Add the level to the thresholds; an account whose balance alone meets it needs the plain fold."""
     measured, level = bound.limit.measured, bound.level
     if measured is not Measured.EQUITY:
-        answer.odd |= cash >= level if bound.row.ceiling else cash <= level
+        answer.needs_fold |= cash >= level if bound.row.ceiling else cash <= level
     if measured is Measured.BALANCE or (measured is Measured.LOWER and bound.row.ceiling):
         return
     if bound.row.ceiling:
@@ -140,11 +139,11 @@ def _look(answer: LimitScreen, bound: ColumnLevel, cash: Ints) -> None:
         return
     np.maximum(answer.low, level, out=answer.low)
     if bound.row is not TRAILING:
-        np.maximum(answer.low_else, level, out=answer.low_else)
+        np.maximum(answer.low_of_other_limits, level, out=answer.low_of_other_limits)
 
 
 def _trail(answer: LimitScreen, terms: PhaseTerms, initial: Ints, floor: Ints) -> None:
-    """How the floor follows a new high of equity, as rows.figures_of says it."""
+    """Set how the trailing floor follows a new equity high, as `account_rows.trail_of` does for one account."""
     limit = terms.total_loss
     if not limit.configured or limit.trail is not Trail.TRAIL_INTRADAY:
         return
@@ -164,7 +163,7 @@ def _trail(answer: LimitScreen, terms: PhaseTerms, initial: Ints, floor: Ints) -
 
 
 def accounts_to_judge(rows: AccountRows, equity: Ints, observed: Flags) -> tuple[Flags, Ints, Ints]:
-    """Is no verdict possible at this equity? And the places whose low a new high moves, with their lows then."""
+    """Return the rows that cannot have a verdict at this equity, those whose `low` a new high raises, and that low."""
     higher = equity > rows.peak_equity
     higher &= observed
     safe: Flags = equity > rows.low
@@ -179,9 +178,9 @@ def accounts_to_judge(rows: AccountRows, equity: Ints, observed: Flags) -> tuple
 
 
 def _trailing(rows: AccountRows, at: Ints, high: Ints) -> Ints:
-    """The lows under new highs of equity; a share of the way to the floor is rounded to the nearer side."""
+    """Return `low` under new equity highs; a share of the way to the floor is rounded towards equity."""
     gap = rows.trail_gap[at] + scale(high, rows.trail_pct[at], HUNDREDTH)
     floor = np.minimum(high - gap, rows.trail_stop[at])
     share = rows.trail_share[at]
     look = np.where(share == UNIT, floor, high + scale(floor - high, share, UNIT) + 1)
-    return np.maximum(look, rows.low_else[at])
+    return np.maximum(look, rows.low_of_other_limits[at])

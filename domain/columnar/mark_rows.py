@@ -1,4 +1,4 @@
-"""What the book writes: marked accounts, metric snapshots and mark_to_market rows, in columns for bulk statements."""
+"""Marks to be written: accounts, metric snapshots and mark_to_market ledger rows, in columns for bulk statements."""
 
 from dataclasses import dataclass, fields
 from hashlib import sha256
@@ -12,7 +12,7 @@ from domain.ledger import Kind
 from domain.money import PLACES
 
 Hashes = NDArray[np.uint8]
-"""One sha256 a row, 32 bytes wide."""
+"""One sha256 per row, 32 bytes wide."""
 
 WIDTH, POINT = 22, 13  # of the text of an amount
 FOUR_DIGITS = np.frombuffer("".join(f"{n:04}" for n in range(10_000)).encode(), np.uint8).reshape(-1, 4)
@@ -42,7 +42,7 @@ class MetricRows:
 
 @dataclass(frozen=True, slots=True)
 class LedgerNotes:
-    """mark_to_market rows as columns of one length, with `facts` as they are hashed."""
+    """mark_to_market ledger rows as columns of one length; `facts` is the JSON text that is hashed."""
 
     account_id: Ints
     seq: Ints
@@ -65,7 +65,7 @@ class MarkRows:
 
     A row may only be written while the account's version is `seq` and its `marked_through` is older; the version
     becomes `seq_after`, with the hash `head`. Where no phase runs `phase_id` and the phase's figures are 0.
-    `metrics` and `notes` are of these accounts, and written with them. `place` is where the book keeps the account.
+    `metrics` and `notes` belong to these accounts and are written with them. `place` is the account's row in the shard.
     """
 
     place: Ints
@@ -78,12 +78,12 @@ class MarkRows:
     unrealised: Ints
     equity: Ints
     high_watermark: Ints
-    ledger_due_at: Ints  # rows.ALWAYS: there was no such row yet
+    ledger_due_at: Ints  # account_rows.ALWAYS: no such row was written yet
     phase_id: Ints
     day_low: Ints
     day_high: Ints
     peak_equity: Ints
-    metric_due_at: Ints  # rows.NEVER: there is none
+    metric_due_at: Ints  # account_rows.NEVER: no phase runs
     metrics: MetricRows
     notes: LedgerNotes
 
@@ -94,13 +94,14 @@ class MarkRows:
 def note(
     head: Hashes, account: Ints, seq: Ints, cash: Ints, unrealised: Ints, high: Ints, at: Ints, batch: Ints
 ) -> LedgerNotes:
-    """The rows that follow the heads, as desk.catch_up writes them when they fall due: the text of each is built
-    straight from its units, for a hundred thousand of them come at once.
+    """Return the ledger rows that follow the heads, as `fold.catch_up` would write them.
+
+    The text of each row is built directly from integers, because a hundred thousand rows may fall due at once.
     """
-    opened, equities, highs = (plain_texts(column) for column in (unrealised, cash + unrealised, high))
+    profits, equities, highs = (plain_texts(column) for column in (unrealised, cash + unrealised, high))
     facts = [
         f'{{"cause":"cadence","equity":"{equity}","high_watermark":"{highest}","unrealised":"{profit}"}}'
-        for equity, highest, profit in zip(equities, highs, opened, strict=True)
+        for equity, highest, profit in zip(equities, highs, profits, strict=True)
     ]
     heads, kind = head.tobytes(), Kind.MARK_TO_MARKET.value
     figures = zip(account.tolist(), seq.tolist(), eight_places(cash), at.tolist(), batch.tolist(), facts, strict=True)
@@ -119,18 +120,18 @@ def digests(hashes: list[bytes]) -> Hashes:
 
 
 def eight_places(column: Ints) -> list[str]:
-    """Every amount with all of its places, as a ledger row is hashed."""
+    """Return every amount with eight decimal places, as in the hashed text of a ledger row."""
     return _texts(column, np.full(len(column), WIDTH, np.int64))
 
 
 def plain_texts(column: Ints) -> list[str]:
-    """money.plain of every amount."""
+    """Return every amount without trailing zeros, as `money.plain` does for one."""
     zeros = sum((column % 10**places == 0).astype(np.int64) for places in range(1, PLACES + 1))
     return _texts(column, WIDTH - zeros - (zeros == PLACES))
 
 
 def _texts(column: Ints, end: Ints) -> list[str]:
-    """The amounts in decimal digits, each up to one of WIDTH places: a sign, twelve digits, the point, eight digits."""
+    """Return the amounts as decimal text, each cut at its `end`: a sign, twelve digits, the point, eight digits."""
     chars = np.full((len(column), WIDTH), ord("0"), np.uint8)
     chars[:, POINT] = ord(".")
     rest = np.abs(column).view(np.uint64)

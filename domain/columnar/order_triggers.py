@@ -1,4 +1,4 @@
-"""Resting orders in columns: one price against those that all of them wait for."""
+"""Working orders in columns: one market price is compared with the trigger prices of many orders."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from domain.quotes import Market
 from domain.terms import Slippage
 from domain.valuation import deal_price
 
-Key = tuple[int, int]  # the row of the account in the book, the order's seq
+Key = tuple[int, int]  # the account's row in the shard, the order's seq
 
 
 @dataclass(slots=True)
@@ -21,7 +21,7 @@ class TriggerPrices(Columns):
 
 @dataclass(frozen=True, slots=True)
 class TriggerPrice:
-    """What an order waits for: the price of this deal, at its own or beyond it."""
+    """The market price that an order waits for: of which symbol, side and slippage, and in which direction."""
 
     symbol: str
     currency: str  # of the accounts
@@ -31,14 +31,14 @@ class TriggerPrice:
 
 
 def trigger_price(order: Order, currency: str, slippage: Slippage) -> TriggerPrice:
-    """What the order waits for."""
+    """Return the market price that the order waits for."""
     assert order.price is not None, "an order rests at a price"
     falls = order.type.reached(order.price / 2, order.price, buys=order.buys)
     return TriggerPrice(order.symbol, currency, slippage, order.buys, falls)
 
 
 class TriggerIndex(SlotTable[TriggerPrices, Key]):
-    """The orders that wait for the same."""
+    """The orders that wait for the same market price."""
 
     def __init__(self, what: TriggerPrice) -> None:
         super().__init__(TriggerPrices.empty(0))
@@ -48,18 +48,18 @@ class TriggerIndex(SlotTable[TriggerPrices, Key]):
         return int(self.columns.row[place]), int(self.columns.seq[place])
 
     def add(self, row: int, order: Order) -> Key:
-        """Let the order wait; answers the key to drop it by.."""
+        """Add the order; return the key by which it is dropped."""
         assert order.price is not None, "an order rests at a price"
         key = row, order.seq
         self.put(key, row=row, seq=order.seq, price=level(order.price))
         return key
 
     def rows(self) -> Ints:
-        """Of every order that waits."""
+        """Return the account rows of all orders."""
         return self.columns.row[: len(self)]
 
     def reached(self, market: Market) -> Ints:
-        """Return the rows of those whose price the market has reached, or differs from by less than a unit."""
+        """Return the account rows of orders whose price the market has reached, or is less than a unit away from."""
         price = level(deal_price(market[self.what.symbol], self.what.buys, self.what.slippage))
         prices = self.columns.price[: len(self)]
         reached: Ints = self.rows()[prices >= price if self.what.falls else prices <= price]

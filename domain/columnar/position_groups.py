@@ -25,18 +25,18 @@ from domain.terms import Slippage
 from domain.valuation import mark_price, rate_of
 
 CONVERTED_MAX = 2**53  # exclusive: up to here a product with a rate of 18 places is exact
-CONVERTED_COUNT_MAX = UNITS_MAX // CONVERTED_MAX  # so many of them add up without wrapping
-FINE = 10**18  # of a rate's 18 places
-FINE_PRICE = 10 ** (PRICE_PLACES + 1)  # a mid has a place more than the finest price
+CONVERTED_COUNT_MAX = UNITS_MAX // CONVERTED_MAX  # this many of them sum up without wrapping
+FINE = 10**18  # units of a rate's 18 decimal places
+FINE_PRICE = 10 ** (PRICE_PLACES + 1)  # a mid price has one decimal place more than the finest price
 
-Held = TypeVar("Held", bound=Columns)
+Slots = TypeVar("Slots", bound=Columns)
 Key = TypeVar("Key")
 
 
-class SlotTable(Generic[Held, Key]):
-    """Columns whose first places are taken, each under a key of its own."""
+class SlotTable(Generic[Slots, Key]):
+    """Columns whose first slots are in use, each under its own key; removal moves the last slot into the gap."""
 
-    def __init__(self, columns: Held) -> None:
+    def __init__(self, columns: Slots) -> None:
         self.columns = columns
         self._places: dict[Key, int] = {}
 
@@ -50,7 +50,7 @@ class SlotTable(Generic[Held, Key]):
         self.columns.set(place, **figures)
 
     def fill(self, keys: list[Key], **figures: Ints) -> None:
-        """Put many at once; none of the keys is here yet."""
+        """Add many new keys at once."""
         first, last = len(self._places), len(self._places) + len(keys)
         if last > self.columns.length:
             self.columns.grow(last + last // 4)
@@ -58,40 +58,40 @@ class SlotTable(Generic[Held, Key]):
         self.columns.set(slice(first, last), **figures)
 
     def drop(self, key: Key) -> None:
-        """Take it out; the last one moves into its place."""
+        """Remove a key; the last slot moves into its place."""
         place, last = self._places.pop(key), len(self._places)
         if place != last:
             self.columns.move(last, place)
             self._places[self._key(place)] = place
 
     def _key(self, place: int) -> Key:
-        """The key of what stands in a place."""
+        """Return the key of a slot."""
         raise NotImplementedError
 
 
 @dataclass(slots=True)
 class PositionColumns(Columns):
-    row: Ints  # of the account in the book
+    row: Ints  # the account's row in the shard
     quantity: Ints
     cost: Ints
     profit: Ints  # in the account's currency, at the newest mark
-    price_max: Ints  # up to this price the account's figures are sure to be held
+    price_max: Ints  # up to this price the account's figures fit into int64
 
 
 def position_figures(position: Position, count: int) -> dict[str, int]:
-    """The fixed figures of one of an account's `count` holdings. Raises ValueError where they cannot be held.
+    """Return the fixed figures of one of an account's `count` positions. Raises ValueError if they do not fit.
 
-    Each holding has its share of the range, so that all of an account's add up without wrapping.
+    Each position has a share of the int64 range, so that the sum over the account does not wrap.
     """
     share = UNITS_MAX // count
     quantity, cost = units(position.quantity), units(round8(position.cost_basis))
     if cost > share or count > CONVERTED_COUNT_MAX:
-        raise ValueError(f"a cost of {position.cost_basis} is too large beside {count - 1} other holdings")
+        raise ValueError(f"a cost of {position.cost_basis} is too large next to {count - 1} other positions")
     return {"quantity": quantity, "cost": cost, "price_max": factor_max(quantity, share)}
 
 
 class PositionGroup(SlotTable[PositionColumns, int]):
-    """The holdings of one symbol and side, priced by one model, in accounts of one currency; the key is the row."""
+    """Positions of one symbol, side, slippage and account currency: one mark price and one rate value them all."""
 
     def __init__(self, symbol: str, side: Side, slippage: Slippage, currency: str, catalogue: Catalogue) -> None:
         super().__init__(PositionColumns.empty(0))
@@ -104,18 +104,18 @@ class PositionGroup(SlotTable[PositionColumns, int]):
         return int(self.columns.row[place])
 
     def is_priced(self, market: Market) -> bool:
-        """Does the market know all that a mark needs?"""
+        """Return whether the market has the price and the rate that a mark needs."""
         source = self._catalogue.instruments[self.symbol].quote_currency
         return self.symbol in market and self._catalogue.rate(source, self._currency, market) is not None
 
     def reprice(self, market: Market) -> tuple[Ints, Ints, Flags]:
-        """The rows, what each holding's profit changes by, and where a figure is beyond what can be held."""
-        held, count = self.columns, len(self)
-        profit, beyond = self.profits(held.quantity[:count], held.cost[:count], held.price_max[:count], market)
-        return held.row[:count], profit - held.profit[:count], beyond
+        """Return the account rows, the change of each position's profit, and where a figure does not fit."""
+        slots, count = self.columns, len(self)
+        profit, beyond = self.profits(slots.quantity[:count], slots.cost[:count], slots.price_max[:count], market)
+        return slots.row[:count], profit - slots.profit[:count], beyond
 
     def profits(self, quantity: Ints, cost: Ints, price_max: Ints, market: Market) -> tuple[Ints, Flags]:
-        """What holdings have gained at the market, and where that is beyond what can be held."""
+        """Return the unrealised profit of positions at the market, and where a figure does not fit."""
         price, unit = fraction(mark_price(market[self.symbol], self._side, self._slippage), FINE_PRICE)
         beyond: Flags = price_max < -(-price // (unit // UNIT))
         if beyond.any():
@@ -127,13 +127,13 @@ class PositionGroup(SlotTable[PositionColumns, int]):
         return profit, beyond
 
     def _convert(self, profit: Ints, market: Market) -> tuple[Ints, Flags]:
-        """The profits in the accounts' currency, and where that is more than can be told exactly."""
+        """Return the profits in the accounts' currency, and where one is too large to be exact."""
         rate = rate_of(self.symbol, self._currency, market, self._catalogue).value
         right, unit = fraction(rate, FINE)
         beyond: Flags = np.abs(profit * (right / unit)) >= CONVERTED_MAX
         return scale(profit * ~beyond if beyond.any() else profit, right, unit), beyond
 
-    def settle(self, changes: Ints, moved: Flags) -> None:
-        """Keep the changes of those rows that were moved."""
-        held, count = self.columns, len(self)
-        held.profit[:count] += changes * moved[held.row[:count]]
+    def apply(self, changes: Ints, moved: Flags) -> None:
+        """Apply the changes to the rows that were marked."""
+        slots, count = self.columns, len(self)
+        slots.profit[:count] += changes * moved[slots.row[:count]]

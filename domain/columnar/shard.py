@@ -1,7 +1,7 @@
-"""The columnar twin of `desk.catch_up`: every live account repriced together, in int64 units of 1e-8.
+"""The live accounts of one shard in columns: a batch of quotes marks all of them at once.
 
-An account that needs nothing but a mark is moved in columns; one that may need more is handed over and left as it
-was, for `catch_up` to move it under its lock. What the book moves, it moves to the last digit as `catch_up` would.
+An account that needs only a mark is updated in columns, to the last digit as `fold.catch_up` would. An account that may
+need more (a verdict, a fill, a new day) stays unchanged and is handed over: `catch_up` folds it under its row lock.
 """
 
 from collections.abc import Iterable
@@ -33,24 +33,24 @@ MINUTE = 60_000_000  # microseconds
 
 @dataclass(frozen=True, slots=True)
 class RepricedAccounts:
-    """What the quotes of a batch would change, by row and by lane; nothing of it is kept yet."""
+    """The changes that a batch of quotes would make, by row and by group, before they are applied."""
 
-    opened: Ints
+    open_profit: Ints
     touched: Flags
-    lanes: list[tuple[PositionGroup, Ints]]
+    groups: list[tuple[PositionGroup, Ints]]
 
 
 class AccountShard:
-    """The live accounts of one shard, each as of its own batch.
+    """The live accounts of one shard, each as of the batch it was last marked at.
 
-    For each new batch: `mark` it, and let `catch_up` move the accounts handed over; write the `marks` of those `due`
-    before the next batch, of those `dirty` when it suits, and say what was `written`; `put` again whatever was
-    changed elsewhere, and every account when an instrument was. An account brought beyond the batch is passed over
-    until the batches have come up to it.
+    The caller, for each new batch: `mark`s it and folds the accounts handed over; writes the `marks` of `due` accounts
+    before the next batch and those of `dirty` accounts at any later time, and reports them as `written`; `put`s every
+    account again that another transaction changed, and all accounts when an instrument changed. An account that is
+    ahead of the batch is skipped until the batches reach it.
     """
 
     def __init__(self, mark_ledger_interval: timedelta, catalogue: Catalogue, market: Market) -> None:
-        """`market` is the newest quotes as of the batch before the first that is marked."""
+        """`market` has the newest quotes as of the batch before the first one to be marked."""
         self._interval, self._catalogue = mark_ledger_interval // MICROSECOND, catalogue
         self._market: dict[str, Quote] = dict(market)
         self._rows = AccountRows.empty(0)
@@ -58,7 +58,7 @@ class AccountShard:
         self._free: list[int] = []
         self._places: dict[int, int] = {}
         self._lanes: dict[tuple[str, Side, Slippage, str], PositionGroup] = {}
-        self._moved_by: dict[str, list[PositionGroup]] = {}  # by symbol: its own lanes, and those it converts
+        self._moved_by: dict[str, list[PositionGroup]] = {}  # by symbol: its own groups, and those it converts
         self._tripwires: dict[TriggerPrice, TriggerIndex] = {}
         self._tripped_by: dict[str, list[TriggerIndex]] = {}  # by symbol: its own, and those it converts
         self._watchers: dict[str, set[int]] = {}  # by symbol: the rows handed over whenever it moves
@@ -72,14 +72,14 @@ class AccountShard:
         return list(self._places)
 
     def has(self, account_id: int, seq: int) -> bool:
-        """Is the account here, in this version?"""
+        """Return whether the shard has this version of the account."""
         row = self._places.get(account_id)
         return row is not None and int(self._rows.seq[row]) == seq
 
     def put(self, account: Account, conditions: Conditions, market: Market) -> None:
-        """Add or replace an account as of its `marked_through`, `market` being the newest quotes as of then.
+        """Add or replace an account; `market` has the newest quotes as of its `marked_through`.
 
-        One that is not live is dropped; one whose figures cannot be held is handed over at every batch.
+        An account that is not live is dropped. One with a figure that does not fit is handed over at every batch.
         """
         self.drop(account.id)
         if not account.live:
@@ -92,40 +92,37 @@ class AccountShard:
             self._rows.set(row, **figures_without_positions(account))
 
     def fill(self, stored: StoredShard, markets: dict[int, Market]) -> list[int]:
-        """Put many accounts that are not here yet, `markets` by their `marked_through`; answers those left out.
-
-        Left out are the few that are not as most are: each is to be `put` by itself.
-        """
-        seats = load_shard(stored, markets, self._lane)
-        rows = np.array([self._take(one) for one in seats.ids.tolist()], np.int64)
-        self._rows.set(rows, **seats.figures)
-        self._heads[rows] = seats.heads
-        for lane, at, figures in seats.holdings:
+        """Add many new accounts; `markets` are by `marked_through`. Return the ids left out, to be `put` singly."""
+        loaded = load_shard(stored, markets, self._lane)
+        rows = np.array([self._take(one) for one in loaded.ids.tolist()], np.int64)
+        self._rows.set(rows, **loaded.figures)
+        self._heads[rows] = loaded.heads
+        for group, at, figures in loaded.holdings:
             keys = rows[at].tolist()
-            lane.fill(keys, row=rows[at], **figures)
+            group.fill(keys, row=rows[at], **figures)
             for row in keys:
-                self._seats[row].append((lane, row))
-        return seats.left_out
+                self._seats[row].append((group, row))
+        return loaded.left_out
 
     def drop(self, account_id: int) -> None:
-        """Forget the account, if it is here."""
+        """Remove the account, if the shard has it."""
         row = self._places.pop(account_id, None)
         if row is None:
             return
-        for seats, key in self._seats.pop(row):
-            seats.drop(key)
+        for table, key in self._seats.pop(row):
+            table.drop(key)
         for symbol in self._watched.pop(row, ()):
             self._watchers[symbol].discard(row)
         self._vacate(row)
 
     def _vacate(self, row: int) -> None:
-        """Free the place: no batch reaches it, and nothing of it is due or dirty."""
-        empty = dict.fromkeys(("holds", "fresh", "dirty", "by_hand", "new_peak", "trails"), False)
+        """Free the row: no batch marks it, and nothing of it is due or dirty."""
+        empty = dict.fromkeys(("holds", "unmarked", "dirty", "always_fold", "new_peak", "trails"), False)
         self._rows.set(row, through=NEVER, metric_due_at=NEVER, challenge_id=0, **empty)
         self._free.append(row)
 
     def _take(self, account_id: int) -> int:
-        """A free row for the account."""
+        """Return a free row for the account."""
         if not self._free:
             length = self._rows.length
             self._rows.grow(max(1024, 2 * length))
@@ -137,16 +134,16 @@ class AccountShard:
         return row
 
     def _seat(self, row: int, account: Account, conditions: Conditions, market: Market) -> None:
-        """Set the row's figures and put its holdings into lanes. Raises ValueError before it does anything."""
+        """Set the row's figures and add its positions to groups. Raises ValueError before it changes anything."""
         held, slippage = account.positions.values(), account.policy.slippage
         profits = [position_unrealised(position, account, market, self._catalogue) for position in held]
         figures = figures_of(account, sum(profits, ZERO), conditions.terms)
         watched: set[str] = set()
         for position, profit in zip(held, [units(profit) for profit in profits], strict=True):
-            lane = self._lane(position.symbol, position.side, slippage, account.currency)
+            group = self._lane(position.symbol, position.side, slippage, account.currency)
             if fixed := _fixed(position, len(held)):
-                lane.put(row, row=row, profit=profit, **fixed)
-                self._seats[row].append((lane, row))
+                group.put(row, row=row, profit=profit, **fixed)
+                self._seats[row].append((group, row))
             else:
                 watched |= symbols_of(position.symbol, account.currency, self._catalogue, self._market)
         for order in account.orders.values():
@@ -160,9 +157,9 @@ class AccountShard:
     def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> PositionGroup:
         key = symbol, side, slippage, self._catalogue.par(currency)
         if key not in self._lanes:
-            lane = self._lanes[key] = PositionGroup(symbol, side, slippage, currency, self._catalogue)
+            group = self._lanes[key] = PositionGroup(symbol, side, slippage, currency, self._catalogue)
             for one in symbols_of(symbol, currency, self._catalogue, self._market):
-                self._moved_by.setdefault(one, []).append(lane)
+                self._moved_by.setdefault(one, []).append(group)
         return self._lanes[key]
 
     def _tripwire(self, what: TriggerPrice) -> TriggerIndex:
@@ -173,55 +170,55 @@ class AccountShard:
         return self._tripwires[what]
 
     def mark(self, batch: Batch) -> list[int]:
-        """Move every account the batch is new to; answers the ids, sorted, of those left for `catch_up` instead.
+        """Mark every account that is behind the batch. Return the sorted ids that the caller has to fold instead.
 
-        Left are accounts whose day ends, whose equity reaches a threshold, an order of whose may trigger or that
-        cannot be held in columns; and those that missed a batch, or the writing of what was due.
+        These are accounts whose day ends, whose equity reaches a threshold, whose order may trigger or whose figures do
+        not fit, and accounts that missed a batch or whose due rows were not written.
         """
         rows, at = self._rows, microseconds(batch.market_time)
         behind = rows.through < batch.number
         missed = (rows.through < batch.number - 1) | self._is_due()
-        handed = missed | rows.by_hand | (rows.day_ends_at <= at)
+        handed = missed | rows.always_fold | (rows.day_ends_at <= at)
         repriced = self._reprice(batch, handed)
-        unrealised = np.where(repriced.touched, repriced.opened, rows.unrealised)
+        unrealised = np.where(repriced.touched, repriced.open_profit, rows.unrealised)
         safe, trailing, lows = accounts_to_judge(rows, rows.cash + unrealised, repriced.touched)
-        handed |= ~safe & (repriced.touched | rows.fresh)
+        handed |= ~safe & (repriced.touched | rows.unmarked)
         moved = behind & ~handed
-        for lane, changes in repriced.lanes:
-            lane.settle(changes, moved)
+        for group, changes in repriced.groups:
+            group.apply(changes, moved)
         rows.low[trailing[moved[trailing]]] = lows[moved[trailing]]
         observed = np.flatnonzero(moved & repriced.touched)
         self._observe(observed, unrealised[observed])
         rows.through[moved] = batch.number
         rows.marked_at[moved] = at
-        rows.fresh[moved] = False
+        rows.unmarked[moved] = False
         return sorted(rows.id[behind & handed].tolist())
 
     def _reprice(self, batch: Batch, handed: Flags) -> RepricedAccounts:
-        """Reprice what the batch's quotes move; flags in `handed` whom the columns cannot follow."""
-        opened, touched = self._rows.opened.copy(), np.zeros(len(handed), np.bool_)
+        """Reprice the positions that the quotes move; flag in `handed` the rows that need the plain fold."""
+        open_profit, touched = self._rows.open_profit.copy(), np.zeros(len(handed), np.bool_)
         self._market.update((quote.symbol, quote) for quote in batch.quotes)
         for quote in batch.quotes:
             handed[list(self._watchers.get(quote.symbol, ()))] = True
             for wire in self._tripped_by.get(quote.symbol, ()):
                 touched[wire.rows()] = True
                 handed[wire.reached(self._market)] = True
-        lanes: list[tuple[PositionGroup, Ints]] = []
-        for lane in dict.fromkeys(lane for quote in batch.quotes for lane in self._moved_by.get(quote.symbol, ())):
-            if len(lane):
-                at, changes, beyond = lane.reprice(self._market)
+        groups: list[tuple[PositionGroup, Ints]] = []
+        for group in dict.fromkeys(group for quote in batch.quotes for group in self._moved_by.get(quote.symbol, ())):
+            if len(group):
+                at, changes, beyond = group.reprice(self._market)
                 handed[at[beyond]] = True
-                opened[at] += changes
+                open_profit[at] += changes
                 touched[at] = True
-                lanes.append((lane, changes))
-        return RepricedAccounts(opened, touched, lanes)
+                groups.append((group, changes))
+        return RepricedAccounts(open_profit, touched, groups)
 
     def _observe(self, at: Ints, unrealised: Ints) -> None:
-        """Move the rows' marks, highs and lows."""
+        """Update the unrealised profit, highs and lows of the rows."""
         rows = self._rows
         equity = rows.cash[at] + unrealised
         changed = (unrealised != rows.unrealised[at]) | (equity < rows.day_low[at])
-        rows.unrealised[at] = rows.opened[at] = unrealised
+        rows.unrealised[at] = rows.open_profit[at] = unrealised
         rows.day_low[at] = np.minimum(rows.day_low[at], equity)
         for highs in (rows.high_watermark, rows.day_high, rows.peak_equity):
             changed |= equity > highs[at]
@@ -229,33 +226,33 @@ class AccountShard:
         rows.dirty[at[changed]] = True
 
     def _is_measurable(self) -> Flags:
-        return ~self._rows.fresh & (self._rows.marked_at >= self._rows.metric_due_at)
+        return ~self._rows.unmarked & (self._rows.marked_at >= self._rows.metric_due_at)
 
     def _is_notable(self) -> Flags:
-        return ~self._rows.fresh & self._rows.holds & (self._rows.marked_at >= self._rows.ledger_due_at)
+        return ~self._rows.unmarked & self._rows.holds & (self._rows.marked_at >= self._rows.ledger_due_at)
 
     def _is_due(self) -> Flags:
         return self._is_measurable() | self._is_notable()
 
     def due(self) -> Ints:
-        """Accounts whose metric or mark_to_market row is due at their mark: to be written before the next batch."""
+        """Return the accounts with a metric or mark_to_market row due: to be written before the next batch."""
         return np.sort(self._rows.id[self._is_due()])
 
     def stir(self) -> None:
-        """Make dirty whoever only waits with an order: nothing of it moves or falls due, and its mark grows old."""
+        """Make accounts dirty that only have working orders: no figure changes, but their stored mark ages."""
         rows = self._rows
-        idle = ~rows.fresh & ~rows.holds & ~rows.by_hand & (rows.phase_id == 0) & (rows.through != NEVER)
+        idle = ~rows.unmarked & ~rows.holds & ~rows.always_fold & (rows.phase_id == 0) & (rows.through != NEVER)
         rows.dirty[idle] = True
 
     def dirty(self) -> Ints:
-        """Accounts of which a figure has moved since they were put or written, or that were stirred."""
+        """Return the accounts with a figure that changed since it was last written, and those that were stirred."""
         return np.sort(self._rows.id[self._rows.dirty])
 
     def marks(self, ids: Iterable[int]) -> MarkRows:
-        """What is to be written of the accounts; of those not marked since they were put there is nothing."""
+        """Return what to write of the accounts; an account that no batch has marked since it was loaded has nothing."""
         rows = self._rows
         at = np.array([self._places[one] for one in ids if one in self._places], np.int64)
-        at = at[~rows.fresh[at]]
+        at = at[~rows.unmarked[at]]
         marked_at, heads, runs = rows.marked_at[at], self._heads[at], rows.phase_id[at] != 0
         noted, measured = self._is_notable()[at], self._is_measurable()[at]
         notes = self._note(at[noted])
@@ -282,14 +279,14 @@ class AccountShard:
         )
 
     def _note(self, at: Ints) -> LedgerNotes:
-        """The mark_to_market rows of the accounts, as desk.catch_up writes them when they fall due."""
+        """Return the mark_to_market ledger rows of the rows, as `fold.catch_up` would write them."""
         rows = self._rows
         version, times = rows.seq[at] + 1, (rows.marked_at[at], rows.through[at])
         figures = rows.cash[at], rows.unrealised[at], rows.high_watermark[at]
         return note(self._heads[at], rows.id[at], version, *figures, *times)
 
     def _measure(self, at: Ints) -> MetricRows:
-        """The metric snapshots of the rows, as days.measure takes them."""
+        """Return the metric snapshots of the rows, as `days.measure` would take them."""
         rows = self._rows
         return MetricRows(
             phase_id=rows.phase_id[at],
@@ -307,10 +304,10 @@ class AccountShard:
         )
 
     def written(self, marks: MarkRows, taken: Flags) -> None:
-        """The database took these of the marks; an account put anew since they were computed is left alone."""
+        """Record which marks the database took; an account replaced since they were computed stays as it is."""
         rows, at = self._rows, marks.place
         here = (rows.id[at] == marks.id) & (rows.through[at] != NEVER)
-        n = np.flatnonzero(taken & here & (rows.seq[at] == marks.seq) & ~rows.fresh[at])
+        n = np.flatnonzero(taken & here & (rows.seq[at] == marks.seq) & ~rows.unmarked[at])
         at = at[n]
         self._heads[at] = marks.head[n]
         rows.seq[at] = marks.seq_after[n]
@@ -320,7 +317,7 @@ class AccountShard:
 
 
 def _fixed(position: Position, count: int) -> dict[str, int] | None:
-    """The figures of a holding that can be held in columns."""
+    """Return the figures of a position, or None if they do not fit into columns."""
     try:
         return position_figures(position, count)
     except ValueError:

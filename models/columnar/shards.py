@@ -73,7 +73,7 @@ ACCOUNTS = f"""
 with g as materialized ({GROUPS})
 select {", ".join(f'{ACCOUNT[name]} as "{name}"' for name in ACCOUNT_NAMES)},
   b.day_findings <> '{{}}' or b.day_withdrawn <> 0
-    or exists (select from orders o where o.account_id = a.id and o.status = 'WORKING') as told, b.head
+    or exists (select from orders o where o.account_id = a.id and o.status = 'WORKING') as needs_single_load, b.head
 {
     LIVE.replace(
         "where",
@@ -98,7 +98,7 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> StoredShard:
     """Read the live accounts of a shard with their open positions. The caller has opened a snapshot."""
     groups = await conn.fetch(GROUPS, shards, shard)
     bodies = dict(await conn.fetch(BODIES, [row["terms_hash"] for row in groups if row["terms_hash"]]))
-    kinds = [(name, ">i8") for name in ACCOUNT_NAMES] + [("told", "?"), ("head", "V32")]
+    kinds = [(name, ">i8") for name in ACCOUNT_NAMES] + [("needs_single_load", "?"), ("head", "V32")]
     accounts = await binary_copy.copy_out(conn, ACCOUNTS, kinds, shards, shard)
     heads = accounts.pop("head")
     kinds = [(f.name, "?" if f.type == Flags else ">i8") for f in fields(StoredPositions)] + [("unknown", "?")]
@@ -106,8 +106,8 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> StoredShard:
     read = [_group(row, bodies) for row in groups]
     unread = [n for n, group in enumerate(read) if group is None]
     # Accounts with unreadable terms or positions are loaded singly later, so that a failure concerns one account.
-    accounts["told"] |= np.isin(accounts["group"], unread)
-    accounts["told"] |= np.isin(accounts["id"], positions["account"][positions.pop("unknown")])
+    accounts["needs_single_load"] |= np.isin(accounts["group"], unread)
+    accounts["needs_single_load"] |= np.isin(accounts["id"], positions["account"][positions.pop("unknown")])
     symbols = await conn.fetch("select symbol from instruments order by symbol")
     return StoredShard(
         StoredAccounts(**accounts),

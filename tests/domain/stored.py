@@ -41,7 +41,7 @@ def stored(live: Sequence[tuple[Account, Conditions]], symbols: Sequence[str]) -
 
 
 def _columns(rows: Sequence[dict[str, Any]], names: Any) -> dict[str, Any]:
-    flags = {"told", "short"}
+    flags = {"needs_single_load", "short"}
     return {n: np.array([row[n] for row in rows], np.bool_ if n in flags else np.int64) for n in names}
 
 
@@ -67,7 +67,7 @@ def _account(account: Account, its: Conditions, groups: list[TermsGroup]) -> dic
         "challenge_id": phase.challenge_id if phase else 0,
         "day_ends_at": microseconds(phase.day_ends_at) if phase else NEVER,
         "metric_due_at": time_of(phase.metric_due_at, NEVER) if phase else NEVER,
-        "told": bool(account.orders or (phase and (phase.day_findings or phase.day_withdrawn))),
+        "needs_single_load": bool(account.orders or (phase and (phase.day_findings or phase.day_withdrawn))),
     }
 
 

@@ -54,7 +54,7 @@ def test_a_product_never_exceeds_what_its_factor_was_limited_for(quantity: int, 
 
 
 def test_a_product_too_large_to_hold_is_refused() -> None:
-    with pytest.raises(ValueError, match="cannot be held"):
+    with pytest.raises(ValueError, match="does not fit"):
         multiply(np.array([1, UNITS_MAX // 2], np.int64), 200_000_000)
 
 
@@ -72,7 +72,7 @@ UNHELD = ["0.000000001", "11529215046.06846976", "-11529215046.06846976", "1e30"
 
 @pytest.mark.parametrize("text", UNHELD)
 def test_an_amount_that_units_cannot_say_is_refused(text: str) -> None:
-    with pytest.raises(ValueError, match=r"cannot be held|NaN"):
+    with pytest.raises(ValueError, match=r"does not fit|NaN"):
         units(Decimal(text))
 
 
