@@ -118,7 +118,7 @@ async def load_shard(conn: Connection, shards: int, shard: int) -> StoredShard:
     )
 
 
-def _group(row: asyncpg.Record, bodies: dict[str, str]) -> Group | None:
+def _group(row: asyncpg.Record, bodies: dict[str, str]) -> TermsGroup | None:
     """Return currency, policy and phase that the accounts of a group share; None if they cannot be read."""
     try:
         status = None if row["status"] is None else ChallengeStatus(row["status"])
