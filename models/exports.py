@@ -11,9 +11,8 @@ from datetime import datetime
 from models.sql import Connection
 
 TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
-MARKED = (
-    "'^([''=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-])', '''\\1'"  # pattern and replacement, full-width characters included
-)
+# Pattern and replacement, with full-width characters.
+MARKED = "'^([''=+@\\t\\r\\n\uff1d\uff0b\uff0d\uff20-])', '''\\1'"
 
 Sink = Callable[[bytes], Awaitable[None]]
 

@@ -1,4 +1,4 @@
-"""What a transaction's journal becomes: one insert a table, however many accounts took part."""
+"""The statements that write a transaction's journal: one for each table, for any number of accounts."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields
@@ -182,28 +182,28 @@ UPSERT_POSITIONS = sql.insert_statement(
 )
 
 
-# Where a value stands that is not called as its column; of an enum what it stores, which `value` takes long to say.
+# The attribute of a column whose name differs. Enums are read by `_value_`, because `value` is slow.
 _ENUMS = ("kind", "side", "verb", "status", "type")
-_ELSEWHERE = {"account_id": "account"} | {name: f"{name}._value_" for name in _ENUMS}
+_ATTRIBUTES = {"account_id": "account"} | {name: f"{name}._value_" for name in _ENUMS}
 
 
-def _taken(columns: Iterable[str], **elsewhere: str) -> Callable[[Any], tuple[Any, ...]]:
-    """How a row's values are taken from what it tells."""
-    return attrgetter(*((_ELSEWHERE | elsewhere).get(name, name) for name in columns))
+def _reader(columns: Iterable[str], **attributes: str) -> Callable[[Any], tuple[Any, ...]]:
+    """Return a function that reads the values of these columns from an object."""
+    return attrgetter(*((_ATTRIBUTES | attributes).get(name, name) for name in columns))
 
 
-_ledger = _taken(LEDGER, facts="text")
-_order = _taken(list(ORDERS)[:-1])  # all but its outcome
-_fill = _taken(FILLS)
-_day = _taken(DAYS)
-_metric = _taken(METRICS, account_id="account_id")
+_ledger = _reader(LEDGER, facts="text")
+_order = _reader(list(ORDERS)[:-1])  # all but its outcome
+_fill = _reader(FILLS)
+_day = _reader(DAYS)
+_metric = _reader(METRICS, account_id="account_id")
 _REASONS = tuple(field.name for field in fields(Refusal))
 _CONTENT = tuple(field.name for field in fields(Action) if field.name not in ACTIONS)
 _reasons, _content = attrgetter(*_REASONS), attrgetter(*_CONTENT)
 
 
 def journal_parts(journal: Journal, terms_hashes: Mapping[int, str]) -> list[Part]:
-    """Everything the journal holds, table by table; `terms_hashes` is by challenge, for the findings."""
+    """Return the writes of the journal, table by table. `terms_hashes`: by challenge, for the breaches."""
     corrected = [(f.account, f.seq, f.status.value, f.position_seq, f.realised, f.fee) for f in journal.corrected]
     return [
         (INSERT_LEDGER, list(map(_ledger, journal.rows))),
@@ -232,9 +232,9 @@ def _action(result: ActionResult) -> tuple[Any, ...]:
         result.seq,
         result.content.run,
         result.content.action_id,
-        _given(_CONTENT, _content(result.content)),
+        _json_of(_CONTENT, _content(result.content)),
         result.status._value_,
-        _given(_REASONS, _reasons(result.refusal)) if result.refusal else None,
+        _json_of(_REASONS, _reasons(result.refusal)) if result.refusal else None,
         canonical(result.quote),
         result.order_seq,
         result.market_time,
@@ -242,12 +242,12 @@ def _action(result: ActionResult) -> tuple[Any, ...]:
     )
 
 
-def _given(names: Sequence[str], values: Sequence[str | None]) -> str:
-    """What there is of them, as JSON."""
+def _json_of(names: Sequence[str], values: Sequence[str | None]) -> str:
+    """Return the values that are not None as JSON, by name."""
     return canonical({name: value for name, value in zip(names, values, strict=True) if value is not None})
 
 
 def _finding(finding: Finding, terms_hash: str) -> tuple[Any, ...]:
-    plain = [getattr(finding, name) for name in list(BREACHES)[:-5]]
+    columns = [getattr(finding, name) for name in list(BREACHES)[:-5]]
     marks = f"[{','.join(map(canonical, finding.marks))}]"
-    return *plain, canonical(finding.derivation), finding.ledger_seq, finding.ledger_hash, terms_hash, marks
+    return *columns, canonical(finding.derivation), finding.ledger_seq, finding.ledger_hash, terms_hash, marks

@@ -4,7 +4,7 @@ import asyncpg
 
 from models.sql import Connection
 
-# One statement, so one snapshot: no phase of one version beside a group of another.
+# One statement, so that program, phases and groups come from one snapshot.
 AS_SOLD = """
 select p.id, p.version, p.name as program_name, p.price, p.price_currency, p.zone, p.day_start,
   f.phase_index, f.phase_type, f.name, f.duration_days, f.max_daily_loss_pct, f.max_total_loss_pct,
@@ -25,12 +25,12 @@ where f.program_id = $1 order by f.phase_index
 
 
 async def read_program_for_sale(conn: Connection, program_id: int) -> list[asyncpg.Record]:
-    """The program with each of its phases and their groups, a row a phase; none where there is no such program."""
-    sold: list[asyncpg.Record] = await conn.fetch(AS_SOLD, program_id)
-    return sold
+    """Return a row for each phase of the program, with program and group; no rows if there is no such program."""
+    rows: list[asyncpg.Record] = await conn.fetch(AS_SOLD, program_id)
+    return rows
 
 
 async def program_phases(conn: Connection, program_id: int) -> list[asyncpg.Record]:
-    """The program's phases in order, each with the name of its group."""
-    found: list[asyncpg.Record] = await conn.fetch(PHASES, program_id)
-    return found
+    """Return the phases of the program in order, each with the name of its group."""
+    rows: list[asyncpg.Record] = await conn.fetch(PHASES, program_id)
+    return rows

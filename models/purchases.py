@@ -1,4 +1,4 @@
-"""Purchases: the sale and how far its activation has come."""
+"""Purchases and their status."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -12,12 +12,12 @@ from models.tables.purchases import Purchase
 
 
 async def lock_program(conn: Connection, program_id: int) -> asyncpg.Record | None:
-    """brand and status of a program that cannot be edited until the sale has committed."""
+    """Lock a program against edits and return its id, brand and status."""
     return await conn.fetchrow("select id, brand, status from programs where id = $1 for share", program_id)
 
 
 class OpenCounts(NamedTuple):
-    """What one client has open, challenges and unpaid purchases together: in all, of one program, unpaid."""
+    """The number of a client's open sales (open challenges and unpaid purchases): all, of one program, unpaid."""
 
     client: int
     program: int
@@ -25,8 +25,8 @@ class OpenCounts(NamedTuple):
 
 
 async def count_open(conn: Connection, brand: str, client: str, program_id: int) -> OpenCounts:
-    """Count what a client has open. A purchase that waits for a payment from outside has no challenge yet."""
-    found = await conn.fetchrow(
+    """Count the open sales of a client. A purchase that waits for an external payment has no challenge yet."""
+    row = await conn.fetchrow(
         f"""select count(*) as client, count(*) filter (where program_id = $3) as program,
           count(*) filter (where unpaid) as unpaid
         from (
@@ -39,23 +39,23 @@ async def count_open(conn: Connection, brand: str, client: str, program_id: int)
         client,
         program_id,
     )
-    return OpenCounts(**found)
+    return OpenCounts(**row)
 
 
 async def lock_expired(conn: Connection, at: datetime, most: int) -> list[int]:
-    """Lock unpaid purchases whose time is over, except those that a payment is just reaching."""
-    found = await conn.fetch(
+    """Lock and return at most `most` unpaid purchases that have expired; skip those that a payment has locked."""
+    rows = await conn.fetch(
         f"""select id from purchases
         where status = {PurchaseStatus.PENDING:d} and payment_reference is not null and expires_at <= $1
         order by expires_at limit $2 for no key update skip locked""",
         at,
         most,
     )
-    return [row["id"] for row in found]
+    return [row["id"] for row in rows]
 
 
 async def fail_purchases(conn: Connection, ids: Sequence[int], reason: str, at: datetime) -> None:
-    """Set locked purchases FAILED for a reason that everybody may know."""
+    """Set locked purchases FAILED, with a reason that the client may see."""
     await conn.execute(
         """update purchases set status = $2, failure_reason = $3, failure_shown = $3, updated_at = $4
         where id = any($1::bigint[])""",
@@ -74,9 +74,9 @@ async def set_purchase_status(
     *,
     paid_from: str | None = None,
 ) -> None:
-    """Set the status; the caller holds the challenge's lock and has asked the life cycle.
+    """Set the status. The caller holds the lock of the challenge and has checked the life cycle.
 
-    `paid_from` is WALLET or OUTSIDE when it is paid; None leaves the stored value.
+    `paid_from`: WALLET or OUTSIDE once it is paid; None keeps the stored value.
     """
     await conn.execute(
         "update purchases set status = $2, updated_at = $3, paid_from = coalesce($4, paid_from) where id = $1",
@@ -105,7 +105,7 @@ async def fail_purchase(
 
 
 async def read_purchase(conn: Connection, purchase_id: int) -> asyncpg.Record | None:
-    """Return brand and program_id of a purchase and the ids of its challenges."""
+    """Return brand, program_id and the ids of the challenges of a purchase."""
     return await conn.fetchrow(
         """select p.brand, p.program_id,
           array(select c.id from challenges c where c.purchase_id = p.id order by c.id) as challenges
@@ -115,10 +115,10 @@ async def read_purchase(conn: Connection, purchase_id: int) -> asyncpg.Record | 
 
 
 async def lock_purchase(purchase_id: int) -> Purchase | None:
-    """Read the purchase and lock its row, after its challenge; inside the unit's transaction."""
+    """Lock and return the purchase, after its challenge, in the transaction of the unit of work."""
     return await Purchase.filter(id=purchase_id).select_for_update(no_key=True).first()
 
 
 async def note_fee_returned(conn: Connection, purchase_id: int, payout_id: int) -> None:
-    """Write down with which payout the fee came back."""
+    """Record the payout with which the fee was returned."""
     await conn.execute("update purchases set fee_returned_with = $2 where id = $1", purchase_id, payout_id)

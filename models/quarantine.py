@@ -1,4 +1,4 @@
-"""The quarantine: accounts that cannot be read or marked, at which version and why."""
+"""The quarantine: accounts that cannot be read or marked, with their version and the error."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -8,7 +8,7 @@ from models.sql import Connection
 
 
 class QuarantineEntry(NamedTuple):
-    """An account in quarantine. `seq` is the version at which it failed."""
+    """An account in quarantine. `seq` is the newest ledger row at the failure."""
 
     account_id: int
     seq: int
@@ -18,7 +18,7 @@ class QuarantineEntry(NamedTuple):
 
 
 async def quarantine_entry(conn: Connection, account_id: int) -> QuarantineEntry | None:
-    """The account's entry, if it is in quarantine."""
+    """Return the entry of the account; None if it is not in quarantine."""
     row = await conn.fetchrow(
         "select account_id, seq, error, message, entered_at from quarantine where account_id = $1", account_id
     )
@@ -26,7 +26,7 @@ async def quarantine_entry(conn: Connection, account_id: int) -> QuarantineEntry
 
 
 async def quarantine_entries(conn: Connection, most: int) -> list[QuarantineEntry]:
-    """The entries, oldest first, at most `most`."""
+    """Return the oldest entries, at most `most`."""
     rows = await conn.fetch(
         "select account_id, seq, error, message, entered_at from quarantine order by entered_at, account_id limit $1",
         most,
@@ -35,7 +35,7 @@ async def quarantine_entries(conn: Connection, most: int) -> list[QuarantineEntr
 
 
 async def entries_of_accounts(conn: Connection, accounts: Collection[int]) -> dict[int, QuarantineEntry]:
-    """The entries of those of the accounts that are in quarantine."""
+    """Return by account the entries of those that are in quarantine."""
     rows = await conn.fetch(
         """select account_id, seq, error, message, entered_at from quarantine
         where account_id = any($1::bigint[])""",
@@ -45,13 +45,13 @@ async def entries_of_accounts(conn: Connection, accounts: Collection[int]) -> di
 
 
 async def quarantined_in_shard(conn: Connection, shards: int, shard: int) -> set[int]:
-    """The accounts of a shard that are in quarantine."""
+    """Return the accounts of a shard that are in quarantine."""
     rows = await conn.fetch("select account_id from quarantine where account_id % $1 = $2", shards, shard)
     return {row["account_id"] for row in rows}
 
 
 async def quarantine_account(conn: Connection, account_id: int, seq: int, error: str, message: str) -> None:
-    """Put an account into quarantine, or say anew why it is there."""
+    """Put an account into quarantine, or update its entry."""
     await conn.execute(
         """insert into quarantine (account_id, seq, error, message) values ($1, $2, $3, $4)
         on conflict (account_id) do update
@@ -69,13 +69,13 @@ async def release_accounts(conn: Connection, accounts: list[int]) -> None:
 
 
 async def ledger_version(conn: Connection, account_id: int) -> int:
-    """The number of the newest ledger row, as the account's balances have it."""
+    """Return the seq of the newest ledger row according to the account's balances."""
     seq: int = await conn.fetchval("select seq from balances where account_id = $1", account_id)
     return seq
 
 
 async def move_head(conn: Connection, account_id: int, seq: int, head: bytes) -> None:
-    """Let the balances of a locked account name the newest row of its ledger; all else stays unread and as it is."""
+    """Set the newest ledger row in the balances of a locked account, without reading its other columns."""
     await conn.execute(
         "update balances set seq = $2, head = $3, touched = pg_current_xact_id() where account_id = $1",
         account_id,

@@ -1,4 +1,4 @@
-"""Quotes and their batches, and what a process needs to keep its own copy of the tape."""
+"""Quotes in batches, the catalogue and the clocks, from which each process fills its quote cache."""
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -65,13 +65,13 @@ select i.symbol, i.price_precision, l.bid, l.ask, l.source_time, l.unchanged_sin
   s.bid, s.ask, s.source_time, s.source, s.finding
 from instruments i left join latest_quotes l using (symbol) left join suspect_quotes s using (symbol)
 """
-# By currency of the accounts and symbol, what a quote has to be bearable for.
+# The largest open position by account currency and symbol, for the check that a quote gives no figure out of range.
 LARGEST = """
 select a.currency, p.symbol, max(p.quantity), max(p.cost_basis)
 from positions p join accounts a on a.id = p.account_id where p.status = 'OPEN' group by a.currency, p.symbol
 """
-# Of the oldest batches so many that they and their quotes are about $2 rows, and at least one. None that an account has
-# yet to be marked through, or a shard to judge; and never the newest, by which everybody goes on counting.
+# The oldest batches, at least one, which with their quotes are about $2 rows. Excluded are batches that an account has
+# yet to be marked through or a shard has yet to judge, and the newest, from which numbering continues.
 FORGETTABLE = """
 with oldest as (
   select number, recorded_at,
@@ -85,8 +85,8 @@ where before < $2 and recorded_at < clock_timestamp() - make_interval(days => $1
   and number <= (select min(through) from shards)
   and number <= coalesce((select min(marked_through) from balances where live), number)
 """
-# The market as of a batch is each symbol's newest quote at it: those stay, each until a newer one of its symbol does.
-# No row is looked for from the table's beginning, where what is gone lies dead until it is vacuumed.
+# The newest deleted quote of each symbol is kept as its standing quote, because it is the market of the next batches.
+# No scan starts at the beginning of the table, where dead rows remain until a vacuum.
 FORGET_QUOTES = """
 with newest as (select symbol, max(batch) as batch from quotes where batch > $1 and batch <= $2 group by symbol),
 older as (
@@ -98,8 +98,8 @@ relieved as (
 insert into standing_quotes (symbol, batch) select symbol, batch from newest
 on conflict (symbol) do update set batch = excluded.batch
 """
-# An unknown symbol gets a row of its own while there are few of them, later ones share the row of `OTHERS`. The caller
-# holds the lock of ingest, so nobody else adds a row meanwhile.
+# An unknown symbol gets a row of its own while there are few; later ones share the row of `OTHERS`. The caller holds
+# the ingest lock, so no other transaction adds a row.
 OTHERS = "*"
 COUNT_DROPPED = """
 with n as (
@@ -119,7 +119,7 @@ set count = dropped_quotes.count + excluded.count, last_at = excluded.last_at
 
 
 class Clocks(NamedTuple):
-    """One look at the clocks: the database's mode and time, the catalogue's version, the newest batch (0: none)."""
+    """Clock mode, database time, catalogue version, and number and market time of the newest batch (0: none)."""
 
     mode: str
     real_time: datetime
@@ -129,8 +129,9 @@ class Clocks(NamedTuple):
 
 
 async def read_clocks(conn: Connection) -> Clocks:
+    """Read the clocks."""
     row = await conn.fetchrow(NOW)
-    assert row, "the desk's row is made by the migration"
+    assert row, "the migration inserts the desk's row"
     return Clocks(*row)
 
 
@@ -139,22 +140,22 @@ def _quote(row: asyncpg.Record) -> Quote:
 
 
 async def read_batches(conn: Connection, after: int, through: int) -> list[Batch]:
-    """The batches numbered after < n <= through, in order, with their quotes."""
-    found: dict[int, tuple[datetime, list[Quote]]] = {}
+    """Return the batches with after < number <= through, in order, with their quotes."""
+    by_number: dict[int, tuple[datetime, list[Quote]]] = {}
     for row in await conn.fetch(AFTER, after, through):
-        _, quotes = found.setdefault(row["number"], (row["market_time"], []))
+        _, quotes = by_number.setdefault(row["number"], (row["market_time"], []))
         if row["symbol"] is not None:
             quotes.append(_quote(row))
-    return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in found.items()]
+    return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in by_number.items()]
 
 
 async def read_market(conn: Connection, as_of: int) -> dict[str, tuple[int, Quote]]:
-    """The newest quote of every symbol at a batch, each with the batch it came in."""
+    """Return the newest quote of every symbol at a batch, each with the number of its own batch."""
     return {row["symbol"]: (row["batch"], _quote(row)) for row in await conn.fetch(AS_OF, as_of)}
 
 
 async def read_catalogue(conn: Connection) -> Catalogue:
-    """Every instrument and currency; oldest first, so that what converts a currency stays what it was."""
+    """Return every instrument and currency, oldest first, so that a new one does not change an existing conversion."""
     instruments = await conn.fetch(LISTED)
     currencies = await conn.fetch("select code, minor_units, par from currencies")
     return Catalogue(
@@ -184,21 +185,21 @@ def _instrument(
 
 
 async def lock_ingest(conn: Connection) -> None:
-    """Batches are numbered in commit order: only one transaction at a time numbers them."""
+    """Take the ingest lock: one transaction at a time numbers batches, so that numbers follow the order of commits."""
     await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.INGEST)
 
 
 async def read_listings(conn: Connection) -> tuple[dict[str, Listing], dict[str, Watch]]:
-    """By every listed symbol the precision of its prices and its newest quote's source time; and what its guard knows.
+    """Return by symbol its listing (price precision and newest source time), and the state of its quote guard.
 
-    Read under the lock of ingest.
+    The caller holds the ingest lock.
     """
     listed: dict[str, Listing] = {}
     watches: dict[str, Watch] = {}
-    for symbol, precision, bid, ask, at, since, finding, *held in await conn.fetch(LISTINGS):
+    for symbol, precision, bid, ask, at, since, finding, *suspect in await conn.fetch(LISTINGS):
         listed[symbol] = Listing(precision, at)
         last = None if at is None else Quote(symbol, bid, ask, at)
-        watches[symbol] = Watch(last, since, finding and Finding(finding), _suspect(symbol, *held))
+        watches[symbol] = Watch(last, since, finding and Finding(finding), _suspect(symbol, *suspect))
     return listed, watches
 
 
@@ -209,40 +210,40 @@ def _suspect(symbol: str, bid: Decimal | None, ask: Decimal, at: datetime, sourc
 async def insert_batches(
     conn: Connection, new: Sequence[Batch], watches: Mapping[str, Watch] = MappingProxyType({})
 ) -> None:
-    """Append batches with their quotes; update each symbol's newest quote and the state of its quote guard."""
+    """Append batches with their quotes, and update the newest quote and the guard state of each symbol."""
     await conn.executemany(
         "insert into batches (number, market_time, quotes) values ($1, $2, $3)",
         [(batch.number, batch.market_time, len(batch.quotes)) for batch in new],
     )
     rows = [(b.number, q.symbol, q.bid, q.ask, q.source_time) for b in new for q in b.quotes]
     await sql.write(conn, INSERT_QUOTES, rows)
-    newest = {row[1]: row for row in rows}  # by symbol; batches come in their order
-    known = [
+    newest = {row[1]: row for row in rows}  # by symbol; batches are in order
+    latest = [
         (*row, watch.unchanged_since, watch.finding and watch.finding.value)
         for row in newest.values()
         for watch in [watches[row[1]]]
     ]
-    await sql.write(conn, UPSERT_LATEST, known)
+    await sql.write(conn, UPSERT_LATEST, latest)
 
 
 async def largest_positions(conn: Connection) -> list[Largest]:
-    """The largest open positions by currency and symbol."""
+    """Return the largest open positions by account currency and symbol."""
     return [Largest(*row) for row in await conn.fetch(LARGEST)]
 
 
 async def unjudged_batches(conn: Connection) -> int:
-    """Return how many batches a shard has still to judge."""
-    many: int = await conn.fetchval(
+    """Return the number of batches that some shard has yet to judge."""
+    number: int = await conn.fetchval(
         """select coalesce((select max(number) from batches), 0) - coalesce((select min(through) from shards),
           (select max(number) from batches), 0)"""
     )
-    return max(0, many)
+    return max(0, number)
 
 
 async def count_dropped(
     conn: Connection, counts: Mapping[tuple[str, Dropped], int], at: datetime, rows_max: int
 ) -> None:
-    """Add to the counters of quotes that were not taken, by symbol and reason, in about `rows_max` rows at most."""
+    """Add to the counters of dropped quotes, by symbol and reason, which have about `rows_max` rows at most."""
     if counts:
         symbols, reasons = zip(*sorted(counts), strict=True)
         numbers = [counts[key] for key in sorted(counts)]
@@ -252,11 +253,10 @@ async def count_dropped(
 
 
 async def delete_old_batches(conn: Connection, days: int, most: int) -> int:
-    """Delete the oldest batches recorded more than so many days ago by the real clock, with their quotes: about `most`
-    rows. Answers how many batches went.
+    """Delete the oldest batches recorded more than `days` ago by the real clock, with their quotes; return how many.
 
-    The newest quote of each symbol at the last of them stays, and what a live account has still to be marked through.
-    The caller has the lock of `models.retention`.
+    At most about `most` rows are deleted. Each symbol's newest quote at the last deleted batch is kept, and every batch
+    that a live account has yet to be marked through. The caller holds the retention lock.
     """
     after, through = await conn.fetchrow(FORGETTABLE, days, most)
     if through is None:

@@ -1,4 +1,4 @@
-"""Verdicts that are set aside: what the failed run rested on, and the run that goes on in its place."""
+"""Reinstatements: the evidence of a failed run, and the new run that replaces it."""
 
 import json
 from collections.abc import Sequence
@@ -57,17 +57,17 @@ returning id, phase_index
 
 
 async def read_case(conn: Connection, challenge_id: int) -> asyncpg.Record:
-    """The challenge with the run of its current phase, and the verdict on that if it failed; the caller locks it."""
+    """Return a locked challenge with the newest run of its current phase and, if that failed, the verdict."""
     row = await conn.fetchrow(CASE, challenge_id)
-    assert row, "the caller holds its lock"
+    assert row, "the caller has locked the challenge"
     return row
 
 
 async def bookings(conn: Connection, account_id: int, after: int, before: int) -> list[Booking]:
-    """What moved the account's cash and holdings between two ledger rows, in order; without void fills."""
+    """Return the bookings of cash and positions between two ledger rows, in order of seq, without void fills."""
     fills = [_of_fill(row) for row in await conn.fetch(FILLS, account_id, after, before)]
     moves = [_of_move(row) for row in await conn.fetch(MOVES, account_id, after, before)]
-    return sorted(fills + moves, key=lambda one: one.seq)
+    return sorted(fills + moves, key=lambda booking: booking.seq)
 
 
 def _of_fill(row: asyncpg.Record) -> Booking:
@@ -81,9 +81,9 @@ def _of_move(row: asyncpg.Record) -> Booking:
 
 
 async def open_run(conn: Connection, challenge_id: int, index: int, account_id: int, initial_balance: Decimal) -> int:
-    """Let a new run of a phase stand in the place of the failed one, on the account opened for it; return its id.
+    """Replace the failed run of a phase by a new run on the account that was opened for it; return the new run's id.
 
-    The later phases, which ended with the failure, are PENDING again: each has a new row too.
+    Each later phase, which the failure ended, gets a new PENDING row too.
     """
     old = [row["id"] for row in await conn.fetch(SUPERSEDE, challenge_id, index)]
     rows = await conn.fetch(NEW_RUNS, old, index, account_id, initial_balance)
@@ -91,7 +91,7 @@ async def open_run(conn: Connection, challenge_id: int, index: int, account_id: 
 
 
 async def copy_days(conn: Connection, phase_id: int, new_phase_id: int, before: int) -> None:
-    """Let the new run have the days of the failed one up to a number, as they were."""
+    """Copy the days of the failed run with numbers below `before` to the new run."""
     await conn.execute(
         """insert into days select $2, number, date, start_balance, start_equity, balance, equity, low, high, traded,
           ends_at, closed from days where phase_id = $1 and number < $3""",
@@ -102,7 +102,7 @@ async def copy_days(conn: Connection, phase_id: int, new_phase_id: int, before: 
 
 
 async def resume_challenge(conn: Connection, challenge_id: int, status: ChallengeStatus, account_id: int) -> None:
-    """Let the challenge go on, on the account."""
+    """Reopen the challenge, on the account."""
     await conn.execute(
         "update challenges set status = $2, ended_at = null, end_reason = null, account_id = $3 where id = $1",
         challenge_id,
@@ -125,7 +125,7 @@ async def insert_reinstatement(
     differences: Sequence[Difference],
     left_out: Sequence[int],
 ) -> int:
-    """Write that the verdict is set aside; return the reinstatement's id."""
+    """Insert a reinstatement and return its id."""
     entries = [{"what": one.what, "stored": one.stored, "computed": one.computed} for one in differences]
     reinstatement_id: int = await conn.fetchval(
         """insert into reinstatements (challenge_id, breach_id, phase_id, new_phase_id, actor, reason, market_time,
@@ -145,12 +145,12 @@ async def insert_reinstatement(
 
 
 async def reinstatement_outcome(conn: Connection, reinstatement_id: int) -> tuple[list[Difference], list[str]]:
-    """What a reinstatement changed, and the names of the fills that the new run goes on without."""
+    """Return the differences of a reinstatement, and the ids of the fills that the new run leaves out."""
     row = await conn.fetchrow(
         """select r.differences::text as differences, r.left_out::text as left_out, p.account_id
         from reinstatements r join challenge_phases p on p.id = r.phase_id where r.id = $1""",
         reinstatement_id,
     )
-    assert row, "a receipt names one that was written"
+    assert row, "a receipt names an existing reinstatement"
     entries = [Difference(**one) for one in json.loads(row["differences"])]
     return entries, [f"{row['account_id']}-{seq}" for seq in json.loads(row["left_out"])]

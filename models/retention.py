@@ -1,4 +1,4 @@
-"""How much of what grows with time is no longer kept."""
+"""Retention: the limits below which events, batches and metrics have been deleted."""
 
 import asyncpg
 
@@ -12,13 +12,13 @@ from retention r cross join event_position e
 
 
 async def lock_retention(conn: Connection) -> bool:
-    """Until the transaction ends; False: somebody else forgets."""
-    got: bool = await conn.fetchval("select pg_try_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
-    return got
+    """Take the retention lock until the transaction ends; return False if another transaction holds it."""
+    is_locked: bool = await conn.fetchval("select pg_try_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
+    return is_locked
 
 
 async def retained_from(conn: Connection) -> asyncpg.Record:
-    """The last event and batch that are gone (0: none), and the time before which metrics are (None: none)."""
+    """Return the last deleted event and batch (0: none), and the time before which metrics are deleted (None: none)."""
     row = await conn.fetchrow(POSITIONS)
-    assert row, "both rows are made by the migration"
+    assert row, "the migration inserts both rows"
     return row

@@ -1,6 +1,6 @@
-"""How rows go in and change: many as columns sent as arrays, so that no statement grows with them; a few as values.
+"""Bulk inserts and updates. Many rows are sent as one array a column, so that the statement does not grow with them.
 
-A statement over values is made for so many rows, and takes the server half as long as one over arrays.
+Few rows are sent as a VALUES list, which takes the server half as long.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -16,18 +16,18 @@ Columns: TypeAlias = dict[str, str]
 """Column name to SQL type, in order."""
 
 TYPED = frozenset({"text", "jsonb", "bytea"})
-"""Values that travel as what they are. Any other travels as text, and so does every array: in a tenth of the time."""
+"""Types whose values are sent as they are. All others, and every array, are sent as text, in a tenth of the time."""
 
 FEW = 12
-"""So many rows at most are sent as values; one action writes nine."""
+"""The most rows that are sent as a VALUES list. One action writes nine."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bulk:
-    """A statement over any number of rows; `{rows}` in its text is where they come from, named by what follows it."""
+    """A statement over any number of rows. `{rows}` in its text stands for their source, whose alias follows it."""
 
     text: str
-    kinds: tuple[str, ...]  # of the rows' columns
+    kinds: tuple[str, ...]  # the SQL types of the rows' columns
 
 
 Part: TypeAlias = tuple[Bulk, Sequence[Sequence[Any]]]
@@ -39,17 +39,17 @@ def _names(columns: Iterable[str]) -> str:
 
 
 def insert_statement(table: str, columns: Columns, suffix: str = "") -> Bulk:
-    """Insert any number of rows."""
+    """Return an insert of any number of rows."""
     text = f"insert into {table} ({_names(columns)}) select * from {{rows}} as n {suffix}"
     return Bulk(text, tuple(columns.values()))
 
 
-def update_statement(table: str, keys: Sequence[str], columns: Columns, given: dict[str, str] | None = None) -> Bulk:
-    """Update any number of rows found by `keys`, which are among the columns.
+def update_statement(table: str, keys: Sequence[str], columns: Columns, computed: dict[str, str] | None = None) -> Bulk:
+    """Return an update of any number of rows, found by `keys`, which are among the columns.
 
-    `given` holds the expression of a column that is not simply what was sent; the rows sent are `n`.
+    `computed`: by column an expression to set instead of the value sent; the rows sent are `n`.
     """
-    expressions = {name: f'n."{name}"' for name in columns if name not in keys} | (given or {})
+    expressions = {name: f'n."{name}"' for name in columns if name not in keys} | (computed or {})
     changes = ", ".join(f'"{name}" = {expression}' for name, expression in expressions.items())
     match = " and ".join(f't."{key}" = n."{key}"' for key in keys)
     text = f"update {table} t set {changes} from {{rows}} as n ({_names(columns)}) where {match}"
@@ -57,12 +57,12 @@ def update_statement(table: str, keys: Sequence[str], columns: Columns, given: d
 
 
 def _values(kinds: Sequence[str], number: Iterator[int]) -> str:
-    """The parameters of one row."""
+    """Return the parameters of one row."""
     return ", ".join(f"${next(number)}::{kind if kind in TYPED else f'text::{kind}'}" for kind in kinds)
 
 
 def _arrays(kinds: Sequence[str], number: Iterator[int]) -> str:
-    """The parameters of many rows, a column each. JSON has no line breaks: its column is sent as lines, '' for NULL."""
+    """Return one parameter for each column. JSON has no line breaks: a column of it is sent as lines, '' for NULL."""
     return ", ".join(
         f"string_to_array(${next(number)}::text, E'\\n', '')::jsonb[]"
         if kind == "jsonb"
@@ -72,10 +72,10 @@ def _arrays(kinds: Sequence[str], number: Iterator[int]) -> str:
 
 
 @lru_cache(maxsize=512)
-def _together(bulks: tuple[Bulk, ...], sizes: tuple[int, ...]) -> str:
-    """One statement that does what each of them says, none of them seeing what the others did.
+def _combined(bulks: tuple[Bulk, ...], sizes: tuple[int, ...]) -> str:
+    """Return one statement that executes all, none of which sees the changes of the others.
 
-    `sizes` are the numbers of rows to be sent as values; empty, they are sent as arrays.
+    `sizes`: the number of rows of each for a VALUES list; empty for arrays.
     """
     texts, number = [], count(1)
     for place, bulk in enumerate(bulks):
@@ -99,37 +99,37 @@ def _hexadecimal(value: bytes) -> str:
     return f'"\\\\x{value.hex()}"'
 
 
-_SPOKEN: Mapping[str, Callable[[Any], str]] = {
+_ENCODERS: Mapping[str, Callable[[Any], str]] = {
     "text": _quoted,
     "bytea": _hexadecimal,
-    "timestamptz": lru_cache(maxsize=1024)(str),  # most rows of a transaction share theirs
+    "timestamptz": lru_cache(maxsize=1024)(str),  # most rows of a transaction have the same
 }
 
 
 def _array(kind: str, values: Sequence[Any]) -> str:
-    """A column as the text of its parameter."""
+    """Return a column as the text of an array parameter."""
     first = values[0]
-    if first is values[-1] and values.count(first) == len(values):  # as half of the columns are: it is said once
-        said = _said(kind, [first]) * len(values)
+    if first is values[-1] and values.count(first) == len(values):  # as in half of the columns: encoded once
+        texts = _texts(kind, [first]) * len(values)
     else:
-        said = _said(kind, values)
-    return "\n".join(said) if kind == "jsonb" else "{" + ",".join(said) + "}"
+        texts = _texts(kind, values)
+    return "\n".join(texts) if kind == "jsonb" else "{" + ",".join(texts) + "}"
 
 
-def _said(kind: str, values: Sequence[Any]) -> list[str]:
+def _texts(kind: str, values: Sequence[Any]) -> list[str]:
     if kind == "jsonb":
         return [value or "" for value in values]
-    spoken = _SPOKEN.get(kind, str)
-    return ["NULL" if value is None else spoken(value) for value in values]
+    encode = _ENCODERS.get(kind, str)
+    return ["NULL" if value is None else encode(value) for value in values]
 
 
 async def write(conn: Connection, bulk: Bulk, rows: Sequence[Sequence[Any]]) -> None:
-    """Run a bulk statement, unless there is nothing to write."""
+    """Execute a bulk statement, unless there are no rows."""
     await _run(conn, [(bulk, rows)] if rows else [])
 
 
 async def write_together(conn: Connection, parts: Iterable[Part]) -> None:
-    """Run bulk statements as one, those of them that have rows. Rows of one may refer to another's."""
+    """Execute the bulk statements that have rows as one statement. Rows of one may refer to rows of another."""
     await _run(conn, [(bulk, rows) for bulk, rows in parts if rows])
 
 
@@ -144,11 +144,11 @@ async def _run(conn: Connection, parts: Sequence[Part]) -> None:
             for row in rows
             for kind, value in zip(bulk.kinds, row, strict=True)
         ]
-        await conn.execute(_together(bulks, sizes), *values)
+        await conn.execute(_combined(bulks, sizes), *values)
     else:
         arrays = [
             _array(kind, column)
             for bulk, rows in parts
             for kind, column in zip(bulk.kinds, zip(*rows, strict=True), strict=True)
         ]
-        await conn.execute(_together(bulks, ()), *arrays)
+        await conn.execute(_combined(bulks, ()), *arrays)

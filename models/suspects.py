@@ -1,4 +1,4 @@
-"""Suspect quotes: each symbol's one quote that its instrument's guard holds until another confirms it."""
+"""Suspect quotes: at most one for each symbol, which the quote guard holds back until another quote confirms it."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -27,7 +27,7 @@ DUE = """clock_timestamp() > s.held_at + make_interval(secs => case s.finding wh
 
 
 class StoredSuspect(NamedTuple):
-    """A quote that waits for another to confirm it, as it is stored."""
+    """A stored suspect quote."""
 
     symbol: str
     bid: Decimal
@@ -39,7 +39,7 @@ class StoredSuspect(NamedTuple):
 
 
 async def read_suspects(conn: Connection, most: int) -> list[StoredSuspect]:
-    """The quotes that are held, by symbol, at most `most`."""
+    """Return suspect quotes in order of symbol, at most `most`."""
     rows = await conn.fetch(
         "select symbol, bid, ask, source_time, source, finding, held_at from suspect_quotes order by symbol limit $1",
         most,
@@ -52,15 +52,18 @@ def _stored(row: asyncpg.Record) -> StoredSuspect:
 
 
 async def has_due_suspects(conn: Connection) -> bool:
-    """Has a held quote waited for as long as its guard allows, by the real clock?"""
-    due: bool = await conn.fetchval(
+    """Return whether a suspect quote has waited as long as its guard allows, by the real clock."""
+    has_due: bool = await conn.fetchval(
         f"select exists (select from suspect_quotes s join instruments i using (symbol) where {DUE})"
     )
-    return due
+    return has_due
 
 
 async def delete_due_suspects(conn: Connection) -> list[StoredSuspect]:
-    """Forget the held quotes that have waited for so long; returns them. The caller holds the lock of ingest."""
+    """Delete and return the suspect quotes that have waited as long as their guard allows.
+
+    The caller holds the ingest lock.
+    """
     rows = await conn.fetch(
         f"""delete from suspect_quotes s using instruments i where i.symbol = s.symbol and {DUE}
         returning s.symbol, s.bid, s.ask, s.source_time, s.source, s.finding, s.held_at"""
@@ -69,16 +72,16 @@ async def delete_due_suspects(conn: Connection) -> list[StoredSuspect]:
 
 
 async def write_suspects(conn: Connection, suspects: Mapping[str, Suspect | None]) -> None:
-    """Hold these quotes, by symbol, and forget those of a symbol that has none any more."""
-    gone = [symbol for symbol, suspect in suspects.items() if suspect is None]
-    if gone:
-        await conn.execute("delete from suspect_quotes where symbol = any($1::text[])", gone)
+    """Store suspect quotes by symbol; delete the stored one of a symbol whose value is None."""
+    confirmed = [symbol for symbol, suspect in suspects.items() if suspect is None]
+    if confirmed:
+        await conn.execute("delete from suspect_quotes where symbol = any($1::text[])", confirmed)
     await sql.write(
         conn,
         UPSERT,
         [
-            (symbol, one.quote.bid, one.quote.ask, one.quote.source_time, one.source, one.finding.value)
-            for symbol, one in suspects.items()
-            if one is not None
+            (symbol, s.quote.bid, s.quote.ask, s.quote.source_time, s.source, s.finding.value)
+            for symbol, s in suspects.items()
+            if s is not None
         ],
     )

@@ -1,4 +1,4 @@
-"""The desk about itself: heartbeats, periodic slots, queue depth."""
+"""State of the desk: clock mode, heartbeats, periodic slots, queue depth, load."""
 
 import json
 from datetime import datetime, timedelta
@@ -40,41 +40,43 @@ select (select count(*) from batches where number > (select min(through) from sh
 
 
 async def read_desk(conn: Connection) -> asyncpg.Record:
+    """Return mode, newest batch, marking and queue of the desk."""
     row = await conn.fetchrow(READ)
-    assert row, "the desk's row is made by the migration"
+    assert row, "the migration inserts the desk's row"
     return row
 
 
 async def database_time(conn: Connection) -> datetime:
-    """The database's time of now."""
+    """Return the time of the database's clock."""
     moment: datetime = await conn.fetchval("select clock_timestamp()")
     return moment
 
 
 async def waiting_work(conn: Connection, owner: str, still_after: timedelta) -> asyncpg.Record:
-    """Is a job due, which of the owner's shards have batches to judge, is the newest batch older than `still_after`?
+    """Return `jobs_due`, `shards_behind` (the owner's shards with batches to judge) and `is_still`.
 
-    In a replay no batch is too old.
+    `is_still`: the newest batch is older than `still_after`; never in a replay.
     """
     row = await conn.fetchrow(WAITING, owner, still_after)
-    assert row, "the desk's row is made by the migration"
+    assert row, "the migration inserts the desk's row"
     return row
 
 
 async def heartbeats(conn: Connection) -> list[dict[str, Any]]:
+    """Return the heartbeat of every process."""
     rows = await conn.fetch("select process, kind, started_at, beat_at from heartbeats order by process")
     return [dict(row) for row in rows]
 
 
 async def read_load(conn: Connection) -> asyncpg.Record:
-    """How much waits, for how many seconds, and the database's size in bytes."""
+    """Return how many batches and events wait, lags in seconds, and the size of the database in bytes."""
     row = await conn.fetchrow(LOAD)
-    assert row, "it has no condition"
+    assert row, "the statement has no condition"
     return row
 
 
 async def heartbeat_ages(conn: Connection) -> dict[str, float]:
-    """By kind of process, the seconds since one of that kind gave a sign."""
+    """Return by kind of process the age of its newest heartbeat, in seconds."""
     rows = await conn.fetch(
         "select kind, extract(epoch from clock_timestamp() - max(beat_at))::float8 as age from heartbeats group by kind"
     )
@@ -82,7 +84,7 @@ async def heartbeat_ages(conn: Connection) -> dict[str, float]:
 
 
 async def quote_ages(conn: Connection) -> dict[str, float]:
-    """By symbol, the seconds since the source time of the newest quote."""
+    """Return by symbol the age of its newest quote by source time, in seconds."""
     rows = await conn.fetch(
         "select symbol, extract(epoch from clock_timestamp() - source_time)::float8 as age from latest_quotes"
     )
@@ -90,12 +92,12 @@ async def quote_ages(conn: Connection) -> dict[str, float]:
 
 
 async def migrations(conn: Connection) -> frozenset[str]:
-    """The names of the migrations that ran."""
+    """Return the names of the applied migrations."""
     return frozenset(row["version"] for row in await conn.fetch("select version from aerich where app = 'models'"))
 
 
 async def dropped_quotes(conn: Connection, most: int) -> list[dict[str, Any]]:
-    """Return the counters of quotes that were not taken by symbol and reason, `most` of them."""
+    """Return the counters of dropped quotes by symbol and reason, at most `most`."""
     rows = await conn.fetch(
         "select symbol, reason, count, last_at from dropped_quotes order by symbol, reason limit $1", most
     )
@@ -103,14 +105,14 @@ async def dropped_quotes(conn: Connection, most: int) -> list[dict[str, Any]]:
 
 
 async def dropped_by_reason(conn: Connection) -> dict[str, int]:
-    """Return by reason how many quotes were not taken."""
+    """Return by reason the number of dropped quotes."""
     return dict(await conn.fetch("select reason, sum(count)::bigint from dropped_quotes group by reason"))
 
 
 async def write_heartbeat(
     conn: Connection, process: str, kind: str, started_at: datetime, faults: dict[str, str]
 ) -> None:
-    """Write the process's heartbeat, with the last fault of each of its tasks that is not well."""
+    """Write the heartbeat of a process, with the last fault of each of its failing tasks."""
     await conn.execute(
         """insert into heartbeats (process, kind, started_at, beat_at, faults)
         values ($1, $2, $3, clock_timestamp(), $4)
@@ -123,7 +125,7 @@ async def write_heartbeat(
 
 
 async def task_faults(conn: Connection, seconds: float) -> dict[str, str]:
-    """Return the last fault of each task that is not well, by process and task; of processes alive within `seconds`."""
+    """Return the last fault of each failing task by process and task, for processes that beat within `seconds`."""
     rows = await conn.fetch(
         """select h.process, f.key, f.value from heartbeats h cross join lateral jsonb_each_text(h.faults) f
         where h.beat_at > clock_timestamp() - make_interval(secs => $1) order by 1, 2""",
@@ -133,7 +135,7 @@ async def task_faults(conn: Connection, seconds: float) -> dict[str, str]:
 
 
 async def write_book_check(conn: Connection, violations: int) -> None:
-    """Write what a check of the books has found."""
+    """Write the number of violations that a check of the books found."""
     await conn.execute(
         """insert into book_check (violations) values ($1)
         on conflict (id) do update set violations = excluded.violations, finished_at = clock_timestamp()""",
@@ -142,7 +144,7 @@ async def write_book_check(conn: Connection, violations: int) -> None:
 
 
 async def book_check(conn: Connection) -> tuple[int, float] | None:
-    """Return how many violations the newest check of the books found, and its age in seconds; None before the first."""
+    """Return the number of violations in the newest check of the books, and its age in seconds; None before any."""
     row = await conn.fetchrow(
         "select violations, extract(epoch from clock_timestamp() - finished_at)::float8 as age from book_check"
     )
@@ -150,34 +152,34 @@ async def book_check(conn: Connection) -> tuple[int, float] | None:
 
 
 async def delete_silent_heartbeats(conn: Connection, seconds: int) -> None:
-    """Heartbeats of processes that have been gone for so long."""
+    """Delete heartbeats older than `seconds`."""
     await conn.execute(
         "delete from heartbeats where beat_at < clock_timestamp() - make_interval(secs => $1)", float(seconds)
     )
 
 
 async def take_slot(conn: Connection, name: str, seconds: int) -> bool:
-    """Is this process the first to take the current slot of a periodic task? Older slots are forgotten."""
+    """Claim the current slot of a periodic task; return False if another process has it. Old slots are deleted."""
     slot = "to_timestamp(floor(extract(epoch from clock_timestamp()) / $2) * $2)"
-    found = await conn.fetchval(
+    claimed = await conn.fetchval(
         f"""with gone as (delete from periodic_slots where name = $1 and slot < {slot} - make_interval(secs => $2 * 10))
         insert into periodic_slots (name, slot) values ($1, {slot}) on conflict do nothing returning slot""",
         name,
         float(seconds),
     )
-    return found is not None
+    return claimed is not None
 
 
 async def ensure_partitions(conn: Connection) -> int:
-    """Partitions of ledger and metrics for the coming year; answers how many were made."""
-    made: int = await conn.fetchval("select ensure_partitions(12)")
-    return made
+    """Create the partitions of ledger and metrics for the coming year; return how many."""
+    created: int = await conn.fetchval("select ensure_partitions(12)")
+    return created
 
 
 async def set_clock_mode(conn: Connection, mode: str) -> str:
-    """Set the clock of a desk that has no batch yet, SYSTEM or REPLAY; only its owner can. Return the mode it now has.
+    """Set the clock mode (SYSTEM or REPLAY) of a desk without batches, as the owner of the database; return the mode.
 
-    The caller has no transaction open: the lock keeps the first batch out until the connection closes.
+    The caller has no open transaction: the lock keeps out a first batch until the connection closes.
     """
     await conn.execute("select pg_advisory_lock($1)", AdvisoryLock.INGEST)
     await conn.execute("update desk set mode = $1 where not exists (select from batches)", mode)
@@ -185,11 +187,12 @@ async def set_clock_mode(conn: Connection, mode: str) -> str:
 
 
 async def claim_desk(conn: Connection) -> bool:
-    """Claim the desk for the session, as the one that runs all of it; False where another session has."""
+    """Claim the desk for the session that runs all processes; return False if another session has claimed it."""
     claimed: bool = await conn.fetchval("select pg_try_advisory_lock($1)", AdvisoryLock.DESK)
     return claimed
 
 
 async def read_mode(conn: Connection) -> str:
+    """Return the clock mode of the desk, SYSTEM or REPLAY."""
     mode: str = await conn.fetchval("select mode from desk")
     return mode

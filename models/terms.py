@@ -1,4 +1,4 @@
-"""Terms as sold, by their hash: written once and never changed, so those read lately are kept in memory."""
+"""Frozen terms by their hash. They never change, so those read lately are cached in memory."""
 
 from collections.abc import Collection
 
@@ -6,13 +6,13 @@ from domain.errors import TermsUnreadable
 from domain.terms import Terms, terms_from_text
 from models.sql import Connection
 
-KEPT = 4_096
+CACHED_MAX = 4_096
 
-_kept: dict[str, Terms] = {}  # only what could be read: what could not may be put right
+_kept: dict[str, Terms] = {}  # readable terms only: an operator may repair others
 
 
 async def read_terms(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
-    """The terms of these hashes, or the refusal of those that cannot be read."""
+    """Return by hash the terms, or a TermsUnreadable for those that cannot be read."""
     each = await try_read_terms(conn, hashes)
     return {digest: terms if isinstance(terms, Terms) else _refusal(digest, terms) for digest, terms in each.items()}
 
@@ -24,7 +24,7 @@ def _refusal(digest: str, reason: Exception) -> TermsUnreadable:
 
 
 async def read_one_terms(conn: Connection, digest: str) -> Terms:
-    """The terms of this hash. Raises TermsUnreadable."""
+    """Return the terms of this hash. Raises TermsUnreadable."""
     terms = (await read_terms(conn, [digest]))[digest]
     if isinstance(terms, TermsUnreadable):
         raise terms
@@ -32,18 +32,21 @@ async def read_one_terms(conn: Connection, digest: str) -> Terms:
 
 
 async def try_read_terms(conn: Connection, hashes: Collection[str]) -> dict[str, Terms | Exception]:
-    """The terms of these hashes, or why they cannot be read. Their text is longer than all else read of an account."""
-    found: dict[str, Terms | Exception] = {digest: _kept[digest] for digest in hashes if digest in _kept}
-    if missing := set(hashes) - found.keys():
+    """Return by hash the terms, or the error for those that cannot be read.
+
+    The cache matters because the text of the terms is longer than everything else that is read of an account.
+    """
+    terms: dict[str, Terms | Exception] = {digest: _kept[digest] for digest in hashes if digest in _kept}
+    if missing := set(hashes) - terms.keys():
         rows = await conn.fetch("select hash, body from terms where hash = any($1::text[])", list(missing))
         new: dict[str, Terms] = {}
         for row in rows:
             try:
                 new[row["hash"]] = terms_from_text(row["body"])
-            except Exception as error:  # noqa: BLE001 - whatever is stored there, the other terms are read
-                found[row["hash"]] = error
-        if len(_kept) + len(new) > KEPT:
+            except Exception as error:  # noqa: BLE001 - unreadable terms must not stop the others
+                terms[row["hash"]] = error
+        if len(_kept) + len(new) > CACHED_MAX:
             _kept.clear()
         _kept.update(new)
-        found |= new
-    return found
+        terms |= new
+    return terms

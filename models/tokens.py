@@ -1,4 +1,4 @@
-"""API tokens: only the sha256 of the text is kept."""
+"""API tokens, stored by the sha256 of their text."""
 
 from collections.abc import Collection
 
@@ -13,7 +13,7 @@ select hash, id, name, role, brand, subject, scope,
 from tokens
 where hash = any($1::bytea[]) and revoked_at is null and (expires_at is null or expires_at > clock_timestamp())
 """
-# A row that is locked is left as it is: another request is writing the very same.
+# Skips a locked row, because another request is writing the same.
 TOUCH = """
 update tokens set last_used_at = clock_timestamp()
 where id in (
@@ -32,39 +32,39 @@ where id = any($1::bigint[]) and (revoked_at is not null or expires_at <= clock_
 
 
 async def valid_tokens(conn: Connection, digests: Collection[bytes]) -> list[asyncpg.Record]:
-    """Return the tokens of these hashes that are neither revoked nor expired; `stale`: last used a minute ago."""
+    """Return the valid tokens of these hashes. `stale`: not used for a minute, or never."""
     rows: list[asyncpg.Record] = await conn.fetch(VALID, list(digests))
     return rows
 
 
 async def touch_tokens(conn: Connection, ids: Collection[int]) -> None:
-    """Note that the tokens are in use; waits for nobody."""
+    """Update the time of last use of the tokens, without waiting for a lock."""
     await conn.execute(TOUCH, list(ids))
 
 
 async def ended_tokens(conn: Connection, ids: Collection[int]) -> set[int]:
-    """Those of the tokens that are revoked or have expired."""
+    """Return those of the tokens that are revoked or expired."""
     return {row["id"] for row in await conn.fetch(ENDED, list(ids))}
 
 
 async def extend_scopes(conn: Connection, brand: str, account_id: int, next_id: int) -> None:
-    """Let each token whose scope names the account reach the one that goes on in its place."""
+    """Add the next account to the scope of each token that names the account it replaces."""
     await conn.execute(EXTEND, brand, str(account_id), str(next_id))
 
 
 async def brand_exists(conn: Connection, name: str) -> bool:
-    """Is there such a brand, so that a token may name it?"""
-    known: bool = await conn.fetchval("select exists (select from brands where name = $1)", name)
-    return known
+    """Return whether there is a brand of this name."""
+    exists: bool = await conn.fetchval("select exists (select from brands where name = $1)", name)
+    return exists
 
 
 async def lock_bootstrap(conn: Connection) -> None:
-    """Wait for whoever else makes the first ADMIN token."""
+    """Take the bootstrap lock, under which one process creates the first ADMIN token."""
     await conn.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.BOOTSTRAP)
 
 
 async def is_valid(conn: Connection, name: str) -> bool | None:
-    """Is a token of this name neither revoked nor expired? None where none was ever made."""
+    """Return whether a token of this name is valid; None if there is no such token."""
     valid: bool | None = await conn.fetchval(
         "select bool_or(revoked_at is null and (expires_at is null or expires_at > now())) from tokens where name = $1",
         name,

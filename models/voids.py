@@ -1,4 +1,4 @@
-"""Void quotes: spans of a symbol's source times that are declared wrong, and how far they reach."""
+"""Void quotes: spans of source times of a symbol that are declared wrong, and the times at which they were prices."""
 
 from collections.abc import Collection
 from datetime import datetime
@@ -22,7 +22,7 @@ left join lateral (
   select b.market_time from quotes q join batches b on b.number = q.batch
   where q.symbol = $1 and q.batch > r.last_batch order by q.batch limit 1) n on true
 """
-# A quote that came later is not void, though its source time may lie in the span.
+# A quote that was ingested later is not void, even if its source time lies in the span.
 STANDING = """
 select v.symbol, v.source_from, least(v.source_before, l.source_time + interval '1 microsecond') as source_before,
   coalesce(f.market_time, v.source_from) as first_at, n.market_time as until
@@ -57,31 +57,31 @@ order by q.batch, q.symbol
 
 
 class VoidReach(NamedTuple):
-    """The quotes of a span: how many, and between which batches and market times one of them was the newest."""
+    """The quotes of a span: their number, and the batches and market times between which one of them was the newest."""
 
     quotes: int
     first_batch: int
     last_batch: int
     first_at: datetime
-    until: datetime | None  # None while the last of them is the symbol's newest quote
+    until: datetime | None  # None while the last of them is the newest quote of the symbol
 
 
 class StandingVoid(NamedTuple):
-    """A void span, and the market times between which one of its quotes was the symbol's newest."""
+    """A void span, and the market times between which one of its quotes was the newest of the symbol."""
 
     span: Span
     first_at: datetime
-    until: datetime | None  # None while it still is
+    until: datetime | None  # None while one of them is the newest quote
 
 
 async def void_reach(conn: Connection, span: Span) -> VoidReach | None:
-    """How far the quotes of a span reach; None where there are none."""
+    """Return the reach of the quotes of a span; None if there are no quotes."""
     row = await conn.fetchrow(REACH, span.symbol, span.source_from, span.source_before)
     return VoidReach(*row) if row else None
 
 
 async def find_void(conn: Connection, span: Span) -> int | None:
-    """The id of the void of exactly this span, if there is one."""
+    """Return the id of the void of exactly this span; None if there is none."""
     void_id: int | None = await conn.fetchval(
         "select id from quote_voids where symbol = $1 and source_from = $2 and source_before = $3",
         span.symbol,
@@ -92,7 +92,7 @@ async def find_void(conn: Connection, span: Span) -> int | None:
 
 
 async def insert_void(conn: Connection, span: Span, reach: VoidReach, reason: str, actor: str) -> int | None:
-    """Write a void and return its id; None where another has written the same span meanwhile."""
+    """Insert a void and return its id; None if another transaction has inserted the same span."""
     void_id: int | None = await conn.fetchval(
         """insert into quote_voids (symbol, source_from, source_before, first_batch, last_batch, quotes, reason, actor)
         values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing returning id""",
@@ -109,34 +109,34 @@ async def insert_void(conn: Connection, span: Span, reach: VoidReach, reason: st
 
 
 async def overlaps_void(conn: Connection, span: Span) -> bool:
-    """Are quotes of the span void, or some of them?"""
-    found: bool = await conn.fetchval(
+    """Return whether a void overlaps the span."""
+    exists: bool = await conn.fetchval(
         """select exists (
           select from quote_voids where symbol = $1 and source_from < $3 and source_before > $2)""",
         span.symbol,
         span.source_from,
         span.source_before,
     )
-    return found
+    return exists
 
 
 async def standing_voids(conn: Connection, batch: int) -> list[StandingVoid]:
-    """The void spans that have a quote of this batch or an earlier one."""
+    """Return the void spans that have a quote of this batch or an earlier one."""
     return [StandingVoid(Span(*row[:3]), *row[3:]) for row in await conn.fetch(STANDING, batch)]
 
 
-async def had_position(conn: Connection, account_id: int, symbols: Collection[str], one: StandingVoid) -> bool:
-    """Did the account hold a position in one of the instruments while a quote of the span was the newest?"""
-    found: bool = await conn.fetchval(
+async def had_position(conn: Connection, account_id: int, symbols: Collection[str], void: StandingVoid) -> bool:
+    """Return whether the account held a position in one of the symbols while a quote of the void was the newest."""
+    exists: bool = await conn.fetchval(
         """select exists (
           select from positions where account_id = $1 and symbol = any($2::text[])
             and opened_at < coalesce($4::timestamptz, 'infinity') and coalesce(closed_at, 'infinity') >= $3)""",
         account_id,
         list(symbols),
-        one.first_at,
-        one.until,
+        void.first_at,
+        void.until,
     )
-    return found
+    return exists
 
 
 def _quote(row: asyncpg.Record) -> Quote:
@@ -144,28 +144,27 @@ def _quote(row: asyncpg.Record) -> Quote:
 
 
 async def good_market(conn: Connection, symbols: Collection[str], as_of: int) -> dict[str, Quote]:
-    """The newest quote of each symbol at a batch, void ones left out."""
+    """Return the newest quote of each symbol at a batch, without void quotes."""
     rows = await conn.fetch(GOOD_AS_OF, sorted(symbols), as_of)
     return {row["symbol"]: _quote(row) for row in rows}
 
 
 async def good_batches(conn: Connection, symbols: Collection[str], after: int, through: int, most: int) -> list[Batch]:
-    """The next batches after < n <= through that have a quote of the symbols which is not void: about `most` quotes.
+    """Return the next batches with after < number <= through, with about `most` quotes of the symbols.
 
-    The batches hold those quotes only. A batch is read whole, or not yet: its other quotes would be lost. Nothing where
-    none is left.
+    A batch has only its quotes of these symbols that are not void, and all of them. Batches without any are left out.
     """
     rows = await conn.fetch(GOOD_AFTER, sorted(symbols), after, through, most + len(symbols))
     if len(rows) == most + len(symbols):
         cut = rows[-1]["batch"]
         rows = [row for row in rows if row["batch"] < cut]
-    found: dict[int, tuple[datetime, list[Quote]]] = {}
+    by_number: dict[int, tuple[datetime, list[Quote]]] = {}
     for row in rows:
-        found.setdefault(row["batch"], (row["market_time"], []))[1].append(_quote(row))
-    return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in found.items()]
+        by_number.setdefault(row["batch"], (row["market_time"], []))[1].append(_quote(row))
+    return [Batch(number, at, tuple(quotes)) for number, (at, quotes) in by_number.items()]
 
 
 async def has_quotes_since(conn: Connection, batch: int) -> bool:
-    """Are the quotes of this batch, and of all after it, still kept?"""
-    kept: bool = await conn.fetchval("select $1 > (select quotes_forgotten from retention)", batch)
-    return kept
+    """Return whether the quotes of this batch and of all later batches are still stored."""
+    is_stored: bool = await conn.fetchval("select $1 > (select quotes_forgotten from retention)", batch)
+    return is_stored
