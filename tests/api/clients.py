@@ -1,4 +1,4 @@
-"""Clients of the API: one asks over HTTP, one follows over a websocket."""
+"""Clients of the API: `Api` sends requests over HTTP, `Follower` follows a subscription over a websocket."""
 
 import asyncio
 import json

@@ -1,5 +1,6 @@
-"""Operations made from the schema itself: for each root field, with the least input it takes or with whatever is put
-in one place of it, and selections of all there is below a field."""
+"""Operations generated from the schema: each root field with its smallest input, or with a chosen value in one place,
+and selections of every field below a type.
+"""
 
 from collections.abc import Iterator
 from typing import Any

@@ -1,4 +1,4 @@
-"""Running a script of tests/npm with node, where node and what `make npm` installs are there."""
+"""Runs a script of tests/npm with node, if node and the packages of `make npm` are installed."""
 
 import asyncio
 import shutil

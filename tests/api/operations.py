@@ -1,4 +1,4 @@
-"""The mutations the tests send."""
+"""The mutations that the tests send."""
 
 SAVE_BRAND = (
     "mutation ($input: SaveBrandInput!) { saveBrand(input: $input) { brand { name title } userErrors { code } } }"

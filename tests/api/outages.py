@@ -1,4 +1,4 @@
-"""What the tests of outages share: an API on a given database, and what a caller is told while that is away."""
+"""Helpers of the tests of outages: an API on a given database, and requests during an outage."""
 
 import asyncio
 import json

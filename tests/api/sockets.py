@@ -1,4 +1,4 @@
-"""Sockets in memory, as the hub writes to them."""
+"""Sockets in memory that the hub writes to."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""What the tests of subscriptions share: events of made-up challenges, and subscribing step by step."""
+"""Helpers of the tests of subscriptions: events of invented challenges, and the steps of a subscription."""
 
 import json
 from typing import Any

@@ -1,4 +1,4 @@
-"""Input made to break things: whatever is put into whichever field, the answer is a refusal that says so."""
+"""Malicious input: every value in every field gets a refusal that names the fault."""
 
 import json
 from collections.abc import Iterator

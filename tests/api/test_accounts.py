@@ -1,4 +1,4 @@
-"""Accounts as they are read: their family, their policy, their final figures, and the house's own accounts."""
+"""Accounts as clients read them: relations, policy, final figures, and house accounts."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The audit: each mutation of a manager or an admin leaves one row, nobody else's leaves any, and both can be read."""
+"""The audit: each mutation of a manager or an admin writes one row, those of other roles write none."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Made from the schema: no value that a scalar takes, in any argument of any field, and no cursor breaks anything."""
+"""Values generated from the schema: no scalar value, argument or cursor causes a server error."""
 
 import base64
 import json
@@ -12,8 +12,8 @@ from websockets.asyncio.client import connect
 
 from services.principals import Role
 from tests.api.clients import TRANSPORT, Api, send
-from tests.api.furnished import Ids, a_desk
 from tests.api.generated import GRAPHQL, Path, least, leaves, planted, root_field, roots
+from tests.api.two_brands import Ids, a_desk
 
 UNSPEAKABLE = ["\0", "\ud800"]  # text that no column holds
 EDGES = [0, -1, 2**15, 2**31 - 1, -(2**31), 2**53 - 1]

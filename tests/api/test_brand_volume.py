@@ -1,4 +1,4 @@
-"""What one brand reads says nothing of how much another does: it is the same whether the other is busy or idle."""
+"""The answers of one brand are the same whether another brand is busy or idle."""
 
 import base64
 import json
@@ -19,8 +19,8 @@ from services import actions, admin, events, groups, programs, purchases, tokens
 from services.principals import Principal, Role
 from services.views.events import Cursor, Event, Wanted, missed
 from services.views.ticks import Watched
-from tests.api.furnished import a_desk, another_brand, furnish
 from tests.api.generated import everything, root_field, roots
+from tests.api.two_brands import a_desk, another_brand, furnish
 from tests.conftest import TEMPLATE
 from tests.services.winners import FREE, OPEN_ENDED
 from tests.services.world import CLIENT, MANAGER, World, a_world, act, an_action, settle

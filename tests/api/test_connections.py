@@ -1,4 +1,4 @@
-"""Connections that are slow, idle or too many: they are closed or turned away, and those that are known go on."""
+"""The limits of connections: slow, idle and surplus ones are closed or refused, authenticated ones go on."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Voids and recomputations as a manager meets them; another brand's fill answers exactly like a missing one."""
+"""Voids and recomputations by a manager; a fill of another brand is answered like a missing one."""
 
 from services import brands
 from services.principals import Role

@@ -1,4 +1,4 @@
-"""Following events: complete, once and in order, whoever writes, whatever breaks, however slowly others read."""
+"""Subscriptions to events: complete, once each and in order, through failures and with slow subscribers."""
 
 import asyncio
 import itertools

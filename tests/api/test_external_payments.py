@@ -1,4 +1,4 @@
-"""A purchase paid by card, over HTTP: the client orders, the provider's hook confirms, nobody else gets anything."""
+"""A purchase paid by card over HTTP: the client orders, and only the provider's hook confirms."""
 
 from tests.api.clients import Api
 from tests.services.world import a_world, settle

@@ -1,4 +1,4 @@
-"""A standby is promoted under a serving API: it goes to the newest primary, and never back to an older one."""
+"""A standby is promoted while the API serves: the API uses the newest primary, never an older one."""
 
 import asyncio
 import time

@@ -1,4 +1,4 @@
-"""A bearer that asks for all it can get, of slow statements, and others that want their answers meanwhile."""
+"""A bearer with many slow statements does not keep other bearers from their answers."""
 
 import asyncio
 import time

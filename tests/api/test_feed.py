@@ -1,4 +1,4 @@
-"""Suspect quotes over the API: how a guard is saved, what `ingestQuotes` answers, and who is told."""
+"""Suspect quotes over the API: saving the quote guard, the result of `ingestQuotes`, and who may read them."""
 
 from datetime import timedelta
 from typing import Any

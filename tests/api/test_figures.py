@@ -1,4 +1,4 @@
-"""Every figure of an answer is of the newest judged batch, and no two fields of one answer disagree."""
+"""All figures of one answer belong to the newest marked batch, and agree with each other."""
 
 from datetime import timedelta
 from decimal import Decimal

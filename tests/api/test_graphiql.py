@@ -1,4 +1,4 @@
-"""GraphiQL: its page, the files it is made of, its examples, and Chromium at work with it."""
+"""GraphiQL: the page, its files, its examples, and Chromium using it."""
 
 import asyncio
 import json

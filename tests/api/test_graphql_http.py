@@ -1,4 +1,4 @@
-"""GraphQL over HTTP, as its specification has it: its own audit, and what the audit does not look at."""
+"""GraphQL over HTTP by its specification: the specification's audit, and cases that the audit lacks."""
 
 import asyncio
 import json

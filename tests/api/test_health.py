@@ -1,4 +1,4 @@
-"""Whether the desk can do its work, as a load balancer or an operator asks."""
+"""The health checks that load balancers and operators use."""
 
 import asyncio
 from contextlib import suppress

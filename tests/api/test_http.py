@@ -1,4 +1,4 @@
-"""What comes in over HTTP, well made or not, and how it is answered."""
+"""Requests over HTTP, valid and malformed, and their responses."""
 
 import gzip
 import logging

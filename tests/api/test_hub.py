@@ -1,4 +1,4 @@
-"""The hub goes on: whatever the ring still holds, and whatever one subscriber's fault is."""
+"""The hub keeps serving after gaps in its ring and after faults of single subscribers."""
 
 import asyncio
 import json

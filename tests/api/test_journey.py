@@ -1,4 +1,4 @@
-"""The main job through the API alone, up to an executed action."""
+"""The main journey through the API alone, from a program to an executed action."""
 
 from typing import Any
 

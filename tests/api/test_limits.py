@@ -1,4 +1,4 @@
-"""What a document may ask for: each limit at its edge and one past it, and bombs that cost the server nothing."""
+"""The limits of documents: each at its edge and one above it, and documents built to exhaust the server."""
 
 from collections.abc import Callable
 from dataclasses import replace

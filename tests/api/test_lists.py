@@ -1,4 +1,4 @@
-"""Lists over the API: what a page says that came to its limit, and what a text finds for whom."""
+"""Lists over the API: pages that stop at the row limit, and text search by role."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""What BackOffice does with programs, purchases and challenges, over HTTP."""
+"""A manager's work over HTTP: programs, purchases and challenges."""
 
 from collections.abc import Awaitable, Callable
 from typing import Any

@@ -1,4 +1,4 @@
-"""What Prometheus is told: each figure moves when what it stands for happens, and no client can make a series."""
+"""Metrics: each figure follows the event that it counts, and no client can create a time series."""
 
 import contextlib
 import secrets

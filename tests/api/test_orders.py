@@ -1,4 +1,4 @@
-"""Orders that rest, as a trader meets them: proposed, previewed, followed by the action's id, cancelled."""
+"""Working orders of a trader: proposed, previewed, found by the action's id, cancelled."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The database goes away under a serving API: callers are told so at once, and whoever is connected stays."""
+"""Outages of the database: callers get an error at once, and open connections stay."""
 
 import asyncio
 import json

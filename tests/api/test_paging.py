@@ -1,4 +1,4 @@
-"""Lists: complete and stable whatever is added meanwhile, bounded, and read level by level."""
+"""Paging: complete and stable while rows are added, limited, and read level by level."""
 
 import base64
 import json

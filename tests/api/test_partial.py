@@ -1,4 +1,4 @@
-"""A refusal costs its own root field: the others are done, and their answers arrive."""
+"""A refusal affects its own root field only: the other fields are done and answered."""
 
 import pytest
 from graphql import is_non_null_type

@@ -1,4 +1,4 @@
-"""Payouts over the API: what is lacking is told, who may decide decides, and the lists show all of it."""
+"""Payouts over the API: unmet criteria, decisions by role, and lists."""
 
 from datetime import timedelta
 

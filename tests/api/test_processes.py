@@ -1,4 +1,4 @@
-"""Several API processes on one database: whichever dies, those who follow events miss and repeat nothing."""
+"""Several API processes on one database: if one dies, subscribers miss and repeat no event."""
 
 import asyncio
 import json

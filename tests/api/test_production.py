@@ -1,4 +1,4 @@
-"""Production: the schema is not explained, there is no page, and the first ADMIN is made once."""
+"""Production: no introspection, no page, and the first ADMIN token is made once."""
 
 import asyncio
 from typing import Any

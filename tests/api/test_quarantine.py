@@ -1,4 +1,4 @@
-"""A row that this version cannot read costs its own place in an answer, and an operator is told of it."""
+"""A row that this version cannot read is left out of an answer, and an operator can see it."""
 
 from tests.api.clients import Api
 from tests.services.test_overflow import a_holder, plant

@@ -1,4 +1,4 @@
-"""Quotes as one scalar: an item that is no quote is set apart with its reason, and the others are read."""
+"""Quotes as one scalar: an invalid item is rejected with its reason, and the others are taken."""
 
 from datetime import UTC, datetime
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Quotes as they are read: the newest of each symbol, and a symbol's history, which outlives being overtaken."""
+"""Quotes over the API: the newest of each symbol, and a symbol's history."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""How often a bearer may ask: each role's rate at its edge and one past it."""
+"""Request rates: each role's limit at its edge and one above it."""
 
 import asyncio
 import json

@@ -1,6 +1,6 @@
-"""Who may read what, made from the schema: every path to depth four for every role, against the table in readers.txt.
+"""Read permissions, generated from the schema: every path to depth four with every role, against readers.txt.
 
-A new field fails here until a line of the table says who may read it.
+A new field fails here until a line of the table names its roles.
 """
 
 import asyncio
@@ -29,9 +29,9 @@ from schema.engine.strawberry_internals import definition_of
 from services import brands
 from services.principals import Role
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api
-from tests.api.furnished import Desk, a_desk
 from tests.api.generated import GRAPHQL, operation
 from tests.api.streams import subscribe
+from tests.api.two_brands import Desk, a_desk
 from tests.services.world import ADMIN, value
 
 DEPTH = 4  # of objects; a page and its items are one

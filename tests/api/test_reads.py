@@ -1,4 +1,4 @@
-"""What an account shows over the API: its snapshot, its decision context, its histories."""
+"""An account's snapshot, decision context and histories over the API."""
 
 from datetime import timedelta
 from decimal import Decimal

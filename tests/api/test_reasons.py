@@ -1,4 +1,4 @@
-"""Reasons of what is done by hand: the internal text is the audit's alone, the shown one reaches client and trader."""
+"""Reasons of manual decisions: the internal text is for the audit only, the public one for client and trader."""
 
 import json
 from datetime import timedelta

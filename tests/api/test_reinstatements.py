@@ -1,4 +1,4 @@
-"""A bad print and what is done about it, as admins, managers and clients meet it; another brand meets nothing."""
+"""A wrong quote and its reinstatements for admins, managers and clients; another brand sees nothing."""
 
 from typing import Any
 

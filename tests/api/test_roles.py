@@ -1,4 +1,4 @@
-"""Who may ask for what: every root field with every role, and with nobody's token."""
+"""Roles: every root field with every role, and without a token."""
 
 import asyncio
 import json

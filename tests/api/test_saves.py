@@ -1,4 +1,4 @@
-"""Saves over the API: what is left out stays, null is the default, and the answer says what changed."""
+"""Saves over the API: a missing field stays, null sets the default, and the result lists the changes."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The schema as a document: everything in it is explained, and the committed file is what is served."""
+"""The schema document: everything has a description, and the committed file is the served schema."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""What the two source documents name field by field, read over HTTP: programs, purchases, accounts, histories."""
+"""The fields of both source documents, read over HTTP: programs, purchases, accounts, histories."""
 
 from datetime import timedelta
 from decimal import Decimal

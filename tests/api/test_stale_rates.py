@@ -1,4 +1,4 @@
-"""The last good rate, over the API: flagged with pairs and age on answer, fill, open position and breach."""
+"""The last good conversion rate over the API: marked as stale on answer, fill, open position and breach."""
 
 from datetime import timedelta
 

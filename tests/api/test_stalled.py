@@ -1,4 +1,4 @@
-"""Clients that do not read: what is kept for them is bounded, and nobody waits for them."""
+"""Clients that do not read: their unsent bytes are limited, and they delay no other client."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Lists come from a standby that is near enough; what a bearer has written it sees, whatever the standby shows."""
+"""Lists from a standby within the lag limit; a bearer always sees its own writes."""
 
 import asyncio
 import uuid

@@ -1,4 +1,4 @@
-"""Made from the schema: how many statements a query costs, for every field that leads to an object from every type."""
+"""Numbers of SQL statements, generated from the schema: for every field of every type that leads to an object."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -14,8 +14,8 @@ from schema.engine.document_limits import DocumentLimits
 from schema.engine.paging import LONG, SHORT
 from schema.engine.request_context import Context
 from services.principals import Principal, Role
-from tests.api.furnished import a_desk
 from tests.api.generated import GRAPHQL
+from tests.api.two_brands import a_desk
 
 ROOT = Principal(1, "root", Role.ADMIN)
 FOLDED = {  # these are computed from all there is of an account, which takes several statements, each of them once

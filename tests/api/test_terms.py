@@ -1,4 +1,4 @@
-"""The terms of a sale are read whole and typed, and stay as they were sold beside the program of today."""
+"""The frozen terms of a sale: complete, typed, and unchanged by later versions of the program."""
 
 from dataclasses import replace
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Ticks: where an account or a challenge stands, the newest only, for those who may see it, until it has ended."""
+"""Ticks: the newest state of an account or challenge, for tokens that may see it, until it has ended."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Tokens over the API: what they reach, when they end, and what happens to a websocket that is open then."""
+"""Tokens over the API: scope, end, and the websockets open at that time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

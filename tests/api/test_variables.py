@@ -1,4 +1,4 @@
-"""A variable weighs as often as a document uses it, and all fields of a document together propose few actions."""
+"""The limits of variables: size times uses, and the number of actions in one document."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Another brand's object, another client's, and one outside a token's scope: all are answered like a missing one."""
+"""Objects of another brand, of another client or outside a token's scope are answered like missing ones."""
 
 import json
 from dataclasses import dataclass

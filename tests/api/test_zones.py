@@ -1,4 +1,4 @@
-"""A program says when its next trading days begin, and validation warns of a zone that may not be meant."""
+"""Time zones: a program shows when its next trading days begin, and validation warns of doubtful zones."""
 
 from datetime import UTC, datetime
 

@@ -6,6 +6,6 @@ a list's selection is compiled once (`list_compiler.py`), and each field then go
 
 The plain path is graphql-core's executor. It also answers every list that cannot be compiled and every list with a
 value that is wrong, so errors, their paths and the nulls they cause are always graphql-core's.
-PROPDESK_FAST_LISTS=false turns the fast path off. `tests/api/test_columns.py` executes random documents on both paths
-and compares the answers.
+PROPDESK_FAST_LISTS=false turns the fast path off. `tests/api/test_fast_lists.py` executes random documents on both
+paths and compares the answers.
 """

@@ -1,4 +1,4 @@
-"""The event loop's time is shared: no answer holds it, and no bearer's answers keep those of another waiting."""
+"""Time slices of the event loop: no answer holds the loop, and no bearer's answers delay another's for long."""
 
 import asyncio
 import gc

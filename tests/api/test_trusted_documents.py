@@ -1,4 +1,4 @@
-"""Documents asked for by their hash, and a desk that executes no others."""
+"""Documents requested by hash, and a desk that executes only trusted documents."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Two brands on one desk, each with one of everything that belongs to a brand."""
+"""Two brands on one desk, each with one object of every kind that belongs to a brand."""
 
 from dataclasses import dataclass
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Lists answered by columns against the executor that answers every field by itself: the answers are the same."""
+"""The fast path of lists against the plain executor: the answers are the same."""
 
 import asyncio
 import gc

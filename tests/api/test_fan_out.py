@@ -1,4 +1,4 @@
-"""One event for many: rendered once, the same for whoever asks for the same, and exactly what execution gives each."""
+"""The fan-out: an event is rendered once per selection, and equals what the plain executor returns."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Operations answered before are executed at once; to whom they are refused, they are refused all the same."""
+"""The cache of checked operations: repeated operations skip the checks, and refusals stay refusals."""
 
 import json
 from collections.abc import Iterable

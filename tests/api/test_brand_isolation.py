@@ -1,5 +1,7 @@
-"""Made from the schema: whatever of another brand a token asks for, by any id, in any field, through any object, over
-HTTP or a websocket, is answered like something that is not there."""
+"""Isolation of brands, generated from the schema: objects of another brand are answered like missing ones.
+
+The tests use any id, in any field, through any object, over HTTP and websockets.
+"""
 
 import json
 import re
@@ -15,9 +17,9 @@ from schema.engine.strawberry_internals import definition_of
 from services.principals import Role
 from services.unit_of_work import plain
 from tests.api.clients import TRANSPORT, Api, stamped
-from tests.api.furnished import Desk, Ids, a_desk
 from tests.api.generated import GRAPHQL, Path, everything, least, leaves, planted, root_field, roots
 from tests.api.streams import NAME, subscribe
+from tests.api.two_brands import Desk, Ids, a_desk
 from tests.services.world import totals, value
 
 MISSING = "999999999"

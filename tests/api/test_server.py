@@ -1,4 +1,4 @@
-"""What the server does before and around the application: parsing, headers of every answer, addresses of clients."""
+"""The server around the application: parsing, headers of every response, addresses behind proxies."""
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence

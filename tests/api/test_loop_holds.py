@@ -1,6 +1,6 @@
-"""A search for a document within the limits that holds the event loop: counted in fields, not in seconds.
+"""Searches for a document within the limits that holds the event loop; it counts fields, not seconds.
 
-The same search in milliseconds, against a running desk, is a part of `make abuse`.
+`make abuse` runs the same search in milliseconds against a running desk.
 """
 
 from collections.abc import Hashable

@@ -1,4 +1,4 @@
-"""Batches are judged item by item from the parser on: in variables and in literals, a bad item costs itself alone."""
+"""Batches are checked item by item, in variables and in literals: a bad item is refused alone."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""Bytes on their way to clients are bounded, for a bearer and for the process, whether anybody reads them or not."""
+"""The limits of bytes in flight, per bearer and per process, with clients that read and clients that do not."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""JWTs: whom they make, and every way in which one is nobody's."""
+"""Authentication by JWT: whom a valid one stands for, and every way in which one is invalid."""
 
 import asyncio
 import base64
