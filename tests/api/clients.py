@@ -35,11 +35,11 @@ class Api:
     shares: ProcessorShares
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
-        """The text of a new token."""
+        """Create a token and return its text."""
         return await tokens.create(role=role, brand=brand, name=role.lower(), subject=subject)
 
     async def answer(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
-        """The whole answer to an operation."""
+        """Return the whole answer to an operation."""
         headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
         body = json.dumps({"query": query, "variables": variables})  # httpx's own would not send a lone surrogate
         response = await self.http.post("/graphql", content=body, headers=headers)
@@ -48,20 +48,20 @@ class Api:
         return answer
 
     async def ask(self, query: str, token: str, **variables: Any) -> Any:
-        """The data; the operation has no errors."""
+        """Return the data of an operation without errors."""
         answer = await self.answer(query, token, **variables)
         assert "errors" not in answer, answer["errors"]
         return answer["data"]
 
     async def code(self, query: str, token: str | None = None, **variables: Any) -> str:
-        """The code of the first error."""
+        """Return the code of the first error."""
         answer = await self.answer(query, token, **variables)
         code: str = answer["errors"][0]["extensions"]["code"]
         return code
 
     @asynccontextmanager
     async def follow(self, token: str, query: str, **variables: Any) -> AsyncIterator["Follower"]:
-        """A subscription of its own connection."""
+        """Subscribe over a new websocket."""
         # With a bounded queue it would not come upon the answer to its close behind what nobody took, for ten seconds.
         async with connect(self.websocket_url, subprotocols=[TRANSPORT], max_queue=None) as socket:
             await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
@@ -73,12 +73,12 @@ class Api:
 
 @dataclass(frozen=True, slots=True)
 class Follower:
-    """What comes in."""
+    """The messages of one subscription."""
 
     socket: ClientConnection
 
     async def next(self) -> Any:
-        """The data of the next event."""
+        """Return the data of the next event."""
         async with asyncio.timeout(PATIENCE_SECONDS):
             message = json.loads(await self.socket.recv())
         assert message["type"] == "next", message
@@ -86,7 +86,7 @@ class Follower:
         return message["payload"]["data"]
 
     async def events(self, count: int) -> list[Any]:
-        """The next events of `challengeEvents`."""
+        """Return the next events of `challengeEvents`."""
         return [(await self.next())["challengeEvents"] for _ in range(count)]
 
 
@@ -95,7 +95,7 @@ async def send(socket: ClientConnection, **message: Any) -> None:
 
 
 async def until(holds: Callable[[], bool]) -> None:
-    """Let the server, which shares this process, work until the condition holds."""
+    """Wait until the condition holds; the server in this process works meanwhile."""
     pause = 0.0
     async with asyncio.timeout(PATIENCE_SECONDS):
         while not holds():
@@ -104,7 +104,7 @@ async def until(holds: Callable[[], bool]) -> None:
 
 
 async def stamped() -> None:
-    """Wait until no event waits for its stamp: the stamper moves them from one table to another."""
+    """Wait until every event is stamped: the stamper moves events from one table to another."""
     async with asyncio.timeout(PATIENCE_SECONDS):
         while await value("select exists (select from outbox)"):
             await asyncio.sleep(0.002)

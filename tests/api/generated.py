@@ -37,7 +37,7 @@ Path = tuple[str | int, ...]
 
 
 def roots() -> dict[str, list[str]]:
-    """The names of the root fields by the kind of operation."""
+    """Return the names of the root fields by operation type."""
     kinds = {"query": GRAPHQL.query_type, "mutation": GRAPHQL.mutation_type, "subscription": GRAPHQL.subscription_type}
     return {kind: sorted(root.fields) for kind, root in kinds.items() if root}
 
@@ -50,7 +50,7 @@ def root_field(kind: str, name: str) -> GraphQLField:
 
 
 def operation(kind: str, name: str) -> tuple[str, dict[str, Any]]:
-    """The text and variables of an operation that asks for one root field."""
+    """Return text and variables of an operation with one root field."""
     field = root_field(kind, name)
     required = {arg: one for arg, one in field.args.items() if isinstance(one.type, GraphQLNonNull)}
     declared = ", ".join(f"${arg}: {one.type}" for arg, one in required.items())
@@ -61,7 +61,7 @@ def operation(kind: str, name: str) -> tuple[str, dict[str, Any]]:
 
 
 def least(kind: Any) -> Any:
-    """The smallest value of an input type."""
+    """Return the smallest value of an input type."""
     if isinstance(kind, GraphQLNonNull):
         return least(kind.of_type)
     if isinstance(kind, GraphQLList):
@@ -75,12 +75,12 @@ def least(kind: Any) -> Any:
 
 
 def bare(kind: Any) -> Any:
-    """The type, whether it may be null or not."""
+    """Return the type without its non-null wrapper."""
     return kind.of_type if isinstance(kind, GraphQLNonNull) else kind
 
 
 def leaves(kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
-    """Every place of an input type where a scalar stands, and the scalar's name."""
+    """Yield the path of every scalar in an input type, and the scalar's name."""
     kind = bare(kind)
     if isinstance(kind, GraphQLInputObjectType):
         for name, field in kind.fields.items():
@@ -92,7 +92,7 @@ def leaves(kind: Any, path: Path) -> Iterator[tuple[Path, str]]:
 
 
 def planted(kind: Any, base: Any, path: Path, given: Any) -> Any:
-    """The value of an input type that has this at the path, and elsewhere what it needs."""
+    """Return the smallest value of an input type with this value at the path."""
     if not path:
         return given
     kind = bare(kind)
@@ -127,7 +127,7 @@ def everything(kind: Any, depth: int, role: Role | None = None) -> str:
 
 
 def may_read(role: Role, kind: GraphQLObjectType, name: str) -> bool:
-    """Whether the table of readers lets the role read a field of the type, and what it leads to."""
+    """Return whether the role may read a field of the type and the type of its value."""
     leads_to = get_named_type(kind.fields[name].type)
     return role in readers_of_field(kind.name, name) and (
         is_leaf_type(leads_to) or role in readers_of_type(leads_to.name)
@@ -135,7 +135,7 @@ def may_read(role: Role, kind: GraphQLObjectType, name: str) -> bool:
 
 
 def described() -> list[tuple[str, str | None]]:
-    """Everything of ours that a client can see, with its description."""
+    """Yield every element of the schema with its description, except introspection."""
     seen: list[tuple[str, str | None]] = []
     for name, kind in GRAPHQL.type_map.items():
         if name.startswith("__"):

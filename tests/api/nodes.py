@@ -14,7 +14,7 @@ SCRIPT_SECONDS_MAX = 120
 
 
 async def run(script: str, *arguments: str, needs: str) -> str:
-    """What the script prints. Skips the test where node or the package `needs` is missing, saying so."""
+    """Return the script's output. Skip the test, with a reason, if node or the package `needs` is missing."""
     command = [_node(needs), str(NPM / script), *arguments]
     process = await asyncio.create_subprocess_exec(*command, stdout=PIPE, stderr=PIPE)
     try:

@@ -25,7 +25,7 @@ DEPOSIT = """mutation ($key: String!) { depositToWallet(input: {
 
 @asynccontextmanager
 async def serving(url: str, **changes: Any) -> AsyncIterator[Api]:
-    """The API on this database, in this process."""
+    """Serve the API on this database, in this process."""
     app = create_app(Settings(database_url=url, tick_seconds=0.05, **changes))
     server = uvicorn.Server(config_of(app, Settings(), port=0, lifespan="on"))
     running = asyncio.create_task(server.serve())
@@ -49,7 +49,7 @@ async def post(api: Api, query: str, token: str, accept: str = "application/json
 
 
 def unavailable(response: httpx.Response) -> dict[str, Any]:
-    """The only error's extensions, once the answer is what it has to be."""
+    """Return the extensions of the only error; the answer is checked first."""
     assert response.status_code == 503, response.text
     assert response.headers["Retry-After"] == "1"
     [error] = response.json()["errors"]
@@ -64,12 +64,12 @@ async def elsewhere(call: Any, *given: Any) -> Any:
 
 
 async def back() -> None:
-    """Wait until the process knows that its database is there."""
+    """Wait until the process knows that its database is back."""
     await availability().settled()
 
 
 def lines(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """What was logged from warnings on."""
+    """Return the log messages of level warning and above."""
     return [
         record.getMessage()
         for record in caplog.records

@@ -34,7 +34,7 @@ setattr(uvicorn.server, "asyncio", _Impatient())  # noqa: B010 - a module's name
 
 
 class QuickSocket(WebsocketConnection):
-    """Gives up sooner than anybody would want to wait for in a test."""
+    """A websocket with a short limit for clients that do not read."""
 
     unread_seconds_max = 0.3
 

@@ -6,7 +6,7 @@ import re
 
 
 class Willing:
-    """A client that takes everything. Keeps what was written."""
+    """A socket that always has room; it keeps the frames."""
 
     def __init__(self) -> None:
         self.text = b""
@@ -24,7 +24,7 @@ class Willing:
 
 
 class Flaky(Willing):
-    """One that makes room when it likes."""
+    """A socket that has room at random."""
 
     def __init__(self, chance: random.Random) -> None:
         super().__init__()

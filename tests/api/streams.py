@@ -13,21 +13,21 @@ NAME = "prop.challenge.warning"
 
 
 async def emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -> None:
-    """Events of one transaction."""
+    """Write events in one transaction."""
     async with plain() as work:
         for payload in payloads:
             work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
 
 
 def a_supervisor() -> Supervisor:
-    """One under which a task may fail as often as it likes."""
+    """Return a supervisor that restarts a failed task without end."""
     return Supervisor(1_000_000, lambda: None)
 
 
 async def subscribe(
     socket: ClientConnection, token: str, query: str, *, operation: str = "1", **variables: Any
 ) -> None:
-    """Begin a connection, and subscribe."""
+    """Authenticate a connection and subscribe."""
     await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
     assert json.loads(await socket.recv())["type"] == "connection_ack"
     await send(socket, type="subscribe", id=operation, payload={"query": query, "variables": variables})

@@ -42,7 +42,7 @@ FINE = {"accountGroup": "DEMO", "currency": "USD", "priceCurrency": "USD", "symb
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One field of one operation, given a value that cannot be meant."""
+    """One field of one operation with a malicious value."""
 
     kind: str
     name: str
@@ -52,7 +52,7 @@ class Attempt:
 
 
 def attempts(texts: bool) -> Iterator[Attempt]:
-    """Of every field of every query and mutation that takes text, or a number."""
+    """Yield a case for every text or number in every field of every query and mutation."""
     for kind in ("query", "mutation"):
         for name in roots()[kind]:
             for argument, one in root_field(kind, name).args.items():
@@ -62,7 +62,7 @@ def attempts(texts: bool) -> Iterator[Attempt]:
 
 
 def _sound(found: Any, ids: dict[str, str]) -> Any:
-    """The least input with ids and names that there are, so that more than the first check is reached."""
+    """Return the smallest input, with existing ids and names, so that it passes the first checks."""
     if isinstance(found, list):
         return [_sound(one, ids) for one in found]
     if not isinstance(found, dict):
@@ -71,13 +71,13 @@ def _sound(found: Any, ids: dict[str, str]) -> Any:
 
 
 class Desk:
-    """A sold challenge, and people who ask for the impossible."""
+    """A sold challenge, and tokens that send malicious input."""
 
     def __init__(self, api: Api, tokens: dict[str, str], ids: dict[str, str]) -> None:
         self.api, self.tokens, self.ids, self.keys = api, tokens, ids, count()
 
     async def codes(self, attempt: Attempt) -> set[str]:
-        """The codes beside the data."""
+        """Return the codes of the top-level errors."""
         arguments: dict[str, GraphQLArgument] = root_field(attempt.kind, attempt.name).args
         needed = {arg: one for arg, one in arguments.items() if isinstance(one.type, GraphQLNonNull)}
         ids = self.ids | {"idempotencyKey": f"k{next(self.keys)}"}

@@ -42,7 +42,7 @@ NAMED = [("sane", True), ("a-1.b:2_c", True), ("", False), ("x" * 101, False), (
 
 
 def mutation(name: str) -> str:
-    """Its text, with nothing selected but why it did nothing."""
+    """Return its text; it selects only the user errors."""
     assert GRAPHQL.mutation_type
     given = GRAPHQL.mutation_type.fields[name].args.get("input")
     if given is None:
@@ -52,7 +52,7 @@ def mutation(name: str) -> str:
 
 @dataclass
 class Desk:
-    """People at work, each with a token, and what they have done so far."""
+    """A desk with a token for each role, and the audited mutations so far."""
 
     api: Api
     world: World
@@ -60,7 +60,7 @@ class Desk:
     done: set[str] = field(default_factory=set)
 
     async def ask(self, name: str, role: Role, /, **given: Any) -> str:
-        """Send a mutation that succeeds; answers the name its request had."""
+        """Send a mutation that succeeds; return its request id."""
         request = str(uuid.uuid4())
         if role not in self.tokens:
             brand = None if role in (Role.ADMIN, Role.FEED) else "acme"
@@ -75,7 +75,7 @@ class Desk:
         return request
 
     async def does(self, name: str, role: Role = Role.MANAGER, /, **given: Any) -> str:
-        """A mutation of a manager or an admin and the one row it leaves; answers the object that names."""
+        """Send a mutation of a manager or an admin, check its one audit row, and return the row's object."""
         earlier: list[int] = await value("select array_agg(id) from audit")
         request = await self.ask(name, role, **given)
         found = await rows("select *, before::text as was, after::text as is from audit where id <> all($1)", earlier)

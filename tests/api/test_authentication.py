@@ -131,7 +131,7 @@ async def test_each_way_in_which_it_is_nobodys(brand: None) -> None:
 
 
 class Keys:
-    """An address with public keys."""
+    """A server of public keys that counts its requests."""
 
     def __init__(self) -> None:
         self.known: dict[str, Any] = {}

@@ -35,14 +35,14 @@ DEPTH = 3
 
 
 class Place(NamedTuple):
-    """A field with arguments, and the selections that lead to it."""
+    """A field with arguments, and the path of selections to it."""
 
     chain: tuple[str, ...]
     owner: str
     field: str
 
     def document(self, arguments: dict[str, str], passed: str, below: str) -> str:
-        """The operation that asks for it with these variables (their types by name)."""
+        """Return the operation that selects it with these variables (types by name)."""
         declared = f"({', '.join(f'${name}: {kind}' for name, kind in arguments.items())})" if arguments else ""
         body = f"{self.field}{f'({passed})' if passed else ''} {below}"
         for step in reversed(self.chain):
@@ -51,7 +51,7 @@ class Place(NamedTuple):
 
 
 def places(ids: Ids) -> Iterator[Place]:
-    """Each field of an object that takes arguments, and none that it needs, once, by the shortest way to it."""
+    """Yield each field of an object with optional arguments only, by the shortest path to it."""
     reached: set[tuple[str, str]] = set()
     query = GRAPHQL.query_type
     assert query
@@ -85,7 +85,7 @@ def below(kind: Any) -> str:
 
 
 class Asker:
-    """Asks as a role, and knows the codes of the errors."""
+    """A client of one role that collects error codes."""
 
     def __init__(self, api: Api, tokens: dict[str, str]) -> None:
         self.api, self.tokens, self.tried = api, tokens, 0
@@ -99,7 +99,7 @@ class Asker:
 
 @pytest.fixture
 def unlimited(monkeypatch: pytest.MonkeyPatch) -> None:
-    """No rates: the tests ask more often than a client may."""
+    """Turn request rates off: the test sends more requests than a client may."""
     for role in ("ADMIN", "CLIENT"):
         monkeypatch.setenv(f"PROPDESK_RATE_{role}", "100000")
         monkeypatch.setenv(f"PROPDESK_PROCESSOR_SHARE_{role}", "1000")
@@ -164,7 +164,7 @@ async def test_no_cursor_breaks_anything(asker: Asker, ids: Ids) -> None:
 
 
 async def _cursor(asker: Asker, place: Place) -> str | None:
-    """The first cursor of the list that is found there; None where all are empty."""
+    """Return the first cursor of a list at this path; None if all lists are empty."""
     text = place.document({}, "first: 1", "{ pageInfo { endCursor } }")
     role = "CLIENT" if "me" in place.chain else "ADMIN"
     answer = await asker.api.answer(text, asker.tokens[role])

@@ -64,7 +64,7 @@ def kind_at(name: str, path: Path) -> str:
 
 
 def asked(place: Place, role: Role, ids: Ids, given: str) -> tuple[str, dict[str, Any]]:
-    """The operation with this id there, elsewhere with ids of one's own."""
+    """Return the operation with this id at the path, and ids of the client's own brand elsewhere."""
     kind, name, path = place
     field = root_field(kind, name)
     argument = str(path[0])
@@ -95,7 +95,7 @@ async def desk(api: Api) -> Desk:
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents that ask for everything at once are larger than a client's may be."""
+    """Raise the limits: documents that select everything are larger than a client's may be."""
     for name in ("TOKENS", "COST", "ALIASES"):
         monkeypatch.setenv(f"PROPDESK_DOCUMENT_{name}_MAX", "100000000")
     for name in ("ADMIN", "MANAGER", "CLIENT", "TRADER", "FEED"):
@@ -103,7 +103,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _answer(api: Api, role: Role, token: str, place: Place, ids: Ids, given: str) -> str:
-    """The whole answer, the id it was asked with left out."""
+    """Return the whole answer without the id that was sent."""
     text, variables = asked(place, role, ids, given)
     answer = await api.answer(text, token, **variables)
     errors = [(error["message"], error.get("path"), error["extensions"]) for error in answer.get("errors", ())]
@@ -111,7 +111,7 @@ async def _answer(api: Api, role: Role, token: str, place: Place, ids: Ids, give
 
 
 async def _token(api: Api, role: Role, brand: str, subject: str | None) -> str:
-    """A token; one of an outsider that is a trader has a scope."""
+    """Return a token; an outsider's trader token has a scope."""
     token = await api.token(role, brand, subject)
     if role is Role.TRADER and brand == "acme":
         scope = json.dumps({"owners": ["bob"], "challenges": [MISSING]})
@@ -144,7 +144,7 @@ async def test_every_place_for_an_id_answers_a_stranger_as_if_there_were_no_such
 
 
 async def _its_own_brand_finds_it(api: Api, desk: Desk) -> None:
-    """At the same places: else the answers above would be alike for another reason."""
+    """The brand's own ids at the same paths are found, so the equal answers above are due to the brand."""
     manager = Role.MANAGER, await api.token(Role.MANAGER, "acme")
     client = Role.CLIENT, await api.token(Role.CLIENT, "acme", "alice")
     for place in sorted(places("query", "mutation"), key=lambda place: place[1].startswith("delete")):
@@ -156,7 +156,7 @@ async def _its_own_brand_finds_it(api: Api, desk: Desk) -> None:
 
 
 def objects(found: Any) -> Iterator[tuple[str, str]]:
-    """Type and id of each object in an answer."""
+    """Yield type and id of each object in an answer."""
     if isinstance(found, dict):
         if "id" in found:
             yield found["__typename"], found["id"]
@@ -168,7 +168,7 @@ def objects(found: Any) -> Iterator[tuple[str, str]]:
 
 
 async def _seen(api: Api, role: Role, token: str) -> tuple[set[tuple[str, str]], str]:
-    """Every object that can be reached from the lists, and the answers' whole text."""
+    """Return every object reachable from the lists, and the answers' text."""
     seen: set[tuple[str, str]] = set()
     texts = []
     for name in roots()["query"]:
@@ -230,7 +230,7 @@ async def test_events_tell_a_stranger_of_its_own_and_through_them_of_nothing_els
 
 
 async def _first(api: Api, token: str, query: str, **variables: Any) -> Any:
-    """The first message of a subscription."""
+    """Return the first message of a subscription."""
     async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
         await subscribe(socket, token, query, **variables)
         return json.loads(await socket.recv())

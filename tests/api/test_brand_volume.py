@@ -35,7 +35,7 @@ BY_CHANCE = {"prefix", "requestId"}
 
 
 class Stored:
-    """The stream as far as it is stored."""
+    """An event source that ends with the newest stored event."""
 
     async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
         for event in await missed(principal, wanted, 0, 10**9, 1_000):
@@ -46,7 +46,7 @@ class Stored:
 
 
 def _timeless(found: Any, kind: str = "") -> Any:
-    """The answer without what differs each time: instants by the real clock, and what is made of them or at random."""
+    """Return the answer without instants of the real clock, hashes of them, and random values."""
     if isinstance(found, dict):
         kind = found.get("__typename", kind)
         return {
@@ -63,14 +63,14 @@ def _keys(cursor: str) -> Any:
 
 
 async def _ask(principal: Principal, text: str) -> Any:
-    """The data of a query; what the role may not ask for is null."""
+    """Return the data of a query; fields that the role may not use are null."""
     result = await schema.execute(text, context_value=Context(Stored(), principal, limits=WIDE))
     assert {(error.extensions or {}).get("code") for error in result.errors or ()} <= {"FORBIDDEN"}, result.errors
     return result.data
 
 
 async def _all_that_it_reads() -> dict[str, Any]:
-    """By role every list with all below it, the cursors of its items, and the stream of events."""
+    """Return by role every list with all fields below, the cursors of its items, and the events."""
     found: dict[str, Any] = {}
     for role, principal in READERS.items():
         for name in roots()["query"]:
@@ -88,7 +88,7 @@ async def _all_that_it_reads() -> dict[str, Any]:
 
 
 async def _sell(world: World, key: str) -> None:
-    """Let acme be busy: three clients, three sales each, with all that comes of them, tokens, groups and programs."""
+    """Make the brand acme busy: three clients with three sales each, tokens, groups and programs."""
     for client in "abc":
         name = f"{key}-{client}"
         wallet = await wallets.deposit(MANAGER, client=name, currency="USD", amount=Decimal(2_000), key=name)
@@ -110,7 +110,7 @@ async def _idle(_world: World, _key: str) -> None:
 
 
 async def _played(url: str, others: Callable[[World, str], Awaitable[None]]) -> dict[str, Any]:
-    """What other reads after two sales, between which acme does as it is told."""
+    """Return what the brand other reads after two sales, with acme's work between them."""
     await open_database(url, pool_size=10, name="test")
     try:
         world = await a_world(url, steps=[OPEN_ENDED], policy=FREE)
@@ -162,7 +162,7 @@ TIMED = {
 
 
 async def test_a_filter_by_time_finds_a_brands_rows_whatever_numbers_the_others_have(database: str) -> None:
-    """Ids rise with the time within a brand alone."""
+    """Ids rise with time only within one brand."""
     desk = await a_desk(database)
     await _sell(desk.world, "later")
     admin_of_all = Principal(71, "root", Role.ADMIN)

@@ -27,7 +27,7 @@ GET = b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n"
 
 
 def refused(reason: str) -> float:
-    """Return how often connections were refused for the reason."""
+    """Return the number of connections refused for the reason."""
     found = [
         sample.value
         for metric in CONNECTIONS_REFUSED.collect()
@@ -39,7 +39,7 @@ def refused(reason: str) -> float:
 
 @pytest.fixture
 async def port(empty_database: str) -> AsyncIterator[int]:
-    """The port of a server with small limits, as `propdesk serve` makes one."""
+    """Serve with small limits, configured like `propdesk serve`, and return the port."""
     settings = Settings(database_url=empty_database).replace(**LIMITS)
     server = server_of(create_app(settings), settings, port=0, lifespan="on")
     serving = asyncio.create_task(server.serve())
@@ -54,7 +54,7 @@ async def port(empty_database: str) -> AsyncIterator[int]:
 
 @asynccontextmanager
 async def connected(port: int, *parts: bytes) -> AsyncIterator[asyncio.StreamReader]:
-    """A connection over which the parts are sent."""
+    """Open a connection and send the parts."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
         for part in parts:
@@ -66,7 +66,7 @@ async def connected(port: int, *parts: bytes) -> AsyncIterator[asyncio.StreamRea
 
 
 async def answer(reader: asyncio.StreamReader) -> bytes:
-    """The status line of what comes before the server closes the connection."""
+    """Return the status line of the response before the server closes the connection."""
     async with asyncio.timeout(10):
         return (await reader.read()).split(b"\r\n")[0]
 

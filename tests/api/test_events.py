@@ -27,7 +27,7 @@ EVENTS = """subscription ($after: String, $filter: ChallengeEventFilter) {
 
 
 async def _writers(writers: Iterable[int], count: int) -> None:
-    """Each writer commits events of its own challenge, all at once; what was inserted early may be committed late."""
+    """Several writers commit events of their own challenges concurrently, some long after the insert."""
     inserted, chance = itertools.count(), random.Random(5)
 
     async def write(challenge: int) -> None:
@@ -43,7 +43,7 @@ async def _writers(writers: Iterable[int], count: int) -> None:
 
 @pytest.fixture
 async def manager(api: Api) -> str:
-    """The token of a brand without challenges of its own: the events below name made-up ones."""
+    """Return the token of a brand without challenges; the events belong to invented ones."""
     for brand in ("acme", "other"):
         await brands.save(ADMIN, name=brand, title=brand)
     return await api.token("MANAGER", "acme")
@@ -165,14 +165,14 @@ async def test_a_client_gets_its_own_and_a_trader_its_scope(api: Api) -> None:
 
 
 async def _is_silent(follower: Follower) -> bool:
-    """Has nothing come by the time a ping is answered?"""
+    """Return whether no event arrives before the answer to a ping."""
     await send(follower.socket, type="ping")
     answer: dict[str, str] = json.loads(await follower.socket.recv())
     return answer == {"type": "pong"}
 
 
 async def _listeners(api: Api, *, end: bool = False) -> int:
-    """How many connections listen for events; `end` ends them."""
+    """Return the number of connections that listen for events; with `end`, terminate them."""
     what = "pg_terminate_backend(pid)" if end else "pid"
     name = "application_name = 'propdesk-listener' and datname = current_database()"
     async with connection(api.database_url) as conn:
@@ -212,7 +212,7 @@ async def test_one_who_does_not_read_is_closed_with_its_own_code_and_the_others_
 
 
 async def _close_code(socket: ClientConnection) -> int | None:
-    """The code it is closed with, after whatever else still comes."""
+    """Return the websocket's close code, after its remaining messages."""
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
             while True:

@@ -23,7 +23,7 @@ EVENT = "challengeEvents"
 
 @pytest.fixture
 def cluster() -> Iterator[Cluster]:
-    """A primary and a standby, migrated. Nothing is known of timelines yet."""
+    """A migrated primary with a standby; the process has seen no timeline yet."""
     with Cluster() as made:
         made.start(standbys=1)
         asyncio.run(migrate(made.primary.url(OWNER)))

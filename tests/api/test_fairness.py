@@ -37,7 +37,7 @@ SECONDS_MAX = 2.0  # of a document, in the tests of time limits: what is quick t
 
 @pytest.fixture(autouse=True)
 def slow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Counting the challenges of the brand `rivals` takes the database a minute."""
+    """A count of the challenges of the brand `rivals` takes the database a minute."""
     count = list_pages.count_rows
 
     async def slow(conn: Any, of: Any, visibility: Any, filters: Any, most: Any) -> list_pages.RowCount:
@@ -50,7 +50,7 @@ def slow_counts(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def limit(monkeypatch: pytest.MonkeyPatch, **changes: float) -> None:
-    """Let the API share its connections by these settings from now on."""
+    """Apply these settings to the API's admission."""
     given = settings().replace(**changes)
     monkeypatch.setattr("services.admission.settings", lambda: given)
     monkeypatch.setattr(admission, "_kept", None)
@@ -58,12 +58,12 @@ def limit(monkeypatch: pytest.MonkeyPatch, **changes: float) -> None:
 
 @pytest.fixture
 def four(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A bearer has four connections, however long it uses them."""
+    """Give a bearer four connections, without a limit of time."""
     limit(monkeypatch, **FOUR)
 
 
 async def asleep(api: Api, *among: int) -> int:
-    """How many slow statements the database executes, once they are as many as one of these."""
+    """Wait until the database executes one of these numbers of slow statements; return it."""
     async with connection(api.database_url) as conn, asyncio.timeout(30):
         while (many := await conn.fetchval(ASLEEP, SLOW)) not in among:
             await conn.execute("select pg_stat_clear_snapshot()")
@@ -80,7 +80,7 @@ async def hostile(api: Api) -> str:
 
 @asynccontextmanager
 async def storm(api: Api, token: str, documents: int) -> AsyncIterator[None]:
-    """So many documents of the bearer at any time."""
+    """Keep this number of the bearer's documents running."""
 
     async def ask() -> None:
         while True:
@@ -99,7 +99,7 @@ async def storm(api: Api, token: str, documents: int) -> AsyncIterator[None]:
 
 
 async def took(work: Callable[[int], Awaitable[None]], times: int) -> Sequence[float]:
-    """Seconds that the work took, each time."""
+    """Return the seconds of each repetition of the work."""
     seconds = []
     for number in range(times):
         began = time.perf_counter()

@@ -43,7 +43,7 @@ AN_EVENT = Event(2**41, 2**40, "acme", 7, 3, "prop.challenge.warning", FACTS, NO
 
 
 class OneEvent:
-    """A stream of one event."""
+    """An event source of one event."""
 
     async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> Any:
         yield AN_EVENT
@@ -54,7 +54,7 @@ class OneEvent:
 
 @st.composite
 def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
-    """A subscription with aliases, fragments within fragments, directives and variables, and its variables."""
+    """Draw a subscription with aliases, nested fragments and directives, and its variables."""
     conditions = ["true", "false", "$yes", "$no", "$open"]
     names = [f"F{n}" for n in range(draw(st.integers(0, 3)))]
 
@@ -131,7 +131,7 @@ ALIKE = [
 
 @pytest.fixture
 async def manager(api: Api) -> str:
-    """The token of a brand without challenges of its own: the events below name made-up ones."""
+    """Return the token of a brand without challenges; the events belong to invented ones."""
     await brands.save(ADMIN, name="acme", title="acme")
     return await api.token("MANAGER", "acme")
 

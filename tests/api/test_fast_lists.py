@@ -54,7 +54,7 @@ class Colour(Enum):
 
 @dataclass(frozen=True)
 class Store:
-    """Reads parts; those with an odd number are out of visibility, and asking for 2 fails."""
+    """A source of parts: odd numbers are not visible, and reading number 2 fails."""
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
         if 2 in keys:
@@ -144,7 +144,7 @@ SWITCHES = ("", "", "", "@skip(if: $s)", "@include(if: $i)", "@include(if: true)
 
 @st.composite
 def _selection(draw: DrawFn, of: str, depth: int) -> str:
-    """The fields of a type, some of them named anew, left out, in fragments, or asked for twice."""
+    """Draw a selection of a type with aliases, directives, fragments and repeated fields."""
     parts = []
     for _ in range(draw(st.integers(1, 4))):
         switch = draw(st.sampled_from(SWITCHES))
@@ -183,7 +183,7 @@ def _a_thing(**changes: Any) -> Thing:
 
 
 class Stuff:
-    """Made-up objects, the same for a seed; `odd` is how often a value is one that is refused where it stands."""
+    """Invented objects, determined by the seed; `odd` is the share of invalid values."""
 
     def __init__(self, seed: int, odd: float) -> None:
         self._random = random.Random(seed)
@@ -245,7 +245,7 @@ def _told(result: ExecutionResult) -> tuple[str, list[str]]:
 
 
 def _ancestor(data: Any, path: Sequence[str | int]) -> list[str | int] | None:
-    """The path of the value that an error made null instead of its own; None where that is its own."""
+    """Return the path of the null that an error caused above its own field; None if it is its own field."""
     for place, key in enumerate(path):
         if data is None:
             return ["null at", *path[:place]]
@@ -273,12 +273,12 @@ def test_random_documents_are_answered_alike(text: str, seed: int, odd: float, s
 
 
 def _always_over() -> TimeSlices:
-    """Slices each of which is over as soon as it has begun."""
+    """Return slices that are over as soon as they begin."""
     return TimeSlices(count().__next__)
 
 
 class Counting(TimeSlices):
-    """Slices that are over at once; notes how many fields were answered in each of them."""
+    """Slices that are over at once, with the number of fields answered in each."""
 
     def __init__(self, fields: list[None]) -> None:
         super().__init__()
@@ -338,7 +338,7 @@ async def test_no_more_errors_are_answered_than_an_answer_may_have() -> None:
 
 
 class ColumnsAlone(Executor):
-    """Fails where a list is answered field by field."""
+    """Make the test fail if a list takes the plain path."""
 
     def complete_iterable_value(self, *given: Any) -> Any:
         raise AssertionError("a list was answered in the ordinary way")

@@ -30,7 +30,7 @@ MIXED = f"{{ challenges {{ nodes {{ account {ACCOUNT} currentPhase {PHASE} days 
 
 
 async def a_trader(api: Api) -> tuple[World, str, dict[str, Any]]:
-    """A world, its client's token and its challenge and account, which is long 100,000 EURUSD at 1.1 and marked."""
+    """Return a world, a client's token, challenge and account; the account is long 100,000 EURUSD at 1.1."""
     world = await a_world(api.database_url)
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000")
@@ -39,7 +39,7 @@ async def a_trader(api: Api) -> tuple[World, str, dict[str, Any]]:
 
 
 def figures(found: Any, *names: str) -> list[Any]:
-    """Every value that any of the names has, wherever it stands in an answer."""
+    """Return every value of these field names in an answer."""
     if isinstance(found, list):
         return [value for one in found for value in figures(one, *names)]
     if not isinstance(found, dict):

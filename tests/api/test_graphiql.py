@@ -48,7 +48,7 @@ BROWSER = {"Accept": "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;
 
 @pytest.fixture
 async def tokens(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> dict[str, str]:
-    """The sample desk's, as `propdesk up` hands them to the API process."""
+    """The sample tokens, as `propdesk up` passes them to the API process."""
     await open_database(empty_database, pool_size=2, name="test")
     try:
         seeded = await sample.seed()
@@ -59,7 +59,7 @@ async def tokens(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> dict[s
 
 
 def examples() -> list[tuple[Role, str, str, dict[str, Any]]]:
-    """Role, kind, text and variables of each."""
+    """Yield role, operation type, text and variables of each example."""
     found = []
     for path in sorted(OPERATIONS.rglob("*.graphql")):
         variables = path.with_suffix(".json")
@@ -172,7 +172,7 @@ async def test_the_sample_tokens_are_for_a_browser_on_this_machine(tokens: dict[
 
 @pytest.fixture
 async def working(api: Api) -> AsyncIterator[None]:
-    """Jobs are done meanwhile."""
+    """Run jobs while the block runs."""
 
     async def work() -> None:
         while True:

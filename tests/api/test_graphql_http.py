@@ -210,7 +210,7 @@ async def test_the_pages_of_allowed_origins_may_ask(office: None, api: Api) -> N
 
 
 async def raw(api: Api, *parts: bytes) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    """A connection on which these bytes were sent."""
+    """Open a connection and send these bytes."""
     reader, writer = await asyncio.open_connection(api.http.base_url.host, api.http.base_url.port)
     writer.write(b"\r\n".join((b"POST /graphql HTTP/1.1", b"Host: desk", b"Content-Type: application/json", *parts)))
     await writer.drain()

@@ -12,7 +12,7 @@ from tests.services.world import a_quote, a_world, another_process, kill_connect
 
 
 async def ready(api: Api) -> tuple[int, dict[str, str]]:
-    """The status, and what is missing."""
+    """Return the status and the missing parts."""
     response = await api.http.get("/readyz")
     return response.status_code, response.json()["missing"]
 

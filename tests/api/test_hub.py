@@ -24,7 +24,7 @@ ADA = Principal(1, "ada", Role.ADMIN)
 
 
 async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> list[asyncio.Task[None]]:
-    """Let each socket follow every event, and return when all of them wait in the crowd."""
+    """Let each socket follow every event; return once all are live in the fan-out."""
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     members = [
@@ -52,7 +52,7 @@ async def test_a_batch_of_more_challenges_than_the_ring_holds_reaches_everybody(
 
 
 class Broken(Willing):
-    """A socket with a fault of its own."""
+    """A socket that raises an exception."""
 
     def deliver(self, frames: bytes) -> bool:
         raise RuntimeError("this socket is broken")

@@ -63,7 +63,7 @@ async def _set_up(api: Api) -> None:
 
 
 async def _offer(api: Api, manager: str) -> str:
-    """Two groups and a program on sale; its id."""
+    """Create two groups and a program on sale; return its id."""
     for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
         group = {"name": name, "kind": kind, "currency": "USD", "defaultDeposit": "100000", "policy": {"feeBps": "1.5"}}
         answer = (await api.ask(SAVE_GROUP, manager, input=group))["saveAccountGroup"]
@@ -83,7 +83,7 @@ async def _offer(api: Api, manager: str) -> str:
 
 
 async def _deposit(api: Api, manager: str) -> str:
-    """Alice's wallet with money in it; its id."""
+    """Create and fund Alice's wallet; return its id."""
     money = {"client": "alice", "currency": "USD", "amount": "1000", "idempotencyKey": "w1"}
     wallet = (await api.ask(DEPOSIT, manager, input=money))["depositToWallet"]["wallet"]
     assert (wallet["cash"], wallet["free"]) == ("1000", "1000")
@@ -106,7 +106,7 @@ async def _quote(api: Api) -> None:
 
 
 async def _buy(api: Api, client: str, program: str, wallet: str) -> Any:
-    """The card of the challenge, once it is started."""
+    """Return the card of the challenge, once it is started."""
     available = await api.ask("{ availablePrograms { totalCount nodes { id name price profitSplit } } }", client)
     sold = {"id": program, "name": "Two phases", "price": "99.5", "profitSplit": "0.8"}
     assert available["availablePrograms"] == {"totalCount": 1, "nodes": [sold]}
@@ -124,7 +124,7 @@ async def _buy(api: Api, client: str, program: str, wallet: str) -> Any:
 
 
 async def _act(api: Api, account: Any) -> None:
-    """One action is executed, one rejected, and both can be read again."""
+    """Propose two actions: one is executed, one refused, and both can be read."""
     fresh = {**QUOTE, "time": account["startedAt"]}
     assert (await api.ask(INGEST, await api.token("FEED"), input={"quotes": [fresh]}))["ingestQuotes"]["accepted"] == 1
     trader = await api.token("TRADER", "acme")

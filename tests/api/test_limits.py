@@ -92,7 +92,7 @@ def test_a_fragment_counts_wherever_it_is_spread() -> None:
 
 
 def bomb(levels: int) -> str:
-    """2 ** levels fields in a few hundred bytes."""
+    """Return a document with 2 ** levels fields in a few hundred bytes."""
     doubled = "".join(f"fragment f{n} on Query {{ a{n}: __typename ...f{n + 1} ...f{n + 1} }} " for n in range(levels))
     return "{ ...f0 } " + doubled + f"fragment f{levels} on Query {{ __typename }}"
 
@@ -141,7 +141,7 @@ async def test_each_limit_at_its_edge_and_one_past_it(name: str) -> None:
 
 
 async def _limit(text: str, allowed: DocumentLimits, operation: str | None = None) -> str | None:
-    """The limit a document runs into, if any."""
+    """Return the limit that a document exceeds, if any."""
     context = Context(Hub("unused"), limits=allowed)
     result = await schema.execute(text, context_value=context, operation_name=operation)
     for error in result.errors or ():
@@ -265,7 +265,7 @@ async def test_too_many_long_documents_at_once_are_refused(monkeypatch: pytest.M
 
 @given(st.data())
 def test_repeats_are_those_of_the_merged_selection(data: st.DataObject) -> None:
-    """Against a count that merges for real, without fragments that are spread twice."""
+    """Compare with a count that merges the fields, for documents that spread no fragment twice."""
 
     def selection(depth: int) -> str:
         names = data.draw(st.lists(st.sampled_from("abc"), min_size=1, max_size=4))

@@ -29,7 +29,7 @@ ROOTS = {"account", "challenge", "challengeMetrics", "program"}
 
 
 class Counted(TimeSlices):
-    """Slices that are over at once; `fields` counts what is answered until somebody waits for the next."""
+    """Slices that are over at once; `fields` counts the fields answered in the current slice."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -46,7 +46,7 @@ class Counted(TimeSlices):
 
 
 class Counting:
-    """Counts the fields that are answered, in columns and one by one."""
+    """Counts the fields answered by the fast and the plain path."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.slices = Counted()
@@ -65,7 +65,7 @@ class Counting:
         monkeypatch.setattr(Executor, "build_resolve_info", counted_info)
 
     async def most(self, text: str) -> int:
-        """Return the most fields that answering the document took at a stretch."""
+        """Return the most fields of the document that were answered in one slice."""
         self.slices.fields = self.slices.most = 0
         context = Context(None, MANAGER, slices=self.slices)  # type: ignore[arg-type] # nothing is subscribed to
         result = await schema.execute(text, None, context)

@@ -29,7 +29,7 @@ Series = tuple[str, frozenset[tuple[str, str]]]
 
 
 class Figures(dict[Series, float]):
-    """A scrape: each sample by its name and labels."""
+    """Scrape; return each sample by name and labels."""
 
     def of(self, name: str, **labels: str) -> float:
         return self.get((name, frozenset(labels.items())), 0.0)
@@ -183,7 +183,7 @@ async def test_it_can_be_switched_off_and_is_so_in_production() -> None:
 
 
 class Recorded(NonRecordingSpan):
-    """A span that can be looked at."""
+    """A span that keeps its attributes."""
 
     def __init__(self) -> None:
         super().__init__(INVALID_SPAN_CONTEXT)
@@ -200,7 +200,7 @@ class Recorded(NonRecordingSpan):
 
 
 class Recorder(NoOpTracer, TracerProvider):
-    """What an operator's SDK would be, its tracer and who provides it: keeps the spans."""
+    """A stand-in for an operator's OpenTelemetry SDK; it keeps the spans."""
 
     def __init__(self) -> None:
         self.spans: list[Recorded] = []

@@ -31,7 +31,7 @@ ANSWER_SECONDS_MAX = 2.0
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Cluster]:
-    """A primary alone, its database migrated."""
+    """A primary without a standby, its database migrated."""
     with Cluster(settings={"max_connections": "40", "superuser_reserved_connections": "3"}) as made:
         made.start(standbys=0)
         asyncio.run(migrate(made.primary.url(OWNER)))
@@ -102,7 +102,7 @@ async def test_callers_are_told_at_once_and_who_is_connected_misses_and_repeats_
 
 
 async def _subscribed_meanwhile(api: Api, token: str) -> Any:
-    """What comes first to one who connects while the database is away."""
+    """Return the first message on a websocket that is opened during an outage."""
     async with api.follow(token, EVENTS) as follower:
         return await follower.next()
 

@@ -23,7 +23,7 @@ async def _a_wallet(client: str) -> None:
 
 
 async def _walk(api: Api, token: str, first: int) -> list[str]:
-    """The ids of every page, one after the other; a wallet is added after each."""
+    """Return the ids of all pages; a wallet is added after each page."""
     found: list[str] = []
     after, more = None, True
     while more:
@@ -105,7 +105,7 @@ READS = ("fetch_page", "count_rows", "fetch_by_ids", "fetch_nested_pages", "coun
 
 @pytest.fixture
 def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each kind of read was made."""
+    """Count the reads of each kind."""
     made: Counter[str] = Counter()
 
     def counted(name: str) -> Any:

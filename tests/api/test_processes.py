@@ -36,7 +36,7 @@ class Process:
 
 @dataclass(slots=True)
 class Subscriber:
-    """Follows one process after the other: connects to the next, and asks for what it missed, when one is lost."""
+    """A subscriber that connects to the next process when one is lost, and continues at its cursor."""
 
     token: str
     processes: list[Process]
@@ -91,7 +91,7 @@ async def _ready(process: Process) -> None:
 
 @pytest.fixture
 async def processes(database: str) -> AsyncIterator[list[Process]]:
-    """Three API processes that serve."""
+    """Three serving API processes."""
     async with AsyncExitStack() as stack:
         started = [await stack.enter_async_context(_served(database)) for _ in range(3)]
         await asyncio.gather(*(_ready(process) for process in started))
@@ -107,7 +107,7 @@ async def test_one_of_three_is_killed_and_one_is_stopped_and_no_event_is_lost(pr
     total = 0
 
     async def tell(many: int) -> None:
-        """Events of many writers, each event in a transaction of its own; everybody gets them."""
+        """Write events of many writers, one per transaction; all subscribers get them."""
         nonlocal total
         await asyncio.gather(*(_write(challenge, many) for challenge in range(1, 5)))
         total += 4 * many

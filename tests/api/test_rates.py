@@ -252,7 +252,7 @@ async def test_a_websocket_is_counted_when_it_connects_by_its_bearer_or_its_addr
 
 
 async def _connected(api: Api, token: str) -> str | int:
-    """The type of the first message, or the code the socket was closed with."""
+    """Return the type of the first message, or the close code."""
     async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
         await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
         try:

@@ -70,13 +70,13 @@ def fields(kind: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:
 
 
 def below(name: str, of: Any, depth: int) -> int:
-    """The depth that is left below a field; none where the walk ends."""
+    """Return the remaining depth below a field; None if the walk ends."""
     is_item = name in ("nodes", "edges", "node", "pageInfo")
     return depth if is_item or (depth == 1 and of.name in DEEPER) else depth - 1
 
 
 def tree(kind: Any, depth: int, role: Role | None = None) -> str:
-    """Everything below a field of this type, whoever may read it; with a role, what it may read by the table."""
+    """Return all fields below a field of this type; with a role, those that it may read by the table."""
     parts = ["__typename"]
     for name, field in fields(kind):
         of = get_named_type(field.type)
@@ -91,7 +91,7 @@ def tree(kind: Any, depth: int, role: Role | None = None) -> str:
 
 
 def reached(kind: Any, depth: int, closed: Iterable[Named]) -> Iterator[Named]:
-    """The fields that `tree` comes to, for whom the closed ones are closed."""
+    """Return the closed fields that `tree` reaches."""
     for name, field in fields(kind):
         if (kind.name, name) in closed:
             continue
@@ -102,7 +102,7 @@ def reached(kind: Any, depth: int, closed: Iterable[Named]) -> Iterator[Named]:
 
 
 def closed_to(errors: Iterable[Any]) -> set[Named]:
-    """The fields that refusals name."""
+    """Return the fields that the refusals name."""
     found = set()
     for error in errors:
         kind, _, name = error.message.split()[-1].rstrip(".").partition(".")
@@ -111,7 +111,7 @@ def closed_to(errors: Iterable[Any]) -> set[Named]:
 
 
 def judged() -> Iterator[tuple[str, str, Role, GraphQLObjectType, set[Named]]]:
-    """Each root field with each role it lets through, its type, and what below it is closed to the role."""
+    """Yield each root field with each of its roles, its type, and the fields below closed to the role."""
     for kind in ROOTS:
         for name, field in root(kind).fields.items():
             of = get_named_type(field.type)
@@ -122,7 +122,7 @@ def judged() -> Iterator[tuple[str, str, Role, GraphQLObjectType, set[Named]]]:
 
 
 def every() -> list[Named]:
-    """Each field of each object type but the roots."""
+    """Yield each field of each object type except the root types."""
     above = {root(kind).name for kind in ROOTS}
     return sorted(
         (kind.name, field)
@@ -133,7 +133,7 @@ def every() -> list[Named]:
 
 
 def lines() -> list[str]:
-    """The table as it is."""
+    """Return the table of the current schema."""
     found: dict[Named, set[Role]] = {one: set() for one in every()}
     for _, _, role, of, closed in judged():
         for one in set(reached(of, DEPTH, closed)):
@@ -169,7 +169,7 @@ async def desk(api: Api) -> Desk:
 
 @pytest.fixture(autouse=True)
 def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Documents that ask for everything at once are larger than a client's may be."""
+    """Raise the limits: documents that select everything are larger than a client's may be."""
     for name in ("TOKENS", "COST", "ALIASES", "CHARACTERS"):
         monkeypatch.setenv(f"PROPDESK_DOCUMENT_{name}_MAX", "100000000")
     for name in ("ADMIN", "MANAGER", "CLIENT", "TRADER", "FEED", "PAYMENTS"):
@@ -177,7 +177,7 @@ def wide(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def way(of: GraphQLObjectType, wanted: Named, closed: set[Named], depth: int) -> str | None:
-    """A selection that leads to a field through fields that are open, if there is one."""
+    """Return a selection that reaches a field through open fields; None if there is none."""
     for name, field in fields(of):
         leads_to: Any = get_named_type(field.type)
         if (of.name, name) == wanted:
@@ -192,7 +192,7 @@ def way(of: GraphQLObjectType, wanted: Named, closed: set[Named], depth: int) ->
 
 
 async def _token(api: Api, role: Role, desk: Desk | None = None) -> str:
-    """A token; a trader's is for one account of the desk."""
+    """Return a token; a trader's is for one account of the desk."""
     token = await api.token(role, *HOLDERS[role])
     if role is Role.TRADER and desk:
         scope = json.dumps({"accounts": [desk.acme["account"]]})
@@ -239,7 +239,7 @@ SEEN = {
 
 
 def asked(role: Role, ids: Mapping[str, str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """All that the table lets the role read below each root field of the query, of objects of a brand."""
+    """Read every field that the table opens to the role below each query field, for objects of a brand."""
     for name, field in root("query").fields.items():
         if role not in allowed(field) or "input" in field.args:
             continue
@@ -250,7 +250,7 @@ def asked(role: Role, ids: Mapping[str, str]) -> Iterator[tuple[str, dict[str, A
 
 
 def answered(found: Any) -> Iterator[Named]:
-    """Each field of each object in an answer."""
+    """Yield each field of each object in an answer."""
     if isinstance(found, dict):
         if kind := found.get("__typename"):
             yield from ((kind, name) for name in found if name != "__typename" and len(found) > 1)

@@ -34,7 +34,7 @@ HISTORIES = """query ($id: ID!, $kind: [String!]) { account(id: $id) {
 
 
 async def a_trader(api: Api) -> tuple[str, str]:
-    """A client's token and its account: a protected long, a refused action, and a quote that no marker has seen."""
+    """Return a client's token and account: a protected long, a refused action, and an unmarked quote."""
     world = await a_world(api.database_url)
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000", stop_loss="1.05000")

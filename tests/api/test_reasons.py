@@ -40,14 +40,14 @@ TRANSFERS = "transfers(first: 100) { nodes { cause } }"
 
 
 class Firm:
-    """Does things by hand, each with a reason of its own."""
+    """Sends manual decisions, each with its own reasons."""
 
     def __init__(self, api: Api, token: str) -> None:
         self._api, self._token = api, token
         self.done: dict[str, str] = {}
 
     async def do(self, mutation: str, **given: Any) -> None:
-        """Do it with an internal reason and one to be shown, where it takes one; it is done."""
+        """Send the mutation with an internal and, if it takes one, a public reason; it succeeds."""
         kind = get_named_type(root_field("mutation", mutation).args["input"].type)
         assert isinstance(kind, GraphQLInputObjectType)
         shown = {"shownReason": f"Shown by {mutation}."} if "shownReason" in kind.fields else {}
@@ -60,7 +60,7 @@ class Firm:
 
 
 def with_a_reason() -> set[str]:
-    """Every mutation that takes one."""
+    """Return every mutation that takes a reason."""
     mutation = GRAPHQL.mutation_type
     assert mutation
     kinds = {
@@ -74,7 +74,7 @@ def with_a_reason() -> set[str]:
 
 
 async def read(api: Api, role: Role, subject: str | None) -> str:
-    """All that the role reads of reasons, and of every other field to some depth."""
+    """Return the role's answers to all fields to some depth, reasons included."""
     token = await api.token(role, "acme", subject)
     of_sales = "" if role is Role.TRADER else OF_SALES % TRANSFERS
     texts = [json.dumps(await api.ask(DEEP % of_sales, token))]

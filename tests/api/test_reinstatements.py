@@ -96,7 +96,7 @@ async def test_a_verdict_is_set_aside_after_a_preview_and_the_client_is_told(api
 
 
 async def _is_shown(api: Api, client: str, challenge: int, account: int, done: dict[str, Any]) -> None:
-    """Runs, breach and event as the client sees them."""
+    """Return runs, breach and event as the client sees them."""
     await events.stamp()
     new = done["challenge"]["account"]["id"]
     mine = (await api.ask(CHALLENGE, client, id=str(challenge)))["challenge"]

@@ -146,7 +146,7 @@ async def test_each_root_field_lets_its_roles_through_and_nobody_else(api: Api, 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody's share of processor time is small, and on a busy machine this test would use it up."""
+    """Raise the processor share without a token, which this test would use up on a busy machine."""
     monkeypatch.setenv("PROPDESK_PROCESSOR_SHARE_NOBODY", "1000")
 
 

@@ -17,7 +17,7 @@ SAVES = {
 
 
 async def _save(api: Api, token: str, name: str, /, **given: Any) -> list[tuple[str, str | None, str | None]] | str:
-    """The changes, or the code of the refusal."""
+    """Return the changes, or the code of the refusal."""
     text = f"mutation ($input: {SAVES[name]}!) {{ {name}(input: $input) {{ {CHANGED} }} }}"
     payload = (await api.ask(text, token, input=given))[name]
     if payload["userErrors"]:

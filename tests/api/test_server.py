@@ -41,7 +41,7 @@ async def address(request: Request) -> Response:
 
 @asynccontextmanager
 async def serving(trusted_proxies: Sequence[str] = ()) -> AsyncIterator[int]:
-    """The port of a server, configured as a desk's, that answers the address of its client."""
+    """Serve, configured like a desk, an application that returns its client's address; return the port."""
     app = Starlette(routes=[Route("/", address, methods=["GET", "POST"])])
     server = uvicorn.Server(config_of(app, Settings(trusted_proxies=tuple(trusted_proxies)), port=0, lifespan="off"))
     task = asyncio.create_task(server.serve())
@@ -52,7 +52,7 @@ async def serving(trusted_proxies: Sequence[str] = ()) -> AsyncIterator[int]:
 
 
 async def raw(port: int, request: bytes) -> bytes:
-    """Everything that comes until the server closes."""
+    """Return all bytes until the server closes the connection."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     writer.write(request)
     async with asyncio.timeout(PATIENCE_SECONDS):

@@ -57,7 +57,7 @@ async def test_the_documents_own_program_is_saved_and_read_back_field_by_field(a
 
 
 async def test_a_field_that_is_not_used_any_more_is_unknown(api: Api) -> None:
-    """Neither a group of the program's own nor an initial balance is taken."""
+    """Check that a program takes neither a group of its own nor an initial balance."""
     await a_world(api.database_url)
     manager = await api.token("MANAGER", "acme")
     step = EVALUATED | {"accountGroup": "DEMO"}
@@ -148,7 +148,7 @@ NEWEST = """query ($id: ID!, $first: Int!, $metrics: String, $breaches: String) 
 
 
 async def _pages(api: Api, challenge: int) -> tuple[list[dict[str, Any]], list[dict[str, Any]], dict[str, Any]]:
-    """Metrics and breaches, two at a time, and the card."""
+    """Check metrics and breaches, two per page, and the card."""
     manager, metrics, breaches = await api.token("MANAGER", "acme"), list[Any](), list[Any]()
     after: dict[str, str | None] = {"metrics": None, "breaches": None}
     more = True

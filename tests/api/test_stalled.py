@@ -28,7 +28,7 @@ SYSTEM_BYTES = 8 << 20  # what the two ends' kernels may hold between them
 
 @contextmanager
 def a_raw_socket(api: Api) -> Iterator[socket.socket]:
-    """A websocket of which nothing is read after its handshake."""
+    """Open a websocket and read nothing after the handshake."""
     port = int(api.websocket_url.split(":")[2].split("/")[0])
     with socket.create_connection(("127.0.0.1", port)) as one:
         one.setblocking(False)
@@ -89,7 +89,7 @@ async def test_a_client_that_says_who_it_is_has_a_larger_buffer(api: Api) -> Non
 
 
 class Session:
-    """A session that ends as it likes."""
+    """A session whose end does what the test sets."""
 
     def __init__(self, *, fault: Exception | None = None, hangs: bool = False) -> None:
         self.fault, self.hangs = fault, hangs

@@ -25,7 +25,7 @@ DEPOSIT = """mutation ($key: String!) { depositToWallet(input: {
 
 @pytest.fixture(scope="module")
 def servers() -> Iterator[Cluster]:
-    """A primary, migrated, and a standby whose replay waits for no read."""
+    """A migrated primary, and a standby whose replay does not wait for reads."""
     with Cluster(settings={"max_standby_streaming_delay": "0"}) as made:
         made.start(1)
         asyncio.run(migrate(made.primary.url(OWNER)))
@@ -34,7 +34,7 @@ def servers() -> Iterator[Cluster]:
 
 @pytest.fixture
 def cluster(servers: Cluster) -> Iterator[Cluster]:
-    """The same with a database of this test's own, and nothing left of what the test before did to the standby."""
+    """The servers with a new database, and the standby reset after the test before."""
     name = f"test_{uuid.uuid4().hex}"
     servers.primary.query(f"create database {name} template {DATABASE}")
     [replica] = servers.standbys
@@ -50,7 +50,7 @@ def cluster(servers: Cluster) -> Iterator[Cluster]:
 
 
 def answered() -> dict[str, float]:
-    """How many reads each server has answered, and why the primary."""
+    """Return the number of reads per server, and the reasons for reads on the primary."""
     samples = [sample for metric in READS.collect() for sample in metric.samples if sample.name.endswith("_total")]
     return {sample.labels["reason"] or sample.labels["server"]: sample.value for sample in samples}
 

@@ -26,7 +26,7 @@ BESIDE = {"system", "me", "programPresets", "availablePrograms"}  # no lists of 
 
 
 class Chain(NamedTuple):
-    """Fields from a root list down to one that is asked for its plain fields."""
+    """A path of fields from a root list to an object whose own fields are selected."""
 
     names: tuple[str, ...]
     field: GraphQLField
@@ -48,7 +48,7 @@ class Chain(NamedTuple):
 
     @property
     def levels(self) -> int:
-        """How many of its fields may ask the database: a page's `nodes` do not."""
+        """Return the number of its fields that may read the database; `nodes` of a page do not."""
         return sum(name != "nodes" for name in self.names)
 
 
@@ -65,7 +65,7 @@ def _followed(of: GraphQLObjectType) -> Iterator[tuple[str, GraphQLField]]:
 
 
 def chains() -> list[Chain]:
-    """One to each field of each type, by the shortest way."""
+    """Yield the shortest path to each field of each type."""
     assert GRAPHQL.query_type
     found, seen = [], set()
     for name, field in _followed(GRAPHQL.query_type):
@@ -87,7 +87,7 @@ def plain(of: GraphQLObjectType) -> str:
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """The statements that were sent, and how often each."""
+    """Count the statements that were sent."""
     sent: Counter[str] = Counter()
     original = asyncpg.Connection._execute  # noqa: SLF001 - all of fetch, fetchrow and fetchval come by here
 

@@ -24,7 +24,7 @@ async def _next(follower: Follower, field: str) -> dict[str, Any]:
 
 
 async def _until(follower: Follower, field: str, **wanted: Any) -> list[dict[str, Any]]:
-    """The ticks up to one that has these figures."""
+    """Return the ticks up to one with these figures."""
     found = [await _next(follower, field)]
     while not wanted.items() <= found[-1].items():
         found.append(await _next(follower, field))
@@ -84,7 +84,7 @@ async def test_who_may_not_see_it_is_told_what_it_is_told_of_a_missing_one(api: 
 
 
 async def _refused(api: Api, token: str, query: str, key: str) -> dict[str, Any]:
-    """The one error it is answered."""
+    """Return the only error of the answer."""
     async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
         await subscribe(socket, token, query, id=key)
         answer = json.loads(await socket.recv())

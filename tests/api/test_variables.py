@@ -37,7 +37,7 @@ def test_uses_are_counted_wherever_they_stand(text: str, name: str | None, uses:
 
 
 async def _seen(text: str, variables: dict[str, Any], limit: int = 1_000) -> int | None:
-    """What the variables weigh where that is too much."""
+    """Return the weight of variables above the limit; None below it."""
     context = Context(None, MANAGER, limits=DocumentLimits(variables=limit))  # type: ignore[arg-type] # nothing is subscribed to
     result = await schema.execute(text, variables, context)
     for error in result.errors or ():

@@ -34,7 +34,7 @@ OF_A_CLIENT = {"program", "availablePrograms"}  # what every client of the brand
 
 @dataclass(frozen=True, slots=True)
 class Sold:
-    """Alice's challenge at acme, with one executed action."""
+    """Create Alice's challenge at acme, with one executed action."""
 
     world: World
     ids: dict[str, str]
@@ -52,7 +52,7 @@ async def sold(api: Api) -> Sold:
 
 
 async def _allowed(api: Api, query: str, token: str, **variables: Any) -> Any:
-    """The answer's data; None where the role may not even ask."""
+    """Return the answer's data; None if the role may not use the field."""
     answer = await api.answer(query, token, **variables)
     if "errors" in answer:
         assert {error["extensions"]["code"] for error in answer["errors"]} == {"FORBIDDEN"}

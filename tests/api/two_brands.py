@@ -18,7 +18,7 @@ Ids = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """The ids of each brand's objects, and the market."""
+    """The ids of each brand's objects, and the world of their market."""
 
     world: World
     acme: Ids
@@ -26,7 +26,7 @@ class Desk:
 
 
 async def a_desk(url: str) -> Desk:
-    """Alice's challenge at acme and Carol's at other: traded, paid out of once, with a breach and a resting order."""
+    """Create Alice's challenge at acme and Carol's at other: traded, one payout, a breach, a working order."""
     world = await a_world(url, steps=[OPEN_ENDED], policy=FREE)
     acme = await furnish(url, world, "acme", "alice", world.program, world.wallet)
     program, wallet = await another_brand()
@@ -34,7 +34,7 @@ async def a_desk(url: str) -> Desk:
 
 
 async def another_brand() -> tuple[int, int]:
-    """Save the brand `other`; return the program it sells and the wallet of its client Carol."""
+    """Save the brand `other`; return its program and the wallet of its client Carol."""
     await brands.save(ADMIN, name="other", title="Other")
     manager = Principal(7, "ned", Role.MANAGER, "other")
     await groups.save(manager, name="REAL", kind="REAL", currency="USD", deposit=Decimal(100_000), policy=FREE)
@@ -44,7 +44,7 @@ async def another_brand() -> tuple[int, int]:
 
 
 async def furnish(url: str, world: World, brand: str, client: str, program: int, wallet: int) -> Ids:
-    """Make one of everything for the client; return the ids."""
+    """Create one object of every kind for the client; return the ids."""
     manager = Principal(7, "mona", Role.MANAGER, brand)
     buyer = Principal(8, "app", Role.CLIENT, brand, client)
     trader = Principal(9, "bot", Role.TRADER, brand)
@@ -75,7 +75,7 @@ async def furnish(url: str, world: World, brand: str, client: str, program: int,
 
 
 async def _set_aside(world: World, manager: Principal) -> None:
-    """A bad print fails what is open, and its verdicts are set aside."""
+    """Fail the open challenges by a wrong quote, and reinstate them."""
     span = await bad_print(world)
     await world.quote("1.11", after=timedelta(0))
     await void(span)
