@@ -9,7 +9,10 @@ from models.accounts import ActionKey
 from services.access import Target, reaches
 from services.per_database import Local
 from services.principals import Principal
-from services.unit_of_work import Root, Unit, reading, root
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 KEPT = 100_000
 
@@ -18,28 +21,28 @@ _kept: Local[dict[int, Target]] = Local(dict)
 
 
 @asynccontextmanager
-async def trading(principal: Principal, account_id: int, asked: Sequence[ActionKey]) -> AsyncIterator[Unit]:
+async def trading(principal: Principal, account_id: int, asked: Sequence[ActionKey]) -> AsyncIterator[UnitOfWork]:
     """The transaction of an account the principal may trade, for what is to be submitted. Raises as `reach`."""
     async with AsyncExitStack() as stack:
         try:
-            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
+            work = await stack.enter_async_context(root_transaction(await reach(principal, account_id), asked))
         except NotFound:
             if _kept().pop(account_id, None) is None:
                 raise
-            work = await stack.enter_async_context(root(await reach(principal, account_id), asked))
+            work = await stack.enter_async_context(root_transaction(await reach(principal, account_id), asked))
         yield work
 
 
-async def reach(principal: Principal, account_id: int) -> Root:
+async def reach(principal: Principal, account_id: int) -> LockRoot:
     """The lock root of an account the principal may trade, as far as is remembered. Raises NotFound for any other."""
     target = _kept().get(account_id) or await _look_up(account_id)
     if target is None or not reaches(principal, target):
         raise NotFound("accountId", account=account_id)
-    return Root.of_challenge(target.challenge_id) if target.challenge_id else Root.of_account(account_id)
+    return LockRoot.of_challenge(target.challenge_id) if target.challenge_id else LockRoot.of_account(account_id)
 
 
 async def _look_up(account_id: int) -> Target | None:
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await accounts.root_of(conn, account_id)
     if found is None:
         return None

@@ -12,7 +12,8 @@ from domain.terms import Group, PhaseTerms, PhaseType, to_text
 from models import accounts, challenges
 from services.transfers import AccountHolder, House
 from services.transfers import move as transfer
-from services.unit_of_work import Held, Unit
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.unit import UnitOfWork
 
 PHASE_MODE = {PhaseType.EVALUATION: Mode.EVALUATION, PhaseType.FUNDED: Mode.FUNDED}
 
@@ -29,13 +30,15 @@ class Opening:
     phase_index: int | None = None
 
 
-async def open_for_phase(work: Unit, brand: str, client: str, challenge_id: int, phase: PhaseTerms) -> Held:
+async def open_for_phase(
+    work: UnitOfWork, brand: str, client: str, challenge_id: int, phase: PhaseTerms
+) -> LockedAccount:
     """A PENDING account in the phase's frozen group, held by the unit."""
     opening = Opening(PHASE_MODE[phase.type], client, challenge_id=challenge_id, phase_index=phase.index)
     return await open_in(work, brand, phase.group, opening)
 
 
-async def open_in(work: Unit, brand: str, group: Group, opening: Opening) -> Held:
+async def open_in(work: UnitOfWork, brand: str, group: Group, opening: Opening) -> LockedAccount:
     """A PENDING account that keeps the group's currency, deposit and policy as they are now; held by the unit."""
     account_id = await accounts.insert_account(
         work.conn,
@@ -52,7 +55,7 @@ async def open_in(work: Unit, brand: str, group: Group, opening: Opening) -> Hel
         clone=opening.clone,
         parent_id=opening.parent_id,
     )
-    held = await work.adopt(account_id)
+    held = await work.load_account(account_id)
     facts: Facts = {
         "mode": opening.mode.value,
         "challenge": opening.challenge_id,
@@ -64,7 +67,7 @@ async def open_in(work: Unit, brand: str, group: Group, opening: Opening) -> Hel
     return held
 
 
-async def fund(work: Unit, held: Held) -> None:
+async def fund(work: UnitOfWork, held: LockedAccount) -> None:
     """Deposit the initial balance from the firm's synthetic capital."""
     account = held.account
     await transfer(
@@ -80,7 +83,7 @@ async def fund(work: Unit, held: Held) -> None:
     )
 
 
-async def activate(work: Unit, held: Held, facts: Facts | None = None) -> None:
+async def activate(work: UnitOfWork, held: LockedAccount, facts: Facts | None = None) -> None:
     """Make a funded account active. One that was locked meanwhile stays locked, and unlocks to ACTIVE."""
     account = held.account
     locked = account.status is AccountStatus.LOCKED and account.locked_from is AccountStatus.PENDING
@@ -100,7 +103,7 @@ async def activate(work: Unit, held: Held, facts: Facts | None = None) -> None:
     await accounts.mark_started(work.conn, account.id, work.now)
 
 
-async def start(work: Unit, held: Held, *, phase_id: int, challenge_id: int, phase: PhaseTerms) -> None:
+async def start(work: UnitOfWork, held: LockedAccount, *, phase_id: int, challenge_id: int, phase: PhaseTerms) -> None:
     """Make the account active and begin its phase: day 1, start balance and equity."""
     await activate(work, held, {"phase_index": phase.index})
     assert held.stored.terms, "an account of a phase has terms"
@@ -119,7 +122,7 @@ async def start(work: Unit, held: Held, *, phase_id: int, challenge_id: int, pha
     await challenges.start_phase(work.conn, phase_id, held.account.equity, work.now)
 
 
-async def end(work: Unit, held: Held, status: AccountStatus) -> None:
+async def end(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
     """Move the account to a terminal status and keep its final snapshot."""
     account = held.account
     assert not account.positions, "an account ends flat"
@@ -133,7 +136,7 @@ async def end(work: Unit, held: Held, status: AccountStatus) -> None:
     await accounts.mark_ended(work.conn, account.id, work.now, json.dumps(result))
 
 
-async def _result(work: Unit, held: Held) -> Facts:
+async def _result(work: UnitOfWork, held: LockedAccount) -> Facts:
     """Return the account's final figures, in its currency; `profit` is of trading and of adjustments that count."""
     account = held.account
     past = await accounts.trading_history(work.conn, account.id)

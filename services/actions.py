@@ -17,8 +17,11 @@ from services.access import Target, reaches
 from services.group_commit import Submission, together
 from services.principals import Principal
 from services.telemetry import ACTION_BATCH_SECONDS, ACTIONS, ACTIONS_UNSTORED, timed
-from services.unit_of_work import Held, Root, Unit, reading
-from services.unit_of_work import snapshot as consistent
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.reads import read_snapshot as consistent
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 BATCH_MAX = 250
 
@@ -60,14 +63,14 @@ async def _alone(submission: Submission) -> list[ActionResult]:
     """Execute them in a transaction of their own."""
     account_id = submission.account_id
     async with account_access.trading(submission.principal, account_id, submission.asked) as work:
-        held = work.held.get(account_id)
+        held = work.locked_accounts.get(account_id)
         if held is None:
-            held = await work.adopt(account_id)  # it has ended: every action is refused
+            held = await work.load_account(account_id)  # it has ended: every action is refused
             held.stored = replace(held.stored, has_stored_answer=True)
         return await _execute(work, held, submission)
 
 
-async def _execute(work: Unit, held: Held, submission: Submission) -> list[ActionResult]:
+async def _execute(work: UnitOfWork, held: LockedAccount, submission: Submission) -> list[ActionResult]:
     """Execute or refuse the actions on an account under lock, or answer again those that it knows."""
     keys = [action.key for action in submission.actions]
     known = await orders.stored_results(work.conn, submission.account_id, keys) if held.stored.has_stored_answer else {}
@@ -81,7 +84,7 @@ async def _execute(work: Unit, held: Held, submission: Submission) -> list[Actio
 
 
 def _note(
-    work: Unit, principal: Principal, before: Account, after: Account, run: str, results: Sequence[ActionResult]
+    work: UnitOfWork, principal: Principal, before: Account, after: Account, run: str, results: Sequence[ActionResult]
 ) -> None:
     """The batch's row of the audit."""
     counts = Counter("replayed" if result.replayed else result.status.value.lower() for result in results)
@@ -114,13 +117,13 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
     return Preview(batch.with_results(results), after)
 
 
-async def reach(principal: Principal, account_id: int, field: str) -> Root:
+async def reach(principal: Principal, account_id: int, field: str) -> LockRoot:
     """The lock root of an account the principal may trade. Raises NotFound naming the field for any other."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await accounts.root_of(conn, account_id)
     if found is None or not reaches(principal, Target(**found)):
         raise NotFound(field, account=account_id)
-    return Root.of_challenge(found["challenge_id"]) if found["challenge_id"] else Root.of_account(account_id)
+    return LockRoot.of_challenge(found["challenge_id"]) if found["challenge_id"] else LockRoot.of_account(account_id)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,9 @@ from services.actions import reach
 from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
-from services.unit_of_work import Held, Unit, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.unit import UnitOfWork
 
 
 async def adjust(
@@ -35,7 +37,7 @@ async def adjust(
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
     content = {"accountId": account_id, "amount": amount, "countsAsProfit": counts_as_profit, **why.content}
-    async with root(await reach(principal, account_id, "accountId")) as work:
+    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
         if await receipts.claim(work, principal, "adjustAccount", key, content) is not None:
             return
         held = await _held(work, account_id)
@@ -57,13 +59,13 @@ async def adjust(
         await receipts.keep(work, principal, "adjustAccount", key, {"account": account_id})
 
 
-async def _held(work: Unit, account_id: int) -> Held:
+async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
     """The account, caught up and funded, what catching up found written. Raises AccountTerminal, InvalidTransition."""
-    if account_id not in work.held:
-        await work.adopt(account_id)
+    if account_id not in work.locked_accounts:
+        await work.load_account(account_id)
         await work.catch_up()
     await work.flush()
-    held = work.held[account_id]
+    held = work.locked_accounts[account_id]
     status = held.account.status
     if status in ACCOUNT_ENDS:
         raise AccountTerminal("accountId", account=account_id, status=status.value)
@@ -72,7 +74,9 @@ async def _held(work: Unit, account_id: int) -> Held:
     return held
 
 
-async def _book(work: Unit, held: Held, amount: Decimal, facts: Facts, *, counts_as_profit: bool) -> None:
+async def _book(
+    work: UnitOfWork, held: LockedAccount, amount: Decimal, facts: Facts, *, counts_as_profit: bool
+) -> None:
     """Move the amount between the account and the firm's capital, and judge the account by its new figures."""
     account = held.account
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(account.id)

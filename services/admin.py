@@ -30,7 +30,9 @@ from services.actions import reach
 from services.challenges import checked_reason
 from services.jobs import closing
 from services.principals import Principal, Role
-from services.unit_of_work import Held, Unit, plain, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction, transaction
+from services.unit_of_work.unit import UnitOfWork
 
 TEXT_MAX = 100  # of owner and clone
 AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))
@@ -84,7 +86,7 @@ async def create(
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     content = {"brand": brand, "mode": mode, "group": group, "owner": owner, "clone": clone, "parentId": parent_id}
-    async with plain() as work:
+    async with transaction() as work:
         if seen := await receipts.claim(work, principal, "createAccount", key, content):
             return int(seen["account"])
         await brands.require(brand)
@@ -110,14 +112,14 @@ def _named(field: str, text: str | None) -> str | None:
     return text
 
 
-async def _check_parent(work: Unit, brand: str, parent_id: int | None) -> None:
+async def _check_parent(work: UnitOfWork, brand: str, parent_id: int | None) -> None:
     if parent_id is not None:
         parent = await rows.root_of(work.conn, parent_id)
         if parent is None or parent["brand"] != brand:
             raise NotFound("parentId", account=parent_id)
 
 
-async def _group(work: Unit, brand: str, name: str | None) -> Group:
+async def _group(work: UnitOfWork, brand: str, name: str | None) -> Group:
     if name is None:
         return AUDITION
     if text_fault(name, TEXT_MAX) or (row := await groups.read_group(work.conn, brand, name)) is None:
@@ -190,7 +192,7 @@ async def _switch(principal: Principal, account_id: int, switch: Switch, reason:
         _note(work, principal, switch.operation, before, held.account, reason.internal)
 
 
-async def _check_called_off(work: Unit, held: Held) -> None:
+async def _check_called_off(work: UnitOfWork, held: LockedAccount) -> None:
     """An account whose challenge was cancelled, or deleted with its program, is locked for good."""
     account, challenge_id = held.account, held.stored.challenge_id
     if account.mode in FREE:
@@ -230,7 +232,7 @@ async def liquidate(principal: Principal, account_id: int, reason: str, shown: s
         _note(work, principal, "liquidateAccount", before, held.account, reason)
 
 
-async def _end(work: Unit, held: Held, status: AccountStatus, reason: Reason) -> None:
+async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus, reason: Reason) -> None:
     _check(held.account, OPEN, status)
     await work.flush()  # catching up may just have ended its phase: what follows reads what is written
     account = held.account
@@ -246,11 +248,11 @@ async def _end(work: Unit, held: Held, status: AccountStatus, reason: Reason) ->
 
 
 @asynccontextmanager
-async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[Unit, Held]]:
+async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[UnitOfWork, LockedAccount]]:
     """The account under its lock, caught up, whatever its state. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with root(await reach(principal, account_id, "accountId")) as work:
-        yield work, work.held.get(account_id) or await work.adopt(account_id)
+    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
+        yield work, work.locked_accounts.get(account_id) or await work.load_account(account_id)
 
 
 def _check(account: Account, sources: Collection[AccountStatus], target: AccountStatus) -> None:
@@ -262,7 +264,7 @@ def _check(account: Account, sources: Collection[AccountStatus], target: Account
 
 
 def _note(
-    work: Unit,
+    work: UnitOfWork,
     principal: Principal,
     operation: str,
     before: Account | None,

@@ -12,7 +12,7 @@ from models import name_locks
 from models.tables.brands import Brand
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
@@ -40,7 +40,7 @@ async def update(
     principal.require(Role.ADMIN)
     if not NAME.fullmatch(name):
         raise InvalidInput("name", reason="must be a small letter, then at most 31 small letters, digits, _ or -")
-    async with plain() as work:
+    async with transaction() as work:
         await name_locks.lock_name(work.conn, f"brand {name}")
         row = await Brand.get_or_none(name=name)
         check_version(expected_version, row.version if row else 0)

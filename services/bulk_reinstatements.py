@@ -13,7 +13,9 @@ from services import receipts, reinstatements, voids
 from services.challenges import checked_reason
 from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit_of_work import Unit, plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.unit import UnitOfWork
 from services.views.visibility import sight_of
 
 KIND = "reinstate"
@@ -34,7 +36,7 @@ async def order(principal: Principal, span: Span, reason: str, key: str, shown: 
         "sourceBefore": span.source_before.isoformat(),
         **why.content,
     }
-    async with plain() as work:
+    async with transaction() as work:
         if seen := await receipts.claim(work, principal, operation, key, content):
             return int(seen["bulk"])
         if not await spans.overlaps_void(work.conn, span):
@@ -57,12 +59,12 @@ async def order(principal: Principal, span: Span, reason: str, key: str, shown: 
     return bulk_id
 
 
-async def _owe_next(work: Unit, bulk_id: int) -> None:
+async def _owe_next(work: UnitOfWork, bulk_id: int) -> None:
     if following := await rows.next_challenge(work.conn, bulk_id):
-        work.owe(KIND, brand=following["brand"], challenge_id=following["challenge_id"], facts={"bulk": bulk_id})
+        work.enqueue(KIND, brand=following["brand"], challenge_id=following["challenge_id"], facts={"bulk": bulk_id})
 
 
-async def reinstate_one(work: Unit, job: Job) -> str:
+async def reinstate_one(work: UnitOfWork, job: Job) -> str:
     """Set the verdict on the job's challenge aside, or note why not, and leave the job of the next challenge."""
     assert job.challenge_id, "the job names its challenge"
     bulk_id = int(job.facts["bulk"])
@@ -90,10 +92,10 @@ async def reinstate_one(work: Unit, job: Job) -> str:
 
 async def go_on() -> None:
     """Give every bulk that has come to a halt its next job: the challenge of its last one may have been deleted."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         halted = await rows.stalled_bulks(conn)
     for bulk_id in halted:
-        async with plain() as work:
+        async with transaction() as work:
             await rows.lock_bulk(work.conn, bulk_id)
             if bulk_id in await rows.stalled_bulks(work.conn):
                 await _owe_next(work, bulk_id)

@@ -9,7 +9,7 @@ from domain.instruments import Currency, Instrument
 from services import currencies, instruments
 from services.principals import Principal
 from services.saving import Change, changes
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 
 
 class Outcome(StrEnum):
@@ -40,7 +40,7 @@ async def load(
     A refused entry does not stop the others. Nothing is written in a dry run.
     """
     for entry in listed:
-        async with plain() as work:
+        async with transaction() as work:
             catalogue = work.catalogue
         if isinstance(entry, Currency):
             yield await _currency(principal, entry, catalogue.currencies.get(entry.code), update, dry_run)

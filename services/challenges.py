@@ -14,7 +14,11 @@ from models import purchases, wallets
 from models.challenges import ChallengeMove, PhaseMove
 from services.jobs.job import Job, WaitForQuotes
 from services.principals import Principal, Role
-from services.unit_of_work import Held, Root, Unit, reading, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 REASON_MAX = 500
 UNDER_WAY = frozenset({PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED})
@@ -29,7 +33,7 @@ def checked_reason(internal: str, shown: str | None = None) -> Reason:
     return Reason(internal, shown)
 
 
-async def check_payouts(work: Unit, ids: Sequence[int]) -> None:
+async def check_payouts(work: UnitOfWork, ids: Sequence[int]) -> None:
     """Check that no payout of the challenges is open; the unit holds them, so that none is requested meanwhile.
 
     Raises PayoutOpen naming the payout, or the challenge alone where its payout is still to be written.
@@ -46,11 +50,11 @@ async def cancel(principal: Principal, challenge_id: int, reason: str, shown: st
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
-    async with reading() as conn:
+    async with read_connection() as conn:
         brand = await rows.brand_of_challenge(conn, challenge_id)
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
-    async with root(Root.of_challenge(challenge_id)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
         await work.flush()  # a verdict that catching up came upon goes before
         card = await rows.read_challenge(work.conn, challenge_id)
         await call_off(work, challenge_id, "CANCELLED", why)
@@ -66,7 +70,7 @@ async def cancel(principal: Principal, challenge_id: int, reason: str, shown: st
         )
 
 
-async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reason) -> None:
+async def call_off(work: UnitOfWork, challenge_id: int, end_reason: str, reason: Reason) -> None:
     """Cancel a running challenge and its phases, lock its account, fail a purchase still being activated.
 
     The unit holds the challenge and has written what catching up found. Raises InvalidTransition for one that has
@@ -79,7 +83,7 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reaso
     if phase_id := await rows.active_phase(work.conn, challenge_id):
         work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
     work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
-    if held := work.held.get(card["account_id"]):
+    if held := work.locked_accounts.get(card["account_id"]):
         secure(work, held, end_reason)
     payload = {
         "purchase": card["purchase_id"],
@@ -91,7 +95,7 @@ async def call_off(work: Unit, challenge_id: int, end_reason: str, reason: Reaso
     work.emit("prop.challenge.cancelled", brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
-async def _fail_purchase(work: Unit, challenge_id: int, end_reason: str, reason: Reason) -> None:
+async def _fail_purchase(work: UnitOfWork, challenge_id: int, end_reason: str, reason: Reason) -> None:
     """FAILED; what is reserved for it on the wallet is free again."""
     card = await rows.read_challenge(work.conn, challenge_id)
     status = PurchaseStatus(card["purchase_status"])
@@ -110,7 +114,7 @@ async def _fail_purchase(work: Unit, challenge_id: int, end_reason: str, reason:
     work.emit(PURCHASE_FAILED, brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
-def secure(work: Unit, held: Held, end_reason: str) -> None:
+def secure(work: UnitOfWork, held: LockedAccount, end_reason: str) -> None:
     """Lock an account that has not ended: cancel its orders, end its phase and that one's last day, close positions."""
     account = held.account
     if account.status in ACCOUNT_ENDS:
@@ -134,16 +138,16 @@ def secure(work: Unit, held: Held, end_reason: str) -> None:
     )
     if account.positions:
         challenge_id = held.stored.challenge_id
-        work.owe("close_positions", brand=account.brand, challenge_id=challenge_id, account_id=account.id)
+        work.enqueue("close_positions", brand=account.brand, challenge_id=challenge_id, account_id=account.id)
 
 
-async def close_positions(work: Unit, job: Job) -> str:
+async def close_positions(work: UnitOfWork, job: Job) -> str:
     """Close what an account that was locked for good still holds.
 
     Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
     """
     assert job.account_id, "the job names its account"
-    held = work.held.get(job.account_id)
+    held = work.locked_accounts.get(job.account_id)
     if held is None or held.account.status in ACCOUNT_ENDS:
         return "the account has ended"
     held.account = execution.close_all(held.account, "CHALLENGE_CANCELLED", work.moment, held.conditions, work.journal)

@@ -3,11 +3,11 @@
 from datetime import datetime
 
 from services.quote_cache import market_time, tape
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 
 async def market_clock() -> datetime:
     """The market's time; before the first quotes of a replay, which has none yet, the database's."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         now = await tape().extend(conn)
     return now.real_time if now.market_time is None else market_time(now)

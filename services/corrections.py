@@ -17,7 +17,9 @@ from models import fills as rows
 from services.actions import reach
 from services.challenges import checked_reason
 from services.principals import Principal, Role
-from services.unit_of_work import Held, Unit, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.unit import UnitOfWork
 
 STAFF = (Role.ADMIN, Role.MANAGER)
 VOIDS_MAX = 250
@@ -43,7 +45,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
     """
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "orderIds")
-    async with root(await reach(principal, account_id, "orderIds")) as work:
+    async with root_transaction(await reach(principal, account_id, "orderIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         orders = await rows.account_orders(work.conn, account_id, [seq for _, seq in names])
@@ -57,7 +59,7 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str, s
     """Void booked fills of one account with their orders; raises what `void_orders` does."""
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "fillIds")
-    async with root(await reach(principal, account_id, "fillIds")) as work:
+    async with root_transaction(await reach(principal, account_id, "fillIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         booked = {fill.seq: fill for fill in books.fills}
@@ -78,7 +80,7 @@ async def recompute(
     """
     principal.require(*STAFF)
     why = checked_reason(reason, shown)
-    async with root(await reach(principal, account_id, "accountId")) as work:
+    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         computed = corrections.outcome(books, (), work.now)
@@ -91,10 +93,10 @@ async def recompute(
 
 
 async def _correct(
-    work: Unit,
+    work: UnitOfWork,
     principal: Principal,
     operation: str,
-    held: Held,
+    held: LockedAccount,
     books: Books,
     voided: Collection[int],
     orders: Collection[Order],
@@ -119,7 +121,7 @@ async def _correct(
     return Corrected(after.id, before.seq + 1, found)
 
 
-async def _close_again(work: Unit, before: Account, after: Account) -> None:
+async def _close_again(work: UnitOfWork, before: Account, after: Account) -> None:
     """Owe the closing of positions that a correction opened again after their phase, or a CLOSE_DAY, closed them."""
     if before.phase is None or not after.positions:
         return
@@ -132,7 +134,7 @@ async def _close_again(work: Unit, before: Account, after: Account) -> None:
             return
         kind, facts = "close_day", {"through": through}
     challenge_id = before.phase.challenge_id
-    work.owe(kind, brand=after.brand, challenge_id=challenge_id, account_id=after.id, facts=facts)
+    work.enqueue(kind, brand=after.brand, challenge_id=challenge_id, account_id=after.id, facts=facts)
 
 
 def _figures(account: Account) -> Facts:
@@ -141,7 +143,13 @@ def _figures(account: Account) -> Facts:
 
 
 def _audit(
-    work: Unit, principal: Principal, operation: str, held: Held, reason: str, before: Facts, after: Facts
+    work: UnitOfWork,
+    principal: Principal,
+    operation: str,
+    held: LockedAccount,
+    reason: str,
+    before: Facts,
+    after: Facts,
 ) -> None:
     account = held.account
     work.audit(
@@ -156,10 +164,10 @@ def _audit(
     )
 
 
-async def _held(work: Unit, account_id: int) -> Held:
+async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
     """The account, caught up. Raises AccountTerminal for one that has ended."""
-    at_rest = account_id not in work.held
-    held = await work.adopt(account_id) if at_rest else work.held[account_id]
+    at_rest = account_id not in work.locked_accounts
+    held = await work.load_account(account_id) if at_rest else work.locked_accounts[account_id]
     if held.account.status in ACCOUNT_ENDS:
         raise AccountTerminal(None, account=account_id, status=held.account.status.value)
     if at_rest:
@@ -167,7 +175,7 @@ async def _held(work: Unit, account_id: int) -> Held:
     return held
 
 
-async def _books(work: Unit, account: Account) -> Books:
+async def _books(work: UnitOfWork, account: Account) -> Books:
     """What is kept of the account, what catching it up has just added included."""
     await work.flush()
     account_id = account.id

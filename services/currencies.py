@@ -18,7 +18,8 @@ from models.tables.currencies import Currency as CurrencyRow
 from services.instruments import NAMED_MAX, TURN
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 CODE = re.compile(r"[A-Z0-9]{2,10}")
 CODE_RULE = "must be 2 to 10 capital letters or digits"
@@ -38,11 +39,11 @@ async def update(
     principal.require(Role.ADMIN)
     if not CODE.fullmatch(code):
         raise InvalidInput("code", reason=CODE_RULE)
-    async with plain() as work:
+    async with transaction() as work:
         await name_locks.lock_name(work.conn, TURN)
         if "par" in values:
             await name_locks.stop_trading(work.conn)
-        await work.look()
+        await work.refresh_market()
         before = work.catalogue.currencies.get(code)
         row = await CurrencyRow.get_or_none(code=code)
         check_version(expected_version, row.version if row else 0)
@@ -65,7 +66,7 @@ async def update(
     return saved
 
 
-def _check(work: Unit, currency: Currency) -> None:
+def _check(work: UnitOfWork, currency: Currency) -> None:
     if fault := MINOR_UNITS.fault(currency.minor_units):
         raise InvalidInput("minorUnits", reason=fault)
     if not CODE.fullmatch(currency.par):
@@ -79,7 +80,7 @@ def _check(work: Unit, currency: Currency) -> None:
         raise InUse("par", currencies=", ".join(members))
 
 
-async def _require_unused(work: Unit, before: Currency, currency: Currency) -> None:
+async def _require_unused(work: UnitOfWork, before: Currency, currency: Currency) -> None:
     """Raise InUse where the change would alter amounts or values that exist."""
     if currency.minor_units < before.minor_units and (users := await rows.users(work.conn, currency.code)):
         raise InUse("minorUnits", **users)
@@ -93,7 +94,7 @@ async def _require_unused(work: Unit, before: Currency, currency: Currency) -> N
         raise InUse("par", **{kind: ", ".join(names) for kind, names in holders.items()})
 
 
-async def _write(work: Unit, currency: Currency, row: CurrencyRow | None) -> None:
+async def _write(work: UnitOfWork, currency: Currency, row: CurrencyRow | None) -> None:
     columns: dict[str, Any] = {"minor_units": currency.minor_units, "par": currency.par}
     if row is None:
         await CurrencyRow.create(code=currency.code, **columns)

@@ -12,7 +12,7 @@ from models.views.accounts import ACTIONS, ORDERS
 from models.views.list_pages import fetch_nested_pages
 from models.views.list_query import PageRequest, Row
 from services.snapshots import Present, each
-from services.unit_of_work import snapshot
+from services.unit_of_work.reads import read_snapshot
 from services.views.eligibility import cycle_of, cycles_of
 
 RECENT_ACTIONS = 50
@@ -46,7 +46,7 @@ async def of_accounts(
 
     All are read at one point in time.
     """
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         read = await accounts.load_accounts(conn, ids)
         loaded = read.loaded
         resting, _ = await fetch_nested_pages(

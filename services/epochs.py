@@ -16,7 +16,7 @@ from models.events import EpochHistory
 from services.availability import availability
 from services.quote_cache import tape
 from services.supervision import Unrecoverable
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 LOOK_SECONDS = 1.0
 
@@ -57,7 +57,7 @@ class Watch:
     async def look(self) -> None:
         """Compare the database with what was seen of it. Raises Restored."""
         head, newest = self.of_former or (self.head(), tape().newest)  # before the look, which must not be behind them
-        async with reading() as conn:
+        async with read_connection() as conn:
             life = await events.epoch_history(conn)
         before, self.seen = self.seen, life
         if before is None:

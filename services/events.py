@@ -7,7 +7,8 @@ from models import events
 from services import stamper_wakeup
 from services.availability import AWAY, availability
 from services.telemetry import STAMPED
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 
 log = logging.getLogger(__name__)
 
@@ -17,18 +18,18 @@ RETRY_SECONDS = 0.5
 
 async def stamp() -> int:
     """Stamp everything committed so far, then notify; answers how many events."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         waiting = await events.stamper_work(conn)
     if not waiting.events and not waiting.has_moved:
         return 0
-    async with plain() as work:
+    async with transaction() as work:
         await events.lock_stamping(work.conn)
         if waiting.has_moved:
             await events.begin_epoch(work.conn)
         stamped = await events.stamp(work.conn)
     if stamped:
         STAMPED.inc(stamped)
-        async with reading() as conn:
+        async with read_connection() as conn:
             await events.notify_stamper(conn)
     return stamped
 

@@ -7,7 +7,7 @@ from domain.errors import InvalidInput, NotFound
 from models import exports
 from models.exports import Sink
 from models.tables.brands import Brand
-from services.unit_of_work import snapshot
+from services.unit_of_work.reads import read_snapshot
 
 
 class Kind(StrEnum):
@@ -29,5 +29,5 @@ async def write(kind: Kind, since: datetime, until: datetime, brand: str | None,
         raise InvalidInput("to", reason="must be after from", since=since.isoformat(), until=until.isoformat())
     if brand is not None and not await Brand.filter(name=brand).exists():
         raise NotFound("brand", brand=brand)
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         return await exports.copy_csv(conn, STATEMENTS[kind], since, until, brand, sink)

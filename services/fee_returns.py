@@ -8,7 +8,7 @@ from domain.terms import terms_from_text
 from models import challenges, purchases, wallets
 from services import transfers
 from services.transfers import House, Wallet
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class FeeReturn:
     amount: Decimal
 
 
-async def due(work: Unit, challenge_id: int) -> FeeReturn | None:
+async def due(work: UnitOfWork, challenge_id: int) -> FeeReturn | None:
     """Return the fee that the challenge's next payout brings back, its purchase locked.
 
     None without such a term, after the first payout, and where there was no fee, or it was refunded, or the purchase
@@ -42,7 +42,7 @@ async def due(work: Unit, challenge_id: int) -> FeeReturn | None:
     return FeeReturn(purchase.id, brand, wallet, currency, purchase.price)
 
 
-async def pay(work: Unit, fee: FeeReturn, payout_id: int) -> None:
+async def pay(work: UnitOfWork, fee: FeeReturn, payout_id: int) -> None:
     """Move the fee from the treasury to the wallet, which is locked, and note the payout it came with."""
     await transfers.move(
         work,

@@ -21,7 +21,10 @@ from services.callers import current
 from services.per_database import Local
 from services.principals import Principal
 from services.round_robin import RoundRobin
-from services.unit_of_work import Held, Root, Unit, is_idle, several
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import group_transaction
+from services.unit_of_work.roots import LockRoot, is_idle
+from services.unit_of_work.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +44,7 @@ class Submission:
 
     principal: Principal
     account_id: int
-    of: Root
+    of: LockRoot
     run: str
     actions: Sequence[Action]
     answer: asyncio.Future[list[ActionResult] | None] = field(default_factory=asyncio.Future)
@@ -52,7 +55,7 @@ class Submission:
         return [(self.account_id, *action.key) for action in self.actions]
 
 
-Execute = Callable[[Unit, Held, Submission], Awaitable[list[ActionResult]]]
+Execute = Callable[[UnitOfWork, LockedAccount, Submission], Awaitable[list[ActionResult]]]
 Alone = Callable[[Submission], Awaitable[list[ActionResult]]]
 
 
@@ -62,8 +65,8 @@ class Together:
     def __init__(self) -> None:
         self._waiting: RoundRobin[Submission] = RoundRobin()
         self._actions = 0  # of those that wait
-        self._behind: dict[Root, list[Submission]] = {}  # of each root that is being written: those that came since
-        self._apart: Counter[Root] = Counter()  # roots of those that go alone
+        self._behind: dict[LockRoot, list[Submission]] = {}  # of each root that is being written: those that came since
+        self._apart: Counter[LockRoot] = Counter()  # roots of those that go alone
         self._serving: set[asyncio.Task[None]] = set()
 
     async def answer(self, submission: Submission, execute: Execute, alone: Alone) -> list[ActionResult]:
@@ -103,9 +106,11 @@ class Together:
         answers: dict[Submission, list[ActionResult]] = {}
         committed = False
         try:
-            async with several([one.of for one in some], [asked for one in some for asked in one.asked]) as work:
+            async with group_transaction(
+                [one.of for one in some], [asked for one in some for asked in one.asked]
+            ) as work:
                 for one in some:
-                    if held := work.held.get(one.account_id):
+                    if held := work.locked_accounts.get(one.account_id):
                         answers[one] = await execute(work, held, one)
             committed = True
         except Exception as error:  # noqa: BLE001 - each goes alone, and meets its own

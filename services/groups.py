@@ -21,7 +21,8 @@ from models.tables.groups import AccountGroup
 from services import brands
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 NAME_MAX = 64
 NEEDED = ("kind", "currency", "default_deposit")
@@ -73,7 +74,7 @@ async def update(
     brand = principal.brand_for(brand)
     if fault := text_fault(name, NAME_MAX):
         raise InvalidInput("name", reason=fault)
-    async with plain() as work:
+    async with transaction() as work:
         await brands.require(brand)
         await name_locks.lock_name(work.conn, f"group {brand} {name}")
         row = await AccountGroup.filter(brand_id=brand, name=name).select_for_update(no_key=True).first()
@@ -132,7 +133,7 @@ def _facts(name: str, fields: Mapping[str, Any]) -> Facts:
     }
 
 
-def _merged(work: Unit, stored: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
+def _merged(work: UnitOfWork, stored: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
     """All fields of the group with these values. Raises InvalidInput or NotFound naming the first that cannot be."""
     policy = values.get("policy", {})
     base = Policy() if stored is None or policy is None else stored["policy"]
@@ -143,7 +144,7 @@ def _merged(work: Unit, stored: Mapping[str, Any] | None, values: Mapping[str, A
     return fields | {"kind": GroupKind(fields["kind"]), "policy": _policy(work, base, policy or {})}
 
 
-def _check_deposit(work: Unit, currency: str, deposit: Decimal) -> None:
+def _check_deposit(work: UnitOfWork, currency: str, deposit: Decimal) -> None:
     known = work.catalogue.currencies.get(currency)
     if known is None:
         raise NotFound("currency", currency=currency)
@@ -151,7 +152,7 @@ def _check_deposit(work: Unit, currency: str, deposit: Decimal) -> None:
         raise InvalidInput("defaultDeposit", reason=fault)
 
 
-def _policy(work: Unit, base: Policy, values: Mapping[str, Any]) -> Policy:
+def _policy(work: UnitOfWork, base: Policy, values: Mapping[str, Any]) -> Policy:
     """The policy with these fields changed; the first that cannot be used is refused by name."""
     policy = replace(base, **{name: _value(work, name, value) for name, value in values.items()})
     if not (policy.long_allowed or policy.short_allowed):
@@ -159,7 +160,7 @@ def _policy(work: Unit, base: Policy, values: Mapping[str, Any]) -> Policy:
     return policy
 
 
-def _value(work: Unit, name: str, value: Any) -> Any:
+def _value(work: UnitOfWork, name: str, value: Any) -> Any:
     """The value of one field of a policy, of the field's own type; None is its default."""
     if value is None and hasattr(DEFAULT, name):
         return getattr(DEFAULT, name)
@@ -180,7 +181,7 @@ def _value(work: Unit, name: str, value: Any) -> Any:
     return value
 
 
-async def _check_programs(work: Unit, group_id: int, kind: GroupKind) -> None:
+async def _check_programs(work: UnitOfWork, group_id: int, kind: GroupKind) -> None:
     """A group that programs use keeps its kind: their phases were judged by it."""
     if any(kind_for(PhaseType(phase_type)) is not kind for phase_type in await rows.phase_types(work.conn, group_id)):
         raise InvalidInput("kind", reason="phases of programs need the kind it has")

@@ -19,7 +19,8 @@ from models import name_locks
 from models.tables.instruments import Instrument as InstrumentRow
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
 ALIASES_MAX = 20
@@ -64,11 +65,11 @@ async def update(
     principal.require(Role.ADMIN)
     if not SYMBOL.fullmatch(symbol):
         raise InvalidInput("symbol", reason=SYMBOL_RULE)
-    async with plain() as work:
+    async with transaction() as work:
         await name_locks.lock_name(work.conn, TURN)
         if values.get("status") is InstrumentStatus.RETIRED:
             await name_locks.stop_trading(work.conn)
-        await work.look()
+        await work.refresh_market()
         before = work.catalogue.instruments.get(symbol)
         row = await InstrumentRow.get_or_none(symbol=symbol)
         check_version(expected_version, row.version if row else 0)
@@ -111,7 +112,7 @@ def _guard(kind: InstrumentKind, before: Instrument | None, values: Guard | Mapp
     return replace(base, **changed)
 
 
-async def _write(work: Unit, listed: Instrument, row: InstrumentRow | None) -> None:
+async def _write(work: UnitOfWork, listed: Instrument, row: InstrumentRow | None) -> None:
     columns = {COLUMNS.get(name, name): value for name, value in asdict(listed).items()}
     columns |= {f"guard_{name}": value for name, value in columns.pop("guard").items()}
     del columns["symbol"], columns["aliases"]
@@ -124,7 +125,7 @@ async def _write(work: Unit, listed: Instrument, row: InstrumentRow | None) -> N
     await rows.raise_catalogue_version(work.conn)
 
 
-async def _require_unused(work: Unit, symbol: str) -> None:
+async def _require_unused(work: UnitOfWork, symbol: str) -> None:
     """Raise InUse naming open positions and working orders. Trading is stopped, so none can come up after the look."""
     holders = await rows.holders(work.conn, symbol, NAMED_MAX)
     if holders:
@@ -157,7 +158,7 @@ def _check_numbers(instrument: Instrument) -> None:
         raise InvalidInput("quantityMin", reason="must be a multiple of quantityStep")
 
 
-def _check_names(work: Unit, instrument: Instrument) -> None:
+def _check_names(work: UnitOfWork, instrument: Instrument) -> None:
     """Raise InvalidInput or AlreadyExists unless every name is usable and means this instrument alone."""
     names = (instrument.symbol, *instrument.aliases)
     if len(instrument.aliases) > ALIASES_MAX:
@@ -173,7 +174,7 @@ def _check_names(work: Unit, instrument: Instrument) -> None:
             raise AlreadyExists(field, name=name, instrument=owner)
 
 
-def _check_currencies(work: Unit, before: Instrument | None, instrument: Instrument) -> None:
+def _check_currencies(work: UnitOfWork, before: Instrument | None, instrument: Instrument) -> None:
     currencies = work.catalogue.currencies
     pair = (("baseCurrency", instrument.base_currency), ("quoteCurrency", instrument.quote_currency))
     for field, code in pair:

@@ -9,7 +9,10 @@ from services import quarantine
 from services.actions import reach
 from services.columnar.passes import ROOTS_PER_SWEEP, STIRRED_EVERY, root_of
 from services.principals import Principal
-from services.unit_of_work import Held, Unit, plain, reading, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction, transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.unit import UnitOfWork
 
 OVERDUE = 2 * STIRRED_EVERY
 """An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
@@ -22,13 +25,13 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     be marked.
     """
     of = await reach(principal, account_id, "accountId")
-    async with quarantine.isolating(of, account_id), root(of) as work:
+    async with quarantine.isolating(of, account_id), root_transaction(of) as work:
         await quarantine_rows.release_accounts(work.conn, [account_id])
-        if held := work.held.get(account_id):
+        if held := work.locked_accounts.get(account_id):
             _note(work, principal, held)
 
 
-def _note(work: Unit, principal: Principal, held: Held) -> None:
+def _note(work: UnitOfWork, principal: Principal, held: LockedAccount) -> None:
     before, after = held.stored.account, held.account
     work.audit(
         principal,
@@ -54,7 +57,7 @@ async def mark_all(principal: Principal | None = None, *, behind: timedelta | No
 
     With `behind` only those that no batch recorded within that time has marked.
     """
-    async with reading() as conn:
+    async with read_connection() as conn:
         live = await marks.live_accounts(conn, behind)
     roots = {account: root_of(account, challenge) for account, challenge in live}
     ids = sorted(roots)
@@ -64,7 +67,7 @@ async def mark_all(principal: Principal | None = None, *, behind: timedelta | No
         failed += len(await quarantine.catch_up_all(chunk))
     marked = Marked(len(ids) - failed, failed)
     if principal is not None:
-        async with plain() as work:
+        async with transaction() as work:
             work.audit(
                 principal, "markAllToMarket", object_kind="desk", object_id="accounts", after={
                     "batch": work.batch, "accounts": marked.accounts, "failed": marked.failed

@@ -8,7 +8,8 @@ from domain.validation import text_fault
 from models import orders
 from services.actions import reach
 from services.principals import Principal
-from services.unit_of_work import Unit, root
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.unit import UnitOfWork
 
 REASON_MAX = 200
 
@@ -27,10 +28,10 @@ async def cancel(
             raise InvalidInput(field, reason=fault)
     told = shown if principal.is_staff else reason
     name = f"{account_id}-{seq}"
-    async with root(await reach(principal, account_id, "orderId")) as work:
+    async with root_transaction(await reach(principal, account_id, "orderId")) as work:
         before = await _status(work, account_id, seq)
         after = move("order", before, OrderStatus.CANCELLED)
-        held = work.hold(account_id)
+        held = work.locked_account(account_id)
         held.account = working_orders.cancel(held.account, [seq], REQUESTED, work.now, work.batch, work.journal, told)
         work.audit(
             principal,
@@ -44,7 +45,7 @@ async def cancel(
         )
 
 
-async def _status(work: Unit, account_id: int, seq: int) -> OrderStatus:
+async def _status(work: UnitOfWork, account_id: int, seq: int) -> OrderStatus:
     """As it is now: the quotes since may have ended it. Raises NotFound where there is no such order."""
     order = work.journal.orders.get((account_id, seq))
     status = order.status if order else await orders.order_status(work.conn, account_id, seq)

@@ -19,7 +19,8 @@ from models.ownership import BATCHES, CHANNEL, SHARES, ShardLayout, ShardState
 from models.sql import Connection
 from services.columnar.passes import Marker
 from services.fencing import Fence
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 
 __all__ = ["Ownership", "ShardState", "begin", "set_shard_count", "shard_states"]
 
@@ -65,7 +66,7 @@ class Ownership:
 
     async def announce_batches(self) -> None:
         """Tell the other workers that batches wait; each looks at its own shards."""
-        async with reading() as conn:
+        async with read_connection() as conn:
             await rows.notify_workers(conn, f"{BATCHES} {self._process}")
 
     def _lose(self) -> None:
@@ -213,7 +214,7 @@ class Ownership:
 
     async def _require_one_desk(self) -> None:
         """Raises Problem where the session and the pool are connected to two databases."""
-        async with reading() as conn:
+        async with read_connection() as conn:
             ours = await rows.desk_created_at(conn)
         if await self._session.run(rows.desk_created_at) != ours:
             await self._session.close()
@@ -224,7 +225,7 @@ class Ownership:
 
 async def shard_states() -> list[ShardState]:
     """Return every shard with its owner and how far it is, in order."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await rows.shard_states(conn)
 
 
@@ -234,7 +235,7 @@ async def set_shard_count(shards: int) -> tuple[int, int]:
     Workers follow at once: each gives up what it owns and takes its share of the new ones. Raises Locked where a
     worker writes for long.
     """
-    async with plain() as work:
+    async with transaction() as work:
         counts = await rows.set_shard_count(work.conn, shards)
         await rows.notify_workers(work.conn, SHARES)
     return counts
@@ -244,7 +245,7 @@ async def begin(wanted: int | None) -> None:
     """Divide a desk that no worker has worked for yet into so many shards; on any other its own number counts."""
     if wanted is None:
         return
-    async with plain() as work:
+    async with transaction() as work:
         _, shards = await rows.set_shard_count(work.conn, wanted, initial=True)
     if shards != wanted:
         log.warning(

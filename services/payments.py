@@ -15,7 +15,8 @@ from models.tables.purchases import Purchase
 from services import receipts, sales
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 EXPIRED_AT_ONCE = 1_000
 ALPHABET, LENGTH = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16
@@ -38,7 +39,7 @@ async def order(principal: Principal, program_id: int, key: str) -> int:
     """
     buyer = sales.buyer(principal)
     content = {"programId": program_id, "walletId": None, "payment": Payment.EXTERNAL.value}
-    async with plain() as work:
+    async with transaction() as work:
         if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
             return int(stored["purchase"])
         share = await sales.take_share(work, buyer, program_id)
@@ -63,7 +64,7 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
     """
     principal.require(Role.PAYMENTS, Role.MANAGER, Role.ADMIN)
     content = {"reference": reference, "amount": amount, "currency": currency}
-    async with plain() as work:
+    async with transaction() as work:
         if stored := await receipts.claim(work, principal, "confirmPayment", key, content):
             return Confirmed(stored["purchase"], stored["challenge"])
         row = await _lock(work, principal, reference)
@@ -89,7 +90,7 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
     return Confirmed(**answer)
 
 
-async def _lock(work: Unit, principal: Principal, reference: str) -> Purchase:
+async def _lock(work: UnitOfWork, principal: Principal, reference: str) -> Purchase:
     """Lock the purchase that waits under the reference, after its program. Raises NotFound."""
     known = await Purchase.get_or_none(payment_reference=reference)
     if known is None or not principal.sees(known.brand_id):
@@ -102,14 +103,14 @@ async def _lock(work: Unit, principal: Principal, reference: str) -> Purchase:
     return row
 
 
-async def check(work: Unit, row: Purchase, amount: Decimal, currency: str) -> None:
+async def check(work: UnitOfWork, row: Purchase, amount: Decimal, currency: str) -> None:
     """Check a payment against the locked purchase it is for. Raises as AwaitedPayment.check does."""
     assert row.expires_at is not None, "whatever waits for a payment expires"
     awaited = AwaitedPayment(row.status, row.price, row.currency_id, row.expires_at, row.failure_reason)
     awaited.check(amount, currency, work.clocks.real_time)
 
 
-async def activate(work: Unit, row: Purchase) -> int:
+async def activate(work: UnitOfWork, row: Purchase) -> int:
     """Set a locked purchase PAID and begin its challenge; the deposit is owed. Return the challenge's id.
 
     No wallet or house account moves: the money is outside the desk.
@@ -119,7 +120,7 @@ async def activate(work: Unit, row: Purchase) -> int:
     await purchases.set_purchase_status(work.conn, row.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
     payload = {"purchase": row.id, "account": account_id, "paid_from": "OUTSIDE"}
     work.emit("prop.purchase.paid", brand=row.brand_id, challenge_id=challenge_id, payload=payload)
-    work.owe("deposit", brand=row.brand_id, challenge_id=challenge_id, account_id=account_id)
+    work.enqueue("deposit", brand=row.brand_id, challenge_id=challenge_id, account_id=account_id)
     return challenge_id
 
 
@@ -128,7 +129,7 @@ async def expire() -> int:
 
     Nothing hangs on them: no challenge, account, reservation or job was made.
     """
-    async with plain() as work:
+    async with transaction() as work:
         late = await purchases.lock_expired(work.conn, work.clocks.real_time, EXPIRED_AT_ONCE)
         if late:
             await purchases.fail_purchases(work.conn, late, EXPIRED, work.now)

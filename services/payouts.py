@@ -24,7 +24,11 @@ from services import fee_returns, receipts, transfers
 from services.jobs.job import Job
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House, Wallet
-from services.unit_of_work import Held, Root, Unit, reading, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 REASON_MAX = 200
 EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
@@ -38,15 +42,15 @@ async def request(principal: Principal, challenge_id: int, key: str, amount: Dec
     """
     principal.require(Role.CLIENT, Role.MANAGER, Role.ADMIN)
     operation, content = "requestPayout", {"challengeId": challenge_id, "amount": amount}
-    async with reading() as conn:
+    async with read_connection() as conn:
         owned = await payouts.owner_of_challenge(conn, challenge_id)
     if owned is None or not _may(principal, owned):
         raise NotFound("challengeId", challenge=challenge_id)
-    async with root(Root.of_challenge(challenge_id)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
         if seen := await receipts.claim(work, principal, operation, key, content):
             return int(seen["payout"])
         await work.flush()  # the days that have just ended count
-        held = work.hold((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
+        held = work.locked_account((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
         terms, profit = await _due(work, held, amount)
         payout_id = await _open(work, held, challenge_id, terms, profit, PayoutStatus.REQUESTED)
         after = {"challenge": challenge_id, "profit": plain(profit)}
@@ -63,7 +67,7 @@ def _may(principal: Principal, owned: Any) -> bool:
     return own and principal.sees(owned["brand"])
 
 
-async def _due(work: Unit, held: Held, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
+async def _due(work: UnitOfWork, held: LockedAccount, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
     """Return the phase's terms and the profit that leaves the account. Raises InvalidInput, PayoutNotEligible."""
     minor_units = work.catalogue.currencies[held.account.currency].minor_units
     if requested is not None and (fault := validation.amount(minor_units).fault(requested)):
@@ -77,7 +81,7 @@ async def _due(work: Unit, held: Held, requested: Decimal | None) -> tuple[Phase
     return standing.terms, standing.amount
 
 
-async def _standing(work: Unit, held: Held) -> Standing:
+async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
     """The account on the way to a payout, its phase begun."""
     account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
@@ -88,7 +92,7 @@ async def _standing(work: Unit, held: Held) -> Standing:
 
 
 async def _open(
-    work: Unit, held: Held, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
+    work: UnitOfWork, held: LockedAccount, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
 ) -> int:
     """Write a payout, move its profit into the hold, and tell; one that is approved is owed."""
     account = held.account
@@ -117,13 +121,13 @@ async def _open(
     return payout_id
 
 
-def _share(work: Unit, held: Held, terms: PhaseTerms, profit: Decimal) -> Decimal:
+def _share(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, profit: Decimal) -> Decimal:
     """The client's part of a profit, in whole minor units."""
     minor_units = work.catalogue.currencies[held.account.currency].minor_units
     return domain.share(profit, terms.profit_split, minor_units)[0]
 
 
-async def _hold(work: Unit, held: Held, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
+async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
     """Move profit from the account into the hold or, negative, back; neither is a loss or a gain."""
     sides: tuple[AccountHolder, House] = AccountHolder(held.account.id), House("PAYOUT_HOLD")
     source, target = sides if profit > 0 else sides[::-1]
@@ -144,13 +148,13 @@ async def _hold(work: Unit, held: Held, terms: PhaseTerms, payout_id: int, profi
         days.snapshot(held.account, work.journal, closed=False)
 
 
-def _tell(work: Unit, held: Held, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
+def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
     """Emit the event of the payout's new status; once it is approved its payment is owed."""
     brand, account_id = held.account.brand, held.account.id
     work.emit(EVENTS[status], brand=brand, challenge_id=challenge_id, payload=payload)
     if status is PayoutStatus.APPROVED:
         facts = {"payout": payload["payout"]}
-        work.owe("pay_payout", brand=brand, challenge_id=challenge_id, account_id=account_id, facts=facts)
+        work.enqueue("pay_payout", brand=brand, challenge_id=challenge_id, account_id=account_id, facts=facts)
 
 
 async def approve(principal: Principal, payout_id: int, key: str) -> None:
@@ -201,18 +205,18 @@ async def _decide(
     told: str | None = None,
 ) -> None:
     """Move a REQUESTED payout to `target`, with what follows from it for the money; `told` is what the client reads."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         owned = await payouts.owner_of_payout(conn, payout_id)
     if owned is None or not _may(principal, owned):
         raise NotFound("id", payout=payout_id)
-    async with root(Root.of_challenge(owned["challenge_id"])) as work:
+    async with root_transaction(LockRoot.of_challenge(owned["challenge_id"])) as work:
         content = {"id": payout_id, **(reason.content if reason else {"reason": None})}
         if await receipts.claim(work, principal, operation, key, content):
             return
         payout = await payouts.lock_payout(work.conn, payout_id)
         status = PayoutStatus(payout["status"])
         await payouts.decide_payout(work.conn, payout_id, move("payout", status, target), work.now, told)
-        held = work.hold(payout["account_id"])
+        held = work.locked_account(payout["account_id"])
         await _follow(work, held, payout, target, told)
         before, after = {"status": status.value}, {"status": target.value, "profit": plain(payout["profit"])}
         work.audit(
@@ -222,7 +226,7 @@ async def _decide(
         await receipts.keep(work, principal, operation, key, {"payout": payout_id})
 
 
-async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, told: str | None) -> None:
+async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: PayoutStatus, told: str | None) -> None:
     """What a decision does to the account, and whom it tells."""
     terms, payout_id = held.conditions.terms, payout["id"]
     assert terms, "an account with a payout has terms"
@@ -242,7 +246,7 @@ async def _follow(work: Unit, held: Held, payout: Any, target: PayoutStatus, tol
     _tell(work, held, payout["challenge_id"], target, payload | ({"reason": told} if told else {}))
 
 
-async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -> None:
+async def settle(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
     """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
 
     A payout that is still open is approved, with what was earned since added to it: a challenge has one payout at a
@@ -277,7 +281,7 @@ async def settle(work: Unit, held: Held, challenge_id: int, phase: PhaseTerms) -
         _tell(work, held, challenge_id, PayoutStatus.APPROVED, payload)
 
 
-async def pay(work: Unit, job: Job) -> str:
+async def pay(work: UnitOfWork, job: Job) -> str:
     """APPROVED to PAID: the held profit returns to the firm's capital, the share goes to the client's wallet.
 
     With the first payout the fee comes back too, if the terms say so.
@@ -290,7 +294,7 @@ async def pay(work: Unit, job: Job) -> str:
     return "paid"
 
 
-async def _pay(work: Unit, payout: asyncpg.Record) -> None:
+async def _pay(work: UnitOfWork, payout: asyncpg.Record) -> None:
     """Pay a locked payout that is approved."""
     move("payout", PayoutStatus(payout["status"]), PayoutStatus.PAID)
     brand, challenge_id = payout["brand"], payout["challenge_id"]

@@ -28,7 +28,10 @@ from models.tables.purchases import Purchase
 from services import programs, purchases
 from services.challenges import call_off, check_payouts, checked_reason, secure
 from services.principals import Principal, Role
-from services.unit_of_work import Root, Unit, reading, sweep
+from services.unit_of_work.openings import catch_up_many
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -50,7 +53,7 @@ async def delete_program(
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
     ends_at = time.monotonic() + settings().removal_seconds_max
-    async with reading() as conn:
+    async with read_connection() as conn:
         brand = await rows.brand_of_program(conn, program_id)
         if brand is None or not principal.sees(brand):
             raise NotFound("id", id=program_id)
@@ -71,9 +74,9 @@ async def _delete_portion(principal: Principal, program_id: int, brand: str, rea
     Whoever else deletes the program has the next portion: what went meanwhile is left out.
     """
     most = settings().removal_portion
-    async with reading() as conn:
+    async with read_connection() as conn:
         chosen = await rows.some_challenges(conn, program_id, most)
-    async with sweep([Root.of_challenge(challenge_id) for challenge_id in chosen]) as work:
+    async with catch_up_many([LockRoot.of_challenge(challenge_id) for challenge_id in chosen]) as work:
         if not await rows.lock_program_for_deletion(work.conn, program_id):
             raise NotFound("id", id=program_id)
         work.check_readable()
@@ -101,25 +104,25 @@ def chain(digest: str, sales: Sequence[DeletedSale]) -> str:
     return digest
 
 
-async def _end(work: Unit, brand: str, challenges: Sequence[int], reason: Reason) -> dict[str, int]:
+async def _end(work: UnitOfWork, brand: str, challenges: Sequence[int], reason: Reason) -> dict[str, int]:
     """Call off what runs, and lock what is left of the others: nothing will ask for it any more."""
     await check_payouts(work, challenges)
     await rows.lock_wallets(work.conn, await rows.purchases_of(work.conn, challenges))
     running = await rows.running_challenges(work.conn, challenges)
     for challenge_id in running:
         await call_off(work, challenge_id, "PROGRAM_DELETED", reason)
-    for held in work.held.values():
+    for held in work.locked_accounts.values():
         if held.stored.challenge_id not in running:
             secure(work, held, "PROGRAM_DELETED")
     await work.flush()
     await jobs.finish_jobs_of(work.conn, challenges, OUTCOME)
-    for held in work.held.values():
+    for held in work.locked_accounts.values():
         if held.account.positions and held.account.status not in ACCOUNT_ENDS:
-            work.owe("close_positions", brand=brand, account_id=held.account.id)
+            work.enqueue("close_positions", brand=brand, account_id=held.account.id)
     return {"cancelled": len(running)}
 
 
-async def _purchases(work: Unit, program_id: int, challenges: Sequence[int], room: int) -> list[int]:
+async def _purchases(work: UnitOfWork, program_id: int, challenges: Sequence[int], room: int) -> list[int]:
     """Return the purchases that go with the challenges; with the last challenges, those that have none as well."""
     bought = await rows.purchases_of(work.conn, challenges)
     if len(await rows.some_challenges(work.conn, program_id, len(challenges) + 1)) > len(challenges):
@@ -129,7 +132,7 @@ async def _purchases(work: Unit, program_id: int, challenges: Sequence[int], roo
 
 
 async def _finish(
-    work: Unit, principal: Principal, program_id: int, brand: str, reason: str, gone: Counter[str], digest: str
+    work: UnitOfWork, principal: Principal, program_id: int, brand: str, reason: str, gone: Counter[str], digest: str
 ) -> dict[str, int]:
     """Delete the program itself, and audit the whole deletion: the program, the counters, the hash over the sales."""
     program = await Program.get(id=program_id)
@@ -150,7 +153,7 @@ async def _finish(
     return last
 
 
-async def _sales(work: Unit, challenges: Sequence[int], bought: Sequence[int]) -> list[DeletedSale]:
+async def _sales(work: UnitOfWork, challenges: Sequence[int], bought: Sequence[int]) -> list[DeletedSale]:
     """What proves afterwards what was sold and how it was judged: a row for each challenge, and each purchase without.
 
     The terms stay where they are, under the hash that purchases and challenges name.

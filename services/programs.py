@@ -23,7 +23,8 @@ from services import brands
 from services.groups import NAME_MAX
 from services.principals import Principal, Role
 from services.saving import Saved, check_version, fill
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 FIELDS = tuple(field.name for field in fields(Draft))
 DEFAULTS = {field.name: field.default for field in fields(Draft) if field.default is not MISSING}
@@ -51,7 +52,7 @@ async def validate(principal: Principal, draft: Draft, *, brand: str | None = No
     """Everything that would keep the draft from being saved; nothing is written. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
-    async with plain() as work:
+    async with transaction() as work:
         await brands.require(brand)
         found, _ = await _judge(work, brand, draft)
     return found
@@ -61,7 +62,7 @@ async def create(principal: Principal, draft: Draft, *, brand: str | None = None
     """Save a new program, DISABLED; answers its id. Raises Forbidden, NotFound, InvalidProgram with every problem."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
-    async with plain() as work:
+    async with transaction() as work:
         await brands.require(brand)
         ids = await _accept(work, brand, draft)
         program = await Program.create(brand_id=brand, status=ProgramStatus.DISABLED, **_columns(draft))
@@ -86,7 +87,7 @@ async def update(
     VersionConflict, InvalidTransition, InvalidProgram with every problem.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with plain() as work:
+    async with transaction() as work:
         program = await Program.filter(id=program_id).select_for_update(no_key=True).first()
         if program is None or not principal.sees(program.brand_id):
             raise NotFound("id", id=program_id)
@@ -118,7 +119,7 @@ async def update(
     return saved
 
 
-async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
+async def freeze(work: UnitOfWork, program_id: int) -> tuple[Terms, str, str]:
     """The program as it is now: terms, their canonical text, its sha256. The sale has locked it.
 
     Deposits, currencies and policies are the groups'. Raises NotFound.
@@ -141,7 +142,7 @@ async def freeze(work: Unit, program_id: int) -> tuple[Terms, str, str]:
     return terms, text, fingerprint(text)
 
 
-async def stored(work: Unit, program: Program) -> Draft:
+async def stored(work: UnitOfWork, program: Program) -> Draft:
     """The program as it was saved."""
     steps = tuple(_step(row) for row in await rows.program_phases(work.conn, program.id))
     return Draft(steps=steps, **{name: getattr(program, COLUMNS.get(name, name)) for name in HEAD})
@@ -173,7 +174,7 @@ def _fact(number: Decimal | int) -> str | int:
     return plain_text(number) if isinstance(number, Decimal) else number
 
 
-async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
+async def _judge(work: UnitOfWork, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
     """The draft's problems, and the ids of the groups it names, locked against change."""
     asked = [step.account_group for step in draft.steps if text_fault(step.account_group, NAME_MAX) is None]
     named = await groups.lock_groups(work.conn, brand, asked)
@@ -181,7 +182,7 @@ async def _judge(work: Unit, brand: str, draft: Draft) -> tuple[list[Problem], d
     return problems(draft, kinds, work.catalogue.currencies), {row["name"]: row["id"] for row in named}
 
 
-async def _accept(work: Unit, brand: str, draft: Draft) -> dict[str, int]:
+async def _accept(work: UnitOfWork, brand: str, draft: Draft) -> dict[str, int]:
     found, ids = await _judge(work, brand, draft)
     if found:
         raise InvalidProgram(found)

@@ -28,7 +28,10 @@ from services.challenges import call_off, check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
 from services.saving import Saved
-from services.unit_of_work import Root, Unit, plain, reading, sweep
+from services.unit_of_work.openings import catch_up_many, transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 TEXTS = {"external_reference": 200, "comment": 10_000}
 TAGS_MAX, TAG_MAX = 20, 64
@@ -59,7 +62,7 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
     """
     content = {"programId": program_id, "walletId": wallet_id}
     buyer = sales.buyer(principal)
-    async with plain() as work:
+    async with transaction() as work:
         if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
             return stored["purchase"], stored["challenge"]
         await sales.take_share(work, buyer, program_id)
@@ -67,13 +70,13 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
         await _reserve(work, buyer, wallet_id, frozen[0])
         purchase_id = await sales.order(work, buyer, frozen, AwaitedFrom(wallet_id))
         challenge_id, account_id = await sales.begin(work, buyer, purchase_id, frozen[2])
-        work.owe("withdraw_fee", brand=buyer.brand, challenge_id=challenge_id, account_id=account_id)
+        work.enqueue("withdraw_fee", brand=buyer.brand, challenge_id=challenge_id, account_id=account_id)
         answer = {"purchase": purchase_id, "challenge": challenge_id}
         await receipts.keep(work, principal, "buyChallenge", key, answer)
     return purchase_id, challenge_id
 
 
-async def _reserve(work: Unit, buyer: Buyer, wallet_id: int, terms: Terms) -> None:
+async def _reserve(work: UnitOfWork, buyer: Buyer, wallet_id: int, terms: Terms) -> None:
     """Set the price aside on the client's wallet, so that two purchases cannot spend the same money."""
     wallet = await wallets.lock_wallet(work.conn, wallet_id)
     if wallet is None or (wallet["brand"], wallet["client"]) != (buyer.brand, buyer.client):
@@ -96,21 +99,21 @@ class Reached:
     challenges: tuple[int, ...]
 
     @property
-    def roots(self) -> list[Root]:
-        return [Root.of_challenge(challenge_id) for challenge_id in self.challenges]
+    def roots(self) -> list[LockRoot]:
+        return [LockRoot.of_challenge(challenge_id) for challenge_id in self.challenges]
 
 
 async def reach(principal: Principal, purchase_id: int) -> Reached:
     """Raises Forbidden, and NotFound for a purchase of another brand like for a missing one."""
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await purchases.read_purchase(conn, purchase_id)
     if found is None or not principal.sees(found["brand"]):
         raise NotFound("id", id=purchase_id)
     return Reached(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
 
 
-async def locked(work: Unit, reached: Reached) -> Purchase:
+async def locked(work: UnitOfWork, reached: Reached) -> Purchase:
     """Lock the purchase's row, after its challenges and its program.
 
     Raises NotFound where it was deleted, and Locked where it was paid, so that a challenge began, since it was read.
@@ -165,7 +168,7 @@ async def update(
     notes = _notes(changes or {})
     is_due = status is PurchaseStatus.FAILED or reason or shown is not None
     why = checked_reason(reason, shown) if is_due else Reason("")
-    async with sweep(reached.roots if status is not None else []) as work:
+    async with catch_up_many(reached.roots if status is not None else []) as work:
         work.check_readable()
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
@@ -209,7 +212,9 @@ def _tags(tags: Sequence[str]) -> list[str]:
     return list(tags)
 
 
-async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: PurchaseStatus, reason: Reason) -> None:
+async def _move_by_hand(
+    work: UnitOfWork, reached: Reached, row: Purchase, status: PurchaseStatus, reason: Reason
+) -> None:
     if status not in BY_HAND:
         raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
     if status is PurchaseStatus.PAID and row.payment_reference is not None:
@@ -226,7 +231,7 @@ async def _move_by_hand(work: Unit, reached: Reached, row: Purchase, status: Pur
         await purchases.fail_purchase(work.conn, reached.id, target, work.now, reason=reason.internal, shown=told)
 
 
-async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
+async def _running(work: UnitOfWork, reached: Reached) -> asyncpg.Record | None:
     """The challenge of the purchase that has not ended, if there is one."""
     for challenge_id in reached.challenges:
         card = await challenges.read_challenge(work.conn, challenge_id)
@@ -235,7 +240,7 @@ async def _running(work: Unit, reached: Reached) -> asyncpg.Record | None:
     return None
 
 
-async def _paid_outside(work: Unit, reached: Reached, row: Purchase) -> None:
+async def _paid_outside(work: UnitOfWork, reached: Reached, row: Purchase) -> None:
     """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
     assert row.wallet_id is not None, "one without a wallet has a payment reference"
     await wallets.lock_wallet(work.conn, row.wallet_id)
@@ -244,7 +249,7 @@ async def _paid_outside(work: Unit, reached: Reached, row: Purchase) -> None:
     if running := await _running(work, reached):
         payload = {"purchase": reached.id, "account": running["account_id"], "paid_from": "OUTSIDE"}
         work.emit("prop.purchase.paid", brand=reached.brand, challenge_id=running["id"], payload=payload)
-        work.owe("deposit", brand=reached.brand, challenge_id=running["id"], account_id=running["account_id"])
+        work.enqueue("deposit", brand=reached.brand, challenge_id=running["id"], account_id=running["account_id"])
 
 
 async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
@@ -254,7 +259,7 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
     """
     reached = await reach(principal, purchase_id)
     checked_reason(reason)
-    async with sweep(reached.roots) as work:
+    async with catch_up_many(reached.roots) as work:
         await work.flush()  # what catching up found goes before
         row = await locked(work, reached)
         status = row.status

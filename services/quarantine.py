@@ -13,13 +13,15 @@ from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
 from models.quarantine import QuarantineEntry
-from services import catch_up
 from services.actions import reach
 from services.challenges import checked_reason
 from services.connections import LOST, SHORT
 from services.fencing import ShardLost
 from services.principals import Principal, Role
-from services.unit_of_work import Root, Unit, reading, sweep, writing
+from services.unit_of_work.openings import catch_up_many, write_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 __all__ = [
     "QuarantineEntry",
@@ -37,14 +39,14 @@ TROUBLES = (Locked, ShardLost, *LOST, *SHORT)
 """The database's or the shard's, and no account's fault: the pass ends and is begun again."""
 
 
-async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
+async def catch_up_all(of: Mapping[int, LockRoot]) -> dict[int, int]:
     """Catch accounts up in one transaction, or one by one where that fails.
 
     Return those that could not be, each with its version; they are in quarantine, and none of the others is any more.
     Raises the database's troubles.
     """
     try:
-        async with sweep(sorted(set(of.values()), key=str)) as work:
+        async with catch_up_many(sorted(set(of.values()), key=str)) as work:
             await rows.release_accounts(work.conn, [one for one in of if one not in work.unreadable])
     except TROUBLES:
         raise
@@ -55,12 +57,12 @@ async def catch_up_all(of: Mapping[int, Root]) -> dict[int, int]:
     return {one: await isolate(of[one], one, reason) for one, reason in unreadable.items()}
 
 
-async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
+async def _one_by_one(of: Mapping[int, LockRoot]) -> dict[int, int]:
     failed = {}
     for account_id, root in of.items():
         reason: Exception | None = None
         try:
-            async with sweep([root]) as work:
+            async with catch_up_many([root]) as work:
                 if account_id not in work.unreadable:
                     await rows.release_accounts(work.conn, [account_id])
         except TROUBLES:
@@ -75,7 +77,7 @@ async def _one_by_one(of: Mapping[int, Root]) -> dict[int, int]:
     return failed
 
 
-async def isolate(of: Root, account_id: int, reason: Exception) -> int:
+async def isolate(of: LockRoot, account_id: int, reason: Exception) -> int:
     """Put an account into quarantine and note that on its ledger, once for each version. Return its version then.
 
     Where its ledger cannot be written, the quarantine alone says why. Raises the database's troubles.
@@ -85,25 +87,25 @@ async def isolate(of: Root, account_id: int, reason: Exception) -> int:
         log.error("account %s cannot be marked", account_id, exc_info=reason)
         error, message = type(reason).__name__, str(reason)[:REASON_MAX]
         try:
-            async with sweep([of], mark=False) as work:
+            async with catch_up_many([of], mark=False) as work:
                 return await _note(work, account_id, error, message)
         except TROUBLES:
             raise
         except Exception:
             log.exception("the ledger of account %s cannot be written", account_id)
-        async with writing() as conn:
+        async with write_transaction() as conn:
             version = await rows.ledger_version(conn, account_id)
             await rows.quarantine_account(conn, account_id, version, error, message)
         return version
 
 
-async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
+async def _note(work: UnitOfWork, account_id: int, error: str, message: str) -> int:
     before = await rows.quarantine_entry(work.conn, account_id)
     version = await rows.ledger_version(work.conn, account_id)
     if before and (before.seq, before.error, before.message) == (version, error, message):
         return version
     facts: Facts = {"error": error, "message": message}
-    if held := work.held.get(account_id):
+    if held := work.locked_accounts.get(account_id):
         held.account = work.journal.append(held.account, Kind.MARK_FAILED, work.now, work.batch, facts)
         version = held.account.seq
     elif one := work.unreadable.get(account_id):
@@ -117,7 +119,7 @@ async def _note(work: Unit, account_id: int, error: str, message: str) -> int:
 
 
 @asynccontextmanager
-async def isolating(of: Root, account_id: int) -> AsyncIterator[None]:
+async def isolating(of: LockRoot, account_id: int) -> AsyncIterator[None]:
     """Put the account into quarantine where the body fails over it; every such failure is refused by name.
 
     Raises AccountUnreadable and AccountQuarantined, and whatever else the body refuses.
@@ -142,13 +144,13 @@ def _cause(error: Exception) -> Exception:
 
 async def entries_of_accounts(accounts: Sequence[int]) -> dict[int, QuarantineEntry]:
     """Why accounts are in quarantine, those of them that are."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await rows.entries_of_accounts(conn, accounts)
 
 
 async def release(accounts: Sequence[int]) -> None:
     """Take accounts out of quarantine: they have been read and marked."""
-    async with writing() as conn:
+    async with write_transaction() as conn:
         await rows.release_accounts(conn, list(accounts))
     log.info("accounts that left the quarantine: %s", ", ".join(map(str, accounts)))
 
@@ -163,21 +165,21 @@ async def release_by_hand(principal: Principal, account_id: int, reason: str, *,
     principal.require(Role.ADMIN, Role.MANAGER)
     checked_reason(reason)
     of = await reach(principal, account_id, "accountId")
-    async with reading() as conn:
+    async with read_connection() as conn:
         if await rows.quarantine_entry(conn, account_id) is None:
             return
-    async with isolating(of, account_id), sweep([of], mark=False) as work:
+    async with isolating(of, account_id), catch_up_many([of], mark=False) as work:
         work.check_readable()
-        for held in work.held.values():
-            await catch_up.bring(work, held, pass_over=pass_over and held.account.id == account_id)
+        for held in work.locked_accounts.values():
+            await work.bring(held, pass_over=pass_over and held.account.id == account_id)
         entry = await rows.quarantine_entry(work.conn, account_id)
         if entry is not None:
             await rows.release_accounts(work.conn, [account_id])
             _audit(work, principal, entry, reason, pass_over=pass_over)
 
 
-def _audit(work: Unit, principal: Principal, entry: QuarantineEntry, reason: str, *, pass_over: bool) -> None:
-    held = work.held.get(entry.account_id)
+def _audit(work: UnitOfWork, principal: Principal, entry: QuarantineEntry, reason: str, *, pass_over: bool) -> None:
+    held = work.locked_accounts.get(entry.account_id)
     before, after = (held.stored.account, held.account) if held else (None, None)
     work.audit(
         principal,

@@ -11,14 +11,16 @@ from models import quotes, suspects
 from models.events import DESK, NewEvent
 from models.suspects import StoredSuspect
 from services.telemetry import SUSPECT_QUOTES
-from services.unit_of_work import Unit, plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.unit import UnitOfWork
 
 __all__ = ["StoredSuspect", "count", "dropped", "expire", "tell"]
 
 EVENT = "prop.feed.suspect"
 
 
-def tell(work: Unit, notes: Sequence[Note]) -> None:
+def tell(work: UnitOfWork, notes: Sequence[Note]) -> None:
     """Write one event for each symbol, outcome and finding among the news, with the last of its quotes."""
     news: dict[tuple[str, Outcome, Finding], list[Note]] = {}
     for note in notes:
@@ -27,7 +29,7 @@ def tell(work: Unit, notes: Sequence[Note]) -> None:
     for some in news.values():
         last = some[-1]
         at = last.quote.source_time if work.mode == "REPLAY" else work.clocks.real_time
-        work.told.append(NewEvent(DESK, 0, EVENT, _facts(last, len(some)), at))
+        work.new_events.append(NewEvent(DESK, 0, EVENT, _facts(last, len(some)), at))
 
 
 def _facts(note: Note, count: int) -> Facts:
@@ -55,14 +57,14 @@ def count(notes: Sequence[Note]) -> None:
 
 async def expire() -> int:
     """Drop the held quotes that no other has decided in time; answers how many. In a replay the next quotes do it."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         if not await suspects.has_due_suspects(conn):
             return 0
-    async with plain() as work:
+    async with transaction() as work:
         if work.mode == "REPLAY":
             return 0
         await quotes.lock_ingest(work.conn)
-        await work.look()
+        await work.refresh_market()
         notes = [_expired(work, one) for one in await suspects.delete_due_suspects(work.conn)]
         await quotes.count_dropped(work.conn, dropped(notes), work.clocks.real_time, settings().dropped_rows_max)
         tell(work, notes)
@@ -70,6 +72,6 @@ async def expire() -> int:
     return len(notes)
 
 
-def _expired(work: Unit, held: StoredSuspect) -> Note:
+def _expired(work: UnitOfWork, held: StoredSuspect) -> Note:
     quote = Quote(held.symbol, held.bid, held.ask, held.source_time)
     return Note(Outcome.DROPPED, held.finding, quote, held.source, work.market.get(held.symbol), is_news=True)

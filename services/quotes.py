@@ -19,7 +19,8 @@ from models import name_locks, quotes, suspects
 from services import quote_guard
 from services.per_database import Local
 from services.principals import Principal
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 QUOTES_MAX = 5_000  # of a request: screening them takes some 20 ms of the event loop
 SYMBOL_MAX = 32
@@ -52,9 +53,9 @@ async def ingest(
     size = len(offered) + len(unreadable)
     if size > QUOTES_MAX:
         raise InvalidInput("quotes", size_max=QUOTES_MAX, size=size)
-    async with plain() as work:
+    async with transaction() as work:
         await quotes.lock_ingest(work.conn)
-        await work.look()  # the lock may have been waited for
+        await work.refresh_market()  # the lock may have been waited for
         screened = await _screen(work, offered, principal)
         taken, _, dropped, rounded = screened.quotes
         await asyncio.sleep(0)  # screening many takes milliseconds
@@ -87,7 +88,7 @@ class _Screened(NamedTuple):
     bearing: Bearing
 
 
-async def _screen(work: Unit, offered: Sequence[Quote], principal: Principal | None) -> _Screened:
+async def _screen(work: UnitOfWork, offered: Sequence[Quote], principal: Principal | None) -> _Screened:
     """Part the quotes; where a price is far from those checked, with a look at the largest positions."""
     listings, watches = await quotes.read_listings(work.conn)
     listed = [_listed(quote, work.catalogue) for quote in offered]
@@ -113,7 +114,7 @@ def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, Finding, bool]]:
             yield note.quote.symbol, note.finding, note.outcome is Outcome.HELD
 
 
-async def _require_few(work: Unit, batches: int) -> None:
+async def _require_few(work: UnitOfWork, batches: int) -> None:
     """Raise TooManyBatches beyond what a request may make: while many wait to be judged, only FEW_BATCHES."""
     most = settings().batches_request_max
     if FEW_BATCHES < batches <= most and await quotes.unjudged_batches(work.conn) > most:
@@ -128,7 +129,7 @@ def _listed(quote: Quote, catalogue: Catalogue) -> Quote:
     return quote if symbol == quote.symbol else replace(quote, symbol=symbol)
 
 
-def _note(work: Unit, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:
+def _note(work: UnitOfWork, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:
     """The row of the audit, where an admin handed the quotes in."""
     newest = new[-1].number if new else work.clocks.number
     work.audit(
@@ -146,7 +147,7 @@ def _countable(symbol: str) -> str:
     return symbol.encode(errors="replace").decode().replace("\0", "?")[:SYMBOL_MAX]
 
 
-def _number(work: Unit, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]:
+def _number(work: UnitOfWork, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]:
     """Number the parts after the newest batch. In replay a batch is of its quotes' time, never back."""
     number, last = work.clocks.number, work.clocks.market_time
     batches = []
@@ -163,11 +164,11 @@ async def tick(older_than: timedelta) -> bool:
 
     Never in a replay, and not before the first quotes.
     """
-    async with plain() as work:
+    async with transaction() as work:
         if not _is_old(work, older_than):
             return False
         await quotes.lock_ingest(work.conn)
-        await work.look()
+        await work.refresh_market()
         if not _is_old(work, older_than):
             return False
         at = max(work.clocks.real_time, work.now)
@@ -176,7 +177,7 @@ async def tick(older_than: timedelta) -> bool:
     return True
 
 
-def _is_old(work: Unit, older_than: timedelta) -> bool:
+def _is_old(work: UnitOfWork, older_than: timedelta) -> bool:
     last = work.clocks.market_time
     return work.mode != "REPLAY" and last is not None and work.clocks.real_time - last > older_than
 

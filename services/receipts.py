@@ -12,7 +12,7 @@ from domain.money import plain
 from domain.validation import text_fault
 from models import receipts
 from services.principals import Principal
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 
 TEXT_MAX = 200  # of the key, and of a text it stands for
 
@@ -27,7 +27,7 @@ def _check_text(field: str, text: str, *, empty: bool = False) -> None:
 
 
 async def claim(
-    work: Unit, principal: Principal, operation: str, key: str, content: dict[str, Any]
+    work: UnitOfWork, principal: Principal, operation: str, key: str, content: dict[str, Any]
 ) -> dict[str, Any] | None:
     """The stored answer to the same content, or None: go on.
 
@@ -48,6 +48,6 @@ async def claim(
     return answer
 
 
-async def keep(work: Unit, principal: Principal, operation: str, key: str, answer: dict[str, Any]) -> None:
+async def keep(work: UnitOfWork, principal: Principal, operation: str, key: str, answer: dict[str, Any]) -> None:
     """Store the answer beside the claim."""
     await receipts.write_receipt_answer(work.conn, _key(principal, operation, key), canonical(answer))

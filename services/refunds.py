@@ -12,7 +12,8 @@ from services.challenges import call_off, check_payouts, checked_reason, secure
 from services.principals import Principal
 from services.purchases import Reached, facts, locked, reach
 from services.transfers import House, Wallet
-from services.unit_of_work import Unit, sweep
+from services.unit_of_work.openings import catch_up_many
+from services.unit_of_work.unit import UnitOfWork
 
 
 async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str, shown: str | None = None) -> None:
@@ -25,7 +26,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
     reached = await reach(principal, purchase_id)
     why = checked_reason(reason, shown)
     content = {"purchaseId": purchase_id, **why.content}
-    async with sweep(reached.roots) as work:
+    async with catch_up_many(reached.roots) as work:
         if await receipts.claim(work, principal, "refundPurchase", key, content) is not None:
             return
         work.check_readable()
@@ -60,16 +61,16 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         await receipts.keep(work, principal, "refundPurchase", key, {"purchase": purchase_id})
 
 
-async def _end(work: Unit, challenge_id: int, reason: Reason) -> None:
+async def _end(work: UnitOfWork, challenge_id: int, reason: Reason) -> None:
     """Call the challenge off if it runs; lock the account of one that has ended."""
     card = await challenges.read_challenge(work.conn, challenge_id)
     if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
         await call_off(work, challenge_id, "REFUNDED", reason)
-    elif held := work.held.get(card["account_id"]):
+    elif held := work.locked_accounts.get(card["account_id"]):
         secure(work, held, "REFUNDED")
 
 
-async def _give_back(work: Unit, reached: Reached, wallet_id: int, currency: str, amount: Decimal) -> None:
+async def _give_back(work: UnitOfWork, reached: Reached, wallet_id: int, currency: str, amount: Decimal) -> None:
     await wallets.lock_wallet(work.conn, wallet_id)
     await transfers.move(
         work,

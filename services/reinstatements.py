@@ -39,7 +39,11 @@ from services import accounts, receipts, transfers
 from services.challenges import check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
-from services.unit_of_work import Held, Root, Unit, reading, root
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 
 QUOTES_AT_ONCE = 1_000  # between two of which other tasks have their turn
 
@@ -59,7 +63,7 @@ class Plan:
 
     case: asyncpg.Record
     challenge_id: int
-    failed: Held
+    failed: LockedAccount
     recomputation: Recomputation
     account: Account  # as it would go on, still under the failed account's number
 
@@ -83,12 +87,12 @@ async def reinstate(
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
-    async with reading() as conn:
+    async with read_connection() as conn:
         brand = await challenges.brand_of_challenge(conn, challenge_id)
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
     operation, content = "reinstateChallenge", {"id": challenge_id, **why.content}
-    async with root(Root.of_challenge(challenge_id)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
         if apply and (seen := await receipts.claim(work, principal, operation, key, content)):
             number = int(seen["reinstatement"])
             return Reinstated(number, *await rows.reinstatement_outcome(work.conn, number))
@@ -100,13 +104,13 @@ async def reinstate(
     return Reinstated(number, plan.differences, plan.left_out)
 
 
-async def recompute(work: Unit, challenge_id: int) -> Plan:
+async def recompute(work: UnitOfWork, challenge_id: int) -> Plan:
     """Compute the failed run again without void quotes; nothing is written. Raises as `reinstate`."""
     await work.flush()  # a verdict that catching up came upon goes before
     case = await rows.read_case(work.conn, challenge_id)
     _check(case, challenge_id)
     await check_payouts(work, [challenge_id])
-    failed = work.held.get(case["account_id"]) or await work.adopt(case["account_id"])
+    failed = work.locked_accounts.get(case["account_id"]) or await work.load_account(case["account_id"])
     standing = await voids.standing_voids(work.conn, case["batch"])
     if case["by_hand"] or not await _is_moved(work, failed.account, standing):
         raise VerdictStands("id", challenge=challenge_id, rule=case["rule"])
@@ -117,7 +121,9 @@ async def recompute(work: Unit, challenge_id: int) -> Plan:
     return Plan(case, challenge_id, failed, recomputation, account)
 
 
-async def run_again(conn: Connection, failed: Held, case: asyncpg.Record, spans: Collection[Span]) -> Recomputation:
+async def run_again(
+    conn: Connection, failed: LockedAccount, case: asyncpg.Record, spans: Collection[Span]
+) -> Recomputation:
     """Compute a failed run again up to its verdict without the quotes of the spans. Raises as `reinstate`."""
     rerun = Rerun(_beginning(failed, case), failed.conditions, spans)
     await _Replay(conn, rerun).play(case)
@@ -136,7 +142,7 @@ def _check(case: asyncpg.Record, challenge_id: int) -> None:
         raise InvalidTransition("id", thing="purchase", current=sale.name if sale else "DELETED", target="ACTIVE")
 
 
-async def _is_moved(work: Unit, account: Account, standing: list[StandingVoid]) -> bool:
+async def _is_moved(work: UnitOfWork, account: Account, standing: list[StandingVoid]) -> bool:
     """Did void quotes move the account while they stood?"""
     for one in standing:
         moved = holdings_moved_by(one.span.symbol, work.catalogue)
@@ -146,7 +152,7 @@ async def _is_moved(work: Unit, account: Account, standing: list[StandingVoid]) 
     return False
 
 
-def _beginning(failed: Held, case: asyncpg.Record) -> Account:
+def _beginning(failed: LockedAccount, case: asyncpg.Record) -> Account:
     """The account as its run began."""
     at, batch = case["start_at"], case["start_batch"]
     if case["figures"] is not None:
@@ -194,7 +200,7 @@ class _Replay:
             rerun.advance(at, batch)
 
 
-async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: Reason) -> int:
+async def carry_out(work: UnitOfWork, principal: Principal, plan: Plan, reason: Reason) -> int:
     """Open the new run on an account of its own and let the challenge go on; return the reinstatement's id."""
     case, challenge_id, failed = plan.case, plan.challenge_id, plan.failed
     opened, told = await _open(work, plan, reason), reason.told("REINSTATED")
@@ -237,7 +243,7 @@ async def carry_out(work: Unit, principal: Principal, plan: Plan, reason: Reason
     return number
 
 
-async def _open(work: Unit, plan: Plan, reason: Reason) -> Held:
+async def _open(work: UnitOfWork, plan: Plan, reason: Reason) -> LockedAccount:
     """Open, fund and start the new run's account: its result so far is booked as profit or loss, its capital apart."""
     case, terms, phase = plan.case, plan.failed.conditions.terms, run_of(plan.account)
     assert terms, "a run has terms"
@@ -265,7 +271,7 @@ async def _open(work: Unit, plan: Plan, reason: Reason) -> Held:
     return opened
 
 
-async def _book(work: Unit, opened: Held, amount: Decimal, facts: Facts) -> None:
+async def _book(work: UnitOfWork, opened: LockedAccount, amount: Decimal, facts: Facts) -> None:
     """Move the amount between the account and the firm's capital."""
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(opened.account.id)
     source, target = sides if amount > 0 else sides[::-1]

@@ -11,7 +11,8 @@ from datetime import datetime
 from config.settings import settings
 from models import events, metrics, quotes, retention
 from models.sql import Connection
-from services.unit_of_work import reading, writing
+from services.unit_of_work.openings import write_transaction
+from services.unit_of_work.reads import read_connection
 
 PORTIONS_MAX = 10  # of each kind in one round: between two rounds a process gives its signs of life
 EVENTS_AT_ONCE = 10_000
@@ -52,7 +53,7 @@ async def forget() -> Round:
 async def _in_portions(days: int | None, forget_portion: Portion) -> int:
     total = 0
     for _ in range(PORTIONS_MAX if days else 0):
-        async with writing() as conn:
+        async with write_transaction() as conn:
             gone = await forget_portion(conn, days or 0) if await retention.lock_retention(conn) else 0
         if not gone:
             break
@@ -70,5 +71,5 @@ async def _quotes(conn: Connection, days: int) -> int:
 
 async def read() -> Forgotten:
     """What has been forgotten so far."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return Forgotten(**await retention.retained_from(conn))

@@ -13,7 +13,7 @@ from models.purchases import OpenCounts
 from models.tables.purchases import Purchase
 from services import accounts, programs
 from services.principals import Principal, Role
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 
 Frozen = tuple[Terms, str, str]
 """Terms, their canonical text, and its sha256."""
@@ -43,7 +43,7 @@ def buyer(principal: Principal) -> Buyer:
     return Buyer(brand, client)
 
 
-async def take_share(work: Unit, buyer: Buyer, program_id: int) -> OpenCounts:
+async def take_share(work: UnitOfWork, buyer: Buyer, program_id: int) -> OpenCounts:
     """Check that the client may have another open challenge of the program; return what it has.
 
     Its other sales wait until this one has committed, so that none is counted too late. Whoever orders from outside
@@ -58,7 +58,7 @@ async def take_share(work: Unit, buyer: Buyer, program_id: int) -> OpenCounts:
     return share
 
 
-async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
+async def on_sale(work: UnitOfWork, brand: str, program_id: int) -> Frozen:
     """Lock the program against edits and freeze its terms. Raises NotFound, ProgramNotAvailable."""
     program = await purchases.lock_program(work.conn, program_id)
     if program is None or program["brand"] != brand:
@@ -68,7 +68,7 @@ async def on_sale(work: Unit, brand: str, program_id: int) -> Frozen:
     return await programs.freeze(work, program_id)
 
 
-async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
+async def order(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
     """Write a PENDING purchase and the terms it was sold under; return its id."""
     terms, body, digest = frozen
     await challenges.insert_terms(work.conn, digest, terms, body)
@@ -89,7 +89,7 @@ async def order(work: Unit, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) 
     return int(purchase.id)
 
 
-async def begin(work: Unit, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
+async def begin(work: UnitOfWork, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
     """Write the challenge of a purchase: every phase sold, the first one on a PENDING account.
 
     Return the ids of challenge and account. Raises TermsUnreadable.

@@ -18,8 +18,8 @@ from models.sql import Connection
 from services.conditions import conditions_of
 from services.fairness import in_turns
 from services.quote_cache import market_time, tape
-from services.unit_of_work import reading
-from services.unit_of_work import snapshot as consistent
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.reads import read_snapshot as consistent
 
 Made = TypeVar("Made")
 
@@ -44,7 +44,7 @@ class Present:
 
 async def now() -> Moment:
     """The newest market. Raises NoMarket where there is none yet."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         clocks = await tape().extend(conn)
         return Moment(await tape().market(conn, clocks.number), market_time(clocks), clocks.number)
 
@@ -96,7 +96,7 @@ async def present(loaded: Sequence[LoadedAccount], moment: Moment | None = None)
     newest = max((one.account.marked_through for one in loaded), default=0)
     if moment is None or newest > moment.batch:
         moment = await now()
-    async with reading() as conn:
+    async with read_connection() as conn:
         return [await _brought(conn, one, moment) async for one in in_turns(loaded)]
 
 

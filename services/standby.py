@@ -28,7 +28,7 @@ from services.coalescing import Coalesced
 from services.connections import OnStandby, control
 from services.per_database import Local
 from services.telemetry import READS, STANDBY_LAG_SECONDS
-from services.unit_of_work import reading, snapshot
+from services.unit_of_work.reads import read_connection, read_snapshot
 
 Value = TypeVar("Value")
 
@@ -217,10 +217,10 @@ async def moment_old(read: Callable[[Connection], Awaitable[Value]], *, whole: b
                 READS.labels("standby", "").inc()
                 return answer
         READS.labels("primary", reason).inc()
-    async with _view(reading, whole=whole) as conn:
+    async with _view(read_connection, whole=whole) as conn:
         return await read(conn)
 
 
-def _view(lease: type[reading] | type[OnStandby], *, whole: bool) -> AbstractAsyncContextManager[Connection]:
+def _view(lease: type[read_connection] | type[OnStandby], *, whole: bool) -> AbstractAsyncContextManager[Connection]:
     """A connection, in a transaction where several statements are to see the same."""
-    return snapshot(lease) if whole else lease()
+    return read_snapshot(lease) if whole else lease()

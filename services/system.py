@@ -16,7 +16,7 @@ from models.suspects import StoredSuspect
 from services.coalescing import Coalesced
 from services.connections import control
 from services.per_database import Local
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 QUARANTINE_SHOWN_MAX = 100
 SUSPECTS_SHOWN_MAX = 1000
@@ -101,7 +101,7 @@ class Figures:
 
 async def read() -> System:
     """The state of now. While a job can be done, the newest batch does not count as evaluated."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await _read(conn)
 
 
@@ -130,7 +130,7 @@ async def _read(conn: Connection) -> System:
 
 async def load() -> Load:
     """The load of now; apart from the state, which is asked for often."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return Load(**await system.read_load(conn))
 
 

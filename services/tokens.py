@@ -24,7 +24,8 @@ from services.connections import control
 from services.futures import mark_retrieved
 from services.per_database import Local
 from services.principals import BRANDLESS, Principal, Role
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 
 MADE_BY_MANAGER = (Role.TRADER, Role.CLIENT, Role.PAYMENTS)
 KNOWN_MAX = 10_000  # bearers that a process remembers
@@ -48,7 +49,7 @@ async def create(*, role: str, brand: str | None, name: str, subject: str | None
     Raises InvalidInput, NotFound.
     """
     checked = _checked(role, brand, name, subject)
-    async with plain():
+    async with transaction():
         return (await _issue(checked, brand, name, subject)).text
 
 
@@ -75,7 +76,7 @@ async def create_for(
     narrowed = _narrowed(checked, scope or {})
     if expires_at is not None and expires_at <= host_clock.now():
         raise InvalidInput("expiresAt", reason="must lie ahead", found=expires_at.isoformat())
-    async with plain() as work:
+    async with transaction() as work:
         issued = await _issue(checked, brand, name, subject, narrowed, expires_at)
         work.audit(
             principal,
@@ -98,7 +99,7 @@ async def bootstrap(secret: str, *, name: str, request: str) -> str:
     if not hmac.compare_digest(_digest(secret), _digest(expected or "")) or expected is None:
         raise Forbidden("secret")
     _checked(Role.ADMIN, None, name, None)
-    async with plain() as work:
+    async with transaction() as work:
         await rows.lock_bootstrap(work.conn)
         if await Token.filter(role=Role.ADMIN.value).exists():
             raise Forbidden("secret")
@@ -115,7 +116,7 @@ async def revoke(principal: Principal, token_id: int) -> None:
     Raises Forbidden, NotFound.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with plain() as work:
+    async with transaction() as work:
         token = await Token.filter(id=token_id).select_for_update(no_key=True).first()
         if token is None or not _may_revoke(principal, token):
             raise NotFound("id", id=token_id)
@@ -141,14 +142,14 @@ def _may_revoke(principal: Principal, token: Token) -> bool:
 async def reissue(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
     """Make a token and revoke every earlier one of the same name; answers its text, once."""
     checked = _checked(role, brand, name, subject)
-    async with plain():
+    async with transaction():
         await Token.filter(name=name, revoked_at=None).update(revoked_at=RawSQL("now()"))
         return (await _issue(checked, brand, name, subject)).text
 
 
 async def is_valid(name: str) -> bool | None:
     """Is there a token of this name that works? None where none was ever made."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await rows.is_valid(conn, name)
 
 

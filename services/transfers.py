@@ -11,7 +11,7 @@ from domain.errors import InsufficientFunds
 from domain.ledger import Facts, Kind
 from models import wallets
 from models.wallets import Leg
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ _RANK = {AccountHolder: 0, Wallet: 1, House: 2}
 
 
 async def move(
-    work: Unit,
+    work: UnitOfWork,
     *,
     brand: str,
     kind: str,
@@ -73,7 +73,7 @@ async def move(
     return number
 
 
-async def _book(work: Unit, holder: Wallet | House, delta: Decimal, brand: str, currency: str) -> dict[str, int]:
+async def _book(work: UnitOfWork, holder: Wallet | House, delta: Decimal, brand: str, currency: str) -> dict[str, int]:
     """Change the holder's cash; return how a leg names it."""
     if isinstance(holder, House):
         return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
@@ -83,14 +83,14 @@ async def _book(work: Unit, holder: Wallet | House, delta: Decimal, brand: str, 
 
 
 def _book_account(
-    work: Unit, holder: AccountHolder, delta: Decimal, kind: Kind, facts: Facts, settle: Settle
+    work: UnitOfWork, holder: AccountHolder, delta: Decimal, kind: Kind, facts: Facts, settle: Settle
 ) -> dict[str, int]:
     """Change the account's cash with a row of its ledger; return how a leg names it.
 
     The leg names the account's ledger row, not the row the transfer: numbers have gaps where a process was killed,
     and a ledger is to come out the same.
     """
-    held = work.hold(holder.id)
+    held = work.locked_account(holder.id)
     booked = work.journal.append(held.account, kind, work.now, work.batch, facts, delta)
     held.account = settle(booked, delta)
     return {"account_id": holder.id, "account_seq": held.account.seq}

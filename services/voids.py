@@ -12,7 +12,8 @@ from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.quote_cache import tape
 from services.quotes import FUTURE_SECONDS_MAX
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 
 AHEAD_MAX = timedelta(seconds=FUTURE_SECONDS_MAX)  # of the newest quote's source
 NEVER = 2**62  # beyond every batch
@@ -30,7 +31,7 @@ async def void_quotes(
     principal.require(Role.ADMIN)
     checked_reason(reason)
     span = Span(symbol, source_from, source_before)
-    async with plain() as work:
+    async with transaction() as work:
         if symbol not in work.catalogue.instruments:
             raise NotFound("symbol", symbol=symbol)
         _check(span, work.now)
@@ -74,7 +75,7 @@ async def hits(span: Span) -> Filters:
 
     The account held a position whose value such a quote moves, at a time when the quote was the symbol's newest.
     """
-    async with reading() as conn:
+    async with read_connection() as conn:
         await tape().extend(conn)
         return await hits_in(conn, span, tape().catalogue)
 

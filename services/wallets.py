@@ -10,10 +10,11 @@ from models import wallets as rows
 from services import brands, receipts, transfers
 from services.principals import Principal, Role
 from services.transfers import House, Wallet
-from services.unit_of_work import Unit, plain
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.unit import UnitOfWork
 
 
-async def open(work: Unit, brand: str, client: str, currency: str) -> int:  # noqa: A001 - what one does with a wallet
+async def open(work: UnitOfWork, brand: str, client: str, currency: str) -> int:  # noqa: A001 - what one does with a wallet
     """The client's wallet in the currency, made if there is none. Raises InvalidInput, NotFound."""
     if fault := validation.text_fault(client, 100):
         raise InvalidInput("client", reason=fault)
@@ -32,7 +33,7 @@ async def deposit(
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     content = {"brand": brand, "client": client, "currency": currency, "amount": amount}
-    async with plain() as work:
+    async with transaction() as work:
         if seen := await receipts.claim(work, principal, "depositToWallet", key, content):
             return int(seen["wallet"])
         await brands.require(brand)
@@ -65,7 +66,7 @@ async def withdraw(
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     operation, content = "withdrawFromWallet", {"walletId": wallet_id, "amount": amount, "reason": reason}
-    async with plain() as work:
+    async with transaction() as work:
         if await receipts.claim(work, principal, operation, key, content):
             return
         wallet = await rows.lock_wallet(work.conn, wallet_id)
@@ -90,6 +91,6 @@ async def withdraw(
 
 
 def _note(
-    work: Unit, principal: Principal, operation: str, brand: str, wallet_id: int, after: Facts, reason: str = ""
+    work: UnitOfWork, principal: Principal, operation: str, brand: str, wallet_id: int, after: Facts, reason: str = ""
 ) -> None:
     work.audit(principal, operation, object_kind="wallet", object_id=wallet_id, brand=brand, reason=reason, after=after)

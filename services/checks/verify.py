@@ -20,7 +20,7 @@ from services.checks.accounts import (
 from services.checks.audits import audits_are_intact
 from services.checks.findings import breaches_can_be_derived
 from services.checks.slices import slices_sum_to_the_whole
-from services.unit_of_work import snapshot
+from services.unit_of_work.reads import read_snapshot
 
 __all__ = ["Violation", "check", "counts", "record", "run"]
 
@@ -95,7 +95,7 @@ Report = Callable[[str, int], None]
 
 async def run(report_progress: Report | None = None) -> list[Violation]:
     """Check everything and answer what is wrong, named; nothing where the books hold."""
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         return await check(conn, report_progress)
 
 
@@ -160,5 +160,5 @@ async def counts() -> dict[str, int]:
     """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, forgotten_batches,
     events.
     """
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         return dict(await reading.row_counts(conn))

@@ -32,7 +32,9 @@ from services.fencing import Fence, ShardLost, fenced
 from services.per_database import Local
 from services.quote_cache import tape
 from services.telemetry import PASS_SECONDS, timed
-from services.unit_of_work import Root, reading, snapshot, writing
+from services.unit_of_work.openings import write_transaction
+from services.unit_of_work.reads import read_connection, read_snapshot
+from services.unit_of_work.roots import LockRoot
 
 CHUNK = 2_500
 """Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
@@ -43,9 +45,9 @@ STIRRED_EVERY = timedelta(hours=1)
 ROOTS_PER_SWEEP = 500
 
 
-def root_of(account_id: int, challenge_id: int | None) -> Root:
+def root_of(account_id: int, challenge_id: int | None) -> LockRoot:
     """The lock root of an account."""
-    return Root.of_account(account_id) if challenge_id is None else Root.of_challenge(challenge_id)
+    return LockRoot.of_account(account_id) if challenge_id is None else LockRoot.of_challenge(challenge_id)
 
 
 class Marker:
@@ -127,14 +129,14 @@ class Marker:
 
     async def _look(self) -> list[Batch]:
         """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
-        async with reading() as conn:
+        async with read_connection() as conn:
             await tape().extend(conn)
         if self.book is None or self.catalogue is not tape().catalogue:
             await self._begin()
         assert self.book is not None, "the shard is loaded"
         await self._reload(await self._changed())
         await self._reload(await self._cured())
-        async with reading() as conn:
+        async with read_connection() as conn:
             batches = await tape().batches(conn, self.through, tape().newest)
         if batches and batches[0].number != self.through + 1:  # forgotten while this process slept; others went on
             self.forget()
@@ -144,7 +146,7 @@ class Marker:
     async def _changed(self) -> list[int]:
         """The accounts that are not here as others left them; those that live no more are dropped."""
         assert self.book is not None, "the shard is loaded"
-        async with reading() as conn:
+        async with read_connection() as conn:
             horizon = await marks.snapshot_horizon(conn)
             touched = await marks.touched_accounts(conn, self.horizon, self.shards, self.shard)
         self.horizon = horizon
@@ -161,7 +163,7 @@ class Marker:
         """Accounts that have left the quarantine because somebody has marked them by hand."""
         if not self.failed:
             return []
-        async with reading() as conn:
+        async with read_connection() as conn:
             self.named = await quarantine_rows.quarantined_in_shard(conn, self.shards, self.shard)
         return [account_id for account_id in self.failed if account_id not in self.named]
 
@@ -174,14 +176,14 @@ class Marker:
     async def _begin(self) -> None:
         """Load the shard; it has been judged as far as its oldest account has been marked."""
         self.forget()
-        async with snapshot() as conn:
+        async with read_snapshot() as conn:
             self.horizon = await marks.snapshot_horizon(conn)
             self.shards = await ownership.shard_count(conn)
             stored = await shards.load_shard(conn, self.shards, self.shard)
             self.named = await quarantine_rows.quarantined_in_shard(conn, self.shards, self.shard)
         through = stored.accounts.through
         batches, counts = np.unique(through, return_counts=True)
-        async with reading() as conn:
+        async with read_connection() as conn:
             await tape().extend(conn)
             self.catalogue = tape().catalogue
             self.through = int(batches.min(initial=tape().newest))
@@ -202,7 +204,7 @@ class Marker:
         """
         assert self.book is not None, "the shard is loaded"
         for start in range(0, len(ids), CHUNK):
-            async with reading() as conn:
+            async with read_connection() as conn:
                 read = await accounts.load_accounts(conn, ids[start : start + CHUNK])
                 await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
                 batches = {one.account.marked_through for one in read.loaded}
@@ -274,7 +276,7 @@ class Marker:
 
     async def _is_behind(self) -> bool:
         """Is there a batch that has not been judged?"""
-        async with reading() as conn:
+        async with read_connection() as conn:
             await tape().extend(conn)
         return tape().newest > self.through
 
@@ -313,11 +315,11 @@ class Marker:
         if not len(ahead.marks):
             return np.zeros(0, np.bool_), await self._prepare(following)
         try:
-            async with writing() as conn:
+            async with write_transaction() as conn:
                 await marks.stage_marks(conn, ahead)
                 return await asyncio.gather(marks.write_marks(conn, ahead), self._prepare(following))
         except Locked:  # somebody holds one of them for long
-            async with writing() as conn:
+            async with write_transaction() as conn:
                 await marks.stage_marks(conn, ahead)
                 return await marks.write_unlocked_marks(conn, ahead), await self._prepare(following)
 
@@ -337,13 +339,13 @@ class Marker:
         self.named |= failed.keys()
         await self._reload([account_id for account_id in chunk if account_id not in failed])
 
-    def _root(self, account_id: int) -> Root:
+    def _root(self, account_id: int) -> LockRoot:
         return root_of(account_id, self.challenges[account_id])
 
     async def _record(self) -> None:
         judged = min([self.through, *self.waiting.values()])
         owner, fence = (self.fence.owner, self.fence.number) if self.fence else (None, None)
-        async with reading() as conn:
+        async with read_connection() as conn:
             if not await marks.record_progress(conn, self.shard, judged, owner, fence):
                 raise ShardLost(self.shard)
         self.recorded, self.recorded_at = judged, time.monotonic()

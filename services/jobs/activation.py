@@ -7,11 +7,11 @@ from services import accounts, transfers
 from services.challenges import UNDER_WAY, call_off
 from services.jobs.job import Job
 from services.transfers import House, Wallet
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 
 
 async def _advance(
-    work: Unit,
+    work: UnitOfWork,
     job: Job,
     expected: PurchaseStatus,
     target: PurchaseStatus,
@@ -36,7 +36,7 @@ async def _advance(
     return None
 
 
-async def withdraw_fee(work: Unit, job: Job) -> str:
+async def withdraw_fee(work: UnitOfWork, job: Job) -> str:
     """PENDING to PAID: the reserved price goes from the wallet to the firm's treasury."""
     event = "prop.purchase.paid"
     if gone := await _advance(work, job, PurchaseStatus.PENDING, PurchaseStatus.PAID, event, "WALLET"):
@@ -57,28 +57,28 @@ async def withdraw_fee(work: Unit, job: Job) -> str:
             amount=card["price"],
             cause=f"purchase {card['purchase_id']} fee",
         )
-    work.owe("deposit", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+    work.enqueue("deposit", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
     return "fee taken" if card["price"] > 0 else "nothing to pay"
 
 
-async def deposit(work: Unit, job: Job) -> str:
+async def deposit(work: UnitOfWork, job: Job) -> str:
     """PAID to ACCOUNT_CREATED: the first account gets its initial balance."""
     event = "prop.purchase.account_created"
     if gone := await _advance(work, job, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED, event):
         return gone
     assert job.account_id
-    await accounts.fund(work, work.hold(job.account_id))
-    work.owe("start_account", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+    await accounts.fund(work, work.locked_account(job.account_id))
+    work.enqueue("start_account", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
     return "deposited"
 
 
-async def start_account(work: Unit, job: Job) -> str:
+async def start_account(work: UnitOfWork, job: Job) -> str:
     """ACCOUNT_CREATED to ACTIVE: the account starts and its phase begins."""
     event = "prop.purchase.active"
     if gone := await _advance(work, job, PurchaseStatus.ACCOUNT_CREATED, PurchaseStatus.ACTIVE, event):
         return gone
     assert job.account_id and job.challenge_id
-    held = work.hold(job.account_id)
+    held = work.locked_account(job.account_id)
     terms, phase_id = held.stored.terms, held.stored.phase_id
     assert terms and phase_id, "the first phase was made with the purchase"
     await accounts.start(work, held, phase_id=phase_id, challenge_id=job.challenge_id, phase=terms.phase(1))
@@ -87,7 +87,7 @@ async def start_account(work: Unit, job: Job) -> str:
     return "started"
 
 
-async def give_up(work: Unit, job: Job, reason: str) -> None:
+async def give_up(work: UnitOfWork, job: Job, reason: str) -> None:
     """An activation that cannot go on: purchase FAILED, challenge CANCELLED, account LOCKED; a reservation ends."""
     assert job.challenge_id
     card = await challenges.read_challenge(work.conn, job.challenge_id)

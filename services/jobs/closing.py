@@ -10,19 +10,20 @@ from domain.terms import PhaseType
 from models import challenges
 from services import accounts, payouts
 from services.jobs.job import Job, WaitForQuotes
-from services.unit_of_work import Held, Unit
+from services.unit_of_work.locked_account import LockedAccount
+from services.unit_of_work.unit import UnitOfWork
 
 REASONS = {AccountStatus.COMPLETED: "COMPLETION", AccountStatus.LIQUIDATED: "LIQUIDATION"}
 """What forced the orders that close an account, where it is not the end of its phase."""
 
 
-def close(work: Unit, held: Held, reason: str) -> None:
+def close(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
     """Cancel what rests and close what has a fresh quote of its own; the rest stays open."""
     account = working_orders.cancel(held.account, None, reason, work.now, work.batch, work.journal)
     held.account = execution.close_all(account, reason, work.moment, held.conditions, work.journal)
 
 
-async def finish(work: Unit, held: Held, status: AccountStatus) -> None:
+async def finish(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
     """Close what can be closed; once flat the account ends with the status, else a job is owed that goes on.
 
     The account is read-only already.
@@ -32,18 +33,20 @@ async def finish(work: Unit, held: Held, status: AccountStatus) -> None:
     close(work, held, REASONS[status])
     if held.account.positions:
         challenge_id, facts = held.stored.challenge_id, {"end": status.value}
-        work.owe("close_account", brand=account.brand, challenge_id=challenge_id, account_id=account.id, facts=facts)
+        work.enqueue(
+            "close_account", brand=account.brand, challenge_id=challenge_id, account_id=account.id, facts=facts
+        )
     else:
         await accounts.end(work, held, status)
 
 
-async def close_account(work: Unit, job: Job) -> str:
+async def close_account(work: UnitOfWork, job: Job) -> str:
     """Close what is open. Once flat: ended as the job says or by the phase's end, then payout or next phase.
 
     Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
     """
     assert job.account_id, "it is an account that closes"
-    held = work.held.get(job.account_id)
+    held = work.locked_accounts.get(job.account_id)
     if held is None or held.account.status in ACCOUNT_ENDS:
         return "the account has ended"
     if "end" in job.facts:
@@ -58,13 +61,13 @@ async def close_account(work: Unit, job: Job) -> str:
     return f"closed after {status.name}"
 
 
-async def close_day(work: Unit, job: Job) -> str:
+async def close_day(work: UnitOfWork, job: Job) -> str:
     """Close what a finding with the consequence CLOSE_DAY found open; the phase runs on, and judges each fill.
 
     Raises WaitForQuotes while such a position has no fresh quote of its own; what could be closed stays closed.
     """
     assert job.account_id, "the job names its account"
-    held = work.held.get(job.account_id)
+    held = work.locked_accounts.get(job.account_id)
     if held is None or held.account.phase is None or not held.account.phase.running:
         return "the phase has ended, which closes all"
     through = job.facts["through"]
@@ -75,20 +78,20 @@ async def close_day(work: Unit, job: Job) -> str:
     return "closed"
 
 
-async def _end(work: Unit, held: Held, status: AccountStatus) -> str:
+async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> str:
     _close_all(work, held, REASONS[status])
     await accounts.end(work, held, status)
     return f"closed and {status.value}"
 
 
-def _close_all(work: Unit, held: Held, reason: str) -> None:
+def _close_all(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
     """Raises WaitForQuotes where something is left open."""
     close(work, held, reason)
     if held.account.positions:
         raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
 
 
-async def _complete(work: Unit, held: Held, job: Job) -> None:
+async def _complete(work: UnitOfWork, held: LockedAccount, job: Job) -> None:
     terms, index = held.stored.terms, held.stored.phase_index
     assert terms and index and job.challenge_id, "a passed account belongs to a phase"
     phase = terms.phase(index)
@@ -96,14 +99,14 @@ async def _complete(work: Unit, held: Held, job: Job) -> None:
         await payouts.settle(work, held, job.challenge_id, phase)
     await accounts.end(work, held, AccountStatus.COMPLETED)
     if index < len(terms.phases):
-        work.owe("open_next_phase", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
+        work.enqueue("open_next_phase", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
 
 
-async def open_next_phase(work: Unit, job: Job) -> str:
+async def open_next_phase(work: UnitOfWork, job: Job) -> str:
     """Open, fund and start the next phase's account, and move the challenge to it."""
     assert job.challenge_id and job.account_id
     card = await challenges.read_challenge(work.conn, job.challenge_id)
-    held = work.held.get(job.account_id)
+    held = work.locked_accounts.get(job.account_id)
     before = held.stored if held else None
     if card["status"] != ChallengeStatus.ACTIVE or before is None or card["account_id"] != job.account_id:
         return "the challenge has moved on"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from services.unit_of_work import Root
+from services.unit_of_work.roots import LockRoot
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,12 +17,12 @@ class Job:
     attempts: int
 
     @property
-    def root(self) -> Root:
+    def root(self) -> LockRoot:
         """The lock root it works under."""
         if self.challenge_id is not None:
-            return Root.of_challenge(self.challenge_id)
+            return LockRoot.of_challenge(self.challenge_id)
         assert self.account_id is not None, "a job has a lock root"
-        return Root.of_account(self.account_id)
+        return LockRoot.of_account(self.account_id)
 
 
 class WaitForQuotes(Exception):

@@ -21,7 +21,9 @@ from services.per_database import Local
 from services.principals import Principal, Role
 from services.quarantine import TROUBLES
 from services.telemetry import JOB_SECONDS
-from services.unit_of_work import Unit, plain, reading, root, sweep
+from services.unit_of_work.openings import catch_up_many, root_transaction, transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +32,7 @@ DELAY_FIRST = timedelta(seconds=0.25)
 DELAY_MAX = timedelta(minutes=10)
 DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: that uses up no attempt, however long it lasts
 
-HANDLERS: dict[str, Callable[[Unit, Job], Awaitable[str]]] = {
+HANDLERS: dict[str, Callable[[UnitOfWork, Job], Awaitable[str]]] = {
     "withdraw_fee": activation.withdraw_fee,
     "deposit": activation.deposit,
     "start_account": activation.start_account,
@@ -74,13 +76,13 @@ async def _attempt_alone(job: Job) -> str:
         raise
     except Exception as error:
         log.exception("job %s (%s) cannot be attempted", job.id, job.kind)
-        async with reading() as conn:
+        async with read_connection() as conn:
             await jobs.mark_job_dead(conn, job.id, f"{type(error).__name__}: {error}")
         return "dead"
 
 
 async def _take() -> Job | None:
-    async with reading() as conn:
+    async with read_connection() as conn:
         row = await jobs.take_job(conn)
     if row is None:
         return None
@@ -106,7 +108,7 @@ async def _attempt(job: Job) -> str:
         buried = job.attempts >= ATTEMPTS_MAX and counts
         if not buried:
             wait = DELAY_SHORT if is_short else min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
-            async with reading() as conn:  # raises where the database is away, which is no failure of the job
+            async with read_connection() as conn:  # raises where the database is away, which is no failure of the job
                 await jobs.delay_job(conn, job.id, wait, reason, counts=counts)
         trace = None if is_short else error
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=trace)
@@ -117,7 +119,7 @@ async def _do(job: Job) -> str:
     if job.kind not in HANDLERS:
         raise LookupError(f"this version knows no job of the kind {job.kind!r}, only {', '.join(HANDLERS)}")
     try:
-        async with root(job.root) as work:
+        async with root_transaction(job.root) as work:
             if not await jobs.lock_queued_job(work.conn, job.id):
                 return "done"  # by another worker, meanwhile
             try:
@@ -127,7 +129,7 @@ async def _do(job: Job) -> str:
                 return "postponed"
             await jobs.finish_job(work.conn, job.id, outcome)
     except NotFound:
-        async with reading() as conn:
+        async with read_connection() as conn:
             if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
                 raise
     return "done"
@@ -139,7 +141,7 @@ async def _bury(job: Job, reason: str) -> str:
     A sale ends with the job that should activate it, but not over an account that cannot be read: it could not be
     locked, and the job can be retried once it is read again.
     """
-    async with sweep([job.root], mark=False) as work:
+    async with catch_up_many([job.root], mark=False) as work:
         if await jobs.lock_queued_job(work.conn, job.id):
             await jobs.mark_job_dead(work.conn, job.id, reason)
             if job.kind in ACTIVATION and not work.unreadable:
@@ -151,13 +153,13 @@ async def _bury(job: Job, reason: str) -> str:
 async def retry(principal: Principal, job_id: int) -> None:
     """Queue a dead job again. Raises Forbidden, NotFound for one of another brand, InvalidTransition."""
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with plain() as work:
+    async with transaction() as work:
         job = await jobs.lock_job(work.conn, job_id)
         if job is None or not principal.sees(job["brand"]):
             raise NotFound("id", job=job_id)
         queued = move("job", JobStatus(job["status"]), JobStatus.QUEUED)
         await jobs.requeue_job(work.conn, job_id)
-        work.wakes = True
+        work.has_jobs = True
         work.audit(
             principal,
             "retryJob",

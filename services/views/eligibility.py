@@ -14,12 +14,12 @@ from models.loaded import LoadedAccount
 from models.sql import Connection
 from services.quote_cache import tape
 from services.snapshots import Present, each, now
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 
 async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
     """Every criterion of a payout at a moment, or at the newest market; none of an account in quarantine."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
     found = await each(read, moment or await now(), lambda one: _criteria(one, cycle_of(one, cycles)))

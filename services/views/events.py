@@ -13,7 +13,7 @@ from models.views.events import StreamExtent
 from models.views.list_query import Row
 from models.views.visibility import OF_SALES, Visibility
 from services.principals import Principal
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from services.views.visibility import sight_of
 
 log = logging.getLogger(__name__)
@@ -166,7 +166,7 @@ def _payload(row: Row) -> dict[str, Any]:
 
 async def extent() -> StreamExtent:
     """How far the stream goes now."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await rows.stream_extent(conn)
 
 
@@ -175,7 +175,7 @@ async def position_of(visibility: Visibility, cursor: Cursor) -> int:
 
     Raises CursorExpired for one that names no event that is kept and visible, as after the restore of a backup.
     """
-    async with reading() as conn:
+    async with read_connection() as conn:
         if cursor == BEGINNING:
             if (await rows.stream_extent(conn)).forgotten:
                 raise CursorExpired("The first events are no longer kept.")
@@ -190,7 +190,7 @@ async def position_of(visibility: Visibility, cursor: Cursor) -> int:
 
 async def all_after(position: int, most: int) -> list[Event]:
     """The next events of every brand, in order."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return [_event(row) for row in await rows.events_after(conn, position, most)]
 
 
@@ -202,7 +202,7 @@ async def missed(principal: Principal, wanted: Wanted, after: int, through: int,
 async def between(terms: Terms, after: int, through: int, most: int) -> list[Event]:
     """The same on a subscriber's terms. Raises CursorExpired where some of what follows `after` is no longer kept."""
     wanted = terms.wanted
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await rows.missed_events(
             conn,
             terms.visibility,

@@ -33,7 +33,7 @@ from models.views.wallets import HOUSE_ACCOUNTS, PAYOUTS, TRANSFERS, WALLETS
 from services.principals import Principal
 from services.standby import moment_old
 from services.telemetry import LISTS_CUT
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from services.views.shown import shown
 from services.views.visibility import sight_of
 
@@ -158,7 +158,7 @@ async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, i
 
 async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
     """The rows of these ids in the principal's visibility, by their column `key`; what is not in sight is not there."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await rows.fetch_by_ids(conn, listing, sight_of(principal), ids)
     return {row[key]: row for row in shown(principal, listing, found)}
 
@@ -193,7 +193,7 @@ async def firsts(
 ) -> dict[int, list[Row]]:
     """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
     window = PageRequest(most - 1)  # a page is read with a row more: here that is the last of those asked for
-    async with reading() as conn:
+    async with read_connection() as conn:
         found, _ = await rows.fetch_nested_pages(
             conn, listing, parent, ids, (), window, settings().list_rows_max, sight_of(principal)
         )

@@ -8,7 +8,7 @@ from domain.limit_progress import Progress, progress
 from domain.payouts import Cycle
 from models import accounts
 from services.snapshots import Present, each, now
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from services.views.eligibility import cycle_of, cycles_of
 
 
@@ -17,7 +17,7 @@ async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[
 
     Of an account that cannot be read or computed, why.
     """
-    async with reading() as conn:
+    async with read_connection() as conn:
         read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
     return await each(read, moment or await now(), lambda one: _progress(one, cycle_of(one, cycles)))

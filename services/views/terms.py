@@ -5,10 +5,10 @@ from collections.abc import Collection
 from domain.errors import TermsUnreadable
 from domain.terms import Terms
 from models import terms
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 
 async def of_hashes(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
     """The terms of these hashes, or their refusal. Who names a hash has seen a sale that has them."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await terms.read_terms(conn, hashes)

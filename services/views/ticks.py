@@ -6,7 +6,7 @@ from typing import Literal
 
 from models.views import ticks as rows
 from models.views.ticks import TICKS
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 __all__ = ["TICKS", "Watched", "versions"]
 
@@ -20,7 +20,7 @@ async def versions(watched: Collection[Watched]) -> dict[Watched, str]:
     for kind, key in watched:
         ids[kind].append(key)
     found: dict[Watched, str] = {}
-    async with reading() as conn:
+    async with read_connection() as conn:
         for kind, keys in ids.items():
             found |= {(kind, key): version for key, version in (await rows.row_versions(conn, kind, keys)).items()}
     return found

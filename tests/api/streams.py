@@ -6,7 +6,7 @@ from typing import Any
 from websockets.asyncio.client import ClientConnection
 
 from services.supervision import Supervisor
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.api.clients import send
 
 NAME = "prop.challenge.warning"
@@ -14,7 +14,7 @@ NAME = "prop.challenge.warning"
 
 async def emit(challenge: int, *payloads: dict[str, Any], brand: str = "acme") -> None:
     """Write events in one transaction."""
-    async with plain() as work:
+    async with transaction() as work:
         for payload in payloads:
             work.emit(NAME, brand=brand, challenge_id=challenge, payload=payload)
 

@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 from schema.engine.permissions import roles_of
 from schema.engine.strawberry_internals import definition_of
 from services.principals import Role
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.api.clients import TRANSPORT, Api, stamped
 from tests.api.generated import GRAPHQL, Path, everything, least, leaves, planted, root_field, roots
 from tests.api.streams import NAME, subscribe
@@ -217,7 +217,7 @@ async def test_a_subscription_tells_a_stranger_nothing_either(api: Api, desk: De
 
 async def test_events_tell_a_stranger_of_its_own_and_through_them_of_nothing_else(api: Api, desk: Desk) -> None:
     for brand, ids in (("acme", desk.acme), ("other", desk.other)):  # who gets the second first was not told the first
-        async with plain() as work:
+        async with transaction() as work:
             work.emit(NAME, brand=brand, challenge_id=int(ids["challenge"]), payload={})
     both = {"challengeIds": [desk.acme["challenge"], desk.other["challenge"]], "names": [NAME]}
     for role, subject in ((Role.MANAGER, None), (Role.CLIENT, "carol"), (Role.TRADER, None)):

@@ -17,7 +17,7 @@ from config.database import connection
 from models import events, sql
 from models.events import NewEvent
 from services import brands
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, Follower, send, until
 from tests.api.streams import NAME, emit, subscribe
 from tests.services.world import ADMIN, START, a_world, value
@@ -32,7 +32,7 @@ async def _writers(writers: Iterable[int], count: int) -> None:
 
     async def write(challenge: int) -> None:
         for number in range(count):
-            async with plain() as work:
+            async with transaction() as work:
                 work.emit(NAME, brand="acme", challenge_id=challenge, payload={"place": number, "at": next(inserted)})
                 await work.flush()
                 for _ in range(chance.randrange(40)):

@@ -17,7 +17,7 @@ from models.views import list_pages
 from services import brands, callers, periodic
 from services.admission import admission
 from services.telemetry import ADMISSION_REFUSALS, STOPPED
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.api.clients import TRANSPORT, Api, send, until
 from tests.services.world import ADMIN, a_world, another_process, rows, value, waits
 
@@ -123,7 +123,7 @@ async def test_a_hostile_bearer_leaves_the_reads_writes_and_events_of_others_as_
 
         async def emit() -> int:
             number = time.monotonic_ns()
-            async with plain() as work:
+            async with transaction() as work:
                 work.emit("prop.challenge.warning", brand="acme", challenge_id=1, payload={"number": number})
             return number
 
@@ -293,7 +293,7 @@ async def test_a_bearer_that_catches_up_slowly_does_not_keep_others_from_catchin
         return await missed(conn, visibility, *given, **named)
 
     monkeypatch.setattr(stored_events, "missed_events", slow)
-    async with plain() as work:
+    async with transaction() as work:
         work.emit("prop.challenge.warning", brand="acme", challenge_id=1, payload={"number": 1})
     manager = await api.token("MANAGER", "acme")
     monkeypatch.setattr(api.hub, "_floor", 1 << 40)  # what is asked for stands in the database alone

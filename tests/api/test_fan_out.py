@@ -27,7 +27,7 @@ from schema.engine.document_limits import DocumentLimits, parse_document
 from schema.engine.request_context import Context
 from services import brands, events, retention
 from services.principals import Principal, Role
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from services.views.events import Cursor, CursorExpired, Event, Terms, Wanted, all_after, between
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
@@ -342,7 +342,7 @@ async def test_a_cursor_older_than_what_is_kept_is_refused(api: Api, manager: st
 
 
 async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api: Api, manager: str) -> None:
-    async with plain() as work:
+    async with transaction() as work:
         for place in range(600):
             work.emit(NAME, brand="acme", challenge_id=1, payload={"place": place})
     await until(lambda: api.hub.head == 600)

@@ -8,7 +8,7 @@ import pytest
 
 from config.database import connection
 from services import brands, presets, purchases
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.api.clients import Api
 from tests.api.operations import CREATE_PROGRAM, SAVE_GROUP
 from tests.services.world import ADMIN, CLIENT, World, a_world, act, books_hold, settle, value
@@ -293,7 +293,7 @@ async def test_another_brand_finds_nothing_to_act_on(api: Api, world: World) -> 
 
 async def test_the_newest_metrics_are_found_without_reading_the_others(api: Api, world: World) -> None:
     challenge, account = await world.buy("k1")
-    async with reading() as conn:
+    async with read_connection() as conn:
         await conn.execute(
             """insert into metrics (challenge_id, phase_id, account_id, market_time, batch, balance, equity,
               day_start_balance, day_start_equity, day_low, day_high, peak_equity)
@@ -318,7 +318,7 @@ async def test_the_newest_metrics_are_found_without_reading_the_others(api: Api,
         nodes = (await ask(query, id=str(challenge)))["nodes"]
     assert [node["batch"] for node in nodes] == list(range(30000, 29000, -1))
     ((text, args),) = [one for one in seen if "from metrics" in one[0]]
-    async with reading() as conn:
+    async with read_connection() as conn:
         plan = [row[0] for row in await conn.fetch(f"explain (analyze, costs off, timing off) {text}", *args)]
     read = [float(line.split("rows=")[1].split()[0]) for line in plan if "on metrics_" in line and "rows=" in line]
     assert 1_000 <= sum(read) < 2_000, plan

@@ -14,7 +14,8 @@ from domain.lifecycles import ChallengeStatus
 from domain.reasons import BY_HAND, INTERNAL_KINDS, PURCHASE_FAILED, TEXTS, shown_facts
 from services import admin, challenges, events, orders, payouts, purchases
 from services.principals import Role
-from services.unit_of_work import Root, plain, root
+from services.unit_of_work.openings import root_transaction, transaction
+from services.unit_of_work.roots import LockRoot
 from tests.api.clients import Api
 from tests.api.generated import GRAPHQL, everything, root_field
 from tests.services.bad_prints import a_victim, bad_print, status, void
@@ -220,8 +221,8 @@ async def test_reasons_of_the_first_edition_are_shown_to_staff_alone(api: Api) -
     assert rests.order
     await orders.cancel(TRADER, account, rests.order.seq)
     old = [(kind, {"reason": "INTERNAL", "seen": kind.value}) for kind in INTERNAL_KINDS - {Kind.MARK_FAILED}]
-    async with root(Root.of_challenge(challenge)) as work:
-        held = work.hold(account)
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
+        held = work.locked_account(account)
         for kind, facts in [*old, (Kind.MARK_FAILED, {"error": "INTERNAL", "message": "INTERNAL"})]:
             held.account = work.journal.append(held.account, kind, work.now, work.batch, facts)
     await plant_a_breach(api.database_url, challenge)
@@ -230,7 +231,7 @@ async def test_reasons_of_the_first_edition_are_shown_to_staff_alone(api: Api) -
         await conn.execute("alter table breaches disable trigger user")
         await conn.execute("""update breaches set derivation = '{"by_hand": true, "reason": "INTERNAL"}'""")
         await conn.execute("update purchases set failure_reason = 'INTERNAL'")
-    async with plain() as work:
+    async with transaction() as work:
         payload: Facts = {"purchase": 1, "account": account, "reason": "INTERNAL"}
         work.emit(PURCHASE_FAILED, brand="acme", challenge_id=challenge, payload=payload)
     for role, subject in OUTSIDERS:

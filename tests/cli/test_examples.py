@@ -12,7 +12,7 @@ import pytest
 from graphql import build_schema, concat_ast, parse, validate
 
 from services import brands, challenges, events, quotes, tokens
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.cli.desk import Desk, python, running, serving
 from tests.house.sources import ROOT
 from tests.services.world import ADMIN, MANAGER, a_quote, a_world, rows, settle, value
@@ -24,7 +24,7 @@ WARNING = "prop.challenge.warning"
 
 async def warn(challenge: int, many: int) -> None:
     """Events that come while nobody serves."""
-    async with plain() as work:
+    async with transaction() as work:
         for place in range(many):
             work.emit(WARNING, brand="acme", challenge_id=challenge, payload={"place": place})
     await events.stamp()

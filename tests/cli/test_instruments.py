@@ -11,7 +11,7 @@ from domain.instruments import SYMBOL, Currency, Instrument, InstrumentKind, Ins
 from services import catalogue, instruments
 from services.catalogue import Line, Outcome
 from services.saving import Change
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.cli.commands import propdesk
 from tests.services.builders import ADMIN
 
@@ -56,7 +56,7 @@ async def test_the_command_loads_the_common_instruments_and_again_changes_nothin
 
 async def test_what_the_firm_changed_is_shown_and_left_alone_unless_told(database: str) -> None:
     assert {line.outcome for line in await _load(GER40, dry_run=True)} == {Outcome.NEW}
-    async with plain() as work:
+    async with transaction() as work:
         assert "GER40" not in work.catalogue.instruments
     await _load(GER40)
     await instruments.update(ADMIN, "GER40", {"contract_size": Decimal(25), "status": InstrumentStatus.RETIRED})
@@ -65,7 +65,7 @@ async def test_what_the_firm_changed_is_shown_and_left_alone_unless_told(databas
     assert (await _load(GER40, update=True, dry_run=True))[1] == Line("GER40", Outcome.CHANGED, differs)
     assert (await _load(GER40, update=True))[1] == Line("GER40", Outcome.CHANGED, differs)
     assert [line.outcome for line in await _load(GER40, update=True)] == [Outcome.UNCHANGED, Outcome.UNCHANGED]
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.instruments["GER40"].status is InstrumentStatus.RETIRED
 
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from domain.ledger import Kind
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.cli.commands import propdesk
 from tests.services.corruptions import a_worked_desk
 from tests.services.world import rows, value
@@ -86,7 +86,7 @@ async def _every_row_is_told() -> None:
     """The document's list names every kind, and each fact of every row of the desk."""
     told = the_list()
     assert told.keys() == set(Kind)
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = await conn.fetch("select distinct kind, jsonb_object_keys(facts) as fact from ledger")
     assert {(row["kind"], row["fact"]) for row in found} <= {(kind, fact) for kind in told for fact in told[kind]}
     assert await value("select count(distinct kind) from ledger") >= 18

@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 
 from config.database import pool
-from services.unit_of_work import reading, snapshot
+from services.unit_of_work.reads import read_connection, read_snapshot
 
 
 async def test_a_statement_that_is_cancelled_between_its_two_parts_leaves_no_transaction_to_the_next(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connections = [await pool().acquire() for _ in range(9)]  # all but one: the same is had again
-    async with reading() as conn:
+    async with read_connection() as conn:
         kind: Any = type(conn._con)  # noqa: SLF001 - the connection itself
         statement = kind._get_statement  # noqa: SLF001 - its first part
         parted = asyncio.Event()
@@ -31,7 +31,7 @@ async def test_a_statement_that_is_cancelled_between_its_two_parts_leaves_no_tra
             asking.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await asking
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         assert await conn.fetchval("select 41 + $1::int", 1) == 42
     for one in connections:
         await pool().release(one)
@@ -40,10 +40,10 @@ async def test_a_statement_that_is_cancelled_between_its_two_parts_leaves_no_tra
 async def test_a_statement_that_fails_is_nobody_elses(database: str) -> None:
     connections = [await pool().acquire() for _ in range(9)]
     for text in ("select 1 / $1::int", "select nothing"):
-        async with reading() as conn:
+        async with read_connection() as conn:
             with pytest.raises(Exception, match=r"zero|nothing"):
                 await conn.fetchval(text, *([0] if "$" in text else []))
-        async with snapshot() as conn:
+        async with read_snapshot() as conn:
             assert await conn.fetchval("select 1") == 1
     for one in connections:
         await pool().release(one)

@@ -12,7 +12,7 @@ from config import broker as brokers
 from config.broker_postgres import PostgresWakeUps
 from config.database import close_database, control_pool, open_database, pool
 from config.sessions import connect
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 
 FOR_EVER = "select pg_sleep(600)"
 
@@ -49,7 +49,7 @@ _started = 0.0
 
 async def _in_transaction(began: asyncio.Event) -> None:
     """Hold a lock, then go on after the cut."""
-    async with plain() as work:
+    async with transaction() as work:
         await work.conn.execute("lock table heartbeats in exclusive mode")
         began.set()
         await asyncio.sleep(2)

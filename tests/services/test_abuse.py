@@ -13,7 +13,7 @@ from domain.orders import Action
 from models.columnar import marks as stored
 from services import actions, marking, quotes
 from services.columnar.passes import Marker
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.world import (
     TRADER,
     World,
@@ -111,7 +111,7 @@ async def test_two_markers_lose_neither_each_others_marks_nor_an_action_between(
     async def close_and_quote() -> None:
         await act(closes, "CLOSE", action_id="a2")
         await _quote_all(world, "1.101")
-        async with plain():  # some task of this process learns of it, so that both go on to it
+        async with transaction():  # some task of this process learns of it, so that both go on to it
             pass
 
     meet(monkeypatch, "touched_accounts", close_and_quote, after=True)

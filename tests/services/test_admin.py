@@ -189,7 +189,7 @@ async def test_a_liquidation_by_hand_fails_the_phase_with_its_evidence(database:
     assert (breach["rule"], breach["consequence"], breach["limit"]) == ("LIQUIDATION", "FAIL", 50)
     assert (breach["floor"], breach["headroom"] > 0) == (50_000, True)
     evidence = json.loads(breach["evidence"])
-    assert (evidence["always_fold"], evidence["reason"]) == (True, "BY_HAND")
+    assert (evidence["by_hand"], evidence["reason"]) == (True, "BY_HAND")
     assert await rows("select status, end_reason from challenges") == [{"status": 3, "end_reason": "LIQUIDATION"}]
     assert await _state(account) == ("LIQUIDATED", None)
     assert (await kinds(account))[-6:] == [

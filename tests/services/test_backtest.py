@@ -28,7 +28,7 @@ from models.loaded import LoadedAccount
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.conditions import conditions_of
 from services.quote_cache import tape
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -242,7 +242,7 @@ def like(found: Sequence[dict[str, Any]], happened: Sequence[Any]) -> list[dict[
 
 
 async def reloaded(account_id: int) -> LoadedAccount:
-    async with reading() as conn:
+    async with read_connection() as conn:
         [loaded] = (await accounts.load_accounts(conn, [account_id])).all_accounts
     return loaded
 

@@ -5,7 +5,7 @@ import pytest
 from domain.errors import Forbidden, InvalidInput, NotFound
 from models.tables.brands import Brand
 from services import brands
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.builders import ADMIN, CLIENT, FEED, MANAGER, TRADER
 
 
@@ -40,7 +40,7 @@ async def test_a_bad_field_is_named(database: str) -> None:
 
 
 async def test_a_missing_brand_is_not_found(database: str) -> None:
-    async with plain():
+    async with transaction():
         with pytest.raises(NotFound):
             await brands.require("acme")
 

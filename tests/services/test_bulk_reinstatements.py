@@ -12,7 +12,7 @@ from services import brands, bulk_reinstatements, program_deletion
 from services.jobs import work_queue
 from services.jobs.job import Job
 from services.principals import Principal
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.bad_prints import STRANGER, bad_print, reinstate, void
 from tests.services.winners import FREE
 from tests.services.world import ADMIN, CLIENT, MANAGER, World, a_world, act, books_hold, hurry, rows, settle, value
@@ -93,7 +93,7 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
     await order(span)
     handle, broken = work_queue.HANDLERS["reinstate"], challenges[1]
 
-    async def failing(work: Unit, job: Job) -> str:
+    async def failing(work: UnitOfWork, job: Job) -> str:
         outcome = await handle(work, job)
         if job.challenge_id == broken:
             await work.flush()

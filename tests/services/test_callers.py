@@ -18,7 +18,9 @@ from services import callers, system, tokens
 from services.admission import admission
 from services.callers import Caller, bound
 from services.connections import control
-from services.unit_of_work import Root, plain, reading, root
+from services.unit_of_work.openings import root_transaction, transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
 from tests.services.world import a_world, value
 
 ASLEEP = "select count(*) from pg_stat_activity where datname = current_database() and state = 'active' and query = $1"
@@ -52,7 +54,7 @@ async def outside(url: str) -> AsyncIterator[Callable[[int], "asyncio.Future[Non
 
 async def sleep_for(caller: Caller) -> None:
     with bound(caller):
-        async with reading() as conn:
+        async with read_connection() as conn:
             await conn.fetchval(SLEEP)
 
 
@@ -62,12 +64,12 @@ async def test_a_bearer_takes_its_share_of_the_pool_and_others_go_on(database: s
         await asleep(4)
         for other in ("bob", "carol"):
             with bound(Caller(other, "acme", 60)):
-                async with reading() as conn:
+                async with read_connection() as conn:
                     assert await conn.fetchval("select 1") == 1
         more = [asyncio.create_task(sleep_for(Caller(f"eve{n}", "rivals", 60))) for n in range(5)]
         await asleep(7)
         with bound(Caller("bob", "acme", 60)):
-            async with plain() as work:
+            async with transaction() as work:
                 assert await work.conn.fetchval("select 1") == 1
         for task in (*greedy, *more):
             task.cancel()
@@ -108,16 +110,16 @@ async def test_a_document_whose_time_is_over_is_refused_and_its_statements_end_i
             assert [type(one) for one in ended] == [TimeLimit] * 6
             assert "seconds max 0.1" in str(ended[0])
             with pytest.raises(TimeLimit):
-                async with reading():
+                async with read_connection():
                     pass
         await asleep(0)
     assert await value("select 1") == 1
-    async with reading() as conn:
+    async with read_connection() as conn:
         assert not conn.is_in_transaction()
 
 
 async def sleep_for_bound() -> None:
-    async with reading() as conn:
+    async with read_connection() as conn:
         await conn.fetchval(SLEEP)
 
 
@@ -142,14 +144,14 @@ async def test_a_mutation_that_has_begun_its_transaction_is_finished_and_read_ba
         caller.begin(mutates=True)
         assert not caller.leave(), "nobody waits for it, and it goes on"
         caller.begin_field()
-        async with plain():
+        async with transaction():
             await Brand.create(name="acme", title="Acme")
             caller.stop(TimeLimit)
-        async with reading() as conn:
+        async with read_connection() as conn:
             assert await conn.fetchval("select title from brands") == "Acme"
         caller.begin_field()
         with pytest.raises(TimeLimit):
-            async with plain():
+            async with transaction():
                 raise AssertionError("it has begun")
 
 
@@ -161,14 +163,14 @@ async def test_a_mutation_that_waits_for_its_root_is_stopped_before_it_has_done_
     async def change() -> None:
         with bound(caller):
             caller.begin(mutates=True)
-            async with root(Root.of_challenge(challenge)):
+            async with root_transaction(LockRoot.of_challenge(challenge)):
                 raise AssertionError("it has begun")
 
-    async with root(Root.of_challenge(challenge)):
+    async with root_transaction(LockRoot.of_challenge(challenge)):
         with pytest.raises(TimeLimit):
             await change()
-    async with root(Root.of_challenge(challenge)) as work:
-        assert work.held, "and nobody is kept from the root afterwards"
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
+        assert work.locked_accounts, "and nobody is kept from the root afterwards"
 
 
 async def test_those_that_wait_for_a_root_hold_no_place_of_their_bearers_share(database: str) -> None:
@@ -179,9 +181,9 @@ async def test_those_that_wait_for_a_root_hold_no_place_of_their_bearers_share(d
 
     async def change(caller: Caller) -> None:
         with bound(caller):
-            async with root(Root.of_challenge(challenge)):
+            async with root_transaction(LockRoot.of_challenge(challenge)):
                 pass
-            async with reading() as conn:
+            async with read_connection() as conn:
                 await conn.fetchval("select 1")
 
     async with asyncio.timeout(20):
@@ -207,7 +209,7 @@ async def test_a_change_that_waits_too_long_for_a_lock_is_locked(database: str) 
         await other.execute("select from brands for update")
 
         async def change() -> None:
-            async with plain() as work:
+            async with transaction() as work:
                 await work.conn.execute("set local lock_timeout = '50ms'")
                 await work.conn.execute("update brands set title = 'Another'")
 
@@ -219,7 +221,7 @@ async def test_a_statement_of_a_change_that_takes_too_long_is_a_time_limit_and_n
     await Brand.create(name="acme", title="Acme")
 
     async def change() -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await work.conn.execute("update brands set title = 'Another'")
             await work.conn.execute("set local statement_timeout = '50ms'")
             await work.conn.execute(SLEEP)
@@ -237,14 +239,14 @@ async def test_reads_of_a_bearer_over_its_share_run_behind_others_and_its_transa
     try:
         if low_pool() is None:
             pytest.skip("this process may not change how the server's processes are scheduled")
-        assert await niceness("bob", reading) == 0, "alone"
-        assert await niceness("eve", reading) == NICENESS, "nothing is known of it, and another asks"
-        assert await niceness("eve", reading) == 0, "it was quick"
+        assert await niceness("bob", read_connection) == 0, "alone"
+        assert await niceness("eve", read_connection) == NICENESS, "nothing is known of it, and another asks"
+        assert await niceness("eve", read_connection) == 0, "it was quick"
         shares = admission()
         assert shares.averages
         shares.averages = replace(shares.averages, bearer=1e-9)
-        assert await niceness("eve", reading) == NICENESS, "over its share"
-        assert await niceness("eve", plain) == 0, "it may hold what others wait for"
+        assert await niceness("eve", read_connection) == NICENESS, "over its share"
+        assert await niceness("eve", transaction) == 0, "it may hold what others wait for"
     finally:
         await close_database()
 
@@ -253,5 +255,5 @@ async def niceness(bearer: str, opening: Callable[[], AbstractAsyncContextManage
     """How the server's process of a connection is scheduled that the bearer gets."""
     with bound(Caller(bearer, bearer, 60)):
         async with opening() as given:
-            conn = given.conn if opening is plain else given
+            conn = given.conn if opening is transaction else given
             return os.getpriority(os.PRIO_PROCESS, await conn.fetchval("select pg_backend_pid()"))

@@ -11,7 +11,7 @@ from config.database import close_database, create_database, drop_database, open
 from config.settings import settings
 from services import marking, retention
 from services.columnar.passes import Marker
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.conftest import TEMPLATE
 from tests.services.journeys import ENDING, NEVER_ENDING, a_journey, begin, left, play
 from tests.services.world import books_hold
@@ -33,7 +33,7 @@ def a_restarted_marker() -> Look:
             marker[0] = Marker(0)
         if chance.random() < 0.6:
             await marker[0].drain()
-        async with plain() as work:
+        async with transaction() as work:
             await work.conn.execute("update batches set recorded_at = now() - interval '2 days'")
         await retention.forget()
 

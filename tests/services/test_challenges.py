@@ -11,7 +11,7 @@ from services.columnar import passes
 from services.jobs import work_queue
 from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.world import (
     CLIENT,
     MANAGER,
@@ -164,7 +164,7 @@ async def test_a_worker_killed_while_it_closes_positions_closes_them_once(
     await act(account, "OPEN", action_id="a1", quantity="1000")
     close, killed = work_queue.HANDLERS["close_positions"], list[int]()
 
-    async def killed_once(work: Unit, job: Job) -> str:
+    async def killed_once(work: UnitOfWork, job: Job) -> str:
         outcome = await close(work, job)
         if not killed:
             killed.append(job.id)

@@ -11,7 +11,7 @@ from services import corrections, events, quotes
 from services.checks import verify
 from services.jobs import closing, work_queue
 from services.jobs.job import Job
-from services.unit_of_work import Unit
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.winners import DAY, FREE
 from tests.services.world import (
     EVALUATION,
@@ -96,7 +96,7 @@ async def test_what_has_no_fresh_quote_is_closed_at_the_first_and_what_was_opene
 async def test_a_closing_that_is_killed_is_done_once_all_the_same(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async def killed(work: Unit, job: Job) -> str:
+    async def killed(work: UnitOfWork, job: Job) -> str:
         await closing.close_day(work, job)
         raise RuntimeError
 

@@ -8,7 +8,7 @@ from domain.errors import Forbidden, InUse, InvalidInput, VersionConflict
 from domain.instruments import Currency, Instrument, InstrumentKind
 from services import currencies, instruments
 from services.saving import Change
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.builders import ADMIN, MANAGER
 from tests.services.world import a_world, act, value
 
@@ -20,7 +20,7 @@ async def test_a_currency_is_made_and_changed_field_by_field(database: str) -> N
     assert saved.changes == [Change("par", "SEK", "NOK")]
     saved = await currencies.update(ADMIN, "SEK", {"minor_units": 0, "par": None}, expected_version=2)
     assert saved.changes == [Change("minorUnits", "2", "0"), Change("par", "NOK", "SEK")]
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.currencies["SEK"] == Currency("SEK", 0, "SEK")
     with pytest.raises(VersionConflict):
         await currencies.update(ADMIN, "SEK", {"minor_units": 2}, expected_version=1)

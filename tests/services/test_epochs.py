@@ -11,7 +11,8 @@ from services import events, quotes
 from services.epochs import Restored, Watch
 from services.jobs import work_queue
 from services.quote_cache import tape
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 from services.views.events import Cursor, CursorExpired, position_of
 from tests.services.world import a_quote, a_world, rows, value
 
@@ -19,7 +20,7 @@ SEEN = Visibility(brand="acme")
 
 
 async def _tell(*names: str) -> None:
-    async with plain() as work:
+    async with transaction() as work:
         for name in names:
             work.emit(name, brand="acme", challenge_id=7, payload={})
     await events.stamp()
@@ -115,7 +116,7 @@ async def test_a_process_goes_on_where_the_database_moved_and_lost_nothing(datab
     watch = Watch()
     await watch.look()
     await _tell("first")
-    async with reading() as conn:
+    async with read_connection() as conn:
         await tape().extend(conn)
     await _execute(database, MOVED)
     await quotes.ingest([a_quote("EURUSD", "1.2", world.at)])

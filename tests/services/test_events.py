@@ -8,12 +8,13 @@ import pytest
 from config.database import connection
 from models.events import CHANNEL
 from services import events, purchases
-from services.unit_of_work import Root, root
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.roots import LockRoot
 from tests.services.world import CLIENT, a_world, elsewhere, rows, value
 
 
 async def _tell(challenge: int, n: int, many: int = 1) -> None:
-    async with root(Root.of_challenge(challenge)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         for place in range(many):
             work.emit("told", brand="acme", challenge_id=challenge, payload={"n": n, "place": place})
 
@@ -58,10 +59,10 @@ async def test_many_writers_and_two_stampers_leave_no_gap_and_no_disorder(databa
 
 async def test_what_commits_late_gets_a_later_position(database: str) -> None:
     slow, quick = await _challenges(database, 2)
-    async with root(Root.of_challenge(slow)) as work:
+    async with root_transaction(LockRoot.of_challenge(slow)) as work:
         work.emit("told", brand="acme", challenge_id=slow, payload={"n": 1})
         await work.flush()  # it has its number in the outbox, and is not committed
-        work.told.clear()
+        work.new_events.clear()
         await elsewhere(_tell(quick, 2))
         assert await elsewhere(events.stamp()) == 1
     assert await events.stamp() == 1

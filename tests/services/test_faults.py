@@ -21,7 +21,7 @@ from services import quotes as ingesting
 from services.columnar import passes
 from services.connections import LOST
 from services.jobs import work_queue
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.world import (
     CLIENT,
     World,
@@ -216,7 +216,7 @@ async def test_a_task_whose_transaction_could_not_begin_can_begin_another(databa
     await a_world(database)
 
     async def look() -> int:
-        async with plain():
+        async with transaction():
             return await Brand.all().count()
 
     async def found() -> int:

@@ -10,7 +10,7 @@ from config.database import connection
 from models.sql import Connection
 from models.views import list_pages as views
 from models.views.list_query import Filters, Row
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from services.views import lists
 from services.views.lists import ACTIONS, FILLS, LEDGER, ORDERS, POSITIONS, Listing, PageRequest
 from tests.services.world import START, World, a_world, act, settle
@@ -116,7 +116,7 @@ async def test_a_caller_finds_its_own_action_by_run_and_name(database: str) -> N
 async def test_a_time_finds_the_first_row_from_then_on(database: str) -> None:
     world, account = await a_history(database)
     times = {row["seq"]: row["market_time"] for row in await read(LEDGER, account, first=100)}
-    async with reading() as conn:
+    async with read_connection() as conn:
         for moment in {START - timedelta(1), *times.values(), world.at + timedelta(1), DAY_2 + timedelta(seconds=1)}:
             found = await conn.fetchval("select ledger_seq_at($1, $2)", account, moment)
             assert found == min((seq for seq, at in times.items() if at >= moment), default=len(times) + 1)
@@ -204,7 +204,7 @@ async def test_a_page_costs_what_it_shows_not_what_it_leaves_out(database: str) 
     for (of, filters), mode, reverse in product(COSTLY, PLANS, (False, True)):
         blocks = {}
         for size, account in accounts.items():
-            async with reading() as conn:
+            async with read_connection() as conn:
                 measured = Measured(conn, mode)
                 asked = PageRequest(20, None, reverse)
                 await views.fetch_nested_pages(

@@ -16,7 +16,8 @@ from domain.lifecycles import ActionStatus
 from domain.orders import ActionResult
 from services import instruments, quotes
 from services.saving import Change
-from services.unit_of_work import Root, plain, root
+from services.unit_of_work.openings import root_transaction, transaction
+from services.unit_of_work.roots import LockRoot
 from tests.services.builders import ADMIN, EURUSD, MANAGER
 from tests.services.world import World, a_quote, a_world, act, an_action, books_hold, value, waits
 
@@ -27,16 +28,16 @@ async def _version() -> int:
 
 
 async def test_what_is_saved_is_in_the_next_units_catalogue(database: str) -> None:
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.instruments == {}
     before = await _version()
     assert await instruments.save(ADMIN, EURUSD) == "EURUSD"
     assert await _version() == before + 1
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.instruments == {"EURUSD": EURUSD}
     finer = replace(EURUSD, quantity_step=Decimal("0.001"), price_precision=6)
     await instruments.save(ADMIN, finer)
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.instruments == {"EURUSD": finer}
 
 
@@ -122,7 +123,7 @@ async def test_what_is_left_out_stays_and_null_is_the_default(database: str) -> 
     before = await _version()
     assert (await instruments.update(ADMIN, "US30.cash", {"price_precision": 2})).changes == []
     assert await _version() == before
-    async with plain() as work:
+    async with transaction() as work:
         assert work.catalogue.instruments["US30.cash"] == replace(US30, contract_size=Decimal(1), aliases=())
     with pytest.raises(InvalidInput) as refusal:
         await instruments.update(ADMIN, "GER40", {"kind": InstrumentKind.INDEX})
@@ -224,8 +225,8 @@ async def test_an_instrument_in_use_is_not_retired_and_what_holds_it_is_named(da
 async def test_a_retirement_waits_for_the_trades_under_way(database: str) -> None:
     world = await a_world(database)
     challenge, account = await world.buy()
-    async with root(Root.of_challenge(challenge)) as work:  # has read the catalogue
-        held = work.hold(account)
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:  # has read the catalogue
+        held = work.locked_account(account)
         retiring = asyncio.create_task(instruments.update(ADMIN, "EURUSD", RETIRED), context=Context())
         await waits(database)
         held.account, [opened] = execution.submit(

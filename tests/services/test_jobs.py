@@ -13,7 +13,10 @@ from services import purchases, quotes
 from services.jobs import work_queue
 from services.jobs.job import Job
 from services.principals import Principal, Role
-from services.unit_of_work import Root, Unit, reading, root
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.world import (
     CLIENT,
     EVALUATION,
@@ -33,14 +36,14 @@ from tests.services.world import (
     value,
 )
 
-Fault = Callable[[Unit], Awaitable[None]]
+Fault = Callable[[UnitOfWork], Awaitable[None]]
 
 
 def fails(monkeypatch: pytest.MonkeyPatch, kind: str, fault: Fault, *, times: int) -> None:
     """Let each job of the kind be done, all but its commit, and then fail, so many times."""
     handle, failed = work_queue.HANDLERS[kind], dict[int, int]()
 
-    async def failing(work: Unit, job: Job) -> str:
+    async def failing(work: UnitOfWork, job: Job) -> str:
         outcome = await handle(work, job)
         failed[job.id] = failed.get(job.id, 0) + 1
         if failed[job.id] <= times:
@@ -51,15 +54,15 @@ def fails(monkeypatch: pytest.MonkeyPatch, kind: str, fault: Fault, *, times: in
     monkeypatch.setitem(work_queue.HANDLERS, kind, failing)
 
 
-async def crash(_: Unit) -> None:
+async def crash(_: UnitOfWork) -> None:
     raise RuntimeError("the worker died")
 
 
-async def busy(_: Unit) -> None:
+async def busy(_: UnitOfWork) -> None:
     raise Locked
 
 
-async def full(_: Unit) -> None:
+async def full(_: UnitOfWork) -> None:
     raise asyncpg.DiskFullError("could not extend file: No space left on device")
 
 
@@ -74,7 +77,7 @@ async def persist() -> None:
 async def test_each_effect_happens_once_though_every_handler_fails_after_its_work(
     database: str, monkeypatch: pytest.MonkeyPatch, way: str
 ) -> None:
-    async def kill(work: Unit) -> None:
+    async def kill(work: UnitOfWork) -> None:
         await kill_connections(database)
         await work.conn.execute("select 1")
 
@@ -231,7 +234,7 @@ async def test_a_job_that_kills_its_worker_each_time_ends_dead(database: str) ->
     world = await a_world(database)
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     for _ in range(work_queue.ATTEMPTS_MAX):
-        async with reading() as conn:
+        async with read_connection() as conn:
             assert await stored.take_job(conn)  # and then nothing more is heard of its worker
     await settle()
     assert await rows("select status, outcome from jobs") == [
@@ -244,8 +247,8 @@ async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_ot
     world = await a_world(database)
     challenge, _ = await world.buy()
     await plant_a_breach(database, challenge)
-    async with root(Root.of_challenge(challenge)) as work:
-        work.owe("close_account", brand="acme", challenge_id=challenge, account_id=await _account(work, challenge))
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
+        work.enqueue("close_account", brand="acme", challenge_id=challenge, account_id=await _account(work, challenge))
     await act(await world.account(challenge), "OPEN", action_id="a1", quantity="1000000")
     await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])
     _, other = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
@@ -256,6 +259,6 @@ async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_ot
     assert await value("select status from accounts where challenge_id = $1", other) == "ACTIVE"
 
 
-async def _account(work: Unit, challenge: int) -> int:
+async def _account(work: UnitOfWork, challenge: int) -> int:
     found: int = await work.conn.fetchval("select account_id from challenges where id = $1", challenge)
     return found

@@ -11,7 +11,7 @@ from models.sql import Connection
 from models.views import list_pages
 from models.views.list_query import Filters, Listing, PageRequest, Row
 from models.views.visibility import Visibility
-from services.unit_of_work import snapshot
+from services.unit_of_work.reads import read_snapshot
 from services.views.lists import ACCOUNTS, CHALLENGES, PROGRAMS, PURCHASES, TRANSFERS
 from tests.services.many import BIG, RARE, WHALE, fill
 
@@ -98,7 +98,7 @@ async def many(database: str) -> None:
 
 
 async def test_page_by_page_each_row_that_fits_comes_once_and_in_order(many: None) -> None:
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         for listing, filters, fits in CASES:
             every = await _walk(conn, listing, ADMIN, (), 1_000, ENOUGH, reverse=False)
             for visibility in (ADMIN, MANAGER, CLIENT, TRADER):
@@ -116,7 +116,7 @@ async def test_page_by_page_each_row_that_fits_comes_once_and_in_order(many: Non
 
 
 async def test_a_count_that_comes_to_its_limit_says_so(many: None) -> None:
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (), 100) == (1_000, False)  # entries of an index
         assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (), 200) == (ROWS - 2, True)
         assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (("text", ("%",)),), 100) == (0, False)  # rows
@@ -128,7 +128,7 @@ async def test_a_count_that_comes_to_its_limit_says_so(many: None) -> None:
 
 
 async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
 
         async def found(listing: Listing, visibility: Visibility, **given: str) -> int:
             filters = tuple((name, (value,)) for name, value in given.items())
@@ -149,7 +149,7 @@ async def test_nobody_finds_by_what_is_not_shown_to_him(many: None) -> None:
 
 
 async def test_a_text_is_no_pattern(many: None) -> None:
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         for text in ("%", "_", "whal_", "%hale", "whale%", "\\", "wha\\le"):
             assert await list_pages.count_rows(conn, CHALLENGES, MANAGER, (("text", (text,)),), ENOUGH) == (0, True), (
                 text

@@ -21,7 +21,7 @@ from models.sql import Connection
 from models.views import list_pages
 from models.views.list_query import Filters, Listing, PageRequest, Row
 from models.views.visibility import Visibility
-from services.unit_of_work import snapshot
+from services.unit_of_work.reads import read_snapshot
 from services.views import lists
 from services.views.lists import (
     ACCOUNTS,
@@ -185,7 +185,7 @@ async def many(server: str, testrun_uid: str) -> AsyncIterator[Connection]:
         with suppress(asyncpg.DuplicateDatabaseError):
             await fill(await create_database(server, "many", template=TEMPLATE))
     await open_database(sibling(server, "many"), pool_size=2, name="test")
-    async with snapshot() as conn:
+    async with read_snapshot() as conn:
         yield conn
     await close_database()
 

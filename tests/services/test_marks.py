@@ -19,7 +19,8 @@ from services.columnar.passes import Marker
 from services.jobs import work_queue
 from services.principals import Principal, Role
 from services.quote_cache import Tape
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -73,7 +74,7 @@ async def _ingest(world: World, **mids: str) -> None:
 
 async def _look() -> None:
     """Some task of this process reads what is new on the tape."""
-    async with plain():
+    async with transaction():
         pass
 
 
@@ -204,11 +205,11 @@ async def test_what_others_write_is_told_however_long_they_take_to_commit_it(dat
     touch = "update balances set touched = pg_current_xact_id() where account_id = $1"
 
     async def told(since: str) -> set[int]:
-        async with reading() as conn:
+        async with read_connection() as conn:
             return {account for account, _, _ in await stored.touched_accounts(conn, since, 1, 0)}
 
     async def horizon() -> str:
-        async with reading() as conn:
+        async with read_connection() as conn:
             return await stored.snapshot_horizon(conn)
 
     async def settled() -> str:

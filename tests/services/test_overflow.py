@@ -11,7 +11,7 @@ from services import actions, admin, decision_context, marking, payouts, quarant
 from services.checks import verify
 from services.columnar.passes import Marker
 from services.quote_cache import tape
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -174,7 +174,7 @@ async def test_only_staff_releases_and_says_why(database: str) -> None:
         await quarantine.release_by_hand(TRADER, account, "please")
     with pytest.raises(InvalidInput):
         await quarantine.release_by_hand(MANAGER, account, " ")
-    async with reading() as conn:
+    async with read_connection() as conn:
         await entries.quarantine_account(conn, account, 1, "ValueError", "of yesterday")
     await quarantine.release_by_hand(ADMIN, account, "it can be computed")
     assert (await system.read()).quarantined == 0

@@ -8,12 +8,12 @@ import pytest
 from config import wakeups
 from services import events, periodic, purchases, quotes, system
 from services.columnar import passes
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.world import CLIENT, a_quote, a_world, another_process, books_hold, rows, value
 
 
 async def test_each_process_beats_and_who_is_long_silent_is_forgotten(database: str) -> None:
-    async with plain() as work:
+    async with transaction() as work:
         await work.conn.execute(
             "insert into heartbeats values ('worker-0', 'worker', now(), now() - interval '2 hours')"
         )
@@ -41,7 +41,7 @@ async def test_of_many_processes_one_does_the_days_housekeeping(database: str) -
 
 async def test_events_are_forgotten_when_they_are_older_than_they_are_kept(database: str) -> None:
     await a_world(database)
-    async with plain() as work:
+    async with transaction() as work:
         for place in range(3):
             work.emit("told", brand="acme", challenge_id=1, payload={"place": place})
     await events.stamp()

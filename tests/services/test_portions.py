@@ -14,7 +14,8 @@ from domain.lifecycles import ProgramStatus
 from models import program_deletion as table
 from models.program_deletion import DeletedSale
 from services import payments, payouts, program_deletion, programs, purchases
-from services.unit_of_work import Root, sweep
+from services.unit_of_work.openings import catch_up_many
+from services.unit_of_work.roots import LockRoot
 from tests.services.winners import a_winner
 from tests.services.world import CLIENT, MANAGER, World, a_world, act, books_hold, elsewhere, rows, value
 
@@ -50,11 +51,11 @@ async def test_it_stops_at_its_time_and_goes_on_where_it_was_when_asked_again(
     world = await _a_bestseller(database)
     portions: list[int] = []
 
-    def counted(roots: Sequence[Root], **options: Any) -> Any:
+    def counted(roots: Sequence[LockRoot], **options: Any) -> Any:
         portions.append(len(roots))
-        return sweep(roots, **options)
+        return catch_up_many(roots, **options)
 
-    monkeypatch.setattr(program_deletion, "sweep", counted)
+    monkeypatch.setattr(program_deletion, "catch_up_many", counted)
     went: list[dict[str, int]] = []
     while not went or not went[-1]["programs"]:
         went.append(await _delete(world))

@@ -16,7 +16,8 @@ from domain.programs import phase_terms
 from domain.terms import Group, GroupKind, Policy, Terms, TradingDay, Trail, fingerprint, terms_from_text
 from models.tables.programs import Program, ProgramPhase
 from services import programs
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_draft, a_funded, a_group, an_evaluation
 
 
@@ -35,7 +36,7 @@ async def _until_waiting(url: str, tasks: Sequence[asyncio.Task[Any]]) -> None:
 
 
 async def _freeze(program_id: int) -> tuple[Terms, str, str]:
-    async with plain() as work:
+    async with transaction() as work:
         return await programs.freeze(work, program_id)
 
 
@@ -91,7 +92,7 @@ async def test_every_change_is_audited_with_what_was_before(desk: None) -> None:
     await programs.update(MANAGER, program_id, expected_version=2, status=ProgramStatus.ACTIVE)
     with pytest.raises(VersionConflict):
         await programs.update(MANAGER, program_id, expected_version=1, changes={"name": "C"})
-    async with reading() as conn:
+    async with read_connection() as conn:
         told = await conn.fetch(
             """select operation, object_id, before ->> 'price', after ->> 'price', before ->> 'status',
               after ->> 'status', jsonb_array_length(after -> 'steps')

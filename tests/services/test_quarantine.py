@@ -16,7 +16,8 @@ from services.checks import verify
 from services.columnar import passes
 from services.columnar.passes import Marker
 from services.jobs import work_queue
-from services.unit_of_work import Unit, reading
+from services.unit_of_work.reads import read_connection
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -134,7 +135,7 @@ async def test_an_account_leaves_the_quarantine_once_it_has_been_put_right_and_m
 async def test_a_marker_that_begins_lets_those_out_that_it_can_read(database: str) -> None:
     world = await a_world(database)
     spoilt, _ = await two_traders(world)
-    async with reading() as conn:
+    async with read_connection() as conn:
         await entries.quarantine_account(conn, spoilt, 1, "ValueError", "of yesterday's version")
     await Marker(0).drain()
     assert (await system.read()).quarantined == 0
@@ -280,11 +281,11 @@ async def test_while_the_server_cannot_write_no_account_is_to_blame(
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.04", world.at)])
 
-    async def failing(work: Unit) -> None:
+    async def failing(work: UnitOfWork) -> None:
         raise raised("No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Unit, "flush", failing)
+        patch.setattr(UnitOfWork, "flush", failing)
         with pytest.raises(raised):
             await Marker(0).drain()
     assert (await system.read()).quarantined == 0

@@ -9,7 +9,7 @@ import pytest
 
 from domain.errors import IdempotencyConflict, InvalidInput, NotFound
 from services import receipts
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.world import CLIENT, MANAGER, value
 
 CONTENT: dict[str, Any] = {"amount": Decimal("1.50"), "to": "bob"}
@@ -17,7 +17,7 @@ CONTENT: dict[str, Any] = {"amount": Decimal("1.50"), "to": "bob"}
 
 async def _ask(content: dict[str, Any] = CONTENT, *, key: str = "k1", answer: int = 1, who: Any = CLIENT) -> Any:
     """Do something under the key; the answer, or the stored one."""
-    async with plain() as work:
+    async with transaction() as work:
         if stored := await receipts.claim(work, who, "give", key, content):
             return stored
         await receipts.keep(work, who, "give", key, {"answer": answer})
@@ -51,7 +51,7 @@ async def test_of_many_at_once_one_does_it(database: str) -> None:
 
 async def test_a_refusal_leaves_no_receipt(database: str) -> None:
     async def refused() -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await receipts.claim(work, CLIENT, "give", "k1", CONTENT)
             raise NotFound
 

@@ -19,7 +19,8 @@ from models import reinstatements as rows_of
 from services import adjustments, events, payouts, program_deletion, reinstatements
 from services.columnar import passes
 from services.reinstatements import Reinstated
-from services.unit_of_work import Root, root
+from services.unit_of_work.openings import root_transaction
+from services.unit_of_work.roots import LockRoot
 from tests.services import journeys
 from tests.services.bad_prints import a_victim, bad_print, equity_of, reinstate, status, void
 from tests.services.journeys import ENDING
@@ -132,10 +133,10 @@ async def fails_again(challenge: int) -> None:
         from breaches where challenge_id = $1 and consequence = 'FAIL'""",
         challenge,
     )
-    async with root(Root.of_challenge(challenge)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         case = await rows_of.read_case(work.conn, challenge)
         with pytest.raises(StillBroken) as broken:
-            await reinstatements.run_again(work.conn, work.held[case["account_id"]], case, [])
+            await reinstatements.run_again(work.conn, work.locked_accounts[case["account_id"]], case, [])
     facts = broken.value.facts
     found = {name: facts[name] for name in ("rule", "batch", "at", "level", "observed")}
     assert found == {

@@ -14,7 +14,7 @@ from services import events, program_deletion, programs, purchases, quarantine, 
 from services.columnar import passes
 from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.unit_of_work import plain, sweep
+from services.unit_of_work.openings import catch_up_many, transaction
 from services.views.events import Wanted, missed
 from tests.services.world import (
     CLIENT,
@@ -68,7 +68,7 @@ async def _a_sold_program(url: str) -> tuple[World, dict[str, int]]:
 
 async def _look() -> None:
     """Some task of this process reads what is new on the tape."""
-    async with plain():
+    async with transaction():
         pass
 
 
@@ -233,10 +233,10 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
 
     def noted(roots: Any, **kwargs: Any) -> Any:
         swept.append(list(roots))
-        return sweep(roots, **kwargs)
+        return catch_up_many(roots, **kwargs)
 
     monkeypatch.setattr(stored, "touched_accounts", deleted_behind_its_back)
-    monkeypatch.setattr(quarantine, "sweep", noted)
+    monkeypatch.setattr(quarantine, "catch_up_many", noted)
     await passes.drain(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"
     assert await rows("select marked_through, equity from balances where account_id = $1", account) == [

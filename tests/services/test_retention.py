@@ -19,7 +19,7 @@ from services.columnar import passes
 from services.columnar.passes import Marker
 from services.quote_cache import Tape
 from services.retention import Forgotten, Round
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.services.corruptions import a_worked_desk
 from tests.services.world import (
     ADMIN,
@@ -180,7 +180,7 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
     world = await a_worked_desk(database)
     slept, tape = Marker(0), Tape()
     await slept.drain()
-    async with reading() as conn:
+    async with read_connection() as conn:
         await tape.extend(conn)
         await world.quote("1.10655")
         await tape.extend(conn)
@@ -208,14 +208,14 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
     await corrections.void_fills(MANAGER, [(trading, bad)], "a bad tick, of a quote long gone")
     await slept.drain()
     await books_hold()
-    async with reading() as conn:
+    async with read_connection() as conn:
         await tape.extend(conn)
         assert tape.newest == newest
         known = {symbol: quote for symbol, (_, quote) in (await stored.read_market(conn, newest)).items()}
         assert await tape.market(conn, newest) == known
     await world.quote("1.10630")
     await books_hold()
-    async with reading() as conn:
+    async with read_connection() as conn:
         await tape.extend(conn)
         assert await tape.batches(conn, newest, newest + 1) == await stored.read_batches(conn, newest, newest + 1)
 

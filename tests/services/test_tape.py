@@ -12,7 +12,7 @@ from models import quotes as stored
 from models.quotes import Clocks
 from services import instruments, quote_cache, quotes
 from services.quote_cache import Tape, market_time
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tests.services.world import ADMIN, START, World, a_quote, a_world
 
 LATER = START + timedelta(hours=1)
@@ -35,7 +35,7 @@ async def test_what_is_remembered_is_what_is_stored_at_every_batch(
     world = await a_world(database)
     await _runs(world, 3)
     mine = Tape()
-    async with reading() as conn:
+    async with read_connection() as conn:
         for _ in range(3):  # the third time it forgets the oldest
             await mine.extend(conn)
             for after in range(mine.newest + 1):
@@ -51,13 +51,13 @@ async def test_tasks_that_read_the_same_batches_at_once_remember_them_once(datab
     mine = Tape()
 
     async def extend() -> None:
-        async with reading() as conn:
+        async with read_connection() as conn:
             await mine.extend(conn)
 
     await asyncio.gather(*(extend() for _ in range(8)))
     await _runs(world, 6)
     await asyncio.gather(*(extend() for _ in range(8)))
-    async with reading() as conn:
+    async with read_connection() as conn:
         assert [batch.number for batch in await mine.batches(conn, 1, 7)] == [2, 3, 4, 5, 6, 7]
     assert mine.newest == 7
 
@@ -65,13 +65,13 @@ async def test_tasks_that_read_the_same_batches_at_once_remember_them_once(datab
 async def test_a_new_instrument_is_known_at_the_next_look(database: str) -> None:
     await a_world(database)
     mine = Tape()
-    async with reading() as conn:
+    async with read_connection() as conn:
         await mine.extend(conn)
         before = mine.catalogue
         await mine.extend(conn)
         assert mine.catalogue is before
     await instruments.save(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
-    async with reading() as conn:
+    async with read_connection() as conn:
         await mine.extend(conn)
     assert "XAUUSD" in mine.catalogue.instruments
     assert "XAUUSD" not in before.instruments
@@ -81,7 +81,7 @@ async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_
     await a_world(database)
     for symbol, quote in (("EURUSDT", "USDT"), ("AAAUSD", "USD"), ("EURUSD", "USD")):  # dollars all, and EURUSD again
         await instruments.save(ADMIN, Instrument(symbol, "EUR", quote, 5, Decimal(10), Decimal(1000)))
-    async with reading() as conn:
+    async with read_connection() as conn:
         catalogue = await stored.read_catalogue(conn)
     assert catalogue.instruments["EURUSD"].quantity_step == 10
     assert catalogue.conversion("EUR", "USD").direct[0] == ("EURUSD", False)

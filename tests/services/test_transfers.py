@@ -9,12 +9,12 @@ import pytest
 from domain.errors import InsufficientFunds
 from services import transfers, wallets
 from services.transfers import Holder, House, Wallet
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.world import MANAGER, World, a_world, books_hold, rows, totals, value
 
 
 async def _move(source: Holder, target: Holder, amount: str, kind: str = "WITHDRAWAL") -> int:
-    async with plain() as work:
+    async with transaction() as work:
         return await transfers.move(
             work, brand="acme", kind=kind, money="REAL", currency="USD", source=source, target=target,
             amount=Decimal(amount), cause="a test",
@@ -47,7 +47,7 @@ async def test_more_than_is_free_is_refused_and_nothing_moves(database: str) -> 
 
 async def test_what_is_reserved_is_not_free(database: str) -> None:
     world = await a_world(database)
-    async with plain() as work:
+    async with transaction() as work:
         await work.conn.execute("update wallets set reserved = 500")
     with pytest.raises(InsufficientFunds):
         await _move(Wallet(world.wallet), House("EXTERNAL"), "1500.01")

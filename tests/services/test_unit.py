@@ -13,7 +13,9 @@ from domain.errors import Locked, NoMarket, NotFound
 from models.tables.brands import Brand
 from services import actions, brands, purchases, quotes
 from services.columnar import passes
-from services.unit_of_work import Root, Unit, plain, root, sweep
+from services.unit_of_work.openings import catch_up_many, root_transaction, transaction
+from services.unit_of_work.roots import LockRoot
+from services.unit_of_work.unit import UnitOfWork
 from tests.services.world import (
     ADMIN,
     CLIENT,
@@ -39,7 +41,7 @@ async def test_two_transactions_on_one_root_take_turns(database: str) -> None:
     inside: list[str] = []
 
     async def work(name: str) -> None:
-        async with root(Root.of_challenge(challenge)) as unit:
+        async with root_transaction(LockRoot.of_challenge(challenge)) as unit:
             inside.append(name)
             await unit.conn.fetchval("select 1")
             inside.append(name)
@@ -64,18 +66,18 @@ async def test_who_waited_for_another_process_acts_on_the_newest_market(database
 async def test_a_unit_keeps_to_the_batch_it_looked_at(database: str) -> None:
     world = await a_world(database)
     challenge, account = await world.buy()
-    async with root(Root.of_challenge(challenge)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         seen = work.batch
         await elsewhere(quotes.ingest([a_quote("EURUSD", "1.2", world.at)]))
         await elsewhere(_look())  # the tape runs on under this process's other tasks
         moment = work.moment
         assert work.tape.newest == seen + 1
         assert (moment.batch, moment.at, moment.market["EURUSD"].mid) == (seen, world.at, Decimal("1.1"))
-        assert work.hold(account).account.marked_through == seen
+        assert work.locked_account(account).account.marked_through == seen
 
 
 async def _look() -> None:
-    async with plain():
+    async with transaction():
         pass
 
 
@@ -85,7 +87,7 @@ async def test_a_refusal_writes_nothing(database: str) -> None:
     before = await totals()
 
     async def refused_at_the_end() -> None:
-        async with root(Root.of_challenge(challenge)) as work:
+        async with root_transaction(LockRoot.of_challenge(challenge)) as work:
             _leave_traces(work, challenge, account)
             await work.flush()
             raise NotFound
@@ -99,27 +101,27 @@ async def test_events_and_jobs_are_there_with_the_commit_and_not_before(database
     world = await a_world(database)
     challenge, account = await world.buy()
     there = "select (select count(*) from outbox where name = 'told') + (select count(*) from jobs where kind = 'owed')"
-    async with root(Root.of_challenge(challenge)) as work:
+    async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         _leave_traces(work, challenge, account)
         await work.flush()
-        work.told.clear()
-        work.owed.clear()
+        work.new_events.clear()
+        work.new_jobs.clear()
         assert await value(there) == 0
     assert await value(there) == 2
 
 
-def _leave_traces(work: Unit, challenge: int, account: int) -> None:
+def _leave_traces(work: UnitOfWork, challenge: int, account: int) -> None:
     work.emit("told", brand="acme", challenge_id=challenge, payload={})
-    work.owe("owed", brand="acme", challenge_id=challenge)
-    held = work.hold(account)
+    work.enqueue("owed", brand="acme", challenge_id=challenge)
+    held = work.locked_account(account)
     held.account = replace(held.account, high_watermark=held.account.high_watermark + 1)
 
 
 async def test_a_root_that_does_not_exist_is_not_found(database: str) -> None:
     await a_world(database)
-    for missing in (Root.of_challenge(99), Root.of_account(99)):
+    for missing in (LockRoot.of_challenge(99), LockRoot.of_account(99)):
         with pytest.raises(NotFound):
-            async with root(missing):
+            async with root_transaction(missing):
                 pass
 
 
@@ -127,7 +129,7 @@ async def test_a_deadlock_is_busy_for_one_and_nothing_for_the_other(database: st
     met = asyncio.Barrier(2)
 
     async def lock(first: int, second: int) -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await work.conn.execute("set role none")  # only a superuser may be so impatient
             await work.conn.execute("set local deadlock_timeout = '10ms'")
             await work.conn.execute("select pg_advisory_xact_lock($1)", first)
@@ -142,7 +144,7 @@ async def test_models_and_statements_share_the_transaction(database: str) -> Non
     await brands.save(ADMIN, name="acme", title="Acme Prop")
 
     async def change_and_fail() -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await Brand.create(name="beta", title="Beta")
             assert await work.conn.fetchval("select count(*) from brands") == 2
             await work.conn.execute("update brands set title = 'by a statement'")
@@ -158,12 +160,12 @@ async def test_a_lock_not_had_in_time_is_busy_whoever_asks_for_it(database: str)
     await brands.save(ADMIN, name="acme", title="Acme Prop")
 
     async def with_sql() -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await work.conn.execute("set local lock_timeout = '10ms'")
             await work.conn.execute("select from brands for update")
 
     async def with_the_orm() -> None:
-        async with plain() as work:
+        async with transaction() as work:
             await work.conn.execute("set local lock_timeout = '10ms'")
             await Brand.filter(name="acme").select_for_update().first()
 
@@ -179,7 +181,7 @@ async def test_a_replay_without_batches_refuses_what_needs_the_market(database: 
     await make_replay(database)
     before = await totals()
     with pytest.raises(NoMarket):
-        async with plain() as work:
+        async with transaction() as work:
             work.emit("told", brand="acme", challenge_id=1, payload={})
     assert await totals() == before
 
@@ -242,7 +244,7 @@ async def test_a_sweep_of_many_accounts_takes_as_many_statements_as_one_of_one(n
     roots = []
     for n in range(12):
         _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")
-        roots.append(Root.of_challenge(challenge))
+        roots.append(LockRoot.of_challenge(challenge))
     await world.quote("1.1")
     for account in [row["id"] for row in await rows("select id from accounts")]:
         await act(account, "OPEN", action_id="a1", quantity="1000000")
@@ -250,7 +252,7 @@ async def test_a_sweep_of_many_accounts_takes_as_many_statements_as_one_of_one(n
     for some in (roots[:4], roots[4:5], roots[5:]):  # every one of them breaches, days and metrics written
         await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])
         with counted() as statements:
-            async with sweep(some):
+            async with catch_up_many(some):
                 pass
         counts.append(len(statements))
     assert counts[1] == counts[2], counts  # the driver's questions about types come with the first

@@ -9,7 +9,7 @@ import pytest
 from config.database import pool
 from domain.errors import Forbidden, IdempotencyConflict, InvalidInput, NotFound, Refused
 from services import wallets
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, TRADER, a_desk
 
 
@@ -29,7 +29,7 @@ async def _cash() -> list[Decimal]:
 
 
 async def test_a_wallet_is_opened_once(desk: None) -> None:
-    async with plain() as work:
+    async with transaction() as work:
         first = await wallets.open(work, "acme", "alice", "USD")
         assert await wallets.open(work, "acme", "alice", "USD") == first
         assert await wallets.open(work, "acme", "alice", "EUR") != first

@@ -23,7 +23,8 @@ from services.checks import verify
 from services.columnar import passes
 from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.unit_of_work import plain, reading
+from services.unit_of_work.openings import transaction
+from services.unit_of_work.reads import read_connection
 
 ADMIN = Principal(1, "root", Role.ADMIN)
 MANAGER = Principal(2, "desk", Role.MANAGER, "acme")
@@ -85,13 +86,13 @@ class World:
 
 async def value(sql: str, *args: object) -> Any:
     """One value from the database."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return await conn.fetchval(sql, *args)
 
 
 async def rows(sql: str, *args: object) -> list[dict[str, Any]]:
     """Rows from the database."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         return [dict(row) for row in await conn.fetch(sql, *args)]
 
 
@@ -183,7 +184,7 @@ async def waits(url: str, many: int = 1) -> None:
 
 async def hurry() -> None:
     """Let the jobs that are put off be due now."""
-    async with plain() as work:
+    async with transaction() as work:
         await work.conn.execute("update jobs set due_at = clock_timestamp() where status = 'QUEUED'")
 
 

@@ -14,7 +14,7 @@ import pytest
 from services import ownership, quotes, system
 from services.columnar.passes import Marker
 from services.ownership import Ownership
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tests.services.test_ownership import a_desk_of, judged
 from tests.services.world import World, a_quote, books_hold, value
 from tests.workers.processes import Worker, working
@@ -85,7 +85,7 @@ async def test_whatever_befalls_workers_each_batch_is_judged_once(database: str)
             assert time.monotonic() - began < SPARE_SECONDS + 10, "it finishes what it does"
             assert third.said("gave up shard") == 1 + 1, "to the second, and at its end"
 
-            async with plain() as work:  # wipe the broker
+            async with transaction() as work:  # wipe the broker
                 await work.conn.execute("delete from dramatiq.queue")
             await ownership.set_shard_count(5)
             await workers.until_shared(_5=second)

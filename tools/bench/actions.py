@@ -14,7 +14,7 @@ from config.database import close_database, create_database, migrate, open_datab
 from config.embedded import BINARIES, DATABASE
 from config.errors import Problem
 from config.logs import configure_logging
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tools.bench import harness, reads, traders
 from tools.bench.beside import marking
 from tools.bench.harness import Figure, Server, Steps
@@ -189,7 +189,7 @@ async def _same_rows(server: Server, written_to: Sequence[Trader]) -> dict[str, 
 
 
 async def _written(account: int) -> dict[str, int]:
-    async with reading() as conn:
+    async with read_connection() as conn:
         counts = {table: await conn.fetchval(WRITTEN.format(table=table), account) for table in TABLES}
     return {table: many for table, many in counts.items() if many}
 

@@ -17,7 +17,7 @@ from config.logs import configure_logging
 from config.settings import settings
 from services import quotes
 from services.columnar.passes import Marker
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tools.bench import breaches, harness
 from tools.bench.harness import Figure, Server, Steps
 from tools.bench.passes import (
@@ -197,7 +197,7 @@ def _held(population: Population) -> int:
 
 
 async def _breaches() -> int:
-    async with reading() as conn:
+    async with read_connection() as conn:
         found: int = await conn.fetchval("select count(*) from breaches where consequence = 'FAIL'")
         return found
 

@@ -17,7 +17,7 @@ from models.columnar.marks import PreparedMarks
 from models.sql import Connection
 from services import quotes
 from services.columnar.passes import Marker
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tools.bench.population import Population
 
 UPDATE = """
@@ -59,7 +59,7 @@ async def seconds_of_pass(marker: Marker, population: Population, move: Decimal,
 
 async def seconds_of_writing(chunks: list[PreparedMarks]) -> float:
     """COPY and UPDATE of the same rows, and COPY of what was appended, each chunk in a transaction."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         began = time.perf_counter()
         for chunk in chunks:
             await conn.execute("begin")

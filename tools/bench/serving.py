@@ -31,7 +31,7 @@ from models.sql import Connection
 from models.views import list_pages as lists
 from models.views.list_query import Filters, Listing
 from models.views.visibility import Visibility
-from services.unit_of_work import plain
+from services.unit_of_work.openings import transaction
 from tools.bench.handwritten import page
 
 BRAND, CHALLENGE = "bench", 7
@@ -57,7 +57,7 @@ async def _emit(request: Request) -> Response:
     """Commit so many transactions of so many events; answers when the last was committed."""
     asked = await request.json()
     for _ in range(asked["transactions"]):
-        async with plain() as work:
+        async with transaction() as work:
             for place in range(asked["events"]):
                 facts = {"place": place, "phase_from": 1, "phase_to": 2, "account_from": 100_001, "account_to": 100_002}
                 work.emit("prop.challenge.phase_changed", brand=BRAND, challenge_id=CHALLENGE, payload=facts)
@@ -90,7 +90,7 @@ async def _processor(request: Request) -> Response:
 
 async def _change(request: Request) -> Response:
     """Change the row of an account, as an action does, so that who follows it is told."""
-    async with plain() as work:
+    async with transaction() as work:
         await work.conn.execute(
             "update balances set fees = fees where account_id = $1", int(request.query_params["account"])
         )

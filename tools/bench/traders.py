@@ -15,7 +15,7 @@ from models import challenges
 from services import actions, groups, programs, purchases, wallets
 from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 from tools.bench.population import CLIENT, MANAGER, Population
 
 TRADER = Principal(4, "bench", Role.TRADER, MANAGER.brand)
@@ -72,7 +72,7 @@ async def hire(population: Population, many: int) -> list[Trader]:
     bought = [await _sell(program, f"trader{n}") for n in range(many)]
     while await work_queue.drain():
         pass
-    async with reading() as conn:
+    async with read_connection() as conn:
         found = [(await challenges.read_challenge(conn, challenge))["account_id"] for challenge in bought]
     assert found == list(range(found[0], found[0] + many))
     return [Trader(account, population.symbols[:SYMBOLS]) for account in found]

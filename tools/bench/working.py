@@ -14,7 +14,7 @@ import psutil
 
 from cli.supervisor import SUPERVISED
 from models import system
-from services.unit_of_work import reading
+from services.unit_of_work.reads import read_connection
 
 KIBIBYTE = 1024
 STOP_SECONDS_MAX = 30
@@ -102,7 +102,7 @@ def servers_seconds(postgres: psutil.Process) -> float:
 
 async def behind() -> int:
     """How many batches the shard that is furthest behind has not judged."""
-    async with reading() as conn:
+    async with read_connection() as conn:
         state = await system.read_desk(conn)
     return int(state["newest_batch"] - state["marked_through"])
 
