@@ -128,7 +128,7 @@ ALONE = {
     "nothing is traded after an end": [
         f"update orders set reason = 'ACTION' where account_id = {FAILED}",
     ],
-    "endings left their job": [
+    "ended accounts have a closing job": [
         f"update accounts set result = null where id = {PAID}",
     ],
     "actions name their orders": [
@@ -140,14 +140,14 @@ ALONE = {
     "accounts are marked while they must be": [
         f"update balances set live = false where account_id = {TRADING}",
     ],
-    "accounts are within reach": [
+    "accounts are marked within the batches": [
         f"update balances set marked_through = 10000 where account_id = {TRADING}",
     ],
-    "orders rest where they may": [
+    "working orders are on live accounts": [
         f"update accounts set read_only = true where id = {TRADING}",
         "update orders set type = 'STOP_LOSS', side = 'SHORT' where type = 'LIMIT'",
     ],
-    "orders tell their end": [
+    "ended orders have a reason": [
         "update orders set ended_at = ended_at + interval '1 minute' where status = 'CANCELLED'",
         "update orders set status = 'REJECTED' where status = 'CANCELLED'",
     ],
@@ -198,7 +198,7 @@ ALONE = {
         "delete from days where number = 1",
         "update days set closed = false",
     ],
-    "ends left their job": [
+    "ended phases have a job": [
         "delete from jobs where kind = 'close_account'",
     ],
     "terms bear their hash": [
@@ -320,20 +320,20 @@ AMONG_OTHERS = {
     "nothing is traded after an end": [
         f"update fills set seq = 9999 where account_id = {PAID} and verb = 'OPEN'",
     ],
-    "accounts are within reach": [
+    "accounts are marked within the batches": [
         (
             "delete from batches where number < (select max(number) from batches);"
             f" update balances set marked_through = 1 where account_id = {TRADING}"
         ),
     ],
-    "orders rest where they may": [
+    "working orders are on live accounts": [
         f"update accounts set status = 'COMPLETED' where id = {TRADING}",
         "update orders set side = 'LONG', symbol = 'GBPUSD' where type = 'STOP_LOSS'",
     ],
-    "orders tell their end": [
+    "ended orders have a reason": [
         "delete from orders where status = 'CANCELLED'",
     ],
-    "voids are told": [
+    "voids have a correction": [
         "update orders set seq = 9999 where status = 'VOID'; update fills set order_seq = 9999 where status = 'VOID'",
         "update fills set status = 'BOOKED' where status = 'VOID'",
         "update ledger set facts = facts - 'voided_fills' where kind = 'correction'",
@@ -355,7 +355,7 @@ AMONG_OTHERS = {
     "breaches can be derived": [
         "update breaches set rule = 'OTHER'",
     ],
-    "ends left their job": [
+    "ended phases have a job": [
         "update accounts set read_only = false",
     ],
     "terms bear their hash": [
