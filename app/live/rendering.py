@@ -15,7 +15,6 @@ from graphql import (
     DocumentNode,
     ExecutionResult,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLIncludeDirective,
     GraphQLObjectType,
@@ -33,6 +32,7 @@ from graphql import (
 
 from app.request.request_id import new_request_id
 from resolvers.main import schema
+from schema.engine.document_limits import fragments_of
 from schema.engine.errors import client_error
 from schema.engine.strawberry_internals import definition_of, graphql_schema
 from schema.events import ChallengeEvent, streamed
@@ -86,9 +86,7 @@ class _Walk:
 
     def __init__(self, document: DocumentNode, values: Any) -> None:
         self._values = values
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+        self._fragments = fragments_of(document)
 
     def fields(self, of: FieldNode | OperationDefinitionNode) -> Iterator[FieldNode]:
         return self._fields(of.selection_set.selections if of.selection_set else (), set())

@@ -263,7 +263,7 @@ class WebsocketHandler(WebsocketHandlerBase):
             await self.end(TOO_OFTEN, refusal.message)
         except Unavailable as refusal:
             ERRORS.labels("connection_init", refusal.code).inc()
-            await self.end(AWAY_TOO_LONG, "The desk's database cannot be reached for now.")
+            await self.end(AWAY_TOO_LONG, "The desk's database cannot be reached at the moment.")
         if self.connection_acknowledged and self.context.bearer:
             if not self.view.sessions.opened(self.context.bearer, self):
                 await self.end(CROWDED, "This token has too many websockets open.")

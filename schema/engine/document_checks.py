@@ -40,6 +40,7 @@ from schema.engine.document_limits import (
     LimitExceeded,
     Weight,
     definitions_of,
+    operations_of,
     parse_document,
 )
 from schema.engine.errors import ApiError, BadUserInput, Busy
@@ -150,10 +151,9 @@ def _weigh(request: DocumentRequest, document: DocumentNode) -> tuple[Weight, in
     """Return the weight of the operation to be executed, and the number of the document's operations."""
     operations = list(definitions_of(document, OperationDefinitionNode))
     variables = _defaults(operations) | dict(request.whole_numbers)
-    scale, weight = DocumentWeigher(request.schema, document, variables), Weight()
-    for node in operations:
-        if request.name in (None, node.name and node.name.value):
-            weight = weight.plus(scale.operation(node))
+    weigher, weight = DocumentWeigher(request.schema, document, variables), Weight()
+    for node in operations_of(document, request.name):
+        weight = weight.plus(weigher.operation(node))
     return weight, len(operations)
 
 

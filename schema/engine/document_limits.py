@@ -113,7 +113,7 @@ class DocumentWeigher:
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema = schema
         self._variables = variables
-        self._fragments = {node.name.value: node for node in definitions_of(document, FragmentDefinitionNode)}
+        self._fragments = fragments_of(document)
         self._weights: dict[str, Weight] = {}
 
     def operation(self, node: OperationDefinitionNode) -> Weight:
@@ -192,6 +192,17 @@ def _definition(schema: GraphQLSchema, of: GraphQLNamedType | None, name: str) -
 def definitions_of(document: DocumentNode, kind: type[Any]) -> Iterator[Any]:
     """Return the document's definitions of a kind."""
     return (node for node in document.definitions if isinstance(node, kind))
+
+
+def fragments_of(document: DocumentNode) -> dict[str, FragmentDefinitionNode]:
+    """Return the document's fragments by name."""
+    return {node.name.value: node for node in definitions_of(document, FragmentDefinitionNode)}
+
+
+def operations_of(document: DocumentNode, name: str | None) -> list[OperationDefinitionNode]:
+    """Return the operations of this name; without a name all of them."""
+    nodes = definitions_of(document, OperationDefinitionNode)
+    return [node for node in nodes if name in (None, node.name and node.name.value)]
 
 
 def parse_document(text: str, tokens_max: int) -> DocumentNode:

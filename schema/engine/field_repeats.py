@@ -12,11 +12,12 @@ from graphql import (
     DocumentNode,
     ExecutableDefinitionNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     InlineFragmentNode,
     SelectionSetNode,
 )
+
+from schema.engine.document_limits import definitions_of, fragments_of
 
 
 @dataclass(slots=True)
@@ -39,7 +40,7 @@ class FieldCounts:
 def most_repeats(document: DocumentNode) -> int:
     """Return the most repeats of one name after merging; 0 for a document without fields."""
     walk = _Walk(document)
-    definitions = (node for node in document.definitions if isinstance(node, ExecutableDefinitionNode))
+    definitions = definitions_of(document, ExecutableDefinitionNode)
     return max((walk.names(node.selection_set).most for node in definitions), default=0)
 
 
@@ -47,9 +48,7 @@ class _Walk:
     """Visits each fragment once, however often it is spread."""
 
     def __init__(self, document: DocumentNode) -> None:
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+        self._fragments = fragments_of(document)
         self._by_fragment: dict[str, FieldCounts] = {}
 
     def names(self, node: SelectionSetNode | None) -> FieldCounts:

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode
+from graphql import FieldNode, GraphQLError, GraphQLSchema, OperationDefinitionNode, get_operation_ast
 from strawberry.extensions import SchemaExtension
 from strawberry.types.graphql import OperationType
 
@@ -57,10 +57,7 @@ def codes_of(errors: Iterable[GraphQLError]) -> list[str]:
 
 def find_operation(document: Any, name: str | None) -> OperationDefinitionNode | None:
     """Return the operation to be executed; None if the document has no such operation."""
-    nodes = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)] if document else []
-    if name is None:
-        return nodes[0] if len(nodes) == 1 else None
-    return next((node for node in nodes if node.name and node.name.value == name), None)
+    return get_operation_ast(document, name) if document else None
 
 
 def summarize(node: OperationDefinitionNode, schema: GraphQLSchema) -> OperationSummary:

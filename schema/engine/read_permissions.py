@@ -8,7 +8,6 @@ validation: a role has to be allowed to read everything in the document.
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLError,
     GraphQLField,
@@ -16,12 +15,12 @@ from graphql import (
     GraphQLObjectType,
     GraphQLSchema,
     InlineFragmentNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     get_named_type,
     is_object_type,
 )
 
+from schema.engine.document_limits import fragments_of, operations_of
 from schema.engine.errors import NotAllowed
 from schema.engine.permissions import roles_of
 from schema.engine.readers import readers_of_field, readers_of_type
@@ -38,9 +37,8 @@ def unreadable_fields(
     use is not checked: that field is refused when it is executed, and the other fields are answered.
     """
     walk = _Walk(schema, document, role)
-    for node in document.definitions:
-        if isinstance(node, OperationDefinitionNode) and name in (None, node.name and node.name.value):
-            walk.roots(node.selection_set, schema.get_root_type(node.operation))
+    for node in operations_of(document, name):
+        walk.roots(node.selection_set, schema.get_root_type(node.operation))
     return list(walk.errors.values())
 
 
@@ -51,9 +49,7 @@ class _Walk:
         self.errors: dict[tuple[str, str], GraphQLError] = {}
         self._schema = schema
         self._role = role
-        self._fragments = {
-            node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)
-        }
+        self._fragments = fragments_of(document)
         self._visited: set[str] = set()
 
     def roots(self, node: SelectionSetNode, of: GraphQLObjectType | None) -> None:

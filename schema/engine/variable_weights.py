@@ -12,17 +12,15 @@ import orjson
 from graphql import (
     DocumentNode,
     FieldNode,
-    FragmentDefinitionNode,
     FragmentSpreadNode,
     ListValueNode,
     ObjectValueNode,
-    OperationDefinitionNode,
     SelectionSetNode,
     ValueNode,
     VariableNode,
 )
 
-from schema.engine.document_limits import DocumentLimits, LimitExceeded
+from schema.engine.document_limits import DocumentLimits, LimitExceeded, fragments_of, operations_of
 from schema.engine.item_errors import ITEM, ITEMS, declared_variables
 
 QUOTES = ("IngestQuotesInput", "QuoteList")  # input types that hold only quotes
@@ -36,13 +34,8 @@ def repeated_variables(document: DocumentNode, name: str | None) -> VariableUses
 
     Fragments that spread each other in a circle are counted in part; validation refuses them.
     """
-    fragments = [node for node in document.definitions if isinstance(node, FragmentDefinitionNode)]
-    operations = [
-        node
-        for node in document.definitions
-        if isinstance(node, OperationDefinitionNode) and name in (None, node.name and node.name.value)
-    ]
-    by_fragment = {node.name.value: _inside(node.selection_set) for node in fragments}
+    operations = operations_of(document, name)
+    by_fragment = {fragment: _inside(node.selection_set) for fragment, node in fragments_of(document).items()}
     uses, spread_times = Counter[str](), Counter[str]()
     for node in operations:
         variables, spreads = _inside(node.selection_set)
