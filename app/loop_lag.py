@@ -1,4 +1,4 @@
-"""Measures how long the event loop is held at a stretch, and collects garbage while the loop is idle.
+"""The loop watch: it measures how long the event loop is held, and collects garbage while the loop is idle.
 
 A sleep that ends late was delayed by work that held the loop. If other processes delayed it, the loop's thread used
 less processor time than the delay; the smaller of the two counts.

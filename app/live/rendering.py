@@ -82,7 +82,7 @@ def recognize_selection(
 
 
 class _Walk:
-    """Walks a document's fields with fragments resolved and directives applied, in the answer's order."""
+    """A walk through a document's fields, with fragments resolved and directives applied, in the answer's order."""
 
     def __init__(self, document: DocumentNode, values: Any) -> None:
         self._values = values
@@ -130,7 +130,7 @@ def _document(text: str) -> DocumentNode:
 
 
 class EventRenderer:
-    """Renders events and keeps the newest renderings."""
+    """A renderer of events that keeps its newest payloads."""
 
     def __init__(self) -> None:
         self.rendered = 0  # number of executions

@@ -20,7 +20,7 @@ class _Watch:
 
 
 class TickWatcher:
-    """Watches objects for changes. Used from one event loop."""
+    """A watcher of changes of accounts and challenges. Used from one event loop."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds

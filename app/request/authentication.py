@@ -72,7 +72,7 @@ def _is_jwt(text: str) -> bool:
 
 
 class Authenticator:
-    """Finds the principal of an Authorization header."""
+    """The authentication of Authorization headers."""
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings

@@ -1,4 +1,4 @@
-"""Reads request bodies within limits of size and time, whatever their headers announce."""
+"""Request bodies, read within limits of size and time; what their headers announce is not trusted."""
 
 import asyncio
 from collections.abc import Coroutine, Generator

@@ -13,7 +13,7 @@ Default = TypeVar("Default")
 
 
 class _Headers(Headers):
-    """Starlette's headers with a faster `get`. Of several headers with one name it returns the first, as Starlette."""
+    """Starlette's headers with a faster `get`. If a name occurs several times, it returns the first value."""
 
     def __init__(self, scope: Scope) -> None:
         super().__init__(scope=scope)

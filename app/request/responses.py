@@ -1,4 +1,4 @@
-"""Builds HTTP responses from execution results: body, status by media type, and headers."""
+"""HTTP responses of execution results: body, status by media type, and headers."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -12,7 +12,7 @@ FILES_SHARE = 0.8  # of the files that the process may open; the rest is for the
 
 
 class ConnectionLimiter:
-    """Counts the process's connections, and by address those whose client has not sent a valid token."""
+    """The limits of open connections, with the number of anonymous ones by address."""
 
     def __init__(self, settings: Settings) -> None:
         self.head_seconds = settings.head_seconds_max

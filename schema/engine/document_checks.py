@@ -1,4 +1,4 @@
-"""Checks a document before it is executed: parsing, limits, validation, and the fields that the role may read.
+"""The checks of a document before it is executed: parsing, limits, validation, and the fields that the role may read.
 
 A long document is checked in a thread, one at a time, so that the event loop is not held. The result is kept unless the
 document is very long: clients send few different documents.

@@ -108,7 +108,7 @@ class Weight:
 
 
 class DocumentWeigher:
-    """Measures one document, each of its fragments once."""
+    """The measurement of one document, each of its fragments once."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, variables: Mapping[str, Any]) -> None:
         self._schema = schema

@@ -1,4 +1,4 @@
-"""Gives every error of a result its code, and hides the details of unexpected exceptions.
+"""The masking of errors: every error gets its code, and unexpected exceptions lose their details.
 
 In production introspection is off, and errors do not suggest similar names of the schema.
 """
@@ -18,7 +18,7 @@ SUGGESTION = re.compile(r" Did you mean [a-z ]*'[^?]*'\?")  # as graphql-core wo
 
 
 class ErrorMasking(SchemaExtension):
-    """Masks the result of a query or mutation, and each result of a subscription."""
+    """The extension that masks the result of a query or mutation, and each result of a subscription."""
 
     def on_operation(self) -> Iterator[None]:
         execution = self.execution_context

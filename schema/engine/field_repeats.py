@@ -1,4 +1,4 @@
-"""Counts how often one name repeats in one selection, multiplied over the levels.
+"""The repeats of a document: how often one name occurs in one selection, multiplied over the levels.
 
 Validation compares each field with every other field of the same name in the answer, and the selections below both: the
 work grows with the square of the repeats, and repeats of several levels multiply. A document of 20 KB can take seconds.
@@ -29,7 +29,7 @@ class FieldCounts:
 
     @property
     def most(self) -> int:
-        """The most repeats of a name: fields of one name are merged, together with the selections below them."""
+        """Return the most repeats of a name: fields of one name are merged, together with the selections below them."""
         return max((max(many, self.below[name]) for name, many in self.times.items()), default=0)
 
     def add(self, other: "FieldCounts") -> None:
@@ -45,7 +45,7 @@ def most_repeats(document: DocumentNode) -> int:
 
 
 class _Walk:
-    """Visits each fragment once, however often it is spread."""
+    """A walk through a document that visits each fragment once."""
 
     def __init__(self, document: DocumentNode) -> None:
         self._fragments = fragments_of(document)

@@ -70,7 +70,7 @@ LENIENT_SCALARS: dict[object, ScalarDefinition] = {
 
 
 class _LiteralItems(Visitor):
-    """Replaces each literal item that is neither an object nor a variable by null."""
+    """A visitor that replaces each literal item by null, except objects and variables."""
 
     def enter_object_field(self, node: ObjectFieldNode, *_where: Any) -> ObjectFieldNode | None:
         items = node.value

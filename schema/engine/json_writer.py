@@ -1,4 +1,4 @@
-"""Writes answers as JSON, long ones piece by piece, so that the event loop is never held for long."""
+"""The writer of answers as JSON; long ones are written in pieces, so that the event loop is not held for long."""
 
 import json
 from collections.abc import Iterator, Mapping

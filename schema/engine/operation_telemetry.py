@@ -1,4 +1,4 @@
-"""Reports each operation, with its type, root field, name and error codes, to the telemetry of services."""
+"""The telemetry of operations: type, root field, name and error codes of each."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass

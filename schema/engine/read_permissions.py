@@ -1,4 +1,4 @@
-"""Checks a document against the table of readers before it is executed.
+"""The check of a document against the table of readers, before it is executed.
 
 The right to read a field depends on the token's role and on the field alone, so a document is checked once per role,
 and no execution path (resolvers, fast lists, fan-out) has to check again. `@skip` and `@include` are ignored, as in
@@ -43,7 +43,7 @@ def unreadable_fields(
 
 
 class _Walk:
-    """Visits each fragment once, however often it is spread."""
+    """A walk through a document that visits each fragment once."""
 
     def __init__(self, schema: GraphQLSchema, document: DocumentNode, role: Role) -> None:
         self.errors: dict[tuple[str, str], GraphQLError] = {}

@@ -1,4 +1,4 @@
-"""API types that are built from rows: each field without a method has the value of the column of its name.
+"""API types that are built from rows: a field without a method has the value of the column with its name.
 
 A type declares the listing of its rows, so a field that leads to another type does not have to import that type.
 """

@@ -1,4 +1,4 @@
-"""Refuses arguments whose text PostgreSQL cannot store: NUL and lone surrogates, which JSON allows.
+"""The check of arguments for text that PostgreSQL cannot store: NUL and lone surrogates, which JSON allows.
 
 GraphQL's own scalars String and ID cannot be replaced, so the arguments of each field that takes them are checked
 before its resolver runs: that field is refused, and the other fields are answered. The desk's own scalars check their

@@ -61,7 +61,7 @@ class WebsocketHandlerBase(BaseGraphQLTransportWSHandler[Any, None]):
 
     @property
     def scope(self) -> dict[str, Any]:
-        """The ASGI scope of the connection."""
+        """Return the ASGI scope of the connection."""
         websocket: Any = self.websocket
         scope: dict[str, Any] = websocket.ws.scope
         return scope

@@ -1,4 +1,4 @@
-"""Limits the size of a document's variables; a variable counts once for each of its uses.
+"""The limits of the size of a document's variables; a variable counts once for each of its uses.
 
 A variable of 25 KB that 25 root fields use is as much work as 625 KB of text.
 """

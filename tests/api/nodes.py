@@ -1,4 +1,4 @@
-"""Runs a script of tests/npm with node, if node and the packages of `make npm` are installed."""
+"""A runner of the scripts of tests/npm with node, if node and the packages of `make npm` are installed."""
 
 import asyncio
 import shutil

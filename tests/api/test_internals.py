@@ -89,9 +89,13 @@ UVICORN: dict[type, tuple[str, ...]] = {
 class Query:
     number: int = 1
 
+    @strawberry.field
+    def doubled(self) -> int:
+        return 2 * self.number
+
 
 class Names(SchemaExtension):
-    """Keeps the operation name of the request."""
+    """An extension that keeps the operation name of the request."""
 
     seen: Any = "not asked"
 
@@ -104,6 +108,11 @@ class Names(SchemaExtension):
 def test_graphql_cores_executor_has_the_methods_that_ours_overrides_or_calls(name: str) -> None:
     parameters = list(inspect.signature(getattr(StrawberryExecutor, name)).parameters)[1:]
     assert parameters == EXECUTOR_METHODS[name], f"graphql-core has changed {name}"
+
+
+def test_graphql_cores_executor_is_built_from_the_arguments_that_ours_passes_on() -> None:
+    parameters = list(inspect.signature(StrawberryExecutor.build).parameters)
+    assert parameters[:5] == ["schema", "document", "root_value", "context_value", "raw_variable_values"]
 
 
 def test_every_method_of_graphql_cores_that_ours_overrides_is_in_the_table() -> None:
@@ -126,6 +135,19 @@ def test_strawberry_says_what_its_schema_types_and_operations_are() -> None:
     assert Names.seen is None, "the request names none"
     schema.execute_sync("query A { number }", operation_name="A")
     assert Names.seen == "A"
+
+
+@pytest.mark.parametrize("name", ["base_resolver", "extensions", "metadata", "origin", "python_name", "type"])
+def test_strawberrys_fields_have_the_attributes_that_lists_and_events_read(name: str) -> None:
+    query: Any = graphql_schema(strawberry.Schema(Query)).query_type
+    assert hasattr(definition_of(query.fields["doubled"]), name), f"Strawberry has changed {name} of its fields"
+
+
+@pytest.mark.parametrize("name", ["arguments", "info_parameter", "is_async", "self_parameter", "wrapped_func"])
+def test_strawberrys_resolvers_have_the_attributes_that_lists_and_events_read(name: str) -> None:
+    query: Any = graphql_schema(strawberry.Schema(Query)).query_type
+    method = definition_of(query.fields["doubled"]).base_resolver
+    assert hasattr(method, name), f"Strawberry has changed {name} of its resolvers"
 
 
 def test_every_name_of_strawberrys_adapter_exists() -> None:

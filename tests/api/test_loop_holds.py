@@ -46,7 +46,7 @@ class Counted(TimeSlices):
 
 
 class Counting:
-    """Counts the fields answered by the fast and the plain path."""
+    """A counter of the fields answered by the fast and the plain path."""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.slices = Counted()

@@ -41,7 +41,7 @@ TRANSFERS = "transfers(first: 100) { nodes { cause } }"
 
 
 class Firm:
-    """Sends manual decisions, each with its own reasons."""
+    """A sender of manual decisions, each with its own reasons."""
 
     def __init__(self, api: Api, token: str) -> None:
         self._api, self._token = api, token

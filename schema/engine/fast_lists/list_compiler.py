@@ -1,4 +1,4 @@
-"""Compiles the selection of a list: each selected field becomes a column that goes through all objects at once.
+"""The compiler of a list's selection: each selected field becomes a column that goes through all objects at once.
 
 A selection can be compiled if it holds attributes, methods without arguments, and links (`schema/engine/relations.py`)
 to scalars, enums, objects and lists of them. For any other selection, and for any value that is wrong (a null where the
@@ -197,7 +197,7 @@ def _deduplicated(complete: Completer) -> Completer:
 
 
 def _has_no_arguments(node: FieldNode) -> bool:
-    """Whether the field has no arguments and no directive that the collector has not applied."""
+    """Return whether the field has no arguments and no directive that the collector has not applied."""
     return not node.arguments and all(one.name.value in APPLIED_DIRECTIVES for one in node.directives or ())
 
 
@@ -255,7 +255,7 @@ def _takes_only_self(method: Any) -> bool:
 
 @lru_cache(maxsize=1024)
 def _is_plain_value(kind: type) -> bool:
-    """Whether values of the type are neither awaitable, nor iterated, nor exceptions, nor Undefined."""
+    """Return whether values of the type are neither awaitable, nor iterated, nor exceptions, nor Undefined."""
     special = (Exception, GeneratorType, type(Undefined))
     return not issubclass(kind, special) and not hasattr(kind, "__await__") and not hasattr(kind, "__aiter__")
 
