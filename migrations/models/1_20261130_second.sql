@@ -17,163 +17,163 @@ select 1;
 
 -- What tables and columns mean: the docstrings and descriptions of the models.
 comment on table brands is 'A firm whose programs the desk runs.';
-comment on column brands.name is 'What the API calls the brand';
-comment on column brands.title is 'What people call it';
-comment on column brands.sample is 'Made up by the sample data, not a firm';
+comment on column brands.name is 'Name of the brand in the API';
+comment on column brands.title is 'Display name';
+comment on column brands.sample is 'Created by the sample data, not a real firm';
 comment on table tokens is 'An API token; only the sha256 of its text is kept.';
-comment on column tokens.subject is 'The client a CLIENT token speaks for';
-comment on column tokens.prefix is 'The first characters of the token, to recognise it by';
+comment on column tokens.subject is 'Client of a CLIENT token';
+comment on column tokens.prefix is 'First characters of the token, for recognition';
 comment on column tokens.hash is 'sha256 of the token';
-comment on column tokens.scope is 'What a TRADER token is limited to';
-comment on column tokens.brand is 'None for ADMIN and FEED';
+comment on column tokens.scope is 'Scope of a TRADER token: owners, clones, challenges, accounts';
+comment on column tokens.brand is 'Null for ADMIN and FEED';
 comment on table currencies is 'A currency.';
-comment on column currencies.par is 'Currencies of one par are worth the same';
-comment on table instruments is 'What can be traded.';
+comment on column currencies.par is 'Par group: currencies of one group have the same value';
+comment on table instruments is 'An instrument that can be traded.';
 comment on column instruments.price_precision is 'Decimal places of a price';
 comment on column instruments.quantity_step is 'Quantities are multiples of it';
-comment on table catalogue_version is 'One row: raised with every change of instruments or currencies, so that processes read them again.';
-comment on table account_groups is 'Where accounts are opened, with what deposit and under which execution policy.';
-comment on column account_groups.default_deposit is 'What an account of the group starts with';
+comment on table catalogue_version is 'One row: a version that every change of instruments or currencies raises, so that processes read them again.';
+comment on table account_groups is 'A named set of trading conditions for new accounts: deposit and execution policy.';
+comment on column account_groups.default_deposit is 'Starting balance of an account of the group';
 comment on column account_groups.policy is 'The execution policy, by its fields'' names';
-comment on table programs is 'A program as it is sold today; each sale freezes it into terms.';
-comment on column programs.price is 'What the client pays';
-comment on column programs.sort_index is 'Where it stands in a list';
+comment on table programs is 'A program as it is sold now; each sale freezes it into terms.';
+comment on column programs.price is 'Price for the client';
+comment on column programs.sort_index is 'Place in lists';
 comment on column programs.zone is 'IANA time zone in which its trading days begin';
 comment on column programs.day_start is 'Local time at which a trading day begins';
-comment on column programs.version is 'Raised with every change';
-comment on table program_phases is 'A phase of a program. Percentages are the source''s: 5 is 5 %.';
-comment on column program_phases.phase_index is 'From 1';
-comment on column program_phases.duration_days is '0 for no limit';
-comment on column program_phases.profit_split is 'The client''s share, of 1';
-comment on column program_phases.limits is 'The axes of each limit';
+comment on column programs.version is 'Raised by every change';
+comment on table program_phases is 'A phase of a program. Percentages are in percent: 5 is 5 %.';
+comment on column program_phases.phase_index is 'Counted from 1';
+comment on column program_phases.duration_days is '0: no limit';
+comment on column program_phases.profit_split is 'The client''s share, from 0 to 1';
+comment on column program_phases.limits is 'Options of each limit, by rule';
 comment on column program_phases.warn_at is 'Shares of each limit at which an early warning is given, as text';
-comment on column program_phases.payout is 'When a payout may be requested';
+comment on column program_phases.payout is 'Conditions for a payout request';
 comment on table wallets is 'Real money of a client in one currency.';
-comment on column wallets.reserved is 'What open purchases have set aside of the cash';
-comment on table house_accounts is 'Money of the brand itself, or of the world outside, in one currency.';
+comment on column wallets.reserved is 'Cash that is reserved for open purchases';
+comment on table house_accounts is 'Money of the brand itself, or of the outside world, in one currency.';
 comment on column house_accounts.purpose is 'TREASURY, EXTERNAL, CAPITAL or PAYOUT_HOLD';
-comment on table transfers is 'Half of a movement of money: the rows of one transfer sum to zero.';
-comment on column transfers.transfer is 'The number the rows of one movement share';
+comment on table transfers is 'One of the two rows of a transfer, which sum to zero.';
+comment on column transfers.transfer is 'Number of the transfer, which its rows share';
 comment on column transfers.money is 'REAL or SYNTHETIC';
-comment on column transfers.account_seq is 'The ledger row that booked it';
-comment on column transfers.cause is 'Why the money moved';
-comment on table terms is 'Terms as sold, by the hash of their text; written once, never changed.';
-comment on column terms.body is 'Canonical JSON, of which `hash` is the sha256';
-comment on table purchases is 'The sale of a program to a client.';
-comment on column purchases.price is 'The price when it was bought';
-comment on column purchases.paid_from is 'WALLET or OUTSIDE; none until it is paid';
+comment on column transfers.account_seq is 'Seq of the ledger row that booked it';
+comment on column transfers.cause is 'Cause of the transfer';
+comment on table terms is 'Frozen terms of a sale, by the hash of their text. Written once, never changed.';
+comment on column terms.body is 'Canonical JSON; `hash` is its sha256';
+comment on table purchases is 'A sale of a program to a client.';
+comment on column purchases.price is 'Price at the sale';
+comment on column purchases.paid_from is 'WALLET or OUTSIDE; null until it is paid';
 comment on column purchases.external_reference is 'The firm''s own reference';
 comment on column purchases.comment is 'The firm''s own note';
 comment on column purchases.tags is 'The firm''s own tags';
-comment on table challenges is 'A client''s challenge, under the terms it was sold with.';
-comment on column challenges.account_id is 'The account of the current phase';
-comment on column challenges.purchase_id is 'None once the purchase is deleted';
-comment on table challenge_phases is 'The run of one phase of a challenge on one account.';
-comment on column challenge_phases.start_equity is 'Equity when it started';
-comment on table days is 'A trading day of a phase''s run.';
-comment on column days.number is 'Of the phase, from 1';
-comment on column days.traded is 'Did a fill happen on it?';
-comment on column days.ends_at is 'When the next day begins';
-comment on column days.closed is 'Is it over?';
-comment on table accounts is 'A trading account; its number is its id and its login.';
-comment on column accounts.group_name is 'The group when it was opened';
-comment on column accounts.locked_from is 'The status a lock was put on';
-comment on column accounts.owner is 'Who trades it';
-comment on column accounts.clone is 'The name of the strategy''s copy that trades it';
-comment on column accounts.policy is 'The execution policy when it was opened, as canonical JSON';
+comment on table challenges is 'A client''s challenge, under the frozen terms of its sale.';
+comment on column challenges.account_id is 'Account of the current phase';
+comment on column challenges.purchase_id is 'Null once the purchase is deleted';
+comment on table challenge_phases is 'A run of a phase of a challenge, on its own account.';
+comment on column challenge_phases.start_equity is 'Equity at its start';
+comment on table days is 'A trading day of a run of a phase.';
+comment on column days.number is 'Number of the day, from 1';
+comment on column days.traded is 'Whether the day counts as traded';
+comment on column days.ends_at is 'Start of the next day';
+comment on column days.closed is 'Whether the day has ended';
+comment on table accounts is 'A trading account; its id is also its login.';
+comment on column accounts.group_name is 'Name of the account group at its opening';
+comment on column accounts.locked_from is 'Status before the lock';
+comment on column accounts.owner is 'Name of its owner, who trades it';
+comment on column accounts.clone is 'Name of the clone (copy of a strategy) that trades it';
+comment on column accounts.policy is 'Execution policy at its opening, as canonical JSON';
 comment on column accounts.result is 'Final snapshot of an ended account';
-comment on column accounts.challenge_id is 'None for an account that is its own lock root';
-comment on table balances is 'The running state of an account: money, chain head, the day of its phase. The only rows the marker locks.';
+comment on column accounts.challenge_id is 'Null for an account without a challenge, which is its own lock root';
+comment on table balances is 'The current state of an account: money, ledger head, day of its phase. The only rows that the marker locks.';
 comment on column balances.cash is 'Realised cash, without open profit';
 comment on column balances.unrealised is 'Open profit';
 comment on column balances.high_watermark is 'The highest equity so far';
 comment on column balances.seq is 'Number of the newest ledger row';
 comment on column balances.head is 'Hash of the newest ledger row';
-comment on column balances.marked_through is 'The newest batch it was marked by';
-comment on column balances.ledger_due_at is 'When the next mark goes onto the ledger';
-comment on column balances.live is 'Is it marked? Its phase runs, or it holds a position';
+comment on column balances.marked_through is 'Newest batch that it is marked through';
+comment on column balances.ledger_due_at is 'Time of the next mark on the ledger';
+comment on column balances.live is 'Whether it is marked: its phase runs, or it has a position or a working order';
 comment on column balances.day is 'Number of the running day of its phase';
-comment on column balances.day_findings is 'Rules that were broken on the running day';
-comment on column balances.metric_due_at is 'When the next point of the curve is due';
-comment on column balances.touched is 'The last transaction that changed it otherwise than by a mark';
+comment on column balances.day_findings is 'Rules broken on the running day';
+comment on column balances.metric_due_at is 'Time of the next metric snapshot';
+comment on column balances.touched is 'Last transaction that changed the row otherwise than by a mark';
 comment on table decision_actions is 'An action that was submitted, and its result.';
-comment on column decision_actions.run is 'The trader''s run, within which an action''s id is unique';
+comment on column decision_actions.run is 'The caller''s run, within which an action id is unique';
 comment on column decision_actions.content is 'The action as submitted, without run and id';
-comment on column decision_actions.refusal is 'Code and details, of one that was refused';
-comment on column decision_actions.quote is 'The quote it was judged by';
+comment on column decision_actions.refusal is 'Code and details of a refusal';
+comment on column decision_actions.quote is 'Quote at the decision';
 comment on table orders is 'An order, named by the ledger row that placed it.';
-comment on column orders.action_seq is 'The action that placed it; none for one the desk placed';
-comment on column orders.price is 'At which it triggers; none for MARKET';
-comment on column orders.stop_loss is 'Of the position it opens or adds to';
-comment on column orders.take_profit is 'Of the position it opens or adds to';
-comment on column orders.outcome is 'Why it was cancelled, or the gate that refused it';
+comment on column orders.action_seq is 'Seq of the action that placed it; null for an order of the desk';
+comment on column orders.price is 'Trigger price; null for MARKET';
+comment on column orders.stop_loss is 'Level for the position that it opens or increases';
+comment on column orders.take_profit is 'Level for the position that it opens or increases';
+comment on column orders.outcome is 'Reason of its cancellation, or the gate that rejected it';
 comment on table positions is 'A position, named by the ledger row that opened it.';
-comment on column positions.cost_basis is 'What its quantity cost, in the quote currency';
+comment on column positions.cost_basis is 'Cost of its quantity, in the quote currency';
 comment on table fills is 'An execution of an order, named by its ledger row.';
-comment on column fills.rate is 'From the quote currency to the account''s';
+comment on column fills.rate is 'Conversion rate from the quote currency to the account''s';
 comment on column fills.quote_time is 'Source time of the quote it was filled at';
-comment on column fills.symbol is 'Its order''s';
-comment on table ledger is 'A row of an account''s ledger, chained by hash; append only. Partitioned by month of recording.';
-comment on column ledger.batch is 'The newest batch when it was written';
-comment on column ledger.facts is 'What the kind of row needs to be replayed';
-comment on column ledger.hash is 'sha256 over the row and the hash before it';
-comment on table metrics is 'A point of a challenge''s curve. Partitioned by month of recording.';
+comment on column fills.symbol is 'Symbol of its order';
+comment on table ledger is 'A row of an account''s ledger, chained by hash. Append only, partitioned by month of recording.';
+comment on column ledger.batch is 'Newest batch at its writing';
+comment on column ledger.facts is 'Facts of its kind, for a replay';
+comment on column ledger.hash is 'sha256 of the row and the previous hash';
+comment on table metrics is 'A metric snapshot of a phase. Partitioned by month of recording.';
 comment on column metrics.peak_equity is 'The highest equity of the phase so far';
-comment on table breaches is 'A limit that was broken, with its evidence.';
-comment on column breaches."limit" is 'The amount that may be lost, or gained';
-comment on column breaches.floor is 'The level that was broken';
-comment on column breaches.observed is 'The figure that broke it';
-comment on column breaches.derivation is 'How the level follows from the terms and the day';
-comment on column breaches.ledger_seq is 'The ledger row of the finding';
+comment on table breaches is 'A broken rule, with its evidence.';
+comment on column breaches."limit" is 'Amount of the limit: the allowed loss or gain';
+comment on column breaches.floor is 'Level that was hit';
+comment on column breaches.observed is 'Figure that hit the level';
+comment on column breaches.derivation is 'Derivation of the level from terms and day';
+comment on column breaches.ledger_seq is 'Seq of the ledger row of the finding';
 comment on table payouts is 'A payout of profit to a client''s wallet.';
-comment on column payouts.split is 'The client''s share, of 1';
-comment on column payouts.amount is 'What goes to the client';
-comment on column payouts.day is 'Of the phase, on which it was requested';
-comment on column payouts.reason is 'Why it was rejected';
-comment on column payouts.challenge_id is 'It and the phase may be deleted with their program; the payout stays';
-comment on table jobs is 'A side effect that is owed, written with its cause.';
+comment on column payouts.split is 'The client''s share, from 0 to 1';
+comment on column payouts.amount is 'Amount for the client';
+comment on column payouts.day is 'Number of the phase''s day of the request';
+comment on column payouts.reason is 'Reason of a rejection';
+comment on column payouts.challenge_id is 'Challenge and phase may be deleted with their program; the payout is kept';
+comment on table jobs is 'A side effect to be executed after a commit, written with its cause.';
 comment on column jobs.facts is 'Arguments of the job';
-comment on column jobs.waits_for_batch is 'Not before that batch is there';
-comment on column jobs.outcome is 'What was done, or the last error';
-comment on column jobs.challenge_id is 'May be deleted with its program; the job stays';
-comment on table audit is 'What a manager or an admin changed and why, chained by hash; append only.';
-comment on column audit.chain is 'The brand, or empty for what belongs to none';
-comment on column audit.actor is 'Role and name of the bearer';
-comment on column audit.operation is 'The mutation';
+comment on column jobs.waits_for_batch is 'Batch that the job waits for';
+comment on column jobs.outcome is 'Result, or the last error';
+comment on column jobs.challenge_id is 'May be deleted with its program; the job is kept';
+comment on table audit is 'A change by a manager or an admin, with its reason, chained by hash. Append only.';
+comment on column audit.chain is 'Brand; empty for changes that belong to no brand';
+comment on column audit.actor is 'Role and name of the token';
+comment on column audit.operation is 'Name of the mutation';
 comment on table audit_heads is 'The newest row of each audit chain.';
 comment on table receipts is 'A request with an idempotency key, and its answer.';
-comment on column receipts.content is 'What was requested; another content under the same key is refused';
-comment on column receipts.answer is 'None while the request is under way';
-comment on table batches is 'A batch of quotes; numbered densely in the order of commits.';
-comment on column batches.market_time is 'The market''s time at the batch';
-comment on column batches.quotes is 'How many quotes it has';
+comment on column receipts.content is 'Content of the request; another content under the same key is refused';
+comment on column receipts.answer is 'Null while the request is executed';
+comment on table batches is 'A batch of quotes, numbered without gaps in the order of commits.';
+comment on column batches.market_time is 'Market time of the batch';
+comment on column batches.quotes is 'Number of its quotes';
 comment on table quotes is 'A quote of a batch.';
-comment on column quotes.source_time is 'When the source quoted it';
+comment on column quotes.source_time is 'Source time';
 comment on table latest_quotes is 'The newest quote of a symbol.';
-comment on column latest_quotes.source_time is 'When the source quoted it';
-comment on table standing_quotes is 'The batch of a symbol''s last quote among those that are no longer kept.';
-comment on table dropped_quotes is 'How many quotes of a symbol were refused, by reason.';
-comment on table outbox is 'An event that is written and not yet numbered.';
-comment on column outbox.client is 'Whose challenge it was, which may be deleted';
-comment on column outbox.written_at is 'Just before its transaction commits';
-comment on table events is 'An event as subscribers see it.';
-comment on column events.number is 'Dense within the challenge';
-comment on column events.recorded_at is 'When it was written into the outbox';
+comment on column latest_quotes.source_time is 'Source time';
+comment on table standing_quotes is 'The batch of the newest deleted quote of a symbol, which itself is kept.';
+comment on table dropped_quotes is 'A counter of dropped quotes, by symbol and reason.';
+comment on table outbox is 'An event without a position yet.';
+comment on column outbox.client is 'Client of the challenge, which may be deleted';
+comment on column outbox.written_at is 'Time just before the commit of its transaction';
+comment on table events is 'An event with its position, as subscribers see it.';
+comment on column events.number is 'Number within the challenge, without gaps';
+comment on column events.recorded_at is 'Time of writing to the outbox';
 comment on table challenge_numbers is 'The number of the newest event of a challenge.';
-comment on table event_position is 'One row: the position of the newest event, and of the newest that is no longer kept.';
-comment on column event_position.position is 'Of the newest event';
-comment on column event_position.forgotten is 'Events up to this position are no longer kept';
-comment on table desk is 'One row: what kind of database this is.';
-comment on column desk.mode is 'SYSTEM, or REPLAY where the quotes'' own times are the market''s time';
-comment on table retention is 'One row: how much of what grows with time is no longer kept.';
-comment on column retention.quotes_forgotten is 'Batches up to this number are gone, their quotes but each symbol''s last';
-comment on column retention.metrics_forgotten is 'Metrics recorded before this are gone';
-comment on table shards is 'A part of the accounts: who marks it, and how far it has been judged.';
-comment on column shards.through is 'The newest batch it has judged';
-comment on table heartbeats is 'A process and its last sign of life.';
-comment on column heartbeats.kind is 'What the process does: api or worker';
-comment on table periodic_slots is 'A slot of a periodic task that a process has taken.';
-comment on column challenge_phases.account_id is 'None before the phase begins';
+comment on table event_position is 'One row: the positions of the newest event and of the newest deleted one.';
+comment on column event_position.position is 'Position of the newest event';
+comment on column event_position.forgotten is 'Events up to this position are deleted';
+comment on table desk is 'One row: the desk, with its clock mode and number of shards.';
+comment on column desk.mode is 'Clock mode: SYSTEM, or REPLAY if the source times of quotes are the market time';
+comment on table retention is 'One row: the limits below which old data is deleted.';
+comment on column retention.quotes_forgotten is 'Batches up to this number are deleted, with their quotes except the last of each symbol';
+comment on column retention.metrics_forgotten is 'Metrics recorded before this are deleted';
+comment on table shards is 'A shard of the accounts, with its owner and the newest batch that it has judged.';
+comment on column shards.through is 'Newest batch that it has judged';
+comment on table heartbeats is 'A process and its newest heartbeat.';
+comment on column heartbeats.kind is 'Kind of process: api or worker';
+comment on table periodic_slots is 'A time slot of a periodic task that a process has claimed.';
+comment on column challenge_phases.account_id is 'Null before the phase begins';
 
 -- A cancelled challenge closes its last day like any other end; those of the first edition left it open.
 update days d set closed = true, traded = b.day_traded, low = least(d.low, b.day_low), high = greatest(d.high, b.day_high)
@@ -183,7 +183,7 @@ where p.id = d.phase_id and p.status = 4 and d.number = b.day and not d.closed;
 -- The profit of the day at the time a payout was asked for: what the day made afterwards counts toward the next one.
 -- Of payouts of the first edition the whole day is before the payout, as it was then.
 alter table payouts add column day_profit money8 not null default 0;
-comment on column payouts.day_profit is 'Of that day, when it was requested';
+comment on column payouts.day_profit is 'Profit of that day at the request';
 update payouts p set day_profit = d.balance - d.start_balance
 from days d where d.phase_id = p.phase_id and d.number = p.day;
 -- A purchase may be paid outside: it has a reference for the payment and an expiry by the real clock instead of a
@@ -194,8 +194,8 @@ alter table purchases
   add column expires_at timestamptz,
   add constraint purchases_payment check (
     (wallet_id is null) = (payment_reference is not null) and (payment_reference is null) = (expires_at is null));
-comment on column purchases.payment_reference is 'What a payment from outside must name; none if a wallet pays';
-comment on column purchases.expires_at is 'When it fails if that payment has not come; real time';
+comment on column purchases.payment_reference is 'Reference that an external payment must give; null if a wallet pays';
+comment on column purchases.expires_at is 'Real time at which it fails without that payment';
 create unique index purchases_payment_reference on purchases (payment_reference) where payment_reference is not null;
 create index purchases_unpaid on purchases (expires_at) where status = 0 and payment_reference is not null;
 alter table tokens
@@ -206,13 +206,13 @@ alter table fills add column rate_time timestamptz, add column rate_pairs text n
   add column rate_stale boolean not null default false;
 alter table breaches add column marks jsonb not null default '[]';
 comment on column fills.rate_time is 'Source time of the rate''s oldest quote';
-comment on column fills.rate_pairs is 'The instruments that converted';
+comment on column fills.rate_pairs is 'Pairs of the conversion';
 comment on column fills.rate_stale is 'Whether the rate was too old to open on';
-comment on column breaches.marks is 'The open positions it rests on, with prices and rates';
+comment on column breaches.marks is 'Open positions at the breach, with prices and rates';
 
 -- A withdrawal lowers no floor of its day; nothing was withdrawn so far, as far as the running days know.
 alter table balances add column day_withdrawn money8 not null default 0;
-comment on column balances.day_withdrawn is 'What left today without lowering the floor of the day''s loss';
+comment on column balances.day_withdrawn is 'Withdrawals of the day, which do not lower the floor of the daily loss';
 -- Currencies, instruments, groups and brands count their versions, so that a save can name the one it was made from.
 alter table brands
   add column version integer not null default 1,
@@ -253,15 +253,15 @@ comment on column account_groups.version is 'Raised by every change';
 comment on column brands.version is 'Raised by every change';
 comment on column currencies.version is 'Raised by every change';
 comment on table instrument_names is 'A symbol or an alias, under which feeds quote the instrument.';
-comment on column instruments.base_currency is 'None where the underlying is no currency';
-comment on column instruments.contract_size is 'Units of a lot';
+comment on column instruments.base_currency is 'Null if the underlying is no currency';
+comment on column instruments.contract_size is 'Units of the underlying in one lot';
 comment on column instruments.version is 'Raised by every change';
 -- The fee comes back with the first payout, where the terms say so: once for a purchase.
 alter table purchases add column fee_returned_with bigint references payouts (id);
 alter table purchases add column failure_shown text;
-comment on column purchases.failure_reason is 'Why it failed, as the firm knows it';
-comment on column purchases.failure_shown is 'Why it failed, as the client is told';
-comment on column purchases.fee_returned_with is 'The payout that brought the fee back to the client';
+comment on column purchases.failure_reason is 'Reason of a failure, for the firm';
+comment on column purchases.failure_shown is 'Reason of a failure, for the client';
+comment on column purchases.fee_returned_with is 'Payout with which the fee was returned';
 create unique index purchases_fee_returned_with on purchases (fee_returned_with) where fee_returned_with is not null;
 alter table transfers
   drop constraint transfers_kind_check,
@@ -282,8 +282,8 @@ create table quarantine (
 );
 grant select, insert, update, delete on quarantine to propdesk_app;
 comment on table quarantine is 'An account that cannot be read or marked.';
-comment on column quarantine.seq is 'Number of its newest ledger row when that was noted';
-comment on column quarantine.error is 'The kind of failure';
+comment on column quarantine.seq is 'Seq of its newest ledger row at the failure';
+comment on column quarantine.error is 'Kind of failure';
 -- Prices have up to twelve places, and a mid one more. The domain gets its constraint after the columns have its type:
 -- so no table is written anew, and the rows that are there, of eight places, satisfy it.
 create domain price13 as numeric;
@@ -306,15 +306,15 @@ alter table positions
   add column whole_cost cost18;
 alter table fills add column cumulative boolean not null default false;
 alter table fills alter column cumulative set default true;
-comment on column positions.realised_rest is 'The exact profit so far, less what is booked';
-comment on column positions.fees_rest is 'The exact fees so far, less what is booked; never above 0';
-comment on column positions.whole_quantity is 'Before it was first reduced since the last addition; none: it was not';
-comment on column positions.whole_cost is 'What that quantity cost, in the quote currency';
-comment on column fills.cumulative is 'Booked with what rounding had left over; false for a fill of the first edition';
+comment on column positions.realised_rest is 'Exact profit so far less the booked profit';
+comment on column positions.fees_rest is 'Exact fees so far less the booked fees; at most 0';
+comment on column positions.whole_quantity is 'Quantity before the first reduction since the last increase; null: not reduced';
+comment on column positions.whole_cost is 'Cost of that quantity, in the quote currency';
+comment on column fills.cumulative is 'Booked with the rests of rounding; false for a fill of the first edition';
 
 -- The least an order may be worth, in the quote currency; 0: no such limit, as for the instruments that are there.
 alter table instruments add column notional_min money8 not null default 0 check (notional_min >= 0);
-comment on column instruments.notional_min is 'The least worth of an order, in the quote currency; 0: none';
+comment on column instruments.notional_min is 'Least notional of an order in the quote currency; 0: no limit';
 -- Each instrument has a guard against bad quotes. Those that are there get the figures of their kind and only warn, so
 -- the upgrade holds back no quote.
 alter table instruments
@@ -328,16 +328,16 @@ set guard_mode = 'WARN', guard_move_pct = k.move, guard_spread_pct = k.spread, g
 from (values ('FOREX', 5, 2, 900), ('METAL', 8, 2, 900), ('CRYPTO', 20, 5, 900), ('INDEX', 10, 3, 3600),
   ('COMMODITY', 15, 5, 3600), ('STOCK', 25, 10, 0), ('OTHER', 25, 10, 0)) as k (kind, move, spread, frozen)
 where k.kind = i.kind;
-comment on column instruments.guard_mode is 'What happens to suspect quotes';
-comment on column instruments.guard_move_pct is 'Largest move against the last good quote; 0 for any';
-comment on column instruments.guard_move_seconds is 'Within which it is measured';
-comment on column instruments.guard_spread_pct is 'Widest spread; 0 for any';
-comment on column instruments.guard_frozen_seconds is 'Longest standstill of the price; 0 for any';
+comment on column instruments.guard_mode is 'Mode of the quote guard';
+comment on column instruments.guard_move_pct is 'Largest move from the last good quote, in percent; 0: no limit';
+comment on column instruments.guard_move_seconds is 'Seconds within which the move is measured';
+comment on column instruments.guard_spread_pct is 'Widest spread, in percent; 0: no limit';
+comment on column instruments.guard_frozen_seconds is 'Longest time without a price change, in seconds; 0: no limit';
 alter table latest_quotes
   add column unchanged_since timestamptz,
   add column finding text check (finding in ('MOVE', 'SPREAD', 'FROZEN'));
 comment on column latest_quotes.unchanged_since is 'Source time of the first quote of this price';
-comment on column latest_quotes.finding is 'What the guard found in it';
+comment on column latest_quotes.finding is 'Finding of the quote guard';
 create table suspect_quotes (
   symbol text primary key references instruments (symbol),
   bid price13 not null,
@@ -348,14 +348,14 @@ create table suspect_quotes (
   held_at timestamptz not null default clock_timestamp()
 );
 grant select, insert, update, delete on suspect_quotes to propdesk_app;
-comment on table suspect_quotes is 'A quote that its instrument''s guard holds until another confirms it.';
-comment on column suspect_quotes.source_time is 'When the source quoted it';
+comment on table suspect_quotes is 'A quote that the quote guard holds back until another confirms it.';
+comment on column suspect_quotes.source_time is 'Source time';
 comment on column suspect_quotes.source is 'Name of the token that sent it';
-comment on column suspect_quotes.finding is 'Why it is suspect';
+comment on column suspect_quotes.finding is 'Finding of the quote guard';
 
 -- The endless tasks of a process that are not well, with the last fault of each.
 alter table heartbeats add column faults jsonb not null default '{}';
-comment on column heartbeats.faults is 'The last fault of each endless task that is not well';
+comment on column heartbeats.faults is 'Last fault of each failing background task';
 
 -- An amended stop-loss or take-profit is a new order that names the first version: of orders so far, the one that
 -- follows a REPLACED one continues it.
@@ -374,7 +374,7 @@ origins as (
   from chains)
 update orders o set origin = f.origin
 from origins f where f.continues and o.account_id = f.account_id and o.seq = f.seq;
-comment on column orders.origin is 'The first version of an order that was amended';
+comment on column orders.origin is 'Seq of the first version of an amended order';
 create index orders_origin on orders (account_id, origin) where origin is not null;
 -- Quotes that an admin declares wrong: the quotes stay, and a verdict that rested on them may be set aside.
 create table quote_voids (
@@ -397,13 +397,13 @@ create trigger quote_voids_append_only before update or delete on quote_voids
 create trigger quote_voids_no_truncate before truncate on quote_voids
   for each statement execute function refuse_change();
 create index breaches_failures on breaches (batch) where consequence = 'FAIL';
-comment on table quote_voids is 'Quotes of a symbol that are declared wrong, by their source times; the quotes themselves stay. Append only.';
-comment on column quote_voids.source_from is 'The first source time that is void';
-comment on column quote_voids.source_before is 'The first source time after it that is not';
-comment on column quote_voids.first_batch is 'Of the first void quote';
-comment on column quote_voids.last_batch is 'Of the last void quote';
-comment on column quote_voids.quotes is 'How many quotes are void';
-comment on column quote_voids.actor is 'Role and name of the bearer';
+comment on table quote_voids is 'A span of source times of a symbol whose quotes are declared wrong; the quotes are kept. Append only.';
+comment on column quote_voids.source_from is 'First void source time';
+comment on column quote_voids.source_before is 'End of the span: the first source time that is not void';
+comment on column quote_voids.first_batch is 'Batch of the first void quote';
+comment on column quote_voids.last_batch is 'Batch of the last void quote';
+comment on column quote_voids.quotes is 'Number of void quotes';
+comment on column quote_voids.actor is 'Role and name of the token';
 
 -- A phase has a further run after a verdict that rested on void quotes was set aside.
 alter table challenge_phases
@@ -412,8 +412,8 @@ alter table challenge_phases
   drop constraint challenge_phases_index,
   add constraint challenge_phases_index unique (challenge_id, phase_index, run);
 create unique index challenge_phases_in_force on challenge_phases (challenge_id, phase_index) where not superseded;
-comment on column challenge_phases.run is 'Of the phase, from 1; a further one follows a reinstatement';
-comment on column challenge_phases.superseded is 'Does a later run of the phase stand in its place?';
+comment on column challenge_phases.run is 'Number of the run, from 1; a reinstatement adds a run';
+comment on column challenge_phases.superseded is 'Whether a later run of the phase replaces it';
 create table reinstatements (
   id bigint generated always as identity primary key,
   challenge_id bigint not null references challenges (id),
@@ -435,14 +435,14 @@ create index reinstatements_challenge on reinstatements (challenge_id, id desc);
 grant select, insert, delete on reinstatements to propdesk_app;
 create trigger reinstatements_unchanged before update on reinstatements for each row execute function refuse_change();
 comment on table reinstatements is 'A failing verdict that was set aside because it rested on void quotes; verdict and evidence stay.';
-comment on column reinstatements.breach_id is 'The evidence of the verdict';
-comment on column reinstatements.phase_id is 'The run that failed';
-comment on column reinstatements.new_phase_id is 'The run that goes on in its place';
-comment on column reinstatements.actor is 'Role and name of the bearer';
-comment on column reinstatements.reason is 'As the client is told';
-comment on column reinstatements.figures is 'What the new run begins with';
-comment on column reinstatements.differences is 'Those that the failed run left otherwise';
-comment on column reinstatements.left_out is 'Fills of the failed run, by seq, that the new one goes on without';
+comment on column reinstatements.breach_id is 'Breach that is the evidence of the verdict';
+comment on column reinstatements.phase_id is 'Failed run';
+comment on column reinstatements.new_phase_id is 'Run that replaces it';
+comment on column reinstatements.actor is 'Role and name of the token';
+comment on column reinstatements.reason is 'Reason, for the client';
+comment on column reinstatements.figures is 'Opening figures of the new run';
+comment on column reinstatements.differences is 'Figures of the failed run that differ';
+comment on column reinstatements.left_out is 'Fills of the failed run, by seq, that the new run leaves out';
 
 -- Many verdicts set aside together: a job for each challenge, one after the other.
 create table bulk_reinstatements (
@@ -471,14 +471,14 @@ create index bulk_results_challenge on bulk_results (challenge_id);
 create index bulk_results_pending on bulk_results (bulk_id, challenge_id) where outcome = 'PENDING';
 grant select, insert, update on bulk_reinstatements to propdesk_app;
 grant select, insert, update, delete on bulk_results to propdesk_app;
-comment on table bulk_reinstatements is 'An order to set every verdict aside that rested on void quotes of a span; a job for each challenge, in turn.';
-comment on column bulk_reinstatements.brand is 'None for all brands';
-comment on column bulk_reinstatements.actor is 'Role and name of the bearer';
-comment on column bulk_reinstatements.reason is 'As the firm knows it';
-comment on column bulk_reinstatements.shown is 'What each client is told; none for a neutral text';
-comment on table bulk_results is 'A challenge that was hit by the quotes of a bulk reinstatement, and what came of it.';
-comment on column bulk_results.code is 'Of the refusal';
-comment on column bulk_results.message is 'Of the refusal';
+comment on table bulk_reinstatements is 'A request to set aside every verdict that rested on void quotes of a span, with a job for each challenge.';
+comment on column bulk_reinstatements.brand is 'Null for all brands';
+comment on column bulk_reinstatements.actor is 'Role and name of the token';
+comment on column bulk_reinstatements.reason is 'Reason, for the firm';
+comment on column bulk_reinstatements.shown is 'Reason, for each client; null for a neutral text';
+comment on table bulk_results is 'A challenge affected by the quotes of a bulk reinstatement, and the outcome.';
+comment on column bulk_results.code is 'Part of the refusal';
+comment on column bulk_results.message is 'Part of the refusal';
 
 -- A further consequence: what is open is closed, and nothing may be opened until the next day.
 alter table breaches
@@ -489,7 +489,7 @@ alter table breaches
 alter table terms add column program_version integer;
 alter table terms
   alter column program_version type integer using (body::jsonb ->> 'program_version')::integer;
-comment on column terms.program_version is 'The program''s version at the sale, as the text says it';
+comment on column terms.program_version is 'Version of the program at the sale, as in the text';
 
 -- Counters of quotes of unknown symbols were without bound: those beyond the bound become one a reason.
 with kept as (
@@ -510,10 +510,10 @@ alter table balances
   add column refusals_since bigint,
   add column refusals_stored bigint not null default 0,
   add column refusals_beyond bigint not null default 0;
-comment on column balances.refusals_end_at is 'When the day ends on which an action was last refused';
-comment on column balances.refusals_since is 'Number of the ledger row of the first refusal that day';
-comment on column balances.refusals_stored is 'Refusals of that day that are stored';
-comment on column balances.refusals_beyond is 'Refusals of that day beyond the account''s share, which are not';
+comment on column balances.refusals_end_at is 'End of the day of the last refused action';
+comment on column balances.refusals_since is 'Seq of the ledger row at the first refusal of that day';
+comment on column balances.refusals_stored is 'Number of stored refusals of that day';
+comment on column balances.refusals_beyond is 'Number of refusals of that day beyond the account''s share, which are not stored';
 
 -- Each brand numbers its own objects, so that no number tells what other brands sell: an id is the brand's prefix and,
 -- in twelve digits, the next number of the brand's own sequence. The desk's first brand has the prefix 0: its ids are
@@ -524,7 +524,7 @@ grant usage on schema brand_numbers to propdesk_app;
 alter table brands
   add column number_prefix smallint check (number_prefix between 0 and 9000),
   add constraint brands_number_prefix unique (number_prefix);
-comment on column brands.number_prefix is 'Its objects'' ids begin with it, before twelve digits; 0: nothing';
+comment on column brands.number_prefix is 'First digits of the ids of its objects, before twelve more; 0: none';
 
 -- The first free prefix from the one that the sha256 of the name gives.
 create function free_number_prefix(brand text) returns integer language sql as $$
@@ -637,13 +637,13 @@ create index jobs_queued on jobs (created_at, id) where status = 'QUEUED';
 -- The position of an event that subscribers see is one among the events of its brand. Those that are there keep theirs.
 alter table events add column brand_position bigint;
 alter table events alter column brand_position type bigint using position, alter column brand_position set not null;
-comment on column events.brand_position is 'Among the events of its brand; dense since the second edition';
-comment on column events.position is 'Dense over all brands; shown to nobody';
+comment on column events.brand_position is 'Position among the events of its brand, without gaps since the second edition';
+comment on column events.position is 'Position among all events, without gaps; not shown in the API';
 create table brand_positions (brand text primary key, position bigint not null);
 insert into brand_positions (brand, position)
 select name, position from brands cross join event_position where position > 0;
 grant select, insert, update, delete on brand_positions to propdesk_app;
-comment on table brand_positions is 'The brand''s position of its newest event.';
+comment on table brand_positions is 'The position of a brand''s newest event.';
 -- After a restore to an earlier moment, or a failover that lost something, other events bear the numbers of those that
 -- were lost. So an event, and the cursor that names it, bear the epoch in which it was written.
 create table epochs (
@@ -657,13 +657,13 @@ create table epochs (
 );
 insert into epochs (epoch, server, position, batch) values (0, '', 0, 0);
 grant select, insert, update on epochs to propdesk_app;
-comment on table epochs is 'A span of the database''s life: a new one begins when it goes on elsewhere, as after a restore.';
-comment on column epochs.epoch is 'Its number: 0 for the first one, then random, so that two restores never have the same';
+comment on table epochs is 'An epoch of the database: a new one begins after a restore or a promotion.';
+comment on column epochs.epoch is 'Number: 0 for the first epoch, then random, so that two restores never share one';
 comment on column epochs.server is 'Timeline, number of the database and transaction by which it was written; empty until a process has looked';
-comment on column epochs.position is 'Of the newest event when it began; events after it are of this epoch or a later one';
-comment on column epochs.batch is 'The newest batch when it began';
+comment on column epochs.position is 'Position of the newest event at its start; later events are of this or a later epoch';
+comment on column epochs.batch is 'Newest batch at its start';
 alter table events add column epoch bigint not null default 0;
-comment on column events.epoch is 'In which it was written';
+comment on column events.epoch is 'Epoch of its writing';
 -- Lists: each filter has an index in the list's order, and texts are found by their trigrams. pg_trgm and btree_gin come
 -- with PostgreSQL (its contrib modules); whoever owns the database may create them.
 create extension if not exists pg_trgm;
@@ -756,7 +756,7 @@ create table removals (
   began_at timestamptz not null default clock_timestamp()
 );
 grant select, insert, update, delete on removals to propdesk_app;
-comment on table removals is 'A deletion of a program that is not complete yet.';
+comment on table removals is 'A deletion of a program that is not complete.';
 comment on column removals.counters is 'Rows deleted so far, by table';
 comment on column removals.hash is 'sha256 over the sales deleted so far, as hex';
 create table removed_sales (
@@ -771,8 +771,8 @@ create index removed_sales_program on removed_sales (program_id, id);
 create index removed_sales_purchase on removed_sales (purchase_id);
 grant select, insert on removed_sales to propdesk_app;
 comment on table removed_sales is 'A sale that was deleted with its program; append only.';
-comment on column removed_sales.challenge_id is 'None where the purchase had no challenge';
-comment on column removed_sales.body is 'Purchase and challenge with verdicts, as the JSON that was hashed';
+comment on column removed_sales.challenge_id is 'Null if the purchase had no challenge';
+comment on column removed_sales.body is 'Purchase and challenge with verdicts, as the hashed JSON';
 
 -- The number of shards is one row, and each shard has one owner, whose writes demand its fencing number.
 alter table desk add column shards integer not null default 1,
@@ -781,17 +781,17 @@ grant update (shards) on desk to propdesk_app;
 alter table shards add column owner text, add column fence bigint not null default 0;
 update desk set shards = (select least(greatest(count(*), 1), 64) from shards);
 insert into shards (shard) select 0 where not exists (select from shards);
-comment on column desk.shards is 'Into how many shards the accounts are divided';
-comment on column shards.owner is 'The process that took it last; none once that has given it up';
-comment on column shards.fence is 'Grows with each owner; an owner''s writes demand its own';
+comment on column desk.shards is 'Number of shards of the accounts';
+comment on column shards.owner is 'Process that took it last; null once it was released';
+comment on column shards.fence is 'Fencing number: each owner raises it, and each write of an owner requires it';
 -- Who has written lately: what a standby answers such a bearer has to hold all of it.
 create table bearer_writes (
   bearer text primary key,
   wrote_at timestamptz not null default clock_timestamp()
 );
 grant select, insert, update, delete on bearer_writes to propdesk_app;
-comment on table bearer_writes is 'A bearer that writes, as its processes announce it at most once a second.';
-comment on column bearer_writes.wrote_at is 'Shortly before its newest mutation';
+comment on table bearer_writes is 'A bearer that writes, recorded at most once a second.';
+comment on column bearer_writes.wrote_at is 'Time shortly before its newest mutation';
 -- What the newest check of the books found, for whoever watches the desk from outside.
 create table book_check (
   id smallint primary key default 1 check (id = 1),
@@ -799,4 +799,4 @@ create table book_check (
   finished_at timestamptz not null default clock_timestamp()
 );
 grant select, insert, update on book_check to propdesk_app;
-comment on table book_check is 'One row: what the newest check of the books found; none before the first.';
+comment on table book_check is 'One row: the result of the newest check of the books; no row before the first.';

@@ -1,4 +1,4 @@
-"""What must hold of challenges: each function finds what breaks its name, as rows of (subject, message).
+"""Checks of challenges. Each function is named by what must hold and returns its violations as (subject, message).
 
 Statuses of challenges and phases: 0 pending, 1 active, 2 passed, 3 failed, 4 cancelled.
 """
@@ -8,27 +8,27 @@ from models.sql import Connection
 
 
 async def terms_bear_their_hash(conn: Connection) -> Rows:
-    """Terms are found under the sha256 of their text, and a challenge runs under those its purchase sold."""
+    """Terms are stored under the sha256 of their text, and a challenge has the terms of its purchase."""
     return await first_rows(
         conn,
         """
         select format('terms %s', hash) as subject,
-          format('their text has sha256 %s', encode(sha256(convert_to(body, 'UTF8')), 'hex')) as message
+          format('have a text with sha256 %s', encode(sha256(convert_to(body, 'UTF8')), 'hex')) as message
         from terms where hash <> encode(sha256(convert_to(body, 'UTF8')), 'hex')
         union all
-        select format('terms %s', hash), format('name version %s of their program beside another in their text',
+        select format('terms %s', hash), format('have program version %s, another than in their text',
           coalesce(program_version::text, 'none'))
         from terms
         where case when hash = encode(sha256(convert_to(body, 'UTF8')), 'hex')
           then program_version is distinct from (body::jsonb ->> 'program_version')::integer end
         union all
-        select format('challenge %s', c.id), format('runs under terms %s, sold under %s', c.terms_hash, p.terms_hash)
+        select format('challenge %s', c.id), format('has terms %s, its purchase %s', c.terms_hash, p.terms_hash)
         from challenges c join purchases p on p.id = c.purchase_id where c.terms_hash <> p.terms_hash""",
     )
 
 
 async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
-    """A purchase has at most one challenge that is pending or active."""
+    """A purchase has at most one pending or active challenge, and each such challenge has a purchase."""
     return await first_rows(
         conn,
         """
@@ -41,7 +41,7 @@ async def purchases_have_one_live_challenge(conn: Connection) -> Rows:
 
 
 async def challenges_have_one_active_phase(conn: Connection) -> Rows:
-    """At most one phase of a challenge runs."""
+    """A challenge has at most one active phase."""
     return await first_rows(
         conn,
         """
@@ -51,15 +51,15 @@ async def challenges_have_one_active_phase(conn: Connection) -> Rows:
 
 
 async def phases_run_in_order(conn: Connection) -> Rows:
-    """Phases are numbered from 1 without a gap; one that was reached has an account, and all before it have passed.
+    """Phases are numbered from 1 without gaps. A phase that was reached has an account, and all before it have passed.
 
-    Of several runs of a phase the one in force counts.
+    Superseded runs do not count.
     """
     return await first_rows(
         conn,
         """
         select format('challenge %s', challenge_id) as subject,
-          format('its phase no. %s has index %s, status %s and account %s, %s phases before it have passed', place,
+          format('phase no. %s has index %s, status %s and account %s; %s phases before it have passed', place,
             phase_index, status, coalesce(account_id::text, 'none'), passed_before) as message
         from (
           select challenge_id, phase_index, status, account_id, row_number() over ordered as place,
@@ -72,8 +72,8 @@ async def phases_run_in_order(conn: Connection) -> Rows:
 
 
 async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
-    """Every phase sold has its row. A challenge has passed with all of them, failed with one of them, and runs while
-    one of them runs or is still to come; an ended one leaves none pending.
+    """Every phase sold has its row. A passed challenge has passed all of them, a failed one has failed one of them, and
+    an active one has a phase that is active or pending. An ended challenge has no pending phase.
     """
     return await first_rows(
         conn,
@@ -83,7 +83,7 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
             then body::jsonb -> 'phases' end) as phases
           from terms)
         select format('challenge %s', c.id) as subject,
-          format('has status %s; of %s phases sold %s are there: %s pending, %s active, %s passed, %s failed',
+          format('has status %s; %s phases were sold, %s exist: %s pending, %s active, %s passed, %s failed',
             c.status, s.phases, p.phases, p.pending, p.active, p.passed, p.failed) as message
         from challenges c
         join sold s on s.hash = c.terms_hash and s.phases is not null
@@ -102,12 +102,12 @@ async def challenges_agree_with_their_phases(conn: Connection) -> Rows:
 
 
 async def challenges_point_at_their_phase(conn: Connection) -> Rows:
-    """The current phase and account belong together; no phase ahead of it has an account."""
+    """The account of a challenge is that of its current phase; no later phase has an account."""
     return await first_rows(
         conn,
         """
         select format('challenge %s', c.id) as subject,
-          format('points at phase %s and account %s', c.current_phase_index, coalesce(c.account_id::text, 'none'))
+          format('has current phase %s and account %s', c.current_phase_index, coalesce(c.account_id::text, 'none'))
             as message
         from challenges c
         where not exists (
@@ -121,12 +121,13 @@ async def challenges_point_at_their_phase(conn: Connection) -> Rows:
 
 
 async def phases_begin_with_what_was_sold(conn: Connection) -> Rows:
-    """The balance a phase's profit counts from is the deposit sold, moved by adjustments that count as no profit."""
+    """The initial balance of a phase is the deposit sold plus the adjustments that do not count as profit."""
     return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
-          format('counts from %s; %s was sold, and %s was booked that is no profit', trim_scale(p.initial_balance),
+          format('has initial balance %s; the deposit sold is %s, adjustments without profit are %s',
+            trim_scale(p.initial_balance),
             trim_scale(s.deposit), trim_scale(a.capital)) as message
         from challenge_phases p
         join challenges c on c.id = p.challenge_id
@@ -142,12 +143,12 @@ async def phases_begin_with_what_was_sold(conn: Connection) -> Rows:
 
 
 async def failed_phases_have_one_breach(conn: Connection) -> Rows:
-    """A failed phase has exactly one breach with the consequence FAIL, of the rule it ended by; others have none."""
+    """A failed phase has one breach with the consequence FAIL, of the rule in its end reason; others have none."""
     return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
-          format('has status %s, ended by %s, and failing breaches: %s', p.status, coalesce(p.end_reason, 'nothing'),
+          format('has status %s, end reason %s, failing breaches: %s', p.status, coalesce(p.end_reason, 'nothing'),
             coalesce(string_agg(b.rule, ', '), 'none')) as message
         from challenge_phases p
         left join breaches b on b.phase_id = p.id and b.consequence = 'FAIL'
@@ -158,7 +159,7 @@ async def failed_phases_have_one_breach(conn: Connection) -> Rows:
 
 
 async def reinstatements_have_their_run(conn: Connection) -> Rows:
-    """A verdict that was set aside failed a run, and the next run of the phase stands in its place; no other does."""
+    """A reinstatement names a failed run and the run of the phase that follows it; no other run is superseded."""
     return await first_rows(
         conn,
         """
@@ -176,7 +177,7 @@ async def reinstatements_have_their_run(conn: Connection) -> Rows:
           or (l.facts ->> 'reinstated_from') is distinct from f.account_id::text
         union all
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id),
-          format('its run %s, status %s, is superseded and no reinstatement says by what', p.run, p.status)
+          format('run %s with status %s is superseded without a reinstatement', p.run, p.status)
         from challenge_phases p
         where p.superseded and not exists (
           select from reinstatements r join challenge_phases f on f.id = r.phase_id
@@ -193,12 +194,12 @@ async def reinstatements_have_their_run(conn: Connection) -> Rows:
 
 
 async def breaches_rest_on_the_ledger(conn: Connection) -> Rows:
-    """The ledger row a breach names exists with its hash, and phase, challenge, account and terms belong together."""
+    """The ledger row of a breach exists with its hash, and phase, challenge, account and terms belong together."""
     return await first_rows(
         conn,
         """
         select format('breach %s', b.id) as subject,
-          format('%s of account %s rests on seq %s, whose hash is another, or on terms that were not sold',
+          format('%s of account %s names ledger row %s, which has another hash, or terms of another challenge',
             b.rule, b.account_id, b.ledger_seq) as message
         from breaches b
         left join challenge_phases p
@@ -210,12 +211,12 @@ async def breaches_rest_on_the_ledger(conn: Connection) -> Rows:
 
 
 async def days_are_dense(conn: Connection) -> Rows:
-    """A started phase has its days from 1 without a gap, all closed but the last while it runs."""
+    """A started phase has days from 1 without gaps. All are closed, except the last while the phase is active."""
     return await first_rows(
         conn,
         """
         select format('phase %s of challenge %s', p.phase_index, p.challenge_id) as subject,
-          format('%s days up to no. %s, %s of them open', d.days, coalesce(d.last, 0), d.open) as message
+          format('has %s days up to no. %s, of which %s are open', d.days, coalesce(d.last, 0), d.open) as message
         from challenge_phases p
         cross join lateral (
           select count(*) as days, max(number) as last, count(*) filter (where not closed) as open,
@@ -227,9 +228,9 @@ async def days_are_dense(conn: Connection) -> Rows:
 
 
 async def ended_phases_have_a_job(conn: Connection) -> Rows:
-    """A verdict left the job that closes the account, and an account nobody can trade on.
+    """A passed or failed phase has a job that closes its account, and the account is read-only.
 
-    A breach with the consequence CLOSE_DAY left the job that closes what was open, and none of that outlives it.
+    A breach with the consequence CLOSE_DAY has a job that closes the open positions; none of them stays open.
     """
     return await first_rows(
         conn,
@@ -246,14 +247,14 @@ async def ended_phases_have_a_job(conn: Connection) -> Rows:
         where p.status in (2, 3) and (j.status is null or not a.read_only)
         union all
         select format('breach %s of challenge %s', b.id, b.challenge_id),
-          format('closes the day of account %s, its close_day job is missing', b.account_id)
+          format('has consequence CLOSE_DAY on account %s without a close_day job', b.account_id)
         from breaches b
         where b.consequence = 'CLOSE_DAY' and not exists (
           select from jobs
           where kind = 'close_day' and account_id = b.account_id and facts -> 'through' = to_jsonb(b.ledger_seq))
         union all
         select format('position %s-%s', q.account_id, q.seq),
-          format('is open, though breach %s closed its day, and no job is to close it', b.id)
+          format('is open after breach %s with CLOSE_DAY, and no job closes it', b.id)
         from breaches b
         join positions q on q.account_id = b.account_id and q.status = 'OPEN' and q.seq <= b.ledger_seq
         where b.consequence = 'CLOSE_DAY' and not exists (

@@ -1,4 +1,4 @@
-"""What must hold of the desk as a whole: each function finds what breaks its name, as rows of (subject, message)."""
+"""Checks of the desk as a whole. Each function is named after its rule and returns violations as (subject, message)."""
 
 from models.checks.reading import Rows, first_rows
 from models.sql import Connection
@@ -64,29 +64,29 @@ select format('phase %s of program %s and its group', s.phase_index, s.program_i
 from program_phases s join programs p on p.id = s.program_id
 join account_groups g on g.id = s.account_group_id
 """
-"""What joins two objects: its name, and what both sides say of themselves."""
+"""Links between two objects: a name, and the brand (with client or currency) of both sides."""
 
 
 async def batches_are_dense(conn: Connection) -> Rows:
-    """Batches follow each other without a gap from the first kept one, never back in time, and have their quotes."""
+    """Batches are numbered without gaps from the oldest one kept, never go back in time, and have their quotes."""
     return await first_rows(
         conn,
         """
         select format('batch %s', b.number) as subject,
           format('follows batch %s, %s after it, with %s of %s quotes', b.before,
-            coalesce(b.market_time - b.time_before, interval '0'), coalesce(q.held, 0), b.quotes) as message
+            coalesce(b.market_time - b.time_before, interval '0'), coalesce(q.number, 0), b.quotes) as message
         from (
           select number, market_time, quotes, lag(number) over (order by number) as before,
             lag(market_time) over (order by number) as time_before
           from batches) b
-        left join (select batch, count(*) as held from quotes group by batch) q on q.batch = b.number
-        where b.number <> b.before + 1 or b.market_time < b.time_before or coalesce(q.held, 0) <> b.quotes
+        left join (select batch, count(*) as number from quotes group by batch) q on q.batch = b.number
+        where b.number <> b.before + 1 or b.market_time < b.time_before or coalesce(q.number, 0) <> b.quotes
         union all
-        select 'batches', format('begin with %s; those up to %s were forgotten', b.oldest, r.quotes_forgotten)
+        select 'batches', format('begin with %s; batches up to %s are deleted', b.oldest, r.quotes_forgotten)
         from retention r cross join (select coalesce(min(number), 1) as oldest from batches) b
         where b.oldest <> r.quotes_forgotten + 1
         union all
-        select symbol, format('has a quote of the forgotten batch %s; the one that stays is of %s', q.batch, s.batch)
+        select symbol, format('has a quote of deleted batch %s; its standing quote is of batch %s', q.batch, s.batch)
         from (select symbol, batch from quotes where batch <= (select quotes_forgotten from retention)) q
         full join standing_quotes s using (symbol)
         where q.batch is distinct from s.batch""",
@@ -94,12 +94,12 @@ async def batches_are_dense(conn: Connection) -> Rows:
 
 
 async def latest_quotes_are_the_newest(conn: Connection) -> Rows:
-    """The table of newest quotes says what the history says."""
+    """The table of newest quotes agrees with the quote history."""
     return await first_rows(
         conn,
         """
         select i.symbol as subject,
-          format('newest quote is of batch %s, the history''s of %s', coalesce(l.batch::text, 'none'),
+          format('has a newest quote of batch %s; in the history it is of batch %s', coalesce(l.batch::text, 'none'),
             coalesce(q.batch::text, 'none')) as message
         from instruments i
         left join latest_quotes l on l.symbol = i.symbol
@@ -109,7 +109,7 @@ async def latest_quotes_are_the_newest(conn: Connection) -> Rows:
 
 
 async def accounts_are_marked_within_the_batches(conn: Connection) -> Rows:
-    """No account is marked beyond the newest batch, and every live one can be brought there from where it is."""
+    """No account is marked beyond the newest batch, and the next batch of each live account is kept."""
     return await first_rows(
         conn,
         """
@@ -124,9 +124,9 @@ async def accounts_are_marked_within_the_batches(conn: Connection) -> Rows:
 
 
 async def events_are_dense(conn: Connection) -> Rows:
-    """Events have positions without a gap, and numbers without one within their challenge, in the same order.
+    """Events have positions without gaps, and numbers without gaps within their challenge, in the same order.
 
-    Within a brand they have a gap only after an event of the first edition, which keeps its position among all.
+    Positions within a brand have a gap only after an event of the first edition, which keeps its position among all.
     """
     return await first_rows(
         conn,
@@ -136,7 +136,7 @@ async def events_are_dense(conn: Connection) -> Rows:
         where position <> before + 1
         union all
         select format('event %s', position),
-          format('is no. %s of challenge %s, in its order no. %s', number, challenge_id, first + place - 1)
+          format('is no. %s of challenge %s; by position it is no. %s', number, challenge_id, first + place - 1)
         from (
           select position, challenge_id, number, min(number) over (partition by challenge_id) as first,
             row_number() over (partition by challenge_id order by position) as place
@@ -169,17 +169,17 @@ async def events_are_dense(conn: Connection) -> Rows:
 
 
 async def brands_never_mix(conn: Connection) -> Rows:
-    """What belongs together belongs to one brand, and to one client."""
+    """Linked objects belong to the same brand and client."""
     return await first_rows(
         conn,
         f"""
-        select link as subject, format('joins %s and %s', one, other) as message
+        select link as subject, format('links %s to %s', one, other) as message
         from ({LINKS}) links where one is distinct from other""",
     )
 
 
 async def rows_have_their_objects(conn: Connection) -> Rows:
-    """Where a table carries no foreign keys, for speed, its rows name objects that exist and belong together."""
+    """Rows of tables without foreign keys name objects that exist and belong together."""
     return await first_rows(
         conn,
         """
@@ -217,7 +217,7 @@ async def rows_have_their_objects(conn: Connection) -> Rows:
 
 
 async def amounts_are_numbers(conn: Connection) -> Rows:
-    """No numeric column of any table holds NaN. PostgreSQL writes the statements itself, from its own catalogue."""
+    """No numeric column of any table holds NaN. A query of PostgreSQL's catalogue builds the statements."""
     statements = await first_rows(
         conn,
         """
@@ -231,4 +231,4 @@ async def amounts_are_numbers(conn: Connection) -> Rows:
           and 'numeric'::regtype in (t.oid, t.typbasetype)
         group by c.relname order by c.relname""",
     )
-    return [row for found in statements for row in await first_rows(conn, found["statement"])]
+    return [row for one in statements for row in await first_rows(conn, one["statement"])]

@@ -1,17 +1,18 @@
-"""What must hold of money: each function finds what breaks its name, as rows of (subject, message)."""
+"""Checks of money. Each function is named after its rule and returns violations as (subject, message)."""
 
 from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def transfers_pair_up(conn: Connection) -> Rows:
-    """Each movement is two rows of one brand, kind, money and currency whose amounts sum to zero."""
+    """Each transfer has two rows of one brand, kind, money, currency and cause whose amounts sum to zero."""
     return await first_rows(
         conn,
         """
         select format('transfer %s', transfer) as subject,
-          format('its %s rows sum to %s', count(*), trim_scale(sum(amount)))
-            || case when count(distinct (brand, kind, money, currency, cause)) > 1 then ' and disagree' else '' end
+          format('has %s rows that sum to %s', count(*), trim_scale(sum(amount)))
+            || case when count(distinct (brand, kind, money, currency, cause)) > 1
+              then ' and differ in brand, kind, money, currency or cause' else '' end
             as message
         from transfers group by transfer
         having count(*) <> 2 or sum(amount) <> 0 or count(distinct (brand, kind, money, currency, cause)) > 1""",
@@ -19,12 +20,12 @@ async def transfers_pair_up(conn: Connection) -> Rows:
 
 
 async def transfers_stay_among_their_money(conn: Connection) -> Rows:
-    """Real money lies in wallets, TREASURY and EXTERNAL, synthetic in accounts, CAPITAL and PAYOUT_HOLD."""
+    """Real money is in wallets, TREASURY and EXTERNAL; synthetic money in accounts, CAPITAL and PAYOUT_HOLD."""
     return await first_rows(
         conn,
         """
         select format('transfer %s', t.transfer) as subject,
-          format('%s %s in %s touches %s', t.money, t.kind, t.currency,
+          format('moves %s money (%s, %s) of %s', t.money, t.kind, t.currency,
             coalesce('wallet ' || t.wallet_id, 'house account ' || t.house_account_id, 'account ' || t.account_id)
           ) as message
         from transfers t
@@ -37,7 +38,7 @@ async def transfers_stay_among_their_money(conn: Connection) -> Rows:
 
 
 async def wallets_sum_their_transfers(conn: Connection) -> Rows:
-    """A wallet's cash is what transfers brought and took."""
+    """The cash of a wallet is the sum of its transfers."""
     return await first_rows(
         conn,
         """
@@ -50,7 +51,7 @@ async def wallets_sum_their_transfers(conn: Connection) -> Rows:
 
 
 async def house_accounts_sum_their_transfers(conn: Connection) -> Rows:
-    """A house account's balance is what transfers brought and took."""
+    """The balance of a house account is the sum of its transfers."""
     return await first_rows(
         conn,
         """
@@ -65,7 +66,7 @@ async def house_accounts_sum_their_transfers(conn: Connection) -> Rows:
 
 
 async def real_money_sums_to_zero(conn: Connection) -> Rows:
-    """Per brand and currency: wallets, TREASURY and EXTERNAL."""
+    """Wallets, TREASURY and EXTERNAL of a brand and currency sum to zero."""
     return await first_rows(
         conn,
         """
@@ -81,7 +82,7 @@ async def real_money_sums_to_zero(conn: Connection) -> Rows:
 
 
 async def synthetic_money_sums_to_results(conn: Connection) -> Rows:
-    """Per brand and currency: CAPITAL, PAYOUT_HOLD and the accounts' cash are what the accounts earned after fees."""
+    """CAPITAL, PAYOUT_HOLD and cash of the accounts sum to the accounts' profit after fees, by brand and currency."""
     return await first_rows(
         conn,
         """
@@ -99,7 +100,7 @@ async def synthetic_money_sums_to_results(conn: Connection) -> Rows:
 
 
 async def reservations_match_pending_purchases(conn: Connection) -> Rows:
-    """What is reserved on a wallet is the price of its PENDING (0) purchases."""
+    """The reserved amount of a wallet is the price of its PENDING (0) purchases."""
     return await first_rows(
         conn,
         """
@@ -114,9 +115,9 @@ async def reservations_match_pending_purchases(conn: Connection) -> Rows:
 
 
 async def purchases_paid_their_fee(conn: Connection) -> Rows:
-    """A purchase paid from its wallet took its price there once, and gave it back once when REFUNDED (5).
+    """A purchase paid from its wallet was paid once, and refunded once if REFUNDED (5).
 
-    Fees of a purchase that is not there are those of one that a manager deleted.
+    Fees without a purchase belong to one that a manager deleted.
     """
     return await first_rows(
         conn,
@@ -132,7 +133,7 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
             case when paid_from = 'WALLET' and status = 5 then price else 0 end as refund
           from purchases)
         select format('purchase %s', coalesce(p.id::text, m.purchase::text, 'unknown')) as subject,
-          case when p.id is null then 'is not there and was not deleted'
+          case when p.id is null then 'does not exist and was not deleted'
             else format('has status %s, a price of %s, is paid from %s', p.status, trim_scale(p.price),
               coalesce(p.paid_from, 'nowhere')) end
           || format('; its wallet %s paid %s and got back %s', coalesce(p.wallet_id, m.wallet_id),
@@ -150,7 +151,7 @@ async def purchases_paid_their_fee(conn: Connection) -> Rows:
 
 
 async def external_purchases_are_paid_first(conn: Connection) -> Rows:
-    """A purchase paid outside under a reference has no challenge before its payment was confirmed, and one after."""
+    """A purchase with a payment reference has no challenge before its payment is confirmed, and one afterwards."""
     return await first_rows(
         conn,
         """
@@ -165,9 +166,9 @@ async def external_purchases_are_paid_first(conn: Connection) -> Rows:
 
 
 async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
-    """Where the terms say so the price came back with the first PAID payout, and once; nowhere else did it.
+    """If the terms say so, the price was returned once, with the first PAID payout; never otherwise.
 
-    Not that of a REFUNDED (5) or deleted purchase, unless it came back before.
+    A REFUNDED (5) or deleted purchase need not have its price returned.
     """
     return await first_rows(
         conn,
@@ -190,7 +191,7 @@ async def fees_return_with_the_first_payout(conn: Connection) -> Rows:
             select (body::jsonb -> 'phases' -> -1 -> 'payout' ->> 'fee_back')::boolean as fee_back from terms
             where hash = p.terms_hash and hash = encode(sha256(convert_to(body, 'UTF8')), 'hex')) t on true)
         select format('purchase %s', coalesce(d.id::text, m.purchase::text, 'unknown')) as subject,
-          format('its first payout is %s and %s its price; it names payout %s; %s came back with payout %s',
+          format('its first payout is %s and %s its price; it names payout %s; %s was returned with payout %s',
             coalesce(d.payout::text, 'none'), case when d.is_due then 'returns' else 'does not return' end,
             coalesce(d.fee_returned_with::text, 'none'), trim_scale(coalesce(m.amount, 0)),
             coalesce(m.payout::text, 'none')) as message
@@ -228,12 +229,12 @@ async def payouts_follow_the_split(conn: Connection) -> Rows:
 
 
 async def payouts_moved_what_they_say(conn: Connection) -> Rows:
-    """Each payout's own transfers: what left the account, what the hold keeps, what reached the client."""
+    """The transfers of a payout agree with it: the amount that left the account, the amount held, the amount paid."""
     return await first_rows(
         conn,
         """
         select coalesce('payout ' || p.id, m.cause) as subject,
-          format('is %s with a profit of %s and %s of it the client''s; %s left the account, %s is held, %s was paid',
+          format('is %s with profit %s and client''s share %s; %s left the account, %s is held, %s was paid',
             coalesce(p.status, 'missing'), trim_scale(p.profit), trim_scale(p.amount), trim_scale(coalesce(m.gone, 0)),
             trim_scale(coalesce(m.held, 0)), trim_scale(coalesce(m.paid, 0))) as message
         from payouts p
@@ -252,13 +253,13 @@ async def payouts_moved_what_they_say(conn: Connection) -> Rows:
 
 
 async def payouts_are_held_until_paid(conn: Connection) -> Rows:
-    """PAYOUT_HOLD holds the profit of the payouts that are open, and nothing else."""
+    """The balance of PAYOUT_HOLD is the profit of the open payouts."""
     return await first_rows(
         conn,
         """
         select
           format('PAYOUT_HOLD of %s in %s', coalesce(h.brand, p.brand), coalesce(h.currency, p.currency)) as subject,
-          format('holds %s, open payouts come to %s', trim_scale(coalesce(h.balance, 0)),
+          format('holds %s, open payouts sum to %s', trim_scale(coalesce(h.balance, 0)),
             trim_scale(coalesce(p.profit, 0))) as message
         from (select brand, currency, balance from house_accounts where purpose = 'PAYOUT_HOLD') h
         full join (
@@ -269,12 +270,12 @@ async def payouts_are_held_until_paid(conn: Connection) -> Rows:
 
 
 async def payouts_reached_their_clients(conn: Connection) -> Rows:
-    """The share of each PAID payout, and nothing else, came from the TREASURY to a wallet of the challenge's client."""
+    """The PAYOUT_SHARE transfers to a client's wallets are the shares of the PAID payouts."""
     return await first_rows(
         conn,
         """
         select format('client %s of %s', coalesce(p.client, t.client), coalesce(p.brand, t.brand)) as subject,
-          format('payouts paid come to %s %s, but %s reached the wallet', trim_scale(coalesce(p.share, 0)),
+          format('has paid payouts of %s %s, but its wallet received %s', trim_scale(coalesce(p.share, 0)),
             coalesce(p.currency, t.currency), trim_scale(coalesce(t.came, 0))) as message
         from (
           select o.brand, x.client, o.currency, sum(o.amount) as share

@@ -1,18 +1,18 @@
-"""What must hold of orders, voids and locks: each function finds what breaks its name, as (subject, message) rows."""
+"""Checks of orders, voids and locks. A function is named after its rule and returns violations (subject, message)."""
 
 from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def fills_have_one_order(conn: Connection) -> Rows:
-    """Each fill executes an order of the same content, once, and each executed order has its fill."""
+    """Each fill belongs to one order of the same content, and each executed order has one fill."""
     return await first_rows(
         conn,
         """
         select format('order %s-%s', coalesce(f.account_id, o.account_id), coalesce(f.order_seq, o.seq)) as subject,
           case
             when f.seq is null then format('is %s and has no fill', o.status)
-            when o.seq is null then format('is missing, but fill %s executes it', f.seq)
+            when o.seq is null then format('is missing, but has fill %s', f.seq)
             else format('is %s %s %s %s %s, its fill %s of %s is %s %s %s %s %s', o.status, o.verb, o.side,
               trim_scale(o.quantity), o.symbol, f.seq, f.many, f.status, f.verb, f.side, trim_scale(f.quantity),
               f.symbol)
@@ -26,13 +26,13 @@ async def fills_have_one_order(conn: Connection) -> Rows:
 
 
 async def working_orders_are_on_live_accounts(conn: Connection) -> Rows:
-    """An order works only where trading goes on, an exit only with its position, of stop-loss and take-profit one."""
+    """A working order is on an account that can trade; an exit has its position, at most one of each type."""
     return await first_rows(
         conn,
         """
         select format('order %s-%s', o.account_id, o.seq) as subject,
-          format('works as %s %s %s on an account that is %s%s, its phase %s, its position %s', o.type, o.side,
-            o.symbol, a.status, case when a.read_only then ' and read-only' else '' end,
+          format('is a working %s %s %s of an account that is %s%s, with phase status %s and position %s', o.type,
+            o.side, o.symbol, a.status, case when a.read_only then ' and read-only' else '' end,
             coalesce(p.status::text, 'none'), coalesce(h.quantity::text, 'none')) as message
         from (
           select *, count(*) over (partition by account_id, symbol, side, type) as many
@@ -48,7 +48,7 @@ async def working_orders_are_on_live_accounts(conn: Connection) -> Rows:
 
 
 async def amended_orders_have_their_origin(conn: Connection) -> Rows:
-    """An amended order names its first version: an earlier, cancelled order of the same symbol, side and type."""
+    """An amended order names its first version, an earlier ended order of the same symbol, side and type."""
     return await first_rows(
         conn,
         """
@@ -63,12 +63,12 @@ async def amended_orders_have_their_origin(conn: Connection) -> Rows:
 
 
 async def ended_orders_have_a_reason(conn: Connection) -> Rows:
-    """A cancelled or rejected order is told by one ledger row of its own, and has the time and the reason of it."""
+    """A cancelled or rejected order has exactly one ledger row of its end, the same time, and a reason."""
     return await first_rows(
         conn,
         """
         select format('order %s-%s', coalesce(o.account_id, l.account_id), coalesce(o.seq::text, l.named)) as subject,
-          format('is %s since %s; ledger rows that end it: %s', coalesce(o.status, 'missing'),
+          format('is %s since %s; ledger rows of its end: %s', coalesce(o.status, 'missing'),
             coalesce(o.ended_at::text, 'never'), coalesce(l.rows, 'none')) as message
         from (select * from orders where status in ('CANCELLED', 'REJECTED')) o
         full join (
@@ -82,30 +82,30 @@ async def ended_orders_have_a_reason(conn: Connection) -> Rows:
 
 
 async def voids_have_a_correction(conn: Connection) -> Rows:
-    """What is void was voided by one correction, whose ledger row names the fill and its order."""
+    """A void fill is named, with its order, by the ledger row of exactly one correction."""
     return await first_rows(
         conn,
         """
-        with told as (
+        with voided as (
           select l.account_id, l.seq as correction, f.named as fill, o.named as order
           from ledger l,
             string_to_table(l.facts ->> 'voided_fills', ' ') with ordinality f (named, place),
             string_to_table(l.facts ->> 'voided_orders', ' ') with ordinality o (named, place)
           where l.kind = 'correction' and f.place = o.place)
         select format('fill %s-%s', coalesce(f.account_id, t.account_id), coalesce(f.seq::text, t.fill)) as subject,
-          format('is %s, of order %s; corrections that void it: %s', coalesce(f.status, 'not void'),
+          format('is %s, its order is %s; corrections that void it: %s', coalesce(f.status, 'not void'),
             coalesce(f.order_seq::text, t.order), coalesce(t.corrections, 'none')) as message
         from (select * from fills where status = 'VOID') f
         full join (
           select account_id, fill, min("order") as "order", count(*) as many, string_agg(correction::text, ', ')
             as corrections
-          from told group by account_id, fill) t on t.account_id = f.account_id and t.fill = f.seq::text
+          from voided group by account_id, fill) t on t.account_id = f.account_id and t.fill = f.seq::text
         where f.seq is null or t.fill is null or t.many <> 1 or t.order <> f.order_seq::text""",
     )
 
 
 async def locks_remember_their_status(conn: Connection) -> Rows:
-    """A locked account, and no other, knows the status it was locked in."""
+    """Exactly the locked accounts store the status they were locked from."""
     return await first_rows(
         conn,
         """

@@ -1,4 +1,4 @@
-"""The books as `verify` reads them to compute them again: accounts in pages, long tables through cursors."""
+"""Reads of `verify`, which computes the books again: accounts in pages, long tables through cursors."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 
@@ -13,7 +13,7 @@ from models.sql import Connection
 Rows = list[asyncpg.Record]
 
 ROWS_AT_ONCE = 2_000
-ROWS_MAX = 1_000  # of one check: books as broken as that are not mended line by line
+ROWS_MAX = 1_000  # most violations of one check
 _LEDGER = """
 select account_id, seq, kind, amount, balance_after, market_time, batch, facts, hash
 from ledger where account_id = any($1::bigint[]) order by account_id, seq
@@ -38,27 +38,27 @@ select (select count(*) from accounts) as accounts, (select count(*) from ledger
 
 
 async def first_rows(conn: Connection, statement: str) -> Rows:
-    """The first rows of a statement that may have very many."""
+    """Return the first ROWS_MAX rows of a statement."""
     cursor = await conn.cursor(statement)
     rows: Rows = await cursor.fetch(ROWS_MAX)
     return rows
 
 
 async def row_counts(conn: Connection) -> asyncpg.Record:
-    """How much there is to check, by table."""
+    """Return the number of rows to check, by table."""
     row = await conn.fetchrow(_COUNTS)
-    assert row, "counting always answers"
+    assert row, "the statement returns one row"
     return row
 
 
 async def next_account_ids(conn: Connection, after: int, most: int) -> list[int]:
-    """The next accounts by number."""
+    """Return the next account ids after an id."""
     rows = await conn.fetch("select account_id from balances where account_id > $1 order by 1 limit $2", after, most)
     return [row["account_id"] for row in rows]
 
 
 async def ledger_heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncpg.Record]:
-    """seq, head and cash of each account, by its number."""
+    """Return by account its seq, head and cash."""
     rows = await conn.fetch(
         "select account_id, seq, head, cash from balances where account_id = any($1::bigint[])", ids
     )
@@ -66,15 +66,15 @@ async def ledger_heads(conn: Connection, ids: Sequence[int]) -> dict[int, asyncp
 
 
 async def positions_by_account(conn: Connection, ids: Sequence[int]) -> dict[int, dict[int, Position]]:
-    """Every position of the accounts, open or closed, by account and seq."""
-    found: dict[int, dict[int, Position]] = {account: {} for account in ids}
+    """Return every position of the accounts, open or closed, by account and seq."""
+    by_account: dict[int, dict[int, Position]] = {account: {} for account in ids}
     for row in await conn.fetch(f"select {POSITION} from positions where account_id = any($1::bigint[])", ids):
-        found[row["account_id"]][row["seq"]] = position_from_row(row)
-    return found
+        by_account[row["account_id"]][row["seq"]] = position_from_row(row)
+    return by_account
 
 
 async def corrected_accounts(conn: Connection, ids: Sequence[int]) -> set[int]:
-    """Those of the accounts that have been corrected."""
+    """Return those of the accounts that have a correction."""
     rows = await conn.fetch(
         "select distinct account_id from ledger where account_id = any($1::bigint[]) and kind = 'correction'", ids
     )
@@ -82,41 +82,41 @@ async def corrected_accounts(conn: Connection, ids: Sequence[int]) -> set[int]:
 
 
 def iterate_ledger(conn: Connection, ids: Sequence[int]) -> AsyncIterator[asyncpg.Record]:
-    """The accounts' ledgers, each from its first row."""
+    """Iterate over the ledgers of the accounts, each from its first row."""
     return aiter(conn.cursor(_LEDGER, ids, prefetch=ROWS_AT_ONCE))
 
 
 async def iterate_fills(conn: Connection, ids: Sequence[int]) -> AsyncIterator[Fill]:
-    """The accounts' fills, booked and void, those of one account together and in order."""
+    """Iterate over the fills of the accounts, booked and void, in order of account and seq."""
     async for row in conn.cursor(_FILLS, ids, prefetch=ROWS_AT_ONCE):
         yield fill_from_row(row)
 
 
 def iterate_audit(conn: Connection) -> AsyncIterator[asyncpg.Record]:
-    """Every row of the audit, chain by chain, in order."""
+    """Iterate over the audit, chain by chain, in order."""
     return aiter(conn.cursor("select * from audit order by chain, seq", prefetch=ROWS_AT_ONCE))
 
 
 async def audit_heads(conn: Connection) -> dict[str, tuple[int, bytes]]:
-    """seq and hash of the last row of each chain, as its head says."""
+    """Return by chain the seq and hash of its newest row according to its head."""
     return {row["chain"]: (row["seq"], row["head"]) for row in await conn.fetch("select * from audit_heads")}
 
 
 def iterate_breaches(conn: Connection) -> AsyncIterator[asyncpg.Record]:
-    """Every breach with the terms, the policy and the ledger row it rests on."""
+    """Iterate over all breaches, with terms, policy and ledger row."""
     return aiter(conn.cursor(_FINDINGS, prefetch=ROWS_AT_ONCE))
 
 
-async def quotes_at(conn: Connection, wanted: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Quote]:
-    """For each (symbol, batch) the symbol's newest quote at that batch, if there is one."""
-    pairs = sorted(set(wanted))
+async def quotes_at(conn: Connection, pairs: Iterable[tuple[str, int]]) -> dict[tuple[str, int], Quote]:
+    """Return by (symbol, batch) the newest quote of the symbol at that batch, if there is one."""
+    keys = sorted(set(pairs))
     rows = await conn.fetch(
         """select w.symbol, w.batch, q.bid, q.ask, q.source_time
         from unnest($1::text[], $2::bigint[]) as w (symbol, batch)
         cross join lateral (
           select bid, ask, source_time from quotes
           where symbol = w.symbol and batch <= w.batch order by batch desc limit 1) q""",
-        [symbol for symbol, _ in pairs],
-        [batch for _, batch in pairs],
+        [symbol for symbol, _ in keys],
+        [batch for _, batch in keys],
     )
     return {(r["symbol"], r["batch"]): Quote(r["symbol"], r["bid"], r["ask"], r["source_time"]) for r in rows}

@@ -1,11 +1,11 @@
-"""What must hold of trading: each function finds what breaks its name, as rows of (subject, message)."""
+"""Checks of trading. Each function is named after its rule and returns violations as (subject, message)."""
 
 from models.checks.reading import Rows, first_rows
 from models.sql import Connection
 
 
 async def accounts_have_balances(conn: Connection) -> Rows:
-    """Each account has its row of figures, in which equity = cash + unrealised."""
+    """Each account has a row of balances with equity = cash + unrealised."""
     return await first_rows(
         conn,
         """
@@ -18,7 +18,7 @@ async def accounts_have_balances(conn: Connection) -> Rows:
 
 
 async def cash_is_accounted_for(conn: Connection) -> Rows:
-    """cash = transfers + realised - fees, which are the booked fills', and the ledger's fills and corrections."""
+    """cash = transfers + realised - fees; realised and fees are sums of the booked fills and agree with the ledger."""
     return await first_rows(
         conn,
         """
@@ -42,29 +42,29 @@ async def cash_is_accounted_for(conn: Connection) -> Rows:
 
 
 async def accounts_are_marked_while_they_must_be(conn: Connection) -> Rows:
-    """An account is live while its phase runs (status 1, started), it holds a position or an order rests."""
+    """An account is live if and only if its phase runs (status 1, started), or it has a position or a working order."""
     return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,
           format('is %s, but %s', case when b.live then 'live' else 'not live' end,
-            case when s.should then 'its phase runs, it holds a position or an order rests'
-              else 'nothing of it runs' end) as message
+            case when s.is_live then 'its phase runs, or it has a position or a working order'
+              else 'no phase runs, and it has no position or working order' end) as message
         from balances b
         cross join lateral (
           select exists (select from positions p where p.account_id = b.account_id and p.status = 'OPEN')
             or exists (select from orders o where o.account_id = b.account_id and o.status = 'WORKING')
             or exists (
               select from challenge_phases r
-              where r.account_id = b.account_id and r.status = 1 and r.started_at is not null) as should) s
-        where b.live <> s.should""",
+              where r.account_id = b.account_id and r.status = 1 and r.started_at is not null) as is_live) s
+        where b.live <> s.is_live""",
     )
 
 
 async def fills_have_one_ledger_row(conn: Connection) -> Rows:
-    """Each fill is told by the ledger row of its seq, with its figures and its cash, and each such row by a fill.
+    """Each fill has a ledger row with its seq, figures and cash, and each ledger row of a fill has a fill.
 
-    What a fill realised and cost, a later correction may have changed.
+    Profit and fee of a fill may differ after a later correction.
     """
     return await first_rows(
         conn,
@@ -73,7 +73,8 @@ async def fills_have_one_ledger_row(conn: Connection) -> Rows:
           case
             when f.seq is null then 'is in the ledger only'
             when l.seq is null then 'is not in the ledger'
-            else format('moves %s at %s, its ledger row %s says %s at %s', trim_scale(f.quantity), trim_scale(f.price),
+            else format('has quantity %s and price %s; its ledger row has amount %s, quantity %s and price %s',
+              trim_scale(f.quantity), trim_scale(f.price),
               trim_scale(l.amount), l.facts ->> 'quantity', l.facts ->> 'price')
           end as message
         from fills f
@@ -94,18 +95,18 @@ async def fills_have_one_ledger_row(conn: Connection) -> Rows:
 
 
 async def positions_are_open_once(conn: Connection) -> Rows:
-    """At most one open position per account, symbol and side."""
+    """An account has at most one open position per symbol and side."""
     return await first_rows(
         conn,
         """
         select format('account %s', account_id) as subject,
-          format('holds %s open positions %s %s', count(*), side, symbol) as message
+          format('has %s open positions %s %s', count(*), side, symbol) as message
         from positions where status = 'OPEN' group by account_id, symbol, side having count(*) > 1""",
     )
 
 
 async def nothing_is_traded_after_an_end(conn: Connection) -> Rows:
-    """After a verdict no action is executed, positions are only closed; an ended account does nothing at all."""
+    """After a verdict no action is executed and positions are only closed; an ended account has no positions."""
     return await first_rows(
         conn,
         """
@@ -119,19 +120,19 @@ async def nothing_is_traded_after_an_end(conn: Connection) -> Rows:
             or l.kind = 'finding' and l.facts ->> 'rule' = 'LIQUIDATION')
           and (o.reason = 'ACTION' or f.verb <> 'CLOSE')
         union all
-        select format('account %s', a.id), format('is %s and holds %s %s', a.status, p.side, p.symbol)
+        select format('account %s', a.id), format('is %s and has an open position %s %s', a.status, p.side, p.symbol)
         from accounts a join positions p on p.account_id = a.id and p.status = 'OPEN'
         where a.status in ('COMPLETED', 'LIQUIDATED')""",
     )
 
 
 async def ended_accounts_have_a_closing_job(conn: Connection) -> Rows:
-    """An account that is to end, by hand or by its policy's level, has ended, or its closing is still owed."""
+    """An account that was closed by hand or liquidated has ended, or has a job that closes it."""
     return await first_rows(
         conn,
         """
         select format('account %s', a.id) as subject,
-          format('%s at seq %s, and is %s without a job that closes it', l.kind, l.seq, a.status) as message
+          format('has %s at seq %s, and is %s without a job that closes it', l.kind, l.seq, a.status) as message
         from accounts a
         join ledger l on l.account_id = a.id
           and (l.kind = 'account_closing' or l.kind = 'finding' and l.facts ->> 'rule' = 'LIQUIDATION')
@@ -141,8 +142,8 @@ async def ended_accounts_have_a_closing_job(conn: Connection) -> Rows:
             where j.account_id = a.id and j.kind = 'close_account' and j.status <> 'DONE' and j.facts ? 'end')
         union all
         select format('account %s', a.id),
-          format('is %s, its final figures %s, at %s', a.status, coalesce(a.result::text, 'missing'),
-            coalesce(a.ended_at::text, 'no time'))
+          format('is %s, with final figures %s and end time %s', a.status, coalesce(a.result::text, 'missing'),
+            coalesce(a.ended_at::text, 'none'))
         from accounts a join balances b on b.account_id = a.id
         where (a.status in ('COMPLETED', 'LIQUIDATED')) <> (a.result is not null)
           or (a.result is null) <> (a.ended_at is null)
@@ -168,12 +169,12 @@ async def actions_name_their_orders(conn: Connection) -> Rows:
 
 
 async def refusals_are_counted(conn: Connection) -> Rows:
-    """The refusals that an account has stored on its last day with any are as many as it has counted."""
+    """The number of refusals stored on the account's last day with a refusal is the number counted."""
     return await first_rows(
         conn,
         """
         select format('account %s', b.account_id) as subject,
-          format('has stored %s refusals since seq %s, and counted %s', d.many, b.refusals_since, b.refusals_stored)
+          format('has %s stored refusals since seq %s, but a count of %s', d.many, b.refusals_since, b.refusals_stored)
             as message
         from balances b
         cross join lateral (

@@ -15,7 +15,7 @@ from models.tables.keys import SearchIndex, TableIndex
 
 
 class Account(Model):
-    """A trading account; its number is its id and its login."""
+    """A trading account; its id is also its login."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
@@ -24,19 +24,21 @@ class Account(Model):
         on_delete=SET_NULL,
         null=True,
         related_name="accounts",
-        description="None for an account that is its own lock root",
+        description="Null for an account without a challenge, which is its own lock root",
     )
-    group_name = Text(description="The group when it was opened")
+    group_name = Text(description="Name of the account group at its opening")
     mode = Choice(Mode)
     status = Choice(AccountStatus, db_default=AccountStatus.PENDING)
     read_only = fields.BooleanField(db_default=False)
     blocked_until = fields.DatetimeField(null=True)
-    locked_from = Choice(AccountStatus, null=True, description="The status a lock was put on")
-    owner = Text(null=True, description="Who trades it")
-    clone_name = Text(source_field="clone", null=True, description="The name of the strategy's copy that trades it")
+    locked_from = Choice(AccountStatus, null=True, description="Status before the lock")
+    owner = Text(null=True, description="Name of its owner, who trades it")
+    clone_name = Text(
+        source_field="clone", null=True, description="Name of the clone (copy of a strategy) that trades it"
+    )
     parent = reference("Account", null=True)
     currency = reference("Currency", column="currency")
-    policy = Text(description="The execution policy when it was opened, as canonical JSON")
+    policy = Text(description="Execution policy at its opening, as canonical JSON")
     starting_balance = Money()
     result: fields.Field[dict[str, Any] | None] = fields.JSONField(
         null=True, description="Final snapshot of an ended account"
@@ -72,7 +74,7 @@ class Account(Model):
 
 
 class Balance(Model):
-    """The running state of an account: money, chain head, the day of its phase. The only rows the marker locks."""
+    """The current state of an account: money, ledger head, day of its phase. The only rows that the marker locks."""
 
     account: fields.OneToOneRelation[Any] = fields.OneToOneField(
         "models.Account", primary_key=True, on_delete=NO_ACTION, related_name="balance"
@@ -85,10 +87,12 @@ class Balance(Model):
     high_watermark = Money(db_default=0, description="The highest equity so far")
     seq = fields.BigIntField(db_default=0, description="Number of the newest ledger row")
     head = fields.BinaryField(description="Hash of the newest ledger row")
-    marked_through = fields.BigIntField(db_default=0, description="The newest batch it was marked by")
+    marked_through = fields.BigIntField(db_default=0, description="Newest batch that it is marked through")
     marked_at = fields.DatetimeField(null=True)
-    ledger_due_at = fields.DatetimeField(null=True, description="When the next mark goes onto the ledger")
-    live = fields.BooleanField(db_default=False, description="Is it marked? Its phase runs, or it holds a position")
+    ledger_due_at = fields.DatetimeField(null=True, description="Time of the next mark on the ledger")
+    live = fields.BooleanField(
+        db_default=False, description="Whether it is marked: its phase runs, or it has a position or a working order"
+    )
     day = fields.IntField(null=True, description="Number of the running day of its phase")
     day_date = fields.DateField(null=True)
     day_ends_at = fields.DatetimeField(null=True)
@@ -104,22 +108,22 @@ class Balance(Model):
     days_profitable = fields.IntField(db_default=0)
     best_day_profit = Money(db_default=0)
     last_fill_day = fields.IntField(db_default=1)
-    day_withdrawn = Money(db_default=0, description="What left today without lowering the floor of the day's loss")
+    day_withdrawn = Money(
+        db_default=0, description="Withdrawals of the day, which do not lower the floor of the daily loss"
+    )
     day_findings: fields.Field[list[str]] = ArrayField(
-        "text", db_default=SqlDefault("'{}'"), description="Rules that were broken on the running day"
+        "text", db_default=SqlDefault("'{}'"), description="Rules broken on the running day"
     )
-    metric_due_at = fields.DatetimeField(null=True, description="When the next point of the curve is due")
-    refusals_end_at = fields.DatetimeField(
-        null=True, description="When the day ends on which an action was last refused"
-    )
-    refusals_since = fields.BigIntField(null=True, description="Number of the ledger row of the first refusal that day")
-    refusals_stored = fields.BigIntField(db_default=0, description="Refusals of that day that are stored")
+    metric_due_at = fields.DatetimeField(null=True, description="Time of the next metric snapshot")
+    refusals_end_at = fields.DatetimeField(null=True, description="End of the day of the last refused action")
+    refusals_since = fields.BigIntField(null=True, description="Seq of the ledger row at the first refusal of that day")
+    refusals_stored = fields.BigIntField(db_default=0, description="Number of stored refusals of that day")
     refusals_beyond = fields.BigIntField(
-        db_default=0, description="Refusals of that day beyond the account's share, which are not"
+        db_default=0, description="Number of refusals of that day beyond the account's share, which are not stored"
     )
     touched = TransactionId(
         db_default=SqlDefault("pg_current_xact_id()"),
-        description="The last transaction that changed it otherwise than by a mark",
+        description="Last transaction that changed the row otherwise than by a mark",
     )
 
     class Meta:

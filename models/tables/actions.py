@@ -16,15 +16,15 @@ class DecisionAction(CompositeKey):
 
     account = reference("Account", db_constraint=False)
     seq = fields.BigIntField(primary_key=True, generated=False)
-    run = Text(description="The trader's run, within which an action's id is unique")
+    run = Text(description="The caller's run, within which an action id is unique")
     action_id = Text()
     content: fields.Field[dict[str, Any]] = fields.JSONField(description="The action as submitted, without run and id")
     status = Choice(ActionStatus)
     refusal: fields.Field[dict[str, Any] | None] = fields.JSONField(
-        null=True, description="Code and details, of one that was refused"
+        null=True, description="Code and details of a refusal"
     )
     quote: fields.Field[dict[str, Any]] = fields.JSONField(
-        db_default=SqlDefault("'{}'"), description="The quote it was judged by"
+        db_default=SqlDefault("'{}'"), description="Quote at the decision"
     )
     order_seq = fields.BigIntField(null=True)
     market_time = fields.DatetimeField()

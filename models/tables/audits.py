@@ -11,14 +11,14 @@ from models.tables.keys import TableIndex
 
 
 class AuditEntry(Model):
-    """What a manager or an admin changed and why, chained by hash; append only."""
+    """A change by a manager or an admin, with its reason, chained by hash. Append only."""
 
     id = Identity()
-    chain = Text(description="The brand, or empty for what belongs to none")
+    chain = Text(description="Brand; empty for changes that belong to no brand")
     seq = fields.BigIntField()
-    actor = Text(description="Role and name of the bearer")
+    actor = Text(description="Role and name of the token")
     role = Text()
-    operation = Text(description="The mutation")
+    operation = Text(description="Name of the mutation")
     object_kind = Text()
     object_id = Text()
     reason = Text()

@@ -10,13 +10,15 @@ from models.tables.fields import NOW, Text
 class Brand(Model):
     """A firm whose programs the desk runs."""
 
-    name = Text(primary_key=True, description="What the API calls the brand")
-    title = Text(description="What people call it")
-    sample = fields.BooleanField(db_default=False, description="Made up by the sample data, not a firm")
+    name = Text(primary_key=True, description="Name of the brand in the API")
+    title = Text(description="Display name")
+    sample = fields.BooleanField(db_default=False, description="Created by the sample data, not a real firm")
     created_at = fields.DatetimeField(db_default=NOW)
     version = fields.IntField(db_default=1, description="Raised by every change")
     updated_at = fields.DatetimeField(db_default=NOW)
-    number_prefix = fields.SmallIntField(description="Its objects' ids begin with it, before twelve digits; 0: nothing")
+    number_prefix = fields.SmallIntField(
+        description="First digits of the ids of its objects, before twelve more; 0: none"
+    )
 
     class Meta:
         table = "brands"

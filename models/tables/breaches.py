@@ -14,7 +14,7 @@ from models.tables.keys import TableIndex, UniqueIndex
 
 
 class Breach(Model):
-    """A limit that was broken, with its evidence."""
+    """A broken rule, with its evidence."""
 
     id = Identity()
     challenge = reference("Challenge", related_name="breaches")
@@ -26,19 +26,19 @@ class Breach(Model):
     day_date = fields.DateField()
     market_time = fields.DatetimeField()
     batch = fields.BigIntField()
-    limit = Money(description="The amount that may be lost, or gained")
-    floor = Money(description="The level that was broken")
-    observed = Money(description="The figure that broke it")
+    limit = Money(description="Amount of the limit: the allowed loss or gain")
+    floor = Money(description="Level that was hit")
+    observed = Money(description="Figure that hit the level")
     headroom = Money()
     derivation: fields.Field[dict[str, Any]] = fields.JSONField(
-        description="How the level follows from the terms and the day"
+        description="Derivation of the level from terms and day"
     )
-    ledger_seq = fields.BigIntField(description="The ledger row of the finding")
+    ledger_seq = fields.BigIntField(description="Seq of the ledger row of the finding")
     ledger_hash = fields.BinaryField()
     terms = reference("Terms", column="terms_hash")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
     marks: fields.Field[list[dict[str, Any]]] = fields.JSONField(
-        db_default=SqlDefault("'[]'"), description="The open positions it rests on, with prices and rates"
+        db_default=SqlDefault("'[]'"), description="Open positions at the breach, with prices and rates"
     )
 
     class Meta:

@@ -12,7 +12,7 @@ from models.tables.keys import CompositeKey, SearchIndex, TableIndex, UniqueInde
 
 
 class Challenge(Model):
-    """A client's challenge, under the terms it was sold with."""
+    """A client's challenge, under the frozen terms of its sale."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
@@ -22,13 +22,13 @@ class Challenge(Model):
         on_delete=SET_NULL,
         null=True,
         related_name="challenges",
-        description="None once the purchase is deleted",
+        description="Null once the purchase is deleted",
     )
     program = reference("Program", null=True)
     terms = reference("Terms", column="terms_hash")
     status = Choice(ChallengeStatus)
     current_phase_index = fields.SmallIntField(db_default=1)
-    account = reference("Account", null=True, db_constraint=False, description="The account of the current phase")
+    account = reference("Account", null=True, db_constraint=False, description="Account of the current phase")
     created_at = fields.DatetimeField()
     ended_at = fields.DatetimeField(null=True)
     end_reason = Text(null=True)
@@ -52,21 +52,21 @@ class Challenge(Model):
 
 
 class ChallengePhase(Model):
-    """The run of one phase of a challenge on one account."""
+    """A run of a phase of a challenge, on its own account."""
 
     id = Identity()
     challenge = reference("Challenge", related_name="phases")
     phase_index = fields.SmallIntField()
     phase_type = Choice(PhaseType)
-    account = reference("Account", null=True, description="None before the phase begins")
+    account = reference("Account", null=True, description="Null before the phase begins")
     status = Choice(ChallengeStatus)
     initial_balance = Money()
-    start_equity = Money(null=True, description="Equity when it started")
+    start_equity = Money(null=True, description="Equity at its start")
     started_at = fields.DatetimeField(null=True)
     ended_at = fields.DatetimeField(null=True)
     end_reason = Text(null=True)
-    run = fields.SmallIntField(db_default=1, description="Of the phase, from 1; a further one follows a reinstatement")
-    superseded = fields.BooleanField(db_default=False, description="Does a later run of the phase stand in its place?")
+    run = fields.SmallIntField(db_default=1, description="Number of the run, from 1; a reinstatement adds a run")
+    superseded = fields.BooleanField(db_default=False, description="Whether a later run of the phase replaces it")
 
     class Meta:
         table = "challenge_phases"
@@ -79,10 +79,10 @@ class ChallengePhase(Model):
 
 
 class Day(CompositeKey):
-    """A trading day of a phase's run."""
+    """A trading day of a run of a phase."""
 
     phase = reference("ChallengePhase", related_name="days")
-    number = fields.IntField(primary_key=True, generated=False, description="Of the phase, from 1")
+    number = fields.IntField(primary_key=True, generated=False, description="Number of the day, from 1")
     date = fields.DateField()
     start_balance = Money()
     start_equity = Money()
@@ -90,9 +90,9 @@ class Day(CompositeKey):
     equity = Money()
     low = Money()
     high = Money()
-    traded = fields.BooleanField(description="Did a fill happen on it?")
-    ends_at = fields.DatetimeField(description="When the next day begins")
-    closed = fields.BooleanField(description="Is it over?")
+    traded = fields.BooleanField(description="Whether the day counts as traded")
+    ends_at = fields.DatetimeField(description="Start of the next day")
+    closed = fields.BooleanField(description="Whether the day has ended")
 
     class Meta:
         table = "days"

@@ -11,7 +11,7 @@ class Currency(Model):
 
     code = Text(primary_key=True)
     minor_units = fields.SmallIntField()
-    par = Text(description="Currencies of one par are worth the same")
+    par = Text(description="Par group: currencies of one group have the same value")
     version = fields.IntField(db_default=1, description="Raised by every change")
     updated_at = fields.DatetimeField(db_default=NOW)
 

@@ -10,37 +10,39 @@ from models.tables.fields import CLOCK, DeskIdentity, Text
 
 
 class OutboxEvent(Model):
-    """An event that is written and not yet numbered."""
+    """An event without a position yet."""
 
     id = DeskIdentity()
     brand = Text()
     challenge_id = fields.BigIntField()
-    client = Text(null=True, description="Whose challenge it was, which may be deleted")
+    client = Text(null=True, description="Client of the challenge, which may be deleted")
     name = Text()
     payload: fields.Field[dict[str, Any]] = fields.JSONField()
     market_time = fields.DatetimeField()
-    written_at = fields.DatetimeField(db_default=CLOCK, description="Just before its transaction commits")
+    written_at = fields.DatetimeField(db_default=CLOCK, description="Time just before the commit of its transaction")
 
     class Meta:
         table = "outbox"
 
 
 class Event(Model):
-    """An event as subscribers see it."""
+    """An event with its position, as subscribers see it."""
 
     position = fields.BigIntField(
-        primary_key=True, generated=False, description="Dense over all brands; shown to nobody"
+        primary_key=True, generated=False, description="Position among all events, without gaps; not shown in the API"
     )
     brand = Text()
     challenge_id = fields.BigIntField()
-    number = fields.BigIntField(description="Dense within the challenge")
+    number = fields.BigIntField(description="Number within the challenge, without gaps")
     client = Text(null=True)
     name = Text()
     payload: fields.Field[dict[str, Any]] = fields.JSONField()
     market_time = fields.DatetimeField()
-    recorded_at = fields.DatetimeField(description="When it was written into the outbox")
-    brand_position = fields.BigIntField(description="Among the events of its brand; dense since the second edition")
-    epoch = fields.BigIntField(db_default=0, description="In which it was written")
+    recorded_at = fields.DatetimeField(description="Time of writing to the outbox")
+    brand_position = fields.BigIntField(
+        description="Position among the events of its brand, without gaps since the second edition"
+    )
+    epoch = fields.BigIntField(db_default=0, description="Epoch of its writing")
 
     class Meta:
         table = "events"
@@ -58,7 +60,7 @@ class ChallengeNumber(Model):
 
 
 class BrandPosition(Model):
-    """The brand's position of its newest event."""
+    """The position of a brand's newest event."""
 
     brand = Text(primary_key=True)
     position = fields.BigIntField()
@@ -68,20 +70,20 @@ class BrandPosition(Model):
 
 
 class Epoch(Model):
-    """A span of the database's life: a new one begins when it goes on elsewhere, as after a restore."""
+    """An epoch of the database: a new one begins after a restore or a promotion."""
 
     id = DeskIdentity()
     epoch = fields.BigIntField(
-        description="Its number: 0 for the first one, then random, so that two restores never have the same",
+        description="Number: 0 for the first epoch, then random, so that two restores never share one",
     )
     server = Text(
         description="Timeline, number of the database and transaction by which it was written; empty until a process "
         "has looked"
     )
     position = fields.BigIntField(
-        description="Of the newest event when it began; events after it are of this epoch or a later one"
+        description="Position of the newest event at its start; later events are of this or a later epoch"
     )
-    batch = fields.BigIntField(description="The newest batch when it began")
+    batch = fields.BigIntField(description="Newest batch at its start")
     began_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
@@ -90,11 +92,11 @@ class Epoch(Model):
 
 
 class EventPosition(Model):
-    """One row: the position of the newest event, and of the newest that is no longer kept."""
+    """One row: the positions of the newest event and of the newest deleted one."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
-    position = fields.BigIntField(db_default=0, description="Of the newest event")
-    forgotten = fields.BigIntField(db_default=0, description="Events up to this position are no longer kept")
+    position = fields.BigIntField(db_default=0, description="Position of the newest event")
+    forgotten = fields.BigIntField(db_default=0, description="Events up to this position are deleted")
 
     class Meta:
         table = "event_position"

@@ -16,23 +16,23 @@ class Fill(CompositeKey):
     seq = fields.BigIntField(primary_key=True, generated=False)
     order_seq = fields.BigIntField()
     position_seq = fields.BigIntField()
-    instrument = reference("Instrument", column="symbol", db_constraint=False, description="Its order's")
+    instrument = reference("Instrument", column="symbol", db_constraint=False, description="Symbol of its order")
     side = Choice(Side)
     verb = Choice(Verb)
     status = Choice(FillStatus, db_default=FillStatus.BOOKED)
     quantity = Money()
     price = Price()
     fee = Money()
-    rate = Cost(description="From the quote currency to the account's")
+    rate = Cost(description="Conversion rate from the quote currency to the account's")
     realised = Money()
     filled_at = fields.DatetimeField()
     batch = fields.BigIntField()
     quote_time = fields.DatetimeField(description="Source time of the quote it was filled at")
     rate_time = fields.DatetimeField(null=True, description="Source time of the rate's oldest quote")
-    rate_pairs = Text(db_default="", description="The instruments that converted")
+    rate_pairs = Text(db_default="", description="Pairs of the conversion")
     rate_stale = fields.BooleanField(db_default=False, description="Whether the rate was too old to open on")
     cumulative = fields.BooleanField(
-        db_default=True, description="Booked with what rounding had left over; false for a fill of the first edition"
+        db_default=True, description="Booked with the rests of rounding; false for a fill of the first edition"
     )
 
     class Meta:

@@ -12,7 +12,7 @@ from models.tables.keys import TableIndex
 
 
 class AccountGroup(Model):
-    """Where accounts are opened, with what deposit and under which execution policy."""
+    """A named set of trading conditions for new accounts: deposit and execution policy."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
@@ -21,7 +21,7 @@ class AccountGroup(Model):
     kind = Choice(GroupKind)
     currency = reference("Currency", column="currency")
     currency_id: str
-    default_deposit = Money(description="What an account of the group starts with")
+    default_deposit = Money(description="Starting balance of an account of the group")
     policy: fields.Field[dict[str, Any]] = fields.JSONField(description="The execution policy, by its fields' names")
     created_at = fields.DatetimeField(db_default=NOW)
     updated_at = fields.DatetimeField(db_default=NOW)

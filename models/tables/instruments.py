@@ -9,11 +9,11 @@ from models.tables.keys import TableIndex
 
 
 class Instrument(Model):
-    """What can be traded."""
+    """An instrument that can be traded."""
 
     symbol = Text(primary_key=True)
     base_currency = reference(
-        "Currency", column="base_currency", null=True, description="None where the underlying is no currency"
+        "Currency", column="base_currency", null=True, description="Null if the underlying is no currency"
     )
     quote_currency = reference("Currency", column="quote_currency")
     price_precision = fields.SmallIntField(description="Decimal places of a price")
@@ -21,16 +21,18 @@ class Instrument(Model):
     quantity_min = Money()
     created_at = fields.DatetimeField(db_default=NOW)
     kind = Choice(InstrumentKind, db_default="FOREX")
-    notional_min = Money(db_default=0, description="The least worth of an order, in the quote currency; 0: none")
-    contract_size = Money(db_default=1, description="Units of a lot")
+    notional_min = Money(db_default=0, description="Least notional of an order in the quote currency; 0: no limit")
+    contract_size = Money(db_default=1, description="Units of the underlying in one lot")
     status = Choice(InstrumentStatus, db_default="ACTIVE")
     version = fields.IntField(db_default=1, description="Raised by every change")
     updated_at = fields.DatetimeField(db_default=NOW)
-    guard_mode = Choice(GuardMode, db_default="OFF", description="What happens to suspect quotes")
-    guard_move_pct = Money(db_default=0, description="Largest move against the last good quote; 0 for any")
-    guard_move_seconds = fields.IntField(db_default=60, description="Within which it is measured")
-    guard_spread_pct = Money(db_default=0, description="Widest spread; 0 for any")
-    guard_frozen_seconds = fields.IntField(db_default=0, description="Longest standstill of the price; 0 for any")
+    guard_mode = Choice(GuardMode, db_default="OFF", description="Mode of the quote guard")
+    guard_move_pct = Money(db_default=0, description="Largest move from the last good quote, in percent; 0: no limit")
+    guard_move_seconds = fields.IntField(db_default=60, description="Seconds within which the move is measured")
+    guard_spread_pct = Money(db_default=0, description="Widest spread, in percent; 0: no limit")
+    guard_frozen_seconds = fields.IntField(
+        db_default=0, description="Longest time without a price change, in seconds; 0: no limit"
+    )
 
     class Meta:
         table = "instruments"
@@ -53,7 +55,7 @@ class InstrumentName(Model):
 
 
 class CatalogueVersion(Model):
-    """One row: raised with every change of instruments or currencies, so that processes read them again."""
+    """One row: a version that every change of instruments or currencies raises, so that processes read them again."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
     version = fields.BigIntField(db_default=1)

@@ -12,13 +12,13 @@ from models.tables.keys import TableIndex
 
 
 class Job(Model):
-    """A side effect that is owed, written with its cause."""
+    """A side effect to be executed after a commit, written with its cause."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
     kind = Text()
     challenge = reference(
-        "Challenge", null=True, db_constraint=False, description="May be deleted with its program; the job stays"
+        "Challenge", null=True, db_constraint=False, description="May be deleted with its program; the job is kept"
     )
     account = reference("Account", null=True)
     facts: fields.Field[dict[str, Any]] = fields.JSONField(
@@ -26,9 +26,9 @@ class Job(Model):
     )
     status = Choice(JobStatus, db_default=JobStatus.QUEUED)
     attempts = fields.SmallIntField(db_default=0)
-    waits_for_batch = fields.BigIntField(null=True, description="Not before that batch is there")
+    waits_for_batch = fields.BigIntField(null=True, description="Batch that the job waits for")
     due_at = fields.DatetimeField(db_default=NOW)
-    outcome = Text(null=True, description="What was done, or the last error")
+    outcome = Text(null=True, description="Result, or the last error")
     created_at = fields.DatetimeField(db_default=CLOCK)
     done_at = fields.DatetimeField(null=True)
 

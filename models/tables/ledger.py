@@ -10,7 +10,7 @@ from models.tables.keys import CompositeKey, TableIndex
 
 
 class LedgerEntry(CompositeKey):
-    """A row of an account's ledger, chained by hash; append only. Partitioned by month of recording."""
+    """A row of an account's ledger, chained by hash. Append only, partitioned by month of recording."""
 
     account = reference("Account", db_constraint=False)
     seq = fields.BigIntField(primary_key=True, generated=False)
@@ -18,9 +18,9 @@ class LedgerEntry(CompositeKey):
     amount = Money()
     balance_after = Money()
     market_time = fields.DatetimeField()
-    batch = fields.BigIntField(description="The newest batch when it was written")
-    facts: fields.Field[dict[str, Any]] = fields.JSONField(description="What the kind of row needs to be replayed")
-    hash = fields.BinaryField(description="sha256 over the row and the hash before it")
+    batch = fields.BigIntField(description="Newest batch at its writing")
+    facts: fields.Field[dict[str, Any]] = fields.JSONField(description="Facts of its kind, for a replay")
+    hash = fields.BinaryField(description="sha256 of the row and the previous hash")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

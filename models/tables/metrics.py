@@ -7,7 +7,7 @@ from models.tables.keys import CompositeKey, TableIndex
 
 
 class Metric(CompositeKey):
-    """A point of a challenge's curve. Partitioned by month of recording."""
+    """A metric snapshot of a phase. Partitioned by month of recording."""
 
     challenge = reference("Challenge", db_constraint=False)
     phase = reference("ChallengePhase", db_constraint=False)

@@ -17,7 +17,9 @@ class Order(CompositeKey):
 
     account = reference("Account", db_constraint=False)
     seq = fields.BigIntField(primary_key=True, generated=False)
-    action_seq = fields.BigIntField(null=True, description="The action that placed it; none for one the desk placed")
+    action_seq = fields.BigIntField(
+        null=True, description="Seq of the action that placed it; null for an order of the desk"
+    )
     instrument = reference("Instrument", column="symbol", db_constraint=False)
     side = Choice(Side)
     verb = Choice(Verb)
@@ -27,14 +29,14 @@ class Order(CompositeKey):
     placed_at = fields.DatetimeField()
     batch = fields.BigIntField()
     type = Choice(OrderType)
-    price = Price(null=True, description="At which it triggers; none for MARKET")
-    stop_loss = Price(null=True, description="Of the position it opens or adds to")
-    take_profit = Price(null=True, description="Of the position it opens or adds to")
+    price = Price(null=True, description="Trigger price; null for MARKET")
+    stop_loss = Price(null=True, description="Level for the position that it opens or increases")
+    take_profit = Price(null=True, description="Level for the position that it opens or increases")
     ended_at = fields.DatetimeField(null=True)
     outcome: fields.Field[dict[str, Any]] = fields.JSONField(
-        db_default=SqlDefault("'{}'"), description="Why it was cancelled, or the gate that refused it"
+        db_default=SqlDefault("'{}'"), description="Reason of its cancellation, or the gate that rejected it"
     )
-    origin = fields.BigIntField(null=True, description="The first version of an order that was amended")
+    origin = fields.BigIntField(null=True, description="Seq of the first version of an amended order")
 
     class Meta:
         table = "orders"

@@ -16,7 +16,7 @@ class Payout(Model):
     challenge = reference(
         "Challenge",
         db_constraint=False,
-        description="It and the phase may be deleted with their program; the payout stays",
+        description="Challenge and phase may be deleted with their program; the payout is kept",
     )
     phase = reference("ChallengePhase", db_constraint=False)
     account = reference("Account")
@@ -24,14 +24,14 @@ class Payout(Model):
     status = Choice(PayoutStatus)
     currency = Text()
     profit = Money()
-    split = Money(description="The client's share, of 1")
-    amount = Money(description="What goes to the client")
-    day = fields.IntField(description="Of the phase, on which it was requested")
-    day_profit = Money(db_default=0, description="Of that day, when it was requested")
+    split = Money(description="The client's share, from 0 to 1")
+    amount = Money(description="Amount for the client")
+    day = fields.IntField(description="Number of the phase's day of the request")
+    day_profit = Money(db_default=0, description="Profit of that day at the request")
     created_at = fields.DatetimeField()
     decided_at = fields.DatetimeField(null=True)
     paid_at = fields.DatetimeField(null=True)
-    reason = Text(null=True, description="Why it was rejected")
+    reason = Text(null=True, description="Reason of a rejection")
 
     class Meta:
         table = "payouts"

@@ -17,17 +17,17 @@ class Position(CompositeKey):
     side = Choice(Side)
     status = Choice(PositionStatus)
     quantity = Money()
-    cost_basis = Cost(description="What its quantity cost, in the quote currency")
+    cost_basis = Cost(description="Cost of its quantity, in the quote currency")
     realised = Money(db_default=0)
     fees = Money(db_default=0)
     opened_at = fields.DatetimeField()
     closed_at = fields.DatetimeField(null=True)
-    realised_rest = Rest(db_default=0, description="The exact profit so far, less what is booked")
-    fees_rest = Rest(db_default=0, description="The exact fees so far, less what is booked; never above 0")
+    realised_rest = Rest(db_default=0, description="Exact profit so far less the booked profit")
+    fees_rest = Rest(db_default=0, description="Exact fees so far less the booked fees; at most 0")
     whole_quantity = Money(
-        null=True, description="Before it was first reduced since the last addition; none: it was not"
+        null=True, description="Quantity before the first reduction since the last increase; null: not reduced"
     )
-    whole_cost = Cost(null=True, description="What that quantity cost, in the quote currency")
+    whole_cost = Cost(null=True, description="Cost of that quantity, in the quote currency")
 
     class Meta:
         table = "positions"

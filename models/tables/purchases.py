@@ -12,7 +12,7 @@ from models.tables.keys import SearchIndex, TableIndex, UniqueIndex
 
 
 class Purchase(Model):
-    """The sale of a program to a client."""
+    """A sale of a program to a client."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
@@ -24,27 +24,29 @@ class Purchase(Model):
     program_id: int | None
     terms = reference("Terms", column="terms_hash")
     terms_id: str
-    price = Money(description="The price when it was bought")
+    price = Money(description="Price at the sale")
     currency = reference("Currency", column="currency")
     currency_id: str
     status = Choice(PurchaseStatus)
-    paid_from = Choice(PaidFrom, null=True, description="WALLET or OUTSIDE; none until it is paid")
-    failure_reason = Text(null=True, description="Why it failed, as the firm knows it")
+    paid_from = Choice(PaidFrom, null=True, description="WALLET or OUTSIDE; null until it is paid")
+    failure_reason = Text(null=True, description="Reason of a failure, for the firm")
     external_reference = Text(null=True, description="The firm's own reference")
     comment = Text(null=True, description="The firm's own note")
     tags: fields.Field[list[str]] = ArrayField("text", db_default=SqlDefault("'{}'"), description="The firm's own tags")
     created_at = fields.DatetimeField()
     updated_at = fields.DatetimeField()
-    payment_reference = Text(null=True, description="What a payment from outside must name; none if a wallet pays")
-    expires_at = fields.DatetimeField(null=True, description="When it fails if that payment has not come; real time")
+    payment_reference = Text(
+        null=True, description="Reference that an external payment must give; null if a wallet pays"
+    )
+    expires_at = fields.DatetimeField(null=True, description="Real time at which it fails without that payment")
     fee_returned_with = reference(
         "Payout",
         column="fee_returned_with",
         null=True,
-        description="The payout that brought the fee back to the client",
+        description="Payout with which the fee was returned",
     )
     fee_returned_with_id: int | None
-    failure_shown = Text(null=True, description="Why it failed, as the client is told")
+    failure_shown = Text(null=True, description="Reason of a failure, for the client")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

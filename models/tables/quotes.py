@@ -13,11 +13,11 @@ from models.tables.keys import CompositeKey, TableIndex
 
 
 class Batch(Model):
-    """A batch of quotes; numbered densely in the order of commits."""
+    """A batch of quotes, numbered without gaps in the order of commits."""
 
     number = fields.BigIntField(primary_key=True, generated=False)
-    market_time = fields.DatetimeField(description="The market's time at the batch")
-    quotes = fields.IntField(description="How many quotes it has")
+    market_time = fields.DatetimeField(description="Market time of the batch")
+    quotes = fields.IntField(description="Number of its quotes")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
@@ -31,7 +31,7 @@ class Quote(CompositeKey):
     symbol = Text(primary_key=True)
     bid = Price()
     ask = Price()
-    source_time = fields.DatetimeField(description="When the source quoted it")
+    source_time = fields.DatetimeField(description="Source time")
 
     class Meta:
         table = "quotes"
@@ -48,25 +48,25 @@ class LatestQuote(Model):
     batch = fields.BigIntField()
     bid = Price()
     ask = Price()
-    source_time = fields.DatetimeField(description="When the source quoted it")
+    source_time = fields.DatetimeField(description="Source time")
     unchanged_since = fields.DatetimeField(null=True, description="Source time of the first quote of this price")
-    finding = Choice(Finding, null=True, description="What the guard found in it")
+    finding = Choice(Finding, null=True, description="Finding of the quote guard")
 
     class Meta:
         table = "latest_quotes"
 
 
 class SuspectQuote(Model):
-    """A quote that its instrument's guard holds until another confirms it."""
+    """A quote that the quote guard holds back until another confirms it."""
 
     instrument: fields.OneToOneRelation[Any] = fields.OneToOneField(
         "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
     )
     bid = Price()
     ask = Price()
-    source_time = fields.DatetimeField(description="When the source quoted it")
+    source_time = fields.DatetimeField(description="Source time")
     source = Text(description="Name of the token that sent it")
-    finding = Choice(Finding, description="Why it is suspect")
+    finding = Choice(Finding, description="Finding of the quote guard")
     held_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
@@ -74,7 +74,7 @@ class SuspectQuote(Model):
 
 
 class StandingQuote(Model):
-    """The batch of a symbol's last quote among those that are no longer kept."""
+    """The batch of the newest deleted quote of a symbol, which itself is kept."""
 
     instrument: fields.OneToOneRelation[Any] = fields.OneToOneField(
         "models.Instrument", primary_key=True, source_field="symbol", on_delete=NO_ACTION, related_name=False
@@ -86,7 +86,7 @@ class StandingQuote(Model):
 
 
 class DroppedQuote(CompositeKey):
-    """How many quotes of a symbol were refused, by reason."""
+    """A counter of dropped quotes, by symbol and reason."""
 
     symbol = Text(primary_key=True)
     reason = Choice(Dropped)

@@ -16,10 +16,10 @@ class Receipt(CompositeKey):
     operation = Text()
     key = Text(primary_key=True)
     content: fields.Field[dict[str, Any]] = fields.JSONField(
-        description="What was requested; another content under the same key is refused"
+        description="Content of the request; another content under the same key is refused"
     )
     answer: fields.Field[dict[str, Any] | None] = fields.JSONField(
-        null=True, description="None while the request is under way"
+        null=True, description="Null while the request is executed"
     )
     created_at = fields.DatetimeField(db_default=CLOCK)
 

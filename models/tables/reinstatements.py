@@ -17,18 +17,18 @@ class Reinstatement(Model):
 
     id = Identity()
     challenge = reference("Challenge")
-    breach = reference("Breach", description="The evidence of the verdict")
-    phase = reference("ChallengePhase", description="The run that failed")
-    new_phase = reference("ChallengePhase", description="The run that goes on in its place")
-    actor = Text(description="Role and name of the bearer")
-    reason = Text(description="As the client is told")
+    breach = reference("Breach", description="Breach that is the evidence of the verdict")
+    phase = reference("ChallengePhase", description="Failed run")
+    new_phase = reference("ChallengePhase", description="Run that replaces it")
+    actor = Text(description="Role and name of the token")
+    reason = Text(description="Reason, for the client")
     market_time = fields.DatetimeField()
-    figures: fields.Field[dict[str, Any]] = fields.JSONField(description="What the new run begins with")
+    figures: fields.Field[dict[str, Any]] = fields.JSONField(description="Opening figures of the new run")
     differences: fields.Field[list[dict[str, Any]]] = fields.JSONField(
-        description="Those that the failed run left otherwise"
+        description="Figures of the failed run that differ"
     )
     left_out: fields.Field[list[int]] = fields.JSONField(
-        db_default=SqlDefault("'[]'"), description="Fills of the failed run, by seq, that the new one goes on without"
+        db_default=SqlDefault("'[]'"), description="Fills of the failed run, by seq, that the new run leaves out"
     )
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
@@ -43,16 +43,16 @@ class Reinstatement(Model):
 
 
 class BulkReinstatement(Model):
-    """An order to set every verdict aside that rested on void quotes of a span; a job for each challenge, in turn."""
+    """A request to set aside every verdict that rested on void quotes of a span, with a job for each challenge."""
 
     id = Identity()
-    brand = reference("Brand", column="brand", null=True, description="None for all brands")
+    brand = reference("Brand", column="brand", null=True, description="Null for all brands")
     symbol = Text()
     source_from = fields.DatetimeField()
     source_before = fields.DatetimeField()
-    actor = Text(description="Role and name of the bearer")
-    reason = Text(description="As the firm knows it")
-    shown = Text(null=True, description="What each client is told; none for a neutral text")
+    actor = Text(description="Role and name of the token")
+    reason = Text(description="Reason, for the firm")
+    shown = Text(null=True, description="Reason, for each client; null for a neutral text")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:
@@ -61,13 +61,13 @@ class BulkReinstatement(Model):
 
 
 class BulkResult(CompositeKey):
-    """A challenge that was hit by the quotes of a bulk reinstatement, and what came of it."""
+    """A challenge affected by the quotes of a bulk reinstatement, and the outcome."""
 
     bulk = reference("BulkReinstatement")
     challenge_id = fields.BigIntField(primary_key=True, generated=False)
     outcome = Choice(BulkOutcome, db_default=BulkOutcome.PENDING)
-    code = Text(null=True, description="Of the refusal")
-    message = Text(null=True, description="Of the refusal")
+    code = Text(null=True, description="Part of the refusal")
+    message = Text(null=True, description="Part of the refusal")
     decided_at = fields.DatetimeField(null=True)
 
     class Meta:

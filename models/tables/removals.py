@@ -10,7 +10,7 @@ from models.tables.keys import TableIndex
 
 
 class ProgramRemoval(Model):
-    """A deletion of a program that is not complete yet."""
+    """A deletion of a program that is not complete."""
 
     program_id = fields.BigIntField(primary_key=True, generated=False)
     counters: fields.Field[dict[str, Any]] = fields.JSONField(description="Rows deleted so far, by table")
@@ -27,8 +27,8 @@ class RemovedSale(Model):
     id = DeskIdentity()
     program_id = fields.BigIntField()
     purchase_id = fields.BigIntField(null=True)
-    challenge_id = fields.BigIntField(null=True, description="None where the purchase had no challenge")
-    body = Text(description="Purchase and challenge with verdicts, as the JSON that was hashed")
+    challenge_id = fields.BigIntField(null=True, description="Null if the purchase had no challenge")
+    body = Text(description="Purchase and challenge with verdicts, as the hashed JSON")
     removed_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

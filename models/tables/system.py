@@ -13,15 +13,15 @@ from models.tables.keys import CompositeKey
 
 
 class Desk(Model):
-    """One row: what kind of database this is."""
+    """One row: the desk, with its clock mode and number of shards."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
     mode = Choice(
         DeskMode,
         db_default=DeskMode.SYSTEM,
-        description="SYSTEM, or REPLAY where the quotes' own times are the market's time",
+        description="Clock mode: SYSTEM, or REPLAY if the source times of quotes are the market time",
     )
-    shards = fields.IntField(db_default=1, description="Into how many shards the accounts are divided")
+    shards = fields.IntField(db_default=1, description="Number of shards of the accounts")
     created_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
@@ -29,20 +29,21 @@ class Desk(Model):
 
 
 class Retention(Model):
-    """One row: how much of what grows with time is no longer kept."""
+    """One row: the limits below which old data is deleted."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
     quotes_forgotten = fields.BigIntField(
-        db_default=0, description="Batches up to this number are gone, their quotes but each symbol's last"
+        db_default=0,
+        description="Batches up to this number are deleted, with their quotes except the last of each symbol",
     )
-    metrics_forgotten = fields.DatetimeField(null=True, description="Metrics recorded before this are gone")
+    metrics_forgotten = fields.DatetimeField(null=True, description="Metrics recorded before this are deleted")
 
     class Meta:
         table = "retention"
 
 
 class BookCheck(Model):
-    """One row: what the newest check of the books found; none before the first."""
+    """One row: the result of the newest check of the books; no row before the first."""
 
     id = fields.SmallIntField(primary_key=True, generated=False, db_default=1)
     violations = fields.BigIntField()
@@ -53,38 +54,40 @@ class BookCheck(Model):
 
 
 class Shard(Model):
-    """A part of the accounts: who marks it, and how far it has been judged."""
+    """A shard of the accounts, with its owner and the newest batch that it has judged."""
 
     shard = fields.IntField(primary_key=True, generated=False)
-    through = fields.BigIntField(db_default=0, description="The newest batch it has judged")
+    through = fields.BigIntField(db_default=0, description="Newest batch that it has judged")
     passes = fields.BigIntField(db_default=0)
     updated_at = fields.DatetimeField(db_default=CLOCK)
-    owner = Text(null=True, description="The process that took it last; none once that has given it up")
-    fence = fields.BigIntField(db_default=0, description="Grows with each owner; an owner's writes demand its own")
+    owner = Text(null=True, description="Process that took it last; null once it was released")
+    fence = fields.BigIntField(
+        db_default=0, description="Fencing number: each owner raises it, and each write of an owner requires it"
+    )
 
     class Meta:
         table = "shards"
 
 
 class BearerWrite(Model):
-    """A bearer that writes, as its processes announce it at most once a second."""
+    """A bearer that writes, recorded at most once a second."""
 
     bearer = Text(primary_key=True)
-    wrote_at = fields.DatetimeField(db_default=CLOCK, description="Shortly before its newest mutation")
+    wrote_at = fields.DatetimeField(db_default=CLOCK, description="Time shortly before its newest mutation")
 
     class Meta:
         table = "bearer_writes"
 
 
 class Heartbeat(Model):
-    """A process and its last sign of life."""
+    """A process and its newest heartbeat."""
 
     process = Text(primary_key=True)
-    kind = Text(description="What the process does: api or worker")
+    kind = Text(description="Kind of process: api or worker")
     started_at = fields.DatetimeField()
     beat_at = fields.DatetimeField()
     faults: fields.Field[dict[str, str]] = fields.JSONField(
-        db_default=SqlDefault("'{}'"), description="The last fault of each endless task that is not well"
+        db_default=SqlDefault("'{}'"), description="Last fault of each failing background task"
     )
 
     class Meta:
@@ -92,7 +95,7 @@ class Heartbeat(Model):
 
 
 class PeriodicSlot(CompositeKey):
-    """A slot of a periodic task that a process has taken."""
+    """A time slot of a periodic task that a process has claimed."""
 
     name = Text()
     slot = fields.DatetimeField(primary_key=True)
@@ -108,8 +111,8 @@ class Quarantined(Model):
     account: fields.OneToOneRelation[Any] = fields.OneToOneField(
         "models.Account", primary_key=True, on_delete=NO_ACTION, related_name="quarantine"
     )
-    seq = fields.BigIntField(description="Number of its newest ledger row when that was noted")
-    error = Text(description="The kind of failure")
+    seq = fields.BigIntField(description="Seq of its newest ledger row at the failure")
+    error = Text(description="Kind of failure")
     message = Text()
     entered_at = fields.DatetimeField(db_default=CLOCK)
 

@@ -7,13 +7,13 @@ from models.tables.fields import Text
 
 
 class Terms(Model):
-    """Terms as sold, by the hash of their text; written once, never changed."""
+    """Frozen terms of a sale, by the hash of their text. Written once, never changed."""
 
     hash = Text(primary_key=True)
     version = fields.IntField()
-    body = Text(description="Canonical JSON, of which `hash` is the sha256")
+    body = Text(description="Canonical JSON; `hash` is its sha256")
 
-    program_version = fields.IntField(null=True, description="The program's version at the sale, as the text says it")
+    program_version = fields.IntField(null=True, description="Version of the program at the sale, as in the text")
 
     class Meta:
         table = "terms"

@@ -15,15 +15,15 @@ class Token(Model):
     """An API token; only the sha256 of its text is kept."""
 
     id = Identity()
-    brand = reference("Brand", column="brand", null=True, description="None for ADMIN and FEED")
+    brand = reference("Brand", column="brand", null=True, description="Null for ADMIN and FEED")
     brand_id: str | None
     role = Text()
     name = Text()
-    subject = Text(null=True, description="The client a CLIENT token speaks for")
-    prefix = Text(description="The first characters of the token, to recognise it by")
+    subject = Text(null=True, description="Client of a CLIENT token")
+    prefix = Text(description="First characters of the token, for recognition")
     hash = fields.BinaryField(description="sha256 of the token")
     scope: fields.Field[dict[str, Any]] = fields.JSONField(
-        db_default=SqlDefault("'{}'"), description="What a TRADER token is limited to"
+        db_default=SqlDefault("'{}'"), description="Scope of a TRADER token: owners, clones, challenges, accounts"
     )
     created_at = fields.DatetimeField(db_default=NOW)
     expires_at = fields.DatetimeField(null=True)

@@ -8,17 +8,17 @@ from models.tables.fields import CLOCK, DeskIdentity, Text, reference
 
 
 class QuoteVoid(Model):
-    """Quotes of a symbol that are declared wrong, by their source times; the quotes themselves stay. Append only."""
+    """A span of source times of a symbol whose quotes are declared wrong; the quotes are kept. Append only."""
 
     id = DeskIdentity()
     instrument = reference("Instrument", column="symbol")
-    source_from = fields.DatetimeField(description="The first source time that is void")
-    source_before = fields.DatetimeField(description="The first source time after it that is not")
-    first_batch = fields.BigIntField(description="Of the first void quote")
-    last_batch = fields.BigIntField(description="Of the last void quote")
-    quotes = fields.IntField(description="How many quotes are void")
+    source_from = fields.DatetimeField(description="First void source time")
+    source_before = fields.DatetimeField(description="End of the span: the first source time that is not void")
+    first_batch = fields.BigIntField(description="Batch of the first void quote")
+    last_batch = fields.BigIntField(description="Batch of the last void quote")
+    quotes = fields.IntField(description="Number of void quotes")
     reason = Text()
-    actor = Text(description="Role and name of the bearer")
+    actor = Text(description="Role and name of the token")
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

@@ -19,7 +19,7 @@ class Wallet(Model):
     currency = reference("Currency", column="currency")
     currency_id: str
     cash = Money(db_default=0)
-    reserved = Money(db_default=0, description="What open purchases have set aside of the cash")
+    reserved = Money(db_default=0, description="Cash that is reserved for open purchases")
     created_at = fields.DatetimeField(db_default=NOW)
 
     class Meta:
@@ -33,7 +33,7 @@ class Wallet(Model):
 
 
 class HouseAccount(Model):
-    """Money of the brand itself, or of the world outside, in one currency."""
+    """Money of the brand itself, or of the outside world, in one currency."""
 
     id = Identity()
     brand = reference("Brand", column="brand")
@@ -50,10 +50,10 @@ class HouseAccount(Model):
 
 
 class Transfer(Model):
-    """Half of a movement of money: the rows of one transfer sum to zero."""
+    """One of the two rows of a transfer, which sum to zero."""
 
     id = Identity()
-    transfer = fields.BigIntField(description="The number the rows of one movement share")
+    transfer = fields.BigIntField(description="Number of the transfer, which its rows share")
     brand = reference("Brand", column="brand")
     brand_id: str
     kind = Choice(TransferKind)
@@ -61,10 +61,10 @@ class Transfer(Model):
     wallet = reference("Wallet", null=True)
     house_account = reference("HouseAccount", null=True)
     account = reference("Account", null=True, db_constraint=False)
-    account_seq = fields.BigIntField(null=True, description="The ledger row that booked it")
+    account_seq = fields.BigIntField(null=True, description="Seq of the ledger row that booked it")
     currency = Text()
     amount = Money()
-    cause = Text(description="Why the money moved")
+    cause = Text(description="Cause of the transfer")
     market_time = fields.DatetimeField()
     recorded_at = fields.DatetimeField(db_default=CLOCK)
 

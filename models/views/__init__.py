@@ -1,1 +1,1 @@
-"""What the API reads: lists and cards, each one statement however long the page."""
+"""Lists and single objects as the API reads them, with one statement for a page of any length."""

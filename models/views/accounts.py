@@ -1,4 +1,4 @@
-"""Accounts and what they made, each thing named by the ledger row that made it."""
+"""Accounts and their positions, orders, fills, actions and ledger, each with the id account-seq of its ledger row."""
 
 from dataclasses import replace
 
@@ -8,11 +8,11 @@ from models.views.visibility import of_account
 
 SEQ = (OrderKey("t.seq", "seq"),)
 OF_ACCOUNT = {"account": ParentLink("t.account_id = p.id")}
-SLACK = "interval '1 hour'"  # by which the times of an account's rows may fall, and far more
+SLACK = "interval '1 hour'"  # more than the times of an account's rows can decrease while their seq rises
 
 
 def _during(name: str, column: str) -> dict[str, NarrowFilter]:
-    """Filters `<name>_from` and `<name>_before`: the time itself, and where in the account's history it can be."""
+    """Return the filters `<name>_from` and `<name>_before`: the time, and its range of seq in the account's ledger."""
     return {
         f"{name}_from": NarrowFilter(
             f"{column} >= {{0}} and t.seq >= (select ledger_seq_at(p.id, {{0}}::timestamptz - {SLACK}))"
@@ -89,7 +89,7 @@ ORDERS = Listing(
     },
     parents=OF_ACCOUNT,
 )
-# By their names, for whoever has not read the account they belong to.
+# Orders by id, for a caller that has not read their account.
 ORDERS_NAMED = replace(
     ORDERS,
     source="orders t join accounts a on a.id = t.account_id",

@@ -1,4 +1,4 @@
-"""The audit as it is read: a brand's chain, or every one."""
+"""The audit of one brand or of all."""
 
 from models.views.list_query import IndexedFilter, Listing, NarrowFilter
 from models.views.spans import time_filters
@@ -6,7 +6,7 @@ from models.views.visibility import Visibility, Where
 
 
 def _of_chain(where: Where, visibility: Visibility) -> None:
-    """A brand's chain is for those who see the whole brand."""
+    """Restrict to the chain of the brand, for callers who see the whole brand."""
     if visibility.brand is not None:
         where.add("t.chain = {}", visibility.brand)
     if visibility.client is not None or visibility.scope is not None:

@@ -64,10 +64,10 @@ PHASES = Listing(
     visibility=of_challenge,
     order=(OrderKey("t.phase_index", "phase_index"), OrderKey("t.run", "run")),
     descending=False,
-    # A phase that a failure left unreached has a new row once the challenge goes on.
+    # A later phase gets a new row when a reinstatement reopens the challenge; the superseded one has no account.
     parents={"challenge": ParentLink("t.challenge_id = p.id and (t.account_id is not null or not t.superseded)")},
 )
-# The running day's row is its opening snapshot; where it stands now is in the balances.
+# The row of the running day is its opening snapshot; its current figures are in the balances.
 DAYS = Listing(
     columns="""f.account_id, f.phase_index, t.number, t.date, t.start_balance, t.start_equity,
   coalesce(b.cash, t.balance) as balance,
@@ -78,6 +78,6 @@ DAYS = Listing(
     visibility=of_challenge,
     order=(OrderKey("f.phase_index", "phase_index"), OrderKey("t.number", "number")),
     filters={"phase_index": NarrowFilter("f.phase_index = {}")},
-    # A run that goes on in another's place has that one's days too.
+    # A run after a reinstatement has the days of the failed run too.
     parents={"challenge": ParentLink("f.challenge_id = p.id and not f.superseded"), "phase": ParentLink("f.id = p.id")},
 )

@@ -1,4 +1,4 @@
-"""Stamped events: a challenge's list, and the stream that the hub hands on."""
+"""Stamped events: the list of a challenge, and the stream that the hub distributes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ EVENTS = Listing(
     visibility=of_event,
     order=(OrderKey("t.number", "number"),),
     filters={"names": "t.name = any({}::text[])"},
-    parents={"challenge": ParentLink("t.challenge_id = p.id", implied=False)},  # a trader sees not all of them
+    parents={"challenge": ParentLink("t.challenge_id = p.id", implied=False)},  # a trader does not see all of them
 )
 _STREAM = """select t.position, t.brand, t.challenge_id, t.number, t.name, t.payload, t.market_time, t.client,
   t.recorded_at, t.brand_position, t.epoch, a.accounts, a.clones
@@ -24,23 +24,23 @@ from events t left join lateral (
 
 
 class StreamExtent(NamedTuple):
-    """The stream's ends: the newest event's position, 0 before the first; and up to where none is kept any more."""
+    """The ends of the stream: the newest position (0 before the first event), and the last deleted position."""
 
     newest: int
     forgotten: int
 
 
 async def stream_extent(conn: Connection) -> StreamExtent:
-    """How far the stream goes now."""
+    """Return the ends of the stream."""
     row = await conn.fetchrow("select position, forgotten from event_position")
-    assert row, "the migration has made it"
+    assert row, "the migration inserts the row"
     return StreamExtent(row["position"], row["forgotten"])
 
 
 async def find_event_position(
     conn: Connection, visibility: Visibility, challenge_id: int, number: int, epoch: int
 ) -> int | None:
-    """Return where in the stream the event stands; None for one that is not kept, or not visible."""
+    """Return the position of an event in the stream; None if it is deleted or not visible."""
     where = Where()
     where.add("t.challenge_id = {} and t.number = {} and t.epoch = {}", challenge_id, number, epoch)
     of_event(where, visibility)
@@ -49,10 +49,10 @@ async def find_event_position(
 
 
 async def events_after(conn: Connection, position: int, most: int) -> list[Row]:
-    """The next events of every brand, in order."""
+    """Return the next events of all brands, in order, at most `most`."""
     statement = f"{_STREAM} where t.position > $1 order by t.position limit $2"
-    found: list[Row] = await conn.fetch(statement, position, most)
-    return found
+    rows: list[Row] = await conn.fetch(statement, position, most)
+    return rows
 
 
 async def missed_events(
@@ -66,7 +66,7 @@ async def missed_events(
     names: Sequence[str] | None,
     client: str | None,
 ) -> list[Row]:
-    """visible Events with after < position <= through that fit, in order, at most `most`."""
+    """Return the visible events with after < position <= through that match, in order, at most `most`."""
     where = Where()
     where.add("t.position > {} and t.position <= {}", after, through)
     of_event(where, visibility)
@@ -79,5 +79,5 @@ async def missed_events(
             where.add(clause, value)
     where.values.append(most)
     statement = f"{_STREAM}{where.text} order by t.position limit ${len(where.values)}"
-    found: list[Row] = await conn.fetch(statement, *where.values)
-    return found
+    rows: list[Row] = await conn.fetch(statement, *where.values)
+    return rows

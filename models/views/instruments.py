@@ -1,4 +1,4 @@
-"""Instruments, the newest quote of each, and those before it."""
+"""Instruments, the newest quote of each, and the quote history."""
 
 from models.views.list_query import Listing, NarrowFilter, OrderKey
 from models.views.visibility import of_desk
@@ -31,7 +31,7 @@ QUOTE_HISTORY = Listing(
     source="quotes t",
     visibility=of_desk,
     order=(OrderKey("t.batch", "batch"),),
-    # A symbol's quotes are taken in the order of their times: so a time is a place among its batches.
+    # The quotes of a symbol are accepted in the order of their source times, so a time limits the range of batches.
     filters={
         "symbol": NarrowFilter("t.symbol = {}"),
         "source_from": NarrowFilter(

@@ -1,4 +1,4 @@
-"""Jobs as operators see them."""
+"""Jobs, for operators."""
 
 from models.views.list_query import IndexedFilter, Listing, NarrowFilter
 from models.views.visibility import of_brand

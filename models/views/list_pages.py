@@ -1,4 +1,4 @@
-"""How every list is read: one statement a page, and one more where it came to the limit of rows it may look at."""
+"""Pages and counts of lists: one statement for a page, and a second one if the first reached its limit of rows."""
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,15 +19,15 @@ from models.views.list_query import (
 )
 from models.views.visibility import Visibility, Where
 
-ANYWHERE = NarrowFilter("")  # of the brand, whose rows every list has in order
-INDEXED = 10  # times as many rows are counted where an index says all about them
-FIRST_PAGES_MAX = 1_000  # statements that are kept
-SOON_SHARE = 10  # of these rows, those in which what fits a common text is looked for first
-MATCHES_SHARE = 10  # of the rows that a statement may look at, one part of a match may find by its index
+ANYWHERE = NarrowFilter("")  # a filter by brand: every list has an index for it
+INDEXED = 10  # factor on the limit of a count that indexes serve alone
+FIRST_PAGES_MAX = 1_000  # most cached statements
+SOON_SHARE = 10  # share of the limit within which a common text is searched first
+MATCHES_SHARE = 10  # share of the limit that one part of a match filter may find by index
 
 
 class RowCount(NamedTuple):
-    """How many rows a list has; `exact` is false where counting ended at the limit, and there may be more."""
+    """The number of rows of a list. `exact` is False if the count ended at the limit, so that there may be more."""
 
     number: int
     exact: bool
@@ -38,14 +38,14 @@ NONE = RowCount(0, exact=True)
 
 @dataclass(frozen=True, slots=True)
 class LinkedListing:
-    """Rows of another listing that are read with a page: those whose ids stand in a column of the page's rows."""
+    """Rows of another list that are read with a page: those whose ids are in a column of the page."""
 
     listing: Listing
     column: str
 
 
 class PageRows(NamedTuple):
-    """A page and a row more; `end` has the keys where the looking ended, if that was before the list's end."""
+    """A page and one row more. `end`: the keys at which the search reached its limit, if it did."""
 
     rows: list[Row]
     linked: Sequence[list[Row]] = ()
@@ -53,7 +53,7 @@ class PageRows(NamedTuple):
 
 
 def may_search(listing: Listing, filters: Filters) -> bool:
-    """Return whether a page may take several statements: whether it may have to look for what fits."""
+    """Return whether a page may need several statements, because a filter has to be tested on each row."""
     return any(not isinstance(listing.filters.get(name, ANYWHERE), NarrowFilter) for name, _ in filters)
 
 
@@ -68,27 +68,25 @@ async def fetch_page(
 ) -> PageRows:
     """Return at most `first` + 1 rows, and for each link the visible rows that the page leads to.
 
-    What takes several statements, as `may_search` tells, wants a transaction with one view of the database.
+    If `may_search` returns True, the caller opens a transaction with one snapshot for all statements.
     """
     sets: MatchedFilters = {}
-    if _indexed(
-        listing, visibility, filters
-    ):  # of a common text a page is soon full, and finding all it fits costs most
+    if _indexed(listing, visibility, filters):  # a common text soon fills a page, and finding all its rows is expensive
         _, soon = await _statement(conn, listing, visibility, filters, sets, window, most // SOON_SHARE, linked)
-        rows, others = soon.parted(await conn.fetch(soon.text, *soon.values))
+        rows, others = soon.split(await conn.fetch(soon.text, *soon.values))
         if len(rows) > window.first:
             return PageRows(rows, others)
         sets = await _sets(conn, listing, visibility, filters, most)
     if filters or window.after is not None:
         plan, statement = await _statement(conn, listing, visibility, filters, sets, window, most, linked)
-    else:  # the first page of a whole list is the same statement each time
+    else:  # the first page of a list without filters is always the same statement
         key = (listing, visibility, window, most, tuple(linked))
         if key not in _first_pages:
             if len(_first_pages) >= FIRST_PAGES_MAX:
                 _first_pages.clear()
             _first_pages[key] = await _statement(conn, listing, visibility, filters, sets, window, most, linked)
         plan, statement = _first_pages[key]
-    rows, others = statement.parted(await conn.fetch(statement.text, *statement.values))
+    rows, others = statement.split(await conn.fetch(statement.text, *statement.values))
     if not plan.fits or len(rows) > window.first:
         return PageRows(rows, others)
     plan = list_plan(listing, visibility, filters, sets, shows=False)
@@ -109,7 +107,7 @@ async def _statement(
     most: int,
     linked: Sequence[LinkedListing],
 ) -> "tuple[Plan, PageStatement]":
-    """Return how a page is read: by which ways, and the statement."""
+    """Return the plan and the statement of a page."""
     plan = list_plan(listing, visibility, filters, sets, shows=True)
     text = plan.page(window, most // plan.looks)
     if linked:
@@ -118,7 +116,7 @@ async def _statement(
 
 
 def _until(end: tuple[Any, ...], listing: Listing, window: PageRequest, rows: Iterable[Row]) -> Iterable[Row]:
-    """Return the rows up to where all ways have looked: between later ones there may be others."""
+    """Return the rows up to `end`, where the first path reached its limit: between later rows some may be missing."""
     falls = direction(listing, window.reverse)[0] == "desc"
     for row in rows:
         keys = tuple(row[key.name] for key in listing.order)
@@ -129,11 +127,13 @@ def _until(end: tuple[Any, ...], listing: Listing, window: PageRequest, rows: It
 async def _sets(
     conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, most: int
 ) -> MatchedFilters:
-    """Return which rows the parts of a `MatchFilter` fit that fit few, where the whole brand is seen."""
+    """Return by match filter the ids that its selective parts find, for callers who see the whole brand."""
     sets: dict[str, MatchedIds] = {}
     share, brand = most // MATCHES_SHARE, visibility.brand or dict(filters).get("brand", (None,))[0]
     for name, value, match in _indexed(listing, visibility, filters):
-        await conn.execute("set local plan_cache_mode = force_custom_plan")  # by how many rows fit this very value
+        await conn.execute(
+            "set local plan_cache_mode = force_custom_plan"
+        )  # the plan depends on how many rows match this value
         places = [place for place, part in enumerate(match.parts) if part.seen(visibility)]
         text, values = matching_ids(listing, name, value, brand, share, places)
         found: dict[int, list[int]] = {place: [] for place in places}
@@ -146,7 +146,7 @@ async def _sets(
 
 
 def _indexed(listing: Listing, visibility: Visibility, filters: Filters) -> list[tuple[str, Any, MatchFilter]]:
-    """Return the filters whose rows indexes may tell, with their values."""
+    """Return the match filters that indexes serve, with their values."""
     if visibility.client is not None or visibility.scope is not None:
         return []
     kinds = [(name, value, listing.filters.get(name)) for name, (value, *_) in filters]
@@ -154,7 +154,7 @@ def _indexed(listing: Listing, visibility: Visibility, filters: Filters) -> list
 
 
 _names: dict[Listing, tuple[str, ...]] = {}
-"""By listing the names of its columns, as the database gives them."""
+"""The names of the columns of each listing."""
 
 
 async def _names_of(conn: Connection, listing: Listing) -> tuple[str, ...]:
@@ -166,9 +166,9 @@ async def _names_of(conn: Connection, listing: Listing) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class PageStatement:
-    """A page's statement. With links each row of its result is of one set: the page's, which have the key, or a link's.
+    """The statement of a page. With links, each row of its result belongs to the page (it has the key) or to one link.
 
-    The columns of a link follow the page's and a mark; `names` has them, in the order of the links.
+    The columns of a link follow those of the page and a flag; `names` has them for each link.
     """
 
     text: str
@@ -176,8 +176,8 @@ class PageStatement:
     key: str = ""
     names: tuple[tuple[str, ...], ...] = ()
 
-    def parted(self, found: list[Any]) -> tuple[list[Row], list[list[Row]]]:
-        """Return the page's rows, and those of each link."""
+    def split(self, found: list[Any]) -> tuple[list[Row], list[list[Row]]]:
+        """Return the rows of the page, and those of each link."""
         if not self.names:
             return found, []
         key = self.key
@@ -192,7 +192,7 @@ class PageStatement:
 
 
 _first_pages: "dict[tuple[Any, ...], tuple[Plan, PageStatement]]" = {}
-"""By listing, visibility, window, limit and links how the first page of the whole list is read."""
+"""By listing, visibility, window, limit and links, the plan and statement of a first page without filters."""
 
 
 async def _with_linked(
@@ -204,14 +204,14 @@ async def _with_linked(
     window: PageRequest,
     linked: Sequence[LinkedListing],
 ) -> PageStatement:
-    """Return a statement for the rows of a page's, and for each link for the visible rows that they lead to.
+    """Return a statement for the rows of a page, and for each link the visible rows that they lead to.
 
-    Its result has the sets one below the other; a row of one set has nulls in the columns of the others.
+    A row of the page has nulls in the columns of the links, and a row of a link in all others.
     """
     names = [await _names_of(conn, one.listing) for one in linked]
     sets = [f"page as materialized ({page})"]
     for place, (one, columns) in enumerate(zip(linked, names, strict=True)):
-        of_link = where.beside()  # one statement has one list of parameters
+        of_link = where.sharing_parameters()  # one statement has one list of parameters
         one.listing.visibility(of_link, visibility)
         of_link.clauses.append(one.listing.id.format(f"(array(select {one.column} from page))"))
         renamed = ", ".join([f"l{place}", *(f"l{place}_{n}" for n in range(len(columns)))])
@@ -224,8 +224,8 @@ async def _with_linked(
     return PageStatement(ordered, tuple(where.values), key, tuple(names))
 
 
-def _extent(row: Row, most: int) -> RowCount:
-    """Return a count; the row that tells of others is not counted."""
+def _row_count(row: Row, most: int) -> RowCount:
+    """Return the count of a result row, without the extra row that shows that there are more."""
     number: int = row["number"]
     return RowCount(min(number, most), exact=False) if row["cut"] else RowCount(number, exact=True)
 
@@ -233,11 +233,11 @@ def _extent(row: Row, most: int) -> RowCount:
 async def count_rows(
     conn: Connection, listing: Listing, visibility: Visibility, filters: Filters, most: int
 ) -> RowCount:
-    """Return how many rows there are, counted among the first `most` of each way to them, or more by an index alone."""
+    """Return the number of rows, counted among the first `most` of each path, or more if indexes serve all filters."""
     plan = list_plan(listing, visibility, filters, await _sets(conn, listing, visibility, filters, most), shows=False)
     most = most // plan.looks if plan.fits else most * INDEXED
     row = await conn.fetchrow(plan.counted(most), *plan.where.values)
-    return _extent(row, most) if row else NONE
+    return _row_count(row, most) if row else NONE
 
 
 async def count_by_value(
@@ -247,14 +247,14 @@ async def count_by_value(
     plan = list_plan(listing, visibility, filters, await _sets(conn, listing, visibility, filters, most), shows=False)
     most = most // plan.looks if plan.fits else most * INDEXED
     rows = await conn.fetch(plan.counted(most, expression), *plan.where.values)
-    extents = {row["value"]: _extent(row, most) for row in rows}
+    extents = {row["value"]: _row_count(row, most) for row in rows}
     return {value: one.number for value, one in extents.items()}, all(one.exact for one in extents.values())
 
 
 async def fetch_by_ids(
     conn: Connection, listing: Listing, visibility: Visibility, ids: Collection[int | str]
 ) -> list[Row]:
-    """The rows of these ids that are in sight, in no order."""
+    """Return the visible rows with these ids, in no order."""
     where = Where()
     listing.visibility(where, visibility)
     where.add(listing.id, list(ids))
@@ -273,9 +273,9 @@ async def fetch_nested_pages(
     most: int,
     visibility: Visibility | None = None,
 ) -> tuple[list[Row], Mapping[int, tuple[Any, ...]]]:
-    """Return of each parent, which is in sight, at most `first` + 1 rows, named by `parent`.
+    """Return for each visible parent at most `first` + 1 rows, with the parent's id as `parent`.
 
-    Also by parent, as in `fetch_page`, where the looking ended before the list's end.
+    Also return by parent the keys at which the search reached its limit, as in `fetch_page`.
     """
     of = listing.parents[parent]
     plan = nested_plan(listing, of, list(ids), filters, visibility)
@@ -306,7 +306,7 @@ async def count_nested_rows(
     most: int,
     visibility: Visibility | None = None,
 ) -> dict[int, RowCount]:
-    """Return how many rows each parent, which is in sight, has, counted as in `count_rows`."""
+    """Return the number of rows of each visible parent, counted as in `count_rows`."""
     of = listing.parents[parent]
     plan = nested_plan(listing, of, list(ids), filters, visibility)
     rows = await conn.fetch(
@@ -314,4 +314,4 @@ async def count_nested_rows(
         cross join lateral ({plan.counted(most)}) q where p.id = any($1)""",
         *plan.where.values,
     )
-    return dict.fromkeys(ids, NONE) | {row["id"]: _extent(row, most) for row in rows}
+    return dict.fromkeys(ids, NONE) | {row["id"]: _row_count(row, most) for row in rows}

@@ -15,12 +15,12 @@ from typing import Any
 from models.views.visibility import Visibility, Where
 
 Row = Mapping[str, Any]
-"""As the database answers it: values by the names of columns."""
+"""A row: values by the names of columns."""
 
 
 @dataclass(frozen=True, slots=True)
 class OrderKey:
-    """One column of an order: its expression, its name in the row, and the type its values have."""
+    """A column of an order: its expression, its name in the row, and the type of its values."""
 
     expression: str
     name: str
@@ -29,39 +29,39 @@ class OrderKey:
 
 @dataclass(frozen=True, slots=True)
 class ParentLink:
-    """Whose rows a nested list holds: where the parents' `p.id` comes from, and what joins a row to it."""
+    """The parent of a nested list: the source of the parents' `p.id`, and the condition that joins a row to it."""
 
     condition: str
     source: str = "unnest({}::bigint[]) as p (id)"
-    implied: bool = True  # whoever sees the parent sees its rows; else they are bound by visibility as well
+    implied: bool = True  # a visible parent implies visible rows; else the visibility of the rows is tested too
 
 
 @dataclass(frozen=True, slots=True)
 class IndexedFilter:
-    """A filter by values of a column that leads an index in the list's order: after the parent's, or the brand's.
+    """A filter by values of a column that leads an index in the list's order, after the column of parent or brand.
 
-    A page reads each value's rows by themselves, so that it costs what it shows, however many rows it leaves out.
+    A page reads the rows of each value separately, so its cost does not depend on the number of other rows.
     """
 
     column: str
     kind: str = "text"
-    of_brand: bool = False  # the index begins with the brand, which stands in `n.brand`
-    values: str = ""  # a select of the values for what is given; none: they are what is given
-    otherwise: str = ""  # the same condition for a single row; none: the column has one of the values
+    of_brand: bool = False  # the index begins with the brand, which is `n.brand`
+    values: str = ""  # a select that makes the values from the given one; empty: the given values
+    otherwise: str = ""  # the condition on a single row; empty: the column has one of the values
 
 
 @dataclass(frozen=True, slots=True)
 class NarrowFilter:
-    """A filter that leaves few rows, found by an index, or a part of the list's order."""
+    """A filter that leaves few rows, which an index finds, or a range of the list's order."""
 
     condition: str
 
 
 @dataclass(frozen=True, slots=True)
 class TimeFilter:
-    """A filter by time of a list in the order of ids, which rise with time within a brand, but for moments.
+    """A filter by time of a list in the order of ids, which rise with time within a brand, with small exceptions.
 
-    The ids of the rows of a `{brand}` lie `beyond` the `bound`.
+    The ids of the rows of a `{brand}` lie beyond (`beyond`: `<` or `>`) the `bound`.
     """
 
     condition: str
@@ -72,22 +72,24 @@ class TimeFilter:
 
 @dataclass(frozen=True, slots=True)
 class SearchPart:
-    """One way to match: the condition on a row, and a select of the ids of all rows that it fits.
+    """A part of a match filter: the condition on a row, and a select of the ids of all rows that satisfy it.
 
-    The select may name `brand`, which is null for all of them, and `rows`, of which no more are wanted.
+    The select may use `brand`, which is null for all brands, and `rows`, the most ids that are needed.
     """
 
     condition: str
     ids: str
-    seen: Callable[[Visibility], bool] = lambda _: True  # by whom: it finds nothing by what is not shown
-    looks: int = 0  # rows of other tables that the condition looks at
+    seen: Callable[[Visibility], bool] = lambda _: (
+        True
+    )  # for whom the searched column is visible; for others the part finds nothing
+    looks: int = 0  # number of rows of other tables that the condition reads
 
 
 @dataclass(frozen=True, slots=True)
 class MatchFilter:
-    """A filter that fits a row by any of its parts. `named` has the values that these name.
+    """A filter that a row satisfies by any of its parts. `named` returns the parameters of the parts for a value.
 
-    While the rows that fit are few, indexes find them all. `indexed` says for which values.
+    While few rows match, indexes find them all. `indexed` returns whether an index serves a value.
     """
 
     parts: tuple[SearchPart, ...]
@@ -100,7 +102,7 @@ Filter = str | IndexedFilter | NarrowFilter | TimeFilter | MatchFilter
 
 @dataclass(frozen=True, slots=True)
 class PageRequest:
-    """A page: at most `first` rows after the keys of the row before it; `reverse` turns the order round."""
+    """A request for a page: at most `first` rows after the keys `after`; `reverse` reads in the opposite order."""
 
     first: int
     after: tuple[Any, ...] | None = None
@@ -108,12 +110,12 @@ class PageRequest:
 
 
 Filters = tuple[tuple[str, tuple[Any, ...]], ...]
-"""By name the values of each condition."""
+"""The values of each filter, by the filter's name."""
 
 
 @dataclass(frozen=True, eq=False, slots=True)
 class Listing:
-    """A list as the API shows it. Its texts are constants; only what they join is chosen."""
+    """The definition of a list. Its SQL texts are constants."""
 
     columns: str
     source: str
@@ -121,24 +123,24 @@ class Listing:
     order: Sequence[OrderKey] = (OrderKey("t.id", "id"),)
     descending: bool = True
     id: str = "t.id = any({}::bigint[])"
-    filters: Mapping[str, Filter] = field(default_factory=dict)  # the one that finds fewest rows first
+    filters: Mapping[str, Filter] = field(default_factory=dict)  # the most selective first
     parents: Mapping[str, ParentLink] = field(default_factory=dict)
-    base: str = ""  # of the source what order and filters need; none: all of it
-    brand: str | None = None  # the column, where an index begins with it
+    base: str = ""  # the part of the source that order and filters need; empty: all of it
+    brand: str | None = None  # the brand column, if an index begins with it
     brands: str = "select name from brands"
-    own: str | None = None  # the filter by which a client sees its rows
+    own: str | None = None  # the filter that selects the rows of a client
     scope: tuple[
         IndexedFilter | NarrowFilter, ...
-    ] = ()  # how a scope's owners, clones, challenges and accounts lead to rows
-    unique: frozenset[str] = frozenset()  # filters that an index serves where all of them are given
+    ] = ()  # the filters for a scope's owners, clones, challenges, accounts
+    unique: frozenset[str] = frozenset()  # filters that a unique index serves if all of them are given
 
 
 def direction(listing: Listing, reverse: bool) -> tuple[str, str]:
-    """Return how the rows are ordered, and what compares the keys of a row with those of one before it."""
+    """Return the sort direction, and the operator between the keys of a row and those of the row before it."""
     return ("desc", "<") if listing.descending != reverse else ("asc", ">")
 
 
 def order_clause(listing: Listing, reverse: bool, of: str) -> str:
-    """Return the order of the rows of a statement that is named `of`."""
+    """Return the ORDER BY list of rows with the alias `of`."""
     way = direction(listing, reverse)[0]
     return ", ".join(f"{of}.{key.name} {way}" for key in listing.order)

@@ -1,6 +1,6 @@
 """Metric snapshots, newest first.
 
-A later phase has a higher number, so one index serves the challenge's newest and each phase's.
+A later phase has a higher id, so one index serves the newest of a challenge and of each phase.
 """
 
 from datetime import datetime
@@ -21,7 +21,7 @@ _PARENTS = {
 _COLUMNS = """t.challenge_id, t.phase_id, t.account_id, t.market_time, t.batch, t.balance, t.equity,
   t.day_start_balance, t.day_start_equity, t.day_low, t.day_high, t.peak_equity, t.recorded_at"""
 METRICS = Listing(columns=_COLUMNS, source="metrics t", visibility=of_challenge, order=_ORDER, parents=_PARENTS)
-# A running phase stands where its balances say: a snapshot is written at most once a minute.
+# The newest figures of a running phase are in its balances: a snapshot is written at most once a minute.
 LATEST = Listing(
     columns=_COLUMNS,
     source="""(

@@ -1,4 +1,4 @@
-"""Text filters: what contains a text in upper or lower case, found by the trigrams of its letters and digits."""
+"""Text filters: case-insensitive search for a part of a text, by trigram indexes."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -12,22 +12,22 @@ INT64_MAX = 2**63 - 1
 
 
 def is_public(_: Visibility) -> bool:
-    """Is it shown to everybody who sees the row?"""
+    """Return True: everybody who sees the row sees the text."""
     return True
 
 
 def sees_sales(visibility: Visibility) -> bool:
-    """Are programs and purchases shown?"""
+    """Return whether programs and purchases are visible."""
     return not visibility.trades
 
 
 def sees_notes(visibility: Visibility) -> bool:
-    """Are the firm's notes on a purchase shown: reference, comment, tags?"""
+    """Return whether the firm's notes on a purchase (reference, comment, tags) are visible."""
     return visibility.client is None and not visibility.trades
 
 
-def _named(text: str) -> Mapping[str, Any]:
-    """Return the text as a pattern of LIKE, and as the number it writes, if it is one."""
+def _parameters(text: str) -> Mapping[str, Any]:
+    """Return the text as a LIKE pattern, and as a number if it is the decimal form of an id."""
     escaped = re.sub(r"([\\%_])", r"\\\1", text)
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None
     is_id = number is not None and str(number) == text and number <= INT64_MAX
@@ -35,12 +35,12 @@ def _named(text: str) -> Mapping[str, Any]:
 
 
 def id_part(table: str, alias: str) -> SearchPart:
-    """Return the part of a text search that finds the row whose id is the text."""
+    """Return the part of a text filter that finds the row whose id is the text."""
     return SearchPart(f"{alias}.id = {{number}}::bigint", f"select r.id from {table} r where r.id = {{number}}::bigint")
 
 
 def column_part(table: str, alias: str, column: str, seen: Callable[[Visibility], bool] = is_public) -> SearchPart:
-    """Return the part of a text search that finds the rows whose column contains the text."""
+    """Return the part of a text filter that finds the rows whose column contains the text."""
     return SearchPart(
         f"{alias}.{column} ilike {{pattern}}",
         f"""select r.id from {table} r
@@ -50,9 +50,9 @@ def column_part(table: str, alias: str, column: str, seen: Callable[[Visibility]
 
 
 def program_part(table: str) -> SearchPart:
-    """Return the match of the name of the program `g`, to which a row belongs.
+    """Return the part of a text filter that finds the rows of the programs `g` whose name contains the text.
 
-    The rows of each program are read from the index that the program leads, `rows` of them at most.
+    The rows of each program are read from the index that the program id leads, at most `rows`.
     """
     return SearchPart(
         "g.name ilike {pattern}",
@@ -65,5 +65,5 @@ def program_part(table: str) -> SearchPart:
 
 
 def text_filter(*parts: SearchPart) -> MatchFilter:
-    """Return a filter by text. One without three letters or digits in a row has no trigram."""
-    return MatchFilter(parts, _named, lambda text: TRIGRAM.search(text) is not None)
+    """Return a text filter. No index serves a text without three consecutive letters or digits: it has no trigram."""
+    return MatchFilter(parts, _parameters, lambda text: TRIGRAM.search(text) is not None)

@@ -1,16 +1,16 @@
-"""Filters by time of lists in the order of their ids: a brand's rows are written in the order of their times."""
+"""Time filters of lists in the order of ids, which rise with time within a brand."""
 
 from models.views.list_query import TimeFilter
 
 SLACK = "interval '1 hour'"
-"""By which the times of two rows may fall while their ids rise, and far more: a clock is set, a statement waits."""
+"""More than a row's time can lie before that of a row with a lower id, when a clock is set or a statement waits."""
 
 
 def time_filters(name: str, table: str, column: str, key: str, brand: str = "brand") -> dict[str, TimeFilter]:
-    """Return the filters `<name>_from` and `<name>_before`: the time itself, and where in the list it can be.
+    """Return the filters `<name>_from` and `<name>_before`: the time, and the range of ids that can have it.
 
-    An index on brand and time finds the brand's last row that is certainly before, or its first certainly after. `is
-    true` keeps the server from reading by that index all rows of the time, to put them in order.
+    An index on brand and time finds the brand's last row that is certainly before, or the first that is certainly
+    after. `is true` keeps the planner from reading all rows of the time by that index and sorting them.
     """
     time = column.partition(".")[2]
     place, slack = f"(s.{brand}, s.{time})", f"{{0}}::timestamptz {{sign}} {SLACK}"

@@ -1,4 +1,4 @@
-"""Where challenges stand, and whether anything of an account or a challenge has changed."""
+"""Ticks: the current figures of challenges, and row versions that show whether an account or challenge has changed."""
 
 from collections.abc import Collection
 
@@ -14,7 +14,7 @@ TICKS = Listing(
     visibility=of_challenge,
     id="c.id = any({}::bigint[])",
 )
-# A row that was written again has another xmin, whatever of it changed.
+# Every update of a row changes its xmin.
 VERSIONS = {
     "account": """
 select a.id, concat_ws(' ', a.xmin, b.xmin, c.xmin) as version
@@ -27,5 +27,5 @@ from challenges c join balances b on b.account_id = c.account_id where c.id = an
 
 
 async def row_versions(conn: Connection, kind: str, ids: Collection[int]) -> dict[int, str]:
-    """A text for each that is there, another one whenever it has changed."""
+    """Return by id a text that differs after every change of the account or challenge."""
     return {row["id"]: row["version"] for row in await conn.fetch(VERSIONS[kind], list(ids))}

@@ -1,6 +1,6 @@
-"""Who may see what: the one place where a principal's bounds become conditions.
+"""Visibility: the only place where the limits of a principal become SQL conditions.
 
-Another brand's row fails them exactly like a row that is not there.
+A row of another brand is treated exactly like a row that does not exist.
 """
 
 from dataclasses import dataclass
@@ -11,9 +11,10 @@ from models.events import DESK
 
 @dataclass(frozen=True, slots=True)
 class Visibility:
-    """None is no bound. The four scopes bound together: what any of them names is seen.
+    """The limits of a principal; None is no limit. A row is in the scope if one of its four lists names it.
 
-    `trades`: of sales nothing is seen, neither programs nor purchases, wallets, payouts, and events about them.
+    `scope`: owners, clones, challenges, accounts. `trades`: a trader, who sees nothing about sales: no programs,
+    purchases, wallets or payouts, and no events about them.
     """
 
     brand: str | None = None
@@ -26,10 +27,10 @@ NOTHING_VISIBLE = Visibility(brand="")  # no brand has this name
 
 
 class Where:
-    """Conditions put together from constant texts; values travel as parameters only, each `{}` becomes the next $n.
+    """SQL conditions from constant texts. Values are sent as parameters only: each `{}` becomes the next $n.
 
-    A whole number travels as a bigint, whatever the column it is compared with: a client may send one that the column
-    does not hold, and no row has it.
+    An integer is sent as bigint whatever the type of the column, because a client may send one that is out of the
+    range of the column; no row matches it.
     """
 
     def __init__(self, *values: Any) -> None:
@@ -40,15 +41,15 @@ class Where:
         self.clauses.append(self.put(clause, *values))
 
     def put(self, text: str, *values: Any, **named: Any) -> str:
-        """Return the text with a parameter in the place of each value; of the named ones it may use some."""
+        """Return the text with a parameter for each value. The text need not use every named value."""
         used = {name: value for name, value in named.items() if f"{{{name}}}" in text}
         numbers = range(len(self.values) + 1, len(self.values) + len(values) + len(used) + 1)
         self.values += [*values, *used.values()]
         parameters = [_parameter(n, value) for n, value in zip(numbers, [*values, *used.values()], strict=True)]
         return text.format(*parameters[: len(values)], **dict(zip(used, parameters[len(values) :], strict=True)))
 
-    def beside(self) -> "Where":
-        """Return other conditions of the same statement, which has one list of parameters."""
+    def sharing_parameters(self) -> "Where":
+        """Return new conditions that share the parameters, for the same statement."""
         other = Where()
         other.values = self.values
         return other
@@ -63,24 +64,24 @@ def _parameter(number: int, value: Any) -> str:
 
 
 def of_desk(where: Where, visibility: Visibility) -> None:
-    """Instruments and quotes belong to nobody's brand."""
+    """Add no condition: instruments and quotes belong to no brand."""
 
 
 def of_brand(where: Where, visibility: Visibility) -> None:
-    """Rows of alias `t` with a brand: groups, jobs, tokens."""
+    """Restrict rows `t` with a brand: groups, jobs, tokens."""
     if visibility.brand is not None:
         where.add("t.brand = {}", visibility.brand)
 
 
 def _of_sales(where: Where, visibility: Visibility) -> None:
-    """Rows with a brand that are about sales and their money."""
+    """Restrict rows `t` with a brand that are about sales."""
     of_brand(where, visibility)
     if visibility.trades:
         where.add("false")
 
 
 def of_program(where: Where, visibility: Visibility) -> None:
-    """Programs: a client sees those on sale, and those it has bought, whatever has become of them."""
+    """Restrict programs `t`: a client sees the active ones and those it has bought."""
     _of_sales(where, visibility)
     if visibility.client is not None:
         where.add(
@@ -92,28 +93,28 @@ def of_program(where: Where, visibility: Visibility) -> None:
 
 
 def of_client(where: Where, visibility: Visibility) -> None:
-    """Rows with a brand and a client: wallets, purchases."""
+    """Restrict rows `t` with a brand and a client: wallets, purchases."""
     _of_sales(where, visibility)
     if visibility.client is not None:
         where.add("t.client = {}", visibility.client)
 
 
 def of_wallet(where: Where, visibility: Visibility) -> None:
-    """Transfers: a client sees the rows of its own wallets."""
+    """Restrict transfers `t`: a client sees those of its own wallets."""
     _of_sales(where, visibility)
     if visibility.client is not None:
         where.add("exists (select from wallets w where w.id = t.wallet_id and w.client = {})", visibility.client)
 
 
 def of_payout(where: Where, visibility: Visibility) -> None:
-    """Payouts go to the wallet `w`."""
+    """Restrict payouts `t` to the wallet `w`."""
     _of_sales(where, visibility)
     if visibility.client is not None:
         where.add("w.client = {}", visibility.client)
 
 
 def of_challenge(where: Where, visibility: Visibility) -> None:
-    """Rows of the challenge `c`: itself, its phases, metrics, breaches."""
+    """Restrict rows of the challenge `c`: itself, its phases, metrics, breaches."""
     if visibility.brand is not None:
         where.add("c.brand = {}", visibility.brand)
     if visibility.client is not None:
@@ -131,13 +132,13 @@ def of_challenge(where: Where, visibility: Visibility) -> None:
 
 
 OF_SALES = ("prop.purchase.", "prop.payout.")
-"""How the names of events begin that are about sales and their money."""
+"""The beginnings of the names of events about sales."""
 
 
 def of_event(where: Where, visibility: Visibility) -> None:
-    """Events `t` carry brand, client and challenge themselves, because they outlive the challenge.
+    """Restrict events `t`. They have brand, client and challenge themselves, because they outlive the challenge.
 
-    Those of the desk are of no brand: no bound does not include them.
+    Events of the desk belong to no brand and are not visible, even without a limit.
     """
     if visibility.brand is None:
         where.add("t.brand <> {}", DESK)
@@ -159,7 +160,7 @@ def of_event(where: Where, visibility: Visibility) -> None:
 
 
 def of_account(where: Where, visibility: Visibility) -> None:
-    """Rows of the account `a`: itself and all it made. An account of a challenge is owned by the client."""
+    """Restrict rows of the account `a`: itself and its objects. The owner of a challenge's account is the client."""
     if visibility.brand is not None:
         where.add("a.brand = {}", visibility.brand)
     if visibility.client is not None:

@@ -1,4 +1,4 @@
-"""Real money: wallets, the rows of transfers, payouts."""
+"""Wallets, house accounts, rows of transfers, payouts."""
 
 from models.views.list_query import IndexedFilter, Listing, NarrowFilter, OrderKey, ParentLink
 from models.views.spans import time_filters

@@ -70,7 +70,7 @@ async def test_a_difference_says_where_and_what_to_write(database: str) -> None:
         "CREATE INDEX jobs_dead ON jobs USING btree (id) WHERE (status = 'DEAD'::text)",
         "alter table wallets add constraint wallets_owner UNIQUE (brand, client, currency)",
         "write a model of the table in models/tables",
-        "comment on column brands.title is 'What people call it'",
+        "comment on column brands.title is 'Display name'",
     ):
         assert advice in found
 
