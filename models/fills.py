@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 from decimal import Decimal
+from typing import Any
 
 import asyncpg
 
@@ -11,60 +12,39 @@ from domain.orders import Fill, Order, OrderType, Verb
 from domain.positions import Position, Side
 from models.sql import Connection
 
-FILL = """account_id, seq, order_seq, position_seq, symbol, side, verb, quantity, price, fee, rate, realised, filled_at,
-  batch, quote_time, status, rate_time, rate_pairs, rate_stale, cumulative"""
-POSITION = """account_id, seq, symbol, side, opened_at, quantity, cost_basis, realised, fees, closed_at, realised_rest,
-  fees_rest, whole_quantity, whole_cost"""
-_ORDERS = """
-select account_id, seq, symbol, side, verb, quantity, status, reason, placed_at, batch, action_seq, type, price,
-  stop_loss, take_profit, ended_at, outcome, origin
-from orders where account_id = $1 and seq = any($2::bigint[])
+FILL_COLUMNS = ("seq", "order_seq", "position_seq", "symbol", "side", "verb", "quantity", "price", "fee", "rate",
+                "realised", "filled_at", "batch", "quote_time", "status", "rate_time", "rate_pairs", "rate_stale",
+                "cumulative")  # fmt: skip
+POSITION_COLUMNS = ("seq", "symbol", "side", "opened_at", "quantity", "cost_basis", "realised", "fees", "closed_at",
+                    "realised_rest", "fees_rest", "whole_quantity", "whole_cost")  # fmt: skip
+ORDER_COLUMNS = ("seq", "symbol", "side", "verb", "quantity", "status", "reason", "placed_at", "batch", "action_seq",
+                 "type", "price", "stop_loss", "take_profit", "ended_at", "outcome", "origin")  # fmt: skip
+FILL = f"account_id, {', '.join(FILL_COLUMNS)}"
+POSITION = f"account_id, {', '.join(POSITION_COLUMNS)}"
+_ORDERS = f"""
+select account_id, {", ".join(ORDER_COLUMNS)} from orders where account_id = $1 and seq = any($2::bigint[])
 """
 
 
-def fill_from_row(row: asyncpg.Record) -> Fill:
-    """Return the fill of a row with the columns of FILL."""
-    return Fill(
-        account=row["account_id"],
-        seq=row["seq"],
-        order_seq=row["order_seq"],
-        position_seq=row["position_seq"],
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        verb=Verb(row["verb"]),
-        quantity=row["quantity"],
-        price=row["price"],
-        fee=row["fee"],
-        rate=row["rate"],
-        realised=row["realised"],
-        filled_at=row["filled_at"],
-        batch=row["batch"],
-        quote_time=row["quote_time"],
-        status=FillStatus(row["status"]),
-        rate_time=row["rate_time"],
-        rate_pairs=row["rate_pairs"],
-        rate_stale=row["rate_stale"],
-        cumulative=row["cumulative"],
-    )
+def fill_from_row(row: asyncpg.Record, prefix: str = "") -> Fill:
+    """Return the fill of a row with `account_id` and FILL_COLUMNS, whose names may have a prefix."""
+    values: dict[str, Any] = {name: row[prefix + name] for name in FILL_COLUMNS}
+    enums = {"side": Side(values["side"]), "verb": Verb(values["verb"]), "status": FillStatus(values["status"])}
+    return Fill(row["account_id"], **(values | enums))
 
 
 def position_from_row(row: asyncpg.Record) -> Position:
-    """Return the position of a row with the columns of POSITION."""
-    return Position(
-        seq=row["seq"],
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        opened_at=row["opened_at"],
-        quantity=row["quantity"],
-        cost_basis=row["cost_basis"],
-        realised=row["realised"],
-        fees=row["fees"],
-        closed_at=row["closed_at"],
-        realised_rest=row["realised_rest"],
-        fees_rest=row["fees_rest"],
-        whole_quantity=row["whole_quantity"],
-        whole_cost=row["whole_cost"],
-    )
+    """Return the position of a row with POSITION_COLUMNS."""
+    values: dict[str, Any] = {name: row[name] for name in POSITION_COLUMNS}
+    return Position(**(values | {"side": Side(values["side"])}))
+
+
+def order_from_row(row: asyncpg.Record, prefix: str = "") -> Order:
+    """Return the order of a row with `account_id` and ORDER_COLUMNS, whose names may have a prefix."""
+    values: dict[str, Any] = {name: row[prefix + name] for name in ORDER_COLUMNS}
+    enums = {"side": Side(values["side"]), "verb": Verb(values["verb"]), "type": OrderType(values["type"])}
+    state = {"status": OrderStatus(values["status"]), "outcome": json.loads(values["outcome"])}
+    return Order(row["account_id"], **(values | enums | state))
 
 
 async def account_fills(conn: Connection, account_id: int) -> list[Fill]:
@@ -81,30 +61,7 @@ async def account_positions(conn: Connection, account_id: int) -> dict[int, Posi
 
 async def account_orders(conn: Connection, account_id: int, seqs: Sequence[int]) -> dict[int, Order]:
     """Return the account's orders with these seqs, by seq."""
-    return {row["seq"]: _order(row) for row in await conn.fetch(_ORDERS, account_id, seqs)}
-
-
-def _order(row: asyncpg.Record) -> Order:
-    return Order(
-        account=row["account_id"],
-        seq=row["seq"],
-        symbol=row["symbol"],
-        side=Side(row["side"]),
-        verb=Verb(row["verb"]),
-        quantity=row["quantity"],
-        status=OrderStatus(row["status"]),
-        reason=row["reason"],
-        placed_at=row["placed_at"],
-        batch=row["batch"],
-        action_seq=row["action_seq"],
-        type=OrderType(row["type"]),
-        price=row["price"],
-        stop_loss=row["stop_loss"],
-        take_profit=row["take_profit"],
-        ended_at=row["ended_at"],
-        outcome=json.loads(row["outcome"]),
-        origin=row["origin"],
-    )
+    return {row["seq"]: order_from_row(row) for row in await conn.fetch(_ORDERS, account_id, seqs)}
 
 
 async def transfer_total(conn: Connection, account_id: int) -> Decimal:
