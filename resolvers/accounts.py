@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.accounts import (
     Account,
     AccountFilter,
@@ -31,20 +31,20 @@ class AccountQuery:
 
     @query("Accounts, newest first within each brand.", *READERS)
     async def accounts(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[AccountFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[AccountFilter] = None
     ) -> Connection[Account]:
-        return await read_page(info, ACCOUNTS, page_request(ACCOUNTS, first, after), filters_of(which))
+        return await read_page(info, ACCOUNTS, page_request(ACCOUNTS, first, after), filters_of(where))
 
 
 @strawberry.type
 class AccountMutation:
     @mutation("Bring an account to the newest batch: mark, judge, write.", Role.ADMIN, Role.MANAGER)
     async def mark_account_to_market(
-        self, info: Info, given: Input[MarkAccountToMarketInput]
+        self, info: Info, data: Input[MarkAccountToMarketInput]
     ) -> MarkAccountToMarketPayload:
-        account_id = required(given.account_id, "accountId")
+        account_id = required(data.account_id, "accountId")
         await marking.mark_account(info.context.principal, account_id)
-        return MarkAccountToMarketPayload(accounts=1, account=await found(info, ACCOUNTS, account_id))
+        return MarkAccountToMarketPayload(accounts=1, account=await read_back(info, ACCOUNTS, account_id))
 
     @mutation("Bring every live account to the newest batch.", Role.ADMIN)
     async def mark_all_to_market(self, info: Info) -> MarkAllToMarketPayload:

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.actions import (
     CancelOrderInput,
     CancelOrderPayload,
@@ -10,10 +10,10 @@ from schema.actions import (
     PreviewDecisionActionsPayload,
     SubmitDecisionActionsInput,
     SubmitDecisionActionsPayload,
-    answered,
-    previewed,
-    proposed,
-    stored,
+    action_of,
+    preview_of,
+    result_of,
+    stored_result,
 )
 from schema.arguments import Id, Input, required, required_name
 from schema.engine.ids import parse_ledger_id
@@ -36,34 +36,34 @@ class ActionQuery:
         if name is None:
             return None
         page = await lists.page(info.context.principal, ACTIONS, (("name", name),), PageRequest(1))
-        return stored(page.rows[0]) if page.rows else None
+        return stored_result(page.rows[0]) if page.rows else None
 
     @query("What a batch of proposals would come to now; nothing is written.", *TRADERS, refusals=True)
     async def preview_decision_actions(
-        self, info: Info, given: Input[SubmitDecisionActionsInput]
+        self, info: Info, data: Input[SubmitDecisionActionsInput]
     ) -> PreviewDecisionActionsPayload:
-        info.context.count_actions(len(given.actions))
-        account_id = required(given.account_id, "accountId")
-        batch = [proposed(given.run_id, action) for action in given.actions]
-        return previewed(await actions.preview(info.context.principal, account_id, given.run_id, batch))
+        info.context.count_actions(len(data.actions))
+        account_id = required(data.account_id, "accountId")
+        batch = [action_of(data.run_id, action) for action in data.actions]
+        return preview_of(await actions.preview(info.context.principal, account_id, data.run_id, batch))
 
 
 @strawberry.type
 class ActionMutation:
     @mutation("Propose actions to an account; each is gated, executed or rejected, and answered.", *TRADERS)
     async def submit_decision_actions(
-        self, info: Info, given: Input[SubmitDecisionActionsInput]
+        self, info: Info, data: Input[SubmitDecisionActionsInput]
     ) -> SubmitDecisionActionsPayload:
-        info.context.count_actions(len(given.actions))
-        account_id = required(given.account_id, "accountId")
-        batch = [proposed(given.run_id, action) for action in given.actions]
-        results = await actions.submit(info.context.principal, account_id, given.run_id, batch)
-        account = await found(info, ACCOUNTS, account_id)
-        return SubmitDecisionActionsPayload(account=account, results=[answered(result) for result in results])
+        info.context.count_actions(len(data.actions))
+        account_id = required(data.account_id, "accountId")
+        batch = [action_of(data.run_id, action) for action in data.actions]
+        results = await actions.submit(info.context.principal, account_id, data.run_id, batch)
+        account = await read_back(info, ACCOUNTS, account_id)
+        return SubmitDecisionActionsPayload(account=account, results=[result_of(result) for result in results])
 
     @mutation("Cancel an order that rests.", *TRADERS)
-    async def cancel_order(self, info: Info, given: Input[CancelOrderInput]) -> CancelOrderPayload:
-        account_id, seq = required_name(given.order_id, "orderId")
-        await orders.cancel(info.context.principal, account_id, seq, given.reason, given.shown_reason)
-        rows = await lists.by_ids(info.context.principal, ORDERS_NAMED, "id", [given.order_id])
-        return CancelOrderPayload(order=Order.of(rows[given.order_id]))
+    async def cancel_order(self, info: Info, data: Input[CancelOrderInput]) -> CancelOrderPayload:
+        account_id, seq = required_name(data.order_id, "orderId")
+        await orders.cancel(info.context.principal, account_id, seq, data.reason, data.shown_reason)
+        rows = await lists.by_ids(info.context.principal, ORDERS_NAMED, "id", [data.order_id])
+        return CancelOrderPayload(order=Order.of(rows[data.order_id]))

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable
 import strawberry
 from strawberry import ID
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.accounts import Account
 from schema.admin import (
     AdjustAccountInput,
@@ -40,83 +40,83 @@ from services.views.lists import ACCOUNTS
 STAFF = (Role.ADMIN, Role.MANAGER)
 
 
-async def _by_hand(info: Info, account_id: ID, verb: Callable[[Principal, int], Awaitable[None]]) -> Account:
+async def _change(info: Info, account_id: ID, verb: Callable[[Principal, int], Awaitable[None]]) -> Account:
     key = required(account_id, "accountId")
     await verb(info.context.principal, key)
-    account: Account = await found(info, ACCOUNTS, key)
+    account: Account = await read_back(info, ACCOUNTS, key)
     return account
 
 
-async def _with_reason(
-    info: Info, given: ReasonedInput, verb: Callable[[Principal, int, str, str | None], Awaitable[None]]
+async def _change_with_reason(
+    info: Info, data: ReasonedInput, verb: Callable[[Principal, int, str, str | None], Awaitable[None]]
 ) -> Account:
-    return await _by_hand(
-        info, given.account_id, lambda principal, key: verb(principal, key, given.reason, given.shown_reason)
+    return await _change(
+        info, data.account_id, lambda principal, key: verb(principal, key, data.reason, data.shown_reason)
     )
 
 
 @strawberry.type
 class AdminMutation:
     @mutation("Open an account outside any challenge.", *STAFF)
-    async def create_account(self, info: Info, given: Input[CreateAccountInput]) -> CreateAccountPayload:
+    async def create_account(self, info: Info, data: Input[CreateAccountInput]) -> CreateAccountPayload:
         account_id = await admin.create(
             info.context.principal,
-            mode=given.mode,
-            key=given.idempotency_key,
-            group=given.group,
-            owner=given.owner,
-            clone=given.clone,
-            parent_id=None if given.parent_id is None else required(given.parent_id, "parentId"),
-            brand=given.brand,
+            mode=data.mode,
+            key=data.idempotency_key,
+            group=data.group,
+            owner=data.owner,
+            clone=data.clone,
+            parent_id=None if data.parent_id is None else required(data.parent_id, "parentId"),
+            brand=data.brand,
         )
-        return CreateAccountPayload(account=await found(info, ACCOUNTS, account_id))
+        return CreateAccountPayload(account=await read_back(info, ACCOUNTS, account_id))
 
     @mutation("Give a pending account its initial balance and make it active; an active one stays as it is.", *STAFF)
-    async def start_account(self, info: Info, given: Input[StartAccountInput]) -> StartAccountPayload:
-        return StartAccountPayload(account=await _by_hand(info, given.account_id, admin.start))
+    async def start_account(self, info: Info, data: Input[StartAccountInput]) -> StartAccountPayload:
+        return StartAccountPayload(account=await _change(info, data.account_id, admin.start))
 
     @mutation("End an account: read-only at once, COMPLETED once all it holds is closed at fresh quotes.", *STAFF)
-    async def complete_account(self, info: Info, given: Input[CompleteAccountInput]) -> CompleteAccountPayload:
-        return CompleteAccountPayload(account=await _by_hand(info, given.account_id, admin.complete))
+    async def complete_account(self, info: Info, data: Input[CompleteAccountInput]) -> CompleteAccountPayload:
+        return CompleteAccountPayload(account=await _change(info, data.account_id, admin.complete))
 
     @mutation("End an account by force; a phase that runs on it fails by the rule LIQUIDATION.", *STAFF)
-    async def liquidate_account(self, info: Info, given: Input[LiquidateAccountInput]) -> LiquidateAccountPayload:
-        return LiquidateAccountPayload(account=await _with_reason(info, given, admin.liquidate))
+    async def liquidate_account(self, info: Info, data: Input[LiquidateAccountInput]) -> LiquidateAccountPayload:
+        return LiquidateAccountPayload(account=await _change_with_reason(info, data, admin.liquidate))
 
     @mutation("Close an account for actions until it is resumed; it is marked and judged on.", *STAFF)
-    async def pause_account(self, info: Info, given: Input[PauseAccountInput]) -> PauseAccountPayload:
-        return PauseAccountPayload(account=await _with_reason(info, given, admin.pause))
+    async def pause_account(self, info: Info, data: Input[PauseAccountInput]) -> PauseAccountPayload:
+        return PauseAccountPayload(account=await _change_with_reason(info, data, admin.pause))
 
     @mutation("Open a paused account again.", *STAFF)
-    async def resume_account(self, info: Info, given: Input[ResumeAccountInput]) -> ResumeAccountPayload:
-        return ResumeAccountPayload(account=await _with_reason(info, given, admin.resume))
+    async def resume_account(self, info: Info, data: Input[ResumeAccountInput]) -> ResumeAccountPayload:
+        return ResumeAccountPayload(account=await _change_with_reason(info, data, admin.resume))
 
     @mutation("Book an amount on an account: compensation, a dividend, a feed's fault.", *STAFF)
-    async def adjust_account(self, info: Info, given: Input[AdjustAccountInput]) -> AdjustAccountPayload:
+    async def adjust_account(self, info: Info, data: Input[AdjustAccountInput]) -> AdjustAccountPayload:
         async def verb(principal: Principal, key: int, reason: str, shown: str | None) -> None:
             await adjustments.adjust(
                 principal,
                 key,
-                given.amount,
-                counts_as_profit=given.counts_as_profit,
+                data.amount,
+                counts_as_profit=data.counts_as_profit,
                 reason=reason,
-                key=given.idempotency_key,
+                key=data.idempotency_key,
                 shown=shown,
             )
 
-        return AdjustAccountPayload(account=await _with_reason(info, given, verb))
+        return AdjustAccountPayload(account=await _change_with_reason(info, data, verb))
 
     @mutation("Close an account for actions, whatever its state, until it is unlocked.", *STAFF)
-    async def lock_account(self, info: Info, given: Input[LockAccountInput]) -> LockAccountPayload:
-        return LockAccountPayload(account=await _with_reason(info, given, admin.lock))
+    async def lock_account(self, info: Info, data: Input[LockAccountInput]) -> LockAccountPayload:
+        return LockAccountPayload(account=await _change_with_reason(info, data, admin.lock))
 
     @mutation("Put a locked account back into the state it was locked in.", *STAFF)
-    async def unlock_account(self, info: Info, given: Input[UnlockAccountInput]) -> UnlockAccountPayload:
-        return UnlockAccountPayload(account=await _with_reason(info, given, admin.unlock))
+    async def unlock_account(self, info: Info, data: Input[UnlockAccountInput]) -> UnlockAccountPayload:
+        return UnlockAccountPayload(account=await _change_with_reason(info, data, admin.unlock))
 
     @mutation("Compute an account again that is in quarantine, and let it out; any other stays as it is.", *STAFF)
-    async def release_quarantine(self, info: Info, given: Input[ReleaseQuarantineInput]) -> ReleaseQuarantinePayload:
+    async def release_quarantine(self, info: Info, data: Input[ReleaseQuarantineInput]) -> ReleaseQuarantinePayload:
         async def verb(principal: Principal, key: int) -> None:
-            await quarantine.release_by_hand(principal, key, given.reason, pass_over=given.pass_over)
+            await quarantine.release_change(principal, key, data.reason, pass_over=data.pass_over)
 
-        return ReleaseQuarantinePayload(account=await _by_hand(info, given.account_id, verb))
+        return ReleaseQuarantinePayload(account=await _change(info, data.account_id, verb))

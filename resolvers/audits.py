@@ -20,6 +20,6 @@ class AuditQuery:
         Role.MANAGER,
     )
     async def audit_log(
-        self, info: Info, first: FirstLong = 20, after: After = None, which: Filter[AuditFilter] = None
+        self, info: Info, first: FirstLong = 20, after: After = None, where: Filter[AuditFilter] = None
     ) -> Connection[AuditEvent]:
-        return await read_page(info, AUDIT, page_request(AUDIT, first, after, most=LONG), filters_of(which))
+        return await read_page(info, AUDIT, page_request(AUDIT, first, after, most=LONG), filters_of(where))

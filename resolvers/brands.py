@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Input
 from schema.brands import SaveBrandInput, SaveBrandPayload
 from schema.engine.permissions import mutation
@@ -16,11 +16,11 @@ from services.views.lists import BRANDS
 @strawberry.type
 class BrandMutation:
     @mutation("Make a brand, or change its title.", Role.ADMIN)
-    async def save_brand(self, info: Info, given: Input[SaveBrandInput]) -> SaveBrandPayload:
+    async def save_brand(self, info: Info, data: Input[SaveBrandInput]) -> SaveBrandPayload:
         saved = await brands.update(
             info.context.principal,
-            given.name,
-            input_fields(given, "name", "expected_version"),
-            expected_version=given.expected_version,
+            data.name,
+            input_fields(data, "name", "expected_version"),
+            expected_version=data.expected_version,
         )
-        return SaveBrandPayload(brand=await found(info, BRANDS, saved.key, "name"), changes=field_changes(saved))
+        return SaveBrandPayload(brand=await read_back(info, BRANDS, saved.key, "name"), changes=field_changes(saved))

@@ -5,7 +5,7 @@ from typing import Annotated
 import strawberry
 from strawberry import ID
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Id, Input, required
 from schema.challenges import (
     Breach,
@@ -35,13 +35,13 @@ ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
 class ChallengeQuery:
     @query("Challenges, newest first within each brand.", *READERS)
     async def challenges(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[ChallengeFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[ChallengeFilter] = None
     ) -> Connection[Challenge]:
-        return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), filters_of(which))
+        return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), filters_of(where))
 
     @query("How many challenges there are, by status.", *READERS)
-    async def challenge_counters(self, info: Info, which: Filter[ChallengeFilter] = None) -> ChallengeCounters:
-        return ChallengeCounters.of(*await lists.by_status(info.context.principal, filters_of(which)))
+    async def challenge_counters(self, info: Info, where: Filter[ChallengeFilter] = None) -> ChallengeCounters:
+        return ChallengeCounters.of(*await lists.by_status(info.context.principal, filters_of(where)))
 
     @query("A challenge; null if there is none of this id.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
@@ -65,7 +65,7 @@ class ChallengeQuery:
 @strawberry.type
 class ChallengeMutation:
     @mutation("Call a running challenge off, without a verdict.", Role.ADMIN, Role.MANAGER)
-    async def cancel_challenge(self, info: Info, given: Input[CancelChallengeInput]) -> CancelChallengePayload:
-        challenge_id = required(given.id, "id")
-        await challenges.cancel(info.context.principal, challenge_id, given.reason, given.shown_reason)
-        return CancelChallengePayload(challenge=await found(info, CHALLENGES, challenge_id))
+    async def cancel_challenge(self, info: Info, data: Input[CancelChallengeInput]) -> CancelChallengePayload:
+        challenge_id = required(data.id, "id")
+        await challenges.cancel(info.context.principal, challenge_id, data.reason, data.shown_reason)
+        return CancelChallengePayload(challenge=await read_back(info, CHALLENGES, challenge_id))

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Input, required
 from schema.corrections import (
     RecomputeAccountInput,
@@ -11,8 +11,8 @@ from schema.corrections import (
     VoidFillPayload,
     VoidOrderInput,
     VoidOrderPayload,
-    answered,
-    names,
+    correction_payload,
+    ledger_names,
 )
 from schema.engine.permissions import mutation
 from schema.engine.request_context import Info
@@ -26,21 +26,21 @@ STAFF = (Role.ADMIN, Role.MANAGER)
 @strawberry.type
 class CorrectionMutation:
     @mutation("Void filled orders with their fills; the account becomes what remains comes to.", *STAFF)
-    async def void_order(self, info: Info, given: Input[VoidOrderInput]) -> VoidOrderPayload:
-        orders = names(given.order_ids, "orderIds")
-        done = await corrections.void_orders(info.context.principal, orders, given.reason, given.shown_reason)
-        return answered(VoidOrderPayload, await found(info, ACCOUNTS, done.account_id), done)
+    async def void_order(self, info: Info, data: Input[VoidOrderInput]) -> VoidOrderPayload:
+        orders = ledger_names(data.order_ids, "orderIds")
+        done = await corrections.void_orders(info.context.principal, orders, data.reason, data.shown_reason)
+        return correction_payload(VoidOrderPayload, await read_back(info, ACCOUNTS, done.account_id), done)
 
     @mutation("Void booked fills with their orders; the account becomes what remains comes to.", *STAFF)
-    async def void_fill(self, info: Info, given: Input[VoidFillInput]) -> VoidFillPayload:
-        fills = names(given.fill_ids, "fillIds")
-        done = await corrections.void_fills(info.context.principal, fills, given.reason, given.shown_reason)
-        return answered(VoidFillPayload, await found(info, ACCOUNTS, done.account_id), done)
+    async def void_fill(self, info: Info, data: Input[VoidFillInput]) -> VoidFillPayload:
+        fills = ledger_names(data.fill_ids, "fillIds")
+        done = await corrections.void_fills(info.context.principal, fills, data.reason, data.shown_reason)
+        return correction_payload(VoidFillPayload, await read_back(info, ACCOUNTS, done.account_id), done)
 
     @mutation("Compute an account again from its booked fills: what differs, and corrected if so told.", *STAFF)
-    async def recompute_account(self, info: Info, given: Input[RecomputeAccountInput]) -> RecomputeAccountPayload:
-        account_id = required(given.account_id, "accountId")
+    async def recompute_account(self, info: Info, data: Input[RecomputeAccountInput]) -> RecomputeAccountPayload:
+        account_id = required(data.account_id, "accountId")
         done = await corrections.recompute(
-            info.context.principal, account_id, given.reason, apply=given.apply, shown=given.shown_reason
+            info.context.principal, account_id, data.reason, apply=data.apply, shown=data.shown_reason
         )
-        return answered(RecomputeAccountPayload, await found(info, ACCOUNTS, account_id), done)
+        return correction_payload(RecomputeAccountPayload, await read_back(info, ACCOUNTS, account_id), done)

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Input
 from schema.currencies import Currency, SaveCurrencyInput, SaveCurrencyPayload
 from schema.engine.paging import After, Connection, First, page_request, read_page
@@ -24,13 +24,13 @@ class CurrencyQuery:
 @strawberry.type
 class CurrencyMutation:
     @mutation("Make a currency, or change its minor units or its par group.", Role.ADMIN)
-    async def save_currency(self, info: Info, given: Input[SaveCurrencyInput]) -> SaveCurrencyPayload:
+    async def save_currency(self, info: Info, data: Input[SaveCurrencyInput]) -> SaveCurrencyPayload:
         saved = await currencies.update(
             info.context.principal,
-            given.code,
-            input_fields(given, "code", "expected_version"),
-            expected_version=given.expected_version,
+            data.code,
+            input_fields(data, "code", "expected_version"),
+            expected_version=data.expected_version,
         )
         return SaveCurrencyPayload(
-            currency=await found(info, CURRENCIES, saved.key, "code"), changes=field_changes(saved)
+            currency=await read_back(info, CURRENCIES, saved.key, "code"), changes=field_changes(saved)
         )

@@ -13,7 +13,7 @@ from schema.engine.ids import parse_cursor, parse_id, parse_ledger_id
 from schema.engine.paging import After, read_one
 from schema.engine.permissions import subscription
 from schema.engine.request_context import Info
-from schema.events import ChallengeEvent, ChallengeEventFilter, streamed
+from schema.events import ChallengeEvent, ChallengeEventFilter, event_of
 from schema.suspect_quotes import FeedEvent
 from schema.ticks import ChallengeTick
 from services.availability import availability
@@ -36,14 +36,14 @@ class EventSubscription:
         *READERS,
     )
     async def challenge_events(
-        self, info: Info, which: Filter[ChallengeEventFilter] = None, after: After = None
+        self, info: Info, where: Filter[ChallengeEventFilter] = None, after: After = None
     ) -> AsyncIterator[ChallengeEvent]:
-        found = info.context.events.subscribe(info.context.principal, _wanted(which), _cursor(after))
+        stream = info.context.events.subscribe(info.context.principal, _event_selection(where), _cursor(after))
         try:
-            async for event in found:
+            async for event in stream:
                 info.context.loaders.renew()
                 info.context.loaders.revalues = True
-                yield streamed(event)
+                yield event_of(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None
 
@@ -55,9 +55,9 @@ class EventSubscription:
         Role.FEED,
     )
     async def feed_events(self, info: Info, after: After = None) -> AsyncIterator[FeedEvent]:
-        found = info.context.events.subscribe(info.context.principal, Wanted(of_desk=True), _feed_cursor(after))
+        stream = info.context.events.subscribe(info.context.principal, Wanted(of_desk=True), _feed_cursor(after))
         try:
-            async for event in found:
+            async for event in stream:
                 yield FeedEvent.of(event)
         except events.CursorExpired as expired:
             raise CursorExpired(str(expired)) from None
@@ -82,28 +82,28 @@ class EventSubscription:
 
 async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterator[Any]:
     """The object after each change, until it has ended, or is gone. Raises Missing for one that is not in sight."""
-    seen = False
+    sent = False
     async for _ in info.context.events.changes(watched):
         info.context.loaders.renew()
-        found: Any = await availability().outlast(lambda: read_one(info, listing, watched[1]))
-        if found is None and not seen:
+        current: Any = await availability().outlast(lambda: read_one(info, listing, watched[1]))
+        if current is None and not sent:
             raise Missing(f"There is no such {watched[0]}.")
-        if found is None:
+        if current is None:
             return
-        seen = True
-        yield found
-        if found.ended_at is not None:
+        sent = True
+        yield current
+        if current.ended_at is not None:
             return
 
 
-def _wanted(which: ChallengeEventFilter | None) -> Wanted:
-    if which is None:
+def _event_selection(where: ChallengeEventFilter | None) -> Wanted:
+    if where is None:
         return Wanted()
-    ids, names = which.challenge_ids, which.names
+    ids, names = where.challenge_ids, where.names
     return Wanted(
-        challenges=None if ids is None else frozenset(found for text in ids if (found := parse_id(text)) is not None),
+        challenges=None if ids is None else frozenset(number for text in ids if (number := parse_id(text)) is not None),
         names=None if names is None else frozenset(names),
-        client=which.client,
+        client=where.client,
     )
 
 

@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Input
 from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
@@ -19,19 +19,21 @@ from services.views.lists import GROUPS
 class GroupQuery:
     @query("Account groups, by name.", Role.ADMIN, Role.MANAGER)
     async def account_groups(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[AccountGroupFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[AccountGroupFilter] = None
     ) -> Connection[AccountGroup]:
-        return await read_page(info, GROUPS, page_request(GROUPS, first, after), filters_of(which))
+        return await read_page(info, GROUPS, page_request(GROUPS, first, after), filters_of(where))
 
 
 @strawberry.type
 class GroupMutation:
     @mutation("Make an account group, or change it; accounts opened before keep its policy.", Role.ADMIN, Role.MANAGER)
-    async def save_account_group(self, info: Info, given: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
-        values = input_fields(given, "name", "brand", "expected_version")
-        if given.policy:
-            values["policy"] = input_fields(given.policy)
+    async def save_account_group(self, info: Info, data: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
+        values = input_fields(data, "name", "brand", "expected_version")
+        if data.policy:
+            values["policy"] = input_fields(data.policy)
         saved = await groups.update(
-            info.context.principal, given.name, values, brand=given.brand, expected_version=given.expected_version
+            info.context.principal, data.name, values, brand=data.brand, expected_version=data.expected_version
         )
-        return SaveAccountGroupPayload(account_group=await found(info, GROUPS, saved.key), changes=field_changes(saved))
+        return SaveAccountGroupPayload(
+            account_group=await read_back(info, GROUPS, saved.key), changes=field_changes(saved)
+        )

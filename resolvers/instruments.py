@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Input
 from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
@@ -24,24 +24,24 @@ from services.views.lists import INSTRUMENTS
 class InstrumentQuery:
     @query("What can be traded, by symbol.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
     async def instruments(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[InstrumentFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[InstrumentFilter] = None
     ) -> Connection[Instrument]:
-        return await read_page(info, INSTRUMENTS, page_request(INSTRUMENTS, first, after), filters_of(which))
+        return await read_page(info, INSTRUMENTS, page_request(INSTRUMENTS, first, after), filters_of(where))
 
 
 @strawberry.type
 class InstrumentMutation:
     @mutation("Make an instrument, change it, or retire it.", Role.ADMIN)
-    async def save_instrument(self, info: Info, given: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
-        values = input_fields(given, "symbol", "expected_version")
-        if given.guard:
-            values["guard"] = input_fields(given.guard)
+    async def save_instrument(self, info: Info, data: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
+        values = input_fields(data, "symbol", "expected_version")
+        if data.guard:
+            values["guard"] = input_fields(data.guard)
         saved = await instruments.update(
             info.context.principal,
-            given.symbol,
+            data.symbol,
             values,
-            expected_version=given.expected_version,
+            expected_version=data.expected_version,
         )
         return SaveInstrumentPayload(
-            instrument=await found(info, INSTRUMENTS, saved.key, "symbol"), changes=field_changes(saved)
+            instrument=await read_back(info, INSTRUMENTS, saved.key, "symbol"), changes=field_changes(saved)
         )

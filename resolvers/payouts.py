@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Input, required
 from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
@@ -32,33 +32,33 @@ DECIDERS = (Role.ADMIN, Role.MANAGER)
 class PayoutQuery:
     @query("Payouts, newest first within each brand.", *PAYEES)
     async def payouts(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[PayoutFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[PayoutFilter] = None
     ) -> Connection[Payout]:
-        return await read_page(info, PAYOUTS, page_request(PAYOUTS, first, after), filters_of(which))
+        return await read_page(info, PAYOUTS, page_request(PAYOUTS, first, after), filters_of(where))
 
 
 @strawberry.type
 class PayoutMutation:
     @mutation("Ask for profit of a funded phase, all or a part; it is held until a manager decides.", *PAYEES)
-    async def request_payout(self, info: Info, given: Input[RequestPayoutInput]) -> RequestPayoutPayload:
-        challenge = required(given.challenge_id, "challengeId")
-        payout = await payouts.request(info.context.principal, challenge, given.idempotency_key, given.amount)
-        return RequestPayoutPayload(payout=await found(info, PAYOUTS, payout))
+    async def request_payout(self, info: Info, data: Input[RequestPayoutInput]) -> RequestPayoutPayload:
+        challenge = required(data.challenge_id, "challengeId")
+        payout = await payouts.request(info.context.principal, challenge, data.idempotency_key, data.amount)
+        return RequestPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Let a requested payout be paid.", *DECIDERS)
-    async def approve_payout(self, info: Info, given: Input[ApprovePayoutInput]) -> ApprovePayoutPayload:
-        payout = required(given.id, "id")
-        await payouts.approve(info.context.principal, payout, given.idempotency_key)
-        return ApprovePayoutPayload(payout=await found(info, PAYOUTS, payout))
+    async def approve_payout(self, info: Info, data: Input[ApprovePayoutInput]) -> ApprovePayoutPayload:
+        payout = required(data.id, "id")
+        await payouts.approve(info.context.principal, payout, data.idempotency_key)
+        return ApprovePayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Turn a requested payout down; its profit returns to the account.", *DECIDERS)
-    async def reject_payout(self, info: Info, given: Input[RejectPayoutInput]) -> RejectPayoutPayload:
-        payout = required(given.id, "id")
-        await payouts.reject(info.context.principal, payout, given.reason, given.idempotency_key, given.shown_reason)
-        return RejectPayoutPayload(payout=await found(info, PAYOUTS, payout))
+    async def reject_payout(self, info: Info, data: Input[RejectPayoutInput]) -> RejectPayoutPayload:
+        payout = required(data.id, "id")
+        await payouts.reject(info.context.principal, payout, data.reason, data.idempotency_key, data.shown_reason)
+        return RejectPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Withdraw a requested payout; its profit returns to the account.", *PAYEES)
-    async def cancel_payout(self, info: Info, given: Input[CancelPayoutInput]) -> CancelPayoutPayload:
-        payout = required(given.id, "id")
-        await payouts.cancel(info.context.principal, payout, given.idempotency_key, given.reason, given.shown_reason)
-        return CancelPayoutPayload(payout=await found(info, PAYOUTS, payout))
+    async def cancel_payout(self, info: Info, data: Input[CancelPayoutInput]) -> CancelPayoutPayload:
+        payout = required(data.id, "id")
+        await payouts.cancel(info.context.principal, payout, data.idempotency_key, data.reason, data.shown_reason)
+        return CancelPayoutPayload(payout=await read_back(info, PAYOUTS, payout))

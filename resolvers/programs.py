@@ -7,14 +7,14 @@ import strawberry
 
 from domain.lifecycles import ProgramStatus
 from domain.programs import Draft, Step, time_of_day
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Id, Input, required
 from schema.engine.ids import parse_id
 from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
 from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
-from schema.payloads import field_changes, input_fields, problems
+from schema.payloads import field_changes, input_fields, problem_errors
 from schema.programs import (
     CreateProgramInput,
     CreateProgramPayload,
@@ -28,7 +28,7 @@ from schema.programs import (
     StepInput,
     UpdateProgramInput,
     UpdateProgramPayload,
-    given_fields,
+    input_fields_of,
     validation_of,
 )
 from services import presets, program_deletion, programs
@@ -52,10 +52,10 @@ class ProgramQuery:
 
     @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)
     async def programs(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[ProgramFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[ProgramFilter] = None
     ) -> Connection[Program]:
-        hidden: Filters = () if which and which.status is not None else NOT_ARCHIVED
-        return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*filters_of(which), *hidden))
+        hidden: Filters = () if where and where.status is not None else NOT_ARCHIVED
+        return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*filters_of(where), *hidden))
 
     @query("A program; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def program(self, info: Info, key: Id) -> Program | None:
@@ -67,11 +67,11 @@ class ProgramQuery:
         Role.MANAGER,
         refusals=True,
     )
-    async def validate_program(self, info: Info, given: Input[CreateProgramInput]) -> ProgramValidation:
-        brand, draft = _draft(given)
+    async def validate_program(self, info: Info, data: Input[CreateProgramInput]) -> ProgramValidation:
+        brand, draft = _draft(data)
         wrong = await programs.validate(info.context.principal, draft, brand=brand)
         now = await info.context.loaders.market_time()
-        return validation_of(draft, problems(wrong), now)
+        return validation_of(draft, problem_errors(wrong), now)
 
     @query("The rules of known firms, to begin programs with.", Role.ADMIN, Role.MANAGER)
     async def program_presets(self) -> list[ProgramPreset]:
@@ -81,40 +81,40 @@ class ProgramQuery:
 @strawberry.type
 class ProgramMutation:
     @mutation("Make a program, with its phases; it begins DISABLED.", Role.ADMIN, Role.MANAGER)
-    async def create_program(self, info: Info, given: Input[CreateProgramInput]) -> CreateProgramPayload:
-        brand, draft = _draft(given)
+    async def create_program(self, info: Info, data: Input[CreateProgramInput]) -> CreateProgramPayload:
+        brand, draft = _draft(data)
         program_id = await programs.create(info.context.principal, draft, brand=brand)
-        return CreateProgramPayload(program=await found(info, PROGRAMS, program_id))
+        return CreateProgramPayload(program=await read_back(info, PROGRAMS, program_id))
 
     @mutation("Change a program: its fields, its phases as a whole, its status.", Role.ADMIN, Role.MANAGER)
-    async def update_program(self, info: Info, given: Input[UpdateProgramInput]) -> UpdateProgramPayload:
-        program_id, changes = required(given.id, "id"), _fields(input_fields(given, "id", "expected_version"))
+    async def update_program(self, info: Info, data: Input[UpdateProgramInput]) -> UpdateProgramPayload:
+        program_id, changes = required(data.id, "id"), _fields(input_fields(data, "id", "expected_version"))
         status = changes.pop("status", None)
         saved = await programs.update(
-            info.context.principal, program_id, expected_version=given.expected_version, changes=changes, status=status
+            info.context.principal, program_id, expected_version=data.expected_version, changes=changes, status=status
         )
-        return UpdateProgramPayload(program=await found(info, PROGRAMS, program_id), changes=field_changes(saved))
+        return UpdateProgramPayload(program=await read_back(info, PROGRAMS, program_id), changes=field_changes(saved))
 
     @mutation(
         "Delete a program with all that was sold of it; what runs is called off first, accounts and money stay.",
         Role.ADMIN,
         Role.MANAGER,
     )
-    async def delete_program(self, info: Info, given: Input[DeleteProgramInput]) -> DeleteProgramPayload:
-        program_id = required(given.id, "id")
+    async def delete_program(self, info: Info, data: Input[DeleteProgramInput]) -> DeleteProgramPayload:
+        program_id = required(data.id, "id")
         deleted = await program_deletion.delete_program(
-            info.context.principal, program_id, given.reason, given.shown_reason
+            info.context.principal, program_id, data.reason, data.shown_reason
         )
         return DeleteProgramPayload(deleted=DeletedRows(**deleted), finished=deleted["programs"] == 1)
 
 
-def _draft(given: CreateProgramInput) -> tuple[str | None, Draft]:
-    fields = _fields(given_fields(given))
+def _draft(data: CreateProgramInput) -> tuple[str | None, Draft]:
+    fields = _fields(input_fields_of(data))
     return fields.pop("brand", None), Draft(**fields)
 
 
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields given, as a draft has them."""
+    """The fields data, as a draft has them."""
     if fields.get("steps") is not None:
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
     if fields.get("day_start") is not None:
@@ -123,8 +123,8 @@ def _fields(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(step: StepInput) -> Step:
-    fields = given_fields(step)
-    limits = given_fields(fields["limits"]) if "limits" in fields else {}
-    fields["limits"] = {name: given_fields(axes) for name, axes in limits.items()}
-    fields["payout"] = given_fields(fields["payout"]) if "payout" in fields else {}
+    fields = input_fields_of(step)
+    limits = input_fields_of(fields["limits"]) if "limits" in fields else {}
+    fields["limits"] = {name: input_fields_of(axes) for name, axes in limits.items()}
+    fields["payout"] = input_fields_of(fields["payout"]) if "payout" in fields else {}
     return Step(**{**fields, "warn_at": tuple(fields.get("warn_at", ()))})

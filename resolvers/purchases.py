@@ -3,7 +3,7 @@
 import strawberry
 from strawberry import ID, UNSET
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Id, Input, required
 from schema.engine.ids import parse_id
 from schema.engine.paging import After, Connection, First, page_request, read_one, read_page
@@ -37,9 +37,9 @@ NOTES = ("external_reference", "comment", "tags")
 class PurchaseQuery:
     @query("Purchases, newest first within each brand.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def purchases(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[PurchaseFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[PurchaseFilter] = None
     ) -> Connection[Purchase]:
-        return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), filters_of(which))
+        return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), filters_of(where))
 
     @query("A purchase; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def purchase(self, info: Info, key: Id) -> Purchase | None:
@@ -49,54 +49,56 @@ class PurchaseQuery:
 @strawberry.type
 class PurchaseMutation:
     @mutation("Buy a program on sale; the challenge is activated by what follows.", Role.CLIENT)
-    async def buy_challenge(self, info: Info, given: Input[BuyChallengeInput]) -> BuyChallengePayload:
-        program_id, wallet_id = required(given.program_id, "programId"), given.wallet_id
+    async def buy_challenge(self, info: Info, data: Input[BuyChallengeInput]) -> BuyChallengePayload:
+        program_id, wallet_id = required(data.program_id, "programId"), data.wallet_id
         purchase_id, challenge_id = await purchases.place(
             info.context.principal,
             program_id,
             None if wallet_id is None else required(wallet_id, "walletId"),
-            given.payment,
-            given.idempotency_key,
+            data.payment,
+            data.idempotency_key,
         )
-        challenge = await found(info, CHALLENGES, challenge_id) if challenge_id else None
-        return BuyChallengePayload(purchase=await found(info, PURCHASES, purchase_id), challenge=challenge)
+        challenge = await read_back(info, CHALLENGES, challenge_id) if challenge_id else None
+        return BuyChallengePayload(purchase=await read_back(info, PURCHASES, purchase_id), challenge=challenge)
 
     @mutation(
         "Confirm a payment from outside: its purchase is activated, once.", Role.ADMIN, Role.MANAGER, Role.PAYMENTS
     )
-    async def confirm_payment(self, info: Info, given: Input[ConfirmPaymentInput]) -> ConfirmPaymentPayload:
+    async def confirm_payment(self, info: Info, data: Input[ConfirmPaymentInput]) -> ConfirmPaymentPayload:
         paid = await payments.confirm(
             info.context.principal,
-            reference=given.reference,
-            amount=given.amount,
-            currency=given.currency,
-            key=given.idempotency_key,
+            reference=data.reference,
+            amount=data.amount,
+            currency=data.currency,
+            key=data.idempotency_key,
         )
         purchase = ConfirmedPurchase(id=ID(str(paid.purchase)), challenge_id=ID(str(paid.challenge)))
         return ConfirmPaymentPayload(purchase=purchase)
 
     @mutation("Change a purchase: the firm's notes, and its status by hand.", Role.ADMIN, Role.MANAGER)
-    async def update_purchase(self, info: Info, given: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
-        purchase_id = required(given.id, "id")
-        changes = {name: value for name in NOTES if (value := getattr(given, name)) is not UNSET}
+    async def update_purchase(self, info: Info, data: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
+        purchase_id = required(data.id, "id")
+        changes = {name: value for name in NOTES if (value := getattr(data, name)) is not UNSET}
         saved = await purchases.update(
             info.context.principal,
             purchase_id,
             changes=changes,
-            status=given.status,
-            reason=given.reason or "",
-            shown=given.shown_reason,
+            status=data.status,
+            reason=data.reason or "",
+            shown=data.shown_reason,
         )
-        return UpdatePurchasePayload(purchase=await found(info, PURCHASES, purchase_id), changes=field_changes(saved))
+        return UpdatePurchasePayload(
+            purchase=await read_back(info, PURCHASES, purchase_id), changes=field_changes(saved)
+        )
 
     @mutation(
         "Delete a purchase that has no challenge, or that failed or was refunded; the challenge stays.",
         Role.ADMIN,
         Role.MANAGER,
     )
-    async def delete_purchase(self, info: Info, given: Input[DeletePurchaseInput]) -> DeletePurchasePayload:
-        purchase_id = required(given.id, "id")
-        await purchases.delete(info.context.principal, purchase_id, given.reason)
+    async def delete_purchase(self, info: Info, data: Input[DeletePurchaseInput]) -> DeletePurchasePayload:
+        purchase_id = required(data.id, "id")
+        await purchases.delete(info.context.principal, purchase_id, data.reason)
         return DeletePurchasePayload(purchase_id=ID(str(purchase_id)))
 
     @mutation(
@@ -104,13 +106,13 @@ class PurchaseMutation:
         Role.ADMIN,
         Role.MANAGER,
     )
-    async def refund_purchase(self, info: Info, given: Input[RefundPurchaseInput]) -> RefundPurchasePayload:
-        purchase_id = required(given.id, "id")
+    async def refund_purchase(self, info: Info, data: Input[RefundPurchaseInput]) -> RefundPurchasePayload:
+        purchase_id = required(data.id, "id")
         await refunds.refund(
             info.context.principal,
             purchase_id,
-            reason=given.reason,
-            key=given.idempotency_key,
-            shown=given.shown_reason,
+            reason=data.reason,
+            key=data.idempotency_key,
+            shown=data.shown_reason,
         )
-        return RefundPurchasePayload(purchase=await found(info, PURCHASES, purchase_id))
+        return RefundPurchasePayload(purchase=await read_back(info, PURCHASES, purchase_id))

@@ -44,9 +44,9 @@ class QuoteQuery:
         symbol: Symbol,
         first: FirstLong = 20,
         after: After = None,
-        which: Filter[QuoteHistoryFilter] = None,
+        where: Filter[QuoteHistoryFilter] = None,
     ) -> Connection[PastQuote]:
-        times = tuple((name, (*values, symbol)) for name, values in filters_of(which))
+        times = tuple((name, (*values, symbol)) for name, values in filters_of(where))
         filters = (("symbol", (symbol,)), *times)
         return await read_page(info, QUOTE_HISTORY, page_request(QUOTE_HISTORY, first, after, most=LONG), filters)
 
@@ -58,18 +58,18 @@ class QuoteMutation:
         Role.FEED,
         Role.ADMIN,
     )
-    async def ingest_quotes(self, info: Info, given: Input[IngestQuotesInput]) -> IngestQuotesPayload:
-        taken = await quotes.ingest(given.quotes, info.context.principal, given.quotes.unreadable)
+    async def ingest_quotes(self, info: Info, data: Input[IngestQuotesInput]) -> IngestQuotesPayload:
+        receipt = await quotes.ingest(data.quotes, info.context.principal, data.quotes.unreadable)
         return IngestQuotesPayload(
-            batches=taken.batches,
-            newest_batch=taken.newest_batch,
-            accepted=taken.accepted,
-            rounded=taken.rounded,
+            batches=receipt.batches,
+            newest_batch=receipt.newest_batch,
+            accepted=receipt.accepted,
+            rounded=receipt.rounded,
             dropped=[
-                DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in taken.dropped
+                DroppedQuote(symbol=symbol, reason=reason, count=count) for symbol, reason, count in receipt.dropped
             ],
             suspect=[
                 SuspectQuotes(symbol=symbol, finding=finding, held=held, count=count)
-                for symbol, finding, held, count in taken.suspect
+                for symbol, finding, held, count in receipt.suspect
             ],
         )

@@ -4,7 +4,7 @@ import strawberry
 from strawberry import ID
 
 from domain.voids import Span
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Id, Input, required
 from schema.bulk_reinstatements import BulkReinstatement, ReinstateChallengesInput, ReinstateChallengesPayload
 from schema.differences import Difference
@@ -41,33 +41,33 @@ class ReinstatementMutation:
         *STAFF,
     )
     async def reinstate_challenges(
-        self, info: Info, given: Input[ReinstateChallengesInput]
+        self, info: Info, data: Input[ReinstateChallengesInput]
     ) -> ReinstateChallengesPayload:
-        span = Span(given.symbol, given.source_from, given.source_before)
+        span = Span(data.symbol, data.source_from, data.source_before)
         bulk = await bulk_reinstatements.order(
-            info.context.principal, span, given.reason, given.idempotency_key, given.shown_reason
+            info.context.principal, span, data.reason, data.idempotency_key, data.shown_reason
         )
-        return ReinstateChallengesPayload(bulk_reinstatement=await found(info, BULK_REINSTATEMENTS, bulk))
+        return ReinstateChallengesPayload(bulk_reinstatement=await read_back(info, BULK_REINSTATEMENTS, bulk))
 
     @mutation(
         "Set the verdict on a failed challenge aside, because it rests on void quotes: its phase goes on with a new "
         "run, computed again without them.",
         *STAFF,
     )
-    async def reinstate_challenge(self, info: Info, given: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:
-        challenge_id = required(given.id, "id")
+    async def reinstate_challenge(self, info: Info, data: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:
+        challenge_id = required(data.id, "id")
         done = await reinstatements.reinstate(
             info.context.principal,
             challenge_id,
-            given.reason,
-            given.idempotency_key,
-            apply=given.apply,
-            shown=given.shown_reason,
+            data.reason,
+            data.idempotency_key,
+            apply=data.apply,
+            shown=data.shown_reason,
         )
         reinstatement = done.reinstatement_id
         return ReinstateChallengePayload(
-            challenge=await found(info, CHALLENGES, challenge_id),
-            reinstatement=None if reinstatement is None else await found(info, REINSTATEMENTS, reinstatement),
+            challenge=await read_back(info, CHALLENGES, challenge_id),
+            reinstatement=None if reinstatement is None else await read_back(info, REINSTATEMENTS, reinstatement),
             differences=Difference.every(done.differences),
             left_out_fills=[ID(name) for name in done.left_out],
         )

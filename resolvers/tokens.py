@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Input, required
 from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query, unguarded_mutation
@@ -27,33 +27,33 @@ from services.views.lists import TOKENS
 class TokenQuery:
     @query("Tokens without their secrets, newest first within each brand.", Role.ADMIN, Role.MANAGER)
     async def api_tokens(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[ApiTokenFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[ApiTokenFilter] = None
     ) -> Connection[ApiToken]:
-        return await read_page(info, TOKENS, page_request(TOKENS, first, after), filters_of(which))
+        return await read_page(info, TOKENS, page_request(TOKENS, first, after), filters_of(where))
 
 
 @strawberry.type
 class TokenMutation:
     @mutation("Make a token; its text is answered this once.", Role.ADMIN, Role.MANAGER)
-    async def create_api_token(self, info: Info, given: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
+    async def create_api_token(self, info: Info, data: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
         issued = await tokens.create_for(
             info.context.principal,
-            role=given.role,
-            name=given.name,
-            brand=given.brand,
-            subject=given.subject,
-            scope=vars(given.scope) if given.scope else None,
-            expires_at=given.expires_at,
+            role=data.role,
+            name=data.name,
+            brand=data.brand,
+            subject=data.subject,
+            scope=vars(data.scope) if data.scope else None,
+            expires_at=data.expires_at,
         )
-        return CreateApiTokenPayload(token=issued.text, api_token=await found(info, TOKENS, issued.id))
+        return CreateApiTokenPayload(token=issued.text, api_token=await read_back(info, TOKENS, issued.id))
 
     @unguarded_mutation("Make the first ADMIN token, with the operator's secret; once, and on a desk without any.")
-    async def bootstrap_admin(self, info: Info, given: Input[BootstrapAdminInput]) -> BootstrapAdminPayload:
-        text = await tokens.bootstrap(given.secret, name=given.name, request=info.context.request_id)
+    async def bootstrap_admin(self, info: Info, data: Input[BootstrapAdminInput]) -> BootstrapAdminPayload:
+        text = await tokens.bootstrap(data.secret, name=data.name, request=info.context.request_id)
         return BootstrapAdminPayload(token=text)
 
     @mutation("End a token at once; a MANAGER ends TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
-    async def revoke_api_token(self, info: Info, given: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:
-        token_id = required(given.id, "id")
+    async def revoke_api_token(self, info: Info, data: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:
+        token_id = required(data.id, "id")
         await tokens.revoke(info.context.principal, token_id)
-        return RevokeApiTokenPayload(api_token=await found(info, TOKENS, token_id))
+        return RevokeApiTokenPayload(api_token=await read_back(info, TOKENS, token_id))

@@ -6,7 +6,7 @@ from typing import Annotated
 import strawberry
 
 from domain.voids import Span
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Input
 from schema.challenges import Challenge
 from schema.engine.paging import After, Connection, First, page_request, read_page
@@ -55,8 +55,8 @@ class VoidQuery:
 @strawberry.type
 class VoidMutation:
     @mutation("Declare quotes void; nothing that was marked, filled or judged by them changes.", Role.ADMIN)
-    async def void_quotes(self, info: Info, given: Input[VoidQuotesInput]) -> VoidQuotesPayload:
+    async def void_quotes(self, info: Info, data: Input[VoidQuotesInput]) -> VoidQuotesPayload:
         void_id = await voids.void_quotes(
-            info.context.principal, given.symbol, given.source_from, given.source_before, given.reason
+            info.context.principal, data.symbol, data.source_from, data.source_before, data.reason
         )
-        return VoidQuotesPayload(quote_void=await found(info, QUOTE_VOIDS, void_id))
+        return VoidQuotesPayload(quote_void=await read_back(info, QUOTE_VOIDS, void_id))

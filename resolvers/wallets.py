@@ -2,7 +2,7 @@
 
 import strawberry
 
-from resolvers.read_back import found
+from resolvers.read_back import read_back
 from schema.arguments import Filter, Input, required
 from schema.engine.paging import After, Connection, First, page_request, read_page
 from schema.engine.permissions import mutation, query
@@ -31,47 +31,45 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT)
 class WalletQuery:
     @query("Wallets, newest first within each brand.", *READERS)
     async def wallets(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[WalletFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[WalletFilter] = None
     ) -> Connection[Wallet]:
-        return await read_page(info, WALLETS, page_request(WALLETS, first, after), filters_of(which))
+        return await read_page(info, WALLETS, page_request(WALLETS, first, after), filters_of(where))
 
     @query("The firm's own accounts, by brand, currency and purpose.", Role.ADMIN, Role.MANAGER)
     async def house_accounts(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[HouseAccountFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[HouseAccountFilter] = None
     ) -> Connection[HouseAccount]:
-        return await read_page(info, HOUSE_ACCOUNTS, page_request(HOUSE_ACCOUNTS, first, after), filters_of(which))
+        return await read_page(info, HOUSE_ACCOUNTS, page_request(HOUSE_ACCOUNTS, first, after), filters_of(where))
 
     @query("Transfers, one row a side, newest first within each brand; a client's are those of its wallets.", *READERS)
     async def transfers(
-        self, info: Info, first: First = 20, after: After = None, which: Filter[TransferFilter] = None
+        self, info: Info, first: First = 20, after: After = None, where: Filter[TransferFilter] = None
     ) -> Connection[Transfer]:
-        return await read_page(info, TRANSFERS, page_request(TRANSFERS, first, after), filters_of(which))
+        return await read_page(info, TRANSFERS, page_request(TRANSFERS, first, after), filters_of(where))
 
 
 @strawberry.type
 class WalletMutation:
     @mutation("Put money from outside into a client's wallet.", Role.ADMIN, Role.MANAGER)
-    async def deposit_to_wallet(self, info: Info, given: Input[DepositToWalletInput]) -> DepositToWalletPayload:
+    async def deposit_to_wallet(self, info: Info, data: Input[DepositToWalletInput]) -> DepositToWalletPayload:
         wallet_id = await wallets.deposit(
             info.context.principal,
-            client=given.client,
-            currency=given.currency,
-            amount=given.amount,
-            key=given.idempotency_key,
-            brand=given.brand,
+            client=data.client,
+            currency=data.currency,
+            amount=data.amount,
+            key=data.idempotency_key,
+            brand=data.brand,
         )
-        return DepositToWalletPayload(wallet=await found(info, WALLETS, wallet_id))
+        return DepositToWalletPayload(wallet=await read_back(info, WALLETS, wallet_id))
 
     @mutation("Let money leave a client's wallet; more than is free is refused.", Role.ADMIN, Role.MANAGER)
-    async def withdraw_from_wallet(
-        self, info: Info, given: Input[WithdrawFromWalletInput]
-    ) -> WithdrawFromWalletPayload:
-        wallet_id = required(given.wallet_id, "walletId")
+    async def withdraw_from_wallet(self, info: Info, data: Input[WithdrawFromWalletInput]) -> WithdrawFromWalletPayload:
+        wallet_id = required(data.wallet_id, "walletId")
         await wallets.withdraw(
             info.context.principal,
             wallet_id,
-            amount=given.amount,
-            key=given.idempotency_key,
-            reason=given.reason,
+            amount=data.amount,
+            key=data.idempotency_key,
+            reason=data.reason,
         )
-        return WithdrawFromWalletPayload(wallet=await found(info, WALLETS, wallet_id))
+        return WithdrawFromWalletPayload(wallet=await read_back(info, WALLETS, wallet_id))

@@ -17,7 +17,7 @@ from domain.lifecycles import AccountStatus, ActionStatus, FillStatus, OrderStat
 from domain.money import ZERO, divide, round_price
 from domain.orders import OrderType, Verb
 from domain.positions import Side
-from schema.decision_context import DecisionContext, asked_symbols
+from schema.decision_context import DecisionContext, symbols_of
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
 from schema.engine.paging import (
@@ -290,7 +290,7 @@ class Account(FromRow, listing=ACCOUNTS):
             list[str] | None, strawberry.argument(description="Of these instruments only, at most 100.")
         ] = None,
     ) -> DecisionContext | None:
-        return DecisionContext.of(await info.context.loaders.context(int(self.id), asked_symbols(symbols)))
+        return DecisionContext.of(await info.context.loaders.context(int(self.id), symbols_of(symbols)))
 
     @computed("Its positions, open and closed, by when they were opened.")
     async def positions(
@@ -298,11 +298,11 @@ class Account(FromRow, listing=ACCOUNTS):
         info: Info,
         first: First = 20,
         after: After = None,
-        which: Positions = None,
+        where: Positions = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Position]:
-        asked = _in_order(POSITIONS, first, after, order_by)
-        return await read_owned_page(info, POSITIONS, ("account", int(self.id)), asked, filters_of(which))
+        request = _in_order(POSITIONS, first, after, order_by)
+        return await read_owned_page(info, POSITIONS, ("account", int(self.id)), request, filters_of(where))
 
     @computed("Its orders, by when they were placed.")
     async def orders(
@@ -310,11 +310,11 @@ class Account(FromRow, listing=ACCOUNTS):
         info: Info,
         first: First = 20,
         after: After = None,
-        which: Orders = None,
+        where: Orders = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Order]:
-        asked = _in_order(ORDERS, first, after, order_by)
-        return await read_owned_page(info, ORDERS, ("account", int(self.id)), asked, filters_of(which))
+        request = _in_order(ORDERS, first, after, order_by)
+        return await read_owned_page(info, ORDERS, ("account", int(self.id)), request, filters_of(where))
 
     @computed("Its fills.")
     async def fills(
@@ -322,11 +322,11 @@ class Account(FromRow, listing=ACCOUNTS):
         info: Info,
         first: First = 20,
         after: After = None,
-        which: Fills = None,
+        where: Fills = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Fill]:
-        asked = _in_order(FILLS, first, after, order_by)
-        return await read_owned_page(info, FILLS, ("account", int(self.id)), asked, filters_of(which))
+        request = _in_order(FILLS, first, after, order_by)
+        return await read_owned_page(info, FILLS, ("account", int(self.id)), request, filters_of(where))
 
     @computed("The decision actions recorded for it, executed and rejected; a caller finds its own by run and action.")
     async def decision_actions(
@@ -334,11 +334,11 @@ class Account(FromRow, listing=ACCOUNTS):
         info: Info,
         first: First = 20,
         after: After = None,
-        which: Actions = None,
+        where: Actions = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
-        asked = _in_order(ACTIONS, first, after, order_by)
-        return await read_owned_page(info, ACTIONS, ("account", int(self.id)), asked, filters_of(which))
+        request = _in_order(ACTIONS, first, after, order_by)
+        return await read_owned_page(info, ACTIONS, ("account", int(self.id)), request, filters_of(where))
 
     @computed("Its history.")
     async def ledger(
@@ -346,12 +346,12 @@ class Account(FromRow, listing=ACCOUNTS):
         info: Info,
         first: FirstLong = 20,
         after: After = None,
-        which: Ledgers = None,
+        where: Ledgers = None,
         order_by: Newest = HistoryOrder.NEWEST_FIRST,
     ) -> Connection[LedgerEvent]:
-        _require_kinds(which.kind if which else None)
-        asked = _in_order(LEDGER, first, after, order_by, LONG)
-        return await read_owned_page(info, LEDGER, ("account", int(self.id)), asked, filters_of(which))
+        _require_kinds(where.kind if where else None)
+        request = _in_order(LEDGER, first, after, order_by, LONG)
+        return await read_owned_page(info, LEDGER, ("account", int(self.id)), request, filters_of(where))
 
 
 @strawberry.input(description="The account to be marked.")

@@ -146,7 +146,7 @@ class DecisionActionResult(FromRow, listing=ACTIONS):
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "DecisionActionResult":
         """A recorded action, from a row of its listing."""
-        return stored(row)
+        return stored_result(row)
 
 
 @strawberry.type(description="The answers to a batch of proposals.")
@@ -190,17 +190,17 @@ class CancelOrderPayload(Payload):
 MISSING = dict.fromkeys(REQUIRED, NotText("null"))
 
 
-def proposed(run: str, given: DecisionActionInput | None) -> Action:
+def action_of(run: str, data: DecisionActionInput | None) -> Action:
     """The proposal as the desk takes it; a required field that is missing is one that cannot be read."""
-    if given is None:
+    if data is None:
         return Action(run=run, **MISSING)
-    values = vars(given)
-    if None in (given.action_id, given.action, given.symbol, given.side):
+    values = vars(data)
+    if None in (data.action_id, data.action, data.symbol, data.side):
         values = {name: MISSING.get(name) if value is None else value for name, value in values.items()}
     return Action(run=run, **values)
 
 
-def answered(result: ActionResult) -> DecisionActionResult:
+def result_of(result: ActionResult) -> DecisionActionResult:
     """The desk's answer."""
     content, refusal = result.content, result.refusal
     return DecisionActionResult(
@@ -225,13 +225,13 @@ def answered(result: ActionResult) -> DecisionActionResult:
     )
 
 
-def previewed(preview: Preview) -> PreviewDecisionActionsPayload:
+def preview_of(preview: Preview) -> PreviewDecisionActionsPayload:
     """What would be answered."""
-    results = [answered(result) for result in preview.results]
+    results = [result_of(result) for result in preview.results]
     return PreviewDecisionActionsPayload(results=results, after=AccountSnapshot.of(preview.after))
 
 
-def stored(row: Mapping[str, Any]) -> DecisionActionResult:
+def stored_result(row: Mapping[str, Any]) -> DecisionActionResult:
     """A recorded action, as a row of its listing."""
     content, refusal = json.loads(row["content"]), json.loads(row["refusal"] or "{}")
     fill = None

@@ -65,8 +65,8 @@ class BulkReinstatement(FromRow, listing=BULK_REINSTATEMENTS):
         self, info: Info, outcome: Outcomes = None, first: FirstLong = 20, after: After = None
     ) -> Connection[BulkResult]:
         filters = () if outcome is None else (("outcome", (tuple(one.value for one in outcome),)),)
-        asked = page_request(BULK_RESULTS, first, after, most=LONG)
-        return await read_owned_page(info, BULK_RESULTS, ("bulk", int(self.id)), asked, filters)
+        request = page_request(BULK_RESULTS, first, after, most=LONG)
+        return await read_owned_page(info, BULK_RESULTS, ("bulk", int(self.id)), request, filters)
 
 
 @strawberry.input(description="Void quotes whose verdicts are to be set aside: those of one symbol in a span.")

@@ -64,9 +64,9 @@ PHASES_MAX = 100
 DAYS_MAX = 1000
 
 
-def _current(found: Mapping[int, list[Row]], ids: Values, indexes: Values) -> Values:
+def _current(phases: Mapping[int, list[Row]], ids: Values, indexes: Values) -> Values:
     return [
-        next((row for row in found.get(key, ()) if row["phase_index"] == index and not row["superseded"]), None)
+        next((row for row in phases.get(key, ()) if row["phase_index"] == index and not row["superseded"]), None)
         for key, index in zip(ids, indexes, strict=True)
     ]
 

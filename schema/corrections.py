@@ -7,9 +7,9 @@ import strawberry
 from strawberry import ID, field
 
 from schema.accounts import Account
+from schema.arguments import required_name
 from schema.differences import Difference
-from schema.engine.errors import Missing
-from schema.engine.ids import ledger_id, parse_ledger_id
+from schema.engine.ids import ledger_id
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 from services.corrections import Corrected, Name
@@ -58,21 +58,17 @@ class VoidFillPayload(CorrectionPayload): ...
 class RecomputeAccountPayload(CorrectionPayload): ...
 
 
-Answer = TypeVar("Answer", bound=CorrectionPayload)
+CorrectionPayloadT = TypeVar("CorrectionPayloadT", bound=CorrectionPayload)
 
 
-def names(ids: Sequence[ID], given: str) -> list[Name]:
-    """Accounts and seqs of the ids in the input's field `given`. Raises Missing for text that is no object's."""
-    found = []
-    for place, text in enumerate(ids):
-        one = parse_ledger_id(text)
-        if one is None:
-            raise Missing(f"There is no such object: {given}[{place}] {text[:64]!r}.")
-        found.append(one)
-    return found
+def ledger_names(ids: Sequence[ID], field: str) -> list[Name]:
+    """Return account number and ledger number of each id of this input field. Raises Missing for any other text."""
+    return [required_name(text, f"{field}[{place}]") for place, text in enumerate(ids)]
 
 
-def answered(kind: type[Answer], account: Account | None, corrected: Corrected) -> Answer:
+def correction_payload(
+    kind: type[CorrectionPayloadT], account: Account | None, corrected: Corrected
+) -> CorrectionPayloadT:
     """What was done, as the mutation answers it."""
     return kind(
         account=account,

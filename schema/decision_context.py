@@ -36,7 +36,7 @@ CalendarDay = date  # a field of a day is called `date`
 SYMBOLS_MAX = 100
 
 
-def asked_symbols(symbols: list[str] | None) -> tuple[str, ...] | None:
+def symbols_of(symbols: list[str] | None) -> tuple[str, ...] | None:
     """The instruments a context is asked for. Raises BadUserInput for too many, and for what is not text."""
     if symbols is not None and len(symbols) > SYMBOLS_MAX:
         raise BadUserInput(f"symbols must be at most {SYMBOLS_MAX}; found {len(symbols)}.")
@@ -48,7 +48,7 @@ class GateRefusal:
     code: str = field(description="The gate.")
     message: str = field(description="The same for people.")
     limit: str | None = field(description="The limit it holds against.")
-    observed: str | None = field(description="What was found.")
+    observed: str | None = field(description="What was tradable.")
 
     @classmethod
     def of(cls, refusal: Refusal | None) -> Self | None:
@@ -114,16 +114,16 @@ class TradableInstrument:
     largest: list[LargestOrder] = field(description="The largest order on each side.")
 
     @classmethod
-    def of(cls, found: TradableSymbol) -> Self:
-        quote = found.quote
+    def of(cls, tradable: TradableSymbol) -> Self:
+        quote = tradable.quote
         return cls(
-            symbol=found.symbol,
+            symbol=tradable.symbol,
             bid=quote.bid if quote else None,
             ask=quote.ask if quote else None,
             quote_time=quote.source_time if quote else None,
-            quote_age_seconds=found.quote_age_seconds,
-            stale=found.stale,
-            largest=[LargestOrder.of(size) for size in found.sizes],
+            quote_age_seconds=tradable.quote_age_seconds,
+            stale=tradable.stale,
+            largest=[LargestOrder.of(size) for size in tradable.sizes],
         )
 
 
@@ -189,7 +189,7 @@ class DecisionContext:
 
     @computed("The instruments that the policy allows, or those asked for.")
     def instruments(self) -> list[TradableInstrument]:
-        return [TradableInstrument.of(found) for found in self.decided.context.instruments]
+        return [TradableInstrument.of(tradable) for tradable in self.decided.context.instruments]
 
     @computed("The account's resting orders, newest first.")
     def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:

@@ -48,7 +48,7 @@ class ChallengeEventFilter:
     client: str | None = field(default=None, description="Of this client's challenges.")
 
 
-def streamed(event: Any) -> ChallengeEvent:
+def event_of(event: Any) -> ChallengeEvent:
     """The event of the stream."""
     return ChallengeEvent(
         position=event.brand_position,

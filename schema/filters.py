@@ -11,11 +11,11 @@ IDS = frozenset({"program_id", "wallet_id", "account_id", "challenge_id", "trans
 NO_SUCH_ID = 0
 
 
-def filters_of(which: Any) -> Filters:
+def filters_of(where: Any) -> Filters:
     """What was given; ids as numbers, enums as the database writes them."""
-    if which is None:
+    if where is None:
         return ()
-    return tuple((name, (_value(name, value),)) for name, value in vars(which).items() if value is not None)
+    return tuple((name, (_value(name, value),)) for name, value in vars(where).items() if value is not None)
 
 
 def _value(name: str, value: Any) -> Any:

@@ -10,16 +10,16 @@ from schema.engine.strawberry_internals import class_definition
 INTERNAL = "Kept in the audit, for the firm alone."
 SHOWN = "What the client and the trader are told; null: a neutral text."
 
-Kind = TypeVar("Kind", bound=type)
+KindT = TypeVar("KindT", bound=type)
 
 
-def flat(kind: Kind) -> Kind:
+def flat(kind: KindT) -> KindT:
     """Build an input whose fields are all scalars in one step, in a fraction of Strawberry's time."""
     names = {api_name(field.name): field.name for field in fields(kind)}
     defaults = {field.name: field.default for field in fields(kind) if field.default is None}
 
-    def build(cls: Any, given: Mapping[str, Any], _context: Any) -> Any:
-        return cls(**{**defaults, **{names[name]: value for name, value in given.items()}})
+    def build(cls: Any, data: Mapping[str, Any], _context: Any) -> Any:
+        return cls(**{**defaults, **{names[name]: value for name, value in data.items()}})
 
     class_definition(kind).from_input = build
     return kind

@@ -55,7 +55,7 @@ def input_fields(input: object, *keys: str) -> dict[str, Any]:
     return {name: value for name, value in vars(input).items() if value is not UNSET and name not in keys}
 
 
-def problems(found: Sequence[Problem]) -> list[UserError]:
+def problem_errors(problems: Sequence[Problem]) -> list[UserError]:
     """What is wrong with a program, each at its path."""
     return [
         UserError(
@@ -64,13 +64,13 @@ def problems(found: Sequence[Problem]) -> list[UserError]:
             message=problem.message,
             transient=REGISTRY[problem.code].transient,
         )
-        for problem in found
+        for problem in problems
     ]
 
 
 def user_errors(refusal: Refused) -> list[UserError]:
     """The refusal as the API tells it; a program's problems one by one."""
     if isinstance(refusal, InvalidProgram):
-        return problems(refusal.problems)
+        return problem_errors(refusal.problems)
     code = ErrorCode[refusal.code]
     return [UserError(code=code, field=refusal.field, message=str(refusal), transient=refusal.transient)]

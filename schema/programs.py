@@ -335,6 +335,6 @@ def _spelt(data: Any) -> Any:
     return {api_name(name): _spelt(value) for name, value in data.items()} if isinstance(data, dict) else data
 
 
-def given_fields(value: Any) -> dict[str, Any]:
+def input_fields_of(value: Any) -> dict[str, Any]:
     """The fields of an input that were given and are not null, by their names here."""
     return {name: item for name, item in vars(value).items() if item is not None and item is not UNSET}

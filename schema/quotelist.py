@@ -19,12 +19,12 @@ NUMBER_LENGTH_MAX = 64
 SYMBOL_LENGTH_MAX = 32
 NOT_A_NUMBER = Decimal("NaN")
 FIELDS = 4  # symbol, bid, ask, time
-UNNAMED = "?"  # the symbol of an item that names none
+NO_SYMBOL = "?"  # the symbol of an item that names none
 
 _instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list bear the same
 
 
-class ReadQuotes(list[Quote]):
+class ParsedQuotes(list[Quote]):
     """Quotes as handed in; `unreadable` has symbol and reason of each item that is none."""
 
     def __init__(self) -> None:
@@ -32,10 +32,10 @@ class ReadQuotes(list[Quote]):
         self.unreadable: list[tuple[str, Dropped]] = []
 
 
-QuoteList = NewType("QuoteList", ReadQuotes)
+QuoteList = NewType("QuoteList", ParsedQuotes)
 
 
-class _NoQuote(Exception):
+class _UnreadableQuote(Exception):
     """An item of the list cannot be read; it is dropped as this."""
 
     def __init__(self, symbol: str, reason: Dropped) -> None:
@@ -46,24 +46,24 @@ def parse_quotes(value: Any) -> QuoteList:
     """Quotes from objects of text. Raises BadUserInput for what is no list; an item that is no quote is dropped."""
     if not isinstance(value, list):
         raise BadUserInput(f"QuoteList must be a list of objects; found {repr(value)[:64]}.")
-    read = QuoteList(ReadQuotes())
-    for one in value:
+    quotes = QuoteList(ParsedQuotes())
+    for item in value:
         try:
-            read.append(_quote(one))
-        except _NoQuote as fault:
-            read.unreadable.append(fault.args)
-    return read
+            quotes.append(_quote(item))
+        except _UnreadableQuote as unreadable:
+            quotes.unreadable.append(unreadable.args)
+    return quotes
 
 
-def _quote(given: Any) -> Quote:
-    if not isinstance(given, Mapping):
-        raise _NoQuote(UNNAMED, Dropped.MALFORMED)
-    get = given.get
+def _quote(item: Any) -> Quote:
+    if not isinstance(item, Mapping):
+        raise _UnreadableQuote(NO_SYMBOL, Dropped.MALFORMED)
+    get = item.get
     symbol, bid, ask, time = get("symbol"), get("bid"), get("ask"), get("time")
-    if len(given) != FIELDS or not (type(symbol) is type(bid) is type(ask) is type(time) is str):
+    if len(item) != FIELDS or not (type(symbol) is type(bid) is type(ask) is type(time) is str):
         symbol, bid, ask, time = map(text_of, (symbol, bid, ask, time))
-        if len(given) != FIELDS or NotText in map(type, (symbol, bid, ask, time)):
-            raise _NoQuote(UNNAMED if type(symbol) is NotText else _symbol(symbol), Dropped.MALFORMED)
+        if len(item) != FIELDS or NotText in map(type, (symbol, bid, ask, time)):
+            raise _UnreadableQuote(NO_SYMBOL if type(symbol) is NotText else _symbol(symbol), Dropped.MALFORMED)
     return Quote(_symbol(symbol), _price(bid), _price(ask), _time(symbol, time))
 
 
@@ -87,7 +87,7 @@ def _time(symbol: str, text: str) -> datetime:
     try:
         return _instant(text)
     except BadUserInput:
-        raise _NoQuote(_symbol(symbol), Dropped.INVALID_TIME) from None
+        raise _UnreadableQuote(_symbol(symbol), Dropped.INVALID_TIME) from None
 
 
 def _refuse(_value: Any) -> Any:

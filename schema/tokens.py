@@ -45,12 +45,12 @@ class ApiToken(FromRow, listing=TOKENS):
 
     @computed("What it reaches.")
     def scope(self) -> TokenScope:
-        given = json.loads(self.stored_scope)
+        scope = json.loads(self.stored_scope)
         return TokenScope(
-            owners=given.get("owners", []),
-            clones=given.get("clones", []),
-            challenges=[ID(entry) for entry in given.get("challenges", [])],
-            accounts=[ID(entry) for entry in given.get("accounts", [])],
+            owners=scope.get("owners", []),
+            clones=scope.get("clones", []),
+            challenges=[ID(entry) for entry in scope.get("challenges", [])],
+            accounts=[ID(entry) for entry in scope.get("accounts", [])],
         )
 
 

@@ -35,7 +35,7 @@ from resolvers.main import schema
 from schema.engine.document_limits import fragments_of
 from schema.engine.errors import client_error
 from schema.engine.strawberry_internals import definition_of, graphql_schema
-from schema.events import ChallengeEvent, streamed
+from schema.events import ChallengeEvent, event_of
 from services.views.events import Event
 
 GRAPHQL: GraphQLSchema = graphql_schema(schema)
@@ -152,7 +152,7 @@ class EventRenderer:
 
     def _render(self, selection: EventSelection, event: Event) -> bytes:
         self.rendered += 1
-        result = execute(GRAPHQL, _document(selection.text), root_value=streamed(event))
+        result = execute(GRAPHQL, _document(selection.text), root_value=event_of(event))
         assert isinstance(result, ExecutionResult), "no recognized field is awaited"
         payload: dict[str, Any] = {"data": result.data}
         if result.errors:
