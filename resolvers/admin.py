@@ -117,6 +117,6 @@ class AdminMutation:
     @mutation("Compute an account again that is in quarantine, and let it out; any other stays as it is.", *STAFF)
     async def release_quarantine(self, info: Info, data: Input[ReleaseQuarantineInput]) -> ReleaseQuarantinePayload:
         async def verb(principal: Principal, key: int) -> None:
-            await quarantine.release_change(principal, key, data.reason, pass_over=data.pass_over)
+            await quarantine.release_by_hand(principal, key, data.reason, pass_over=data.pass_over)
 
         return ReleaseQuarantinePayload(account=await _change(info, data.account_id, verb))
