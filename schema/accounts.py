@@ -1,4 +1,4 @@
-"""Trading accounts and what they made."""
+"""Trading accounts with their positions, fills, ledger and result."""
 
 import json
 from datetime import datetime
@@ -48,138 +48,178 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="A holding, open or closed, by symbol and side. Cost is in the instrument's quote currency."
+    description="A position, open or closed, in one instrument on one side. `costBasis` is in the instrument's quote "
+    "currency."
 )
 class Position(FromRow, listing=POSITIONS):
-    id: ID = field(description="Its name: account-seq.")
-    seq: Long = field(description="The ledger row that opened it.")
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side.")
-    status: PositionStatus = field(description="Its state.")
-    quantity: Decimal = field(description="What is held; positive on both sides.")
-    cost_basis: Decimal = field(description="What it cost, to 18 places.")
-    realised: Decimal = field(description="The profit of what was closed, before fees, in the account's currency.")
-    fees: Decimal = field(description="The fees paid on it, in the account's currency.")
-    opened_at: datetime = field(description="When it was opened.")
-    closed_at: datetime | None = field(description="When all of it was closed.")
+    id: ID = field(description="Position id: `<account number>-<seq>`.")
+    seq: Long = field(description="Number of the ledger row that opened the position.")
+    symbol: str = field(description="Instrument symbol.")
+    side: Side = field(description="LONG or SHORT.")
+    status: PositionStatus = field(description="State of the position.")
+    quantity: Decimal = field(description="Quantity still open, in units of the instrument; positive on both sides.")
+    cost_basis: Decimal = field(
+        description="Cost of the open quantity in the quote currency, with up to 18 decimal places."
+    )
+    realised: Decimal = field(
+        description="Profit or loss realised by reducing and closing, before fees, in the account's currency."
+    )
+    fees: Decimal = field(description="Fees paid on the position, in the account's currency.")
+    opened_at: datetime = field(description="Market time of the opening fill.")
+    closed_at: datetime | None = field(
+        description="Market time of the fill that closed the position completely; null while it is open."
+    )
 
-    @computed("The average price it was opened at; 0 once it is closed.")
+    @computed("Average entry price in the quote currency; 0 once the position is closed.")
     def average_entry(self) -> Decimal:
         return round_price(divide(self.cost_basis, self.quantity)) if self.quantity else ZERO
 
 
-@strawberry.type(description="The execution of an order.")
+@strawberry.type(description="A trade: the execution of an order.")
 class Fill(FromRow, listing=FILLS):
-    id: ID = field(description="Its name: account-seq.")
-    seq: Long = field(description="The ledger row that booked it.")
-    order_id: ID = field(description="The order.")
-    position_id: ID = field(description="The position.")
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side of the position.")
-    verb: Verb = field(description="What it did to the position.")
-    status: FillStatus = field(description="Whether it counts.")
-    quantity: Decimal = field(description="How much.")
-    price: Decimal = field(description="At which price, in the quote currency.")
+    id: ID = field(description="Fill id: `<account number>-<seq>`.")
+    seq: Long = field(description="Number of the ledger row that booked the fill.")
+    order_id: ID = field(description="Order that was executed.")
+    position_id: ID = field(description="Position that the fill changed.")
+    symbol: str = field(description="Instrument symbol.")
+    side: Side = field(description="Side of the position.")
+    verb: Verb = field(description="Effect on the position: open, increase, reduce or close.")
+    status: FillStatus = field(description="State of the fill: booked, or voided by a correction.")
+    quantity: Decimal = field(description="Quantity in units of the instrument; positive.")
+    price: Decimal = field(description="Execution price in the quote currency.")
     fee: Decimal = field(
-        description="The fee, in the account's currency: what takes the position's exact fees, rounded up, from before "
-        "the fill to after it."
+        description="Fee in the account's currency: the position's total fees, rounded up, after the fill minus before "
+        "it."
     )
-    rate: Decimal = field(description="What one of the quote currency was worth in the account's, to 18 places.")
+    rate: Decimal = field(
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to 18 "
+        "decimal places."
+    )
     realised: Decimal = field(
-        description="The profit it realised, before the fee, in the account's currency: what takes the position's "
-        "exact profit, rounded, from before the fill to after it."
+        description="Profit or loss realised by the fill, before its fee, in the account's currency: the position's "
+        "total profit, rounded, after the fill minus before it."
     )
-    filled_at: datetime = field(description="When, by the market's clock.")
-    batch: Long = field(description="The batch it was filled at.")
-    quote_time: datetime = field(description="The source time of its quote.")
-    rate_time: datetime | None = field(description="The source time of the rate's oldest quote; null at par.")
-    rate_stale: bool = field(description="Whether the rate was the last good one: too old to open or increase on.")
+    filled_at: datetime = field(description="Market time of the fill.")
+    batch: Long = field(description="Batch of quotes at which the order was filled.")
+    quote_time: datetime = field(description="Source time of the quote used.")
+    rate_time: datetime | None = field(
+        description="Source time of the older quote used for the conversion rate; null if no conversion was needed."
+    )
+    rate_stale: bool = field(
+        description="True if the conversion rate was the last known one and too old to open or increase a position."
+    )
     rate_names: strawberry.Private[str]
 
-    @computed("The instruments that converted: none at par, two over a third currency.")
+    @computed(
+        "Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
+        "went through a third currency."
+    )
     def rate_pairs(self) -> list[str]:
         return names_of(self.rate_names)
 
-    @computed("The rate's age at the fill, in whole seconds; null at par.")
+    @computed("Age of the conversion rate at the fill, in whole seconds; null if no conversion was needed.")
     def rate_age_seconds(self) -> int | None:
         return None if self.rate_time is None else age_seconds(self.rate_time, self.filled_at)
 
 
-@strawberry.type(description="One row of an account's append-only history.")
+@strawberry.type(description="A row of an account's append-only ledger.")
 class LedgerEvent(FromRow, listing=LEDGER):
-    id: ID = field(description="Its name: account-seq.")
-    account_id: ID = field(description="The account.")
-    seq: Long = field(description="Its place: 1, 2, 3 and so on; the account's version.")
-    kind: str = field(description="What happened.")
-    amount: Decimal = field(description="What it moved in cash; may be 0.")
-    balance_after: Decimal = field(description="The cash after it.")
-    market_time: datetime = field(description="When, by the market's clock.")
-    recorded_at: datetime = field(description="When it was written.")
-    batch: Long = field(description="The newest batch at the time.")
-    facts: JSON = field(description="What else is known about it.")
-    hash: str = field(description="The sha256, in hex, of the row before and this one.")
+    id: ID = field(description="Ledger row id: `<account number>-<seq>`.")
+    account_id: ID = field(description="Account number.")
+    seq: Long = field(
+        description="Number of the row in the account's ledger, counted from 1 without gaps; the account's "
+        "version after "
+        "the event."
+    )
+    kind: str = field(description="Kind of event, such as a fill or a fee.")
+    amount: Decimal = field(
+        description="Change of the cash balance in the account's currency: positive in, negative out; may be 0."
+    )
+    balance_after: Decimal = field(description="Cash balance after the event, in the account's currency.")
+    market_time: datetime = field(description="Market time of the event.")
+    recorded_at: datetime = field(description="Time at which the row was written.")
+    batch: Long = field(description="Newest batch of quotes at the time of the event.")
+    facts: JSON = field(description="Further facts about the event, depending on its kind.")
+    hash: str = field(description="SHA-256 hash, in hex, over the previous row's hash and this row.")
 
 
-@strawberry.input(description="Which positions.")
+@strawberry.input(description="Filter for positions.")
 class PositionFilter:
-    status: list[PositionStatus] | None = field(default=None, description="In one of these states.")
-    symbol: str | None = field(default=None, description="Of this instrument.")
-    side: Side | None = field(default=None, description="Of this side.")
-    opened_from: datetime | None = field(default=None, description="Opened at this time or later.")
-    opened_before: datetime | None = field(default=None, description="Opened before this time.")
+    status: list[PositionStatus] | None = field(default=None, description="Only positions in one of these states.")
+    symbol: str | None = field(default=None, description="Only positions in this instrument.")
+    side: Side | None = field(default=None, description="Only positions on this side.")
+    opened_from: datetime | None = field(
+        default=None, description="Only positions opened at or after this market time."
+    )
+    opened_before: datetime | None = field(default=None, description="Only positions opened before this market time.")
 
 
-@strawberry.input(description="Which orders.")
+@strawberry.input(description="Filter for orders.")
 class OrderFilter:
-    status: list[OrderStatus] | None = field(default=None, description="In one of these states.")
-    symbol: str | None = field(default=None, description="Of this instrument.")
-    side: Side | None = field(default=None, description="Of positions on this side.")
-    verb: list[Verb] | None = field(default=None, description="That do one of these.")
-    type: list[OrderType] | None = field(default=None, description="Of one of these types.")
-    placed_from: datetime | None = field(default=None, description="Placed at this time or later.")
-    placed_before: datetime | None = field(default=None, description="Placed before this time.")
+    status: list[OrderStatus] | None = field(default=None, description="Only orders in one of these states.")
+    symbol: str | None = field(default=None, description="Only orders for this instrument.")
+    side: Side | None = field(default=None, description="Only orders for positions on this side.")
+    verb: list[Verb] | None = field(default=None, description="Only orders with one of these effects on the position.")
+    type: list[OrderType] | None = field(default=None, description="Only orders of one of these types.")
+    placed_from: datetime | None = field(default=None, description="Only orders placed at or after this market time.")
+    placed_before: datetime | None = field(default=None, description="Only orders placed before this market time.")
 
 
-@strawberry.input(description="Which fills.")
+@strawberry.input(description="Filter for fills.")
 class FillFilter:
-    status: list[FillStatus] | None = field(default=None, description="In one of these states.")
-    symbol: str | None = field(default=None, description="Of this instrument.")
-    side: Side | None = field(default=None, description="Of positions on this side.")
-    verb: list[Verb] | None = field(default=None, description="That did one of these.")
-    filled_from: datetime | None = field(default=None, description="Filled at this time or later.")
-    filled_before: datetime | None = field(default=None, description="Filled before this time.")
+    status: list[FillStatus] | None = field(default=None, description="Only fills in one of these states.")
+    symbol: str | None = field(default=None, description="Only fills of this instrument.")
+    side: Side | None = field(default=None, description="Only fills for positions on this side.")
+    verb: list[Verb] | None = field(default=None, description="Only fills with one of these effects on the position.")
+    filled_from: datetime | None = field(default=None, description="Only fills at or after this market time.")
+    filled_before: datetime | None = field(default=None, description="Only fills before this market time.")
 
 
-@strawberry.input(description="Which ledger events.")
+@strawberry.input(description="Filter for ledger rows.")
 class LedgerFilter:
-    kind: list[str] | None = field(default=None, description="Of one of these kinds, written as in the events.")
-    market_time_from: datetime | None = field(default=None, description="Happened at this time or later.")
-    market_time_before: datetime | None = field(default=None, description="Happened before this time.")
+    kind: list[str] | None = field(
+        default=None, description="Only rows of one of these kinds, spelt as in `kind` of a ledger row."
+    )
+    market_time_from: datetime | None = field(default=None, description="Only rows at or after this market time.")
+    market_time_before: datetime | None = field(default=None, description="Only rows before this market time.")
 
 
-@strawberry.input(description="Which decision actions.")
+@strawberry.input(description="Filter for decision actions.")
 class DecisionActionFilter:
-    run_id: str | None = field(default=None, description="Of this run of the caller's.")
-    action_id: str | None = field(default=None, description="Of this name; with its run there is at most one.")
-    status: list[ActionStatus] | None = field(default=None, description="In one of these states.")
-    symbol: str | None = field(default=None, description="Proposed for this instrument.")
-    code: str | None = field(default=None, description="Stopped at the gate of this code.")
-    market_time_from: datetime | None = field(default=None, description="Judged at this time or later.")
-    market_time_before: datetime | None = field(default=None, description="Judged before this time.")
+    run_id: str | None = field(
+        default=None, description="Only actions of this run, the name that the caller gave a session."
+    )
+    action_id: str | None = field(
+        default=None, description="Only the action with this id, which the caller chose; it is unique within its run."
+    )
+    status: list[ActionStatus] | None = field(default=None, description="Only actions in one of these states.")
+    symbol: str | None = field(default=None, description="Only actions for this instrument.")
+    code: str | None = field(default=None, description="Only actions refused by the gate with this code.")
+    market_time_from: datetime | None = field(
+        default=None, description="Only actions judged at or after this market time."
+    )
+    market_time_before: datetime | None = field(
+        default=None, description="Only actions judged before this market time."
+    )
 
 
-Newest = Annotated[HistoryOrder, strawberry.argument(description="In which order; cursors are of one order.")]
-Positions = Annotated[PositionFilter | None, strawberry.argument(name="filter", description="Which positions.")]
-Orders = Annotated[OrderFilter | None, strawberry.argument(name="filter", description="Which orders.")]
-Fills = Annotated[FillFilter | None, strawberry.argument(name="filter", description="Which fills.")]
-Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", description="Which events.")]
-Actions = Annotated[DecisionActionFilter | None, strawberry.argument(name="filter", description="Which actions.")]
+Newest = Annotated[
+    HistoryOrder,
+    strawberry.argument(description="Sort order. A cursor is valid only for the order in which it was returned."),
+]
+Positions = Annotated[PositionFilter | None, strawberry.argument(name="filter", description="Filter for positions.")]
+Orders = Annotated[OrderFilter | None, strawberry.argument(name="filter", description="Filter for orders.")]
+Fills = Annotated[FillFilter | None, strawberry.argument(name="filter", description="Filter for fills.")]
+Ledgers = Annotated[LedgerFilter | None, strawberry.argument(name="filter", description="Filter for ledger rows.")]
+Actions = Annotated[
+    DecisionActionFilter | None, strawberry.argument(name="filter", description="Filter for decision actions.")
+]
 
 
 def _require_kinds(kinds: list[str] | None) -> None:
-    """Raises BadUserInput for a kind that no event has."""
+    """Raise BadUserInput for a kind that the ledger does not have."""
     if unknown := set(kinds or ()) - set(Kind):
-        raise BadUserInput(f"No event is of kind {min(unknown)[:64]!r}; there are {', '.join(sorted(Kind))}.")
+        raise BadUserInput(f"Ledger kind {min(unknown)[:64]!r} does not exist; use one of {', '.join(sorted(Kind))}.")
 
 
 def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrder, most: int = SHORT) -> PageRequest:
@@ -189,22 +229,30 @@ def _in_order(listing: Listing, first: int, after: str | None, order: HistoryOrd
 AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
 
 
-@strawberry.type(description="The final figures of an account that has ended, in its currency; they never change.")
+@strawberry.type(
+    description="Final figures of an account that has ended, in the account's currency; they never change."
+)
 class AccountResult:
-    starting_balance: Decimal = field(description="The balance it began with.")
-    balance: Decimal = field(description="Its cash at the end.")
-    equity: Decimal = field(description="The same: an account ends without positions.")
-    realised: Decimal = field(description="The profit of all it closed, before fees.")
-    fees: Decimal = field(description="The fees paid.")
-    profit: Decimal = field(description="Realised less fees; what was paid in or out does not count.")
-    high_watermark: Decimal = field(description="Its highest equity.")
-    fills: int = field(description="How many fills count.")
-    started_at: datetime | None = field(description="When it started; null if it never did.")
-    ended_at: datetime = field(description="When it ended.")
+    starting_balance: Decimal = field(description="Balance with which the account began.")
+    balance: Decimal = field(description="Cash balance at the end.")
+    equity: Decimal = field(
+        description="Equity at the end. Equal to `balance`, because an account ends without open positions."
+    )
+    realised: Decimal = field(description="Profit or loss of all trades, before fees.")
+    fees: Decimal = field(description="Fees paid.")
+    profit: Decimal = field(
+        description="Net trading profit or loss: realised minus fees, without deposits and withdrawals."
+    )
+    high_watermark: Decimal = field(description="Highest equity of the account's lifetime.")
+    fills: int = field(description="Number of fills, without voided ones.")
+    started_at: datetime | None = field(
+        description="Market time at which the account started; null if it never started."
+    )
+    ended_at: datetime = field(description="Market time at which the account ended.")
 
     @classmethod
     def of(cls, text: str) -> Self:
-        """From the snapshot as it is kept."""
+        """Return the result from its stored JSON."""
         kept = json.loads(text)
         figures: dict[str, Any] = {name: Decimal(kept[name]) for name in AMOUNTS}
         for name in ("started_at", "ended_at"):
@@ -212,87 +260,101 @@ class AccountResult:
         return cls(fills=kept["fills"], **figures)
 
 
-@strawberry.type(description="A synthetic trading account. Figures are of the newest judged batch, in its currency.")
+@strawberry.type(description="A synthetic trading account. All amounts are in its currency, as of its last mark.")
 class Account(FromRow, listing=ACCOUNTS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    mode: Mode = field(description="What it is for.")
-    status: AccountStatus = field(description="Its state.")
-    read_only: bool = field(description="Whether it takes no more actions, as after a verdict.")
-    blocked_until: datetime | None = field(description="Until then nothing may be opened or increased.")
+    id: ID = field(description="Account number.")
+    brand: str = field(description="Name of the brand that owns the account.")
+    mode: Mode = field(description="Purpose of the account.")
+    status: AccountStatus = field(description="State of the account.")
+    read_only: bool = field(description="True if the account accepts no more actions, for example after a verdict.")
+    blocked_until: datetime | None = field(
+        description="Time until which no position may be opened or increased; null if not blocked."
+    )
     group_name: strawberry.Private[str]
-    currency: str = field(description="Its currency.")
-    owner: str | None = field(description="The client it is traded for.")
-    clone: str | None = field(description="The AI that trades it.")
-    starting_balance: Decimal = field(description="The balance it began with.")
-    cash: Decimal = field(description="Its cash: the sum of its ledger.")
-    equity: Decimal = field(description="Its cash and the open profit.")
-    unrealised: Decimal = field(description="The profit of its open positions at the last mark.")
-    realised: Decimal = field(description="The profit of what was closed, before fees.")
-    fees: Decimal = field(description="The fees paid.")
-    high_watermark: Decimal = field(description="Its highest equity.")
-    seq: Long = field(description="Its version: the number of its ledger's last row.")
-    chain_head: str = field(description="The hash of its ledger's last row, in hex.")
-    marked_through: Long = field(description="The batch it was last marked at.")
-    marked_at: datetime | None = field(description="That batch's market time.")
-    created_at: datetime = field(description="When it was made.")
-    started_at: datetime | None = field(description="When it started.")
-    ended_at: datetime | None = field(description="When it ended.")
-    policy: JSON = field(description="The execution policy it was opened with.")
+    currency: str = field(description="Currency code of all amounts.")
+    owner: str | None = field(description="Client for whom the account is traded; null if none.")
+    clone: str | None = field(description="AI that trades the account; null if none.")
+    starting_balance: Decimal = field(description="Balance with which the account began.")
+    cash: Decimal = field(description="Cash balance: the sum of all ledger amounts, without open profit.")
+    equity: Decimal = field(description="Equity: cash plus open profit or loss.")
+    unrealised: Decimal = field(
+        description="Open profit or loss of all positions at the last mark, before fees of closing."
+    )
+    realised: Decimal = field(description="Profit or loss of closed quantities, before fees.")
+    fees: Decimal = field(description="Fees paid so far.")
+    high_watermark: Decimal = field(description="Highest equity so far.")
+    seq: Long = field(description="Version of the account: the number of its last ledger row.")
+    chain_head: str = field(description="Hash of the last ledger row, in hex.")
+    marked_through: Long = field(description="Batch of quotes at which the account was last marked.")
+    marked_at: datetime | None = field(description="Market time of that batch; null before the first mark.")
+    created_at: datetime = field(description="Time at which the account was created.")
+    started_at: datetime | None = field(
+        description="Market time at which the account started; null while it is pending."
+    )
+    ended_at: datetime | None = field(description="Market time at which the account ended; null until then.")
+    policy: JSON = field(description="Execution policy with which the account was opened.")
     challenge_id: strawberry.Private[int | None]
     parent_id: strawberry.Private[int | None]
     result_text: strawberry.Private[str | None]
 
-    @computed("Its number again: what to log in with.")
+    @computed("Account number used as the login. The same as `id`.")
     def login(self) -> str:
         return str(self.id)
 
-    @computed("Its cash again, in the words of charts.")
+    @computed("Balance: cash without open profit. The same as `cash`.")
     def balance(self) -> Decimal:
         return self.cash
 
-    @computed("The account group it was opened in.")
+    @computed("Name of the account group in which the account was opened.")
     def group(self) -> str:
         return self.group_name
 
-    @computed("The challenge it belongs to.")
+    @computed("Challenge to which the account belongs; null if none.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await read_one(info, CHALLENGES, self.challenge_id)
 
-    @computed("The account it descends from.")
+    @computed("Account from which this one descends; null if none.")
     async def parent(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, self.parent_id)
 
-    @computed("The accounts that descend from it, newest first.")
+    @computed("Accounts that descend from this one, newest first.")
     async def children(
         self, info: Info, first: First = 20, after: After = None
     ) -> Connection[Annotated["Account", strawberry.lazy("schema.accounts")]]:
         return await read_owned_page(info, ACCOUNTS, ("parent", int(self.id)), page_request(ACCOUNTS, first, after))
 
-    @computed("Its final figures; null until it has ended.")
+    @computed("Final figures; null until the account has ended.")
     def result(self) -> AccountResult | None:
         return AccountResult.of(self.result_text) if self.result_text else None
 
-    @computed("Why it is in quarantine, where it cannot be read or computed; null for any other.")
+    @computed(
+        "Reason for the quarantine of an account that cannot be read or computed; null if it is not in quarantine."
+    )
     async def quarantine(self, info: Info) -> QuarantinedAccount | None:
         entry = await info.context.loaders.quarantine(int(self.id))
         return None if entry is None else QuarantinedAccount.of(entry)
 
-    @computed("It at the newest market: what marking it now would give, with nothing written. Null in quarantine.")
+    @computed("Account valued at the newest quotes, without writing anything; null in quarantine.")
     async def snapshot(self, info: Info) -> AccountSnapshot | None:
         return AccountSnapshot.of(await info.context.loaders.snapshot(int(self.id)))
 
-    @computed("What it may do now, how much of it, and what has become of its last actions. Null in quarantine.")
+    @computed(
+        "Actions the account may take now, how large they may be, and the results of its latest actions; "
+        "null in quarantine."
+    )
     async def decision_context(
         self,
         info: Info,
         symbols: Annotated[
-            list[str] | None, strawberry.argument(description="Of these instruments only, at most 100.")
+            list[str] | None,
+            strawberry.argument(
+                description="Only these instruments, at most 100; all that the policy allows if left out."
+            ),
         ] = None,
     ) -> DecisionContext | None:
         return DecisionContext.of(await info.context.loaders.context(int(self.id), symbols_of(symbols)))
 
-    @computed("Its positions, open and closed, by when they were opened.")
+    @computed("Positions, open and closed, sorted by opening.")
     async def positions(
         self,
         info: Info,
@@ -304,7 +366,7 @@ class Account(FromRow, listing=ACCOUNTS):
         request = _in_order(POSITIONS, first, after, order_by)
         return await read_owned_page(info, POSITIONS, ("account", int(self.id)), request, filters_of(where))
 
-    @computed("Its orders, by when they were placed.")
+    @computed("Orders, sorted by placement.")
     async def orders(
         self,
         info: Info,
@@ -316,7 +378,7 @@ class Account(FromRow, listing=ACCOUNTS):
         request = _in_order(ORDERS, first, after, order_by)
         return await read_owned_page(info, ORDERS, ("account", int(self.id)), request, filters_of(where))
 
-    @computed("Its fills.")
+    @computed("Fills, sorted by time.")
     async def fills(
         self,
         info: Info,
@@ -328,7 +390,10 @@ class Account(FromRow, listing=ACCOUNTS):
         request = _in_order(FILLS, first, after, order_by)
         return await read_owned_page(info, FILLS, ("account", int(self.id)), request, filters_of(where))
 
-    @computed("The decision actions recorded for it, executed and rejected; a caller finds its own by run and action.")
+    @computed(
+        "Decision actions recorded for the account, executed and rejected. Filter by run and action id to "
+        "find one's own."
+    )
     async def decision_actions(
         self,
         info: Info,
@@ -340,7 +405,7 @@ class Account(FromRow, listing=ACCOUNTS):
         request = _in_order(ACTIONS, first, after, order_by)
         return await read_owned_page(info, ACTIONS, ("account", int(self.id)), request, filters_of(where))
 
-    @computed("Its history.")
+    @computed("Rows of the account's ledger.")
     async def ledger(
         self,
         info: Info,
@@ -354,36 +419,38 @@ class Account(FromRow, listing=ACCOUNTS):
         return await read_owned_page(info, LEDGER, ("account", int(self.id)), request, filters_of(where))
 
 
-@strawberry.input(description="The account to be marked.")
+@strawberry.input(description="Account to mark.")
 class MarkAccountToMarketInput:
-    account_id: ID = field(description="The account.")
+    account_id: ID = field(description="Account number.")
 
 
-@strawberry.type(description="What was marked.")
+@strawberry.type(description="Result of marking accounts.")
 class MarkPayload(Payload):
-    accounts: int = field(default=0, description="How many accounts were brought to the newest batch.")
+    accounts: int = field(default=0, description="Number of accounts marked at the newest batch of quotes.")
 
 
-@strawberry.type(description="The marked account.")
+@strawberry.type(description="Result of marking one account.")
 class MarkAccountToMarketPayload(MarkPayload):
-    account: Account | None = field(default=None, description="The account as it is now; null if it was not marked.")
+    account: Account | None = field(default=None, description="Account after the mark; null if it was not marked.")
 
 
-@strawberry.type(description="The marked accounts.")
+@strawberry.type(description="Result of marking all live accounts.")
 class MarkAllToMarketPayload(MarkPayload):
-    failed: int = field(default=0, description="How many could not be marked; the ledger of each says why.")
+    failed: int = field(
+        default=0, description="Number of accounts that could not be marked; the ledger of each gives the reason."
+    )
 
 
-@strawberry.input(description="Which accounts.")
+@strawberry.input(description="Filter for accounts.")
 class AccountFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[AccountStatus] | None = field(default=None, description="In one of these states.")
-    mode: list[Mode] | None = field(default=None, description="For one of these purposes.")
-    owner: str | None = field(default=None, description="Traded for this client.")
-    clone: str | None = field(default=None, description="Traded by this AI.")
-    group: str | None = field(default=None, description="Opened in the group of this name.")
-    parent_id: ID | None = field(default=None, description="Descended from this account.")
-    challenge_id: ID | None = field(default=None, description="Of this challenge.")
+    brand: str | None = field(default=None, description="Only accounts of this brand.")
+    status: list[AccountStatus] | None = field(default=None, description="Only accounts in one of these states.")
+    mode: list[Mode] | None = field(default=None, description="Only accounts with one of these purposes.")
+    owner: str | None = field(default=None, description="Only accounts traded for this client.")
+    clone: str | None = field(default=None, description="Only accounts traded by this AI.")
+    group: str | None = field(default=None, description="Only accounts opened in the group of this name.")
+    parent_id: ID | None = field(default=None, description="Only accounts that descend from this account.")
+    challenge_id: ID | None = field(default=None, description="Only accounts of this challenge.")
     text: str | None = field(
-        default=None, description="With this number, or with this in the name of its owner, clone or group."
+        default=None, description="Only accounts with this number, or with this text in the owner, clone or group name."
     )

@@ -1,4 +1,4 @@
-"""Decision actions, submitted and read."""
+"""Decision actions: proposals, results and their conversion from and to the domain."""
 
 import json
 from collections.abc import Mapping
@@ -39,73 +39,97 @@ FILL_FIGURES = (
 
 @flat
 @strawberry.input(
-    description="One proposal. Every field is judged with its proposal: one that lacks a field, or has a value of "
-    "another type, is rejected and spoils no other."
+    description="One proposed action. Each proposal is judged on its own: one with a missing field or a value of a "
+    "wrong type is rejected without affecting the others."
 )
 class DecisionActionInput:
     action_id: TextOrNumber | None = field(
-        default=None, description="Required. The proposal's name, unique within its run."
+        default=None, description="Required. Id of the proposal, chosen by the caller and unique within its run."
     )
     action: TextOrNumber | None = field(
         default=None,
-        description="Required. OPEN, INCREASE, REDUCE, CLOSE or PROTECT, in capitals or not. HOLD and CANCEL are "
-        "recorded and rejected; any other word is rejected, and leaves the id free.",
+        description="Required. OPEN, INCREASE, REDUCE, CLOSE or PROTECT, in upper or lower case. HOLD and CANCEL are "
+        "recorded and rejected; any other word is rejected without being recorded, so that the action id may "
+        "be used again.",
     )
-    symbol: TextOrNumber | None = field(default=None, description="Required. The instrument.")
+    symbol: TextOrNumber | None = field(default=None, description="Required. Instrument symbol.")
     side: TextOrNumber | None = field(default=None, description="Required. LONG or SHORT.")
-    quantity: TextOrNumber | None = field(default=None, description="How much, in the instrument's units.")
-    notional: TextOrNumber | None = field(default=None, description="How much, in the account's currency.")
+    quantity: TextOrNumber | None = field(default=None, description="Order size in units of the instrument.")
+    notional: TextOrNumber | None = field(
+        default=None, description="Order size as a notional amount in the account's currency."
+    )
     lots: TextOrNumber | None = field(
-        default=None, description="How much, in lots: the instrument's `contractSize` says how many units one has."
+        default=None, description="Order size in lots; one lot is the instrument's `contractSize` in units."
     )
     fraction: TextOrNumber | None = field(
-        default=None, description="How much of the open position, above 0 and at most 1."
+        default=None, description="Order size as a share of the open position, above 0 and at most 1."
     )
     order: TextOrNumber | None = field(
-        default=None, description="MARKET, or to trade at a price: LIMIT or STOP. Left out, MARKET."
+        default=None, description="Order type: MARKET, LIMIT or STOP. MARKET if left out."
     )
-    price: TextOrNumber | None = field(default=None, description="Of a LIMIT or STOP, in the quote currency.")
+    price: TextOrNumber | None = field(
+        default=None, description="Price of a LIMIT or STOP order, in the quote currency."
+    )
     stop_loss: TextOrNumber | None = field(
         default=None,
-        description="Closes the position once a quote reaches it: to OPEN or INCREASE, replacing an older, or to "
-        "PROTECT what is open. Of a PROTECT, NONE or 0 removes it, and what is left out stays as it is; with a "
-        "quantity or a fraction it closes that part.",
+        description="Stop-loss price in the quote currency; the position is closed when a quote reaches it. "
+        "With OPEN or "
+        "INCREASE it replaces an earlier stop-loss. With PROTECT it is set on the open position; NONE or 0 "
+        "removes it, and leaving it out keeps it; with a quantity or fraction it closes only that part.",
     )
-    take_profit: TextOrNumber | None = field(default=None, description="The same on the winning side.")
-    reference: TextOrNumber | None = field(default=None, description="A reference of the caller's own.")
+    take_profit: TextOrNumber | None = field(
+        default=None, description="Take-profit price in the quote currency, under the same conditions as `stopLoss`."
+    )
+    reference: TextOrNumber | None = field(
+        default=None, description="Free text or number of the caller's own, returned with the result."
+    )
 
 
-@strawberry.input(description="A batch of proposals to one account.")
+@strawberry.input(description="Actions proposed to one account.")
 class SubmitDecisionActionsInput:
-    account_id: ID = field(description="The account.")
-    run_id: str = field(description="The caller's run; (account, run, action) is accepted once.")
+    account_id: ID = field(description="Account number.")
+    run_id: str = field(
+        description="Name of the caller's run. Each combination of account, run and action id is accepted once."
+    )
     actions: list[DecisionActionInput | None] = field(
-        description="1 to 250 proposals; one that is null is rejected by itself."
+        description="1 to 250 proposals; a null item is rejected without affecting the others."
     )
 
 
-@strawberry.type(description="The quote an action was judged by.")
+@strawberry.type(description="Quote at which an action was judged.")
 class ActionQuote:
-    bid: Decimal = field(description="The price at which the market bought.")
-    ask: Decimal = field(description="The price at which the market sold.")
-    source_time: datetime = field(description="When its source made it.")
+    bid: Decimal = field(description="Bid price in the quote currency.")
+    ask: Decimal = field(description="Ask price in the quote currency.")
+    source_time: datetime = field(description="Time that the source gave the quote.")
 
 
-@strawberry.type(description="The fill of an action.")
+@strawberry.type(description="Execution of an action.")
 class ActionFill:
-    id: ID = field(description="Its name: account-seq.")
-    price: Decimal = field(description="At which price, in the quote currency.")
-    quantity: Decimal = field(description="How much.")
-    fee: Decimal = field(description="The fee, in the account's currency.")
-    realised: Decimal = field(description="The profit it realised, before the fee, in the account's currency.")
-    rate: Decimal = field(description="The worth of one of the quote currency in the account's, to 18 places.")
-    rate_pairs: list[str] = field(description="The instruments that converted: none at par, two over a third currency.")
-    rate_age_seconds: int | None = field(description="The rate's age at the fill, in whole seconds; null at par.")
-    rate_stale: bool = field(description="Whether the rate was the last good one: too old to open or increase on.")
+    id: ID = field(description="Fill id: `<account number>-<seq>`.")
+    price: Decimal = field(description="Execution price in the quote currency.")
+    quantity: Decimal = field(description="Quantity in units of the instrument; positive.")
+    fee: Decimal = field(description="Fee in the account's currency.")
+    realised: Decimal = field(
+        description="Profit or loss realised by the fill, before its fee, in the account's currency."
+    )
+    rate: Decimal = field(
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to 18 "
+        "decimal places."
+    )
+    rate_pairs: list[str] = field(
+        description="Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
+        "went through a third currency."
+    )
+    rate_age_seconds: int | None = field(
+        description="Age of the conversion rate at the fill, in whole seconds; null if no conversion was needed."
+    )
+    rate_stale: bool = field(
+        description="True if the conversion rate was the last known one and too old to open or increase a position."
+    )
 
     @classmethod
     def of(cls, name: str, figures: Mapping[str, Any]) -> Self:
-        """The fill of this name, from its figures as they are stored."""
+        """Return the fill with this id from its stored figures."""
         time: datetime | None = figures["rate_time"]
         return cls(
             id=ID(name),
@@ -115,83 +139,91 @@ class ActionFill:
         )
 
 
-@strawberry.type(description="The answer to one proposal.")
+@strawberry.type(description="Result of one proposed action.")
 class DecisionActionResult(FromRow, listing=ACTIONS):
     id: ID | None = field(
-        description="Its name: account-seq. Null where nothing was stored: the same action id may then be sent again, "
-        "and is judged anew."
+        description="Record id: `<account number>-<seq>`. Null if nothing was recorded; the same action id may then be "
+        "sent again and is judged anew."
     )
-    action_id: str = field(description="The proposal's name.")
-    run_id: str = field(description="The caller's run.")
-    action: str = field(description="What was proposed.")
-    symbol: str = field(description="The instrument.")
-    side: str = field(description="The side.")
-    reference: str | None = field(description="The caller's own reference.")
-    status: ActionStatus = field(description="What became of it.")
-    code: str | None = field(description="The gate that stopped it.")
-    message: str | None = field(description="The same for people.")
-    limit: str | None = field(description="The limit it was held against.")
-    observed: str | None = field(description="What was found.")
-    quote: ActionQuote | None = field(description="The quote it was judged by.")
-    replayed: bool = field(description="Whether this is the stored answer to an earlier submission.")
-    market_time: datetime | None = field(description="When it was judged, by the market's clock.")
-    order: Order | None = field(description="The order it became, as it is now; of a PROTECT the first it placed.")
-    fill: ActionFill | None = field(description="Its fill; of an order that rests, once it is filled.")
+    action_id: str = field(description="Action id chosen by the caller.")
+    run_id: str = field(description="Name of the caller's run.")
+    action: str = field(description="Proposed action, such as OPEN.")
+    symbol: str = field(description="Instrument symbol as proposed.")
+    side: str = field(description="Side as proposed.")
+    reference: str | None = field(description="Reference chosen by the caller; null if none.")
+    status: ActionStatus = field(description="Outcome of the proposal.")
+    code: str | None = field(description="Code of the gate that rejected the action; null if it was not rejected.")
+    message: str | None = field(description="Reason for the rejection, in plain words; null if not rejected.")
+    limit: str | None = field(description="Limit of the gate that rejected the action, as text; null if there is none.")
+    observed: str | None = field(
+        description="Value that the gate compared with the limit, as text; null if there is none."
+    )
+    quote: ActionQuote | None = field(description="Quote at which the action was judged; null without one.")
+    replayed: bool = field(description="True if this is the stored result of an earlier submission.")
+    market_time: datetime | None = field(description="Market time at which the action was judged.")
+    order: Order | None = field(
+        description="Order that the action placed, in its present state; for PROTECT the first of its orders. Null if "
+        "none was placed."
+    )
+    fill: ActionFill | None = field(description="Fill of the order; null until the order is filled.")
     account_id: strawberry.Private[int]
 
-    @computed("The account.")
+    @computed("Account to which the action was proposed.")
     async def account(self, info: Info) -> Account | None:
         return await read_one(info, ACCOUNTS, self.account_id)
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "DecisionActionResult":
-        """A recorded action, from a row of its listing."""
+        """Return a recorded action from a row of the list of actions."""
         return stored_result(row)
 
 
-@strawberry.type(description="The answers to a batch of proposals.")
+@strawberry.type(description="Results of submitted actions.")
 class SubmitDecisionActionsPayload(Payload):
-    account: Account | None = field(default=None, description="The account as it is now; null if nothing was judged.")
+    account: Account | None = field(
+        default=None, description="Account after the actions; null if no action was judged."
+    )
     results: list[DecisionActionResult] = field(
-        default_factory=list, description="One answer for each proposal, in the order of the input."
+        default_factory=list, description="One result for each proposal, in the order of the input."
     )
 
 
-@strawberry.type(description="What a batch of proposals would come to now; nothing of it is written.")
+@strawberry.type(description="Results that submitting the actions would have now; nothing is written.")
 class PreviewDecisionActionsPayload(Payload):
     results: list[DecisionActionResult] = field(
         default_factory=list,
-        description="What each proposal would be answered, in the order of the input; orders and fills bear the names "
-        "they would have.",
+        description="One expected result for each proposal, in the order of the input. Orders and fills carry the ids "
+        "they would get.",
     )
     after: AccountSnapshot | None = field(
-        default=None, description="The account as the batch would leave it; null if nothing was judged."
+        default=None, description="Account as it would be after the actions; null if no action was judged."
     )
 
 
-@strawberry.input(description="An order to be cancelled.")
+@strawberry.input(description="Order to cancel.")
 class CancelOrderInput:
-    order_id: ID = field(description="The order: account-seq.")
+    order_id: ID = field(description="Order id: `<account number>-<seq>`.")
     reason: str | None = field(
         default=None,
-        description="Why. A client's or a trader's own words are kept with the order; a manager's or an admin's in the "
-        "audit, for the firm alone.",
+        description="Reason for cancelling. Text from a client or trader is stored with the order; text from a manager "
+        "or admin goes to the audit, which only the firm's staff can read.",
     )
     shown_reason: str | None = field(
-        default=None, description="Of a manager or an admin: what the client and the trader are told; null: nothing."
+        default=None,
+        description="Only for managers and admins: reason shown to the client and the trader; null shows none.",
     )
 
 
-@strawberry.type(description="The cancelled order.")
+@strawberry.type(description="Result of cancelling an order.")
 class CancelOrderPayload(Payload):
-    order: Order | None = field(default=None, description="The order as it is now; null if nothing was done.")
+    order: Order | None = field(default=None, description="Order after the request; null if it was refused.")
 
 
 MISSING = dict.fromkeys(REQUIRED, NotText("null"))
 
 
 def action_of(run: str, data: DecisionActionInput | None) -> Action:
-    """The proposal as the desk takes it; a required field that is missing is one that cannot be read."""
+    """Return the action of a proposal; a missing required field becomes a value that cannot be read."""
     if data is None:
         return Action(run=run, **MISSING)
     values = vars(data)
@@ -201,7 +233,7 @@ def action_of(run: str, data: DecisionActionInput | None) -> Action:
 
 
 def result_of(result: ActionResult) -> DecisionActionResult:
-    """The desk's answer."""
+    """Return the result of a submitted action for the API."""
     content, refusal = result.content, result.refusal
     return DecisionActionResult(
         id=ledger_id(result.account, result.seq),
@@ -226,13 +258,13 @@ def result_of(result: ActionResult) -> DecisionActionResult:
 
 
 def preview_of(preview: Preview) -> PreviewDecisionActionsPayload:
-    """What would be answered."""
+    """Return the expected results of a preview for the API."""
     results = [result_of(result) for result in preview.results]
     return PreviewDecisionActionsPayload(results=results, after=AccountSnapshot.of(preview.after))
 
 
 def stored_result(row: Mapping[str, Any]) -> DecisionActionResult:
-    """A recorded action, as a row of its listing."""
+    """Return the result of a recorded action from a row of the list of actions."""
     content, refusal = json.loads(row["content"]), json.loads(row["refusal"] or "{}")
     fill = None
     if row["fill_seq"] is not None:

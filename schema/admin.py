@@ -1,4 +1,4 @@
-"""Accounts by hand: what managers and admins ask for, and what they are answered."""
+"""Inputs and payloads of the mutations by which managers and admins change an account."""
 
 from decimal import Decimal
 
@@ -11,120 +11,136 @@ from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
 
 
-@strawberry.type(description="The account after it.")
+@strawberry.type(description="Account after a mutation.")
 class AccountPayload(Payload):
-    account: Account | None = field(default=None, description="The account as it is now; null if nothing was done.")
+    account: Account | None = field(default=None, description="Account after the mutation; null if it was refused.")
 
 
-@strawberry.input(description="One account.")
+@strawberry.input(description="Account to change.")
 class AccountInput:
-    account_id: ID = field(description="The account.")
+    account_id: ID = field(description="Account number.")
 
 
-@strawberry.input(description="One account, and why.")
+@strawberry.input(description="Account to change, with a reason.")
 class ReasonedInput(AccountInput):
-    reason: str = field(description=f"Why. {INTERNAL}")
-    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands in the account's ledger.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It is stored in the account's ledger.")
 
 
-@strawberry.input(description="An account to open outside any challenge.")
+@strawberry.input(description="New account outside any challenge.")
 class CreateAccountInput:
-    mode: Mode = field(description="AUDITION or RACE; the accounts of phases are opened by their challenge.")
-    idempotency_key: str = field(description="The same key and content again answers the same account.")
+    mode: Mode = field(description="AUDITION or RACE. Accounts of challenge phases are opened by their challenge.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content returns the same account."
+    )
     group: str | None = field(
         default=None,
-        description="The account group whose currency, deposit and policy it keeps; left out, 100,000 USDC and the "
+        description="Name of the account group that sets currency, deposit and policy. If left out: 100,000 "
+        "USDC and the "
         "default policy.",
     )
-    owner: str | None = field(default=None, description="The client it is traded for.")
-    clone: str | None = field(default=None, description="The AI that trades it.")
-    parent_id: ID | None = field(default=None, description="The account of the same brand it descends from.")
-    brand: str | None = field(default=None, description="The brand; an ADMIN names it, a MANAGER's is its own.")
+    owner: str | None = field(default=None, description="Client for whom the account is traded.")
+    clone: str | None = field(default=None, description="AI that trades the account.")
+    parent_id: ID | None = field(default=None, description="Account of the same brand from which the new one descends.")
+    brand: str | None = field(
+        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
+    )
 
 
-@strawberry.type(description="The new account.")
+@strawberry.type(description="Result of creating an account.")
 class CreateAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to start.")
+@strawberry.input(description="Account to start.")
 class StartAccountInput(AccountInput): ...
 
 
-@strawberry.type(description="The started account.")
+@strawberry.type(description="Result of starting an account.")
 class StartAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to complete.")
+@strawberry.input(description="Account to complete.")
 class CompleteAccountInput(AccountInput): ...
 
 
-@strawberry.type(description="The account, COMPLETED, or read-only until the last of what it holds is closed.")
+@strawberry.type(
+    description="Result of completing an account: it is COMPLETED, or read-only until its last position is closed."
+)
 class CompleteAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to liquidate, and why.")
+@strawberry.input(description="Account to liquidate, with a reason.")
 class LiquidateAccountInput(ReasonedInput): ...
 
 
-@strawberry.type(description="The account, LIQUIDATED, or read-only until the last of what it holds is closed.")
+@strawberry.type(
+    description="Result of liquidating an account: it is LIQUIDATED, or read-only until its last position is closed."
+)
 class LiquidateAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The amount to book on an account, and why.")
+@strawberry.input(description="Amount to book on an account, with a reason.")
 class AdjustAccountInput(ReasonedInput):
-    amount: Decimal = field(description="In the account's currency: above 0 the account gets it, below 0 it gives it.")
-    counts_as_profit: bool = field(
-        description="Whether it is profit or loss, of the day and of the phase. If not it is capital: the initial "
-        "balance and every floor, start and high move with it."
+    amount: Decimal = field(
+        description="Amount in the account's currency: positive credits the account, negative debits it."
     )
-    idempotency_key: str = field(description="The same key and content again books nothing more.")
+    counts_as_profit: bool = field(
+        description="True if the amount counts as profit or loss of the trading day and the phase. False if it is "
+        "capital: the starting balance, every floor, day start and peak then move by the amount."
+    )
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content books nothing more."
+    )
 
 
-@strawberry.type(description="The account after the booking, judged by its rules.")
+@strawberry.type(description="Result of an adjustment: the account after the booking, judged by its rules.")
 class AdjustAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to pause, and why.")
+@strawberry.input(description="Account to pause, with a reason.")
 class PauseAccountInput(ReasonedInput): ...
 
 
-@strawberry.type(description="The paused account.")
+@strawberry.type(description="Result of pausing an account.")
 class PauseAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to resume, and why.")
+@strawberry.input(description="Account to resume, with a reason.")
 class ResumeAccountInput(ReasonedInput): ...
 
 
-@strawberry.type(description="The resumed account.")
+@strawberry.type(description="Result of resuming an account.")
 class ResumeAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to lock, and why.")
+@strawberry.input(description="Account to lock, with a reason.")
 class LockAccountInput(ReasonedInput): ...
 
 
-@strawberry.type(description="The locked account.")
+@strawberry.type(description="Result of locking an account.")
 class LockAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to unlock, and why.")
+@strawberry.input(description="Account to unlock, with a reason.")
 class UnlockAccountInput(ReasonedInput): ...
 
 
-@strawberry.type(description="The account in the state it was locked in.")
+@strawberry.type(description="Result of unlocking an account: it returns to the state it had when it was locked.")
 class UnlockAccountPayload(AccountPayload): ...
 
 
-@strawberry.input(description="The account to let out of quarantine, and what was put right.")
+@strawberry.input(description="Account to release from quarantine, with the correction that was made.")
 class ReleaseQuarantineInput(AccountInput):
-    reason: str = field(description=f"What was put right. {INTERNAL}")
+    reason: str = field(description=f"Correction that was made. {INTERNAL}")
     pass_over: bool = field(
         default=False,
-        description="Whether to go on from the newest quotes: the batches since its last mark then neither mark nor "
-        "judge it. For an account that no correction brings through those batches.",
+        description="True to skip all batches of quotes since the last mark: the account is neither marked "
+        "nor judged by "
+        "them. Use it only if no correction makes those batches computable.",
     )
 
 
-@strawberry.type(description="The account, computed again; `account` is null if it still cannot be read or computed.")
+@strawberry.type(
+    description="Result of releasing an account; `account` is null if it still cannot be read or computed."
+)
 class ReleaseQuarantinePayload(AccountPayload): ...

@@ -1,4 +1,4 @@
-"""Arguments that many root fields share."""
+"""Arguments shared by many root fields."""
 
 from typing import Annotated, TypeVar
 
@@ -10,24 +10,27 @@ from schema.engine.ids import parse_id, parse_ledger_id
 
 InputT = TypeVar("InputT")
 
-Input = Annotated[InputT, strawberry.argument(name="input", description="What is asked for.")]
+Input = Annotated[InputT, strawberry.argument(name="input", description="Input of the mutation or query.")]
 Filter = Annotated[
-    InputT | None, strawberry.argument(name="filter", description="Which of them; what is left out does not narrow.")
+    InputT | None,
+    strawberry.argument(
+        name="filter", description="Filter for the list. A field that is left out does not restrict it."
+    ),
 ]
-Id = Annotated[ID, strawberry.argument(name="id", description="The object's id.")]
+Id = Annotated[ID, strawberry.argument(name="id", description="Id of the object.")]
 
 
 def required(text: ID, field: str) -> int:
-    """The number of an id in a mutation's input. Raises Missing for text that is no object's."""
+    """Return the number of an id in a mutation's input. Raise Missing for text that is not an id."""
     number = parse_id(text)
     if number is None:
-        raise Missing(f"There is no such object: {field} {text[:64]!r}.")
+        raise Missing(f"{field} {text[:64]!r} is not the id of an object; use an id returned by the API.")
     return number
 
 
 def required_name(text: ID, field: str) -> tuple[int, int]:
-    """Account and seq of an `account-seq` in a mutation's input. Raises Missing for text that is no object's."""
+    """Return account number and ledger number of an id such as `12-7`. Raise Missing for any other text."""
     name = parse_ledger_id(text)
     if name is None:
-        raise Missing(f"There is no such object: {field} {text[:64]!r}.")
+        raise Missing(f"{field} {text[:64]!r} is not the id of an object; use an id returned by the API.")
     return name

@@ -1,4 +1,4 @@
-"""The audit: what managers and admins did."""
+"""The audit: rows of what managers and admins changed."""
 
 from datetime import datetime
 
@@ -12,31 +12,37 @@ from services.principals import Role
 from services.views.lists import AUDIT
 
 
-@strawberry.type(description="One mutation of a manager or an admin; each brand's are a chain of their own.")
+@strawberry.type(
+    description="A change made by a manager or an admin. The rows of each brand form a hash chain of their own."
+)
 class AuditEvent(FromRow, listing=AUDIT):
-    id: ID = field(description="Its number.")
-    brand: str | None = field(description="The brand whose chain it is in; null for what belongs to none.")
-    seq: Long = field(description="Its place in the chain: 1, 2, 3 and so on.")
-    actor: str = field(description="Who did it: the role, and the person or the token's name.")
-    role: Role = field(description="As what.")
-    operation: str = field(description="The mutation.")
-    object_kind: str = field(description="What kind of object it changed.")
-    object_id: str = field(description="Which one.")
-    reason: str = field(description="Why; empty where none is asked for.")
-    before: JSON = field(description="What of the object was changed, as it was.")
-    after: JSON = field(description="The same as it became.")
-    request_id: str = field(description="The request it came with: what the answer's X-Request-Id said.")
-    recorded_at: datetime = field(description="When it was written.")
-    hash: str = field(description="The sha256, in hex, of the row before in its chain and this one.")
+    id: ID = field(description="Row number.")
+    brand: str | None = field(
+        description="Brand whose chain contains the row; null for changes that belong to no brand."
+    )
+    seq: Long = field(description="Number of the row in its chain, counted from 1 without gaps.")
+    actor: str = field(description="Role and name of the person or token that made the change.")
+    role: Role = field(description="Role in which the change was made.")
+    operation: str = field(description="Name of the mutation.")
+    object_kind: str = field(description="Kind of the changed object, such as `account`.")
+    object_id: str = field(description="Id of the changed object.")
+    reason: str = field(description="Reason given for the change; empty if the mutation takes none.")
+    before: JSON = field(description="Changed fields of the object, before the change.")
+    after: JSON = field(description="The same fields after the change.")
+    request_id: str = field(description="Id of the HTTP request, as returned in its `X-Request-Id` header.")
+    recorded_at: datetime = field(description="Time at which the row was written.")
+    hash: str = field(description="SHA-256 hash, in hex, over the previous row's hash in the chain and this row.")
 
 
-@strawberry.input(description="Which rows of the audit.")
+@strawberry.input(description="Filter for rows of the audit.")
 class AuditFilter:
-    brand: str | None = field(default=None, description="Of this brand's chain.")
-    object_kind: str | None = field(default=None, description="On objects of this kind.")
-    object_id: str | None = field(default=None, description="On this object; name its kind too.")
-    actor: str | None = field(default=None, description="By this actor.")
-    operation: list[str] | None = field(default=None, description="Of one of these mutations.")
-    request_id: str | None = field(default=None, description="Of this request.")
-    recorded_from: datetime | None = field(default=None, description="Written at this time or later.")
-    recorded_before: datetime | None = field(default=None, description="Written before this time.")
+    brand: str | None = field(default=None, description="Only rows of this brand's chain.")
+    object_kind: str | None = field(default=None, description="Only changes of objects of this kind.")
+    object_id: str | None = field(
+        default=None, description="Only changes of the object with this id; set `objectKind` as well."
+    )
+    actor: str | None = field(default=None, description="Only changes by this actor, spelt as in `actor`.")
+    operation: list[str] | None = field(default=None, description="Only changes by one of these mutations.")
+    request_id: str | None = field(default=None, description="Only changes of this HTTP request.")
+    recorded_from: datetime | None = field(default=None, description="Only rows written at or after this time.")
+    recorded_before: datetime | None = field(default=None, description="Only rows written before this time.")

@@ -10,25 +10,32 @@ from schema.payloads import SavePayload
 from services.views.lists import BRANDS
 
 
-@strawberry.type(description="One firm; programs, purchases, challenges, accounts, wallets and groups belong to one.")
+@strawberry.type(
+    description="A firm on the desk. Programs, purchases, challenges, accounts, wallets and groups each belong to "
+    "one brand."
+)
 class Brand(FromRow, listing=BRANDS):
-    name: str = field(description="Its name, unique.")
-    title: str = field(description="Its name for people.")
-    sample: bool = field(description="Whether `propdesk up` made it as an example.")
-    version: int = field(description="Raised by every change.")
-    created_at: datetime = field(description="When it was first saved.")
-    updated_at: datetime = field(description="When it was last changed.")
+    name: str = field(description="Unique name, used in inputs and filters.")
+    title: str = field(description="Display name.")
+    sample: bool = field(description="True if `propdesk up` created the brand as an example.")
+    version: int = field(description="Version number; every change raises it.")
+    created_at: datetime = field(description="Time of the first save.")
+    updated_at: datetime = field(description="Time of the last change.")
 
 
-@strawberry.input(description="A brand to save; of an existing one what is left out stays.")
+@strawberry.input(
+    description="Brand to create or change. For an existing brand, a field that is left out keeps its value."
+)
 class SaveBrandInput:
-    name: str = field(description="Its name: a small letter, then at most 31 of a-z 0-9 _ -.")
-    title: str | None = field(default=UNSET, description="Its name for people; needed at first.")
+    name: str = field(description="Unique name: a lower-case letter, then up to 31 characters of a-z, 0-9, _ and -.")
+    title: str | None = field(default=UNSET, description="Display name; required for a new brand.")
     expected_version: int | None = field(
-        default=None, description="The version this change was made from; 0 where there is to be none yet."
+        default=None,
+        description="Version on which the change is based; 0 if the brand must not exist yet. If another version is "
+        "stored, the change is refused.",
     )
 
 
-@strawberry.type(description="The saved brand.")
+@strawberry.type(description="Result of saving a brand.")
 class SaveBrandPayload(SavePayload):
-    brand: Brand | None = field(default=None, description="The brand as it is now; null if it was not saved.")
+    brand: Brand | None = field(default=None, description="Brand after the save; null if it was refused.")

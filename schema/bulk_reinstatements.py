@@ -1,4 +1,4 @@
-"""Bulk reinstatements: every verdict that rested on void quotes of a span, set aside by jobs."""
+"""Bulk reinstatements: jobs set aside every verdict that rested on void quotes of a time span."""
 
 from datetime import datetime
 from typing import Annotated
@@ -20,47 +20,49 @@ from services.views.lists import BULK_REINSTATEMENTS, BULK_RESULTS, CHALLENGES
 describe_enum(
     BulkOutcome,
     "BulkOutcome",
-    "What has become of a challenge of a bulk reinstatement.",
-    PENDING="Still to be looked at.",
-    REINSTATED="The verdict is set aside; the challenge goes on.",
-    REFUSED="The verdict stands; the code says why.",
+    "Outcome for one challenge of a bulk reinstatement.",
+    PENDING="Not decided yet.",
+    REINSTATED="The verdict is set aside and the challenge goes on.",
+    REFUSED="The verdict stands; `code` gives the reason.",
 )
 
-Outcomes = Annotated[list[BulkOutcome] | None, strawberry.argument(description="With one of these outcomes.")]
+Outcomes = Annotated[
+    list[BulkOutcome] | None, strawberry.argument(description="Only challenges with one of these outcomes.")
+]
 
 
-@strawberry.type(description="A challenge that was hit by the quotes, and what has become of it.")
+@strawberry.type(description="A challenge affected by the void quotes, with its outcome.")
 class BulkResult(FromRow, listing=BULK_RESULTS):
-    challenge_id: ID = field(description="The challenge.")
-    outcome: BulkOutcome = field(description="What has become of it.")
-    code: str | None = field(description="Why it was refused, as an error code; null if it was not.")
-    message: str | None = field(description="The same for people.")
-    decided_at: datetime | None = field(description="When it was decided; null while it is pending.")
+    challenge_id: ID = field(description="Challenge id.")
+    outcome: BulkOutcome = field(description="Outcome for the challenge.")
+    code: str | None = field(description="Error code of the refusal; null if not refused.")
+    message: str | None = field(description="Reason for the refusal, in plain words; null if not refused.")
+    decided_at: datetime | None = field(description="Time of the decision; null while pending.")
 
-    @computed("The challenge as it is now.")
+    @computed("Challenge in its present state.")
     async def challenge(self, info: Info) -> Challenge | None:
         return await read_one(info, CHALLENGES, int(self.challenge_id))
 
 
 @strawberry.type(
-    description="An order to set aside every verdict that rested on void quotes of a span. One challenge after the "
-    "other is looked at, by jobs; what was stopped goes on."
+    description="A request to set aside every verdict that rested on void quotes of a time span. Jobs decide one "
+    "challenge after the other and continue after an interruption."
 )
 class BulkReinstatement(FromRow, listing=BULK_REINSTATEMENTS):
-    id: ID = field(description="Its number.")
-    brand: str | None = field(description="The brand whose challenges it is about; null for all brands.")
-    symbol: str = field(description="The instrument.")
-    source_from: datetime = field(description="The first source time of the span.")
-    source_before: datetime = field(description="The first source time after the span.")
-    actor: str = field(description="Who ordered it: role and name of the bearer.")
-    reason: str = field(description="Why, as the firm knows it.")
-    recorded_at: datetime = field(description="When it was ordered.")
-    hit: int = field(description="Challenges that were hit.")
-    pending: int = field(description="Of those, challenges that are still to be looked at.")
-    reinstated: int = field(description="Of those, challenges that go on.")
-    refused: int = field(description="Of those, challenges whose verdict stands.")
+    id: ID = field(description="Id of the bulk reinstatement.")
+    brand: str | None = field(description="Brand whose challenges are included; null for all brands.")
+    symbol: str = field(description="Instrument symbol of the void quotes.")
+    source_from: datetime = field(description="Start of the span of source times, inclusive.")
+    source_before: datetime = field(description="End of the span of source times, exclusive.")
+    actor: str = field(description="Role and name of the person or token that made the request.")
+    reason: str = field(description="Internal reason, visible to the firm's staff only.")
+    recorded_at: datetime = field(description="Time of the request.")
+    hit: int = field(description="Number of challenges affected.")
+    pending: int = field(description="Number of affected challenges not decided yet.")
+    reinstated: int = field(description="Number of affected challenges that go on.")
+    refused: int = field(description="Number of affected challenges whose verdict stands.")
 
-    @computed("The challenges that were hit, by number.")
+    @computed("Affected challenges with their outcomes, sorted by challenge number.")
     async def results(
         self, info: Info, outcome: Outcomes = None, first: FirstLong = 20, after: After = None
     ) -> Connection[BulkResult]:
@@ -69,18 +71,20 @@ class BulkReinstatement(FromRow, listing=BULK_REINSTATEMENTS):
         return await read_owned_page(info, BULK_RESULTS, ("bulk", int(self.id)), request, filters)
 
 
-@strawberry.input(description="Void quotes whose verdicts are to be set aside: those of one symbol in a span.")
+@strawberry.input(description="Span of void quotes of one instrument whose verdicts are to be set aside.")
 class ReinstateChallengesInput:
-    symbol: str = field(description="The instrument.")
-    source_from: datetime = field(description="The first source time of the span.")
-    source_before: datetime = field(description="The first source time after the span.")
-    reason: str = field(description=f"Why. {INTERNAL}")
+    symbol: str = field(description="Instrument symbol.")
+    source_from: datetime = field(description="Start of the span of source times, inclusive.")
+    source_before: datetime = field(description="End of the span of source times, exclusive.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
-    idempotency_key: str = field(description="A key of the caller's for this order: sent again, it is not given again.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content starts no second reinstatement."
+    )
 
 
-@strawberry.type(description="The order; `bulkReinstatement` says how far it is.")
+@strawberry.type(description="Result of requesting a bulk reinstatement; query `bulkReinstatement` for its progress.")
 class ReinstateChallengesPayload(Payload):
     bulk_reinstatement: BulkReinstatement | None = field(
-        default=None, description="The bulk reinstatement; null if it was refused."
+        default=None, description="Bulk reinstatement; null if the request was refused."
     )

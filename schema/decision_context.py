@@ -48,7 +48,7 @@ class GateRefusal:
     code: str = field(description="The gate.")
     message: str = field(description="The same for people.")
     limit: str | None = field(description="The limit it holds against.")
-    observed: str | None = field(description="What was tradable.")
+    observed: str | None = field(description="What was found.")
 
     @classmethod
     def of(cls, refusal: Refusal | None) -> Self | None:

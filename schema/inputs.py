@@ -7,8 +7,8 @@ from typing import Any, TypeVar
 from domain.validation import api_name
 from schema.engine.strawberry_internals import class_definition
 
-INTERNAL = "Kept in the audit, for the firm alone."
-SHOWN = "What the client and the trader are told; null: a neutral text."
+INTERNAL = "Stored in the audit, which only the firm's staff can read."
+SHOWN = "Reason shown to the client and the trader; null shows a neutral text."
 
 KindT = TypeVar("KindT", bound=type)
 
