@@ -10,7 +10,6 @@ from strawberry import ID, field
 from strawberry.scalars import JSON
 
 from domain.lifecycles import ChallengeStatus
-from domain.limit_progress import Progress
 from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
 from schema.engine.computed_fields import computed
@@ -36,6 +35,7 @@ from schema.payloads import Payload
 from schema.payouts import Payout, PayoutEligibility
 from schema.programs import Program
 from schema.reinstatements import Reinstatement
+from schema.rule_progress import RuleProgress
 from schema.terms import FROZEN_TERMS, Terms
 from services.views.lists import (
     ACCOUNTS,
@@ -147,37 +147,6 @@ class ChallengeDay(FromRow, listing=DAYS):
     traded: bool = field(description="True if an order was filled on the trading day.")
     ends_at: datetime = field(description="Time at which the trading day ends.")
     closed: bool = field(description="True if the trading day has ended.")
-
-
-@strawberry.type(
-    description="Progress of a phase, or of an account without a phase, on one of its rules. Amounts are in the "
-    "account's currency."
-)
-class RuleProgress:
-    rule: Rule = field(description="Rule.")
-    limit: Decimal = field(description="Configured limit: a percentage, an amount or a count.")
-    measured: Decimal = field(description="Present value that is compared with the level.")
-    level: Decimal = field(description="Level: a floor, a ceiling, or a required count.")
-    headroom: Decimal = field(description="Distance to the level; negative if the level has been passed.")
-    done: Decimal = field(
-        description="Progress from the start towards the level: the profit or loss so far (negative in the opposite "
-        "direction), or a number of days or positions."
-    )
-    needed: Decimal = field(description="Total distance from the start to the level, in the same unit as `done`.")
-    used: Decimal = field(description="Share of the distance covered: 0 at the start, 1 at the level.")
-
-    @classmethod
-    def of(cls, at: Progress) -> Self:
-        return cls(
-            rule=at.rule,
-            limit=at.limit,
-            measured=at.measured,
-            level=at.level,
-            headroom=at.headroom,
-            done=at.done,
-            needed=at.needed,
-            used=at.used,
-        )
 
 
 @strawberry.type(

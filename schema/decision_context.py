@@ -14,12 +14,12 @@ from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Refusal, Verb
 from domain.positions import Side
-from schema.challenges import RuleProgress
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
 from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import object_of_row
+from schema.rule_progress import RuleProgress
 from schema.snapshots import AccountSnapshot
 from services.decision_context import Decided
 from services.views.lists import ACCOUNTS, ACTIONS, ORDERS

@@ -8,12 +8,13 @@ import strawberry
 from strawberry import ID, field
 
 from domain.lifecycles import ChallengeStatus
-from schema.challenges import Challenge, RuleProgress
+from schema.challenges import Challenge
 from schema.engine.computed_fields import computed
 from schema.engine.paging import read_one
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
+from schema.rule_progress import RuleProgress
 from services.views.lists import ACCOUNTS, CHALLENGES
 from services.views.ticks import TICKS
 
