@@ -1,4 +1,4 @@
-"""Voids and recomputations."""
+"""Corrections: voided orders and fills, and recomputed accounts."""
 
 from collections.abc import Sequence
 from typing import TypeVar
@@ -15,46 +15,50 @@ from schema.payloads import Payload
 from services.corrections import Corrected, Name
 
 
-@strawberry.input(description="Filled orders to be voided, with their fills.")
+@strawberry.input(description="Filled orders to void together with their fills.")
 class VoidOrderInput:
-    order_ids: list[ID] = field(description="1 to 250 orders of one account, voided together or not at all.")
-    reason: str = field(description=f"Why. {INTERNAL}")
-    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger.")
+    order_ids: list[ID] = field(description="1 to 250 order ids of one account. All are voided, or none.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It is stored in the account's ledger.")
 
 
-@strawberry.input(description="Booked fills to be voided, with their orders.")
+@strawberry.input(description="Booked fills to void together with their orders.")
 class VoidFillInput:
-    fill_ids: list[ID] = field(description="1 to 250 fills of one account, voided together or not at all.")
-    reason: str = field(description=f"Why. {INTERNAL}")
-    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger.")
+    fill_ids: list[ID] = field(description="1 to 250 fill ids of one account. All are voided, or none.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
+    shown_reason: str | None = field(default=None, description=f"{SHOWN} It is stored in the account's ledger.")
 
 
-@strawberry.input(description="An account to be computed again from its booked fills.")
+@strawberry.input(description="Account to recompute from its booked fills.")
 class RecomputeAccountInput:
-    account_id: ID = field(description="The account.")
-    apply: bool = field(description="Whether what differs is corrected; false only shows it.")
-    reason: str = field(description=f"Why. {INTERNAL}")
-    shown_reason: str | None = field(default=None, description=f"{SHOWN} It stands on the ledger, with a correction.")
-
-
-@strawberry.type(description="A corrected account.")
-class CorrectionPayload(Payload):
-    account: Account | None = field(default=None, description="The account as it is now; null if nothing was done.")
-    correction_id: ID | None = field(
-        default=None, description="The ledger row that corrects: account-seq; null if none was written."
+    account_id: ID = field(description="Account number.")
+    apply: bool = field(description="True to correct the differences; false to return them without changing anything.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
+    shown_reason: str | None = field(
+        default=None, description=f"{SHOWN} It is stored in the account's ledger if a correction is made."
     )
-    differences: list[Difference] = field(default_factory=list, description="What was kept otherwise.")
 
 
-@strawberry.type(description="The account without the voided orders.")
+@strawberry.type(description="Result of a correction.")
+class CorrectionPayload(Payload):
+    account: Account | None = field(default=None, description="Account after the request; null if it was refused.")
+    correction_id: ID | None = field(
+        default=None, description="Id of the correcting ledger row, `<account number>-<seq>`; null if none was written."
+    )
+    differences: list[Difference] = field(
+        default_factory=list, description="Figures whose stored value differed from the computed one."
+    )
+
+
+@strawberry.type(description="Result of voiding orders: the account without them.")
 class VoidOrderPayload(CorrectionPayload): ...
 
 
-@strawberry.type(description="The account without the voided fills.")
+@strawberry.type(description="Result of voiding fills: the account without them.")
 class VoidFillPayload(CorrectionPayload): ...
 
 
-@strawberry.type(description="The account computed again.")
+@strawberry.type(description="Result of recomputing an account.")
 class RecomputeAccountPayload(CorrectionPayload): ...
 
 
@@ -62,14 +66,14 @@ CorrectionPayloadT = TypeVar("CorrectionPayloadT", bound=CorrectionPayload)
 
 
 def ledger_names(ids: Sequence[ID], field: str) -> list[Name]:
-    """Return account number and ledger number of each id of this input field. Raises Missing for any other text."""
+    """Return account number and ledger number of each id in this input field. Raise Missing for any other text."""
     return [required_name(text, f"{field}[{place}]") for place, text in enumerate(ids)]
 
 
 def correction_payload(
     kind: type[CorrectionPayloadT], account: Account | None, corrected: Corrected
 ) -> CorrectionPayloadT:
-    """What was done, as the mutation answers it."""
+    """Return the payload of this type for a correction."""
     return kind(
         account=account,
         correction_id=ledger_id(corrected.account_id, corrected.seq),

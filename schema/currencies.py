@@ -1,4 +1,4 @@
-"""Currencies."""
+"""Currencies: type, input and payload."""
 
 from datetime import datetime
 
@@ -10,32 +10,38 @@ from schema.payloads import SavePayload
 from services.views.lists import CURRENCIES
 
 
-@strawberry.type(description="A currency of amounts, accounts and prices; the same for every brand.")
+@strawberry.type(description="A currency of amounts, accounts and prices, shared by all brands.")
 class Currency(FromRow, listing=CURRENCIES):
-    code: str = field(description="Its code, unique.")
-    minor_units: int = field(description="The decimal places of amounts that are booked in it.")
-    par: str = field(description="Its par group: currencies of one group are worth the same.")
-    version: int = field(description="Raised by every change.")
-    updated_at: datetime = field(description="When it was last changed.")
+    code: str = field(description="Unique currency code.")
+    minor_units: int = field(description="Number of decimal places of booked amounts.")
+    par: str = field(description="Par group. Currencies of one group convert into each other at 1.")
+    version: int = field(description="Version number; every change raises it.")
+    updated_at: datetime = field(description="Time of the last change.")
 
 
-@strawberry.input(description="A currency to save; of an existing one what is left out stays.")
+@strawberry.input(
+    description="Currency to create or change. For an existing currency, a field that is left out keeps its value."
+)
 class SaveCurrencyInput:
-    code: str = field(description="Its code: 2 to 10 capital letters or digits.")
+    code: str = field(description="Currency code: 2 to 10 capital letters or digits.")
     minor_units: int | None = field(
         default=UNSET,
-        description="The decimal places of amounts, 0 to 8; needed at first. Of a currency in use it may only rise.",
+        description="Number of decimal places of booked amounts, 0 to 8; required for a new currency. Once "
+        "the currency is in use the number may only rise.",
     )
     par: str | None = field(
         default=UNSET,
-        description="Its par group, such as USD for a stable coin of the dollar; at first, and if null, its own code. "
-        "It may change while no open position and no working order is valued by conversion.",
+        description="Par group, such as USD for a stable coin of the dollar. For a new currency, or if null, "
+        "it is the currency's own code. It cannot change while an open position or a working "
+        "order depends on a conversion.",
     )
     expected_version: int | None = field(
-        default=None, description="The version this change was made from; 0 where there is to be none yet."
+        default=None,
+        description="Version on which the change is based; 0 if the currency must not exist yet. If another "
+        "version is stored, the change is refused.",
     )
 
 
-@strawberry.type(description="The saved currency.")
+@strawberry.type(description="Result of saving a currency.")
 class SaveCurrencyPayload(SavePayload):
-    currency: Currency | None = field(default=None, description="The currency as it is now; null if not saved.")
+    currency: Currency | None = field(default=None, description="Currency after the save; null if it was refused.")

@@ -1,4 +1,4 @@
-"""What an account may do now: the context in which an AI, or a person, decides what to propose."""
+"""Decision context: everything that a person or an AI needs to decide which actions to propose."""
 
 from datetime import date, datetime
 from decimal import Decimal
@@ -37,18 +37,24 @@ SYMBOLS_MAX = 100
 
 
 def symbols_of(symbols: list[str] | None) -> tuple[str, ...] | None:
-    """The instruments a context is asked for. Raises BadUserInput for too many, and for what is not text."""
+    """Return the symbols requested for a decision context. Raise BadUserInput if there are too many or one is not
+    text.
+    """
     if symbols is not None and len(symbols) > SYMBOLS_MAX:
-        raise BadUserInput(f"symbols must be at most {SYMBOLS_MAX}; found {len(symbols)}.")
+        raise BadUserInput(
+            f"symbols must have at most {SYMBOLS_MAX} items; found {len(symbols)}. Ask for fewer instruments."
+        )
     return None if symbols is None else tuple(symbols)
 
 
-@strawberry.type(description="What a gate would say.")
+@strawberry.type(description="Reason for which a gate would reject an action.")
 class GateRefusal:
-    code: str = field(description="The gate.")
-    message: str = field(description="The same for people.")
-    limit: str | None = field(description="The limit it holds against.")
-    observed: str | None = field(description="What was found.")
+    code: str = field(description="Code of the gate.")
+    message: str = field(description="Reason in plain words.")
+    limit: str | None = field(description="Limit of the gate, as text; null if there is none.")
+    observed: str | None = field(
+        description="Value that the gate compared with the limit, as text; null if there is none."
+    )
 
     @classmethod
     def of(cls, refusal: Refusal | None) -> Self | None:
@@ -57,11 +63,11 @@ class GateRefusal:
         return cls(code=refusal.code, message=refusal.message, limit=refusal.limit, observed=refusal.observed)
 
 
-@strawberry.type(description="Whether the account may do something at all now.")
+@strawberry.type(description="Permission of the account for one kind of action at present.")
 class ActionPermission:
     verb: Verb = field(description="What.")
-    allowed: bool = field(description="Whether it may.")
-    refusal: GateRefusal | None = field(description="Why not.")
+    allowed: bool = field(description="True if the account may take such an action at all.")
+    refusal: GateRefusal | None = field(description="Reason why it may not; null if it may.")
 
     @classmethod
     def of(cls, permission: VerbPermission) -> Self:
@@ -69,15 +75,16 @@ class ActionPermission:
         return cls(verb=permission.verb, allowed=refusal is None, refusal=refusal)
 
 
-@strawberry.type(description="How much a gate has left.")
+@strawberry.type(description="Remaining headroom of a gate that limits exposure.")
 class GateRoom:
-    code: str = field(description="The gate.")
-    unit: GateUnit = field(description="What its figures are.")
-    limit: Decimal = field(description="Its limit now.")
+    code: str = field(description="Code of the gate.")
+    unit: GateUnit = field(description="Unit of `limit`, `taken` and `headroom`.")
+    limit: Decimal = field(description="Present limit.")
     taken: Decimal = field(
-        description="What is taken of it. Of a limit on one position: the largest position; a new one has all of it."
+        description="Part of the limit that is used. For a limit per position: the use by the largest "
+        "position; a new position has the full limit."
     )
-    headroom: Decimal = field(description="What is left; negative beyond it.")
+    headroom: Decimal = field(description="Part of the limit that is left; negative if the limit is exceeded.")
 
     @classmethod
     def of(cls, headroom: GateHeadroom) -> Self:
@@ -87,31 +94,36 @@ class GateRoom:
 
 
 @strawberry.type(
-    description="The largest market order that adds to a side now: it passes the gates, a quantity step more does not."
+    description="The largest market order that the gates would accept now on one side of an instrument. "
+    "An order one quantity step larger is rejected."
 )
 class LargestOrder:
-    side: Side = field(description="The side.")
-    verb: Verb = field(description="What to propose: OPEN, or INCREASE where the side is open.")
-    quantity: Decimal = field(description="How much, in the instrument's units; 0 where nothing passes.")
-    notional: Decimal = field(description="The same as a notional, in the account's currency.")
-    refusal: GateRefusal = field(description="What stops one step more; where nothing passes, the smallest order.")
+    side: Side = field(description="Side of the position.")
+    verb: Verb = field(description="Action to propose: OPEN, or INCREASE if a position is open on this side.")
+    quantity: Decimal = field(description="Quantity in units of the instrument; 0 if no order passes.")
+    notional: Decimal = field(description="Notional of that quantity in the account's currency.")
+    refusal: GateRefusal = field(
+        description="Rejection of an order one step larger or, if no order passes, of the smallest order."
+    )
 
     @classmethod
     def of(cls, size: domain.LargestOrder) -> Self:
         refusal = GateRefusal.of(size.refusal)
-        assert refusal, "there is always one"
+        assert refusal, "every size has a refusal"
         return cls(side=size.side, verb=size.verb, quantity=size.quantity, notional=size.notional, refusal=refusal)
 
 
-@strawberry.type(description="An instrument with its quote and the room on both sides.")
+@strawberry.type(description="An instrument with its quote and the largest orders on both sides.")
 class TradableInstrument:
-    symbol: str = field(description="The instrument.")
-    bid: Decimal | None = field(description="At which the market buys; null without a quote.")
-    ask: Decimal | None = field(description="At which the market sells.")
-    quote_time: datetime | None = field(description="The quote's source time.")
-    quote_age_seconds: int | None = field(description="Its age by the market's clock, in whole seconds.")
-    stale: bool = field(description="Whether it is too old to deal on.")
-    largest: list[LargestOrder] = field(description="The largest order on each side.")
+    symbol: str = field(description="Instrument symbol.")
+    bid: Decimal | None = field(description="Bid price; null without a quote.")
+    ask: Decimal | None = field(description="Ask price; null without a quote.")
+    quote_time: datetime | None = field(description="Source time of the quote; null without a quote.")
+    quote_age_seconds: int | None = field(
+        description="Age of the quote at the present market time, in whole seconds; null without a quote."
+    )
+    stale: bool = field(description="True if the quote is too old to trade at.")
+    largest: list[LargestOrder] = field(description="Largest order on each side.")
 
     @classmethod
     def of(cls, tradable: TradableSymbol) -> Self:
@@ -127,14 +139,14 @@ class TradableInstrument:
         )
 
 
-@strawberry.type(description="The trading day a phase is in.")
+@strawberry.type(description="Present trading day of a phase. Amounts are in the account's currency.")
 class TradingDay:
-    number: int = field(description="Its number in the phase; the starting day is 1.")
-    date: CalendarDay = field(description="Its name.")
-    ends_at: datetime = field(description="Its boundary.")
-    start_balance: Decimal = field(description="The balance at its start.")
-    start_equity: Decimal = field(description="The equity at its start.")
-    traded: bool = field(description="Whether a fill happened on it.")
+    number: int = field(description="Number of the trading day within the phase, counted from 1.")
+    date: CalendarDay = field(description="Date that names the trading day.")
+    ends_at: datetime = field(description="Time at which the trading day ends.")
+    start_balance: Decimal = field(description="Balance at the start of the trading day.")
+    start_equity: Decimal = field(description="Equity at the start of the trading day.")
+    traded: bool = field(description="True if an order was filled on the trading day.")
 
     @classmethod
     def of(cls, phase: PhaseRun) -> Self:
@@ -149,22 +161,29 @@ class TradingDay:
 
 
 @strawberry.type(
-    description="What an account may do at the newest market, as marking it now would leave it; nothing is written."
+    description="Actions, limits and figures of an account at the newest quotes, computed without writing anything."
 )
 class DecisionContext:
     snapshot: AccountSnapshot = field(description="Balances, exposure, margin and open positions.")
-    status: AccountStatus = field(description="The account's state.")
-    read_only: bool = field(description="Whether it takes no more actions, as after a verdict.")
-    blocked_until: datetime | None = field(description="Until then nothing may be opened or increased.")
-    phase_index: int | None = field(description="The challenge's phase it is of, counted from 1.")
-    phase_status: ChallengeStatus | None = field(description="That phase's state; null before it has started.")
-    permissions: list[ActionPermission] = field(description="What may be done at all.")
-    sides: list[Side] = field(description="The directions the policy allows.")
-    gates: list[GateRoom] = field(description="What the gates that limit exposure have left.")
-    rules: list[RuleProgress] = field(
-        description="Where the phase stands on its rules; without a challenge, the account on its liquidation level."
+    status: AccountStatus = field(description="State of the account.")
+    read_only: bool = field(description="True if the account accepts no more actions, for example after a verdict.")
+    blocked_until: datetime | None = field(
+        description="Time until which no position may be opened or increased; null if not blocked."
     )
-    day: TradingDay | None = field(description="The trading day; null where no phase runs.")
+    phase_index: int | None = field(
+        description="Number of the account's phase in its challenge, counted from 1; null without a challenge."
+    )
+    phase_status: ChallengeStatus | None = field(
+        description="State of that phase; null without a challenge and before the phase starts."
+    )
+    permissions: list[ActionPermission] = field(description="Permission for each kind of action.")
+    sides: list[Side] = field(description="Sides on which the policy allows positions.")
+    gates: list[GateRoom] = field(description="Headroom of each gate that limits exposure.")
+    rules: list[RuleProgress] = field(
+        description="Progress of the phase on each of its rules. For an account without a challenge, only "
+        "the liquidation level."
+    )
+    day: TradingDay | None = field(description="Present trading day; null if no phase is running.")
     decided: strawberry.Private[Decided]
 
     @classmethod
@@ -187,18 +206,20 @@ class DecisionContext:
             decided=decided,
         )
 
-    @computed("The instruments that the policy allows, or those asked for.")
+    @computed("Instruments that the policy allows, or only those requested.")
     def instruments(self) -> list[TradableInstrument]:
         return [TradableInstrument.of(tradable) for tradable in self.decided.context.instruments]
 
-    @computed("The account's resting orders, newest first.")
+    @computed("Working orders of the account, newest first.")
     def orders(self) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:
         return [object_of_row(ORDERS, row) for row in self.decided.orders]
 
-    @computed("Its newest 50 decision actions and what became of them, newest first.")
+    @computed("The newest 50 decision actions with their results, newest first.")
     def recent_actions(self, info: Info) -> list[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
         return [object_of_row(ACTIONS, row) for row in shown(info.context.principal, ACTIONS, self.decided.actions)]
 
-    @computed("The account its challenge has moved on to; null while this is the one to trade.")
+    @computed(
+        "Account on which the challenge continues in its next phase; null while this account is the one to trade."
+    )
     async def next_account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, self.decided.next_account_id)

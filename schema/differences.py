@@ -1,4 +1,4 @@
-"""Figures that two computations of the same books give otherwise."""
+"""Differences between stored and recomputed figures of an account."""
 
 from collections.abc import Iterable
 from typing import Self
@@ -9,13 +9,14 @@ from strawberry import field
 from domain import corrections
 
 
-@strawberry.type(description="A figure as it was kept, and as it is computed again.")
+@strawberry.type(description="A figure whose stored value differs from the recomputed value.")
 class Difference:
     what: str = field(
-        description="Such as `cash`, `fill 12 realised`, `position 13 quantity` (numbers are seqs) or `peak equity`."
+        description="Name of the figure, such as `cash`, `fill 12 realised`, `position 13 quantity` (the "
+        "number is the `seq`) or `peak equity`."
     )
-    stored: str = field(description="As it was kept; `none` where there was nothing.")
-    computed: str = field(description="As the fills and quotes that remain give it.")
+    stored: str = field(description="Stored value as text; `none` if there was none.")
+    computed: str = field(description="Value recomputed from the remaining fills and quotes, as text.")
 
     @classmethod
     def every(cls, differences: Iterable[corrections.Difference]) -> list[Self]:

@@ -1,7 +1,4 @@
-"""The domain's words as GraphQL enums, each value described, and the codes of user errors.
-
-Those of a program's limits and rules are in `schema/rule_enums.py`.
-"""
+"""Descriptions of the domain's enums for GraphQL, and the enum of error codes."""
 
 from enum import Enum, EnumMeta, StrEnum
 from typing import Any, cast
@@ -41,141 +38,150 @@ from services.principals import Role
 describe_enum(
     Role,
     "Role",
-    "What a token may do.",
-    ADMIN="Everything, in every brand.",
-    MANAGER="Everything of its brand.",
-    CLIENT="Buys challenges; sees and trades its own.",
-    TRADER="Trades and reads within the scope of its token.",
-    FEED="Hands in quotes.",
-    PAYMENTS="Confirms payments that a provider received for its brand.",
+    "Role of a token: the set of operations it may perform.",
+    ADMIN="Full access to every brand.",
+    MANAGER="Full access to one brand.",
+    CLIENT="A client: buys challenges, reads and trades its own.",
+    TRADER="A trader or AI: reads and trades the accounts within the token's scope.",
+    FEED="A quote source: submits quotes.",
+    PAYMENTS="A payment provider: confirms payments received for its brand.",
 )
 describe_enum(
     ProgramStatus,
     "ProgramStatus",
-    "Whether a program is on sale.",
+    "State of a program.",
     ACTIVE="On sale.",
-    DISABLED="Not on sale; new programs begin so.",
-    ARCHIVED="Not on sale, and hidden from lists unless asked for.",
+    DISABLED="Not on sale. A new program starts in this state.",
+    ARCHIVED="Not on sale, and left out of lists unless the filter asks for it.",
 )
 describe_enum(
     PurchaseStatus,
     "PurchaseStatus",
-    "How far the activation of a purchase has come.",
-    PENDING="Bought; the price is reserved on the wallet, or still to be paid outside.",
-    PAID="The price has been taken, or was paid outside.",
-    ACCOUNT_CREATED="The first account holds its initial balance.",
-    ACTIVE="The first account has started; the challenge runs.",
-    FAILED="The activation failed.",
-    REFUNDED="The price was given back.",
+    "State of a purchase.",
+    PENDING="Bought. The price is reserved in the wallet, or still has to be paid outside.",
+    PAID="Paid from the wallet or outside.",
+    ACCOUNT_CREATED="Paid, and the first account has received its initial balance.",
+    ACTIVE="The first account has started and the challenge is running.",
+    FAILED="The challenge could not be started.",
+    REFUNDED="The price was refunded.",
 )
 describe_enum(
     ChallengeStatus,
     "ChallengeStatus",
-    "The state of a challenge, or of one of its phases.",
-    PENDING="Not begun.",
+    "State of a challenge or of one of its phases.",
+    PENDING="Not started.",
     ACTIVE="Running.",
-    PASSED="Ended with success.",
-    FAILED="Ended by a breach.",
+    PASSED="Passed.",
+    FAILED="Failed by a breach.",
     CANCELLED="Ended without a verdict.",
 )
 describe_enum(
     PhaseType,
     "PhaseType",
-    "What a phase is for.",
-    EVALUATION="The client proves itself on a DEMO account.",
-    FUNDED="The client earns a share of the profit on a REAL account; the last phase.",
+    "Type of a phase.",
+    EVALUATION="Phase in which the client proves itself on a DEMO account and has to reach a profit target.",
+    FUNDED="Last phase: the client receives a share of the profit of a REAL account.",
 )
 describe_enum(
     GroupKind,
     "GroupKind",
-    "What the accounts of a group are for.",
+    "Purpose of the accounts of a group.",
     DEMO="Accounts of evaluation phases.",
     REAL="Accounts of funded phases.",
 )
 describe_enum(
     Slippage,
     "Slippage",
-    "At which price orders are filled and positions marked.",
-    MID_PRICE="The middle of bid and ask.",
-    BID_ASK="Buys at the ask, sells at the bid.",
+    "Price at which orders are filled and positions are marked.",
+    MID_PRICE="Midpoint of bid and ask.",
+    BID_ASK="Buy at the ask, sell at the bid.",
 )
 describe_enum(
     Mode,
     "AccountMode",
-    "What an account is for.",
-    AUDITION="On its own, without a challenge.",
-    EVALUATION="An evaluation phase.",
-    FUNDED="A funded phase.",
-    RACE="A race.",
+    "Purpose of an account.",
+    AUDITION="A trial account without a challenge.",
+    EVALUATION="The account of an evaluation phase.",
+    FUNDED="The account of a funded phase.",
+    RACE="The account of a race, a competition between accounts.",
 )
 describe_enum(
     AccountStatus,
     "AccountStatus",
-    "The state of an account.",
-    PENDING="Made, not started.",
-    ACTIVE="Open for actions.",
-    PAUSED="Closed for actions until resumed.",
-    LOCKED="Closed for actions until unlocked.",
+    "State of an account.",
+    PENDING="Created but not started.",
+    ACTIVE="Accepts actions.",
+    PAUSED="Accepts no actions until it is resumed.",
+    LOCKED="Accepts no actions until it is unlocked.",
     COMPLETED="Ended.",
-    LIQUIDATED="Ended by force.",
+    LIQUIDATED="Ended by liquidation.",
 )
 describe_enum(
     ActionStatus,
     "ActionStatus",
-    "What became of a decision action.",
-    EXECUTED="Filled; of a PROTECT, done.",
-    WORKING="Its order rests.",
-    REJECTED="Stopped at a gate; `code` says which.",
+    "Result of a decision action.",
+    EXECUTED="Executed: the order was filled or, for PROTECT, the stop-loss and take-profit were set.",
+    WORKING="The order was placed and waits for its price.",
+    REJECTED="Rejected by a gate, which `code` names.",
 )
 describe_enum(
     OrderStatus,
     "OrderStatus",
-    "The state of an order.",
+    "State of an order.",
     WORKING="Resting.",
     FILLED="Executed.",
-    CANCELLED="Withdrawn before it was executed.",
-    REJECTED="Refused when it was triggered.",
-    VOID="Its fill was undone.",
+    CANCELLED="Cancelled before it was filled.",
+    REJECTED="Rejected by a gate when its price was reached.",
+    VOID="Its fill was voided by a correction.",
 )
 describe_enum(
     Verb,
     "ActionVerb",
-    "What an order does to a position.",
-    OPEN="Opens the side.",
-    INCREASE="Adds to it.",
-    REDUCE="Closes a part of it.",
-    CLOSE="Closes all of it.",
-    PROTECT="Sets, moves or removes its stop-loss and take-profit; of actions alone.",
+    "Effect of an order or action on a position.",
+    OPEN="Open a position.",
+    INCREASE="Increase an open position.",
+    REDUCE="Close a part of a position.",
+    CLOSE="Close a position completely.",
+    PROTECT="Set, move or remove the stop-loss and take-profit of a position. Only for actions; no "
+    "order has this value.",
 )
-describe_enum(Side, "Side", "The side of a position.", LONG="Gains when the price rises.", SHORT="Gains when it falls.")
-describe_enum(GateUnit, "GateUnit", "What a gate counts in.", MONEY="The account's currency.", COUNT="Things.")
+describe_enum(
+    Side,
+    "Side",
+    "Side of a position.",
+    LONG="Long: gains when the price rises.",
+    SHORT="Short: gains when the price falls.",
+)
+describe_enum(
+    GateUnit, "GateUnit", "Unit of a gate's figures.", MONEY="Amount in the account's currency.", COUNT="Things."
+)
 describe_enum(
     PayoutStatus,
     "PayoutStatus",
-    "The state of a payout.",
-    REQUESTED="Waits for a decision.",
-    APPROVED="Will be paid.",
-    PAID="Paid to the wallet.",
+    "State of a payout.",
+    REQUESTED="Waits for a manager's decision.",
+    APPROVED="Approved, and about to be paid.",
+    PAID="Paid to the client's wallet.",
     REJECTED="Refused.",
-    CANCELLED="Withdrawn by the client.",
+    CANCELLED="Cancelled by the client or the firm's staff.",
 )
 describe_enum(
     OrderType,
     "OrderType",
-    "How an order waits for its price.",
-    MARKET="Not at all: it is filled at once.",
-    LIMIT="Until a quote is at its price or better.",
-    STOP="Until a quote is at its price or worse.",
-    STOP_LOSS="Closes the position once a quote is at its price or worse.",
-    TAKE_PROFIT="Closes the position once a quote is at its price or better.",
+    "Type of an order.",
+    MARKET="Filled at once.",
+    LIMIT="Filled when a quote reaches its price or a better one.",
+    STOP="Filled when a quote reaches its price or a worse one.",
+    STOP_LOSS="Closes the position when a quote reaches its price or a worse one.",
+    TAKE_PROFIT="Closes the position when a quote reaches its price or a better one.",
 )
 describe_enum(
     JobStatus,
     "JobStatus",
-    "The state of a job.",
+    "State of a job.",
     QUEUED="Owed.",
-    DONE="Done, or its cause is gone.",
-    DEAD="Every attempt failed; it may be retried.",
+    DONE="Done, or no longer needed.",
+    DEAD="Every attempt failed; a manager or admin can retry it.",
 )
 
 
@@ -184,91 +190,92 @@ class HistoryOrder(StrEnum):
     OLDEST_FIRST = "OLDEST_FIRST"
 
 
-describe_enum(
-    PositionStatus, "PositionStatus", "The state of a position.", OPEN="Held.", CLOSED="All of it was closed."
-)
+describe_enum(PositionStatus, "PositionStatus", "State of a position.", OPEN="Held.", CLOSED="Closed completely.")
 describe_enum(
     FillStatus,
     "FillStatus",
-    "The state of a fill.",
-    BOOKED="It counts.",
-    VOID="It was undone; a correction is on the ledger.",
+    "State of a fill.",
+    BOOKED="Booked: the fill counts.",
+    VOID="Voided: a correction in the ledger undid the fill.",
 )
 describe_enum(
     PaidFrom,
     "PaidFrom",
-    "Where the price of a purchase came from.",
-    WALLET="From the client's wallet.",
-    OUTSIDE="From outside: a manager or the payment provider confirmed it, and no money moved here.",
+    "Source of the payment of a purchase.",
+    WALLET="The client's wallet.",
+    OUTSIDE="A payment outside the desk, confirmed by a manager or the payment provider. No money "
+    "was moved by the desk.",
 )
 describe_enum(
     Payment,
     "Payment",
-    "How a purchase is paid.",
-    WALLET="From the client's wallet: the price is reserved at once.",
-    EXTERNAL="Outside the desk, by card or bank: the challenge begins once the payment is confirmed.",
+    "Method of paying for a purchase.",
+    WALLET="From the client's wallet; the price is reserved at once.",
+    EXTERNAL="Outside the desk, for example by card or bank transfer. The challenge starts when the "
+    "payment is confirmed.",
 )
 describe_enum(
     DeskMode,
     "DeskMode",
-    "Which clock the desk goes by.",
-    SYSTEM="Real time.",
-    REPLAY="The time of the newest quotes.",
+    "Clock of the desk.",
+    SYSTEM="The system clock.",
+    REPLAY="The time of the newest quotes, for replaying recorded quotes.",
 )
 describe_enum(
     MoneyKind,
     "MoneyKind",
-    "Which money a transfer moves.",
-    REAL="Real money: wallets, treasury, and what is outside.",
-    SYNTHETIC="Money of the desk's own: accounts and capital.",
+    "Money that a transfer moves.",
+    REAL="Real money: wallets, the treasury, and money outside the desk.",
+    SYNTHETIC="Synthetic money of trading accounts and of the capital that funds them.",
 )
 describe_enum(
     TransferKind,
     "TransferKind",
-    "What a transfer is for.",
-    FEE="The price of a challenge, from the client's wallet to the treasury.",
-    FEE_RETURN="The price of a purchase, back to the client with the first payout.",
-    REFUND="A price given back.",
-    DEPOSIT="An account's initial balance, from the capital.",
-    ADJUSTMENT="An amount booked on an account by hand, against the firm's synthetic capital.",
-    PAYOUT_PROFIT="A profit on its way: from its account into the hold, on to the capital, or back.",
-    PAYOUT_SHARE="The client's share of a profit, from the treasury to its wallet.",
-    TOP_UP="Money from outside for a wallet.",
-    WITHDRAWAL="Money that leaves a wallet for outside.",
+    "Purpose of a transfer.",
+    FEE="Price of a challenge: from the client's wallet to the treasury.",
+    FEE_RETURN="Price of a purchase returned to the client with the first payout.",
+    REFUND="Price refunded to the client.",
+    DEPOSIT="Initial balance of an account: from the capital to the account.",
+    ADJUSTMENT="Amount that a manager or admin booked on an account: from or to the capital.",
+    PAYOUT_PROFIT="Profit of a payout: from the account into the payout hold, then to the capital, or back "
+    "to the account.",
+    PAYOUT_SHARE="Client's share of a payout: from the treasury to the wallet.",
+    TOP_UP="Deposit from outside into a wallet.",
+    WITHDRAWAL="Withdrawal from a wallet to outside.",
 )
 describe_enum(
     HousePurpose,
     "HousePurpose",
-    "The firm's accounts, one of each for every brand and currency; they may be negative.",
-    TREASURY="The firm's real money.",
-    EXTERNAL="What is outside: where real money comes from and goes to.",
-    CAPITAL="The synthetic money that accounts are funded with.",
+    "Account of the firm itself. There is one of each kind for every brand and currency; its balance may be negative.",
+    TREASURY="Real money of the firm.",
+    EXTERNAL="Counterpart of all real money that enters or leaves the desk.",
+    CAPITAL="Synthetic money from which trading accounts are funded.",
     PAYOUT_HOLD="Profits of payouts that are not paid yet.",
 )
 describe_enum(
     Condition,
     "PayoutCondition",
-    "A condition of a payout.",
-    FUNDED_PHASE="The challenge's funded phase runs.",
-    NO_OPEN_PAYOUT="No payout of the challenge waits to be decided or paid.",
-    FLAT="The account holds no position.",
-    AMOUNT="The amount that leaves the account is large enough.",
-    BUFFER="The profit that stays on the account is large enough.",
-    PROFIT="The balance is above the initial one, by the least profit that the terms name.",
-    ABOVE_FLOORS="The balance that is left breaks no limit.",
-    TRADING_DAYS="So many trading days since the start or the last payout.",
-    PROFITABLE_DAYS="So many profitable days since the start or the last payout.",
-    CYCLE="So many days since the start or the last payout.",
-    BEST_DAY="The profit since the last payout, as much as its best day's largest share asks for.",
-    PHASE_TRADING_DAYS="The phase's least number of trading days since its start.",
-    PHASE_PROFITABLE_DAYS="The phase's least number of profitable days since its start.",
+    "Condition for a payout.",
+    FUNDED_PHASE="The funded phase of the challenge is running.",
+    NO_OPEN_PAYOUT="No other payout of the challenge is waiting for a decision or payment.",
+    FLAT="The account has no open position.",
+    AMOUNT="The requested amount is at least the minimum of the terms.",
+    BUFFER="The profit left on the account is at least the buffer of the terms.",
+    PROFIT="The balance exceeds the starting balance by the minimum profit of the terms.",
+    ABOVE_FLOORS="The remaining balance is above every loss limit.",
+    TRADING_DAYS="The minimum number of trading days since the start or the last payout is reached.",
+    PROFITABLE_DAYS="The minimum number of profitable days since the start or the last payout is reached.",
+    CYCLE="The minimum number of days since the start or the last payout has passed.",
+    BEST_DAY="The profit since the last payout is large enough for the best day's share of it to be within its limit.",
+    PHASE_TRADING_DAYS="The phase's minimum number of trading days since its start is reached.",
+    PHASE_PROFITABLE_DAYS="The phase's minimum number of profitable days since its start is reached.",
 )
 describe_enum(
     HistoryOrder,
     "HistoryOrder",
-    "The order of a history.",
-    NEWEST_FIRST="From the newest back.",
-    OLDEST_FIRST="From the beginning on.",
+    "Sort order of a history.",
+    NEWEST_FIRST="Newest first.",
+    OLDEST_FIRST="Oldest first.",
 )
 
 
@@ -282,4 +289,6 @@ def _code(refusal: Any) -> Any:
 # Top-level errors; and one user error for each problem of a program.
 _BESIDE_DATA = {Forbidden.code, Busy.code, TimeLimit.code, CallerGone.code, InvalidProgram.code}
 _CODES = {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}
-ErrorCode: Any = strawberry.enum(cast("EnumMeta", Enum("ErrorCode", _CODES)), description="Why a mutation did nothing.")
+ErrorCode: Any = strawberry.enum(
+    cast("EnumMeta", Enum("ErrorCode", _CODES)), description="Reason why a mutation was refused."
+)

@@ -1,4 +1,4 @@
-"""Events of challenges, as listed and as sent to subscribers."""
+"""Events of challenges, in lists and subscriptions."""
 
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -19,37 +19,39 @@ if TYPE_CHECKING:
     from schema.challenges import Challenge
 
 
-@strawberry.type(description="Something that happened to a challenge.")
+@strawberry.type(description="An event of a challenge.")
 class ChallengeEvent(FromRow, listing=EVENTS):
-    position: Long = field(description="Its place among its brand's events: later ones have higher places.")
+    position: Long = field(description="Position among all events of the brand; a later event has a higher position.")
     number: Long = field(
-        description="Its number within the challenge: 1, 2, 3 and so on. A TRADER does not get those about purchases "
-        "and payouts, so its numbers have gaps."
+        description="Number within the challenge, counted from 1. A TRADER does not receive events about "
+        "purchases and payouts, so its numbers have gaps."
     )
-    name: str = field(description="What happened, such as prop.challenge.phase_changed.")
-    market_time: datetime = field(description="When, by the market's clock.")
-    challenge_id: ID = field(description="The challenge.")
+    name: str = field(description="Name of the event, such as `prop.challenge.phase_changed`.")
+    market_time: datetime = field(description="Market time of the event.")
+    challenge_id: ID = field(description="Challenge id.")
     epoch: strawberry.Private[int]
-    payload: JSON = field(description="Its facts, frozen when it was written; other objects by their id.")
+    payload: JSON = field(
+        description="Facts of the event, as they were when it was written. Other objects appear as ids."
+    )
 
-    @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
+    @computed("Opaque position in the stream. Send it as `after` to receive all later events.")
     def cursor(self) -> str:
         return format_cursor(f"{self.challenge_id}-{self.number}", self.epoch)
 
-    @computed("The challenge as it is now; null once it is deleted.")
+    @computed("Challenge in its present state; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await read_one(info, CHALLENGES, int(self.challenge_id))
 
 
-@strawberry.input(description="Which events; what is left out does not narrow.")
+@strawberry.input(description="Filter for events. A field that is left out does not restrict the list.")
 class ChallengeEventFilter:
-    challenge_ids: list[ID] | None = field(default=None, description="Of one of these challenges.")
-    names: list[str] | None = field(default=None, description="With one of these names.")
-    client: str | None = field(default=None, description="Of this client's challenges.")
+    challenge_ids: list[ID] | None = field(default=None, description="Only events of these challenges.")
+    names: list[str] | None = field(default=None, description="Only events with one of these names.")
+    client: str | None = field(default=None, description="Only events of this client's challenges.")
 
 
 def event_of(event: Any) -> ChallengeEvent:
-    """The event of the stream."""
+    """Return the API's form of an event from the stream."""
     return ChallengeEvent(
         position=event.brand_position,
         number=event.number,

@@ -1,4 +1,4 @@
-"""Evidence of a verdict: the open positions, with prices, conversion rates and the ages of both."""
+"""Evidence of a verdict: open positions with their prices, conversion rates and ages."""
 
 import json
 from datetime import datetime
@@ -15,22 +15,37 @@ from domain.positions import Side
 AMOUNTS = ("quantity", "cost_basis", "mark", "rate", "unrealised")
 
 
-@strawberry.type(description="An open position as a verdict saw it.")
+@strawberry.type(description="An open position at the time of a verdict.")
 class EvidenceMark:
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side.")
-    quantity: Decimal = field(description="The quantity held; positive on both sides.")
-    cost_basis: Decimal = field(description="Its cost in the quote currency, to 18 places.")
-    mark: Decimal = field(description="The price it was marked at, in the quote currency.")
-    quote_time: datetime = field(description="The source time of that price.")
-    quote_age_seconds: int = field(description="The price's age by the market's clock, in whole seconds.")
-    stale: bool = field(description="Whether the price was too old to deal on: the last good mark.")
-    rate: Decimal = field(description="The worth of one of the quote currency in the account's, to 18 places.")
-    rate_pairs: list[str] = field(description="The instruments that converted: none at par, two over a third currency.")
-    rate_time: datetime | None = field(description="The source time of the rate's oldest quote; null at par.")
-    rate_age_seconds: int | None = field(description="The rate's age by the market's clock; null at par.")
-    rate_stale: bool = field(description="Whether the rate was too old to open or increase on: the last good one.")
-    unrealised: Decimal = field(description="The open profit, in the account's currency.")
+    symbol: str = field(description="Instrument symbol.")
+    side: Side = field(description="Side of the position.")
+    quantity: Decimal = field(description="Open quantity in units of the instrument; positive on both sides.")
+    cost_basis: Decimal = field(
+        description="Cost of the open quantity in the quote currency, with up to 18 decimal places."
+    )
+    mark: Decimal = field(description="Price at which the position was marked, in the quote currency.")
+    quote_time: datetime = field(description="Source time of the quote used.")
+    quote_age_seconds: int = field(description="Age of that quote at the verdict, in whole seconds of market time.")
+    stale: bool = field(description="True if the quote was the last known one and too old to trade at.")
+    rate: Decimal = field(
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, "
+        "with up to 18 decimal places."
+    )
+    rate_pairs: list[str] = field(
+        description="Symbols of the instruments used for the conversion: none if no conversion was needed, "
+        "two if it went through a third currency."
+    )
+    rate_time: datetime | None = field(
+        description="Source time of the older quote used for the conversion rate; null if no conversion was needed."
+    )
+    rate_age_seconds: int | None = field(
+        description="Age of the conversion rate at the verdict, in whole seconds of market time; null if no "
+        "conversion was needed."
+    )
+    rate_stale: bool = field(
+        description="True if the conversion rate was the last known one and too old to open or increase a position."
+    )
+    unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
 
     @classmethod
     def every(cls, text: str) -> list[Self]:

@@ -1,4 +1,4 @@
-"""Filter inputs as the names and values the lists know."""
+"""Conversion of filter inputs into the names and values of the lists."""
 
 from datetime import datetime
 from enum import Enum
@@ -12,7 +12,7 @@ NO_SUCH_ID = 0
 
 
 def filters_of(where: Any) -> Filters:
-    """What was given; ids as numbers, enums as the database writes them."""
+    """Return name and values of each filter field that is set: ids as numbers, enums as stored in the database."""
     if where is None:
         return ()
     return tuple((name, (_value(name, value),)) for name, value in vars(where).items() if value is not None)

@@ -1,4 +1,4 @@
-"""What inputs share: the words for reasons, and a quick way to build those that come by the thousand."""
+"""Descriptions of reasons, and a fast constructor for inputs that arrive by the thousand."""
 
 from collections.abc import Mapping
 from dataclasses import fields

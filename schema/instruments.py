@@ -16,83 +16,87 @@ from services.views.lists import INSTRUMENTS
 describe_enum(
     InstrumentKind,
     "InstrumentKind",
-    "What an instrument's underlying is.",
-    FOREX="A currency, priced in another.",
+    "Kind of underlying of an instrument.",
+    FOREX="A currency, priced in another currency.",
     METAL="A precious metal, in ounces.",
-    CRYPTO="A coin.",
-    INDEX="An index of shares, in its points.",
-    COMMODITY="A raw material, such as barrels of oil.",
+    CRYPTO="A crypto currency.",
+    INDEX="A share index, in points.",
+    COMMODITY="A commodity, such as oil in barrels.",
     STOCK="A share.",
-    OTHER="Anything else.",
+    OTHER="Any other underlying.",
 )
 describe_enum(
     InstrumentStatus,
     "InstrumentStatus",
-    "Whether positions may be opened in an instrument.",
-    ACTIVE="They may.",
-    RETIRED="They may not. Its quotes are still taken in, and convert.",
+    "State of an instrument.",
+    ACTIVE="Positions may be opened.",
+    RETIRED="Positions may not be opened. Quotes are still accepted and used for conversion.",
 )
 
 describe_enum(
     GuardMode,
     "QuoteGuardMode",
-    "What happens to a quote that an instrument's guard finds suspect.",
-    OFF="Nothing: no quote is looked at.",
-    WARN="It is accepted, counted and told as an event.",
-    HOLD="It is held back: nothing is marked, judged or filled by it until another quote confirms it.",
+    "Handling of quotes that an instrument's guard finds suspect.",
+    OFF="Quotes are not checked.",
+    WARN="The quote is accepted and counted, and an event reports it.",
+    HOLD="The quote is held back and has no effect until another quote confirms it.",
 )
 
 
 @strawberry.type(
-    description="What makes a quote suspect: a move against the last accepted one, its spread, or a price that stands "
-    "still. A held quote is confirmed by the next that says the same, of the same source or another; a price that "
-    "stands still only by another source. Of the two the later is accepted."
+    description="Limits beyond which a quote is suspect: its move from the last accepted quote, its "
+    "spread, or the time for which the price has not changed. A held quote is confirmed by "
+    "the next quote that agrees with it, from any source; a price that has not changed is "
+    "confirmed only by another source. The later of the two quotes is accepted."
 )
 class QuoteGuard:
-    mode: GuardMode = field(description="What happens to a suspect quote.")
+    mode: GuardMode = field(description="Handling of suspect quotes.")
     move_pct: Decimal = field(
-        description="The largest move of the mid between two quotes, in percent of the lower mid; 0: any."
+        description="Maximum move of the midpoint between two quotes, in percent of the lower midpoint; 0: no limit."
     )
     move_seconds: int = field(
-        description="The time within which a move is measured, in seconds by the source's clock; after a longer gap "
-        "any move is accepted. A suspect quote that nothing confirms is dropped after it."
+        description="Period within which a move is measured, in seconds of source time; after a longer gap "
+        "any move is accepted. A suspect quote that is not confirmed within the period is "
+        "dropped."
     )
-    spread_pct: Decimal = field(description="The widest spread in percent of the mid; 0: any.")
+    spread_pct: Decimal = field(description="Maximum spread in percent of the midpoint; 0: no limit.")
     frozen_seconds: int = field(
-        description="For how long bid and ask may stay the same while quotes come, in seconds; 0: for ever."
+        description="Maximum time for which bid and ask may stay unchanged while quotes arrive, in seconds; "
+        "0: no limit."
     )
 
 
-@strawberry.type(description="What can be traded; the same for every brand.")
+@strawberry.type(description="A tradable instrument, shared by all brands.")
 class Instrument(FromRow, listing=INSTRUMENTS):
-    symbol: str = field(description="Its name as the firm writes it, unique among symbols and aliases; capitals count.")
-    kind: InstrumentKind = field(description="What its underlying is.")
+    symbol: str = field(description="Symbol, unique among symbols and aliases; case-sensitive.")
+    kind: InstrumentKind = field(description="Kind of underlying.")
     base_currency: str | None = field(
-        description="The currency that is bought and sold, whose rate the price is; null for an index or a share."
+        description="Currency code of the underlying, if it is a currency that is priced in `quoteCurrency`; "
+        "null for other underlyings such as an index or a share."
     )
-    quote_currency: str = field(description="The currency the price is in.")
-    price_precision: int = field(description="The decimal places of its prices.")
-    quantity_step: Decimal = field(description="Quantities are multiples of it, in units of the underlying.")
-    quantity_min: Decimal = field(description="The least quantity, in units of the underlying.")
+    quote_currency: str = field(description="Currency code of the price.")
+    price_precision: int = field(description="Number of decimal places of prices.")
+    quantity_step: Decimal = field(
+        description="Quantity step: every quantity is a multiple of it, in units of the underlying."
+    )
+    quantity_min: Decimal = field(description="Minimum quantity of an order, in units of the underlying.")
     notional_min: Decimal = field(
-        description="The least worth of an order, quantity x price in the quote currency; 0: no such limit. "
-        "All of a position may be closed whatever it is worth."
+        description="Minimum notional of an order (quantity x price) in the quote currency; 0: no limit. A "
+        "position may always be closed completely."
     )
-    contract_size: Decimal = field(
-        description="Units of a lot: an action of so many `lots` is of `lots` x `contractSize` units."
-    )
-    aliases: list[str] = field(description="Other names under which feeds quote it.")
-    status: InstrumentStatus = field(description="Whether positions may be opened in it.")
-    version: int = field(description="Raised by every change.")
-    created_at: datetime = field(description="When it was first saved.")
-    updated_at: datetime = field(description="When it was last changed.")
+    contract_size: Decimal = field(description="Units of the underlying in one lot.")
+    aliases: list[str] = field(description="Other symbols under which quotes are accepted.")
+    status: InstrumentStatus = field(description="State of the instrument.")
+    version: int = field(description="Version number; every change raises it.")
+    created_at: datetime = field(description="Time of the first save.")
+    updated_at: datetime = field(description="Time of the last change.")
     guard_mode: strawberry.Private[str]
     guard_move_pct: strawberry.Private[Decimal]
     guard_move_seconds: strawberry.Private[int]
     guard_spread_pct: strawberry.Private[Decimal]
     guard_frozen_seconds: strawberry.Private[int]
 
-    @computed("Which of its quotes are suspect, and what happens to them.")
+    @computed("Limits beyond which a quote of the instrument is suspect, and the handling of suspect quotes.")
     def guard(self) -> QuoteGuard:
         return QuoteGuard(
             mode=GuardMode(self.guard_mode),
@@ -104,76 +108,95 @@ class Instrument(FromRow, listing=INSTRUMENTS):
 
 
 @strawberry.input(
-    description="The guard of an instrument; what is left out stays, and is at first, or if null, that of the kind: "
-    "WARN; within 60 seconds 5 % (FOREX), 8 % (METAL), 10 % (INDEX), 15 % (COMMODITY), 20 % (CRYPTO), 25 % (STOCK, "
-    "OTHER); a spread of 2 % (FOREX, METAL), 3 % (INDEX), 5 % (CRYPTO, COMMODITY), 10 % (STOCK, OTHER); a standstill "
-    "of 900 seconds (FOREX, METAL, CRYPTO), 3,600 (INDEX, COMMODITY), none (STOCK, OTHER)."
+    description="Guard of an instrument. A field that is left out keeps its value; in a new instrument, "
+    "or if null, it gets the default of the instrument's kind. Defaults: mode WARN; move "
+    "within 60 seconds 5 % (FOREX), 8 % (METAL), 10 % (INDEX), 15 % (COMMODITY), 20 % "
+    "(CRYPTO), 25 % (STOCK, OTHER); spread 2 % (FOREX, METAL), 3 % (INDEX), 5 % (CRYPTO, "
+    "COMMODITY), 10 % (STOCK, OTHER); unchanged price 900 seconds (FOREX, METAL, CRYPTO), "
+    "3,600 seconds (INDEX, COMMODITY), no limit (STOCK, OTHER)."
 )
 class QuoteGuardInput:
-    mode: GuardMode | None = field(default=UNSET, description="What happens to a suspect quote.")
+    mode: GuardMode | None = field(default=UNSET, description="Handling of suspect quotes.")
     move_pct: Decimal | None = field(
-        default=UNSET, description="The largest move in percent of the lower mid, at most 1000; 0: any."
+        default=UNSET, description="Maximum move in percent of the lower midpoint, 0 to 1000; 0: no limit."
     )
     move_seconds: int | None = field(
-        default=UNSET, description="The time within which a move is measured, 1 to 86400 seconds."
+        default=UNSET, description="Period within which a move is measured, 1 to 86400 seconds."
     )
     spread_pct: Decimal | None = field(
-        default=UNSET, description="The widest spread in percent of the mid, at most 200; 0: any."
+        default=UNSET, description="Maximum spread in percent of the midpoint, 0 to 200; 0: no limit."
     )
     frozen_seconds: int | None = field(
-        default=UNSET, description="For how long the price may stand still, at most 86400 seconds; 0: for ever."
+        default=UNSET,
+        description="Maximum time for which the price may stay unchanged, 0 to 86400 seconds; 0: no limit.",
     )
 
 
-@strawberry.input(description="An instrument to save; of an existing one what is left out stays.")
+@strawberry.input(
+    description="Instrument to create or change. For an existing instrument, a field that is left out keeps its value."
+)
 class SaveInstrumentInput:
     symbol: str = field(
-        description="Its name: 1 to 32 letters, digits, inner spaces or . _ - / # + & ! @ $ ^ = : ( ) [ ] % ~."
+        description="Symbol: 1 to 32 letters, digits, inner spaces or . _ - / # + & ! @ $ ^ = : ( ) [ ] % ~."
     )
-    kind: InstrumentKind | None = field(default=UNSET, description="What its underlying is; at first FOREX.")
+    kind: InstrumentKind | None = field(
+        default=UNSET, description="Kind of underlying; FOREX if left out for a new instrument."
+    )
     base_currency: str | None = field(
         default=UNSET,
-        description="The currency that is bought and sold; needed for FOREX, and fixed once saved. Left out at first, "
-        "or null: the underlying is no currency, and the price converts nothing.",
+        description="Currency code of the underlying; required for FOREX, and fixed once saved. Null, or "
+        "left out for a new instrument: the underlying is not a currency, and the price is not "
+        "used for conversion.",
     )
     quote_currency: str | None = field(
-        default=UNSET, description="The currency the price is in; needed at first, and fixed once saved."
+        default=UNSET, description="Currency code of the price; required for a new instrument, and fixed once saved."
     )
     price_precision: int | None = field(
-        default=UNSET, description="The decimal places of its prices, 0 to 12; needed at first."
+        default=UNSET, description="Number of decimal places of prices, 0 to 12; required for a new instrument."
     )
     quantity_step: Decimal | None = field(
-        default=UNSET, description="Quantities are multiples of it, in units of the underlying; needed at first."
+        default=UNSET, description="Quantity step in units of the underlying; required for a new instrument."
     )
     quantity_min: Decimal | None = field(
-        default=UNSET, description="The least quantity, a multiple of the step; needed at first."
+        default=UNSET,
+        description="Minimum quantity of an order, a multiple of the step; required for a new instrument.",
     )
     notional_min: Decimal | None = field(
         default=UNSET,
-        description="The least worth of an order, quantity x price in the quote currency; at first, and if null, 0: "
-        "no such limit.",
+        description="Minimum notional of an order (quantity x price) in the quote currency; 0, the default "
+        "and the meaning of null: no limit.",
     )
-    contract_size: Decimal | None = field(default=UNSET, description="Units of a lot; at first, and if null, 1.")
+    contract_size: Decimal | None = field(
+        default=UNSET, description="Units of the underlying in one lot; 1 if null, or if left out for a new instrument."
+    )
     aliases: list[str] | None = field(
-        default=UNSET, description="Other names under which feeds quote it, replacing all it had; null: none."
+        default=UNSET,
+        description="Other symbols under which quotes are accepted; the list replaces the stored one, null clears it.",
     )
     status: InstrumentStatus | None = field(
-        default=UNSET, description="RETIRED is refused while positions are open or orders work in it; at first ACTIVE."
+        default=UNSET,
+        description="State; ACTIVE if left out for a new instrument. RETIRED is refused while the instrument "
+        "has open positions or working orders.",
     )
     guard: QuoteGuardInput | None = field(
-        default=UNSET, description="Which of its quotes are suspect; at first, and if null, that of its kind."
+        default=UNSET,
+        description="Guard of the instrument; the default of its kind if null, or if left out for a new instrument.",
     )
     expected_version: int | None = field(
-        default=None, description="The version this change was made from; 0 where there is to be none yet."
+        default=None,
+        description="Version on which the change is based; 0 if the instrument must not exist yet. If "
+        "another version is stored, the change is refused.",
     )
 
 
-@strawberry.type(description="The saved instrument.")
+@strawberry.type(description="Result of saving an instrument.")
 class SaveInstrumentPayload(SavePayload):
-    instrument: Instrument | None = field(default=None, description="The instrument as it is now; null if not saved.")
+    instrument: Instrument | None = field(
+        default=None, description="Instrument after the save; null if it was refused."
+    )
 
 
-@strawberry.input(description="Which instruments.")
+@strawberry.input(description="Filter for instruments.")
 class InstrumentFilter:
-    kind: list[InstrumentKind] | None = field(default=None, description="Of one of these kinds.")
-    status: InstrumentStatus | None = field(default=None, description="In this status.")
+    kind: list[InstrumentKind] | None = field(default=None, description="Only instruments of one of these kinds.")
+    status: InstrumentStatus | None = field(default=None, description="Only instruments in this state.")

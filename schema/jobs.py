@@ -12,36 +12,42 @@ from schema.payloads import Payload
 from services.views.lists import JOBS
 
 
-@strawberry.type(description="A side effect owed.")
+@strawberry.type(
+    description="Work that follows from a committed change, such as charging a fee or paying a payout; workers do it."
+)
 class Job(FromRow, listing=JOBS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    kind: str = field(description="What is to be done.")
-    status: JobStatus = field(description="Its state.")
-    attempts: int = field(description="How often it was tried.")
-    challenge_id: ID | None = field(description="The challenge it is for.")
-    account_id: ID | None = field(description="The account it is for.")
-    waits_for_batch: Long | None = field(description="It is not done before this batch of quotes.")
-    due_at: datetime = field(description="It is not done before.")
-    outcome: str | None = field(description="What came of it, or why the last attempt failed.")
-    created_at: datetime = field(description="When it was written.")
-    done_at: datetime | None = field(description="When it was done.")
+    id: ID = field(description="Job id.")
+    brand: str = field(description="Name of the brand.")
+    kind: str = field(description="Kind of work.")
+    status: JobStatus = field(description="State of the job.")
+    attempts: int = field(description="Number of attempts so far.")
+    challenge_id: ID | None = field(description="Challenge to which the job belongs; null if none.")
+    account_id: ID | None = field(description="Account to which the job belongs; null if none.")
+    waits_for_batch: Long | None = field(
+        description="Number of the batch of quotes for which the job waits; null if it waits for none."
+    )
+    due_at: datetime = field(description="Time before which the job is not attempted.")
+    outcome: str | None = field(
+        description="Result of the job, or the error of the last failed attempt; null before the first attempt."
+    )
+    created_at: datetime = field(description="Time at which the job was written.")
+    done_at: datetime | None = field(description="Time at which the job was done; null until then.")
 
 
-@strawberry.input(description="Which jobs.")
+@strawberry.input(description="Filter for jobs.")
 class JobFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[JobStatus] | None = field(default=None, description="In one of these states.")
-    kind: str | None = field(default=None, description="Of this kind.")
-    challenge_id: ID | None = field(default=None, description="For this challenge.")
-    account_id: ID | None = field(default=None, description="For this account.")
+    brand: str | None = field(default=None, description="Only jobs of this brand.")
+    status: list[JobStatus] | None = field(default=None, description="Only jobs in one of these states.")
+    kind: str | None = field(default=None, description="Only jobs of this kind.")
+    challenge_id: ID | None = field(default=None, description="Only jobs of this challenge.")
+    account_id: ID | None = field(default=None, description="Only jobs of this account.")
 
 
-@strawberry.input(description="The job to retry.")
+@strawberry.input(description="Job to retry.")
 class RetryJobInput:
-    id: ID = field(description="The job, which is DEAD.")
+    id: ID = field(description="Job id. The job must be DEAD.")
 
 
-@strawberry.type(description="The job that is owed again.")
+@strawberry.type(description="Result of retrying a job.")
 class RetryJobPayload(Payload):
-    job: Job | None = field(default=None, description="The job as it is now; null if it was not queued again.")
+    job: Job | None = field(default=None, description="Job after the request; null if it was refused.")

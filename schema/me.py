@@ -1,4 +1,4 @@
-"""Who asks."""
+"""The bearer of a token, its scope, limits and lists."""
 
 import strawberry
 from strawberry import ID, field
@@ -16,22 +16,26 @@ from services.quotes import QUOTES_MAX
 from services.views.lists import CHALLENGES, PURCHASES, WALLETS, Filters
 
 
-@strawberry.type(description="The most of what one request may ask for or bring.")
+@strawberry.type(description="Maximum sizes of one request.")
 class Sizes:
-    page_items: int = field(description="Items of a page of a list.")
-    history_items: int = field(description="Items of a page of metrics, breaches, the ledger or other histories.")
-    actions: int = field(description="Decision actions of one batch.")
-    quotes: int = field(description="Quotes of one ingestion.")
+    page_items: int = field(description="Maximum number of items in a page of a list.")
+    history_items: int = field(
+        description="Maximum number of items in a page of metrics, breaches, ledger rows or another history."
+    )
+    actions: int = field(description="Maximum number of decision actions in one submission.")
+    quotes: int = field(description="Maximum number of quotes in one ingestion.")
 
 
-@strawberry.type(description="The bearer of the token. Its lists are those of the client it speaks for.")
+@strawberry.type(
+    description="The bearer of the token. The lists contain the objects of the client for whom a CLIENT token speaks."
+)
 class Me:
-    role: Role = field(description="What the token may do.")
-    name: str = field(description="The token's name.")
-    brand: str | None = field(description="The brand it cannot look beyond; null for ADMIN and FEED.")
-    subject: str | None = field(description="The client a CLIENT token speaks for.")
+    role: Role = field(description="Role of the token.")
+    name: str = field(description="Name of the token.")
+    brand: str | None = field(description="Brand to which the token is limited; null for ADMIN and FEED.")
+    subject: str | None = field(description="Client for whom a CLIENT token speaks; null for other tokens.")
 
-    @computed("What a TRADER token reaches; null for other tokens.")
+    @computed("Accounts and challenges that a TRADER token may access; null for other tokens.")
     def scope(self, info: Info) -> TokenScope | None:
         who = info.context.principal
         if who.role is not Role.TRADER:
@@ -43,21 +47,21 @@ class Me:
             accounts=[ID(str(item)) for item in who.scope.get("accounts") or ()],
         )
 
-    @computed("The most of what one request may ask for or bring.")
+    @computed("Maximum sizes of one request.")
     def limits(self) -> Sizes:
         return Sizes(page_items=SHORT, history_items=LONG, actions=BATCH_MAX, quotes=QUOTES_MAX)
 
     def _own(self) -> Filters:
         return (("client", (self.subject,)),)
 
-    @computed("The client's challenges, newest first; empty for other tokens.")
+    @computed("Challenges of the client, newest first; empty for other tokens.")
     async def challenges(self, info: Info, first: First = 20, after: After = None) -> Connection[Challenge]:
         return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), self._own())
 
-    @computed("The client's purchases, newest first; empty for other tokens.")
+    @computed("Purchases of the client, newest first; empty for other tokens.")
     async def purchases(self, info: Info, first: First = 20, after: After = None) -> Connection[Purchase]:
         return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), self._own())
 
-    @computed("The client's wallets, newest first; empty for other tokens.")
+    @computed("Wallets of the client, newest first; empty for other tokens.")
     async def wallets(self, info: Info, first: First = 20, after: After = None) -> Connection[Wallet]:
         return await read_page(info, WALLETS, page_request(WALLETS, first, after), self._own())

@@ -21,35 +21,48 @@ from services.views.lists import ORDERS, PageRequest
 VERSIONS_MAX = 100
 
 
-@strawberry.type(description="A validated order.")
+@strawberry.type(description="An order that passed the gates.")
 class Order(FromRow, listing=ORDERS):
-    id: ID = field(description="Its name: account-seq.")
-    seq: Long = field(description="The ledger row that placed it.")
-    action_id: ID | None = field(description="The decision action it came from; null for a forced one.")
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side of the position.")
-    verb: Verb = field(description="What it does to the position.")
-    type: OrderType = field(description="Whether it was filled at once or rests, and for what.")
-    price: Decimal | None = field(description="The price it rests at, in the quote currency; null for MARKET.")
-    stop_loss: Decimal | None = field(description="The stop-loss its fill brings to life.")
-    take_profit: Decimal | None = field(description="The take-profit its fill brings to life.")
+    id: ID = field(description="Order id: `<account number>-<seq>`.")
+    seq: Long = field(description="Number of the ledger row that placed the order.")
+    action_id: ID | None = field(
+        description="Decision action that placed the order; null if the desk itself placed it."
+    )
+    symbol: str = field(description="Instrument symbol.")
+    side: Side = field(description="Side of the position.")
+    verb: Verb = field(description="Effect of the order on the position.")
+    type: OrderType = field(description="Order type.")
+    price: Decimal | None = field(
+        description="Price in the quote currency at which the order triggers; null for MARKET."
+    )
+    stop_loss: Decimal | None = field(
+        description="Stop-loss price, in the quote currency, that is set when the order is filled; null if none."
+    )
+    take_profit: Decimal | None = field(
+        description="Take-profit price, in the quote currency, that is set when the order is filled; null if none."
+    )
     quantity: Decimal = field(
-        description="How much. A working order with the verb CLOSE closes all of the position, whatever it is by then; "
-        "one with REDUCE at most what is left of it."
+        description="Quantity in units of the instrument. A working order closes the whole position if its "
+        "`verb` is CLOSE, whatever the position's size by then, and at most the rest of the "
+        "position if it is REDUCE."
     )
-    status: OrderStatus = field(description="Its state.")
-    reason: str = field(description="ACTION, or what forced it.")
-    placed_at: datetime = field(description="When it was placed, by the market's clock.")
-    batch: Long = field(description="The batch it was placed at.")
-    ended_at: datetime | None = field(description="When it was filled, cancelled or rejected, by the market's clock.")
+    status: OrderStatus = field(description="State of the order.")
+    reason: str = field(
+        description="ACTION for an order from a decision action; otherwise the reason why the desk placed it."
+    )
+    placed_at: datetime = field(description="Market time at which the order was placed.")
+    batch: Long = field(description="Batch of quotes at which the order was placed.")
+    ended_at: datetime | None = field(
+        description="Market time at which the order was filled, cancelled or rejected; null while it is working."
+    )
     outcome: JSON = field(
-        description="Why it was cancelled (`reason`), or what stopped it when it triggered "
-        "(`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
+        description="Reason for the cancellation (`reason`), or the gate that rejected the order when it "
+        "triggered (`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
     )
 
-    origin_id: ID | None = field(description="The first version of an amended order; null for that itself.")
+    origin_id: ID | None = field(description="First version of an amended order; null if this is the first.")
 
-    @computed("The earlier versions of an amended order with their prices, newest first; at most 100.")
+    @computed("Earlier versions of an amended order with their prices, newest first; at most 100.")
     async def history(self, info: Info) -> list[Annotated["Order", strawberry.lazy("schema.orders")]]:
         first = parse_ledger_id(self.origin_id) if self.origin_id else None
         if first is None:

@@ -1,4 +1,4 @@
-"""What every mutation answers beside its object: why it did nothing, field by field."""
+"""Parts shared by the payloads of all mutations: user errors and changed fields."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -11,52 +11,55 @@ from schema.enums import ErrorCode
 from services.saving import Saved
 
 
-@strawberry.type(description="A reason why a mutation did nothing.")
+@strawberry.type(description="A reason why a mutation was refused.")
 class UserError:
-    code: ErrorCode = strawberry.field(description="What is wrong; stable.")
-    field: str | None = strawberry.field(description="The input's field it is about, such as `steps[0].name`.")
-    message: str = strawberry.field(description="The same for people.")
-    transient: bool = strawberry.field(description="Whether the same request may succeed later.")
+    code: ErrorCode = strawberry.field(description="Stable error code.")
+    field: str | None = strawberry.field(
+        description="Path of the input field with the error, such as `steps[0].name`; null if no single "
+        "field caused it."
+    )
+    message: str = strawberry.field(description="Error in plain words.")
+    transient: bool = strawberry.field(description="True if the same request may succeed later.")
 
 
-@strawberry.type(description="What every mutation answers.")
+@strawberry.type(description="Result of a mutation.")
 class Payload:
     user_errors: list[UserError] = strawberry.field(
-        default_factory=list, description="Why nothing was done; empty when it was done."
+        default_factory=list, description="Reasons why the mutation was refused; empty if it succeeded."
     )
 
     @classmethod
     def refused(cls, refusal: Refused) -> Self:
-        """The answer to what was refused."""
+        """Return the payload of a refused mutation."""
         return cls(user_errors=user_errors(refusal))
 
 
-@strawberry.type(description="A field of a saved object that the save has changed.")
+@strawberry.type(description="A field that a save changed.")
 class FieldChange:
-    field: str = strawberry.field(description="The field, nested ones as `policy.leverageMax` or `steps[0].name`.")
-    before: str | None = strawberry.field(description="Its value before, as text; null where it had none.")
-    after: str | None = strawberry.field(description="Its value now, as text; null where it has none.")
+    field: str = strawberry.field(description="Path of the field, such as `policy.leverageMax` or `steps[0].name`.")
+    before: str | None = strawberry.field(description="Value before the save, as text; null if there was none.")
+    after: str | None = strawberry.field(description="Value after the save, as text; null if there is none.")
 
 
-@strawberry.type(description="What every save answers.")
+@strawberry.type(description="Result of a save.")
 class SavePayload(Payload):
     changes: list[FieldChange] = strawberry.field(
-        default_factory=list, description="The fields that changed, before and after; empty if the save changed none."
+        default_factory=list, description="Changed fields with their values before and after; empty if nothing changed."
     )
 
 
 def field_changes(saved: Saved) -> list[FieldChange]:
-    """The changes of a save as the API tells them."""
+    """Return the changed fields of a save for the API."""
     return [FieldChange(field=field, before=before, after=after) for field, before, after in saved.changes]
 
 
 def input_fields(input: object, *keys: str) -> dict[str, Any]:
-    """The fields of an input that are not left out, null among them, without these keys."""
+    """Return the fields of an input that are set, null included, without the fields `keys`."""
     return {name: value for name, value in vars(input).items() if value is not UNSET and name not in keys}
 
 
 def problem_errors(problems: Sequence[Problem]) -> list[UserError]:
-    """What is wrong with a program, each at its path."""
+    """Return a user error for each problem of a program."""
     return [
         UserError(
             code=ErrorCode[problem.code],
@@ -69,7 +72,7 @@ def problem_errors(problems: Sequence[Problem]) -> list[UserError]:
 
 
 def user_errors(refusal: Refused) -> list[UserError]:
-    """The refusal as the API tells it; a program's problems one by one."""
+    """Return the user errors of a refusal: one, or one for each problem of a program."""
     if isinstance(refusal, InvalidProgram):
         return problem_errors(refusal.problems)
     code = ErrorCode[refusal.code]

@@ -1,4 +1,4 @@
-"""Payouts: a funded phase's profit on its way to the client, and what one still lacks."""
+"""Payouts of a funded phase's profit, and the conditions for requesting one."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -25,66 +25,75 @@ if TYPE_CHECKING:
     from schema.challenges import Challenge
 
 
-@strawberry.type(description="A share of a funded account's profit, paid to the client.")
+@strawberry.type(description="A payout: profit of a funded account, of which the client receives a share.")
 class Payout(FromRow, listing=PAYOUTS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    client: str = field(description="Whom it is paid to.")
-    phase_index: int | None = field(description="The phase that made the profit; null once its program is deleted.")
-    account_id: ID = field(description="The account that made the profit.")
-    status: PayoutStatus = field(description="How far it is.")
-    currency: str = field(description="Its currency.")
+    id: ID = field(description="Payout id.")
+    brand: str = field(description="Name of the brand.")
+    client: str = field(description="Client who receives the payout.")
+    phase_index: int | None = field(
+        description="Number of the funded phase, counted from 1; null once the program is deleted."
+    )
+    account_id: ID = field(description="Number of the account that made the profit.")
+    status: PayoutStatus = field(description="State of the payout.")
+    currency: str = field(description="Currency code of `profit` and `amount`.")
     profit: Decimal = field(
-        description="The gross profit that leaves the account: all of it or a part; held until it is decided."
+        description="Gross profit taken from the account, all or part of its profit. It is held until the "
+        "payout is decided."
     )
-    split: Decimal = field(description="The client's share of it.")
-    amount: Decimal = field(description="What the client gets, in whole minor units.")
+    split: Decimal = field(description="Client's share of the profit.")
+    amount: Decimal = field(description="Amount that the client receives, rounded to the currency's decimal places.")
     fee_returned: Decimal | None = field(
-        description="The price of the purchase, if it came back with this payout; in the currency of the price."
+        description="Price of the purchase, if it was returned with this payout, in the currency of the "
+        "price; null if not."
     )
-    day: int = field(description="The trading day's number in the phase, on which it was requested.")
-    created_at: datetime = field(description="When it was requested, or written by the desk.")
-    decided_at: datetime | None = field(description="When it was approved, rejected or cancelled.")
-    paid_at: datetime | None = field(description="When it was paid.")
+    day: int = field(description="Number of the trading day, within the phase, on which the payout was requested.")
+    created_at: datetime = field(description="Time of the request.")
+    decided_at: datetime | None = field(
+        description="Time at which the payout was approved, rejected or cancelled; null until then."
+    )
+    paid_at: datetime | None = field(description="Time of payment; null until then.")
     reason: str | None = field(
-        description="Why it was rejected or cancelled, as the client is told; null if its client did not say."
+        description="Reason for the rejection or cancellation, as shown to the client; null if the client "
+        "cancelled without giving one."
     )
     challenge_id: strawberry.Private[int]
     wallet_id: strawberry.Private[int]
 
-    @computed("The challenge that made the profit; null once its program is deleted.")
+    @computed("Challenge that made the profit; null once its program is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await read_one(info, CHALLENGES, self.challenge_id)
 
-    @computed("The wallet it is paid to; null where you may not see it.")
+    @computed("Wallet that receives the payout; null if the token may not read it.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await read_one(info, WALLETS, self.wallet_id)
 
 
-@strawberry.type(description="One condition of a payout.")
+@strawberry.type(description="A condition for a payout.")
 class PayoutCriterion:
-    condition: Condition = field(description="The condition.")
-    met: bool = field(description="Whether it holds.")
-    measured: Decimal = field(description="What it is: an amount in the account's currency, or a count.")
-    needed: Decimal = field(description="What it must be.")
+    condition: Condition = field(description="Condition.")
+    met: bool = field(description="True if the condition is met.")
+    measured: Decimal = field(description="Present value: an amount in the account's currency, or a count.")
+    needed: Decimal = field(description="Required value, in the same unit.")
     next_at: datetime | None = field(
-        description="The earliest it can hold, as far as trading days decide; null where it holds or they do not."
+        description="Earliest time at which the condition can be met, as far as it depends on trading days; "
+        "null if it is met or does not depend on them."
     )
 
 
-@strawberry.type(description="Whether a payout can be requested, condition by condition.")
+@strawberry.type(description="Conditions for requesting a payout, and whether they are met.")
 class PayoutEligibility:
-    eligible: bool = field(description="Whether every condition holds.")
+    eligible: bool = field(description="True if every condition is met.")
     next_at: datetime | None = field(
-        description="The earliest they all can, as far as trading days decide; null where they do not."
+        description="Earliest time at which all conditions can be met, as far as they depend on trading "
+        "days; null if they do not."
     )
     criteria: list[PayoutCriterion] = field(
-        description="Every condition that the terms name; without a running funded phase that one alone."
+        description="All conditions of the terms. Without a running funded phase, only that condition."
     )
 
     @classmethod
     def of(cls, criteria: Sequence[domain.Criterion]) -> Self:
-        """The criteria as the API tells them."""
+        """Return the eligibility for the API from the domain's criteria."""
         return cls(
             eligible=domain.is_met(criteria),
             next_at=max((c.next_at for c in criteria if c.next_at), default=None),
@@ -97,80 +106,88 @@ class PayoutEligibility:
         )
 
 
-@strawberry.input(description="Whose profit is asked for.")
+@strawberry.input(description="Payout request.")
 class RequestPayoutInput:
-    challenge_id: ID = field(description="The challenge whose funded phase made it.")
+    challenge_id: ID = field(description="Challenge whose funded phase made the profit.")
     amount: Decimal | None = field(
         default=None,
-        description="The gross profit that leaves the account, the house's share included; at most the profit less the "
-        "buffer of the terms, and without it all of that.",
+        description="Gross profit to take from the account, including the firm's share, in the account's "
+        "currency. At most the profit minus the buffer of the terms; all of that if left out.",
     )
-    idempotency_key: str = field(description="The same key and content again requests nothing more.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content requests no second payout."
+    )
 
 
-@strawberry.input(description="The payout to approve.")
+@strawberry.input(description="Payout to approve.")
 class ApprovePayoutInput:
-    id: ID = field(description="The payout; it is REQUESTED.")
-    idempotency_key: str = field(description="The same key and content again changes nothing more.")
+    id: ID = field(description="Payout id. The payout must be REQUESTED.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content changes nothing more."
+    )
 
 
-@strawberry.input(description="The payout to reject.")
+@strawberry.input(description="Payout to reject.")
 class RejectPayoutInput:
-    id: ID = field(description="The payout; it is REQUESTED.")
-    reason: str = field(description=f"Why. {INTERNAL}")
+    id: ID = field(description="Payout id. The payout must be REQUESTED.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
-    idempotency_key: str = field(description="The same key and content again changes nothing more.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content changes nothing more."
+    )
 
 
-@strawberry.input(description="The payout to withdraw.")
+@strawberry.input(description="Payout to cancel.")
 class CancelPayoutInput:
-    id: ID = field(description="The payout; it is REQUESTED.")
-    idempotency_key: str = field(description="The same key and content again changes nothing more.")
+    id: ID = field(description="Payout id. The payout must be REQUESTED.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content changes nothing more."
+    )
     reason: str | None = field(
         default=None,
-        description="Why. A client's own words are kept with the payout; a manager's or an admin's in the audit, for "
-        "the firm alone.",
+        description="Reason. Text from a client is stored with the payout; text from a manager or admin goes "
+        "to the audit, which only the firm's staff can read.",
     )
-    shown_reason: str | None = field(default=None, description=f"Of a manager or an admin. {SHOWN}")
+    shown_reason: str | None = field(default=None, description=f"Only for managers and admins. {SHOWN}")
 
 
-@strawberry.type(description="A payout after a mutation.")
+@strawberry.type(description="Payout after a mutation.")
 class PayoutPayload(Payload):
-    payout: Payout | None = field(default=None, description="The payout as it is now; null if nothing was done.")
+    payout: Payout | None = field(default=None, description="Payout after the request; null if it was refused.")
 
 
-@strawberry.type(description="The requested payout, or what it lacks.")
+@strawberry.type(description="Result of requesting a payout.")
 class RequestPayoutPayload(PayoutPayload):
     eligibility: PayoutEligibility | None = field(
-        default=None, description="Every condition, where one of them does not hold."
+        default=None, description="All conditions, if the request was refused because one is not met; otherwise null."
     )
 
     @classmethod
     def refused(cls, refusal: Refused) -> Self:
-        """With the criteria, where they are why."""
+        """Return the payload of a refused request, with the conditions if one is not met."""
         lacking = PayoutEligibility.of(refusal.criteria) if isinstance(refusal, PayoutNotEligible) else None
         return cls(user_errors=user_errors(refusal), eligibility=lacking)
 
 
-@strawberry.type(description="The approved payout; it is paid by a worker.")
+@strawberry.type(description="Result of approving a payout; a worker pays it afterwards.")
 class ApprovePayoutPayload(PayoutPayload): ...
 
 
-@strawberry.type(description="The rejected payout; its profit is back on the account.")
+@strawberry.type(description="Result of rejecting a payout; the profit returns to the account.")
 class RejectPayoutPayload(PayoutPayload): ...
 
 
-@strawberry.type(description="The withdrawn payout; its profit is back on the account.")
+@strawberry.type(description="Result of cancelling a payout; the profit returns to the account.")
 class CancelPayoutPayload(PayoutPayload): ...
 
 
-@strawberry.input(description="Which payouts.")
+@strawberry.input(description="Filter for payouts.")
 class PayoutFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[PayoutStatus] | None = field(default=None, description="In one of these states.")
-    challenge_id: ID | None = field(default=None, description="Of this challenge.")
-    account_id: ID | None = field(default=None, description="Of this account's profit.")
-    client: str | None = field(default=None, description="To this client.")
-    currency: str | None = field(default=None, description="In this currency.")
-    created_from: datetime | None = field(default=None, description="Requested at this time or later.")
-    created_before: datetime | None = field(default=None, description="Requested before this time.")
+    brand: str | None = field(default=None, description="Only payouts of this brand.")
+    status: list[PayoutStatus] | None = field(default=None, description="Only payouts in one of these states.")
+    challenge_id: ID | None = field(default=None, description="Only payouts of this challenge.")
+    account_id: ID | None = field(default=None, description="Only payouts of this account's profit.")
+    client: str | None = field(default=None, description="Only payouts to this client.")
+    currency: str | None = field(default=None, description="Only payouts in this currency.")
+    created_from: datetime | None = field(default=None, description="Only payouts requested at or after this time.")
+    created_before: datetime | None = field(default=None, description="Only payouts requested before this time.")
