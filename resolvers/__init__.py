@@ -1,1 +1,1 @@
-"""How root fields are answered: translate in, call one verb, translate out."""
+"""Resolvers of the root fields: convert the input, call one function of the services, convert the result."""

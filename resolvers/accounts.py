@@ -1,4 +1,4 @@
-"""Accounts, and marking them."""
+"""Root fields for accounts and for marking them."""
 
 import strawberry
 
@@ -25,7 +25,7 @@ READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
 @strawberry.type
 class AccountQuery:
-    @query("An account; null if there is none of this number.", *READERS)
+    @query("Account with this id; null if it does not exist or the token may not read it.", *READERS)
     async def account(self, info: Info, key: Id) -> Account | None:
         return await read_one(info, ACCOUNTS, parse_id(key))
 
@@ -38,7 +38,11 @@ class AccountQuery:
 
 @strawberry.type
 class AccountMutation:
-    @mutation("Bring an account to the newest batch: mark, judge, write.", Role.ADMIN, Role.MANAGER)
+    @mutation(
+        "Mark an account at the newest batch of quotes: update its figures, judge its rules and write the result.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
     async def mark_account_to_market(
         self, info: Info, data: Input[MarkAccountToMarketInput]
     ) -> MarkAccountToMarketPayload:
@@ -46,7 +50,7 @@ class AccountMutation:
         await marking.mark_account(info.context.principal, account_id)
         return MarkAccountToMarketPayload(accounts=1, account=await read_back(info, ACCOUNTS, account_id))
 
-    @mutation("Bring every live account to the newest batch.", Role.ADMIN)
+    @mutation("Mark all live accounts at the newest batch of quotes.", Role.ADMIN)
     async def mark_all_to_market(self, info: Info) -> MarkAllToMarketPayload:
         marked = await marking.mark_all(info.context.principal)
         return MarkAllToMarketPayload(accounts=marked.accounts, failed=marked.failed)

@@ -1,4 +1,4 @@
-"""Decision actions."""
+"""Root fields for decision actions and orders."""
 
 import strawberry
 
@@ -30,7 +30,7 @@ TRADERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
 @strawberry.type
 class ActionQuery:
-    @query("A recorded decision action; null if there is none of this id.", *TRADERS)
+    @query("Recorded decision action with this id; null if it does not exist or the token may not read it.", *TRADERS)
     async def decision_action(self, info: Info, key: Id) -> DecisionActionResult | None:
         name = parse_ledger_id(key)
         if name is None:
@@ -38,7 +38,7 @@ class ActionQuery:
         page = await lists.page(info.context.principal, ACTIONS, (("name", name),), PageRequest(1))
         return stored_result(page.rows[0]) if page.rows else None
 
-    @query("What a batch of proposals would come to now; nothing is written.", *TRADERS, refusals=True)
+    @query("Results that submitting these actions would have now; nothing is written.", *TRADERS, refusals=True)
     async def preview_decision_actions(
         self, info: Info, data: Input[SubmitDecisionActionsInput]
     ) -> PreviewDecisionActionsPayload:
@@ -50,7 +50,11 @@ class ActionQuery:
 
 @strawberry.type
 class ActionMutation:
-    @mutation("Propose actions to an account; each is gated, executed or rejected, and answered.", *TRADERS)
+    @mutation(
+        "Propose actions to an account. Each action is checked by the gates and then executed or "
+        "rejected; the result says which.",
+        *TRADERS,
+    )
     async def submit_decision_actions(
         self, info: Info, data: Input[SubmitDecisionActionsInput]
     ) -> SubmitDecisionActionsPayload:
@@ -61,7 +65,7 @@ class ActionMutation:
         account = await read_back(info, ACCOUNTS, account_id)
         return SubmitDecisionActionsPayload(account=account, results=[result_of(result) for result in results])
 
-    @mutation("Cancel an order that rests.", *TRADERS)
+    @mutation("Cancel a working order.", *TRADERS)
     async def cancel_order(self, info: Info, data: Input[CancelOrderInput]) -> CancelOrderPayload:
         account_id, seq = required_name(data.order_id, "orderId")
         await orders.cancel(info.context.principal, account_id, seq, data.reason, data.shown_reason)

@@ -1,4 +1,4 @@
-"""Accounts by hand: opened, started, ended, and shut for a while."""
+"""Root fields by which managers and admins change an account."""
 
 from collections.abc import Awaitable, Callable
 
@@ -71,27 +71,33 @@ class AdminMutation:
         )
         return CreateAccountPayload(account=await read_back(info, ACCOUNTS, account_id))
 
-    @mutation("Give a pending account its initial balance and make it active; an active one stays as it is.", *STAFF)
+    @mutation("Give a pending account its initial balance and activate it; an active account stays as it is.", *STAFF)
     async def start_account(self, info: Info, data: Input[StartAccountInput]) -> StartAccountPayload:
         return StartAccountPayload(account=await _change(info, data.account_id, admin.start))
 
-    @mutation("End an account: read-only at once, COMPLETED once all it holds is closed at fresh quotes.", *STAFF)
+    @mutation(
+        "End an account. It is read-only at once, and COMPLETED when its positions have been closed at fresh quotes.",
+        *STAFF,
+    )
     async def complete_account(self, info: Info, data: Input[CompleteAccountInput]) -> CompleteAccountPayload:
         return CompleteAccountPayload(account=await _change(info, data.account_id, admin.complete))
 
-    @mutation("End an account by force; a phase that runs on it fails by the rule LIQUIDATION.", *STAFF)
+    @mutation("Liquidate an account: end it by force. A phase running on it fails by the rule LIQUIDATION.", *STAFF)
     async def liquidate_account(self, info: Info, data: Input[LiquidateAccountInput]) -> LiquidateAccountPayload:
         return LiquidateAccountPayload(account=await _change_with_reason(info, data, admin.liquidate))
 
-    @mutation("Close an account for actions until it is resumed; it is marked and judged on.", *STAFF)
+    @mutation("Stop accepting actions for an account until it is resumed. It is still marked and judged.", *STAFF)
     async def pause_account(self, info: Info, data: Input[PauseAccountInput]) -> PauseAccountPayload:
         return PauseAccountPayload(account=await _change_with_reason(info, data, admin.pause))
 
-    @mutation("Open a paused account again.", *STAFF)
+    @mutation("Accept actions for a paused account again.", *STAFF)
     async def resume_account(self, info: Info, data: Input[ResumeAccountInput]) -> ResumeAccountPayload:
         return ResumeAccountPayload(account=await _change_with_reason(info, data, admin.resume))
 
-    @mutation("Book an amount on an account: compensation, a dividend, a feed's fault.", *STAFF)
+    @mutation(
+        "Book an amount on an account, for example a compensation, a dividend or the correction of a wrong quote.",
+        *STAFF,
+    )
     async def adjust_account(self, info: Info, data: Input[AdjustAccountInput]) -> AdjustAccountPayload:
         async def verb(principal: Principal, key: int, reason: str, shown: str | None) -> None:
             await adjustments.adjust(
@@ -106,15 +112,18 @@ class AdminMutation:
 
         return AdjustAccountPayload(account=await _change_with_reason(info, data, verb))
 
-    @mutation("Close an account for actions, whatever its state, until it is unlocked.", *STAFF)
+    @mutation("Lock an account in any state: it accepts no actions until it is unlocked.", *STAFF)
     async def lock_account(self, info: Info, data: Input[LockAccountInput]) -> LockAccountPayload:
         return LockAccountPayload(account=await _change_with_reason(info, data, admin.lock))
 
-    @mutation("Put a locked account back into the state it was locked in.", *STAFF)
+    @mutation("Unlock an account: it returns to the state it had when it was locked.", *STAFF)
     async def unlock_account(self, info: Info, data: Input[UnlockAccountInput]) -> UnlockAccountPayload:
         return UnlockAccountPayload(account=await _change_with_reason(info, data, admin.unlock))
 
-    @mutation("Compute an account again that is in quarantine, and let it out; any other stays as it is.", *STAFF)
+    @mutation(
+        "Compute an account in quarantine again and release it; an account that is not in quarantine stays as it is.",
+        *STAFF,
+    )
     async def release_quarantine(self, info: Info, data: Input[ReleaseQuarantineInput]) -> ReleaseQuarantinePayload:
         async def verb(principal: Principal, key: int) -> None:
             await quarantine.release_by_hand(principal, key, data.reason, pass_over=data.pass_over)

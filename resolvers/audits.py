@@ -1,4 +1,4 @@
-"""The audit."""
+"""Root field for the audit."""
 
 import strawberry
 
@@ -15,7 +15,8 @@ from services.views.lists import AUDIT
 @strawberry.type
 class AuditQuery:
     @query(
-        "What managers and admins did, newest first within each brand; a MANAGER's is its brand's.",
+        "Changes made by managers and admins, newest first within each brand. A MANAGER sees "
+        "only those of its own brand.",
         Role.ADMIN,
         Role.MANAGER,
     )

@@ -1,4 +1,4 @@
-"""Brands."""
+"""Root field for brands."""
 
 import strawberry
 
@@ -15,7 +15,7 @@ from services.views.lists import BRANDS
 
 @strawberry.type
 class BrandMutation:
-    @mutation("Make a brand, or change its title.", Role.ADMIN)
+    @mutation("Create a brand, or change its title.", Role.ADMIN)
     async def save_brand(self, info: Info, data: Input[SaveBrandInput]) -> SaveBrandPayload:
         saved = await brands.update(
             info.context.principal,

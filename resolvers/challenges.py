@@ -1,4 +1,4 @@
-"""Challenges, their metrics and breaches."""
+"""Root fields for challenges, their metrics and breaches."""
 
 from typing import Annotated
 
@@ -28,7 +28,7 @@ from services.views.lists import CHALLENGES
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
-ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
+ChallengeId = Annotated[ID, strawberry.argument(description="Challenge id.")]
 
 
 @strawberry.type
@@ -39,22 +39,24 @@ class ChallengeQuery:
     ) -> Connection[Challenge]:
         return await read_page(info, CHALLENGES, page_request(CHALLENGES, first, after), filters_of(where))
 
-    @query("How many challenges there are, by status.", *READERS)
+    @query("Number of challenges in each state.", *READERS)
     async def challenge_counters(self, info: Info, where: Filter[ChallengeFilter] = None) -> ChallengeCounters:
         return ChallengeCounters.of(*await lists.by_status(info.context.principal, filters_of(where)))
 
-    @query("A challenge; null if there is none of this id.", *READERS)
+    @query("Challenge with this id; null if it does not exist or the token may not read it.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
         return await read_one(info, CHALLENGES, parse_id(key))
 
-    @query("A challenge's snapshots as far as they are kept, newest first; null without such a challenge.", *READERS)
+    @query(
+        "Snapshots of a challenge that are still kept, newest first; null if the challenge does not exist.", *READERS
+    )
     async def challenge_metrics(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Metric] | None:
         challenge: Challenge | None = await read_one(info, CHALLENGES, parse_id(challenge_id))
         return await challenge.metrics(info, first, after) if challenge else None
 
-    @query("A challenge's breaches, newest first; null if there is no such challenge.", *READERS)
+    @query("Breaches of a challenge, newest first; null if the challenge does not exist.", *READERS)
     async def challenge_breaches(
         self, info: Info, challenge_id: ChallengeId, first: FirstLong = 20, after: After = None
     ) -> Connection[Breach] | None:
@@ -64,7 +66,7 @@ class ChallengeQuery:
 
 @strawberry.type
 class ChallengeMutation:
-    @mutation("Call a running challenge off, without a verdict.", Role.ADMIN, Role.MANAGER)
+    @mutation("Cancel a running challenge without a verdict.", Role.ADMIN, Role.MANAGER)
     async def cancel_challenge(self, info: Info, data: Input[CancelChallengeInput]) -> CancelChallengePayload:
         challenge_id = required(data.id, "id")
         await challenges.cancel(info.context.principal, challenge_id, data.reason, data.shown_reason)

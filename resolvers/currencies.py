@@ -1,4 +1,4 @@
-"""Currencies."""
+"""Root fields for currencies."""
 
 import strawberry
 
@@ -16,14 +16,14 @@ from services.views.lists import CURRENCIES
 
 @strawberry.type
 class CurrencyQuery:
-    @query("The currencies of the desk, by code.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+    @query("Currencies of the desk, sorted by code.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
     async def currencies(self, info: Info, first: First = 20, after: After = None) -> Connection[Currency]:
         return await read_page(info, CURRENCIES, page_request(CURRENCIES, first, after))
 
 
 @strawberry.type
 class CurrencyMutation:
-    @mutation("Make a currency, or change its minor units or its par group.", Role.ADMIN)
+    @mutation("Create a currency, or change its decimal places or par group.", Role.ADMIN)
     async def save_currency(self, info: Info, data: Input[SaveCurrencyInput]) -> SaveCurrencyPayload:
         saved = await currencies.update(
             info.context.principal,

@@ -1,4 +1,4 @@
-"""Subscriptions: events, of which none is lost, and ticks, of which the newest counts."""
+"""Subscriptions: events, which are sent without gaps, and ticks, of which only the newest is sent."""
 
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
@@ -25,14 +25,14 @@ from services.views.ticks import TICKS, Watched
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
 
-ChallengeId = Annotated[ID, strawberry.argument(description="The challenge.")]
-AccountId = Annotated[ID, strawberry.argument(description="The account.")]
+ChallengeId = Annotated[ID, strawberry.argument(description="Challenge id.")]
+AccountId = Annotated[ID, strawberry.argument(description="Account number.")]
 
 
 @strawberry.type
 class EventSubscription:
     @subscription(
-        "What happens to challenges, each event once and in order: everything after a cursor, or from now on.",
+        "Events of challenges, each once and in order, from a cursor on or from now on.",
         *READERS,
     )
     async def challenge_events(
@@ -48,8 +48,8 @@ class EventSubscription:
             raise CursorExpired(str(expired)) from None
 
     @subscription(
-        "What the guards of instruments find in quotes, each event once and in order: everything after a cursor, or "
-        "from now on. Quotes belong to the desk: every brand's managers are told.",
+        "Events about suspect quotes, each once and in order, from a cursor on or from now on. "
+        "Quotes are shared, so managers of every brand receive them.",
         Role.ADMIN,
         Role.MANAGER,
         Role.FEED,
@@ -63,8 +63,8 @@ class EventSubscription:
             raise CursorExpired(str(expired)) from None
 
     @subscription(
-        "Where a challenge stands, now and whenever that has changed, through all its phases; the newest only. "
-        "It completes when the challenge has ended.",
+        "Present figures of a challenge, now and after every change, through all its phases. "
+        "Only the newest figures are sent. Completes when the challenge has ended.",
         *READERS,
     )
     async def challenge_metrics(self, info: Info, challenge_id: ChallengeId) -> AsyncIterator[ChallengeTick]:
@@ -72,7 +72,7 @@ class EventSubscription:
             yield tick
 
     @subscription(
-        "An account, now and whenever it has changed; the newest only. It completes when the account has ended.",
+        "An account, now and after every change. Only the newest state is sent. Completes when the account has ended.",
         *READERS,
     )
     async def account_updates(self, info: Info, account_id: AccountId) -> AsyncIterator[Account]:
@@ -81,13 +81,15 @@ class EventSubscription:
 
 
 async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterator[Any]:
-    """The object after each change, until it has ended, or is gone. Raises Missing for one that is not in sight."""
+    """Yield the object now and after each change, until it has ended or is gone. Raise Missing if it is not visible
+    to the caller.
+    """
     sent = False
     async for _ in info.context.events.changes(watched):
         info.context.loaders.renew()
         current: Any = await availability().outlast(lambda: read_one(info, listing, watched[1]))
         if current is None and not sent:
-            raise Missing(f"There is no such {watched[0]}.")
+            raise Missing(f"There is no {watched[0]} with this id.")
         if current is None:
             return
         sent = True
@@ -108,24 +110,26 @@ def _event_selection(where: ChallengeEventFilter | None) -> Wanted:
 
 
 def _cursor(text: str | None) -> Cursor | None:
-    """Return the place that `after` names. The first edition's cursors were positions among all brands' events."""
+    """Return the position named by `after`. Cursors of the first edition, positions among all brands' events, have
+    expired.
+    """
     if text is None:
         return None
     if text == "0":
         return BEGINNING
     if parse_id(text) is not None:
-        raise CursorExpired(str(events.CursorExpired("after is a cursor of the first edition.")))
+        raise CursorExpired(str(events.CursorExpired("after is a cursor of the first edition of Propdesk.")))
     place, epoch = parse_cursor(text)
     if (event := parse_ledger_id(place)) is None:
-        raise BadUserInput('after must be an event\'s cursor, or "0" for all that are kept.')
+        raise BadUserInput('after must be the cursor of an event, or "0" for all events that are kept.')
     return Cursor(*event, epoch)
 
 
 def _feed_cursor(text: str | None) -> Cursor | None:
-    """Return the place that `after` names among the desk's own events."""
+    """Return the position named by `after` among the desk's own events."""
     if text is None or text == "0":
         return None if text is None else BEGINNING
     place, epoch = parse_cursor(text)
     if (of_desk := parse_id(place)) is None:
-        raise BadUserInput('after must be the cursor of an event of the feed, or "0" for all that are kept.')
+        raise BadUserInput('after must be the cursor of a feed event, or "0" for all events that are kept.')
     return Cursor(0, of_desk, epoch)

@@ -1,4 +1,4 @@
-"""Account groups."""
+"""Root fields for account groups."""
 
 import strawberry
 
@@ -17,7 +17,7 @@ from services.views.lists import GROUPS
 
 @strawberry.type
 class GroupQuery:
-    @query("Account groups, by name.", Role.ADMIN, Role.MANAGER)
+    @query("Account groups, sorted by name.", Role.ADMIN, Role.MANAGER)
     async def account_groups(
         self, info: Info, first: First = 20, after: After = None, where: Filter[AccountGroupFilter] = None
     ) -> Connection[AccountGroup]:
@@ -26,7 +26,11 @@ class GroupQuery:
 
 @strawberry.type
 class GroupMutation:
-    @mutation("Make an account group, or change it; accounts opened before keep its policy.", Role.ADMIN, Role.MANAGER)
+    @mutation(
+        "Create or change an account group. Accounts opened before keep their execution policy.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
     async def save_account_group(self, info: Info, data: Input[SaveAccountGroupInput]) -> SaveAccountGroupPayload:
         values = input_fields(data, "name", "brand", "expected_version")
         if data.policy:

@@ -1,4 +1,4 @@
-"""Instruments."""
+"""Root fields for instruments."""
 
 import strawberry
 
@@ -22,7 +22,7 @@ from services.views.lists import INSTRUMENTS
 
 @strawberry.type
 class InstrumentQuery:
-    @query("What can be traded, by symbol.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
+    @query("Tradable instruments, sorted by symbol.", Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
     async def instruments(
         self, info: Info, first: First = 20, after: After = None, where: Filter[InstrumentFilter] = None
     ) -> Connection[Instrument]:
@@ -31,7 +31,7 @@ class InstrumentQuery:
 
 @strawberry.type
 class InstrumentMutation:
-    @mutation("Make an instrument, change it, or retire it.", Role.ADMIN)
+    @mutation("Create, change or retire an instrument.", Role.ADMIN)
     async def save_instrument(self, info: Info, data: Input[SaveInstrumentInput]) -> SaveInstrumentPayload:
         values = input_fields(data, "symbol", "expected_version")
         if data.guard:

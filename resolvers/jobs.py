@@ -1,4 +1,4 @@
-"""Jobs."""
+"""Root fields for jobs."""
 
 import strawberry
 
@@ -25,7 +25,7 @@ class JobQuery:
 
 @strawberry.type
 class JobMutation:
-    @mutation("Queue a dead job again.", Role.ADMIN, Role.MANAGER)
+    @mutation("Queue a DEAD job again.", Role.ADMIN, Role.MANAGER)
     async def retry_job(self, info: Info, data: Input[RetryJobInput]) -> RetryJobPayload:
         job_id = required(data.id, "id")
         await work_queue.retry(info.context.principal, job_id)

@@ -1,4 +1,4 @@
-"""The API put together: `schema` is what is served, and what `propdesk export-schema` writes."""
+"""The whole API: `schema` is served, and written by `propdesk export-schema`."""
 
 import strawberry
 from strawberry.schema.config import StrawberryConfig
@@ -35,9 +35,9 @@ from schema.quotelist import QUOTE_SCALARS
 
 
 @strawberry.type(
-    description="Everything that can be read. A refused root field is null, with its error in `errors`; the "
-    "others are answered. A document that selects, below a root field, what its token's role may not read is refused "
-    "whole."
+    description="All read operations. If a root field fails, it is null, its error is in `errors`, and "
+    "the other fields are returned. A document that selects a field that the token's role "
+    "may not read below a root field is refused as a whole."
 )
 class Query(
     SystemQuery,
@@ -61,10 +61,11 @@ class Query(
 
 
 @strawberry.type(
-    description="Everything that can be done. Fields are done one after the other; a refused one is null, with its "
-    "error in `errors`, and the next ones are done and answered. While the database is away the error is UNAVAILABLE "
-    "with `retryAfter` in seconds; where its `inDoubt` is true the field may have been done: send it again with the "
-    "same idempotencyKey, or read first where there is none."
+    description="All write operations. Fields run one after the other. If one fails, it is null, its "
+    "error is in `errors`, and the next fields still run. While the database is unavailable "
+    "the error is UNAVAILABLE with `retryAfter` in seconds. If its `inDoubt` is true the "
+    "change may have been made: send the field again with the same `idempotencyKey` or, if "
+    "it has none, read the object first."
 )
 class Mutation(
     BrandMutation,
@@ -88,7 +89,7 @@ class Mutation(
 ): ...
 
 
-@strawberry.type(description="Everything that can be followed.")
+@strawberry.type(description="All subscriptions.")
 class Subscription(EventSubscription): ...
 
 

@@ -1,4 +1,4 @@
-"""Payouts: asked for, decided, listed."""
+"""Root fields for payouts."""
 
 import strawberry
 
@@ -39,25 +39,28 @@ class PayoutQuery:
 
 @strawberry.type
 class PayoutMutation:
-    @mutation("Ask for profit of a funded phase, all or a part; it is held until a manager decides.", *PAYEES)
+    @mutation(
+        "Request a payout of a funded phase's profit, all or a part. The profit is held until a manager decides.",
+        *PAYEES,
+    )
     async def request_payout(self, info: Info, data: Input[RequestPayoutInput]) -> RequestPayoutPayload:
         challenge = required(data.challenge_id, "challengeId")
         payout = await payouts.request(info.context.principal, challenge, data.idempotency_key, data.amount)
         return RequestPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
-    @mutation("Let a requested payout be paid.", *DECIDERS)
+    @mutation("Approve a requested payout; it is paid afterwards.", *DECIDERS)
     async def approve_payout(self, info: Info, data: Input[ApprovePayoutInput]) -> ApprovePayoutPayload:
         payout = required(data.id, "id")
         await payouts.approve(info.context.principal, payout, data.idempotency_key)
         return ApprovePayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
-    @mutation("Turn a requested payout down; its profit returns to the account.", *DECIDERS)
+    @mutation("Reject a requested payout; its profit returns to the account.", *DECIDERS)
     async def reject_payout(self, info: Info, data: Input[RejectPayoutInput]) -> RejectPayoutPayload:
         payout = required(data.id, "id")
         await payouts.reject(info.context.principal, payout, data.reason, data.idempotency_key, data.shown_reason)
         return RejectPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
-    @mutation("Withdraw a requested payout; its profit returns to the account.", *PAYEES)
+    @mutation("Cancel a requested payout; its profit returns to the account.", *PAYEES)
     async def cancel_payout(self, info: Info, data: Input[CancelPayoutInput]) -> CancelPayoutPayload:
         payout = required(data.id, "id")
         await payouts.cancel(info.context.principal, payout, data.idempotency_key, data.reason, data.shown_reason)

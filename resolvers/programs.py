@@ -1,4 +1,4 @@
-"""Programs."""
+"""Root fields for programs."""
 
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -38,31 +38,40 @@ from services.views.lists import PROGRAMS, Filters
 ON_SALE: Filters = (("status", ((ProgramStatus.ACTIVE.value,),)),)
 NOT_ARCHIVED: Filters = (("status", (tuple(one.value for one in ProgramStatus if one is not ProgramStatus.ARCHIVED),)),)
 
-OfBrand = Annotated[str | None, strawberry.argument(description="Of this brand.")]
+OfBrand = Annotated[str | None, strawberry.argument(description="Only programs of this brand.")]
 
 
 @strawberry.type
 class ProgramQuery:
-    @query("The programs on sale, by sort index.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
+    @query("Programs on sale, in their sort order.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
     async def available_programs(
         self, info: Info, first: First = 20, after: After = None, brand: OfBrand = None
     ) -> Connection[Program]:
         of_brand: Filters = () if brand is None else (("brand", (brand,)),)
         return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*ON_SALE, *of_brand))
 
-    @query("Programs by sort index, without the archived unless asked for.", Role.ADMIN, Role.MANAGER)
+    @query(
+        "Programs in their sort order. ARCHIVED programs are included only if the filter asks for them.",
+        Role.ADMIN,
+        Role.MANAGER,
+    )
     async def programs(
         self, info: Info, first: First = 20, after: After = None, where: Filter[ProgramFilter] = None
     ) -> Connection[Program]:
         hidden: Filters = () if where and where.status is not None else NOT_ARCHIVED
         return await read_page(info, PROGRAMS, page_request(PROGRAMS, first, after), (*filters_of(where), *hidden))
 
-    @query("A program; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
+    @query(
+        "Program with this id; null if it does not exist or the token may not read it.",
+        Role.ADMIN,
+        Role.MANAGER,
+        Role.CLIENT,
+    )
     async def program(self, info: Info, key: Id) -> Program | None:
         return await read_one(info, PROGRAMS, parse_id(key))
 
     @query(
-        "Everything that would keep a program from being saved; nothing is written.",
+        "Validate a program: return everything that would prevent it from being saved. Nothing is written.",
         Role.ADMIN,
         Role.MANAGER,
         refusals=True,
@@ -73,20 +82,20 @@ class ProgramQuery:
         now = await info.context.loaders.market_time()
         return validation_of(draft, problem_errors(wrong), now)
 
-    @query("The rules of known firms, to begin programs with.", Role.ADMIN, Role.MANAGER)
+    @query("Rules of known firms, as starting points for programs.", Role.ADMIN, Role.MANAGER)
     async def program_presets(self) -> list[ProgramPreset]:
         return [ProgramPreset(**asdict(preset)) for preset in presets.every()]
 
 
 @strawberry.type
 class ProgramMutation:
-    @mutation("Make a program, with its phases; it begins DISABLED.", Role.ADMIN, Role.MANAGER)
+    @mutation("Create a program with its phases; it starts DISABLED.", Role.ADMIN, Role.MANAGER)
     async def create_program(self, info: Info, data: Input[CreateProgramInput]) -> CreateProgramPayload:
         brand, draft = _draft(data)
         program_id = await programs.create(info.context.principal, draft, brand=brand)
         return CreateProgramPayload(program=await read_back(info, PROGRAMS, program_id))
 
-    @mutation("Change a program: its fields, its phases as a whole, its status.", Role.ADMIN, Role.MANAGER)
+    @mutation("Change a program: its fields, its status, or all its phases.", Role.ADMIN, Role.MANAGER)
     async def update_program(self, info: Info, data: Input[UpdateProgramInput]) -> UpdateProgramPayload:
         program_id, changes = required(data.id, "id"), _fields(input_fields(data, "id", "expected_version"))
         status = changes.pop("status", None)
@@ -96,7 +105,7 @@ class ProgramMutation:
         return UpdateProgramPayload(program=await read_back(info, PROGRAMS, program_id), changes=field_changes(saved))
 
     @mutation(
-        "Delete a program with all that was sold of it; what runs is called off first, accounts and money stay.",
+        "Delete a program with everything sold of it. Running challenges are cancelled first; accounts and money stay.",
         Role.ADMIN,
         Role.MANAGER,
     )
@@ -114,7 +123,7 @@ def _draft(data: CreateProgramInput) -> tuple[str | None, Draft]:
 
 
 def _fields(fields: dict[str, Any]) -> dict[str, Any]:
-    """The fields data, as a draft has them."""
+    """Return the input's fields in the form of a draft."""
     if fields.get("steps") is not None:
         fields["steps"] = tuple(_step(step) for step in fields["steps"])
     if fields.get("day_start") is not None:

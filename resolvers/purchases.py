@@ -1,4 +1,4 @@
-"""Purchases."""
+"""Root fields for purchases."""
 
 import strawberry
 from strawberry import ID, UNSET
@@ -41,14 +41,19 @@ class PurchaseQuery:
     ) -> Connection[Purchase]:
         return await read_page(info, PURCHASES, page_request(PURCHASES, first, after), filters_of(where))
 
-    @query("A purchase; null if there is none of this id.", Role.ADMIN, Role.MANAGER, Role.CLIENT)
+    @query(
+        "Purchase with this id; null if it does not exist or the token may not read it.",
+        Role.ADMIN,
+        Role.MANAGER,
+        Role.CLIENT,
+    )
     async def purchase(self, info: Info, key: Id) -> Purchase | None:
         return await read_one(info, PURCHASES, parse_id(key))
 
 
 @strawberry.type
 class PurchaseMutation:
-    @mutation("Buy a program on sale; the challenge is activated by what follows.", Role.CLIENT)
+    @mutation("Buy a program that is on sale. A worker then activates the challenge.", Role.CLIENT)
     async def buy_challenge(self, info: Info, data: Input[BuyChallengeInput]) -> BuyChallengePayload:
         program_id, wallet_id = required(data.program_id, "programId"), data.wallet_id
         purchase_id, challenge_id = await purchases.place(
@@ -62,7 +67,10 @@ class PurchaseMutation:
         return BuyChallengePayload(purchase=await read_back(info, PURCHASES, purchase_id), challenge=challenge)
 
     @mutation(
-        "Confirm a payment from outside: its purchase is activated, once.", Role.ADMIN, Role.MANAGER, Role.PAYMENTS
+        "Confirm a payment made outside the desk. Its purchase is activated once.",
+        Role.ADMIN,
+        Role.MANAGER,
+        Role.PAYMENTS,
     )
     async def confirm_payment(self, info: Info, data: Input[ConfirmPaymentInput]) -> ConfirmPaymentPayload:
         paid = await payments.confirm(
@@ -75,7 +83,7 @@ class PurchaseMutation:
         purchase = ConfirmedPurchase(id=ID(str(paid.purchase)), challenge_id=ID(str(paid.challenge)))
         return ConfirmPaymentPayload(purchase=purchase)
 
-    @mutation("Change a purchase: the firm's notes, and its status by hand.", Role.ADMIN, Role.MANAGER)
+    @mutation("Change the notes of a purchase, or set its status by hand.", Role.ADMIN, Role.MANAGER)
     async def update_purchase(self, info: Info, data: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
         purchase_id = required(data.id, "id")
         changes = {name: value for name in NOTES if (value := getattr(data, name)) is not UNSET}
@@ -92,7 +100,7 @@ class PurchaseMutation:
         )
 
     @mutation(
-        "Delete a purchase that has no challenge, or that failed or was refunded; the challenge stays.",
+        "Delete a purchase that has no challenge, has failed or was refunded. A challenge is not deleted.",
         Role.ADMIN,
         Role.MANAGER,
     )
@@ -102,7 +110,7 @@ class PurchaseMutation:
         return DeletePurchasePayload(purchase_id=ID(str(purchase_id)))
 
     @mutation(
-        "Give a purchase's price back, and call its challenge off; not while a payout is open.",
+        "Refund the price of a purchase and cancel its challenge. Refused while a payout is open.",
         Role.ADMIN,
         Role.MANAGER,
     )

@@ -1,4 +1,4 @@
-"""Quotes."""
+"""Root fields for quotes."""
 
 from typing import Annotated
 
@@ -25,19 +25,19 @@ from services.views import lists
 from services.views.lists import QUOTE_HISTORY, QUOTES, PageRequest
 
 READERS = (Role.ADMIN, Role.MANAGER, Role.CLIENT, Role.TRADER)
-Symbol = Annotated[str, strawberry.argument(description="The instrument.")]
-Symbols = Annotated[list[str] | None, strawberry.argument(description="Of these instruments; left out, all.")]
+Symbol = Annotated[str, strawberry.argument(description="Instrument symbol.")]
+Symbols = Annotated[list[str] | None, strawberry.argument(description="Only these instruments; all if left out.")]
 
 
 @strawberry.type
 class QuoteQuery:
-    @query("The newest quote of each symbol that has one, by symbol.")
+    @query("Newest quote of each instrument that has one, sorted by symbol.")
     async def quotes(self, info: Info, symbols: Symbols = None) -> list[Quote]:
         filters = () if symbols is None else (("symbols", (tuple(symbols),)),)
         page = await lists.page(info.context.principal, QUOTES, filters, PageRequest(LONG))
         return [object_of_row(QUOTES, row) for row in page.rows]
 
-    @query("The accepted quotes of a symbol as far as they are kept, newest first.", *READERS)
+    @query("Accepted quotes of an instrument that are still kept, newest first.", *READERS)
     async def quote_history(
         self,
         info: Info,
@@ -54,7 +54,7 @@ class QuoteQuery:
 @strawberry.type
 class QuoteMutation:
     @mutation(
-        "Take in quotes; what cannot be used is dropped, counted and answered, and what is suspect is held back.",
+        "Submit quotes. Unusable quotes are dropped and reported; suspect quotes may be held back.",
         Role.FEED,
         Role.ADMIN,
     )

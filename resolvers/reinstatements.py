@@ -1,4 +1,4 @@
-"""Reinstatements: verdicts set aside because they rested on void quotes."""
+"""Root fields for reinstatements: setting aside verdicts that rested on void quotes."""
 
 import strawberry
 from strawberry import ID
@@ -28,7 +28,10 @@ class ReinstatementQuery:
     ) -> Connection[BulkReinstatement]:
         return await read_page(info, BULK_REINSTATEMENTS, page_request(BULK_REINSTATEMENTS, first, after))
 
-    @query("A bulk reinstatement and how far it is; null if there is none of this id.", *STAFF)
+    @query(
+        "Bulk reinstatement with this id and its progress; null if it does not exist or the token may not read it.",
+        *STAFF,
+    )
     async def bulk_reinstatement(self, info: Info, key: Id) -> BulkReinstatement | None:
         return await read_one(info, BULK_REINSTATEMENTS, parse_id(key))
 
@@ -36,8 +39,9 @@ class ReinstatementQuery:
 @strawberry.type
 class ReinstatementMutation:
     @mutation(
-        "Set aside every verdict of one's brand that rests on void quotes of a span, by jobs, one challenge after the "
-        "other. `challengesHit` lists them before, `bulkReinstatement` says how far it is.",
+        "Set aside every verdict of the token's brand that rests on void quotes of a time span. "
+        "Jobs process one challenge after the other. `challengesHit` lists the challenges "
+        "beforehand, `bulkReinstatement` returns the progress.",
         *STAFF,
     )
     async def reinstate_challenges(
@@ -50,8 +54,8 @@ class ReinstatementMutation:
         return ReinstateChallengesPayload(bulk_reinstatement=await read_back(info, BULK_REINSTATEMENTS, bulk))
 
     @mutation(
-        "Set the verdict on a failed challenge aside, because it rests on void quotes: its phase goes on with a new "
-        "run, computed again without them.",
+        "Set aside the verdict on a failed challenge, because it rests on void quotes. Its phase "
+        "goes on with a new run, recomputed without those quotes.",
         *STAFF,
     )
     async def reinstate_challenge(self, info: Info, data: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:

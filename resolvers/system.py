@@ -1,4 +1,4 @@
-"""The desk about itself, and who asks."""
+"""Root fields for the state of the desk and the bearer of the token."""
 
 import strawberry
 
@@ -14,12 +14,12 @@ from services.principals import Role
 
 @strawberry.type
 class SystemQuery:
-    @query("The bearer of the token.")
+    @query("Bearer of the token.")
     async def me(self, info: Info) -> Me:
         who = info.context.principal
         return Me(role=who.role, name=who.name, brand=who.brand, subject=who.subject)
 
-    @query("The state of the desk.", Role.ADMIN)
+    @query("State of the desk.", Role.ADMIN)
     async def system(self, info: Info) -> System:
         now = await system.read()
         return System(

@@ -1,4 +1,4 @@
-"""API tokens."""
+"""Root fields for API tokens."""
 
 import strawberry
 
@@ -25,7 +25,7 @@ from services.views.lists import TOKENS
 
 @strawberry.type
 class TokenQuery:
-    @query("Tokens without their secrets, newest first within each brand.", Role.ADMIN, Role.MANAGER)
+    @query("API tokens without their secrets, newest first within each brand.", Role.ADMIN, Role.MANAGER)
     async def api_tokens(
         self, info: Info, first: First = 20, after: After = None, where: Filter[ApiTokenFilter] = None
     ) -> Connection[ApiToken]:
@@ -34,7 +34,7 @@ class TokenQuery:
 
 @strawberry.type
 class TokenMutation:
-    @mutation("Make a token; its text is answered this once.", Role.ADMIN, Role.MANAGER)
+    @mutation("Create an API token; its text is returned only once.", Role.ADMIN, Role.MANAGER)
     async def create_api_token(self, info: Info, data: Input[CreateApiTokenInput]) -> CreateApiTokenPayload:
         issued = await tokens.create_for(
             info.context.principal,
@@ -47,12 +47,14 @@ class TokenMutation:
         )
         return CreateApiTokenPayload(token=issued.text, api_token=await read_back(info, TOKENS, issued.id))
 
-    @unguarded_mutation("Make the first ADMIN token, with the operator's secret; once, and on a desk without any.")
+    @unguarded_mutation(
+        "Create the first ADMIN token with the operator's secret. Works once, on a desk that has no ADMIN token."
+    )
     async def bootstrap_admin(self, info: Info, data: Input[BootstrapAdminInput]) -> BootstrapAdminPayload:
         text = await tokens.bootstrap(data.secret, name=data.name, request=info.context.request_id)
         return BootstrapAdminPayload(token=text)
 
-    @mutation("End a token at once; a MANAGER ends TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
+    @mutation("Revoke a token at once. A MANAGER can revoke TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
     async def revoke_api_token(self, info: Info, data: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:
         token_id = required(data.id, "id")
         await tokens.revoke(info.context.principal, token_id)

@@ -1,4 +1,4 @@
-"""Void quotes, and the challenges that failed by them."""
+"""Root fields for void quotes and the challenges that failed by them."""
 
 from datetime import datetime
 from typing import Annotated
@@ -18,15 +18,15 @@ from services.principals import Role
 from services.views.lists import CHALLENGES, QUOTE_VOIDS
 
 STAFF = (Role.ADMIN, Role.MANAGER)
-Symbol = Annotated[str, strawberry.argument(description="The instrument.")]
-SymbolOrAll = Annotated[str | None, strawberry.argument(description="Of this instrument; left out, of all.")]
-SourceFrom = Annotated[datetime, strawberry.argument(description="The first source time of the span.")]
-SourceBefore = Annotated[datetime, strawberry.argument(description="The first source time after the span.")]
+Symbol = Annotated[str, strawberry.argument(description="Instrument symbol.")]
+SymbolOrAll = Annotated[str | None, strawberry.argument(description="Only quotes of this instrument; all if left out.")]
+SourceFrom = Annotated[datetime, strawberry.argument(description="Start of the span of source times, inclusive.")]
+SourceBefore = Annotated[datetime, strawberry.argument(description="End of the span of source times, exclusive.")]
 
 
 @strawberry.type
 class VoidQuery:
-    @query("Quotes that were declared void, the newest declaration first.", *STAFF)
+    @query("Declarations of void quotes, newest first.", *STAFF)
     async def quote_voids(
         self, info: Info, symbol: SymbolOrAll = None, first: First = 20, after: After = None
     ) -> Connection[QuoteVoid]:
@@ -34,9 +34,10 @@ class VoidQuery:
         return await read_page(info, QUOTE_VOIDS, page_request(QUOTE_VOIDS, first, after), filters)
 
     @query(
-        "Challenges that failed while a quote of the span moved what they held, or later, newest first; void or not. "
-        "Those set aside already are among them. Whether the failure stands without the quotes, the preview of "
-        "`reinstateChallenge` says.",
+        "Challenges that failed while a quote of the span affected their positions, or later, "
+        "newest first; also if the quotes are not void yet, or the verdict is already set aside. "
+        "The preview of `reinstateChallenge` tells whether the failure stands without these "
+        "quotes.",
         *STAFF,
     )
     async def challenges_hit(
@@ -54,7 +55,7 @@ class VoidQuery:
 
 @strawberry.type
 class VoidMutation:
-    @mutation("Declare quotes void; nothing that was marked, filled or judged by them changes.", Role.ADMIN)
+    @mutation("Declare quotes void. Marks, fills and verdicts made from them do not change.", Role.ADMIN)
     async def void_quotes(self, info: Info, data: Input[VoidQuotesInput]) -> VoidQuotesPayload:
         void_id = await voids.void_quotes(
             info.context.principal, data.symbol, data.source_from, data.source_before, data.reason

@@ -1,4 +1,4 @@
-"""Real money: wallets and transfers."""
+"""Root fields for wallets, house accounts and transfers."""
 
 import strawberry
 
@@ -35,13 +35,16 @@ class WalletQuery:
     ) -> Connection[Wallet]:
         return await read_page(info, WALLETS, page_request(WALLETS, first, after), filters_of(where))
 
-    @query("The firm's own accounts, by brand, currency and purpose.", Role.ADMIN, Role.MANAGER)
+    @query("House accounts of the firm, sorted by brand, currency and purpose.", Role.ADMIN, Role.MANAGER)
     async def house_accounts(
         self, info: Info, first: First = 20, after: After = None, where: Filter[HouseAccountFilter] = None
     ) -> Connection[HouseAccount]:
         return await read_page(info, HOUSE_ACCOUNTS, page_request(HOUSE_ACCOUNTS, first, after), filters_of(where))
 
-    @query("Transfers, one row a side, newest first within each brand; a client's are those of its wallets.", *READERS)
+    @query(
+        "Transfers, one row per leg, newest first within each brand. A client sees only the legs on its own wallets.",
+        *READERS,
+    )
     async def transfers(
         self, info: Info, first: First = 20, after: After = None, where: Filter[TransferFilter] = None
     ) -> Connection[Transfer]:
@@ -50,7 +53,7 @@ class WalletQuery:
 
 @strawberry.type
 class WalletMutation:
-    @mutation("Put money from outside into a client's wallet.", Role.ADMIN, Role.MANAGER)
+    @mutation("Deposit money from outside into a client's wallet.", Role.ADMIN, Role.MANAGER)
     async def deposit_to_wallet(self, info: Info, data: Input[DepositToWalletInput]) -> DepositToWalletPayload:
         wallet_id = await wallets.deposit(
             info.context.principal,
@@ -62,7 +65,7 @@ class WalletMutation:
         )
         return DepositToWalletPayload(wallet=await read_back(info, WALLETS, wallet_id))
 
-    @mutation("Let money leave a client's wallet; more than is free is refused.", Role.ADMIN, Role.MANAGER)
+    @mutation("Withdraw money from a client's wallet to outside; at most its `free` money.", Role.ADMIN, Role.MANAGER)
     async def withdraw_from_wallet(self, info: Info, data: Input[WithdrawFromWalletInput]) -> WithdrawFromWalletPayload:
         wallet_id = required(data.wallet_id, "walletId")
         await wallets.withdraw(

@@ -1,1 +1,1 @@
-"""What the API says: types, inputs, scalars, errors, permissions, paging, loaders."""
+"""Types, inputs and payloads of the GraphQL API, by subject; `schema.engine` executes it."""

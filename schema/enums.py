@@ -71,7 +71,7 @@ describe_enum(
     "State of a challenge or of one of its phases.",
     PENDING="Not started.",
     ACTIVE="Running.",
-    PASSED="Passed.",
+    PASSED="Ended successfully.",
     FAILED="Failed by a breach.",
     CANCELLED="Ended without a verdict.",
 )

@@ -40,7 +40,7 @@ class Payout(FromRow, listing=PAYOUTS):
         description="Gross profit taken from the account, all or part of its profit. It is held until the "
         "payout is decided."
     )
-    split: Decimal = field(description="Client's share of the profit.")
+    split: Decimal = field(description="Client's share of the profit, for example 0.8 for 80 %.")
     amount: Decimal = field(description="Amount that the client receives, rounded to the currency's decimal places.")
     fee_returned: Decimal | None = field(
         description="Price of the purchase, if it was returned with this payout, in the currency of the "
@@ -70,7 +70,7 @@ class Payout(FromRow, listing=PAYOUTS):
 
 @strawberry.type(description="A condition for a payout.")
 class PayoutCriterion:
-    condition: Condition = field(description="Condition.")
+    condition: Condition = field(description="Condition that was checked.")
     met: bool = field(description="True if the condition is met.")
     measured: Decimal = field(description="Present value: an amount in the account's currency, or a count.")
     needed: Decimal = field(description="Required value, in the same unit.")

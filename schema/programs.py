@@ -1,4 +1,4 @@
-"""Programs and their steps."""
+"""Programs and their phases: types, inputs and payloads."""
 
 import json
 from datetime import date, datetime, time
@@ -38,269 +38,353 @@ from services.views.lists import PROGRAMS, STEPS
 
 STEPS_MAX = 100
 ZONE = (
-    "The zone of its trading days: an IANA name such as America/New_York, which knows the changes of the clocks, or a "
-    "fixed offset as firms print it: GMT+3 is three hours ahead of UTC."
+    "Time zone of the trading days: an IANA name such as America/New_York, which includes "
+    "daylight-saving time, or a fixed offset in the notation of trading firms: GMT+3 is "
+    "three hours ahead of UTC."
 )
 
 
-@strawberry.type(description="A phase of a program as it is sold. Percentages: 5 means 5 %; 0 means not configured.")
+@strawberry.type(
+    description="A phase of a program on sale. In fields ending in `Pct`, 5 means 5 %. A limit of 0 is not configured."
+)
 class ProgramStep(FromRow, listing=STEPS):
-    id: ID = field(description="Its number; a new one whenever the steps are replaced.")
-    program_id: ID = field(description="The program it is a phase of.")
-    phase_index: int = field(description="Its place, counted from 1.")
-    phase_type: PhaseType = field(description="What it is for.")
-    name: str = field(description="Its name.")
-    account_group: str = field(description="The group its account is opened in.")
-    initial_balance: Decimal = field(description="The group's deposit.")
-    currency: str = field(description="The group's currency.")
-    duration_days: int = field(description="It ends with this trading day.")
-    max_daily_loss_pct: Decimal = field(description="The most loss of a day.")
-    max_total_loss_pct: Decimal = field(description="The most loss in all.")
-    max_daily_profit_pct: Decimal = field(description="The most profit of a day.")
-    profit_target_pct: Decimal = field(description="The profit that passes it.")
-    profit_split: Decimal = field(description="The client's share of the profit, 0.8 for 80 %; funded phases only.")
-    min_trading_days: int = field(
-        description="The least number of trading days before it can pass or, if funded, before its first payout."
+    id: ID = field(description="Id of the step. Replacing the steps of a program gives each a new id.")
+    program_id: ID = field(description="Program id.")
+    phase_index: int = field(description="Number of the phase, counted from 1.")
+    phase_type: PhaseType = field(description="Type of the phase.")
+    name: str = field(description="Name of the phase.")
+    account_group: str = field(description="Name of the account group in which the phase's account is opened.")
+    initial_balance: Decimal = field(description="Initial balance of the account, from the group.")
+    currency: str = field(description="Currency code of the account, from the group.")
+    duration_days: int = field(
+        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one."
     )
-    max_trading_days: int = field(description="It ends with this many trading days.")
-    max_positions: int = field(description="The most open positions.")
+    max_daily_loss_pct: Decimal = field(description="Maximum loss per trading day, in percent.")
+    max_total_loss_pct: Decimal = field(description="Maximum total loss, in percent.")
+    max_daily_profit_pct: Decimal = field(description="Maximum profit per trading day, in percent.")
+    profit_target_pct: Decimal = field(description="Profit at which the phase is passed, in percent.")
+    profit_split: Decimal = field(
+        description="Client's share of the profit, for example 0.8 for 80 %. Only in a funded phase."
+    )
+    min_trading_days: int = field(
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
+        "before the first payout."
+    )
+    max_trading_days: int = field(
+        description="Maximum number of days that count as trading days; the phase ends with the last one."
+    )
+    max_positions: int = field(description="Maximum number of open positions.")
     best_day_pct: Decimal = field(
-        description="The largest day's share of the net profit, at most. It delays passing or, if funded, a payout."
+        description="Maximum share of the net profit made on the best day, in percent. A larger share delays "
+        "passing or, in a funded phase, a payout."
     )
     profitable_days: int = field(
-        description="The least number of profitable days. It delays passing or, if funded, the first payout."
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
+        "before the first payout."
     )
-    profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
-    inactivity_days: int = field(description="The most days without a fill.")
-    trading_day: TradingDay = field(description="Which days count as trading days.")
-    trading_day_pct: Decimal = field(description="For MOVED: the share of the initial balance, of gain or loss.")
-    warn_at: list[Decimal] = field(description="The shares of each limit at which its use is told.")
-    created_at: datetime = field(description="When it was saved.")
-    updated_at: datetime = field(description="When it was last saved.")
+    profitable_day_pct: Decimal = field(
+        description="Minimum profit of a profitable day, in percent of the initial balance."
+    )
+    inactivity_days: int = field(description="Maximum number of days in a row without a fill.")
+    trading_day: TradingDay = field(description="Condition for a day to count as a trading day.")
+    trading_day_pct: Decimal = field(
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial balance."
+    )
+    warn_at: list[Decimal] = field(
+        description="Shares of each limit at which an early warning is sent, for example 0.8."
+    )
+    created_at: datetime = field(description="Time at which the step was first saved.")
+    updated_at: datetime = field(description="Time at which the step was last saved.")
     limits_data: strawberry.Private[str]
     payout_data: strawberry.Private[str]
 
-    @computed("What each limit means, where it was said: a LimitsInput.")
+    @computed("Details of the limits that differ from the defaults, with the fields of LimitsInput.")
     def limits(self) -> JSON:
         return cast("JSON", _spelt(json.loads(self.limits_data)))
 
-    @computed("When its profit may be asked for, where it was said: a PayoutTermsInput.")
+    @computed("Conditions for payouts that are set, with the fields of PayoutTermsInput.")
     def payout(self) -> JSON:
         return cast("JSON", _spelt(json.loads(self.payout_data)))
 
 
-@strawberry.type(description="What is sold: evaluation phases, then possibly a funded one.")
+@strawberry.type(description="A program on sale: evaluation phases, which a funded phase may follow.")
 class Program(FromRow, listing=PROGRAMS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    name: str = field(description="Its name.")
-    description: str = field(description="What it says about itself.")
-    price: Decimal = field(description="What a challenge costs.")
-    price_currency: str = field(description="The currency of the price.")
-    profit_split: Decimal = field(description="The funded phase's share for the client; 0 without such a phase.")
-    status: ProgramStatus = field(description="Whether it is on sale.")
-    sort_index: int = field(description="Its place among the programs of the brand.")
-    zone: str = field(description="The zone of its trading days: an IANA name, or an offset such as GMT+3.")
-    day_start: str = field(description="The local time at which a trading day begins, HH:MM:SS.")
-    version: int = field(description="Raised by each change; updates name the version they change.")
-    created_at: datetime = field(description="When it was made.")
-    updated_at: datetime = field(description="When it was last changed.")
+    id: ID = field(description="Program id.")
+    brand: str = field(description="Name of the brand.")
+    name: str = field(description="Name of the program.")
+    description: str = field(description="Description for clients.")
+    price: Decimal = field(description="Price of a challenge.")
+    price_currency: str = field(description="Currency code of the price.")
+    profit_split: Decimal = field(
+        description="Client's share of the funded phase's profit, for example 0.8 for 80 %; 0 without a funded phase."
+    )
+    status: ProgramStatus = field(description="State of the program.")
+    sort_index: int = field(description="Sort position among the programs of the brand; lower comes first.")
+    zone: str = field(description="Time zone of the trading days: an IANA name, or an offset such as GMT+3.")
+    day_start: str = field(description="Local time at which a trading day begins, HH:MM:SS.")
+    version: int = field(
+        description="Version number; every change raises it. An update names the version on which it is based."
+    )
+    created_at: datetime = field(description="Time at which the program was created.")
+    updated_at: datetime = field(description="Time of the last change.")
 
-    @computed("Its phases in order.")
+    @computed("Phases in order.")
     async def steps(self, info: Info) -> list[ProgramStep]:
         return await read_owned(info, STEPS, ("program", int(self.id)), STEPS_MAX)
 
-    @computed("When its next trading days begin, from the market's time on, across changes of the clocks.")
+    @computed("Start times of the next trading days, from the present market time on.")
     async def next_trading_days(self, info: Info, first: Days = DAYS_SHOWN) -> list[TradingDayStart]:
         now = await info.context.loaders.market_time()
         return trading_days(self.zone, time.fromisoformat(self.day_start), now, first)
 
 
-@strawberry.input(description="What a limit means; what is left out has the limit's default.")
+@strawberry.input(description="Details of a limit. A field that is left out gets the default of that limit.")
 class LimitInput:
-    amount: Decimal | None = field(default=None, description="A fixed amount instead of the percentage.")
-    reference: Reference | None = field(default=None, description="From which figure of the day's start it counts.")
-    percent_of: PercentOf | None = field(default=None, description="What the percentage is of.")
-    measured: Measured | None = field(default=None, description="Which figure is held against it.")
-    trail: Trail | None = field(default=None, description="What the floor follows (total loss).")
+    amount: Decimal | None = field(
+        default=None, description="Fixed amount in the account's currency, instead of a percentage."
+    )
+    reference: Reference | None = field(
+        default=None, description="Figure at the start of the trading day from which a daily limit counts."
+    )
+    percent_of: PercentOf | None = field(default=None, description="Figure of which the percentage is taken.")
+    measured: Measured | None = field(default=None, description="Figure that is compared with the level.")
+    trail: Trail | None = field(default=None, description="Figure that the floor of the total loss limit follows.")
     trail_by: Reference | None = field(
-        default=None, description="Which figure of a day's end TRAIL_END_OF_DAY follows; default BALANCE."
+        default=None,
+        description="With TRAIL_END_OF_DAY: figure at the end of the day that the floor follows; default BALANCE.",
     )
     lock_at: Decimal | None = field(
-        default=None, description="A trailing floor stops once it reaches the initial balance plus this."
+        default=None,
+        description="Amount above the initial balance at which a trailing floor stops rising, in the "
+        "account's currency.",
     )
-    touch: Touch | None = field(default=None, description="Whether reaching it is enough.")
-    consequence: Consequence | None = field(default=None, description="What follows when it is hit.")
+    touch: Touch | None = field(default=None, description="Whether the limit is hit at the level or only beyond it.")
+    consequence: Consequence | None = field(default=None, description="Consequence when the limit is hit.")
 
 
-@strawberry.input(description="What the most open positions of a phase mean.")
+@strawberry.input(description="Details of the maximum number of open positions.")
 class MaxPositionsInput:
     enforced: Enforcement | None = field(
-        default=None, description="Whether an order beyond it is refused, or a position beyond it a breach; GATE."
+        default=None,
+        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach; "
+        "default GATE.",
     )
-    consequence: Consequence | None = field(default=None, description="What follows a breach; default FAIL.")
+    consequence: Consequence | None = field(default=None, description="Consequence of a breach; default FAIL.")
 
 
-@strawberry.input(description="What the limits of a phase mean.")
+@strawberry.input(description="Details of the limits of a phase.")
 class LimitsInput:
-    daily_loss: LimitInput | None = field(default=None, description="The loss of a day.")
-    total_loss: LimitInput | None = field(default=None, description="The loss in all.")
-    daily_profit: LimitInput | None = field(default=None, description="The profit of a day.")
-    profit_target: LimitInput | None = field(default=None, description="The profit that passes the phase.")
-    max_positions: MaxPositionsInput | None = field(default=None, description="The most open positions.")
+    daily_loss: LimitInput | None = field(default=None, description="Daily loss limit.")
+    total_loss: LimitInput | None = field(default=None, description="Total loss limit.")
+    daily_profit: LimitInput | None = field(default=None, description="Daily profit limit.")
+    profit_target: LimitInput | None = field(default=None, description="Profit target.")
+    max_positions: MaxPositionsInput | None = field(default=None, description="Maximum number of open positions.")
 
 
-@strawberry.input(description="When a funded phase's profit may be asked for; what is left out asks nothing.")
+@strawberry.input(description="Conditions for payouts of a funded phase. A field that is left out sets no condition.")
 class PayoutTermsInput:
-    min_profit: Decimal | None = field(default=None, description="The least gross profit, in the account's currency.")
+    min_profit: Decimal | None = field(
+        default=None, description="Minimum gross profit of the account, in its currency."
+    )
     min_trading_days: int | None = field(
-        default=None, description="The least number of trading days since the last payout, or since the start."
+        default=None,
+        description="Minimum number of trading days since the last payout or, before the first, since the start.",
     )
     profitable_days: int | None = field(
-        default=None, description="The least number of profitable days since the last payout, or since the start."
+        default=None,
+        description="Minimum number of profitable days since the last payout or, before the first, since the start.",
     )
-    cycle_days: int | None = field(default=None, description="The days between payouts, and before the first.")
-    floor: PayoutFloor | None = field(default=None, description="What it does to a trailing floor; default FOLLOW.")
-    min_amount: Decimal | None = field(default=None, description="The least gross profit that one payout takes.")
-    min_buffer: Decimal | None = field(default=None, description="The least profit that stays on the account.")
+    cycle_days: int | None = field(
+        default=None, description="Minimum number of days between payouts, and before the first."
+    )
+    floor: PayoutFloor | None = field(
+        default=None, description="Effect of a payout on a trailing floor; default FOLLOW."
+    )
+    min_amount: Decimal | None = field(
+        default=None, description="Minimum gross profit taken by one payout, in the account's currency."
+    )
+    min_buffer: Decimal | None = field(default=None, description="Minimum profit left on the account, in its currency.")
     fee_back: bool | None = field(
         default=None,
-        description="Whether the purchase's price comes back to the client's wallet with the first payout.",
+        description="True if the price of the purchase is returned to the client's wallet with the first payout.",
     )
 
 
-@strawberry.input(description="A phase of a program. Percentages: 5 means 5 %; 0 means not configured.")
+@strawberry.input(
+    description="A phase of a program. In fields ending in `Pct`, 5 means 5 %. A limit of 0 is not configured."
+)
 class StepInput:
-    phase_index: int = field(description="Its place, counted from 1.")
-    phase_type: PhaseType = field(description="What it is for; a funded phase is the last.")
-    name: str = field(description="Its name.")
-    account_group: str = field(description="The name of the group its account is opened in: DEMO, or REAL if funded.")
-    duration_days: int | None = field(default=None, description="It ends with this trading day.")
-    max_daily_loss_pct: Decimal | None = field(default=None, description="The most loss of a day.")
-    max_total_loss_pct: Decimal | None = field(default=None, description="The most loss in all.")
-    max_daily_profit_pct: Decimal | None = field(default=None, description="The most profit of a day.")
-    profit_target_pct: Decimal | None = field(default=None, description="The profit that passes it.")
-    profit_split: Decimal | None = field(default=None, description="The client's share, 0.8 for 80 %; funded only.")
+    phase_index: int = field(description="Number of the phase, counted from 1.")
+    phase_type: PhaseType = field(description="Type of the phase. A funded phase must be the last one.")
+    name: str = field(description="Name of the phase.")
+    account_group: str = field(
+        description="Name of the account group in which the phase's account is opened; its kind must be "
+        "DEMO, or REAL for a funded phase."
+    )
+    duration_days: int | None = field(
+        default=None,
+        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one.",
+    )
+    max_daily_loss_pct: Decimal | None = field(default=None, description="Maximum loss per trading day, in percent.")
+    max_total_loss_pct: Decimal | None = field(default=None, description="Maximum total loss, in percent.")
+    max_daily_profit_pct: Decimal | None = field(
+        default=None, description="Maximum profit per trading day, in percent."
+    )
+    profit_target_pct: Decimal | None = field(
+        default=None, description="Profit at which the phase is passed, in percent."
+    )
+    profit_split: Decimal | None = field(
+        default=None, description="Client's share of the profit, for example 0.8 for 80 %. Only in a funded phase."
+    )
     min_trading_days: int | None = field(
         default=None,
-        description="The least number of trading days before it can pass or, if funded, before its first payout.",
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
+        "before the first payout.",
     )
-    max_trading_days: int | None = field(default=None, description="It ends with this many trading days.")
-    max_positions: int | None = field(default=None, description="The most open positions.")
+    max_trading_days: int | None = field(
+        default=None, description="Maximum number of days that count as trading days; the phase ends with the last one."
+    )
+    max_positions: int | None = field(default=None, description="Maximum number of open positions.")
     best_day_pct: Decimal | None = field(
         default=None,
-        description="The largest day's share of the net profit, at most. It delays passing or, if funded, a payout.",
+        description="Maximum share of the net profit made on the best day, in percent. A larger share delays "
+        "passing or, in a funded phase, a payout.",
     )
     profitable_days: int | None = field(
         default=None,
-        description="The least number of profitable days. It delays passing or, if funded, the first payout.",
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
+        "before the first payout.",
     )
     profitable_day_pct: Decimal | None = field(
-        default=None, description="A day above this share of the initial balance is profitable."
+        default=None, description="Minimum profit of a profitable day, in percent of the initial balance."
     )
-    inactivity_days: int | None = field(default=None, description="The most days without a fill.")
-    trading_day: TradingDay | None = field(default=None, description="Which days count as trading days; default FILL.")
+    inactivity_days: int | None = field(default=None, description="Maximum number of days in a row without a fill.")
+    trading_day: TradingDay | None = field(
+        default=None, description="Condition for a day to count as a trading day; default FILL."
+    )
     trading_day_pct: Decimal | None = field(
-        default=None, description="For MOVED, above 0: the share of the initial balance that a day's result must reach."
+        default=None,
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the "
+        "initial balance; above 0.",
     )
     warn_at: list[Decimal] | None = field(
-        default=None, description="Shares of each limit, above 0 and below 1, at which its use is told."
+        default=None,
+        description="Shares of each limit at which an early warning is sent, each above 0 and below 1, for "
+        "example 0.8.",
     )
-    payout: PayoutTermsInput | None = field(default=None, description="When the profit may be asked for; funded only.")
-    limits: LimitsInput | None = field(default=None, description="What the limits mean, where not the default.")
+    payout: PayoutTermsInput | None = field(default=None, description="Conditions for payouts. Only in a funded phase.")
+    limits: LimitsInput | None = field(default=None, description="Details of the limits that differ from the defaults.")
 
 
-@strawberry.input(description="A program to make; it begins DISABLED.")
+@strawberry.input(description="New program. It starts DISABLED.")
 class CreateProgramInput:
-    name: str = field(description="Its name.")
-    price: Decimal = field(description="What a challenge costs; 0 is free.")
-    price_currency: str = field(description="The currency of the price.")
-    steps: list[StepInput] = field(description="Its phases.")
-    description: str | None = field(default=None, description="What it says about itself.")
-    sort_index: int | None = field(default=None, description="Its place among the programs of the brand.")
+    name: str = field(description="Name of the program.")
+    price: Decimal = field(description="Price of a challenge; 0 is free.")
+    price_currency: str = field(description="Currency code of the price.")
+    steps: list[StepInput] = field(description="Phases of the program.")
+    description: str | None = field(default=None, description="Description for clients.")
+    sort_index: int | None = field(
+        default=None, description="Sort position among the programs of the brand; lower comes first."
+    )
     zone: str | None = field(default=None, description=f"{ZONE} Default UTC.")
-    day_start: str | None = field(default=None, description="When a trading day begins, HH:MM; default 00:00.")
-    brand: str | None = field(default=None, description="The brand; an ADMIN names it, a MANAGER's is its own.")
+    day_start: str | None = field(
+        default=None, description="Local time at which a trading day begins, HH:MM; default 00:00."
+    )
+    brand: str | None = field(
+        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
+    )
 
 
-@strawberry.input(description="What to change of a program; what is left out stays.")
+@strawberry.input(description="Changes of a program. A field that is left out keeps its value.")
 class UpdateProgramInput:
-    id: ID = field(description="The program.")
-    expected_version: int = field(description="The version this change was made from.")
-    name: str | None = field(default=UNSET, description="Its name.")
-    description: str | None = field(default=UNSET, description="What it says about itself.")
-    price: Decimal | None = field(default=UNSET, description="What a challenge costs; 0 is free.")
-    price_currency: str | None = field(default=UNSET, description="The currency of the price.")
-    sort_index: int | None = field(default=UNSET, description="Its place among the programs of the brand.")
+    id: ID = field(description="Program id.")
+    expected_version: int = field(
+        description="Version on which the change is based. If another version is stored, the change is refused."
+    )
+    name: str | None = field(default=UNSET, description="Name of the program.")
+    description: str | None = field(default=UNSET, description="Description for clients.")
+    price: Decimal | None = field(default=UNSET, description="Price of a challenge; 0 is free.")
+    price_currency: str | None = field(default=UNSET, description="Currency code of the price.")
+    sort_index: int | None = field(
+        default=UNSET, description="Sort position among the programs of the brand; lower comes first."
+    )
     zone: str | None = field(default=UNSET, description=ZONE)
-    day_start: str | None = field(default=UNSET, description="When a trading day begins, HH:MM.")
-    status: ProgramStatus | None = field(default=UNSET, description="Whether it is on sale.")
-    steps: list[StepInput] | None = field(default=UNSET, description="Its phases, replacing all it had.")
+    day_start: str | None = field(default=UNSET, description="Local time at which a trading day begins, HH:MM.")
+    status: ProgramStatus | None = field(default=UNSET, description="State of the program.")
+    steps: list[StepInput] | None = field(
+        default=UNSET, description="Phases of the program; the list replaces the stored one."
+    )
 
 
-@strawberry.type(description="The saved program.")
+@strawberry.type(description="Program after a save.")
 class ProgramPayload(Payload):
-    program: Program | None = field(default=None, description="The program as it is now; null if it was not saved.")
+    program: Program | None = field(default=None, description="Program after the save; null if it was refused.")
 
 
-@strawberry.type(description="The new program.")
+@strawberry.type(description="Result of creating a program.")
 class CreateProgramPayload(ProgramPayload): ...
 
 
-@strawberry.type(description="The changed program.")
+@strawberry.type(description="Result of changing a program.")
 class UpdateProgramPayload(SavePayload):
-    program: Program | None = field(default=None, description="The program as it is now; null if it was not saved.")
+    program: Program | None = field(default=None, description="Program after the save; null if it was refused.")
 
 
-@strawberry.input(description="The program to delete, with all that was sold of it.")
+@strawberry.input(description="Program to delete, together with everything sold of it.")
 class DeleteProgramInput:
-    id: ID = field(description="The program.")
-    reason: str = field(description=f"Why. {INTERNAL} With it stand the counters and a hash over what went.")
+    id: ID = field(description="Program id.")
+    reason: str = field(
+        description=f"Reason. {INTERNAL} The audit also stores the numbers of deleted rows and a hash over them."
+    )
     shown_reason: str | None = field(default=None, description=SHOWN)
 
 
-@strawberry.type(description="How many rows went.")
+@strawberry.type(description="Numbers of deleted rows.")
 class DeletedRows:
-    programs: int = field(description="The program.")
-    phases: int = field(description="Its phases.")
-    purchases: int = field(description="Its purchases.")
-    challenges: int = field(description="Its challenges.")
-    challenge_phases: int = field(description="The runs of their phases.")
-    days: int = field(description="Their daily snapshots.")
-    breaches: int = field(description="Their breaches.")
-    metrics: Long = field(description="Their metric snapshots.")
-    cancelled: int = field(description="Of the challenges those that ran, and were called off first.")
+    programs: int = field(description="Programs.")
+    phases: int = field(description="Phases of the program.")
+    purchases: int = field(description="Purchases of the program.")
+    challenges: int = field(description="Challenges of the program.")
+    challenge_phases: int = field(description="Runs of the challenges' phases.")
+    days: int = field(description="Daily snapshots of the challenges.")
+    breaches: int = field(description="Breaches of the challenges.")
+    metrics: Long = field(description="Metric snapshots of the challenges.")
+    cancelled: int = field(description="Deleted challenges that were still running and were cancelled first.")
 
 
-@strawberry.type(description="What was deleted.")
+@strawberry.type(description="Result of deleting a program.")
 class DeleteProgramPayload(Payload):
     deleted: DeletedRows | None = field(
-        default=None, description="What went since the deletion began; null if nothing was deleted."
+        default=None, description="Rows deleted since the deletion began; null if the request was refused."
     )
     finished: bool = field(
-        default=False, description="Whether all has gone; otherwise ask again, and the deletion goes on."
+        default=False, description="True if the deletion is complete. If false, send the mutation again to continue."
     )
 
 
-@strawberry.type(description="Whether a program could be saved as it is.")
+@strawberry.type(description="Result of validating a program.")
 class ProgramValidation:
-    valid: bool = field(description="Whether it could.")
-    problems: list[UserError] = field(description="Everything that is wrong with it, each at its field.")
+    valid: bool = field(description="True if the program could be saved.")
+    problems: list[UserError] = field(description="All errors, each with the path of its field.")
     warnings: list[str] = field(
-        default_factory=list, description="What is allowed and may not be meant, such as the sign of an Etc/GMT zone."
+        default_factory=list,
+        description="Warnings about values that are allowed but may not be intended, such as the inverted "
+        "sign of an Etc/GMT zone.",
     )
     next_trading_days: list[TradingDayStart] = field(
-        default_factory=list, description="When its next seven trading days would begin; none for a zone that is wrong."
+        default_factory=list, description="Start times of the next seven trading days; empty if the time zone is wrong."
     )
 
     @classmethod
     def refused(cls, refusal: Refused) -> Self:
-        """The answer where it could not even be looked at: an admin has to name the brand."""
+        """Return the result for a request that was refused before validation, for example because an admin named no
+        brand.
+        """
         return cls(valid=False, problems=user_errors(refusal))
 
 
 def validation_of(draft: Draft, wrong: list[UserError], now: datetime) -> ProgramValidation:
-    """What is wrong with the draft, what may surprise in it, and its next days as of the market's time."""
+    """Return the errors and warnings of a draft, and its next trading days after the market time `now`."""
     warning, start, days = zone_warning(draft.zone), draft.day_start, list[TradingDayStart]()
     if is_zone(draft.zone) and isinstance(start, time) and start.tzinfo is None:
         days = trading_days(draft.zone, start, now, DAYS_SHOWN)
@@ -308,33 +392,40 @@ def validation_of(draft: Draft, wrong: list[UserError], now: datetime) -> Progra
     return ProgramValidation(valid=not wrong, problems=wrong, warnings=warnings, next_trading_days=days)
 
 
-@strawberry.type(description="The rules of a known firm, to begin a program with.")
+@strawberry.type(description="The rules of a known firm, as a starting point for a program.")
 class ProgramPreset:
-    name: str = field(description="Its name here, such as ftmo_2step.")
-    title: str = field(description="The firm's own name for it.")
-    source: str = field(description="The public page it was taken from.")
-    retrieved_on: date = field(description="When that page was read, by whom the notes name; firms change their rules.")
-    notes: list[str] = field(description="Where each part is from, and where the firm's rules go beyond ours.")
-    program: JSON = field(description="A CreateProgramInput, to be changed and sent as it is.")
-
-
-@strawberry.input(description="Which programs.")
-class ProgramFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[ProgramStatus] | None = field(
-        default=None, description="In one of these states; left out, all but the archived."
+    name: str = field(description="Name of the preset, such as ftmo_2step.")
+    title: str = field(description="Name that the firm gives the program.")
+    source: str = field(description="URL of the public page from which the rules were taken.")
+    retrieved_on: date = field(
+        description="Date on which that page was read; firms may have changed their rules since. The notes "
+        "say who read it."
     )
-    phase_type: PhaseType | None = field(default=None, description="With a phase of this type.")
-    text: str | None = field(default=None, description="In the name, or the program's number.")
-    created_from: datetime | None = field(default=None, description="Made at this time or later.")
-    created_before: datetime | None = field(default=None, description="Made before this time.")
+    notes: list[str] = field(
+        description="Notes on the source of each rule, and on rules of the firm that Propdesk does not have."
+    )
+    program: JSON = field(description="Input for `createProgram` (CreateProgramInput), to be edited and sent.")
+
+
+@strawberry.input(description="Filter for programs.")
+class ProgramFilter:
+    brand: str | None = field(default=None, description="Only programs of this brand.")
+    status: list[ProgramStatus] | None = field(
+        default=None, description="Only programs in one of these states; all but ARCHIVED if left out."
+    )
+    phase_type: PhaseType | None = field(default=None, description="Only programs with a phase of this type.")
+    text: str | None = field(
+        default=None, description="Only programs with this text in the name, or the program with this id."
+    )
+    created_from: datetime | None = field(default=None, description="Only programs created at or after this time.")
+    created_before: datetime | None = field(default=None, description="Only programs created before this time.")
 
 
 def _spelt(data: Any) -> Any:
-    """Stored data with the API's names."""
+    """Return stored data with the API's names of its keys."""
     return {api_name(name): _spelt(value) for name, value in data.items()} if isinstance(data, dict) else data
 
 
 def input_fields_of(value: Any) -> dict[str, Any]:
-    """The fields of an input that were given and are not null, by their names here."""
+    """Return the fields of an input that are set and not null, by their Python names."""
     return {name: item for name, item in vars(value).items() if item is not None and item is not UNSET}

@@ -1,4 +1,4 @@
-"""Purchases."""
+"""Purchases: type, inputs, payloads and filter."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -27,156 +27,178 @@ if TYPE_CHECKING:
 CHALLENGES_MAX = 100
 
 
-@strawberry.type(description="The sale of a program to a client.")
+@strawberry.type(description="Sale of a program to a client.")
 class Purchase(FromRow, listing=PURCHASES):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    client: str = field(description="Who bought.")
-    status: PurchaseStatus = field(description="How far its activation has come.")
-    price: Decimal = field(description="What it cost.")
-    currency: str = field(description="The currency of the price.")
-    paid_from: PaidFrom | None = field(description="Where the price came from; null until it is paid.")
-    failure_reason: str | None = field(description="Why it failed, as the client is told; null if it has not.")
-    internal_failure_reason: str | None = field(description="The same as the firm knows it; for its staff alone.")
-    external_reference: str | None = field(description="A reference of the firm's own.")
-    comment: str | None = field(description="A note of the firm's own.")
-    tags: list[str] = field(description="Labels of the firm's own.")
-    created_at: datetime = field(description="When it was bought.")
-    updated_at: datetime = field(description="When it last changed.")
-    payment: Payment = field(description="How it is paid.")
+    id: ID = field(description="Purchase id.")
+    brand: str = field(description="Name of the brand.")
+    client: str = field(description="Client who bought the program.")
+    status: PurchaseStatus = field(description="State of the purchase.")
+    price: Decimal = field(description="Price paid or to be paid.")
+    currency: str = field(description="Currency code of the price.")
+    paid_from: PaidFrom | None = field(description="Source of the payment; null until the purchase is paid.")
+    failure_reason: str | None = field(
+        description="Reason for the failure, as shown to the client; null if the purchase has not failed."
+    )
+    internal_failure_reason: str | None = field(
+        description="Internal reason for the failure, visible to the firm's staff only; null if the purchase "
+        "has not failed."
+    )
+    external_reference: str | None = field(description="Reference of the firm's own, such as an order number.")
+    comment: str | None = field(description="Comment by the firm's staff.")
+    tags: list[str] = field(description="Labels set by the firm's staff.")
+    created_at: datetime = field(description="Time of the purchase.")
+    updated_at: datetime = field(description="Time of the last change.")
+    payment: Payment = field(description="Method of payment.")
     payment_reference: str | None = field(
-        description="What the payment must name, if it is EXTERNAL: pass it to the payment provider."
+        description="Reference that an EXTERNAL payment must carry; pass it to the payment provider. Null "
+        "for payment from the wallet."
     )
     expires_at: datetime | None = field(
-        description="When an EXTERNAL purchase that has not been paid fails, by the real clock."
+        description="Time (system clock) at which an unpaid EXTERNAL purchase fails; null for payment from the wallet."
     )
     program_changed: bool | None = field(
-        description="Whether the program has been changed since the sale, its status included, so that `program` need "
-        "not be what was sold; null once it is deleted."
+        description="True if the program, including its status, has changed since the purchase, so that "
+        "`program` may differ from what was sold; null once the program is deleted."
     )
     wallet_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
     account_id: strawberry.Private[int | None]
     terms_hash: strawberry.Private[str]
 
-    @computed("The wallet that pays; null where it is paid outside, or you may not see it.")
+    @computed("Wallet that pays; null if the purchase is paid outside, or if the token may not read the wallet.")
     async def wallet(self, info: Info) -> Wallet | None:
         return await read_one(info, WALLETS, self.wallet_id)
 
-    @computed("The program as it is today; null once it is deleted.")
+    @computed("Program in its present state; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
         return await read_one(info, PROGRAMS, self.program_id)
 
-    @computed("The terms that were sold; null where this version cannot read them.")
+    @computed("Terms at the sale; null if this version of Propdesk cannot read them.")
     async def terms(self, info: Info) -> Terms | None:
         sold = await info.context.loaders.terms(self.terms_hash)
         return Terms(hash=self.terms_hash, version=sold.version)
 
-    @computed("The account of its challenge's current phase.")
+    @computed("Account of the challenge's present phase; null if there is none.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, self.account_id)
 
-    @computed("Its challenges, newest first.")
+    @computed("Challenges of the purchase, newest first.")
     async def challenges(self, info: Info) -> list[Annotated["Challenge", strawberry.lazy("schema.challenges")]]:
         return await read_owned(info, CHALLENGES, ("purchase", int(self.id)), CHALLENGES_MAX)
 
 
-@strawberry.input(description="What to buy, and how it is paid.")
+@strawberry.input(description="Program to buy, and the method of payment.")
 class BuyChallengeInput:
-    program_id: ID = field(description="The program, on sale.")
+    program_id: ID = field(description="Program id. The program must be on sale.")
     wallet_id: ID | None = field(
-        default=None, description="Your wallet in the currency of the price; only for the payment WALLET."
+        default=None,
+        description="Wallet of the client in the currency of the price. Only for the payment method WALLET.",
     )
-    payment: Payment = field(default=Payment.WALLET, description="How it is paid.")
-    idempotency_key: str = field(description="The same key and content again buys nothing more.")
+    payment: Payment = field(default=Payment.WALLET, description="Method of payment.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content buys nothing more."
+    )
 
 
-@strawberry.type(description="What was bought.")
+@strawberry.type(description="Result of buying a challenge.")
 class BuyChallengePayload(Payload):
-    purchase: Purchase | None = field(default=None, description="The sale; null if nothing was bought.")
+    purchase: Purchase | None = field(default=None, description="Purchase; null if the request was refused.")
     challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
-        default=None, description="The challenge; null if nothing was bought, and until an EXTERNAL purchase is paid."
+        default=None,
+        description="Challenge; null if the request was refused, and for an EXTERNAL purchase until it is paid.",
     )
 
 
-@strawberry.input(description="A payment that a provider has received.")
+@strawberry.input(description="Payment received by a payment provider.")
 class ConfirmPaymentInput:
     reference: str = field(description="The purchase's `paymentReference`.")
-    amount: Decimal = field(description="What was paid; it must be the price.")
-    currency: str = field(description="The currency it was paid in; it must be the price's.")
+    amount: Decimal = field(description="Amount paid; must equal the price.")
+    currency: str = field(description="Currency code of the payment; must equal the price's.")
     idempotency_key: str = field(
-        description="The provider's id of the payment or of its notice: the same key and content again does nothing."
+        description="The provider's id of the payment or of its notification. Repeating the same key and "
+        "content changes nothing more."
     )
 
 
-@strawberry.type(description="A purchase whose payment was confirmed.")
+@strawberry.type(description="Purchase whose payment was confirmed.")
 class ConfirmedPurchase:
-    id: ID = field(description="The purchase.")
-    challenge_id: ID = field(description="The challenge that begins with it.")
+    id: ID = field(description="Purchase id.")
+    challenge_id: ID = field(description="Id of the challenge that starts with this payment.")
 
 
-@strawberry.type(description="The purchase that was paid; a worker activates its challenge.")
+@strawberry.type(description="Result of confirming a payment; a worker then activates the challenge.")
 class ConfirmPaymentPayload(Payload):
-    purchase: ConfirmedPurchase | None = field(default=None, description="The purchase; null if it was not accepted.")
+    purchase: ConfirmedPurchase | None = field(
+        default=None, description="Purchase; null if the payment was not accepted."
+    )
 
 
-@strawberry.input(description="What to change of a purchase; what is left out stays, null clears.")
+@strawberry.input(description="Changes of a purchase. A field that is left out keeps its value; null clears it.")
 class UpdatePurchaseInput:
-    id: ID = field(description="The purchase.")
-    external_reference: str | None = field(default=UNSET, description="A reference of the firm's own.")
-    comment: str | None = field(default=UNSET, description="A note of the firm's own.")
-    tags: list[str] | None = field(default=UNSET, description="Labels of the firm's own, replacing all it had.")
+    id: ID = field(description="Purchase id.")
+    external_reference: str | None = field(
+        default=UNSET, description="Reference of the firm's own, such as an order number."
+    )
+    comment: str | None = field(default=UNSET, description="Comment by the firm's staff.")
+    tags: list[str] | None = field(
+        default=UNSET, description="Labels set by the firm's staff; the list replaces the stored one."
+    )
     status: PurchaseStatus | None = field(
         default=None,
-        description="PAID: the price was paid outside; a reservation ends, and a purchase that waits for its payment "
-        "begins its challenge. FAILED: the challenge is called off.",
+        description="New state. PAID: the price was paid outside; a reservation in the wallet is released, "
+        "and the challenge of a purchase waiting for its payment starts. FAILED: the challenge "
+        "is cancelled.",
     )
-    reason: str | None = field(default=None, description=f"Why; needed with FAILED. {INTERNAL}")
+    reason: str | None = field(default=None, description=f"Reason; required with FAILED. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
 
 
-@strawberry.type(description="The changed purchase.")
+@strawberry.type(description="Result of changing a purchase.")
 class UpdatePurchasePayload(SavePayload):
-    purchase: Purchase | None = field(default=None, description="The purchase as it is now; null if nothing changed.")
+    purchase: Purchase | None = field(default=None, description="Purchase after the change; null if it was refused.")
 
 
-@strawberry.input(description="The purchase to delete: without a challenge, or FAILED, or REFUNDED.")
+@strawberry.input(description="Purchase to delete. It must have no challenge, or be FAILED or REFUNDED.")
 class DeletePurchaseInput:
-    id: ID = field(description="The purchase.")
-    reason: str = field(description=f"Why. {INTERNAL}")
+    id: ID = field(description="Purchase id.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
 
 
-@strawberry.type(description="What was deleted.")
+@strawberry.type(description="Result of deleting a purchase.")
 class DeletePurchasePayload(Payload):
-    purchase_id: ID | None = field(default=None, description="The number it had; null if nothing was deleted.")
+    purchase_id: ID | None = field(
+        default=None, description="Id of the deleted purchase; null if the request was refused."
+    )
 
 
-@strawberry.input(description="The purchase whose price is given back.")
+@strawberry.input(description="Purchase to refund.")
 class RefundPurchaseInput:
-    id: ID = field(description="The purchase.")
-    reason: str = field(description=f"Why. {INTERNAL}")
+    id: ID = field(description="Purchase id.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
-    idempotency_key: str = field(description="The same key and content again moves nothing.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content refunds nothing more."
+    )
 
 
-@strawberry.type(description="The refunded purchase; its challenge is called off, its account locked.")
+@strawberry.type(description="Result of refunding a purchase: its challenge is cancelled and its account locked.")
 class RefundPurchasePayload(Payload):
-    purchase: Purchase | None = field(default=None, description="The purchase as it is now; null if nothing was done.")
+    purchase: Purchase | None = field(default=None, description="Purchase after the refund; null if it was refused.")
 
 
-@strawberry.input(description="Which purchases.")
+@strawberry.input(description="Filter for purchases.")
 class PurchaseFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    status: list[PurchaseStatus] | None = field(default=None, description="In one of these states.")
-    client: str | None = field(default=None, description="Of this client.")
-    program_id: ID | None = field(default=None, description="Of this program.")
-    wallet_id: ID | None = field(default=None, description="Paid from this wallet.")
-    payment_reference: str | None = field(default=None, description="That waits for a payment of this reference.")
-    tag: str | None = field(default=None, description="With this tag.")
-    created_from: datetime | None = field(default=None, description="Bought at this time or later.")
-    created_before: datetime | None = field(default=None, description="Bought before this time.")
+    brand: str | None = field(default=None, description="Only purchases of this brand.")
+    status: list[PurchaseStatus] | None = field(default=None, description="Only purchases in one of these states.")
+    client: str | None = field(default=None, description="Only purchases by this client.")
+    program_id: ID | None = field(default=None, description="Only purchases of this program.")
+    wallet_id: ID | None = field(default=None, description="Only purchases paid from this wallet.")
+    payment_reference: str | None = field(default=None, description="Only the purchase with this payment reference.")
+    tag: str | None = field(default=None, description="Only purchases with this label.")
+    created_from: datetime | None = field(default=None, description="Only purchases made at or after this time.")
+    created_before: datetime | None = field(default=None, description="Only purchases made before this time.")
     text: str | None = field(
         default=None,
-        description="With this, in upper or lower case, in the client, the program's name or, for MANAGER and ADMIN, "
-        "the external reference; or the purchase of this id.",
+        description="Only the purchase with this id, or purchases with this text (case-insensitive) in the "
+        "client, the program's name or, for MANAGER and ADMIN, the external reference.",
     )

@@ -1,4 +1,6 @@
-"""Quotes as they are handed in: one scalar, for built field by field a thousand of them take a tenth of a second."""
+"""The scalar QuoteList: a list of quotes parsed in one step. As input objects, a thousand quotes would take a tenth
+of a second.
+"""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -25,7 +27,7 @@ _instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list bear 
 
 
 class ParsedQuotes(list[Quote]):
-    """Quotes as handed in; `unreadable` has symbol and reason of each item that is none."""
+    """Parsed quotes; `unreadable` has symbol and reason of each item that is not a quote."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -36,14 +38,16 @@ QuoteList = NewType("QuoteList", ParsedQuotes)
 
 
 class _UnreadableQuote(Exception):
-    """An item of the list cannot be read; it is dropped as this."""
+    """An item that is not a quote, with the symbol and the reason for which it is dropped."""
 
     def __init__(self, symbol: str, reason: Dropped) -> None:
         super().__init__(symbol, reason)
 
 
 def parse_quotes(value: Any) -> QuoteList:
-    """Quotes from objects of text. Raises BadUserInput for what is no list; an item that is no quote is dropped."""
+    """Return the quotes of a list of objects. Raise BadUserInput if the value is not a list; items that are not
+    quotes go to `unreadable`.
+    """
     if not isinstance(value, list):
         raise BadUserInput(f"QuoteList must be a list of objects; found {repr(value)[:64]}.")
     quotes = QuoteList(ParsedQuotes())
@@ -69,12 +73,14 @@ def _quote(item: Any) -> Quote:
 
 @lru_cache(maxsize=4096)
 def _symbol(text: str) -> str:
-    """One that is too long is kept one letter too long: cut to the length of a symbol it might become another."""
+    """Return the symbol, cut to one character above the limit: cut to the limit, a long text could equal another
+    symbol.
+    """
     return text[: SYMBOL_LENGTH_MAX + 1] if text.isprintable() else "?"
 
 
 def _price(text: str) -> Decimal:
-    """The number, or one that is dropped as such: a bad quote spoils no other."""
+    """Return the number, or NaN for any other text, so that a bad price drops only its own quote."""
     if len(text) > NUMBER_LENGTH_MAX or not text.isascii() or "_" in text or text != text.strip():
         return NOT_A_NUMBER  # Decimal would read digits of other scripts, spaces around and underscores within
     try:
@@ -91,17 +97,17 @@ def _time(symbol: str, text: str) -> datetime:
 
 
 def _refuse(_value: Any) -> Any:
-    raise BadUserInput("QuoteList is only taken in.")
+    raise BadUserInput("QuoteList is an input type and cannot be returned.")
 
 
 QUOTE_SCALARS: dict[object, ScalarDefinition] = {
     QuoteList: strawberry.scalar(
         name="QuoteList",
         description=(
-            "Quotes as a list of objects, each of `symbol`, `bid`, `ask` (decimals as text or numbers) and `time` (RFC "
-            '3339 text with an offset), such as {symbol: "EURUSD", bid: "1.0834", ask: "1.0835", '
-            'time: "2026-03-02T12:00:00Z"}. '
-            "An item that is no such object is dropped, counted and answered; the others are taken."
+            "List of quotes. Each item is an object of `symbol`, `bid`, `ask` (decimals as text or "
+            "numbers) and `time` (RFC 3339 text with an offset), such as "
+            '{symbol: "EURUSD", bid: "1.0834", ask: "1.0835", time: "2026-03-02T12:00:00Z"}. An item '
+            "of another form is dropped, counted and reported; the others are accepted."
         ),
         serialize=_refuse,
         parse_value=parse_quotes,

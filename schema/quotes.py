@@ -1,4 +1,4 @@
-"""Quotes, handed in and read."""
+"""Quotes: current, past and submitted ones."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -14,73 +14,81 @@ from schema.quotelist import QuoteList
 from services.views.lists import QUOTE_HISTORY, QUOTES
 
 
-@strawberry.type(description="The newest accepted quote of a symbol.")
+@strawberry.type(description="The newest accepted quote of an instrument.")
 class Quote(FromRow, listing=QUOTES):
-    symbol: str = field(description="The instrument.")
-    bid: Decimal = field(description="The price at which the market buys.")
-    ask: Decimal = field(description="The price at which the market sells.")
-    source_time: datetime = field(description="When its source made it.")
-    batch: Long = field(description="The batch it was accepted in.")
+    symbol: str = field(description="Instrument symbol.")
+    bid: Decimal = field(description="Bid price, at which a seller can trade.")
+    ask: Decimal = field(description="Ask price, at which a buyer can trade.")
+    source_time: datetime = field(description="Time that the source gave the quote.")
+    batch: Long = field(description="Number of the batch in which the quote was accepted.")
 
 
-@strawberry.type(description="A quote as it was accepted.")
+@strawberry.type(description="An accepted quote of the past.")
 class PastQuote(FromRow, listing=QUOTE_HISTORY):
-    symbol: str = field(description="The instrument.")
-    bid: Decimal = field(description="The price at which the market bought.")
-    ask: Decimal = field(description="The price at which the market sold.")
-    source_time: datetime = field(description="When its source made it.")
-    batch: Long = field(description="The batch it was accepted in, which verdicts and fills name.")
-    is_void: bool = field(description="Whether it was declared wrong since: see `quoteVoids`.")
-
-
-@strawberry.input(description="Which of a symbol's quotes; what is left out does not narrow.")
-class QuoteHistoryFilter:
-    source_from: datetime | None = field(default=None, description="Made by its source at this time or later.")
-    source_before: datetime | None = field(default=None, description="Made before this time.")
-
-
-@strawberry.input(description="Quotes to take in.")
-class IngestQuotesInput:
-    quotes: QuoteList = field(description="In the order of their source; at most 5,000.")
-
-
-@strawberry.type(description="Quotes of one symbol that were not taken, for one reason.")
-class DroppedQuote:
-    symbol: str = field(description="The instrument, or the name that was handed in where it is none's.")
-    reason: str = field(
-        description="UNKNOWN_SYMBOL, NOT_FINITE (or no number), NOT_POSITIVE, CROSSED, LATE, FUTURE, OUT_OF_RANGE, "
-        "TOO_PRECISE (more decimal places than the desk keeps, and no noise of floats), MALFORMED (not an object of "
-        "`symbol`, `bid`, `ask` and `time` alone, each text or a number) or INVALID_TIME (no RFC 3339 text with an "
-        "offset, or no instant: a leap second, a day that does not exist). OUT_OF_RANGE is a price of 1e10 or more, or "
-        "one at which an open position would be worth more than 1e13."
+    symbol: str = field(description="Instrument symbol.")
+    bid: Decimal = field(description="Bid price.")
+    ask: Decimal = field(description="Ask price.")
+    source_time: datetime = field(description="Time that the source gave the quote.")
+    batch: Long = field(
+        description="Number of the batch in which the quote was accepted. Breaches and fills refer to it."
     )
-    count: Long = field(description="How many.")
+    is_void: bool = field(description="True if the quote was declared void afterwards; see `quoteVoids`.")
 
 
-@strawberry.type(description="Quotes of one symbol that its guard found suspect, for one reason.")
+@strawberry.input(
+    description="Filter for the quotes of an instrument. A field that is left out does not restrict the list."
+)
+class QuoteHistoryFilter:
+    source_from: datetime | None = field(default=None, description="Only quotes with this source time or a later one.")
+    source_before: datetime | None = field(default=None, description="Only quotes with an earlier source time.")
+
+
+@strawberry.input(description="Quotes to submit.")
+class IngestQuotesInput:
+    quotes: QuoteList = field(description="At most 5,000 quotes, in the order of their source.")
+
+
+@strawberry.type(description="Dropped quotes of one symbol with the same reason.")
+class DroppedQuote:
+    symbol: str = field(description="Instrument symbol, or the submitted text if no instrument has it.")
+    reason: str = field(
+        description="Reason. UNKNOWN_SYMBOL; NOT_FINITE: price is infinite or not a number; NOT_POSITIVE: "
+        "price is zero or negative; CROSSED: bid above ask; LATE: older than an accepted quote; "
+        "FUTURE: source time ahead of the clock; OUT_OF_RANGE: price of 1e10 or more, or one at "
+        "which an open position would be worth more than 1e13; TOO_PRECISE: more decimal places "
+        "than the instrument has, beyond floating-point noise; MALFORMED: not an object of "
+        "exactly `symbol`, `bid`, `ask` and `time`, each text or a number; INVALID_TIME: not RFC "
+        "3339 text with an offset, or a time that does not exist, such as a leap second."
+    )
+    count: Long = field(description="Number of dropped quotes.")
+
+
+@strawberry.type(description="Suspect quotes of one symbol with the same finding.")
 class SuspectQuotes:
-    symbol: str = field(description="The instrument.")
+    symbol: str = field(description="Instrument symbol.")
     finding: Finding = field(description="Why.")
     held: bool = field(
-        description="True: they were held back, and a later quote decides. False: they were accepted, as the guard "
-        "only warns."
+        description="True if the quotes are held back until a later quote decides; false if they were "
+        "accepted, because the guard only warns."
     )
-    count: Long = field(description="How many.")
+    count: Long = field(description="Number of suspect quotes.")
 
 
-@strawberry.type(description="What was taken in.")
+@strawberry.type(description="Result of submitting quotes.")
 class IngestQuotesPayload(Payload):
-    batches: list[Long] = field(default_factory=list, description="The numbers of the batches the quotes became.")
-    newest_batch: Long | None = field(default=None, description="The last of them; null if there is none.")
-    accepted: int = field(default=0, description="How many quotes were taken.")
+    batches: list[Long] = field(default_factory=list, description="Numbers of the batches made from the quotes.")
+    newest_batch: Long | None = field(
+        default=None, description="Number of the last of these batches; null if no quote was accepted."
+    )
+    accepted: int = field(default=0, description="Number of accepted quotes.")
     rounded: int = field(
         default=0,
-        description="How many of them bore the noise of floats (1.1370200000000001) and were rounded to the "
-        "instrument's precision.",
+        description="Number of accepted quotes that had floating-point noise (1.1370200000000001) and were "
+        "rounded to the instrument's precision.",
     )
-    dropped: list[DroppedQuote] = field(default_factory=list, description="What was not taken, by symbol and reason.")
+    dropped: list[DroppedQuote] = field(default_factory=list, description="Dropped quotes, by symbol and reason.")
     suspect: list[SuspectQuotes] = field(
         default_factory=list,
-        description="What the instruments' guards found suspect, by symbol and reason. What they hold back is neither "
-        "in `accepted` nor in `dropped`.",
+        description="Suspect quotes, by symbol and finding. Those held back are counted neither in "
+        "`accepted` nor in `dropped`.",
     )

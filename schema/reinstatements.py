@@ -20,55 +20,64 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="A failing verdict that was set aside because it rested on void quotes. Run, account, verdict and "
-    "evidence stay; the phase goes on with a new run on an account of its own."
+    description="A failing verdict that was set aside because it rested on void quotes. The failed run "
+    "keeps its account, verdict and evidence; the phase goes on with a new run on a new "
+    "account."
 )
 class Reinstatement(FromRow, listing=REINSTATEMENTS):
-    id: ID = field(description="Its number.")
-    breach_id: ID = field(description="The breach that is the verdict's evidence.")
-    reason: str = field(description="Why the verdict was set aside, as the client is told.")
-    actor: str = field(description="Who did it: role and name of the bearer; for the firm's staff alone.")
-    market_time: datetime = field(description="When the new run began, by the market's clock.")
-    recorded_at: datetime = field(description="When it was written.")
-    account_id: ID = field(description="The account of the run that failed.")
-    new_account_id: ID = field(description="The account of the run that goes on.")
+    id: ID = field(description="Reinstatement id.")
+    breach_id: ID = field(description="Breach that was the evidence of the verdict.")
+    reason: str = field(description="Reason, as shown to the client.")
+    actor: str = field(
+        description="Role and name of the person or token that set the verdict aside; visible to the firm's staff only."
+    )
+    market_time: datetime = field(description="Market time at which the new run began.")
+    recorded_at: datetime = field(description="Time at which the reinstatement was written.")
+    account_id: ID = field(description="Account of the failed run.")
+    new_account_id: ID = field(description="Account of the new run.")
     differences_text: strawberry.Private[str]
     left_out_text: strawberry.Private[str]
 
-    @computed("The figures of the new run that the failed run left otherwise, in the account's currency.")
+    @computed("Figures of the new run that differ from those of the failed run, in the account's currency.")
     def differences(self) -> list[Difference]:
         return [Difference(**one) for one in json.loads(self.differences_text)]
 
-    @computed("The fills of the failed run that the new one goes on without: dealt at void quotes, or closing such.")
+    @computed(
+        "Ids of fills of the failed run that the new run leaves out: fills at void quotes, and "
+        "fills that closed such positions."
+    )
     def left_out_fills(self) -> list[ID]:
         return [ID(ledger_id(int(self.account_id), seq) or "") for seq in json.loads(self.left_out_text)]
 
 
-@strawberry.input(description="A failed challenge whose verdict rests on void quotes.")
+@strawberry.input(description="Failed challenge whose verdict rests on void quotes.")
 class ReinstateChallengeInput:
-    id: ID = field(description="The challenge.")
-    reason: str = field(description=f"Why. {INTERNAL}")
+    id: ID = field(description="Challenge id.")
+    reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
     apply: bool = field(
-        description="Whether the verdict is set aside; false only shows what the new run would begin with."
+        description="True to set the verdict aside; false to return what the new run would begin with, "
+        "without changing anything."
     )
     idempotency_key: str = field(
-        description="A key of the caller's for this reinstatement: sent again, it is not done again."
+        description="Key of the request. Repeating the same key and content reinstates nothing more."
     )
 
 
-@strawberry.type(description="The challenge as it goes on, or what would differ if it did.")
+@strawberry.type(description="Result of reinstating a challenge, or its preview.")
 class ReinstateChallengePayload(Payload):
     challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
-        default=None, description="The challenge as it is now; null if it was refused."
+        default=None, description="Challenge after the request; null if it was refused."
     )
     reinstatement: Reinstatement | None = field(
-        default=None, description="What was done; null for a preview, and if it was refused."
+        default=None, description="Reinstatement; null for a preview, and if the request was refused."
     )
     differences: list[Difference] = field(
-        default_factory=list, description="The figures of the new run that the failed run left otherwise."
+        default_factory=list,
+        description="Figures of the new run that differ from those of the failed run, in the account's currency.",
     )
     left_out_fills: list[ID] = field(
         default_factory=list,
-        description="The fills that the new run goes on without: dealt at void quotes, or closing such.",
+        description="Ids of fills that the new run leaves out: fills at void quotes, and fills that closed "
+        "such positions.",
     )

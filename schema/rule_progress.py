@@ -15,7 +15,7 @@ from domain.rule_table import Rule
     "account's currency."
 )
 class RuleProgress:
-    rule: Rule = field(description="Rule.")
+    rule: Rule = field(description="Rule that is measured.")
     limit: Decimal = field(description="Configured limit: a percentage, an amount or a count.")
     measured: Decimal = field(description="Present value that is compared with the level.")
     level: Decimal = field(description="Level: a floor, a ceiling, or a required count.")

@@ -1,4 +1,4 @@
-"""An account as it stands at the newest market."""
+"""Snapshot of an account at the newest quotes."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -14,33 +14,45 @@ from domain.snapshots import Snapshot
 from schema.engine.scalars import Long
 
 
-@strawberry.type(description="What an account's open positions are worth at their marks, in its currency.")
+@strawberry.type(description="Notional of an account's open positions at their marks, in the account's currency.")
 class Exposure:
-    gross: Decimal = field(description="Longs and shorts added up.")
-    net: Decimal = field(description="Longs less shorts.")
-    long: Decimal = field(description="The longs' notional.")
-    short: Decimal = field(description="The shorts' notional; positive.")
+    gross: Decimal = field(description="Sum of long and short notional.")
+    net: Decimal = field(description="Long minus short notional; negative if short exceeds long.")
+    long: Decimal = field(description="Notional of long positions.")
+    short: Decimal = field(description="Notional of short positions, as a positive number.")
 
 
-@strawberry.type(description="An open position at its mark.")
+@strawberry.type(description="An open position at its present mark.")
 class OpenPosition:
-    id: ID = field(description="Its name: account-seq.")
-    symbol: str = field(description="The instrument.")
-    side: Side = field(description="The side.")
-    quantity: Decimal = field(description="What is held; positive on both sides.")
-    average_entry: Decimal = field(description="The average price it was opened at, in the quote currency.")
-    mark: Decimal = field(description="The price at which it could be closed now, in the quote currency.")
-    rate: Decimal = field(description="What one of the quote currency is worth in the account's, to 18 places.")
-    unrealised: Decimal = field(description="Its open profit, in the account's currency.")
-    notional: Decimal = field(description="Its worth at the mark, in the account's currency; positive.")
-    quote_time: datetime = field(description="The source time of the quote it is marked at.")
-    quote_age_seconds: int = field(description="That quote's age by the market's clock, in whole seconds.")
-    stale: bool = field(description="Whether that quote is too old to deal on; the position keeps its last good mark.")
-    rate_pairs: list[str] = field(description="The instruments that convert: none at par, two over a third currency.")
-    rate_time: datetime | None = field(description="The source time of the rate's oldest quote; null at par.")
-    rate_age_seconds: int | None = field(description="That quote's age by the market's clock, in whole seconds.")
+    id: ID = field(description="Position id: `<account number>-<seq>`.")
+    symbol: str = field(description="Instrument symbol.")
+    side: Side = field(description="Side of the position.")
+    quantity: Decimal = field(description="Open quantity in units of the instrument; positive on both sides.")
+    average_entry: Decimal = field(description="Average entry price in the quote currency.")
+    mark: Decimal = field(description="Mark: price at which the position could be closed now, in the quote currency.")
+    rate: Decimal = field(
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, "
+        "with up to 18 decimal places."
+    )
+    unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
+    notional: Decimal = field(description="Notional at the mark, in the account's currency; always positive.")
+    quote_time: datetime = field(description="Source time of the quote used for the mark.")
+    quote_age_seconds: int = field(description="Age of that quote at the present market time, in whole seconds.")
+    stale: bool = field(description="True if that quote is too old to trade at; the position keeps its last mark.")
+    rate_pairs: list[str] = field(
+        description="Symbols of the instruments used for the conversion: none if no conversion is needed, "
+        "two if it goes through a third currency."
+    )
+    rate_time: datetime | None = field(
+        description="Source time of the older quote used for the conversion rate; null if no conversion is needed."
+    )
+    rate_age_seconds: int | None = field(
+        description="Age of the conversion rate at the present market time, in whole seconds; null if no "
+        "conversion is needed."
+    )
     rate_stale: bool = field(
-        description="Whether the rate is the last good one: too old to open or increase on, not to reduce or close."
+        description="True if the conversion rate is the last known one and too old to open or increase a "
+        "position; reducing and closing remain possible."
     )
 
     @classmethod
@@ -67,29 +79,34 @@ class OpenPosition:
 
 
 @strawberry.type(
-    description="An account at the newest market: the figures that marking it now would give, with nothing written."
+    description="An account valued at the newest quotes, without writing anything. All amounts are in "
+    "the account's currency."
 )
 class AccountSnapshot:
-    market_time: datetime = field(description="The time of the market it is at.")
-    marked_through: Long = field(description="The batch it is at: the newest.")
-    seq: Long = field(description="The version it was computed from: the number of the ledger's last row.")
-    chain_head: str = field(description="That row's hash, in hex.")
-    currency: str = field(description="The currency of all amounts.")
-    starting_balance: Decimal = field(description="The balance the account began with.")
-    cash: Decimal = field(description="The sum of its ledger.")
-    equity: Decimal = field(description="Cash and unrealised profit.")
-    unrealised: Decimal = field(description="The profit of its open positions at their marks.")
-    realised: Decimal = field(description="The profit of what was closed, before fees.")
-    fees: Decimal = field(description="The fees paid.")
-    high_watermark: Decimal = field(description="Its highest equity.")
-    exposure: Exposure = field(description="What its positions are worth.")
-    leverage_used: Decimal | None = field(
-        description="Gross exposure in times of the equity; null where no equity carries it."
+    market_time: datetime = field(description="Market time of the newest quotes.")
+    marked_through: Long = field(description="Number of the newest batch of quotes.")
+    seq: Long = field(
+        description="Version of the account from which the snapshot was computed: the number of its last ledger row."
     )
-    leverage_max: Decimal = field(description="The most its policy allows.")
-    margin_used: Decimal = field(description="Gross exposure through the policy's leverage.")
-    margin_free: Decimal = field(description="What the lower of balance and equity leaves; negative beyond it.")
-    positions: list[OpenPosition] = field(description="Its open positions, by symbol and side.")
+    chain_head: str = field(description="Hash of that ledger row, in hex.")
+    currency: str = field(description="Currency code of all amounts.")
+    starting_balance: Decimal = field(description="Balance with which the account began.")
+    cash: Decimal = field(description="Cash balance: the sum of all ledger amounts, without open profit.")
+    equity: Decimal = field(description="Equity: cash plus open profit or loss.")
+    unrealised: Decimal = field(description="Open profit or loss of all positions at their marks.")
+    realised: Decimal = field(description="Profit or loss of closed quantities, before fees.")
+    fees: Decimal = field(description="Fees paid so far.")
+    high_watermark: Decimal = field(description="Highest equity so far.")
+    exposure: Exposure = field(description="Notional of the open positions.")
+    leverage_used: Decimal | None = field(
+        description="Gross exposure divided by equity; null if the equity is zero or negative."
+    )
+    leverage_max: Decimal = field(description="Maximum leverage of the execution policy.")
+    margin_used: Decimal = field(description="Gross exposure divided by the maximum leverage.")
+    margin_free: Decimal = field(
+        description="The lower of balance and equity, minus `marginUsed`; negative if more margin is used."
+    )
+    positions: list[OpenPosition] = field(description="Open positions, sorted by symbol and side.")
 
     @classmethod
     def of(cls, now: Snapshot) -> Self:

@@ -1,4 +1,4 @@
-"""Suspect quotes as they are told: what the guards of instruments found, held, confirmed and dropped."""
+"""Suspect quotes: quotes held back by an instrument's guard, and events about them."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -18,42 +18,42 @@ from services.views.events import Event
 describe_enum(
     Finding,
     "QuoteFinding",
-    "Why a quote is suspect.",
-    MOVE="It is too far from the last accepted quote.",
+    "Reason why a quote is suspect.",
+    MOVE="The price is too far from the last accepted quote.",
     SPREAD="Bid and ask are too far apart.",
-    FROZEN="Its price has stood still for too long while quotes came.",
+    FROZEN="The price has not changed for too long, although quotes arrived.",
 )
 describe_enum(
     Outcome,
     "SuspectOutcome",
-    "What became of a suspect quote.",
-    WARNED="It was accepted: the guard only warns.",
-    HELD="It is held back until another quote decides.",
-    CONFIRMED="Another quote said the same: that one was accepted.",
-    DROPPED="Another quote said otherwise, or none came in time.",
+    "Outcome for a suspect quote.",
+    WARNED="Accepted, because the guard only warns.",
+    HELD="Held back until another quote decides.",
+    CONFIRMED="Confirmed by another quote, which was accepted.",
+    DROPPED="Dropped, because another quote contradicted it or none arrived in time.",
 )
 
 
-@strawberry.type(description="A suspect quote that is held back until another decides.")
+@strawberry.type(description="A suspect quote that is held back until another quote decides.")
 class SuspectQuote:
-    symbol: str = field(description="The instrument.")
-    bid: Decimal = field(description="The price at which the market would buy.")
-    ask: Decimal = field(description="The price at which the market would sell.")
-    source_time: datetime = field(description="When its source made it.")
-    source: str = field(description="The name of the token that handed it in.")
-    finding: Finding = field(description="Why it is suspect.")
-    held_at: datetime = field(description="When it was handed in.")
+    symbol: str = field(description="Instrument symbol.")
+    bid: Decimal = field(description="Bid price.")
+    ask: Decimal = field(description="Ask price.")
+    source_time: datetime = field(description="Time that the source gave the quote.")
+    source: str = field(description="Name of the token that submitted the quote.")
+    finding: Finding = field(description="Reason why the quote is suspect.")
+    held_at: datetime = field(description="Time at which the quote was submitted.")
 
     @classmethod
     def of(cls, stored: StoredSuspect) -> Self:
         return cls(**stored._asdict())
 
 
-@strawberry.type(description="A price of a symbol, and when its source made it.")
+@strawberry.type(description="Bid and ask with their source time.")
 class QuotedPrice:
-    bid: Decimal = field(description="The price at which the market buys.")
-    ask: Decimal = field(description="The price at which the market sells.")
-    source_time: datetime = field(description="When its source made it.")
+    bid: Decimal = field(description="Bid price.")
+    ask: Decimal = field(description="Ask price.")
+    source_time: datetime = field(description="Time that the source gave the quote.")
 
     @classmethod
     def of(cls, facts: dict[str, str]) -> Self:
@@ -61,21 +61,21 @@ class QuotedPrice:
         return cls(bid=Decimal(facts["bid"]), ask=Decimal(facts["ask"]), source_time=at)
 
 
-@strawberry.type(description="Something that happened to the desk's quotes.")
+@strawberry.type(description="An event about the desk's quotes.")
 class FeedEvent:
-    position: Long = field(description="Its place among the desk's events: later ones have higher places.")
-    name: str = field(description="What happened: prop.feed.suspect.")
-    market_time: datetime = field(description="When, by the market's clock.")
-    symbol: str = field(description="The instrument.")
-    outcome: Outcome = field(description="What became of the suspect quote.")
-    finding: Finding = field(description="Why it was suspect.")
-    count: int = field(description="How many such quotes one request had; the event shows the last of them.")
-    source: str = field(description="The name of the token that handed it in.")
-    quote: QuotedPrice = field(description="The quote.")
+    position: Long = field(description="Position among the desk's events; a later event has a higher position.")
+    name: str = field(description="Name of the event: `prop.feed.suspect`.")
+    market_time: datetime = field(description="Market time of the event.")
+    symbol: str = field(description="Instrument symbol.")
+    outcome: Outcome = field(description="Outcome for the suspect quote.")
+    finding: Finding = field(description="Reason why the quote was suspect.")
+    count: int = field(description="Number of such quotes in one submission; `quote` is the last of them.")
+    source: str = field(description="Name of the token that submitted the quote.")
+    quote: QuotedPrice = field(description="The suspect quote.")
     epoch: strawberry.Private[int]
-    last: QuotedPrice | None = field(description="The last accepted quote before it; null if there was none.")
+    last: QuotedPrice | None = field(description="The last quote accepted before it; null if there was none.")
 
-    @computed("Its place in the stream, opaque; sent as `after` it gives everything later.")
+    @computed("Opaque position in the stream. Send it as `after` to receive all later events.")
     def cursor(self) -> str:
         return format_cursor(str(self.position), self.epoch)
 

@@ -1,4 +1,4 @@
-"""The desk about itself."""
+"""State of the desk: processes, shards, load and quarantine."""
 
 from dataclasses import asdict
 from datetime import datetime
@@ -15,90 +15,105 @@ from services import ownership, retention, system
 from services.quarantine import QuarantineEntry
 
 
-@strawberry.type(description="A sign of life of a process.")
+@strawberry.type(description="Heartbeat of a process.")
 class Heartbeat:
-    process: str = field(description="The process.")
-    kind: str = field(description="What it does.")
-    started_at: datetime = field(description="When it started.")
-    beat_at: datetime = field(description="When it last gave a sign.")
+    process: str = field(description="Name of the process.")
+    kind: str = field(description="Kind of process, such as a worker.")
+    started_at: datetime = field(description="Time at which the process started.")
+    beat_at: datetime = field(description="Time of the last heartbeat.")
 
 
-@strawberry.type(description="Quotes of one symbol that were not taken, for one reason, since the beginning.")
+@strawberry.type(description="Dropped quotes of one symbol with the same reason, counted since the desk was set up.")
 class DroppedQuotes:
-    symbol: str = field(description="The symbol as handed in.")
+    symbol: str = field(description="Symbol as submitted.")
     reason: str = field(description="Why.")
-    count: Long = field(description="How many.")
-    last_at: datetime = field(description="When the last one came.")
+    count: Long = field(description="Number of dropped quotes.")
+    last_at: datetime = field(description="Time of the last dropped quote.")
 
 
 @strawberry.type(
-    description="An account that cannot be read or computed. Its orders and positions wait until it can; its mutations "
-    "answer ACCOUNT_UNREADABLE or ACCOUNT_QUARANTINED, and `releaseQuarantine` tries it again."
+    description="An account that cannot be read or computed. Its orders and positions wait, and its "
+    "mutations are refused with ACCOUNT_UNREADABLE or ACCOUNT_QUARANTINED. "
+    "`releaseQuarantine` tries to compute it again."
 )
 class QuarantinedAccount:
-    account_id: ID = field(description="The account.")
-    seq: Long = field(description="Its version when that was noted.")
-    error: str = field(description="The kind of failure.")
-    message: str = field(description="What failed.")
-    entered_at: datetime = field(description="When it was first noted.")
+    account_id: ID = field(description="Account number.")
+    seq: Long = field(description="Version of the account at the failure.")
+    error: str = field(description="Kind of failure.")
+    message: str = field(description="Description of the failure.")
+    entered_at: datetime = field(description="Time at which the failure was first noticed.")
 
     @classmethod
     def of(cls, entry: QuarantineEntry) -> Self:
         return cls(**entry._asdict() | {"account_id": ID(str(entry.account_id))})
 
 
-@strawberry.type(description="A part of the accounts, which one worker marks and judges.")
+@strawberry.type(
+    description="A part of the accounts. One worker at a time owns a shard, and marks and judges its accounts."
+)
 class Shard:
-    shard: int = field(description="Its number, from 0.")
+    shard: int = field(description="Number of the shard, counted from 0.")
     owner: str | None = field(
-        description="The process that owns it, as `heartbeats` call it; null: none does, and the next worker takes it."
+        description="Process that owns the shard, as named in `heartbeats`; null if none does, until a worker takes it."
     )
-    through: Long = field(description="The newest batch it has judged.")
+    through: Long = field(description="Number of the newest batch of quotes that the shard has processed.")
     lag_seconds: float = field(
-        description="How long the oldest batch that it has not judged has waited, in seconds; 0: none waits."
+        description="Age of the oldest batch that the shard has not processed, in seconds; 0 if it is up to date."
     )
 
 
-@strawberry.type(description="How far behind the desk is, and how large.")
+@strawberry.type(description="Backlog of the desk, and size of its database.")
 class Load:
-    lag_batches: Long = field(description="How many batches are not judged yet.")
-    lag_seconds: float = field(description="How long the oldest of those has waited, in seconds.")
-    job_wait_seconds: float = field(description="How long the oldest job that could be done has waited, in seconds.")
-    events_waiting: Long = field(description="How many events are committed and have no position yet.")
-    database_bytes: Long = field(description="The size of the database in bytes.")
+    lag_batches: Long = field(description="Number of batches of quotes not processed yet.")
+    lag_seconds: float = field(description="Age of the oldest of these batches, in seconds.")
+    job_wait_seconds: float = field(description="Waiting time of the oldest job that is due, in seconds.")
+    events_waiting: Long = field(
+        description="Number of committed events that have no position yet and so have not been sent."
+    )
+    database_bytes: Long = field(description="Size of the database in bytes.")
 
 
-@strawberry.type(description="What is no longer kept, as PROPDESK_EVENTS_KEEP_DAYS, _QUOTES_ and _METRICS_ say.")
+@strawberry.type(
+    description="Data deleted after its retention time, set by PROPDESK_EVENTS_KEEP_DAYS, "
+    "PROPDESK_QUOTES_KEEP_DAYS and PROPDESK_METRICS_KEEP_DAYS."
+)
 class Forgotten:
-    events: Long = field(description="How many events, of all brands together.")
-    quotes: Long = field(description="Quotes of batches up to this one, but for the last of each symbol; 0: none.")
-    metrics: datetime | None = field(description="Metric snapshots written before this; null: none.")
-
-
-@strawberry.type(description="The state of the desk.")
-class System:
-    mode: DeskMode = field(description="Which clock it goes by.")
-    newest_batch: Long = field(description="The newest batch of quotes; 0 before the first.")
-    evaluated_through: Long = field(description="The batch up to which every pass and job is done.")
-    market_time: datetime | None = field(description="The newest batch's market time.")
-    queue_depth: int = field(description="How many jobs are owed.")
-    dead_jobs: int = field(description="How many jobs are DEAD.")
-    heartbeats: list[Heartbeat] = field(description="Which processes are alive.")
-    quarantined: int = field(description="How many accounts cannot be read or marked.")
-    quarantine: list[QuarantinedAccount] = field(description="The first 100 of them, oldest first.")
-    dropped_quotes: list[DroppedQuotes] = field(description="Which quotes were not taken.")
-    suspect_quotes: list[SuspectQuote] = field(
-        description="The quotes that are held back until another decides, by symbol; at most 1000."
+    events: Long = field(description="Number of deleted events of all brands.")
+    quotes: Long = field(
+        description="Quotes of all batches up to this number are deleted, except the last quote of each "
+        "symbol; 0 if none is."
+    )
+    metrics: datetime | None = field(
+        description="Metric snapshots written before this time are deleted; null if none is."
     )
 
-    @computed("How far behind it is, and how large.")
+
+@strawberry.type(description="State of the desk.")
+class System:
+    mode: DeskMode = field(description="Clock of the desk.")
+    newest_batch: Long = field(description="Number of the newest batch of quotes; 0 before the first.")
+    evaluated_through: Long = field(
+        description="Number of the batch up to which all accounts are marked and all jobs are done."
+    )
+    market_time: datetime | None = field(description="Market time of the newest batch; null before the first.")
+    queue_depth: int = field(description="Number of jobs not done yet.")
+    dead_jobs: int = field(description="Number of jobs in state DEAD.")
+    heartbeats: list[Heartbeat] = field(description="Heartbeats of the running processes.")
+    quarantined: int = field(description="Number of accounts in quarantine.")
+    quarantine: list[QuarantinedAccount] = field(description="The first 100 accounts in quarantine, oldest first.")
+    dropped_quotes: list[DroppedQuotes] = field(description="Dropped quotes, by symbol and reason.")
+    suspect_quotes: list[SuspectQuote] = field(
+        description="Suspect quotes that are held back, sorted by symbol; at most 1000."
+    )
+
+    @computed("Backlog of the desk, and size of its database.")
     async def load(self) -> Load:
         return Load(**asdict(await system.load()))
 
-    @computed("The shards that the accounts are divided into, by number: who judges each, and how far it is.")
+    @computed("Shards sorted by number, with owner and progress.")
     async def shards(self) -> list[Shard]:
         return [Shard(**asdict(state)) for state in await ownership.shard_states()]
 
-    @computed("What is no longer kept.")
+    @computed("Data deleted after its retention time.")
     async def forgotten(self) -> Forgotten:
         return Forgotten(**asdict(await retention.read()))

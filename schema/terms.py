@@ -1,4 +1,4 @@
-"""The terms a purchase was sold under, typed and whole: they stay as they were whatever becomes of the program."""
+"""Terms of a sale, frozen: later changes of the program do not affect them."""
 
 from collections.abc import Mapping
 from dataclasses import fields
@@ -32,105 +32,131 @@ from schema.engine.row_types import FromRow
 
 
 class FromTerms:
-    """A type whose plain fields are those of a part of the terms, by name."""
+    """A type whose plain fields are copied by name from a part of the terms."""
 
     @classmethod
     def of(cls, part: Any, **others: Any) -> Self:
-        """Return the part as the API shows it; `others` has the fields that are not simply copied."""
+        """Return the API's form of a part of the terms; `others` has the fields that are not simply copied."""
         return cls(**{one.name: getattr(part, one.name) for one in fields(cls) if one.name not in others}, **others)  # type: ignore[arg-type]
 
 
-@strawberry.type(description="How an account may trade; amounts in the account's currency.")
+@strawberry.type(description="Trading conditions of an account. Amounts are in the account's currency.")
 class ExecutionPolicy(FromTerms):
-    leverage_max: Decimal = field(description="The most notional per equity.")
-    notional_max: Decimal = field(description="The most notional of one position.")
-    positions_max: int = field(description="The most open positions.")
-    orders_max: int = field(description="The most open orders.")
-    long_allowed: bool = field(description="Whether the LONG side may be opened.")
-    short_allowed: bool = field(description="Whether the SHORT side may be opened.")
-    symbols: list[str] = field(description="What may be traded; empty is everything.")
-    fee_bps: Decimal = field(description="The fee in hundredths of a percent.")
-    slippage: Slippage = field(description="The fill price.")
-    quote_age_seconds_max: int = field(description="The oldest quote to fill at.")
-    position_equity_pct_max: Decimal = field(
-        description="The most notional of one position as a percentage of the equity."
-    )
+    leverage_max: Decimal = field(description="Maximum leverage: total notional divided by equity.")
+    notional_max: Decimal = field(description="Maximum notional of one position.")
+    positions_max: int = field(description="Maximum number of open positions.")
+    orders_max: int = field(description="Maximum number of open orders.")
+    long_allowed: bool = field(description="True if LONG positions may be opened.")
+    short_allowed: bool = field(description="True if SHORT positions may be opened.")
+    symbols: list[str] = field(description="Symbols of the instruments that may be traded; empty allows all.")
+    fee_bps: Decimal = field(description="Fee in basis points (hundredths of a percent) of the traded notional.")
+    slippage: Slippage = field(description="Price at which orders are filled.")
+    quote_age_seconds_max: int = field(description="Maximum age of a quote at which orders are filled, in seconds.")
+    position_equity_pct_max: Decimal = field(description="Maximum notional of one position, in percent of the equity.")
     liquidation_pct: Decimal = field(
-        description="At or below this percentage of the starting balance the account is liquidated."
+        description="Liquidation level in percent of the starting balance. An account at or below it is liquidated."
     )
 
 
-@strawberry.type(description="The account group of a phase as it was at the sale.")
+@strawberry.type(description="Account group of a phase at the sale.")
 class GroupTerms(FromTerms):
-    name: str = field(description="Its name.")
-    kind: GroupKind = field(description="What its accounts are for.")
-    currency: str = field(description="The currency of its accounts.")
-    deposit: Decimal = field(description="The initial balance of its accounts.")
-    policy: ExecutionPolicy = field(description="How its accounts may trade.")
+    name: str = field(description="Name of the group.")
+    kind: GroupKind = field(description="Purpose of the accounts.")
+    currency: str = field(description="Currency code of the accounts.")
+    deposit: Decimal = field(description="Initial balance of the accounts, in their currency.")
+    policy: ExecutionPolicy = field(description="Execution policy of the accounts.")
 
 
-@strawberry.type(description="A loss or profit limit, and what its percentage means.")
+@strawberry.type(description="A loss limit, profit limit or profit target. Amounts are in the account's currency.")
 class LimitTerms(FromTerms):
-    pct: Decimal = field(description="The percentage, 5 for 5 %; 0 if it is an amount.")
-    amount: Decimal | None = field(description="The fixed amount, if it is one.")
-    reference: Reference = field(description="Which figure of the day's start a daily limit counts from.")
-    percent_of: PercentOf = field(description="What the percentage is of.")
-    measured: Measured = field(description="Which figure is held against it.")
-    trail: Trail = field(description="What the floor of a total loss follows.")
-    trail_by: Reference = field(description="Which figure of a day's end TRAIL_END_OF_DAY follows.")
-    lock_at: Decimal | None = field(
-        description="A trailing floor stops once it reaches the initial balance plus this; null: never."
+    pct: Decimal = field(description="Percentage, 5 for 5 %; 0 if the limit is a fixed amount.")
+    amount: Decimal | None = field(description="Fixed amount; null if the limit is a percentage.")
+    reference: Reference = field(description="Figure at the start of the trading day from which a daily limit counts.")
+    percent_of: PercentOf = field(description="Figure of which the percentage is taken.")
+    measured: Measured = field(description="Figure that is compared with the level.")
+    trail: Trail = field(description="Figure that the floor of the total loss limit follows.")
+    trail_by: Reference = field(
+        description="With TRAIL_END_OF_DAY: figure at the end of the day that the floor follows."
     )
-    touch: Touch = field(description="Whether reaching it is enough.")
-    consequence: Consequence = field(description="What follows when it is hit.")
+    lock_at: Decimal | None = field(
+        description="Amount above the initial balance at which a trailing floor stops rising; null if it never stops."
+    )
+    touch: Touch = field(description="Whether the limit is hit at the level or only beyond it.")
+    consequence: Consequence = field(description="Consequence when the limit is hit.")
 
 
-@strawberry.type(description="What the most open positions of a phase mean.")
+@strawberry.type(description="Enforcement of the maximum number of open positions.")
 class PositionsTerms(FromTerms):
-    enforced: Enforcement = field(description="Whether one more is refused, or a breach.")
-    consequence: Consequence = field(description="What follows a breach.")
+    enforced: Enforcement = field(
+        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach."
+    )
+    consequence: Consequence = field(description="Consequence of a breach.")
 
 
-@strawberry.type(description="When the profit of a funded phase may be asked for, and what a payout does.")
+@strawberry.type(
+    description="Conditions for payouts of a funded phase, and their effects. Amounts are in the account's currency."
+)
 class PayoutTerms(FromTerms):
-    min_profit: Decimal = field(description="The least gross profit, in the account's currency.")
-    min_trading_days: int = field(description="The least number of trading days since the last payout.")
-    profitable_days: int = field(description="The least number of profitable days since the last payout.")
-    cycle_days: int = field(description="The days between payouts, and before the first.")
-    floor: PayoutFloor = field(description="What a payout does to a trailing floor.")
-    min_amount: Decimal = field(description="The least gross profit that one payout takes.")
-    min_buffer: Decimal = field(description="The least profit that stays on the account.")
-    fee_back: bool = field(description="Whether the price comes back to the client with the first payout.")
+    min_profit: Decimal = field(description="Minimum gross profit of the account.")
+    min_trading_days: int = field(
+        description="Minimum number of trading days since the last payout or, before the first, since the start."
+    )
+    profitable_days: int = field(
+        description="Minimum number of profitable days since the last payout or, before the first, since the start."
+    )
+    cycle_days: int = field(description="Minimum number of days between payouts, and before the first.")
+    floor: PayoutFloor = field(description="Effect of a payout on a trailing floor.")
+    min_amount: Decimal = field(description="Minimum gross profit taken by one payout.")
+    min_buffer: Decimal = field(description="Minimum profit left on the account.")
+    fee_back: bool = field(
+        description="True if the price of the purchase is returned to the client with the first payout."
+    )
 
 
-@strawberry.type(description="A phase as it was sold. Days are trading days; 0 means not configured.")
+@strawberry.type(
+    description="A phase at the sale. In fields ending in `Pct`, 5 means 5 %. A limit of 0 is not configured."
+)
 class PhaseTerms(FromTerms):
-    index: int = field(description="Its place, counted from 1.")
-    type: PhaseType = field(description="What it is for.")
-    name: str = field(description="Its name.")
-    group: GroupTerms = field(description="Where its account is opened: deposit, currency and policy.")
-    daily_loss: LimitTerms | None = field(description="The most loss of a day; null: none.")
-    total_loss: LimitTerms | None = field(description="The most loss in all; null: none.")
-    daily_profit: LimitTerms | None = field(description="The most profit of a day; null: none.")
-    profit_target: LimitTerms | None = field(description="The profit that passes it; null: none.")
-    profit_split: Decimal = field(description="The client's share of the profit, 0.8 for 80 %.")
-    duration_days: int = field(description="It ends with this day.")
-    min_trading_days: int = field(description="The least number of trading days.")
-    max_trading_days: int = field(description="It ends with this many trading days.")
-    max_positions: int = field(description="The most open positions.")
-    positions: PositionsTerms | None = field(description="What the most open positions mean; null: no most.")
-    best_day_pct: Decimal = field(description="The largest day's share of the net profit, at most.")
-    profitable_days: int = field(description="The least number of profitable days.")
-    profitable_day_pct: Decimal = field(description="A day above this share of the initial balance is profitable.")
-    inactivity_days: int = field(description="The most days without a fill.")
-    trading_day: TradingDay = field(description="Which days count as trading days.")
-    trading_day_pct: Decimal = field(description="The share of the initial balance that a MOVED day moves.")
-    warn_at: list[Decimal] = field(description="The shares of each limit at which its use is told.")
-    payout: PayoutTerms | None = field(description="The terms of its payouts; null for a phase that pays none.")
+    index: int = field(description="Number of the phase, counted from 1.")
+    type: PhaseType = field(description="Type of the phase.")
+    name: str = field(description="Name of the phase.")
+    group: GroupTerms = field(description="Account group in which the phase's account is opened.")
+    daily_loss: LimitTerms | None = field(description="Daily loss limit; null if none.")
+    total_loss: LimitTerms | None = field(description="Total loss limit; null if none.")
+    daily_profit: LimitTerms | None = field(description="Daily profit limit; null if none.")
+    profit_target: LimitTerms | None = field(description="Profit target; null if none.")
+    profit_split: Decimal = field(description="Client's share of the profit, for example 0.8 for 80 %.")
+    duration_days: int = field(
+        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one."
+    )
+    min_trading_days: int = field(
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
+        "before the first payout."
+    )
+    max_trading_days: int = field(
+        description="Maximum number of days that count as trading days; the phase ends with the last one."
+    )
+    max_positions: int = field(description="Maximum number of open positions.")
+    positions: PositionsTerms | None = field(description="Enforcement of that maximum; null if there is none.")
+    best_day_pct: Decimal = field(description="Maximum share of the net profit made on the best day, in percent.")
+    profitable_days: int = field(
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
+        "before the first payout."
+    )
+    profitable_day_pct: Decimal = field(
+        description="Minimum profit of a profitable day, in percent of the initial balance."
+    )
+    inactivity_days: int = field(description="Maximum number of days in a row without a fill.")
+    trading_day: TradingDay = field(description="Condition for a day to count as a trading day.")
+    trading_day_pct: Decimal = field(
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial balance."
+    )
+    warn_at: list[Decimal] = field(description="Shares of each limit at which an early warning is sent.")
+    payout: PayoutTerms | None = field(description="Conditions for payouts; null for a phase without payouts.")
 
     @classmethod
     def of_phase(cls, phase: domain.PhaseTerms) -> Self:
-        """Return the phase with its parts; a limit that is not configured is None."""
+        """Return the API's form of a phase; a limit that is not configured is None."""
         limits = {rule.field: getattr(phase, rule.field) for rule in LEVEL_RULES if not rule.of_policy}
         shown = {name: LimitTerms.of(limit) if limit.configured else None for name, limit in limits.items()}
         policy = ExecutionPolicy.of(phase.group.policy, symbols=list(phase.group.policy.symbols))
@@ -144,40 +170,40 @@ class PhaseTerms(FromTerms):
         )
 
 
-@strawberry.type(description="The terms of a sale, frozen: they stay as they were, whatever becomes of the program.")
+@strawberry.type(description="Terms of a sale, frozen: later changes of the program do not affect them.")
 class Terms(FromRow):
-    hash: str = field(description="The sha256 of their canonical text, in hex.")
-    version: int = field(description="The version of the text's form.")
+    hash: str = field(description="SHA-256 hash of the canonical text of the terms, in hex.")
+    version: int = field(description="Version of the format of that text.")
 
-    @computed("The version the program had at the sale.")
+    @computed("Version of the program at the sale.")
     async def program_version(self, info: Info) -> int:
         return (await self._sold(info)).program_version
 
-    @computed("The program's name at the sale.")
+    @computed("Name of the program at the sale.")
     async def name(self, info: Info) -> str:
         return (await self._sold(info)).name
 
-    @computed("What it cost.")
+    @computed("Price at the sale.")
     async def price(self, info: Info) -> Decimal:
         return (await self._sold(info)).price
 
-    @computed("The currency of the price.")
+    @computed("Currency code of the price.")
     async def price_currency(self, info: Info) -> str:
         return (await self._sold(info)).price_currency
 
-    @computed("The IANA zone of the trading days.")
+    @computed("IANA name of the time zone of the trading days.")
     async def zone(self, info: Info) -> str:
         return (await self._sold(info)).zone
 
-    @computed("The local time at which a trading day begins, HH:MM:SS.")
+    @computed("Local time at which a trading day begins, HH:MM:SS.")
     async def day_start(self, info: Info) -> str:
         return (await self._sold(info)).day_start.isoformat()
 
-    @computed("The client's share of the funded phase's profit, 0.8 for 80 %; 0 without such a phase.")
+    @computed("Client's share of the funded phase's profit, for example 0.8 for 80 %; 0 without a funded phase.")
     async def profit_split(self, info: Info) -> Decimal:
         return (await self._sold(info)).phases[-1].profit_split
 
-    @computed("Every phase sold, in order.")
+    @computed("Phases in order.")
     async def phases(self, info: Info) -> list[PhaseTerms]:
         return [PhaseTerms.of_phase(phase) for phase in (await self._sold(info)).phases]
 
@@ -187,7 +213,7 @@ class Terms(FromRow):
 
 @lru_cache(maxsize=1024)
 def _frozen(text_hash: str, version: int) -> Mapping[str, str | int]:
-    """The same object for the same terms, so that it is answered once however many sales have them."""
+    """Return the same object for the same terms, so that many sales in one response share it."""
     return {"hash": text_hash, "version": version}
 
 

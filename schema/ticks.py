@@ -1,4 +1,4 @@
-"""Where a challenge stands, as those who follow it get it: the newest only, never stored."""
+"""Ticks: the present figures of a challenge for subscribers. Only the newest is sent; none is stored."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="Where a challenge stands by its current account, in that account's currency. "
-    "The day's figures are null before the phase has started."
+    description="Present figures of a challenge's account, in its currency. The figures of the trading "
+    "day are null before the phase has started."
 )
 class ChallengeTick(FromRow, listing=TICKS):
-    id: ID = field(description="The challenge.")
-    status: ChallengeStatus = field(description="Its state.")
-    phase_index: int = field(description="The phase it is in, counted from 1.")
-    account_id: ID = field(description="The account of that phase.")
-    market_time: datetime | None = field(description="The time of the mark, by the market's clock.")
-    batch: Long = field(description="The batch it was marked at.")
-    balance: Decimal = field(description="The balance.")
-    equity: Decimal = field(description="The balance and the open profit.")
-    day_start_balance: Decimal | None = field(description="The balance at the day's start.")
-    day_start_equity: Decimal | None = field(description="The equity at the day's start.")
-    day_low: Decimal | None = field(description="The day's lowest equity so far.")
-    day_high: Decimal | None = field(description="The day's highest equity so far.")
-    peak_equity: Decimal | None = field(description="The highest equity since the phase's start.")
+    id: ID = field(description="Challenge id.")
+    status: ChallengeStatus = field(description="State of the challenge.")
+    phase_index: int = field(description="Number of the present phase, counted from 1.")
+    account_id: ID = field(description="Account of the present phase.")
+    market_time: datetime | None = field(description="Market time of the last mark; null before the first.")
+    batch: Long = field(description="Batch of quotes at which the account was last marked.")
+    balance: Decimal = field(description="Balance: cash without open profit.")
+    equity: Decimal = field(description="Equity: balance plus open profit or loss.")
+    day_start_balance: Decimal | None = field(description="Balance at the start of the trading day.")
+    day_start_equity: Decimal | None = field(description="Equity at the start of the trading day.")
+    day_low: Decimal | None = field(description="Lowest equity of the trading day so far.")
+    day_high: Decimal | None = field(description="Highest equity of the trading day so far.")
+    peak_equity: Decimal | None = field(description="Highest equity since the phase started.")
     ended_at: strawberry.Private[datetime | None]
 
-    @computed("Where it stands on each configured rule, and how much is left.")
+    @computed("Progress on each configured rule.")
     async def progress(self, info: Info) -> list[RuleProgress] | None:
         return [RuleProgress.of(at) for at in await info.context.loaders.progress(int(self.account_id))]
 
-    @computed("The challenge itself.")
+    @computed("Challenge with all its fields.")
     async def challenge(self, info: Info) -> Challenge | None:
         return await read_one(info, CHALLENGES, int(self.id))
 
-    @computed("Its current account.")
+    @computed("Account of the present phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, int(self.account_id))

@@ -1,4 +1,4 @@
-"""API tokens."""
+"""API tokens: type, inputs, payloads and filter."""
 
 import json
 from datetime import datetime
@@ -13,37 +13,45 @@ from services.principals import Role
 from services.views.lists import TOKENS
 
 
-@strawberry.type(description="What a TRADER token reaches: whatever one of the lists names; with none, its brand.")
+@strawberry.type(
+    description="Scope of a TRADER token: everything that one of the lists names. If all lists are "
+    "empty, the whole brand."
+)
 class TokenScope:
     owners: list[str] = field(description="Clients.")
     clones: list[str] = field(description="AIs.")
-    challenges: list[ID] = field(description="Challenges, with the accounts they come to have.")
-    accounts: list[ID] = field(description="Accounts, each by its number.")
+    challenges: list[ID] = field(description="Challenges, including all their present and future accounts.")
+    accounts: list[ID] = field(description="Single accounts, by number.")
 
 
-@strawberry.input(description="What a TRADER token is to reach: whatever one of the lists names; with none, its brand.")
+@strawberry.input(
+    description="Scope of a TRADER token: everything that one of the lists names. If all lists are "
+    "empty, the whole brand."
+)
 class TokenScopeInput:
     owners: list[str] = field(default_factory=list, description="Clients.")
     clones: list[str] = field(default_factory=list, description="AIs.")
-    challenges: list[ID] = field(default_factory=list, description="Challenges, with the accounts they come to have.")
-    accounts: list[ID] = field(default_factory=list, description="Accounts, each by its number.")
+    challenges: list[ID] = field(
+        default_factory=list, description="Challenges, including all their present and future accounts."
+    )
+    accounts: list[ID] = field(default_factory=list, description="Single accounts, by number.")
 
 
-@strawberry.type(description="A token, without its secret.")
+@strawberry.type(description="An API token without its secret.")
 class ApiToken(FromRow, listing=TOKENS):
-    id: ID = field(description="Its number.")
-    brand: str | None = field(description="The brand it cannot look beyond; null for ADMIN and FEED.")
-    role: Role = field(description="What it may do.")
-    name: str = field(description="Its name.")
-    subject: str | None = field(description="The client a CLIENT token speaks for.")
-    prefix: str = field(description="How its text begins.")
-    created_at: datetime = field(description="When it was made.")
-    expires_at: datetime | None = field(description="When it ends.")
-    revoked_at: datetime | None = field(description="When it was revoked.")
-    last_used_at: datetime | None = field(description="When it was last used, to the minute.")
+    id: ID = field(description="Token id.")
+    brand: str | None = field(description="Brand to which the token is limited; null for ADMIN and FEED.")
+    role: Role = field(description="Role of the token.")
+    name: str = field(description="Name of the token.")
+    subject: str | None = field(description="Client for whom a CLIENT token speaks; null for other roles.")
+    prefix: str = field(description="First characters of the token's text, to recognise it.")
+    created_at: datetime = field(description="Time at which the token was created.")
+    expires_at: datetime | None = field(description="Time at which the token expires; null if it does not.")
+    revoked_at: datetime | None = field(description="Time at which the token was revoked; null if it was not.")
+    last_used_at: datetime | None = field(description="Time of the last use, to the minute; null if never used.")
     stored_scope: strawberry.Private[str]
 
-    @computed("What it reaches.")
+    @computed("Scope of a TRADER token.")
     def scope(self) -> TokenScope:
         scope = json.loads(self.stored_scope)
         return TokenScope(
@@ -54,45 +62,61 @@ class ApiToken(FromRow, listing=TOKENS):
         )
 
 
-@strawberry.input(description="A token to make. A MANAGER makes TRADER and CLIENT tokens of its brand.")
+@strawberry.input(description="New token. A MANAGER can create TRADER and CLIENT tokens of its own brand.")
 class CreateApiTokenInput:
-    role: Role = field(description="What it may do.")
-    name: str = field(description="Its name.")
-    subject: str | None = field(default=None, description="The client a CLIENT token speaks for.")
-    brand: str | None = field(default=None, description="The brand of a MANAGER, CLIENT or TRADER token of an ADMIN.")
-    scope: TokenScopeInput | None = field(default=None, description="What a TRADER token is to reach; null: its brand.")
-    expires_at: datetime | None = field(default=None, description="When it is to end; null: once it is revoked.")
+    role: Role = field(description="Role of the token.")
+    name: str = field(description="Name of the token.")
+    subject: str | None = field(default=None, description="Client for whom a CLIENT token speaks.")
+    brand: str | None = field(
+        default=None, description="Brand name. Required if an ADMIN creates a MANAGER, CLIENT or TRADER token."
+    )
+    scope: TokenScopeInput | None = field(
+        default=None, description="Scope of a TRADER token; null for the whole brand."
+    )
+    expires_at: datetime | None = field(
+        default=None, description="Time at which the token expires; null if it stays valid until it is revoked."
+    )
 
 
-@strawberry.type(description="The new token.")
+@strawberry.type(description="Result of creating a token.")
 class CreateApiTokenPayload(Payload):
-    token: str | None = field(default=None, description="Its text, shown this once; null if no token was made.")
-    api_token: ApiToken | None = field(default=None, description="What is known about it; null if none was made.")
+    token: str | None = field(
+        default=None, description="Text of the token, returned only once; null if the request was refused."
+    )
+    api_token: ApiToken | None = field(
+        default=None, description="Token without its secret; null if the request was refused."
+    )
 
 
-@strawberry.input(description="The first ADMIN token of a desk.")
+@strawberry.input(description="First ADMIN token of a desk.")
 class BootstrapAdminInput:
-    secret: str = field(description="The operator's: PROPDESK_BOOTSTRAP_SECRET.")
-    name: str = field(description="Whose token it is; the audit log shows it.")
+    secret: str = field(description="Secret of the operator, set as PROPDESK_BOOTSTRAP_SECRET.")
+    name: str = field(description="Name of the person who uses the token; shown in the audit.")
 
 
-@strawberry.type(description="The first ADMIN token.")
+@strawberry.type(description="Result of creating the first ADMIN token.")
 class BootstrapAdminPayload(Payload):
-    token: str | None = field(default=None, description="Its text, shown this once; null if no token was made.")
+    token: str | None = field(
+        default=None, description="Text of the token, returned only once; null if the request was refused."
+    )
 
 
-@strawberry.input(description="A token to end.")
+@strawberry.input(description="Token to revoke.")
 class RevokeApiTokenInput:
-    id: ID = field(description="The token.")
+    id: ID = field(description="Token id.")
 
 
-@strawberry.type(description="The token that has ended; its open websockets close within seconds.")
+@strawberry.type(description="Result of revoking a token; its open websockets close within seconds.")
 class RevokeApiTokenPayload(Payload):
-    api_token: ApiToken | None = field(default=None, description="What is known about it; null if none was revoked.")
+    api_token: ApiToken | None = field(
+        default=None, description="Token without its secret; null if the request was refused."
+    )
 
 
-@strawberry.input(description="Which tokens.")
+@strawberry.input(description="Filter for tokens.")
 class ApiTokenFilter:
-    role: list[Role] | None = field(default=None, description="Of one of these roles.")
-    brand: str | None = field(default=None, description="Of this brand.")
-    valid: bool | None = field(default=None, description="Those that still work, or those that do not.")
+    role: list[Role] | None = field(default=None, description="Only tokens with one of these roles.")
+    brand: str | None = field(default=None, description="Only tokens of this brand.")
+    valid: bool | None = field(
+        default=None, description="True for valid tokens only; false for expired and revoked ones only."
+    )

@@ -1,4 +1,4 @@
-"""Void quotes: declared wrong after they were accepted."""
+"""Void quotes: quotes declared wrong after they were accepted."""
 
 from datetime import datetime
 
@@ -12,33 +12,37 @@ from services.views.lists import QUOTE_VOIDS
 
 
 @strawberry.type(
-    description="Quotes of a symbol that were declared wrong. They stay on the tape, and what was marked, filled and "
-    "judged by them stays; a verdict that rests on them can be set aside with `reinstateChallenge`."
+    description="Quotes of an instrument that were declared void. They stay in the quote history, and "
+    "marks, fills and verdicts made from them stay as well. `reinstateChallenge` can set "
+    "such a verdict aside."
 )
 class QuoteVoid(FromRow, listing=QUOTE_VOIDS):
-    id: ID = field(description="Its number.")
-    symbol: str = field(description="The instrument.")
-    source_from: datetime = field(description="The first source time that is void.")
-    source_before: datetime = field(description="The first source time after it that is not void.")
-    first_batch: Long = field(description="The batch of the first void quote.")
-    last_batch: Long = field(description="The batch of the last void quote.")
-    quotes: int = field(description="How many quotes are void.")
-    reason: str = field(description="Why they are void.")
-    recorded_at: datetime = field(description="When they were declared void.")
+    id: ID = field(description="Id of the declaration.")
+    symbol: str = field(description="Instrument symbol.")
+    source_from: datetime = field(description="Start of the span of source times, inclusive.")
+    source_before: datetime = field(description="End of the span of source times, exclusive.")
+    first_batch: Long = field(description="Batch of the first void quote.")
+    last_batch: Long = field(description="Batch of the last void quote.")
+    quotes: int = field(description="Number of void quotes.")
+    reason: str = field(description="Reason for the declaration.")
+    recorded_at: datetime = field(description="Time of the declaration.")
 
 
-@strawberry.input(description="Quotes to declare void: those of one symbol with source times in a span.")
+@strawberry.input(description="Quotes to declare void: those of one instrument with source times in a span.")
 class VoidQuotesInput:
-    symbol: str = field(description="The instrument.")
-    source_from: datetime = field(description="The first source time that is void.")
-    source_before: datetime = field(description="The first source time that is not; it must not lie in the future.")
-    reason: str = field(description="Why; kept in the audit and shown with the void.")
+    symbol: str = field(description="Instrument symbol.")
+    source_from: datetime = field(description="Start of the span of source times, inclusive.")
+    source_before: datetime = field(description="End of the span of source times, exclusive; not in the future.")
+    reason: str = field(description="Reason, stored in the audit and shown with the void quotes.")
 
 
 @strawberry.type(
-    description="The void quotes; `challengesHit` of the same span lists the challenges that failed by it."
+    description="Result of declaring quotes void. `challengesHit` with the same span lists the "
+    "challenges that failed by them."
 )
 class VoidQuotesPayload(Payload):
     quote_void: QuoteVoid | None = field(
-        default=None, description="The void; the existing one if the span was void already, null if it is not."
+        default=None,
+        description="Declaration, or the existing one if these quotes were void already; null if the request "
+        "was refused.",
     )

@@ -1,4 +1,4 @@
-"""Real money: wallets and transfers."""
+"""Wallets, house accounts and transfers."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -13,97 +13,115 @@ from schema.payloads import Payload
 from services.views.lists import HOUSE_ACCOUNTS, TRANSFERS, WALLETS
 
 
-@strawberry.type(description="A client's real cash in one currency.")
+@strawberry.type(description="Real money of a client in one currency.")
 class Wallet(FromRow, listing=WALLETS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    client: str = field(description="Whose it is.")
-    currency: str = field(description="Its currency.")
-    cash: Decimal = field(description="What it holds.")
-    reserved: Decimal = field(description="What of it is set aside for purchases under way.")
-    free: Decimal = field(description="What can be spent: cash less reserved.")
-    created_at: datetime = field(description="When it was made.")
+    id: ID = field(description="Wallet id.")
+    brand: str = field(description="Name of the brand.")
+    client: str = field(description="Client who owns the wallet.")
+    currency: str = field(description="Currency code.")
+    cash: Decimal = field(description="Balance, including reserved money.")
+    reserved: Decimal = field(description="Part of the balance reserved for purchases in progress.")
+    free: Decimal = field(description="Part of the balance that can be spent: `cash` minus `reserved`.")
+    created_at: datetime = field(description="Time at which the wallet was created.")
 
 
 @strawberry.type(
-    description="An account of the firm in one currency; it may be negative, as the source of what others hold."
+    description="An account of the firm itself in one currency. As the counterpart of other accounts its "
+    "balance may be negative."
 )
 class HouseAccount(FromRow, listing=HOUSE_ACCOUNTS):
-    id: ID = field(description="Its number.")
-    brand: str = field(description="The brand it belongs to.")
-    currency: str = field(description="Its currency.")
-    purpose: HousePurpose = field(description="What it is for.")
-    balance: Decimal = field(description="What it holds: the sum of its transfers.")
+    id: ID = field(description="Id of the house account.")
+    brand: str = field(description="Name of the brand.")
+    currency: str = field(description="Currency code.")
+    purpose: HousePurpose = field(description="Purpose of the account.")
+    balance: Decimal = field(description="Balance: the sum of its transfers.")
 
 
-@strawberry.input(description="Which accounts of the firm.")
+@strawberry.input(description="Filter for house accounts.")
 class HouseAccountFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    currency: str | None = field(default=None, description="In this currency.")
-    purpose: list[HousePurpose] | None = field(default=None, description="For one of these purposes.")
+    brand: str | None = field(default=None, description="Only accounts of this brand.")
+    currency: str | None = field(default=None, description="Only accounts in this currency.")
+    purpose: list[HousePurpose] | None = field(default=None, description="Only accounts with one of these purposes.")
 
 
-@strawberry.type(description="One side of a movement of money; the other has the same `transfer`.")
+@strawberry.type(
+    description="One leg of a transfer. Both legs have the same `transfer`, and their amounts add up to zero."
+)
 class Transfer(FromRow, listing=TRANSFERS):
-    id: ID = field(description="Its number.")
-    transfer: ID = field(description="The movement; its two sides sum to zero.")
-    brand: str = field(description="The brand it belongs to.")
-    kind: TransferKind = field(description="What for.")
-    money: MoneyKind = field(description="Which money.")
-    wallet_id: ID | None = field(description="The wallet, if this side is one.")
-    account_id: ID | None = field(description="The trading account, if this side is one.")
-    house: HousePurpose | None = field(description="The firm's account, if this side is one.")
-    currency: str = field(description="Its currency.")
-    amount: Decimal = field(description="What came in; negative for what went out.")
-    cause: str = field(description="Why; for staff with the key of what was moved by hand.")
-    market_time: datetime = field(description="When, by the market's clock.")
-    recorded_at: datetime = field(description="When it was written.")
+    id: ID = field(description="Id of the leg.")
+    transfer: ID = field(description="Id of the transfer, shared by its two legs.")
+    brand: str = field(description="Name of the brand.")
+    kind: TransferKind = field(description="Purpose of the transfer.")
+    money: MoneyKind = field(description="Kind of money.")
+    wallet_id: ID | None = field(description="Wallet of this leg; null if the leg is not on a wallet.")
+    account_id: ID | None = field(
+        description="Trading account of this leg; null if the leg is not on a trading account."
+    )
+    house: HousePurpose | None = field(
+        description="House account of this leg; null if the leg is not on a house account."
+    )
+    currency: str = field(description="Currency code.")
+    amount: Decimal = field(description="Amount: positive in, negative out.")
+    cause: str = field(
+        description="Reason for the transfer. Staff also see the idempotency key of a transfer made by hand."
+    )
+    market_time: datetime = field(description="Market time of the transfer.")
+    recorded_at: datetime = field(description="Time at which the transfer was written.")
 
 
-@strawberry.input(description="Money from outside for a client's wallet.")
+@strawberry.input(description="Deposit from outside into a client's wallet.")
 class DepositToWalletInput:
-    client: str = field(description="Whose wallet; it is made if there is none.")
-    currency: str = field(description="The wallet's currency.")
-    amount: Decimal = field(description="How much, in whole minor units of the currency.")
-    idempotency_key: str = field(description="The same key and content again moves nothing.")
-    brand: str | None = field(default=None, description="The brand; an ADMIN names it, a MANAGER's is its own.")
+    client: str = field(description="Client who owns the wallet; the wallet is created if it does not exist.")
+    currency: str = field(description="Currency code of the wallet.")
+    amount: Decimal = field(description="Amount, with at most the currency's number of decimal places.")
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content deposits nothing more."
+    )
+    brand: str | None = field(
+        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
+    )
 
 
-@strawberry.type(description="The wallet after the deposit.")
+@strawberry.type(description="Result of a deposit.")
 class DepositToWalletPayload(Payload):
-    wallet: Wallet | None = field(default=None, description="The wallet as it is now; null if nothing was deposited.")
+    wallet: Wallet | None = field(default=None, description="Wallet after the deposit; null if it was refused.")
 
 
-@strawberry.input(description="Money that leaves a client's wallet for outside.")
+@strawberry.input(description="Withdrawal from a client's wallet to outside.")
 class WithdrawFromWalletInput:
-    wallet_id: ID = field(description="The wallet.")
-    amount: Decimal = field(description="How much, in whole minor units of its currency; at most what is free.")
-    idempotency_key: str = field(description="The same key and content again moves nothing.")
-    reason: str | None = field(default=None, description=f"Why, or where it went. {INTERNAL}")
+    wallet_id: ID = field(description="Wallet id.")
+    amount: Decimal = field(
+        description="Amount, with at most the currency's number of decimal places; at most the `free` money "
+        "of the wallet."
+    )
+    idempotency_key: str = field(
+        description="Key of the request. Repeating the same key and content withdraws nothing more."
+    )
+    reason: str | None = field(default=None, description=f"Reason, or destination of the money. {INTERNAL}")
 
 
-@strawberry.type(description="The wallet after the withdrawal.")
+@strawberry.type(description="Result of a withdrawal.")
 class WithdrawFromWalletPayload(Payload):
-    wallet: Wallet | None = field(default=None, description="The wallet as it is now; null if nothing was withdrawn.")
+    wallet: Wallet | None = field(default=None, description="Wallet after the withdrawal; null if it was refused.")
 
 
-@strawberry.input(description="Which wallets.")
+@strawberry.input(description="Filter for wallets.")
 class WalletFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    client: str | None = field(default=None, description="Of this client.")
-    currency: str | None = field(default=None, description="In this currency.")
+    brand: str | None = field(default=None, description="Only wallets of this brand.")
+    client: str | None = field(default=None, description="Only wallets of this client.")
+    currency: str | None = field(default=None, description="Only wallets in this currency.")
 
 
-@strawberry.input(description="Which transfers.")
+@strawberry.input(description="Filter for transfers.")
 class TransferFilter:
-    brand: str | None = field(default=None, description="Of this brand.")
-    kind: list[TransferKind] | None = field(default=None, description="Of one of these kinds.")
-    money: MoneyKind | None = field(default=None, description="Of this money.")
-    currency: str | None = field(default=None, description="In this currency.")
-    client: str | None = field(default=None, description="Of this client's wallets.")
-    house: list[HousePurpose] | None = field(default=None, description="Of these accounts of the firm.")
-    wallet_id: ID | None = field(default=None, description="Of this wallet.")
-    account_id: ID | None = field(default=None, description="Of this trading account.")
-    transfer: ID | None = field(default=None, description="The two sides of this movement.")
-    recorded_from: datetime | None = field(default=None, description="Written at this time or later.")
-    recorded_before: datetime | None = field(default=None, description="Written before this time.")
+    brand: str | None = field(default=None, description="Only transfers of this brand.")
+    kind: list[TransferKind] | None = field(default=None, description="Only transfers for one of these purposes.")
+    money: MoneyKind | None = field(default=None, description="Only transfers of this kind of money.")
+    currency: str | None = field(default=None, description="Only transfers in this currency.")
+    client: str | None = field(default=None, description="Only legs on wallets of this client.")
+    house: list[HousePurpose] | None = field(default=None, description="Only legs on these house accounts.")
+    wallet_id: ID | None = field(default=None, description="Only legs on this wallet.")
+    account_id: ID | None = field(default=None, description="Only legs on this trading account.")
+    transfer: ID | None = field(default=None, description="Only the two legs of this transfer.")
+    recorded_from: datetime | None = field(default=None, description="Only transfers written at or after this time.")
+    recorded_before: datetime | None = field(default=None, description="Only transfers written before this time.")
