@@ -63,7 +63,7 @@ class EventSubscription:
             raise CursorExpired(str(expired)) from None
 
     @subscription(
-        "Present figures of a challenge, now and after every change, through all its phases. "
+        "Current figures of a challenge, now and after every change, through all its phases. "
         "Only the newest figures are sent. Completes when the challenge has ended.",
         *READERS,
     )

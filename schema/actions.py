@@ -162,7 +162,7 @@ class DecisionActionResult(FromRow, listing=ACTIONS):
     replayed: bool = field(description="True if this is the stored result of an earlier submission.")
     market_time: datetime | None = field(description="Market time at which the action was judged.")
     order: Order | None = field(
-        description="Order that the action placed, in its present state; for PROTECT the first of its orders. Null if "
+        description="Order that the action placed, in its current state; for PROTECT the first of its orders. Null if "
         "none was placed."
     )
     fill: ActionFill | None = field(description="Fill of the order; null until the order is filled.")

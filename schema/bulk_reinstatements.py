@@ -39,7 +39,7 @@ class BulkResult(FromRow, listing=BULK_RESULTS):
     message: str | None = field(description="Reason for the refusal, in plain words; null if not refused.")
     decided_at: datetime | None = field(description="Time of the decision; null while pending.")
 
-    @computed("Challenge in its present state.")
+    @computed("Challenge in its current state.")
     async def challenge(self, info: Info) -> Challenge | None:
         return await read_one(info, CHALLENGES, int(self.challenge_id))
 

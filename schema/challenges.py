@@ -211,7 +211,7 @@ class Challenge(FromRow, listing=CHALLENGES):
     brand: str = field(description="Name of the brand.")
     client: str = field(description="Client who bought the challenge.")
     status: ChallengeStatus = field(description="State of the challenge.")
-    current_phase_index: int = field(description="Number of the present phase, counted from 1.")
+    current_phase_index: int = field(description="Number of the current phase, counted from 1.")
     created_at: datetime = field(description="Time of the purchase.")
     ended_at: datetime | None = field(description="Market time at which the challenge ended; null until then.")
     end_reason: str | None = field(description="Reason for the end; null until the challenge has ended.")
@@ -229,7 +229,7 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def purchase(self, info: Info) -> Annotated["Purchase", strawberry.lazy("schema.purchases")] | None:
         return await read_one(info, PURCHASES, self.purchase_id)
 
-    @computed("Program in its present state; null once it is deleted.", row_of(PROGRAMS, "program_id"))
+    @computed("Program in its current state; null once it is deleted.", row_of(PROGRAMS, "program_id"))
     async def program(self, info: Info) -> Program | None:
         return await read_one(info, PROGRAMS, self.program_id)
 
@@ -240,7 +240,7 @@ class Challenge(FromRow, listing=CHALLENGES):
     def terms(self) -> Terms | None:
         return Terms(hash=self.terms_hash, version=self.terms_version)
 
-    @computed("Account of the present phase; null if there is none.", row_of(ACCOUNTS, "account_id"))
+    @computed("Account of the current phase; null if there is none.", row_of(ACCOUNTS, "account_id"))
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, self.account_id)
 
@@ -252,14 +252,14 @@ class Challenge(FromRow, listing=CHALLENGES):
     async def phases(self, info: Info) -> list[ChallengePhase]:
         return await read_owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
 
-    @computed("Present phase.", CURRENT_PHASE)
+    @computed("Current phase.", CURRENT_PHASE)
     async def current_phase(self, info: Info) -> ChallengePhase | None:
         phases = await read_owned(info, PHASES, ("challenge", int(self.id)), PHASES_MAX)
         in_force = (phase for phase in phases if not phase.superseded)
         return next((phase for phase in in_force if phase.phase_index == self.current_phase_index), None)
 
     @computed(
-        "Newest snapshot of the present phase, or the last one after the end; null if none is kept.",
+        "Newest snapshot of the current phase, or the last one after the end; null if none is kept.",
         newest_of(LATEST, "challenge"),
     )
     async def latest_metric(self, info: Info) -> Metric | None:
@@ -322,7 +322,7 @@ class ChallengeFilter:
         default=None, description="Only the challenge to which this account belongs, in any phase."
     )
     phase_type: list[PhaseType] | None = field(
-        default=None, description="Only challenges whose present phase has one of these types."
+        default=None, description="Only challenges whose current phase has one of these types."
     )
     created_from: datetime | None = field(default=None, description="Only challenges bought at or after this time.")
     created_before: datetime | None = field(default=None, description="Only challenges bought before this time.")

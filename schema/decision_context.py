@@ -65,7 +65,7 @@ class GateRefusal:
 
 @strawberry.type(description="Permission of the account for one kind of action at present.")
 class ActionPermission:
-    verb: Verb = field(description="What.")
+    verb: Verb = field(description="Kind of action.")
     allowed: bool = field(description="True if the account may take such an action at all.")
     refusal: GateRefusal | None = field(description="Reason why it may not; null if it may.")
 
@@ -79,7 +79,7 @@ class ActionPermission:
 class GateRoom:
     code: str = field(description="Code of the gate.")
     unit: GateUnit = field(description="Unit of `limit`, `taken` and `headroom`.")
-    limit: Decimal = field(description="Present limit.")
+    limit: Decimal = field(description="Current limit.")
     taken: Decimal = field(
         description="Part of the limit that is used. For a limit per position: the use by the largest "
         "position; a new position has the full limit."
@@ -120,7 +120,7 @@ class TradableInstrument:
     ask: Decimal | None = field(description="Ask price; null without a quote.")
     quote_time: datetime | None = field(description="Source time of the quote; null without a quote.")
     quote_age_seconds: int | None = field(
-        description="Age of the quote at the present market time, in whole seconds; null without a quote."
+        description="Age of the quote at the current market time, in whole seconds; null without a quote."
     )
     stale: bool = field(description="True if the quote is too old to trade at.")
     largest: list[LargestOrder] = field(description="Largest order on each side.")
@@ -139,7 +139,7 @@ class TradableInstrument:
         )
 
 
-@strawberry.type(description="Present trading day of a phase. Amounts are in the account's currency.")
+@strawberry.type(description="Current trading day of a phase. Amounts are in the account's currency.")
 class TradingDay:
     number: int = field(description="Number of the trading day within the phase, counted from 1.")
     date: CalendarDay = field(description="Date that names the trading day.")
@@ -183,7 +183,7 @@ class DecisionContext:
         description="Progress of the phase on each of its rules. For an account without a challenge, only "
         "the liquidation level."
     )
-    day: TradingDay | None = field(description="Present trading day; null if no phase is running.")
+    day: TradingDay | None = field(description="Current trading day; null if no phase is running.")
     decided: strawberry.Private[Decided]
 
     @classmethod

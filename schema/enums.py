@@ -113,7 +113,7 @@ describe_enum(
     ACTIVE="Accepts actions.",
     PAUSED="Accepts no actions until it is resumed.",
     LOCKED="Accepts no actions until it is unlocked.",
-    COMPLETED="Ended.",
+    COMPLETED="Ended without liquidation.",
     LIQUIDATED="Ended by liquidation.",
 )
 describe_enum(
@@ -128,7 +128,7 @@ describe_enum(
     OrderStatus,
     "OrderStatus",
     "State of an order.",
-    WORKING="Resting.",
+    WORKING="Waiting for its price.",
     FILLED="Executed.",
     CANCELLED="Cancelled before it was filled.",
     REJECTED="Rejected by a gate when its price was reached.",
@@ -153,7 +153,11 @@ describe_enum(
     SHORT="Short: gains when the price falls.",
 )
 describe_enum(
-    GateUnit, "GateUnit", "Unit of a gate's figures.", MONEY="Amount in the account's currency.", COUNT="Things."
+    GateUnit,
+    "GateUnit",
+    "Unit of a gate's figures.",
+    MONEY="Amount in the account's currency.",
+    COUNT="Number of positions or orders.",
 )
 describe_enum(
     PayoutStatus,
@@ -162,7 +166,7 @@ describe_enum(
     REQUESTED="Waits for a manager's decision.",
     APPROVED="Approved, and about to be paid.",
     PAID="Paid to the client's wallet.",
-    REJECTED="Refused.",
+    REJECTED="Rejected by a manager or admin.",
     CANCELLED="Cancelled by the client or the firm's staff.",
 )
 describe_enum(
@@ -179,7 +183,7 @@ describe_enum(
     JobStatus,
     "JobStatus",
     "State of a job.",
-    QUEUED="Owed.",
+    QUEUED="Waiting for a worker.",
     DONE="Done, or no longer needed.",
     DEAD="Every attempt failed; a manager or admin can retry it.",
 )
@@ -190,7 +194,9 @@ class HistoryOrder(StrEnum):
     OLDEST_FIRST = "OLDEST_FIRST"
 
 
-describe_enum(PositionStatus, "PositionStatus", "State of a position.", OPEN="Held.", CLOSED="Closed completely.")
+describe_enum(
+    PositionStatus, "PositionStatus", "State of a position.", OPEN="Not closed completely.", CLOSED="Closed completely."
+)
 describe_enum(
     FillStatus,
     "FillStatus",
@@ -282,7 +288,8 @@ describe_enum(
 def _code(refusal: Any) -> Any:
     words = (refusal.__doc__ or "").strip().splitlines()[0]
     return strawberry.enum_value(
-        refusal.code, description=f"{words} {'Trying again may help.' if refusal.transient else ''}".strip()
+        refusal.code,
+        description=f"{words} {'The same request may succeed later.' if refusal.transient else ''}".strip(),
     )
 
 

@@ -38,7 +38,7 @@ class ChallengeEvent(FromRow, listing=EVENTS):
     def cursor(self) -> str:
         return format_cursor(f"{self.challenge_id}-{self.number}", self.epoch)
 
-    @computed("Challenge in its present state; null once it is deleted.")
+    @computed("Challenge in its current state; null once it is deleted.")
     async def challenge(self, info: Info) -> Annotated["Challenge", strawberry.lazy("schema.challenges")] | None:
         return await read_one(info, CHALLENGES, int(self.challenge_id))
 

@@ -72,7 +72,7 @@ class Payout(FromRow, listing=PAYOUTS):
 class PayoutCriterion:
     condition: Condition = field(description="Condition that was checked.")
     met: bool = field(description="True if the condition is met.")
-    measured: Decimal = field(description="Present value: an amount in the account's currency, or a count.")
+    measured: Decimal = field(description="Current value: an amount in the account's currency, or a count.")
     needed: Decimal = field(description="Required value, in the same unit.")
     next_at: datetime | None = field(
         description="Earliest time at which the condition can be met, as far as it depends on trading days; "

@@ -69,7 +69,7 @@ class Purchase(FromRow, listing=PURCHASES):
     async def wallet(self, info: Info) -> Wallet | None:
         return await read_one(info, WALLETS, self.wallet_id)
 
-    @computed("Program in its present state; null once it is deleted.")
+    @computed("Program in its current state; null once it is deleted.")
     async def program(self, info: Info) -> Program | None:
         return await read_one(info, PROGRAMS, self.program_id)
 
@@ -78,7 +78,7 @@ class Purchase(FromRow, listing=PURCHASES):
         sold = await info.context.loaders.terms(self.terms_hash)
         return Terms(hash=self.terms_hash, version=sold.version)
 
-    @computed("Account of the challenge's present phase; null if there is none.")
+    @computed("Account of the challenge's current phase; null if there is none.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, self.account_id)
 

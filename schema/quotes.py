@@ -66,7 +66,7 @@ class DroppedQuote:
 @strawberry.type(description="Suspect quotes of one symbol with the same finding.")
 class SuspectQuotes:
     symbol: str = field(description="Instrument symbol.")
-    finding: Finding = field(description="Why.")
+    finding: Finding = field(description="Reason why the quotes are suspect.")
     held: bool = field(
         description="True if the quotes are held back until a later quote decides; false if they were "
         "accepted, because the guard only warns."

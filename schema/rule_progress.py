@@ -17,7 +17,7 @@ from domain.rule_table import Rule
 class RuleProgress:
     rule: Rule = field(description="Rule that is measured.")
     limit: Decimal = field(description="Configured limit: a percentage, an amount or a count.")
-    measured: Decimal = field(description="Present value that is compared with the level.")
+    measured: Decimal = field(description="Current value that is compared with the level.")
     level: Decimal = field(description="Level: a floor, a ceiling, or a required count.")
     headroom: Decimal = field(description="Distance to the level; negative if the level has been passed.")
     done: Decimal = field(

@@ -22,7 +22,7 @@ class Exposure:
     short: Decimal = field(description="Notional of short positions, as a positive number.")
 
 
-@strawberry.type(description="An open position at its present mark.")
+@strawberry.type(description="An open position at its current mark.")
 class OpenPosition:
     id: ID = field(description="Position id: `<account number>-<seq>`.")
     symbol: str = field(description="Instrument symbol.")
@@ -37,7 +37,7 @@ class OpenPosition:
     unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
     notional: Decimal = field(description="Notional at the mark, in the account's currency; always positive.")
     quote_time: datetime = field(description="Source time of the quote used for the mark.")
-    quote_age_seconds: int = field(description="Age of that quote at the present market time, in whole seconds.")
+    quote_age_seconds: int = field(description="Age of that quote at the current market time, in whole seconds.")
     stale: bool = field(description="True if that quote is too old to trade at; the position keeps its last mark.")
     rate_pairs: list[str] = field(
         description="Symbols of the instruments used for the conversion: none if no conversion is needed, "
@@ -47,7 +47,7 @@ class OpenPosition:
         description="Source time of the older quote used for the conversion rate; null if no conversion is needed."
     )
     rate_age_seconds: int | None = field(
-        description="Age of the conversion rate at the present market time, in whole seconds; null if no "
+        description="Age of the conversion rate at the current market time, in whole seconds; null if no "
         "conversion is needed."
     )
     rate_stale: bool = field(

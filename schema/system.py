@@ -26,7 +26,7 @@ class Heartbeat:
 @strawberry.type(description="Dropped quotes of one symbol with the same reason, counted since the desk was set up.")
 class DroppedQuotes:
     symbol: str = field(description="Symbol as submitted.")
-    reason: str = field(description="Why.")
+    reason: str = field(description="Reason code, as in `DroppedQuote.reason`.")
     count: Long = field(description="Number of dropped quotes.")
     last_at: datetime = field(description="Time of the last dropped quote.")
 

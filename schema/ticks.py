@@ -1,4 +1,4 @@
-"""Ticks: the present figures of a challenge for subscribers. Only the newest is sent; none is stored."""
+"""Ticks: the current figures of a challenge for subscribers. Only the newest is sent; none is stored."""
 
 from datetime import datetime
 from decimal import Decimal
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="Present figures of a challenge's account, in its currency. The figures of the trading "
+    description="Current figures of a challenge's account, in its currency. The figures of the trading "
     "day are null before the phase has started."
 )
 class ChallengeTick(FromRow, listing=TICKS):
     id: ID = field(description="Challenge id.")
     status: ChallengeStatus = field(description="State of the challenge.")
-    phase_index: int = field(description="Number of the present phase, counted from 1.")
-    account_id: ID = field(description="Account of the present phase.")
+    phase_index: int = field(description="Number of the current phase, counted from 1.")
+    account_id: ID = field(description="Account of the current phase.")
     market_time: datetime | None = field(description="Market time of the last mark; null before the first.")
     batch: Long = field(description="Batch of quotes at which the account was last marked.")
     balance: Decimal = field(description="Balance: cash without open profit.")
@@ -50,6 +50,6 @@ class ChallengeTick(FromRow, listing=TICKS):
     async def challenge(self, info: Info) -> Challenge | None:
         return await read_one(info, CHALLENGES, int(self.id))
 
-    @computed("Account of the present phase.")
+    @computed("Account of the current phase.")
     async def account(self, info: Info) -> Annotated["Account", strawberry.lazy("schema.accounts")] | None:
         return await read_one(info, ACCOUNTS, int(self.account_id))

@@ -18,9 +18,9 @@ from services.views.lists import TOKENS
     "empty, the whole brand."
 )
 class TokenScope:
-    owners: list[str] = field(description="Clients.")
-    clones: list[str] = field(description="AIs.")
-    challenges: list[ID] = field(description="Challenges, including all their present and future accounts.")
+    owners: list[str] = field(description="Clients, including their challenges and accounts.")
+    clones: list[str] = field(description="AIs, including the accounts that they trade.")
+    challenges: list[ID] = field(description="Challenges, including all their current and future accounts.")
     accounts: list[ID] = field(description="Single accounts, by number.")
 
 
@@ -29,10 +29,10 @@ class TokenScope:
     "empty, the whole brand."
 )
 class TokenScopeInput:
-    owners: list[str] = field(default_factory=list, description="Clients.")
-    clones: list[str] = field(default_factory=list, description="AIs.")
+    owners: list[str] = field(default_factory=list, description="Clients, including their challenges and accounts.")
+    clones: list[str] = field(default_factory=list, description="AIs, including the accounts that they trade.")
     challenges: list[ID] = field(
-        default_factory=list, description="Challenges, including all their present and future accounts."
+        default_factory=list, description="Challenges, including all their current and future accounts."
     )
     accounts: list[ID] = field(default_factory=list, description="Single accounts, by number.")
 
