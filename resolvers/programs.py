@@ -15,6 +15,7 @@ from schema.engine.permissions import mutation, query
 from schema.engine.request_context import Info
 from schema.filters import filters_of
 from schema.payloads import field_changes, input_fields, problem_errors
+from schema.phase_inputs import StepInput
 from schema.programs import (
     CreateProgramInput,
     CreateProgramPayload,
@@ -25,7 +26,6 @@ from schema.programs import (
     ProgramFilter,
     ProgramPreset,
     ProgramValidation,
-    StepInput,
     UpdateProgramInput,
     UpdateProgramPayload,
     input_fields_of,

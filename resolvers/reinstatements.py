@@ -55,7 +55,7 @@ class ReinstatementMutation:
 
     @mutation(
         "Set aside the verdict on a failed challenge, because it rests on void quotes. Its phase "
-        "goes on with a new run, recomputed without those quotes.",
+        "goes on with a new run, recomputed without the void quotes.",
         *STAFF,
     )
     async def reinstate_challenge(self, info: Info, data: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:

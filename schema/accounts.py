@@ -112,7 +112,7 @@ class Account(FromRow, listing=ACCOUNTS):
     seq: Long = field(description="Version of the account: the number of its last ledger row.")
     chain_head: str = field(description="Hash of the last ledger row, in hex.")
     marked_through: Long = field(description="Batch of quotes at which the account was last marked.")
-    marked_at: datetime | None = field(description="Market time of that batch; null before the first mark.")
+    marked_at: datetime | None = field(description="Market time of the last mark; null before the first.")
     created_at: datetime = field(description="Time at which the account was created.")
     started_at: datetime | None = field(
         description="Market time at which the account started; null while it is pending."

@@ -28,7 +28,7 @@ class AuditEvent(FromRow, listing=AUDIT):
     object_id: str = field(description="Id of the changed object.")
     reason: str = field(description="Reason given for the change; empty if the mutation takes none.")
     before: JSON = field(description="Changed fields of the object, before the change.")
-    after: JSON = field(description="The same fields after the change.")
+    after: JSON = field(description="Changed fields of the object, after the change.")
     request_id: str = field(description="Id of the HTTP request, as returned in its `X-Request-Id` header.")
     recorded_at: datetime = field(description="Time at which the row was written.")
     hash: str = field(description="SHA-256 hash, in hex, over the previous row's hash in the chain and this row.")

@@ -11,7 +11,7 @@ from strawberry import field
 from domain.calendar import Calendar, TradingDay
 from schema.engine.errors import BadUserInput
 
-DAYS_SHOWN, DAYS_MAX = 7, 400  # so that a year and both its changes of the clocks are seen
+DAYS_SHOWN, DAYS_MAX = 7, 400  # a year with both clock changes fits into 400 days
 SECOND = timedelta(seconds=1)
 Days = Annotated[
     int, strawberry.argument(name="first", description=f"Number of trading days to return: 1 to {DAYS_MAX}.")

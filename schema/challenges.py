@@ -58,7 +58,7 @@ if TYPE_CHECKING:
     from schema.accounts import Account
     from schema.purchases import Purchase
 
-CalendarDay = date  # a field of a day is called `date`
+CalendarDay = date  # alias, because types have a field `date`
 
 PHASES_MAX = 100
 DAYS_MAX = 1000
@@ -114,7 +114,7 @@ class Breach(FromRow, listing=BREACHES):
     headroom: Decimal = field(description="Distance to the level; negative if the level was passed.")
     derivation: JSON = field(description="Figures from which the level was derived.")
     ledger_seq: Long = field(description="Number of the ledger row on which the breach rests.")
-    ledger_hash: str = field(description="Hash of that row, in hex.")
+    ledger_hash: str = field(description="Hash of the ledger row `ledgerSeq`, in hex.")
     terms_hash: str = field(description="Hash of the terms, in hex.")
     recorded_at: datetime = field(description="Time at which the breach was written.")
     marks_text: strawberry.Private[str]

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from schema.actions import DecisionActionResult
     from schema.orders import Order
 
-CalendarDay = date  # a field of a day is called `date`
+CalendarDay = date  # alias, because a type has a field `date`
 
 
 SYMBOLS_MAX = 100
@@ -101,7 +101,7 @@ class LargestOrder:
     side: Side = field(description="Side of the position.")
     verb: Verb = field(description="Action to propose: OPEN, or INCREASE if a position is open on this side.")
     quantity: Decimal = field(description="Quantity in units of the instrument; 0 if no order passes.")
-    notional: Decimal = field(description="Notional of that quantity in the account's currency.")
+    notional: Decimal = field(description="Notional of `quantity` in the account's currency.")
     refusal: GateRefusal = field(
         description="Rejection of an order one step larger or, if no order passes, of the smallest order."
     )
@@ -174,7 +174,7 @@ class DecisionContext:
         description="Number of the account's phase in its challenge, counted from 1; null without a challenge."
     )
     phase_status: ChallengeStatus | None = field(
-        description="State of that phase; null without a challenge and before the phase starts."
+        description="State of the account's phase; null without a challenge and before the phase starts."
     )
     permissions: list[ActionPermission] = field(description="Permission for each kind of action.")
     sides: list[Side] = field(description="Sides on which the policy allows positions.")

@@ -31,7 +31,7 @@ from domain.terms import (
     Slippage,
 )
 from domain.transfers import HousePurpose, MoneyKind, TransferKind
-from schema import rule_enums  # noqa: F401 - they are described before a type uses them
+from schema import rule_enums  # noqa: F401 - describes the rule enums before a type uses them
 from schema.engine.enum_types import describe_enum
 from services.principals import Role
 
@@ -293,9 +293,9 @@ def _code(refusal: Any) -> Any:
     )
 
 
-# Top-level errors; and one user error for each problem of a program.
-_BESIDE_DATA = {Forbidden.code, Busy.code, TimeLimit.code, CallerGone.code, InvalidProgram.code}
-_CODES = {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _BESIDE_DATA}
+# Codes of top-level errors, and INVALID_PROGRAM, which becomes one user error for each problem.
+_NOT_USER_ERRORS = {Forbidden.code, Busy.code, TimeLimit.code, CallerGone.code, InvalidProgram.code}
+_CODES = {code: _code(kind) for code, kind in sorted(REGISTRY.items()) if code not in _NOT_USER_ERRORS}
 ErrorCode: Any = strawberry.enum(
     cast("EnumMeta", Enum("ErrorCode", _CODES)), description="Reason why a mutation was refused."
 )

@@ -8,7 +8,7 @@ from typing import Any, Self
 import strawberry
 from strawberry import field
 
-import schema.enums  # noqa: F401 - it describes Side, and must do so before a type uses it
+import schema.enums  # noqa: F401 - describes the enum Side before a type uses it
 from domain.conversion import names_of
 from domain.positions import Side
 
@@ -25,7 +25,9 @@ class EvidenceMark:
     )
     mark: Decimal = field(description="Price at which the position was marked, in the quote currency.")
     quote_time: datetime = field(description="Source time of the quote used.")
-    quote_age_seconds: int = field(description="Age of that quote at the verdict, in whole seconds of market time.")
+    quote_age_seconds: int = field(
+        description="Age of the quote used, at the verdict, in whole seconds of market time."
+    )
     stale: bool = field(description="True if the quote was the last known one and too old to trade at.")
     rate: Decimal = field(
         description="Conversion rate: worth of one unit of the quote currency in the account's currency, "

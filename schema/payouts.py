@@ -73,7 +73,7 @@ class PayoutCriterion:
     condition: Condition = field(description="Condition that was checked.")
     met: bool = field(description="True if the condition is met.")
     measured: Decimal = field(description="Current value: an amount in the account's currency, or a count.")
-    needed: Decimal = field(description="Required value, in the same unit.")
+    needed: Decimal = field(description="Required value, in the unit of `measured`.")
     next_at: datetime | None = field(
         description="Earliest time at which the condition can be met, as far as it depends on trading days; "
         "null if it is met or does not depend on them."
@@ -88,7 +88,7 @@ class PayoutEligibility:
         "days; null if they do not."
     )
     criteria: list[PayoutCriterion] = field(
-        description="All conditions of the terms. Without a running funded phase, only that condition."
+        description="All conditions of the terms, or only FUNDED_PHASE if no funded phase is running."
     )
 
     @classmethod

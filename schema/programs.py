@@ -253,7 +253,7 @@ class ProgramPreset:
     title: str = field(description="Name that the firm gives the program.")
     source: str = field(description="URL of the public page from which the rules were taken.")
     retrieved_on: date = field(
-        description="Date on which that page was read; firms may have changed their rules since. The notes "
+        description="Date on which the page `source` was read; firms may have changed their rules since. The notes "
         "say who read it."
     )
     notes: list[str] = field(

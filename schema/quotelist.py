@@ -21,9 +21,9 @@ NUMBER_LENGTH_MAX = 64
 SYMBOL_LENGTH_MAX = 32
 NOT_A_NUMBER = Decimal("NaN")
 FIELDS = 4  # symbol, bid, ask, time
-NO_SYMBOL = "?"  # the symbol of an item that names none
+NO_SYMBOL = "?"  # stands for the symbol of an item without one
 
-_instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list bear the same
+_instant = lru_cache(maxsize=1024)(parse_instant)  # many quotes of a list have the same time
 
 
 class ParsedQuotes(list[Quote]):
@@ -49,7 +49,7 @@ def parse_quotes(value: Any) -> QuoteList:
     quotes go to `unreadable`.
     """
     if not isinstance(value, list):
-        raise BadUserInput(f"QuoteList must be a list of objects; found {repr(value)[:64]}.")
+        raise BadUserInput(f"QuoteList must be a list of objects; found {repr(value)[:64]}. Send a list of quotes.")
     quotes = QuoteList(ParsedQuotes())
     for item in value:
         try:
@@ -82,7 +82,7 @@ def _symbol(text: str) -> str:
 def _price(text: str) -> Decimal:
     """Return the number, or NaN for any other text, so that a bad price drops only its own quote."""
     if len(text) > NUMBER_LENGTH_MAX or not text.isascii() or "_" in text or text != text.strip():
-        return NOT_A_NUMBER  # Decimal would read digits of other scripts, spaces around and underscores within
+        return NOT_A_NUMBER  # Decimal would accept digits of other scripts, surrounding spaces and underscores
     try:
         return Decimal(text)
     except InvalidOperation:

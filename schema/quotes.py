@@ -78,7 +78,7 @@ class SuspectQuotes:
 class IngestQuotesPayload(Payload):
     batches: list[Long] = field(default_factory=list, description="Numbers of the batches made from the quotes.")
     newest_batch: Long | None = field(
-        default=None, description="Number of the last of these batches; null if no quote was accepted."
+        default=None, description="Number of the last batch made from the quotes; null if no quote was accepted."
     )
     accepted: int = field(default=0, description="Number of accepted quotes.")
     rounded: int = field(

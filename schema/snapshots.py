@@ -37,8 +37,12 @@ class OpenPosition:
     unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
     notional: Decimal = field(description="Notional at the mark, in the account's currency; always positive.")
     quote_time: datetime = field(description="Source time of the quote used for the mark.")
-    quote_age_seconds: int = field(description="Age of that quote at the current market time, in whole seconds.")
-    stale: bool = field(description="True if that quote is too old to trade at; the position keeps its last mark.")
+    quote_age_seconds: int = field(
+        description="Age of the quote used for the mark, at the current market time, in whole seconds."
+    )
+    stale: bool = field(
+        description="True if the quote used for the mark is too old to trade at; the position keeps its last mark."
+    )
     rate_pairs: list[str] = field(
         description="Symbols of the instruments used for the conversion: none if no conversion is needed, "
         "two if it goes through a third currency."
@@ -88,7 +92,7 @@ class AccountSnapshot:
     seq: Long = field(
         description="Version of the account from which the snapshot was computed: the number of its last ledger row."
     )
-    chain_head: str = field(description="Hash of that ledger row, in hex.")
+    chain_head: str = field(description="Hash of the last ledger row, in hex.")
     currency: str = field(description="Currency code of all amounts.")
     starting_balance: Decimal = field(description="Balance with which the account began.")
     cash: Decimal = field(description="Cash balance: the sum of all ledger amounts, without open profit.")

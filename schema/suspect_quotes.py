@@ -69,7 +69,7 @@ class FeedEvent:
     symbol: str = field(description="Instrument symbol.")
     outcome: Outcome = field(description="Outcome for the suspect quote.")
     finding: Finding = field(description="Reason why the quote was suspect.")
-    count: int = field(description="Number of such quotes in one submission; `quote` is the last of them.")
+    count: int = field(description="Number of suspect quotes in one submission; `quote` is the last of them.")
     source: str = field(description="Name of the token that submitted the quote.")
     quote: QuotedPrice = field(description="The suspect quote.")
     epoch: strawberry.Private[int]

@@ -65,7 +65,7 @@ class Shard:
 @strawberry.type(description="Backlog of the desk, and size of its database.")
 class Load:
     lag_batches: Long = field(description="Number of batches of quotes not processed yet.")
-    lag_seconds: float = field(description="Age of the oldest of these batches, in seconds.")
+    lag_seconds: float = field(description="Age of the oldest batch of quotes not processed yet, in seconds.")
     job_wait_seconds: float = field(description="Waiting time of the oldest job that is due, in seconds.")
     events_waiting: Long = field(
         description="Number of committed events that have no position yet and so have not been sent."

@@ -37,7 +37,7 @@ class FromTerms:
     @classmethod
     def of(cls, part: Any, **others: Any) -> Self:
         """Return the API's form of a part of the terms; `others` has the fields that are not simply copied."""
-        return cls(**{one.name: getattr(part, one.name) for one in fields(cls) if one.name not in others}, **others)  # type: ignore[arg-type]
+        return cls(**{own.name: getattr(part, own.name) for own in fields(cls) if own.name not in others}, **others)  # type: ignore[arg-type]
 
 
 @strawberry.type(description="Trading conditions of an account. Amounts are in the account's currency.")
@@ -137,7 +137,9 @@ class PhaseTerms(FromTerms):
         description="Maximum number of days that count as trading days; the phase ends with the last one."
     )
     max_positions: int = field(description="Maximum number of open positions.")
-    positions: PositionsTerms | None = field(description="Enforcement of that maximum; null if there is none.")
+    positions: PositionsTerms | None = field(
+        description="Enforcement of the maximum number of open positions; null if there is none."
+    )
     best_day_pct: Decimal = field(description="Maximum share of the net profit made on the best day, in percent.")
     profitable_days: int = field(
         description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
@@ -173,7 +175,7 @@ class PhaseTerms(FromTerms):
 @strawberry.type(description="Terms of a sale, frozen: later changes of the program do not affect them.")
 class Terms(FromRow):
     hash: str = field(description="SHA-256 hash of the canonical text of the terms, in hex.")
-    version: int = field(description="Version of the format of that text.")
+    version: int = field(description="Version of the format of the canonical text.")
 
     @computed("Version of the program at the sale.")
     async def program_version(self, info: Info) -> int:
