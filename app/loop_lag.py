@@ -15,7 +15,7 @@ PAUSE_SECONDS = 0.01  # between measurements, and the largest error of one
 IDLE_ROUNDS = 50  # consecutive measurements without answers in flight before old garbage is collected
 
 
-async def watch(flight: BytesInFlight) -> None:
+async def watch_loop(flight: BytesInFlight) -> None:
     """Measure until cancelled. While no answer is in flight, collect old garbage."""
     idle = 0
     while True:

@@ -86,7 +86,7 @@ def create_app(settings: Settings) -> Starlette:
             await stack.enter_async_context(_running(supervisor.keep("epoch watch", epochs.run)))
             await stack.enter_async_context(_running(supervisor.keep("token watch", sessions.run)))
             await stack.enter_async_context(
-                _running(supervisor.keep("loop watch", partial(loop_lag.watch, endpoint.flight)))
+                _running(supervisor.keep("loop watch", partial(loop_lag.watch_loop, endpoint.flight)))
             )
             yield
 

@@ -24,7 +24,7 @@ from schema.engine.paging import (
     read_owned,
     read_owned_page,
 )
-from schema.engine.relations import Link, Owned, Values, all_of, newest_of, row_of
+from schema.engine.relations import Owned, RowLink, Values, all_of, newest_of, row_of
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow, object_of_row
 from schema.engine.scalars import Long
@@ -71,7 +71,7 @@ def _current(phases: Mapping[int, list[Row]], ids: Values, indexes: Values) -> V
     ]
 
 
-CURRENT_PHASE = Link(Owned(PHASES, "challenge", PHASES_MAX), ("id", "current_phase_index"), _current)
+CURRENT_PHASE = RowLink(Owned(PHASES, "challenge", PHASES_MAX), ("id", "current_phase_index"), _current)
 
 
 @strawberry.type(description="Snapshot of a phase's figures, in its account's currency.")

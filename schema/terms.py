@@ -26,7 +26,7 @@ from domain.terms import (
     Trail,
 )
 from schema.engine.computed_fields import computed
-from schema.engine.relations import Link
+from schema.engine.relations import RowLink
 from schema.engine.request_context import Info
 from schema.engine.row_types import FromRow
 
@@ -219,6 +219,6 @@ def _frozen(text_hash: str, version: int) -> Mapping[str, str | int]:
     return {"hash": text_hash, "version": version}
 
 
-FROZEN_TERMS = Link(
+FROZEN_TERMS = RowLink(
     None, ("terms_hash", "terms_version"), lambda _, hashes, versions: list(map(_frozen, hashes, versions))
 )

@@ -16,7 +16,7 @@ from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
 from schema.engine.fast_lists.compiled_operations import compilation_of, links_of
 from schema.engine.ids import INT64_MAX
-from schema.engine.relations import Link, preloaded
+from schema.engine.relations import RowLink, preloaded
 from schema.engine.request_context import Info
 from schema.engine.row_types import RowObjects, object_of_row, readable_objects
 from schema.engine.scalars import parse_instant
@@ -81,7 +81,7 @@ class Connection(Generic[Item]):
     def edges(self) -> list[Edge[Item]]:
         return [Edge(listing=self.listing, row=row) for row, _ in readable_objects(self.listing, self.page.rows)]
 
-    @computed("The items of this page.", Link(None, ("page",), lambda _, pages: [page.rows for page in pages]))
+    @computed("The items of this page.", RowLink(None, ("page",), lambda _, pages: [page.rows for page in pages]))
     def nodes(self) -> list[Item]:
         return cast("list[Item]", RowObjects(self.listing, self.page.rows))
 

@@ -56,7 +56,7 @@ class Owned:
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
+class RowLink:
     """A link from the attributes `names`, the first of which is the key, to a row or to rows.
 
     `pick` takes the rows of the source by key and the columns `names`, and returns a value for each object: None for a
@@ -72,22 +72,22 @@ def _by_key(rows: Mapping[int, Any], keys: Values) -> Values:
     return list(map(rows.get, keys))
 
 
-def row_of(listing: Listing, name: str) -> Link:
+def row_of(listing: Listing, name: str) -> RowLink:
     """Return the link to the row whose id the attribute holds."""
-    return Link(ById(listing), (name,), _by_key)
+    return RowLink(ById(listing), (name,), _by_key)
 
 
-def newest_of(listing: Listing, parent: str) -> Link:
+def newest_of(listing: Listing, parent: str) -> RowLink:
     """Return the link to the first row that the object owns."""
     source = Owned(listing, parent, 1)
-    return Link(source, ("id",), lambda owned, keys: [rows[0] if rows else None for rows in map(owned.get, keys)])
+    return RowLink(source, ("id",), lambda owned, keys: [rows[0] if rows else None for rows in map(owned.get, keys)])
 
 
-def all_of(listing: Listing, parent: str, most: int) -> Link:
+def all_of(listing: Listing, parent: str, most: int) -> RowLink:
     """Return the link to the first `most` rows that the object owns."""
-    return Link(Owned(listing, parent, most), ("id",), _by_key)
+    return RowLink(Owned(listing, parent, most), ("id",), _by_key)
 
 
-def preloaded(name: str) -> Link:
+def preloaded(name: str) -> RowLink:
     """Return the link to a row that the object already holds."""
-    return Link(None, (name,), lambda _, rows: rows)
+    return RowLink(None, (name,), lambda _, rows: rows)

@@ -28,7 +28,7 @@ from schema.engine.computed_fields import computed
 from schema.engine.executor import Executor
 from schema.engine.fast_lists import list_compiler
 from schema.engine.fast_lists.list_compiler import BULK_SERIALIZERS
-from schema.engine.relations import Link
+from schema.engine.relations import RowLink
 from schema.engine.request_context import Context
 from schema.engine.row_types import FromRow, RowObjects
 from schema.engine.scalars import SCALARS
@@ -98,13 +98,13 @@ class Thing:
             raise ValueError("it has lost its voice")
         return self.name.upper()
 
-    @computed("A link.", Link(Store(), ("number",), lambda found, keys: list(map(found.get, keys))))
+    @computed("A link.", RowLink(Store(), ("number",), lambda found, keys: list(map(found.get, keys))))
     async def part(self) -> Part | None:
         found: Part | None = await _fetch(self.number)
         return found
 
     @computed(
-        "A link to what must be there.", Link(Store(), ("number",), lambda found, keys: list(map(found.get, keys)))
+        "A link to what must be there.", RowLink(Store(), ("number",), lambda found, keys: list(map(found.get, keys)))
     )
     async def sure_part(self) -> Part:
         found: Part = await _fetch(self.number)

@@ -34,7 +34,7 @@ from graphql import (
 
 from schema.engine.fast_lists.batched_reads import Completer, Getter, LinkColumn, PendingLink, PendingReads, set_field
 from schema.engine.graphql_internals import CollectedFields, FieldDetailsList
-from schema.engine.relations import LINK, Link, Values
+from schema.engine.relations import LINK, RowLink, Values
 from schema.engine.row_types import FromRow, adapters
 from schema.engine.scalars import LONG_MAX
 from schema.engine.strawberry_internals import definition_of
@@ -164,7 +164,7 @@ def _column(
     definition = definition_of(field)
     if definition is None:  # introspection
         raise Fallback
-    link: Link | None = definition.metadata.get(LINK)
+    link: RowLink | None = definition.metadata.get(LINK)
     if link is None:
         return _value_column(name, parent, field, compile_items(collect, field.type, details, are_rows=False), are_rows)
     complete = _deduplicated(compile_items(collect, field.type, details, are_rows=True))
