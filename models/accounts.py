@@ -237,14 +237,14 @@ async def lock_roots(
 
 
 async def lock_accounts_of_roots(
-    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], asked: Sequence[ActionKey]
+    conn: Connection, challenges: Sequence[int], accounts: Sequence[int], actions: Sequence[ActionKey]
 ) -> tuple[LoadResult, Clocks | None]:
     """Lock and return the accounts of locked roots, in order of id, and the clocks; no clocks without accounts.
 
     This is a second statement after the one that locks the roots, so that its snapshot includes everything that was
-    committed before the roots were locked. `asked`: the actions to be submitted.
+    committed before the roots were locked. `actions`: those that are to be submitted.
     """
-    columns = zip(*asked, strict=True) if asked else ((), (), ())
+    columns = zip(*actions, strict=True) if actions else ((), (), ())
     rows = await conn.fetch(OF_ROOTS, challenges, accounts, *columns)
     return await _read(conn, rows), Clocks(*(rows[0][name] for name in CLOCKS)) if rows else None
 

@@ -1,4 +1,4 @@
--- The second edition, added to databases that have lived: every statement keeps the rows that are there.
+-- The second edition. It upgrades databases with data: every statement keeps the existing rows.
 
 -- Every phase sold is a row from the start; a later one is PENDING (0) without an account until it is reached, and
 -- CANCELLED (4) where the challenge ended before. Sales of the first edition get the rows they lack.
@@ -15,7 +15,7 @@ cross join lateral jsonb_array_elements(t.body::jsonb -> 'phases') with ordinali
 on conflict do nothing;
 select 1;
 
--- What tables and columns mean: the docstrings and descriptions of the models.
+-- Comments of tables and columns: the docstrings and descriptions of the models.
 comment on table brands is 'A firm whose programs the desk runs.';
 comment on column brands.name is 'Name of the brand in the API';
 comment on column brands.title is 'Display name';
@@ -175,19 +175,19 @@ comment on column heartbeats.kind is 'Kind of process: api or worker';
 comment on table periodic_slots is 'A time slot of a periodic task that a process has claimed.';
 comment on column challenge_phases.account_id is 'Null before the phase begins';
 
--- A cancelled challenge closes its last day like any other end; those of the first edition left it open.
+-- A cancelled challenge closes its last day like any other ended challenge; the first edition left it open.
 update days d set closed = true, traded = b.day_traded, low = least(d.low, b.day_low), high = greatest(d.high, b.day_high)
 from challenge_phases p join balances b on b.account_id = p.account_id
 where p.id = d.phase_id and p.status = 4 and d.number = b.day and not d.closed;
 
--- The profit of the day at the time a payout was asked for: what the day made afterwards counts toward the next one.
--- Of payouts of the first edition the whole day is before the payout, as it was then.
+-- The profit of the day when a payout was requested; later profit of the day counts for the next payout. For payouts of
+-- the first edition the whole day counts as before the payout, as it did then.
 alter table payouts add column day_profit money8 not null default 0;
 comment on column payouts.day_profit is 'Profit of that day at the request';
 update payouts p set day_profit = d.balance - d.start_balance
 from days d where d.phase_id = p.phase_id and d.number = p.day;
--- A purchase may be paid outside: it has a reference for the payment and an expiry by the real clock instead of a
--- wallet. Tokens of the role PAYMENTS confirm such payments.
+-- A purchase may be paid externally: it then has a payment reference and an expiry by the real clock, and no wallet.
+-- Tokens of the role PAYMENTS confirm such payments.
 alter table purchases
   alter column wallet_id drop not null,
   add column payment_reference text,
@@ -201,7 +201,7 @@ create index purchases_unpaid on purchases (expires_at) where status = 0 and pay
 alter table tokens
   drop constraint tokens_role_check,
   add constraint tokens_role_check check (role in ('ADMIN', 'MANAGER', 'CLIENT', 'TRADER', 'FEED', 'PAYMENTS'));
--- The quotes that converted a fill, and the open positions a breach rests on. Of what is there already they are unknown.
+-- The quotes of a fill's conversion, and the open positions of a breach. They are unknown for existing rows.
 alter table fills add column rate_time timestamptz, add column rate_pairs text not null default '',
   add column rate_stale boolean not null default false;
 alter table breaches add column marks jsonb not null default '[]';
@@ -210,10 +210,10 @@ comment on column fills.rate_pairs is 'Pairs of the conversion';
 comment on column fills.rate_stale is 'Whether the rate was too old to open on';
 comment on column breaches.marks is 'Open positions at the breach, with prices and rates';
 
--- A withdrawal lowers no floor of its day; nothing was withdrawn so far, as far as the running days know.
+-- A withdrawal does not lower the floor of its day. The running days have no recorded withdrawals.
 alter table balances add column day_withdrawn money8 not null default 0;
 comment on column balances.day_withdrawn is 'Withdrawals of the day, which do not lower the floor of the daily loss';
--- Currencies, instruments, groups and brands count their versions, so that a save can name the one it was made from.
+-- Currencies, instruments, groups and brands have a version, so that an update can name the version it is based on.
 alter table brands
   add column version integer not null default 1,
   add column updated_at timestamptz not null default now();
@@ -222,7 +222,8 @@ alter table currencies
   add column version integer not null default 1,
   add column updated_at timestamptz not null default now();
 
--- Instruments of every kind. A quantity is in units of the underlying; the contract size converts lots into it.
+-- Instruments of every kind. A quantity is in units of the underlying; the contract size is the number of units of a
+-- lot.
 alter table instruments
   drop constraint instruments_symbol_check,
   add constraint instruments_symbol_check check (symbol ~ '^[!-~]([ -~]{0,30}[!-~])?$'),
@@ -237,7 +238,7 @@ alter table instruments
 update instruments set kind = case when base_currency in ('XAU', 'XAG') then 'METAL' else 'CRYPTO' end
 where base_currency in ('XAU', 'XAG', 'BTC', 'ETH', 'LTC');
 
--- Symbols and aliases share one name space: a feed's name means one instrument or none.
+-- Symbols and aliases share one namespace: a name in a feed belongs to at most one instrument.
 create table instrument_names (
   name text primary key,
   symbol text not null references instruments (symbol)
@@ -256,7 +257,7 @@ comment on table instrument_names is 'A symbol or an alias, under which feeds qu
 comment on column instruments.base_currency is 'Null if the underlying is no currency';
 comment on column instruments.contract_size is 'Units of the underlying in one lot';
 comment on column instruments.version is 'Raised by every change';
--- The fee comes back with the first payout, where the terms say so: once for a purchase.
+-- The fee is returned once, with the first payout, if the terms say so.
 alter table purchases add column fee_returned_with bigint references payouts (id);
 alter table purchases add column failure_shown text;
 comment on column purchases.failure_reason is 'Reason of a failure, for the firm';
@@ -268,11 +269,11 @@ alter table transfers
   add constraint transfers_kind_check check (kind in ('FEE', 'REFUND', 'FEE_RETURN', 'DEPOSIT', 'ADJUSTMENT',
     'PAYOUT_PROFIT', 'PAYOUT_SHARE', 'TOP_UP', 'WITHDRAWAL'));
 
--- Which days count as traded: those with a fill, as before, unless a program says otherwise.
+-- The rule for traded days: days with a fill, as before, unless a program chooses another.
 alter table program_phases
   add column trading_day text not null default 'FILL' check (trading_day in ('OPENED', 'FILL', 'MOVED')),
   add column trading_day_pct money8 not null default 0;
--- Accounts that cannot be read or marked: the others go on, and the desk names these.
+-- Accounts that cannot be read or marked. The others are not affected.
 create table quarantine (
   account_id bigint primary key references accounts (id),
   seq bigint not null,
@@ -284,8 +285,8 @@ grant select, insert, update, delete on quarantine to propdesk_app;
 comment on table quarantine is 'An account that cannot be read or marked.';
 comment on column quarantine.seq is 'Seq of its newest ledger row at the failure';
 comment on column quarantine.error is 'Kind of failure';
--- Prices have up to twelve places, and a mid one more. The domain gets its constraint after the columns have its type:
--- so no table is written anew, and the rows that are there, of eight places, satisfy it.
+-- Prices have up to twelve decimal places, and a mid one more. The domain gets its constraint after the columns have
+-- its type, so no table is rewritten; existing rows, with eight places, satisfy it.
 create domain price13 as numeric;
 alter table quotes alter column bid type price13, alter column ask type price13;
 alter table latest_quotes alter column bid type price13, alter column ask type price13;
@@ -296,8 +297,8 @@ alter domain price13 add constraint price13_check check (abs(value) < 1e15 and r
 alter table instruments
   drop constraint instruments_price_precision_check,
   add constraint instruments_price_precision_check check (price_precision between 0 and 12);
--- A position carries what rounding left over of its profit, its fees and its cost, so that slicing a fill gives nothing
--- away. Fills so far were each rounded by itself, and are replayed so; positions that are open begin without a rest.
+-- A position stores the rests of rounding of its profit, fees and cost, so that many small fills give the same as one.
+-- Existing fills were rounded singly and are replayed so; open positions begin without a rest.
 create domain rest as numeric constraint rest_check check (abs(value) < 0.00000001);
 alter table positions
   add column realised_rest rest not null default 0,
@@ -312,10 +313,10 @@ comment on column positions.whole_quantity is 'Quantity before the first reducti
 comment on column positions.whole_cost is 'Cost of that quantity, in the quote currency';
 comment on column fills.cumulative is 'Booked with the rests of rounding; false for a fill of the first edition';
 
--- The least an order may be worth, in the quote currency; 0: no such limit, as for the instruments that are there.
+-- The least notional of an order, in the quote currency; 0, as for existing instruments: no limit.
 alter table instruments add column notional_min money8 not null default 0 check (notional_min >= 0);
 comment on column instruments.notional_min is 'Least notional of an order in the quote currency; 0: no limit';
--- Each instrument has a guard against bad quotes. Those that are there get the figures of their kind and only warn, so
+-- Each instrument has a quote guard. Existing instruments get the figures of their kind in the mode that only warns, so
 -- the upgrade holds back no quote.
 alter table instruments
   add column guard_mode text not null default 'OFF' check (guard_mode in ('OFF', 'WARN', 'HOLD')),
@@ -353,7 +354,7 @@ comment on column suspect_quotes.source_time is 'Source time';
 comment on column suspect_quotes.source is 'Name of the token that sent it';
 comment on column suspect_quotes.finding is 'Finding of the quote guard';
 
--- The endless tasks of a process that are not well, with the last fault of each.
+-- The failing background tasks of a process, with the last fault of each.
 alter table heartbeats add column faults jsonb not null default '{}';
 comment on column heartbeats.faults is 'Last fault of each failing background task';
 
@@ -376,7 +377,7 @@ update orders o set origin = f.origin
 from origins f where f.continues and o.account_id = f.account_id and o.seq = f.seq;
 comment on column orders.origin is 'Seq of the first version of an amended order';
 create index orders_origin on orders (account_id, origin) where origin is not null;
--- Quotes that an admin declares wrong: the quotes stay, and a verdict that rested on them may be set aside.
+-- Quotes that an admin declares wrong. The quotes are kept; a verdict that rested on them may be set aside.
 create table quote_voids (
   id bigint generated always as identity primary key,
   symbol text not null references instruments (symbol),
@@ -405,7 +406,7 @@ comment on column quote_voids.last_batch is 'Batch of the last void quote';
 comment on column quote_voids.quotes is 'Number of void quotes';
 comment on column quote_voids.actor is 'Role and name of the token';
 
--- A phase has a further run after a verdict that rested on void quotes was set aside.
+-- A phase gets another run after a reinstatement.
 alter table challenge_phases
   add column run smallint not null default 1 check (run > 0),
   add column superseded boolean not null default false,
@@ -444,7 +445,7 @@ comment on column reinstatements.figures is 'Opening figures of the new run';
 comment on column reinstatements.differences is 'Figures of the failed run that differ';
 comment on column reinstatements.left_out is 'Fills of the failed run, by seq, that the new run leaves out';
 
--- Many verdicts set aside together: a job for each challenge, one after the other.
+-- Bulk reinstatements: a job for each challenge, one after the other.
 create table bulk_reinstatements (
   id bigint generated always as identity primary key,
   brand text references brands (name),
@@ -480,18 +481,19 @@ comment on table bulk_results is 'A challenge affected by the quotes of a bulk r
 comment on column bulk_results.code is 'Part of the refusal';
 comment on column bulk_results.message is 'Part of the refusal';
 
--- A further consequence: what is open is closed, and nothing may be opened until the next day.
+-- The consequence CLOSE_DAY: open positions are closed, and none may be opened until the next day.
 alter table breaches
   drop constraint breaches_consequence_check,
   add constraint breaches_consequence_check check (consequence in ('FAIL', 'PAUSE_DAY', 'CLOSE_DAY', 'WARN'));
--- The program's version stands beside the terms, to be compared with the one of today. The type that stays the same
--- fills the column of rows that no update may touch.
+-- The version of the program is stored next to the terms, for comparison with the current one. The ALTER TYPE to the
+-- same type fills the column, because the table allows no update.
 alter table terms add column program_version integer;
 alter table terms
   alter column program_version type integer using (body::jsonb ->> 'program_version')::integer;
 comment on column terms.program_version is 'Version of the program at the sale, as in the text';
 
--- Counters of quotes of unknown symbols were without bound: those beyond the bound become one a reason.
+-- The number of counters for unknown symbols becomes limited: those beyond the limit are merged into one for each
+-- reason.
 with kept as (
   select symbol, reason from dropped_quotes order by exists (select from instruments i
     where i.symbol = dropped_quotes.symbol) desc, count desc limit 1000),
@@ -501,10 +503,10 @@ gone as (
 insert into dropped_quotes (symbol, reason, count, last_at)
 select '*', reason, sum(count), max(last_at) from gone group by reason;
 
--- What a client has open is counted at each of its sales.
+-- Open sales of a client are counted at each sale.
 create index challenges_open on challenges (brand, client) where status in (0, 1);
 create index purchases_awaited on purchases (brand, client) where status = 0 and payment_reference is not null;
--- An account's share of stored refusals: the day on which an action was last refused, and how many were.
+-- The limit on stored refusals of an account: the day of the last refused action, and the numbers of that day.
 alter table balances
   add column refusals_end_at timestamptz,
   add column refusals_since bigint,
@@ -515,10 +517,10 @@ comment on column balances.refusals_since is 'Seq of the ledger row at the first
 comment on column balances.refusals_stored is 'Number of stored refusals of that day';
 comment on column balances.refusals_beyond is 'Number of refusals of that day beyond the account''s share, which are not stored';
 
--- Each brand numbers its own objects, so that no number tells what other brands sell: an id is the brand's prefix and,
--- in twelve digits, the next number of the brand's own sequence. The desk's first brand has the prefix 0: its ids are
--- 1, 2, 3. Another's follows from its name, so that two replays give the same ids. What belongs to no brand (tokens of
--- ADMIN and FEED, what these do) has the prefix 9001. So all ids are below 2^53.
+-- Each brand numbers its own objects, so that ids do not show how much other brands sell. An id is the brand's prefix
+-- and, in twelve digits, the next number of the brand's own sequence. The first brand has prefix 0 and ids 1, 2, 3. The
+-- prefix of another follows from its name, so that two replays give the same ids. Objects without a brand (ADMIN and
+-- FEED tokens and what they create) have prefix 9001. All ids are below 2^53.
 create schema brand_numbers;
 grant usage on schema brand_numbers to propdesk_app;
 alter table brands
@@ -526,7 +528,7 @@ alter table brands
   add constraint brands_number_prefix unique (number_prefix);
 comment on column brands.number_prefix is 'First digits of the ids of its objects, before twelve more; 0: none';
 
--- The first free prefix from the one that the sha256 of the name gives.
+-- The first free prefix, starting at the one derived from the sha256 of the name.
 create function free_number_prefix(brand text) returns integer language sql as $$
   select case when not exists (select from brands where number_prefix is not null) then 0 else (
     select p.prefix from generate_series(0, 8999) i cross join lateral (
@@ -535,7 +537,7 @@ create function free_number_prefix(brand text) returns integer language sql as $
     where not exists (select from brands where number_prefix = p.prefix) order by i limit 1) end
 $$;
 
--- The sequences of a brand, or of what belongs to none (''); each goes on after the numbers of its prefix that are used.
+-- The sequences of a brand, or of objects without a brand (''). Each continues after the used numbers of its prefix.
 create function add_number_sequences(brand text, prefix bigint) returns void language plpgsql as $$
 declare
   low bigint := prefix * 1000000000000;
@@ -558,7 +560,7 @@ begin
   end loop;
 end $$;
 
--- A new brand gets its prefix and its sequences. It has the lock on the desk's row, so no two take the same prefix.
+-- A new brand gets its prefix and sequences under a lock on the desk's row, so that no two brands get the same prefix.
 create function number_brand() returns trigger language plpgsql security definer
 set search_path = public, pg_temp as $$
 begin
@@ -571,7 +573,7 @@ begin
   return new;
 end $$;
 
--- A row's brand stands in the column that the trigger names, or in the program or challenge that it belongs to.
+-- The brand of a row is in the column that the trigger names, or in the program or challenge of the row.
 create function number_row() returns trigger language plpgsql as $$
 declare
   owner text;
@@ -594,7 +596,7 @@ begin
   return new;
 end $$;
 
--- On a desk that has lived the oldest brand goes on with the numbers that are used, also of rows that are gone.
+-- On a desk with data the oldest brand continues after the used numbers, also those of deleted rows.
 do $$
 declare
   one record;
@@ -630,11 +632,11 @@ drop sequence transfer_number;
 alter table brands alter number_prefix set not null;
 create trigger brands_number before insert on brands for each row execute function number_brand();
 
--- Jobs are done in the order of their times: their ids follow each other within a brand alone.
+-- Jobs are executed in the order of their times, because ids rise within a brand only.
 drop index jobs_queued;
 create index jobs_queued on jobs (created_at, id) where status = 'QUEUED';
 
--- The position of an event that subscribers see is one among the events of its brand. Those that are there keep theirs.
+-- The position of an event in the API counts the events of its brand. Existing events keep their position.
 alter table events add column brand_position bigint;
 alter table events alter column brand_position type bigint using position, alter column brand_position set not null;
 comment on column events.brand_position is 'Position among the events of its brand, without gaps since the second edition';
@@ -644,8 +646,8 @@ insert into brand_positions (brand, position)
 select name, position from brands cross join event_position where position > 0;
 grant select, insert, update, delete on brand_positions to propdesk_app;
 comment on table brand_positions is 'The position of a brand''s newest event.';
--- After a restore to an earlier moment, or a failover that lost something, other events bear the numbers of those that
--- were lost. So an event, and the cursor that names it, bear the epoch in which it was written.
+-- After a restore to an earlier time, or a failover with data loss, new events get the numbers of lost ones. So events
+-- and cursors contain the epoch of the event.
 create table epochs (
   id bigint generated always as identity primary key,
   epoch bigint not null,
@@ -664,8 +666,8 @@ comment on column epochs.position is 'Position of the newest event at its start;
 comment on column epochs.batch is 'Newest batch at its start';
 alter table events add column epoch bigint not null default 0;
 comment on column events.epoch is 'Epoch of its writing';
--- Lists: each filter has an index in the list's order, and texts are found by their trigrams. pg_trgm and btree_gin come
--- with PostgreSQL (its contrib modules); whoever owns the database may create them.
+-- Indexes for lists: each filter has an index in the list's order, and text filters use trigrams. pg_trgm and btree_gin
+-- are contrib modules of PostgreSQL that the owner of a database may create.
 create extension if not exists pg_trgm;
 create extension if not exists btree_gin;
 drop index challenges_brand, purchases_brand, accounts_brand, payouts_brand, jobs_brand,
@@ -721,11 +723,11 @@ create index audit_actor on audit (chain, actor, id);
 create index audit_operation on audit (chain, operation, id);
 create index audit_request on audit (request_id);
 create index tokens_brand on tokens (brand, id);
--- An account of a challenge is owned by the challenge's client, by which lists find it.
+-- The owner of a challenge's account is the client, for the filter of lists.
 update accounts a set owner = c.client from challenges c where c.id = a.challenge_id and a.owner is distinct from c.client;
 
--- The batch of a symbol's first quote from a time on, or one after its last: found by halves, for a symbol's quotes are
--- taken in the order of their source times.
+-- The batch of a symbol's first quote at or after a time, or the batch after its last. A binary search, because the
+-- quotes of a symbol are accepted in the order of their source times.
 create function quote_batch_at(instrument text, moment timestamptz) returns bigint language plpgsql stable strict as $$
 declare
   low bigint := 0;
@@ -748,7 +750,7 @@ begin
   return high;
 end $$;
 
--- A program that was sold often is deleted in portions: how far that has come, and what is kept of each sale.
+-- A program with many sales is deleted in portions: the progress, and a record of each deleted sale.
 create table removals (
   program_id bigint primary key,
   counters jsonb not null,
@@ -774,7 +776,7 @@ comment on table removed_sales is 'A sale that was deleted with its program; app
 comment on column removed_sales.challenge_id is 'Null if the purchase had no challenge';
 comment on column removed_sales.body is 'Purchase and challenge with verdicts, as the hashed JSON';
 
--- The number of shards is one row, and each shard has one owner, whose writes demand its fencing number.
+-- The number of shards is in one row. Each shard has one owner, whose writes require its fencing number.
 alter table desk add column shards integer not null default 1,
   add constraint desk_shards check (shards between 1 and 64);
 grant update (shards) on desk to propdesk_app;
@@ -784,7 +786,7 @@ insert into shards (shard) select 0 where not exists (select from shards);
 comment on column desk.shards is 'Number of shards of the accounts';
 comment on column shards.owner is 'Process that took it last; null once it was released';
 comment on column shards.fence is 'Fencing number: each owner raises it, and each write of an owner requires it';
--- Who has written lately: what a standby answers such a bearer has to hold all of it.
+-- Bearers that have written lately: a standby must have replayed their writes before it answers them.
 create table bearer_writes (
   bearer text primary key,
   wrote_at timestamptz not null default clock_timestamp()
@@ -792,7 +794,7 @@ create table bearer_writes (
 grant select, insert, update, delete on bearer_writes to propdesk_app;
 comment on table bearer_writes is 'A bearer that writes, recorded at most once a second.';
 comment on column bearer_writes.wrote_at is 'Time shortly before its newest mutation';
--- What the newest check of the books found, for whoever watches the desk from outside.
+-- The result of the newest check of the books, for monitoring.
 create table book_check (
   id smallint primary key default 1 check (id = 1),
   violations bigint not null check (violations >= 0),

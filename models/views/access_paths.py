@@ -94,7 +94,7 @@ class Plan:
         that it leads can serve, and the planner cannot choose a scan that hopes to find matching rows early.
         """
         listing, by = self.listing, path.by
-        turn, beyond = direction(listing, after is not None and after.reverse)
+        turn, comparison = direction(listing, after is not None and after.reverse)
         where, keys = self.inner.sharing_parameters(), [key.expression for key in listing.order]
         where.clauses += self.inner.clauses
         marks = ["{}" for _ in keys]
@@ -106,12 +106,12 @@ class Plan:
         for name, values in self.spans:
             where.clauses.append(_place(listing, where, name, values, self.brand, *lead))
         if lead:
-            where.add(f"{lead[0]} {'>=' if beyond == '<' else '<='} v.value")
+            where.add(f"{lead[0]} {'>=' if comparison == '<' else '<='} v.value")
             marks = ["v.value", *marks]
         if after is not None and after.after is not None:
-            where.add(f"({', '.join(lead + keys)}) {beyond} ({', '.join(marks)})", *after.after)
+            where.add(f"({', '.join(lead + keys)}) {comparison} ({', '.join(marks)})", *after.after)
         elif lead:
-            where.add(f"{lead[0]} {'<=' if beyond == '<' else '>='} v.value")
+            where.add(f"{lead[0]} {'<=' if comparison == '<' else '>='} v.value")
         names = [f"{key} as k{n}" for n, key in enumerate(keys)] + [f"{one} as lead" for one in lead] + list(more)
         order = ", ".join(f"{key} {turn}" for key in lead + keys)
         fits = " and ".join(self.fits) or "true"
@@ -129,27 +129,27 @@ class Plan:
         Each path reads at most `most` rows.
         """
         keys, rows = [key.expression for key in self.listing.order], window.first + 1
-        turn, beyond = direction(self.listing, window.reverse)
+        turn, comparison = direction(self.listing, window.reverse)
         if self.is_plain:
             if window.after is not None:
-                self.where.add(f"({', '.join(keys)}) {beyond} ({', '.join('{}' for _ in keys)})", *window.after)
+                self.where.add(f"({', '.join(keys)}) {comparison} ({', '.join('{}' for _ in keys)})", *window.after)
             limit = self.where.put("limit {}", rows)
         else:
             led = [self._fitting(path, window, most, rows) for path in self.paths]
             some = " union ".join(led)  # several paths may lead to the same row
-            found = f"select {self._numbers} from ({some}) u order by {self._turned(window.reverse)}"
-            self.where.clauses = self._shown(f"{found} limit {rows}")
+            page_keys = f"select {self._numbers} from ({some}) u order by {self._turned(window.reverse)}"
+            self.where.clauses = self._shown(f"{page_keys} limit {rows}")
             limit = ""
         order = ", ".join(f"{key} {turn}" for key in keys)
         return f"select {self.listing.columns} from {self.listing.source}{self.where.text} order by {order} {limit}"
 
-    def _shown(self, found: str) -> list[str]:
-        """Return the conditions on the rows of the result: the keys `found`, and the visibility once more.
+    def _shown(self, page_keys: str) -> list[str]:
+        """Return the conditions on the rows of the result: the keys of the page, and the visibility once more.
 
         `is true` keeps the planner from using another index than that of the keys.
         """
         keys = [key.expression for key in self.listing.order]
-        has_keys = f"{keys[0]} = any(array({found}))" if len(keys) == 1 else f"({', '.join(keys)}) in ({found})"
+        has_keys = f"{keys[0]} = any(array({page_keys}))" if len(keys) == 1 else f"({', '.join(keys)}) in ({page_keys})"
         parent, others = self.where.clauses[: self.below], self.where.clauses[self.below :]
         return [*parent, has_keys, *(f"({clause}) is true" for clause in others)]
 
@@ -249,9 +249,9 @@ def _split(listing: Listing, filters: Filters) -> tuple[Filters, Filters]:
 
 def _lead(listing: Listing, filters: Filters) -> tuple[str, tuple[Any, ...]] | None:
     """Return the filter whose index is used: the given one that the listing names first, as the most selective."""
-    given = dict(filters)
+    values = dict(filters)
     return next(
-        ((n, given[n]) for n, kind in listing.filters.items() if isinstance(kind, IndexedFilter) and n in given), None
+        ((n, values[n]) for n, kind in listing.filters.items() if isinstance(kind, IndexedFilter) and n in values), None
     )
 
 
@@ -264,10 +264,10 @@ def list_plan(listing: Listing, visibility: Visibility, filters: Filters, sets: 
     """Return the plan of the visible rows of a list. `shows`: the rows are returned, and not only counted."""
     where, inner = Where(), Where()
     inner.values = where.values
-    brand, given = visibility.brand, dict(filters)
-    if listing.brand is not None and "brand" in given:
+    brand, values_by_name = visibility.brand, dict(filters)
+    if listing.brand is not None and "brand" in values_by_name:
         filters = tuple(one for one in filters if one[0] != "brand")
-        [name] = given["brand"]
+        [name] = values_by_name["brand"]
         if brand not in (None, name):
             inner.clauses.append("false")
         brand = name if brand is None else brand
@@ -293,9 +293,8 @@ def list_plan(listing: Listing, visibility: Visibility, filters: Filters, sets: 
     of_own = listing.own is not None and paths[0].by is listing.filters[listing.own]
     if shows or not is_led:
         where.clauses += [clause for clause in inner.clauses if clause == "false"]
-        listing.visibility(
-            where, Visibility(visibility.brand) if of_scope else visibility
-        )  # the paths have the conditions of the scope
+        # With a scope, the paths have its conditions.
+        listing.visibility(where, Visibility(visibility.brand) if of_scope else visibility)
         if listing.brand is not None and visibility.brand is None and brand is not None:
             where.add(f"{listing.brand} = {{}}", brand)
         _restrict(listing, where, (*within, *spans), visibility)
@@ -312,9 +311,9 @@ def list_plan(listing: Listing, visibility: Visibility, filters: Filters, sets: 
         for part in _row_parts(kind, visibility, sets.get(name))
     )
     if is_led and not (of_scope or of_own or _is_whole(visibility)):
-        seen = where.sharing_parameters()
-        listing.visibility(seen, visibility)
-        fits += seen.clauses
+        visible = where.sharing_parameters()
+        listing.visibility(visible, visibility)
+        fits += visible.clauses
     return Plan(listing, where, inner, paths, fits, brand, spans if is_led else (), looks=looks)
 
 
@@ -337,10 +336,10 @@ def _paths(
     listing: Listing, visibility: Visibility, filters: Filters, sets: MatchedFilters
 ) -> tuple[list[AccessPath], Filters]:
     """Return the access paths, and the filters that none of them serves."""
-    found = next((name for name, _ in filters if name in sets and not sets[name].others), None)
-    if found is not None:
-        return [AccessPath(NarrowFilter(listing.id), list(sets[found].ids))], tuple(
-            one for one in filters if one[0] != found
+    matched = next((name for name, _ in filters if name in sets and not sets[name].others), None)
+    if matched is not None:
+        return [AccessPath(NarrowFilter(listing.id), list(sets[matched].ids))], tuple(
+            one for one in filters if one[0] != matched
         )
     if visibility.scope is not None and listing.scope:
         return _of_scope(listing, visibility), filters

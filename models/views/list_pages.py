@@ -136,11 +136,11 @@ async def _sets(
         )  # the plan depends on how many rows match this value
         places = [place for place, part in enumerate(match.parts) if part.seen(visibility)]
         text, values = matching_ids(listing, name, value, brand, share, places)
-        found: dict[int, list[int]] = {place: [] for place in places}
+        ids_by_part: dict[int, list[int]] = {place: [] for place in places}
         for row in await conn.fetch(text, *values):
-            found[row["part"]].append(row["id"])
-        few = [ids for ids in found.values() if len(ids) <= share]
-        many = [place for place, ids in found.items() if len(ids) > share]
+            ids_by_part[row["part"]].append(row["id"])
+        few = [ids for ids in ids_by_part.values() if len(ids) <= share]
+        many = [place for place, ids in ids_by_part.items() if len(ids) > share]
         sets[name] = MatchedIds(sorted(set(chain.from_iterable(few))), many)
     return sets
 
@@ -176,19 +176,21 @@ class PageStatement:
     key: str = ""
     names: tuple[tuple[str, ...], ...] = ()
 
-    def split(self, found: list[Any]) -> tuple[list[Row], list[list[Row]]]:
+    def split(self, records: list[Any]) -> tuple[list[Row], list[list[Row]]]:
         """Return the rows of the page, and those of each link."""
         if not self.names:
-            return found, []
+            return records, []
         key = self.key
-        many = next((place for place, row in enumerate(found) if row[key] is None), len(found))
+        many = next((place for place, row in enumerate(records) if row[key] is None), len(records))
         linked: list[list[Row]] = []
-        start = len(found[0]) - sum(len(columns) + 1 for columns in self.names) if found else 0
+        start = len(records[0]) - sum(len(columns) + 1 for columns in self.names) if records else 0
         for columns in self.names:
             end = start + 1 + len(columns)
-            linked.append([dict(zip(columns, row[start + 1 : end], strict=True)) for row in found[many:] if row[start]])
+            linked.append(
+                [dict(zip(columns, row[start + 1 : end], strict=True)) for row in records[many:] if row[start]]
+            )
             start = end
-        return found[:many], linked
+        return records[:many], linked
 
 
 _first_pages: "dict[tuple[Any, ...], tuple[Plan, PageStatement]]" = {}
@@ -259,8 +261,8 @@ async def fetch_by_ids(
     listing.visibility(where, visibility)
     where.add(listing.id, list(ids))
     statement = f"select {listing.columns} from {listing.source}{where.text}"
-    found: list[Row] = await conn.fetch(statement, *where.values)
-    return found
+    rows: list[Row] = await conn.fetch(statement, *where.values)
+    return rows
 
 
 async def fetch_nested_pages(

@@ -79,9 +79,7 @@ class SearchPart:
 
     condition: str
     ids: str
-    seen: Callable[[Visibility], bool] = lambda _: (
-        True
-    )  # for whom the searched column is visible; for others the part finds nothing
+    seen: Callable[[Visibility], bool] = lambda _: True  # is the searched column visible? else the part finds nothing
     looks: int = 0  # number of rows of other tables that the condition reads
 
 

@@ -1,6 +1,6 @@
-"""Two pictures of the tables: the one the models give, drawn into a schema of its own, and the migrated one.
+"""Two descriptions of the tables: of the models, created in a schema of their own, and of the migrated schema.
 
-PostgreSQL itself reads the models' words, so types, defaults and conditions compare however they are written.
+PostgreSQL describes both, so types, defaults and conditions compare whatever their spelling.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tortoise.models import Model
 from models.tables.keys import UniqueIndex
 
 Objects: TypeAlias = dict[tuple[str, str, str], str]
-"""By table, sort of object and name: the object in PostgreSQL's words."""
+"""By table, kind and name: the definition of the object by PostgreSQL."""
 
 COLUMNS = """
 select c.relname, 'column', a.attname,
@@ -57,7 +57,7 @@ async def objects(conn: asyncpg.Connection, schema: str) -> Objects:
 
 
 async def draw(conn: asyncpg.Connection, schema: str, models: list[type[Model]], generator: Any) -> None:
-    """Create the models' tables in a new schema; `generator` is Tortoise's, which writes the indexes."""
+    """Create the tables of the models in a new schema; `generator` is Tortoise's schema generator, for the indexes."""
     await conn.execute(f"create schema {schema}; set search_path = {schema}, public")
     for model in models:
         await conn.execute(";".join(_table(model)))
@@ -119,7 +119,7 @@ def _comment(what: str, text: str) -> str:
 
 
 def _rest(model: type[Model], generator: Any) -> Iterator[str]:
-    """What needs the other tables, or is written by Tortoise."""
+    """Return the statements that need the other tables, or that Tortoise writes."""
     table = model._meta.db_table  # noqa: SLF001
     for column, field in columns(model).items():
         relation: Any = field.reference
@@ -157,7 +157,7 @@ select 'trigger', t.tgrelid::regclass || t.tgname, pg_get_triggerdef(t.oid) from
 
 
 async def picture(conn: asyncpg.Connection) -> set[tuple[str, ...]]:
-    """Return all that migrations make in the schema `public`: what models say, and what they cannot."""
+    """Return every object that the migrations create in the schema `public`."""
     seen = await objects(conn, "public")
     rows = await conn.fetch(PICTURE)
     return {(*key, text) for key, text in seen.items()} | {tuple(row) for row in rows}

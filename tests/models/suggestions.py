@@ -1,4 +1,4 @@
-"""What to write where models and database differ."""
+"""Suggestions for a difference between models and database."""
 
 import inspect
 import re
@@ -31,7 +31,7 @@ DEFAULTS = {"now()": "NOW", "clock_timestamp()": "CLOCK", "true": "True", "false
 
 
 def differences(drawn: Objects, migrated: Objects, models: dict[str, type[Model]]) -> list[str]:
-    """Return a line for each difference: where it is, both sides of it, and what to write."""
+    """Return a line for each difference: its place, both sides, and the code to write."""
     lines = []
     for key in sorted(drawn.keys() | migrated.keys()):
         if drawn.get(key) == migrated.get(key):
@@ -69,7 +69,7 @@ def _sql(key: tuple[str, str, str], text: str, model: type[Model]) -> str:
 
 
 def _python(sort: str, name: str, text: str) -> str:
-    """The line of the model that gives what the database has."""
+    """Return the line of the model that matches the database."""
     if sort == "column":
         return _field(name, text)
     if sort == "comment":

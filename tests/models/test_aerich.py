@@ -1,4 +1,4 @@
-"""aerich as its users know it: the real command, in a copy of the migrations, on a real database."""
+"""The `aerich` command in a copy of the migrations, on a real database."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ NEWEST = "1_20261130_second"
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder with this project's configuration of aerich and a copy of its migrations."""
+    """Return a folder with the project's configuration of aerich and a copy of its migrations."""
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     shutil.copytree(ROOT / "migrations", tmp_path / "migrations", ignore=shutil.ignore_patterns("__pycache__"))
     return tmp_path
@@ -29,14 +29,14 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def desk(server: str, testrun_uid: str) -> AsyncIterator[str]:
-    """The address of an empty database."""
+    """Return the address of an empty database."""
     name = f"aerich_{testrun_uid}"
     yield await create_database(server, name)
     await drop_database(server, name)
 
 
 async def aerich(folder: Path, url: str, *words: str) -> str:
-    """Run `aerich` with the words and return what it printed; whatever it warned of or failed at is an error."""
+    """Run `aerich` with these arguments and return its output; a warning or failure is an error."""
     process = await asyncio.create_subprocess_exec(
         Path(sys.executable).with_name("aerich"),
         *words,
@@ -70,7 +70,7 @@ async def test_history_heads_and_a_migrate_that_finds_no_difference(folder: Path
 
 @pytest.mark.campaign
 async def test_up_down_and_up_again_give_the_same_schemas(folder: Path, desk: str) -> None:
-    """Also: what `aerich upgrade` makes is what `propdesk migrate` makes."""
+    """`aerich upgrade` creates the same schema as `propdesk migrate`."""
     second = [path for path in (folder / "migrations" / "models").iterdir() if path.name.startswith("1_")]
     for path in second:
         path.rename(folder / path.name)
@@ -91,7 +91,7 @@ async def test_up_down_and_up_again_give_the_same_schemas(folder: Path, desk: st
 
 
 async def test_a_changed_model_becomes_a_migration(folder: Path, empty_database: str) -> None:
-    """The models cannot change under a test, so aerich is told of a state in which they said less."""
+    """The models cannot change during a test, so aerich gets a stored state with fewer columns."""
     async with connection(empty_database) as owner:
         state = json.loads(await owner.fetchval("select content from aerich where version = $1", f"{NEWEST}.py"))
         brand, job, breach = (state[f"models.{name}"] for name in ("Brand", "Job", "Breach"))

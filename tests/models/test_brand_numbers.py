@@ -1,4 +1,4 @@
-"""Each brand numbers its own objects: by sequences of its own, which no writer waits for."""
+"""Each brand numbers its own objects by its own sequences, without locks."""
 
 import asyncio
 from typing import Any
@@ -21,7 +21,7 @@ async def _wallets(brand: str, *clients: str) -> list[int]:
 
 
 async def test_what_is_shown_is_numbered_by_its_brand(database: str) -> None:
-    """A new table whose rows are shown needs an `Identity`, a trigger and a sequence; else it is one of OF_THE_DESK."""
+    """A new table whose rows the API shows needs an `Identity`, a trigger and a sequence; others are in OF_THE_DESK."""
     identities = """select c.relname from pg_attribute a join pg_class c on c.oid = a.attrelid
       where a.attidentity <> '' and c.relnamespace = 'public'::regnamespace"""
     assert {row[0] for row in await pool().fetch(identities)} == OF_THE_DESK
@@ -40,7 +40,7 @@ async def test_one_brands_numbers_follow_each_other_whatever_the_others_do(datab
 
 
 async def test_a_brands_prefix_follows_from_its_name(database: str) -> None:
-    """So two replays of one desk give the same numbers. A prefix that is taken gives way to the next."""
+    """Two replays of one desk give the same numbers. If a prefix is in use, the next free one is taken."""
     for brand in ("acme", "other"):
         await pool().fetchval(BRAND, brand)
     async with connection(database) as owner:
@@ -74,7 +74,7 @@ async def test_two_writers_of_one_brand_wait_for_nothing_and_share_no_number(dat
 
 
 async def test_jobs_are_taken_in_the_order_of_their_times_whosever_they_are(database: str) -> None:
-    """Ids rise within a brand alone: by them the first brand's jobs would always come first."""
+    """Ids rise within a brand only; in their order the jobs of the first brand would always be first."""
     for brand in ("acme", "other"):
         await pool().fetchval(BRAND, brand)
     owed, taken = ["other", "acme", "other", "acme"], []

@@ -1,6 +1,6 @@
-"""What the ORM and its migrations would lose without a word: constraints, indexes, triggers, and who may do what.
+"""Objects that the ORM and its migrations could lose unnoticed: constraints, indexes, triggers, privileges.
 
-`expected_schema.txt` is the schema's list of them; a migration changes both.
+`expected_schema.txt` lists them; a migration changes both.
 """
 
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from config.database import connection, pool
 
 EXPECTED = Path(__file__).with_name("expected_schema.txt")
 
-# Partitions are left out: their names hold the month, and they inherit. So are NOT NULLs, constraints since server 18.
+# Partitions are left out: their names contain the month, and they inherit; so are NOT NULLs, constraints since 18.
 OBJECTS = """
 with tables as (
   select c.oid, c.relname from pg_class c
@@ -64,11 +64,11 @@ ROWS = {
         "amount = 6",
     ),
 }
-"""How each append-only table gets a row, and a change of it."""
+"""An insert and an update for each append-only table."""
 
 
 REFUSED = (asyncpg.InsufficientPrivilegeError, asyncpg.RestrictViolationError)
-"""By the want of a right, and where there is one by the trigger."""
+"""The two guards: a missing privilege, and the trigger where the privilege exists."""
 
 
 async def _partition(table: str) -> str:
@@ -77,7 +77,7 @@ async def _partition(table: str) -> str:
 
 
 async def _attempts(table: str) -> list[str]:
-    """Every way to change what is written in a table, on the table and, where it has one, on its partition."""
+    """Return every statement that would change stored rows, on the table and on its partition if there is one."""
     change = ROWS[table][1]
     names = {table, await _partition(table)}
     return [

@@ -1,4 +1,4 @@
-"""The second migration on a database that has lived: it keeps every row, and the desk goes on as it was."""
+"""The second migration on a database with data: it keeps every row, and the desk continues unchanged."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -17,7 +17,7 @@ from challenge_phases order by challenge_id, phase_index
 
 
 async def _back_and_forth(url: str) -> None:
-    """Take the schema back to the first edition's and up again, as the owner of its tables."""
+    """Downgrade the schema to the first edition and upgrade it again, as the owner of its tables."""
     async with connection(url) as owner:
         for name in ("1_20261130_second.down.sql", "1_20261130_second.sql"):
             async with owner.transaction():

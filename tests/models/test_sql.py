@@ -1,4 +1,4 @@
-"""Rows go in and change the same, whether a few are sent as values or many as arrays."""
+"""Inserts and updates have the same result for few rows, sent as values, and for many, sent as arrays."""
 
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
@@ -58,7 +58,7 @@ TIMES = [
 
 
 def _row(number: int) -> tuple[Any, ...]:
-    """The nth row: every hostile word, and each other column empty now and then."""
+    """Return the nth row: every hostile text in turn, and some nulls in the other columns."""
     word = WORDS[number % len(WORDS)]
     values = (
         word,

@@ -1,4 +1,4 @@
-"""The models in models/tables are what the tables are: column by column, index by index, key by key."""
+"""The models in models/tables agree with the migrated tables: columns, comments, indexes, keys."""
 
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -34,7 +34,7 @@ async def test_the_models_are_the_tables(database: str) -> None:
 
 
 async def test_no_table_is_without_a_model(database: str) -> None:
-    """The broker's have a schema of their own and are left out: their library owns them, perhaps elsewhere."""
+    """Tables of the broker are left out: they belong to its library, in a schema of their own."""
     async with connection(database) as owner:
         rows = await owner.fetch(
             "select schemaname, tablename from pg_tables where schemaname not in ('pg_catalog', 'information_schema')"

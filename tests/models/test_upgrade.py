@@ -1,4 +1,4 @@
-"""A database of the first edition that has lived is upgraded, and its desk goes on."""
+"""A database of the first edition with data is upgraded, and its desk continues."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -23,7 +23,7 @@ LIVED = Path(__file__).with_name("first_edition.sql")
 
 @pytest.fixture
 async def lived(server: str) -> AsyncIterator[str]:
-    """The address of a database with the first migration alone, and the rows of a desk that worked for two days."""
+    """Return the address of a database after the first migration, with the rows of a desk that worked for two days."""
     name = f"lived_{uuid.uuid4().hex}"
     url = await create_database(server, name)
     async with connection(url) as owner:
@@ -54,7 +54,7 @@ async def test_the_books_hold_after_the_upgrade_and_the_schema_is_that_of_a_new_
 
 
 async def _contents(url: str) -> dict[str, list[str]]:
-    """Every row of every table, as JSON with its columns by name."""
+    """Return every row of every table, as JSON with its columns by name."""
     async with connection(url) as owner:
         tables = await owner.fetch("select tablename from pg_tables where schemaname = 'public' order by 1")
         return {
@@ -73,7 +73,7 @@ async def test_up_and_down_again_leaves_every_row_as_it_was(lived: str) -> None:
 
 
 async def test_a_desk_of_several_brands_keeps_its_ids_and_new_ones_never_meet_them(lived: str) -> None:
-    """The oldest brand goes on after all that was numbered, also after rows that are gone; others begin anew."""
+    """The oldest brand continues after every number used, also by deleted rows; other brands begin anew."""
     async with connection(lived) as owner:
         await owner.execute(
             """insert into brands (name, title, created_at) values ('another', 'Another', now());
