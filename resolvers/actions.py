@@ -51,8 +51,8 @@ class ActionQuery:
 @strawberry.type
 class ActionMutation:
     @mutation(
-        "Propose actions to an account. Each action is checked by the gates and then executed or "
-        "rejected; the result says which.",
+        "Propose actions to an account. Each action is checked by the gates and then executed or rejected; the result "
+        "says which.",
         *TRADERS,
     )
     async def submit_decision_actions(

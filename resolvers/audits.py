@@ -15,8 +15,8 @@ from services.views.lists import AUDIT
 @strawberry.type
 class AuditQuery:
     @query(
-        "Changes made by managers and admins, newest first within each brand. A MANAGER sees "
-        "only those of its own brand.",
+        "Changes made by managers and admins, newest first within each brand. A MANAGER sees only those of its own "
+        "brand.",
         Role.ADMIN,
         Role.MANAGER,
     )

@@ -38,8 +38,8 @@ class CorrectionMutation:
         return correction_payload(VoidFillPayload, await read_back(info, ACCOUNTS, done.account_id), done)
 
     @mutation(
-        "Recompute an account from its booked fills, and return the differences. They are "
-        "corrected only if `apply` is true.",
+        "Recompute an account from its booked fills, and return the differences. They are corrected only if `apply` "
+        "is true.",
         *STAFF,
     )
     async def recompute_account(self, info: Info, data: Input[RecomputeAccountInput]) -> RecomputeAccountPayload:

@@ -48,8 +48,8 @@ class EventSubscription:
             raise CursorExpired(str(expired)) from None
 
     @subscription(
-        "Events about suspect quotes, each once and in order, from a cursor on or from now on. "
-        "Quotes are shared, so managers of every brand receive them.",
+        "Events about suspect quotes, each once and in order, from a cursor on or from now on. Quotes are shared, so "
+        "managers of every brand receive them.",
         Role.ADMIN,
         Role.MANAGER,
         Role.FEED,
@@ -63,8 +63,8 @@ class EventSubscription:
             raise CursorExpired(str(expired)) from None
 
     @subscription(
-        "Current figures of a challenge, now and after every change, through all its phases. "
-        "Only the newest figures are sent. Completes when the challenge has ended.",
+        "Current figures of a challenge, now and after every change, through all its phases. Only the newest figures "
+        "are sent. Completes when the challenge has ended.",
         *READERS,
     )
     async def challenge_metrics(self, info: Info, challenge_id: ChallengeId) -> AsyncIterator[ChallengeTick]:

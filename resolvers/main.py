@@ -35,9 +35,9 @@ from schema.quotelist import QUOTE_SCALARS
 
 
 @strawberry.type(
-    description="All read operations. If a root field fails, it is null, its error is in `errors`, and "
-    "the other fields are returned. A document that selects a field that the token's role "
-    "may not read below a root field is refused as a whole."
+    description="All read operations. If a root field fails, it is null, its error is in `errors`, and the other "
+    "fields are returned. A document that selects a field that the token's role may not read below a root field is "
+    "refused as a whole."
 )
 class Query(
     SystemQuery,
@@ -61,11 +61,10 @@ class Query(
 
 
 @strawberry.type(
-    description="All write operations. Fields run one after the other. If one fails, it is null, its "
-    "error is in `errors`, and the next fields still run. While the database is unavailable "
-    "the error is UNAVAILABLE with `retryAfter` in seconds. If its `inDoubt` is true the "
-    "change may have been made: send the field again with the same `idempotencyKey` or, if "
-    "it has none, read the object first."
+    description="All write operations. Fields run one after the other. If one fails, it is null, its error is in "
+    "`errors`, and the next fields still run. While the database is unavailable the error is UNAVAILABLE with "
+    "`retryAfter` in seconds. If its `inDoubt` is true the change may have been made: send the field again with the "
+    "same `idempotencyKey` or, if it has none, read the object first."
 )
 class Mutation(
     BrandMutation,

@@ -39,9 +39,9 @@ class ReinstatementQuery:
 @strawberry.type
 class ReinstatementMutation:
     @mutation(
-        "Set aside every verdict of the token's brand that rests on void quotes of a time span. "
-        "Jobs process one challenge after the other. `challengesHit` lists the challenges "
-        "beforehand, `bulkReinstatement` returns the progress.",
+        "Set aside every verdict of the token's brand that rests on void quotes of a time span. Jobs process one "
+        "challenge after the other. `challengesHit` lists the challenges beforehand, `bulkReinstatement` returns the "
+        "progress.",
         *STAFF,
     )
     async def reinstate_challenges(
@@ -54,8 +54,8 @@ class ReinstatementMutation:
         return ReinstateChallengesPayload(bulk_reinstatement=await read_back(info, BULK_REINSTATEMENTS, bulk))
 
     @mutation(
-        "Set aside the verdict on a failed challenge, because it rests on void quotes. Its phase "
-        "goes on with a new run, recomputed without the void quotes.",
+        "Set aside the verdict on a failed challenge, because it rests on void quotes. Its phase goes on with a new "
+        "run, recomputed without the void quotes.",
         *STAFF,
     )
     async def reinstate_challenge(self, info: Info, data: Input[ReinstateChallengeInput]) -> ReinstateChallengePayload:

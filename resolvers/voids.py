@@ -34,10 +34,9 @@ class VoidQuery:
         return await read_page(info, QUOTE_VOIDS, page_request(QUOTE_VOIDS, first, after), filters)
 
     @query(
-        "Challenges that failed while a quote of the span affected their positions, or later, "
-        "newest first; also if the quotes are not void yet, or the verdict is already set aside. "
-        "The preview of `reinstateChallenge` tells whether the failure stands without these "
-        "quotes.",
+        "Challenges that failed while a quote of the span affected their positions, or later, newest first; also if "
+        "the quotes are not void yet, or the verdict is already set aside. The preview of `reinstateChallenge` tells "
+        "whether the failure stands without these quotes.",
         *STAFF,
     )
     async def challenges_hit(

@@ -65,12 +65,12 @@ class Fill(FromRow, listing=FILLS):
     quantity: Decimal = field(description="Quantity in units of the instrument; positive.")
     price: Decimal = field(description="Execution price in the quote currency.")
     fee: Decimal = field(
-        description="Fee in the account's currency: the position's total fees, rounded up, after the fill minus before "
-        "it."
+        description="Fee in the account's currency: the position's total fees, rounded up, after the fill minus "
+        "before it."
     )
     rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to 18 "
-        "decimal places."
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
+        "18 decimal places."
     )
     realised: Decimal = field(
         description="Profit or loss realised by the fill, before its fee, in the account's currency: the position's "
@@ -88,8 +88,8 @@ class Fill(FromRow, listing=FILLS):
     rate_names: strawberry.Private[str]
 
     @computed(
-        "Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
-        "went through a third currency."
+        "Symbols of the instruments used for the conversion: none if no conversion was needed, two if it went through "
+        "a third currency."
     )
     def rate_pairs(self) -> list[str]:
         return names_of(self.rate_names)
@@ -104,9 +104,8 @@ class LedgerEvent(FromRow, listing=LEDGER):
     id: ID = field(description="Ledger row id: `<account number>-<seq>`.")
     account_id: ID = field(description="Account number.")
     seq: Long = field(
-        description="Number of the row in the account's ledger, counted from 1 without gaps; the account's "
-        "version after "
-        "the event."
+        description="Number of the row in the account's ledger, counted from 1 without gaps; the account's version "
+        "after the event."
     )
     kind: str = field(description="Kind of event, such as a fill or a fee.")
     amount: Decimal = field(

@@ -165,8 +165,8 @@ class Account(FromRow, listing=ACCOUNTS):
         return AccountSnapshot.of(await info.context.loaders.snapshot(int(self.id)))
 
     @computed(
-        "Actions the account may take now, how large they may be, and the results of its latest actions; "
-        "null in quarantine."
+        "Actions the account may take now, how large they may be, and the results of its latest actions; null in "
+        "quarantine."
     )
     async def decision_context(
         self,
@@ -217,8 +217,8 @@ class Account(FromRow, listing=ACCOUNTS):
         return await read_owned_page(info, FILLS, ("account", int(self.id)), request, filters_of(where))
 
     @computed(
-        "Decision actions recorded for the account, executed and rejected. Filter by run and action id to "
-        "find one's own."
+        "Decision actions recorded for the account, executed and rejected. Filter by run and action id to find one's "
+        "own."
     )
     async def decision_actions(
         self,

@@ -49,8 +49,8 @@ class DecisionActionInput:
     action: TextOrNumber | None = field(
         default=None,
         description="Required. OPEN, INCREASE, REDUCE, CLOSE or PROTECT, in upper or lower case. HOLD and CANCEL are "
-        "recorded and rejected; any other word is rejected without being recorded, so that the action id may "
-        "be used again.",
+        "recorded and rejected; any other word is rejected without being recorded, so that the action id may be used "
+        "again.",
     )
     symbol: TextOrNumber | None = field(default=None, description="Required. Instrument symbol.")
     side: TextOrNumber | None = field(default=None, description="Required. LONG or SHORT.")
@@ -72,10 +72,9 @@ class DecisionActionInput:
     )
     stop_loss: TextOrNumber | None = field(
         default=None,
-        description="Stop-loss price in the quote currency; the position is closed when a quote reaches it. "
-        "With OPEN or "
-        "INCREASE it replaces an earlier stop-loss. With PROTECT it is set on the open position; NONE or 0 "
-        "removes it, and leaving it out keeps it; with a quantity or fraction it closes only that part.",
+        description="Stop-loss price in the quote currency; the position is closed when a quote reaches it. With OPEN "
+        "or INCREASE it replaces an earlier stop-loss. With PROTECT it is set on the open position; NONE or 0 removes "
+        "it, and leaving it out keeps it; with a quantity or fraction it closes only that part.",
     )
     take_profit: TextOrNumber | None = field(
         default=None, description="Take-profit price in the quote currency, under the same conditions as `stopLoss`."
@@ -113,8 +112,8 @@ class ActionFill:
         description="Profit or loss realised by the fill, before its fee, in the account's currency."
     )
     rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to 18 "
-        "decimal places."
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
+        "18 decimal places."
     )
     rate_pairs: list[str] = field(
         description="Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
@@ -142,8 +141,8 @@ class ActionFill:
 @strawberry.type(description="Result of one proposed action.")
 class DecisionActionResult(FromRow, listing=ACTIONS):
     id: ID | None = field(
-        description="Record id: `<account number>-<seq>`. Null if nothing was recorded; the same action id may then be "
-        "sent again and is judged anew."
+        description="Record id: `<account number>-<seq>`. Null if nothing was recorded; the same action id may then "
+        "be sent again and is judged anew."
     )
     action_id: str = field(description="Action id chosen by the caller.")
     run_id: str = field(description="Name of the caller's run.")
@@ -205,8 +204,8 @@ class CancelOrderInput:
     order_id: ID = field(description="Order id: `<account number>-<seq>`.")
     reason: str | None = field(
         default=None,
-        description="Reason for cancelling. Text from a client or trader is stored with the order; text from a manager "
-        "or admin goes to the audit, which only the firm's staff can read.",
+        description="Reason for cancelling. Text from a client or trader is stored with the order; text from a "
+        "manager or admin goes to the audit, which only the firm's staff can read.",
     )
     shown_reason: str | None = field(
         default=None,

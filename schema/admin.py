@@ -35,9 +35,8 @@ class CreateAccountInput:
     )
     group: str | None = field(
         default=None,
-        description="Name of the account group that sets currency, deposit and policy. If left out: 100,000 "
-        "USDC and the "
-        "default policy.",
+        description="Name of the account group that sets currency, deposit and policy. If left out: 100,000 USDC and "
+        "the default policy.",
     )
     owner: str | None = field(default=None, description="Client for whom the account is traded.")
     clone: str | None = field(default=None, description="AI that trades the account.")
@@ -134,9 +133,8 @@ class ReleaseQuarantineInput(AccountInput):
     reason: str = field(description=f"Correction that was made. {INTERNAL}")
     pass_over: bool = field(
         default=False,
-        description="True to skip all batches of quotes since the last mark: the account is neither marked "
-        "nor judged by "
-        "them. Use it only if no correction makes those batches computable.",
+        description="True to skip all batches of quotes since the last mark: the account is neither marked nor judged "
+        "by them. Use it only if no correction makes those batches computable.",
     )
 
 

@@ -11,8 +11,8 @@ from services.views.lists import BRANDS
 
 
 @strawberry.type(
-    description="A firm on the desk. Programs, purchases, challenges, accounts, wallets and groups each belong to "
-    "one brand."
+    description="A firm on the desk. Programs, purchases, challenges, accounts, wallets and groups each belong to one "
+    "brand."
 )
 class Brand(FromRow, listing=BRANDS):
     name: str = field(description="Unique name, used in inputs and filters.")

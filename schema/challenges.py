@@ -120,8 +120,8 @@ class Breach(FromRow, listing=BREACHES):
     marks_text: strawberry.Private[str]
 
     @computed(
-        "Open positions at the breach, with their prices, conversion rates and ages. Empty for breaches "
-        "recorded by the first edition of Propdesk."
+        "Open positions at the breach, with their prices, conversion rates and ages. Empty for breaches recorded by "
+        "the first edition of Propdesk."
     )
     def marks(self) -> list[EvidenceMark]:
         return EvidenceMark.every(self.marks_text)
@@ -245,8 +245,8 @@ class Challenge(FromRow, listing=CHALLENGES):
         return await read_one(info, ACCOUNTS, self.account_id)
 
     @computed(
-        "All phases in order. Phases not reached yet are PENDING and have no account. A phase whose verdict "
-        "was set aside appears once for each of its runs.",
+        "All phases in order. Phases not reached yet are PENDING and have no account. A phase whose verdict was set "
+        "aside appears once for each of its runs.",
         all_of(PHASES, "challenge", PHASES_MAX),
     )
     async def phases(self, info: Info) -> list[ChallengePhase]:
@@ -270,8 +270,8 @@ class Challenge(FromRow, listing=CHALLENGES):
         return next(iter(await read_owned(info, BREACHES, ("challenge", int(self.id)), 1)), None)
 
     @computed(
-        "Trading days in order, at most the newest 1000, of one phase or of all. Of a phase with several "
-        "runs, the days of the last run."
+        "Trading days in order, at most the newest 1000, of one phase or of all. Of a phase with several runs, the "
+        "days of the last run."
     )
     async def days(
         self,
@@ -328,9 +328,8 @@ class ChallengeFilter:
     created_before: datetime | None = field(default=None, description="Only challenges bought before this time.")
     text: str | None = field(
         default=None,
-        description="Only the challenge with this id, or challenges with this text (case-insensitive) in the "
-        "client, the "
-        "program's name or, for MANAGER and ADMIN, the purchase's external reference.",
+        description="Only the challenge with this id, or challenges with this text (case-insensitive) in the client, "
+        "the program's name or, for MANAGER and ADMIN, the purchase's external reference.",
     )
 
 

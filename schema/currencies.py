@@ -26,19 +26,18 @@ class SaveCurrencyInput:
     code: str = field(description="Currency code: 2 to 10 capital letters or digits.")
     minor_units: int | None = field(
         default=UNSET,
-        description="Number of decimal places of booked amounts, 0 to 8; required for a new currency. Once "
-        "the currency is in use the number may only rise.",
+        description="Number of decimal places of booked amounts, 0 to 8; required for a new currency. Once the "
+        "currency is in use the number may only rise.",
     )
     par: str | None = field(
         default=UNSET,
-        description="Par group, such as USD for a stable coin of the dollar. For a new currency, or if null, "
-        "it is the currency's own code. It cannot change while an open position or a working "
-        "order depends on a conversion.",
+        description="Par group, such as USD for a stable coin of the dollar. For a new currency, or if null, it is "
+        "the currency's own code. It cannot change while an open position or a working order depends on a conversion.",
     )
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the currency must not exist yet. If another "
-        "version is stored, the change is refused.",
+        description="Version on which the change is based; 0 if the currency must not exist yet. If another version "
+        "is stored, the change is refused.",
     )
 
 

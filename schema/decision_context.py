@@ -81,8 +81,8 @@ class GateRoom:
     unit: GateUnit = field(description="Unit of `limit`, `taken` and `headroom`.")
     limit: Decimal = field(description="Current limit.")
     taken: Decimal = field(
-        description="Part of the limit that is used. For a limit per position: the use by the largest "
-        "position; a new position has the full limit."
+        description="Part of the limit that is used. For a limit per position: the use by the largest position; a new "
+        "position has the full limit."
     )
     headroom: Decimal = field(description="Part of the limit that is left; negative if the limit is exceeded.")
 
@@ -94,8 +94,8 @@ class GateRoom:
 
 
 @strawberry.type(
-    description="The largest market order that the gates would accept now on one side of an instrument. "
-    "An order one quantity step larger is rejected."
+    description="The largest market order that the gates would accept now on one side of an instrument. An order one "
+    "quantity step larger is rejected."
 )
 class LargestOrder:
     side: Side = field(description="Side of the position.")
@@ -180,8 +180,8 @@ class DecisionContext:
     sides: list[Side] = field(description="Sides on which the policy allows positions.")
     gates: list[GateRoom] = field(description="Headroom of each gate that limits exposure.")
     rules: list[RuleProgress] = field(
-        description="Progress of the phase on each of its rules. For an account without a challenge, only "
-        "the liquidation level."
+        description="Progress of the phase on each of its rules. For an account without a challenge, only the "
+        "liquidation level."
     )
     day: TradingDay | None = field(description="Current trading day; null if no phase is running.")
     decided: strawberry.Private[Decided]

@@ -12,8 +12,8 @@ from domain import corrections
 @strawberry.type(description="A figure whose stored value differs from the recomputed value.")
 class Difference:
     what: str = field(
-        description="Name of the figure, such as `cash`, `fill 12 realised`, `position 13 quantity` (the "
-        "number is the `seq`) or `peak equity`."
+        description="Name of the figure, such as `cash`, `fill 12 realised`, `position 13 quantity` (the number is "
+        "the `seq`) or `peak equity`."
     )
     stored: str = field(description="Stored value as text; `none` if there was none.")
     computed: str = field(description="Value recomputed from the remaining fills and quotes, as text.")

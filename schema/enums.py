@@ -142,8 +142,8 @@ describe_enum(
     INCREASE="Increase an open position.",
     REDUCE="Close a part of a position.",
     CLOSE="Close a position completely.",
-    PROTECT="Set, move or remove the stop-loss and take-profit of a position. Only for actions; no "
-    "order has this value.",
+    PROTECT="Set, move or remove the stop-loss and take-profit of a position. Only for actions; no order has this "
+    "value.",
 )
 describe_enum(
     Side,
@@ -209,16 +209,16 @@ describe_enum(
     "PaidFrom",
     "Source of the payment of a purchase.",
     WALLET="The client's wallet.",
-    OUTSIDE="A payment outside the desk, confirmed by a manager or the payment provider. No money "
-    "was moved by the desk.",
+    OUTSIDE="A payment outside the desk, confirmed by a manager or the payment provider. No money was moved by the "
+    "desk.",
 )
 describe_enum(
     Payment,
     "Payment",
     "Method of paying for a purchase.",
     WALLET="From the client's wallet; the price is reserved at once.",
-    EXTERNAL="Outside the desk, for example by card or bank transfer. The challenge starts when the "
-    "payment is confirmed.",
+    EXTERNAL="Outside the desk, for example by card or bank transfer. The challenge starts when the payment is "
+    "confirmed.",
 )
 describe_enum(
     DeskMode,
@@ -243,8 +243,8 @@ describe_enum(
     REFUND="Price refunded to the client.",
     DEPOSIT="Initial balance of an account: from the capital to the account.",
     ADJUSTMENT="Amount that a manager or admin booked on an account: from or to the capital.",
-    PAYOUT_PROFIT="Profit of a payout: from the account into the payout hold, then to the capital, or back "
-    "to the account.",
+    PAYOUT_PROFIT="Profit of a payout: from the account into the payout hold, then to the capital, or back to the "
+    "account.",
     PAYOUT_SHARE="Client's share of a payout: from the treasury to the wallet.",
     TOP_UP="Deposit from outside into a wallet.",
     WITHDRAWAL="Withdrawal from a wallet to outside.",

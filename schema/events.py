@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 class ChallengeEvent(FromRow, listing=EVENTS):
     position: Long = field(description="Position among all events of the brand; a later event has a higher position.")
     number: Long = field(
-        description="Number within the challenge, counted from 1. A TRADER does not receive events about "
-        "purchases and payouts, so its numbers have gaps."
+        description="Number within the challenge, counted from 1. A TRADER does not receive events about purchases "
+        "and payouts, so its numbers have gaps."
     )
     name: str = field(description="Name of the event, such as `prop.challenge.phase_changed`.")
     market_time: datetime = field(description="Market time of the event.")

@@ -30,12 +30,12 @@ class EvidenceMark:
     )
     stale: bool = field(description="True if the quote was the last known one and too old to trade at.")
     rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, "
-        "with up to 18 decimal places."
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
+        "18 decimal places."
     )
     rate_pairs: list[str] = field(
-        description="Symbols of the instruments used for the conversion: none if no conversion was needed, "
-        "two if it went through a third currency."
+        description="Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
+        "went through a third currency."
     )
     rate_time: datetime | None = field(
         description="Source time of the older quote used for the conversion rate; null if no conversion was needed."

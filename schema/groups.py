@@ -30,9 +30,8 @@ class AccountGroup(FromRow, listing=GROUPS):
 
 
 @strawberry.input(
-    description="Fields of an execution policy. In an existing group, a field that is left out keeps its "
-    "value; in a new group it gets its default. Null sets the default. Amounts are in the "
-    "group's currency."
+    description="Fields of an execution policy. In an existing group, a field that is left out keeps its value; in a "
+    "new group it gets its default. Null sets the default. Amounts are in the group's currency."
 )
 class PolicyInput:
     leverage_max: Decimal | None = field(
@@ -60,8 +59,8 @@ class PolicyInput:
     )
     liquidation_pct: Decimal | None = field(
         default=UNSET,
-        description="Liquidation level in percent of the starting balance; default 50. An account at or "
-        "below it is liquidated.",
+        description="Liquidation level in percent of the starting balance; default 50. An account at or below it is "
+        "liquidated.",
     )
 
 
@@ -83,8 +82,8 @@ class SaveAccountGroupInput:
     )
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the group must not exist yet. If another "
-        "version is stored, the change is refused.",
+        description="Version on which the change is based; 0 if the group must not exist yet. If another version is "
+        "stored, the change is refused.",
     )
 
 

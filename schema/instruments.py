@@ -44,10 +44,10 @@ describe_enum(
 
 
 @strawberry.type(
-    description="Limits beyond which a quote is suspect: its move from the last accepted quote, its "
-    "spread, or the time for which the price has not changed. A held quote is confirmed by "
-    "the next quote that agrees with it, from any source; a price that has not changed is "
-    "confirmed only by another source. The later of the two quotes is accepted."
+    description="Limits beyond which a quote is suspect: its move from the last accepted quote, its spread, or the "
+    "time for which the price has not changed. A held quote is confirmed by the next quote that agrees with it, from "
+    "any source; a price that has not changed is confirmed only by another source. The later of the two quotes is "
+    "accepted."
 )
 class QuoteGuard:
     mode: GuardMode = field(description="Handling of suspect quotes.")
@@ -55,14 +55,13 @@ class QuoteGuard:
         description="Maximum move of the midpoint between two quotes, in percent of the lower midpoint; 0: no limit."
     )
     move_seconds: int = field(
-        description="Period within which a move is measured, in seconds of source time; after a longer gap "
-        "any move is accepted. A suspect quote that is not confirmed within the period is "
-        "dropped."
+        description="Period within which a move is measured, in seconds of source time; after a longer gap any move "
+        "is accepted. A suspect quote that is not confirmed within the period is dropped."
     )
     spread_pct: Decimal = field(description="Maximum spread in percent of the midpoint; 0: no limit.")
     frozen_seconds: int = field(
-        description="Maximum time for which bid and ask may stay unchanged while quotes arrive, in seconds; "
-        "0: no limit."
+        description="Maximum time for which bid and ask may stay unchanged while quotes arrive, in seconds; 0: no "
+        "limit."
     )
 
 
@@ -71,8 +70,8 @@ class Instrument(FromRow, listing=INSTRUMENTS):
     symbol: str = field(description="Symbol, unique among symbols and aliases; case-sensitive.")
     kind: InstrumentKind = field(description="Kind of underlying.")
     base_currency: str | None = field(
-        description="Currency code of the underlying, if it is a currency that is priced in `quoteCurrency`; "
-        "null for other underlyings such as an index or a share."
+        description="Currency code of the underlying, if it is a currency that is priced in `quoteCurrency`; null for "
+        "other underlyings such as an index or a share."
     )
     quote_currency: str = field(description="Currency code of the price.")
     price_precision: int = field(description="Number of decimal places of prices.")
@@ -81,8 +80,8 @@ class Instrument(FromRow, listing=INSTRUMENTS):
     )
     quantity_min: Decimal = field(description="Minimum quantity of an order, in units of the underlying.")
     notional_min: Decimal = field(
-        description="Minimum notional of an order (quantity x price) in the quote currency; 0: no limit. A "
-        "position may always be closed completely."
+        description="Minimum notional of an order (quantity x price) in the quote currency; 0: no limit. A position "
+        "may always be closed completely."
     )
     contract_size: Decimal = field(description="Units of the underlying in one lot.")
     aliases: list[str] = field(description="Other symbols under which quotes are accepted.")
@@ -108,12 +107,11 @@ class Instrument(FromRow, listing=INSTRUMENTS):
 
 
 @strawberry.input(
-    description="Guard of an instrument. A field that is left out keeps its value; in a new instrument, "
-    "or if null, it gets the default of the instrument's kind. Defaults: mode WARN; move "
-    "within 60 seconds 5 % (FOREX), 8 % (METAL), 10 % (INDEX), 15 % (COMMODITY), 20 % "
-    "(CRYPTO), 25 % (STOCK, OTHER); spread 2 % (FOREX, METAL), 3 % (INDEX), 5 % (CRYPTO, "
-    "COMMODITY), 10 % (STOCK, OTHER); unchanged price 900 seconds (FOREX, METAL, CRYPTO), "
-    "3,600 seconds (INDEX, COMMODITY), no limit (STOCK, OTHER)."
+    description="Guard of an instrument. A field that is left out keeps its value; in a new instrument, or if null, "
+    "it gets the default of the instrument's kind. Defaults: mode WARN; move within 60 seconds 5 % (FOREX), 8 % "
+    "(METAL), 10 % (INDEX), 15 % (COMMODITY), 20 % (CRYPTO), 25 % (STOCK, OTHER); spread 2 % (FOREX, METAL), 3 % "
+    "(INDEX), 5 % (CRYPTO, COMMODITY), 10 % (STOCK, OTHER); unchanged price 900 seconds (FOREX, METAL, CRYPTO), 3,600 "
+    "seconds (INDEX, COMMODITY), no limit (STOCK, OTHER)."
 )
 class QuoteGuardInput:
     mode: GuardMode | None = field(default=UNSET, description="Handling of suspect quotes.")
@@ -144,9 +142,8 @@ class SaveInstrumentInput:
     )
     base_currency: str | None = field(
         default=UNSET,
-        description="Currency code of the underlying; required for FOREX, and fixed once saved. Null, or "
-        "left out for a new instrument: the underlying is not a currency, and the price is not "
-        "used for conversion.",
+        description="Currency code of the underlying; required for FOREX, and fixed once saved. Null, or left out for "
+        "a new instrument: the underlying is not a currency, and the price is not used for conversion.",
     )
     quote_currency: str | None = field(
         default=UNSET, description="Currency code of the price; required for a new instrument, and fixed once saved."
@@ -163,8 +160,8 @@ class SaveInstrumentInput:
     )
     notional_min: Decimal | None = field(
         default=UNSET,
-        description="Minimum notional of an order (quantity x price) in the quote currency; 0, the default "
-        "and the meaning of null: no limit.",
+        description="Minimum notional of an order (quantity x price) in the quote currency; 0, the default and the "
+        "meaning of null: no limit.",
     )
     contract_size: Decimal | None = field(
         default=UNSET, description="Units of the underlying in one lot; 1 if null, or if left out for a new instrument."
@@ -175,8 +172,8 @@ class SaveInstrumentInput:
     )
     status: InstrumentStatus | None = field(
         default=UNSET,
-        description="State; ACTIVE if left out for a new instrument. RETIRED is refused while the instrument "
-        "has open positions or working orders.",
+        description="State; ACTIVE if left out for a new instrument. RETIRED is refused while the instrument has open "
+        "positions or working orders.",
     )
     guard: QuoteGuardInput | None = field(
         default=UNSET,
@@ -184,8 +181,8 @@ class SaveInstrumentInput:
     )
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the instrument must not exist yet. If "
-        "another version is stored, the change is refused.",
+        description="Version on which the change is based; 0 if the instrument must not exist yet. If another version "
+        "is stored, the change is refused.",
     )
 
 

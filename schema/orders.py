@@ -42,9 +42,8 @@ class Order(FromRow, listing=ORDERS):
         description="Take-profit price, in the quote currency, that is set when the order is filled; null if none."
     )
     quantity: Decimal = field(
-        description="Quantity in units of the instrument. A working order closes the whole position if its "
-        "`verb` is CLOSE, whatever the position's size by then, and at most the rest of the "
-        "position if it is REDUCE."
+        description="Quantity in units of the instrument. A working order closes the whole position if its `verb` is "
+        "CLOSE, whatever the position's size by then, and at most the rest of the position if it is REDUCE."
     )
     status: OrderStatus = field(description="State of the order.")
     reason: str = field(
@@ -56,8 +55,8 @@ class Order(FromRow, listing=ORDERS):
         description="Market time at which the order was filled, cancelled or rejected; null while it is working."
     )
     outcome: JSON = field(
-        description="Reason for the cancellation (`reason`), or the gate that rejected the order when it "
-        "triggered (`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
+        description="Reason for the cancellation (`reason`), or the gate that rejected the order when it triggered "
+        "(`code`, `limit`, `observed`, and the quote: `bid`, `ask`, `source_time`)."
     )
 
     origin_id: ID | None = field(description="First version of an amended order; null if this is the first.")

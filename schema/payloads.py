@@ -15,8 +15,8 @@ from services.saving import Saved
 class UserError:
     code: ErrorCode = strawberry.field(description="Stable error code.")
     field: str | None = strawberry.field(
-        description="Path of the input field with the error, such as `steps[0].name`; null if no single "
-        "field caused it."
+        description="Path of the input field with the error, such as `steps[0].name`; null if no single field caused "
+        "it."
     )
     message: str = strawberry.field(description="Error in plain words.")
     transient: bool = strawberry.field(description="True if the same request may succeed later.")

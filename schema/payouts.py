@@ -37,14 +37,14 @@ class Payout(FromRow, listing=PAYOUTS):
     status: PayoutStatus = field(description="State of the payout.")
     currency: str = field(description="Currency code of `profit` and `amount`.")
     profit: Decimal = field(
-        description="Gross profit taken from the account, all or part of its profit. It is held until the "
-        "payout is decided."
+        description="Gross profit taken from the account, all or part of its profit. It is held until the payout is "
+        "decided."
     )
     split: Decimal = field(description="Client's share of the profit, for example 0.8 for 80 %.")
     amount: Decimal = field(description="Amount that the client receives, rounded to the currency's decimal places.")
     fee_returned: Decimal | None = field(
-        description="Price of the purchase, if it was returned with this payout, in the currency of the "
-        "price; null if not."
+        description="Price of the purchase, if it was returned with this payout, in the currency of the price; null "
+        "if not."
     )
     day: int = field(description="Number of the trading day, within the phase, on which the payout was requested.")
     created_at: datetime = field(description="Time of the request.")
@@ -53,8 +53,8 @@ class Payout(FromRow, listing=PAYOUTS):
     )
     paid_at: datetime | None = field(description="Time of payment; null until then.")
     reason: str | None = field(
-        description="Reason for the rejection or cancellation, as shown to the client; null if the client "
-        "cancelled without giving one."
+        description="Reason for the rejection or cancellation, as shown to the client; null if the client cancelled "
+        "without giving one."
     )
     challenge_id: strawberry.Private[int]
     wallet_id: strawberry.Private[int]
@@ -75,8 +75,8 @@ class PayoutCriterion:
     measured: Decimal = field(description="Current value: an amount in the account's currency, or a count.")
     needed: Decimal = field(description="Required value, in the unit of `measured`.")
     next_at: datetime | None = field(
-        description="Earliest time at which the condition can be met, as far as it depends on trading days; "
-        "null if it is met or does not depend on them."
+        description="Earliest time at which the condition can be met, as far as it depends on trading days; null if "
+        "it is met or does not depend on them."
     )
 
 
@@ -84,8 +84,8 @@ class PayoutCriterion:
 class PayoutEligibility:
     eligible: bool = field(description="True if every condition is met.")
     next_at: datetime | None = field(
-        description="Earliest time at which all conditions can be met, as far as they depend on trading "
-        "days; null if they do not."
+        description="Earliest time at which all conditions can be met, as far as they depend on trading days; null if "
+        "they do not."
     )
     criteria: list[PayoutCriterion] = field(
         description="All conditions of the terms, or only FUNDED_PHASE if no funded phase is running."
@@ -111,8 +111,8 @@ class RequestPayoutInput:
     challenge_id: ID = field(description="Challenge whose funded phase made the profit.")
     amount: Decimal | None = field(
         default=None,
-        description="Gross profit to take from the account, including the firm's share, in the account's "
-        "currency. At most the profit minus the buffer of the terms; all of that if left out.",
+        description="Gross profit to take from the account, including the firm's share, in the account's currency. At "
+        "most the profit minus the buffer of the terms; all of that if left out.",
     )
     idempotency_key: str = field(
         description="Key of the request. Repeating the same key and content requests no second payout."
@@ -145,8 +145,8 @@ class CancelPayoutInput:
     )
     reason: str | None = field(
         default=None,
-        description="Reason. Text from a client is stored with the payout; text from a manager or admin goes "
-        "to the audit, which only the firm's staff can read.",
+        description="Reason. Text from a client is stored with the payout; text from a manager or admin goes to the "
+        "audit, which only the firm's staff can read.",
     )
     shown_reason: str | None = field(default=None, description=f"Only for managers and admins. {SHOWN}")
 

@@ -36,8 +36,8 @@ class LimitInput:
     )
     lock_at: Decimal | None = field(
         default=None,
-        description="Amount above the initial balance at which a trailing floor stops rising, in the "
-        "account's currency.",
+        description="Amount above the initial balance at which a trailing floor stops rising, in the account's "
+        "currency.",
     )
     touch: Touch | None = field(default=None, description="Whether the limit is hit at the level or only beyond it.")
     consequence: Consequence | None = field(default=None, description="Consequence when the limit is hit.")
@@ -47,8 +47,8 @@ class LimitInput:
 class MaxPositionsInput:
     enforced: Enforcement | None = field(
         default=None,
-        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach; "
-        "default GATE.",
+        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach; default "
+        "GATE.",
     )
     consequence: Consequence | None = field(default=None, description="Consequence of a breach; default FAIL.")
 
@@ -99,8 +99,8 @@ class StepInput:
     phase_type: PhaseType = field(description="Type of the phase. A funded phase must be the last one.")
     name: str = field(description="Name of the phase.")
     account_group: str = field(
-        description="Name of the account group in which the phase's account is opened; its kind must be "
-        "DEMO, or REAL for a funded phase."
+        description="Name of the account group in which the phase's account is opened; its kind must be DEMO, or REAL "
+        "for a funded phase."
     )
     duration_days: int | None = field(
         default=None,
@@ -119,8 +119,8 @@ class StepInput:
     )
     min_trading_days: int | None = field(
         default=None,
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
-        "before the first payout.",
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
+        "first payout.",
     )
     max_trading_days: int | None = field(
         default=None, description="Maximum number of days that count as trading days; the phase ends with the last one."
@@ -128,13 +128,13 @@ class StepInput:
     max_positions: int | None = field(default=None, description="Maximum number of open positions.")
     best_day_pct: Decimal | None = field(
         default=None,
-        description="Maximum share of the net profit made on the best day, in percent. A larger share delays "
-        "passing or, in a funded phase, a payout.",
+        description="Maximum share of the net profit made on the best day, in percent. A larger share delays passing "
+        "or, in a funded phase, a payout.",
     )
     profitable_days: int | None = field(
         default=None,
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
-        "before the first payout.",
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
+        "the first payout.",
     )
     profitable_day_pct: Decimal | None = field(
         default=None, description="Minimum profit of a profitable day, in percent of the initial balance."
@@ -145,13 +145,13 @@ class StepInput:
     )
     trading_day_pct: Decimal | None = field(
         default=None,
-        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the "
-        "initial balance; above 0.",
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial "
+        "balance; above 0.",
     )
     warn_at: list[Decimal] | None = field(
         default=None,
-        description="Shares of each limit at which an early warning is sent, each above 0 and below 1, for "
-        "example 0.8.",
+        description="Shares of each limit at which an early warning is sent, each above 0 and below 1, for example "
+        "0.8.",
     )
     payout: PayoutTermsInput | None = field(default=None, description="Conditions for payouts. Only in a funded phase.")
     limits: LimitsInput | None = field(default=None, description="Details of the limits that differ from the defaults.")

@@ -31,9 +31,8 @@ from services.views.lists import PROGRAMS, STEPS
 
 STEPS_MAX = 100
 ZONE = (
-    "Time zone of the trading days: an IANA name such as America/New_York, which includes "
-    "daylight-saving time, or a fixed offset in the notation of trading firms: GMT+3 is "
-    "three hours ahead of UTC."
+    "Time zone of the trading days: an IANA name such as America/New_York, which includes daylight-saving time, or a "
+    "fixed offset in the notation of trading firms: GMT+3 is three hours ahead of UTC."
 )
 
 
@@ -60,20 +59,20 @@ class ProgramStep(FromRow, listing=STEPS):
         description="Client's share of the profit, for example 0.8 for 80 %. Only in a funded phase."
     )
     min_trading_days: int = field(
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
-        "before the first payout."
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
+        "first payout."
     )
     max_trading_days: int = field(
         description="Maximum number of days that count as trading days; the phase ends with the last one."
     )
     max_positions: int = field(description="Maximum number of open positions.")
     best_day_pct: Decimal = field(
-        description="Maximum share of the net profit made on the best day, in percent. A larger share delays "
-        "passing or, in a funded phase, a payout."
+        description="Maximum share of the net profit made on the best day, in percent. A larger share delays passing "
+        "or, in a funded phase, a payout."
     )
     profitable_days: int = field(
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
-        "before the first payout."
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
+        "the first payout."
     )
     profitable_day_pct: Decimal = field(
         description="Minimum profit of a profitable day, in percent of the initial balance."
@@ -223,8 +222,8 @@ class ProgramValidation:
     problems: list[UserError] = field(description="All errors, each with the path of its field.")
     warnings: list[str] = field(
         default_factory=list,
-        description="Warnings about values that are allowed but may not be intended, such as the inverted "
-        "sign of an Etc/GMT zone.",
+        description="Warnings about values that are allowed but may not be intended, such as the inverted sign of an "
+        "Etc/GMT zone.",
     )
     next_trading_days: list[TradingDayStart] = field(
         default_factory=list, description="Start times of the next seven trading days; empty if the time zone is wrong."

@@ -40,8 +40,8 @@ class Purchase(FromRow, listing=PURCHASES):
         description="Reason for the failure, as shown to the client; null if the purchase has not failed."
     )
     internal_failure_reason: str | None = field(
-        description="Internal reason for the failure, visible to the firm's staff only; null if the purchase "
-        "has not failed."
+        description="Internal reason for the failure, visible to the firm's staff only; null if the purchase has not "
+        "failed."
     )
     external_reference: str | None = field(description="Reference of the firm's own, such as an order number.")
     comment: str | None = field(description="Comment by the firm's staff.")
@@ -50,15 +50,15 @@ class Purchase(FromRow, listing=PURCHASES):
     updated_at: datetime = field(description="Time of the last change.")
     payment: Payment = field(description="Method of payment.")
     payment_reference: str | None = field(
-        description="Reference that an EXTERNAL payment must carry; pass it to the payment provider. Null "
-        "for payment from the wallet."
+        description="Reference that an EXTERNAL payment must carry; pass it to the payment provider. Null for payment "
+        "from the wallet."
     )
     expires_at: datetime | None = field(
         description="Time (system clock) at which an unpaid EXTERNAL purchase fails; null for payment from the wallet."
     )
     program_changed: bool | None = field(
-        description="True if the program, including its status, has changed since the purchase, so that "
-        "`program` may differ from what was sold; null once the program is deleted."
+        description="True if the program, including its status, has changed since the purchase, so that `program` may "
+        "differ from what was sold; null once the program is deleted."
     )
     wallet_id: strawberry.Private[int | None]
     program_id: strawberry.Private[int | None]
@@ -115,8 +115,8 @@ class ConfirmPaymentInput:
     amount: Decimal = field(description="Amount paid; must equal the price.")
     currency: str = field(description="Currency code of the payment; must equal the price's.")
     idempotency_key: str = field(
-        description="The provider's id of the payment or of its notification. Repeating the same key and "
-        "content changes nothing more."
+        description="The provider's id of the payment or of its notification. Repeating the same key and content "
+        "changes nothing more."
     )
 
 
@@ -145,9 +145,8 @@ class UpdatePurchaseInput:
     )
     status: PurchaseStatus | None = field(
         default=None,
-        description="New state. PAID: the price was paid outside; a reservation in the wallet is released, "
-        "and the challenge of a purchase waiting for its payment starts. FAILED: the challenge "
-        "is cancelled.",
+        description="New state. PAID: the price was paid outside; a reservation in the wallet is released, and the "
+        "challenge of a purchase waiting for its payment starts. FAILED: the challenge is cancelled.",
     )
     reason: str | None = field(default=None, description=f"Reason; required with FAILED. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
@@ -199,6 +198,6 @@ class PurchaseFilter:
     created_before: datetime | None = field(default=None, description="Only purchases made before this time.")
     text: str | None = field(
         default=None,
-        description="Only the purchase with this id, or purchases with this text (case-insensitive) in the "
-        "client, the program's name or, for MANAGER and ADMIN, the external reference.",
+        description="Only the purchase with this id, or purchases with this text (case-insensitive) in the client, "
+        "the program's name or, for MANAGER and ADMIN, the external reference.",
     )

@@ -104,10 +104,10 @@ QUOTE_SCALARS: dict[object, ScalarDefinition] = {
     QuoteList: strawberry.scalar(
         name="QuoteList",
         description=(
-            "List of quotes. Each item is an object of `symbol`, `bid`, `ask` (decimals as text or "
-            "numbers) and `time` (RFC 3339 text with an offset), such as "
-            '{symbol: "EURUSD", bid: "1.0834", ask: "1.0835", time: "2026-03-02T12:00:00Z"}. An item '
-            "of another form is dropped, counted and reported; the others are accepted."
+            "List of quotes. Each item is an object of `symbol`, `bid`, `ask` (decimals as text or numbers) and "
+            "`time` (RFC 3339 text with an offset), such as "
+            '{symbol: "EURUSD", bid: "1.0834", ask: "1.0835", time: "2026-03-02T12:00:00Z"}. An item of another form '
+            "is dropped, counted and reported; the others are accepted."
         ),
         serialize=_refuse,
         parse_value=parse_quotes,

@@ -52,13 +52,12 @@ class IngestQuotesInput:
 class DroppedQuote:
     symbol: str = field(description="Instrument symbol, or the submitted text if no instrument has it.")
     reason: str = field(
-        description="Reason. UNKNOWN_SYMBOL; NOT_FINITE: price is infinite or not a number; NOT_POSITIVE: "
-        "price is zero or negative; CROSSED: bid above ask; LATE: older than an accepted quote; "
-        "FUTURE: source time ahead of the clock; OUT_OF_RANGE: price of 1e10 or more, or one at "
-        "which an open position would be worth more than 1e13; TOO_PRECISE: more decimal places "
-        "than the instrument has, beyond floating-point noise; MALFORMED: not an object of "
-        "exactly `symbol`, `bid`, `ask` and `time`, each text or a number; INVALID_TIME: not RFC "
-        "3339 text with an offset, or a time that does not exist, such as a leap second."
+        description="Reason. UNKNOWN_SYMBOL; NOT_FINITE: price is infinite or not a number; NOT_POSITIVE: price is "
+        "zero or negative; CROSSED: bid above ask; LATE: older than an accepted quote; FUTURE: source time ahead of "
+        "the clock; OUT_OF_RANGE: price of 1e10 or more, or one at which an open position would be worth more than "
+        "1e13; TOO_PRECISE: more decimal places than the instrument has, beyond floating-point noise; MALFORMED: not "
+        "an object of exactly `symbol`, `bid`, `ask` and `time`, each text or a number; INVALID_TIME: not RFC 3339 "
+        "text with an offset, or a time that does not exist, such as a leap second."
     )
     count: Long = field(description="Number of dropped quotes.")
 
@@ -68,8 +67,8 @@ class SuspectQuotes:
     symbol: str = field(description="Instrument symbol.")
     finding: Finding = field(description="Reason why the quotes are suspect.")
     held: bool = field(
-        description="True if the quotes are held back until a later quote decides; false if they were "
-        "accepted, because the guard only warns."
+        description="True if the quotes are held back until a later quote decides; false if they were accepted, "
+        "because the guard only warns."
     )
     count: Long = field(description="Number of suspect quotes.")
 
@@ -83,12 +82,12 @@ class IngestQuotesPayload(Payload):
     accepted: int = field(default=0, description="Number of accepted quotes.")
     rounded: int = field(
         default=0,
-        description="Number of accepted quotes that had floating-point noise (1.1370200000000001) and were "
-        "rounded to the instrument's precision.",
+        description="Number of accepted quotes that had floating-point noise (1.1370200000000001) and were rounded to "
+        "the instrument's precision.",
     )
     dropped: list[DroppedQuote] = field(default_factory=list, description="Dropped quotes, by symbol and reason.")
     suspect: list[SuspectQuotes] = field(
         default_factory=list,
-        description="Suspect quotes, by symbol and finding. Those held back are counted neither in "
-        "`accepted` nor in `dropped`.",
+        description="Suspect quotes, by symbol and finding. Those held back are counted neither in `accepted` nor in "
+        "`dropped`.",
     )

@@ -20,9 +20,8 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="A failing verdict that was set aside because it rested on void quotes. The failed run "
-    "keeps its account, verdict and evidence; the phase goes on with a new run on a new "
-    "account."
+    description="A failing verdict that was set aside because it rested on void quotes. The failed run keeps its "
+    "account, verdict and evidence; the phase goes on with a new run on a new account."
 )
 class Reinstatement(FromRow, listing=REINSTATEMENTS):
     id: ID = field(description="Reinstatement id.")
@@ -43,8 +42,8 @@ class Reinstatement(FromRow, listing=REINSTATEMENTS):
         return [Difference(**one) for one in json.loads(self.differences_text)]
 
     @computed(
-        "Ids of fills of the failed run that the new run leaves out: fills at void quotes, and "
-        "fills that closed such positions."
+        "Ids of fills of the failed run that the new run leaves out: fills at void quotes, and fills that closed such "
+        "positions."
     )
     def left_out_fills(self) -> list[ID]:
         return [ID(ledger_id(int(self.account_id), seq) or "") for seq in json.loads(self.left_out_text)]
@@ -56,8 +55,8 @@ class ReinstateChallengeInput:
     reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
     apply: bool = field(
-        description="True to set the verdict aside; false to return what the new run would begin with, "
-        "without changing anything."
+        description="True to set the verdict aside; false to return what the new run would begin with, without "
+        "changing anything."
     )
     idempotency_key: str = field(
         description="Key of the request. Repeating the same key and content reinstates nothing more."
@@ -78,6 +77,6 @@ class ReinstateChallengePayload(Payload):
     )
     left_out_fills: list[ID] = field(
         default_factory=list,
-        description="Ids of fills that the new run leaves out: fills at void quotes, and fills that closed "
-        "such positions.",
+        description="Ids of fills that the new run leaves out: fills at void quotes, and fills that closed such "
+        "positions.",
     )

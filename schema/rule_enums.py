@@ -7,8 +7,8 @@ from schema.engine.enum_types import describe_enum
 describe_enum(
     Reference,
     "LimitReference",
-    "Figure at the start of the trading day from which a daily limit counts, or at the end "
-    "of the day, which a trailing floor follows.",
+    "Figure at the start of the trading day from which a daily limit counts, or at the end of the day, which a "
+    "trailing floor follows.",
     BALANCE="Balance: cash without open profit.",
     EQUITY="Equity: balance plus open profit or loss.",
     HIGHER="The higher of balance and equity.",
@@ -73,10 +73,10 @@ describe_enum(
     "LimitConsequence",
     "Consequence when a limit is hit.",
     FAIL="The phase fails.",
-    PAUSE_DAY="No position may be opened or increased until the next trading day. Open positions, and "
-    "orders that reduce them, stay.",
-    CLOSE_DAY="Orders are cancelled, positions are closed at the next fresh quotes, and no position "
-    "may be opened until the next trading day.",
+    PAUSE_DAY="No position may be opened or increased until the next trading day. Open positions, and orders that "
+    "reduce them, stay.",
+    CLOSE_DAY="Orders are cancelled, positions are closed at the next fresh quotes, and no position may be opened "
+    "until the next trading day.",
     WARN="The breach is only recorded.",
 )
 describe_enum(

@@ -31,8 +31,8 @@ class OpenPosition:
     average_entry: Decimal = field(description="Average entry price in the quote currency.")
     mark: Decimal = field(description="Mark: price at which the position could be closed now, in the quote currency.")
     rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, "
-        "with up to 18 decimal places."
+        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
+        "18 decimal places."
     )
     unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
     notional: Decimal = field(description="Notional at the mark, in the account's currency; always positive.")
@@ -44,19 +44,19 @@ class OpenPosition:
         description="True if the quote used for the mark is too old to trade at; the position keeps its last mark."
     )
     rate_pairs: list[str] = field(
-        description="Symbols of the instruments used for the conversion: none if no conversion is needed, "
-        "two if it goes through a third currency."
+        description="Symbols of the instruments used for the conversion: none if no conversion is needed, two if it "
+        "goes through a third currency."
     )
     rate_time: datetime | None = field(
         description="Source time of the older quote used for the conversion rate; null if no conversion is needed."
     )
     rate_age_seconds: int | None = field(
-        description="Age of the conversion rate at the current market time, in whole seconds; null if no "
-        "conversion is needed."
+        description="Age of the conversion rate at the current market time, in whole seconds; null if no conversion "
+        "is needed."
     )
     rate_stale: bool = field(
-        description="True if the conversion rate is the last known one and too old to open or increase a "
-        "position; reducing and closing remain possible."
+        description="True if the conversion rate is the last known one and too old to open or increase a position; "
+        "reducing and closing remain possible."
     )
 
     @classmethod
@@ -83,8 +83,8 @@ class OpenPosition:
 
 
 @strawberry.type(
-    description="An account valued at the newest quotes, without writing anything. All amounts are in "
-    "the account's currency."
+    description="An account valued at the newest quotes, without writing anything. All amounts are in the account's "
+    "currency."
 )
 class AccountSnapshot:
     market_time: datetime = field(description="Market time of the newest quotes.")

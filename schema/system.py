@@ -32,9 +32,8 @@ class DroppedQuotes:
 
 
 @strawberry.type(
-    description="An account that cannot be read or computed. Its orders and positions wait, and its "
-    "mutations are refused with ACCOUNT_UNREADABLE or ACCOUNT_QUARANTINED. "
-    "`releaseQuarantine` tries to compute it again."
+    description="An account that cannot be read or computed. Its orders and positions wait, and its mutations are "
+    "refused with ACCOUNT_UNREADABLE or ACCOUNT_QUARANTINED. `releaseQuarantine` tries to compute it again."
 )
 class QuarantinedAccount:
     account_id: ID = field(description="Account number.")
@@ -74,14 +73,14 @@ class Load:
 
 
 @strawberry.type(
-    description="Data deleted after its retention time, set by PROPDESK_EVENTS_KEEP_DAYS, "
-    "PROPDESK_QUOTES_KEEP_DAYS and PROPDESK_METRICS_KEEP_DAYS."
+    description="Data deleted after its retention time, set by PROPDESK_EVENTS_KEEP_DAYS, PROPDESK_QUOTES_KEEP_DAYS "
+    "and PROPDESK_METRICS_KEEP_DAYS."
 )
 class Forgotten:
     events: Long = field(description="Number of deleted events of all brands.")
     quotes: Long = field(
-        description="Quotes of all batches up to this number are deleted, except the last quote of each "
-        "symbol; 0 if none is."
+        description="Quotes of all batches up to this number are deleted, except the last quote of each symbol; 0 if "
+        "none is."
     )
     metrics: datetime | None = field(
         description="Metric snapshots written before this time are deleted; null if none is."

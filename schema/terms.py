@@ -130,8 +130,8 @@ class PhaseTerms(FromTerms):
         description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one."
     )
     min_trading_days: int = field(
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, "
-        "before the first payout."
+        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
+        "first payout."
     )
     max_trading_days: int = field(
         description="Maximum number of days that count as trading days; the phase ends with the last one."
@@ -142,8 +142,8 @@ class PhaseTerms(FromTerms):
     )
     best_day_pct: Decimal = field(description="Maximum share of the net profit made on the best day, in percent.")
     profitable_days: int = field(
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, "
-        "before the first payout."
+        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
+        "the first payout."
     )
     profitable_day_pct: Decimal = field(
         description="Minimum profit of a profitable day, in percent of the initial balance."

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 
 @strawberry.type(
-    description="Current figures of a challenge's account, in its currency. The figures of the trading "
-    "day are null before the phase has started."
+    description="Current figures of a challenge's account, in its currency. The figures of the trading day are null "
+    "before the phase has started."
 )
 class ChallengeTick(FromRow, listing=TICKS):
     id: ID = field(description="Challenge id.")

@@ -14,8 +14,8 @@ from services.views.lists import TOKENS
 
 
 @strawberry.type(
-    description="Scope of a TRADER token: everything that one of the lists names. If all lists are "
-    "empty, the whole brand."
+    description="Scope of a TRADER token: everything that one of the lists names. If all lists are empty, the whole "
+    "brand."
 )
 class TokenScope:
     owners: list[str] = field(description="Clients, including their challenges and accounts.")
@@ -25,8 +25,8 @@ class TokenScope:
 
 
 @strawberry.input(
-    description="Scope of a TRADER token: everything that one of the lists names. If all lists are "
-    "empty, the whole brand."
+    description="Scope of a TRADER token: everything that one of the lists names. If all lists are empty, the whole "
+    "brand."
 )
 class TokenScopeInput:
     owners: list[str] = field(default_factory=list, description="Clients, including their challenges and accounts.")

@@ -12,9 +12,8 @@ from services.views.lists import QUOTE_VOIDS
 
 
 @strawberry.type(
-    description="Quotes of an instrument that were declared void. They stay in the quote history, and "
-    "marks, fills and verdicts made from them stay as well. `reinstateChallenge` can set "
-    "such a verdict aside."
+    description="Quotes of an instrument that were declared void. They stay in the quote history, and marks, fills "
+    "and verdicts made from them stay as well. `reinstateChallenge` can set such a verdict aside."
 )
 class QuoteVoid(FromRow, listing=QUOTE_VOIDS):
     id: ID = field(description="Id of the declaration.")
@@ -37,12 +36,12 @@ class VoidQuotesInput:
 
 
 @strawberry.type(
-    description="Result of declaring quotes void. `challengesHit` with the same span lists the "
-    "challenges that failed by them."
+    description="Result of declaring quotes void. `challengesHit` with the same span lists the challenges that failed "
+    "by them."
 )
 class VoidQuotesPayload(Payload):
     quote_void: QuoteVoid | None = field(
         default=None,
-        description="Declaration, or the existing one if these quotes were void already; null if the request "
-        "was refused.",
+        description="Declaration, or the existing one if these quotes were void already; null if the request was "
+        "refused.",
     )

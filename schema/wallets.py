@@ -26,8 +26,8 @@ class Wallet(FromRow, listing=WALLETS):
 
 
 @strawberry.type(
-    description="An account of the firm itself in one currency. As the counterpart of other accounts its "
-    "balance may be negative."
+    description="An account of the firm itself in one currency. As the counterpart of other accounts its balance may "
+    "be negative."
 )
 class HouseAccount(FromRow, listing=HOUSE_ACCOUNTS):
     id: ID = field(description="Id of the house account.")
@@ -91,8 +91,8 @@ class DepositToWalletPayload(Payload):
 class WithdrawFromWalletInput:
     wallet_id: ID = field(description="Wallet id.")
     amount: Decimal = field(
-        description="Amount, with at most the currency's number of decimal places; at most the `free` money "
-        "of the wallet."
+        description="Amount, with at most the currency's number of decimal places; at most the `free` money of the "
+        "wallet."
     )
     idempotency_key: str = field(
         description="Key of the request. Repeating the same key and content withdraws nothing more."
