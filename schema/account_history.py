@@ -35,17 +35,11 @@ class Position(FromRow, listing=POSITIONS):
     side: Side = field(description="LONG or SHORT.")
     status: PositionStatus = field(description="State of the position.")
     quantity: Decimal = field(description="Quantity still open, in units of the instrument; positive on both sides.")
-    cost_basis: Decimal = field(
-        description="Cost of the open quantity in the quote currency, with up to 18 decimal places."
-    )
-    realised: Decimal = field(
-        description="Profit or loss realised by reducing and closing, before fees, in the account's currency."
-    )
+    cost_basis: Decimal = field(description="Cost of the open quantity in the quote currency, up to 18 decimal places.")
+    realised: Decimal = field(description="Realised profit or loss before fees, in the account's currency.")
     fees: Decimal = field(description="Fees paid on the position, in the account's currency.")
     opened_at: datetime = field(description="Market time of the opening fill.")
-    closed_at: datetime | None = field(
-        description="Market time of the fill that closed the position completely; null while it is open."
-    )
+    closed_at: datetime | None = field(description="Market time of the closing fill; null while the position is open.")
 
     @computed("Average entry price in the quote currency; 0 once the position is closed.")
     def average_entry(self) -> Decimal:
@@ -68,33 +62,23 @@ class Fill(FromRow, listing=FILLS):
         description="Fee in the account's currency: the position's total fees, rounded up, after the fill minus "
         "before it."
     )
-    rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
-        "18 decimal places."
-    )
+    rate: Decimal = field(description="Conversion rate: account currency per quote currency, up to 18 decimal places.")
     realised: Decimal = field(
-        description="Profit or loss realised by the fill, before its fee, in the account's currency: the position's "
-        "total profit, rounded, after the fill minus before it."
+        description="Profit or loss of the fill, before its fee, in the account's currency: the position's total "
+        "profit, rounded, after the fill minus before it."
     )
     filled_at: datetime = field(description="Market time of the fill.")
     batch: Long = field(description="Batch of quotes at which the order was filled.")
     quote_time: datetime = field(description="Source time of the quote used.")
-    rate_time: datetime | None = field(
-        description="Source time of the older quote used for the conversion rate; null if no conversion was needed."
-    )
-    rate_stale: bool = field(
-        description="True if the conversion rate was the last known one and too old to open or increase a position."
-    )
+    rate_time: datetime | None = field(description="Source time of the rate's older quote; null without conversion.")
+    rate_stale: bool = field(description="True if the conversion rate was too old to open or increase a position.")
     rate_names: strawberry.Private[str]
 
-    @computed(
-        "Symbols of the instruments used for the conversion: none if no conversion was needed, two if it went through "
-        "a third currency."
-    )
+    @computed("Symbols used for the conversion: up to two, none if not needed.")
     def rate_pairs(self) -> list[str]:
         return names_of(self.rate_names)
 
-    @computed("Age of the conversion rate at the fill, in whole seconds; null if no conversion was needed.")
+    @computed("Age of the rate at the fill, in seconds; null without conversion.")
     def rate_age_seconds(self) -> int | None:
         return None if self.rate_time is None else age_seconds(self.rate_time, self.filled_at)
 
@@ -108,9 +92,7 @@ class LedgerEvent(FromRow, listing=LEDGER):
         "after the event."
     )
     kind: str = field(description="Kind of event, such as a fill or a fee.")
-    amount: Decimal = field(
-        description="Change of the cash balance in the account's currency: positive in, negative out; may be 0."
-    )
+    amount: Decimal = field(description="Change of the cash balance, in the account's currency; may be 0 or negative.")
     balance_after: Decimal = field(description="Cash balance after the event, in the account's currency.")
     market_time: datetime = field(description="Market time of the event.")
     recorded_at: datetime = field(description="Time at which the row was written.")
@@ -124,10 +106,8 @@ class PositionFilter:
     status: list[PositionStatus] | None = field(default=None, description="Only positions in one of these states.")
     symbol: str | None = field(default=None, description="Only positions in this instrument.")
     side: Side | None = field(default=None, description="Only positions on this side.")
-    opened_from: datetime | None = field(
-        default=None, description="Only positions opened at or after this market time."
-    )
-    opened_before: datetime | None = field(default=None, description="Only positions opened before this market time.")
+    opened_from: datetime | None = field(default=None, description="Only positions opened at or after this time.")
+    opened_before: datetime | None = field(default=None, description="Only positions opened before this time.")
 
 
 @strawberry.input(description="Filter for orders.")
@@ -137,8 +117,8 @@ class OrderFilter:
     side: Side | None = field(default=None, description="Only orders for positions on this side.")
     verb: list[Verb] | None = field(default=None, description="Only orders with one of these effects on the position.")
     type: list[OrderType] | None = field(default=None, description="Only orders of one of these types.")
-    placed_from: datetime | None = field(default=None, description="Only orders placed at or after this market time.")
-    placed_before: datetime | None = field(default=None, description="Only orders placed before this market time.")
+    placed_from: datetime | None = field(default=None, description="Only orders placed at or after this time.")
+    placed_before: datetime | None = field(default=None, description="Only orders placed before this time.")
 
 
 @strawberry.input(description="Filter for fills.")
@@ -147,8 +127,8 @@ class FillFilter:
     symbol: str | None = field(default=None, description="Only fills of this instrument.")
     side: Side | None = field(default=None, description="Only fills for positions on this side.")
     verb: list[Verb] | None = field(default=None, description="Only fills with one of these effects on the position.")
-    filled_from: datetime | None = field(default=None, description="Only fills at or after this market time.")
-    filled_before: datetime | None = field(default=None, description="Only fills before this market time.")
+    filled_from: datetime | None = field(default=None, description="Only fills at or after this time.")
+    filled_before: datetime | None = field(default=None, description="Only fills before this time.")
 
 
 @strawberry.input(description="Filter for ledger rows.")
@@ -156,8 +136,8 @@ class LedgerFilter:
     kind: list[str] | None = field(
         default=None, description="Only rows of one of these kinds, spelt as in `kind` of a ledger row."
     )
-    market_time_from: datetime | None = field(default=None, description="Only rows at or after this market time.")
-    market_time_before: datetime | None = field(default=None, description="Only rows before this market time.")
+    market_time_from: datetime | None = field(default=None, description="Only rows at or after this time.")
+    market_time_before: datetime | None = field(default=None, description="Only rows before this time.")
 
 
 @strawberry.input(description="Filter for decision actions.")
@@ -171,12 +151,8 @@ class DecisionActionFilter:
     status: list[ActionStatus] | None = field(default=None, description="Only actions in one of these states.")
     symbol: str | None = field(default=None, description="Only actions for this instrument.")
     code: str | None = field(default=None, description="Only actions refused by the gate with this code.")
-    market_time_from: datetime | None = field(
-        default=None, description="Only actions judged at or after this market time."
-    )
-    market_time_before: datetime | None = field(
-        default=None, description="Only actions judged before this market time."
-    )
+    market_time_from: datetime | None = field(default=None, description="Only actions judged at or after this time.")
+    market_time_before: datetime | None = field(default=None, description="Only actions judged before this time.")
 
 
 SortOrder = Annotated[

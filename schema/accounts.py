@@ -61,19 +61,13 @@ AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit"
 class AccountResult:
     starting_balance: Decimal = field(description="Balance with which the account began.")
     balance: Decimal = field(description="Cash balance at the end.")
-    equity: Decimal = field(
-        description="Equity at the end. Equal to `balance`, because an account ends without open positions."
-    )
+    equity: Decimal = field(description="Equity at the end, equal to `balance`: an ended account has no positions.")
     realised: Decimal = field(description="Profit or loss of all trades, before fees.")
     fees: Decimal = field(description="Fees paid.")
-    profit: Decimal = field(
-        description="Net trading profit or loss: realised minus fees, without deposits and withdrawals."
-    )
+    profit: Decimal = field(description="Net profit or loss: realised minus fees, without deposits and withdrawals.")
     high_watermark: Decimal = field(description="Highest equity of the account's lifetime.")
     fills: int = field(description="Number of fills, without voided ones.")
-    started_at: datetime | None = field(
-        description="Market time at which the account started; null if it never started."
-    )
+    started_at: datetime | None = field(description="Market time of the start; null if it never started.")
     ended_at: datetime = field(description="Market time at which the account ended.")
 
     @classmethod
@@ -93,9 +87,7 @@ class Account(FromRow, listing=ACCOUNTS):
     mode: Mode = field(description="Purpose of the account.")
     status: AccountStatus = field(description="State of the account.")
     read_only: bool = field(description="True if the account accepts no more actions, for example after a verdict.")
-    blocked_until: datetime | None = field(
-        description="Time until which no position may be opened or increased; null if not blocked."
-    )
+    blocked_until: datetime | None = field(description="End of a ban on opening or increasing positions; null if none.")
     group_name: strawberry.Private[str]
     currency: str = field(description="Currency code of all amounts.")
     owner: str | None = field(description="Client for whom the account is traded; null if none.")
@@ -104,7 +96,7 @@ class Account(FromRow, listing=ACCOUNTS):
     cash: Decimal = field(description="Cash balance: the sum of all ledger amounts, without open profit.")
     equity: Decimal = field(description="Equity: cash plus open profit or loss.")
     unrealised: Decimal = field(
-        description="Open profit or loss of all positions at the last mark, before fees of closing."
+        description="Open profit or loss of all positions at the last mark, before closing fees."
     )
     realised: Decimal = field(description="Profit or loss of closed quantities, before fees.")
     fees: Decimal = field(description="Fees paid so far.")
@@ -114,9 +106,7 @@ class Account(FromRow, listing=ACCOUNTS):
     marked_through: Long = field(description="Batch of quotes at which the account was last marked.")
     marked_at: datetime | None = field(description="Market time of the last mark; null before the first.")
     created_at: datetime = field(description="Time at which the account was created.")
-    started_at: datetime | None = field(
-        description="Market time at which the account started; null while it is pending."
-    )
+    started_at: datetime | None = field(description="Market time of the start; null while the account is pending.")
     ended_at: datetime | None = field(description="Market time at which the account ended; null until then.")
     policy: JSON = field(description="Execution policy with which the account was opened.")
     challenge_id: strawberry.Private[int | None]
@@ -262,9 +252,7 @@ class MarkAccountToMarketPayload(MarkPayload):
 
 @strawberry.type(description="Result of marking all live accounts.")
 class MarkAllToMarketPayload(MarkPayload):
-    failed: int = field(
-        default=0, description="Number of accounts that could not be marked; the ledger of each gives the reason."
-    )
+    failed: int = field(default=0, description="Number of accounts not marked; the ledger of each gives the reason.")
 
 
 @strawberry.input(description="Filter for accounts.")

@@ -87,9 +87,7 @@ class DecisionActionInput:
 @strawberry.input(description="Actions proposed to one account.")
 class SubmitDecisionActionsInput:
     account_id: ID = field(description="Account number.")
-    run_id: str = field(
-        description="Name of the caller's run. Each combination of account, run and action id is accepted once."
-    )
+    run_id: str = field(description="Name of the caller's run; account, run and action id are accepted once.")
     actions: list[DecisionActionInput | None] = field(
         description="1 to 250 proposals; a null item is rejected without affecting the others."
     )
@@ -108,23 +106,13 @@ class ActionFill:
     price: Decimal = field(description="Execution price in the quote currency.")
     quantity: Decimal = field(description="Quantity in units of the instrument; positive.")
     fee: Decimal = field(description="Fee in the account's currency.")
-    realised: Decimal = field(
-        description="Profit or loss realised by the fill, before its fee, in the account's currency."
-    )
-    rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
-        "18 decimal places."
-    )
-    rate_pairs: list[str] = field(
-        description="Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
-        "went through a third currency."
-    )
+    realised: Decimal = field(description="Profit or loss of the fill, before its fee, in the account's currency.")
+    rate: Decimal = field(description="Conversion rate: account currency per quote currency, up to 18 decimal places.")
+    rate_pairs: list[str] = field(description="Symbols used for the conversion: up to two, none if not needed.")
     rate_age_seconds: int | None = field(
-        description="Age of the conversion rate at the fill, in whole seconds; null if no conversion was needed."
+        description="Age of the rate at the fill, in seconds; null without conversion."
     )
-    rate_stale: bool = field(
-        description="True if the conversion rate was the last known one and too old to open or increase a position."
-    )
+    rate_stale: bool = field(description="True if the conversion rate was too old to open or increase a position.")
 
     @classmethod
     def of(cls, name: str, figures: Mapping[str, Any]) -> Self:
@@ -154,9 +142,7 @@ class DecisionActionResult(FromRow, listing=ACTIONS):
     code: str | None = field(description="Code of the gate that rejected the action; null if it was not rejected.")
     message: str | None = field(description="Reason for the rejection, in plain words; null if not rejected.")
     limit: str | None = field(description="Limit of the gate that rejected the action, as text; null if there is none.")
-    observed: str | None = field(
-        description="Value that the gate compared with the limit, as text; null if there is none."
-    )
+    observed: str | None = field(description="Value compared with the limit, as text; null if there is none.")
     quote: ActionQuote | None = field(description="Quote at which the action was judged; null without one.")
     replayed: bool = field(description="True if this is the stored result of an earlier submission.")
     market_time: datetime | None = field(description="Market time at which the action was judged.")
@@ -215,7 +201,7 @@ class CancelOrderInput:
 
 @strawberry.type(description="Result of cancelling an order.")
 class CancelOrderPayload(Payload):
-    order: Order | None = field(default=None, description="Order after the request; null if it was refused.")
+    order: Order | None = field(default=None, description="Order after the request; null if refused.")
 
 
 MISSING = dict.fromkeys(REQUIRED, NotText("null"))

@@ -13,7 +13,7 @@ from schema.payloads import Payload
 
 @strawberry.type(description="Account after a mutation.")
 class AccountPayload(Payload):
-    account: Account | None = field(default=None, description="Account after the mutation; null if it was refused.")
+    account: Account | None = field(default=None, description="Account after the mutation; null if refused.")
 
 
 @strawberry.input(description="Account to change.")
@@ -30,9 +30,7 @@ class ReasonedInput(AccountInput):
 @strawberry.input(description="New account outside any challenge.")
 class CreateAccountInput:
     mode: Mode = field(description="AUDITION or RACE. Accounts of challenge phases are opened by their challenge.")
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content returns the same account."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content returns the same account.")
     group: str | None = field(
         default=None,
         description="Name of the account group that sets currency, deposit and policy. If left out: 100,000 USDC and "
@@ -41,9 +39,7 @@ class CreateAccountInput:
     owner: str | None = field(default=None, description="Client for whom the account is traded.")
     clone: str | None = field(default=None, description="AI that trades the account.")
     parent_id: ID | None = field(default=None, description="Account of the same brand from which the new one descends.")
-    brand: str | None = field(
-        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
-    )
+    brand: str | None = field(default=None, description="Brand name. Required for an ADMIN; a MANAGER uses its own.")
 
 
 @strawberry.type(description="Result of creating an account.")
@@ -80,16 +76,12 @@ class LiquidateAccountPayload(AccountPayload): ...
 
 @strawberry.input(description="Amount to book on an account, with a reason.")
 class AdjustAccountInput(ReasonedInput):
-    amount: Decimal = field(
-        description="Amount in the account's currency: positive credits the account, negative debits it."
-    )
+    amount: Decimal = field(description="Amount in the account's currency: positive is a credit, negative a debit.")
     counts_as_profit: bool = field(
         description="True if the amount counts as profit or loss of the trading day and the phase. False if it is "
         "capital: the starting balance, every floor, day start and peak then move by the amount."
     )
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content books nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content books nothing more.")
 
 
 @strawberry.type(description="Result of an adjustment: the account after the booking, judged by its rules.")

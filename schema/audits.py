@@ -17,9 +17,7 @@ from services.views.lists import AUDIT
 )
 class AuditEvent(FromRow, listing=AUDIT):
     id: ID = field(description="Row number.")
-    brand: str | None = field(
-        description="Brand whose chain contains the row; null for changes that belong to no brand."
-    )
+    brand: str | None = field(description="Brand whose chain contains the row; null for changes of no brand.")
     seq: Long = field(description="Number of the row in its chain, counted from 1 without gaps.")
     actor: str = field(description="Role and name of the person or token that made the change.")
     role: Role = field(description="Role in which the change was made.")

@@ -31,11 +31,11 @@ class SaveBrandInput:
     title: str | None = field(default=UNSET, description="Display name; required for a new brand.")
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the brand must not exist yet. If another version is "
-        "stored, the change is refused.",
+        description="Version on which the change is based; 0 for a new brand. If another version is stored, it is "
+        "refused.",
     )
 
 
 @strawberry.type(description="Result of saving a brand.")
 class SaveBrandPayload(SavePayload):
-    brand: Brand | None = field(default=None, description="Brand after the save; null if it was refused.")
+    brand: Brand | None = field(default=None, description="Brand after the save; null if refused.")

@@ -79,12 +79,12 @@ class ReinstateChallengesInput:
     reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
     idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content starts no second reinstatement."
+        description="Idempotency key. Repeating key and content starts no second reinstatement."
     )
 
 
 @strawberry.type(description="Result of requesting a bulk reinstatement; query `bulkReinstatement` for its progress.")
 class ReinstateChallengesPayload(Payload):
     bulk_reinstatement: BulkReinstatement | None = field(
-        default=None, description="Bulk reinstatement; null if the request was refused."
+        default=None, description="Bulk reinstatement; null if refused."
     )

@@ -164,9 +164,7 @@ class ChallengePhase(FromRow, listing=PHASES):
     ended_at: datetime | None = field(description="Market time at which the phase ended; null until then.")
     end_reason: str | None = field(description="Rule or other reason that ended the phase; null until it has ended.")
     initial_balance: Decimal = field(description="Balance with which the phase begins, in the account's currency.")
-    start_equity: Decimal | None = field(
-        description="Equity at the start, in the account's currency; null before the start."
-    )
+    start_equity: Decimal | None = field(description="Equity at the start in the account's currency; null before.")
     run: int = field(description="Number of this run of the phase, counted from 1; each reinstatement adds a run.")
     superseded: bool = field(description="True if the verdict of this run was set aside and a later run replaces it.")
     account_id: strawberry.Private[int | None]
@@ -318,9 +316,7 @@ class ChallengeFilter:
     client: str | None = field(default=None, description="Only challenges of this client.")
     program_id: ID | None = field(default=None, description="Only challenges of this program.")
     purchase_id: ID | None = field(default=None, description="Only challenges of this purchase.")
-    account_id: ID | None = field(
-        default=None, description="Only the challenge to which this account belongs, in any phase."
-    )
+    account_id: ID | None = field(default=None, description="Only the challenge of this account, in any phase.")
     phase_type: list[PhaseType] | None = field(
         default=None, description="Only challenges whose current phase has one of these types."
     )
@@ -365,6 +361,4 @@ class CancelChallengeInput:
     "fresh quotes."
 )
 class CancelChallengePayload(Payload):
-    challenge: Challenge | None = field(
-        default=None, description="Challenge after the request; null if it was refused."
-    )
+    challenge: Challenge | None = field(default=None, description="Challenge after the request; null if refused.")

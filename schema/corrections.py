@@ -41,7 +41,7 @@ class RecomputeAccountInput:
 
 @strawberry.type(description="Result of a correction.")
 class CorrectionPayload(Payload):
-    account: Account | None = field(default=None, description="Account after the request; null if it was refused.")
+    account: Account | None = field(default=None, description="Account after the request; null if refused.")
     correction_id: ID | None = field(
         default=None, description="Id of the correcting ledger row, `<account number>-<seq>`; null if none was written."
     )

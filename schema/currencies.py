@@ -36,11 +36,11 @@ class SaveCurrencyInput:
     )
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the currency must not exist yet. If another version "
-        "is stored, the change is refused.",
+        description="Version on which the change is based; 0 for a new currency. If another version is stored, it is "
+        "refused.",
     )
 
 
 @strawberry.type(description="Result of saving a currency.")
 class SaveCurrencyPayload(SavePayload):
-    currency: Currency | None = field(default=None, description="Currency after the save; null if it was refused.")
+    currency: Currency | None = field(default=None, description="Currency after the save; null if refused.")

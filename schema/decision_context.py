@@ -52,9 +52,7 @@ class GateRefusal:
     code: str = field(description="Code of the gate.")
     message: str = field(description="Reason in plain words.")
     limit: str | None = field(description="Limit of the gate, as text; null if there is none.")
-    observed: str | None = field(
-        description="Value that the gate compared with the limit, as text; null if there is none."
-    )
+    observed: str | None = field(description="Value compared with the limit, as text; null if there is none.")
 
     @classmethod
     def of(cls, refusal: Refusal | None) -> Self | None:
@@ -102,9 +100,7 @@ class LargestOrder:
     verb: Verb = field(description="Action to propose: OPEN, or INCREASE if a position is open on this side.")
     quantity: Decimal = field(description="Quantity in units of the instrument; 0 if no order passes.")
     notional: Decimal = field(description="Notional of `quantity` in the account's currency.")
-    refusal: GateRefusal = field(
-        description="Rejection of an order one step larger or, if no order passes, of the smallest order."
-    )
+    refusal: GateRefusal = field(description="Rejection of the next larger order or, if none passes, of the smallest.")
 
     @classmethod
     def of(cls, size: domain.LargestOrder) -> Self:
@@ -167,12 +163,8 @@ class DecisionContext:
     snapshot: AccountSnapshot = field(description="Balances, exposure, margin and open positions.")
     status: AccountStatus = field(description="State of the account.")
     read_only: bool = field(description="True if the account accepts no more actions, for example after a verdict.")
-    blocked_until: datetime | None = field(
-        description="Time until which no position may be opened or increased; null if not blocked."
-    )
-    phase_index: int | None = field(
-        description="Number of the account's phase in its challenge, counted from 1; null without a challenge."
-    )
+    blocked_until: datetime | None = field(description="End of a ban on opening or increasing positions; null if none.")
+    phase_index: int | None = field(description="Phase of the challenge, counted from 1; null without a challenge.")
     phase_status: ChallengeStatus | None = field(
         description="State of the account's phase; null without a challenge and before the phase starts."
     )

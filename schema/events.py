@@ -30,9 +30,7 @@ class ChallengeEvent(FromRow, listing=EVENTS):
     market_time: datetime = field(description="Market time of the event.")
     challenge_id: ID = field(description="Challenge id.")
     epoch: strawberry.Private[int]
-    payload: JSON = field(
-        description="Facts of the event, as they were when it was written. Other objects appear as ids."
-    )
+    payload: JSON = field(description="Facts of the event when it was written. Other objects appear as ids.")
 
     @computed("Opaque position in the stream. Send it as `after` to receive all later events.")
     def cursor(self) -> str:

@@ -20,33 +20,18 @@ class EvidenceMark:
     symbol: str = field(description="Instrument symbol.")
     side: Side = field(description="Side of the position.")
     quantity: Decimal = field(description="Open quantity in units of the instrument; positive on both sides.")
-    cost_basis: Decimal = field(
-        description="Cost of the open quantity in the quote currency, with up to 18 decimal places."
-    )
+    cost_basis: Decimal = field(description="Cost of the open quantity in the quote currency, up to 18 decimal places.")
     mark: Decimal = field(description="Price at which the position was marked, in the quote currency.")
     quote_time: datetime = field(description="Source time of the quote used.")
-    quote_age_seconds: int = field(
-        description="Age of the quote used, at the verdict, in whole seconds of market time."
-    )
+    quote_age_seconds: int = field(description="Age of the quote used, at the verdict, in whole seconds.")
     stale: bool = field(description="True if the quote was the last known one and too old to trade at.")
-    rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
-        "18 decimal places."
-    )
-    rate_pairs: list[str] = field(
-        description="Symbols of the instruments used for the conversion: none if no conversion was needed, two if it "
-        "went through a third currency."
-    )
-    rate_time: datetime | None = field(
-        description="Source time of the older quote used for the conversion rate; null if no conversion was needed."
-    )
+    rate: Decimal = field(description="Conversion rate: account currency per quote currency, up to 18 decimal places.")
+    rate_pairs: list[str] = field(description="Symbols used for the conversion: up to two, none if not needed.")
+    rate_time: datetime | None = field(description="Source time of the rate's older quote; null without conversion.")
     rate_age_seconds: int | None = field(
-        description="Age of the conversion rate at the verdict, in whole seconds of market time; null if no "
-        "conversion was needed."
+        description="Age of the rate at the verdict, in seconds; null without conversion."
     )
-    rate_stale: bool = field(
-        description="True if the conversion rate was the last known one and too old to open or increase a position."
-    )
+    rate_stale: bool = field(description="True if the conversion rate was too old to open or increase a position.")
     unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
 
     @classmethod

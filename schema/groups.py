@@ -55,11 +55,11 @@ class PolicyInput:
         default=UNSET, description="Maximum age of a quote at which orders are filled, in seconds; default 60."
     )
     position_equity_pct_max: Decimal | None = field(
-        default=UNSET, description="Maximum notional of one position, in percent of the equity; default 50."
+        default=UNSET, description="Maximum notional of one position, in % of the equity; default 50."
     )
     liquidation_pct: Decimal | None = field(
         default=UNSET,
-        description="Liquidation level in percent of the starting balance; default 50. An account at or below it is "
+        description="Liquidation level in % of the starting balance; default 50. An account at or below it is "
         "liquidated.",
     )
 
@@ -77,20 +77,18 @@ class SaveAccountGroupInput:
     policy: PolicyInput | None = field(
         default=UNSET, description="Fields of the execution policy to change; null sets every field to its default."
     )
-    brand: str | None = field(
-        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
-    )
+    brand: str | None = field(default=None, description="Brand name. Required for an ADMIN; a MANAGER uses its own.")
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the group must not exist yet. If another version is "
-        "stored, the change is refused.",
+        description="Version on which the change is based; 0 for a new group. If another version is stored, it is "
+        "refused.",
     )
 
 
 @strawberry.type(description="Result of saving an account group.")
 class SaveAccountGroupPayload(SavePayload):
     account_group: AccountGroup | None = field(
-        default=None, description="Account group after the save; null if it was refused."
+        default=None, description="Account group after the save; null if refused."
     )
 
 

@@ -52,13 +52,13 @@ describe_enum(
 class QuoteGuard:
     mode: GuardMode = field(description="Handling of suspect quotes.")
     move_pct: Decimal = field(
-        description="Maximum move of the midpoint between two quotes, in percent of the lower midpoint; 0: no limit."
+        description="Maximum move of the midpoint between two quotes, in % of the lower midpoint; 0: no limit."
     )
     move_seconds: int = field(
         description="Period within which a move is measured, in seconds of source time; after a longer gap any move "
         "is accepted. A suspect quote that is not confirmed within the period is dropped."
     )
-    spread_pct: Decimal = field(description="Maximum spread in percent of the midpoint; 0: no limit.")
+    spread_pct: Decimal = field(description="Maximum spread in % of the midpoint; 0: no limit.")
     frozen_seconds: int = field(
         description="Maximum time for which bid and ask may stay unchanged while quotes arrive, in seconds; 0: no "
         "limit."
@@ -76,7 +76,7 @@ class Instrument(FromRow, listing=INSTRUMENTS):
     quote_currency: str = field(description="Currency code of the price.")
     price_precision: int = field(description="Number of decimal places of prices.")
     quantity_step: Decimal = field(
-        description="Quantity step: every quantity is a multiple of it, in units of the underlying."
+        description="Quantity step in units of the underlying; quantities are multiples of it."
     )
     quantity_min: Decimal = field(description="Minimum quantity of an order, in units of the underlying.")
     notional_min: Decimal = field(
@@ -116,13 +116,13 @@ class Instrument(FromRow, listing=INSTRUMENTS):
 class QuoteGuardInput:
     mode: GuardMode | None = field(default=UNSET, description="Handling of suspect quotes.")
     move_pct: Decimal | None = field(
-        default=UNSET, description="Maximum move in percent of the lower midpoint, 0 to 1000; 0: no limit."
+        default=UNSET, description="Maximum move in % of the lower midpoint, 0 to 1000; 0: no limit."
     )
     move_seconds: int | None = field(
         default=UNSET, description="Period within which a move is measured, 1 to 86400 seconds."
     )
     spread_pct: Decimal | None = field(
-        default=UNSET, description="Maximum spread in percent of the midpoint, 0 to 200; 0: no limit."
+        default=UNSET, description="Maximum spread in % of the midpoint, 0 to 200; 0: no limit."
     )
     frozen_seconds: int | None = field(
         default=UNSET,
@@ -181,16 +181,14 @@ class SaveInstrumentInput:
     )
     expected_version: int | None = field(
         default=None,
-        description="Version on which the change is based; 0 if the instrument must not exist yet. If another version "
-        "is stored, the change is refused.",
+        description="Version on which the change is based; 0 for a new instrument. If another version is stored, it "
+        "is refused.",
     )
 
 
 @strawberry.type(description="Result of saving an instrument.")
 class SaveInstrumentPayload(SavePayload):
-    instrument: Instrument | None = field(
-        default=None, description="Instrument after the save; null if it was refused."
-    )
+    instrument: Instrument | None = field(default=None, description="Instrument after the save; null if refused.")
 
 
 @strawberry.input(description="Filter for instruments.")

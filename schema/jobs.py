@@ -23,13 +23,9 @@ class Job(FromRow, listing=JOBS):
     attempts: int = field(description="Number of attempts so far.")
     challenge_id: ID | None = field(description="Challenge to which the job belongs; null if none.")
     account_id: ID | None = field(description="Account to which the job belongs; null if none.")
-    waits_for_batch: Long | None = field(
-        description="Number of the batch of quotes for which the job waits; null if it waits for none."
-    )
+    waits_for_batch: Long | None = field(description="Batch of quotes for which the job waits; null if none.")
     due_at: datetime = field(description="Time before which the job is not attempted.")
-    outcome: str | None = field(
-        description="Result of the job, or the error of the last failed attempt; null before the first attempt."
-    )
+    outcome: str | None = field(description="Result, or error of the last attempt; null before the first attempt.")
     created_at: datetime = field(description="Time at which the job was written.")
     done_at: datetime | None = field(description="Time at which the job was done; null until then.")
 
@@ -50,4 +46,4 @@ class RetryJobInput:
 
 @strawberry.type(description="Result of retrying a job.")
 class RetryJobPayload(Payload):
-    job: Job | None = field(default=None, description="Job after the request; null if it was refused.")
+    job: Job | None = field(default=None, description="Job after the request; null if refused.")

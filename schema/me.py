@@ -19,9 +19,7 @@ from services.views.lists import CHALLENGES, PURCHASES, WALLETS, Filters
 @strawberry.type(description="Maximum sizes of one request.")
 class Sizes:
     page_items: int = field(description="Maximum number of items in a page of a list.")
-    history_items: int = field(
-        description="Maximum number of items in a page of metrics, breaches, ledger rows or another history."
-    )
+    history_items: int = field(description="Maximum number of items in a page of a history, such as the ledger.")
     actions: int = field(description="Maximum number of decision actions in one submission.")
     quotes: int = field(description="Maximum number of quotes in one ingestion.")
 

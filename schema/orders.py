@@ -25,16 +25,12 @@ VERSIONS_MAX = 100
 class Order(FromRow, listing=ORDERS):
     id: ID = field(description="Order id: `<account number>-<seq>`.")
     seq: Long = field(description="Number of the ledger row that placed the order.")
-    action_id: ID | None = field(
-        description="Decision action that placed the order; null if the desk itself placed it."
-    )
+    action_id: ID | None = field(description="Decision action that placed the order; null if the desk placed it.")
     symbol: str = field(description="Instrument symbol.")
     side: Side = field(description="Side of the position.")
     verb: Verb = field(description="Effect of the order on the position.")
     type: OrderType = field(description="Order type.")
-    price: Decimal | None = field(
-        description="Price in the quote currency at which the order triggers; null for MARKET."
-    )
+    price: Decimal | None = field(description="Trigger price in the quote currency; null for MARKET.")
     stop_loss: Decimal | None = field(
         description="Stop-loss price, in the quote currency, that is set when the order is filled; null if none."
     )
@@ -46,13 +42,11 @@ class Order(FromRow, listing=ORDERS):
         "CLOSE, whatever the position's size by then, and at most the rest of the position if it is REDUCE."
     )
     status: OrderStatus = field(description="State of the order.")
-    reason: str = field(
-        description="ACTION for an order from a decision action; otherwise the reason why the desk placed it."
-    )
+    reason: str = field(description="ACTION for an order of an action; otherwise why the desk placed it.")
     placed_at: datetime = field(description="Market time at which the order was placed.")
     batch: Long = field(description="Batch of quotes at which the order was placed.")
     ended_at: datetime | None = field(
-        description="Market time at which the order was filled, cancelled or rejected; null while it is working."
+        description="Market time of the fill, cancellation or rejection; null while working."
     )
     outcome: JSON = field(
         description="Reason for the cancellation (`reason`), or the gate that rejected the order when it triggered "

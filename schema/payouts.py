@@ -30,9 +30,7 @@ class Payout(FromRow, listing=PAYOUTS):
     id: ID = field(description="Payout id.")
     brand: str = field(description="Name of the brand.")
     client: str = field(description="Client who receives the payout.")
-    phase_index: int | None = field(
-        description="Number of the funded phase, counted from 1; null once the program is deleted."
-    )
+    phase_index: int | None = field(description="Funded phase, counted from 1; null once the program is deleted.")
     account_id: ID = field(description="Number of the account that made the profit.")
     status: PayoutStatus = field(description="State of the payout.")
     currency: str = field(description="Currency code of `profit` and `amount`.")
@@ -40,7 +38,7 @@ class Payout(FromRow, listing=PAYOUTS):
         description="Gross profit taken from the account, all or part of its profit. It is held until the payout is "
         "decided."
     )
-    split: Decimal = field(description="Client's share of the profit, for example 0.8 for 80 %.")
+    split: Decimal = field(description="Client's share of the profit, 0.8 for 80 %.")
     amount: Decimal = field(description="Amount that the client receives, rounded to the currency's decimal places.")
     fee_returned: Decimal | None = field(
         description="Price of the purchase, if it was returned with this payout, in the currency of the price; null "
@@ -48,9 +46,7 @@ class Payout(FromRow, listing=PAYOUTS):
     )
     day: int = field(description="Number of the trading day, within the phase, on which the payout was requested.")
     created_at: datetime = field(description="Time of the request.")
-    decided_at: datetime | None = field(
-        description="Time at which the payout was approved, rejected or cancelled; null until then."
-    )
+    decided_at: datetime | None = field(description="Time of the approval, rejection or cancellation; null until then.")
     paid_at: datetime | None = field(description="Time of payment; null until then.")
     reason: str | None = field(
         description="Reason for the rejection or cancellation, as shown to the client; null if the client cancelled "
@@ -88,7 +84,7 @@ class PayoutEligibility:
         "they do not."
     )
     criteria: list[PayoutCriterion] = field(
-        description="All conditions of the terms, or only FUNDED_PHASE if no funded phase is running."
+        description="All conditions, or only FUNDED_PHASE if no such phase is running."
     )
 
     @classmethod
@@ -114,17 +110,13 @@ class RequestPayoutInput:
         description="Gross profit to take from the account, including the firm's share, in the account's currency. At "
         "most the profit minus the buffer of the terms; all of that if left out.",
     )
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content requests no second payout."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content requests no second payout.")
 
 
 @strawberry.input(description="Payout to approve.")
 class ApprovePayoutInput:
     id: ID = field(description="Payout id. The payout must be REQUESTED.")
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content changes nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content changes nothing more.")
 
 
 @strawberry.input(description="Payout to reject.")
@@ -132,17 +124,13 @@ class RejectPayoutInput:
     id: ID = field(description="Payout id. The payout must be REQUESTED.")
     reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content changes nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content changes nothing more.")
 
 
 @strawberry.input(description="Payout to cancel.")
 class CancelPayoutInput:
     id: ID = field(description="Payout id. The payout must be REQUESTED.")
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content changes nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content changes nothing more.")
     reason: str | None = field(
         default=None,
         description="Reason. Text from a client is stored with the payout; text from a manager or admin goes to the "
@@ -153,7 +141,7 @@ class CancelPayoutInput:
 
 @strawberry.type(description="Payout after a mutation.")
 class PayoutPayload(Payload):
-    payout: Payout | None = field(default=None, description="Payout after the request; null if it was refused.")
+    payout: Payout | None = field(default=None, description="Payout after the request; null if refused.")
 
 
 @strawberry.type(description="Result of requesting a payout.")

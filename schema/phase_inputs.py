@@ -24,15 +24,13 @@ class LimitInput:
     amount: Decimal | None = field(
         default=None, description="Fixed amount in the account's currency, instead of a percentage."
     )
-    reference: Reference | None = field(
-        default=None, description="Figure at the start of the trading day from which a daily limit counts."
-    )
+    reference: Reference | None = field(default=None, description="Day-start figure from which a daily limit counts.")
     percent_of: PercentOf | None = field(default=None, description="Figure of which the percentage is taken.")
     measured: Measured | None = field(default=None, description="Figure that is compared with the level.")
     trail: Trail | None = field(default=None, description="Figure that the floor of the total loss limit follows.")
     trail_by: Reference | None = field(
         default=None,
-        description="With TRAIL_END_OF_DAY: figure at the end of the day that the floor follows; default BALANCE.",
+        description="With TRAIL_END_OF_DAY: end-of-day figure that the floor follows; default BALANCE.",
     )
     lock_at: Decimal | None = field(
         default=None,
@@ -47,8 +45,7 @@ class LimitInput:
 class MaxPositionsInput:
     enforced: Enforcement | None = field(
         default=None,
-        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach; default "
-        "GATE.",
+        description="Whether more is rejected (GATE) or a breach (BREACH); default GATE.",
     )
     consequence: Consequence | None = field(default=None, description="Consequence of a breach; default FAIL.")
 
@@ -69,11 +66,11 @@ class PayoutTermsInput:
     )
     min_trading_days: int | None = field(
         default=None,
-        description="Minimum number of trading days since the last payout or, before the first, since the start.",
+        description="Minimum number of trading days since the last payout or the start.",
     )
     profitable_days: int | None = field(
         default=None,
-        description="Minimum number of profitable days since the last payout or, before the first, since the start.",
+        description="Minimum number of profitable days since the last payout or the start.",
     )
     cycle_days: int | None = field(
         default=None, description="Minimum number of days between payouts, and before the first."
@@ -104,7 +101,7 @@ class StepInput:
     )
     duration_days: int | None = field(
         default=None,
-        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one.",
+        description="Maximum duration in days, traded or not; the last one ends the phase.",
     )
     max_daily_loss_pct: Decimal | None = field(default=None, description="Maximum loss per trading day, in percent.")
     max_total_loss_pct: Decimal | None = field(default=None, description="Maximum total loss, in percent.")
@@ -115,29 +112,27 @@ class StepInput:
         default=None, description="Profit at which the phase is passed, in percent."
     )
     profit_split: Decimal | None = field(
-        default=None, description="Client's share of the profit, for example 0.8 for 80 %. Only in a funded phase."
+        default=None, description="Client's share of the profit, 0.8 for 80 %. Only in a funded phase."
     )
     min_trading_days: int | None = field(
         default=None,
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
-        "first payout.",
+        description="Minimum number of trading days to pass, or for the first payout.",
     )
     max_trading_days: int | None = field(
-        default=None, description="Maximum number of days that count as trading days; the phase ends with the last one."
+        default=None, description="Maximum number of counted trading days; the last one ends the phase."
     )
     max_positions: int | None = field(default=None, description="Maximum number of open positions.")
     best_day_pct: Decimal | None = field(
         default=None,
         description="Maximum share of the net profit made on the best day, in percent. A larger share delays passing "
-        "or, in a funded phase, a payout.",
+        "or a payout.",
     )
     profitable_days: int | None = field(
         default=None,
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
-        "the first payout.",
+        description="Minimum number of profitable days to pass, or for the first payout.",
     )
     profitable_day_pct: Decimal | None = field(
-        default=None, description="Minimum profit of a profitable day, in percent of the initial balance."
+        default=None, description="Minimum profit of a profitable day, in % of the initial balance."
     )
     inactivity_days: int | None = field(default=None, description="Maximum number of days in a row without a fill.")
     trading_day: TradingDay | None = field(
@@ -145,8 +140,8 @@ class StepInput:
     )
     trading_day_pct: Decimal | None = field(
         default=None,
-        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial "
-        "balance; above 0.",
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in % of the initial balance; "
+        "above 0.",
     )
     warn_at: list[Decimal] | None = field(
         default=None,

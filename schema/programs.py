@@ -48,43 +48,27 @@ class ProgramStep(FromRow, listing=STEPS):
     account_group: str = field(description="Name of the account group in which the phase's account is opened.")
     initial_balance: Decimal = field(description="Initial balance of the account, from the group.")
     currency: str = field(description="Currency code of the account, from the group.")
-    duration_days: int = field(
-        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one."
-    )
+    duration_days: int = field(description="Maximum duration in days, traded or not; the last one ends the phase.")
     max_daily_loss_pct: Decimal = field(description="Maximum loss per trading day, in percent.")
     max_total_loss_pct: Decimal = field(description="Maximum total loss, in percent.")
     max_daily_profit_pct: Decimal = field(description="Maximum profit per trading day, in percent.")
     profit_target_pct: Decimal = field(description="Profit at which the phase is passed, in percent.")
-    profit_split: Decimal = field(
-        description="Client's share of the profit, for example 0.8 for 80 %. Only in a funded phase."
-    )
-    min_trading_days: int = field(
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
-        "first payout."
-    )
-    max_trading_days: int = field(
-        description="Maximum number of days that count as trading days; the phase ends with the last one."
-    )
+    profit_split: Decimal = field(description="Client's share of the profit, 0.8 for 80 %. Only in a funded phase.")
+    min_trading_days: int = field(description="Minimum number of trading days to pass, or for the first payout.")
+    max_trading_days: int = field(description="Maximum number of counted trading days; the last one ends the phase.")
     max_positions: int = field(description="Maximum number of open positions.")
     best_day_pct: Decimal = field(
         description="Maximum share of the net profit made on the best day, in percent. A larger share delays passing "
-        "or, in a funded phase, a payout."
+        "or a payout."
     )
-    profitable_days: int = field(
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
-        "the first payout."
-    )
-    profitable_day_pct: Decimal = field(
-        description="Minimum profit of a profitable day, in percent of the initial balance."
-    )
+    profitable_days: int = field(description="Minimum number of profitable days to pass, or for the first payout.")
+    profitable_day_pct: Decimal = field(description="Minimum profit of a profitable day, in % of the initial balance.")
     inactivity_days: int = field(description="Maximum number of days in a row without a fill.")
     trading_day: TradingDay = field(description="Condition for a day to count as a trading day.")
     trading_day_pct: Decimal = field(
-        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial balance."
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in % of the initial balance."
     )
-    warn_at: list[Decimal] = field(
-        description="Shares of each limit at which an early warning is sent, for example 0.8."
-    )
+    warn_at: list[Decimal] = field(description="Shares of each limit at which an early warning is sent, such as 0.8.")
     created_at: datetime = field(description="Time at which the step was first saved.")
     updated_at: datetime = field(description="Time at which the step was last saved.")
     limits_data: strawberry.Private[str]
@@ -108,15 +92,13 @@ class Program(FromRow, listing=PROGRAMS):
     price: Decimal = field(description="Price of a challenge.")
     price_currency: str = field(description="Currency code of the price.")
     profit_split: Decimal = field(
-        description="Client's share of the funded phase's profit, for example 0.8 for 80 %; 0 without a funded phase."
+        description="Client's share of the funded phase's profit, 0.8 for 80 %; 0 without a funded phase."
     )
     status: ProgramStatus = field(description="State of the program.")
     sort_index: int = field(description="Sort position among the programs of the brand; lower comes first.")
     zone: str = field(description="Time zone of the trading days: an IANA name, or an offset such as GMT+3.")
     day_start: str = field(description="Local time at which a trading day begins, HH:MM:SS.")
-    version: int = field(
-        description="Version number; every change raises it. An update names the version on which it is based."
-    )
+    version: int = field(description="Version number; every change raises it. Updates must name it.")
     created_at: datetime = field(description="Time at which the program was created.")
     updated_at: datetime = field(description="Time of the last change.")
 
@@ -144,9 +126,7 @@ class CreateProgramInput:
     day_start: str | None = field(
         default=None, description="Local time at which a trading day begins, HH:MM; default 00:00."
     )
-    brand: str | None = field(
-        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
-    )
+    brand: str | None = field(default=None, description="Brand name. Required for an ADMIN; a MANAGER uses its own.")
 
 
 @strawberry.input(description="Changes of a program. A field that is left out keeps its value.")
@@ -172,7 +152,7 @@ class UpdateProgramInput:
 
 @strawberry.type(description="Program after a save.")
 class ProgramPayload(Payload):
-    program: Program | None = field(default=None, description="Program after the save; null if it was refused.")
+    program: Program | None = field(default=None, description="Program after the save; null if refused.")
 
 
 @strawberry.type(description="Result of creating a program.")
@@ -181,7 +161,7 @@ class CreateProgramPayload(ProgramPayload): ...
 
 @strawberry.type(description="Result of changing a program.")
 class UpdateProgramPayload(SavePayload):
-    program: Program | None = field(default=None, description="Program after the save; null if it was refused.")
+    program: Program | None = field(default=None, description="Program after the save; null if refused.")
 
 
 @strawberry.input(description="Program to delete, together with everything sold of it.")
@@ -209,10 +189,10 @@ class DeletedRows:
 @strawberry.type(description="Result of deleting a program.")
 class DeleteProgramPayload(Payload):
     deleted: DeletedRows | None = field(
-        default=None, description="Rows deleted since the deletion began; null if the request was refused."
+        default=None, description="Rows deleted since the deletion began; null if refused."
     )
     finished: bool = field(
-        default=False, description="True if the deletion is complete. If false, send the mutation again to continue."
+        default=False, description="True if the deletion is complete; if false, repeat the mutation."
     )
 
 
@@ -255,9 +235,7 @@ class ProgramPreset:
         description="Date on which the page `source` was read; firms may have changed their rules since. The notes "
         "say who read it."
     )
-    notes: list[str] = field(
-        description="Notes on the source of each rule, and on rules of the firm that Propdesk does not have."
-    )
+    notes: list[str] = field(description="Notes on sources, and on rules of the firm that Propdesk does not have.")
     program: JSON = field(description="Input for `createProgram` (CreateProgramInput), to be edited and sent.")
 
 

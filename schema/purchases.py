@@ -37,11 +37,10 @@ class Purchase(FromRow, listing=PURCHASES):
     currency: str = field(description="Currency code of the price.")
     paid_from: PaidFrom | None = field(description="Source of the payment; null until the purchase is paid.")
     failure_reason: str | None = field(
-        description="Reason for the failure, as shown to the client; null if the purchase has not failed."
+        description="Reason for the failure, as shown to the client; null without failure."
     )
     internal_failure_reason: str | None = field(
-        description="Internal reason for the failure, visible to the firm's staff only; null if the purchase has not "
-        "failed."
+        description="Internal reason for the failure, visible to the firm's staff only; null without failure."
     )
     external_reference: str | None = field(description="Reference of the firm's own, such as an order number.")
     comment: str | None = field(description="Comment by the firm's staff.")
@@ -95,17 +94,15 @@ class BuyChallengeInput:
         description="Wallet of the client in the currency of the price. Only for the payment method WALLET.",
     )
     payment: Payment = field(default=Payment.WALLET, description="Method of payment.")
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content buys nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content buys nothing more.")
 
 
 @strawberry.type(description="Result of buying a challenge.")
 class BuyChallengePayload(Payload):
-    purchase: Purchase | None = field(default=None, description="Purchase; null if the request was refused.")
+    purchase: Purchase | None = field(default=None, description="Purchase; null if refused.")
     challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
         default=None,
-        description="Challenge; null if the request was refused, and for an EXTERNAL purchase until it is paid.",
+        description="Challenge; null if refused, and for an EXTERNAL purchase until it is paid.",
     )
 
 
@@ -154,7 +151,7 @@ class UpdatePurchaseInput:
 
 @strawberry.type(description="Result of changing a purchase.")
 class UpdatePurchasePayload(SavePayload):
-    purchase: Purchase | None = field(default=None, description="Purchase after the change; null if it was refused.")
+    purchase: Purchase | None = field(default=None, description="Purchase after the change; null if refused.")
 
 
 @strawberry.input(description="Purchase to delete. It must have no challenge, or be FAILED or REFUNDED.")
@@ -165,9 +162,7 @@ class DeletePurchaseInput:
 
 @strawberry.type(description="Result of deleting a purchase.")
 class DeletePurchasePayload(Payload):
-    purchase_id: ID | None = field(
-        default=None, description="Id of the deleted purchase; null if the request was refused."
-    )
+    purchase_id: ID | None = field(default=None, description="Id of the deleted purchase; null if refused.")
 
 
 @strawberry.input(description="Purchase to refund.")
@@ -175,14 +170,12 @@ class RefundPurchaseInput:
     id: ID = field(description="Purchase id.")
     reason: str = field(description=f"Reason. {INTERNAL}")
     shown_reason: str | None = field(default=None, description=SHOWN)
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content refunds nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content refunds nothing more.")
 
 
 @strawberry.type(description="Result of refunding a purchase: its challenge is cancelled and its account locked.")
 class RefundPurchasePayload(Payload):
-    purchase: Purchase | None = field(default=None, description="Purchase after the refund; null if it was refused.")
+    purchase: Purchase | None = field(default=None, description="Purchase after the refund; null if refused.")
 
 
 @strawberry.input(description="Filter for purchases.")

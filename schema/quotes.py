@@ -29,9 +29,7 @@ class PastQuote(FromRow, listing=QUOTE_HISTORY):
     bid: Decimal = field(description="Bid price.")
     ask: Decimal = field(description="Ask price.")
     source_time: datetime = field(description="Time that the source gave the quote.")
-    batch: Long = field(
-        description="Number of the batch in which the quote was accepted. Breaches and fills refer to it."
-    )
+    batch: Long = field(description="Batch in which the quote was accepted; breaches and fills refer to it.")
     is_void: bool = field(description="True if the quote was declared void afterwards; see `quoteVoids`.")
 
 
@@ -76,9 +74,7 @@ class SuspectQuotes:
 @strawberry.type(description="Result of submitting quotes.")
 class IngestQuotesPayload(Payload):
     batches: list[Long] = field(default_factory=list, description="Numbers of the batches made from the quotes.")
-    newest_batch: Long | None = field(
-        default=None, description="Number of the last batch made from the quotes; null if no quote was accepted."
-    )
+    newest_batch: Long | None = field(default=None, description="Last of the batches; null if no quote was accepted.")
     accepted: int = field(default=0, description="Number of accepted quotes.")
     rounded: int = field(
         default=0,

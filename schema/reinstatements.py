@@ -27,9 +27,7 @@ class Reinstatement(FromRow, listing=REINSTATEMENTS):
     id: ID = field(description="Reinstatement id.")
     breach_id: ID = field(description="Breach that was the evidence of the verdict.")
     reason: str = field(description="Reason, as shown to the client.")
-    actor: str = field(
-        description="Role and name of the person or token that set the verdict aside; visible to the firm's staff only."
-    )
+    actor: str = field(description="Role and name of who set the verdict aside; visible to staff only.")
     market_time: datetime = field(description="Market time at which the new run began.")
     recorded_at: datetime = field(description="Time at which the reinstatement was written.")
     account_id: ID = field(description="Account of the failed run.")
@@ -58,15 +56,13 @@ class ReinstateChallengeInput:
         description="True to set the verdict aside; false to return what the new run would begin with, without "
         "changing anything."
     )
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content reinstates nothing more."
-    )
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content reinstates nothing more.")
 
 
 @strawberry.type(description="Result of reinstating a challenge, or its preview.")
 class ReinstateChallengePayload(Payload):
     challenge: Annotated["Challenge", strawberry.lazy("schema.challenges")] | None = field(
-        default=None, description="Challenge after the request; null if it was refused."
+        default=None, description="Challenge after the request; null if refused."
     )
     reinstatement: Reinstatement | None = field(
         default=None, description="Reinstatement; null for a preview, and if the request was refused."

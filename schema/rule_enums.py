@@ -7,8 +7,7 @@ from schema.engine.enum_types import describe_enum
 describe_enum(
     Reference,
     "LimitReference",
-    "Figure at the start of the trading day from which a daily limit counts, or at the end of the day, which a "
-    "trailing floor follows.",
+    "Day-start figure from which a daily limit counts, or at the end of the day, which a trailing floor follows.",
     BALANCE="Balance: cash without open profit.",
     EQUITY="Equity: balance plus open profit or loss.",
     HIGHER="The higher of balance and equity.",
@@ -86,7 +85,7 @@ describe_enum(
     MAX_DAILY_LOSS="Maximum loss since the start of the trading day.",
     MAX_TOTAL_LOSS="Maximum loss since the start of the phase, or from the peak if the floor trails.",
     MAX_DAILY_PROFIT="Maximum profit since the start of the trading day.",
-    LIQUIDATION="Liquidation level: minimum equity in percent of the starting balance, set by the execution policy.",
+    LIQUIDATION="Liquidation level: minimum equity in % of the starting balance, set by the execution policy.",
     PROFIT_TARGET="Profit at which the phase is passed.",
     MIN_TRADING_DAYS="Minimum number of trading days before the phase can be passed or, in a funded phase, pays.",
     BEST_DAY="Maximum share of the net profit made on the best day.",

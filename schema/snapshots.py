@@ -30,30 +30,15 @@ class OpenPosition:
     quantity: Decimal = field(description="Open quantity in units of the instrument; positive on both sides.")
     average_entry: Decimal = field(description="Average entry price in the quote currency.")
     mark: Decimal = field(description="Mark: price at which the position could be closed now, in the quote currency.")
-    rate: Decimal = field(
-        description="Conversion rate: worth of one unit of the quote currency in the account's currency, with up to "
-        "18 decimal places."
-    )
+    rate: Decimal = field(description="Conversion rate: account currency per quote currency, up to 18 decimal places.")
     unrealised: Decimal = field(description="Open profit or loss in the account's currency.")
     notional: Decimal = field(description="Notional at the mark, in the account's currency; always positive.")
     quote_time: datetime = field(description="Source time of the quote used for the mark.")
-    quote_age_seconds: int = field(
-        description="Age of the quote used for the mark, at the current market time, in whole seconds."
-    )
-    stale: bool = field(
-        description="True if the quote used for the mark is too old to trade at; the position keeps its last mark."
-    )
-    rate_pairs: list[str] = field(
-        description="Symbols of the instruments used for the conversion: none if no conversion is needed, two if it "
-        "goes through a third currency."
-    )
-    rate_time: datetime | None = field(
-        description="Source time of the older quote used for the conversion rate; null if no conversion is needed."
-    )
-    rate_age_seconds: int | None = field(
-        description="Age of the conversion rate at the current market time, in whole seconds; null if no conversion "
-        "is needed."
-    )
+    quote_age_seconds: int = field(description="Age of the quote used for the mark, in whole seconds of market time.")
+    stale: bool = field(description="True if the quote used for the mark is too old to trade at.")
+    rate_pairs: list[str] = field(description="Symbols used for the conversion: up to two, none if not needed.")
+    rate_time: datetime | None = field(description="Source time of the rate's older quote; null without conversion.")
+    rate_age_seconds: int | None = field(description="Age of the rate now, in seconds; null without conversion.")
     rate_stale: bool = field(
         description="True if the conversion rate is the last known one and too old to open or increase a position; "
         "reducing and closing remain possible."
@@ -89,9 +74,7 @@ class OpenPosition:
 class AccountSnapshot:
     market_time: datetime = field(description="Market time of the newest quotes.")
     marked_through: Long = field(description="Number of the newest batch of quotes.")
-    seq: Long = field(
-        description="Version of the account from which the snapshot was computed: the number of its last ledger row."
-    )
+    seq: Long = field(description="Version of the account: the number of its last ledger row.")
     chain_head: str = field(description="Hash of the last ledger row, in hex.")
     currency: str = field(description="Currency code of all amounts.")
     starting_balance: Decimal = field(description="Balance with which the account began.")
@@ -102,9 +85,7 @@ class AccountSnapshot:
     fees: Decimal = field(description="Fees paid so far.")
     high_watermark: Decimal = field(description="Highest equity so far.")
     exposure: Exposure = field(description="Notional of the open positions.")
-    leverage_used: Decimal | None = field(
-        description="Gross exposure divided by equity; null if the equity is zero or negative."
-    )
+    leverage_used: Decimal | None = field(description="Gross exposure divided by equity; null without positive equity.")
     leverage_max: Decimal = field(description="Maximum leverage of the execution policy.")
     margin_used: Decimal = field(description="Gross exposure divided by the maximum leverage.")
     margin_free: Decimal = field(

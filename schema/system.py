@@ -52,13 +52,9 @@ class QuarantinedAccount:
 )
 class Shard:
     shard: int = field(description="Number of the shard, counted from 0.")
-    owner: str | None = field(
-        description="Process that owns the shard, as named in `heartbeats`; null if none does, until a worker takes it."
-    )
+    owner: str | None = field(description="Process that owns the shard, as named in `heartbeats`; null if none.")
     through: Long = field(description="Number of the newest batch of quotes that the shard has processed.")
-    lag_seconds: float = field(
-        description="Age of the oldest batch that the shard has not processed, in seconds; 0 if it is up to date."
-    )
+    lag_seconds: float = field(description="Age of the oldest unprocessed batch, in seconds; 0 if up to date.")
 
 
 @strawberry.type(description="Backlog of the desk, and size of its database.")
@@ -66,9 +62,7 @@ class Load:
     lag_batches: Long = field(description="Number of batches of quotes not processed yet.")
     lag_seconds: float = field(description="Age of the oldest batch of quotes not processed yet, in seconds.")
     job_wait_seconds: float = field(description="Waiting time of the oldest job that is due, in seconds.")
-    events_waiting: Long = field(
-        description="Number of committed events that have no position yet and so have not been sent."
-    )
+    events_waiting: Long = field(description="Number of committed events without a position, not sent yet.")
     database_bytes: Long = field(description="Size of the database in bytes.")
 
 
@@ -78,13 +72,8 @@ class Load:
 )
 class Forgotten:
     events: Long = field(description="Number of deleted events of all brands.")
-    quotes: Long = field(
-        description="Quotes of all batches up to this number are deleted, except the last quote of each symbol; 0 if "
-        "none is."
-    )
-    metrics: datetime | None = field(
-        description="Metric snapshots written before this time are deleted; null if none is."
-    )
+    quotes: Long = field(description="Quotes up to this batch are deleted, except each symbol's last; 0: none.")
+    metrics: datetime | None = field(description="Metric snapshots written before this time are deleted; null: none.")
 
 
 @strawberry.type(description="State of the desk.")
@@ -92,7 +81,7 @@ class System:
     mode: DeskMode = field(description="Clock of the desk.")
     newest_batch: Long = field(description="Number of the newest batch of quotes; 0 before the first.")
     evaluated_through: Long = field(
-        description="Number of the batch up to which all accounts are marked and all jobs are done."
+        description="Batch of quotes up to which all accounts are marked and all jobs done."
     )
     market_time: datetime | None = field(description="Market time of the newest batch; null before the first.")
     queue_depth: int = field(description="Number of jobs not done yet.")

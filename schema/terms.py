@@ -52,9 +52,9 @@ class ExecutionPolicy(FromTerms):
     fee_bps: Decimal = field(description="Fee in basis points (hundredths of a percent) of the traded notional.")
     slippage: Slippage = field(description="Price at which orders are filled.")
     quote_age_seconds_max: int = field(description="Maximum age of a quote at which orders are filled, in seconds.")
-    position_equity_pct_max: Decimal = field(description="Maximum notional of one position, in percent of the equity.")
+    position_equity_pct_max: Decimal = field(description="Maximum notional of one position, in % of the equity.")
     liquidation_pct: Decimal = field(
-        description="Liquidation level in percent of the starting balance. An account at or below it is liquidated."
+        description="Liquidation level in % of the starting balance. An account at or below it is liquidated."
     )
 
 
@@ -71,13 +71,11 @@ class GroupTerms(FromTerms):
 class LimitTerms(FromTerms):
     pct: Decimal = field(description="Percentage, 5 for 5 %; 0 if the limit is a fixed amount.")
     amount: Decimal | None = field(description="Fixed amount; null if the limit is a percentage.")
-    reference: Reference = field(description="Figure at the start of the trading day from which a daily limit counts.")
+    reference: Reference = field(description="Day-start figure from which a daily limit counts.")
     percent_of: PercentOf = field(description="Figure of which the percentage is taken.")
     measured: Measured = field(description="Figure that is compared with the level.")
     trail: Trail = field(description="Figure that the floor of the total loss limit follows.")
-    trail_by: Reference = field(
-        description="With TRAIL_END_OF_DAY: figure at the end of the day that the floor follows."
-    )
+    trail_by: Reference = field(description="With TRAIL_END_OF_DAY: end-of-day figure that the floor follows.")
     lock_at: Decimal | None = field(
         description="Amount above the initial balance at which a trailing floor stops rising; null if it never stops."
     )
@@ -87,9 +85,7 @@ class LimitTerms(FromTerms):
 
 @strawberry.type(description="Enforcement of the maximum number of open positions.")
 class PositionsTerms(FromTerms):
-    enforced: Enforcement = field(
-        description="Whether an order beyond the maximum is rejected, or a position beyond it is a breach."
-    )
+    enforced: Enforcement = field(description="Whether more is rejected (GATE) or a breach (BREACH).")
     consequence: Consequence = field(description="Consequence of a breach.")
 
 
@@ -98,19 +94,13 @@ class PositionsTerms(FromTerms):
 )
 class PayoutTerms(FromTerms):
     min_profit: Decimal = field(description="Minimum gross profit of the account.")
-    min_trading_days: int = field(
-        description="Minimum number of trading days since the last payout or, before the first, since the start."
-    )
-    profitable_days: int = field(
-        description="Minimum number of profitable days since the last payout or, before the first, since the start."
-    )
+    min_trading_days: int = field(description="Minimum number of trading days since the last payout or the start.")
+    profitable_days: int = field(description="Minimum number of profitable days since the last payout or the start.")
     cycle_days: int = field(description="Minimum number of days between payouts, and before the first.")
     floor: PayoutFloor = field(description="Effect of a payout on a trailing floor.")
     min_amount: Decimal = field(description="Minimum gross profit taken by one payout.")
     min_buffer: Decimal = field(description="Minimum profit left on the account.")
-    fee_back: bool = field(
-        description="True if the price of the purchase is returned to the client with the first payout."
-    )
+    fee_back: bool = field(description="True if the purchase price is returned to the client with the first payout.")
 
 
 @strawberry.type(
@@ -125,33 +115,19 @@ class PhaseTerms(FromTerms):
     total_loss: LimitTerms | None = field(description="Total loss limit; null if none.")
     daily_profit: LimitTerms | None = field(description="Daily profit limit; null if none.")
     profit_target: LimitTerms | None = field(description="Profit target; null if none.")
-    profit_split: Decimal = field(description="Client's share of the profit, for example 0.8 for 80 %.")
-    duration_days: int = field(
-        description="Maximum duration in days of the calendar, traded or not; the phase ends with the last one."
-    )
-    min_trading_days: int = field(
-        description="Minimum number of trading days before the phase can be passed or, in a funded phase, before the "
-        "first payout."
-    )
-    max_trading_days: int = field(
-        description="Maximum number of days that count as trading days; the phase ends with the last one."
-    )
+    profit_split: Decimal = field(description="Client's share of the profit, 0.8 for 80 %.")
+    duration_days: int = field(description="Maximum duration in days, traded or not; the last one ends the phase.")
+    min_trading_days: int = field(description="Minimum number of trading days to pass, or for the first payout.")
+    max_trading_days: int = field(description="Maximum number of counted trading days; the last one ends the phase.")
     max_positions: int = field(description="Maximum number of open positions.")
-    positions: PositionsTerms | None = field(
-        description="Enforcement of the maximum number of open positions; null if there is none."
-    )
+    positions: PositionsTerms | None = field(description="Enforcement of `maxPositions`; null if there is none.")
     best_day_pct: Decimal = field(description="Maximum share of the net profit made on the best day, in percent.")
-    profitable_days: int = field(
-        description="Minimum number of profitable days before the phase can be passed or, in a funded phase, before "
-        "the first payout."
-    )
-    profitable_day_pct: Decimal = field(
-        description="Minimum profit of a profitable day, in percent of the initial balance."
-    )
+    profitable_days: int = field(description="Minimum number of profitable days to pass, or for the first payout.")
+    profitable_day_pct: Decimal = field(description="Minimum profit of a profitable day, in % of the initial balance.")
     inactivity_days: int = field(description="Maximum number of days in a row without a fill.")
     trading_day: TradingDay = field(description="Condition for a day to count as a trading day.")
     trading_day_pct: Decimal = field(
-        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in percent of the initial balance."
+        description="With `tradingDay` MOVED: minimum gain or loss of a trading day, in % of the initial balance."
     )
     warn_at: list[Decimal] = field(description="Shares of each limit at which an early warning is sent.")
     payout: PayoutTerms | None = field(description="Conditions for payouts; null for a phase without payouts.")
@@ -201,7 +177,7 @@ class Terms(FromRow):
     async def day_start(self, info: Info) -> str:
         return (await self._sold(info)).day_start.isoformat()
 
-    @computed("Client's share of the funded phase's profit, for example 0.8 for 80 %; 0 without a funded phase.")
+    @computed("Client's share of the funded phase's profit, 0.8 for 80 %; 0 without a funded phase.")
     async def profit_split(self, info: Info) -> Decimal:
         return (await self._sold(info)).phases[-1].profit_split
 

@@ -20,7 +20,7 @@ from services.views.lists import TOKENS
 class TokenScope:
     owners: list[str] = field(description="Clients, including their challenges and accounts.")
     clones: list[str] = field(description="AIs, including the accounts that they trade.")
-    challenges: list[ID] = field(description="Challenges, including all their current and future accounts.")
+    challenges: list[ID] = field(description="Challenges with all accounts, also future ones.")
     accounts: list[ID] = field(description="Single accounts, by number.")
 
 
@@ -31,9 +31,7 @@ class TokenScope:
 class TokenScopeInput:
     owners: list[str] = field(default_factory=list, description="Clients, including their challenges and accounts.")
     clones: list[str] = field(default_factory=list, description="AIs, including the accounts that they trade.")
-    challenges: list[ID] = field(
-        default_factory=list, description="Challenges, including all their current and future accounts."
-    )
+    challenges: list[ID] = field(default_factory=list, description="Challenges with all accounts, also future ones.")
     accounts: list[ID] = field(default_factory=list, description="Single accounts, by number.")
 
 
@@ -80,12 +78,8 @@ class CreateApiTokenInput:
 
 @strawberry.type(description="Result of creating a token.")
 class CreateApiTokenPayload(Payload):
-    token: str | None = field(
-        default=None, description="Text of the token, returned only once; null if the request was refused."
-    )
-    api_token: ApiToken | None = field(
-        default=None, description="Token without its secret; null if the request was refused."
-    )
+    token: str | None = field(default=None, description="Text of the token, returned only once; null if refused.")
+    api_token: ApiToken | None = field(default=None, description="Token without its secret; null if refused.")
 
 
 @strawberry.input(description="First ADMIN token of a desk.")
@@ -96,9 +90,7 @@ class BootstrapAdminInput:
 
 @strawberry.type(description="Result of creating the first ADMIN token.")
 class BootstrapAdminPayload(Payload):
-    token: str | None = field(
-        default=None, description="Text of the token, returned only once; null if the request was refused."
-    )
+    token: str | None = field(default=None, description="Text of the token, returned only once; null if refused.")
 
 
 @strawberry.input(description="Token to revoke.")
@@ -108,9 +100,7 @@ class RevokeApiTokenInput:
 
 @strawberry.type(description="Result of revoking a token; its open websockets close within seconds.")
 class RevokeApiTokenPayload(Payload):
-    api_token: ApiToken | None = field(
-        default=None, description="Token without its secret; null if the request was refused."
-    )
+    api_token: ApiToken | None = field(default=None, description="Token without its secret; null if refused.")
 
 
 @strawberry.input(description="Filter for tokens.")

@@ -42,6 +42,5 @@ class VoidQuotesInput:
 class VoidQuotesPayload(Payload):
     quote_void: QuoteVoid | None = field(
         default=None,
-        description="Declaration, or the existing one if these quotes were void already; null if the request was "
-        "refused.",
+        description="Declaration, or the existing one if these quotes were void already; null if refused.",
     )

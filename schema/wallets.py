@@ -53,18 +53,12 @@ class Transfer(FromRow, listing=TRANSFERS):
     brand: str = field(description="Name of the brand.")
     kind: TransferKind = field(description="Purpose of the transfer.")
     money: MoneyKind = field(description="Kind of money.")
-    wallet_id: ID | None = field(description="Wallet of this leg; null if the leg is not on a wallet.")
-    account_id: ID | None = field(
-        description="Trading account of this leg; null if the leg is not on a trading account."
-    )
-    house: HousePurpose | None = field(
-        description="House account of this leg; null if the leg is not on a house account."
-    )
+    wallet_id: ID | None = field(description="Wallet of this leg; null if it has none.")
+    account_id: ID | None = field(description="Trading account of this leg; null if it has none.")
+    house: HousePurpose | None = field(description="House account of this leg; null if it has none.")
     currency: str = field(description="Currency code.")
     amount: Decimal = field(description="Amount: positive in, negative out.")
-    cause: str = field(
-        description="Reason for the transfer. Staff also see the idempotency key of a transfer made by hand."
-    )
+    cause: str = field(description="Reason for the transfer. Staff also see the idempotency key of a manual transfer.")
     market_time: datetime = field(description="Market time of the transfer.")
     recorded_at: datetime = field(description="Time at which the transfer was written.")
 
@@ -73,36 +67,27 @@ class Transfer(FromRow, listing=TRANSFERS):
 class DepositToWalletInput:
     client: str = field(description="Client who owns the wallet; the wallet is created if it does not exist.")
     currency: str = field(description="Currency code of the wallet.")
-    amount: Decimal = field(description="Amount, with at most the currency's number of decimal places.")
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content deposits nothing more."
-    )
-    brand: str | None = field(
-        default=None, description="Brand name. Required for an ADMIN; a MANAGER always uses its own brand."
-    )
+    amount: Decimal = field(description="Amount in the wallet's currency, with at most its decimal places.")
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content deposits nothing more.")
+    brand: str | None = field(default=None, description="Brand name. Required for an ADMIN; a MANAGER uses its own.")
 
 
 @strawberry.type(description="Result of a deposit.")
 class DepositToWalletPayload(Payload):
-    wallet: Wallet | None = field(default=None, description="Wallet after the deposit; null if it was refused.")
+    wallet: Wallet | None = field(default=None, description="Wallet after the deposit; null if refused.")
 
 
 @strawberry.input(description="Withdrawal from a client's wallet to outside.")
 class WithdrawFromWalletInput:
     wallet_id: ID = field(description="Wallet id.")
-    amount: Decimal = field(
-        description="Amount, with at most the currency's number of decimal places; at most the `free` money of the "
-        "wallet."
-    )
-    idempotency_key: str = field(
-        description="Key of the request. Repeating the same key and content withdraws nothing more."
-    )
+    amount: Decimal = field(description="Amount in the wallet's currency and its decimal places; at most `free`.")
+    idempotency_key: str = field(description="Idempotency key. Repeating key and content withdraws nothing more.")
     reason: str | None = field(default=None, description=f"Reason, or destination of the money. {INTERNAL}")
 
 
 @strawberry.type(description="Result of a withdrawal.")
 class WithdrawFromWalletPayload(Payload):
-    wallet: Wallet | None = field(default=None, description="Wallet after the withdrawal; null if it was refused.")
+    wallet: Wallet | None = field(default=None, description="Wallet after the withdrawal; null if refused.")
 
 
 @strawberry.input(description="Filter for wallets.")
