@@ -12,7 +12,7 @@ from config.address import parse
 from config.database import CONNECT_SECONDS_MAX, close_database, connection, open_database, require_current_schema
 from config.embedded import EmbeddedServer
 from config.outages import AWAY
-from config.sessions import connect
+from config.sessions import open_session
 from config.settings import Settings
 from models import standby
 
@@ -35,12 +35,12 @@ def say(settings: Settings, url: str) -> None:
     print(f"database: {shown(settings, url)}", file=sys.stderr, flush=True)
 
 
-async def read(
+async def read_from_desk(
     settings: Settings, process: str, work: Callable[[], Awaitable[Value]], again: Callable[[], None]
 ) -> Value:
     """Do what only reads: on the standby where one is named and near enough, else on the desk's database.
 
-    A read that the standby cuts off begins anew on the desk's database, after `again`. Raises Problem as `opened` does.
+    A read that the standby cuts off begins anew on the desk's database, after `again`. Raises Problem like `open_desk`.
     """
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)
@@ -54,7 +54,7 @@ async def read(
             again()
         finally:
             await close_database()
-    async with opened(settings, process):
+    async with open_desk(settings, process):
         return await work()
 
 
@@ -64,7 +64,7 @@ async def _is_near(settings: Settings, read_url: str) -> bool:
     try:
         async with connection(settings.database_url) as primary:
             position, _ = await standby.primary_position(primary, [], 0)
-        conn = await connect(read_url, process=LOOKOUT, writes=False, timeout=CONNECT_SECONDS_MAX)
+        conn = await open_session(read_url, process=LOOKOUT, writes=False, timeout=CONNECT_SECONDS_MAX)
         try:
             async with asyncio.timeout(settings.read_lag_seconds_max):
                 while (await standby.replay_position(conn))["position"] < position:  # noqa: ASYNC110 - no event tells of it
@@ -79,7 +79,7 @@ async def _is_near(settings: Settings, read_url: str) -> bool:
 
 
 @asynccontextmanager
-async def opened(settings: Settings, process: str, *, pool_size: int = 2) -> AsyncIterator[None]:
+async def open_desk(settings: Settings, process: str, *, pool_size: int = 2) -> AsyncIterator[None]:
     """The process's pool, open on the desk's database. Raises Problem where that is not this program's desk."""
     assert settings.database_url, "running_database has filled it in"
     await require_current_schema(settings.database_url)

@@ -11,7 +11,7 @@ from typing import Annotated, BinaryIO
 
 import typer
 
-from cli.databases import read
+from cli.databases import read_from_desk
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -112,6 +112,6 @@ class Target:
 async def _write(
     ready: Settings, target: Target, what: Kind, since: datetime, until: datetime, brand: str | None
 ) -> int:
-    return await read(
+    return await read_from_desk(
         ready, "export", lambda: exports.write(what, since, until, brand, target.write), again=target.begin_anew
     )

@@ -9,7 +9,7 @@ from typing import Annotated
 import httpx
 import typer
 
-from cli.generator import SHAPES, QuoteRow, walk
+from cli.generator import SHAPES, GeneratedQuote, walk
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import load_settings
@@ -58,7 +58,7 @@ def _run(client: httpx.Client, url: str, seed: int, interval: float) -> None:
         time.sleep(max(0.0, due - time.monotonic()))
 
 
-def post(client: httpx.Client, url: str, rows: Sequence[QuoteRow]) -> str | None:
+def post(client: httpx.Client, url: str, rows: Sequence[GeneratedQuote]) -> str | None:
     """Post one round of quotes; answers what went wrong, if something did."""
     quotes = [
         {"symbol": row.symbol, "bid": plain(row.bid), "ask": plain(row.ask), "time": row.time.isoformat()}

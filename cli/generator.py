@@ -8,7 +8,7 @@ from random import Random
 from typing import NamedTuple
 
 
-class QuoteRow(NamedTuple):
+class GeneratedQuote(NamedTuple):
     """One made-up quote; the time has an offset."""
 
     symbol: str
@@ -35,7 +35,7 @@ SHAPES: Mapping[str, Shape] = {
 }
 
 
-def walk(seed: int, symbols: Sequence[str], start: datetime, step: timedelta) -> Iterator[list[QuoteRow]]:
+def walk(seed: int, symbols: Sequence[str], start: datetime, step: timedelta) -> Iterator[list[GeneratedQuote]]:
     """Endless rounds of quotes, one of every symbol (of SHAPES), `step` apart from `start` on.
 
     Far from where it began a price is drawn back, so that it neither dies nor leaves its order of magnitude.
@@ -52,6 +52,6 @@ def walk(seed: int, symbols: Sequence[str], start: datetime, step: timedelta) ->
         moment += step
 
 
-def _quote(symbol: str, shape: Shape, away: int, moment: datetime) -> QuoteRow:
+def _quote(symbol: str, shape: Shape, away: int, moment: datetime) -> GeneratedQuote:
     bid = shape.price + shape.point * away
-    return QuoteRow(symbol, bid, bid + shape.point * shape.spread_points, moment)
+    return GeneratedQuote(symbol, bid, bid + shape.point * shape.spread_points, moment)

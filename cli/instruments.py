@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 import typer
 
-from cli.databases import opened
+from cli.databases import open_desk
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -66,7 +66,7 @@ async def _load(
     settings: Settings, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
 ) -> Counter[Outcome]:
     outcomes: Counter[Outcome] = Counter()
-    async with opened(settings, "instruments"):
+    async with open_desk(settings, "instruments"):
         async for line in catalogue.load(OPERATOR, listed, update=update, dry_run=dry_run):
             outcomes[line.outcome] += 1
             if line.outcome is not Outcome.UNCHANGED:

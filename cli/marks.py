@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.databases import opened
+from cli.databases import open_desk
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -37,7 +37,7 @@ def mark_to_market(
 
 async def _run(settings: Settings, once: bool) -> tuple[int, marking.Marked]:
     process = periodic.process_name("marker")
-    async with opened(settings, process, pool_size=settings.pool_size):
+    async with open_desk(settings, process, pool_size=settings.pool_size):
         assert settings.direct_url, "running_database has filled it in"
         owner = Ownership(settings.direct_url, process, settings.shard_lease_seconds)
         try:

@@ -17,7 +17,7 @@ def file_of(data_dir: Path, database_url: str) -> Path:
     return data_dir / f"sample-tokens-{hashlib.sha256(database.encode()).hexdigest()[:12]}.json"
 
 
-def read(file: Path) -> dict[str, str]:
+def read_tokens(file: Path) -> dict[str, str]:
     """The tokens by role; none where there is no such file, or it cannot be used."""
     try:
         content = json.loads(file.read_text("utf-8"))

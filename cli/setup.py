@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.databases import opened, say
+from cli.databases import open_desk, say
 from config.address import parse
 from config.broker import require_supported
 from config.database import connection, require_same_database
@@ -97,7 +97,7 @@ def token(
     configure_logging(settings.log_level, "token")
 
     async def create(ready: Settings) -> str:
-        async with opened(ready, "token"):
+        async with open_desk(ready, "token"):
             return await tokens.create(role=role.upper(), brand=brand, name=name, subject=client)
 
     with running_database(settings) as ready:

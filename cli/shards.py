@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from cli.databases import opened
+from cli.databases import open_desk
 from config.embedded import running_database
 from config.errors import Problem
 from config.logs import configure_logging
@@ -38,7 +38,7 @@ def shards(
 
 
 async def _run(settings: Settings, count: int | None) -> None:
-    async with opened(settings, "shards"):
+    async with open_desk(settings, "shards"):
         if count is None:
             _show(await ownership.shard_states())
             return

@@ -95,7 +95,7 @@ async def _run_all(settings: Settings, url: str, owner: str, mode: str | None) -
 async def _seed(settings: Settings, url: str) -> dict[str, str]:
     """The sample brand's tokens, by role, the same at each start; the sample data is made on a new desk."""
     file = sampletokens.file_of(settings.data_dir, url)
-    kept = sampletokens.read(file)
+    kept = sampletokens.read_tokens(file)
     await open_database(url, pool_size=4, name="up")
     try:
         tokens = await sample.seed(kept)

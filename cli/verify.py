@@ -6,7 +6,7 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from cli.databases import read
+from cli.databases import read_from_desk
 from config.database import connection
 from config.embedded import running_database
 from config.logs import configure_logging
@@ -31,7 +31,7 @@ def verify() -> None:
 
 async def _verify(settings: Settings) -> tuple[dict[str, int], list[Violation]]:
     assert settings.database_url, "running_database has filled it in"
-    checked, found = await read(settings, "verify", _checked, lambda: None)
+    checked, found = await read_from_desk(settings, "verify", _checked, lambda: None)
     async with connection(settings.database_url) as primary:
         await service.record(primary, found)
     return checked, found

@@ -20,7 +20,7 @@ from psycopg import ProgrammingError, pq
 from psycopg.conninfo import conninfo_to_dict
 
 from config.addressfiles import require_password_file, require_tls_files, system_certificates
-from config.addressoptions import require_supported, startup_settings
+from config.addressoptions import require_options, startup_settings
 from config.errors import Problem
 
 SCHEMES = ("postgresql", "postgres")
@@ -110,7 +110,7 @@ def parse(url: str, variable: str | None = None) -> Address:
     written = _options_of(url, variable)
     require_password_file(variable, written)
     given = _with_defaults(variable, written)
-    require_supported(variable, given)
+    require_options(variable, given)
     hosts = _hosts(variable, given.pop("host", ""), given.pop("port", ""))
     user = given.pop("user", "") or getpass.getuser()
     return Address(variable, hosts, user, given.pop("dbname", "") or user, given)

@@ -59,7 +59,7 @@ _OWN = {  # settings of the server on which the desk relies: what it does with t
 _ASSIGNMENT = re.compile(r"([A-Za-z_][A-Za-z0-9_.-]*)=(.*)", re.DOTALL)
 
 
-def require_supported(variable: str, options: Mapping[str, str]) -> None:
+def require_options(variable: str, options: Mapping[str, str]) -> None:
     """Raise Problem for an option that cannot be honoured, and for a value that is none of its option's."""
     for name, value in options.items():
         if name in _INSTEAD and value.lower() not in _INSTEAD[name][0]:

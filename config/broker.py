@@ -13,7 +13,7 @@ from urllib.parse import SplitResult, urlsplit
 from dramatiq import Broker, Message, Middleware
 
 from config import address
-from config.broker_link import Link, WakeUpBroker, reason_of
+from config.broker_link import Link, WakeUpBroker, innermost_reason
 from config.errors import Problem
 from config.sessions import APPLICATION_ROLE
 
@@ -103,7 +103,7 @@ def create_tables(url: str, *, reader: str | None = None) -> None:
     if is_postgresql(url):
         from config import broker_postgres
 
-        broker_postgres.create_tables(url, reader=reader)
+        broker_postgres.create_queue_tables(url, reader=reader)
 
 
 def prepare(url: str) -> None:
@@ -112,7 +112,9 @@ def prepare(url: str) -> None:
         create_tables(url)
     except Exception as error:  # noqa: BLE001 - whatever the broker's trouble, the desk works without
         log.warning(
-            "the broker %s cannot be prepared: %s; the workers prepare it once it is back", shown(url), reason_of(error)
+            "the broker %s cannot be prepared: %s; the workers prepare it once it is back",
+            shown(url),
+            innermost_reason(error),
         )
 
 

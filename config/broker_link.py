@@ -22,12 +22,12 @@ REASON_CHARACTERS_MAX = 300
 log = logging.getLogger(__name__)
 
 
-def reason_of(error: BaseException) -> str:
+def innermost_reason(error: BaseException) -> str:
     """Return the innermost message of an error in one line: brokers wrap the reason, and print an empty text."""
     inner = getattr(error, "message", None) if isinstance(error, DramatiqError) else None
     inner = inner or getattr(error, "exception", None) or (error.args[0] if error.args else None)
     if isinstance(inner, BaseException):
-        return reason_of(inner)
+        return innermost_reason(inner)
     told = getattr(error, "reply_text", None) or str(error) or type(error).__name__
     line = " ".join(str(told).split()).rstrip(".")
     return line if len(line) <= REASON_CHARACTERS_MAX else line[:REASON_CHARACTERS_MAX] + "..."
@@ -64,7 +64,7 @@ class Link:
                 "the broker %s cannot be used and wake-ups cannot be sent: %s; until it can the workers find what "
                 "waits by looking at the tables",
                 self.address,
-                reason_of(error),
+                innermost_reason(error),
             )
 
     def reached(self) -> None:
@@ -139,7 +139,7 @@ class WatchedConsumer(Consumer):
             answer = work(*args)
         except Exception as error:  # whatever the broker's trouble, another connection is the remedy
             self.link.lost(error)
-            raise closed(reason_of(error)) from error
+            raise closed(innermost_reason(error)) from error
         self.link.reached()
         return answer
 
@@ -157,7 +157,7 @@ class WakeUpBroker(Broker):
             consumer = self.consumer(queue_name, prefetch, timeout)
         except Exception as error:  # as above
             self.link.lost(error)
-            raise closed(reason_of(error)) from error
+            raise closed(innermost_reason(error)) from error
         return WatchedConsumer(consumer, self.link, 0 if self.limits_prefetch else prefetch, timeout)
 
     def consumer(self, queue_name: str, prefetch: int, timeout: int) -> Consumer:
@@ -190,7 +190,7 @@ def within(seconds: float, work: Callable[[], object]) -> None:
         try:
             work()
         except Exception as error:  # noqa: BLE001 - said goodbye to nobody
-            log.debug("closing failed: %s", reason_of(error))
+            log.debug("closing failed: %s", innermost_reason(error))
 
     thread = threading.Thread(target=quietly, daemon=True)
     thread.start()

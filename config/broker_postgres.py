@@ -164,7 +164,7 @@ def _configurer(url: str, role: str | None) -> Callable[[Connection[Any]], None]
     return configure
 
 
-def create_tables(url: str, *, reader: str | None = None) -> None:
+def create_queue_tables(url: str, *, reader: str | None = None) -> None:
     """Create the broker's tables where they are missing; safe in several processes at once.
 
     `reader`: a role that uses them too, besides the one that `url` logs in as.

@@ -23,7 +23,7 @@ from config.fence import Lookout, fence
 from config.outages import AWAY as AWAY
 from config.requirements import identity_of, require_current, require_migratable, versions_of
 from config.sessions import APPLICATION_ROLE as APPLICATION_ROLE
-from config.sessions import at_each_host, connect, line_of, quoted, reason_of
+from config.sessions import at_each_host, line_of, open_session, quoted, reason_of
 from config.tortoise_internals import init_for_all_tasks, pool_of
 
 IDLE_SECONDS_MAX = 120  # between two statements of a transaction: no computation takes so long
@@ -45,7 +45,7 @@ class Sessions:
     async def __call__(self, *_args: Any, timeout: float | None = None, **options: Any) -> asyncpg.Connection:  # noqa: ASYNC109
         """Connect as asyncpg's pool asks for it; what Tortoise adds about the address is left out."""
         kept = {name: options[name] for name in ("loop", "connection_class", "record_class") if name in options}
-        return await connect(self._url, **self._wanted, **kept, timeout=timeout)
+        return await open_session(self._url, **self._wanted, **kept, timeout=timeout)
 
 
 _context: TortoiseContext | None = None
@@ -196,7 +196,7 @@ async def schema_is_current(url: str) -> bool:
 async def require_current_schema(url: str) -> None:
     """Raise Problem unless the database is the desk's, with the schema of this program."""
     async with _explained(url):
-        conn = await connect(url, process="command")
+        conn = await open_session(url, process="command")
     try:
         await require_current(conn, parse(url), wanted_migrations())
     finally:
@@ -233,7 +233,7 @@ async def drop_database(url: str, name: str) -> None:
 async def connection(url: str) -> AsyncIterator[asyncpg.Connection]:
     """One connection outside the pool, as the URL's own role. Raises Problem when the database cannot be reached."""
     async with _explained(url):
-        conn = await connect(url, process="command", role=None)
+        conn = await open_session(url, process="command", role=None)
     try:
         yield conn
     finally:

@@ -15,7 +15,7 @@ from typing import Any, TypeVar
 
 import asyncpg
 
-from config.sessions import connect
+from config.sessions import open_session
 
 Answer = TypeVar("Answer")
 
@@ -80,7 +80,7 @@ class LeasedSession:
 
     async def _connect(self) -> None:
         await self._disconnect()
-        conn = await connect(
+        conn = await open_session(
             self._url,
             process=self._name,
             settings={"idle_session_timeout": str(int(self._lease * SILENCE * 1000))},

@@ -50,7 +50,7 @@ class Unreachable(ConnectionError):
     """No server of the address will do now: each is away, or is no primary. The message says it of each."""
 
 
-async def connect(
+async def open_session(
     url: str,
     *,
     process: str,

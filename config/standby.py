@@ -4,7 +4,7 @@ import asyncpg
 
 from config.asyncpg_internals import PooledConnection
 from config.database import CONNECT_SECONDS_MAX, Sessions
-from config.sessions import connect
+from config.sessions import open_session
 
 _url: str | None = None
 _pool: asyncpg.Pool | None = None
@@ -43,4 +43,4 @@ def standby_pool() -> asyncpg.Pool | None:
 async def standby_session() -> asyncpg.Connection:
     """Open a session with the standby, for whoever watches it."""
     assert _url is not None, "open_standby comes first"
-    return await connect(_url, process="lookout", writes=False, timeout=CONNECT_SECONDS_MAX)
+    return await open_session(_url, process="lookout", writes=False, timeout=CONNECT_SECONDS_MAX)

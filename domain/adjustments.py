@@ -7,7 +7,7 @@ from domain import days, limit_levels, rules
 from domain.accounts import Account
 from domain.errors import InvalidInput
 from domain.terms import PhaseTerms
-from domain.validation import amount as money
+from domain.validation import amount_range
 
 
 def check(
@@ -20,7 +20,7 @@ def check(
     """
     if not amount:
         raise InvalidInput("amount", reason="must not be 0")
-    if fault := money(minor_units).fault(abs(amount)):
+    if fault := amount_range(minor_units).fault(abs(amount)):
         raise InvalidInput("amount", reason=fault)
     if account.cash + amount < 0:
         raise InvalidInput("amount", reason="would leave less than no cash", cash=account.cash)
@@ -35,7 +35,7 @@ def check(
 def _check_verdict(after: Account, terms: PhaseTerms | None) -> None:
     """Raises InvalidInput where the account as it would be breaks a limit, or wins its phase."""
     for bound in _limits(after, terms):
-        observed = limit_levels.observe(bound.limit.measured, after.balance, after.equity)
+        observed = limit_levels.observed_figure(bound.limit.measured, after.balance, after.equity)
         if bound.hit(observed):
             raise InvalidInput("amount", reason=f"would break {bound.rule}", level=bound.level, observed=observed)
     if terms and after.phase and after.phase.running and rules.passes(after, terms):

@@ -62,7 +62,7 @@ class Setup:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class BacktestResult:
     """The account at the last batch, all that happened to it, and one result for each action in order."""
 
     account: Account
@@ -81,7 +81,7 @@ def tape(quotes: Iterable[Quote], catalogue: Catalogue) -> list[Batch]:
     return batches
 
 
-def run(setup: Setup, batches: Iterable[Batch], submissions: Iterable[Submission] = ()) -> Outcome:
+def run(setup: Setup, batches: Iterable[Batch], submissions: Iterable[Submission] = ()) -> BacktestResult:
     """Open the account at the first batch, then at each batch mark, judge, and submit what is due.
 
     Once the phase has ended, or the account has fallen to its liquidation level, open positions are closed at the
@@ -167,10 +167,10 @@ class _Fold:
             reason = "LIQUIDATION" if liquidated else "PHASE_ENDED"
             self.account = execution.close_all(account, reason, moment, self.conditions, journal)
 
-    def outcome(self) -> Outcome:
+    def outcome(self) -> BacktestResult:
         if self.account is None:
             raise ValueError("a backtest needs at least one batch: the account is opened at the first")
-        return Outcome(self.account, self.journal, self.results)
+        return BacktestResult(self.account, self.journal, self.results)
 
 
 def open_account(setup: Setup, moment: Moment, journal: Journal) -> Account:

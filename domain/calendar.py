@@ -20,7 +20,7 @@ _ETC = re.compile(r"Etc/GMT(?P<sign>[+-])(?P<hours>[1-9]\d?)")
 
 
 @dataclass(frozen=True, slots=True)
-class TradingDay:
+class CalendarDay:
     """A day by its name; `begins` and `ends` are local times with their offset, `ends` is the next day's begin."""
 
     name: date
@@ -66,13 +66,13 @@ class Calendar:
         """The trading day's name: a day that starts at 17:00 on Sunday is Monday's."""
         return (datetime.combine(day, self.day_start) + HALF_DAY).date()
 
-    def days_after(self, moment: datetime) -> Iterator[TradingDay]:
+    def days_after(self, moment: datetime) -> Iterator[CalendarDay]:
         """The days that begin strictly later than the moment, in order."""
         first, zone = self.day_of(moment) + DAY, _zone(self.zone)
         for place in count():
             day = first + place * DAY
             begins, ends = (self.boundary(one).astimezone(zone) for one in (day, day + DAY))
-            yield TradingDay(self.name_of(day), begins, ends)
+            yield CalendarDay(self.name_of(day), begins, ends)
 
 
 def is_zone(text: str) -> bool:

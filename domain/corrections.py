@@ -20,7 +20,7 @@ from domain.money import plain
 from domain.orders import Fill, Order
 from domain.positions import Position
 from domain.replay import Replay, replay
-from domain.verdicts import Conditions, judge
+from domain.verdicts import Conditions, judge_account
 
 ORPHANED = "POSITION_VOIDED"  # why an order that lowers exposure is cancelled whose position a void took away
 
@@ -40,7 +40,7 @@ class Books:
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
+class CorrectionResult:
     """What the books are to say."""
 
     replayed: Replay
@@ -58,7 +58,7 @@ class Difference:
     computed: str
 
 
-def outcome(books: Books, voided: Collection[int], at: datetime) -> Outcome:
+def outcome(books: Books, voided: Collection[int], at: datetime) -> CorrectionResult:
     """The books without the voided fills (by seq), `at` the market's time.
 
     Raises LaterFillsNeedIt naming the fills that would close more than is left.
@@ -71,7 +71,7 @@ def outcome(books: Books, voided: Collection[int], at: datetime) -> Outcome:
     fills = {fill.seq: kept.get(fill.seq) or replace(fill, status=FillStatus.VOID) for fill in books.fills}
     emptied = {seq: _emptied(p, at) for seq, p in books.positions.items() if seq not in replayed.positions}
     cash = books.transferred + replayed.realised - replayed.fees
-    return Outcome(replayed, fills, emptied | replayed.positions, cash)
+    return CorrectionResult(replayed, fills, emptied | replayed.positions, cash)
 
 
 def _emptied(position: Position, at: datetime) -> Position:
@@ -81,7 +81,7 @@ def _emptied(position: Position, at: datetime) -> Position:
 
 
 def differences(
-    account: Account, books: Books, computed: Outcome, moment: Moment, catalogue: Catalogue
+    account: Account, books: Books, computed: CorrectionResult, moment: Moment, catalogue: Catalogue
 ) -> list[Difference]:
     """Every figure that is kept otherwise than the fills give it."""
     replayed = computed.replayed
@@ -115,7 +115,7 @@ def _text(value: object) -> str:
 def correct(
     account: Account,
     books: Books,
-    computed: Outcome,
+    computed: CorrectionResult,
     voided: Collection[Order],
     why: Facts,
     moment: Moment,
@@ -143,10 +143,12 @@ def correct(
     account = replace(account, unrealised=valuation.unrealised(account, moment.market, conditions.catalogue))
     account = days.recount(days.observe(account), conditions.terms)
     judged = account.phase or books.fills
-    return judge(account, moment.market, conditions, journal, moment.at) if judged else account
+    return judge_account(account, moment.market, conditions, journal, moment.at) if judged else account
 
 
-def _write(account: Account, books: Books, computed: Outcome, voided: Collection[Order], journal: Journal) -> None:
+def _write(
+    account: Account, books: Books, computed: CorrectionResult, voided: Collection[Order], journal: Journal
+) -> None:
     """Note every row that changes; positions that close before those that open again, of which one may be open."""
     journal.corrected += [computed.fills[fill.seq] for fill in books.fills if computed.fills[fill.seq] != fill]
     for seq, position in computed.positions.items():
@@ -156,7 +158,7 @@ def _write(account: Account, books: Books, computed: Outcome, voided: Collection
         journal.orders[account.id, order.seq] = replace(order, status=OrderStatus.VOID)
 
 
-def _facts(account: Account, books: Books, computed: Outcome, voided: Collection[Order]) -> Facts:
+def _facts(account: Account, books: Books, computed: CorrectionResult, voided: Collection[Order]) -> Facts:
     named = {order.seq for order in voided}
     fills = [fill for fill in books.fills if fill.order_seq in named]
     return {

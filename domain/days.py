@@ -51,7 +51,7 @@ def begin(
         metric_due_at=at,
     )
     account = replace(account, phase=phase)
-    snapshot(account, journal, closed=False)
+    record_day(account, journal, closed=False)
     return account
 
 
@@ -162,7 +162,7 @@ def _count(account: Account, is_traded: bool, last_fill_day: int) -> Account:
     )
 
 
-def snapshot(account: Account, journal: Journal, *, closed: bool) -> None:
+def record_day(account: Account, journal: Journal, *, closed: bool) -> None:
     """Write the running day as it stands."""
     phase = account.phase
     assert phase, "only a phase has days"
@@ -207,7 +207,7 @@ def measure(account: Account, at: datetime, batch: int, journal: Journal) -> Acc
 
 def finish(account: Account, at: datetime, batch: int, journal: Journal) -> Account:
     """Close the last day of a phase that ends here, however it ends, and write its last metric."""
-    snapshot(account, journal, closed=True)
+    record_day(account, journal, closed=True)
     return measure(account, at, batch, journal)
 
 
@@ -229,7 +229,7 @@ def end(account: Account, batch: int, journal: Journal) -> Account:
     """Close the running day at its boundary: its snapshot and its mark_to_market row."""
     phase = account.phase
     assert phase, "only a phase has days"
-    snapshot(account, journal, closed=True)
+    record_day(account, journal, closed=True)
     facts = mark_facts(account, "day_end") | {"day": phase.day, "date": phase.day_date.isoformat()}
     return journal.append(account, Kind.MARK_TO_MARKET, phase.day_ends_at, batch, facts)
 
@@ -259,5 +259,5 @@ def next_day(account: Account, calendar: Calendar, terms: PhaseTerms, journal: J
         day_findings=frozenset(),
     )
     account = replace(account, phase=phase)
-    snapshot(account, journal, closed=False)
+    record_day(account, journal, closed=False)
     return account

@@ -20,7 +20,7 @@ from domain.positions import Position
 from domain.pre_trade import GateRefused, OrderTicket
 from domain.quotes import Market, Quote
 from domain.terms import Enforcement
-from domain.verdicts import Conditions, judge
+from domain.verdicts import Conditions, judge_account
 
 DUPLICATE = RefusalReason("DUPLICATE_IN_BATCH", "This action id occurs more than once in the batch.")
 USED_BEFORE = RefusalReason("IDEMPOTENCY_CONFLICT", "This action id was already used with another {field}.")
@@ -135,7 +135,7 @@ def _deal(
         return working_orders.place(account, order, journal, accepted), order, None
     causes = accepted, working_orders.placing(order)
     account, fill = book(account, order, ticket, moment, conditions, journal, causes)
-    return judge(account, moment.market, conditions, journal, at), order, fill
+    return judge_account(account, moment.market, conditions, journal, at), order, fill
 
 
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> OrderTicket:
@@ -191,7 +191,7 @@ def book(
     )  # fmt: skip
     journal.fills.append(fill)
     account = days.trade(account, order.verb, conditions.terms)
-    return protection.follow(account, order, position, at, batch, journal), fill
+    return protection.update_exits(account, order, position, at, batch, journal), fill
 
 
 def _fill_facts(order: Order, ticket: OrderTicket, quote: Quote) -> Facts:
@@ -263,7 +263,7 @@ def close_day(account: Account, through: int, moment: Moment, conditions: Condit
     """
     before = account
     account = close_all(account, "CLOSE_DAY", moment, conditions, journal, through)
-    return account if account is before else judge(account, moment.market, conditions, journal, moment.at)
+    return account if account is before else judge_account(account, moment.market, conditions, journal, moment.at)
 
 
 def close_all(

@@ -17,7 +17,7 @@ from domain.ledger import Kind
 from domain.quotes import Batch, Market
 from domain.triggers import trigger
 from domain.valuation import symbols_that_move, unrealised
-from domain.verdicts import Conditions, apply, finish_passed, judge
+from domain.verdicts import Conditions, apply, finish_passed, judge_account
 
 
 def catch_up(
@@ -46,7 +46,7 @@ def catch_up(
             moment = Moment(known, batch.market_time, batch.number)
             account = trigger(account, {quote.symbol for quote in moved}, moment, conditions, journal)
         if moved or unjudged:
-            account = judge(account, known, conditions, journal)
+            account = judge_account(account, known, conditions, journal)
             unjudged = False
         account = _write_due(account, journal, conditions.mark_ledger_interval)
     return account
@@ -100,7 +100,7 @@ def _end_days(
     assert account.phase
     # What a day's end finds names the batch that revealed it.
     account = replace(account, marked_through=batch, marked_at=account.phase.day_ends_at)
-    account = judge(account, market, conditions, journal)
+    account = judge_account(account, market, conditions, journal)
     while _day_is_over(account, at):
         account = _end_day(account, market, conditions, journal)
     return account
@@ -125,7 +125,7 @@ def _end_day(account: Account, market: Market, conditions: Conditions, journal: 
     if account.phase and account.phase.running and (rule := rules.ends_by_passing(account, terms)):
         account = finish_passed(account, rule, at, journal)
     if account.phase and account.phase.running:
-        account = judge(days.next_day(account, calendar, terms, journal), market, conditions, journal)
+        account = judge_account(days.next_day(account, calendar, terms, journal), market, conditions, journal)
     return account
 
 

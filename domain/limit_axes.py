@@ -22,7 +22,7 @@ from domain.terms import (
     Touch,
     Trail,
 )
-from domain.validation import amount, api_name
+from domain.validation import amount_range, api_name
 
 Axes = Mapping[str, Any]
 """Fields of Limit or PositionsLimit by name, amounts as numbers or text; one left out, or None, has its default."""
@@ -64,7 +64,7 @@ CHOICES: dict[str, type[StrEnum]] = {
     "consequence": Consequence,
     "enforced": Enforcement,
 }
-AMOUNTS = {"amount": amount(8), "lock_at": amount(8, above=False)}
+AMOUNTS = {"amount": amount_range(8), "lock_at": amount_range(8, above=False)}
 
 
 def axis_faults(limits: Mapping[str, Axes], sizes: Mapping[str, Decimal | int]) -> Faults:

@@ -100,7 +100,7 @@ def liquidation(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amou
     return Level(figures.starting_balance, by.percent(figures.starting_balance, limit.pct))
 
 
-def observe(measured: Measured, balance: Decimal, equity: Decimal) -> Decimal:
+def observed_figure(measured: Measured, balance: Decimal, equity: Decimal) -> Decimal:
     """Return the figure that a limit compares with its level."""
     if measured is Measured.LOWER:
         return min(balance, equity)

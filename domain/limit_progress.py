@@ -110,7 +110,7 @@ def liquidation_progress(account: Account) -> list[Progress]:
 
 
 def _distance(account: Account, bound: Bound) -> Progress:
-    limit, observed = bound.limit, limit_levels.observe(bound.limit.measured, account.balance, account.equity)
+    limit, observed = bound.limit, limit_levels.observed_figure(bound.limit.measured, account.balance, account.equity)
     whole, left = abs(bound.level - bound.reference), bound.headroom(observed)
     figure = limit.pct if limit.amount is None else limit.amount
     return Progress(bound.rule, figure, observed, bound.level, left, whole - left, whole, _share(whole - left, whole))

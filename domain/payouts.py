@@ -213,7 +213,7 @@ def _above_floors(standing: Standing) -> Criterion:
     rooms = {
         bound.rule: (bound.headroom(seen), bound.hit(seen))
         for bound in rules.bounds(left, standing.terms)
-        for seen in [limit_levels.observe(bound.limit.measured, left.balance, left.equity)]
+        for seen in [limit_levels.observed_figure(bound.limit.measured, left.balance, left.equity)]
     }
     hit = {rule for rule, (_, is_hit) in rooms.items() if is_hit}
     least = min((room for room, _ in rooms.values()), default=ZERO)
@@ -280,7 +280,7 @@ def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
     bound = next((b for b in rules.bounds(account, terms) if b.rule is Rule.MAX_DAILY_LOSS), None)
     if profit <= 0 or bound is None:
         return account
-    if not bound.hit(limit_levels.observe(bound.limit.measured, account.balance, account.equity)):
+    if not bound.hit(limit_levels.observed_figure(bound.limit.measured, account.balance, account.equity)):
         return account
     gain = max(ZERO, account.cash + profit - bound.reference)
     eased = phase.day_withdrawn - max(ZERO, profit - gain)

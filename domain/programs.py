@@ -29,7 +29,7 @@ from domain.terms import (
     Trail,
     limit_from_data,
 )
-from domain.validation import Range, amount, api_name, text_fault
+from domain.validation import Range, amount_range, api_name, text_fault
 
 STEPS_MAX = 20
 WARNINGS_MAX = 10
@@ -105,9 +105,9 @@ NUMBERS = {
 }
 SHARE = Range(most=ONE, above=True, below=True)
 PAYOUT = {
-    "min_profit": amount(8, above=False),
-    "min_amount": amount(8, above=False),
-    "min_buffer": amount(8, above=False),
+    "min_profit": amount_range(8, above=False),
+    "min_amount": amount_range(8, above=False),
+    "min_buffer": amount_range(8, above=False),
     "min_trading_days": Range(most=Decimal(DAYS_MAX)),
     "profitable_days": Range(most=Decimal(DAYS_MAX)),
     "cycle_days": Range(most=Decimal(DAYS_MAX)),
@@ -205,7 +205,7 @@ def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
     checks = {
         "name": text_fault(draft.name, 200),
         "description": text_fault(draft.description, 10_000, empty=True),
-        "price": amount(currency.minor_units if currency else 8, above=False).fault(draft.price),
+        "price": amount_range(currency.minor_units if currency else 8, above=False).fault(draft.price),
         "sortIndex": Range(Decimal(-(2**31)), Decimal(2**31 - 1), places=0).fault(draft.sort_index),
         "zone": None
         if is_zone(draft.zone)

@@ -25,7 +25,9 @@ class Part(NamedTuple):
     quantity: Decimal
 
 
-def follow(account: Account, order: Order, position: Position, at: datetime, batch: int, journal: Journal) -> Account:
+def update_exits(
+    account: Account, order: Order, position: Position, at: datetime, batch: int, journal: Journal
+) -> Account:
     """Place the filled order's stop-loss and take-profit; cancel every exit of a position that has closed."""
     if not account.orders and order.stop_loss is None and order.take_profit is None:
         return account

@@ -19,7 +19,7 @@ from domain.money import TWO, add, multiply, subtract
 from domain.quotes import Dropped, Quote
 
 
-class Finding(StrEnum):
+class QuoteFinding(StrEnum):
     """Why a quote is suspect."""
 
     MOVE = "MOVE"
@@ -27,7 +27,7 @@ class Finding(StrEnum):
     FROZEN = "FROZEN"
 
 
-class Outcome(StrEnum):
+class GuardOutcome(StrEnum):
     """What became of a suspect quote."""
 
     WARNED = "WARNED"  # accepted: the guard only warns
@@ -42,7 +42,7 @@ class Suspect:
 
     quote: Quote
     source: str
-    finding: Finding
+    finding: QuoteFinding
 
 
 @fast_init
@@ -52,22 +52,22 @@ class Watch:
 
     last: Quote | None = None  # the newest accepted quote
     unchanged_since: datetime | None = None  # source time from which its bid and ask are the same
-    finding: Finding | None = None  # in the newest accepted quote: it was confirmed, or only warned of
+    finding: QuoteFinding | None = None  # in the newest accepted quote: it was confirmed, or only warned of
     suspect: Suspect | None = None
 
 
 class Note(NamedTuple):
     """Something to count; `is_news` where it begins or ends a state, and is to be told."""
 
-    outcome: Outcome
-    finding: Finding
+    outcome: GuardOutcome
+    finding: QuoteFinding
     quote: Quote
     source: str  # of the quote
     last: Quote | None  # the newest accepted quote before it
     is_news: bool
 
 
-class Step(NamedTuple):
+class GuardStep(NamedTuple):
     """A symbol after one quote: whether the quote is accepted, and what is to be noted."""
 
     watch: Watch
@@ -87,7 +87,7 @@ DEFAULTS = {
 """The guard of a new instrument, by its kind; shares stand still for hours."""
 
 
-def step(watch: Watch, guard: Guard, quote: Quote, source: str) -> Step:
+def step(watch: Watch, guard: Guard, quote: Quote, source: str) -> GuardStep:
     """Judge a quote that is usable otherwise and not older than the last accepted one."""
     suspect = watch.suspect
     if suspect is not None and quote.source_time - suspect.quote.source_time > life(suspect.finding, guard):
@@ -97,17 +97,17 @@ def step(watch: Watch, guard: Guard, quote: Quote, source: str) -> Step:
     if finding is None:
         return _accept(watch, guard, quote, None, _dropped(watch))
     if guard.mode is GuardMode.WARN:
-        warned = Note(Outcome.WARNED, finding, quote, source, watch.last, is_news=watch.finding is not finding)
+        warned = Note(GuardOutcome.WARNED, finding, quote, source, watch.last, is_news=watch.finding is not finding)
         return _accept(watch, guard, quote, finding, (*_dropped(watch), warned))
-    if finding is Finding.SPREAD and watch.finding is Finding.SPREAD:
+    if finding is QuoteFinding.SPREAD and watch.finding is QuoteFinding.SPREAD:
         return _accept(watch, guard, quote, finding, _dropped(watch))  # a wide spread that has been confirmed lasts
     if suspect is None or suspect.finding is not finding:
         return _hold(watch, quote, source, finding, _dropped(watch), is_news=True)
     if _confirms(guard, quote, source, suspect):
-        confirmed = Note(Outcome.CONFIRMED, finding, quote, source, watch.last, is_news=True)
-        return Step(Watch(quote, quote.source_time, finding), accepted=True, notes=(confirmed,))
+        confirmed = Note(GuardOutcome.CONFIRMED, finding, quote, source, watch.last, is_news=True)
+        return GuardStep(Watch(quote, quote.source_time, finding), accepted=True, notes=(confirmed,))
     if quote == suspect.quote and source == suspect.source:
-        return Step(watch, accepted=False)  # sent again
+        return GuardStep(watch, accepted=False)  # sent again
     return _hold(watch, quote, source, finding, _dropped(watch, is_news=False), is_news=False)
 
 
@@ -136,17 +136,17 @@ def is_ordinary(watch: Watch, guard: Guard, quote: Quote) -> bool:
     return not guard.spread_pct or multiply(TWO, subtract(ask, bid)) <= multiply(guard.spread_share, add(bid, ask))
 
 
-def finding_of(watch: Watch, guard: Guard, quote: Quote) -> Finding | None:
+def finding_of(watch: Watch, guard: Guard, quote: Quote) -> QuoteFinding | None:
     """What is suspect in the quote; None where nothing is."""
     last = watch.last
     is_recent = last is not None and quote.source_time - last.source_time <= guard.window
     if last and guard.move_pct and is_recent and not is_near(quote, last, guard):
-        return Finding.MOVE
+        return QuoteFinding.MOVE
     if guard.spread_pct and is_wide(quote, guard):
-        return Finding.SPREAD
+        return QuoteFinding.SPREAD
     if guard.frozen_seconds and _stands_still(watch, guard, quote):
         since, limit = watch.unchanged_since, timedelta(seconds=guard.frozen_seconds)
-        return Finding.FROZEN if since and quote.source_time - since >= limit else None
+        return QuoteFinding.FROZEN if since and quote.source_time - since >= limit else None
     return None
 
 
@@ -155,13 +155,15 @@ def _stands_still(watch: Watch, guard: Guard, quote: Quote) -> bool:
     last, suspect = watch.last, watch.suspect
     if last is None or (quote.bid, quote.ask) != (last.bid, last.ask):
         return False
-    seen = suspect.quote if suspect is not None and suspect.finding is Finding.FROZEN else last
+    seen = suspect.quote if suspect is not None and suspect.finding is QuoteFinding.FROZEN else last
     return quote.source_time - seen.source_time <= timedelta(seconds=guard.frozen_seconds)
 
 
-def life(finding: Finding, guard: Guard) -> timedelta:
+def life(finding: QuoteFinding, guard: Guard) -> timedelta:
     """How long a held quote waits for another to decide."""
-    return max(guard.window, timedelta(seconds=guard.frozen_seconds)) if finding is Finding.FROZEN else guard.window
+    return (
+        max(guard.window, timedelta(seconds=guard.frozen_seconds)) if finding is QuoteFinding.FROZEN else guard.window
+    )
 
 
 def is_near(quote: Quote, other: Quote, guard: Guard) -> bool:
@@ -186,24 +188,28 @@ def _confirms(guard: Guard, quote: Quote, source: str, suspect: Suspect) -> bool
         return False
     if source != suspect.source:
         return True
-    return suspect.finding is not Finding.FROZEN and quote.source_time > suspect.quote.source_time
+    return suspect.finding is not QuoteFinding.FROZEN and quote.source_time > suspect.quote.source_time
 
 
-def _accept(watch: Watch, guard: Guard, quote: Quote, finding: Finding | None, notes: tuple[Note, ...]) -> Step:
+def _accept(
+    watch: Watch, guard: Guard, quote: Quote, finding: QuoteFinding | None, notes: tuple[Note, ...]
+) -> GuardStep:
     since = watch.unchanged_since if _stands_still(watch, guard, quote) else None
-    return Step(Watch(quote, since or quote.source_time, finding), accepted=True, notes=notes)
+    return GuardStep(Watch(quote, since or quote.source_time, finding), accepted=True, notes=notes)
 
 
-def _hold(watch: Watch, quote: Quote, source: str, finding: Finding, notes: tuple[Note, ...], *, is_news: bool) -> Step:
-    held = Note(Outcome.HELD, finding, quote, source, watch.last, is_news=is_news)
-    return Step(replace(watch, suspect=Suspect(quote, source, finding)), accepted=False, notes=(*notes, held))
+def _hold(
+    watch: Watch, quote: Quote, source: str, finding: QuoteFinding, notes: tuple[Note, ...], *, is_news: bool
+) -> GuardStep:
+    held = Note(GuardOutcome.HELD, finding, quote, source, watch.last, is_news=is_news)
+    return GuardStep(replace(watch, suspect=Suspect(quote, source, finding)), accepted=False, notes=(*notes, held))
 
 
 def _dropped(watch: Watch, *, is_news: bool = True) -> tuple[Note, ...]:
     """The end of the held quote, if there is one: another came instead of a confirmation, or none did."""
     if (one := watch.suspect) is None:
         return ()
-    return (Note(Outcome.DROPPED, one.finding, one.quote, one.source, watch.last, is_news=is_news),)
+    return (Note(GuardOutcome.DROPPED, one.finding, one.quote, one.source, watch.last, is_news=is_news),)
 
 
 class Guards:

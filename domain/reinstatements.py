@@ -27,7 +27,7 @@ from domain.replay import book_again
 from domain.rule_table import run_of
 from domain.terms import Consequence
 from domain.valuation import symbols_of, symbols_that_move, unrealised
-from domain.verdicts import Conditions, judge
+from domain.verdicts import Conditions, judge_account
 from domain.voids import Span, is_void
 
 MONEY = (
@@ -128,7 +128,7 @@ class Rerun:
             self.account = self._move(one) if one.fill is None else self._fill(one.fill)
         if bookings[0].triggered:
             self.account = days.observe_once(before, self.account)
-        self.account = judge(self.account, self.market, self.conditions, journal, bookings[-1].at)
+        self.account = judge_account(self.account, self.market, self.conditions, journal, bookings[-1].at)
         self._keep(journal)
 
     def _move(self, one: Booking) -> Account:
@@ -189,7 +189,7 @@ class Rerun:
         )
         account = days.recount(days.observe(account), self.conditions.terms)
         journal, self.account = Journal(), account
-        self.account = judge(account, self.market, self.conditions, journal)
+        self.account = judge_account(account, self.market, self.conditions, journal)
         self._keep(journal)
         return Recomputation(account, self.days, tuple(self.left_out))
 
@@ -209,7 +209,7 @@ def resume(account: Account, calendar: Calendar, at: datetime) -> Account:
     return replace(account, phase=resumed, blocked_until=ends_at if is_blocked else None, read_only=False)
 
 
-def differences(before: Account, after: Account) -> list[Difference]:
+def run_differences(before: Account, after: Account) -> list[Difference]:
     """What a new run begins with, next to what the old one left."""
     old, new = run_of(before), run_of(after)
     figures = [

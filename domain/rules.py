@@ -138,7 +138,7 @@ def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[
     """
     due = []
     for bound in warnings(account, terms):
-        observed = limit_levels.observe(bound.limit.measured, account.balance, account.equity)
+        observed = limit_levels.observed_figure(bound.limit.measured, account.balance, account.equity)
         if bound.hit(observed):
             due.append(replace(_broken(account, bound, observed, batch, at), consequence=Consequence.WARN))
     return due
@@ -154,7 +154,7 @@ def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list
     """What the mark of a batch broke, in the source's order, total loss first; `at` is its market time."""
     found, balance, equity, told = [], account.balance, account.equity, run_of(account).day_findings
     for bound in configured(account, terms):
-        observed = limit_levels.observe(bound.limit.measured, balance, equity)
+        observed = limit_levels.observed_figure(bound.limit.measured, balance, equity)
         if bound.hit(observed) and bound.rule not in told:
             found.append(_broken(account, bound, observed, batch, at))
     if has_too_many_positions(account, terms) and Rule.MAX_POSITIONS not in told:
@@ -259,7 +259,7 @@ def passes(account: Account, terms: PhaseTerms) -> bool:
     Positions may be open; what they count for is the target's own axis.
     """
     goal = target(run_of(account), terms)
-    if goal is None or not goal.hit(limit_levels.observe(goal.limit.measured, account.balance, account.equity)):
+    if goal is None or not goal.hit(limit_levels.observed_figure(goal.limit.measured, account.balance, account.equity)):
         return False
     return qualifies(account, terms)
 

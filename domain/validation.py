@@ -31,7 +31,7 @@ class Range:
         return None
 
 
-def amount(minor_units: int, *, above: bool = True) -> Range:
+def amount_range(minor_units: int, *, above: bool = True) -> Range:
     """Money in a currency's minor units, below what the columnar book holds; 0 counts unless `above`."""
     return Range(above=above, below=True, places=minor_units)
 

@@ -29,7 +29,7 @@ class Conditions:
     stored_refusals_max: int = STORED_MAX  # of one account on one day
 
 
-def judge(
+def judge_account(
     account: Account, market: Market, conditions: Conditions, journal: Journal, at: datetime | None = None
 ) -> Account:
     """Judge an account marked at the market by its phase's rules; a failure beats a pass at the same batch.

@@ -10,7 +10,7 @@ import asyncpg
 
 from domain.bounds import Largest
 from domain.instruments import Catalogue, Currency, Guard, GuardMode, Instrument, InstrumentKind, InstrumentStatus
-from domain.quote_guard import Finding, Suspect, Watch
+from domain.quote_guard import QuoteFinding, Suspect, Watch
 from domain.quotes import Batch, Dropped, Listing, Quote
 from models import sql
 from models.locks import AdvisoryLock
@@ -199,12 +199,12 @@ async def read_listings(conn: Connection) -> tuple[dict[str, Listing], dict[str,
     for symbol, precision, bid, ask, at, since, finding, *suspect in await conn.fetch(LISTINGS):
         listed[symbol] = Listing(precision, at)
         last = None if at is None else Quote(symbol, bid, ask, at)
-        watches[symbol] = Watch(last, since, finding and Finding(finding), _suspect(symbol, *suspect))
+        watches[symbol] = Watch(last, since, finding and QuoteFinding(finding), _suspect(symbol, *suspect))
     return listed, watches
 
 
 def _suspect(symbol: str, bid: Decimal | None, ask: Decimal, at: datetime, source: str, finding: str) -> Suspect | None:
-    return None if bid is None else Suspect(Quote(symbol, bid, ask, at), source, Finding(finding))
+    return None if bid is None else Suspect(Quote(symbol, bid, ask, at), source, QuoteFinding(finding))
 
 
 async def insert_batches(

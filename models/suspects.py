@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import asyncpg
 
-from domain.quote_guard import Finding, Suspect
+from domain.quote_guard import QuoteFinding, Suspect
 from models import sql
 from models.sql import Connection
 
@@ -34,7 +34,7 @@ class StoredSuspect(NamedTuple):
     ask: Decimal
     source_time: datetime
     source: str
-    finding: Finding
+    finding: QuoteFinding
     held_at: datetime
 
 
@@ -48,7 +48,7 @@ async def read_suspects(conn: Connection, most: int) -> list[StoredSuspect]:
 
 
 def _stored(row: asyncpg.Record) -> StoredSuspect:
-    return StoredSuspect(**{**row, "finding": Finding(row["finding"])})
+    return StoredSuspect(**{**row, "finding": QuoteFinding(row["finding"])})
 
 
 async def has_due_suspects(conn: Connection) -> bool:

@@ -8,7 +8,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import field
 
-from domain.calendar import Calendar, TradingDay
+from domain.calendar import Calendar
 from schema.engine.errors import BadUserInput
 
 DAYS_SHOWN, DAYS_MAX = 7, 400  # a year with both clock changes fits into 400 days
@@ -26,7 +26,7 @@ class TradingDayStart:
     hours: Decimal = field(description="Length in hours: 24, or 23 or 25 when the clocks change.")
 
     @classmethod
-    def of(cls, day: TradingDay) -> Self:
+    def of(cls, day: CalendarDay) -> Self:
         """Return the API's form of this trading day."""
         hours = Decimal(day.length // SECOND) / 3600
         return cls(

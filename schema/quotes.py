@@ -6,7 +6,6 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
-from domain.quote_guard import Finding
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
 from schema.payloads import Payload
@@ -63,7 +62,7 @@ class DroppedQuote:
 @strawberry.type(description="Suspect quotes of one symbol with the same finding.")
 class SuspectQuotes:
     symbol: str = field(description="Instrument symbol.")
-    finding: Finding = field(description="Reason why the quotes are suspect.")
+    finding: QuoteFinding = field(description="Reason why the quotes are suspect.")
     held: bool = field(
         description="True if the quotes are held back until a later quote decides; false if they were accepted, "
         "because the guard only warns."

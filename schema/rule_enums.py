@@ -1,7 +1,17 @@
 """Descriptions of the enums of limits and rules for GraphQL."""
 
 from domain.rule_table import Rule
-from domain.terms import Consequence, Enforcement, Measured, PayoutFloor, PercentOf, Reference, Touch, TradingDay, Trail
+from domain.terms import (
+    Consequence,
+    Enforcement,
+    Measured,
+    PayoutFloor,
+    PercentOf,
+    Reference,
+    Touch,
+    TradingDay,
+    Trail,
+)
 from schema.engine.enum_types import describe_enum
 
 describe_enum(

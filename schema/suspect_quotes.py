@@ -7,7 +7,7 @@ from typing import Any, Self
 import strawberry
 from strawberry import field
 
-from domain.quote_guard import Finding, Outcome
+from domain.quote_guard import GuardOutcome, QuoteFinding
 from schema.engine.computed_fields import computed
 from schema.engine.enum_types import describe_enum
 from schema.engine.ids import format_cursor
@@ -16,7 +16,7 @@ from services.quote_guard import StoredSuspect
 from services.views.events import Event
 
 describe_enum(
-    Finding,
+    QuoteFinding,
     "QuoteFinding",
     "Reason why a quote is suspect.",
     MOVE="The price is too far from the last accepted quote.",
@@ -24,7 +24,7 @@ describe_enum(
     FROZEN="The price has not changed for too long, although quotes arrived.",
 )
 describe_enum(
-    Outcome,
+    GuardOutcome,
     "SuspectOutcome",
     "Outcome for a suspect quote.",
     WARNED="Accepted, because the guard only warns.",
@@ -41,7 +41,7 @@ class SuspectQuote:
     ask: Decimal = field(description="Ask price.")
     source_time: datetime = field(description="Time that the source gave the quote.")
     source: str = field(description="Name of the token that submitted the quote.")
-    finding: Finding = field(description="Reason why the quote is suspect.")
+    finding: QuoteFinding = field(description="Reason why the quote is suspect.")
     held_at: datetime = field(description="Time at which the quote was submitted.")
 
     @classmethod
@@ -67,8 +67,8 @@ class FeedEvent:
     name: str = field(description="Name of the event: `prop.feed.suspect`.")
     market_time: datetime = field(description="Market time of the event.")
     symbol: str = field(description="Instrument symbol.")
-    outcome: Outcome = field(description="Outcome for the suspect quote.")
-    finding: Finding = field(description="Reason why the quote was suspect.")
+    outcome: GuardOutcome = field(description="Outcome for the suspect quote.")
+    finding: QuoteFinding = field(description="Reason why the quote was suspect.")
     count: int = field(description="Number of suspect quotes in one submission; `quote` is the last of them.")
     source: str = field(description="Name of the token that submitted the quote.")
     quote: QuotedPrice = field(description="The suspect quote.")
@@ -87,8 +87,8 @@ class FeedEvent:
             name=event.name,
             market_time=event.market_time,
             symbol=facts["symbol"],
-            outcome=Outcome(facts["outcome"]),
-            finding=Finding(facts["finding"]),
+            outcome=GuardOutcome(facts["outcome"]),
+            finding=QuoteFinding(facts["finding"]),
             count=facts["count"],
             source=facts["source"],
             quote=QuotedPrice.of(facts["quote"]),

@@ -8,7 +8,7 @@ from domain.errors import AccountTerminal, InvalidTransition
 from domain.ledger import Facts
 from domain.lifecycles import ACCOUNT_ENDS, AccountStatus
 from domain.money import plain
-from domain.verdicts import judge
+from domain.verdicts import judge_account
 from models import challenges
 from services import receipts, transfers
 from services.actions import reach
@@ -99,8 +99,8 @@ async def _book(
         if not counts_as_profit:
             await challenges.set_initial_balance(work.conn, phase.id, phase.initial_balance)
         if phase.running:
-            days.snapshot(held.account, work.journal, closed=False)
-    held.account = judge(held.account, work.market, held.conditions, work.journal, work.now)
+            days.record_day(held.account, work.journal, closed=False)
+    held.account = judge_account(held.account, work.market, held.conditions, work.journal, work.now)
 
 
 def _figures(account: Account) -> Facts:

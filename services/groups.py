@@ -14,7 +14,7 @@ from domain.money import HUNDRED
 from domain.money import plain as plain_text
 from domain.programs import kind_for
 from domain.terms import GroupKind, PhaseType, Policy, Slippage, policy_facts, policy_from_text, to_text
-from domain.validation import Range, amount, api_name, text_fault
+from domain.validation import Range, amount_range, api_name, text_fault
 from models import groups as rows
 from models import name_locks
 from models.tables.groups import AccountGroup
@@ -148,7 +148,7 @@ def _check_deposit(work: UnitOfWork, currency: str, deposit: Decimal) -> None:
     known = work.catalogue.currencies.get(currency)
     if known is None:
         raise NotFound("currency", currency=currency)
-    if fault := amount(known.minor_units).fault(deposit):
+    if fault := amount_range(known.minor_units).fault(deposit):
         raise InvalidInput("defaultDeposit", reason=fault)
 
 

@@ -13,7 +13,7 @@ from domain.ledger import Facts
 from domain.money import ONE, PLACES, PRICE_PLACES, ZERO
 from domain.money import plain as plain_text
 from domain.quote_guard import DEFAULTS as GUARDS
-from domain.validation import Range, amount, api_name
+from domain.validation import Range, amount_range, api_name
 from models import instruments as rows
 from models import name_locks
 from models.tables.instruments import Instrument as InstrumentRow
@@ -26,8 +26,8 @@ TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: e
 ALIASES_MAX = 20
 NAMED_MAX = 20  # positions and orders that a refusal names
 PRECISION = Range(most=Decimal(PRICE_PLACES), places=0)
-QUANTITY = amount(PLACES)
-NOTIONAL = amount(PLACES, above=False)
+QUANTITY = amount_range(PLACES)
+NOTIONAL = amount_range(PLACES, above=False)
 GUARD = {
     "move_pct": Range(most=Decimal(1000)),
     "move_seconds": Range(least=ONE, most=Decimal(86_400), places=0),

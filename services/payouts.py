@@ -70,7 +70,7 @@ def _may(principal: Principal, owned: Any) -> bool:
 async def _due(work: UnitOfWork, held: LockedAccount, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
     """Return the phase's terms and the profit that leaves the account. Raises InvalidInput, PayoutNotEligible."""
     minor_units = work.catalogue.currencies[held.account.currency].minor_units
-    if requested is not None and (fault := validation.amount(minor_units).fault(requested)):
+    if requested is not None and (fault := validation.amount_range(minor_units).fault(requested)):
         raise InvalidInput("amount", reason=fault, found=requested)
     if held.account.phase is None:
         raise PayoutNotEligible(domain.no_phase())
@@ -145,7 +145,7 @@ async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout
     held.account = domain.settle_floors(held.account, terms, profit)
     if held.account.phase and held.account.phase.running:
         held.account = days.observe(held.account)
-        days.snapshot(held.account, work.journal, closed=False)
+        days.record_day(held.account, work.journal, closed=False)
 
 
 def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:

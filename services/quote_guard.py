@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from config.settings import settings
 from domain.ledger import Facts
-from domain.quote_guard import Finding, Note, Outcome
+from domain.quote_guard import GuardOutcome, Note, QuoteFinding
 from domain.quotes import Dropped, Quote
 from models import quotes, suspects
 from models.events import DESK, NewEvent
@@ -22,7 +22,7 @@ EVENT = "prop.feed.suspect"
 
 def tell(work: UnitOfWork, notes: Sequence[Note]) -> None:
     """Write one event for each symbol, outcome and finding among the news, with the last of its quotes."""
-    news: dict[tuple[str, Outcome, Finding], list[Note]] = {}
+    news: dict[tuple[str, GuardOutcome, QuoteFinding], list[Note]] = {}
     for note in notes:
         if note.is_news:
             news.setdefault((note.quote.symbol, note.outcome, note.finding), []).append(note)
@@ -46,7 +46,7 @@ def _facts(note: Note, count: int) -> Facts:
 
 def dropped(notes: Sequence[Note]) -> Counter[tuple[str, Dropped]]:
     """The held quotes that were given up, as the counters of dropped quotes name them."""
-    return Counter((note.quote.symbol, Dropped.SUSPECT) for note in notes if note.outcome is Outcome.DROPPED)
+    return Counter((note.quote.symbol, Dropped.SUSPECT) for note in notes if note.outcome is GuardOutcome.DROPPED)
 
 
 def count(notes: Sequence[Note]) -> None:
@@ -74,4 +74,4 @@ async def expire() -> int:
 
 def _expired(work: UnitOfWork, held: StoredSuspect) -> Note:
     quote = Quote(held.symbol, held.bid, held.ask, held.source_time)
-    return Note(Outcome.DROPPED, held.finding, quote, held.source, work.market.get(held.symbol), is_news=True)
+    return Note(GuardOutcome.DROPPED, held.finding, quote, held.source, work.market.get(held.symbol), is_news=True)

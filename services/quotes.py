@@ -13,7 +13,7 @@ from domain.bounds import Bearing, Checked, Largest
 from domain.errors import InvalidInput, TooManyBatches
 from domain.frozen import replace
 from domain.instruments import Catalogue
-from domain.quote_guard import Finding, Guards, Note, Outcome
+from domain.quote_guard import GuardOutcome, Guards, Note, QuoteFinding
 from domain.quotes import Batch, Dropped, Quote, Screening, divide_into_batches, screen
 from models import name_locks, quotes, suspects
 from services import quote_guard
@@ -39,7 +39,7 @@ class Ingested:
     accepted: int
     dropped: list[tuple[str, str, int]]  # symbol, reason, how many
     rounded: int = 0  # of the accepted: whose float noise was rounded away
-    suspect: list[tuple[str, Finding, bool, int]] = field(default_factory=list)  # symbol, why, held back, how many
+    suspect: list[tuple[str, QuoteFinding, bool, int]] = field(default_factory=list)  # symbol, why, held back, how many
 
 
 async def ingest(
@@ -107,11 +107,11 @@ async def _screen(work: UnitOfWork, offered: Sequence[Quote], principal: Princip
     return found
 
 
-def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, Finding, bool]]:
+def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, QuoteFinding, bool]]:
     """The quotes of this request that were suspect: symbol, why, and whether they are held back."""
     for note in notes:
-        if note.outcome in (Outcome.HELD, Outcome.WARNED):
-            yield note.quote.symbol, note.finding, note.outcome is Outcome.HELD
+        if note.outcome in (GuardOutcome.HELD, GuardOutcome.WARNED):
+            yield note.quote.symbol, note.finding, note.outcome is GuardOutcome.HELD
 
 
 async def _require_few(work: UnitOfWork, batches: int) -> None:

@@ -69,7 +69,7 @@ class Plan:
 
     @property
     def differences(self) -> list[Difference]:
-        return reinstatements.differences(self.failed.account, self.account)
+        return reinstatements.run_differences(self.failed.account, self.account)
 
     @property
     def left_out(self) -> list[str]:
@@ -265,7 +265,7 @@ async def _open(work: UnitOfWork, plan: Plan, reason: Reason) -> LockedAccount:
     )
     ended = plan.recomputation.days.items()
     work.journal.days |= {(phase_id, number): replace(day, phase_id=phase_id) for (_, number), day in ended}
-    days.snapshot(opened.account, work.journal, closed=False)
+    days.record_day(opened.account, work.journal, closed=False)
     await rows.copy_days(work.conn, case["phase_id"], phase_id, min(number for _, number in work.journal.days))
     await challenges.start_phase(work.conn, phase_id, opened.account.equity, work.now)
     return opened

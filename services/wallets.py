@@ -38,7 +38,7 @@ async def deposit(
             return int(seen["wallet"])
         await brands.require(brand)
         wallet_id = await open(work, brand, client, currency)
-        if fault := validation.amount(work.catalogue.currencies[currency].minor_units).fault(amount):
+        if fault := validation.amount_range(work.catalogue.currencies[currency].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
         await transfers.move(
             work,
@@ -72,7 +72,7 @@ async def withdraw(
         wallet = await rows.lock_wallet(work.conn, wallet_id)
         if wallet is None or not principal.sees(wallet["brand"]):
             raise NotFound("walletId", wallet=wallet_id)
-        if fault := validation.amount(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
+        if fault := validation.amount_range(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
         await transfers.move(
             work,

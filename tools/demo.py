@@ -31,7 +31,7 @@ from tools import frames as quotes
 from tools.bots import Frame
 from tools.expected import differences, events
 from tools.journey import Journey
-from tools.outcome import Outcome, digest, read, show
+from tools.outcome import Outcome, digest, read, show_outcome
 from tools.weekend import RATE, plan
 
 PATIENCE_SECONDS = 60  # for a server that is killed and started again
@@ -62,7 +62,7 @@ def demo(
         console.print(f"Left out: {NO_WEEKEND}.")
     with running_database(settings) as ready:
         outcome = asyncio.run(_play(ready, frames, pause))
-    show(console, outcome)
+    show_outcome(console, outcome)
     found = differences(outcome)
     for difference in found:
         console.print(f"[red]differs:[/] {difference}")

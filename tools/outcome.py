@@ -74,7 +74,7 @@ def digest(outcome: Outcome) -> str:
     return hashlib.sha256(canonical(facts).encode()).hexdigest()
 
 
-def show(console: Console, outcome: Outcome) -> None:
+def show_outcome(console: Console, outcome: Outcome) -> None:
     """Four tables: the challenges, their days, their ledgers, and what else was played."""
     table = Table("client", "challenge", "status", "rule", "evidence", title="Challenges")
     for client, challenge in sorted(outcome.challenges.items()):

@@ -16,7 +16,7 @@ from app.live.fan_out import FanOut, Subscriber
 from app.live.rendering import EventRenderer
 from app.live.ticks import START_SECONDS_MAX, TickWatcher
 from config.outages import AWAY
-from config.sessions import connect
+from config.sessions import open_session
 from domain.errors import Busy
 from services import host_clock
 from services.admission import FairShare, Limits
@@ -236,7 +236,7 @@ class Hub:
     async def _listen_once(self) -> None:
         """Listen until the connection ends."""
         ended = asyncio.Event()
-        conn = await connect(self._url, process="listener")
+        conn = await open_session(self._url, process="listener")
         try:
             conn.add_termination_listener(lambda _conn: ended.set())
             await conn.add_listener(CHANNEL, lambda *_notification: self._wake.set())

@@ -10,7 +10,7 @@ from cli.quotefile import headers, layouts, names, numbers, text, times, zones
 from cli.quotefile.layouts import BY_NAME, OHLC, Layout
 from cli.quotefile.names import Resolve
 from cli.quotefile.rows import BadRow
-from cli.quotefile.sources import Source, opened
+from cli.quotefile.sources import Source, open_source
 from cli.quotefile.times import Clock
 from cli.quotefile.zones import Zone
 from config.errors import Problem
@@ -94,7 +94,7 @@ class _Sample:
 def plan_of(source: Source, options: Options) -> Plan:
     """How the table is read. Raises Problem where it is not recognised, or lacks what nobody says."""
     try:
-        with opened(source) as stream:
+        with open_source(source) as stream:
             sample = _sample(source, text.lines(stream))
         layout, columns = _recognise(source, sample, options)
         clock, zone = _clock(source, sample, layout, columns, options)
@@ -250,7 +250,7 @@ def _order(source: Source, sample: _Sample, columns: Mapping[str, int], first: s
 
 def _order_further_on(source: Source, sample: _Sample, columns: Mapping[str, int]) -> str | None:
     last = max(columns["time"], columns.get("clock", 0))
-    with opened(source) as stream:
+    with open_source(source) as stream:
         for number, line in text.lines(stream):
             cells = text.cells_of(number, line, sample.delimiter)
             if len(cells) > last and (order := times.order_of(time_text(cells, columns))):

@@ -7,7 +7,7 @@ from cli.quotefile import bars, text
 from cli.quotefile.numbers import NUMBER, number
 from cli.quotefile.plans import Plan, time_text
 from cli.quotefile.rows import BadRow, FileQuote, QuoteRow
-from cli.quotefile.sources import opened
+from cli.quotefile.sources import open_source
 from cli.quotefile.spreads import Spread
 from cli.quotefile.times import NoTime
 
@@ -28,7 +28,7 @@ class Reading:
 
     def quotes(self) -> Iterator[FileQuote]:
         """Every quote with its line. Raises BadRow at the first row that cannot be used."""
-        with opened(self.plan.source) as stream:
+        with open_source(self.plan.source) as stream:
             rows = self._rows(text.lines(stream))
             if self.plan.has_bars:
                 yield from bars.in_order(self._bars(rows))

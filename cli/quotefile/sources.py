@@ -74,7 +74,7 @@ def _members(path: Path) -> list[str] | None:
 
 
 @contextmanager
-def opened(source: Source) -> Iterator[IO[bytes]]:
+def open_source(source: Source) -> Iterator[IO[bytes]]:
     """The source's bytes, unpacked. Raises Problem where it cannot be opened."""
     with _readable(source.path), ExitStack() as stack:
         stream: Any = stack.enter_context(source.path.open("rb"))

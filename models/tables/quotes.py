@@ -6,7 +6,7 @@ from tortoise import fields
 from tortoise.fields import NO_ACTION
 from tortoise.models import Model
 
-from domain.quote_guard import Finding
+from domain.quote_guard import QuoteFinding
 from domain.quotes import Dropped
 from models.tables.fields import CLOCK, Choice, Price, Text
 from models.tables.keys import CompositeKey, TableIndex
@@ -50,7 +50,7 @@ class LatestQuote(Model):
     ask = Price()
     source_time = fields.DatetimeField(description="Source time")
     unchanged_since = fields.DatetimeField(null=True, description="Source time of the first quote of this price")
-    finding = Choice(Finding, null=True, description="Finding of the quote guard")
+    finding = Choice(QuoteFinding, null=True, description="Finding of the quote guard")
 
     class Meta:
         table = "latest_quotes"
@@ -66,7 +66,7 @@ class SuspectQuote(Model):
     ask = Price()
     source_time = fields.DatetimeField(description="Source time")
     source = Text(description="Name of the token that sent it")
-    finding = Choice(Finding, description="Finding of the quote guard")
+    finding = Choice(QuoteFinding, description="Finding of the quote guard")
     held_at = fields.DatetimeField(db_default=CLOCK)
 
     class Meta:

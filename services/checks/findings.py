@@ -62,7 +62,7 @@ def _limit(row: asyncpg.Record) -> list[str]:
     figures = {name: Decimal(evidence[name]) for name in (*rule.figures, "balance", "equity")}
     derived_from = {"starting_balance": row["starting_balance"]} | figures
     level = rule.derive(limit, LevelFigures(*(derived_from.get(n, ZERO) for n in LevelFigures._fields)), DECIMAL).level
-    observed = limit_levels.observe(limit.measured, figures["balance"], figures["equity"])
+    observed = limit_levels.observed_figure(limit.measured, figures["balance"], figures["equity"])
     room = level - observed if rule.ceiling else observed - level
     if (row["floor"], row["observed"], row["headroom"]) != (level, observed, room):
         stored = ", ".join(plain(row[name]) for name in ("floor", "observed", "headroom"))

@@ -12,10 +12,10 @@ import typer
 from typer.testing import CliRunner
 
 from cli import feed as feeding
-from cli.generator import QuoteRow
+from cli.generator import GeneratedQuote
 from config.errors import Problem
 
-ROW = QuoteRow("EURUSD", Decimal("1.10"), Decimal("1.1001"), datetime(2026, 3, 2, tzinfo=UTC))
+ROW = GeneratedQuote("EURUSD", Decimal("1.10"), Decimal("1.1001"), datetime(2026, 3, 2, tzinfo=UTC))
 URL = "http://desk/graphql"
 
 
@@ -65,7 +65,7 @@ def test_it_goes_on_after_trouble(monkeypatch: pytest.MonkeyPatch, caplog: pytes
     answers = iter(["down", "down", None, KeyboardInterrupt()])
     times: list[datetime] = []
 
-    def post(_client: httpx.Client, _url: str, rows: list[QuoteRow]) -> str | None:
+    def post(_client: httpx.Client, _url: str, rows: list[GeneratedQuote]) -> str | None:
         times.append(rows[0].time)
         time.sleep(0.02)  # longer than the interval: the walk's own clock falls behind
         answer = next(answers)

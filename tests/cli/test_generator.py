@@ -3,7 +3,7 @@
 from datetime import UTC, datetime, timedelta
 from itertools import islice
 
-from cli.generator import SHAPES, QuoteRow, walk
+from cli.generator import SHAPES, GeneratedQuote, walk
 from domain.money import EIGHTH
 from domain.quotes import Quote, fault
 
@@ -11,7 +11,7 @@ START = datetime(2026, 3, 2, 12, tzinfo=UTC)
 STEP = timedelta(minutes=1)
 
 
-def rounds(count: int, seed: int = 1) -> list[list[QuoteRow]]:
+def rounds(count: int, seed: int = 1) -> list[list[GeneratedQuote]]:
     return list(islice(walk(seed, tuple(SHAPES), START, STEP), count))
 
 

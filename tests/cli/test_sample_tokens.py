@@ -13,7 +13,7 @@ async def test_a_second_start_offers_the_same_tokens(empty_database: str, tmp_pa
     assert await _seed(settings, empty_database) == first
     file = sampletokens.file_of(settings.data_dir, empty_database)
     assert file.stat().st_mode & 0o777 == 0o600
-    assert sampletokens.read(file) == first
+    assert sampletokens.read_tokens(file) == first
     file.unlink()
     assert (await _seed(settings, empty_database)).keys() == first.keys()
 
@@ -24,5 +24,5 @@ def test_a_file_that_cannot_be_used_is_as_none(tmp_path: Path) -> None:
     assert file == sampletokens.file_of(tmp_path, "postgresql://me:secret@one/desk")
     for text in ("", "[]", '{"ADMIN": 5}', "\x00"):
         file.write_text(text)
-        assert sampletokens.read(file) == {}
+        assert sampletokens.read_tokens(file) == {}
     sampletokens.write(tmp_path / "quotes.csv" / "no", {})  # a place that cannot be made is told, and no failure

@@ -7,7 +7,7 @@ import pytest
 
 from config import broker, connection_budget
 from config.broker import WORKER_CONNECTIONS, require_supported, shown
-from config.broker_link import Link, reason_of
+from config.broker_link import Link, innermost_reason
 from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings
@@ -109,9 +109,9 @@ def test_an_outage_is_said_once_and_so_is_its_end(
 
 
 def test_of_an_error_the_innermost_reason_is_said_in_one_line() -> None:
-    assert reason_of(RuntimeError(ValueError("what\n  it was."))) == "what it was"
-    assert reason_of(RuntimeError()) == "RuntimeError"
-    assert len(reason_of(RuntimeError("x" * 10_000))) < 400
+    assert innermost_reason(RuntimeError(ValueError("what\n  it was."))) == "what it was"
+    assert innermost_reason(RuntimeError()) == "RuntimeError"
+    assert len(innermost_reason(RuntimeError("x" * 10_000))) < 400
 
 
 @pytest.mark.parametrize(("level", "are_heard"), [("INFO", False), ("DEBUG", True)])

@@ -18,7 +18,7 @@ from config.database import (
     require_current_schema,
 )
 from config.errors import Problem
-from config.sessions import connect
+from config.sessions import open_session
 from config.settings import Settings
 from tests.cli.commands import propdesk
 from tests.cluster.pooler import pooled
@@ -49,7 +49,7 @@ async def test_the_role_is_taken_anew_where_a_pooler_reuses_sessions_and_logs_in
 ) -> None:
     with pooled(empty_database.replace("postgres@", "desk@"), login="postgres", server_reset_query="") as url:
         for _ in range(3):
-            conn = await connect(url, process="test")
+            conn = await open_session(url, process="test")
             row = await conn.fetchrow("select current_user as role, session_user as login")
             assert dict(row) == {"role": "propdesk_app", "login": "postgres"}
             await conn.execute("reset role")

@@ -12,7 +12,7 @@ from config.address import libpq_parameters
 from config.asyncpg_internals import socket_of
 from config.database import connection, migrate, open_database
 from config.errors import Problem
-from config.sessions import Unreachable, connect
+from config.sessions import Unreachable, open_session
 from tests.cluster.postgres import Cluster, free_port
 
 STANDBY = "select pg_is_in_recovery()"
@@ -74,13 +74,15 @@ async def test_reads_go_to_the_server_that_the_address_asks_for(cluster: Cluster
     both = cluster.primary.port, cluster.standbys[0].port
     for target, recovers in (("standby", True), ("prefer-standby", True), ("read-only", True), ("any", False)):
         url = _url(*both, options=f"target_session_attrs={target}")
-        conn = await connect(url, process="test", role=None, writes=False)
+        conn = await open_session(url, process="test", role=None, writes=False)
         assert await conn.fetchval(STANDBY) is recovers
         await conn.close()
     url = _url(cluster.primary.port, options="target_session_attrs=prefer-standby")
-    await (await connect(url, process="test", role=None, writes=False)).close()
+    await (await open_session(url, process="test", role=None, writes=False)).close()
     with pytest.raises(Unreachable, match="is a primary, and a standby one is needed"):
-        await connect(_url(cluster.primary.port, options="target_session_attrs=standby"), process="test", writes=False)
+        await open_session(
+            _url(cluster.primary.port, options="target_session_attrs=standby"), process="test", writes=False
+        )
 
 
 @pytest.mark.parametrize("target", ["standby", "read-only", "prefer-standby"])
@@ -113,7 +115,7 @@ async def test_a_postgresql_older_than_the_oldest_supported_is_refused_in_one_li
 
 
 async def test_a_session_notices_a_server_that_has_gone_without_a_word(cluster: Cluster) -> None:
-    conn = await connect(_url(cluster.primary.port), process="test", role=None, silence_seconds=6)
+    conn = await open_session(_url(cluster.primary.port), process="test", role=None, silence_seconds=6)
     peer = socket_of(conn)
     assert peer is not None
     assert peer.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain import backtest
-from domain.backtest import Outcome, Setup
+from domain.backtest import BacktestResult, Setup
 from domain.calendar import Calendar
 from domain.ledger import GENESIS, Kind, chain
 from domain.lifecycles import AccountStatus, ActionStatus, ChallengeStatus
@@ -163,7 +163,7 @@ def test_every_run_leaves_books_that_balance(data: st.DataObject) -> None:
     _check(backtest.run(a_setup(data.draw(phases())), batches, plan))
 
 
-def _check(outcome: Outcome) -> None:
+def _check(outcome: BacktestResult) -> None:
     account, head, cash = outcome.account, GENESIS, Decimal(0)
     for seq, row in enumerate(outcome.journal.rows, 1):
         cash += row.amount

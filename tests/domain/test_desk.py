@@ -20,7 +20,7 @@ from domain.positions import Side
 from domain.quotes import Batch, Quote
 from domain.rule_table import Rule
 from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PositionsLimit, Reference
-from domain.verdicts import judge
+from domain.verdicts import judge_account
 from tests.domain.builders import (
     MIDNIGHT,
     NOON,
@@ -81,7 +81,7 @@ def test_the_clock_alone_changes_no_verdict(
     trader: tuple[Account, PhaseTerms | None], tape: list[Batch], ticks: list[int]
 ) -> None:
     account, terms = trader
-    account = judge(account, a_market(), conditions(terms), Journal())
+    account = judge_account(account, a_market(), conditions(terms), Journal())
     times = [(batch.market_time, 0, batch.quotes) for batch in tape]
     last = tape[-1].market_time
     times += [(at, 1, ()) for tick in ticks if (at := NOON + tick * HOUR) <= last]

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from domain.instruments import Guard, GuardMode, InstrumentKind
-from domain.quote_guard import DEFAULTS, Finding, Outcome, Watch, finding_of, is_ordinary, step
+from domain.quote_guard import DEFAULTS, GuardOutcome, QuoteFinding, Watch, finding_of, is_ordinary, step
 from domain.quotes import Quote
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -24,7 +24,7 @@ def a_quote(mid: str, seconds: float, spread: str = "0") -> Quote:
     return Quote("EURUSD", Decimal(mid) - half, Decimal(mid) + half, START + timedelta(seconds=seconds))
 
 
-Told = list[tuple[Outcome, Finding]]
+Told = list[tuple[GuardOutcome, QuoteFinding]]
 
 
 def play(guard: Guard, quotes: Iterable[Quote | tuple[Quote, str]]) -> tuple[list[bool], Told, Watch]:
@@ -39,8 +39,8 @@ def play(guard: Guard, quotes: Iterable[Quote | tuple[Quote, str]]) -> tuple[lis
     return accepted, told, watch
 
 
-HELD, CONFIRMED, DROPPED, WARNED = Outcome.HELD, Outcome.CONFIRMED, Outcome.DROPPED, Outcome.WARNED
-MOVE, SPREAD, FROZEN = Finding.MOVE, Finding.SPREAD, Finding.FROZEN
+HELD, CONFIRMED, DROPPED, WARNED = GuardOutcome.HELD, GuardOutcome.CONFIRMED, GuardOutcome.DROPPED, GuardOutcome.WARNED
+MOVE, SPREAD, FROZEN = QuoteFinding.MOVE, QuoteFinding.SPREAD, QuoteFinding.FROZEN
 CASES: list[tuple[str, Guard, Sequence[Quote | tuple[Quote, str]], str, Told]] = [
     (
         "a tenfold quote for 0.3 s is held and dropped",
@@ -178,9 +178,9 @@ def test_the_guard(guard: Guard, quotes: Sequence[Quote | tuple[Quote, str]], si
     assert noted == told
 
 
-def news(guard: Guard, quotes: Iterable[Quote]) -> list[Outcome]:
+def news(guard: Guard, quotes: Iterable[Quote]) -> list[GuardOutcome]:
     """What is told of the quotes of one source."""
-    watch, told = Watch(), list[Outcome]()
+    watch, told = Watch(), list[GuardOutcome]()
     for quote in quotes:
         after = step(watch, guard, quote, "a")
         watch = after.watch

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from domain import backtest
-from domain.backtest import Outcome, Setup
+from domain.backtest import BacktestResult, Setup
 from domain.orders import Action
 from domain.payouts import Cycle, Standing, criteria, share
 from domain.programs import Draft, Step, phase_terms, problems
@@ -86,7 +86,7 @@ def week() -> tuple[list[Batch], list[tuple[int, list[Action]]]]:
     return batches, submissions
 
 
-def played(step: Step) -> tuple[Outcome, PhaseTerms]:
+def played(step: Step) -> tuple[BacktestResult, PhaseTerms]:
     kind = GroupKind.REAL if step.phase_type is PhaseType.FUNDED else GroupKind.DEMO
     terms = phase_terms(step, a_group(name=step.account_group, kind=kind, policy=WIDE))
     return backtest.run(Setup(terms.group, CATALOGUE, terms, UTC_DAYS), *week()), terms

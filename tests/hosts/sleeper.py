@@ -11,7 +11,7 @@ from collections.abc import Awaitable
 from config import broker as brokers
 from config.broker_postgres import PostgresWakeUps
 from config.database import close_database, control_pool, open_database, pool
-from config.sessions import connect
+from config.sessions import open_session
 from services.unit_of_work.openings import transaction
 
 FOR_EVER = "select pg_sleep(600)"
@@ -21,7 +21,7 @@ async def main(url: str) -> None:
     """Have one connection of each kind: with a statement under way, in a transaction, listening, idle."""
     await open_database(url, pool_size=5, name="sleeper")
     await pool().fetchval("select 1")
-    listening = await connect(url, process="listener")
+    listening = await open_session(url, process="listener")
     lost = asyncio.Event()
     listening.add_termination_listener(lambda _: lost.set())
     await listening.add_listener("anything", lambda *_: None)

@@ -14,7 +14,7 @@ import pytest
 from cli import quotefile
 from config.settings import settings
 from domain import backtest
-from domain.backtest import Outcome, Setup, Submission
+from domain.backtest import BacktestResult, Setup, Submission
 from domain.instruments import Catalogue, Instrument
 from domain.ledger import Kind
 from domain.lifecycles import ActionStatus, ChallengeStatus, OrderStatus, ProgramStatus
@@ -169,7 +169,7 @@ def the_setup(loaded: LoadedAccount) -> Setup:
     return replace(setup, account_id=account.id, stored_refusals_max=share)
 
 
-def ended_at(outcome: Outcome) -> int | None:
+def ended_at(outcome: BacktestResult) -> int | None:
     """The batch at which the account came to an end of its own: the desk goes on to complete, or to liquidate it."""
     ends = [verdict.batch for verdict in outcome.journal.verdicts if verdict.status is ChallengeStatus.PASSED]
     if outcome.journal.liquidations:
@@ -190,7 +190,7 @@ async def by_database(account_id: int, batches: Sequence[Batch], plan: Sequence[
     return results
 
 
-async def both(url: str, case: Case, plan: list[Submission] | None = None) -> Outcome:
+async def both(url: str, case: Case, plan: list[Submission] | None = None) -> BacktestResult:
     """Play the case on both paths and compare everything; answers the backtest's outcome."""
     batches = backtest.tape(case.quotes, Catalogue({one.symbol: one for one in case.instruments}, {}))
     loaded = await opened(url, case, batches[0])
@@ -206,7 +206,7 @@ async def both(url: str, case: Case, plan: list[Submission] | None = None) -> Ou
     return outcome
 
 
-async def compare(outcome: Outcome) -> None:
+async def compare(outcome: BacktestResult) -> None:
     """The account, and each table that an account's doings end up in."""
     account, journal = outcome.account, outcome.journal
     stored = (await reloaded(account.id)).account

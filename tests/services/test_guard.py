@@ -11,7 +11,7 @@ import pytest
 
 from domain.errors import InvalidInput
 from domain.instruments import GuardMode
-from domain.quote_guard import Finding
+from domain.quote_guard import QuoteFinding
 from domain.quotes import Quote
 from services import events, instruments, quote_guard, quotes, system
 from services.principals import Principal, Role
@@ -63,9 +63,9 @@ async def test_a_tenfold_quote_for_a_moment_fails_nobody_and_is_told(database: s
     await act(account, "OPEN", action_id="a1", quantity="100000", side="SHORT", stop_loss="1.3")
     taken = await hand_in(world, "11")
     assert (taken.accepted, taken.batches, taken.dropped) == (0, [], [])
-    assert taken.suspect == [("EURUSD", Finding.MOVE, True, 1)]
+    assert taken.suspect == [("EURUSD", QuoteFinding.MOVE, True, 1)]
     [held] = (await system.read()).suspect
-    assert (held.symbol, held.source, held.finding) == ("EURUSD", "feed", Finding.MOVE)
+    assert (held.symbol, held.source, held.finding) == ("EURUSD", "feed", QuoteFinding.MOVE)
     filled = await act(account, "INCREASE", action_id="a2", quantity="1000", side="SHORT")
     assert filled.fill
     assert filled.fill.price < 2, "filled at the last good quote"
@@ -132,7 +132,7 @@ async def test_a_wide_spread_is_held_and_confirmed_by_the_next(database: str) ->
     world = await a_guarded_world(database)
     wide = [Quote("EURUSD", Decimal("1.08"), Decimal("1.12"), world.at + n * SECOND) for n in range(1, 5)]
     taken = await quotes.ingest(wide, FEED)
-    assert (taken.accepted, taken.suspect) == (3, [("EURUSD", Finding.SPREAD, True, 1)])
+    assert (taken.accepted, taken.suspect) == (3, [("EURUSD", QuoteFinding.SPREAD, True, 1)])
     assert await told() == [("HELD", "SPREAD", 1), ("CONFIRMED", "SPREAD", 1)]
 
 
@@ -140,7 +140,7 @@ async def test_a_price_that_stands_still_grows_old_until_it_moves(database: str)
     world = await a_guarded_world(database)
     minutes = 20
     taken = await hand_in(world, *["1.1"] * minutes, after=timedelta(minutes=1))
-    assert (taken.accepted, taken.suspect) == (14, [("EURUSD", Finding.FROZEN, True, 6)])
+    assert (taken.accepted, taken.suspect) == (14, [("EURUSD", QuoteFinding.FROZEN, True, 6)])
     seen = await value("select source_time from latest_quotes where symbol = 'EURUSD'")
     assert seen == world.at - timedelta(minutes=6)
     assert (await hand_in(world, "1.1001")).accepted == 1
@@ -152,7 +152,7 @@ async def test_a_guard_that_warns_accepts_and_tells_once(database: str) -> None:
     world = await a_guarded_world(database, HOLD | {"mode": GuardMode.WARN})
     wide = [Quote("EURUSD", Decimal("1.08"), Decimal("1.12"), world.at + n * SECOND) for n in range(1, 5)]
     taken = await quotes.ingest(wide, FEED)
-    assert (taken.accepted, taken.suspect) == (4, [("EURUSD", Finding.SPREAD, False, 4)])
+    assert (taken.accepted, taken.suspect) == (4, [("EURUSD", QuoteFinding.SPREAD, False, 4)])
     assert await told() == [("WARNED", "SPREAD", 1)]
 
 
@@ -165,7 +165,7 @@ async def test_a_guard_that_is_off_accepts_and_says_nothing(database: str) -> No
 async def test_a_request_with_very_many_suspect_quotes_writes_few_events(database: str) -> None:
     world = await a_guarded_world(database)
     taken = await hand_in(world, *["11", "1.1"] * 100, after=SECOND)
-    assert (taken.accepted, taken.suspect) == (100, [("EURUSD", Finding.MOVE, True, 100)])
+    assert (taken.accepted, taken.suspect) == (100, [("EURUSD", QuoteFinding.MOVE, True, 100)])
     assert await told() == [("HELD", "MOVE", 100), ("DROPPED", "MOVE", 100)]
     assert await dropped() == 100
 

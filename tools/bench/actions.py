@@ -33,7 +33,7 @@ where t.xmin = (select xmin from ledger where account_id = $1 order by seq desc 
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ActionsSize:
     """How much is measured."""
 
     rounds: int
@@ -44,8 +44,8 @@ class Size:
     reads: int  # of each kind in a round, beside each ledger
 
 
-FULL = Size(rounds=9, seconds=3, waiting=32, marked=20_000, rows=(10_000, 1_000_000), reads=50)
-TINY = Size(rounds=1, seconds=0.2, waiting=CLIENTS, marked=10, rows=(400, 4_000), reads=5)
+FULL = ActionsSize(rounds=9, seconds=3, waiting=32, marked=20_000, rows=(10_000, 1_000_000), reads=50)
+TINY = ActionsSize(rounds=1, seconds=0.2, waiting=CLIENTS, marked=10, rows=(400, 4_000), reads=5)
 
 
 def actions(
@@ -57,14 +57,14 @@ def actions(
     with harness.server() as server, harness.steps() as steps:
         before = harness.machine()
         figures, facts = harness.run(_measure(server, steps, TINY if tiny else FULL))
-    harness.show("Decision actions" + (" (a tiny run: the figures mean nothing)" if tiny else ""), figures)
+    harness.show_figures("Decision actions" + (" (a tiny run: the figures mean nothing)" if tiny else ""), figures)
     if json_path:
         harness.write(
             json_path, "actions", figures, facts | {"machine": before, "load_after": harness.machine()["load"]}
         )
 
 
-async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
+async def _measure(server: Server, steps: Steps, size: ActionsSize) -> tuple[list[Figure], dict[str, Any]]:
     await migrate(server.url)
     await open_database(server.url, pool_size=10, name="bench")
     try:
@@ -89,7 +89,12 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
 
 
 async def _rates(
-    server: Server, steps: Steps, size: Size, trading: Sequence[Trader], written_to: Sequence[Trader], number: int
+    server: Server,
+    steps: Steps,
+    size: ActionsSize,
+    trading: Sequence[Trader],
+    written_to: Sequence[Trader],
+    number: int,
 ) -> dict[str, float]:
     """Actions a second of pgbench, of batches and of single actions, one after the other."""
     with steps.step(f"round {number + 1}: pgbench with {CLIENTS} clients"):
@@ -120,7 +125,7 @@ def _throughput(rates: Sequence[dict[str, float]], waiting: int) -> list[Figure]
     ]
 
 
-async def _latency(steps: Steps, size: Size, trading: Sequence[Trader], rate: float, name: str) -> Figure:
+async def _latency(steps: Steps, size: ActionsSize, trading: Sequence[Trader], rate: float, name: str) -> Figure:
     highs, middles = [], []
     for number in range(size.rounds):
         with steps.step(f"round {number + 1}: latency at {rate:,.0f} actions/s, {name}"):
@@ -138,7 +143,7 @@ async def _latency(steps: Steps, size: Size, trading: Sequence[Trader], rate: fl
     )
 
 
-async def _reads(server: Server, steps: Steps, size: Size, population: Population, account: int) -> list[Figure]:
+async def _reads(server: Server, steps: Steps, size: ActionsSize, population: Population, account: int) -> list[Figure]:
     """Each read of an account on three desks in turn: its ledger short, beside it a long table, and itself long."""
     short, long = size.rows
     others = list(range(FIRST, FIRST + min(population.accounts, 200)))

@@ -50,7 +50,7 @@ class _Subscriber:
             self.bytes += len(message)
 
 
-async def figures(port: int, token: str, heavy: int, changes: int) -> list[Figure]:
+async def amplification_figures(port: int, token: str, heavy: int, changes: int) -> list[Figure]:
     """Processor time of the server and bytes to its clients, a change; so many subscribers against one."""
     (alone, alone_bytes), (many, many_bytes) = [await _measured(port, token, number, changes) for number in (1, heavy)]
     return [

@@ -26,7 +26,7 @@ from tools.bench import amplification, fairness, harness, http
 from tools.bench.crowds import Crowd, bound_to, crowd
 from tools.bench.harness import Figure, Server, Steps
 from tools.bench.pages import pages
-from tools.bench.serving import BRAND, CHALLENGE, served
+from tools.bench.serving import BRAND, CHALLENGE, served_bench
 
 ADMIN = Principal(1, "bench", Role.ADMIN)
 KIBIBYTE = 1024
@@ -37,7 +37,7 @@ TARGET_BARE, TARGET_STOCK, TARGET_LATENCY, TARGET_MEMORY = 0.4, 10, 3, 40
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ApiSize:
     """How much is measured."""
 
     subscribers: int
@@ -59,7 +59,7 @@ def api(
 ) -> None:
     """Events to many subscribers against bare writes and executing for each; what a connection, a page, a foe cost."""
     configure_logging("ERROR", "bench")
-    size = Size(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers, heavy)
+    size = ApiSize(subscribers, events, min(connections, _files() - SPARE_FILES), rounds, answers, heavy)
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         bearers = asyncio.run(_prepare(server))
@@ -68,13 +68,13 @@ def api(
             figures += harness.run(pages(server, STRETCHES * size.rounds, size.answers))
         with steps.step("pages over HTTP"):
             figures += _over_http(server, size)
-    harness.show(f"The API: {size.subscribers:,} subscribers", figures)
+    harness.show_figures(f"The API: {size.subscribers:,} subscribers", figures)
     if json_path:
         told = {"machine": before, "load_after": harness.machine()["load"], "size": _size(size)}
         harness.write(json_path, "api", figures, told)
 
 
-def _over_http(server: Server, size: Size) -> list[Figure]:
+def _over_http(server: Server, size: ApiSize) -> list[Figure]:
     """The page of challenges from a server on a processor of its own; the database holds them since `pages`.
 
     And what others feel of a hostile bearer.
@@ -84,16 +84,16 @@ def _over_http(server: Server, size: Size) -> list[Figure]:
     honest, hostile = asyncio.run(fairness.bearers(server))
     bound_to(cores[1] if len(cores) > 1 else None)
     try:
-        with served(server.url, cores[0] if len(cores) > 1 else None) as port:
-            figures = harness.run(http.figures(port, token, STRETCHES * size.rounds, size.answers))
-            figures += harness.run(amplification.figures(port, token, size.heavy, size.rounds))
-            return figures + harness.run(fairness.figures(port, honest, hostile, size.rounds, size.answers))
+        with served_bench(server.url, cores[0] if len(cores) > 1 else None) as port:
+            figures = harness.run(http.http_figures(port, token, STRETCHES * size.rounds, size.answers))
+            figures += harness.run(amplification.amplification_figures(port, token, size.heavy, size.rounds))
+            return figures + harness.run(fairness.fairness_figures(port, honest, hostile, size.rounds, size.answers))
     finally:
         os.sched_setaffinity(0, cores)
 
 
-def _size(size: Size) -> dict[str, int]:
-    return {name: getattr(size, name) for name in Size.__slots__}
+def _size(size: ApiSize) -> dict[str, int]:
+    return {name: getattr(size, name) for name in ApiSize.__slots__}
 
 
 def _files() -> int:
@@ -119,12 +119,12 @@ async def _prepare(server: Server) -> list[str]:
     return [admin, manager, desk, bot.text]
 
 
-def _measure(server: Server, steps: Steps, size: Size, bearers: list[str]) -> list[Figure]:
+def _measure(server: Server, steps: Steps, size: ApiSize, bearers: list[str]) -> list[Figure]:
     cores = sorted(os.sched_getaffinity(0))
     alone = len(cores) > 1
     core = cores[0] if alone else None
     bound_to(cores[1] if alone else None)
-    with served(server.url, core) as port, _remote(port) as remote:
+    with served_bench(server.url, core) as port, _remote(port) as remote:
         with (
             steps.step(f"{size.subscribers:,} subscribers"),
             crowd(port, "/graphql", bearers, size.subscribers) as all_,
@@ -136,7 +136,11 @@ def _measure(server: Server, steps: Steps, size: Size, bearers: list[str]) -> li
             few = max(1, size.events // 10)
             stock = [remote.told(all_, few) for _ in range(min(2, size.rounds))]
         figures.insert(1, _against_stock(ours, [few * size.subscribers / seconds for seconds in stock]))
-    with served(server.url, core) as port, _remote(port) as remote, steps.step(f"{size.connections:,} connections"):
+    with (
+        served_bench(server.url, core) as port,
+        _remote(port) as remote,
+        steps.step(f"{size.connections:,} connections"),
+    ):
         figures.append(_memory(remote, port, bearers, size))
     os.sched_setaffinity(0, cores)
     return figures
@@ -173,7 +177,7 @@ def _remote(port: int) -> Iterator[_Remote]:
         yield _Remote(http, f"http://127.0.0.1:{port}")
 
 
-def _fan_out(size: Size, remote: _Remote, all_: Crowd) -> tuple[list[Figure], list[float]]:
+def _fan_out(size: ApiSize, remote: _Remote, all_: Crowd) -> tuple[list[Figure], list[float]]:
     """Bursts, and single events; each against the bare loop just after it."""
     remote.told(all_, size.events)
     remote.bare(all_, size.events)
@@ -211,7 +215,7 @@ def _against_stock(ours: list[float], stock: list[float]) -> Figure:
     )
 
 
-def _memory(remote: _Remote, port: int, bearers: list[str], size: Size) -> Figure:
+def _memory(remote: _Remote, port: int, bearers: list[str], size: ApiSize) -> Figure:
     before = remote.memory()
     with crowd(port, "/graphql", bearers, size.connections) as all_:
         time.sleep(SETTLE_SECONDS)  # so that what only opening them needed is not counted

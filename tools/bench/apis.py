@@ -13,7 +13,7 @@ import httpx
 from tools.bench import harness
 from tools.bench.harness import Figure, Server
 from tools.bench.http import requests, stretch
-from tools.bench.serving import served
+from tools.bench.serving import served_bench
 
 CONNECTIONS = 8  # with each process
 TARGET = 1.8
@@ -23,7 +23,7 @@ def figure(server: Server, token: str, cores: Sequence[int], rounds: int, answer
     """Pages that two processes can answer with a core each, against one."""
     ratios, said = [], []
     with ExitStack() as stack:
-        ports = [stack.enter_context(served(server.url, cores[n % len(cores)])) for n in range(2)]
+        ports = [stack.enter_context(served_bench(server.url, cores[n % len(cores)])) for n in range(2)]
         harness.run(_rates(ports, token, max(1, answers // 5)))
         for _ in range(rounds):
             (alone,) = harness.run(_rates(ports[:1], token, answers))

@@ -57,7 +57,7 @@ async def process(command: str, url: str, port: int) -> AsyncIterator[None]:
 
 
 @asynccontextmanager
-async def served(url: str) -> AsyncIterator[str]:
+async def served_desk(url: str) -> AsyncIterator[str]:
     """The API over the database; answers the address of its endpoint."""
     port = free_port()
     async with process("serve", url, port):

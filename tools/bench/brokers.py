@@ -36,7 +36,7 @@ class Cost:
     processor: float  # of this process alone
 
 
-def figures(server: Server, rounds: int, messages: int = MESSAGES) -> list[Figure]:
+def broker_figures(server: Server, rounds: int, messages: int = MESSAGES) -> list[Figure]:
     """Measure each broker that is here; the order of rounds goes over all of them, so that the machine is the same."""
     costs: dict[str, list[Cost]] = {}
     inserts: list[Cost] = []

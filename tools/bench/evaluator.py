@@ -37,7 +37,7 @@ ENOUGH = 0.98  # of the breaches that the fall causes
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class EvaluatorSize:
     """How much is measured."""
 
     accounts: int
@@ -59,11 +59,13 @@ def evaluator(
     """A pass against the bare writing of its rows; screening against a sum; a breach from quote to subscriber."""
     configure_logging("ERROR", "bench")
     _persist_each(0)
-    size = Size(accounts, symbols, screened, rounds, min(50, accounts // 20), tuple(map(int, growth.split(","))))
+    size = EvaluatorSize(
+        accounts, symbols, screened, rounds, min(50, accounts // 20), tuple(map(int, growth.split(",")))
+    )
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         figures, facts = asyncio.run(_measure(server, steps, size))
-    harness.show(f"The evaluator: {accounts:,} active phases", figures)
+    harness.show_figures(f"The evaluator: {accounts:,} active phases", figures)
     if json_path:
         told = facts | {"machine": before, "load_after": harness.machine()["load"]}
         harness.write(json_path, "evaluator", figures, told)
@@ -75,7 +77,7 @@ def _persist_each(seconds: int) -> None:
     settings.cache_clear()
 
 
-async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
+async def _measure(server: Server, steps: Steps, size: EvaluatorSize) -> tuple[list[Figure], dict[str, Any]]:
     figures, facts = [_screening(steps, size)], dict[str, Any]()
     await migrate(server.url)
     await open_database(server.url, pool_size=6, name="bench")
@@ -90,7 +92,7 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
         figures += [full.figure, due.figure, await _partial(steps, size, marker, population, full)]
         used = psutil.Process().memory_info().rss / GIBIBYTE
         figures.append(Figure("resident memory", "1 GiB", (used,), 1, at_most=True, said=f"{used:.2f} GiB"))
-        async with breaches.served(server.url) as address:
+        async with breaches.served_desk(server.url) as address:
             figures.append(await _ingesting(server, steps, size, address, population))
             figures.append(await _latency(server, steps, size, address, population, full))
         figures += await _breaching(steps, size, population)
@@ -102,7 +104,7 @@ async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figur
     return figures, facts
 
 
-def _screening(steps: Steps, size: Size) -> Figure:
+def _screening(steps: Steps, size: EvaluatorSize) -> Figure:
     with steps.step(f"screening {size.screened:,} phases"):
         ours, sums = seconds_of_screening(size.screened, size.rounds)
     return _compared(f"screening {size.screened:,} phases by all rules", "a numpy sum of the same bytes", ours, sums, 4)
@@ -121,7 +123,7 @@ class Full:
 
 
 async def _full_passes(
-    server: Server, steps: Steps, size: Size, marker: Marker, population: Population, *, due: bool
+    server: Server, steps: Steps, size: EvaluatorSize, marker: Marker, population: Population, *, due: bool
 ) -> Full:
     """Passes in which every symbol moves, and after each the writing of the same rows alone."""
     what = "metric and ledger rows due" if due else "nothing else due"
@@ -139,7 +141,7 @@ async def _full_passes(
     return Full(ours[1:], _compared(name, against, ours[1:], bare[1:], 1.5))
 
 
-async def _partial(steps: Steps, size: Size, marker: Marker, population: Population, full: Full) -> Figure:
+async def _partial(steps: Steps, size: EvaluatorSize, marker: Marker, population: Population, full: Full) -> Figure:
     await marker.drain()
     with steps.step("passes in which 2 symbols moved"):
         some = [await seconds_of_pass(marker, population, TICK * (30 + number), 2) for number in range(size.rounds)]
@@ -147,7 +149,7 @@ async def _partial(steps: Steps, size: Size, marker: Marker, population: Populat
     return _compared(f"a pass in which 2 of {size.symbols} symbols moved", "the full pass", some, whole, 0.2)
 
 
-async def _ingesting(server: Server, steps: Steps, size: Size, address: str, population: Population) -> Figure:
+async def _ingesting(server: Server, steps: Steps, size: EvaluatorSize, address: str, population: Population) -> Figure:
     with steps.step(f"ingestQuotes with {breaches.QUOTES:,} quotes"):
         ours, bare = await breaches.seconds_of_ingesting(server.url, address, population, 4 * size.rounds)
     against = "the bare insert of those rows"
@@ -157,7 +159,7 @@ async def _ingesting(server: Server, steps: Steps, size: Size, address: str, pop
 
 
 async def _latency(
-    server: Server, steps: Steps, size: Size, address: str, population: Population, full: Full
+    server: Server, steps: Steps, size: EvaluatorSize, address: str, population: Population, full: Full
 ) -> Figure:
     with steps.step(f"{size.breaches} breaches, one after the other"):
         taken = sorted(await breaches.seconds_to_breach(server.url, address, population, size.breaches))
@@ -167,7 +169,7 @@ async def _latency(
     return Figure(name, "a full pass", (high / whole,), 2, at_most=True, said=said)
 
 
-async def _breaching(steps: Steps, size: Size, population: Population) -> list[Figure]:
+async def _breaching(steps: Steps, size: EvaluatorSize, population: Population) -> list[Figure]:
     """A fall that breaks three in ten, while quotes go on coming."""
     _persist_each(5)
     marker = Marker(0)
@@ -220,7 +222,7 @@ async def _drain_until(marker: Marker, stop: asyncio.Event) -> int:
     return judged
 
 
-async def _growth(server: Server, steps: Steps, size: Size) -> Figure:
+async def _growth(server: Server, steps: Steps, size: EvaluatorSize) -> Figure:
     """A full pass over populations of other sizes; an account's share of it, largest against smallest."""
     seconds = []
     for accounts in size.growth:

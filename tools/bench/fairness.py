@@ -54,7 +54,7 @@ async def bearers(server: Server) -> tuple[str, str]:
         await close_database()
 
 
-async def figures(port: int, honest: str, hostile: str, rounds: int, times: int) -> list[Figure]:
+async def fairness_figures(port: int, honest: str, hostile: str, rounds: int, times: int) -> list[Figure]:
     """Measure reads, writes and events; return for each kind one figure, with one ratio of p99 for each round."""
     url = f"127.0.0.1:{port}"
     subscribing = connect(f"ws://{url}/graphql", subprotocols=[PROTOCOL])

@@ -105,7 +105,7 @@ def machine() -> dict[str, Any]:
     return {"processors": os.cpu_count(), "load": [round(load, 2) for load in os.getloadavg()]}
 
 
-def show(title: str, figures: Sequence[Figure]) -> None:
+def show_figures(title: str, figures: Sequence[Figure]) -> None:
     """Print each ratio, its target and whether it is met."""
     table = Table(title=title, title_justify="left")
     for heading in ("measured", "against", "ratio", "rounds", "target", "met"):

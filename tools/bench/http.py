@@ -95,7 +95,7 @@ def requests(token: str) -> tuple[bytes, bytes]:
     return post.format("/graphql").encode() + body, post.format(f"/page?first={CHALLENGES}").encode() + body
 
 
-async def figures(port: int, token: str, rounds: int, answers: int) -> list[Figure]:
+async def http_figures(port: int, token: str, rounds: int, answers: int) -> list[Figure]:
     """Return the ratio of answers a second at each number of connections, with p50 and p99 of both."""
     ours, floor = requests(token)
     same = [json.loads((await stretch(port, request, 1, 1))[1])["data"] for request in (ours, floor)]

@@ -48,7 +48,7 @@ TARGET_SECONDS, TARGET_MEMORY, TARGET_MOVE, TARGET_START = 1.15, 1.3, 3, 15
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class ScaleSize:
     """How much is measured."""
 
     accounts: int
@@ -70,21 +70,21 @@ def scale(
 ) -> None:
     """Several workers or APIs against one; a killed worker's shards; a cold start; what a wake-up costs on a broker."""
     configure_logging("ERROR", "bench")
-    size = Size(accounts, symbols, batches, rounds, answers, messages)
+    size = ScaleSize(accounts, symbols, batches, rounds, answers, messages)
     before = harness.machine()
     with harness.server() as server, harness.steps() as steps:
         figures, facts = asyncio.run(_measure(server, steps, size))
         with steps.step("pages of two API processes"):
             figures.append(_pages(server, size))
         with steps.step("wake-ups on each broker"):
-            figures += brokers.figures(server, size.rounds, size.messages)
-    harness.show(f"Scale: {accounts:,} accounts in {SHARDS} shards", figures)
+            figures += brokers.broker_figures(server, size.rounds, size.messages)
+    harness.show_figures(f"Scale: {accounts:,} accounts in {SHARDS} shards", figures)
     if json_path:
         facts |= {"machine": before, "load_after": harness.machine()["load"], "size": asdict(size)}
         harness.write(json_path, "scale", figures, facts)
 
 
-async def _measure(server: Server, steps: Steps, size: Size) -> tuple[list[Figure], dict[str, Any]]:
+async def _measure(server: Server, steps: Steps, size: ScaleSize) -> tuple[list[Figure], dict[str, Any]]:
     await migrate(server.url)
     await open_database(server.url, pool_size=4, name="bench")
     try:
@@ -200,7 +200,7 @@ def _against_one(runs: Mapping[int, Run]) -> list[Figure]:
     return figures
 
 
-async def _moved(server: Server, steps: Steps, size: Size, feed: Feed) -> Figure:
+async def _moved(server: Server, steps: Steps, size: ScaleSize, feed: Feed) -> Figure:
     """Kill one of two workers, and wait until every shard has judged a batch that came after."""
     taken = []
     two = [start(server.url, "work") for _ in range(2)]
@@ -255,7 +255,7 @@ async def _until_ready(port: int) -> None:
     raise AssertionError("the desk does not become ready")
 
 
-def _pages(server: Server, size: Size) -> Figure:
+def _pages(server: Server, size: ScaleSize) -> Figure:
     token = asyncio.run(http.manager(server))
     cores = sorted(os.sched_getaffinity(0))
     try:

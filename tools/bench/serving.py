@@ -135,7 +135,7 @@ def _serve(url: str, port: Any, core: int | None) -> None:
 
 
 @contextmanager
-def served(url: str, core: int | None) -> Iterator[int]:
+def served_bench(url: str, core: int | None) -> Iterator[int]:
     """The server on the database meanwhile, bound to a processor; the port it listens on."""
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
