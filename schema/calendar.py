@@ -8,7 +8,7 @@ from typing import Annotated, Self
 import strawberry
 from strawberry import field
 
-from domain.calendar import Calendar
+from domain.calendar import Calendar, CalendarDay
 from schema.engine.errors import BadUserInput
 
 DAYS_SHOWN, DAYS_MAX = 7, 400  # a year with both clock changes fits into 400 days

@@ -6,6 +6,7 @@ from decimal import Decimal
 import strawberry
 from strawberry import field
 
+from domain.quote_guard import QuoteFinding
 from schema.engine.row_types import FromRow
 from schema.engine.scalars import Long
 from schema.payloads import Payload
