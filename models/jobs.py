@@ -136,9 +136,3 @@ async def has_closing_job(conn: Connection, account_id: int) -> bool:
         account_id,
     )
     return exists
-
-
-async def has_due_job(conn: Connection) -> bool:
-    """Return whether a job is due."""
-    exists: bool = await conn.fetchval(f"select exists (select from jobs where {DUE})")
-    return exists

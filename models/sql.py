@@ -24,7 +24,7 @@ FEW = 12
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Bulk:
-    """A statement over any number of rows. `{rows}` in its text stands for their source, whose alias follows it."""
+    """A statement over any number of rows. `{rows}` in its text is replaced by their source; the alias follows it."""
 
     text: str
     kinds: tuple[str, ...]  # the SQL types of the rows' columns

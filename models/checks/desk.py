@@ -151,17 +151,17 @@ async def events_are_dense(conn: Connection) -> Rows:
           from events window of_brand as (partition by brand order by position)) e
         where brand_position <= before or (before < before_of_all and brand_position <> before + 1)
         union all
-        select 'events', format('the position counter stands at %s, the last event at %s', p.position, e.last)
+        select 'events', format('have position counter %s, but the last event has position %s', p.position, e.last)
         from event_position p cross join (select max(position) as last from events) e where p.position <> e.last
         union all
         select format('challenge %s', n.challenge_id),
-          format('its event counter stands at %s, its last event is no. %s', n.number, e.last)
+          format('has event counter %s, but its last event is no. %s', n.number, e.last)
         from challenge_numbers n
         join (select challenge_id, max(number) as last from events group by challenge_id) e using (challenge_id)
         where n.number <> e.last
         union all
         select format('brand %s', n.brand),
-          format('its event counter stands at %s, its last event is no. %s', n.position, e.last)
+          format('has event counter %s, but its last event is no. %s', n.position, e.last)
         from brand_positions n
         join (select brand, max(brand_position) as last from events group by brand) e using (brand)
         where n.position <> e.last""",

@@ -94,7 +94,7 @@ class PreparedMarks:
 
 
 def prepare_marks(marks: MarkRows) -> PreparedMarks:
-    return PreparedMarks(marks, encode_marks(marks), encode_metrics(marks.metrics), encode_ledger_rows(marks.notes))
+    return PreparedMarks(marks, _encode_marks(marks), _encode_metrics(marks.metrics), _encode_ledger_rows(marks.notes))
 
 
 async def stage_marks(conn: Connection, prepared: PreparedMarks) -> None:
@@ -128,8 +128,8 @@ async def _append(conn: Connection, prepared: PreparedMarks, done: str) -> Flags
     if done != f"UPDATE {len(marks)}":
         written = np.isin(marks.id, [row[0] for row in await conn.fetch(UPDATED, *prepared.span)])
         ids = marks.id[written]
-        metrics = encode_metrics(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
-        notes = encode_ledger_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
+        metrics = _encode_metrics(marks.metrics.where(np.isin(marks.metrics.account_id, ids)))
+        notes = _encode_ledger_rows(marks.notes.where(np.isin(marks.notes.account_id, ids)))
     if notes:
         await binary_copy.copy_in(conn, "ledger", LEDGER, notes)
     if metrics:
@@ -137,7 +137,7 @@ async def _append(conn: Connection, prepared: PreparedMarks, done: str) -> Flags
     return written
 
 
-def encode_marks(marks: MarkRows) -> bytes:
+def _encode_marks(marks: MarkRows) -> bytes:
     """Return the COPY data of the marks."""
     return binary_copy.encode_rows(
         [
@@ -160,7 +160,7 @@ def encode_marks(marks: MarkRows) -> bytes:
     )
 
 
-def encode_metrics(metrics: MetricRows) -> bytes:
+def _encode_metrics(metrics: MetricRows) -> bytes:
     """Return the COPY data of metric snapshots; empty without any."""
     if not len(metrics.batch):
         return b""
@@ -169,7 +169,7 @@ def encode_metrics(metrics: MetricRows) -> bytes:
     return binary_copy.encode_rows([kinds.get(name, numeric_bytes)(getattr(metrics, name)) for name in MEASURED])
 
 
-def encode_ledger_rows(notes: LedgerNotes) -> bytes:
+def _encode_ledger_rows(notes: LedgerNotes) -> bytes:
     """Return the COPY data of mark_to_market ledger rows; empty without any."""
     if not len(notes.batch):
         return b""

@@ -1,4 +1,4 @@
-"""What each table is: one model a table, the single source of its columns, keys, indexes and comments."""
+"""The tables: one model for each, the single source of its columns, keys, indexes and comments."""
 
 from models.tables.accounts import Account, Balance
 from models.tables.actions import DecisionAction

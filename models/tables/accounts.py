@@ -1,4 +1,4 @@
-"""Accounts, and the running state of each."""
+"""Accounts and their current state."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Decision actions and what came of them."""
+"""Decision actions and their results."""
 
 from typing import Any
 

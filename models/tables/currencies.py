@@ -1,4 +1,4 @@
-"""Currencies: their minor units, and which are worth the same."""
+"""Currencies, with minor units and par groups."""
 
 from tortoise import fields
 from tortoise.models import Model

@@ -1,4 +1,4 @@
-"""Field types of the tables: those whose PostgreSQL type Tortoise has no field for, or names otherwise."""
+"""Field types for PostgreSQL types that Tortoise lacks or names differently."""
 
 import datetime as dt
 from decimal import Decimal
@@ -22,7 +22,7 @@ CLOCK = SqlDefault("clock_timestamp()")
 
 
 class Text(Field[T_STR]):
-    """`text`: its length is checked by the API and by CHECKs, not by the type."""
+    """`text`. The API and CHECK constraints limit the length, not the type."""
 
     field_type = str
     SQL_TYPE = "TEXT"
@@ -66,7 +66,7 @@ class Cost(fields.DecimalField[T_DECIMAL]):
 
 
 class Rest(fields.DecimalField[T_DECIMAL]):
-    """The domain `rest`: what rounding left over, less than 1e-8 either way, with all its places."""
+    """The domain `rest`: a rest of rounding, between -1e-8 and 1e-8, with all decimal places."""
 
     @overload
     def __init__(self: "Rest[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
@@ -81,7 +81,7 @@ class Rest(fields.DecimalField[T_DECIMAL]):
 
 
 class Price(fields.DecimalField[T_DECIMAL]):
-    """The domain `price13`: up to twelve places, and one more for a mid; without NaN and infinities."""
+    """The domain `price13`: up to twelve decimal places, and one more for a mid; without NaN and infinities."""
 
     @overload
     def __init__(self: "Price[Decimal]", *, null: Literal[False] = False, **options: Any) -> None: ...
@@ -116,12 +116,12 @@ class Choice(Field[T_ENUM]):
 
 
 class LocalTime(Field[dt.time], dt.time):
-    """`time`: a time of day in the program's own zone. Tortoise's TimeField would give it UTC's."""
+    """`time`: a time of day in the time zone of the program. Tortoise's TimeField would make it UTC."""
 
     SQL_TYPE = "TIME"
 
     def to_python_value(self, value: dt.time) -> dt.time:
-        """Return the value as the driver reads it; the inherited method would call `time` with it."""
+        """Return the value as the driver reads it; the inherited method would call `time(value)`."""
         return value
 
 
@@ -134,9 +134,9 @@ class TransactionId(Field[int], int):
 def reference(
     model: str, *, column: str | None = None, on_delete: OnDelete = NO_ACTION, **options: Any
 ) -> fields.ForeignKeyRelation[Any]:
-    """A relation to `model` in the column of this name, or in `<relation>_id`.
+    """Return a relation to `model` in the given column, by default `<relation>_id`.
 
-    It is a foreign key of the database unless `db_constraint=False`. Without `related_name` it has no way back.
+    It is a foreign key unless `db_constraint=False`. It has a reverse relation only with `related_name`.
     """
     options = {"related_name": False} | options
     relation: Any = fields.ForeignKeyField(f"models.{model}", source_field=column, on_delete=on_delete, **options)

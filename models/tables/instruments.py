@@ -1,4 +1,4 @@
-"""Instruments, their names, and the version that tells every process to read the catalogue again."""
+"""Instruments, their names, and the version of the catalogue."""
 
 from tortoise import fields
 from tortoise.models import Model

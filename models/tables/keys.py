@@ -1,7 +1,7 @@
-"""What a table's `Meta` says beyond Tortoise: indexes in PostgreSQL's own words, and keys of several columns.
+"""Extensions of a model's `Meta`: indexes by PostgreSQL expressions, and keys of several columns.
 
-`Meta.primary_key` names the columns of a primary key that is not the single field marked so, and `Meta.foreign_keys`
-has the foreign keys of several columns. Tortoise reads neither; the comparison of models and database does.
+`Meta.primary_key` names the columns of a composite primary key, and `Meta.foreign_keys` lists the foreign keys of
+several columns. Tortoise reads neither; the comparison of models and database does.
 """
 
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from models.tables.tortoise_internals import is_stored
 
 
 class TableIndex(Index):
-    """An index of columns, each in PostgreSQL's words (`id desc`), named, perhaps partial or covering."""
+    """A named index of PostgreSQL expressions (`id desc`), optionally partial (`where`) or covering (`include`)."""
 
     def __init__(self, *columns: str, name: str, where: str = "", include: Sequence[str] = ()) -> None:
         super().__init__(fields=columns, name=name)
-        self.fields = []  # Tortoise looks for fields of these names, and an expression is none
+        self.fields = []  # Tortoise requires field names here, and an expression is not one
         self.columns = list(columns)
         if include:
             self.extra += f" INCLUDE ({', '.join(include)})"
@@ -31,14 +31,12 @@ class TableIndex(Index):
         return self.columns
 
     def describe(self) -> dict[str, Any]:
-        """Return what aerich keeps of the index, and from which it makes the statement that creates it."""
+        """Return the description of the index from which aerich builds its CREATE statement."""
         return super().describe() | {"expressions": self.columns}
 
 
 class SearchIndex(TableIndex):
-    """An index by which rows are found that contain something, as a bitmap: GIN. Without a list of pending entries,
-    which each search would have to look through.
-    """
+    """A GIN index, for searches by contained values, without a pending list, which every search would have to scan."""
 
     INDEX_TYPE = "GIN"
 
@@ -48,7 +46,7 @@ class SearchIndex(TableIndex):
 
 
 class UniqueIndex(UniqueConstraint):
-    """Uniqueness by an index instead of a constraint: it may be partial. Stands in `Meta.constraints`."""
+    """A unique index, which unlike a constraint may be partial. It is listed in `Meta.constraints`."""
 
 
 class ForeignKey(NamedTuple):
@@ -61,18 +59,18 @@ class ForeignKey(NamedTuple):
 
 
 class CompositeKey(Model):
-    """A row whose primary key has several columns, or none.
+    """A table whose primary key has several columns, or none.
 
-    Tortoise knows keys of one column only: the field marked as the key is one of several, and an UPDATE or DELETE by
-    it alone would reach other rows too. So an instance can be inserted and read; whatever changes a row is a named
-    statement, or a filter that names all columns of the key.
+    Tortoise supports keys of one column only: the field marked as the key is one of several, and an UPDATE or DELETE by
+    it alone would affect other rows too. So instances can be inserted and read. Rows are changed by named statements,
+    or by a filter with all columns of the key.
     """
 
     class Meta:
         abstract = True
 
     async def save(self, *args: Any, **options: Any) -> None:
-        """Insert a new row. Raises NotImplementedError for one that is stored."""
+        """Insert a new row. Raises NotImplementedError for a stored row."""
         if is_stored(self):
             self._refuse("save")
         await super().save(*args, **options)

@@ -1,4 +1,4 @@
-"""The curve of a challenge."""
+"""Metric snapshots of phases."""
 
 from tortoise import fields
 

@@ -1,4 +1,4 @@
-"""Programs and their phases, as they are sold today."""
+"""Programs and their phases as sold now."""
 
 from typing import Any
 

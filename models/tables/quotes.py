@@ -1,4 +1,4 @@
-"""Quotes: batches, the newest of each symbol, and what was dropped or kept of old ones."""
+"""Quotes: batches, the newest of each symbol, suspect and dropped quotes, and the last of deleted batches."""
 
 from typing import Any
 

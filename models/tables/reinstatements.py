@@ -1,4 +1,4 @@
-"""Reinstatements: verdicts that were set aside, one at a time or many together."""
+"""Reinstatements, single and in bulk."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Deletions of programs: how far each has come, and what is kept of the sales they deleted."""
+"""Deletions of programs: their progress, and a record of each deleted sale."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""The desk itself: its mode, its processes, and how much it keeps."""
+"""The desk itself: clock mode, shards, processes, retention."""
 
 from typing import Any
 

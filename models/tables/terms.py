@@ -1,4 +1,4 @@
-"""Terms as sold."""
+"""Frozen terms."""
 
 from tortoise import fields
 from tortoise.models import Model

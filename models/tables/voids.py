@@ -1,4 +1,4 @@
-"""Voids: quotes that are declared wrong."""
+"""Void quotes."""
 
 from tortoise import fields
 from tortoise.migrations.constraints import UniqueConstraint

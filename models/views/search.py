@@ -11,12 +11,12 @@ TRIGRAM = re.compile(r"[^\W_]{3}")
 INT64_MAX = 2**63 - 1
 
 
-def is_public(_: Visibility) -> bool:
+def _is_public(_: Visibility) -> bool:
     """Return True: everybody who sees the row sees the text."""
     return True
 
 
-def sees_sales(visibility: Visibility) -> bool:
+def _sees_sales(visibility: Visibility) -> bool:
     """Return whether programs and purchases are visible."""
     return not visibility.trades
 
@@ -39,7 +39,7 @@ def id_part(table: str, alias: str) -> SearchPart:
     return SearchPart(f"{alias}.id = {{number}}::bigint", f"select r.id from {table} r where r.id = {{number}}::bigint")
 
 
-def column_part(table: str, alias: str, column: str, seen: Callable[[Visibility], bool] = is_public) -> SearchPart:
+def column_part(table: str, alias: str, column: str, seen: Callable[[Visibility], bool] = _is_public) -> SearchPart:
     """Return the part of a text filter that finds the rows whose column contains the text."""
     return SearchPart(
         f"{alias}.{column} ilike {{pattern}}",
@@ -60,7 +60,7 @@ def program_part(table: str) -> SearchPart:
           select r.id from {table} r where r.program_id >= g.id and r.program_id <= g.id
           order by r.program_id, r.id limit {{rows}}) s
         where g.brand = coalesce({{brand}}, g.brand) and g.name ilike {{pattern}}""",
-        sees_sales,
+        _sees_sales,
     )
 
 
