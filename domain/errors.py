@@ -53,32 +53,32 @@ def _called(fact: str, field: str | None) -> str:
 
 
 class InvalidInput(Refused):
-    """This value cannot be used."""
+    """The value of a field is not valid."""
 
     code = "INVALID_INPUT"
 
 
 class NotFound(Refused):
-    """There is no such object."""
+    """The object does not exist, or the token may not read it."""
 
     code = "NOT_FOUND"
 
 
 class AlreadyExists(Refused):
-    """An object of this name exists already."""
+    """An object with this name already exists."""
 
     code = "ALREADY_EXISTS"
 
 
 class InUse(Refused):
-    """Something still depends on it; close, cancel or change what is named first."""
+    """Another object depends on this one. Close, cancel or change the object named in the message first."""
 
     code = "IN_USE"
     transient = True
 
 
 class InvalidTransition(Refused):
-    """The life cycle does not allow this move."""
+    """The object's state does not allow this change."""
 
     code = "INVALID_TRANSITION"
 
@@ -116,7 +116,7 @@ class WalletMismatch(Refused):
 
 
 class PaymentMismatch(Refused):
-    """The payment is not the price of the purchase."""
+    """The payment's amount or currency differs from the price of the purchase."""
 
     code = "PAYMENT_MISMATCH"
 
@@ -128,7 +128,7 @@ class PaymentExpired(Refused):
 
 
 class AlreadyPaid(Refused):
-    """The purchase has been paid already."""
+    """The purchase is already paid."""
 
     code = "ALREADY_PAID"
 
@@ -148,19 +148,19 @@ class TooManyChallenges(Refused):
 
 
 class PurchaseLinked(Refused):
-    """The purchase has a challenge, and is neither failed nor refunded."""
+    """The purchase has a challenge and is neither FAILED nor REFUNDED, so it cannot be deleted."""
 
     code = "PURCHASE_LINKED"
 
 
 class FeeNotTaken(Refused):
-    """The purchase was never paid; there is nothing to give back."""
+    """The purchase was never paid, so there is nothing to refund."""
 
     code = "FEE_NOT_TAKEN"
 
 
 class FeeReturned(Refused):
-    """The price came back to the client with a payout; there is nothing left to give back."""
+    """The price was returned to the client with a payout, so there is nothing to refund."""
 
     code = "FEE_RETURNED"
 
@@ -173,25 +173,25 @@ class PayoutOpen(Refused):
 
 
 class AccountInChallenge(Refused):
-    """The account belongs to a challenge, which decides over it."""
+    """The account belongs to a challenge and can be changed only through it."""
 
     code = "ACCOUNT_IN_CHALLENGE"
 
 
 class AccountTerminal(Refused):
-    """The account has ended; nothing can be done with it any more."""
+    """The account has ended and cannot be changed."""
 
     code = "ACCOUNT_TERMINAL"
 
 
 class AccountEnding(Refused):
-    """The account is already being closed; it ends as soon as what it holds has fresh quotes."""
+    """The account is already being closed. It ends when its positions are closed at fresh quotes."""
 
     code = "ACCOUNT_ENDING"
 
 
 class AccountQuarantined(Refused):
-    """The account cannot be computed as it is stored; put right what the reason names, then releaseQuarantine."""
+    """The stored account cannot be computed. Correct the cause in the message, then call releaseQuarantine."""
 
     code = "ACCOUNT_QUARANTINED"
 
@@ -207,25 +207,25 @@ class AccountQuarantined(Refused):
 
 
 class AccountUnreadable(Refused):
-    """The account as it is stored cannot be read by this version; `system.quarantine` names it."""
+    """This version of Propdesk cannot read the stored account; see `system.quarantine`."""
 
     code = "ACCOUNT_UNREADABLE"
 
 
 class TermsUnreadable(Refused):
-    """The terms of this sale cannot be read by this version: a newer one wrote them."""
+    """A newer version of Propdesk wrote the terms of this sale, and this version cannot read them."""
 
     code = "TERMS_UNREADABLE"
 
 
 class ModeReserved(Refused):
-    """Accounts of this mode are opened by a challenge alone."""
+    """Accounts of this mode can be opened only by a challenge."""
 
     code = "MODE_RESERVED"
 
 
 class LaterFillsNeedIt(Refused):
-    """Later fills close what would be taken away; they would have to be voided with it."""
+    """Later fills close the position of a fill to be voided. Void them in the same request."""
 
     code = "LATER_FILLS_NEED_IT"
 
@@ -237,25 +237,25 @@ class VerdictStands(Refused):
 
 
 class StillBroken(Refused):
-    """The phase fails even when the void quotes are left out, so the verdict stands."""
+    """The phase fails even without the void quotes, so the verdict stands."""
 
     code = "STILL_BROKEN"
 
 
 class AlreadyReinstated(Refused):
-    """The verdict has been set aside already; the challenge goes on."""
+    """The verdict is already set aside, and the challenge goes on."""
 
     code = "ALREADY_REINSTATED"
 
 
 class QuotesForgotten(Refused):
-    """The quotes by which the run would be computed again are no longer kept."""
+    """The quotes needed to recompute the run are no longer kept."""
 
     code = "QUOTES_FORGOTTEN"
 
 
 class TooManyQuotes(Refused):
-    """Computing the run again takes more quotes than may be read for one; raise the setting that is named."""
+    """Recomputing the run needs more quotes than the limit; raise the setting named in the message."""
 
     code = "TOO_MANY_QUOTES"
 
@@ -268,7 +268,7 @@ class NoMarket(Refused):
 
 
 class Locked(Refused):
-    """The desk could not get the locks in time; nothing was done, try again."""
+    """The desk could not lock the rows in time, and nothing was changed."""
 
     code = "LOCKED"
     transient = True
@@ -295,14 +295,14 @@ class CallerGone(Refused):
 
 
 class TooManyBatches(Refused):
-    """So many quotes of one symbol need more batches than one request may make; hand in fewer at once, in order."""
+    """The request has too many quotes of one symbol for its limit of batches. Send fewer at once, in order."""
 
     code = "TOO_MANY_BATCHES"
     transient = True
 
 
 class TooManyActions(Refused):
-    """One request may not propose so many actions; send the rest in further requests."""
+    """The request has too many actions; send the rest in further requests."""
 
     code = "TOO_MANY_ACTIONS"
 

@@ -39,9 +39,9 @@ class ReinstatementQuery:
 @strawberry.type
 class ReinstatementMutation:
     @mutation(
-        "Set aside every verdict of the token's brand that rests on void quotes of a time span. Jobs process one "
-        "challenge after the other. `challengesHit` lists the challenges beforehand, `bulkReinstatement` returns the "
-        "progress.",
+        "Set aside every verdict of the token's brand, or of all brands for an ADMIN, that rests on void quotes of a "
+        "time span. Jobs process one challenge after the other. `challengesHit` lists the challenges beforehand, "
+        "`bulkReinstatement` returns the progress.",
         *STAFF,
     )
     async def reinstate_challenges(

@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from schema.challenges import Challenge
 
 
-AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
+RESULT_AMOUNTS = ("starting_balance", "balance", "equity", "realised", "fees", "profit", "high_watermark")
 
 
 @strawberry.type(
@@ -74,7 +74,7 @@ class AccountResult:
     def of(cls, text: str) -> Self:
         """Return the result from its stored JSON."""
         kept = json.loads(text)
-        figures: dict[str, Any] = {name: Decimal(kept[name]) for name in AMOUNTS}
+        figures: dict[str, Any] = {name: Decimal(kept[name]) for name in RESULT_AMOUNTS}
         for name in ("started_at", "ended_at"):
             figures[name] = kept[name] and datetime.fromisoformat(kept[name])
         return cls(fills=kept["fills"], **figures)

@@ -1,7 +1,7 @@
 """Challenges with their phases, trading days, metrics, breaches and events."""
 
 from collections.abc import Mapping
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -12,6 +12,7 @@ from strawberry.scalars import JSON
 from domain.lifecycles import ChallengeStatus
 from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
+from schema.calendar import CalendarDay
 from schema.engine.computed_fields import computed
 from schema.engine.paging import (
     LONG,
@@ -58,7 +59,6 @@ if TYPE_CHECKING:
     from schema.accounts import Account
     from schema.purchases import Purchase
 
-CalendarDay = date  # alias, because types have a field `date`
 
 PHASES_MAX = 100
 DAYS_MAX = 1000

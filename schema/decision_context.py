@@ -1,6 +1,6 @@
 """Decision context: everything that a person or an AI needs to decide which actions to propose."""
 
-from datetime import date, datetime
+from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Self
 
@@ -14,6 +14,7 @@ from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Refusal, Verb
 from domain.positions import Side
+from schema.calendar import CalendarDay
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
 from schema.engine.paging import read_one
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from schema.accounts import Account
     from schema.actions import DecisionActionResult
     from schema.orders import Order
-
-CalendarDay = date  # alias, because a type has a field `date`
 
 
 SYMBOLS_MAX = 100

@@ -12,7 +12,7 @@ import schema.enums  # noqa: F401 - describes the enum Side before a type uses i
 from domain.conversion import names_of
 from domain.positions import Side
 
-AMOUNTS = ("quantity", "cost_basis", "mark", "rate", "unrealised")
+MARK_AMOUNTS = ("quantity", "cost_basis", "mark", "rate", "unrealised")
 
 
 @strawberry.type(description="An open position at the time of a verdict.")
@@ -41,7 +41,7 @@ class EvidenceMark:
 
     @classmethod
     def _of(cls, facts: dict[str, Any]) -> Self:
-        amounts = {name: Decimal(facts[name]) for name in AMOUNTS}
+        amounts = {name: Decimal(facts[name]) for name in MARK_AMOUNTS}
         return cls(
             **{
                 **facts,
