@@ -34,9 +34,10 @@ class VoidQuery:
         return await read_page(info, QUOTE_VOIDS, page_request(QUOTE_VOIDS, first, after), filters)
 
     @query(
-        "Challenges that failed while a quote of the span affected their positions, or later, newest first; also if "
-        "the quotes are not void yet, or the verdict is already set aside. The preview of `reinstateChallenge` tells "
-        "whether the failure stands without these quotes.",
+        "Challenges that failed during or after the span while one of its quotes affected their positions, "
+        "newest first. "
+        "They are listed even if the quotes are not void yet, and after their verdict is set aside. Preview "
+        "`reinstateChallenge` to see whether a failure stands without the quotes.",
         *STAFF,
     )
     async def challenges_hit(

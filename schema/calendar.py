@@ -11,7 +11,7 @@ from strawberry import field
 from domain.calendar import Calendar, CalendarDay
 from schema.engine.errors import BadUserInput
 
-CalendarDay = date  # alias for types that have a field `date`
+DayDate = date  # alias for types that have a field `date`
 DAYS_SHOWN, DAYS_MAX = 7, 400  # a year with both clock changes fits into 400 days
 SECOND = timedelta(seconds=1)
 Days = Annotated[

@@ -12,7 +12,7 @@ from strawberry.scalars import JSON
 from domain.lifecycles import ChallengeStatus
 from domain.rule_table import Rule
 from domain.terms import Consequence, PhaseType
-from schema.calendar import CalendarDay
+from schema.calendar import DayDate
 from schema.engine.computed_fields import computed
 from schema.engine.paging import (
     LONG,
@@ -105,7 +105,7 @@ class Breach(FromRow, listing=BREACHES):
     rule: Rule = field(description="Rule that was applied.")
     consequence: Consequence = field(description="Consequence for the account.")
     day: int = field(description="Number of the trading day within the phase, counted from 1.")
-    day_date: CalendarDay = field(description="Date of the trading day.")
+    day_date: DayDate = field(description="Date of the trading day.")
     market_time: datetime = field(description="Market time of the breach.")
     batch: Long = field(description="Batch of quotes at which the breach was detected.")
     limit: Decimal = field(description="Configured limit: a percentage, an amount or a count.")
@@ -137,7 +137,7 @@ class Breach(FromRow, listing=BREACHES):
 class ChallengeDay(FromRow, listing=DAYS):
     phase_index: int = field(description="Number of the phase, counted from 1.")
     number: int = field(description="Number of the trading day within the phase, counted from 1.")
-    date: CalendarDay = field(description="Date that names the trading day.")
+    date: DayDate = field(description="Date that names the trading day.")
     start_balance: Decimal = field(description="Balance at the start of the trading day.")
     start_equity: Decimal = field(description="Equity at the start of the trading day.")
     balance: Decimal = field(description="Balance at the end of the trading day, or now if it has not ended.")

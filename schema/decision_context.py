@@ -14,7 +14,7 @@ from domain.gates import GateUnit
 from domain.lifecycles import AccountStatus, ChallengeStatus
 from domain.orders import Refusal, Verb
 from domain.positions import Side
-from schema.calendar import CalendarDay
+from schema.calendar import DayDate
 from schema.engine.computed_fields import computed
 from schema.engine.errors import BadUserInput
 from schema.engine.paging import read_one
@@ -137,7 +137,7 @@ class TradableInstrument:
 @strawberry.type(description="Current trading day of a phase. Amounts are in the account's currency.")
 class TradingDay:
     number: int = field(description="Number of the trading day within the phase, counted from 1.")
-    date: CalendarDay = field(description="Date that names the trading day.")
+    date: DayDate = field(description="Date that names the trading day.")
     ends_at: datetime = field(description="Time at which the trading day ends.")
     start_balance: Decimal = field(description="Balance at the start of the trading day.")
     start_equity: Decimal = field(description="Equity at the start of the trading day.")

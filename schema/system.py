@@ -79,11 +79,15 @@ class Forgotten:
 @strawberry.type(description="State of the desk.")
 class System:
     mode: DeskMode = field(description="Clock of the desk.")
-    newest_batch: Long = field(description="Number of the newest batch of quotes; 0 before the first.")
+    newest_batch: Long = field(
+        description="Number of the newest batch, a set of quotes valid from one time on; 0 before the first."
+    )
     evaluated_through: Long = field(
         description="Batch of quotes up to which all accounts are marked and all jobs done."
     )
-    market_time: datetime | None = field(description="Market time of the newest batch; null before the first.")
+    market_time: datetime | None = field(
+        description="Market time: the time of the newest batch of quotes; null before the first."
+    )
     queue_depth: int = field(description="Number of jobs not done yet.")
     dead_jobs: int = field(description="Number of jobs in state DEAD.")
     heartbeats: list[Heartbeat] = field(description="Heartbeats of the running processes.")
