@@ -1,1 +1,1 @@
-"""What the desk means, and nothing else: no await, no clock, no chance, no input or output."""
+"""The domain: pure functions and values. No await, no clock, no randomness, no input or output."""

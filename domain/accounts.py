@@ -101,7 +101,7 @@ class Account:
 
     @property
     def live(self) -> bool:
-        """Is it marked: does its phase run, does it hold a position, or does an order rest?"""
+        """Return whether the account is marked: its phase runs, or it has an open position or a working order."""
         return bool(self.positions or self.orders) or (self.phase is not None and self.phase.running)
 
 
@@ -177,7 +177,7 @@ class Verdict:
 
 @dataclass(slots=True)
 class Journal:
-    """What happened, in order, ready to be written in one transaction."""
+    """The changes of one transaction, in order, ready to be written."""
 
     rows: list[Row] = field(default_factory=list)
     days: dict[tuple[int, int], Day] = field(default_factory=dict)  # by (phase, number), the last word counts

@@ -43,7 +43,7 @@ def _check_verdict(after: Account, terms: PhaseTerms | None) -> None:
 
 
 def _limits(account: Account, terms: PhaseTerms | None) -> list[rules.Bound]:
-    """The limits by which the account is judged."""
+    """Return the limits by which the account is judged."""
     if account.phase is None:
         level = rules.liquidation_bound(account)
         return [level] if level.limit.configured and not account.read_only else []

@@ -15,7 +15,7 @@ from domain.ledger import Facts, microseconds
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be noted; `chain` is the brand, or empty for what belongs to none."""
+    """One audit entry; `chain` is the brand, or empty for an object of no brand."""
 
     chain: str
     actor: str
@@ -30,7 +30,7 @@ class Entry:
 
 
 def link(head: bytes, seq: int, entry: Entry, recorded_at: datetime) -> bytes:
-    """The hash of the row that follows the one whose hash is `head`."""
+    """Return the hash of the row that follows the one whose hash is `head`."""
     told = [
         entry.chain,
         seq,

@@ -50,7 +50,7 @@ class Setup:
 
     @classmethod
     def of_phase(cls, terms: Terms, index: int, catalogue: Catalogue) -> "Setup":
-        """The account of a program's phase, counted from 1."""
+        """Return the account of a program's phase, counted from 1."""
         phase = terms.phase(index)
         return cls(phase.group, catalogue, phase, Calendar(terms.zone, terms.day_start))
 
@@ -71,7 +71,7 @@ class BacktestResult:
 
 
 def tape(quotes: Iterable[Quote], catalogue: Catalogue) -> list[Batch]:
-    """The batches a replay makes of recorded quotes: screened, a batch for each source time, numbered from 1."""
+    """Return recorded quotes as batches: screened, one batch per source time, numbered from 1."""
     listings = {symbol: Listing(instrument.price_precision) for symbol, instrument in catalogue.instruments.items()}
     parts = divide_into_batches(screen(quotes, listings, None).taken, by_time=True)
     batches: list[Batch] = []
@@ -148,7 +148,7 @@ class _Fold:
         self._close()
 
     def _now(self, result: ActionResult) -> ActionResult:
-        """An answer as it is read again: with its order, and its fill, as they are by now."""
+        """Return a stored result with the current state of its order and fill."""
         if result.order is None:
             return result
         seq = result.order.seq

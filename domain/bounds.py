@@ -90,7 +90,7 @@ class Bearing:
 
 
 def is_bearable(quote: Quote, market: Market, largest: Iterable[Largest], catalogue: Catalogue) -> bool:
-    """Can the worth of every open position be stored once the market has this quote?"""
+    """Return whether the value of every open position can still be stored at this quote."""
     after: Mapping[str, Quote] = {**market, quote.symbol: quote}
     return all(_is_bearable(one, after, catalogue) for one in largest)
 

@@ -29,7 +29,7 @@ class CalendarDay:
 
     @property
     def length(self) -> timedelta:
-        """How long it lasts: at a change of the clocks not 24 hours."""
+        """The length of the day: not 24 hours when the clocks change."""
         return self.ends.astimezone(UTC) - self.begins.astimezone(UTC)
 
 
@@ -41,7 +41,7 @@ class Calendar:
     day_start: time  # local, without a zone of its own
 
     def boundary(self, day: date) -> datetime:
-        """The UTC instant at which the day with this start date begins.
+        """Return the UTC instant at which the day with this start date begins.
 
         A start time that occurs twice means the first (fold 0); a midnight the clocks skip means the instant
         of the change, which is what the offset before the change makes of it.
@@ -49,7 +49,7 @@ class Calendar:
         return datetime.combine(day, self.day_start, _zone(self.zone)).astimezone(UTC)
 
     def day_of(self, moment: datetime) -> date:
-        """The start date d with boundary(d) <= moment < boundary(d + 1). The moment has an offset."""
+        """Return the start date d with boundary(d) <= moment < boundary(d + 1). The moment has an offset."""
         assert moment.tzinfo is not None, "an instant has an offset"
         day = moment.astimezone(_zone(self.zone)).date()
         while moment < self.boundary(day):
@@ -59,15 +59,15 @@ class Calendar:
         return day
 
     def next_boundary(self, moment: datetime) -> datetime:
-        """The first boundary strictly later than the moment."""
+        """Return the first boundary strictly later than the moment."""
         return self.boundary(self.day_of(moment) + DAY)
 
     def name_of(self, day: date) -> date:
-        """The trading day's name: a day that starts at 17:00 on Sunday is Monday's."""
+        """Return the trading day's name: a day that starts at 17:00 on Sunday is Monday's."""
         return (datetime.combine(day, self.day_start) + HALF_DAY).date()
 
     def days_after(self, moment: datetime) -> Iterator[CalendarDay]:
-        """The days that begin strictly later than the moment, in order."""
+        """Yield the days that begin strictly later than the moment, in order."""
         first, zone = self.day_of(moment) + DAY, _zone(self.zone)
         for place in count():
             day = first + place * DAY
@@ -76,7 +76,7 @@ class Calendar:
 
 
 def is_zone(text: str) -> bool:
-    """Is it an IANA name or a fixed offset? `localtime` is none: it means something else on each machine."""
+    """Return whether the text is an IANA name or a fixed offset. `localtime` is neither."""
     return (text in _zones() and text != "localtime") or offset_of(text) is not None
 
 

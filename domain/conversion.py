@@ -90,13 +90,13 @@ class Conversion:
 
 
 def _time(path: Path, market: Market) -> datetime:
-    """A path is as old as the older of its quotes."""
+    """Return the older source time of the path's quotes."""
     first, second = path
     return min(market[first.symbol].source_time, market[second.symbol].source_time)
 
 
 def _product(path: Path, market: Market) -> Decimal:
-    """The product of the path's rates, rounded once."""
+    """Return the product of the path's rates, rounded once."""
     above, below = ONE, ONE
     for pair in path:
         mid = market[pair.symbol].mid

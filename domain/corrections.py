@@ -30,7 +30,7 @@ POSITION_FIGURES = tuple(field.name for field in fields(Position) if field.name 
 
 @dataclass(frozen=True, slots=True)
 class Books:
-    """What is kept of an account's trading."""
+    """The stored trading of an account: orders, fills and positions."""
 
     fills: tuple[Fill, ...]  # booked and void, in order of seq
     positions: Mapping[int, Position]  # open and closed, by seq
@@ -41,7 +41,7 @@ class Books:
 
 @dataclass(frozen=True, slots=True)
 class CorrectionResult:
-    """What the books are to say."""
+    """The figures that the books must have after the correction."""
 
     replayed: Replay
     fills: dict[int, Fill]  # every one, by seq
@@ -59,7 +59,7 @@ class Difference:
 
 
 def outcome(books: Books, voided: Collection[int], at: datetime) -> CorrectionResult:
-    """The books without the voided fills (by seq), `at` the market's time.
+    """Return the books without the voided fills (by seq), `at` the market's time.
 
     Raises LaterFillsNeedIt naming the fills that would close more than is left.
     """
@@ -75,7 +75,7 @@ def outcome(books: Books, voided: Collection[int], at: datetime) -> CorrectionRe
 
 
 def _emptied(position: Position, at: datetime) -> Position:
-    """A position none of whose fills is left."""
+    """Return the position after all of its fills were voided."""
     closed = position.closed_at or at
     return Position(position.seq, position.symbol, position.side, position.opened_at, closed_at=closed)
 
@@ -83,7 +83,7 @@ def _emptied(position: Position, at: datetime) -> Position:
 def differences(
     account: Account, books: Books, computed: CorrectionResult, moment: Moment, catalogue: Catalogue
 ) -> list[Difference]:
-    """Every figure that is kept otherwise than the fills give it."""
+    """Return every figure that is kept otherwise than the fills give it."""
     replayed = computed.replayed
     marked = replace(account, positions=replayed.holdings)
     told: list[tuple[str, object, object]] = [

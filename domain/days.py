@@ -29,7 +29,7 @@ def begin(
     at: datetime,
     journal: Journal,
 ) -> Account:
-    """The account with its phase running from now, on day 1."""
+    """Return the account with its phase running from now, on day 1."""
     start = calendar.day_of(at)
     phase = PhaseRun(
         id=phase_id,
@@ -61,7 +61,7 @@ def observe(account: Account) -> Account:
 
 
 def observe_once(before: Account, account: Account) -> Account:
-    """The highs and lows of `before`, moved by the figures of `account` and not by those between the two."""
+    """Return the highs and lows of `before` updated with the figures of `account`, skipping those in between."""
     phase, old = account.phase, before.phase
     if phase is not None and old is not None:
         extremes = {name: getattr(old, name) for name in ("day_low", "day_high", "peak_equity", "peak_balance")}
@@ -70,13 +70,13 @@ def observe_once(before: Account, account: Account) -> Account:
 
 
 def mark(account: Account, unrealised: Decimal) -> Account:
-    """The account at its holdings' open profit of now, which raises the highs and lowers the lows."""
+    """Return the account at its current open profit, with highs raised and lows lowered."""
     changes = marked(account, account.cash, unrealised)
     return replace(account, **changes) if changes else account
 
 
 def marked(account: Account, cash: Decimal, unrealised: Decimal) -> dict[str, Any]:
-    """What of the account changes with its cash at this, and the open profit of its holdings at that."""
+    """Return the fields of the account that change with this cash and this open profit."""
     phase, equity = account.phase, cash + unrealised
     changes: dict[str, Any] = {} if unrealised is account.unrealised else {"unrealised": unrealised}
     if equity > account.high_watermark:
@@ -87,7 +87,7 @@ def marked(account: Account, cash: Decimal, unrealised: Decimal) -> dict[str, An
 
 
 def _seen(phase: PhaseRun, balance: Decimal, equity: Decimal) -> dict[str, Any]:
-    """The figures of the phase that these move."""
+    """Return the phase's figures that a change of balance and equity updates."""
     moved: dict[str, Any] = {}
     if equity < phase.day_low:
         moved["day_low"] = equity
@@ -144,7 +144,7 @@ def recount(account: Account, terms: PhaseTerms | None) -> Account:
 
 
 def has_moved(account: Account, terms: PhaseTerms) -> bool:
-    """Is the closed result of the day so far, gain or loss, at least the terms' share of the initial balance?"""
+    """Return whether the day's closed result, gain or loss, reaches the terms' share of the initial balance."""
     phase = account.phase
     assert phase, "only a phase has days"
     return abs(account.cash - phase.day_start_balance) >= percent(phase.initial_balance, terms.trading_day_pct)
@@ -212,7 +212,7 @@ def finish(account: Account, at: datetime, batch: int, journal: Journal) -> Acco
 
 
 def mark_facts(account: Account, cause: str) -> Facts:
-    """What a mark_to_market row says."""
+    """Return the facts of a mark_to_market ledger row."""
     return mark_of(cause, account.unrealised, account.equity, account.high_watermark)
 
 

@@ -1,4 +1,4 @@
-"""What an account may do now, and how much of it: for whoever, person or AI, decides what to propose next.
+"""The decision context: which actions an account may take now, and how large they may be.
 
 Everything here asks the gates themselves, so that it cannot promise what they refuse.
 """
@@ -95,7 +95,7 @@ class DecisionContext:
 
     @property
     def instruments(self) -> tuple[TradableSymbol, ...]:
-        """Computed when asked for: each costs a handful of looks at the gates."""
+        """The largest order on each side, computed on first access: each needs several gate checks."""
         account = self.snapshot.account
         return tuple(_tradable(account, symbol, self.moment, self.conditions) for symbol in self.symbols)
 
@@ -107,7 +107,7 @@ def build_context(
     symbols: Sequence[str] | None = None,
     cycle: Cycle | None = None,
 ) -> DecisionContext:
-    """The context of the snapshot's account; of these instruments, or of all that its policy allows.
+    """Return the context of the snapshot's account; of these instruments, or of all that its policy allows.
 
     `cycle` is what has passed since a funded phase's last payout.
     """
@@ -131,7 +131,7 @@ def _sides(account: Account) -> tuple[Side, ...]:
 
 
 def _permission(account: Account, verb: Verb, moment: Moment, conditions: Conditions) -> VerbPermission:
-    """Whatever instrument, side and size: is the account open, and is there something to do it to?"""
+    """Return whether the verb is permitted at all, independent of instrument, side and size."""
     ticket = ticket_of(Action("", "", verb, "", Side.LONG), account, moment, conditions)
     positions = len(account.positions)
     try:
@@ -158,7 +158,7 @@ def _gate_headrooms(snapshot: Snapshot, moment: Moment, conditions: Conditions) 
 
 
 def _figures(account: Account, notional: Decimal, gross: Decimal, positions_max: int) -> RiskFigures:
-    """The account as it is, by the notional of the position in question and of all positions."""
+    """Return the account's risk figures for this notional of one position and of all positions."""
     positions, orders = len(account.positions), len(account.orders)
     return RiskFigures(
         account.policy, account.balance, account.equity, notional, gross, positions, positions_max, orders
@@ -166,7 +166,7 @@ def _figures(account: Account, notional: Decimal, gross: Decimal, positions_max:
 
 
 def _rules(account: Account, conditions: Conditions, cycle: Cycle | None) -> list[Progress]:
-    """Where it stands on the rules of its phase; an account without one has its liquidation level."""
+    """Return the progress on the phase's rules; without a phase, on the liquidation level."""
     if account.phase is None:
         return limit_progress.liquidation_progress(account)
     assert conditions.terms, "a phase has terms"
@@ -226,7 +226,7 @@ def _steps(quantity: Decimal, step: Decimal, rounding: str) -> int:
 
 
 def boundary(passes: Callable[[int], bool], least: int, guess: int) -> int:
-    """A number that passes and whose successor does not, found outwards from the guess; `least` passes."""
+    """Return a number that passes while its successor does not, searched outwards from the guess; `least` passes."""
     low, high, stride = least, guess + 1, 1
     if guess == least or passes(guess):
         low = guess
@@ -245,7 +245,7 @@ def boundary(passes: Callable[[int], bool], least: int, guess: int) -> int:
 
 
 def _estimate(ticket: OrderTicket) -> int:
-    """The steps at which the first exposure limit is met: each is linear in the quantity but for its rounding.
+    """Return the steps at which the first exposure limit is met: each is linear in the quantity but for its rounding.
 
     A unit more raises the notional, and lowers the balance by its fee and equity by fee and spread.
     """

@@ -43,12 +43,12 @@ class Refused(Exception):
 
 
 def _text(value: object) -> str:
-    """A fact as the message shows it: amounts as the API writes them, 500 and not 500.00000000."""
+    """Return a fact as the message shows it: amounts as the API writes them, 500 and not 500.00000000."""
     return plain(value) if isinstance(value, Decimal) else str(value)
 
 
 def _called(fact: str, field: str | None) -> str:
-    """How the message calls it; a reason says what is wrong with the field."""
+    """Return the name of a fact in a message; a reason is about the field itself."""
     return (field or "") if fact == "reason" else fact.replace("_", " ")
 
 
@@ -197,7 +197,7 @@ class AccountQuarantined(Refused):
 
     @classmethod
     def because_of(cls, error: Exception, *accounts: int) -> "AccountQuarantined":
-        """The refusal for accounts of which computing or storing one raised the error.
+        """Return the refusal for accounts of which computing or storing one raised the error.
 
         Its text is told where it names the account's figures alone; else it is for the quarantine and the log.
         """
@@ -275,7 +275,7 @@ class Locked(Refused):
 
 
 class Busy(Refused):
-    """As much is under way as may be at once; nothing was done, ask again after `retryAfter` seconds."""
+    """The limit of concurrent work is reached; nothing was done, try again after `retryAfter` seconds."""
 
     code = "BUSY"
     transient = True

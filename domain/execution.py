@@ -66,7 +66,7 @@ def submit(
 
 
 def _repeated(keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
-    """Those that occur more than once."""
+    """Return the values that occur more than once."""
     seen: set[tuple[str, str]] = set()
     again: set[tuple[str, str]] = set()
     for key in keys:
@@ -75,7 +75,7 @@ def _repeated(keys: Iterable[tuple[str, str]]) -> set[tuple[str, str]]:
 
 
 def answer_again(stored: ActionResult, action: Action) -> ActionResult:
-    """The stored answer to the same content; a conflict naming the field for another."""
+    """Return the stored answer to the same content; a conflict naming the field for another."""
     for field in fields(Action):
         if getattr(stored.content, field.name) != getattr(action, field.name):
             before, now = getattr(stored.content, field.name), getattr(action, field.name)
@@ -112,7 +112,7 @@ def _execute(
 
 
 def _counted(account: Account, refused: GateRefused, at: datetime, conditions: Conditions) -> tuple[Account, bool]:
-    """The account with the refusal counted; and is it to be stored?"""
+    """Return the account with the refusal counted; and is it to be stored?"""
     if not refused.recorded:
         return account, False
     phase = account.phase
@@ -124,7 +124,7 @@ def _counted(account: Account, refused: GateRefused, at: datetime, conditions: C
 def _deal(
     account: Account, ticket: OrderTicket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, Order, Fill | None]:
-    """The order of an admitted action: it rests, or it is filled at once."""
+    """Return the order of an admitted action: it rests, or it is filled at once."""
     asked, at, batch = account.seq + 1, moment.at, moment.batch
     status, ended_at = (OrderStatus.WORKING, None) if ticket.rests else (OrderStatus.FILLED, at)
     order = Order(
@@ -139,7 +139,7 @@ def _deal(
 
 
 def ticket_of(action: Action, account: Account, moment: Moment, conditions: Conditions) -> OrderTicket:
-    """The action as the gates look at it, under the smaller limit of positions of policy and phase."""
+    """Return the action as the gates look at it, under the smaller limit of positions of policy and phase."""
     positions_max, terms = account.policy.positions_max, conditions.terms
     if terms and terms.max_positions and terms.positions.enforced is Enforcement.GATE:
         positions_max = min(positions_max, terms.max_positions)
@@ -222,7 +222,7 @@ def _rate_facts(rate: Rate, time: datetime, ticket: OrderTicket) -> Facts:
 
 
 def _after(agreed: Deal, verb: Verb, seq: int, at: datetime) -> Position:
-    """The holding as the deal left it; `seq` is that of the row which says so."""
+    """Return the holding as the deal left it; `seq` is that of the row which says so."""
     left = agreed.after
     if verb is Verb.OPEN:
         return replace(left, seq=seq, opened_at=at)
@@ -248,7 +248,7 @@ def _position_facts(position: Position) -> Facts:
 def closing(
     account: Account, position: Position, moment: Moment, conditions: Conditions, part: Decimal | None = None
 ) -> OrderTicket:
-    """What closes all of a holding now, or a part of it; it meets no gate, for nothing may forbid it."""
+    """Return the action that closes a position or a part of it now. It passes no gate: nothing may prevent it."""
     if part is None or part >= position.quantity:
         action = Action("", "", Verb.CLOSE, position.symbol, position.side)
     else:

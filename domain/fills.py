@@ -1,4 +1,4 @@
-"""What a deal costs and brings, before anything is booked."""
+"""The fee and the profit of a deal, before it is booked."""
 
 from decimal import Decimal
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Deal(NamedTuple):
 
 
 def exact_fee(quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal) -> Decimal:
-    """The fee on a deal's notional in the account's currency, before it is rounded."""
+    """Return the fee on a deal's notional in the account's currency, before it is rounded."""
     return multiply(multiply(multiply(multiply(quantity, price), rate), fee_bps), BASIS_POINT)
 
 
@@ -38,6 +38,6 @@ def deal(position: Position, *, adds: bool, quantity: Decimal, price: Decimal, r
 def execute(
     position: Position, *, adds: bool, quantity: Decimal, price: Decimal, rate: Decimal, fee_bps: Decimal
 ) -> Position:
-    """The holding after the deal, with its profit and its fees."""
+    """Return the holding after the deal, with its profit and its fees."""
     fee = exact_fee(quantity, price, rate, fee_bps)
     return position.add(quantity, price, fee) if adds else position.reduce(quantity, price, rate, fee)

@@ -23,7 +23,7 @@ from domain.verdicts import Conditions, apply, finish_passed, judge_account
 def catch_up(
     account: Account, market: Market, batches: Iterable[Batch], conditions: Conditions, journal: Journal
 ) -> Account:
-    """The account after the batches, and in `journal` what happened to it on the way.
+    """Return the account after the batches, and in `journal` what happened to it on the way.
 
     `market` is the newest quote of each symbol as of `account.marked_through`; batches at or before it are passed over.
     """
@@ -81,7 +81,7 @@ def bring(
 
 
 def skip(account: Account, batch: Batch) -> Account:
-    """An account that is not marked only takes note of how far the quotes have come."""
+    """Return an account without marks, which only records the newest batch."""
     if batch.number <= account.marked_through:
         return account
     return replace(account, marked_through=batch.number, marked_at=batch.market_time)
@@ -130,7 +130,7 @@ def _end_day(account: Account, market: Market, conditions: Conditions, journal: 
 
 
 def _write_due(account: Account, journal: Journal, interval: timedelta) -> Account:
-    """The snapshot and the mark_to_market row that the market's clock has made due."""
+    """Return the snapshot and the mark_to_market row that the market's clock has made due."""
     at, batch = account.marked_at, account.marked_through
     assert at, "the account has just been marked"
     phase = account.phase

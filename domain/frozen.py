@@ -56,7 +56,7 @@ if TYPE_CHECKING:
 else:
 
     class lazy:  # noqa: N801 - used like `property`
-        """An attribute computed once, when first asked for; of one without slots, frozen or not, and without a lock."""
+        """An attribute that is computed on first access. Works on frozen classes without slots, and takes no lock."""
 
         def __init__(self, compute: Callable[[Any], Any]) -> None:
             self.compute, self.name, self.__doc__ = compute, compute.__name__, compute.__doc__
@@ -69,7 +69,7 @@ else:
             return answer
 
     def replace(value: Value, /, **changes: Any) -> Value:
-        """The same value with some fields changed."""
+        """Return the same value with some fields changed."""
         kind = type(value)
         try:
             fields, names = value.__dict__ | changes, kind.__dataclass_fields__

@@ -77,7 +77,7 @@ def price_is_fresh(ticket: OrderTicket) -> None:
 
 
 def rate_is_fresh(ticket: OrderTicket) -> None:
-    """What adds exposure needs a fresh rate; what lowers it takes the last good one."""
+    """An action that adds exposure needs a fresh rate; one that lowers it uses the last good rate."""
     source, target = ticket.instrument.quote_currency, ticket.account.currency
     rate = ticket.catalogue.rate(source, target, ticket.quoted)
     if rate is None:
@@ -118,7 +118,7 @@ PROTECT_OF_NOTHING = RefusalReason("INVALID_ORDER", "Give a stop-loss or a take-
 
 
 def protection_is_named(ticket: OrderTicket) -> None:
-    """A PROTECT names a stop-loss or a take-profit, and nothing else that only an order has."""
+    """A PROTECT names a stop-loss or a take-profit, and no field that belongs to orders only."""
     action = ticket.action
     if ticket.type is not OrderType.MARKET or action.price is not None:
         raise GateRefused(PROTECT_WITH_ORDER, observed=ticket.type if action.price is None else "price")
@@ -192,7 +192,7 @@ TOO_MANY_ORDERS = RefusalReason("ORDERS_MAX", "Too many working orders.")
 
 
 def exits_are_within(ticket: OrderTicket) -> None:
-    """As many exits may rest as the policy lets orders rest; entries are not counted, so they keep no exit out."""
+    """Working exits are limited to the policy's number of working orders; entries do not count against them."""
     if not ticket.rests:
         return
     working = ticket.account.orders.values()
@@ -223,14 +223,14 @@ def amounts_are_storable(ticket: OrderTicket) -> None:
 
 
 class GateUnit(StrEnum):
-    """What a gate counts in."""
+    """The unit that a gate counts in."""
 
     MONEY = "MONEY"
     COUNT = "COUNT"
 
 
 class ExposureLimit(NamedTuple):
-    """A limit on what an account comes to: an action that adds exposure passes while the observed is at most it."""
+    """A limit on exposure: an action that adds exposure passes while the observed value is at most the limit."""
 
     reason: RefusalReason
     unit: GateUnit
@@ -238,7 +238,7 @@ class ExposureLimit(NamedTuple):
     observed: Callable[[RiskFigures], Decimal | int]
 
     def headroom(self, figures: RiskFigures) -> Decimal | int:
-        """What is left of the limit, negative beyond it."""
+        """Return what is left of the limit, negative beyond it."""
         return self.limit(figures) - self.observed(figures)
 
 

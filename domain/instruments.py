@@ -1,4 +1,4 @@
-"""What can be traded, and what one currency is worth in another."""
+"""Instruments, and the conversion of currencies."""
 
 import re
 from collections.abc import Mapping
@@ -34,7 +34,7 @@ class InstrumentStatus(StrEnum):
 
 
 class GuardMode(StrEnum):
-    """What happens to a quote that the guard finds suspect."""
+    """The treatment of a suspect quote."""
 
     OFF = "OFF"  # nothing: no quote is looked at
     WARN = "WARN"  # it is accepted, counted and told
@@ -43,7 +43,7 @@ class GuardMode(StrEnum):
 
 @dataclass(frozen=True)
 class Guard:
-    """What makes a quote suspect; a figure of 0 is not looked at."""
+    """The limits beyond which a quote is suspect; 0 turns a limit off."""
 
     mode: GuardMode = GuardMode.OFF
     move_pct: Decimal = ZERO  # the largest move of the mid against the last good quote, of the lower of both
@@ -58,12 +58,12 @@ class Guard:
 
     @lazy
     def move_share(self) -> Decimal:
-        """The largest move as a share of the lower mid."""
+        """Return the largest move as a share of the lower mid."""
         return multiply(self.move_pct, HUNDREDTH)
 
     @lazy
     def spread_share(self) -> Decimal:
-        """The widest spread as a share of the mid."""
+        """Return the widest spread as a share of the mid."""
         return multiply(self.spread_pct, HUNDREDTH)
 
 

@@ -76,7 +76,7 @@ _SORTED = orjson.OPT_SORT_KEYS | orjson.OPT_PASSTHROUGH_DATETIME | orjson.OPT_PA
 
 
 def canonical(facts: Facts) -> str:
-    """The facts as JSON with sorted keys and no spaces."""
+    """Return the facts as JSON with sorted keys and no spaces."""
     try:
         return orjson.dumps(facts, option=_SORTED).decode()
     except TypeError:  # a number beyond 64 bits
@@ -112,7 +112,7 @@ def chain(
     batch: int,
     facts: Facts,
 ) -> bytes:
-    """The hash of a row that follows the row whose hash is `head`."""
+    """Return the hash of a row that follows the row whose hash is `head`."""
     moved, balance = _eight_places(amount), _eight_places(balance_after)
     at = str(microseconds(market_time))
     return _link(head, str(account), str(seq), kind, moved, balance, at, str(batch), canonical(facts))
@@ -121,7 +121,7 @@ def chain(
 def follow(
     head: bytes, account: int, seq: int, balance: Decimal, entries: Iterable[Entry], market_time: datetime, batch: int
 ) -> list[Row]:
-    """The rows of the entries, one after the other behind the one whose hash is `head`."""
+    """Return the rows of the entries, one after the other behind the one whose hash is `head`."""
     rows: list[Row] = []
     name, at, number = str(account), str(microseconds(market_time)), str(batch)
     balance_text = _eight_places(balance)

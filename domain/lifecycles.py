@@ -22,7 +22,7 @@ class PurchaseStatus(IntEnum):
 
 
 class ChallengeStatus(IntEnum):
-    """Of a challenge and of each of its phases."""
+    """The status of a challenge, and of each of its phases."""
 
     PENDING = 0
     ACTIVE = 1
@@ -161,7 +161,7 @@ Status = TypeVar("Status", bound=Enum)
 
 
 def move(thing: str, current: Status, target: Status) -> Status:
-    """The target, if the life cycle of its kind allows the move; else InvalidTransition names both."""
+    """Return the target, if the life cycle of its kind allows the move; else InvalidTransition names both."""
     if (current, target) not in MOVES[type(target)]:
         raise InvalidTransition(thing=thing, current=current.name, target=target.name)
     return target

@@ -68,7 +68,7 @@ AMOUNTS = {"amount": amount_range(8), "lock_at": amount_range(8, above=False)}
 
 
 def axis_faults(limits: Mapping[str, Axes], sizes: Mapping[str, Decimal | int]) -> Faults:
-    """What is wrong with the axes; `sizes` has what configures each limit: its percentage, or a count."""
+    """Yield what is wrong with the axes; `sizes` has what configures each limit: its percentage, or a count."""
     for name, axes in limits.items():
         at = f"limits.{api_name(name)}"
         if name not in AXES:
@@ -87,7 +87,7 @@ def _default(name: str) -> Limit | PositionsLimit:
 
 
 def _idle_fault(size: Decimal | int, name: str, axis: str, given: Axes) -> str | None:
-    """Why an axis that is not at its default has no effect on this step."""
+    """Return why an axis that differs from its default has no effect on this step, or None."""
     if given[axis] == getattr(_default(name), axis):
         return None
     if name == "max_positions" and axis == "consequence" and given.get("enforced") != Enforcement.BREACH:

@@ -11,7 +11,7 @@ from domain.terms import Limit, Measured, PercentOf, Reference, Trail
 
 
 class LevelFigures(NamedTuple, Generic[Amount]):
-    """What levels are derived from; those of a phase are 0 where none runs."""
+    """The figures from which levels are derived; those of a phase are 0 where no phase runs."""
 
     starting_balance: Amount
     initial_balance: Amount
@@ -31,7 +31,7 @@ class Level(NamedTuple, Generic[Amount]):
 
 
 class Derivation(Protocol):
-    """How a rule's level follows from its limit and the figures."""
+    """The function that derives a rule's level from its limit and the figures."""
 
     def __call__(
         self, limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]
@@ -55,14 +55,14 @@ def figure(of: Reference, balance: Amount, equity: Amount, by: Arithmetic[Amount
 
 
 def daily_loss(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
-    """The level a daily loss must not fall below, of the day's start. A withdrawal does not lower it."""
+    """Return the level a daily loss must not fall below, of the day's start. A withdrawal does not lower it."""
     balance = figures.day_start_balance + figures.day_withdrawn
     reference = figure(limit.reference, balance, figures.day_start_equity + figures.day_withdrawn, by)
     return Level(reference, reference - distance(limit, figures.initial_balance, reference, balance, by))
 
 
 def daily_profit(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
-    """The level a daily profit must not rise above, of the day's start."""
+    """Return the level a daily profit must not rise above, of the day's start."""
     balance = figures.day_start_balance
     reference = figure(limit.reference, balance, figures.day_start_equity, by)
     return Level(reference, reference + distance(limit, figures.initial_balance, reference, balance, by))
@@ -90,13 +90,13 @@ def trail_stop(limit: Limit, initial: Amount, by: Arithmetic[Amount]) -> Amount 
 
 
 def profit_target(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
-    """The level that meets the profit target."""
+    """Return the level that meets the profit target."""
     initial = figures.initial_balance
     return Level(initial, initial + distance(limit, initial, initial, initial, by))
 
 
 def liquidation(limit: Limit, figures: LevelFigures[Amount], by: Arithmetic[Amount]) -> Level[Amount]:
-    """The equity at or below which an account is liquidated."""
+    """Return the equity at or below which an account is liquidated."""
     return Level(figures.starting_balance, by.percent(figures.starting_balance, limit.pct))
 
 

@@ -1,4 +1,4 @@
-"""How far an account is from its limits: as equity thresholds for the book, as progress for people."""
+"""Distance of an account from its limits: as equity thresholds for the columnar fold, as progress for people."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class EquityThresholds:
 
 
 def equity_thresholds(account: Account, terms: PhaseTerms | None) -> EquityThresholds:
-    """The bounds of an account; without a challenge only its liquidation level, after a phase nothing.
+    """Return the bounds of an account; without a challenge only its liquidation level, after a phase nothing.
 
     `terms` may be None where no phase runs.
     """
@@ -57,13 +57,13 @@ def equity_thresholds(account: Account, terms: PhaseTerms | None) -> EquityThres
 
 
 def _certain(bound: Bound, balance: Decimal) -> bool:
-    """Does the balance alone hit it, whatever equity is?"""
+    """Return whether the balance alone meets the level, whatever equity is."""
     alone = bound.limit.measured is Measured.BALANCE or (bound.limit.measured is Measured.LOWER and not bound.ceiling)
     return alone and bound.hit(balance)
 
 
 def _open(bound: Bound, balance: Decimal) -> bool:
-    """Can equity hit it? The lower of both exceeds a ceiling only if the balance does."""
+    """Return whether equity can meet the level. The lower of both exceeds a ceiling only if the balance does."""
     if bound.limit.measured is Measured.LOWER and bound.ceiling:
         return bound.hit(balance)
     return bound.limit.measured is not Measured.BALANCE
@@ -91,7 +91,7 @@ class Progress:
 
 
 def progress(account: Account, terms: PhaseTerms, cycle: Cycle | None = None) -> list[Progress]:
-    """Where the account stands on every configured rule, in the order of `Rule`.
+    """Return the account's progress on every configured rule, in the order of `Rule`.
 
     `cycle` is a funded phase's: its best day counts since the last payout.
     """
@@ -104,7 +104,7 @@ def progress(account: Account, terms: PhaseTerms, cycle: Cycle | None = None) ->
 
 
 def liquidation_progress(account: Account) -> list[Progress]:
-    """Where an account outside a challenge stands on its policy's level, the only rule it has."""
+    """Return the progress of an account outside a challenge on its only rule, the policy's liquidation level."""
     bound = rules.liquidation_bound(account)
     return [_distance(account, bound)] if bound.limit.configured else []
 
@@ -117,7 +117,7 @@ def _distance(account: Account, bound: Bound) -> Progress:
 
 
 def _best_day(account: Account, terms: PhaseTerms, cycle: Cycle | None) -> Iterator[Progress]:
-    """The net profit, and the one from which on the best day's share is small enough."""
+    """Yield the net profit, and the one from which on the best day's share is small enough."""
     if terms.best_day_pct:
         net, best = account.balance - run_of(account).initial_balance, rules.best_day(account)
         if cycle is not None:

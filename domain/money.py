@@ -58,22 +58,22 @@ quantize = EXACT.quantize
 
 
 def round8(value: Decimal) -> Decimal:
-    """The value booked: eight places, half-even."""
+    """Return the value booked: eight places, half-even."""
     return quantize(value, EIGHTH)
 
 
 def ceil8(value: Decimal) -> Decimal:
-    """A fee as booked: eight places, rounded up."""
+    """Return a fee as booked: eight places, rounded up."""
     return value.quantize(EIGHTH, ROUND_CEILING, EXACT)
 
 
 def round18(value: Decimal) -> Decimal:
-    """A cost basis or a conversion rate: eighteen places, half-even."""
+    """Return a cost basis or a conversion rate: eighteen places, half-even."""
     return quantize(value, EIGHTEENTH)
 
 
 def round_price(value: Decimal) -> Decimal:
-    """A price computed for reading: twelve places, half-even."""
+    """Return a price computed for reading: twelve places, half-even."""
     return quantize(value, TWELFTH)
 
 
@@ -89,22 +89,22 @@ def denoise(value: Decimal, step: Decimal, tolerance: Decimal) -> Decimal:
 
 
 def floor_step(value: Decimal, step: Decimal) -> Decimal:
-    """The largest multiple of `step` that does not exceed the value; both are positive."""
+    """Return the largest multiple of `step` that does not exceed the value; both are positive."""
     return EXACT.multiply(EXACT.divide_int(value, step), step)
 
 
 def floor_minor(value: Decimal, minor_units: int) -> Decimal:
-    """The value cut to a currency's minor unit, towards zero."""
+    """Return the value cut to a currency's minor unit, towards zero."""
     return value.quantize(Decimal(1).scaleb(-minor_units), rounding=ROUND_DOWN, context=EXACT)
 
 
 def is_whole_minor(value: Decimal, minor_units: int) -> bool:
-    """Does the amount fit the currency's minor unit?"""
+    """Return whether the amount is a multiple of the currency's minor unit."""
     return floor_minor(value, minor_units) == value
 
 
 def plain(value: Decimal) -> str:
-    """The one text of an amount: no exponent, no trailing zeros, no negative zero."""
+    """Return the one text of an amount: no exponent, no trailing zeros, no negative zero."""
     text = str(value)
     if "E" in text:
         text = format(value, "f")
@@ -114,7 +114,7 @@ def plain(value: Decimal) -> str:
 
 
 def parse(text: str) -> Decimal:
-    """An amount from text. Raises NotAnAmount saying what is wrong: not a number, not finite, too long."""
+    """Return an amount from text. Raises NotAnAmount saying what is wrong: not a number, not finite, too long."""
     value = parse_number(text)
     if round8(value) != value:
         raise NotAnAmount(f"has more than {PLACES} decimal places")
@@ -122,7 +122,7 @@ def parse(text: str) -> Decimal:
 
 
 def parse_number(text: str) -> Decimal:
-    """A number from text, of any number of decimal places. Raises NotAnAmount like `parse`."""
+    """Return a number from text, of any number of decimal places. Raises NotAnAmount like `parse`."""
     if len(text) > 64:
         raise NotAnAmount("is longer than 64 characters")
     try:

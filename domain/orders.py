@@ -43,7 +43,7 @@ class OrderType(StrEnum):
         self.protects = name in ("STOP_LOSS", "TAKE_PROFIT")
 
     def reached(self, price: Decimal, own: Decimal, *, buys: bool) -> bool:
-        """Does the market's price reach the order's own? A limit wants it no worse, a stop no better."""
+        """Return whether the market price reaches the order's price: no worse for a limit, no better for a stop."""
         no_worse = self in (OrderType.LIMIT, OrderType.TAKE_PROFIT)
         return price <= own if buys == no_worse else price >= own
 
@@ -53,7 +53,7 @@ PROPOSABLE = (OrderType.MARKET, OrderType.LIMIT, OrderType.STOP)
 
 
 def buys(verb: Verb, side: Side) -> bool:
-    """Does it take from the market's sellers? Opening a long does, and closing a short."""
+    """Return whether the order buys: it opens a long or closes a short."""
     return verb.adds == (side is Side.LONG)
 
 
@@ -83,7 +83,7 @@ class Action:
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """Why an action was not executed."""
+    """The reason why an action was not executed."""
 
     code: str
     message: str

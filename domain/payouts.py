@@ -17,7 +17,7 @@ from domain.terms import PayoutFloor, PhaseTerms, PhaseType
 
 
 def share(profit: Decimal, split: Decimal, minor_units: int) -> tuple[Decimal, Decimal]:
-    """The trader's amount, cut to the currency's minor unit, and the rest; both 0 without a profit."""
+    """Return the trader's amount, cut to the currency's minor unit, and the rest; both 0 without a profit."""
     if profit <= 0:
         return ZERO, ZERO
     amount = floor_minor(multiply(profit, split), minor_units)
@@ -85,7 +85,7 @@ class Cycle:
         return cycle
 
     def profits(self, account: Account) -> tuple[Decimal, Decimal]:
-        """The profit since the last payout and that of its best day, the running day's so far included."""
+        """Return the profit since the last payout and that of its best day, the running day's so far included."""
         today = rules.profit_today(account)
         if run_of(account).day == self.day:
             today -= self.day_profit
@@ -146,12 +146,12 @@ def is_met(criteria: Sequence[Criterion]) -> bool:
 
 
 def no_phase() -> list[Criterion]:
-    """The criteria where no funded phase runs: that one alone."""
+    """Return the criteria where no funded phase runs: that one alone."""
     return [Criterion(Condition.FUNDED_PHASE, ZERO, ONE, met=False)]
 
 
 def criteria(standing: Standing) -> list[Criterion]:
-    """Every configured condition of a payout, in the order of `Condition`."""
+    """Return every configured condition of a payout, in the order of `Condition`."""
     phase = standing.account.phase
     if phase is None or not phase.running or standing.terms.type is not PhaseType.FUNDED:
         return no_phase()
@@ -160,12 +160,12 @@ def criteria(standing: Standing) -> list[Criterion]:
 
 
 def earned(standing: Standing) -> list[Criterion]:
-    """Every condition that the phase itself puts on its profit, however it ends."""
+    """Return every condition that the phase itself puts on its profit, however it ends."""
     return [*_best_day(standing), *_days_of_phase(standing)]
 
 
 def _best_day(standing: Standing) -> Iterator[Criterion]:
-    """The best day's share, since the last payout: what was paid out is settled."""
+    """Yield the best day's share, since the last payout: what was paid out is settled."""
     if pct := standing.terms.best_day_pct:
         net, best = standing.cycle.profits(standing.account)
         needed = rules.best_day_needs(pct, best)
@@ -173,7 +173,7 @@ def _best_day(standing: Standing) -> Iterator[Criterion]:
 
 
 def _days_of_phase(standing: Standing) -> Iterator[Criterion]:
-    """The days that the phase asks for since its start, before its first payout."""
+    """Yield the days that the phase asks for since its start, before its first payout."""
     account, phase, terms = standing.account, standing.phase, standing.terms
     profitable = days_profitable(account, terms)
     counted = (
@@ -208,7 +208,7 @@ def _part(standing: Standing) -> Iterator[Criterion]:
 
 
 def _above_floors(standing: Standing) -> Criterion:
-    """The least headroom that the money's leaving would leave: a payout breaks no limit."""
+    """Return the least headroom that the money's leaving would leave: a payout breaks no limit."""
     left = take(standing.account, standing.terms, max(ZERO, standing.amount))
     rooms = {
         bound.rule: (bound.headroom(seen), bound.hit(seen))
@@ -242,7 +242,7 @@ def _days(standing: Standing) -> Iterator[Criterion]:
 
 
 def _count(standing: Standing, condition: Condition, needed: int, missing: int, wait: int) -> Criterion:
-    """A number of days: `missing` of them, and so many boundaries to wait for at least."""
+    """Return a number of days: `missing` of them, and so many boundaries to wait for at least."""
     if missing <= 0:
         return Criterion(condition, Decimal(needed - missing), Decimal(needed), met=True)
     next_at = standing.at
@@ -252,7 +252,7 @@ def _count(standing: Standing, condition: Condition, needed: int, missing: int, 
 
 
 def take(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
-    """The account as if the profit had left it."""
+    """Return the account as if the profit had left it."""
     return settle_floors(days.transfer(replace(account, cash=account.cash - profit), -profit), terms, profit)
 
 

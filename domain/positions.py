@@ -76,7 +76,7 @@ class Position:
         )
 
     def reduce(self, quantity: Decimal, price: Decimal, rate: Decimal = ONE, fee: Decimal = ZERO) -> "Position":
-        """The position after closing part of it; `rate` converts the quote currency into the account's.
+        """Return the position after closing part of it; `rate` converts the quote currency into the account's.
 
         What is left of the cost is computed from the whole, not from the reduction before, and what is left of profit
         and fees is carried: so none depends on how many reductions it took. The last one releases all of the cost.
@@ -104,7 +104,7 @@ class Position:
         )  # fmt: skip
 
     def _exact_fees(self, fee: Decimal) -> Decimal:
-        """The fees so far and one more, before they are rounded up."""
+        """Return the fees so far and one more, before they are rounded up."""
         return _add(_add(self.fees, self.fees_rest), fee)
 
     def unrealised(self, mark: Decimal, rate: Decimal) -> Decimal:

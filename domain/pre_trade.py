@@ -98,7 +98,7 @@ class RiskFigures(NamedTuple):
 
 
 def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
-    """What the action asks for, if there is such a thing: else there is nothing that a gate could look at."""
+    """Return what the action asks for, if there is such a thing: else there is nothing that a gate could look at."""
     verb, side, kind = VERBS.get(action.action), SIDES.get(action.side), TYPES.get(action.order)
     if verb is None:
         raise GateRefused(UNKNOWN_VERB, observed=action.action[:64])
@@ -164,7 +164,7 @@ class OrderTicket:
 
     @lazy
     def removed(self) -> tuple[OrderType, ...]:
-        """What a PROTECT takes away."""
+        """Return what a PROTECT takes away."""
         if self.verb is not Verb.PROTECT:
             return ()
         texts = {OrderType.STOP_LOSS: self.action.stop_loss, OrderType.TAKE_PROFIT: self.action.take_profit}
@@ -172,7 +172,7 @@ class OrderTicket:
 
     @property
     def is_sized(self) -> bool:
-        """Does the action say how much?"""
+        """Return whether the action has a size."""
         return any(getattr(self.action, name) is not None for name in SIZES)
 
     @property
@@ -184,7 +184,7 @@ class OrderTicket:
 
     @lazy
     def market(self) -> Market:
-        """At which it is judged: that of now, unless its own price is still to come."""
+        """The price at which the gates judge the order: the current one, unless the order waits for its own price."""
         own = self.own_price
         if own is None:
             return self.quoted
@@ -196,7 +196,7 @@ class OrderTicket:
 
     @property
     def rests(self) -> bool:
-        """Is its price still to come? One that is there already is filled at the quote, like a market order."""
+        """Return whether the order waits for its price. An order whose price is reached is filled at the quote."""
         return self.market is not self.quoted
 
     @lazy
@@ -205,7 +205,7 @@ class OrderTicket:
 
     @lazy
     def exit_price(self) -> Decimal:
-        """At which the holding could be closed at the moment of the deal: the deal's price, less the spread of now."""
+        """The price at which the position could be closed at the moment of the deal: its price less the spread."""
         assert self.quote, "the price gate has passed"
         if not self.verb.adds:
             return self.price
@@ -216,12 +216,12 @@ class OrderTicket:
 
     @lazy
     def rate(self) -> Rate:
-        """Of the quote currency into the account's: the last good one."""
+        """The last good rate from the quote currency into the account's currency."""
         return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
 
     @lazy
     def quantity(self) -> Decimal:
-        """The size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
+        """Return the size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
         return _size(self)
 
     @lazy
@@ -245,7 +245,7 @@ class OrderTicket:
 
     @lazy
     def after(self) -> RiskFigures:
-        """What the account comes to by the deal, at the same marks."""
+        """Return what the account comes to by the deal, at the same marks."""
         account, market, deal, catalogue = self.account, self.market, self.deal, self.catalogue
         balance = account.cash + deal.realised - deal.fee
         equity = balance + self.unrealised
@@ -256,7 +256,7 @@ class OrderTicket:
 
     @property
     def orders_after(self) -> int:
-        """How many orders work then: its own if it rests, else a stop-loss and a take-profit the side lacks so far."""
+        """The number of orders that the action adds: itself if it rests, else its missing exits."""
         working = len(self.account.orders)
         if self.rests:
             return working + 1
@@ -279,7 +279,7 @@ def _removes(text: str) -> bool:
 
 
 def _price(ticket: OrderTicket, name: str, text: str) -> Decimal:
-    """A price of the action in the quote currency, in the instrument's precision."""
+    """Return a price of the action in the quote currency, in the instrument's precision."""
     places = ticket.instrument.price_precision
     try:
         step = Decimal(1).scaleb(-places)
@@ -296,7 +296,7 @@ def _price(ticket: OrderTicket, name: str, text: str) -> Decimal:
 
 
 def _read(name: str, text: str, step: Decimal, tolerance: Decimal) -> Decimal:
-    """A size from text, the noise of floats rounded away."""
+    """Return a size from text, the noise of floats rounded away."""
     try:
         value = parse_number(text)
     except NotAnAmount as fault:

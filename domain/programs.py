@@ -1,4 +1,4 @@
-"""What is to be sold, as a manager writes it down, and everything that is wrong with it at once.
+"""Program drafts as a manager writes them, and the check that reports all their problems at once.
 
 Percentages are the source's: 5 means 5 %; 0 means not configured. The shape is the source's "Funded Phase Rules".
 """
@@ -115,7 +115,7 @@ PAYOUT = {
 
 
 def limits_data(step: Step) -> dict[str, dict[str, str]]:
-    """The axes that were given, as text: what is stored."""
+    """Return the axes that were given, as text: what is stored."""
     return {
         name: {axis: _plain_text(value) for axis, value in axes.items() if value is not None}
         for name, axes in step.limits.items()
@@ -136,7 +136,7 @@ def _plain_text(value: Any) -> str:
 
 
 def phase_terms(step: Step, group: Group) -> PhaseTerms:
-    """The step as it is sold, in its group."""
+    """Return the step as it is sold, in its group."""
     return PhaseTerms(
         index=step.phase_index,
         type=step.phase_type,
@@ -180,12 +180,12 @@ def _payout(step: Step) -> PayoutTerms:
 
 
 def kind_for(phase_type: PhaseType) -> GroupKind:
-    """The kind of group a phase's accounts are opened in."""
+    """Return the kind of group a phase's accounts are opened in."""
     return GroupKind.REAL if phase_type is PhaseType.FUNDED else GroupKind.DEMO
 
 
 def problems(draft: Draft, groups: Mapping[str, GroupKind], currencies: Mapping[str, Currency]) -> list[Problem]:
-    """Everything that is wrong with the draft, in the order of its fields; `groups` are the brand's."""
+    """Return everything that is wrong with the draft, in the order of its fields; `groups` are the brand's."""
     found = [Problem(path, InvalidInput.code, message) for path, message in _head(draft, currencies)]
     if draft.price_currency not in currencies:
         found.append(Problem("priceCurrency", NotFound.code, f"there is no currency {draft.price_currency!r}"))
@@ -216,7 +216,7 @@ def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:
 
 
 def time_of_day(text: str) -> time | str:
-    """The time that the text tells, or the text."""
+    """Return the time that the text tells, or the text."""
     try:
         return time.fromisoformat(text)
     except ValueError:
@@ -256,7 +256,7 @@ def _step(step: Step) -> Faults:
 
 
 def _together(step: Step) -> Faults:
-    """What fields ask of each other."""
+    """Yield the problems between fields that depend on each other."""
     funded, target = step.phase_type is PhaseType.FUNDED, step.profit_target_pct > 0
     target_amount = step.limits.get("profit_target", {}).get("amount") is not None
     if funded and not step.profit_split:
@@ -307,7 +307,7 @@ def _payout_faults(step: Step) -> Faults:
 
 
 def _trails(step: Step) -> bool:
-    """Does the floor of the step's total loss follow a high?"""
+    """Return whether the floor of the step's total loss trails a high."""
     return (step.limits.get("total_loss", {}).get("trail") or Trail.STATIC) != Trail.STATIC
 
 

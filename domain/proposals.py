@@ -31,7 +31,7 @@ class NotText(str):
 
 
 def understood(action: Action) -> Action:
-    """The action with its verb, side and order type in capitals: `open` means OPEN."""
+    """Return the action with its verb, side and order type in capitals: `open` means OPEN."""
     if action.action in VERBS and action.side in SIDES and action.order in TYPES:
         return action
     verb, side, order = _in_capitals(action.action), _in_capitals(action.side), _in_capitals(action.order)
@@ -48,7 +48,7 @@ def _in_capitals(word: Word) -> Word:
 
 
 def fault_of(action: Action) -> Refusal | None:
-    """Why the action cannot be judged at all, or None.
+    """Return why the action cannot be judged at all, or None.
 
     It is refused without a trace: its id is still free for the proposal that was meant.
     """
@@ -76,13 +76,13 @@ def _text_fault(action: Action) -> Refusal | None:
 
 
 def _are_short(texts: Iterable[str | None]) -> bool:
-    """Can all of them be stored, as nearly all can? Together they are ASCII, and no longer than one may be."""
+    """Return whether all texts can be stored, quickly: together they are ASCII and no longer than one may be."""
     joined = "".join(filter(None, texts))
     return len(joined) <= TEXT_MAX and joined.isascii() and "\0" not in joined
 
 
 def storable(text: str) -> str:
-    """The text cut to what PostgreSQL can hold, with a question mark for each character that it cannot."""
+    """Return the text cut to what PostgreSQL can hold, with a question mark for each character that it cannot."""
     return text[:TEXT_MAX].encode(errors="replace").decode().replace("\0", "?")
 
 
@@ -96,6 +96,6 @@ def with_storable_numbers(action: Action) -> Action:
 
 
 def with_storable_texts(action: Action) -> Action:
-    """An action that is refused unread, as it can be answered."""
+    """Return an action that is refused unread, as it can be answered."""
     texts = zip((*REQUIRED, *OPTIONAL), _all(action), strict=True)
     return replace(action, **{name: storable(str(text)) for name, text in texts if text is not None})

@@ -19,7 +19,7 @@ REPLACED, REMOVED, CLOSED = "REPLACED", "REMOVED", "POSITION_CLOSED"  # why a st
 
 
 class Part(NamedTuple):
-    """How much of a position an order closes: all of it as it then is (CLOSE), or a quantity (REDUCE)."""
+    """Return how much of a position an order closes: all of it (CLOSE), or a quantity (REDUCE)."""
 
     verb: Verb
     quantity: Decimal

@@ -1,4 +1,4 @@
-"""The guard of an instrument: which usable quotes are suspect, and what becomes of one that is held.
+"""The quote guard of an instrument: which usable quotes are suspect, and what happens to a quote that is held back.
 
 A quote is suspect where it moves too far from the last good one within a time, where its spread is too wide, or where
 its price has stood still for too long. Everything is told from the source times of the quotes, so a replay finds the
@@ -20,7 +20,7 @@ from domain.quotes import Dropped, Quote
 
 
 class QuoteFinding(StrEnum):
-    """Why a quote is suspect."""
+    """The reason why a quote is suspect."""
 
     MOVE = "MOVE"
     SPREAD = "SPREAD"
@@ -28,7 +28,7 @@ class QuoteFinding(StrEnum):
 
 
 class GuardOutcome(StrEnum):
-    """What became of a suspect quote."""
+    """The outcome for a suspect quote."""
 
     WARNED = "WARNED"  # accepted: the guard only warns
     HELD = "HELD"  # kept apart until another quote decides
@@ -38,7 +38,7 @@ class GuardOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Suspect:
-    """The one quote of a symbol that is held; `source` is who sent it."""
+    """The one quote of a symbol that is held back; `source` is the token that sent it."""
 
     quote: Quote
     source: str
@@ -48,7 +48,7 @@ class Suspect:
 @fast_init
 @dataclass(frozen=True)
 class Watch:
-    """What the guard remembers of a symbol."""
+    """The guard's state of one symbol."""
 
     last: Quote | None = None  # the newest accepted quote
     unchanged_since: datetime | None = None  # source time from which its bid and ask are the same
@@ -57,7 +57,7 @@ class Watch:
 
 
 class Note(NamedTuple):
-    """Something to count; `is_news` where it begins or ends a state, and is to be told."""
+    """A note to count; `is_news` if it begins or ends a state, so that an event is due."""
 
     outcome: GuardOutcome
     finding: QuoteFinding
@@ -112,7 +112,7 @@ def step(watch: Watch, guard: Guard, quote: Quote, source: str) -> GuardStep:
 
 
 def is_ordinary(watch: Watch, guard: Guard, quote: Quote) -> bool:
-    """Is nothing held, and has the price moved within the guard? Of such a quote `step` has nothing to note.
+    """Return whether no quote is held and the price moved within the guard, so that `step` has nothing to note.
 
     Of others it may be so as well: this is what most quotes need, in a third of the time.
     """
@@ -137,7 +137,7 @@ def is_ordinary(watch: Watch, guard: Guard, quote: Quote) -> bool:
 
 
 def finding_of(watch: Watch, guard: Guard, quote: Quote) -> QuoteFinding | None:
-    """What is suspect in the quote; None where nothing is."""
+    """Return what is suspect in the quote; None where nothing is."""
     last = watch.last
     is_recent = last is not None and quote.source_time - last.source_time <= guard.window
     if last and guard.move_pct and is_recent and not is_near(quote, last, guard):
@@ -151,7 +151,7 @@ def finding_of(watch: Watch, guard: Guard, quote: Quote) -> QuoteFinding | None:
 
 
 def _stands_still(watch: Watch, guard: Guard, quote: Quote) -> bool:
-    """Is it the price of the last accepted quote, and have quotes kept coming since? A gap ends a standstill."""
+    """Return whether the price stood still while quotes kept coming. A gap in the quotes ends a standstill."""
     last, suspect = watch.last, watch.suspect
     if last is None or (quote.bid, quote.ask) != (last.bid, last.ask):
         return False
@@ -167,7 +167,7 @@ def life(finding: QuoteFinding, guard: Guard) -> timedelta:
 
 
 def is_near(quote: Quote, other: Quote, guard: Guard) -> bool:
-    """Are the mids at most so many percent of the lower one apart as the guard lets a price move?"""
+    """Return whether the two mids differ by no more than the guard's share of the lower one."""
     low, high = quote.mid, other.mid
     if high < low:
         low, high = high, low
@@ -175,12 +175,12 @@ def is_near(quote: Quote, other: Quote, guard: Guard) -> bool:
 
 
 def is_wide(quote: Quote, guard: Guard) -> bool:
-    """Is the spread wider than the guard lets it be?"""
+    """Return whether the spread is wider than the guard allows."""
     return subtract(quote.ask, quote.bid) > multiply(guard.spread_share, quote.mid)
 
 
 def _confirms(guard: Guard, quote: Quote, source: str, suspect: Suspect) -> bool:
-    """Does the quote say the same as the held one, and say it anew or from a second source?
+    """Return whether the quote confirms the held one: the same price at a new time, or from a second source.
 
     A price that stands still cannot confirm itself: that takes a second source.
     """
@@ -206,7 +206,7 @@ def _hold(
 
 
 def _dropped(watch: Watch, *, is_news: bool = True) -> tuple[Note, ...]:
-    """The end of the held quote, if there is one: another came instead of a confirmation, or none did."""
+    """Return the end of the held quote, if there is one: another came instead of a confirmation, or none did."""
     if (one := watch.suspect) is None:
         return ()
     return (Note(GuardOutcome.DROPPED, one.finding, one.quote, one.source, watch.last, is_news=is_news),)
@@ -222,7 +222,7 @@ class Guards:
         self.notes: list[Note] = []
 
     def judge(self, quote: Quote, bearing: Bearing) -> Dropped | None:
-        """Why the quote is not accepted now: SUSPECT where it is held, OUT_OF_RANGE where positions do not bear it."""
+        """Return why the quote is not accepted: SUSPECT if it is held, OUT_OF_RANGE if positions would exceed bounds."""
         symbol = quote.symbol
         watch, guard = self.watches[symbol], self._instruments[symbol].guard
         if is_ordinary(watch, guard, quote):
@@ -239,7 +239,7 @@ class Guards:
 
     @property
     def suspects(self) -> dict[str, Suspect | None]:
-        """By symbol the quote that is held now, where that has changed."""
+        """Return the held quote of each symbol for which it has changed."""
         symbols = {note.quote.symbol for note in self.notes}
         now = {symbol: self.watches[symbol].suspect for symbol in symbols}
         return {symbol: suspect for symbol, suspect in now.items() if suspect != self._before[symbol].suspect}

@@ -27,12 +27,12 @@ class Quote:
 
     @lazy
     def inverse(self) -> Decimal:
-        """What one of the quote currency is worth in the other, 18 places."""
+        """The value of one unit of the quote currency in the other currency, with 18 decimal places."""
         return round18(EXACT.divide(ONE, self.mid))
 
     @lazy
     def facts(self) -> Facts:
-        """What a ledger row or an answer says of it; never changed in place."""
+        """Return what a ledger row or an answer says of it; never changed in place."""
         return {"bid": plain(self.bid), "ask": plain(self.ask), "source_time": self.source_time.isoformat()}
 
 
@@ -50,14 +50,14 @@ Market = Mapping[str, Quote]
 
 
 class DeskMode(StrEnum):
-    """Where the market's time comes from: the clock, or the quotes themselves."""
+    """The source of the market time: the clock, or the quotes."""
 
     SYSTEM = "SYSTEM"
     REPLAY = "REPLAY"
 
 
 class Dropped(StrEnum):
-    """Why a quote was not taken."""
+    """The reason why a quote was dropped."""
 
     UNKNOWN_SYMBOL = "UNKNOWN_SYMBOL"
     NOT_FINITE = "NOT_FINITE"
@@ -78,7 +78,7 @@ FLOAT_NOISE = Decimal("1e-15")  # of a price: a float's last binary place and a 
 
 
 class Listing(NamedTuple):
-    """What the screening knows of an instrument: the decimal places of its prices, its newest quote's source time."""
+    """An instrument as screening sees it: the decimal places of its prices and its newest quote's source time."""
 
     price_precision: int
     last: datetime | None = None
@@ -90,7 +90,7 @@ class Listing(NamedTuple):
 
 
 class Screening(NamedTuple):
-    """Quotes parted into those taken, in the order they came, those held back, and those dropped, with the reason.
+    """Screened quotes: accepted in their order, held back, and dropped with the reason.
 
     `rounded` counts the taken ones whose float noise was rounded away, by symbol.
     """
@@ -125,7 +125,7 @@ def fault(quote: Quote, step: Decimal, last: datetime | None, latest: datetime |
 
 
 def without_noise(quote: Quote, listing: Listing) -> Quote:
-    """The quote with bid and ask rounded where they are off by no more than the noise of floats.
+    """Return the quote with bid and ask rounded where they are off by no more than the noise of floats.
 
     They are rounded to the instrument's precision or, where the feed quotes finer, to the last place that is kept:
     1.1370200000000001 is 1.13702 for an instrument of five places, 1.1370250000000002 is 1.137025, and 1.137020001

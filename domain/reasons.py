@@ -1,4 +1,4 @@
-"""Why somebody did something by hand: what the firm knows, and what the client and the trader are told.
+"""Reasons of acts by hand: an internal text for the firm, and a shown text for the client and the trader.
 
 The internal text stands in the audit alone. What outsiders read (ledgers, orders, payouts, events) has a code and the
 shown text; without one, a neutral text of the code.
@@ -25,7 +25,7 @@ TEXTS = {
 
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """`shown` is None where nobody said what is to be told."""
+    """A reason; `shown` is None if nobody gave a text for the client."""
 
     internal: str
     shown: str | None = None

@@ -38,7 +38,7 @@ COUNTS = ("day", "day_traded", "days_traded", "days_profitable", "last_fill_day"
 
 
 class BulkOutcome(StrEnum):
-    """What has become of a challenge of a bulk reinstatement."""
+    """The result for one challenge of a bulk reinstatement."""
 
     PENDING = "PENDING"
     REINSTATED = "REINSTATED"
@@ -47,7 +47,7 @@ class BulkOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Booking:
-    """What moved the cash or the holdings of a run: a fill, or the ledger row of a payout or an adjustment."""
+    """A booking of a run: a fill, or the ledger row of a payout or an adjustment."""
 
     seq: int
     at: datetime
@@ -69,7 +69,7 @@ class Recomputation:
 
 
 def in_groups(bookings: Iterable[Booking]) -> list[list[Booking]]:
-    """The bookings in order, those together that are judged together."""
+    """Return the bookings in order, those together that are judged together."""
     groups: list[list[Booking]] = []
     for one in bookings:
         last = groups[-1][-1] if groups else None
@@ -81,7 +81,7 @@ def in_groups(bookings: Iterable[Booking]) -> list[list[Booking]]:
 
 
 class Rerun:
-    """A run on its way through bookings and good quotes; whoever drives it reads those that it asks for."""
+    """A run that is computed again from its bookings and good quotes; the caller supplies the quotes."""
 
     def __init__(self, account: Account, conditions: Conditions, spans: Collection[Span]) -> None:
         self.account, self.conditions, self.spans = account, conditions, spans
@@ -91,7 +91,7 @@ class Rerun:
 
     @property
     def ended(self) -> bool:
-        """Has the run passed? What was traded after that would not have been."""
+        """Return whether the run has passed; later bookings would not have happened."""
         return not run_of(self.account).running
 
     @property
@@ -100,7 +100,7 @@ class Rerun:
         return symbols_that_move(self.account, self.conditions.catalogue, {})
 
     def symbols_of(self, bookings: Sequence[Booking]) -> frozenset[str]:
-        """The instruments whose quotes are needed to book these."""
+        """Return the instruments whose quotes are needed to book these."""
         currency, catalogue = self.account.currency, self.conditions.catalogue
         traded = (symbols_of(one.fill.symbol, currency, catalogue, {}) for one in bookings if one.fill)
         return self.symbols.union(*traded)
@@ -132,7 +132,7 @@ class Rerun:
         self._keep(journal)
 
     def _move(self, one: Booking) -> Account:
-        """The account after a payout or an adjustment."""
+        """Return the account after a payout or an adjustment."""
         terms, facts = self.conditions.terms, one.facts or {}
         assert terms, "a run has terms"
         account = replace(self.account, cash=self.account.cash + one.amount)
@@ -144,7 +144,7 @@ class Rerun:
         return days.observe(payouts.settle_floors(days.transfer(account, one.amount), terms, -one.amount))
 
     def _fill(self, fill: Fill) -> Account:
-        """The account after a fill; as it was after one that is left out."""
+        """Return the account after a fill; as it was after one that is left out."""
         account, key = self.account, (fill.symbol, fill.side)
         position = account.positions.get(key)
         if is_void(fill, self.spans) or (position is None and not fill.verb.adds):
@@ -210,7 +210,7 @@ def resume(account: Account, calendar: Calendar, at: datetime) -> Account:
 
 
 def run_differences(before: Account, after: Account) -> list[Difference]:
-    """What a new run begins with, next to what the old one left."""
+    """Return what a new run begins with, next to what the old one left."""
     old, new = run_of(before), run_of(after)
     figures = [
         Difference("balance", plain(before.cash), plain(after.cash)),
@@ -228,7 +228,7 @@ def _text(value: object) -> str:
 
 
 def to_facts(account: Account) -> Facts:
-    """What a run that goes on begins with, as JSON: whoever computes it again begins there."""
+    """Return the beginning of a continued run as JSON, from which it can be computed again."""
     phase = run_of(account)
     return {
         "cash": plain(account.cash),
@@ -243,7 +243,7 @@ def to_facts(account: Account) -> Facts:
 
 
 def of_facts(account: Account, facts: Mapping[str, object], at: datetime, batch: int) -> Account:
-    """An account at the beginning of its run, with the figures that the run began with."""
+    """Return an account at the beginning of its run, with the figures that the run began with."""
     read = {name: Decimal(str(facts[name])) for name in ("cash", "high_watermark", *MONEY)}
     cash, high_watermark = read.pop("cash"), read.pop("high_watermark")
     blocked, findings = facts["blocked_until"], facts["day_findings"]
@@ -265,7 +265,7 @@ def of_facts(account: Account, facts: Mapping[str, object], at: datetime, batch:
 
 
 def at_start(account: Account, deposit: Decimal, calendar: Calendar, at: datetime, batch: int) -> Account:
-    """An account at the beginning of a run that was the first of its phase."""
+    """Return an account at the beginning of a run that was the first of its phase."""
     phase = run_of(account)
     return days.begin(
         _empty(account, deposit, at, batch),
@@ -280,7 +280,7 @@ def at_start(account: Account, deposit: Decimal, calendar: Calendar, at: datetim
 
 
 def _empty(account: Account, cash: Decimal, at: datetime, batch: int) -> Account:
-    """The account before its first trade."""
+    """Return the account before its first trade."""
     return replace(
         account,
         cash=cash,

@@ -1,4 +1,4 @@
-"""What booked fills come to, replayed from nothing at the prices and rates they were booked with.
+"""Replay of booked fills from an empty account, at the prices and rates they were booked with.
 
 A holding runs from flat to flat. Its position keeps the name its earliest fill has; where a void parts one holding in
 two, the later one is named by the ledger row that follows its earliest fill, as an opened one is.
@@ -58,13 +58,13 @@ def replay(fills: Iterable[Fill], fee_bps: Decimal) -> Replay:
 
 
 def _begun(fill: Fill, positions: dict[int, Position]) -> Position:
-    """The holding the fill begins."""
+    """Return the holding the fill begins."""
     name = fill.seq + 1 if fill.position_seq in positions else fill.position_seq
     return Position(name, fill.symbol, fill.side, fill.filled_at)
 
 
 def book_again(position: Position, fill: Fill, fee_bps: Decimal) -> Position:
-    """The position after the fill, with what the fill realises and costs."""
+    """Return the position after the fill, with what the fill realises and costs."""
     if fill.cumulative:
         adds, quantity, price, rate = fill.verb.adds, fill.quantity, fill.price, fill.rate
         after = execute(position, adds=adds, quantity=quantity, price=price, rate=rate, fee_bps=fee_bps)

@@ -84,7 +84,7 @@ TRAILING = LEVEL_RULE[Rule.MAX_TOTAL_LOSS]
 
 
 class Effect(Enum):
-    """What a count has to do with the end of a phase."""
+    """The effect of a count on the end of a phase."""
 
     DELAYS = auto()  # an evaluation is not won before it is reached
     ENDS = auto()  # reached as a day ends: an evaluation fails, a funded phase is paid out

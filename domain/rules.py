@@ -34,11 +34,11 @@ class Bound(NamedTuple):
     share: Decimal = ONE  # of the way to the limit; below 1 it is an early warning's
 
     def headroom(self, observed: Decimal) -> Decimal:
-        """The distance left to the level, negative beyond it."""
+        """Return the distance left to the level, negative beyond it."""
         return self.level - observed if self.ceiling else observed - self.level
 
     def hit(self, observed: Decimal) -> bool:
-        """Is it beyond the level, or at one that counts when reached?"""
+        """Return whether the figure is beyond the level, or at a level that counts when it is reached."""
         if observed == self.level:
             return self.limit.touch is Touch.REACHED
         return observed > self.level if self.ceiling else observed < self.level
@@ -50,7 +50,7 @@ def _bound(row: LevelRule, limit: Limit, figures: LevelFigures[Decimal]) -> Boun
 
 
 def liquidation_bound(account: Account) -> Bound:
-    """The policy's own floor; it stands on every account, in a challenge or not."""
+    """Return the policy's own floor; it stands on every account, in a challenge or not."""
     figures = LevelFigures(account.starting_balance, *[ZERO] * (len(LevelFigures._fields) - 1))
     return _bound(LEVEL_RULE[Rule.LIQUIDATION], account.policy.liquidation, figures)
 
@@ -64,12 +64,12 @@ class Levels(NamedTuple):
 
 
 def configured(account: Account, terms: PhaseTerms) -> tuple[Bound, ...]:
-    """The level of every configured limit, in the order in which findings are written."""
+    """Return the level of every configured limit, in the order in which findings are written."""
     return _levels_of(account, terms).bounds
 
 
 def is_between(account: Account, terms: PhaseTerms) -> bool:
-    """Do balance and equity lie strictly between all levels? Then nothing is broken, and nothing won."""
+    """Return whether balance and equity lie strictly between all levels, so that no rule is met."""
     (_, floor, ceiling), balance, equity = _levels_of(account, terms), account.balance, account.equity
     return floor < balance < ceiling and floor < equity < ceiling
 
@@ -92,7 +92,7 @@ def _levels_of(account: Account, terms: PhaseTerms) -> Levels:
 
 @memoize_last
 def _levels(terms: PhaseTerms, policy: Policy, *figures: Decimal) -> Levels:
-    """The same while an account trades and makes no new high."""
+    """Return the same while an account trades and makes no new high."""
     bounds = tuple(
         _bound(row, limit, LevelFigures(*figures))
         for row in LOSS_RULES
@@ -107,13 +107,13 @@ def _levels(terms: PhaseTerms, policy: Policy, *figures: Decimal) -> Levels:
 
 
 def bounds(account: Account, terms: PhaseTerms) -> list[Bound]:
-    """Every configured limit that has not been found already today."""
+    """Return every configured limit that has no finding yet today."""
     found = run_of(account).day_findings
     return [bound for bound in configured(account, terms) if bound.rule not in found]
 
 
 def warnings(account: Account, terms: PhaseTerms) -> list[Bound]:
-    """The early warnings not told today, of every limit not found today; one is due when its level is reached."""
+    """Return the early warnings that were not sent today, of limits without a finding today."""
     if not terms.warn_at:
         return []
     told = run_of(account).day_findings
@@ -122,7 +122,7 @@ def warnings(account: Account, terms: PhaseTerms) -> list[Bound]:
 
 
 def warning_name(rule: str, share: str) -> str:
-    """Under which an early warning is told once a day."""
+    """Return the name under which an early warning is sent once a day."""
     return f"{rule}@{share}"
 
 
@@ -132,7 +132,7 @@ def _early(bound: Bound, share: Decimal) -> Bound:
 
 
 def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
-    """The early warnings that the mark of a batch made due, after what it broke was found.
+    """Return the early warnings that the mark of a batch made due, after what it broke was found.
 
     The level is the warning's own; its share of the limit stands in the derivation.
     """
@@ -151,7 +151,7 @@ def liquidation_by_hand(account: Account, why: Facts, batch: int, at: datetime) 
 
 
 def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
-    """What the mark of a batch broke, in the source's order, total loss first; `at` is its market time."""
+    """Return what the mark of a batch broke, in the source's order, total loss first; `at` is its market time."""
     found, balance, equity, told = [], account.balance, account.equity, run_of(account).day_findings
     for bound in configured(account, terms):
         observed = limit_levels.observed_figure(bound.limit.measured, balance, equity)
@@ -163,7 +163,7 @@ def judge(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list
 
 
 def has_too_many_positions(account: Account, terms: PhaseTerms) -> bool:
-    """Are more positions open than the terms allow, and is that a breach?"""
+    """Return whether more positions are open than the terms allow, where that is a breach."""
     return terms.positions.enforced is Enforcement.BREACH and 0 < terms.max_positions < len(account.positions)
 
 
@@ -194,7 +194,7 @@ def _broken(account: Account, bound: Bound, observed: Decimal, batch: int, at: d
 
 
 def _derivation(account: Account, bound: Bound) -> Facts:
-    """The limit as sold, and every figure the level and the observation come from."""
+    """Return the limit as sold, and every figure the level and the observation come from."""
     figures = {name: plain(getattr(run_of(account), name)) for name in LEVEL_RULE[bound.rule].figures}
     return {
         **limit_facts(bound.limit),
@@ -207,7 +207,7 @@ def _derivation(account: Account, bound: Bound) -> Facts:
 
 
 def judge_day_end(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[Finding]:
-    """What the end of `phase.day` breaks, called before the day rolls. Time running out fails only an evaluation."""
+    """Return the findings at the end of `phase.day`, before the day rolls over. A time limit fails evaluations only."""
     ends = (Effect.ENDS, Effect.FAILS) if terms.type is PhaseType.EVALUATION else (Effect.FAILS,)
     counts = ((row.rule, row.sold(terms), row.count_of(account, terms)) for row in COUNT_RULES if row.effect in ends)
     return [_run_out(account, rule, most, done, batch, at) for rule, most, done in counts if 0 < most <= done]
@@ -225,7 +225,7 @@ def _run_out(account: Account, rule: Rule, most: int, done: int, batch: int, at:
 
 
 def _count(account: Account, rule: Rule, most: int, done: int, batch: int, at: datetime, derivation: Facts) -> Finding:
-    """The finding of a count of days or of positions; it fails the phase."""
+    """Return the finding of a count of days or of positions; it fails the phase."""
     phase = run_of(account)
     return Finding(
         phase_id=phase.id,
@@ -246,7 +246,7 @@ def _count(account: Account, rule: Rule, most: int, done: int, batch: int, at: d
 
 
 def ends_by_passing(account: Account, terms: PhaseTerms) -> Rule | None:
-    """The rule by which a funded phase that has not breached ends, its profit paid, as `phase.day` ends."""
+    """Return the rule by which a funded phase that has not breached ends, its profit paid, as `phase.day` ends."""
     if terms.type is not PhaseType.FUNDED:
         return None
     ends = (row for row in COUNT_RULES if row.effect is Effect.ENDS)
@@ -254,7 +254,7 @@ def ends_by_passing(account: Account, terms: PhaseTerms) -> Rule | None:
 
 
 def passes(account: Account, terms: PhaseTerms) -> bool:
-    """Is the evaluation won: its target met, and everything else that only delays holds at once?
+    """Return whether the evaluation is passed: its target is met and every other condition holds at the same time.
 
     Positions may be open; what they count for is the target's own axis.
     """
@@ -265,7 +265,7 @@ def passes(account: Account, terms: PhaseTerms) -> bool:
 
 
 def target(phase: PhaseRun, terms: PhaseTerms) -> Bound | None:
-    """The level an evaluation must meet; a funded phase has none."""
+    """Return the level an evaluation must meet; a funded phase has none."""
     return _target(terms, phase.initial_balance)
 
 
@@ -279,7 +279,7 @@ def _target(terms: PhaseTerms, initial: Decimal) -> Bound | None:
 
 
 def qualifies(account: Account, terms: PhaseTerms) -> bool:
-    """Does everything but the target hold? None of it depends on open positions."""
+    """Return whether every condition but the target holds. None of them depends on open positions."""
     net = account.balance - run_of(account).initial_balance
     delays = (row for row in COUNT_RULES if row.effect is Effect.DELAYS)
     return all(row.count_of(account, terms) >= row.sold(terms) for row in delays) and best_day_holds(
@@ -288,21 +288,21 @@ def qualifies(account: Account, terms: PhaseTerms) -> bool:
 
 
 def profit_today(account: Account) -> Decimal:
-    """The balance's gain since the day began, negative for a loss."""
+    """Return the balance's gain since the day began, negative for a loss."""
     return account.balance - run_of(account).day_start_balance
 
 
 def best_day(account: Account) -> Decimal:
-    """The largest profit of one day, today's so far included."""
+    """Return the largest profit of one day, today's so far included."""
     return max(run_of(account).best_day_profit, profit_today(account))
 
 
 def best_day_holds(pct: Decimal, best: Decimal, net: Decimal) -> bool:
-    """Is the best day's share of the net profit at most `pct` hundredths? 0 = not configured."""
+    """Return whether the best day's share of the net profit is at most `pct` percent; 0 means not configured."""
     return pct == 0 or multiply(best, HUNDRED) <= multiply(net, pct)
 
 
 def best_day_needs(pct: Decimal, best: Decimal) -> Decimal:
-    """The least net profit, in eight places, at which the best day's share is small enough."""
+    """Return the least net profit, in eight places, at which the best day's share is small enough."""
     needed = divide(multiply(best, HUNDRED), pct).quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
     return max(ZERO, needed)

@@ -1,4 +1,4 @@
-"""How shards are shared among workers: evenly, and with as few moves as possible."""
+"""The distribution of shards among workers: even, and with as few moves as possible."""
 
 from collections.abc import Mapping
 

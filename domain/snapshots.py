@@ -54,7 +54,7 @@ class Snapshot:
 
     @property
     def margin_free(self) -> Decimal:
-        """What the margin gate has left: of the lower of balance and equity; negative beyond it."""
+        """The free margin: of the lower of balance and equity; negative beyond it."""
         return min(self.account.balance, self.account.equity) - self.margin_used
 
 

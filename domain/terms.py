@@ -1,4 +1,4 @@
-"""What was sold: the program's phases and each group's policy, frozen at the sale under a version and a hash.
+"""Terms as sold: the program's phases and each group's policy, frozen at the sale under a version and a hash.
 
 Percentages are the source's: 5 means 5 %. A limit of 0, or None, is not configured.
 """
@@ -68,7 +68,7 @@ class Trail(StrEnum):
 
 
 class TradingDay(StrEnum):
-    """Which days count as traded."""
+    """The rule by which a day counts as a trading day."""
 
     OPENED = "OPENED"  # a position was opened or increased
     FILL = "FILL"  # anything was filled
@@ -76,7 +76,7 @@ class TradingDay(StrEnum):
 
 
 class Touch(StrEnum):
-    """Is the limit itself already a breach?"""
+    """Whether reaching the limit is already a breach."""
 
     BEYOND = "BEYOND"
     REACHED = "REACHED"
@@ -95,7 +95,7 @@ class Consequence(StrEnum):
 
 
 class Enforcement(StrEnum):
-    """Where the most open positions are looked at."""
+    """The place at which the maximum of open positions is enforced."""
 
     GATE = "GATE"  # an order beyond it is refused
     BREACH = "BREACH"  # a position beyond it is a breach
@@ -103,14 +103,14 @@ class Enforcement(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class PositionsLimit:
-    """What the most open positions of a phase mean."""
+    """The maximum of open positions of a phase, and its enforcement."""
 
     enforced: Enforcement = Enforcement.GATE
     consequence: Consequence = Consequence.FAIL  # of a breach
 
 
 class PayoutFloor(StrEnum):
-    """What a payout does to the floor of a total loss that trails."""
+    """The effect of a payout on a trailing floor of total loss."""
 
     FOLLOW = "FOLLOW"  # the highs move with the money, and so does the floor
     KEEP = "KEEP"  # the highs stay, and so does the floor
@@ -119,7 +119,7 @@ class PayoutFloor(StrEnum):
 
 @dataclass(frozen=True)
 class Policy:
-    """How an account may trade; amounts in the account's currency."""
+    """Execution policy of an account; amounts in the account's currency."""
 
     leverage_max: Decimal = Decimal(5)
     notional_max: Decimal = Decimal(50_000)  # of one position
@@ -136,12 +136,12 @@ class Policy:
 
     @lazy
     def quote_age_max(self) -> timedelta:
-        """How old a quote may be that is dealt on."""
+        """The maximum age of a quote for dealing."""
         return timedelta(seconds=self.quote_age_seconds_max)
 
     @lazy
     def liquidation(self) -> "Limit":
-        """The policy's own limit of loss."""
+        """Return the policy's own limit of loss."""
         return Limit(pct=self.liquidation_pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)
 
 
@@ -176,7 +176,7 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class PayoutTerms:
-    """When a funded phase's profit may be asked for: days of the program's calendar since its start or last payout."""
+    """The payout schedule of a funded phase: days of the program's calendar since its start or last payout."""
 
     min_profit: Decimal = ZERO  # gross, in the account's currency
     min_trading_days: int = 0
@@ -231,12 +231,12 @@ class Terms:
     version: int = TERMS_VERSION
 
     def phase(self, index: int) -> PhaseTerms:
-        """The phase with the source's index, counted from 1."""
+        """Return the phase with the source's index, counted from 1."""
         return self.phases[index - 1]
 
 
 def _is_idle(declared: "Field[Any]", value: Any) -> bool:
-    """Is it at the default of a field that the first edition lacks?"""
+    """Return whether the value is the default of a field that terms of the first version lack."""
     return declared.metadata == LATER and bool(value == declared.default)
 
 
@@ -272,18 +272,18 @@ def _decode(kind: Any, value: Any) -> Any:
 
 
 def to_text(value: Terms | Policy) -> str:
-    """The canonical text: sorted keys, no spaces; the same terms give the same bytes."""
+    """Return the canonical text: sorted keys, no spaces; the same terms give the same bytes."""
     return json.dumps(_encode(value, whole=False), sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def limit_facts(limit: Limit) -> dict[str, str | None]:
-    """Every axis of a limit as text, those at their default included."""
+    """Return every axis of a limit as text, those at their default included."""
     facts: dict[str, str | None] = _encode(limit)
     return facts
 
 
 def policy_facts(policy: Policy) -> dict[str, Any]:
-    """Every field of a policy as JSON, those at their default included."""
+    """Return every field of a policy as JSON, those at their default included."""
     facts: dict[str, Any] = _encode(policy)
     return facts
 
@@ -297,13 +297,13 @@ def terms_from_text(text: str) -> Terms:
 
 @lru_cache(maxsize=4096)
 def policy_from_text(text: str) -> Policy:
-    """A policy from its canonical text; fields left out take their defaults."""
+    """Return a policy from its canonical text; fields left out take their defaults."""
     policy: Policy = _decode(Policy, json.loads(text))
     return policy
 
 
 def limit_from_data(data: dict[str, Any], default: Limit) -> Limit:
-    """A limit whose missing axes take those of `default`."""
+    """Return a limit whose missing axes take those of `default`."""
     limit: Limit = _decode(Limit, {**_encode(default), **data})
     return limit
 

@@ -23,7 +23,7 @@ class TransferKind(StrEnum):
 
 
 class HousePurpose(StrEnum):
-    """What an account of the firm is for."""
+    """The purpose of one of the firm's accounts."""
 
     TREASURY = "TREASURY"
     EXTERNAL = "EXTERNAL"

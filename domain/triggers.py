@@ -37,7 +37,7 @@ def trigger(
 def _is_reached(
     order: Order, account: Account, quoted: Collection[str], moment: Moment, conditions: Conditions
 ) -> bool:
-    """Is its price there, at quotes that can be dealt on?"""
+    """Return whether the order's price is reached at quotes that are fresh enough to deal on."""
     catalogue, market, policy = conditions.catalogue, moment.market, account.policy
     if valuation.symbols_of(order.symbol, account.currency, catalogue, market).isdisjoint(quoted):
         return False

@@ -1,4 +1,4 @@
-"""What is wrong with a value from outside, in words, or None."""
+"""Validation of values from outside: each check returns the fault as text, or None."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -18,7 +18,7 @@ class Range:
     places: int = PLACES
 
     def fault(self, value: Decimal | int) -> str | None:
-        """Why the number cannot be used, or None."""
+        """Return why the number cannot be used, or None."""
         number = Decimal(value)
         if not number.is_finite():
             return "is not a finite number"
@@ -37,7 +37,7 @@ def amount_range(minor_units: int, *, above: bool = True) -> Range:
 
 
 def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None:
-    """Why the text cannot be stored, or None."""
+    """Return why the text cannot be stored, or None."""
     if not empty and not text.strip():
         return "must not be empty"
     if len(text) > length_max:
@@ -48,11 +48,11 @@ def text_fault(text: str, length_max: int, *, empty: bool = False) -> str | None
 
 
 def is_storable(text: str) -> bool:
-    """Whether PostgreSQL's text holds it, which knows neither NUL nor halves of surrogate pairs."""
+    """Return whether PostgreSQL can store the text: it accepts neither NUL nor unpaired surrogates."""
     return "\0" not in text and (text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text))
 
 
 def api_name(name: str) -> str:
-    """A field's name as the API spells it: max_positions is maxPositions."""
+    """Return a field's name as the API spells it: max_positions is maxPositions."""
     first, *rest = name.split("_")
     return first + "".join(word.capitalize() for word in rest)

@@ -1,4 +1,4 @@
-"""What an account's holdings are worth at a market: marks, unrealised profit, exposure."""
+"""The value of an account's positions at a market: marks, unrealised profit, exposure."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -14,19 +14,19 @@ from domain.terms import Policy, Slippage
 
 
 def deal_price(quote: Quote, buys: bool, slippage: Slippage) -> Decimal:
-    """The price a fill gets, in the quote currency."""
+    """Return the price a fill gets, in the quote currency."""
     if slippage is Slippage.MID_PRICE:
         return quote.mid
     return quote.ask if buys else quote.bid
 
 
 def mark_price(quote: Quote, side: Side, slippage: Slippage) -> Decimal:
-    """The price at which the holding could be closed now."""
+    """Return the price at which the holding could be closed now."""
     return quote.mid if slippage is Slippage.MID_PRICE else deal_price(quote, side is Side.SHORT, slippage)
 
 
 def is_fresh(moment: datetime | None, at: datetime, policy: Policy) -> bool:
-    """Is a quote of this source time young enough to deal on? None (par) always is."""
+    """Return whether a quote of this source time is fresh enough to deal on. None (par) always is."""
     return moment is None or at - moment <= policy.quote_age_max
 
 

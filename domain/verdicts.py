@@ -1,4 +1,4 @@
-"""What a judged mark leads to: findings with their evidence, a phase's end, a liquidation."""
+"""Verdicts: the findings of a mark with their evidence, the end of a phase, a liquidation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,7 +20,7 @@ from domain.terms import Consequence, PhaseTerms
 
 @dataclass(frozen=True, slots=True)
 class Conditions:
-    """What a fold needs besides the account and the quotes. `terms` is None without a running phase."""
+    """The fold's inputs besides account and quotes. `terms` is None without a running phase."""
 
     catalogue: Catalogue
     mark_ledger_interval: timedelta

@@ -19,7 +19,7 @@ class Span:
     source_before: datetime
 
     def has(self, symbol: str, time: datetime) -> bool:
-        """Is a quote of this symbol and source time in the span?"""
+        """Return whether a quote of this symbol and source time lies in the span."""
         return symbol == self.symbol and self.source_from <= time < self.source_before
 
 

@@ -14,7 +14,7 @@ from domain.positions import Side
 
 
 def placing(order: Order) -> Entry:
-    """What the ledger says of an order that begins to work."""
+    """Return what the ledger says of an order that begins to work."""
     facts: Facts = {
         "symbol": order.symbol,
         "side": order.side,
@@ -40,7 +40,7 @@ def place(account: Account, order: Order, journal: Journal, *causes: Entry) -> A
 
 
 def filled(order: Order, quantity: Decimal, at: datetime) -> Order:
-    """The working order as it is once this quantity is dealt."""
+    """Return the working order as it is once this quantity is dealt."""
     status = move("order", order.status, OrderStatus.FILLED)
     return replace(order, status=status, quantity=quantity, ended_at=at)
 
@@ -86,7 +86,7 @@ def _end(
 
 
 def without(account: Account, seq: int) -> dict[int, Order]:
-    """The account's working orders but this one."""
+    """Return the account's working orders but this one."""
     if seq not in account.orders:
         return account.orders
     others = account.orders.copy()
@@ -95,11 +95,11 @@ def without(account: Account, seq: int) -> dict[int, Order]:
 
 
 def exits(account: Account, symbol: str, side: Side) -> list[Order]:
-    """Every working order that lowers a holding, and so ends with it."""
+    """Return every working order that lowers a holding, and so ends with it."""
     every = account.orders.values()
     return [order for order in every if not order.verb.adds and (order.symbol, order.side) == (symbol, side)]
 
 
 def protecting(account: Account, symbol: str, side: Side) -> list[Order]:
-    """The stop-loss and the take-profit of a holding, as far as it has them."""
+    """Return the stop-loss and the take-profit of a holding, as far as it has them."""
     return [order for order in exits(account, symbol, side) if order.type.protects]

@@ -71,7 +71,7 @@ def a_frame(time: datetime, rows: Sequence[QuoteRow]) -> Frame:
 
 
 def without(frames: Sequence[Frame], symbols: Set[str]) -> list[Frame]:
-    """The frames as a bot sees them that does not trade these symbols."""
+    """Return the frames as a bot sees them that does not trade these symbols."""
     return [
         Frame(frame.time, frame.rows, {symbol: mid for symbol, mid in frame.mids.items() if symbol not in symbols})
         for frame in frames
@@ -79,7 +79,7 @@ def without(frames: Sequence[Frame], symbols: Set[str]) -> list[Frame]:
 
 
 def best(frames: Sequence[Frame], now: int, until: int | None = None) -> Trade | None:
-    """The trade with the largest gain within the horizon that never dips too deep; None where none is worth it.
+    """Return the trade with the largest gain within the horizon that never dips too deep; None where none is worth it.
 
     It closes at frame `until` at the latest.
     """
@@ -88,7 +88,7 @@ def best(frames: Sequence[Frame], now: int, until: int | None = None) -> Trade |
 
 
 def worst(frames: Sequence[Frame], now: int) -> Trade | None:
-    """The other side of the best trade: what loses most, and steadily."""
+    """Return the other side of the best trade: what loses most, and steadily."""
     right = best(frames, now)
     if right is None:
         return None
@@ -132,7 +132,7 @@ class Winner:
         return Proposal("OPEN", trade, {"notional": WINS}) if trade else None
 
     def requests(self, desk: Desk) -> Decimal | None:
-        """The part of its funded profit that it requests now, once in its life; None otherwise."""
+        """Return the part of its funded profit that it requests now, once in its life; None otherwise."""
         if not desk.funded or self.paid or desk.account in self.holding or desk.profit < PAYOUT_FROM:
             return None
         self.paid = True
@@ -156,7 +156,7 @@ class Winner:
         return frame.time.astimezone(ZoneInfo(self.zone)).date()
 
     def _day_end(self, frames: Sequence[Frame], now: int) -> int:
-        """The last frame of this day."""
+        """Return the last frame of this day."""
         ahead = range(now, min(now + HORIZON, len(frames)))
         return max(n for n in ahead if self._day(frames[n]) == self._day(frames[now]))
 
@@ -227,6 +227,6 @@ class DayTrader:
 
 
 def _far_stop(frame: Frame, trade: Trade) -> Decimal:
-    """A stop-loss of the trade that is not reached while the desk has a say."""
+    """Return a stop-loss of the trade that is not reached while the desk has a say."""
     away = -FAR if trade.side == "LONG" else FAR
     return round(frame.mids[trade.symbol] * (1 + away), precision(trade.symbol))

@@ -37,7 +37,7 @@ def export_dashboard(
 
 
 def dashboard_text() -> str:
-    """The dashboard, ending in a newline."""
+    """Return the dashboard, ending in a newline."""
     return json.dumps(_dashboard(), indent=1) + "\n"
 
 
@@ -87,7 +87,7 @@ def _panels() -> Iterator[dict[str, Any]]:
 
 
 def _row(name: str) -> str:
-    """The row whose words fit best: of several the longest."""
+    """Return the row whose words fit best: of several the longest."""
     fitting = [(len(word), title) for title, words in ROWS.items() for word in words if name.startswith(word)]
     return max(fitting)[1] if fitting else OTHERS
 

@@ -85,7 +85,7 @@ def export_diagrams(
 
 
 def diagrams_text() -> str:
-    """The document, ending in a newline."""
+    """Return the document, ending in a newline."""
     models = json.loads(asyncio.run(models_state()))
     parts = [_part(title, modules, models) for title, modules in PARTS.items()]
     cycles = [_life_cycle(kind) for kind in STARTS]
@@ -93,7 +93,7 @@ def diagrams_text() -> str:
 
 
 def _part(title: str, modules: Iterable[str], models: dict[str, Any]) -> str:
-    """A table of what each table is, and the diagram of their references, those to other parts included."""
+    """Return a table of what each table is, and the diagram of their references, those to other parts included."""
     names = [f"models.{kind.__name__}" for kind in tables.__models__ if kind.__module__.split(".")[-1] in modules]
     rows = "".join(f"| `{models[name]['table']}` | {_first_line(models[name])} |\n" for name in names)
     lines = "".join(f"    {line}\n" for name in names for line in _references(models, name))

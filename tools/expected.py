@@ -20,7 +20,7 @@ TRAIL = INITIAL / 10  # the floor's distance below the highest equity
 
 
 def events(outcome: Outcome) -> dict[str, list[str]]:
-    """The names of each challenge's events, in order; days are paused or closed as often as the breaches say."""
+    """Return the names of each challenge's events, in order; days are paused or closed as often as the breaches say."""
     ends = {WINNER: ADVANCED, LOSER: [FAILED]}
     return {
         client: [*STARTED, *_pauses(outcome, client), *ends.get(client, [])] for client in sorted(outcome.challenges)
@@ -32,7 +32,7 @@ def _pauses(outcome: Outcome, client: str) -> list[str]:
 
 
 def differences(outcome: Outcome) -> list[str]:
-    """Everything that is not as it should be."""
+    """Return everything that is not as it should be."""
     found = list(outcome.violations)
     for client, challenge in outcome.challenges.items():
         if challenge["status"] != STATUS[client]:
@@ -58,7 +58,7 @@ def _breaches(outcome: Outcome, client: str) -> list[dict[str, Any]]:
 
 
 def _pause(outcome: Outcome) -> list[str]:
-    """A daily loss pauses the loser's day: what it then tries to open is refused, and the challenge goes on."""
+    """Return a daily loss pauses the loser's day: what it then tries to open is refused, and the challenge goes on."""
     first = next(iter(_breaches(outcome, LOSER)), None)
     if first is None or (first["rule"], first["consequence"]) != ("MAX_DAILY_LOSS", "PAUSE_DAY"):
         return [f"the loser's first breach is {first}, not a daily loss that pauses its day"]
@@ -69,7 +69,7 @@ def _pause(outcome: Outcome) -> list[str]:
 
 
 def _failure(outcome: Outcome) -> list[str]:
-    """The loser falls through the floor that its highest equity has lifted."""
+    """Return the loser falls through the floor that its highest equity has lifted."""
     challenge = outcome.challenges[LOSER]
     found, breach, account = [], challenge["latestBreach"], challenge["phases"][0]["account"]
     if breach is None or breach["rule"] != "MAX_TOTAL_LOSS":
@@ -105,7 +105,7 @@ def _best_day(outcome: Outcome) -> list[str]:
 
 
 def _payouts(outcome: Outcome) -> list[str]:
-    """A part of the profit while the phase runs, with the fee; the rest at its end, without."""
+    """Return a part of the profit while the phase runs, with the fee; the rest at its end, without."""
     challenge = outcome.challenges[WINNER]
     payouts = challenge["payouts"]["nodes"][::-1]
     if len(challenge["phases"]) != 2 or len(payouts) != 2:

@@ -9,7 +9,7 @@ from tools.weekend import RATE
 
 
 def external_payment(outcome: Outcome) -> list[str]:
-    """The day trader's purchase was paid outside and is active; no wallet was needed."""
+    """Return the day trader's purchase was paid outside and is active; no wallet was needed."""
     purchase, found = outcome.challenges[DAY_TRADER]["purchase"], []
     facts = tuple(purchase[name] for name in ("payment", "paidFrom", "status"))
     if facts != ("EXTERNAL", "OUTSIDE", "ACTIVE"):
@@ -20,7 +20,7 @@ def external_payment(outcome: Outcome) -> list[str]:
 
 
 def closed_day(outcome: Outcome) -> list[str]:
-    """A daily loss closes the day: position and order go at once, opening is refused, the next day is traded."""
+    """Return a daily loss closes the day: position and order go at once, opening is refused, the next day is traded."""
     breaches = outcome.challenges[DAY_TRADER]["breaches"]["nodes"]
     if [(breach["rule"], breach["consequence"]) for breach in breaches] != [("MAX_DAILY_LOSS", "CLOSE_DAY")]:
         return [f"the day trader's breaches are {breaches}, not one daily loss that closes its day"]

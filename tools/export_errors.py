@@ -74,7 +74,7 @@ def export_errors(
 
 
 def errors_text() -> str:
-    """The document, ending in a newline."""
+    """Return the document, ending in a newline."""
     refused = [(code, " ".join(told)) for code, told in sorted(of_actions().items())]
     tables = {
         "Beside the data": _table(("code", "meaning"), top_level().items()),
@@ -112,7 +112,7 @@ def of_actions() -> dict[str, list[str]]:
 
 
 def _reasons(module: ModuleType) -> Iterator[RefusalReason]:
-    """The module's refusal reasons: its constants, and those that stand in the rows of the exposure limits."""
+    """Yield the module's refusal reasons: its constants, and those that stand in the rows of the exposure limits."""
     yield from (value for value in vars(module).values() if isinstance(value, RefusalReason))
     if module is gates:
         yield from (limit.reason for limit in gates.EXPOSURE_LIMITS)

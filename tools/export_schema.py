@@ -14,7 +14,7 @@ RELEASES = Path("docs/schema-releases")  # the schema of each release, as VERSIO
 
 
 def schema_text() -> str:
-    """The schema definition language, sorted, ending in a newline."""
+    """Return the schema definition language, sorted, ending in a newline."""
     return print_schema(lexicographic_sort_schema(build_schema(schema.as_str()))) + "\n"
 
 
@@ -42,7 +42,7 @@ def check_schema(
 
 
 def last_release(releases: Path) -> Path | None:
-    """The file of the newest version; None before the first."""
+    """Return the file of the newest version; None before the first."""
     return max(releases.glob("*.graphql"), key=lambda path: [int(n) for n in path.stem.split(".")], default=None)
 
 

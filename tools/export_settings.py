@@ -30,7 +30,7 @@ def export_settings(
 
 
 def settings_text() -> str:
-    """The document, ending in a newline."""
+    """Return the document, ending in a newline."""
     return HEAD + "".join("\n" + "\n".join(_part(group)) + "\n" for group in GROUPS)
 
 

@@ -59,7 +59,7 @@ def _first_hours(batches: Iterator[tuple[datetime, tuple[QuoteRow, ...]]], sourc
 
 
 def _hours(batches: Iterator[tuple[datetime, tuple[QuoteRow, ...]]]) -> Iterator[Frame]:
-    """A frame at each full hour that has quotes in the minute before it."""
+    """Yield a frame at each full hour that has quotes in the minute before it."""
     due: datetime | None = None
     recent: dict[str, QuoteRow] = {}
     for time, rows in batches:

@@ -141,7 +141,7 @@ class Journey:
         return next((program for program in page["nodes"] if program["name"] == offer.name), None)
 
     async def buy(self, steps: LockStep) -> None:
-        """Each client buys its program, from its wallet or by a payment outside, and its challenge starts."""
+        """Return each client buys its program, from its wallet or by a payment outside, and its challenge starts."""
         for client in self.bots:
             offer = BOUGHT[client]
             on_sale = await self.clients[client].ask("query { availablePrograms { nodes { id name } } }")
@@ -184,7 +184,7 @@ class Journey:
         return str(first["purchase"]["challengeId"])
 
     async def state(self) -> dict[str, dict[str, Any]]:
-        """Each client's challenge as it is now."""
+        """Return each client's challenge as it is now."""
         found = await self.clients["manager"].ask(_STATE)
         return {challenge["client"]: challenge for challenge in found["nodes"]}
 

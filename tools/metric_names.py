@@ -37,7 +37,7 @@ class MetricDeclaration:
 
 
 def metrics() -> list[MetricDeclaration]:
-    """All of them, in the order of the code."""
+    """Return all of them, in the order of the code."""
     return [metric for module in DECLARING for metric in _declared(ast.parse(inspect.getsource(module)))]
 
 
@@ -54,7 +54,7 @@ def _declared(tree: ast.Module) -> Iterator[MetricDeclaration]:
 
 
 def _labels(call: ast.Call) -> tuple[str, ...]:
-    """The labels that a call names: as its third argument, or by name."""
+    """Return the labels that a call names: as its third argument, or by name."""
     named = [one.value for one in call.keywords if one.arg in ("labels", "labelnames")]
     for node in [*named, *call.args[2:3]]:
         if isinstance(node, ast.List | ast.Tuple):

@@ -48,12 +48,12 @@ class Outcome:
     violations: list[str] = field(default_factory=list)  # of the books, and answers that were not as expected
 
     def account(self, client: str) -> dict[str, Any]:
-        """The account of a client's first phase."""
+        """Return the account of a client's first phase."""
         account: dict[str, Any] = self.challenges[client]["phases"][0]["account"]
         return account
 
     def told(self, client: str) -> list[Event]:
-        """The events of a client's challenge."""
+        """Return the events of a client's challenge."""
         return [event for event in self.events if event["challengeId"] == self.challenges[client]["id"]]
 
 
@@ -111,7 +111,7 @@ def _cents(amount: str) -> str:
 
 
 def parts(outcome: Outcome) -> Iterator[tuple[str, str, str]]:
-    """Each further part with the client that played it and what happened; what could not be played says so."""
+    """Yield each further part with the client that played it and what happened; what could not be played says so."""
     purchase = outcome.challenges[DAY_TRADER]["purchase"]
     price = f"{purchase['price']} {purchase['currency']}"
     yield "External payment", DAY_TRADER, f"{price} confirmed twice by the provider; purchase {purchase['status']}"

@@ -44,7 +44,7 @@ def plan(frames: Sequence[Frame]) -> Weekend | None:
 
 
 def _silences(frames: Sequence[Frame]) -> Iterator[tuple[int, range]]:
-    """Each frame with the rate that is followed by a long silence of it, and the frames of the silence."""
+    """Yield each frame with the rate that is followed by a long silence of it, and the frames of the silence."""
     quoted = [n for n, frame in enumerate(frames) if RATE in frame.mids and n > 0]
     for before, after in pairwise(quoted):
         if after > before + 1 and frames[after].time - frames[before].time >= SILENCE_MIN:

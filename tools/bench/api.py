@@ -75,7 +75,7 @@ def api(
 
 
 def _over_http(server: Server, size: ApiSize) -> list[Figure]:
-    """The page of challenges from a server on a processor of its own; the database holds them since `pages`.
+    """Return the page of challenges from a server on a processor of its own; the database holds them since `pages`.
 
     And what others feel of a hostile bearer.
     """
@@ -97,14 +97,14 @@ def _size(size: ApiSize) -> dict[str, int]:
 
 
 def _files() -> int:
-    """How many files a process may have open; as many as it may ask for."""
+    """Return how many files a process may have open; as many as it may ask for."""
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
     return most
 
 
 async def _prepare(server: Server) -> list[str]:
-    """A brand, and tokens that see its events for different reasons."""
+    """Return a brand, and tokens that see its events for different reasons."""
     await migrate(server.url)
     await open_database(server.url, pool_size=2, name="bench")
     try:
@@ -162,7 +162,7 @@ class _Remote:
         return all_.take(events * transactions) - committed
 
     def bare(self, all_: Crowd, events: int) -> float:
-        """The same frame written as often to the same websockets, from the first write on."""
+        """Return the same frame written as often to the same websockets, from the first write on."""
         began = self._post(f"/bare?times={events}", all_.frame)
         return all_.take(events) - began
 

@@ -140,7 +140,7 @@ async def seconds_to_breach(url: str, address: str, population: Population, roun
 
 
 async def _until_marked(url: str) -> None:
-    """The worker has loaded its shard and judged the newest batch."""
+    """Wait until the worker has loaded its shard and judged the newest batch."""
     async with connection(url) as conn, asyncio.timeout(EVENT_SECONDS_MAX):
         while not await conn.fetchval(MARKED):  # noqa: ASYNC110 - the database says when
             await asyncio.sleep(PAUSE_SECONDS)

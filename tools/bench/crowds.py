@@ -86,7 +86,7 @@ class Crowd:
         return time.monotonic()
 
     def _count(self, data: bytes) -> int:
-        """How many frames of the first connection have become whole."""
+        """Return how many frames of the first connection have become whole."""
         self._first += data
         whole = 0
         while len(self._first) > HEAD_MAX:

@@ -170,7 +170,7 @@ async def _latency(
 
 
 async def _breaching(steps: Steps, size: EvaluatorSize, population: Population) -> list[Figure]:
-    """A fall that breaks three in ten, while quotes go on coming."""
+    """Return a fall that breaks three in ten, while quotes go on coming."""
     _persist_each(5)
     marker = Marker(0)
     await marker.drain()
@@ -194,7 +194,7 @@ async def _breaching(steps: Steps, size: EvaluatorSize, population: Population) 
 
 
 def _held(population: Population) -> int:
-    """How many accounts hold a hundred times as much."""
+    """Return how many accounts hold a hundred times as much."""
     return population.accounts // 10 * 3 + min(population.accounts % 10, 3)
 
 
@@ -205,7 +205,7 @@ async def _breaches() -> int:
 
 
 async def _feed(population: Population, stop: asyncio.Event) -> int:
-    """A batch of every symbol each second; answers how many."""
+    """Return a batch of every symbol each second; answers how many."""
     fed = 0
     while not stop.is_set():
         await asyncio.sleep(FEED_SECONDS)
@@ -223,7 +223,7 @@ async def _drain_until(marker: Marker, stop: asyncio.Event) -> int:
 
 
 async def _growth(server: Server, steps: Steps, size: EvaluatorSize) -> Figure:
-    """A full pass over populations of other sizes; an account's share of it, largest against smallest."""
+    """Return a full pass over populations of other sizes; an account's share of it, largest against smallest."""
     seconds = []
     for accounts in size.growth:
         url = await create_database(server.url, f"growth_{accounts}")

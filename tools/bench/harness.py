@@ -101,7 +101,7 @@ def run(main: Coroutine[Any, Any, Answer]) -> Answer:
 
 
 def machine() -> dict[str, Any]:
-    """What the figures depend on besides the program: processors, and how busy others keep them."""
+    """Return what the figures depend on besides the program: processors, and how busy others keep them."""
     return {"processors": os.cpu_count(), "load": [round(load, 2) for load in os.getloadavg()]}
 
 
@@ -129,7 +129,7 @@ def _rounds(ratios: Sequence[float]) -> str:
 
 
 def write(path: Path, bench: str, figures: Sequence[Figure], facts: Mapping[str, Any]) -> None:
-    """The same as JSON, with the facts behind it."""
+    """Return the same as JSON, with the facts behind it."""
     told = [asdict(figure) | {"ratio": figure.ratio, "met": figure.met} for figure in figures]
     path.write_text(json.dumps({"bench": bench, "figures": told, **facts}, indent=2) + "\n")
 

@@ -37,7 +37,7 @@ class Stretch:
         return len(self.latencies) / self.seconds
 
     def percentile(self, number: int) -> float:
-        """The milliseconds within which `number` of a hundred answers came."""
+        """Return the milliseconds within which `number` of a hundred answers came."""
         return quantiles(self.latencies, n=100, method="inclusive")[number - 1] * 1000
 
 
@@ -88,7 +88,7 @@ async def manager(server: Server) -> str:
 
 
 def requests(token: str) -> tuple[bytes, bytes]:
-    """The page's request to the API, and to the hand-written endpoint."""
+    """Return the page's request to the API, and to the hand-written endpoint."""
     body = json.dumps({"query": PAGE, "variables": {"first": CHALLENGES}}).encode()
     head = f"Host: 127.0.0.1\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
     post = f"POST {{}} HTTP/1.1\r\n{head}Content-Length: {len(body)}\r\n\r\n"

@@ -49,7 +49,7 @@ class Way:
     schema: strawberry.Schema
 
     async def answer(self, text: str, **variables: Any) -> bytes:
-        """The body of the response to the document, without its cost."""
+        """Return the body of the response to the document, without its cost."""
         context = Context(events=None, bearer=MANAGER)  # type: ignore[arg-type] # nothing is subscribed to
         result = await self.schema.execute(text, variable_values=variables, context_value=context)
         assert not result.errors, result.errors
@@ -57,7 +57,7 @@ class Way:
 
 
 async def pages(server: Server, rounds: int, times: int) -> list[Figure]:
-    """The two ratios, each of `rounds` medians of so many answers; an empty database is filled for it."""
+    """Return the two ratios, each of `rounds` medians of so many answers; an empty database is filled for it."""
     await migrate(server.url)
     await open_database(server.url, pool_size=4, name="bench")
     try:
@@ -101,7 +101,7 @@ async def _measure(rounds: int, times: int) -> list[Figure]:
 
 
 async def _fetched() -> None:
-    """The rows themselves, by the statement that the view uses."""
+    """Return the rows themselves, by the statement that the view uses."""
     async with pool().acquire() as conn:
         await conn.fetch(FETCH, FIRST, SNAPSHOTS)
 

@@ -75,7 +75,7 @@ async def seconds_of_writing(chunks: list[PreparedMarks]) -> float:
 
 
 async def let_all_fall_due(url: str, marker: Marker) -> None:
-    """A metric and a mark_to_market row of every account are due at the next mark."""
+    """Return a metric and a mark_to_market row of every account are due at the next mark."""
     async with connection(url) as conn:
         await conn.execute(DUE)
         await conn.execute("vacuum balances")

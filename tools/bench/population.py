@@ -94,7 +94,7 @@ class Population:
     symbols: tuple[str, ...]
 
     def quotes(self, move: Decimal, symbols: int | None = None) -> list[Quote]:
-        """The first so many symbols, or all, at their first price moved by so much of it."""
+        """Return the first so many symbols, or all, at their first price moved by so much of it."""
         at, price = datetime.now(UTC), (BASE * (1 + move)).quantize(Decimal("0.00001"))
         some = self.symbols[:symbols]
         return [Quote(symbol, price, price, at) for symbol in some] + [

@@ -204,7 +204,7 @@ def said(port: int, words: bytes, is_right: Callable[[bytes], bool]) -> bool:
 
 
 def free_port() -> int:
-    """A port nobody listens on just now."""
+    """Return a port nobody listens on just now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -116,5 +116,5 @@ async def latencies(traders: Sequence[Trader], rate: float, seconds: float) -> l
 
 
 def quantile(ordered: Sequence[float], share: float) -> float:
-    """The value below which that share of the others lies."""
+    """Return the value below which that share of the others lies."""
     return ordered[min(int(len(ordered) * share), len(ordered) - 1)]

@@ -101,12 +101,12 @@ def servers_seconds(postgres: psutil.Process) -> float:
 
 
 async def behind() -> int:
-    """How many batches the shard that is furthest behind has not judged."""
+    """Return how many batches the shard that is furthest behind has not judged."""
     async with read_connection() as conn:
         state = await system.read_desk(conn)
     return int(state["newest_batch"] - state["marked_through"])
 
 
 def deadline() -> float:
-    """The monotonic time until which anything may be waited for."""
+    """Return the monotonic time at which waiting ends."""
     return time.monotonic() + READY_SECONDS_MAX
