@@ -222,7 +222,7 @@ class Guards:
         self.notes: list[Note] = []
 
     def judge(self, quote: Quote, bearing: Bearing) -> Dropped | None:
-        """Return why the quote is not accepted: SUSPECT if it is held, OUT_OF_RANGE if positions would exceed bounds."""
+        """Return why the quote is not accepted: SUSPECT if it is held, OUT_OF_RANGE beyond bounds."""
         symbol = quote.symbol
         watch, guard = self.watches[symbol], self._instruments[symbol].guard
         if is_ordinary(watch, guard, quote):
