@@ -51,7 +51,7 @@ from schema.engine.errors import ApiError, BadUserInput, Busy, RateLimited, Unav
 from schema.engine.request_context import Context, EventSource
 from schema.engine.time_slices import TimeSlices
 from services.availability import Away, availability
-from services.callers import Caller, bound
+from services.callers import Caller, acting_for
 from services.tokens import Recalled
 
 NO_GRAPHIQL = (
@@ -157,7 +157,7 @@ class Endpoint(GraphQL[Context, None]):
         if connection:
             connection.on_disconnect = caller.leave
         try:
-            with bound(caller):
+            with acting_for(caller):
                 response = await MeteredWork(self._response(request, media_type, context), spend)
             if context.confirm_bearer:
                 await context.confirm_bearer()

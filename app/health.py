@@ -24,7 +24,7 @@ async def readyz(request: Request) -> Response:
     tasks = {f"task: {name}": fault for name, fault in request.app.state.supervisor.unwell().items()}
     try:
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
-            now = await system.figures()
+            now = await system.read_figures()
     except UNREACHABLE as error:
         return _answer(tasks | {"database": str(error) or type(error).__name__}, {})
     figures = {

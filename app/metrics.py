@@ -29,7 +29,7 @@ PATHS = frozenset({"/graphql", "/healthz", "/readyz", "/metrics"})
 class DeskCollector(Collector):
     """The desk's figures from the database; None if it could not be read."""
 
-    def __init__(self, now: system.Figures | None) -> None:
+    def __init__(self, now: system.SystemFigures | None) -> None:
         self._now = now
 
     def collect(self) -> Iterable[Metric]:
@@ -104,7 +104,7 @@ class MetricsRoute:
         """Respond with all figures; those of the database are read now."""
         try:
             async with asyncio.timeout(ANSWER_SECONDS_MAX):
-                now = await system.figures()
+                now = await system.read_figures()
         except UNREACHABLE:
             now = None
         encode, media_type = choose_encoder(request.headers.get("accept", ""))

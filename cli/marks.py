@@ -41,7 +41,7 @@ async def _run(settings: Settings, once: bool) -> tuple[int, marking.Marked]:
         assert settings.direct_url, "running_database has filled it in"
         owner = Ownership(settings.direct_url, process, settings.shard_lease_seconds)
         try:
-            await ownership.begin(settings.marker_shards)
+            await ownership.divide_desk(settings.marker_shards)
             if once:
                 await owner.take_free()
                 batches = await _drain(owner)
@@ -59,7 +59,7 @@ async def _share(owner: Ownership) -> int:
         await owner.keep()
         batches += await _drain(owner, SHARED_SECONDS)
         await asyncio.sleep(PAUSE_SECONDS)
-        waiting = await periodic.tick("marker")
+        waiting = await periodic.run_round("marker")
         if waiting.overdue:
             await marking.mark_all(behind=marking.OVERDUE)
 

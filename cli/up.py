@@ -98,7 +98,7 @@ async def _seed(settings: Settings, url: str) -> dict[str, str]:
     kept = sampletokens.read_tokens(file)
     await open_database(url, pool_size=4, name="up")
     try:
-        tokens = await sample.seed(kept)
+        tokens = await sample.seed_sample(kept)
     finally:
         await close_database()
     if tokens != kept:

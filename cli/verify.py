@@ -33,15 +33,15 @@ async def _verify(settings: Settings) -> tuple[dict[str, int], list[Violation]]:
     assert settings.database_url, "running_database has filled it in"
     checked, found = await read_from_desk(settings, "verify", _checked, lambda: None)
     async with connection(settings.database_url) as primary:
-        await service.record(primary, found)
+        await service.record_violations(primary, found)
     return checked, found
 
 
 async def _checked() -> tuple[dict[str, int], list[Violation]]:
-    checked = await service.counts()
+    checked = await service.count_rows()
     with _progress() as progress:
         bar = progress.add_task("", total=service.STEPS + checked["accounts"])
-        found = await service.run(lambda doing, done: progress.update(bar, description=doing, completed=done))
+        found = await service.check_books(lambda doing, done: progress.update(bar, description=doing, completed=done))
         progress.update(bar, completed=service.STEPS + checked["accounts"])
     return checked, found
 

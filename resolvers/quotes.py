@@ -34,7 +34,7 @@ class QuoteQuery:
     @query("Newest quote of each instrument that has one, sorted by symbol.")
     async def quotes(self, info: Info, symbols: Symbols = None) -> list[Quote]:
         filters = () if symbols is None else (("symbols", (tuple(symbols),)),)
-        page = await lists.page(info.context.principal, QUOTES, filters, PageRequest(LONG))
+        page = await lists.list_page(info.context.principal, QUOTES, filters, PageRequest(LONG))
         return [object_of_row(QUOTES, row) for row in page.rows]
 
     @query("Accepted quotes of an instrument that are still kept, newest first.", *READERS)

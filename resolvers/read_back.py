@@ -11,4 +11,4 @@ from services.views.lists import Listing
 async def read_back(info: Info, listing: Listing, value: int | str, key: str = "id") -> Any:
     """Return the current object with this id; `key` is the column of the id."""
     info.context.loaders.renew()
-    return object_of_row(listing, (await lists.by_ids(info.context.principal, listing, key, [value])).get(value))
+    return object_of_row(listing, (await lists.rows_by_ids(info.context.principal, listing, key, [value])).get(value))

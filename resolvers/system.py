@@ -21,7 +21,7 @@ class SystemQuery:
 
     @query("State of the desk.", Role.ADMIN)
     async def system(self, info: Info) -> System:
-        now = await system.read()
+        now = await system.read_state()
         return System(
             mode=DeskMode(now.mode),
             newest_batch=now.newest_batch,

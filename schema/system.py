@@ -100,7 +100,7 @@ class System:
 
     @computed("Backlog of the desk, and size of its database.")
     async def load(self) -> Load:
-        return Load(**asdict(await system.load()))
+        return Load(**asdict(await system.read_load()))
 
     @computed("Shards sorted by number, with owner and progress.")
     async def shards(self) -> list[Shard]:
@@ -108,4 +108,4 @@ class System:
 
     @computed("Data deleted after its retention time.")
     async def forgotten(self) -> Forgotten:
-        return Forgotten(**asdict(await retention.read()))
+        return Forgotten(**asdict(await retention.read_retention()))

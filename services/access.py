@@ -6,7 +6,7 @@ from services.principals import Principal, Role
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class AccountAccess:
     """An account, as far as access to it goes."""
 
     brand: str
@@ -17,7 +17,7 @@ class Target:
     clone: str | None
 
 
-def reaches(principal: Principal, target: Target) -> bool:
+def can_access(principal: Principal, target: AccountAccess) -> bool:
     """May the principal see the account, and, if its role trades at all, trade on it?"""
     if not principal.sees(target.brand):
         return False
@@ -32,7 +32,7 @@ def reaches(principal: Principal, target: Target) -> bool:
             return False
 
 
-def _in_scope(principal: Principal, target: Target) -> bool:
+def _in_scope(principal: Principal, target: AccountAccess) -> bool:
     """A scope without entries is the whole brand; a challenge's later accounts are in it."""
     lists = {
         "owners": target.owner,

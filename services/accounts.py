@@ -10,8 +10,7 @@ from domain.lifecycles import AccountStatus, move
 from domain.money import plain
 from domain.terms import Group, PhaseTerms, PhaseType, to_text
 from models import accounts, challenges
-from services.transfers import AccountHolder, House
-from services.transfers import move as transfer
+from services.transfers import AccountHolder, House, transfer
 from services.unit_of_work.locked_account import LockedAccount
 from services.unit_of_work.unit import UnitOfWork
 
@@ -19,7 +18,7 @@ PHASE_MODE = {PhaseType.EVALUATION: Mode.EVALUATION, PhaseType.FUNDED: Mode.FUND
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class NewAccount:
     """What an account is to be, beside its group."""
 
     mode: Mode
@@ -34,11 +33,11 @@ async def open_for_phase(
     work: UnitOfWork, brand: str, client: str, challenge_id: int, phase: PhaseTerms
 ) -> LockedAccount:
     """A PENDING account in the phase's frozen group, held by the unit."""
-    opening = Opening(PHASE_MODE[phase.type], client, challenge_id=challenge_id, phase_index=phase.index)
-    return await open_in(work, brand, phase.group, opening)
+    opening = NewAccount(PHASE_MODE[phase.type], client, challenge_id=challenge_id, phase_index=phase.index)
+    return await open_account(work, brand, phase.group, opening)
 
 
-async def open_in(work: UnitOfWork, brand: str, group: Group, opening: Opening) -> LockedAccount:
+async def open_account(work: UnitOfWork, brand: str, group: Group, opening: NewAccount) -> LockedAccount:
     """A PENDING account that keeps the group's currency, deposit and policy as they are now; held by the unit."""
     account_id = await accounts.insert_account(
         work.conn,
@@ -67,7 +66,7 @@ async def open_in(work: UnitOfWork, brand: str, group: Group, opening: Opening) 
     return held
 
 
-async def fund(work: UnitOfWork, held: LockedAccount) -> None:
+async def fund_account(work: UnitOfWork, held: LockedAccount) -> None:
     """Deposit the initial balance from the firm's synthetic capital."""
     account = held.account
     await transfer(
@@ -83,7 +82,7 @@ async def fund(work: UnitOfWork, held: LockedAccount) -> None:
     )
 
 
-async def activate(work: UnitOfWork, held: LockedAccount, facts: Facts | None = None) -> None:
+async def activate_account(work: UnitOfWork, held: LockedAccount, facts: Facts | None = None) -> None:
     """Make a funded account active. One that was locked meanwhile stays locked, and unlocks to ACTIVE."""
     account = held.account
     locked = account.status is AccountStatus.LOCKED and account.locked_from is AccountStatus.PENDING
@@ -103,9 +102,11 @@ async def activate(work: UnitOfWork, held: LockedAccount, facts: Facts | None = 
     await accounts.mark_started(work.conn, account.id, work.now)
 
 
-async def start(work: UnitOfWork, held: LockedAccount, *, phase_id: int, challenge_id: int, phase: PhaseTerms) -> None:
+async def start_phase(
+    work: UnitOfWork, held: LockedAccount, *, phase_id: int, challenge_id: int, phase: PhaseTerms
+) -> None:
     """Make the account active and begin its phase: day 1, start balance and equity."""
-    await activate(work, held, {"phase_index": phase.index})
+    await activate_account(work, held, {"phase_index": phase.index})
     assert held.stored.terms, "an account of a phase has terms"
     calendar = held.stored.calendar
     assert calendar, "terms have a calendar"
@@ -122,7 +123,7 @@ async def start(work: UnitOfWork, held: LockedAccount, *, phase_id: int, challen
     await challenges.start_phase(work.conn, phase_id, held.account.equity, work.now)
 
 
-async def end(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
+async def end_account(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
     """Move the account to a terminal status and keep its final snapshot."""
     account = held.account
     assert not account.positions, "an account ends flat"

@@ -13,8 +13,8 @@ from domain.snapshots import Snapshot, snapshot
 from domain.validation import text_fault
 from models import accounts, orders
 from services import account_access, snapshots
-from services.access import Target, reaches
-from services.group_commit import Submission, together
+from services.access import AccountAccess, can_access
+from services.group_commit import Submission, group_commit
 from services.principals import Principal
 from services.telemetry import ACTION_BATCH_SECONDS, ACTIONS, ACTIONS_UNSTORED, timed
 from services.unit_of_work.locked_account import LockedAccount
@@ -42,7 +42,7 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
     without seq left no trace: its id may be sent again, and is then judged anew.
     """
     batch = _checked(account_id, run, actions)
-    of = await account_access.reach(principal, account_id)
+    of = await account_access.cached_lock_root(principal, account_id)
     with timed(ACTION_BATCH_SECONDS):
         judged = await _submit(Submission(principal, account_id, of, run, batch.judged)) if batch.judged else []
     results = batch.with_results(judged)
@@ -56,13 +56,13 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
 
 
 async def _submit(submission: Submission) -> list[ActionResult]:
-    return await together().answer(submission, _execute, _alone)
+    return await group_commit().answer(submission, _execute, _alone)
 
 
 async def _alone(submission: Submission) -> list[ActionResult]:
     """Execute them in a transaction of their own."""
     account_id = submission.account_id
-    async with account_access.trading(submission.principal, account_id, submission.asked) as work:
+    async with account_access.trading_transaction(submission.principal, account_id, submission.asked) as work:
         held = work.locked_accounts.get(account_id)
         if held is None:
             held = await work.load_account(account_id)  # it has ended: every action is refused
@@ -105,11 +105,11 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
     Raises what `submit` raises.
     """
     batch = _checked(account_id, run, actions)
-    await reach(principal, account_id, "accountId")
+    await tradable_lock_root(principal, account_id, "accountId")
     async with consistent() as conn:
         known = await orders.stored_results(conn, account_id, [action.key for action in batch.judged])
         loaded = (await accounts.load_accounts(conn, [account_id])).all_accounts
-    [now] = await snapshots.present(loaded)
+    [now] = await snapshots.bring_to_present(loaded)
     account, results = execution.submit(now.account, batch.judged, known, now.moment, now.conditions, Journal())
     results = [result if result.replayed else replace(result, seq=None) for result in results]
     written = now.stored.account
@@ -117,17 +117,17 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
     return Preview(batch.with_results(results), after)
 
 
-async def reach(principal: Principal, account_id: int, field: str) -> LockRoot:
+async def tradable_lock_root(principal: Principal, account_id: int, field: str) -> LockRoot:
     """The lock root of an account the principal may trade. Raises NotFound naming the field for any other."""
     async with read_connection() as conn:
         found = await accounts.root_of(conn, account_id)
-    if found is None or not reaches(principal, Target(**found)):
+    if found is None or not can_access(principal, AccountAccess(**found)):
         raise NotFound(field, account=account_id)
     return LockRoot.of_challenge(found["challenge_id"]) if found["challenge_id"] else LockRoot.of_account(account_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Batch:
+class CheckedBatch:
     """A batch parted into the actions to be judged and, by their place, those refused because they cannot be read."""
 
     judged: list[Action]
@@ -142,13 +142,13 @@ class Batch:
         return [self.refused.get(place) or next(others) for place in places]
 
 
-def _checked(account_id: int, run: str, actions: Sequence[Action]) -> Batch:
+def _checked(account_id: int, run: str, actions: Sequence[Action]) -> CheckedBatch:
     """The actions as they can be judged and stored. What is wrong with one is its own trouble, and not the batch's."""
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
     if fault := text_fault(run, proposals.TEXT_MAX):
         raise InvalidInput("runId", reason=fault)
-    batch = Batch([], {})
+    batch = CheckedBatch([], {})
     for place, proposed in enumerate(actions):
         action = proposals.understood(proposed)
         if refusal := proposals.fault_of(action):

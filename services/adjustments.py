@@ -11,7 +11,7 @@ from domain.money import plain
 from domain.verdicts import judge_account
 from models import challenges
 from services import receipts, transfers
-from services.actions import reach
+from services.actions import tradable_lock_root
 from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.transfers import AccountHolder, House
@@ -37,8 +37,8 @@ async def adjust(
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
     content = {"accountId": account_id, "amount": amount, "countsAsProfit": counts_as_profit, **why.content}
-    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
-        if await receipts.claim(work, principal, "adjustAccount", key, content) is not None:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
+        if await receipts.claim_key(work, principal, "adjustAccount", key, content) is not None:
             return
         held = await _held(work, account_id)
         before = held.account
@@ -56,7 +56,7 @@ async def adjust(
             before=_figures(before),
             after=_figures(held.account) | {"amount": plain(amount), "counts_as_profit": counts_as_profit},
         )
-        await receipts.keep(work, principal, "adjustAccount", key, {"account": account_id})
+        await receipts.store_answer(work, principal, "adjustAccount", key, {"account": account_id})
 
 
 async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
@@ -81,7 +81,7 @@ async def _book(
     account = held.account
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(account.id)
     source, target = sides if amount > 0 else sides[::-1]
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=account.brand,
         kind="ADJUSTMENT",

@@ -25,8 +25,8 @@ from domain.verdicts import liquidate_by_hand
 from models import accounts as rows
 from models import challenges, groups, jobs
 from services import accounts, brands, receipts
-from services.accounts import Opening
-from services.actions import reach
+from services.accounts import NewAccount
+from services.actions import tradable_lock_root
 from services.challenges import checked_reason
 from services.jobs import closing
 from services.principals import Principal, Role
@@ -47,7 +47,7 @@ NEEDED = frozenset({ChallengeStatus.PENDING, ChallengeStatus.ACTIVE, ChallengeSt
 
 
 @dataclass(frozen=True, slots=True)
-class Switch:
+class Toggle:
     """A move of an account's status that anybody may take back."""
 
     operation: str
@@ -56,18 +56,18 @@ class Switch:
     target: AccountStatus | None  # None: the status before the lock
 
 
-PAUSE = Switch("pauseAccount", Kind.ACCOUNT_PAUSED, frozenset({AccountStatus.ACTIVE}), AccountStatus.PAUSED)
-RESUME = Switch("resumeAccount", Kind.ACCOUNT_RESUMED, frozenset({AccountStatus.PAUSED}), AccountStatus.ACTIVE)
-LOCK = Switch(
+PAUSE = Toggle("pauseAccount", Kind.ACCOUNT_PAUSED, frozenset({AccountStatus.ACTIVE}), AccountStatus.PAUSED)
+RESUME = Toggle("resumeAccount", Kind.ACCOUNT_RESUMED, frozenset({AccountStatus.PAUSED}), AccountStatus.ACTIVE)
+LOCK = Toggle(
     "lockAccount",
     Kind.ACCOUNT_LOCKED,
     frozenset({AccountStatus.PENDING, AccountStatus.ACTIVE, AccountStatus.PAUSED}),
     AccountStatus.LOCKED,
 )
-UNLOCK = Switch("unlockAccount", Kind.ACCOUNT_UNLOCKED, frozenset({AccountStatus.LOCKED}), None)
+UNLOCK = Toggle("unlockAccount", Kind.ACCOUNT_UNLOCKED, frozenset({AccountStatus.LOCKED}), None)
 
 
-async def create(
+async def create_account(
     principal: Principal,
     *,
     mode: str,
@@ -87,14 +87,14 @@ async def create(
     brand = principal.brand_for(brand)
     content = {"brand": brand, "mode": mode, "group": group, "owner": owner, "clone": clone, "parentId": parent_id}
     async with transaction() as work:
-        if seen := await receipts.claim(work, principal, "createAccount", key, content):
+        if seen := await receipts.claim_key(work, principal, "createAccount", key, content):
             return int(seen["account"])
-        await brands.require(brand)
-        opening = Opening(_free_mode(mode), _named("owner", owner), _named("clone", clone), parent_id)
+        await brands.require_brand(brand)
+        opening = NewAccount(_free_mode(mode), _named("owner", owner), _named("clone", clone), parent_id)
         await _check_parent(work, brand, parent_id)
-        held = await accounts.open_in(work, brand, await _group(work, brand, group), opening)
+        held = await accounts.open_account(work, brand, await _group(work, brand, group), opening)
         _note(work, principal, "createAccount", None, held.account, facts=content | _terms(held.account))
-        await receipts.keep(work, principal, "createAccount", key, {"account": held.account.id})
+        await receipts.store_answer(work, principal, "createAccount", key, {"account": held.account.id})
     return held.account.id
 
 
@@ -132,7 +132,7 @@ def _terms(account: Account) -> Facts:
     return {"currency": account.currency, "starting_balance": text_of(account.starting_balance)}
 
 
-async def start(principal: Principal, account_id: int) -> None:
+async def start_account(principal: Principal, account_id: int) -> None:
     """Fund a PENDING account and make it active; one that is active stays as it is.
 
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountInChallenge: a challenge starts its own.
@@ -144,8 +144,8 @@ async def start(principal: Principal, account_id: int) -> None:
         _check(before, {AccountStatus.PENDING}, AccountStatus.ACTIVE)
         if before.mode not in FREE:
             raise AccountInChallenge("accountId", account=account_id)
-        await accounts.fund(work, held)
-        await accounts.activate(work, held)
+        await accounts.fund_account(work, held)
+        await accounts.activate_account(work, held)
         _note(work, principal, "startAccount", before, held.account)
 
 
@@ -172,7 +172,7 @@ async def unlock(principal: Principal, account_id: int, reason: str, shown: str 
     await _switch(principal, account_id, UNLOCK, checked_reason(reason, shown))
 
 
-async def _switch(principal: Principal, account_id: int, switch: Switch, reason: Reason) -> None:
+async def _switch(principal: Principal, account_id: int, switch: Toggle, reason: Reason) -> None:
     """Raises Forbidden, NotFound, InvalidTransition, AccountTerminal."""
     async with _held(principal, account_id) as (work, held):
         before = held.account
@@ -224,9 +224,9 @@ async def liquidate(principal: Principal, account_id: int, reason: str, shown: s
         if before.phase is not None and before.phase.running:
             market, catalogue = work.market, held.conditions.catalogue
             held.account = liquidate_by_hand(before, market, catalogue, why.facts, work.now, work.journal)
-            closing.close(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
+            closing.close_positions_now(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
             if not held.account.positions:
-                await accounts.end(work, held, AccountStatus.LIQUIDATED)
+                await accounts.end_account(work, held, AccountStatus.LIQUIDATED)
         else:
             await _end(work, held, AccountStatus.LIQUIDATED, why)
         _note(work, principal, "liquidateAccount", before, held.account, reason)
@@ -244,14 +244,14 @@ async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus, rea
         raise AccountEnding("accountId", account=account.id)
     facts = {"end": status.value} | reason.facts
     held.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)
-    await closing.finish(work, held, status)
+    await closing.end_once_flat(work, held, status)
 
 
 @asynccontextmanager
 async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[UnitOfWork, LockedAccount]]:
     """The account under its lock, caught up, whatever its state. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
-    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
         yield work, work.locked_accounts.get(account_id) or await work.load_account(account_id)
 
 

@@ -18,9 +18,9 @@ from typing import Protocol
 from config import database
 from config.settings import settings
 from domain.errors import Busy
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.telemetry import ADMISSION_REFUSALS, SLOWED
-from services.usage import Recent, Use
+from services.usage import ConnectionUse, RecentBearers
 
 CALLERS_SHARE = 0.8  # of the pool; the rest is for work that is nobody's own: events, ticks, actions that go together
 SLOW_SHARE = 0.2  # of the pool, for all slow bearers together
@@ -34,7 +34,7 @@ KEEP_MAX = 10_000  # bearers
 _Granted = asyncio.Future[None]
 
 
-class Party(Protocol):
+class Bearer(Protocol):
     """Who wants a place."""
 
     @property
@@ -47,7 +47,7 @@ class Party(Protocol):
 @dataclass(eq=False, slots=True)
 class _Brand:
     key: Hashable
-    use: Use
+    use: ConnectionUse
     bearers: int = 0
     slow: int = 0  # places of its slow bearers
     is_over: bool = False  # its share, while other brands ask
@@ -59,7 +59,7 @@ class Share:
 
     key: Hashable
     brand: _Brand
-    use: Use
+    use: ConnectionUse
     waiting: OrderedDict[_Granted, float] = field(default_factory=OrderedDict)  # since when, in the order they came
     since: float = 0.0  # when it came to hold a place, while it does
     is_known: bool = False  # a place came back quickly, since it was slow
@@ -151,9 +151,9 @@ class FairShare:
         self._brands: dict[Hashable, _Brand] = {}
         self._row, self._slow_row = _Row(), _Row()
         self._idle: OrderedDict[Share, float] = OrderedDict()  # remembered, since when
-        self._bearers, self._of_brands = Recent(), Recent()
+        self._bearers, self._of_brands = RecentBearers(), RecentBearers()
 
-    def check_room(self, party: Party) -> None:
+    def check_room(self, party: Bearer) -> None:
         """Raises Busy where as many of the bearer's wait as may: of a document nothing need be begun then."""
         share = self._shares.get(party.bearer)
         if share is not None and self.limits.waiting is not None and len(share.waiting) >= self.limits.waiting:
@@ -165,7 +165,7 @@ class FairShare:
         self._bearers.note(None, now)
         self._of_brands.note(None, now)
 
-    def take(self, party: Party, *, writes: bool = False) -> Share | None:
+    def take(self, party: Bearer, *, writes: bool = False) -> Share | None:
         """A place at once, to be given back; None where the party has to wait.
 
         What `writes` may hold what others wait for, so that its bearer's being slow does not keep it waiting.
@@ -183,7 +183,7 @@ class FairShare:
             return share
         return None
 
-    async def wait(self, party: Party, *, patient: bool = False) -> Share:
+    async def wait(self, party: Bearer, *, patient: bool = False) -> Share:
         """A place when it is the party's turn, where there was none to take.
 
         Raises Busy where as many of the bearer's wait as may, or its turn does not come in time; not to the `patient`.
@@ -316,12 +316,12 @@ class FairShare:
         self._enlist(share, now)
         self._forget(share, now)
 
-    def _open(self, party: Party, now: float) -> Share:
+    def _open(self, party: Bearer, now: float) -> Share:
         brand = self._brands.get(party.brand)
         if brand is None:
-            brand = self._brands[party.brand] = _Brand(party.brand, Use(now))
+            brand = self._brands[party.brand] = _Brand(party.brand, ConnectionUse(now))
         brand.bearers += 1
-        share = self._shares[party.bearer] = Share(party.bearer, brand, Use(now))
+        share = self._shares[party.bearer] = Share(party.bearer, brand, ConnectionUse(now))
         return share
 
     def _forget(self, share: Share, now: float) -> None:
@@ -377,5 +377,5 @@ def _of_pool() -> FairShare:
     return FairShare(limits, Averages(given.database_share_brand, given.database_share_bearer, known, slow))
 
 
-admission = Local(_of_pool)
+admission = PerDatabase(_of_pool)
 """To the pool of the database this process works on."""

@@ -17,7 +17,7 @@ from config import database
 from config.errors import Problem
 from config.fence import Lookout, Standing
 from config.outages import AWAY, Away, outage
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.telemetry import DATABASE_AWAY_SECONDS, OUTAGES
 
 __all__ = ["AWAY", "Away", "availability", "outage"]
@@ -139,5 +139,5 @@ class Availability:
             log.warning("the database is there, but work with it failed: %s", suspicion or type(suspicion).__name__)
 
 
-availability = Local(Availability)
+availability = PerDatabase(Availability)
 """That of the database this process works on."""

@@ -11,28 +11,28 @@ from domain.validation import text_fault
 from models import name_locks
 from models.tables.brands import Brand
 from services.principals import Principal, Role
-from services.saving import Saved, check_version, fill
+from services.saving import SavedObject, check_version, filled_fields
 from services.unit_of_work.openings import transaction
 
 NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
-async def save(principal: Principal, *, name: str, title: str, sample: bool = False) -> str:
+async def save_brand(principal: Principal, *, name: str, title: str, sample: bool = False) -> str:
     """Make the brand, or change its title; return its name. `sample` marks a new one that is no firm.
 
-    Raises what `update` raises.
+    Raises what `update_brand` raises.
     """
-    return str((await update(principal, name, {"title": title}, sample=sample)).key)
+    return str((await update_brand(principal, name, {"title": title}, sample=sample)).key)
 
 
-async def update(
+async def update_brand(
     principal: Principal,
     name: str,
     values: Mapping[str, Any],
     *,
     expected_version: int | None = None,
     sample: bool = False,
-) -> Saved:
+) -> SavedObject:
     """Make the brand, or change its title if `values` has one. ADMIN only.
 
     Raises Forbidden, InvalidInput, VersionConflict.
@@ -45,7 +45,7 @@ async def update(
         row = await Brand.get_or_none(name=name)
         check_version(expected_version, row.version if row else 0)
         stored = {"title": row.title} if row else None
-        fields = fill(stored, values, {}, ["title"])
+        fields = filled_fields(stored, values, {}, ["title"])
         if fault := text_fault(fields["title"], 200):
             raise InvalidInput("title", reason=fault)
         if fields != stored:
@@ -57,15 +57,15 @@ async def update(
             work.audit(
                 principal, "saveBrand", object_kind="brand", object_id=name, brand=name, before=stored, after=fields
             )
-    return Saved(name, stored, fields)
+    return SavedObject(name, stored, fields)
 
 
-async def exists(name: str) -> bool:
+async def brand_exists(name: str) -> bool:
     """Is there such a brand?"""
     return NAME.fullmatch(name) is not None and await Brand.filter(name=name).exists()
 
 
-async def require(name: str) -> None:
+async def require_brand(name: str) -> None:
     """Raises NotFound where there is no such brand. Call it inside the unit that goes on to use the brand."""
-    if not await exists(name):
+    if not await brand_exists(name):
         raise NotFound("brand", brand=name)

@@ -16,12 +16,14 @@ from services.principals import Principal, Role
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
 from services.unit_of_work.unit import UnitOfWork
-from services.views.visibility import sight_of
+from services.views.visibility import visibility_of
 
 KIND = "reinstate"
 
 
-async def order(principal: Principal, span: Span, reason: str, key: str, shown: str | None = None) -> int:
+async def order_reinstatements(
+    principal: Principal, span: Span, reason: str, key: str, shown: str | None = None
+) -> int:
     """Set aside the verdict of every challenge of one's brand that void quotes of the span hit; return the bulk's id.
 
     It is done by jobs; the bulk says how far they are. The same key and content again answers the same bulk. Raises
@@ -37,13 +39,13 @@ async def order(principal: Principal, span: Span, reason: str, key: str, shown: 
         **why.content,
     }
     async with transaction() as work:
-        if seen := await receipts.claim(work, principal, operation, key, content):
+        if seen := await receipts.claim_key(work, principal, operation, key, content):
             return int(seen["bulk"])
         if not await spans.overlaps_void(work.conn, span):
             raise InvalidInput("sourceFrom", reason=f"no quote of {span.symbol} in the span is void; use voidQuotes")
         bulk_id = await rows.insert_bulk(work.conn, principal.brand, span, principal.actor, why)
         filters = await voids.hits_in(work.conn, span, work.catalogue)
-        many = await rows.insert_hits(work.conn, bulk_id, sight_of(principal), filters)
+        many = await rows.insert_hits(work.conn, bulk_id, visibility_of(principal), filters)
         await _owe_next(work, bulk_id)
         work.audit(
             principal,
@@ -55,7 +57,7 @@ async def order(principal: Principal, span: Span, reason: str, key: str, shown: 
             before={"challenges": 0},
             after={name: content[name] for name in ("symbol", "sourceFrom", "sourceBefore")} | {"challenges": many},
         )
-        await receipts.keep(work, principal, operation, key, {"bulk": bulk_id})
+        await receipts.store_answer(work, principal, operation, key, {"bulk": bulk_id})
     return bulk_id
 
 
@@ -75,7 +77,7 @@ async def reinstate_one(work: UnitOfWork, job: Job) -> str:
     role, _, name = bulk["actor"].partition(":")
     principal = Principal(0, name, Role(role.upper()), bulk["brand"], request=f"bulk reinstatement {bulk_id}")
     try:
-        plan = await reinstatements.recompute(work, job.challenge_id)
+        plan = await reinstatements.recompute_run(work, job.challenge_id)
     except Locked:
         raise
     except Refused as refused:
@@ -90,7 +92,7 @@ async def reinstate_one(work: UnitOfWork, job: Job) -> str:
     return outcome
 
 
-async def go_on() -> None:
+async def resume_bulks() -> None:
     """Give every bulk that has come to a halt its next job: the challenge of its last one may have been deleted."""
     async with read_connection() as conn:
         halted = await rows.stalled_bulks(conn)

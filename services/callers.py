@@ -11,14 +11,14 @@ from contextvars import ContextVar
 from typing import Protocol
 
 from domain.errors import CallerGone, Refused, TimeLimit
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.principals import Principal
 from services.telemetry import STOPPED
 
 STRANGERS = ""  # the brand of all callers without a token: no brand has this name
 
 
-class Waiting(Protocol):
+class StoppableWork(Protocol):
     """Something that a caller's task waits for, or does, and that may be stopped."""
 
     def stop(self) -> None: ...
@@ -53,7 +53,7 @@ class Clock:
         self._timer = self._loop.call_later(LOOK_SECONDS, self._look) if self._due else None
 
 
-clock = Local(Clock)
+clock = PerDatabase(Clock)
 
 
 class Caller:
@@ -72,7 +72,7 @@ class Caller:
         self.brand = brand
         self.pledged = False  # the root field of the mutation is to be finished
         self.in_doubt = False  # a commit was sent for that root field: what fails from now on does not undo it
-        self.waiting: set[Waiting] = set()
+        self.waiting: set[StoppableWork] = set()
         self._seconds_max = seconds_max
         self._clock: Clock | None = None  # once it is executed
         self._refusal: type[Refused] | None = None  # of what is still to be done
@@ -142,7 +142,7 @@ current = _caller.get
 
 
 @contextmanager
-def bound(caller: Caller) -> Iterator[None]:
+def acting_for(caller: Caller) -> Iterator[None]:
     """Work for the caller, in this task and those it starts."""
     token = _caller.set(caller)
     try:

@@ -8,11 +8,11 @@ from domain.errors import Refused
 from domain.instruments import Currency, Instrument
 from services import currencies, instruments
 from services.principals import Principal
-from services.saving import Change, changes
+from services.saving import FieldChange, field_changes
 from services.unit_of_work.openings import transaction
 
 
-class Outcome(StrEnum):
+class EntryOutcome(StrEnum):
     """What became of an entry of the list."""
 
     NEW = "NEW"
@@ -23,18 +23,18 @@ class Outcome(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class CatalogueEntry:
     """An entry of the list: its code or symbol, what became of it, and why or in which fields it differs."""
 
     name: str
-    outcome: Outcome
-    differences: Sequence[Change] = ()
+    outcome: EntryOutcome
+    differences: Sequence[FieldChange] = ()
     refusal: str = ""
 
 
-async def load(
+async def load_catalogue(
     principal: Principal, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
-) -> AsyncIterator[Line]:
+) -> AsyncIterator[CatalogueEntry]:
     """Make the entries that are missing, each in a transaction of its own; with `update` change those that differ.
 
     A refused entry does not stop the others. Nothing is written in a dry run.
@@ -50,38 +50,40 @@ async def load(
 
 async def _currency(
     principal: Principal, entry: Currency, stored: Currency | None, update: bool, dry_run: bool
-) -> Line:
-    differences = changes(asdict(stored) if stored else None, asdict(entry))
+) -> CatalogueEntry:
+    differences = field_changes(asdict(stored) if stored else None, asdict(entry))
     line = _line(entry.code, stored is None, differences, update)
-    if dry_run or line.outcome not in (Outcome.NEW, Outcome.CHANGED):
+    if dry_run or line.outcome not in (EntryOutcome.NEW, EntryOutcome.CHANGED):
         return line
     values = {"minor_units": entry.minor_units, "par": entry.par}
     try:
-        await currencies.update(principal, entry.code, values)
+        await currencies.update_currency(principal, entry.code, values)
     except Refused as refusal:
-        return Line(entry.code, Outcome.REFUSED, refusal=str(refusal))
+        return CatalogueEntry(entry.code, EntryOutcome.REFUSED, refusal=str(refusal))
     return line
 
 
 async def _instrument(
     principal: Principal, entry: Instrument, stored: Instrument | None, update: bool, dry_run: bool
-) -> Line:
+) -> CatalogueEntry:
     if stored is not None:
         entry = replace(entry, status=stored.status)  # a list does not say what the firm has retired
-    differences = changes(instruments.facts(stored) if stored else None, instruments.facts(entry))
+    differences = field_changes(
+        instruments.instrument_facts(stored) if stored else None, instruments.instrument_facts(entry)
+    )
     line = _line(entry.symbol, stored is None, differences, update)
-    if dry_run or line.outcome not in (Outcome.NEW, Outcome.CHANGED):
+    if dry_run or line.outcome not in (EntryOutcome.NEW, EntryOutcome.CHANGED):
         return line
     try:
-        await instruments.save(principal, entry)
+        await instruments.save_instrument(principal, entry)
     except Refused as refusal:
-        return Line(entry.symbol, Outcome.REFUSED, refusal=str(refusal))
+        return CatalogueEntry(entry.symbol, EntryOutcome.REFUSED, refusal=str(refusal))
     return line
 
 
-def _line(name: str, new: bool, differences: Sequence[Change], update: bool) -> Line:
+def _line(name: str, new: bool, differences: Sequence[FieldChange], update: bool) -> CatalogueEntry:
     if new:
-        return Line(name, Outcome.NEW)
+        return CatalogueEntry(name, EntryOutcome.NEW)
     if not differences:
-        return Line(name, Outcome.UNCHANGED)
-    return Line(name, Outcome.CHANGED if update else Outcome.DIFFERENT, differences)
+        return CatalogueEntry(name, EntryOutcome.UNCHANGED)
+    return CatalogueEntry(name, EntryOutcome.CHANGED if update else EntryOutcome.DIFFERENT, differences)

@@ -42,7 +42,7 @@ async def check_payouts(work: UnitOfWork, ids: Sequence[int]) -> None:
         raise PayoutOpen("id", **{name: fact for name, fact in found.items() if fact is not None})
 
 
-async def cancel(principal: Principal, challenge_id: int, reason: str, shown: str | None = None) -> None:
+async def cancel_challenge(principal: Principal, challenge_id: int, reason: str, shown: str | None = None) -> None:
     """End a running challenge without a verdict; its account is locked, its positions close at fresh quotes.
 
     A purchase still being activated fails with it. A payout that is open stays open, to be decided or paid.
@@ -84,7 +84,7 @@ async def call_off(work: UnitOfWork, challenge_id: int, end_reason: str, reason:
         work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
     work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
     if held := work.locked_accounts.get(card["account_id"]):
-        secure(work, held, end_reason)
+        secure_account(work, held, end_reason)
     payload = {
         "purchase": card["purchase_id"],
         "account": card["account_id"],
@@ -114,7 +114,7 @@ async def _fail_purchase(work: UnitOfWork, challenge_id: int, end_reason: str, r
     work.emit(PURCHASE_FAILED, brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
-def secure(work: UnitOfWork, held: LockedAccount, end_reason: str) -> None:
+def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> None:
     """Lock an account that has not ended: cancel its orders, end its phase and that one's last day, close positions."""
     account = held.account
     if account.status in ACCOUNT_ENDS:

@@ -14,7 +14,7 @@ from domain.orders import Fill, Order
 from domain.reasons import Reason
 from models import challenges, payouts
 from models import fills as rows
-from services.actions import reach
+from services.actions import tradable_lock_root
 from services.challenges import checked_reason
 from services.principals import Principal, Role
 from services.unit_of_work.locked_account import LockedAccount
@@ -29,7 +29,7 @@ Name = tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Corrected:
+class Correction:
     """What was done: the account's correction row if one was written, and what it changed."""
 
     account_id: int
@@ -37,7 +37,7 @@ class Corrected:
     differences: list[Difference]
 
 
-async def void_orders(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Corrected:
+async def void_orders(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Correction:
     """Void filled orders of one account with their fills; the account becomes what the fills that remain come to.
 
     Raises Forbidden, NotFound, InvalidInput (no order, too many, of several accounts, no reason), InvalidTransition
@@ -45,7 +45,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
     """
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "orderIds")
-    async with root_transaction(await reach(principal, account_id, "orderIds")) as work:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "orderIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         orders = await rows.account_orders(work.conn, account_id, [seq for _, seq in names])
@@ -55,11 +55,11 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
         return await _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), why)
 
 
-async def void_fills(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Corrected:
+async def void_fills(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Correction:
     """Void booked fills of one account with their orders; raises what `void_orders` does."""
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "fillIds")
-    async with root_transaction(await reach(principal, account_id, "fillIds")) as work:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "fillIds")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         booked = {fill.seq: fill for fill in books.fills}
@@ -70,9 +70,9 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str, s
         return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), why)
 
 
-async def recompute(
+async def recompute_account(
     principal: Principal, account_id: int, reason: str, *, apply: bool, shown: str | None = None
-) -> Corrected:
+) -> Correction:
     """Compute an account again from its booked fills, and say what differs; written only if told to `apply` it.
 
     Raises Forbidden, NotFound, InvalidInput (no reason), AccountTerminal, PayoutOpen, and LaterFillsNeedIt (fills that
@@ -80,7 +80,7 @@ async def recompute(
     """
     principal.require(*STAFF)
     why = checked_reason(reason, shown)
-    async with root_transaction(await reach(principal, account_id, "accountId")) as work:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
         held = await _held(work, account_id)
         books = await _books(work, held.account)
         computed = corrections.outcome(books, (), work.now)
@@ -89,7 +89,7 @@ async def recompute(
             return await _correct(work, principal, "recomputeAccount", held, books, (), [], why)
         after: Facts = {"differences": len(found), "apply": apply}
         _audit(work, principal, "recomputeAccount", held, reason, {}, after)
-        return Corrected(account_id, None, found)
+        return Correction(account_id, None, found)
 
 
 async def _correct(
@@ -101,7 +101,7 @@ async def _correct(
     voided: Collection[int],
     orders: Collection[Order],
     reason: Reason,
-) -> Corrected:
+) -> Correction:
     """Correct the held account, and note it; a phase or a day that has been closed owes the closing again.
 
     Raises PayoutOpen while profit of the account is held for a payout: it may be the profit that is being voided.
@@ -118,7 +118,7 @@ async def _correct(
     await _close_again(work, before, after)
     told = {"orders": " ".join(f"{order.account}-{order.seq}" for order in orders)} if orders else {}
     _audit(work, principal, operation, held, reason.internal, _figures(before), _figures(after) | told)
-    return Corrected(after.id, before.seq + 1, found)
+    return Correction(after.id, before.seq + 1, found)
 
 
 async def _close_again(work: UnitOfWork, before: Account, after: Account) -> None:

@@ -17,7 +17,7 @@ from models import instruments, name_locks
 from models.tables.currencies import Currency as CurrencyRow
 from services.instruments import NAMED_MAX, TURN
 from services.principals import Principal, Role
-from services.saving import Saved, check_version, fill
+from services.saving import SavedObject, check_version, filled_fields
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
@@ -26,9 +26,9 @@ CODE_RULE = "must be 2 to 10 capital letters or digits"
 MINOR_UNITS = Range(most=Decimal(PLACES), places=0)
 
 
-async def update(
+async def update_currency(
     principal: Principal, code: str, values: Mapping[str, Any], *, expected_version: int | None = None
-) -> Saved:
+) -> SavedObject:
     """Make the currency, or change these of its minor units and par group. ADMIN only.
 
     The minor units of a currency in use may only rise: amounts booked in it stay whole. The par group may change while
@@ -48,9 +48,9 @@ async def update(
         row = await CurrencyRow.get_or_none(code=code)
         check_version(expected_version, row.version if row else 0)
         stored = None if before is None else asdict(before)
-        currency = Currency(**{**fill(stored, values, {"par": code}, ["minor_units"]), "code": code})
+        currency = Currency(**{**filled_fields(stored, values, {"par": code}, ["minor_units"]), "code": code})
         _check(work, currency)
-        saved = Saved(code, stored, asdict(currency))
+        saved = SavedObject(code, stored, asdict(currency))
         if currency != before:
             if before is not None:
                 await _require_unused(work, before, currency)

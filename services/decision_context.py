@@ -11,7 +11,7 @@ from models import accounts, challenges
 from models.views.accounts import ACTIONS, ORDERS
 from models.views.list_pages import fetch_nested_pages
 from models.views.list_query import PageRequest, Row
-from services.snapshots import Present, each
+from services.snapshots import Present, each_present
 from services.unit_of_work.reads import read_snapshot
 from services.views.eligibility import cycle_of, cycles_of
 
@@ -20,7 +20,7 @@ ROWS_MAX = 1_000  # that one list of an account may look at; conditions without 
 
 
 @dataclass(frozen=True, slots=True)
-class Decided:
+class AccountContext:
     """The context, and the account's rows beside it: its resting orders and its last actions, newest first, the account
     that its challenge has moved on to, if it has.
     """
@@ -31,17 +31,17 @@ class Decided:
     next_account_id: int | None
 
 
-async def of_account(account_id: int, symbols: Sequence[str] | None = None) -> Decided:
+async def account_context(account_id: int, symbols: Sequence[str] | None = None) -> AccountContext:
     """The account's context. The caller has made sure that it is in sight. Raises why it cannot be computed."""
-    found = (await of_accounts([account_id], symbols))[account_id]
+    found = (await account_contexts([account_id], symbols))[account_id]
     if isinstance(found, Refused):
         raise found
     return found
 
 
-async def of_accounts(
+async def account_contexts(
     ids: Sequence[int], symbols: Sequence[str] | None = None, moment: Moment | None = None
-) -> dict[int, Decided | Refused]:
+) -> dict[int, AccountContext | Refused]:
     """The contexts of accounts that are visible, at a moment or at the newest market; or why there is none.
 
     All are read at one point in time.
@@ -57,16 +57,16 @@ async def of_accounts(
         current = await challenges.current_accounts(conn, [one.challenge_id for one in loaded if one.challenge_id])
     orders, actions = _by_parent(resting), _by_parent(recent)
 
-    def decided(now: Present) -> Decided:
+    def decided(now: Present) -> AccountContext:
         account_id = now.account.id
-        return Decided(
+        return AccountContext(
             context=build_context(now.snapshot, now.moment, now.conditions, symbols, cycle_of(now, cycles)),
             orders=[row for row in orders[account_id] if row["seq"] in now.account.orders],
             actions=actions[account_id][:RECENT_ACTIONS],
             next_account_id=_other(current.get(now.stored.challenge_id or 0), account_id),
         )
 
-    return await each(read, moment, decided)
+    return await each_present(read, moment, decided)
 
 
 def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:

@@ -14,7 +14,7 @@ from config.outages import AWAY
 from models import events
 from models.events import EpochHistory
 from services.availability import availability
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.supervision import Unrecoverable
 from services.unit_of_work.reads import read_connection
 
@@ -52,11 +52,14 @@ class Watch:
     def remember(self) -> None:
         """Another primary is met: what is seen from now on is its own, and not what it may have lost."""
         if self.of_former is None:
-            self.of_former = self.head(), tape().newest
+            self.of_former = self.head(), quote_cache().newest
 
     async def look(self) -> None:
         """Compare the database with what was seen of it. Raises Restored."""
-        head, newest = self.of_former or (self.head(), tape().newest)  # before the look, which must not be behind them
+        head, newest = self.of_former or (
+            self.head(),
+            quote_cache().newest,
+        )  # before the look, which must not be behind them
         async with read_connection() as conn:
             life = await events.epoch_history(conn)
         before, self.seen = self.seen, life

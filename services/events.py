@@ -36,7 +36,7 @@ async def stamp() -> int:
 
 async def run_stamper(stop: asyncio.Event) -> None:
     """Stamp after every commit of this process, and once a second for those of processes that died before."""
-    wake = stamper_wakeup.begin()
+    wake = stamper_wakeup.stamper_event()
     while not stop.is_set():
         try:
             wake.clear()

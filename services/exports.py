@@ -10,16 +10,20 @@ from models.tables.brands import Brand
 from services.unit_of_work.reads import read_snapshot
 
 
-class Kind(StrEnum):
+class ExportKind(StrEnum):
     LEDGER = "ledger"
     TRANSFERS = "transfers"
     AUDIT = "audit"
 
 
-STATEMENTS = {Kind.LEDGER: exports.LEDGER, Kind.TRANSFERS: exports.TRANSFERS, Kind.AUDIT: exports.AUDIT}
+STATEMENTS = {
+    ExportKind.LEDGER: exports.LEDGER,
+    ExportKind.TRANSFERS: exports.TRANSFERS,
+    ExportKind.AUDIT: exports.AUDIT,
+}
 
 
-async def write(kind: Kind, since: datetime, until: datetime, brand: str | None, sink: Sink) -> int:
+async def export_rows(kind: ExportKind, since: datetime, until: datetime, brand: str | None, sink: Sink) -> int:
     """Stream the rows from `since` to before `until` to the sink as CSV; answers how many.
 
     Ledger and transfers by the market's time, the audit by the time of recording; all of one snapshot, whatever is

@@ -42,9 +42,9 @@ async def due(work: UnitOfWork, challenge_id: int) -> FeeReturn | None:
     return FeeReturn(purchase.id, brand, wallet, currency, purchase.price)
 
 
-async def pay(work: UnitOfWork, fee: FeeReturn, payout_id: int) -> None:
+async def pay_fee_return(work: UnitOfWork, fee: FeeReturn, payout_id: int) -> None:
     """Move the fee from the treasury to the wallet, which is locked, and note the payout it came with."""
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=fee.brand,
         kind="FEE_RETURN",

@@ -35,7 +35,7 @@ def fenced(fence: Fence | None) -> Iterator[None]:
         _fence.reset(token)
 
 
-async def require(conn: Connection) -> None:
+async def require_fence(conn: Connection) -> None:
     """Keep the shard's next owner waiting until this transaction ends. Raises ShardLost where there is one already."""
     fence = _fence.get()
     if fence is not None and not await ownership.holds_fence(conn, fence.shard, fence.owner, fence.number):

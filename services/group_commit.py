@@ -18,7 +18,7 @@ from typing import cast
 from domain.orders import Action, ActionResult
 from models.accounts import ActionKey
 from services.callers import current
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.principals import Principal
 from services.round_robin import RoundRobin
 from services.unit_of_work.locked_account import LockedAccount
@@ -59,7 +59,7 @@ Execute = Callable[[UnitOfWork, LockedAccount, Submission], Awaitable[list[Actio
 Alone = Callable[[Submission], Awaitable[list[ActionResult]]]
 
 
-class Together:
+class GroupCommit:
     """Where submissions wait, and who serves them."""
 
     def __init__(self) -> None:
@@ -163,5 +163,5 @@ class Together:
         return some
 
 
-together = Local(Together)
+group_commit = PerDatabase(GroupCommit)
 """That of the database this process works on."""

@@ -20,7 +20,7 @@ from models import name_locks
 from models.tables.groups import AccountGroup
 from services import brands
 from services.principals import Principal, Role
-from services.saving import Saved, check_version, fill
+from services.saving import SavedObject, check_version, filled_fields
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
@@ -39,7 +39,7 @@ POLICY = {
 }
 
 
-async def save(
+async def save_group(
     principal: Principal,
     *,
     name: str,
@@ -49,21 +49,21 @@ async def save(
     policy: Mapping[str, Any] | None = None,
     brand: str | None = None,
 ) -> int:
-    """Make the brand's group of this name, or change these fields of it; return its id. Raises what `update` raises."""
+    """Make the brand's group of this name, or change these fields of it; return its id."""
     values: dict[str, Any] = {"kind": kind, "currency": currency, "default_deposit": deposit}
     if policy is not None:
         values["policy"] = policy
-    return int((await update(principal, name, values, brand=brand)).key)
+    return int((await update_group(principal, name, values, brand=brand)).key)
 
 
-async def update(
+async def update_group(
     principal: Principal,
     name: str,
     values: Mapping[str, Any],
     *,
     brand: str | None = None,
     expected_version: int | None = None,
-) -> Saved:
+) -> SavedObject:
     """Make the brand's group of this name, or change some of its fields. Accounts opened before keep their policy.
 
     `values` may have kind, currency, default_deposit, and policy with some fields of Policy. What is left out stays;
@@ -75,14 +75,14 @@ async def update(
     if fault := text_fault(name, NAME_MAX):
         raise InvalidInput("name", reason=fault)
     async with transaction() as work:
-        await brands.require(brand)
+        await brands.require_brand(brand)
         await name_locks.lock_name(work.conn, f"group {brand} {name}")
         row = await AccountGroup.filter(brand_id=brand, name=name).select_for_update(no_key=True).first()
         check_version(expected_version, row.version if row else 0)
         stored = _stored(row) if row else None
         fields = _merged(work, stored, values)
         group_id = row.id if row else None
-        saved = Saved(group_id or 0, _facts(name, stored) if stored else None, _facts(name, fields))
+        saved = SavedObject(group_id or 0, _facts(name, stored) if stored else None, _facts(name, fields))
         if fields == stored:
             return saved
         if row is None:
@@ -137,7 +137,7 @@ def _merged(work: UnitOfWork, stored: Mapping[str, Any] | None, values: Mapping[
     """All fields of the group with these values. Raises InvalidInput or NotFound naming the first that cannot be."""
     policy = values.get("policy", {})
     base = Policy() if stored is None or policy is None else stored["policy"]
-    fields = fill(stored, {name: value for name, value in values.items() if name != "policy"}, {}, NEEDED)
+    fields = filled_fields(stored, {name: value for name, value in values.items() if name != "policy"}, {}, NEEDED)
     if fields["kind"] not in list(GroupKind):
         raise InvalidInput("kind", reason=f"must be one of {', '.join(GroupKind)}")
     _check_deposit(work, fields["currency"], fields["default_deposit"])

@@ -23,17 +23,17 @@ log = logging.getLogger(__name__)
 _offset = timedelta(0)  # of the database's clock from ours
 
 
-def now() -> datetime:
+def database_time() -> datetime:
     """The database's time, as far as it is known."""
     return datetime.now(UTC) + _offset
 
 
-async def watch() -> None:
+async def run_host_clock() -> None:
     """Compare the clocks until cancelled."""
     differs = False
     while True:
         try:
-            seconds = await compare()
+            seconds = await measure_offset()
         except AWAY:
             seconds = None
         if seconds is not None and (abs(seconds) > OFFSET_SECONDS_MAX) != differs:
@@ -50,7 +50,7 @@ async def watch() -> None:
         await asyncio.sleep(WATCH_SECONDS)
 
 
-async def compare() -> float | None:
+async def measure_offset() -> float | None:
     """Ask the database for its time; return by how many seconds it is ahead of ours. None: the answer took too long."""
     global _offset
     async with control() as conn:

@@ -18,7 +18,7 @@ from models import instruments as rows
 from models import name_locks
 from models.tables.instruments import Instrument as InstrumentRow
 from services.principals import Principal, Role
-from services.saving import Saved, check_version, fill
+from services.saving import SavedObject, check_version, filled_fields
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
@@ -46,16 +46,16 @@ COLUMNS = {"base_currency": "base_currency_id", "quote_currency": "quote_currenc
 NEEDED = ("quote_currency", "price_precision", "quantity_step", "quantity_min")
 
 
-async def save(principal: Principal, instrument: Instrument) -> str:
-    """Make the instrument, or change all its fields; return its symbol. Raises what `update` raises."""
+async def save_instrument(principal: Principal, instrument: Instrument) -> str:
+    """Make the instrument, or change all its fields; return its symbol. Raises what `update_instrument` raises."""
     values = {field.name: getattr(instrument, field.name) for field in fields(instrument) if field.name != "symbol"}
-    await update(principal, instrument.symbol, values)
+    await update_instrument(principal, instrument.symbol, values)
     return instrument.symbol
 
 
-async def update(
+async def update_instrument(
     principal: Principal, symbol: str, values: Mapping[str, Any], *, expected_version: int | None = None
-) -> Saved:
+) -> SavedObject:
     """Make the instrument of this symbol, or change these fields of Instrument. ADMIN only.
 
     `values` may have guard with some fields of Guard; what is left out stays, and None is the default of the kind.
@@ -77,7 +77,7 @@ async def update(
         _check_numbers(listed)
         _check_names(work, listed)
         _check_currencies(work, before, listed)
-        saved = Saved(symbol, facts(before) if before else None, facts(listed))
+        saved = SavedObject(symbol, instrument_facts(before) if before else None, instrument_facts(listed))
         if listed != before:
             if listed.status is InstrumentStatus.RETIRED:
                 await _require_unused(work, symbol)
@@ -97,7 +97,7 @@ def _merged(symbol: str, before: Instrument | None, values: Mapping[str, Any]) -
     """The instrument with these values, its aliases sorted."""
     stored = None if before is None else {field.name: getattr(before, field.name) for field in fields(before)}
     given = {name: value for name, value in values.items() if name != "guard"}
-    listed = Instrument(**{**fill(stored, given, DEFAULTS, NEEDED), "symbol": symbol})
+    listed = Instrument(**{**filled_fields(stored, given, DEFAULTS, NEEDED), "symbol": symbol})
     guard = _guard(listed.kind, before, values.get("guard", {}))
     return replace(listed, aliases=tuple(sorted(listed.aliases)), guard=guard)
 
@@ -132,7 +132,7 @@ async def _require_unused(work: UnitOfWork, symbol: str) -> None:
         raise InUse("status", **{kind: ", ".join(names) for kind, names in holders.items()})
 
 
-def facts(instrument: Instrument) -> Facts:
+def instrument_facts(instrument: Instrument) -> Facts:
     """The instrument as the audit keeps it."""
     facts = asdict(instrument) | {"aliases": list(instrument.aliases), "guard": _texts(asdict(instrument.guard))}
     return _texts(facts)

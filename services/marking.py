@@ -6,8 +6,8 @@ from datetime import timedelta
 from models import quarantine as quarantine_rows
 from models.columnar import marks
 from services import quarantine
-from services.actions import reach
-from services.columnar.passes import ROOTS_PER_SWEEP, STIRRED_EVERY, root_of
+from services.actions import tradable_lock_root
+from services.columnar.passes import ROOTS_PER_SWEEP, STIRRED_EVERY, lock_root
 from services.principals import Principal
 from services.unit_of_work.locked_account import LockedAccount
 from services.unit_of_work.openings import root_transaction, transaction
@@ -24,7 +24,7 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     Raises NotFound for one that is not the principal's, AccountUnreadable and AccountQuarantined for one that cannot
     be marked.
     """
-    of = await reach(principal, account_id, "accountId")
+    of = await tradable_lock_root(principal, account_id, "accountId")
     async with quarantine.isolating(of, account_id), root_transaction(of) as work:
         await quarantine_rows.release_accounts(work.conn, [account_id])
         if held := work.locked_accounts.get(account_id):
@@ -59,7 +59,7 @@ async def mark_all(principal: Principal | None = None, *, behind: timedelta | No
     """
     async with read_connection() as conn:
         live = await marks.live_accounts(conn, behind)
-    roots = {account: root_of(account, challenge) for account, challenge in live}
+    roots = {account: lock_root(account, challenge) for account, challenge in live}
     ids = sorted(roots)
     failed = 0
     for start in range(0, len(ids), ROOTS_PER_SWEEP):

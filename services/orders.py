@@ -6,7 +6,7 @@ from domain.lifecycles import OrderStatus, move
 from domain.reasons import REQUESTED
 from domain.validation import text_fault
 from models import orders
-from services.actions import reach
+from services.actions import tradable_lock_root
 from services.principals import Principal
 from services.unit_of_work.openings import root_transaction
 from services.unit_of_work.unit import UnitOfWork
@@ -14,7 +14,7 @@ from services.unit_of_work.unit import UnitOfWork
 REASON_MAX = 200
 
 
-async def cancel(
+async def cancel_order(
     principal: Principal, account_id: int, seq: int, reason: str | None = None, shown: str | None = None
 ) -> None:
     """Cancel an order that still works once the account is up to date; what is shown is kept with it.
@@ -28,7 +28,7 @@ async def cancel(
             raise InvalidInput(field, reason=fault)
     told = shown if principal.is_staff else reason
     name = f"{account_id}-{seq}"
-    async with root_transaction(await reach(principal, account_id, "orderId")) as work:
+    async with root_transaction(await tradable_lock_root(principal, account_id, "orderId")) as work:
         before = await _status(work, account_id, seq)
         after = move("order", before, OrderStatus.CANCELLED)
         held = work.locked_account(account_id)

@@ -22,7 +22,7 @@ from services.fencing import Fence
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
 
-__all__ = ["Ownership", "ShardState", "begin", "set_shard_count", "shard_states"]
+__all__ = ["Ownership", "ShardState", "divide_desk", "set_shard_count", "shard_states"]
 
 KINDS = ("worker", "marker")  # of processes that own shards
 BLOCKED_SECONDS_MAX = 0.5  # that a former owner's transaction may keep the next one waiting
@@ -241,7 +241,7 @@ async def set_shard_count(shards: int) -> tuple[int, int]:
     return counts
 
 
-async def begin(wanted: int | None) -> None:
+async def divide_desk(wanted: int | None) -> None:
     """Divide a desk that no worker has worked for yet into so many shards; on any other its own number counts."""
     if wanted is None:
         return

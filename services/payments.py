@@ -24,39 +24,41 @@ ALPHABET, LENGTH = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16
 
 
 @dataclass(frozen=True, slots=True)
-class Confirmed:
+class ConfirmedPayment:
     """A purchase whose payment has been confirmed, and the challenge that begins with it."""
 
     purchase: int
     challenge: int
 
 
-async def order(principal: Principal, program_id: int, key: str) -> int:
+async def order_purchase(principal: Principal, program_id: int, key: str) -> int:
     """Sell the program for a payment from outside: a PENDING purchase without a challenge. Return its id.
 
     Raises NotFound, ProgramNotAvailable, TooManyChallenges, TooManyUnpaid, IdempotencyConflict, and InvalidInput where
     nothing is to be paid; then nothing is written.
     """
-    buyer = sales.buyer(principal)
+    buyer = sales.require_buyer(principal)
     content = {"programId": program_id, "walletId": None, "payment": Payment.EXTERNAL.value}
     async with transaction() as work:
-        if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
+        if stored := await receipts.claim_key(work, principal, "buyChallenge", key, content):
             return int(stored["purchase"])
         share = await sales.take_share(work, buyer, program_id)
         if share.unpaid >= (most := settings().unpaid_purchases_max):
             raise TooManyUnpaid(None, unpaid=share.unpaid, most=most)
-        frozen = await sales.on_sale(work, buyer.brand, program_id)
+        frozen = await sales.lock_program(work, buyer.brand, program_id)
         if frozen[0].price == 0:
             raise InvalidInput("payment", reason="must be WALLET: the program costs nothing")
         reference = "".join(secrets.choice(ALPHABET) for _ in range(LENGTH))
         expires_at = work.clocks.real_time + timedelta(hours=settings().payment_expires_hours)
         payment = AwaitedFrom(reference=reference, expires_at=expires_at)
-        purchase_id = await sales.order(work, buyer, frozen, payment)
-        await receipts.keep(work, principal, "buyChallenge", key, {"purchase": purchase_id})
+        purchase_id = await sales.write_purchase(work, buyer, frozen, payment)
+        await receipts.store_answer(work, principal, "buyChallenge", key, {"purchase": purchase_id})
     return purchase_id
 
 
-async def confirm(principal: Principal, *, reference: str, amount: Decimal, currency: str, key: str) -> Confirmed:
+async def confirm_payment(
+    principal: Principal, *, reference: str, amount: Decimal, currency: str, key: str
+) -> ConfirmedPayment:
     """Accept the payment a provider received, and activate the purchase it is for; the same key does nothing more.
 
     `amount` and `currency` are those of the payment and must be the price. Raises Forbidden, NotFound,
@@ -65,11 +67,11 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
     principal.require(Role.PAYMENTS, Role.MANAGER, Role.ADMIN)
     content = {"reference": reference, "amount": amount, "currency": currency}
     async with transaction() as work:
-        if stored := await receipts.claim(work, principal, "confirmPayment", key, content):
-            return Confirmed(stored["purchase"], stored["challenge"])
+        if stored := await receipts.claim_key(work, principal, "confirmPayment", key, content):
+            return ConfirmedPayment(stored["purchase"], stored["challenge"])
         row = await _lock(work, principal, reference)
-        await check(work, row, amount, currency)
-        challenge_id = await activate(work, row)
+        await check_payment(work, row, amount, currency)
+        challenge_id = await activate_purchase(work, row)
         work.audit(
             principal,
             "confirmPayment",
@@ -86,8 +88,8 @@ async def confirm(principal: Principal, *, reference: str, amount: Decimal, curr
             },
         )
         answer = {"purchase": row.id, "challenge": challenge_id}
-        await receipts.keep(work, principal, "confirmPayment", key, answer)
-    return Confirmed(**answer)
+        await receipts.store_answer(work, principal, "confirmPayment", key, answer)
+    return ConfirmedPayment(**answer)
 
 
 async def _lock(work: UnitOfWork, principal: Principal, reference: str) -> Purchase:
@@ -103,20 +105,20 @@ async def _lock(work: UnitOfWork, principal: Principal, reference: str) -> Purch
     return row
 
 
-async def check(work: UnitOfWork, row: Purchase, amount: Decimal, currency: str) -> None:
+async def check_payment(work: UnitOfWork, row: Purchase, amount: Decimal, currency: str) -> None:
     """Check a payment against the locked purchase it is for. Raises as AwaitedPayment.check does."""
     assert row.expires_at is not None, "whatever waits for a payment expires"
     awaited = AwaitedPayment(row.status, row.price, row.currency_id, row.expires_at, row.failure_reason)
     awaited.check(amount, currency, work.clocks.real_time)
 
 
-async def activate(work: UnitOfWork, row: Purchase) -> int:
+async def activate_purchase(work: UnitOfWork, row: Purchase) -> int:
     """Set a locked purchase PAID and begin its challenge; the deposit is owed. Return the challenge's id.
 
     No wallet or house account moves: the money is outside the desk.
     """
     buyer = Buyer(row.brand_id, row.client)
-    challenge_id, account_id = await sales.begin(work, buyer, row.id, row.terms_id)
+    challenge_id, account_id = await sales.begin_challenge(work, buyer, row.id, row.terms_id)
     await purchases.set_purchase_status(work.conn, row.id, PurchaseStatus.PAID, work.now, paid_from="OUTSIDE")
     payload = {"purchase": row.id, "account": account_id, "paid_from": "OUTSIDE"}
     work.emit("prop.purchase.paid", brand=row.brand_id, challenge_id=challenge_id, payload=payload)
@@ -124,7 +126,7 @@ async def activate(work: UnitOfWork, row: Purchase) -> int:
     return challenge_id
 
 
-async def expire() -> int:
+async def expire_orders() -> int:
     """Fail purchases whose payment did not come in time; return how many.
 
     Nothing hangs on them: no challenge, account, reservation or job was made.

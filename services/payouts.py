@@ -34,7 +34,7 @@ REASON_MAX = 200
 EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
 
 
-async def request(principal: Principal, challenge_id: int, key: str, amount: Decimal | None = None) -> int:
+async def request_payout(principal: Principal, challenge_id: int, key: str, amount: Decimal | None = None) -> int:
     """Ask for profit of a challenge's funded phase; it is held at once. Return the payout's id.
 
     `amount` is the gross profit that leaves the account, in its currency; None is all but the buffer of the terms.
@@ -47,7 +47,7 @@ async def request(principal: Principal, challenge_id: int, key: str, amount: Dec
     if owned is None or not _may(principal, owned):
         raise NotFound("challengeId", challenge=challenge_id)
     async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
-        if seen := await receipts.claim(work, principal, operation, key, content):
+        if seen := await receipts.claim_key(work, principal, operation, key, content):
             return int(seen["payout"])
         await work.flush()  # the days that have just ended count
         held = work.locked_account((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
@@ -57,7 +57,7 @@ async def request(principal: Principal, challenge_id: int, key: str, amount: Dec
         work.audit(
             principal, operation, object_kind="payout", object_id=payout_id, brand=held.account.brand, after=after
         )
-        await receipts.keep(work, principal, operation, key, {"payout": payout_id})
+        await receipts.store_answer(work, principal, operation, key, {"payout": payout_id})
     return payout_id
 
 
@@ -131,7 +131,7 @@ async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout
     """Move profit from the account into the hold or, negative, back; neither is a loss or a gain."""
     sides: tuple[AccountHolder, House] = AccountHolder(held.account.id), House("PAYOUT_HOLD")
     source, target = sides if profit > 0 else sides[::-1]
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=held.account.brand,
         kind="PAYOUT_PROFIT",
@@ -157,13 +157,13 @@ def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: Payo
         work.enqueue("pay_payout", brand=brand, challenge_id=challenge_id, account_id=account_id, facts=facts)
 
 
-async def approve(principal: Principal, payout_id: int, key: str) -> None:
+async def approve_payout(principal: Principal, payout_id: int, key: str) -> None:
     """Let a requested payout be paid. Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict."""
     principal.require(Role.MANAGER, Role.ADMIN)
     await _decide(principal, payout_id, "approvePayout", PayoutStatus.APPROVED, key)
 
 
-async def reject(principal: Principal, payout_id: int, reason: str, key: str, shown: str | None = None) -> None:
+async def reject_payout(principal: Principal, payout_id: int, reason: str, key: str, shown: str | None = None) -> None:
     """Turn a requested payout down: its profit returns to the account.
 
     Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, and InvalidInput without a reason.
@@ -174,7 +174,7 @@ async def reject(principal: Principal, payout_id: int, reason: str, key: str, sh
     await _decide(principal, payout_id, "rejectPayout", PayoutStatus.REJECTED, key, why, told)
 
 
-async def cancel(
+async def cancel_payout(
     principal: Principal, payout_id: int, key: str, reason: str | None = None, shown: str | None = None
 ) -> None:
     """Withdraw a requested payout: its profit returns to the account. What a client says is told as it is.
@@ -211,7 +211,7 @@ async def _decide(
         raise NotFound("id", payout=payout_id)
     async with root_transaction(LockRoot.of_challenge(owned["challenge_id"])) as work:
         content = {"id": payout_id, **(reason.content if reason else {"reason": None})}
-        if await receipts.claim(work, principal, operation, key, content):
+        if await receipts.claim_key(work, principal, operation, key, content):
             return
         payout = await payouts.lock_payout(work.conn, payout_id)
         status = PayoutStatus(payout["status"])
@@ -223,7 +223,7 @@ async def _decide(
             principal, operation, object_kind="payout", object_id=payout_id, brand=payout["brand"],
             reason=reason.internal if reason else "", before=before, after=after,
         )  # fmt: skip
-        await receipts.keep(work, principal, operation, key, {"payout": payout_id})
+        await receipts.store_answer(work, principal, operation, key, {"payout": payout_id})
 
 
 async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: PayoutStatus, told: str | None) -> None:
@@ -246,7 +246,7 @@ async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: Pa
     _tell(work, held, payout["challenge_id"], target, payload | ({"reason": told} if told else {}))
 
 
-async def settle(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
+async def request_final_payout(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
     """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
 
     A payout that is still open is approved, with what was earned since added to it: a challenge has one payout at a
@@ -281,7 +281,7 @@ async def settle(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase
         _tell(work, held, challenge_id, PayoutStatus.APPROVED, payload)
 
 
-async def pay(work: UnitOfWork, job: Job) -> str:
+async def pay_payout(work: UnitOfWork, job: Job) -> str:
     """APPROVED to PAID: the held profit returns to the firm's capital, the share goes to the client's wallet.
 
     With the first payout the fee comes back too, if the terms say so.
@@ -303,7 +303,7 @@ async def _pay(work: UnitOfWork, payout: asyncpg.Record) -> None:
     for wallet_id in sorted({payout["wallet_id"], fee.wallet if fee else payout["wallet_id"]}):
         await wallets.lock_wallet(work.conn, wallet_id)
     if payout["amount"] > 0:
-        await transfers.move(
+        await transfers.transfer(
             work,
             brand=brand,
             kind="PAYOUT_SHARE",
@@ -314,7 +314,7 @@ async def _pay(work: UnitOfWork, payout: asyncpg.Record) -> None:
             amount=payout["amount"],
             cause=cause,
         )
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=brand,
         kind="PAYOUT_PROFIT",
@@ -328,6 +328,6 @@ async def _pay(work: UnitOfWork, payout: asyncpg.Record) -> None:
     await payouts.mark_paid(work.conn, payout["id"], work.now)
     payload: Facts = {"payout": payout["id"], "amount": plain(payout["amount"])}
     if fee:
-        await fee_returns.pay(work, fee, payout["id"])
+        await fee_returns.pay_fee_return(work, fee, payout["id"])
         payload["fee_returned"] = plain(fee.amount)
     work.emit("prop.payout.paid", brand=brand, challenge_id=challenge_id, payload=payload)

@@ -10,7 +10,7 @@ from config import database
 Value = TypeVar("Value")
 
 
-class Local(Generic[Value]):
+class PerDatabase(Generic[Value]):
     """One value for the open database, made when first asked for."""
 
     def __init__(self, make: Callable[[], Value]) -> None:

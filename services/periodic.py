@@ -16,7 +16,7 @@ from models import standby, system
 from models.sql import Connection
 from services import bulk_reinstatements, payments, quote_guard, quotes, retention
 from services.connections import control
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.unit_of_work.reads import read_connection
 
 TICK_AFTER = timedelta(seconds=60)
@@ -36,12 +36,12 @@ log = logging.getLogger(__name__)
 
 STARTED_AT = datetime.now(UTC)
 
-_looked: Local[dict[str, float]] = Local(dict)
+_looked: PerDatabase[dict[str, float]] = PerDatabase(dict)
 """When this process last looked for a slot of each name, monotonic."""
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class Pending:
     """What waits to be done by the process that has ticked."""
 
     jobs: bool  # some are due
@@ -61,7 +61,7 @@ def process_name(kind: str) -> str:
     return f"{kind}-{host}-{os.getpid()}"
 
 
-async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> Waiting:
+async def run_round(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> Pending:
     """One round of a process of this kind, twice a second. Every step may be repeated.
 
     `faults`: the last fault of each of its endless tasks that is not well, by the task's name. Return what is left for
@@ -82,15 +82,15 @@ async def tick(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> W
         halted = await _take_slot(conn, "bulk_reinstatements", BULK_SECONDS)
         overdue = await _take_slot(conn, "mark_to_market", MARK_SECONDS)
     if waiting["is_still"]:
-        await quotes.tick(TICK_AFTER)
-    await quote_guard.expire()
+        await quotes.append_empty_batch(TICK_AFTER)
+    await quote_guard.expire_suspects()
     if expires:
-        await payments.expire()
+        await payments.expire_orders()
     if halted:
-        await bulk_reinstatements.go_on()
+        await bulk_reinstatements.resume_bulks()
     if forgets:
-        await retention.forget()
-    return Waiting(waiting["jobs_due"], waiting["shards_behind"], overdue)
+        await retention.delete_old_rows()
+    return Pending(waiting["jobs_due"], waiting["shards_behind"], overdue)
 
 
 async def _take_slot(conn: Connection, name: str, seconds: int) -> bool:

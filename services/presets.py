@@ -21,7 +21,7 @@ class Preset:
 
 
 @cache
-def every() -> tuple[Preset, ...]:
+def all_presets() -> tuple[Preset, ...]:
     """All presets, by name."""
     found = (file for file in files("domain").joinpath("presets").iterdir() if file.name.endswith(".json"))
     return tuple(sorted((_read(file.name, file.read_text("utf-8")) for file in found), key=lambda one: one.name))

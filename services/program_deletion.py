@@ -26,7 +26,7 @@ from models.program_deletion import DeletedSale
 from models.tables.programs import Program
 from models.tables.purchases import Purchase
 from services import programs, purchases
-from services.challenges import call_off, check_payouts, checked_reason, secure
+from services.challenges import call_off, check_payouts, checked_reason, secure_account
 from services.principals import Principal, Role
 from services.unit_of_work.openings import catch_up_many
 from services.unit_of_work.reads import read_connection
@@ -113,7 +113,7 @@ async def _end(work: UnitOfWork, brand: str, challenges: Sequence[int], reason: 
         await call_off(work, challenge_id, "PROGRAM_DELETED", reason)
     for held in work.locked_accounts.values():
         if held.stored.challenge_id not in running:
-            secure(work, held, "PROGRAM_DELETED")
+            secure_account(work, held, "PROGRAM_DELETED")
     await work.flush()
     await jobs.finish_jobs_of(work.conn, challenges, OUTCOME)
     for held in work.locked_accounts.values():
@@ -136,8 +136,8 @@ async def _finish(
 ) -> dict[str, int]:
     """Delete the program itself, and audit the whole deletion: the program, the counters, the hash over the sales."""
     program = await Program.get(id=program_id)
-    draft = await programs.stored(work, program)
-    before = {"program": programs.facts(draft, program.status, program.version)}
+    draft = await programs.stored_program(work, program)
+    before = {"program": programs.program_facts(draft, program.status, program.version)}
     last = await rows.delete_program(work.conn, program_id)
     counters = {name: (gone + Counter(last))[name] for name in COUNTERS}
     work.audit(
@@ -158,7 +158,7 @@ async def _sales(work: UnitOfWork, challenges: Sequence[int], bought: Sequence[i
 
     The terms stay where they are, under the hash that purchases and challenges name.
     """
-    facts = {row.id: purchases.facts(row) for row in await Purchase.filter(id__in=list(bought)).order_by("id")}
+    facts = {row.id: purchases.purchase_facts(row) for row in await Purchase.filter(id__in=list(bought)).order_by("id")}
     sales = []
     for verdict in _verdicts(*await rows.challenge_records(work.conn, challenges)):
         body = {"purchase": facts.pop(verdict["purchase_id"], None), "challenge": verdict}

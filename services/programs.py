@@ -22,7 +22,7 @@ from models.tables.programs import Program, ProgramPhase
 from services import brands
 from services.groups import NAME_MAX
 from services.principals import Principal, Role
-from services.saving import Saved, check_version, fill
+from services.saving import SavedObject, check_version, filled_fields
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
@@ -48,38 +48,38 @@ NUMBERS = (
 )
 
 
-async def validate(principal: Principal, draft: Draft, *, brand: str | None = None) -> list[Problem]:
+async def validate_program(principal: Principal, draft: Draft, *, brand: str | None = None) -> list[Problem]:
     """Everything that would keep the draft from being saved; nothing is written. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     async with transaction() as work:
-        await brands.require(brand)
+        await brands.require_brand(brand)
         found, _ = await _judge(work, brand, draft)
     return found
 
 
-async def create(principal: Principal, draft: Draft, *, brand: str | None = None) -> int:
+async def create_program(principal: Principal, draft: Draft, *, brand: str | None = None) -> int:
     """Save a new program, DISABLED; answers its id. Raises Forbidden, NotFound, InvalidProgram with every problem."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     async with transaction() as work:
-        await brands.require(brand)
+        await brands.require_brand(brand)
         ids = await _accept(work, brand, draft)
         program = await Program.create(brand_id=brand, status=ProgramStatus.DISABLED, **_columns(draft))
         await _write_steps(program.id, draft, ids)
-        after = facts(draft, ProgramStatus.DISABLED, 1)
+        after = program_facts(draft, ProgramStatus.DISABLED, 1)
         work.audit(principal, "createProgram", object_kind="program", object_id=program.id, brand=brand, after=after)
     return int(program.id)
 
 
-async def update(
+async def update_program(
     principal: Principal,
     program_id: int,
     *,
     expected_version: int,
     changes: Mapping[str, Any] | None = None,
     status: ProgramStatus | None = None,
-) -> Saved:
+) -> SavedObject:
     """Change fields of a program, its status, or both.
 
     `changes` has fields of Draft: what is left out stays, None is the default. `steps` replaces all phases: one that is
@@ -96,8 +96,8 @@ async def update(
         check_version(expected_version, program.version)
         current = program.status
         target = current if status in (None, current) else move("program", current, ProgramStatus(status))
-        before = await stored(work, program)
-        draft = Draft(**fill({name: getattr(before, name) for name in FIELDS}, changes or {}, DEFAULTS, ()))
+        before = await stored_program(work, program)
+        draft = Draft(**filled_fields({name: getattr(before, name) for name in FIELDS}, changes or {}, DEFAULTS, ()))
         ids = await _accept(work, program.brand_id, draft)
         version = expected_version + 1
         await Program.filter(id=program_id).update(
@@ -106,7 +106,9 @@ async def update(
         if changes and "steps" in changes:
             await ProgramPhase.filter(program_id=program_id).delete()
             await _write_steps(program_id, draft, ids)
-        saved = Saved(program_id, facts(before, current, expected_version), facts(draft, target, version))
+        saved = SavedObject(
+            program_id, program_facts(before, current, expected_version), program_facts(draft, target, version)
+        )
         work.audit(
             principal,
             "updateProgram",
@@ -119,7 +121,7 @@ async def update(
     return saved
 
 
-async def freeze(work: UnitOfWork, program_id: int) -> tuple[Terms, str, str]:
+async def freeze_terms(work: UnitOfWork, program_id: int) -> tuple[Terms, str, str]:
     """The program as it is now: terms, their canonical text, its sha256. The sale has locked it.
 
     Deposits, currencies and policies are the groups'. Raises NotFound.
@@ -142,13 +144,13 @@ async def freeze(work: UnitOfWork, program_id: int) -> tuple[Terms, str, str]:
     return terms, text, fingerprint(text)
 
 
-async def stored(work: UnitOfWork, program: Program) -> Draft:
+async def stored_program(work: UnitOfWork, program: Program) -> Draft:
     """The program as it was saved."""
     steps = tuple(_step(row) for row in await rows.program_phases(work.conn, program.id))
     return Draft(steps=steps, **{name: getattr(program, COLUMNS.get(name, name)) for name in HEAD})
 
 
-def facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
+def program_facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
     """The program as the audit keeps it: numbers that are not whole as text."""
     steps = [
         {

@@ -27,7 +27,7 @@ from services import payments, receipts, sales
 from services.challenges import call_off, check_payouts, checked_reason
 from services.principals import Principal, Role
 from services.sales import AwaitedFrom, Buyer
-from services.saving import Saved
+from services.saving import SavedObject
 from services.unit_of_work.openings import catch_up_many, transaction
 from services.unit_of_work.reads import read_connection
 from services.unit_of_work.roots import LockRoot
@@ -38,17 +38,17 @@ TAGS_MAX, TAG_MAX = 20, 64
 BY_HAND = (PurchaseStatus.PAID, PurchaseStatus.FAILED)
 
 
-async def place(
+async def place_purchase(
     principal: Principal, program_id: int, wallet_id: int | None, payment: Payment, key: str
 ) -> tuple[int, int | None]:
     """Sell the program, paid as the client chooses; return the ids of purchase and, once there is one, challenge.
 
-    Raises InvalidInput, and as `buy` and `payments.order` do.
+    Raises InvalidInput, and as `buy` and `payments.order_purchase` do.
     """
     if payment is Payment.EXTERNAL:
         if wallet_id is not None:
             raise InvalidInput("walletId", reason="must be left out: an EXTERNAL payment takes nothing from a wallet")
-        return await payments.order(principal, program_id, key), None
+        return await payments.order_purchase(principal, program_id, key), None
     if wallet_id is None:
         raise InvalidInput("walletId", reason="must be named for the payment WALLET")
     return await buy(principal, program_id, wallet_id, key)
@@ -61,18 +61,18 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
     written.
     """
     content = {"programId": program_id, "walletId": wallet_id}
-    buyer = sales.buyer(principal)
+    buyer = sales.require_buyer(principal)
     async with transaction() as work:
-        if stored := await receipts.claim(work, principal, "buyChallenge", key, content):
+        if stored := await receipts.claim_key(work, principal, "buyChallenge", key, content):
             return stored["purchase"], stored["challenge"]
         await sales.take_share(work, buyer, program_id)
-        frozen = await sales.on_sale(work, buyer.brand, program_id)
+        frozen = await sales.lock_program(work, buyer.brand, program_id)
         await _reserve(work, buyer, wallet_id, frozen[0])
-        purchase_id = await sales.order(work, buyer, frozen, AwaitedFrom(wallet_id))
-        challenge_id, account_id = await sales.begin(work, buyer, purchase_id, frozen[2])
+        purchase_id = await sales.write_purchase(work, buyer, frozen, AwaitedFrom(wallet_id))
+        challenge_id, account_id = await sales.begin_challenge(work, buyer, purchase_id, frozen[2])
         work.enqueue("withdraw_fee", brand=buyer.brand, challenge_id=challenge_id, account_id=account_id)
         answer = {"purchase": purchase_id, "challenge": challenge_id}
-        await receipts.keep(work, principal, "buyChallenge", key, answer)
+        await receipts.store_answer(work, principal, "buyChallenge", key, answer)
     return purchase_id, challenge_id
 
 
@@ -90,7 +90,7 @@ async def _reserve(work: UnitOfWork, buyer: Buyer, wallet_id: int, terms: Terms)
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class ChangeablePurchase:
     """A purchase the principal may change: its brand and program, and the lock roots of its challenges."""
 
     id: int
@@ -103,17 +103,17 @@ class Reached:
         return [LockRoot.of_challenge(challenge_id) for challenge_id in self.challenges]
 
 
-async def reach(principal: Principal, purchase_id: int) -> Reached:
+async def changeable_purchase(principal: Principal, purchase_id: int) -> ChangeablePurchase:
     """Raises Forbidden, and NotFound for a purchase of another brand like for a missing one."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with read_connection() as conn:
         found = await purchases.read_purchase(conn, purchase_id)
     if found is None or not principal.sees(found["brand"]):
         raise NotFound("id", id=purchase_id)
-    return Reached(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
+    return ChangeablePurchase(purchase_id, found["brand"], found["program_id"], tuple(found["challenges"]))
 
 
-async def locked(work: UnitOfWork, reached: Reached) -> Purchase:
+async def lock_purchase(work: UnitOfWork, reached: ChangeablePurchase) -> Purchase:
     """Lock the purchase's row, after its challenges and its program.
 
     Raises NotFound where it was deleted, and Locked where it was paid, so that a challenge began, since it was read.
@@ -129,7 +129,7 @@ async def locked(work: UnitOfWork, reached: Reached) -> Purchase:
     return row
 
 
-def facts(purchase: Purchase) -> Facts:
+def purchase_facts(purchase: Purchase) -> Facts:
     """The purchase as the audit keeps it."""
     return {
         "id": purchase.id,
@@ -148,7 +148,7 @@ def facts(purchase: Purchase) -> Facts:
     }
 
 
-async def update(
+async def update_purchase(
     principal: Principal,
     purchase_id: int,
     *,
@@ -156,7 +156,7 @@ async def update(
     status: PurchaseStatus | None = None,
     reason: str = "",
     shown: str | None = None,
-) -> Saved:
+) -> SavedObject:
     """Change the firm's notes, and the status along the moves a manager may make.
 
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
@@ -164,15 +164,15 @@ async def update(
     off and needs a reason. The status it has is no change. Raises Forbidden, InvalidInput, NotFound,
     InvalidTransition, AlreadyPaid, PaymentExpired, AccountUnreadable, Locked.
     """
-    reached = await reach(principal, purchase_id)
+    reached = await changeable_purchase(principal, purchase_id)
     notes = _notes(changes or {})
     is_due = status is PurchaseStatus.FAILED or reason or shown is not None
     why = checked_reason(reason, shown) if is_due else Reason("")
     async with catch_up_many(reached.roots if status is not None else []) as work:
         work.check_readable()
         await work.flush()  # what catching up found goes before
-        row = await locked(work, reached)
-        before = facts(row)
+        row = await lock_purchase(work, reached)
+        before = purchase_facts(row)
         if status is not None and status != row.status:
             await _move_by_hand(work, reached, row, status, why)
         kept = {name: notes.get(name, getattr(row, name)) for name in ("external_reference", "comment", "tags")}
@@ -188,7 +188,7 @@ async def update(
             before=before,
             after=after,
         )
-    return Saved(purchase_id, {name: before[name] for name in after}, after)
+    return SavedObject(purchase_id, {name: before[name] for name in after}, after)
 
 
 def _notes(changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -208,18 +208,18 @@ def _tags(tags: Sequence[str]) -> list[str]:
         raise InvalidInput("tags", reason=f"must be at most {TAGS_MAX}")
     for place, tag in enumerate(tags):
         if fault := text_fault(tag, TAG_MAX) or ("occurs twice" if tag in tags[:place] else None):
-            raise InvalidInput(f"tags[{place}]", reason=fault)
+            raise InvalidInput(f"tags[{place_purchase}]", reason=fault)
     return list(tags)
 
 
 async def _move_by_hand(
-    work: UnitOfWork, reached: Reached, row: Purchase, status: PurchaseStatus, reason: Reason
+    work: UnitOfWork, reached: ChangeablePurchase, row: Purchase, status: PurchaseStatus, reason: Reason
 ) -> None:
     if status not in BY_HAND:
         raise InvalidInput("status", reason="PAID and FAILED are set by hand; to give money back, use refundPurchase")
     if status is PurchaseStatus.PAID and row.payment_reference is not None:
-        await payments.check(work, row, row.price, row.currency_id)
-        await payments.activate(work, row)
+        await payments.check_payment(work, row, row.price, row.currency_id)
+        await payments.activate_purchase(work, row)
         return
     target = move("purchase", row.status, status)
     if status is PurchaseStatus.PAID:
@@ -231,7 +231,7 @@ async def _move_by_hand(
         await purchases.fail_purchase(work.conn, reached.id, target, work.now, reason=reason.internal, shown=told)
 
 
-async def _running(work: UnitOfWork, reached: Reached) -> asyncpg.Record | None:
+async def _running(work: UnitOfWork, reached: ChangeablePurchase) -> asyncpg.Record | None:
     """The challenge of the purchase that has not ended, if there is one."""
     for challenge_id in reached.challenges:
         card = await challenges.read_challenge(work.conn, challenge_id)
@@ -240,7 +240,7 @@ async def _running(work: UnitOfWork, reached: Reached) -> asyncpg.Record | None:
     return None
 
 
-async def _paid_outside(work: UnitOfWork, reached: Reached, row: Purchase) -> None:
+async def _paid_outside(work: UnitOfWork, reached: ChangeablePurchase, row: Purchase) -> None:
     """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
     assert row.wallet_id is not None, "one without a wallet has a payment reference"
     await wallets.lock_wallet(work.conn, row.wallet_id)
@@ -252,16 +252,16 @@ async def _paid_outside(work: UnitOfWork, reached: Reached, row: Purchase) -> No
         work.enqueue("deposit", brand=reached.brand, challenge_id=running["id"], account_id=running["account_id"])
 
 
-async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
+async def delete_purchase(principal: Principal, purchase_id: int, reason: str) -> None:
     """Remove a purchase that has no challenge, or that failed or was refunded; its challenge and verdicts stay.
 
     Raises Forbidden, InvalidInput, NotFound, PurchaseLinked, PayoutOpen.
     """
-    reached = await reach(principal, purchase_id)
+    reached = await changeable_purchase(principal, purchase_id)
     checked_reason(reason)
     async with catch_up_many(reached.roots) as work:
         await work.flush()  # what catching up found goes before
-        row = await locked(work, reached)
+        row = await lock_purchase(work, reached)
         status = row.status
         if reached.challenges and status not in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):
             raise PurchaseLinked("id", status=status.name, challenge=reached.challenges[0])
@@ -277,5 +277,5 @@ async def delete(principal: Principal, purchase_id: int, reason: str) -> None:
             object_id=purchase_id,
             brand=reached.brand,
             reason=reason,
-            before=facts(row) | {"challenges": list(reached.challenges)},
+            before=purchase_facts(row) | {"challenges": list(reached.challenges)},
         )

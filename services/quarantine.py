@@ -13,7 +13,7 @@ from domain.ledger import Facts, Kind, follow
 from domain.money import ZERO
 from models import quarantine as rows
 from models.quarantine import QuarantineEntry
-from services.actions import reach
+from services.actions import tradable_lock_root
 from services.challenges import checked_reason
 from services.connections import LOST, SHORT
 from services.fencing import ShardLost
@@ -164,7 +164,7 @@ async def release_by_hand(principal: Principal, account_id: int, reason: str, *,
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     checked_reason(reason)
-    of = await reach(principal, account_id, "accountId")
+    of = await tradable_lock_root(principal, account_id, "accountId")
     async with read_connection() as conn:
         if await rows.quarantine_entry(conn, account_id) is None:
             return

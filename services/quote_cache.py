@@ -13,12 +13,12 @@ from domain.quotes import Batch, Quote
 from models import quotes
 from models.quotes import Clocks
 from models.sql import Connection
-from services.per_database import Local
+from services.per_database import PerDatabase
 
 BATCHES_KEPT = 20_000
 
 
-class Tape:
+class QuoteCache:
     """Batches floor < n <= newest, and per symbol every quote of them with the one before."""
 
     def __init__(self) -> None:
@@ -106,7 +106,7 @@ class Tape:
         return self._batches[after - self._floor : through - self._floor]
 
 
-tape = Local(Tape)
+quote_cache = PerDatabase(QuoteCache)
 """The tape of the database this process works on."""
 
 

@@ -15,12 +15,12 @@ from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
 from services.unit_of_work.unit import UnitOfWork
 
-__all__ = ["StoredSuspect", "count", "dropped", "expire", "tell"]
+__all__ = ["StoredSuspect", "count_findings", "dropped_quotes", "emit_findings", "expire_suspects"]
 
 EVENT = "prop.feed.suspect"
 
 
-def tell(work: UnitOfWork, notes: Sequence[Note]) -> None:
+def emit_findings(work: UnitOfWork, notes: Sequence[Note]) -> None:
     """Write one event for each symbol, outcome and finding among the news, with the last of its quotes."""
     news: dict[tuple[str, GuardOutcome, QuoteFinding], list[Note]] = {}
     for note in notes:
@@ -44,18 +44,18 @@ def _facts(note: Note, count: int) -> Facts:
     }
 
 
-def dropped(notes: Sequence[Note]) -> Counter[tuple[str, Dropped]]:
+def dropped_quotes(notes: Sequence[Note]) -> Counter[tuple[str, Dropped]]:
     """The held quotes that were given up, as the counters of dropped quotes name them."""
     return Counter((note.quote.symbol, Dropped.SUSPECT) for note in notes if note.outcome is GuardOutcome.DROPPED)
 
 
-def count(notes: Sequence[Note]) -> None:
+def count_findings(notes: Sequence[Note]) -> None:
     """Add to this process's metrics; after the commit."""
     for note in notes:
         SUSPECT_QUOTES.labels(note.outcome.lower(), note.finding.lower()).inc()
 
 
-async def expire() -> int:
+async def expire_suspects() -> int:
     """Drop the held quotes that no other has decided in time; answers how many. In a replay the next quotes do it."""
     async with read_connection() as conn:
         if not await suspects.has_due_suspects(conn):
@@ -66,9 +66,9 @@ async def expire() -> int:
         await quotes.lock_ingest(work.conn)
         await work.refresh_market()
         notes = [_expired(work, one) for one in await suspects.delete_due_suspects(work.conn)]
-        await quotes.count_dropped(work.conn, dropped(notes), work.clocks.real_time, settings().dropped_rows_max)
-        tell(work, notes)
-    count(notes)
+        await quotes.count_dropped(work.conn, dropped_quotes(notes), work.clocks.real_time, settings().dropped_rows_max)
+        emit_findings(work, notes)
+    count_findings(notes)
     return len(notes)
 
 

@@ -17,7 +17,7 @@ from domain.quote_guard import GuardOutcome, Guards, Note, QuoteFinding
 from domain.quotes import Batch, Dropped, Quote, Screening, divide_into_batches, screen
 from models import name_locks, quotes, suspects
 from services import quote_guard
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.principals import Principal
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
@@ -28,7 +28,7 @@ FEW_BATCHES = 10  # of one request while the markers are far behind
 FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
 
 
-_checked: Local[dict[str, Checked]] = Local(dict)
+_checked: PerDatabase[dict[str, Checked]] = PerDatabase(dict)
 """By symbol the prices at which every open position is known to be bearable."""
 
 
@@ -65,15 +65,15 @@ async def ingest(
         await quotes.insert_batches(work.conn, new, screened.guards.watches)
         await suspects.write_suspects(work.conn, screened.guards.suspects)
         notes = screened.guards.notes
-        quote_guard.tell(work, notes)
+        quote_guard.emit_findings(work, notes)
         reasons = [(quote.symbol, reason) for quote, reason in dropped] + list(unreadable)
         counts = Counter((_countable(symbol), reason) for symbol, reason in reasons)
-        given_up = counts + quote_guard.dropped(notes)
+        given_up = counts + quote_guard.dropped_quotes(notes)
         await quotes.count_dropped(work.conn, given_up, work.clocks.real_time, settings().dropped_rows_max)
         if principal is not None:
             _note(work, principal, new, len(taken), len(reasons))
     _checked().update(screened.bearing.checked)
-    quote_guard.count(notes)
+    quote_guard.count_findings(notes)
     if new:
         wake_markers()
     told = [(symbol, reason.value, many) for (symbol, reason), many in sorted(counts.items())]
@@ -159,7 +159,7 @@ def _number(work: UnitOfWork, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]
     return batches
 
 
-async def tick(older_than: timedelta) -> bool:
+async def append_empty_batch(older_than: timedelta) -> bool:
     """Append an empty batch if the newest is older: days end, and limits of time are judged, without quotes too.
 
     Never in a replay, and not before the first quotes.

@@ -26,7 +26,7 @@ def _check_text(field: str, text: str, *, empty: bool = False) -> None:
         raise InvalidInput(field, reason=fault)
 
 
-async def claim(
+async def claim_key(
     work: UnitOfWork, principal: Principal, operation: str, key: str, content: dict[str, Any]
 ) -> dict[str, Any] | None:
     """The stored answer to the same content, or None: go on.
@@ -48,6 +48,8 @@ async def claim(
     return answer
 
 
-async def keep(work: UnitOfWork, principal: Principal, operation: str, key: str, answer: dict[str, Any]) -> None:
+async def store_answer(
+    work: UnitOfWork, principal: Principal, operation: str, key: str, answer: dict[str, Any]
+) -> None:
     """Store the answer beside the claim."""
     await receipts.write_receipt_answer(work.conn, _key(principal, operation, key), canonical(answer))

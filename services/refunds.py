@@ -8,9 +8,9 @@ from domain.money import plain as plain_text
 from domain.reasons import Reason
 from models import challenges, purchases, wallets
 from services import receipts, transfers
-from services.challenges import call_off, check_payouts, checked_reason, secure
+from services.challenges import call_off, check_payouts, checked_reason, secure_account
 from services.principals import Principal
-from services.purchases import Reached, facts, locked, reach
+from services.purchases import ChangeablePurchase, changeable_purchase, lock_purchase, purchase_facts
 from services.transfers import House, Wallet
 from services.unit_of_work.openings import catch_up_many
 from services.unit_of_work.unit import UnitOfWork
@@ -23,15 +23,15 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
     content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
     FeeReturned, PayoutOpen, IdempotencyConflict, AccountUnreadable.
     """
-    reached = await reach(principal, purchase_id)
+    reached = await changeable_purchase(principal, purchase_id)
     why = checked_reason(reason, shown)
     content = {"purchaseId": purchase_id, **why.content}
     async with catch_up_many(reached.roots) as work:
-        if await receipts.claim(work, principal, "refundPurchase", key, content) is not None:
+        if await receipts.claim_key(work, principal, "refundPurchase", key, content) is not None:
             return
         work.check_readable()
         await work.flush()  # what catching up found goes before
-        row = await locked(work, reached)
+        row = await lock_purchase(work, reached)
         target = move("purchase", row.status, PurchaseStatus.REFUNDED)
         if row.paid_from is None:
             raise FeeNotTaken("id", status=row.status.name)
@@ -55,10 +55,10 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
             object_id=purchase_id,
             brand=reached.brand,
             reason=reason,
-            before=facts(row),
+            before=purchase_facts(row),
             after={"status": target.name},
         )
-        await receipts.keep(work, principal, "refundPurchase", key, {"purchase": purchase_id})
+        await receipts.store_answer(work, principal, "refundPurchase", key, {"purchase": purchase_id})
 
 
 async def _end(work: UnitOfWork, challenge_id: int, reason: Reason) -> None:
@@ -67,12 +67,14 @@ async def _end(work: UnitOfWork, challenge_id: int, reason: Reason) -> None:
     if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
         await call_off(work, challenge_id, "REFUNDED", reason)
     elif held := work.locked_accounts.get(card["account_id"]):
-        secure(work, held, "REFUNDED")
+        secure_account(work, held, "REFUNDED")
 
 
-async def _give_back(work: UnitOfWork, reached: Reached, wallet_id: int, currency: str, amount: Decimal) -> None:
+async def _give_back(
+    work: UnitOfWork, reached: ChangeablePurchase, wallet_id: int, currency: str, amount: Decimal
+) -> None:
     await wallets.lock_wallet(work.conn, wallet_id)
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=reached.brand,
         kind="REFUND",

@@ -93,18 +93,18 @@ async def reinstate(
         raise NotFound("id", id=challenge_id)
     operation, content = "reinstateChallenge", {"id": challenge_id, **why.content}
     async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
-        if apply and (seen := await receipts.claim(work, principal, operation, key, content)):
+        if apply and (seen := await receipts.claim_key(work, principal, operation, key, content)):
             number = int(seen["reinstatement"])
             return Reinstated(number, *await rows.reinstatement_outcome(work.conn, number))
-        plan = await recompute(work, challenge_id)
+        plan = await recompute_run(work, challenge_id)
         if not apply:
             return Reinstated(None, plan.differences, plan.left_out)
         number = await carry_out(work, principal, plan, why)
-        await receipts.keep(work, principal, operation, key, {"reinstatement": number})
+        await receipts.store_answer(work, principal, operation, key, {"reinstatement": number})
     return Reinstated(number, plan.differences, plan.left_out)
 
 
-async def recompute(work: UnitOfWork, challenge_id: int) -> Plan:
+async def recompute_run(work: UnitOfWork, challenge_id: int) -> Plan:
     """Compute the failed run again without void quotes; nothing is written. Raises as `reinstate`."""
     await work.flush()  # a verdict that catching up came upon goes before
     case = await rows.read_case(work.conn, challenge_id)
@@ -114,14 +114,14 @@ async def recompute(work: UnitOfWork, challenge_id: int) -> Plan:
     standing = await voids.standing_voids(work.conn, case["batch"])
     if case["by_hand"] or not await _is_moved(work, failed.account, standing):
         raise VerdictStands("id", challenge=challenge_id, rule=case["rule"])
-    recomputation = await run_again(work.conn, failed, case, [one.span for one in standing])
+    recomputation = await replay_run(work.conn, failed, case, [one.span for one in standing])
     calendar = failed.conditions.calendar
     assert calendar, "terms have a calendar"
     account = reinstatements.resume(recomputation.account, calendar, work.now)
     return Plan(case, challenge_id, failed, recomputation, account)
 
 
-async def run_again(
+async def replay_run(
     conn: Connection, failed: LockedAccount, case: asyncpg.Record, spans: Collection[Span]
 ) -> Recomputation:
     """Compute a failed run again up to its verdict without the quotes of the spans. Raises as `reinstate`."""
@@ -170,7 +170,7 @@ class _Replay:
         self.read, self.most = 0, settings().reinstatement_quotes_max
 
     async def play(self, case: asyncpg.Record) -> None:
-        """Bring the run to its verdict, or to where it would have passed. Raises what `recompute` does."""
+        """Bring the run to its verdict, or to where it would have passed. Raises what `recompute_run` does."""
         rerun, batch = self.rerun, case["batch"]
         bookings = await rows.bookings(self.conn, case["account_id"], case["start_seq"], case["end_seq"])
         first = next((one.batch for one in bookings if one.fill), batch)
@@ -250,13 +250,13 @@ async def _open(work: UnitOfWork, plan: Plan, reason: Reason) -> LockedAccount:
     opened = await accounts.open_for_phase(work, case["brand"], case["client"], plan.challenge_id, terms)
     initial = phase.initial_balance
     phase_id = await rows.open_run(work.conn, plan.challenge_id, phase.index, opened.account.id, initial)
-    await accounts.fund(work, opened)
+    await accounts.fund_account(work, opened)
     facts = reason.facts | {"reinstated_from": plan.failed.account.id}
     for amount, counts in ((initial - opened.account.cash, False), (plan.account.cash - initial, True)):
         if amount:
             await _book(work, opened, amount, facts | {"counts_as_profit": counts})
     started: Facts = {"phase_index": phase.index, "reinstated_from": plan.failed.account.id}
-    await accounts.activate(work, opened, started)
+    await accounts.activate_account(work, opened, started)
     opened.account = replace(
         opened.account,
         phase=replace(phase, id=phase_id),
@@ -275,7 +275,7 @@ async def _book(work: UnitOfWork, opened: LockedAccount, amount: Decimal, facts:
     """Move the amount between the account and the firm's capital."""
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(opened.account.id)
     source, target = sides if amount > 0 else sides[::-1]
-    await transfers.move(
+    await transfers.transfer(
         work,
         brand=opened.account.brand,
         kind="ADJUSTMENT",

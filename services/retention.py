@@ -32,7 +32,7 @@ class Round:
 
 
 @dataclass(frozen=True, slots=True)
-class Forgotten:
+class Retention:
     """What is no longer kept."""
 
     events: int  # up to this position; 0: none
@@ -40,7 +40,7 @@ class Forgotten:
     metrics: datetime | None  # recorded before this
 
 
-async def forget() -> Round:
+async def delete_old_rows() -> Round:
     """Forget what is older than it is kept; of a large backlog a part, so that it is called again and again."""
     kept = settings()
     return Round(
@@ -69,7 +69,7 @@ async def _quotes(conn: Connection, days: int) -> int:
     return await quotes.delete_old_batches(conn, days, QUOTES_AT_ONCE)
 
 
-async def read() -> Forgotten:
+async def read_retention() -> Retention:
     """What has been forgotten so far."""
     async with read_connection() as conn:
-        return Forgotten(**await retention.retained_from(conn))
+        return Retention(**await retention.retained_from(conn))

@@ -34,7 +34,7 @@ class AwaitedFrom:
     expires_at: datetime | None = None
 
 
-def buyer(principal: Principal) -> Buyer:
+def require_buyer(principal: Principal) -> Buyer:
     """Return the client a principal buys for. Raises Forbidden for any role but CLIENT."""
     principal.require(Role.CLIENT)
     brand, client = principal.brand, principal.subject
@@ -58,17 +58,17 @@ async def take_share(work: UnitOfWork, buyer: Buyer, program_id: int) -> OpenCou
     return share
 
 
-async def on_sale(work: UnitOfWork, brand: str, program_id: int) -> Frozen:
+async def lock_program(work: UnitOfWork, brand: str, program_id: int) -> Frozen:
     """Lock the program against edits and freeze its terms. Raises NotFound, ProgramNotAvailable."""
     program = await purchases.lock_program(work.conn, program_id)
     if program is None or program["brand"] != brand:
         raise NotFound("programId", program=program_id)
     if program["status"] != ProgramStatus.ACTIVE:
         raise ProgramNotAvailable("programId", program=program_id)
-    return await programs.freeze(work, program_id)
+    return await programs.freeze_terms(work, program_id)
 
 
-async def order(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
+async def write_purchase(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
     """Write a PENDING purchase and the terms it was sold under; return its id."""
     terms, body, digest = frozen
     await challenges.insert_terms(work.conn, digest, terms, body)
@@ -89,7 +89,7 @@ async def order(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment: Awaited
     return int(purchase.id)
 
 
-async def begin(work: UnitOfWork, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
+async def begin_challenge(work: UnitOfWork, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
     """Write the challenge of a purchase: every phase sold, the first one on a PENDING account.
 
     Return the ids of challenge and account. Raises TermsUnreadable.

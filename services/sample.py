@@ -83,7 +83,9 @@ PROGRAMS = (
 )
 
 
-async def seed(kept: Mapping[str, str] = MappingProxyType({}), *, beside_real_brands: bool = False) -> dict[str, str]:
+async def seed_sample(
+    kept: Mapping[str, str] = MappingProxyType({}), *, beside_real_brands: bool = False
+) -> dict[str, str]:
     """Make the sample data on a new desk; return its tokens, by role.
 
     On a desk that has it nothing is made again and nothing put back. `kept` are tokens returned before: those that
@@ -95,24 +97,24 @@ async def seed(kept: Mapping[str, str] = MappingProxyType({}), *, beside_real_br
             return {}
         await _make()
     with suppress(NoMarket):  # money moves at the market's time: a replay without quotes gets it at its next start
-        await wallets.deposit(SEEDER, brand=BRAND, client=CLIENT, currency="USD", amount=CASH, key="sample")
+        await wallets.deposit_to_wallet(SEEDER, brand=BRAND, client=CLIENT, currency="USD", amount=CASH, key="sample")
     texts = {role.value: await _token(role, kept.get(role.value)) for role in reversed(ROLES)}
     return {role.value: text for role in ROLES if (text := texts[role.value]) is not None}
 
 
 async def _make() -> None:
     """Make what is missing of brand, instruments, groups and programs."""
-    await brands.save(SEEDER, name=BRAND, title="Demo (sample data)", sample=True)
+    await brands.save_brand(SEEDER, name=BRAND, title="Demo (sample data)", sample=True)
     for instrument in INSTRUMENTS:
         if not await InstrumentRow.filter(symbol=instrument.symbol).exists():
-            await instruments.save(SEEDER, instrument)
+            await instruments.save_instrument(SEEDER, instrument)
     for name, kind in GROUPS.items():
         if not await AccountGroup.filter(brand_id=BRAND, name=name).exists():
-            await groups.save(SEEDER, brand=BRAND, name=name, kind=kind, currency="USD", deposit=DEPOSIT)
+            await groups.save_group(SEEDER, brand=BRAND, name=name, kind=kind, currency="USD", deposit=DEPOSIT)
     for draft in PROGRAMS:
         if not await Program.filter(brand_id=BRAND, name=draft.name).exists():
-            program_id = await programs.create(SEEDER, draft, brand=BRAND)
-            await programs.update(SEEDER, program_id, expected_version=1, status=ProgramStatus.ACTIVE)
+            program_id = await programs.create_program(SEEDER, draft, brand=BRAND)
+            await programs.update_program(SEEDER, program_id, expected_version=1, status=ProgramStatus.ACTIVE)
 
 
 def _name(role: Role) -> str:
@@ -126,7 +128,7 @@ async def _token(role: Role, kept: str | None) -> str | None:
         return kept
     if await tokens.is_valid(_name(role)) is False:
         return None
-    return await tokens.reissue(
+    return await tokens.reissue_token(
         role=role,
         brand=None if role in BRANDLESS else BRAND,
         name=_name(role),

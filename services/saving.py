@@ -9,7 +9,7 @@ from domain.ledger import Facts
 from domain.validation import api_name
 
 
-class Change(NamedTuple):
+class FieldChange(NamedTuple):
     """One field of a saved object before and after, as text; None where it had no value or the object is new."""
 
     field: str
@@ -18,7 +18,7 @@ class Change(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Saved:
+class SavedObject:
     """A saved object's key, and its facts as the audit keeps them; `before` is None for a new one."""
 
     key: int | str
@@ -26,16 +26,16 @@ class Saved:
     after: Facts
 
     @property
-    def changes(self) -> list[Change]:
+    def changes(self) -> list[FieldChange]:
         """The fields that differ, in the order of the facts."""
-        return changes(self.before, self.after)
+        return field_changes(self.before, self.after)
 
 
-def changes(before: Facts | None, after: Facts) -> list[Change]:
+def field_changes(before: Facts | None, after: Facts) -> list[FieldChange]:
     """The fields that differ, nested ones as `policy.leverageMax`, in the order of `after`."""
     old, new = _flat(before or {}), _flat(after)
     names = dict.fromkeys([*new, *old])
-    return [Change(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+    return [FieldChange(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
 
 
 def _flat(facts: Mapping[str, Any], prefix: str = "") -> dict[str, str | None]:
@@ -68,7 +68,7 @@ def check_version(expected: int | None, actual: int) -> None:
         raise VersionConflict("expectedVersion", expected=expected, actual=actual)
 
 
-def fill(
+def filled_fields(
     stored: Mapping[str, Any] | None, values: Mapping[str, Any], defaults: Mapping[str, Any], needed: Collection[str]
 ) -> dict[str, Any]:
     """Return all fields of an object: the value to save, else the stored one, else the default.

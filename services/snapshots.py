@@ -17,7 +17,7 @@ from models.loaded import LoadedAccount, LoadResult
 from models.sql import Connection
 from services.conditions import conditions_of
 from services.fairness import in_turns
-from services.quote_cache import market_time, tape
+from services.quote_cache import market_time, quote_cache
 from services.unit_of_work.reads import read_connection
 from services.unit_of_work.reads import read_snapshot as consistent
 
@@ -42,21 +42,23 @@ class Present:
         return snapshot(self.account, self.moment, self.conditions.catalogue, seq=before.seq, head=before.head)
 
 
-async def now() -> Moment:
+async def newest_moment() -> Moment:
     """The newest market. Raises NoMarket where there is none yet."""
     async with read_connection() as conn:
-        clocks = await tape().extend(conn)
-        return Moment(await tape().market(conn, clocks.number), market_time(clocks), clocks.number)
+        clocks = await quote_cache().extend(conn)
+        return Moment(await quote_cache().market(conn, clocks.number), market_time(clocks), clocks.number)
 
 
-async def presents(ids: Sequence[int], moment: Moment) -> dict[int, Present | Refused]:
+async def present_accounts(ids: Sequence[int], moment: Moment) -> dict[int, Present | Refused]:
     """The accounts as of a moment, or why not. The caller has made sure that they are in sight."""
     async with consistent() as conn:
         read = await accounts.load_accounts(conn, ids)
-    return await each(read, moment, lambda one: one)
+    return await each_present(read, moment, lambda one: one)
 
 
-async def each(read: LoadResult, moment: Moment | None, make: Callable[[Present], Made]) -> dict[int, Made | Refused]:
+async def each_present(
+    read: LoadResult, moment: Moment | None, make: Callable[[Present], Made]
+) -> dict[int, Made | Refused]:
     """What is made of each account at a moment, or at the newest market; or why it cannot be read or computed."""
     found: dict[int, Made | Refused] = {one.account_id: one.refusal for one in read.unreadable}
     async for one in in_turns(await _those_of(read.loaded, moment)):
@@ -64,7 +66,7 @@ async def each(read: LoadResult, moment: Moment | None, make: Callable[[Present]
     for stored in read.loaded:
         if stored.account.id not in found:
             try:
-                [one] = await present([stored], moment)
+                [one] = await bring_to_present([stored], moment)
                 found[stored.account.id] = make(one)
             except AccountQuarantined as refusal:
                 found[stored.account.id] = refusal
@@ -74,20 +76,20 @@ async def each(read: LoadResult, moment: Moment | None, make: Callable[[Present]
 async def _those_of(loaded: Sequence[LoadedAccount], moment: Moment | None) -> list[Present]:
     """All of the accounts at a moment; none where one of them cannot be computed."""
     try:
-        return await present(loaded, moment)
+        return await bring_to_present(loaded, moment)
     except AccountQuarantined as refusal:
         log.warning("an account that is read cannot be computed: %s", refusal)
         return []
 
 
-async def of_accounts(ids: Sequence[int]) -> dict[int, Snapshot]:
+async def account_snapshots(ids: Sequence[int]) -> dict[int, Snapshot]:
     """The snapshots of those accounts that can be read. The caller has made sure that they are in sight."""
     async with consistent() as conn:
         loaded = (await accounts.load_accounts(conn, ids)).loaded
-    return {one.stored.account.id: one.snapshot for one in await present(loaded)}
+    return {one.stored.account.id: one.snapshot for one in await bring_to_present(loaded)}
 
 
-async def present(loaded: Sequence[LoadedAccount], moment: Moment | None = None) -> list[Present]:
+async def bring_to_present(loaded: Sequence[LoadedAccount], moment: Moment | None = None) -> list[Present]:
     """Bring copies of accounts, read at one point in time, to a moment, or to the newest market.
 
     One that has been written at a later batch since is brought to the newest market instead.
@@ -95,19 +97,19 @@ async def present(loaded: Sequence[LoadedAccount], moment: Moment | None = None)
     """
     newest = max((one.account.marked_through for one in loaded), default=0)
     if moment is None or newest > moment.batch:
-        moment = await now()
+        moment = await newest_moment()
     async with read_connection() as conn:
         return [await _brought(conn, one, moment) async for one in in_turns(loaded)]
 
 
 async def _brought(conn: Connection, one: LoadedAccount, moment: Moment) -> Present:
     """What the unit does to an account it holds, with a journal that is thrown away. Raises AccountQuarantined."""
-    conditions = conditions_of(one, tape().catalogue)
+    conditions = conditions_of(one, quote_cache().catalogue)
     account, through, unwritten = one.account, one.account.marked_through, Journal()
     market, batches = moment.market, list[Batch]()
     if through < moment.batch:
-        market = await tape().market(conn, through)
-        batches = await tape().batches(conn, through, moment.batch)
+        market = await quote_cache().market(conn, through)
+        batches = await quote_cache().batches(conn, through, moment.batch)
     try:
         account = fold.bring(account, market, batches, moment.market, moment.at, conditions, unwritten)
     except Exception as error:

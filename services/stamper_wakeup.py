@@ -5,7 +5,7 @@ import asyncio
 _stamp: asyncio.Event | None = None
 
 
-def begin() -> asyncio.Event:
+def stamper_event() -> asyncio.Event:
     """The event the process's stamper waits on."""
     global _stamp
     _stamp = asyncio.Event()

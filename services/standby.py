@@ -26,7 +26,7 @@ from services.availability import availability
 from services.callers import Caller, current
 from services.coalescing import Coalesced
 from services.connections import OnStandby, control
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.telemetry import READS, STANDBY_LAG_SECONDS
 from services.unit_of_work.reads import read_connection, read_snapshot
 
@@ -186,7 +186,7 @@ async def _announce(bearers: Collection[str]) -> dict[str, bool]:
     return dict.fromkeys(bearers, True)
 
 
-standby = Local(Standby)
+standby = PerDatabase(Standby)
 """That of the database this process works on."""
 
 

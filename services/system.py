@@ -15,7 +15,7 @@ from models.sql import Connection
 from models.suspects import StoredSuspect
 from services.coalescing import Coalesced
 from services.connections import control
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.unit_of_work.reads import read_connection
 
 QUARANTINE_SHOWN_MAX = 100
@@ -41,7 +41,7 @@ class System:
 
 
 @dataclass(frozen=True, slots=True)
-class Load:
+class SystemLoad:
     """How far behind the desk is, and how large. Times are in seconds."""
 
     lag_batches: int  # batches that a shard has not judged
@@ -52,11 +52,11 @@ class Load:
 
 
 @dataclass(frozen=True, slots=True)
-class Figures:
+class SystemFigures:
     """What the database knows of the desk, for who watches it from outside. Ages are in seconds."""
 
     system: System
-    load: Load
+    load: SystemLoad
     migrated: bool  # the schema has all that this program needs
     newer: list[str]  # migrations that ran and this program does not know: it is older than the schema
     ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
@@ -99,7 +99,7 @@ class Figures:
         return found | {f"task of {name}": fault for name, fault in self.faults.items()}
 
 
-async def read() -> System:
+async def read_state() -> System:
     """The state of now. While a job can be done, the newest batch does not count as evaluated."""
     async with read_connection() as conn:
         return await _read(conn)
@@ -128,13 +128,13 @@ async def _read(conn: Connection) -> System:
     )
 
 
-async def load() -> Load:
+async def read_load() -> SystemLoad:
     """The load of now; apart from the state, which is asked for often."""
     async with read_connection() as conn:
-        return Load(**await system.read_load(conn))
+        return SystemLoad(**await system.read_load(conn))
 
 
-async def figures() -> Figures:
+async def read_figures() -> SystemFigures:
     """All of it, read anew, however busy the pool is. Who asks at the same time gets the same figures.
 
     Raises TimeoutError where that takes too long: those who ask later wait for nothing that hangs.
@@ -144,9 +144,9 @@ async def figures() -> Figures:
     return found
 
 
-async def _all(keys: Collection[None]) -> dict[None, Figures]:
+async def _all(keys: Collection[None]) -> dict[None, SystemFigures]:
     async with asyncio.timeout(READ_SECONDS_MAX), control() as conn:
-        now, behind = await _read(conn), Load(**await system.read_load(conn))
+        now, behind = await _read(conn), SystemLoad(**await system.read_load(conn))
         applied = await system.migrations(conn)
         ages = await system.heartbeat_ages(conn)
         shards = await ownership.shard_states(conn)
@@ -156,8 +156,8 @@ async def _all(keys: Collection[None]) -> dict[None, Figures]:
         quote_ages = {} if now.mode == "REPLAY" else await system.quote_ages(conn)
     migrated, newer = applied >= wanted_migrations(), sorted(applied - wanted_migrations())
     return dict.fromkeys(
-        keys, Figures(now, behind, migrated, newer, ages, shards, quote_ages, dropped, faults, book_check)
+        keys, SystemFigures(now, behind, migrated, newer, ages, shards, quote_ages, dropped, faults, book_check)
     )
 
 
-_figures = Local(lambda: Coalesced(_all))
+_figures = PerDatabase(lambda: Coalesced(_all))

@@ -22,7 +22,7 @@ from services import brands, host_clock
 from services.coalescing import Coalesced
 from services.connections import control
 from services.futures import mark_retrieved
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.principals import BRANDLESS, Principal, Role
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
@@ -43,7 +43,7 @@ class Issued:
     text: str
 
 
-async def create(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
+async def create_token(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
     """Make a token for the operator at the machine; answers its text, `pd_<prefix>_<secret>`, once.
 
     Raises InvalidInput, NotFound.
@@ -74,7 +74,7 @@ async def create_for(
         brand = principal.brand_for(brand)
     checked = _checked(role, brand, name, subject)
     narrowed = _narrowed(checked, scope or {})
-    if expires_at is not None and expires_at <= host_clock.now():
+    if expires_at is not None and expires_at <= host_clock.database_time():
         raise InvalidInput("expiresAt", reason="must lie ahead", found=expires_at.isoformat())
     async with transaction() as work:
         issued = await _issue(checked, brand, name, subject, narrowed, expires_at)
@@ -110,7 +110,7 @@ async def bootstrap(secret: str, *, name: str, request: str) -> str:
     return issued.text
 
 
-async def revoke(principal: Principal, token_id: int) -> None:
+async def revoke_token(principal: Principal, token_id: int) -> None:
     """End a token at once; ending it again changes nothing. A MANAGER ends what it may make, of its brand.
 
     Raises Forbidden, NotFound.
@@ -139,7 +139,7 @@ def _may_revoke(principal: Principal, token: Token) -> bool:
     return principal.brand is None or (token.brand_id == principal.brand and token.role in MADE_BY_MANAGER)
 
 
-async def reissue(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
+async def reissue_token(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
     """Make a token and revoke every earlier one of the same name; answers its text, once."""
     checked = _checked(role, brand, name, subject)
     async with transaction():
@@ -226,10 +226,10 @@ async def _touched(ids: Collection[int]) -> dict[int, bool]:
     return dict.fromkeys(ids, True)
 
 
-_known = Local(dict[bytes, Principal])
+_known = PerDatabase(dict[bytes, Principal])
 """By digest the bearers of tokens that were valid when they were last looked up."""
-_lookup = Local(lambda: Coalesced(_valid))
-_touch = Local(lambda: Coalesced(_touched))
+_lookup = PerDatabase(lambda: Coalesced(_valid))
+_touch = PerDatabase(lambda: Coalesced(_touched))
 
 
 def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Role:
@@ -277,7 +277,7 @@ async def _issue(
     expires_at: datetime | None = None,
 ) -> Issued:
     if brand is not None:
-        await brands.require(brand)
+        await brands.require_brand(brand)
     prefix = f"pd_{secrets.token_hex(4)}"
     text = f"{prefix}_{secrets.token_urlsafe(32)}"
     token = await Token.create(

@@ -38,7 +38,7 @@ LEDGER_KIND = {"DEPOSIT": Kind.DEPOSIT, "PAYOUT_PROFIT": Kind.PAYOUT, "ADJUSTMEN
 _RANK = {AccountHolder: 0, Wallet: 1, House: 2}
 
 
-async def move(
+async def transfer(
     work: UnitOfWork,
     *,
     brand: str,

@@ -7,7 +7,7 @@ WINDOW_SECONDS = 10.0  # a second that long ago counts a third of one just now
 BESIDE_SECONDS = 10.0  # for so long whoever has asked counts as one that asks
 
 
-class Use:
+class ConnectionUse:
     """The connections that are held, and how many were held on average of late: seconds of statements a second."""
 
     __slots__ = ("_at", "_average", "places")
@@ -28,7 +28,7 @@ class Use:
         self.places += by
 
 
-class Recent:
+class RecentBearers:
     """The two that asked last, which says of each whether another one asks, too."""
 
     __slots__ = ("_last", "_last_at", "_other_at")

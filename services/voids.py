@@ -10,7 +10,7 @@ from models.sql import Connection
 from models.views.list_query import Filters
 from services.challenges import checked_reason
 from services.principals import Principal, Role
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.quotes import FUTURE_SECONDS_MAX
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
@@ -76,8 +76,8 @@ async def hits(span: Span) -> Filters:
     The account held a position whose value such a quote moves, at a time when the quote was the symbol's newest.
     """
     async with read_connection() as conn:
-        await tape().extend(conn)
-        return await hits_in(conn, span, tape().catalogue)
+        await quote_cache().extend(conn)
+        return await hits_in(conn, span, quote_cache().catalogue)
 
 
 async def hits_in(conn: Connection, span: Span, catalogue: Catalogue) -> Filters:

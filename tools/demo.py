@@ -105,7 +105,7 @@ async def _play(settings: Settings, frames: list[Frame], pause: float) -> Outcom
         outcome.events.extend(listener.events)
         listening.cancel()
         outcome.violations.extend(journey.faults)
-        outcome.violations.extend(f"{v.check}: {v.subject}: {v.message}" for v in await verify.run())
+        outcome.violations.extend(f"{v.check}: {v.subject}: {v.message}" for v in await verify.check_books())
     return outcome
 
 
@@ -136,7 +136,7 @@ async def _stage(settings: Settings) -> AsyncIterator[Stage]:
         }
         await open_database(url, pool_size=2, name="demo")
         try:
-            token = await tokens.create(role="ADMIN", brand=None, name="demo")
+            token = await tokens.create_token(role="ADMIN", brand=None, name="demo")
             async with kept([API, WORKER], environment):
                 await healthy(f"http://127.0.0.1:{port}")
                 yield Stage(f"http://127.0.0.1:{port}", token)

@@ -67,7 +67,7 @@ class Resources(Middleware):
             "batches of others": lambda: periodic.listen_for_ever(owner, works),
             "event stamper": stamp_for_ever,
             "epoch watch": Watch().run,
-            "clock watch": host_clock.watch,
+            "clock watch": host_clock.run_host_clock,
             "database watch": lambda: availability().watch(),
             "watchdog": service_manager.tell_alive_for_ever,
         }
@@ -77,7 +77,7 @@ class Resources(Middleware):
         assert url, "the CLI has filled it in"
         assert direct, "and this one"
         await open_database(url, pool_size=self.settings.pool_size, name=process)
-        await ownership.begin(self.settings.marker_shards)
+        await ownership.divide_desk(self.settings.marker_shards)
         owner = Ownership(direct, process, self.settings.shard_lease_seconds)
         taken = await owner.keep()  # so that what stands against it is said at once
         self.works.owner = owner

@@ -25,7 +25,7 @@ async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
     failing = False
     while True:
         try:
-            waiting = await periodic.tick("worker", supervisor.unwell())
+            waiting = await periodic.run_round("worker", supervisor.unwell())
             works.evaluate_soon(waiting.shards)
             if waiting.jobs:
                 works.queue.start()

@@ -114,7 +114,7 @@ class Works:
     def __init__(self, seconds_max: dict[str, float]) -> None:
         """`seconds_max`: how long each actor's work may take, by the actor's name."""
         self.owner: Ownership | None = None  # until the database is open
-        self.queue = Coalesced("the work queue", partial(work_queue.drain, WORK_SECONDS), seconds_max["work_queue"])
+        self.queue = Coalesced("the work queue", partial(work_queue.do_jobs, WORK_SECONDS), seconds_max["work_queue"])
         overdue = partial(marking.mark_all, behind=marking.OVERDUE)
         self.overdue = Coalesced("marking to market", overdue, seconds_max["mark_to_market"])
         self._evaluator_seconds_max = seconds_max["evaluator"]

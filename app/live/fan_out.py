@@ -11,7 +11,7 @@ from typing import NamedTuple, Protocol
 
 from app.live.rendering import EventRenderer, EventSelection
 from app.server.websockets import text_frame
-from services.views.events import Event, Terms
+from services.views.events import Event, SubscriptionTerms
 
 CHUNK_BYTES = 64 << 10  # written to one socket at once; a single event may be larger
 TURN = 250  # sockets written to before other tasks have their turn
@@ -35,7 +35,7 @@ class FrameWriter(Protocol):
 class SubscriberGroup(NamedTuple):
     """The terms and the selection that its subscribers share."""
 
-    terms: Terms
+    terms: SubscriptionTerms
     selection: EventSelection
 
     @property

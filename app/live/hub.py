@@ -26,7 +26,7 @@ from services.principals import Principal
 from services.supervision import Supervisor
 from services.telemetry import EVENT_DELAY_SECONDS
 from services.views import events
-from services.views.events import CHANNEL, Cursor, Event, Reach, Terms, Wanted
+from services.views.events import CHANNEL, ChallengeScope, Cursor, Event, EventFilter, SubscriptionTerms
 from services.views.ticks import Watched
 
 BATCH = 500  # events read from the database at once
@@ -48,7 +48,7 @@ class Hub:
         self._url = database_url
         self._ring_size = ring_size
         self._ring: list[Event] = []
-        self._reach: dict[int, Reach] = {}  # by challenge in the ring, the newest
+        self._reach: dict[int, ChallengeScope] = {}  # by challenge in the ring, the newest
         self._floor = 0  # every event after this position is in the ring
         self.head = 0  # position of the newest event in the ring
         self.subscribers = 0
@@ -61,7 +61,7 @@ class Hub:
 
     async def begin(self) -> None:
         """Begin at the newest event; afterwards subscribers may come."""
-        self._floor = self.head = (await events.extent()).newest
+        self._floor = self.head = (await events.stream_extent()).newest
 
     async def run(self, supervisor: Supervisor) -> None:
         """Read new events until cancelled. The supervisor restarts a failed task, so subscriptions survive failures."""
@@ -74,7 +74,7 @@ class Hub:
         """Yield at once, and again after each change of the watched objects; several changes may be one."""
         return self._ticks.changes(watched)
 
-    async def start_position(self, terms: Terms, after: Cursor | None) -> int:
+    async def start_position(self, terms: SubscriptionTerms, after: Cursor | None) -> int:
         """Return the position after which a subscriber begins: that of its cursor, or of the newest event.
 
         Raises CursorExpired, and Away if an outage of the database lasts too long.
@@ -82,17 +82,19 @@ class Hub:
 
         async def position() -> int:
             return (
-                (await events.extent()).newest if after is None else await events.position_of(terms.visibility, after)
+                (await events.stream_extent()).newest
+                if after is None
+                else await events.position_of(terms.visibility, after)
             )
 
         return await availability().outlast(position, START_SECONDS_MAX)
 
-    async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
+    async def subscribe(self, principal: Principal, wanted: EventFilter, after: Cursor | None) -> AsyncIterator[Event]:
         """Yield the events that the principal may see and wants, once each and in order, after the cursor if any.
 
         Never ends. Raises CursorExpired.
         """
-        terms = Terms.of(principal, wanted)
+        terms = SubscriptionTerms.of(principal, wanted)
         cursor = await self.start_position(terms, after)
         self.subscribers += 1
         try:
@@ -144,7 +146,7 @@ class Hub:
             else:  # its cursor comes from a process that is ahead of this one
                 await grown.wait()
 
-    async def _next_events(self, terms: Terms, cursor: int) -> tuple[list[Event], int]:
+    async def _next_events(self, terms: SubscriptionTerms, cursor: int) -> tuple[list[Event], int]:
         """Return the next events for a subscriber after its cursor, and its new cursor; the same if there are none yet.
 
         They are at most BATCH, so a client that reads fast does not hold the event loop.
@@ -158,7 +160,7 @@ class Hub:
         reached = turn[-1].position if turn else cursor
         return [event for event in turn if terms.admit(event, self._reach[event.challenge_id])], reached
 
-    async def _stored_events(self, terms: Terms, cursor: int, through: int) -> list[Event]:
+    async def _stored_events(self, terms: SubscriptionTerms, cursor: int, through: int) -> list[Event]:
         """Return events from the database. During an outage the subscribers wait.
 
         Raises CursorExpired, and errors of the statement itself, which would fail again.
@@ -168,7 +170,7 @@ class Hub:
             try:
                 place = self._readers.take(reader) or await self._readers.wait(reader)
                 try:
-                    stored = await events.between(terms, cursor, through, BATCH)
+                    stored = await events.events_between(terms, cursor, through, BATCH)
                 finally:
                     self._readers.give(place)
             except asyncpg.QueryCanceledError:
@@ -186,7 +188,7 @@ class Hub:
         while True:
             self._wake.clear()
             try:
-                while new := await events.all_after(self.head, BATCH):
+                while new := await events.events_after(self.head, BATCH):
                     self._append(new)
                     await self._publish(new)
                     _measure(new)
@@ -248,6 +250,6 @@ class Hub:
 
 def _measure(published: Sequence[Event]) -> None:
     """Observe the delay from the writing of these events to their publication."""
-    now = host_clock.now()
+    now = host_clock.database_time()
     for event in published:
         EVENT_DELAY_SECONDS.observe(max(0.0, (now - event.recorded_at).total_seconds()))

@@ -28,7 +28,7 @@ class TickWatcher:
 
     async def changes(self, watched: Watched) -> AsyncGenerator[None, None]:
         """Yield at once, and again after each change; several changes may be one. Never ends."""
-        versions = await availability().outlast(lambda: ticks.versions([watched]), START_SECONDS_MAX)
+        versions = await availability().outlast(lambda: ticks.tick_versions([watched]), START_SECONDS_MAX)
         version = versions.get(watched)
         watch = self._watches.setdefault(watched, _Watch(version))
         watch.watchers += 1
@@ -53,7 +53,7 @@ class TickWatcher:
                     availability().suspect(error)
 
     async def _look(self) -> None:
-        versions = await ticks.versions(list(self._watches))
+        versions = await ticks.tick_versions(list(self._watches))
         for watched, watch in self._watches.items():
             version = versions.get(watched)
             if version != watch.version:

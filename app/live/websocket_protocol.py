@@ -36,11 +36,11 @@ from schema.engine.strawberry_internals import (
     WebSocketDisconnected,
     WebsocketHandlerBase,
 )
-from services.callers import Caller, bound
+from services.callers import Caller, acting_for
 from services.principals import Principal
 from services.telemetry import ERRORS
 from services.views import events
-from services.views.events import Cursor, Event, Terms, Wanted
+from services.views.events import Cursor, Event, EventFilter, SubscriptionTerms
 from services.views.ticks import Watched
 
 Item = TypeVar("Item")
@@ -95,12 +95,12 @@ class OperationEvents:
         self.group: SubscriberGroup | None = None
         self.cursor = 0
 
-    def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
+    def subscribe(self, principal: Principal, wanted: EventFilter, after: Cursor | None) -> AsyncIterator[Event]:
         """Yield the events to execute the operation for; none if the fan-out writes them. Raises CursorExpired."""
         selection = self._recognize()
         if selection is None:
             return self._each(self.hub.subscribe(principal, wanted, after))
-        return self._begin(SubscriberGroup(Terms.of(principal, wanted), selection), after)
+        return self._begin(SubscriberGroup(SubscriptionTerms.of(principal, wanted), selection), after)
 
     def changes(self, watched: Watched) -> AsyncIterator[None]:
         """Yield as the hub does, as often as the bearer's processor share allows."""
@@ -173,7 +173,7 @@ class WebsocketHandler(WebsocketHandlerBase):
         operation.handler = mine
         self.callers[operation.id] = caller = self._caller()
         try:
-            with bound(caller):
+            with acting_for(caller):
                 await MeteredWork(super(WebsocketHandler, mine).run_operation(operation), mine._spend)  # noqa: SLF001 - a copy
         finally:
             reservation.release()

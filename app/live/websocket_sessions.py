@@ -63,7 +63,7 @@ class WebsocketSessions:
 
     async def _close_ended(self) -> None:
         ended = await tokens.ended({bearer.token_id for bearer in self._open.values()})
-        now = host_clock.now()
+        now = host_clock.database_time()
         closing = [
             session
             for session, bearer in self._open.items()

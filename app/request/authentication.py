@@ -57,7 +57,7 @@ class Claims:
 
 def _require_time(claims: dict[str, Any]) -> None:
     """Raise ValueError unless the JWT is valid now, by the database's clock."""
-    now = host_clock.now().timestamp()
+    now = host_clock.database_time().timestamp()
     for name in ("exp", "nbf", "iat"):
         if name in claims and type(claims[name]) not in (int, float):
             raise ValueError(f"{name} must be a number of seconds")

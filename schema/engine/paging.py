@@ -22,7 +22,7 @@ from schema.engine.row_types import RowObjects, object_of_row, readable_objects
 from schema.engine.scalars import parse_instant
 from services.futures import mark_retrieved
 from services.views import lists
-from services.views.lists import Filters, Listing, Page, PageRequest, Row, RowCount
+from services.views.lists import Filters, Listing, ListPage, PageRequest, Row, RowCount
 
 SHORT, LONG = 100, 1000  # the most rows of a page: of lists, and of histories
 
@@ -36,7 +36,7 @@ Item = TypeVar("Item")
 @strawberry.type(description="Position of a page in its list.")
 class PageInfo:
     listing: strawberry.Private[Listing]
-    page: strawberry.Private[Page]
+    page: strawberry.Private[ListPage]
     has_next_page: bool = field(
         description="Whether more items may follow this page. With a filter a page may have fewer items than `first`, "
         "or none, because one page reads a limited number of rows (10,000 by default): continue at `endCursor`."
@@ -72,7 +72,7 @@ class Edge(Generic[Item]):
 @strawberry.type(description="A page of a list.")
 class Connection(Generic[Item]):
     listing: strawberry.Private[Listing]
-    page: strawberry.Private[Page]
+    page: strawberry.Private[ListPage]
     request: strawberry.Private[PageRequest]
     count: strawberry.Private[Callable[[], Awaitable[RowCount]]]
     extent: strawberry.Private[asyncio.Future[RowCount] | None] = None
@@ -155,12 +155,12 @@ def _fits(value: Any, kind: type) -> bool:
 async def read_page(info: Info, listing: Listing, request: PageRequest, filters: Filters = ()) -> Connection[Any]:
     """Return a page of the rows that the principal may see."""
     principal = info.context.principal
-    page = await lists.page(principal, listing, filters, request, links_of(info))
+    page = await lists.list_page(principal, listing, filters, request, links_of(info))
     if compilation_of(info.operation).revalues_rows:
         info.context.loaders.revalues = True
         page = await info.context.loaders.revalued_page(listing, page)
     return Connection(
-        listing=listing, page=page, request=request, count=lambda: lists.count(principal, listing, filters)
+        listing=listing, page=page, request=request, count=lambda: lists.count_visible(principal, listing, filters)
     )
 
 

@@ -32,7 +32,7 @@ class ById:
     listing: Listing
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        rows: dict[Any, Row] = await lists.by_ids(context.principal, self.listing, "id", keys)
+        rows: dict[Any, Row] = await lists.rows_by_ids(context.principal, self.listing, "id", keys)
         if context.loaders.must_revalue(self.listing):
             revalued = await context.loaders.revalued_rows(self.listing, list(rows.values()))
             return dict(zip(rows, revalued, strict=True))
@@ -48,7 +48,9 @@ class Owned:
     most: int
 
     async def read(self, context: Context, keys: list[int]) -> dict[int, Any]:
-        owned: dict[int, list[Row]] = await lists.firsts(context.principal, self.listing, self.parent, keys, self.most)
+        owned: dict[int, list[Row]] = await lists.first_rows(
+            context.principal, self.listing, self.parent, keys, self.most
+        )
         if context.loaders.must_revalue(self.listing):
             for parent, rows in owned.items():
                 owned[parent] = await context.loaders.revalued_rows(self.listing, rows)

@@ -20,22 +20,22 @@ from schema.engine.document_limits import DocumentLimits
 from schema.engine.errors import Unauthenticated
 from schema.engine.time_slices import TimeSlices
 from services import clocks, decision_context, quarantine, snapshots
-from services.decision_context import Decided
+from services.decision_context import AccountContext
 from services.futures import mark_retrieved
 from services.principals import Principal, Role
 from services.quarantine import QuarantineEntry
 from services.snapshots import Present
 from services.views import eligibility, lists, progress, terms
-from services.views.events import Cursor, Event, Wanted
-from services.views.lists import Filters, Listing, Page, PageRequest, Row, RowCount
-from services.views.present import MOVING, brought
+from services.views.events import Cursor, Event, EventFilter
+from services.views.lists import Filters, Listing, ListPage, PageRequest, Row, RowCount
+from services.views.present import MOVING, with_present_figures
 from services.views.ticks import Watched
 
 
 class EventSource(Protocol):
     """A source of live events."""
 
-    def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
+    def subscribe(self, principal: Principal, wanted: EventFilter, after: Cursor | None) -> AsyncIterator[Event]:
         """Yield the events that the principal may see and wants, once each and in order, after the cursor if any."""
         ...
 
@@ -76,7 +76,7 @@ class Loaders:
     async def moment(self) -> Moment:
         """Return the moment at which this answer is valued. Raises NoMarket."""
         if self._moment is None:
-            self._moment = asyncio.ensure_future(snapshots.now())
+            self._moment = asyncio.ensure_future(snapshots.newest_moment())
             self._moment.add_done_callback(mark_retrieved)
         return await asyncio.shield(self._moment)
 
@@ -84,7 +84,7 @@ class Loaders:
         """Return the account at the answer's moment. Raises NoMarket, AccountUnreadable, AccountQuarantined."""
         moment = await self.moment()
         present: Present | None = await self._load(
-            ("present",), account_id, lambda keys: snapshots.presents(keys, moment), cache=True
+            ("present",), account_id, lambda keys: snapshots.present_accounts(keys, moment), cache=True
         )
         if present is None:
             raise AccountUnreadable(None, account=account_id)
@@ -102,7 +102,7 @@ class Loaders:
         if account_id is None:
             return row
         try:
-            return brought(listing, row, await self.present(account_id))
+            return with_present_figures(listing, row, await self.present(account_id))
         except (NoMarket, AccountUnreadable, AccountQuarantined):
             return row
 
@@ -134,17 +134,21 @@ class Loaders:
         if key is None:
             return None
         row: Row | None = await self._load(
-            ("row", listing), key, lambda keys: lists.by_ids(self.principal, listing, "id", keys)
+            ("row", listing), key, lambda keys: lists.rows_by_ids(self.principal, listing, "id", keys)
         )
         return row if row is None else await self._revalued(listing, row)
 
-    async def page(self, listing: Listing, parent: str, key: int, window: PageRequest, filters: Filters = ()) -> Page:
+    async def page(
+        self, listing: Listing, parent: str, key: int, window: PageRequest, filters: Filters = ()
+    ) -> ListPage:
         """Return a page of the rows that one parent owns."""
         kind, who = ("page", listing, parent, filters, window), self.principal
-        page: Page = await self._load(kind, key, lambda keys: lists.pages(listing, parent, keys, filters, window, who))
+        page: ListPage = await self._load(
+            kind, key, lambda keys: lists.nested_pages(listing, parent, keys, filters, window, who)
+        )
         return await self.revalued_page(listing, page)
 
-    async def revalued_page(self, listing: Listing, page: Page) -> Page:
+    async def revalued_page(self, listing: Listing, page: ListPage) -> ListPage:
         """Return the page with its rows revalued, if this answer revalues rows of the listing."""
         if not self.must_revalue(listing):
             return page
@@ -157,7 +161,9 @@ class Loaders:
     async def count(self, listing: Listing, parent: str, key: int, filters: Filters = ()) -> RowCount:
         """Return the number of rows that one parent owns."""
         kind, who = ("count", listing, parent, filters), self.principal
-        extent: RowCount = await self._load(kind, key, lambda keys: lists.counts(listing, parent, keys, filters, who))
+        extent: RowCount = await self._load(
+            kind, key, lambda keys: lists.nested_counts(listing, parent, keys, filters, who)
+        )
         return extent
 
     async def progress(self, account_id: int) -> list[Progress]:
@@ -167,13 +173,13 @@ class Loaders:
         except NoMarket:
             return []
         each_rule: list[Progress] = await self._of_account(
-            ("progress",), account_id, lambda keys: progress.of_accounts(keys, moment)
+            ("progress",), account_id, lambda keys: progress.rule_progress(keys, moment)
         )
         return each_rule
 
     async def terms(self, digest: str) -> Terms:
         """Return the terms of this hash. Raises TermsUnreadable."""
-        frozen: Terms = await self._load(("terms",), digest, terms.of_hashes)
+        frozen: Terms = await self._load(("terms",), digest, terms.terms_by_hash)
         return frozen
 
     async def market_time(self) -> datetime:
@@ -192,11 +198,11 @@ class Loaders:
         """
         return (await self.present(account_id)).snapshot
 
-    async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> Decided:
+    async def context(self, account_id: int, symbols: tuple[str, ...] | None) -> AccountContext:
         """Return the decision context of the account for these instruments; None means all."""
         kind, moment = ("context", symbols), await self.moment()
-        decided: Decided = await self._of_account(
-            kind, account_id, lambda keys: decision_context.of_accounts(keys, symbols, moment)
+        decided: AccountContext = await self._of_account(
+            kind, account_id, lambda keys: decision_context.account_contexts(keys, symbols, moment)
         )
         return decided
 
@@ -212,7 +218,7 @@ class Loaders:
         except NoMarket:
             return no_phase()
         criteria: list[Criterion] | None = await self._load(
-            ("eligibility",), account_id or 0, lambda keys: eligibility.of_accounts(keys, moment)
+            ("eligibility",), account_id or 0, lambda keys: eligibility.payout_criteria(keys, moment)
         )
         return criteria or no_phase()
 

@@ -22,7 +22,7 @@ from services.checks.findings import breaches_can_be_derived
 from services.checks.slices import slices_sum_to_the_whole
 from services.unit_of_work.reads import read_snapshot
 
-__all__ = ["Violation", "check", "counts", "record", "run"]
+__all__ = ["Violation", "check_books", "check_within", "count_rows", "record_violations"]
 
 ACCOUNTS_AT_ONCE = 200
 
@@ -93,18 +93,18 @@ Report = Callable[[str, int], None]
 """Told what is being checked and how many steps are done: one a check, and one an account."""
 
 
-async def run(report_progress: Report | None = None) -> list[Violation]:
+async def check_books(report_progress: Report | None = None) -> list[Violation]:
     """Check everything and answer what is wrong, named; nothing where the books hold."""
     async with read_snapshot() as conn:
-        return await check(conn, report_progress)
+        return await check_within(conn, report_progress)
 
 
-async def record(conn: Connection, violations: Sequence[Violation]) -> None:
+async def record_violations(conn: Connection, violations: Sequence[Violation]) -> None:
     """Write down how many there are, for readiness and metrics; the check itself may have read a standby."""
     await system.write_book_check(conn, len(violations))
 
 
-async def check(conn: Connection, report_progress: Report | None = None) -> list[Violation]:
+async def check_within(conn: Connection, report_progress: Report | None = None) -> list[Violation]:
     """The same, in a transaction of the caller's."""
     report = report_progress or (lambda doing, done: None)
     found: list[Violation] = []
@@ -156,7 +156,7 @@ def _name(holds: Callable[..., object]) -> str:
     return holds.__name__.replace("_", " ")
 
 
-async def counts() -> dict[str, int]:
+async def count_rows() -> dict[str, int]:
     """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, forgotten_batches,
     events.
     """

@@ -29,8 +29,8 @@ from models.loaded import LoadedAccount
 from services import quarantine
 from services.conditions import conditions_of
 from services.fencing import Fence, ShardLost, fenced
-from services.per_database import Local
-from services.quote_cache import tape
+from services.per_database import PerDatabase
+from services.quote_cache import quote_cache
 from services.telemetry import PASS_SECONDS, timed
 from services.unit_of_work.openings import write_transaction
 from services.unit_of_work.reads import read_connection, read_snapshot
@@ -45,7 +45,7 @@ STIRRED_EVERY = timedelta(hours=1)
 ROOTS_PER_SWEEP = 500
 
 
-def root_of(account_id: int, challenge_id: int | None) -> LockRoot:
+def lock_root(account_id: int, challenge_id: int | None) -> LockRoot:
     """The lock root of an account."""
     return LockRoot.of_account(account_id) if challenge_id is None else LockRoot.of_challenge(challenge_id)
 
@@ -130,14 +130,14 @@ class Marker:
     async def _look(self) -> list[Batch]:
         """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
         async with read_connection() as conn:
-            await tape().extend(conn)
-        if self.book is None or self.catalogue is not tape().catalogue:
+            await quote_cache().extend(conn)
+        if self.book is None or self.catalogue is not quote_cache().catalogue:
             await self._begin()
         assert self.book is not None, "the shard is loaded"
         await self._reload(await self._changed())
         await self._reload(await self._cured())
         async with read_connection() as conn:
-            batches = await tape().batches(conn, self.through, tape().newest)
+            batches = await quote_cache().batches(conn, self.through, quote_cache().newest)
         if batches and batches[0].number != self.through + 1:  # forgotten while this process slept; others went on
             self.forget()
             return await self._look()
@@ -184,12 +184,12 @@ class Marker:
         through = stored.accounts.through
         batches, counts = np.unique(through, return_counts=True)
         async with read_connection() as conn:
-            await tape().extend(conn)
-            self.catalogue = tape().catalogue
-            self.through = int(batches.min(initial=tape().newest))
-            market = await tape().market(conn, self.through)
+            await quote_cache().extend(conn)
+            self.catalogue = quote_cache().catalogue
+            self.through = int(batches.min(initial=quote_cache().newest))
+            market = await quote_cache().market(conn, self.through)
             common = batches[np.argsort(-counts)[:MARKETS_MAX]].tolist()
-            markets = {batch: await tape().market(conn, batch) for batch in common}
+            markets = {batch: await quote_cache().market(conn, batch) for batch in common}
         self.book = AccountShard(timedelta(minutes=settings().mark_ledger_minutes), self.catalogue, market)
         challenges = zip(stored.accounts.id.tolist(), stored.accounts.challenge_id.tolist(), strict=True)
         self.challenges = {account: challenge or None for account, challenge in challenges}
@@ -206,9 +206,9 @@ class Marker:
         for start in range(0, len(ids), CHUNK):
             async with read_connection() as conn:
                 read = await accounts.load_accounts(conn, ids[start : start + CHUNK])
-                await tape().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
+                await quote_cache().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
                 batches = {one.account.marked_through for one in read.loaded}
-                markets = {batch: await tape().market(conn, batch) for batch in batches}
+                markets = {batch: await quote_cache().market(conn, batch) for batch in batches}
             faults = {one.account_id: one.reason for one in read.unreadable}
             self.challenges |= {one.account_id: one.challenge_id for one in read.unreadable}
             for one in read.loaded:
@@ -232,7 +232,7 @@ class Marker:
             self.waiting.setdefault(account.id, account.marked_through)
             return
         self.waiting.pop(account.id, None)
-        self.book.put(account, conditions_of(one, tape().catalogue), market)
+        self.book.put(account, conditions_of(one, quote_cache().catalogue), market)
 
     async def _isolate(self, account_id: int, reason: Exception) -> None:
         """Go on without the account until it changes, or is marked by hand."""
@@ -277,8 +277,8 @@ class Marker:
     async def _is_behind(self) -> bool:
         """Is there a batch that has not been judged?"""
         async with read_connection() as conn:
-            await tape().extend(conn)
-        return tape().newest > self.through
+            await quote_cache().extend(conn)
+        return quote_cache().newest > self.through
 
     async def _write_dirty(self, at_once: int) -> bool:
         """Write what has moved, from where the last time ended. False where a batch that came is to be judged first."""
@@ -340,7 +340,7 @@ class Marker:
         await self._reload([account_id for account_id in chunk if account_id not in failed])
 
     def _root(self, account_id: int) -> LockRoot:
-        return root_of(account_id, self.challenges[account_id])
+        return lock_root(account_id, self.challenges[account_id])
 
     async def _record(self) -> None:
         judged = min([self.through, *self.waiting.values()])
@@ -351,10 +351,10 @@ class Marker:
         self.recorded, self.recorded_at = judged, time.monotonic()
 
 
-_markers: Local[dict[int, Marker]] = Local(dict)
+_markers: PerDatabase[dict[int, Marker]] = PerDatabase(dict)
 
 
-async def drain(shard: int, seconds: float = math.inf) -> int:
+async def mark_shard(shard: int, seconds: float = math.inf) -> int:
     """Judge what waits in a shard; return how many batches. Its book stays in memory for the next time.
 
     After about `seconds` it stops, and the evaluator is asked to go on.

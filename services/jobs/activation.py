@@ -46,7 +46,7 @@ async def withdraw_fee(work: UnitOfWork, job: Job) -> str:
     if card["price"] > 0:
         await wallets.lock_wallet(work.conn, card["wallet_id"])
         await wallets.add_reservation(work.conn, card["wallet_id"], -card["price"])
-        await transfers.move(
+        await transfers.transfer(
             work,
             brand=job.brand,
             kind="FEE",
@@ -61,13 +61,13 @@ async def withdraw_fee(work: UnitOfWork, job: Job) -> str:
     return "fee taken" if card["price"] > 0 else "nothing to pay"
 
 
-async def deposit(work: UnitOfWork, job: Job) -> str:
+async def deposit_balance(work: UnitOfWork, job: Job) -> str:
     """PAID to ACCOUNT_CREATED: the first account gets its initial balance."""
     event = "prop.purchase.account_created"
     if gone := await _advance(work, job, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED, event):
         return gone
     assert job.account_id
-    await accounts.fund(work, work.locked_account(job.account_id))
+    await accounts.fund_account(work, work.locked_account(job.account_id))
     work.enqueue("start_account", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
     return "deposited"
 
@@ -81,7 +81,7 @@ async def start_account(work: UnitOfWork, job: Job) -> str:
     held = work.locked_account(job.account_id)
     terms, phase_id = held.stored.terms, held.stored.phase_id
     assert terms and phase_id, "the first phase was made with the purchase"
-    await accounts.start(work, held, phase_id=phase_id, challenge_id=job.challenge_id, phase=terms.phase(1))
+    await accounts.start_phase(work, held, phase_id=phase_id, challenge_id=job.challenge_id, phase=terms.phase(1))
     payload = {"account": job.account_id, "phase_index": 1}
     work.emit("prop.challenge.started", brand=job.brand, challenge_id=job.challenge_id, payload=payload)
     return "started"

@@ -17,27 +17,27 @@ REASONS = {AccountStatus.COMPLETED: "COMPLETION", AccountStatus.LIQUIDATED: "LIQ
 """What forced the orders that close an account, where it is not the end of its phase."""
 
 
-def close(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
+def close_positions_now(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
     """Cancel what rests and close what has a fresh quote of its own; the rest stays open."""
     account = working_orders.cancel(held.account, None, reason, work.now, work.batch, work.journal)
     held.account = execution.close_all(account, reason, work.moment, held.conditions, work.journal)
 
 
-async def finish(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
+async def end_once_flat(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
     """Close what can be closed; once flat the account ends with the status, else a job is owed that goes on.
 
     The account is read-only already.
     """
     account = held.account
     assert account.read_only, "nothing may be opened behind its back"
-    close(work, held, REASONS[status])
+    close_positions_now(work, held, REASONS[status])
     if held.account.positions:
         challenge_id, facts = held.stored.challenge_id, {"end": status.value}
         work.enqueue(
             "close_account", brand=account.brand, challenge_id=challenge_id, account_id=account.id, facts=facts
         )
     else:
-        await accounts.end(work, held, status)
+        await accounts.end_account(work, held, status)
 
 
 async def close_account(work: UnitOfWork, job: Job) -> str:
@@ -57,7 +57,7 @@ async def close_account(work: UnitOfWork, job: Job) -> str:
     if status is ChallengeStatus.PASSED:
         await _complete(work, held, job)
     elif liquidated:
-        await accounts.end(work, held, AccountStatus.LIQUIDATED)
+        await accounts.end_account(work, held, AccountStatus.LIQUIDATED)
     return f"closed after {status.name}"
 
 
@@ -80,13 +80,13 @@ async def close_day(work: UnitOfWork, job: Job) -> str:
 
 async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> str:
     _close_all(work, held, REASONS[status])
-    await accounts.end(work, held, status)
+    await accounts.end_account(work, held, status)
     return f"closed and {status.value}"
 
 
 def _close_all(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
     """Raises WaitForQuotes where something is left open."""
-    close(work, held, reason)
+    close_positions_now(work, held, reason)
     if held.account.positions:
         raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
 
@@ -96,8 +96,8 @@ async def _complete(work: UnitOfWork, held: LockedAccount, job: Job) -> None:
     assert terms and index and job.challenge_id, "a passed account belongs to a phase"
     phase = terms.phase(index)
     if phase.type is PhaseType.FUNDED:
-        await payouts.settle(work, held, job.challenge_id, phase)
-    await accounts.end(work, held, AccountStatus.COMPLETED)
+        await payouts.request_final_payout(work, held, job.challenge_id, phase)
+    await accounts.end_account(work, held, AccountStatus.COMPLETED)
     if index < len(terms.phases):
         work.enqueue("open_next_phase", brand=job.brand, challenge_id=job.challenge_id, account_id=job.account_id)
 
@@ -114,8 +114,8 @@ async def open_next_phase(work: UnitOfWork, job: Job) -> str:
     phase = before.terms.phase(before.phase_index + 1)
     opened = await accounts.open_for_phase(work, job.brand, card["client"], job.challenge_id, phase)
     phase_id = await challenges.open_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
-    await accounts.fund(work, opened)
-    await accounts.start(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
+    await accounts.fund_account(work, opened)
+    await accounts.start_phase(work, opened, phase_id=phase_id, challenge_id=job.challenge_id, phase=phase)
     await challenges.set_current_phase(work.conn, job.challenge_id, phase.index, opened.account.id)
     payload = {"phase_index": phase.index, "account": opened.account.id, "previous_account": job.account_id}
     work.emit("prop.challenge.phase_changed", brand=job.brand, challenge_id=job.challenge_id, payload=payload)

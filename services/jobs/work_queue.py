@@ -17,7 +17,7 @@ from services import bulk_reinstatements, challenges, payouts
 from services.connections import SHORT
 from services.jobs import activation, closing
 from services.jobs.job import Job, WaitForQuotes
-from services.per_database import Local
+from services.per_database import PerDatabase
 from services.principals import Principal, Role
 from services.quarantine import TROUBLES
 from services.telemetry import JOB_SECONDS
@@ -34,21 +34,21 @@ DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: that uses u
 
 HANDLERS: dict[str, Callable[[UnitOfWork, Job], Awaitable[str]]] = {
     "withdraw_fee": activation.withdraw_fee,
-    "deposit": activation.deposit,
+    "deposit": activation.deposit_balance,
     "start_account": activation.start_account,
     "close_account": closing.close_account,
     "close_day": closing.close_day,
     "open_next_phase": closing.open_next_phase,
     "close_positions": challenges.close_positions,
-    "pay_payout": payouts.pay,
+    "pay_payout": payouts.pay_payout,
     bulk_reinstatements.KIND: bulk_reinstatements.reinstate_one,
 }
 ACTIVATION = frozenset({"withdraw_fee", "deposit", "start_account"})
 
-_draining = Local(asyncio.Lock)
+_draining = PerDatabase(asyncio.Lock)
 
 
-async def drain(seconds: float = math.inf) -> int:
+async def do_jobs(seconds: float = math.inf) -> int:
     """Do every job that is due, oldest first, one at a time in this process; return how many were taken.
 
     After `seconds` no further job is begun, and the work queue is asked to go on.

@@ -20,7 +20,7 @@ from models.sql import Connection
 from services import fencing, stamper_wakeup
 from services.callers import current
 from services.connections import Committing
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.unit_of_work.roots import LockRoot, one_at_a_time
 from services.unit_of_work.unit import UnitOfWork
 
@@ -44,7 +44,7 @@ async def _begun() -> AsyncIterator[Connection]:
     parent = cast("AsyncpgDBClient", connections.get("default"))
     assert not isinstance(parent, TransactionWrapper), "transactions do not nest"
     async with Committing() as conn, conn.transaction():
-        await fencing.require(conn)
+        await fencing.require_fence(conn)
         token = connections.set("default", transaction_client(parent, conn))
         try:
             yield conn
@@ -59,7 +59,7 @@ async def _transaction() -> AsyncIterator[UnitOfWork]:
     """Begin; at the end flush, commit, and wake stamper and workers. Transient errors become Locked or TimeLimit."""
     try:
         async with _begun() as conn:
-            work = UnitOfWork(conn, tape())
+            work = UnitOfWork(conn, quote_cache())
             yield work
             await work.flush()
     except TRANSIENT as error:
@@ -97,7 +97,7 @@ async def write_transaction() -> AsyncIterator[Connection]:
     """Open a transaction for rows that are computed already: it reads no clocks and wakes nobody afterwards."""
     try:
         async with Committing() as conn, conn.transaction():
-            await fencing.require(conn)
+            await fencing.require_fence(conn)
             yield conn
     except TRANSIENT as error:
         raise _refusal(error) from error

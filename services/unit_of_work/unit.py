@@ -23,7 +23,7 @@ from models.sql import Connection
 from services.conditions import conditions_of
 from services.consequences import Moves, consequences_of
 from services.principals import Principal
-from services.quote_cache import Tape, market_time
+from services.quote_cache import QuoteCache, market_time
 from services.unit_of_work.locked_account import LockedAccount
 
 TURN_SECONDS = 0.05  # for which catching accounts up may hold the event loop, except for the last account
@@ -34,7 +34,7 @@ class UnitOfWork:
     """The state of one transaction. Everything that it collects is written by `flush`, each table once."""
 
     conn: Connection
-    tape: Tape
+    quotes: QuoteCache
     clocks: Clocks = field(init=False)
     market: Market = field(init=False)  # as of the clocks, while the quote cache goes on in other tasks
     locked_accounts: dict[int, LockedAccount] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class UnitOfWork:
 
     @property
     def catalogue(self) -> Catalogue:
-        return self.tape.catalogue
+        return self.quotes.catalogue
 
     @property
     def moment(self) -> Moment:
@@ -122,8 +122,8 @@ class UnitOfWork:
 
     async def refresh_market(self, seen: Clocks | None = None) -> None:
         """Read the clocks and the newest quotes: under the locks, so that no use case acts on an older market."""
-        self.clocks = await self.tape.extend(self.conn, seen)
-        self.market = await self.tape.market(self.conn, self.batch)
+        self.clocks = await self.quotes.extend(self.conn, seen)
+        self.market = await self.quotes.market(self.conn, self.batch)
 
     async def load_account(self, account_id: int) -> LockedAccount:
         """Lock and return an account that this unit created, or that no lock root covers. Raises AccountUnreadable."""
@@ -151,8 +151,8 @@ class UnitOfWork:
         """
         account, batches, market = locked.account, list[Batch](), self.market
         if account.marked_through < self.batch:
-            market = await self.tape.market(self.conn, account.marked_through)
-            batches = await self.tape.batches(self.conn, account.marked_through, self.batch)
+            market = await self.quotes.market(self.conn, account.marked_through)
+            batches = await self.quotes.batches(self.conn, account.marked_through, self.batch)
         elif account.phase is None or not account.phase.running:
             return
         if pass_over and batches:

@@ -12,17 +12,17 @@ from domain.terms import PhaseType
 from models import accounts, payouts
 from models.loaded import LoadedAccount
 from models.sql import Connection
-from services.quote_cache import tape
-from services.snapshots import Present, each, now
+from services.quote_cache import quote_cache
+from services.snapshots import Present, each_present, newest_moment
 from services.unit_of_work.reads import read_connection
 
 
-async def of_accounts(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
+async def payout_criteria(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
     """Every criterion of a payout at a moment, or at the newest market; none of an account in quarantine."""
     async with read_connection() as conn:
         read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
-    found = await each(read, moment or await now(), lambda one: _criteria(one, cycle_of(one, cycles)))
+    found = await each_present(read, moment or await newest_moment(), lambda one: _criteria(one, cycle_of(one, cycles)))
     return {account: criteria for account, criteria in found.items() if not isinstance(criteria, Refused)}
 
 
@@ -49,6 +49,6 @@ def _criteria(one: Present, cycle: Cycle | None) -> list[Criterion]:
     account, calendar, sold = one.account, one.stored.calendar, one.stored.terms
     if account.phase is None or account.marked_at is None or sold is None or calendar is None:
         return domain.no_phase()
-    minor_units = tape().catalogue.currencies[account.currency].minor_units
+    minor_units = quote_cache().catalogue.currencies[account.currency].minor_units
     terms = sold.phase(account.phase.index)
     return domain.criteria(Standing(account, terms, cycle or Cycle(), calendar, minor_units, account.marked_at))

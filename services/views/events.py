@@ -14,24 +14,24 @@ from models.views.list_query import Row
 from models.views.visibility import OF_SALES, Visibility
 from services.principals import Principal
 from services.unit_of_work.reads import read_connection
-from services.views.visibility import sight_of
+from services.views.visibility import visibility_of
 
 log = logging.getLogger(__name__)
 
 __all__ = [
     "BEGINNING",
     "CHANNEL",
+    "ChallengeScope",
     "Cursor",
     "CursorExpired",
     "Event",
-    "Reach",
+    "EventFilter",
     "StreamExtent",
-    "Terms",
-    "Wanted",
-    "all_after",
-    "extent",
-    "missed",
+    "SubscriptionTerms",
+    "events_after",
+    "missed_events",
     "position_of",
+    "stream_extent",
 ]
 
 
@@ -53,14 +53,14 @@ class Cursor(NamedTuple):
 BEGINNING = Cursor(0, 0)
 
 
-class Reach(NamedTuple):
+class ChallengeScope(NamedTuple):
     """The accounts of a challenge and who trades them, by which it may be in a trader's scope."""
 
     accounts: frozenset[int] = frozenset()
     clones: frozenset[str] = frozenset()
 
 
-NOWHERE = Reach()
+NOWHERE = ChallengeScope()
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,12 +77,12 @@ class Event:
     market_time: datetime
     client: str | None  # whose challenge it was
     recorded_at: datetime  # just before its transaction committed
-    reach: Reach = NOWHERE  # when it was read
+    reach: ChallengeScope = NOWHERE  # when it was read
     epoch: int = 0  # of the database's life, in which it was written
 
 
 @dataclass(frozen=True, slots=True)
-class Wanted:
+class EventFilter:
     """A subscriber's filter; None is no bound."""
 
     challenges: frozenset[int] | None = None
@@ -99,20 +99,20 @@ class Wanted:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
+class SubscriptionTerms:
     """On which a subscriber gets events: those in its visibility that it wants."""
 
     visibility: Visibility
-    wanted: Wanted
+    wanted: EventFilter
 
     @classmethod
-    def of(cls, principal: Principal, wanted: Wanted) -> "Terms":
-        return cls(Visibility(brand=DESK) if wanted.of_desk else sight_of(principal), wanted)
+    def of(cls, principal: Principal, wanted: EventFilter) -> "SubscriptionTerms":
+        return cls(Visibility(brand=DESK) if wanted.of_desk else visibility_of(principal), wanted)
 
-    def admit(self, event: Event, reach: Reach) -> bool:
+    def admit(self, event: Event, reach: ChallengeScope) -> bool:
         """May the subscriber have it, and does it want it? `reach` is what is known of its challenge by now.
 
-        The same as the conditions of `missed`.
+        The same as the conditions of `missed_events`.
         """
         visibility = self.visibility
         return (
@@ -125,7 +125,9 @@ class Terms:
 
 
 def _in_scope(
-    scope: tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]], event: Event, reach: Reach
+    scope: tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]],
+    event: Event,
+    reach: ChallengeScope,
 ) -> bool:
     owners, clones, challenges, accounts = scope
     return (
@@ -149,7 +151,7 @@ def _event(row: Row) -> Event:
         row["market_time"],
         row["client"],
         row["recorded_at"],
-        Reach(frozenset(row["accounts"] or ()), clones),
+        ChallengeScope(frozenset(row["accounts"] or ()), clones),
         row["epoch"],
     )
 
@@ -164,7 +166,7 @@ def _payload(row: Row) -> dict[str, Any]:
     return shown_event(row["name"], facts)
 
 
-async def extent() -> StreamExtent:
+async def stream_extent() -> StreamExtent:
     """How far the stream goes now."""
     async with read_connection() as conn:
         return await rows.stream_extent(conn)
@@ -188,18 +190,18 @@ async def position_of(visibility: Visibility, cursor: Cursor) -> int:
     return position
 
 
-async def all_after(position: int, most: int) -> list[Event]:
+async def events_after(position: int, most: int) -> list[Event]:
     """The next events of every brand, in order."""
     async with read_connection() as conn:
         return [_event(row) for row in await rows.events_after(conn, position, most)]
 
 
-async def missed(principal: Principal, wanted: Wanted, after: int, through: int, most: int) -> list[Event]:
+async def missed_events(principal: Principal, wanted: EventFilter, after: int, through: int, most: int) -> list[Event]:
     """Events with after < position <= through that the principal may have and wants, in order, at most `most`."""
-    return await between(Terms.of(principal, wanted), after, through, most)
+    return await events_between(SubscriptionTerms.of(principal, wanted), after, through, most)
 
 
-async def between(terms: Terms, after: int, through: int, most: int) -> list[Event]:
+async def events_between(terms: SubscriptionTerms, after: int, through: int, most: int) -> list[Event]:
     """The same on a subscriber's terms. Raises CursorExpired where some of what follows `after` is no longer kept."""
     wanted = terms.wanted
     async with read_connection() as conn:

@@ -34,8 +34,8 @@ from services.principals import Principal
 from services.standby import moment_old
 from services.telemetry import LISTS_CUT
 from services.unit_of_work.reads import read_connection
-from services.views.shown import shown
-from services.views.visibility import sight_of
+from services.views.shown import readable_rows
+from services.views.visibility import visibility_of
 
 Value = TypeVar("Value")
 
@@ -76,23 +76,23 @@ __all__ = [
     "WALLETS",
     "Filters",
     "LinkedListing",
+    "ListPage",
     "Listing",
-    "Page",
     "PageRequest",
     "Row",
     "RowCount",
-    "by_ids",
-    "by_status",
-    "count",
-    "counts",
-    "firsts",
-    "page",
-    "pages",
+    "count_by_status",
+    "count_visible",
+    "first_rows",
+    "list_page",
+    "nested_counts",
+    "nested_pages",
+    "rows_by_ids",
 ]
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ListPage:
     """The rows of one page in their order, and whether the list goes on after it.
 
     `end` has the keys up to which it has looked, where it came to the limit of rows before it was full.
@@ -105,10 +105,10 @@ class Page:
     end: tuple[Any, ...] | None = None
 
 
-def _cut(rows: list[Row], window: PageRequest, end: tuple[Any, ...] | None = None) -> Page:
+def _cut(rows: list[Row], window: PageRequest, end: tuple[Any, ...] | None = None) -> ListPage:
     if end is not None:
         LISTS_CUT.labels("page").inc()
-    return Page(rows[: window.first], len(rows) > window.first or end is not None, end=end)
+    return ListPage(rows[: window.first], len(rows) > window.first or end is not None, end=end)
 
 
 def _counted(extent: RowCount) -> RowCount:
@@ -122,55 +122,57 @@ async def _read(listing: Listing, filters: Filters, read: Callable[[Connection],
     return await moment_old(read, whole=may_search(listing, filters))
 
 
-async def page(
+async def list_page(
     principal: Principal, listing: Listing, filters: Filters, window: PageRequest, linked: Sequence[LinkedListing] = ()
-) -> Page:
+) -> ListPage:
     """Return one page of the rows visible to the principal, with the visible rows that its links lead to."""
-    visibility, most = sight_of(principal), settings().list_rows_max
+    visibility, most = visibility_of(principal), settings().list_rows_max
     read = await _read(
         listing, filters, lambda conn: rows.fetch_page(conn, listing, visibility, filters, window, most, linked)
     )
     led: defaultdict[Listing, dict[int, Row]] = defaultdict(dict)
     for one, some in zip(linked, read.linked, strict=True):
-        led[one.listing].update((row["id"], row) for row in shown(principal, one.listing, some))
-    return replace(_cut(shown(principal, listing, read.rows), window, read.end), linked=led)
+        led[one.listing].update((row["id"], row) for row in readable_rows(principal, one.listing, some))
+    return replace(_cut(readable_rows(principal, listing, read.rows), window, read.end), linked=led)
 
 
-async def count(principal: Principal, listing: Listing, filters: Filters) -> RowCount:
+async def count_visible(principal: Principal, listing: Listing, filters: Filters) -> RowCount:
     """Return how many rows are visible to the principal."""
-    visibility, most = sight_of(principal), settings().list_rows_max
+    visibility, most = visibility_of(principal), settings().list_rows_max
     return _counted(
         await _read(listing, filters, lambda conn: rows.count_rows(conn, listing, visibility, filters, most))
     )
 
 
-async def by_status(principal: Principal, filters: Filters) -> tuple[dict[int, int], bool]:
+async def count_by_status(principal: Principal, filters: Filters) -> tuple[dict[int, int], bool]:
     """Return how many challenges visible to the principal are in each status, and whether these are all."""
     most = settings().list_rows_max
     if not {name for name, _ in filters} - {"brand"}:  # each status has its own part of an index
         filters = (*filters, ("status", (tuple(status.value for status in ChallengeStatus),)))
-    visibility, narrowed = sight_of(principal), filters
+    visibility, narrowed = visibility_of(principal), filters
     found, exact = await _read(
         CHALLENGES, narrowed, lambda conn: rows.count_by_value(conn, CHALLENGES, visibility, narrowed, "c.status", most)
     )
     return found, _counted(RowCount(0, exact)).exact
 
 
-async def by_ids(principal: Principal, listing: Listing, key: str, ids: Collection[int | str]) -> dict[int | str, Row]:
+async def rows_by_ids(
+    principal: Principal, listing: Listing, key: str, ids: Collection[int | str]
+) -> dict[int | str, Row]:
     """The rows of these ids in the principal's visibility, by their column `key`; what is not in sight is not there."""
     async with read_connection() as conn:
-        found = await rows.fetch_by_ids(conn, listing, sight_of(principal), ids)
-    return {row[key]: row for row in shown(principal, listing, found)}
+        found = await rows.fetch_by_ids(conn, listing, visibility_of(principal), ids)
+    return {row[key]: row for row in readable_rows(principal, listing, found)}
 
 
-async def pages(
+async def nested_pages(
     listing: Listing,
     parent: str,
     ids: Collection[int],
     filters: Filters,
     window: PageRequest,
     principal: Principal | None = None,
-) -> dict[int, Page]:
+) -> dict[int, ListPage]:
     """The same page of every parent's nested list. The parents were read in sight, so what they own is too.
 
     Where that does not follow, the principal has to be told.
@@ -183,30 +185,30 @@ async def pages(
         lambda conn: rows.fetch_nested_pages(conn, listing, parent, ids, filters, window, most, visibility),
     )
     of: defaultdict[int, list[Row]] = defaultdict(list)
-    for row in shown(principal, listing, found):
+    for row in readable_rows(principal, listing, found):
         of[row["parent"]].append(row)
     return {one: _cut(of[one], window, ends.get(one)) for one in ids}
 
 
-async def firsts(
+async def first_rows(
     principal: Principal, listing: Listing, parent: str, ids: Collection[int], most: int
 ) -> dict[int, list[Row]]:
     """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
     window = PageRequest(most - 1)  # a page is read with a row more: here that is the last of those asked for
     async with read_connection() as conn:
         found, _ = await rows.fetch_nested_pages(
-            conn, listing, parent, ids, (), window, settings().list_rows_max, sight_of(principal)
+            conn, listing, parent, ids, (), window, settings().list_rows_max, visibility_of(principal)
         )
     of: dict[int, list[Row]] = {one: [] for one in ids}
-    for row in shown(principal, listing, found):
+    for row in readable_rows(principal, listing, found):
         of[row["parent"]].append(row)
     return of
 
 
-async def counts(
+async def nested_counts(
     listing: Listing, parent: str, ids: Collection[int], filters: Filters, principal: Principal | None = None
 ) -> dict[int, RowCount]:
-    """Return how many rows each parent owns; the principal as in `pages`."""
+    """Return how many rows each parent owns; the principal as in `nested_pages`."""
     most = settings().list_rows_max
     visibility = _sight(principal)
     found = await _read(
@@ -216,4 +218,4 @@ async def counts(
 
 
 def _sight(principal: Principal | None) -> Visibility | None:
-    return None if principal is None else sight_of(principal)
+    return None if principal is None else visibility_of(principal)

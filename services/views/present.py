@@ -14,7 +14,7 @@ from services.views.ticks import TICKS
 DAY_FIGURES = ("day_start_balance", "day_start_equity", "day_low", "day_high", "peak_equity")
 
 
-class Moving(NamedTuple):
+class PresentListing(NamedTuple):
     """A listing whose rows move: the account that moves one, if any does, and what of the row is other at a moment."""
 
     account: Callable[[Row], int | None]
@@ -56,14 +56,14 @@ def _day(row: Row, present: Present) -> dict[str, Any]:
     return {"balance": account.cash, "equity": account.equity, **figures}
 
 
-MOVING: dict[Listing, Moving] = {
-    ACCOUNTS: Moving(lambda row: row["id"], _account),
-    TICKS: Moving(lambda row: row["account_id"], lambda _, present: _standing(present)),
-    LATEST: Moving(lambda row: row["account_id"], _metric),
-    DAYS: Moving(lambda row: None if row["closed"] else row["account_id"], _day),
+MOVING: dict[Listing, PresentListing] = {
+    ACCOUNTS: PresentListing(lambda row: row["id"], _account),
+    TICKS: PresentListing(lambda row: row["account_id"], lambda _, present: _standing(present)),
+    LATEST: PresentListing(lambda row: row["account_id"], _metric),
+    DAYS: PresentListing(lambda row: None if row["closed"] else row["account_id"], _day),
 }
 
 
-def brought(listing: Listing, row: Row, present: Present) -> Row:
+def with_present_figures(listing: Listing, row: Row, present: Present) -> Row:
     """The row with its figures of the moment."""
     return {**row, **MOVING[listing].figures(row, present)}

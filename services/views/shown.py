@@ -67,7 +67,7 @@ MASKS: dict[Listing, Callable[[Row], Row]] = {
 }
 
 
-def shown(principal: Principal | None, listing: Listing, rows: Sequence[Row]) -> list[Row]:
+def readable_rows(principal: Principal | None, listing: Listing, rows: Sequence[Row]) -> list[Row]:
     """Return the rows as the principal may read them; without one, as they are."""
     mask = MASKS.get(listing) if principal and principal.role in OUTSIDERS else None
     return list(rows) if mask is None else [mask(row) for row in rows]

@@ -8,7 +8,7 @@ from models import terms
 from services.unit_of_work.reads import read_connection
 
 
-async def of_hashes(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
+async def terms_by_hash(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
     """The terms of these hashes, or their refusal. Who names a hash has seen a sale that has them."""
     async with read_connection() as conn:
         return await terms.read_terms(conn, hashes)

@@ -8,13 +8,13 @@ from models.views import ticks as rows
 from models.views.ticks import TICKS
 from services.unit_of_work.reads import read_connection
 
-__all__ = ["TICKS", "Watched", "versions"]
+__all__ = ["TICKS", "Watched", "tick_versions"]
 
 Watched = tuple[Literal["account", "challenge"], int]
 """An account or a challenge, by its number."""
 
 
-async def versions(watched: Collection[Watched]) -> dict[Watched, str]:
+async def tick_versions(watched: Collection[Watched]) -> dict[Watched, str]:
     """A text for each that is there, another one whenever it has changed: at most one statement a kind."""
     ids: defaultdict[Literal["account", "challenge"], list[int]] = defaultdict(list)
     for kind, key in watched:

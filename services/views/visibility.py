@@ -9,7 +9,7 @@ from services.principals import Principal, Role
 Item = TypeVar("Item", int, str)
 
 
-def sight_of(principal: Principal) -> Visibility:
+def visibility_of(principal: Principal) -> Visibility:
     """Return the rows that the principal may read.
 
     An ADMIN reads every row, a MANAGER those of its brand, a CLIENT its own, a TRADER accounts and trades within its

@@ -36,7 +36,7 @@ class Api:
 
     async def token(self, role: str, brand: str | None = None, subject: str | None = None) -> str:
         """Create a token and return its text."""
-        return await tokens.create(role=role, brand=brand, name=role.lower(), subject=subject)
+        return await tokens.create_token(role=role, brand=brand, name=role.lower(), subject=subject)
 
     async def answer(self, query: str, token: str | None = None, **variables: Any) -> dict[str, Any]:
         """Return the whole answer to an operation."""

@@ -39,8 +39,8 @@ async def test_an_ended_account_shows_its_final_figures_and_another_none(api: Ap
 
 async def test_a_family_is_seen_as_far_as_its_members_are(api: Api) -> None:
     await a_world(api.database_url)
-    parent = await admin.create(MANAGER, mode="RACE", key="p", owner="alice")
-    child = await admin.create(MANAGER, mode="RACE", key="c", owner="bob", parent_id=parent)
+    parent = await admin.create_account(MANAGER, mode="RACE", key="p", owner="alice")
+    child = await admin.create_account(MANAGER, mode="RACE", key="c", owner="bob", parent_id=parent)
     query = "query ($id: ID!) { account(id: $id) { parent { id } children { totalCount nodes { id owner } } } }"
     manager, alice = await api.token("MANAGER", "acme"), await api.token("CLIENT", "acme", "alice")
     bob = await api.token("CLIENT", "acme", "bob")
@@ -54,11 +54,11 @@ async def test_a_family_is_seen_as_far_as_its_members_are(api: Api) -> None:
 
 async def test_accounts_are_found_by_what_is_known_of_them(api: Api) -> None:
     world = await a_world(api.database_url)
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     challenge, bought = await world.buy()
     raced = await an_account("RACE", "a", clone="Clone-7", owner="bob", group="DEMO")
-    child = await admin.create(MANAGER, mode="AUDITION", key="b", owner="100%_bob", parent_id=raced)
-    await admin.create(OTHER, mode="AUDITION", key="c", clone="Clone-7")
+    child = await admin.create_account(MANAGER, mode="AUDITION", key="b", owner="100%_bob", parent_id=raced)
+    await admin.create_account(OTHER, mode="AUDITION", key="c", clone="Clone-7")
     manager = await api.token("MANAGER", "acme")
     query = "query ($filter: AccountFilter) { accounts(filter: $filter) { totalCount nodes { id } } }"
 
@@ -96,5 +96,5 @@ async def test_the_houses_accounts_are_its_managers_to_see(api: Api) -> None:
     assert [tuple(node.values()) for node in found["nodes"]] == [
         ("USD", "EXTERNAL", "-2000"), ("USDC", "CAPITAL", "-100000"),
     ]  # fmt: skip
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     assert (await api.ask(query, await api.token("MANAGER", "other")))["houseAccounts"]["totalCount"] == 0

@@ -256,7 +256,7 @@ async def test_what_clients_traders_and_feeds_do_and_what_is_refused_leaves_none
 
 async def test_the_log_is_read_newest_first_filtered_and_only_by_its_brand(api: Api) -> None:
     desk = Desk(api, await a_world(api.database_url))
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     first, second = [
         await desk.does("createAccount", mode="RACE", idempotencyKey=key, clone=f"c-{key}") for key in "ab"
     ]

@@ -54,7 +54,7 @@ def nested(head: str) -> str:
 
 @pytest.fixture
 async def brand(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
 
 
 def shared(**changes: Any) -> Authenticator:
@@ -274,7 +274,7 @@ def secret(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_over_http_and_over_a_websocket_that_closes_when_it_expires(secret: None, api: Api) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     soon = signed(exp=int(time.time()) + 3).removeprefix("Bearer ")
     assert await api.ask("{ me { role brand subject } }", soon) == {
         "me": {"role": "CLIENT", "brand": "acme", "subject": "alice"}

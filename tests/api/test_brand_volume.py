@@ -17,7 +17,7 @@ from schema.engine.document_limits import DocumentLimits
 from schema.engine.request_context import Context
 from services import actions, admin, events, groups, programs, purchases, tokens, wallets
 from services.principals import Principal, Role
-from services.views.events import Cursor, Event, Wanted, missed
+from services.views.events import Cursor, Event, EventFilter, missed_events
 from services.views.ticks import Watched
 from tests.api.generated import everything, root_field, roots
 from tests.api.two_brands import a_desk, another_brand, furnish
@@ -37,8 +37,8 @@ BY_CHANCE = {"prefix", "requestId"}
 class Stored:
     """An event source that ends with the newest stored event."""
 
-    async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> AsyncIterator[Event]:
-        for event in await missed(principal, wanted, 0, 10**9, 1_000):
+    async def subscribe(self, principal: Principal, wanted: EventFilter, after: Cursor | None) -> AsyncIterator[Event]:
+        for event in await missed_events(principal, wanted, 0, 10**9, 1_000):
             yield event
 
     async def changes(self, watched: Watched) -> AsyncIterator[None]:
@@ -91,17 +91,17 @@ async def _sell(world: World, key: str) -> None:
     """Make the brand acme busy: three clients with three sales each, tokens, groups and programs."""
     for client in "abc":
         name = f"{key}-{client}"
-        wallet = await wallets.deposit(MANAGER, client=name, currency="USD", amount=Decimal(2_000), key=name)
+        wallet = await wallets.deposit_to_wallet(MANAGER, client=name, currency="USD", amount=Decimal(2_000), key=name)
         buyer = Principal(3, "app", Role.CLIENT, "acme", name)
         for place in range(3):
             _, challenge = await purchases.buy(buyer, world.program, wallet, f"{name}-{place}")
             await settle()
             await act(await world.account(challenge), "OPEN", action_id=name, quantity="1000")
-        await tokens.create(role=Role.TRADER, brand="acme", name=name)
-        await tokens.create(role=Role.ADMIN, brand=None, name=name)
-    await groups.save(MANAGER, name=f"G{key}", kind="DEMO", currency="USD", deposit=Decimal(5), policy=FREE)
-    await programs.create(MANAGER, Draft(f"P{key}", Decimal(5), "USD", (OPEN_ENDED,)))
-    await admin.create(MANAGER, mode="RACE", key=key, owner=CLIENT.subject)
+        await tokens.create_token(role=Role.TRADER, brand="acme", name=name)
+        await tokens.create_token(role=Role.ADMIN, brand=None, name=name)
+    await groups.save_group(MANAGER, name=f"G{key}", kind="DEMO", currency="USD", deposit=Decimal(5), policy=FREE)
+    await programs.create_program(MANAGER, Draft(f"P{key}", Decimal(5), "USD", (OPEN_ENDED,)))
+    await admin.create_account(MANAGER, mode="RACE", key=key, owner=CLIENT.subject)
     await events.stamp()
 
 

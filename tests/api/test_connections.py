@@ -97,7 +97,7 @@ async def test_a_head_without_end_is_refused(port: int) -> None:
 
 
 async def test_an_address_has_few_connections_until_it_shows_a_token(port: int) -> None:
-    token = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
+    token = await tokens.create_token(role=Role.ADMIN, brand=None, name="root", subject=None)
     init = {"authorization": f"Bearer {token}"}
     url = f"ws://127.0.0.1:{port}/graphql"
     async with connect(url, subprotocols=[TRANSPORT]) as first, connect(url, subprotocols=[TRANSPORT]) as second:
@@ -115,7 +115,7 @@ async def test_an_address_has_few_connections_until_it_shows_a_token(port: int) 
 
 
 async def test_a_token_has_so_many_websockets_and_no_more(port: int) -> None:
-    token = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
+    token = await tokens.create_token(role=Role.ADMIN, brand=None, name="root", subject=None)
     url = f"ws://127.0.0.1:{port}/graphql"
     async with connect(url, subprotocols=[TRANSPORT]) as one, connect(url, subprotocols=[TRANSPORT]) as two:
         for socket in (one, two):
@@ -131,7 +131,7 @@ async def test_a_token_has_so_many_websockets_and_no_more(port: int) -> None:
 
 
 async def test_a_websocket_has_so_many_operations_with_short_names(port: int) -> None:
-    token = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
+    token = await tokens.create_token(role=Role.ADMIN, brand=None, name="root", subject=None)
     async with connect(f"ws://127.0.0.1:{port}/graphql", subprotocols=[TRANSPORT]) as socket:
         await send(socket, type="connection_init", payload={"authorization": f"Bearer {token}"})
         assert json.loads(await socket.recv())["type"] == "connection_ack"

@@ -39,7 +39,7 @@ async def test_a_manager_voids_and_computes_again(api: Api) -> None:
     sound = (await api.ask(RECOMPUTE, manager, input=asked))["recomputeAccount"]
     assert (sound["account"]["cash"], sound["correctionId"], sound["differences"]) == ("99983.5", None, [])
 
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     stranger = await api.token(Role.MANAGER, "other")
     answers = [
         await api.answer(VOID_FILL, stranger, input={"fillIds": [name], "reason": "not mine"})

@@ -45,7 +45,7 @@ async def _writers(writers: Iterable[int], count: int) -> None:
 async def manager(api: Api) -> str:
     """Return the token of a brand without challenges; the events belong to invented ones."""
     for brand in ("acme", "other"):
-        await brands.save(ADMIN, name=brand, title=brand)
+        await brands.save_brand(ADMIN, name=brand, title=brand)
     return await api.token("MANAGER", "acme")
 
 

@@ -74,7 +74,7 @@ async def asleep(api: Api, *among: int) -> int:
 @pytest.fixture
 async def hostile(api: Api) -> str:
     await a_world(api.database_url, replay=False)
-    await brands.save(ADMIN, name="rivals", title="Rivals")
+    await brands.save_brand(ADMIN, name="rivals", title="Rivals")
     return await api.token("MANAGER", "rivals")
 
 
@@ -309,7 +309,7 @@ async def test_a_bearer_that_catches_up_slowly_does_not_keep_others_from_catchin
 
 @pytest.mark.usefixtures("four")
 async def test_a_pool_that_callers_have_filled_does_not_turn_readiness_red(api: Api, hostile: str) -> None:
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     async with storm(api, hostile, 4):
         await asleep(api, 4)
         response = await api.http.get("/readyz")

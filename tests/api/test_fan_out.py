@@ -28,7 +28,15 @@ from schema.engine.request_context import Context
 from services import brands, events, retention
 from services.principals import Principal, Role
 from services.unit_of_work.openings import transaction
-from services.views.events import Cursor, CursorExpired, Event, Terms, Wanted, all_after, between
+from services.views.events import (
+    Cursor,
+    CursorExpired,
+    Event,
+    EventFilter,
+    SubscriptionTerms,
+    events_after,
+    events_between,
+)
 from services.views.ticks import Watched
 from tests.api.clients import PATIENCE_SECONDS, TRANSPORT, Api, send, until
 from tests.api.sockets import Flaky, Willing
@@ -45,7 +53,7 @@ AN_EVENT = Event(2**41, 2**40, "acme", 7, 3, "prop.challenge.warning", FACTS, NO
 class OneEvent:
     """An event source of one event."""
 
-    async def subscribe(self, principal: Principal, wanted: Wanted, after: Cursor | None) -> Any:
+    async def subscribe(self, principal: Principal, wanted: EventFilter, after: Cursor | None) -> Any:
         yield AN_EVENT
 
     async def changes(self, watched: Watched) -> Any:
@@ -132,7 +140,7 @@ ALIKE = [
 @pytest.fixture
 async def manager(api: Api) -> str:
     """Return the token of a brand without challenges; the events belong to invented ones."""
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     return await api.token("MANAGER", "acme")
 
 
@@ -171,17 +179,17 @@ async def test_what_depends_on_who_asks_is_answered_to_each(api: Api) -> None:
 
 
 async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     hub, chance = Hub(database, ring_size=20), random.Random(3)
     await hub.begin()
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Flaky(chance) for _ in range(12)]
-    wanted = [Wanted(), Wanted(challenges=frozenset({1}))]
+    wanted = [EventFilter(), EventFilter(challenges=frozenset({1}))]
     async with asyncio.TaskGroup() as tasks:
         running = [tasks.create_task(hub.run(a_supervisor())), tasks.create_task(events.stamp_for_ever())]
         for number, socket in enumerate(sockets):
-            group = SubscriberGroup(Terms.of(ADA, wanted[number % 2]), selection)
+            group = SubscriberGroup(SubscriptionTerms.of(ADA, wanted[number % 2]), selection)
             running.append(tasks.create_task(hub.follow(Subscriber(group, socket, b"", 0))))
         await asyncio.gather(*(_write(challenge, 60) for challenge in (1, 2, 3)))
         await until(lambda: all(len(s.positions) == (60 if n % 2 else 180) for n, s in enumerate(sockets)))
@@ -197,7 +205,7 @@ async def test_who_falls_behind_and_catches_up_misses_and_repeats_nothing(databa
 async def test_however_many_have_missed_much_few_ask_the_database_at_once(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     await emit(1, *({} for _ in range(40)))
     await events.stamp()
     hub, reading = Hub(database), Counter[str]()
@@ -205,16 +213,19 @@ async def test_however_many_have_missed_much_few_ask_the_database_at_once(
     async def counted(*given: Any) -> list[Event]:
         reading["now"] += 1
         reading["most"] = max(reading["most"], reading["now"])
-        found = await between(*given)
+        found = await events_between(*given)
         reading["now"] -= 1
         return found
 
-    monkeypatch.setattr("services.views.events.between", counted)
+    monkeypatch.setattr("services.views.events.events_between", counted)
     await hub.begin()
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     sockets = [Willing() for _ in range(40)]
-    members = [Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), socket, b"", 0) for socket in sockets]
+    members = [
+        Subscriber(SubscriberGroup(SubscriptionTerms.of(ADA, EventFilter()), selection), socket, b"", 0)
+        for socket in sockets
+    ]
     following = [asyncio.create_task(hub.follow(member)) for member in members]
     await until(lambda: all(len(socket.positions) == 40 for socket in sockets))
     for task in following:
@@ -227,7 +238,7 @@ async def test_who_joins_while_the_others_are_told_is_not_told_again(monkeypatch
     monkeypatch.setattr(fan_out, "CHUNK_BYTES", 1)
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    group, fanned = SubscriberGroup(Terms.of(ADA, Wanted()), selection), FanOut(EventRenderer())
+    group, fanned = SubscriberGroup(SubscriptionTerms.of(ADA, EventFilter()), selection), FanOut(EventRenderer())
     sockets = [Willing(), Willing(), Willing()]
     early, late, gone = (
         Subscriber(group, socket, b"", cursor) for socket, cursor in zip(sockets, (0, 5, 0), strict=True)
@@ -290,24 +301,24 @@ async def test_in_memory_the_same_is_let_through_as_in_the_database(database: st
     async with connection(database) as conn:
         await conn.execute("update accounts set clone = 'clone-1' where id = $1", account)
     for brand in ("acme", "other"):
-        await brands.save(ADMIN, name=brand, title=brand)
+        await brands.save_brand(ADMIN, name=brand, title=brand)
         await emit(MADE_UP, {}, brand=brand)
     await events.stamp()
-    everything = await all_after(0, 1_000)
+    everything = await events_after(0, 1_000)
     assert {event.brand for event in everything} == {"acme", "other"}
     seen: set[int] = set()
     for scope in SCOPES:
         for whose, client in ((None, None), ("acme", None), ("acme", "alice"), ("acme", "bob"), ("other", "alice")):
             for wanted in (
-                Wanted(),
-                Wanted(client="alice"),
-                Wanted(challenges=frozenset({MADE_UP})),
-                Wanted(names=frozenset({NAME})),
+                EventFilter(),
+                EventFilter(client="alice"),
+                EventFilter(challenges=frozenset({MADE_UP})),
+                EventFilter(names=frozenset({NAME})),
             ):
                 for trades in (False, True):
                     visibility = Visibility(whose, client, _numbered(scope, challenge, account), trades)
-                    terms = Terms(visibility, wanted)
-                    stored = await between(terms, 0, 10**9, 1_000)
+                    terms = SubscriptionTerms(visibility, wanted)
+                    stored = await events_between(terms, 0, 10**9, 1_000)
                     assert stored == [event for event in everything if terms.admit(event, event.reach)], terms
                     seen.add(len(stored))
     assert len(seen) > 3
@@ -327,7 +338,7 @@ async def test_a_cursor_older_than_what_is_kept_is_refused(api: Api, manager: st
     await until(lambda: api.hub.head == 6)
     async with connection(api.database_url) as conn:
         await conn.execute("update events set recorded_at = now() - interval '401 days' where position <= 4")
-    assert [(await retention.forget()).events for _ in range(2)] == [4, 0]
+    assert [(await retention.delete_old_rows()).events for _ in range(2)] == [4, 0]
     api.hub._floor = api.hub.head  # noqa: SLF001 - as in a process that was started since
     query = "subscription ($after: String) { challengeEvents(after: $after) { payload %s } }"
     for selection in ("", "challenge { id }"):
@@ -348,10 +359,12 @@ async def test_events_forgotten_under_one_who_catches_up_are_not_passed_over(api
     await until(lambda: api.hub.head == 600)
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
-    member = Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), Flaky(random.Random(1)), b"", 0)
+    member = Subscriber(
+        SubscriberGroup(SubscriptionTerms.of(ADA, EventFilter()), selection), Flaky(random.Random(1)), b"", 0
+    )
     async with connection(api.database_url) as conn:
         await conn.execute("update events set recorded_at = now() - interval '401 days' where position <= 550")
-    await retention.forget()
+    await retention.delete_old_rows()
     api.hub._floor = api.hub.head  # noqa: SLF001 - so that it asks the database
     with pytest.raises(CursorExpired):
         async with asyncio.timeout(PATIENCE_SECONDS):

@@ -66,6 +66,6 @@ async def test_events_are_the_same_with_and_without_the_fast_path(
 
 async def _a_manager(api: Api) -> str:
     """Return the token of a brand's manager; the brand has three events."""
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     await emit(1, *({"place": place} for place in range(3)))
     return await api.token("MANAGER", "acme")

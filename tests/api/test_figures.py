@@ -64,7 +64,7 @@ async def test_a_list_is_of_the_newest_batch_as_soon_as_the_marker_idles(api: Ap
     world, token, _ = await a_trader(api)
     for second, mid in enumerate(("1.101", "1.102"), 1):  # within the interval in which marks are persisted
         await quotes.ingest([a_quote("EURUSD", mid, world.at + timedelta(seconds=second))])
-        await passes.drain(0)
+        await passes.mark_shard(0)
     answer = await api.ask(MANY, token)
     assert {Decimal(value) for value in figures(answer, "equity")} == {Decimal(100_090)}, answer
     assert set(figures(answer, "batch", "markedThrough")) == {4}
@@ -106,7 +106,7 @@ async def test_a_subscriber_gets_the_newest_figures_and_all_of_one_batch(api: Ap
         await follower.next()
         for second, mid in enumerate(("1.103", "1.104"), 1):
             await quotes.ingest([a_quote("EURUSD", mid, world.at + timedelta(seconds=second))])
-            await passes.drain(0)
+            await passes.mark_shard(0)
             told = await follower.next()
             assert len(set(figures(told, "equity"))) == len(set(figures(told, "markedThrough"))) == 1, told
         assert Decimal(figures(told, "equity")[0]) == 100_290

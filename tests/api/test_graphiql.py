@@ -51,7 +51,7 @@ async def tokens(empty_database: str, monkeypatch: pytest.MonkeyPatch) -> dict[s
     """The sample tokens, as `propdesk up` passes them to the API process."""
     await open_database(empty_database, pool_size=2, name="test")
     try:
-        seeded = await sample.seed()
+        seeded = await sample.seed_sample()
     finally:
         await close_database()
     monkeypatch.setenv("PROPDESK_SAMPLE_TOKENS", json.dumps(seeded))
@@ -176,7 +176,7 @@ async def working(api: Api) -> AsyncIterator[None]:
 
     async def work() -> None:
         while True:
-            await work_queue.drain()
+            await work_queue.do_jobs()
             await asyncio.sleep(0.1)
 
     task = asyncio.create_task(work())

@@ -23,7 +23,7 @@ async def test_a_process_that_answers_is_alive(api: Api) -> None:
 
 async def test_a_desk_with_a_worker_that_keeps_up_is_ready_and_says_how_far_it_is(api: Api) -> None:
     await a_world(api.database_url, replay=False)
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     response = await api.http.get("/readyz")
     assert response.status_code == 200, response.text
     told = response.json()
@@ -38,9 +38,9 @@ async def test_without_a_living_worker_the_desk_is_not_ready(api: Api) -> None:
     status, missing = await ready(api)
     assert (status, list(missing)) == (503, ["worker"])
     assert "no worker has given a sign" in missing["worker"]
-    await periodic.tick("marker")  # marks, and does no jobs
+    await periodic.run_round("marker")  # marks, and does no jobs
     assert (await ready(api))[0] == 503
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     assert await ready(api) == (200, {})
     async with another_process(api.database_url) as other:
         await other.execute("update heartbeats set beat_at = beat_at - interval '16 seconds'")
@@ -53,7 +53,7 @@ async def test_a_marker_that_is_too_far_behind_makes_the_desk_not_ready(api: Api
     world = await a_world(api.database_url)
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     response = await api.http.get("/readyz")
     assert (response.status_code, response.json()["lagBatches"]) == (200, 2), "being behind for a moment is no fault"
     async with another_process(api.database_url) as other:
@@ -66,14 +66,14 @@ async def test_a_marker_that_is_too_far_behind_makes_the_desk_not_ready(api: Api
 
 
 async def test_an_older_schema_makes_the_desk_not_ready(api: Api) -> None:
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     async with another_process(api.database_url) as other:
         await other.execute("delete from aerich")
     assert await ready(api) == (503, {"migrations": "the schema is older than this program; run: propdesk migrate"})
 
 
 async def test_a_process_that_runs_goes_on_with_a_newer_schema_and_says_so(api: Api) -> None:
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     async with another_process(api.database_url) as other:
         await other.execute("insert into aerich values (default, '9_more.py', 'models', '{}')")
     assert await ready(api) == (200, {})
@@ -82,7 +82,7 @@ async def test_a_process_that_runs_goes_on_with_a_newer_schema_and_says_so(api: 
 
 
 async def test_without_its_database_the_desk_is_not_ready_and_comes_back(api: Api) -> None:
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     name = await value("select current_database()")
     async with connection(sibling(api.database_url, "postgres")) as other:
         await other.execute(f'alter database "{name}" allow_connections false')
@@ -96,11 +96,11 @@ async def test_without_its_database_the_desk_is_not_ready_and_comes_back(api: Ap
     async with asyncio.timeout(20):
         while (await ready(api))[0] != 200:
             with suppress(*AWAY):  # the pool's connections may still be the lost ones
-                await periodic.tick("worker")  # its sign from before may be too old by now
+                await periodic.run_round("worker")  # its sign from before may be too old by now
 
 
 async def test_a_lost_connection_is_not_the_databases_absence(api: Api) -> None:
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     await kill_connections(api.database_url)
     async with asyncio.timeout(20):
         while (await ready(api))[0] != 200:
@@ -108,14 +108,14 @@ async def test_a_lost_connection_is_not_the_databases_absence(api: Api) -> None:
 
 
 async def test_a_task_that_is_not_well_makes_the_desk_not_ready(api: Api) -> None:
-    await periodic.tick("worker", {"event stamper": "OSError: no space"})
+    await periodic.run_round("worker", {"event stamper": "OSError: no space"})
     status, missing = await ready(api)
     assert status == 503
     [(name, fault)] = missing.items()
     assert name.startswith("task of worker-")
     assert name.endswith(": event stamper")
     assert fault == "OSError: no space"
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     assert await ready(api) == (200, {})
     task = api.supervisor.tasks["tick reader"]
     task.failures, task.fault = 1, "KeyError: 7"

@@ -171,7 +171,7 @@ async def test_what_nobody_foresaw_is_masked_and_logged(
     async def fail(*_given: object, **_named: object) -> str:
         raise RuntimeError("the password is 1234")
 
-    monkeypatch.setattr(brands, "update", fail)
+    monkeypatch.setattr(brands, "update_brand", fail)
     with caplog.at_level(logging.ERROR):
         answer = await api.answer(SAVE_BRAND, await api.token("ADMIN"), input={"name": "acme", "title": "Acme"})
     error = answer["errors"][0]

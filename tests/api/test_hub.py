@@ -13,7 +13,7 @@ from schema.engine.document_limits import parse_document
 from services import brands, events
 from services.principals import Principal, Role
 from services.views import events as views
-from services.views.events import Event, Terms, Wanted
+from services.views.events import Event, EventFilter, SubscriptionTerms
 from tests.api.clients import Api, until
 from tests.api.sockets import Willing
 from tests.api.streams import a_supervisor, emit
@@ -28,7 +28,8 @@ async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> 
     selection = recognize_selection(parse_document("subscription { challengeEvents { position } }", 100), None, None)
     assert selection is not None
     members = [
-        Subscriber(SubscriberGroup(Terms.of(ADA, Wanted()), selection), socket, b"", hub.head) for socket in sockets
+        Subscriber(SubscriberGroup(SubscriptionTerms.of(ADA, EventFilter()), selection), socket, b"", hub.head)
+        for socket in sockets
     ]
     following = [tasks.create_task(hub.follow(member)) for member in members]
     await until(lambda: all(member.is_live for member in members))
@@ -36,7 +37,7 @@ async def _up_to_date(hub: Hub, tasks: asyncio.TaskGroup, *sockets: Willing) -> 
 
 
 async def test_a_batch_of_more_challenges_than_the_ring_holds_reaches_everybody(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     hub, socket = Hub(database, ring_size=1), Willing()
     await hub.begin()
     async with asyncio.TaskGroup() as tasks:
@@ -59,7 +60,7 @@ class Broken(Willing):
 
 
 async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     hub, before, broken, after = Hub(database), Willing(), Broken(), Willing()
     await hub.begin()
     async with asyncio.TaskGroup() as tasks:
@@ -83,26 +84,26 @@ async def test_a_subscriber_that_fails_ends_alone(database: str) -> None:
 async def test_a_rare_event_is_looked_for_one_stretch_of_the_stream_at_a_time(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     await emit(1, *[{}] * 8)
     await emit(2, {})
     await events.stamp()
-    hub, stretches, between = Hub(database), [], views.between
+    hub, stretches, between = Hub(database), [], views.events_between
 
-    async def noted(terms: Terms, after: int, through: int, most: int) -> list[Event]:
+    async def noted(terms: SubscriptionTerms, after: int, through: int, most: int) -> list[Event]:
         stretches.append((after, through))
         return await between(terms, after, through, most)
 
-    monkeypatch.setattr(views, "between", noted)
+    monkeypatch.setattr(views, "events_between", noted)
     monkeypatch.setattr("app.live.hub.LOOKED_MAX", 4)
     await hub.begin()
-    found = await anext(aiter(hub.subscribe(ADA, Wanted(challenges=frozenset({2})), views.BEGINNING)))
+    found = await anext(aiter(hub.subscribe(ADA, EventFilter(challenges=frozenset({2})), views.BEGINNING)))
     assert found.position == 9
     assert stretches == [(0, 4), (4, 8), (8, 9)]
 
 
 async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     hub, socket = Hub(database), Willing()
     await hub.begin()
     async with asyncio.TaskGroup() as tasks:
@@ -121,7 +122,7 @@ async def test_an_event_that_cannot_be_read_does_not_hold_up_those_behind_it(dat
 async def test_a_statement_that_fails_by_itself_is_not_tried_again_and_its_subscriber_is_told(
     api: Api, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     tried = 0
 
     async def between(*_given: object) -> list[Event]:
@@ -132,7 +133,7 @@ async def test_a_statement_that_fails_by_itself_is_not_tried_again_and_its_subsc
     await emit(1, {}, {})
     await until(lambda: api.hub.head == 2)
     api.hub._floor = api.hub.head  # noqa: SLF001 - as if the ring had forgotten them
-    monkeypatch.setattr("services.views.events.between", between)
+    monkeypatch.setattr("services.views.events.events_between", between)
     async with api.follow(await api.token(Role.ADMIN), STREAM) as follower:
         message = json.loads(await follower.socket.recv())
     assert (message["type"], message["payload"][0]["extensions"]["code"]) == ("error", "INTERNAL")

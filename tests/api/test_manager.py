@@ -71,7 +71,7 @@ async def test_every_preset_is_a_program_that_can_be_created(api: Api, world: Wo
     await _groups(api, ask, "50000")
     found = await ask("{ programPresets { name title source retrievedOn notes program } }")
     names = {"ftmo_2step", "ftmo_1step", "topstep_50k", "apex_intraday_50k", "the5ers_high_stakes", "e8_one"}
-    assert names <= {preset["name"] for preset in found} and len(found) == len(presets.every())
+    assert names <= {preset["name"] for preset in found} and len(found) == len(presets.all_presets())
     for preset in found:
         assert preset["source"].startswith("https://") and preset["retrievedOn"] and preset["notes"]
         assert (await ask(VALIDATE, input=preset["program"])) == {"valid": True, "problems": []}, preset["name"]
@@ -271,7 +271,7 @@ async def test_a_purchase_is_noted_refunded_deleted_and_its_program_deleted(api:
 
 async def test_another_brand_finds_nothing_to_act_on(api: Api, world: World) -> None:
     challenge, _ = await world.buy("k1")
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     stranger = await api.token("MANAGER", "other")
     purchase = str(await value("select purchase_id from challenges where id = $1", challenge))
     for missing in (purchase, "999", "none"):

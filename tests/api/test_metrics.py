@@ -99,7 +99,7 @@ async def test_the_desks_work_is_measured(api: Api, monkeypatch: pytest.MonkeyPa
     while await value("select exists (select from jobs where status = 'QUEUED')"):
         await hurry()
         await settle()
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     after = await scrape(api)
 
     def more(name: str, **labels: str) -> float:
@@ -149,14 +149,14 @@ async def test_what_the_newest_check_of_the_books_found_is_told(api: Api) -> Non
     before = await scrape(api)
     assert not [name for name, _ in before if name.startswith("propdesk_verify")]
     async with control() as conn:
-        await verify.record(conn, [verify.Violation("cash is accounted for", "account 1", "holds 5, not 4")])
+        await verify.record_violations(conn, [verify.Violation("cash is accounted for", "account 1", "holds 5, not 4")])
     after = await scrape(api)
     assert after.of("propdesk_verify_violations") == 1
     assert 0 <= after.of("propdesk_verify_age_seconds") < 60
     warnings = (await api.http.get("/readyz")).json()["warnings"]
     assert "1 violations" in warnings["books"]
     async with control() as conn:
-        await verify.record(conn, [])
+        await verify.record_violations(conn, [])
     assert (await scrape(api)).of("propdesk_verify_violations") == 0
 
 

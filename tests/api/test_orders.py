@@ -66,7 +66,7 @@ async def test_an_order_is_proposed_followed_and_cancelled(api: Api) -> None:
     assert (again["order"], [error["code"] for error in again["userErrors"]]) == (None, ["INVALID_TRANSITION"])
     for name in (f"{account}-999", "999-1", "x"):
         assert await api.code(CANCEL, trader, input={"orderId": name}) == "NOT_FOUND"
-    await brands.save(ADMIN, name="other", title="Another firm")
+    await brands.save_brand(ADMIN, name="other", title="Another firm")
     stranger = await api.token(Role.TRADER, "other")
     assert await api.code(CANCEL, stranger, input={"orderId": other["order"]["id"]}) == "NOT_FOUND"
 

@@ -19,7 +19,7 @@ WALLETS = """query ($first: Int!, $after: String) { wallets(first: $first, after
 
 
 async def _a_wallet(client: str) -> None:
-    await wallets.deposit(ADMIN, client=client, currency="USD", amount=Decimal(1), key=client, brand="acme")
+    await wallets.deposit_to_wallet(ADMIN, client=client, currency="USD", amount=Decimal(1), key=client, brand="acme")
 
 
 async def _walk(api: Api, token: str, first: int) -> list[str]:
@@ -42,7 +42,7 @@ async def _walk(api: Api, token: str, first: int) -> list[str]:
 
 @pytest.mark.parametrize("first", [1, 3, 7, 8, 100])
 async def test_every_item_comes_once_and_in_order_while_others_are_added(api: Api, first: int) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     for number in range(7):
         await _a_wallet(f"client {number}")
     token = await api.token("MANAGER", "acme")

@@ -99,8 +99,8 @@ async def processes(database: str) -> AsyncIterator[list[Process]]:
 
 
 async def test_one_of_three_is_killed_and_one_is_stopped_and_no_event_is_lost(processes: list[Process]) -> None:
-    await brands.save(ADMIN, name="acme", title="acme")
-    token = await tokens.create(role="MANAGER", brand="acme", name="manager", subject=None)
+    await brands.save_brand(ADMIN, name="acme", title="acme")
+    token = await tokens.create_token(role="MANAGER", brand="acme", name="manager", subject=None)
     killed, stopped, left = processes
     orders = [[killed, stopped, left], [killed, left, stopped], [stopped, left, killed], [left, stopped, killed]]
     subscribers = [Subscriber(token, list(order)) for order in orders for _ in range(3)]

@@ -127,6 +127,6 @@ async def test_a_desk_without_a_secret_has_no_bootstrap(api: Api) -> None:
 
 
 async def test_an_admin_token_that_has_ended_still_counts(with_secret: None, api: Api) -> None:
-    await tokens.reissue(role="ADMIN", brand=None, name="ops")
-    await tokens.reissue(role="FEED", brand=None, name="ops")  # which revokes the other
+    await tokens.reissue_token(role="ADMIN", brand=None, name="ops")
+    await tokens.reissue_token(role="FEED", brand=None, name="ops")  # which revokes the other
     assert await api.code(BOOTSTRAP, input={"secret": SECRET, "name": "ops"}) == "FORBIDDEN"

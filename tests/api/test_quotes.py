@@ -20,7 +20,7 @@ MIDS = ["1.10100", "1.10200", "1.10300", "1.10400"]
 async def _a_market(api: Api) -> World:
     """EURUSD at 1.1 in batch 1 and at four mids after it, a minute apart; between them another symbol."""
     world = await a_world(api.database_url)
-    await instruments.save(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal(1), Decimal(1)))
+    await instruments.save_instrument(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal(1), Decimal(1)))
     for mid in MIDS:
         await world.quote(mid)
         await quotes.ingest([a_quote("XAUUSD", "2000", world.at)])
@@ -56,7 +56,7 @@ async def test_of_quotes_that_are_kept_no_longer_the_last_is_still_there(
         await owner.execute("update batches set recorded_at = recorded_at - interval '2 days'")
     kept = settings().replace(quotes_keep_days=1)
     monkeypatch.setattr(retention, "settings", lambda: kept)
-    await retention.forget()
+    await retention.delete_old_rows()
     [only] = (await api.ask(HISTORY, token, symbol="EURUSD"))["quoteHistory"]["nodes"]
     assert only == page["nodes"][0]
     after = page["pageInfo"]["endCursor"]

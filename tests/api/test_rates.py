@@ -81,7 +81,7 @@ def slow(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_over_http_and_over_a_websocket(slow: None, api: Api) -> None:
 
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     token = await api.token("CLIENT", "acme", "alice")
     headers = {"Authorization": f"Bearer {token}"}
     async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:
@@ -208,7 +208,7 @@ async def test_a_cancelled_task_sees_that_it_is_cancelled() -> None:
 
 @pytest.fixture
 async def manager(api: Api) -> str:
-    await brands.save(ADMIN, name="acme", title="acme")
+    await brands.save_brand(ADMIN, name="acme", title="acme")
     return await api.token("MANAGER", "acme")
 
 
@@ -241,7 +241,7 @@ async def test_an_operation_of_a_bearer_without_time_is_refused_on_a_websocket_t
 
 
 async def test_a_websocket_is_counted_when_it_connects_by_its_bearer_or_its_address(slow: None, api: Api) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     token = await api.token("CLIENT", "acme", "alice")
     assert [await _connected(api, token) for _ in range(3)] == ["connection_ack", "connection_ack", 4412]
     assert [await _connected(api, f"pd_{guess}_x") for guess in range(3)] == [4403, 4403, 4412]

@@ -305,7 +305,7 @@ async def test_no_spelling_of_a_document_gets_round_it(api: Api, desk: Desk) -> 
 
 
 async def test_a_root_field_that_a_role_may_not_use_does_not_take_its_neighbours_with_it(api: Api) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     answer = await api.answer("{ me { role } jobs { nodes { id } } }", await _token(api, Role.CLIENT))
     assert answer["data"] == {"me": {"role": "CLIENT"}, "jobs": None}
     assert [error["path"] for error in answer["errors"]] == [["jobs"]]
@@ -314,7 +314,7 @@ async def test_a_root_field_that_a_role_may_not_use_does_not_take_its_neighbours
 async def test_a_subscription_is_refused_as_a_query_is(api: Api) -> None:
     texts = ["challengeEvents(after: \"0\") { name challenge { purchase { id } } }",
              "accountUpdates(accountId: 1) { challenge { program { id } } }"]  # fmt: skip
-    await brands.save(ADMIN, name="acme", title="Acme")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
     token = await _token(api, Role.TRADER)
     for text in texts:
         async with connect(api.websocket_url, subprotocols=[TRANSPORT]) as socket:

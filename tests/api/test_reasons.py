@@ -122,7 +122,7 @@ async def test_what_the_firm_knows_is_the_audit_s_and_what_it_shows_reaches_clie
     world, challenge, account = await a_winner(api.database_url)
     firm = Firm(api, await api.token(Role.MANAGER, "acme"))
     for mutation, key in (("rejectPayout", "p1"), ("cancelPayout", "p2")):
-        payout = await payouts.request(CLIENT, challenge, key)
+        payout = await payouts.request_payout(CLIENT, challenge, key)
         await firm.do(mutation, id=str(payout), idempotencyKey=key)
     await _on_an_account(firm, world, account)
     await firm.do("liquidateAccount", accountId=str(account))
@@ -184,9 +184,9 @@ async def test_of_a_verdict_that_is_set_aside_the_client_reads_what_is_shown(api
 async def test_without_a_text_to_be_shown_a_neutral_one_is(api: Api) -> None:
     _, challenge, account = await a_winner(api.database_url)
     await admin.lock(MANAGER, account, "INTERNAL")
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await payouts.reject(MANAGER, payout, "INTERNAL", "p1")
-    await challenges.cancel(MANAGER, challenge, "INTERNAL")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
+    await payouts.reject_payout(MANAGER, payout, "INTERNAL", "p1")
+    await challenges.cancel_challenge(MANAGER, challenge, "INTERNAL")
     await events.stamp()
     alice = await api.token(Role.CLIENT, "acme", "alice")
     facts = await api.ask(
@@ -207,9 +207,9 @@ async def test_a_client_s_and_a_trader_s_own_words_are_kept_as_they_are(api: Api
     _, challenge, account = await a_winner(api.database_url)
     rests = await act(account, "OPEN", action_id="v3", side="SHORT", order="LIMIT", price="1.5", quantity="1000")
     assert rests.order
-    await orders.cancel(TRADER, account, rests.order.seq, "thought better of it")
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await payouts.cancel(CLIENT, payout, "p1", "too early")
+    await orders.cancel_order(TRADER, account, rests.order.seq, "thought better of it")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
+    await payouts.cancel_payout(CLIENT, payout, "p1", "too early")
     seen = {role: await read(api, role, subject) for role, subject in OUTSIDERS}
     assert all("thought better of it" in text for text in seen.values())
     assert "too early" in seen[Role.CLIENT]
@@ -219,7 +219,7 @@ async def test_reasons_of_the_first_edition_are_shown_to_staff_alone(api: Api) -
     _, challenge, account = await a_winner(api.database_url)
     rests = await act(account, "OPEN", action_id="v3", side="SHORT", order="LIMIT", price="1.5", quantity="1000")
     assert rests.order
-    await orders.cancel(TRADER, account, rests.order.seq)
+    await orders.cancel_order(TRADER, account, rests.order.seq)
     old = [(kind, {"reason": "INTERNAL", "seen": kind.value}) for kind in INTERNAL_KINDS - {Kind.MARK_FAILED}]
     async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         held = work.locked_account(account)

@@ -48,7 +48,7 @@ def asked_for(challenge: int, **changes: Any) -> dict[str, Any]:
 async def test_quotes_are_voided_and_who_failed_by_them_is_shown(api: Api) -> None:
     _, challenge, _, span, _ = await a_victim(api.database_url)
     admin, manager = await api.token(Role.ADMIN), await api.token(Role.MANAGER, "acme")
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     stranger = await api.token(Role.MANAGER, "other")
     early = (await api.ask(REINSTATE, manager, input=asked_for(challenge)))["reinstateChallenge"]
     assert [error["code"] for error in early["userErrors"]] == ["VERDICT_STANDS"]
@@ -118,7 +118,7 @@ async def _is_shown(api: Api, client: str, challenge: int, account: int, done: d
 
 async def test_another_brands_challenge_is_a_missing_one_and_clients_may_not(api: Api) -> None:
     _, challenge, _, span, _ = await a_victim(api.database_url)
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     asked = asked_for(challenge, apply=False)
     stranger, client = await api.token(Role.MANAGER, "other"), await api.token(Role.CLIENT, "acme", "alice")
     found = (await api.answer(REINSTATE, stranger, input=asked))["errors"][0]
@@ -133,7 +133,7 @@ async def test_another_brands_challenge_is_a_missing_one_and_clients_may_not(api
 async def test_all_that_were_hit_are_set_aside_and_listed(api: Api) -> None:
     _, _, _, span, _ = await a_victim(api.database_url)
     admin, manager = await api.token(Role.ADMIN), await api.token(Role.MANAGER, "acme")
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     stranger = await api.token(Role.MANAGER, "other")
     times = times_of(span)
     asked = {"symbol": "EURUSD", "reason": "a bad print", "idempotencyKey": "b1", **times}

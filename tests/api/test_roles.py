@@ -165,7 +165,9 @@ FIRST = {"challengeEvents": "prop.purchase.paid", "feedEvents": "prop.feed.suspe
 async def test_each_role_follows_what_it_may_and_is_told_of_the_rest_that_it_may_not(api: Api) -> None:
     world = await a_world(api.database_url)
     await world.buy()
-    await instruments.update(world_of.ADMIN, "EURUSD", {"guard": {"mode": GuardMode.WARN, "move_pct": Decimal(1)}})
+    await instruments.update_instrument(
+        world_of.ADMIN, "EURUSD", {"guard": {"mode": GuardMode.WARN, "move_pct": Decimal(1)}}
+    )
     await world.quote("1.2", after=timedelta(seconds=1))
     for role in Role:
         token = await api.token(role, *HOLDERS[role])

@@ -108,7 +108,7 @@ async def test_a_session_that_cannot_be_ended_keeps_nobody_else_open(
 ) -> None:
     monkeypatch.setattr(websocket_sessions, "CHECK_SECONDS", 0)
     monkeypatch.setattr(websocket_sessions, "CLOSE_SECONDS", 0.05)
-    text = await tokens.create(role=Role.ADMIN, brand=None, name="root", subject=None)
+    text = await tokens.create_token(role=Role.ADMIN, brand=None, name="root", subject=None)
     bearer = await tokens.authenticate(text)
     assert bearer is not None
     watched = WebsocketSessions(100)
@@ -118,7 +118,7 @@ async def test_a_session_that_cannot_be_ended_keeps_nobody_else_open(
     last, another = Session(), Session()
     watched.opened(bearer, last)
     running = asyncio.create_task(watched.run())
-    await tokens.revoke(ADMIN, bearer.token_id)
+    await tokens.revoke_token(ADMIN, bearer.token_id)
     await until(lambda: last.code == ENDED)
     watched.opened(Principal(bearer.token_id, "root", Role.ADMIN), another)
     await until(lambda: another.code == ENDED)
@@ -143,7 +143,7 @@ async def test_a_revoked_token_loses_its_websockets_though_one_of_them_does_not_
             unread.writable.clear()  # as while its buffer is full
             bearer = await tokens.authenticate(token)
             assert bearer is not None
-            await tokens.revoke(ADMIN, bearer.token_id)
+            await tokens.revoke_token(ADMIN, bearer.token_id)
             async with asyncio.timeout(10):
                 await client.wait_closed()
             assert client.close_code == ENDED

@@ -9,7 +9,7 @@ import pytest
 from config.database import connection, migrate
 from models import standby as statements
 from models.sql import Connection
-from services.callers import Caller, bound
+from services.callers import Caller, acting_for
 from services.connections import control
 from services.standby import moment_old, standby
 from services.telemetry import READS
@@ -175,7 +175,7 @@ async def test_a_read_that_replay_cuts_off_is_read_from_the_primary(cluster: Clu
             return found
 
         caller = Caller("somebody", "acme", 60)
-        with bound(caller):
+        with acting_for(caller):
             caller.begin(mutates=False)
             before = answered()
             assert await moment_old(read, whole=True) > 0

@@ -67,8 +67,8 @@ async def test_what_was_sold_is_read_whole_whatever_becomes_of_the_program(api: 
 
     version = (await rows("select version from programs"))[0]["version"]
     harsh = {"steps": (replace(evaluation, max_daily_loss_pct=Decimal(1)),), "price": Decimal(9), "name": "Harsher"}
-    await programs.update(MANAGER, world.program, expected_version=version, changes=harsh)
-    await groups.save(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(7), policy=WIDE)
+    await programs.update_program(MANAGER, world.program, expected_version=version, changes=harsh)
+    await groups.save_group(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(7), policy=WIDE)
     later = (await api.ask(CHALLENGE, alice, id=str(challenge)))["challenge"]
     assert (later["programChanged"], later["purchase"]["programChanged"]) == (True, True)
     assert later["program"] == {"version": version + 1, "price": "9"}
@@ -78,8 +78,8 @@ async def test_what_was_sold_is_read_whole_whatever_becomes_of_the_program(api: 
 async def test_an_unpaid_purchase_says_what_it_is_for(api: Api) -> None:
     world = await a_world(api.database_url)
     alice = await api.token("CLIENT", "acme", "alice")
-    purchase = await payments.order(CLIENT, world.program, "k1")
+    purchase = await payments.order_purchase(CLIENT, world.program, "k1")
     card = (await api.ask(PURCHASE, alice, id=str(purchase)))["purchase"]
     assert (card["challenges"], card["programChanged"], len(card["terms"]["phases"])) == ([], False, 2)
-    await programs.update(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
+    await programs.update_program(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
     assert (await api.ask(PURCHASE, alice, id=str(purchase)))["purchase"]["programChanged"] is True

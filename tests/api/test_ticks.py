@@ -73,7 +73,7 @@ async def test_figures_come_at_once_and_with_each_change_until_the_end(api: Api)
 async def test_who_may_not_see_it_is_told_what_it_is_told_of_a_missing_one(api: Api) -> None:
     world = await a_world(api.database_url)
     challenge, account = await world.buy()
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     strangers = [("MANAGER", "other", None), ("CLIENT", "other", "alice"), ("CLIENT", "acme", "bob")]
     for role, brand, subject in strangers:
         token = await api.token(role, brand, subject)

@@ -22,7 +22,7 @@ from schema.engine.request_context import Context, Loaders
 from schema.engine.time_slices import SLICE_SECONDS, WOKEN_MAX, TimeSlices
 from services import snapshots
 from services.principals import Principal, Role
-from services.views.lists import PAYOUTS, Page, PageRequest, RowCount
+from services.views.lists import PAYOUTS, ListPage, PageRequest, RowCount
 
 
 async def test_a_slice_is_over_when_its_time_is_and_the_next_begins_when_the_loop_has_been_round() -> None:
@@ -136,7 +136,7 @@ async def test_a_reading_that_fails_once_nobody_waits_for_it_is_no_error_of_the_
         await goes_on.wait()
         raise ConnectionError("gone")
 
-    monkeypatch.setattr(snapshots, "now", fails)
+    monkeypatch.setattr(snapshots, "newest_moment", fails)
     loaders = Loaders(Principal(1, "ada", Role.ADMIN), TimeSlices())
     waiting = asyncio.create_task(loaders.moment())
     await asyncio.sleep(0)
@@ -159,7 +159,7 @@ async def test_a_count_that_fails_once_nobody_waits_for_it_is_no_error_of_the_lo
         await goes_on.wait()
         raise ConnectionError("gone")
 
-    page = Page([])
+    page = ListPage([])
     connection = Connection[Any](listing=PAYOUTS, page=page, request=PageRequest(1, None, False), count=fails)
     waiting = asyncio.ensure_future(connection._extent())  # noqa: SLF001 - both fields that count wait for it
     await asyncio.sleep(0)

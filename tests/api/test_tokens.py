@@ -27,7 +27,7 @@ FOLLOW = "subscription { challengeEvents { name } }"
 @pytest.fixture
 async def manager(api: Api) -> str:
     for brand in ("acme", "other"):
-        await brands.save(ADMIN, name=brand, title=brand)
+        await brands.save_brand(ADMIN, name=brand, title=brand)
     return await api.token("MANAGER", "acme")
 
 
@@ -100,7 +100,7 @@ async def test_a_query_begins_while_its_token_is_looked_up_and_nothing_is_told_b
     token = await api.token("MANAGER", "acme")
     for _ in range(2):
         assert "data" in (await _post(api, token, PAGE)).json()
-    read, page, valid = asyncio.Event(), lists.page, rows_of_tokens.valid_tokens
+    read, page, valid = asyncio.Event(), lists.list_page, rows_of_tokens.valid_tokens
 
     async def revoking(*given: Any, **named: Any) -> Any:
         result = await page(*given, **named)
@@ -112,7 +112,7 @@ async def test_a_query_begins_while_its_token_is_looked_up_and_nothing_is_told_b
         await read.wait()
         return await valid(*given)
 
-    monkeypatch.setattr(lists, "page", revoking)
+    monkeypatch.setattr(lists, "list_page", revoking)
     monkeypatch.setattr(rows_of_tokens, "valid_tokens", late)
     refused = await _post(api, token, PAGE)
     assert read.is_set(), "it had begun"

@@ -43,7 +43,7 @@ class Sold:
 @pytest.fixture
 async def sold(api: Api) -> Sold:
     world = await a_world(api.database_url)
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     challenge, account = await world.buy()
     result = await act(account, "OPEN", action_id="a1", quantity="1000")
     purchase = await value("select purchase_id from challenges where id = $1", challenge)

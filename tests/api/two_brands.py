@@ -35,12 +35,14 @@ async def a_desk(url: str) -> Desk:
 
 async def another_brand() -> tuple[int, int]:
     """Save the brand `other`; return its program and the wallet of its client Carol."""
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     manager = Principal(7, "ned", Role.MANAGER, "other")
-    await groups.save(manager, name="REAL", kind="REAL", currency="USD", deposit=Decimal(100_000), policy=FREE)
-    program = await programs.create(manager, Draft("Elsewhere", Decimal(500), "USD", (OPEN_ENDED,)))
-    await programs.update(manager, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    return program, await wallets.deposit(manager, client="carol", currency="USD", amount=Decimal(2_000), key="w1")
+    await groups.save_group(manager, name="REAL", kind="REAL", currency="USD", deposit=Decimal(100_000), policy=FREE)
+    program = await programs.create_program(manager, Draft("Elsewhere", Decimal(500), "USD", (OPEN_ENDED,)))
+    await programs.update_program(manager, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    return program, await wallets.deposit_to_wallet(
+        manager, client="carol", currency="USD", amount=Decimal(2_000), key="w1"
+    )
 
 
 async def furnish(url: str, world: World, brand: str, client: str, program: int, wallet: int) -> Ids:
@@ -55,14 +57,14 @@ async def furnish(url: str, world: World, brand: str, client: str, program: int,
     await actions.submit(trader, account, "r1", [an_action(quantity="1000000")])
     await world.quote("1.11")
     await actions.submit(trader, account, "r1", [an_action("CLOSE", "a2")])
-    payout = await payouts.request(buyer, challenge, "p1")
+    payout = await payouts.request_payout(buyer, challenge, "p1")
     await settle()
     await plant_a_breach(url, challenge)
     rests = an_action(action_id="a4", side="SHORT", order="LIMIT", price="1.5")
     await actions.submit(trader, account, "r1", [an_action(action_id="a3"), rests])
-    parent = await admin.create(manager, mode="RACE", key="c1", owner=client)
-    await admin.create(manager, mode="RACE", key="c2", owner=client, parent_id=parent)
-    await tokens.create(role=Role.TRADER, brand=brand, name="bot")
+    parent = await admin.create_account(manager, mode="RACE", key="c1", owner=client)
+    await admin.create_account(manager, mode="RACE", key="c2", owner=client, parent_id=parent)
+    await tokens.create_token(role=Role.TRADER, brand=brand, name="bot")
     _, victim = await purchases.buy(buyer, program, wallet, "k2")
     await settle()
     await actions.submit(trader, await world.account(victim), "r1", [an_action(quantity="100000")])
@@ -79,7 +81,7 @@ async def _set_aside(world: World, manager: Principal) -> None:
     span = await bad_print(world)
     await world.quote("1.11", after=timedelta(0))
     await void(span)
-    await bulk_reinstatements.order(manager, span, "a bad print", "b1")
+    await bulk_reinstatements.order_reinstatements(manager, span, "a bad print", "b1")
     await settle()
 
 

@@ -35,7 +35,7 @@ async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp
     world = await a_world(database, replay=False)
     challenge, account = await world.buy()
     await quotes.ingest([a_quote("EURUSD", "1.1", await value("select clock_timestamp()"))])
-    trader = await tokens.create(role="TRADER", brand="acme", name="bot")
+    trader = await tokens.create_token(role="TRADER", brand="acme", name="bot")
     state = tmp_path / "bot.json"
 
     def kept() -> tuple[int, str]:
@@ -59,7 +59,7 @@ async def test_the_bot_survives_the_servers_death_and_its_own(database: str, tmp
         await warn(challenge, 3)
         async with running(*command(desk, 10)) as second:
             await second.until(lambda: len(second.of("answer")) >= 4)
-            await challenges.cancel(MANAGER, challenge, "enough")
+            await challenges.cancel_challenge(MANAGER, challenge, "enough")
             await events.stamp()
             assert await second.end() == 0
         await settle()
@@ -99,8 +99,8 @@ async def test_the_node_subscriber_survives_the_servers_death(database: str) -> 
         pytest.skip("node is not installed")
     if not (folder / "node_modules" / "graphql-ws").is_dir():
         pytest.skip("graphql-ws is not installed: npm ci --prefix examples/subscriber")
-    await brands.save(ADMIN, name="acme", title="Acme")
-    manager = await tokens.create(role="MANAGER", brand="acme", name="app")
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
+    manager = await tokens.create_token(role="MANAGER", brand="acme", name="app")
     await warn(1, 3)
     async with serving(database) as desk:
         given = {"PROPDESK_URL": desk.url.replace("http", "ws"), "PROPDESK_TOKEN": manager}

@@ -9,8 +9,8 @@ from cli.instruments import OPERATOR, parse
 from config.errors import Problem
 from domain.instruments import SYMBOL, Currency, Instrument, InstrumentKind, InstrumentStatus
 from services import catalogue, instruments
-from services.catalogue import Line, Outcome
-from services.saving import Change
+from services.catalogue import CatalogueEntry, EntryOutcome
+from services.saving import FieldChange
 from services.unit_of_work.openings import transaction
 from tests.cli.commands import propdesk
 from tests.services.builders import ADMIN
@@ -30,8 +30,10 @@ aliases = ["DE40", "DAX40"]
 """
 
 
-async def _load(text: str, *, update: bool = False, dry_run: bool = False) -> list[Line]:
-    return [line async for line in catalogue.load(OPERATOR, parse(text, "list"), update=update, dry_run=dry_run)]
+async def _load(text: str, *, update: bool = False, dry_run: bool = False) -> list[CatalogueEntry]:
+    return [
+        line async for line in catalogue.load_catalogue(OPERATOR, parse(text, "list"), update=update, dry_run=dry_run)
+    ]
 
 
 def test_the_list_of_common_instruments_has_120_with_names_of_their_own() -> None:
@@ -55,16 +57,21 @@ async def test_the_command_loads_the_common_instruments_and_again_changes_nothin
 
 
 async def test_what_the_firm_changed_is_shown_and_left_alone_unless_told(database: str) -> None:
-    assert {line.outcome for line in await _load(GER40, dry_run=True)} == {Outcome.NEW}
+    assert {line.outcome for line in await _load(GER40, dry_run=True)} == {EntryOutcome.NEW}
     async with transaction() as work:
         assert "GER40" not in work.catalogue.instruments
     await _load(GER40)
-    await instruments.update(ADMIN, "GER40", {"contract_size": Decimal(25), "status": InstrumentStatus.RETIRED})
-    differs = [Change("contractSize", "25", "1")]
-    assert (await _load(GER40))[1] == Line("GER40", Outcome.DIFFERENT, differs)
-    assert (await _load(GER40, update=True, dry_run=True))[1] == Line("GER40", Outcome.CHANGED, differs)
-    assert (await _load(GER40, update=True))[1] == Line("GER40", Outcome.CHANGED, differs)
-    assert [line.outcome for line in await _load(GER40, update=True)] == [Outcome.UNCHANGED, Outcome.UNCHANGED]
+    await instruments.update_instrument(
+        ADMIN, "GER40", {"contract_size": Decimal(25), "status": InstrumentStatus.RETIRED}
+    )
+    differs = [FieldChange("contractSize", "25", "1")]
+    assert (await _load(GER40))[1] == CatalogueEntry("GER40", EntryOutcome.DIFFERENT, differs)
+    assert (await _load(GER40, update=True, dry_run=True))[1] == CatalogueEntry("GER40", EntryOutcome.CHANGED, differs)
+    assert (await _load(GER40, update=True))[1] == CatalogueEntry("GER40", EntryOutcome.CHANGED, differs)
+    assert [line.outcome for line in await _load(GER40, update=True)] == [
+        EntryOutcome.UNCHANGED,
+        EntryOutcome.UNCHANGED,
+    ]
     async with transaction() as work:
         assert work.catalogue.instruments["GER40"].status is InstrumentStatus.RETIRED
 
@@ -72,10 +79,12 @@ async def test_what_the_firm_changed_is_shown_and_left_alone_unless_told(databas
 async def test_a_refused_entry_does_not_stop_the_others(database: str) -> None:
     [_, ger40] = parse(GER40, "list")
     assert isinstance(ger40, Instrument)
-    await instruments.save(ADMIN, Instrument("DE40", None, "EUR", 1, Decimal(1), Decimal(1), InstrumentKind.INDEX))
+    await instruments.save_instrument(
+        ADMIN, Instrument("DE40", None, "EUR", 1, Decimal(1), Decimal(1), InstrumentKind.INDEX)
+    )
     entries: list[Currency | Instrument] = [ger40, Currency("NOK", 2, "NOK")]
-    lines = [line async for line in catalogue.load(OPERATOR, entries, update=False, dry_run=False)]
-    assert [line.outcome for line in lines] == [Outcome.REFUSED, Outcome.NEW]
+    lines = [line async for line in catalogue.load_catalogue(OPERATOR, entries, update=False, dry_run=False)]
+    assert [line.outcome for line in lines] == [EntryOutcome.REFUSED, EntryOutcome.NEW]
     assert "DE40" in lines[0].refusal
 
 

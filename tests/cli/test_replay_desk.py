@@ -13,7 +13,7 @@ from cli.setup import set_mode
 from config.address import parse
 from config.errors import Problem
 from services import quotes
-from services.system import read
+from services.system import read_state
 from tests.cli.commands import COMMAND, a_free_port, propdesk
 from tests.house.sources import ROOT
 from tests.services.world import START, a_quote, a_world
@@ -35,7 +35,7 @@ async def test_a_desk_that_has_quotes_keeps_its_clock(database: str) -> None:
     assert await set_mode(database, "replay") == "REPLAY"
     with pytest.raises(Problem, match="has quotes and goes by the time of replayed quotes, which stays so"):
         await set_mode(database, "system")
-    assert (await read()).mode == "REPLAY"
+    assert (await read_state()).mode == "REPLAY"
 
 
 async def test_init_says_which_clock_the_desk_goes_by(empty_database: str) -> None:

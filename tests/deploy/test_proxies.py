@@ -54,8 +54,8 @@ async def proxy(kind: type[Proxy], apis: list[ApiProcess], tmp_path: Path) -> As
 
 
 async def _token() -> str:
-    await brands.save(ADMIN, name="acme", title="acme")
-    return await tokens.create(role="MANAGER", brand="acme", name="manager", subject=None)
+    await brands.save_brand(ADMIN, name="acme", title="acme")
+    return await tokens.create_token(role="MANAGER", brand="acme", name="manager", subject=None)
 
 
 class Subscriber:

@@ -75,7 +75,7 @@ async def test_replaced_stop_losses_of_the_first_edition_become_versions_of_one_
 async def test_instruments_of_the_first_edition_get_a_kind_and_their_name(database: str) -> None:
     world = await a_world(database)
     for symbol in ("XAUUSD", "BTCUSD"):
-        await instruments.save(ADMIN, Instrument(symbol, symbol[:3], "USD", 2, Decimal(1), Decimal(1)))
+        await instruments.save_instrument(ADMIN, Instrument(symbol, symbol[:3], "USD", 2, Decimal(1), Decimal(1)))
     await _back_and_forth(database)
     found = await rows(
         """select i.symbol, i.kind, i.contract_size, i.status, n.name, i.guard_mode, i.guard_move_pct

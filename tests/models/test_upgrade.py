@@ -46,7 +46,7 @@ async def test_the_books_hold_after_the_upgrade_and_the_schema_is_that_of_a_new_
     lived: str, empty_database: str
 ) -> None:
     await _upgrade(lived)
-    assert await verify.run() == []
+    assert await verify.check_books() == []
     assert [row["status"] for row in await rows("select status from challenges order by id")] == [1, 1, 3, 4, 1, 1]
     async with connection(lived) as ours, connection(empty_database) as theirs:
         await drop_distant_partitions(ours)  # the suite's new desks lack them
@@ -114,7 +114,7 @@ async def test_its_challenges_orders_payouts_and_sales_go_on(lived: str) -> None
     assert refusal and refusal.code == "ACCOUNT_NOT_OPEN", "it is paused until the next day, as before"
 
     (open_payout,) = await rows("select id from payouts where status = 'REQUESTED'")
-    await payouts.approve(MANAGER, open_payout["id"], "a2")
+    await payouts.approve_payout(MANAGER, open_payout["id"], "a2")
     await settle()
     assert {row["status"] for row in await rows("select status from payouts where challenge_id = $1", funded)} == {
         "PAID"
@@ -131,7 +131,7 @@ async def test_its_challenges_orders_payouts_and_sales_go_on(lived: str) -> None
 
     [booked] = await rows("select count(*) filter (where cumulative) as late, count(*) as every from fills")
     assert 0 < booked["late"] < booked["every"], "fills so far keep the rounding they were booked with"
-    assert await tokens.create(role="TRADER", brand="acme", name="another")
+    assert await tokens.create_token(role="TRADER", brand="acme", name="another")
     await events.stamp()
     assert await value("select count(*) from outbox") == 0
-    assert await verify.run() == []
+    assert await verify.check_books() == []

@@ -22,15 +22,15 @@ EURUSD = Instrument("EURUSD", "EUR", "USD", 5, Decimal("0.01"), Decimal("0.01"))
 async def a_desk() -> None:
     """Two brands, `acme` with a DEMO and a REAL group, and one instrument."""
     for name in ("acme", "other"):
-        await brands.save(ADMIN, name=name, title=name.capitalize())
-    await instruments.save(ADMIN, EURUSD)
+        await brands.save_brand(ADMIN, name=name, title=name.capitalize())
+    await instruments.save_instrument(ADMIN, EURUSD)
     await a_group(name="DEMO")
     await a_group(name="REAL", kind="REAL")
 
 
 async def a_group(principal: Principal = MANAGER, **changes: Any) -> int:
     """Save a group; 100,000 USD and the default policy."""
-    return await groups.save(
+    return await groups.save_group(
         principal, **{"name": "DEMO", "kind": "DEMO", "currency": "USD", "deposit": Decimal(100_000), **changes}
     )
 

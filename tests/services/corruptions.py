@@ -40,8 +40,8 @@ async def a_worked_desk(url: str) -> World:
     await act(corrected, "CLOSE", action_id="v4")
     await adjustments.adjust(MANAGER, corrected, Decimal(2), counts_as_profit=True, reason="a gesture", key="g1")
     await adjustments.adjust(MANAGER, corrected, Decimal(-1), counts_as_profit=False, reason="too much", key="g2")
-    alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="alone")
-    await admin.start(MANAGER, alone)
+    alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="alone")
+    await admin.start_account(MANAGER, alone)
     await admin.lock(MANAGER, alone, "a question")
     _, trading = await world.buy("trades")
     await act(trading, "OPEN", action_id="t1", quantity="300000")
@@ -50,7 +50,7 @@ async def a_worked_desk(url: str) -> World:
     await act(trading, "INCREASE", action_id="t5", quantity="1000", order="LIMIT", price="1.0")
     stop = await act(trading, "INCREASE", action_id="t6", side="SHORT", quantity="1000", order="STOP", price="1.0")
     assert stop.order_seq
-    await orders.cancel(TRADER, trading, stop.order_seq, "changed my mind")
+    await orders.cancel_order(TRADER, trading, stop.order_seq, "changed my mind")
     await world.quote("1.10600")
     await act(trading, "REDUCE", action_id="t4", quantity="70000")
     await act(trading, "PROTECT", action_id="t7", side="SHORT", stop_loss="1.19", take_profit="1.05", fraction="0.5")
@@ -59,9 +59,9 @@ async def a_worked_desk(url: str) -> World:
     await act(trading, "CLOSE", action_id="t10", order="LIMIT", price="1.9")
     await world.quote("1.10650")
     await purchases.buy(CLIENT, world.program, world.wallet, "just bought")
-    await payments.order(CLIENT, world.program, "paid by card later")
-    await purchases.update(
-        MANAGER, await payments.order(CLIENT, world.program, "paid by card"), status=PurchaseStatus.PAID
+    await payments.order_purchase(CLIENT, world.program, "paid by card later")
+    await purchases.update_purchase(
+        MANAGER, await payments.order_purchase(CLIENT, world.program, "paid by card"), status=PurchaseStatus.PAID
     )
     await events.stamp()
     return world

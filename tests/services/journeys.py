@@ -100,15 +100,15 @@ def _some_prices(chance: random.Random, mid: int) -> dict[str, str]:
 async def begin(url: str, steps: Sequence[Step], accounts: int) -> tuple[World, list[int]]:
     """A desk with three symbols, one of them converted; so many challenges, of the programs in turn."""
     world = await a_world(url, cash=100_000, policy=WIDE | {"slippage": "BID_ASK"})
-    await instruments.save(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
+    await instruments.save_instrument(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote(symbol, f"{mid / 10_000:.4f}", world.at) for symbol, mid in SYMBOLS.items()])
     sold = []
     for n, step in enumerate(steps):
-        program = await programs.create(MANAGER, Draft(f"Program {n}", Decimal(0), "USD", (step,)))
-        await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+        program = await programs.create_program(MANAGER, Draft(f"Program {n}", Decimal(0), "USD", (step,)))
+        await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
         sold.append(program)
     challenges = [(await purchases.buy(CLIENT, sold[n % len(sold)], world.wallet, f"k{n}"))[1] for n in range(accounts)]
-    await work_queue.drain()
+    await work_queue.do_jobs()
     return world, challenges
 
 
@@ -119,11 +119,11 @@ async def play(world: World, challenges: Sequence[int], journey: Journey, look: 
             world.at += move.after
             await quotes.ingest([a_quote(symbol, mid, world.at, "0.0002") for symbol, mid in move.mids])
             await look()
-            await work_queue.drain()
+            await work_queue.do_jobs()
         else:
             account = await world.account(challenges[move.place])
             await actions.submit(TRADER, account, move.action.run, [move.action])
-            await work_queue.drain()
+            await work_queue.do_jobs()
     await marking.mark_all()
 
 

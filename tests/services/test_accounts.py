@@ -43,8 +43,8 @@ OTHER = Principal(9, "other desk", Role.MANAGER, "other")
 
 async def an_account(mode: str = "AUDITION", key: str = "k1", **given: Any) -> int:
     """One that has started."""
-    account = await admin.create(MANAGER, mode=mode, key=key, **given)
-    await admin.start(MANAGER, account)
+    account = await admin.create_account(MANAGER, mode=mode, key=key, **given)
+    await admin.start_account(MANAGER, account)
     return account
 
 
@@ -55,8 +55,10 @@ async def kinds(account: int) -> list[str]:
 
 async def test_without_a_group_an_account_has_the_defaults_of_an_audition(database: str) -> None:
     await a_world(database)
-    parent = await admin.create(MANAGER, mode=Mode.RACE, key="p", group="DEMO")
-    account = await admin.create(MANAGER, mode="AUDITION", key="k", owner="alice", clone="c-1", parent_id=parent)
+    parent = await admin.create_account(MANAGER, mode=Mode.RACE, key="p", group="DEMO")
+    account = await admin.create_account(
+        MANAGER, mode="AUDITION", key="k", owner="alice", clone="c-1", parent_id=parent
+    )
     [row] = await rows("select * from accounts where id = $1", account)
     assert (row["status"], row["mode"], row["currency"]) == ("PENDING", "AUDITION", "USDC")
     assert (row["owner"], row["clone"], row["parent_id"]) == ("alice", "c-1", parent)
@@ -70,7 +72,7 @@ async def test_without_a_group_an_account_has_the_defaults_of_an_audition(databa
 async def test_an_account_keeps_the_policy_its_group_had_when_it_was_opened(database: str) -> None:
     world = await a_world(database, policy={"notional_max": Decimal(7_000)})
     account = await an_account(group="DEMO")
-    await groups.save(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(5), policy={})
+    await groups.save_group(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(5), policy={})
     assert policy_from_text(await value("select policy from accounts where id = $1", account)).notional_max == 7_000
     refused = await act(account, "OPEN", action_id="a1", quantity="10000")
     assert refused.refusal is not None
@@ -80,12 +82,12 @@ async def test_an_account_keeps_the_policy_its_group_had_when_it_was_opened(data
 
 async def test_the_same_key_and_content_is_one_account_even_at_once(database: str) -> None:
     await a_world(database)
-    made = await asyncio.gather(*(admin.create(MANAGER, mode="RACE", key="k", clone="c") for _ in range(5)))
+    made = await asyncio.gather(*(admin.create_account(MANAGER, mode="RACE", key="k", clone="c") for _ in range(5)))
     assert len(set(made)) == 1
     assert await value("select count(*) from accounts") == 1
     assert await value("select count(*) from audit where operation = 'createAccount'") == 1
     with pytest.raises(IdempotencyConflict) as conflict:
-        await admin.create(MANAGER, mode="RACE", key="k", clone="another")
+        await admin.create_account(MANAGER, mode="RACE", key="k", clone="another")
     assert conflict.value.field == "clone"
 
 
@@ -107,28 +109,30 @@ BAD: list[tuple[dict[str, Any], type[Refused], str]] = [
 
 async def test_what_cannot_be_opened_is_refused_by_name_and_nothing_is_written(database: str) -> None:
     await a_world(database)
-    await brands.save(ADMIN, name="other", title="Other")
-    theirs = await admin.create(OTHER, mode="AUDITION", key="k")
+    await brands.save_brand(ADMIN, name="other", title="Other")
+    theirs = await admin.create_account(OTHER, mode="AUDITION", key="k")
     cases: list[tuple[dict[str, Any], type[Refused], str]] = [*BAD, ({"parent_id": theirs}, NotFound, "parentId")]
     before = await totals()
     for given, refusal, field in cases:
         asked: dict[str, Any] = {"mode": "AUDITION", "key": "k", **given}
         with pytest.raises(refusal) as refused:
-            await admin.create(MANAGER, **asked)
+            await admin.create_account(MANAGER, **asked)
         assert refused.value.field == field, given
     for principal in (TRADER, CLIENT):
         with pytest.raises(Forbidden):
-            await admin.create(principal, mode="AUDITION", key="k")
+            await admin.create_account(principal, mode="AUDITION", key="k")
     assert await totals() == before
     with pytest.raises(InvalidInput):
-        await admin.create(ADMIN, mode="AUDITION", key="k")  # an admin names the brand
-    assert await admin.create(ADMIN, mode="AUDITION", key="k", brand="other") != theirs, "keys are each principal's own"
+        await admin.create_account(ADMIN, mode="AUDITION", key="k")  # an admin names the brand
+    assert await admin.create_account(ADMIN, mode="AUDITION", key="k", brand="other") != theirs, (
+        "keys are each principal's own"
+    )
 
 
 async def test_starting_funds_the_account_once_and_an_active_one_stays_as_it_is(database: str) -> None:
     await a_world(database)
-    account = await admin.create(MANAGER, mode="AUDITION", key="k")
-    outcomes = await asyncio.gather(*(admin.start(MANAGER, account) for _ in range(4)))
+    account = await admin.create_account(MANAGER, mode="AUDITION", key="k")
+    outcomes = await asyncio.gather(*(admin.start_account(MANAGER, account) for _ in range(4)))
     assert outcomes == [None] * 4
     assert await kinds(account) == ["account_created", "deposit", "account_started"]
     [balance] = await rows("select cash, equity, high_watermark, live from balances where account_id = $1", account)
@@ -144,10 +148,10 @@ async def test_a_challenge_starts_its_own_account(database: str) -> None:
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "b1")
     account = await world.account(challenge)
     with pytest.raises(AccountInChallenge):
-        await admin.start(MANAGER, account)
+        await admin.start_account(MANAGER, account)
     await settle()
     seq = await value("select seq from balances where account_id = $1", account)
-    await admin.start(MANAGER, account)
+    await admin.start_account(MANAGER, account)
     assert await value("select seq from balances where account_id = $1", account) == seq
     await books_hold()
 
@@ -190,7 +194,7 @@ async def test_nothing_can_be_done_with_an_account_that_has_ended(database: str)
         account = await an_account(key=key)
         await (admin.complete(MANAGER, account) if key == "completed" else admin.liquidate(MANAGER, account, "why"))
         ended = await rows("select * from accounts where id = $1", account)
-        for verb in (admin.start, admin.complete):
+        for verb in (admin.start_account, admin.complete):
             with pytest.raises(AccountTerminal):
                 await verb(MANAGER, account)
         for reasoned in (admin.liquidate, admin.pause, admin.resume, admin.lock, admin.unlock):
@@ -204,7 +208,7 @@ async def test_nothing_can_be_done_with_an_account_that_has_ended(database: str)
 
 async def test_an_account_that_has_not_started_cannot_end(database: str) -> None:
     await a_world(database)
-    account = await admin.create(MANAGER, mode="AUDITION", key="k")
+    account = await admin.create_account(MANAGER, mode="AUDITION", key="k")
     for ending in (admin.complete(MANAGER, account), admin.liquidate(MANAGER, account, "why")):
         with pytest.raises(InvalidTransition):
             await ending
@@ -213,11 +217,11 @@ async def test_an_account_that_has_not_started_cannot_end(database: str) -> None
 
 async def test_another_brands_account_is_answered_like_a_missing_one(database: str) -> None:
     await a_world(database)
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     account = await an_account()
     told = []
     for number in (account, 999):
-        for verb in (admin.start, admin.complete):
+        for verb in (admin.start_account, admin.complete):
             with pytest.raises(NotFound) as refused:
                 await verb(OTHER, number)
             told.append((str(refused.value).replace(str(number), "n"), refused.value.field))

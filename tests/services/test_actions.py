@@ -230,7 +230,7 @@ TURNED_AWAY = [
 async def _quote_what_cannot_be_dealt_on(world: World) -> None:
     """An instrument whose currency no quoted pair converts, and one whose quote is a second too old."""
     for symbol, base, currency in (("GBPJPY", "GBP", "JPY"), ("XAUUSD", "XAU", "USD")):
-        await instruments.save(ADMIN, Instrument(symbol, base, currency, 5, Decimal(1), Decimal(1000)))
+        await instruments.save_instrument(ADMIN, Instrument(symbol, base, currency, 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote("XAUUSD", "4000", world.at)])
     world.at += timedelta(seconds=61)
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at), a_quote("GBPJPY", "200", world.at)])

@@ -149,9 +149,9 @@ async def test_capital_is_not_paid_out_and_profit_is(database: str) -> None:
     _, challenge, account = await a_winner(database)
     await _adjust(account, "3000", counts=False)
     with pytest.raises(PayoutNotEligible):
-        await payouts.request(CLIENT, challenge, "p1", Decimal("10000.01"))
+        await payouts.request_payout(CLIENT, challenge, "p1", Decimal("10000.01"))
     await _adjust(account, "500", counts=True, key="k2")
-    await payouts.request(CLIENT, challenge, "p1")
+    await payouts.request_payout(CLIENT, challenge, "p1")
     assert await value("select profit from payouts") == 10_500
     assert await value("select cash from balances where account_id = $1", account) == 103_000
     await books_hold()
@@ -174,8 +174,8 @@ async def test_what_cannot_be_booked_is_refused_and_leaves_nothing(database: str
     _, account = await world.buy()
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
     pending = await world.account(challenge)
-    ended = await admin.create(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start(MANAGER, ended)
+    ended = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
+    await admin.start_account(MANAGER, ended)
     await admin.complete(MANAGER, ended)
     before = await totals()
     for amount, counts in (("0", True), ("0.001", True), ("-100000.01", True), ("-100000", False), ("NaN", True)):
@@ -198,8 +198,8 @@ async def test_what_cannot_be_booked_is_refused_and_leaves_nothing(database: str
 
 async def test_an_account_of_no_challenge_is_adjusted_too(database: str) -> None:
     await a_world(database)
-    alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start(MANAGER, alone)
+    alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
+    await admin.start_account(MANAGER, alone)
     await _adjust(alone, "250", counts=False)
     await _adjust(alone, "-50", counts=True, key="k2")
     assert await value("select cash from balances where account_id = $1", alone) == 100_200

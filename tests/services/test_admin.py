@@ -43,7 +43,7 @@ async def _state(account: int) -> tuple[str, str | None]:
 
 async def test_an_account_is_paused_resumed_locked_and_put_back_where_it_was(database: str) -> None:
     await a_world(database)
-    pending = await admin.create(MANAGER, mode="AUDITION", key="p")
+    pending = await admin.create_account(MANAGER, mode="AUDITION", key="p")
     account = await an_account(group="DEMO")
     steps: list[tuple[int, Verb, tuple[str, str | None]]] = [
         (account, admin.pause, ("PAUSED", None)),
@@ -77,11 +77,11 @@ MISPLACED: list[tuple[str, tuple[Verb, ...]]] = [
 
 async def test_what_the_life_cycle_does_not_allow_is_refused_and_leaves_no_row(database: str) -> None:
     await a_world(database)
-    account = await admin.create(MANAGER, mode="AUDITION", key="p")
+    account = await admin.create_account(MANAGER, mode="AUDITION", key="p")
     to = {"PAUSED": admin.pause, "LOCKED": admin.lock}
     for status, verbs in MISPLACED:
         if status == "ACTIVE":
-            await admin.start(MANAGER, account)
+            await admin.start_account(MANAGER, account)
         elif status != "PENDING":
             await to[status](MANAGER, account, "on the way")
         before = await rows("select seq, head from balances"), await value("select count(*) from audit")
@@ -91,7 +91,7 @@ async def test_what_the_life_cycle_does_not_allow_is_refused_and_leaves_no_row(d
             assert refused.value.field == "accountId"
         if status in ("PAUSED", "LOCKED"):
             with pytest.raises(InvalidTransition):
-                await admin.start(MANAGER, account)
+                await admin.start_account(MANAGER, account)
         assert before == (await rows("select seq, head from balances"), await value("select count(*) from audit"))
     await books_hold()
 
@@ -116,7 +116,7 @@ async def test_a_lock_and_the_start_of_the_account_at_once_leave_it_locked(datab
     for number in range(4):
         _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, f"b{number}")
         account = await world.account(challenge)
-        await asyncio.gather(work_queue.drain(), admin.lock(MANAGER, account, "checked first"))
+        await asyncio.gather(work_queue.do_jobs(), admin.lock(MANAGER, account, "checked first"))
         await settle()
         assert await _state(account) == ("LOCKED", "ACTIVE")
         assert await value("select status from purchases order by id desc limit 1") == 3
@@ -141,7 +141,7 @@ async def test_one_locked_before_its_start_is_started_behind_the_lock(database: 
 async def test_an_account_whose_challenge_was_cancelled_stays_locked(database: str) -> None:
     world = await a_world(database)
     challenge, account = await world.buy()
-    await challenges.cancel(MANAGER, challenge, "fraud")
+    await challenges.cancel_challenge(MANAGER, challenge, "fraud")
     with pytest.raises(AccountInChallenge):
         await admin.unlock(MANAGER, account, "forgiven")
     await admin.complete(MANAGER, account)
@@ -287,9 +287,9 @@ async def test_an_action_that_comes_upon_the_level_liquidates_too(database: str)
     refused = await act(account, "INCREASE", action_id="a2", quantity="1000")
     assert refused.refusal is not None
     assert refused.refusal.code == "ACCOUNT_NOT_OPEN"
-    await work_queue.drain()
+    await work_queue.do_jobs()
     assert await _state(account) == ("LIQUIDATED", None)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     await books_hold()
 
 

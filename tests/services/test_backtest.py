@@ -27,7 +27,7 @@ from models import accounts
 from models.loaded import LoadedAccount
 from services import actions, admin, brands, groups, instruments, programs, purchases, quotes, wallets
 from services.conditions import conditions_of
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.unit_of_work.reads import read_connection
 from tests.services.world import (
     ADMIN,
@@ -129,27 +129,27 @@ def _proposal(chance: random.Random, quote: Quote, name: str) -> Action:
 async def opened(url: str, case: Case, first: Batch) -> LoadedAccount:
     """An account on a fresh desk, started at the first batch: bought, or opened by hand."""
     await make_replay(url)
-    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    await brands.save_brand(ADMIN, name="acme", title="Acme Prop")
     for instrument in case.instruments:
-        await instruments.save(ADMIN, instrument)
+        await instruments.save_instrument(ADMIN, instrument)
     await quotes.ingest(first.quotes)
     policy = WIDE | {"slippage": case.slippage, "orders_max": 6, "quote_age_seconds_max": 3600}
     if case.step is None:
         policy["liquidation_pct"] = Decimal("99.4")
-    await groups.save(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=policy)
+    await groups.save_group(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=policy)
     return await reloaded(await by_hand() if case.step is None else await bought(case.step))
 
 
 async def by_hand() -> int:
-    account = await admin.create(MANAGER, mode="AUDITION", key="k1", group="DEMO")
-    await admin.start(MANAGER, account)
+    account = await admin.create_account(MANAGER, mode="AUDITION", key="k1", group="DEMO")
+    await admin.start_account(MANAGER, account)
     return account
 
 
 async def bought(step: Step) -> int:
-    program = await programs.create(MANAGER, Draft("One phase", Decimal(0), "USD", (step,)))
-    await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(1), key="w1")
+    program = await programs.create_program(MANAGER, Draft("One phase", Decimal(0), "USD", (step,)))
+    await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    wallet = await wallets.deposit_to_wallet(MANAGER, client="alice", currency="USD", amount=Decimal(1), key="w1")
     _, challenge = await purchases.buy(CLIENT, program, wallet, "k1")
     await settle()
     found: int = await value("select account_id from challenges where id = $1", challenge)
@@ -158,7 +158,7 @@ async def bought(step: Step) -> int:
 
 def the_setup(loaded: LoadedAccount) -> Setup:
     """The same account for the backtest, under its ids."""
-    account, catalogue = loaded.account, tape().catalogue
+    account, catalogue = loaded.account, quote_cache().catalogue
     if loaded.terms is None:
         group = Group("DEMO", GroupKind.DEMO, account.currency, account.starting_balance, account.policy)
         return Setup(group, catalogue, account_id=account.id)

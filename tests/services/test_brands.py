@@ -10,8 +10,8 @@ from tests.services.builders import ADMIN, CLIENT, FEED, MANAGER, TRADER
 
 
 async def test_saving_again_changes_the_title_and_nothing_else(database: str) -> None:
-    assert await brands.save(ADMIN, name="acme", title="Acme", sample=True) == "acme"
-    await brands.save(ADMIN, name="acme", title="Acme Ltd")
+    assert await brands.save_brand(ADMIN, name="acme", title="Acme", sample=True) == "acme"
+    await brands.save_brand(ADMIN, name="acme", title="Acme Ltd")
     (brand,) = await Brand.all()
     assert (brand.title, brand.sample) == ("Acme Ltd", True)
 
@@ -19,7 +19,7 @@ async def test_saving_again_changes_the_title_and_nothing_else(database: str) ->
 async def test_only_an_admin_saves_a_brand(database: str) -> None:
     for principal in (MANAGER, CLIENT, TRADER, FEED):
         with pytest.raises(Forbidden):
-            await brands.save(principal, name="acme", title="Acme")
+            await brands.save_brand(principal, name="acme", title="Acme")
     assert await Brand.all().count() == 0
 
 
@@ -35,14 +35,14 @@ BAD = [
 async def test_a_bad_field_is_named(database: str) -> None:
     for name, title, field in BAD:
         with pytest.raises(InvalidInput) as refusal:
-            await brands.save(ADMIN, name=name, title=title)
+            await brands.save_brand(ADMIN, name=name, title=title)
         assert refusal.value.field == field
 
 
 async def test_a_missing_brand_is_not_found(database: str) -> None:
     async with transaction():
         with pytest.raises(NotFound):
-            await brands.require("acme")
+            await brands.require_brand("acme")
 
 
 def test_a_manager_works_in_its_own_brand_and_anothers_is_as_missing() -> None:

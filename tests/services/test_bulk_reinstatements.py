@@ -35,7 +35,7 @@ async def a_crowd(database: str, many: int = 4) -> tuple[World, list[int], Span]
 
 
 async def order(span: Span, key: str = "b1", by: Principal = MANAGER) -> int:
-    return await bulk_reinstatements.order(by, span, "a bad print", key, "a bad print")
+    return await bulk_reinstatements.order_reinstatements(by, span, "a bad print", key, "a bad print")
 
 
 async def results() -> list[tuple[Any, ...]]:
@@ -50,7 +50,7 @@ async def test_all_that_were_hit_go_on_and_the_order_is_given_once(database: str
     assert await value("select count(*) from jobs where kind = 'reinstate'") == 1, "one after the other"
     assert await order(span) == bulk
     with pytest.raises(IdempotencyConflict):
-        await bulk_reinstatements.order(MANAGER, span, "another reason", "b1")
+        await bulk_reinstatements.order_reinstatements(MANAGER, span, "another reason", "b1")
     await settle()
     assert await results() == [(one, "REINSTATED", None) for one in challenges]
     statuses = await rows("select status, current_phase_index from challenges")
@@ -106,7 +106,7 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
             await settle()
             await hurry()
         assert await value("select status from jobs where challenge_id = $1 and kind = 'reinstate'", broken) == "DEAD"
-        await bulk_reinstatements.go_on()
+        await bulk_reinstatements.resume_bulks()
         await settle()
     left = [(one, "PENDING" if one == broken else "REINSTATED", None) for one in challenges]
     assert await results() == left
@@ -114,7 +114,7 @@ async def test_what_was_stopped_goes_on(database: str, monkeypatch: pytest.Monke
     await work_queue.retry(MANAGER, dead)
     await settle()
     assert await results() == [(one, "REINSTATED", None) for one in challenges]
-    await bulk_reinstatements.go_on()
+    await bulk_reinstatements.resume_bulks()
     assert await value("select count(*) from jobs where kind = 'reinstate' and status = 'QUEUED'") == 0
     await books_hold()
 
@@ -125,7 +125,7 @@ async def test_a_challenge_that_is_deleted_meanwhile_stops_nobody(database: str)
     await order(span)
     await program_deletion.delete_program(MANAGER, world.program, "no more")
     await settle()
-    await bulk_reinstatements.go_on()
+    await bulk_reinstatements.resume_bulks()
     await settle()
     assert await results() == []
     assert challenges
@@ -134,7 +134,7 @@ async def test_a_challenge_that_is_deleted_meanwhile_stops_nobody(database: str)
 
 async def test_only_staff_orders_it_for_its_brand_and_for_quotes_that_are_void(database: str) -> None:
     _, challenges, span = await a_crowd(database)
-    await brands.save(ADMIN, name="other", title="Other")
+    await brands.save_brand(ADMIN, name="other", title="Other")
     with pytest.raises(Forbidden):
         await order(span, by=CLIENT)
     with pytest.raises(InvalidInput):

@@ -16,7 +16,7 @@ from domain.errors import CallerGone, Locked, TimeLimit
 from models.tables.brands import Brand
 from services import callers, system, tokens
 from services.admission import admission
-from services.callers import Caller, bound
+from services.callers import Caller, acting_for
 from services.connections import control
 from services.unit_of_work.openings import root_transaction, transaction
 from services.unit_of_work.reads import read_connection
@@ -53,7 +53,7 @@ async def outside(url: str) -> AsyncIterator[Callable[[int], "asyncio.Future[Non
 
 
 async def sleep_for(caller: Caller) -> None:
-    with bound(caller):
+    with acting_for(caller):
         async with read_connection() as conn:
             await conn.fetchval(SLEEP)
 
@@ -63,12 +63,12 @@ async def test_a_bearer_takes_its_share_of_the_pool_and_others_go_on(database: s
         greedy = [asyncio.create_task(sleep_for(Caller("eve", "rivals", 60))) for _ in range(12)]
         await asleep(4)
         for other in ("bob", "carol"):
-            with bound(Caller(other, "acme", 60)):
+            with acting_for(Caller(other, "acme", 60)):
                 async with read_connection() as conn:
                     assert await conn.fetchval("select 1") == 1
         more = [asyncio.create_task(sleep_for(Caller(f"eve{n}", "rivals", 60))) for n in range(5)]
         await asleep(7)
-        with bound(Caller("bob", "acme", 60)):
+        with acting_for(Caller("bob", "acme", 60)):
             async with transaction() as work:
                 assert await work.conn.fetchval("select 1") == 1
         for task in (*greedy, *more):
@@ -78,7 +78,7 @@ async def test_a_bearer_takes_its_share_of_the_pool_and_others_go_on(database: s
 
 
 async def test_however_full_the_pool_is_the_desk_gives_signs_of_life_and_knows_tokens(database: str) -> None:
-    text = await tokens.create(role="ADMIN", brand=None, name="admin")
+    text = await tokens.create_token(role="ADMIN", brand=None, name="admin")
     taken = [await pool().acquire() for _ in range(10)]
     try:
         async with asyncio.timeout(20):
@@ -86,7 +86,7 @@ async def test_however_full_the_pool_is_the_desk_gives_signs_of_life_and_knows_t
             assert principal
             assert await tokens.ended([principal.token_id]) == set()
             assert not await tokens.is_brand("acme")
-            assert (await system.figures()).migrated
+            assert (await system.read_figures()).migrated
     finally:
         for conn in taken:
             await pool().release(conn)
@@ -96,14 +96,14 @@ async def test_many_that_look_whether_the_desk_is_ready_take_one_connection(data
     async with control() as one, control() as other:
         assert await one.fetchval("select 1") == await other.fetchval("select 1") == 1
         async with asyncio.timeout(20):
-            figures = await asyncio.gather(*(system.figures() for _ in range(20)))
+            figures = await asyncio.gather(*(system.read_figures() for _ in range(20)))
     assert len({id(one) for one in figures}) <= 2, "one reading for all that asked before it began"
 
 
 async def test_a_document_whose_time_is_over_is_refused_and_its_statements_end_in_the_server(database: str) -> None:
     async with outside(database) as asleep:
         caller = Caller("alice", "acme", 0.1)
-        with bound(caller):
+        with acting_for(caller):
             caller.begin(mutates=False)
             reads = [asyncio.create_task(sleep_for_bound()) for _ in range(6)]  # two of them wait for a connection
             ended = await asyncio.gather(*reads, return_exceptions=True)
@@ -126,7 +126,7 @@ async def sleep_for_bound() -> None:
 async def test_a_caller_that_goes_away_ends_its_reads_in_the_server(database: str) -> None:
     async with outside(database) as asleep:
         caller = Caller("alice", "acme", 60)
-        with bound(caller):
+        with acting_for(caller):
             caller.begin(mutates=False)
             read = asyncio.create_task(sleep_for_bound())
             await asleep(1)
@@ -140,7 +140,7 @@ async def test_a_mutation_that_has_begun_its_transaction_is_finished_and_read_ba
     database: str,
 ) -> None:
     caller = Caller("alice", "acme", 60)
-    with bound(caller):
+    with acting_for(caller):
         caller.begin(mutates=True)
         assert not caller.leave(), "nobody waits for it, and it goes on"
         caller.begin_field()
@@ -161,7 +161,7 @@ async def test_a_mutation_that_waits_for_its_root_is_stopped_before_it_has_done_
     caller = Caller("alice", "acme", 0.1)
 
     async def change() -> None:
-        with bound(caller):
+        with acting_for(caller):
             caller.begin(mutates=True)
             async with root_transaction(LockRoot.of_challenge(challenge)):
                 raise AssertionError("it has begun")
@@ -180,7 +180,7 @@ async def test_those_that_wait_for_a_root_hold_no_place_of_their_bearers_share(d
     alice = [Caller("alice", "acme", 60) for _ in range(12)]
 
     async def change(caller: Caller) -> None:
-        with bound(caller):
+        with acting_for(caller):
             async with root_transaction(LockRoot.of_challenge(challenge)):
                 pass
             async with read_connection() as conn:
@@ -193,7 +193,7 @@ async def test_those_that_wait_for_a_root_hold_no_place_of_their_bearers_share(d
 async def test_a_task_that_others_cancel_is_cancelled_and_not_refused(database: str) -> None:
     async with outside(database) as asleep:
         caller = Caller("alice", "acme", 60)
-        with bound(caller):
+        with acting_for(caller):
             read = asyncio.create_task(sleep_for_bound())
             await asleep(1)
             caller.stop(CallerGone)
@@ -253,7 +253,7 @@ async def test_reads_of_a_bearer_over_its_share_run_behind_others_and_its_transa
 
 async def niceness(bearer: str, opening: Callable[[], AbstractAsyncContextManager[Any]]) -> int:
     """How the server's process of a connection is scheduled that the bearer gets."""
-    with bound(Caller(bearer, bearer, 60)):
+    with acting_for(Caller(bearer, bearer, 60)):
         async with opening() as given:
             conn = given.conn if opening is transaction else given
             return os.getpriority(os.PRIO_PROCESS, await conn.fetchval("select pg_backend_pid()"))

@@ -35,7 +35,7 @@ def a_restarted_marker() -> Look:
             await marker[0].drain()
         async with transaction() as work:
             await work.conn.execute("update batches set recorded_at = now() - interval '2 days'")
-        await retention.forget()
+        await retention.delete_old_rows()
 
     return look
 

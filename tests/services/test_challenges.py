@@ -49,7 +49,7 @@ async def test_a_cancelled_challenge_is_locked_and_its_positions_close_at_the_fi
     await act(account, "OPEN", action_id="a1", quantity="1000")
     world.at += timedelta(minutes=30)  # the quote of the position is too old by then
     await quotes.ingest([a_quote("GBPUSD", "1.3", world.at)])
-    await challenges.cancel(MANAGER, challenge, "asked for by the client")
+    await challenges.cancel_challenge(MANAGER, challenge, "asked for by the client")
     await settle()
     assert await _statuses(challenge) == (4, 4, "LOCKED")
     [last] = await rows("select number, closed, traded, balance, equity from days")
@@ -85,7 +85,7 @@ async def test_cancelled_before_it_has_begun_its_purchase_fails(database: str, j
         job = await work_queue._take()  # noqa: SLF001 - one at a time
         assert job
         await work_queue._attempt(job)  # noqa: SLF001
-    await challenges.cancel(MANAGER, challenge, "a mistake")
+    await challenges.cancel_challenge(MANAGER, challenge, "a mistake")
     await settle()
     assert await _statuses(challenge) == (4, 4, "LOCKED")
     assert await rows("select status, failure_reason, failure_shown from purchases") == [
@@ -107,7 +107,7 @@ async def test_a_verdict_that_was_due_goes_before_the_cancelling(database: str) 
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.09", world.at)])  # beyond the limit; nobody has looked yet
     with pytest.raises(InvalidTransition) as refused:
-        await challenges.cancel(MANAGER, challenge, "too late")
+        await challenges.cancel_challenge(MANAGER, challenge, "too late")
     assert refused.value.facts["current"] == "FAILED"
     await settle()
     assert (await _statuses(challenge))[:2] == (3, 3)
@@ -122,7 +122,7 @@ async def test_a_phase_passed_in_the_same_moment_is_kept_and_the_challenge_cance
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.111", world.at)])
     await act(account, "CLOSE", action_id="a2")  # the target is reached; the next phase is owed
-    await challenges.cancel(MANAGER, challenge, "enough")
+    await challenges.cancel_challenge(MANAGER, challenge, "enough")
     await settle()
     assert await rows("select status, phase_index, end_reason from challenge_phases order by phase_index") == [
         {"status": 2, "phase_index": 1, "end_reason": "PROFIT_TARGET"},
@@ -140,8 +140,8 @@ async def test_of_many_who_cancel_while_it_breaches_one_verdict_stands(database:
     world.at += timedelta(minutes=1)
     ends = await asyncio.gather(
         quotes.ingest([a_quote("EURUSD", "1.09", world.at)]),
-        *(elsewhere(challenges.cancel(MANAGER, challenge, f"no. {n}")) for n in range(5)),
-        elsewhere(passes.drain(0)),
+        *(elsewhere(challenges.cancel_challenge(MANAGER, challenge, f"no. {n}")) for n in range(5)),
+        elsewhere(passes.mark_shard(0)),
         return_exceptions=True,
     )
     await settle()
@@ -174,7 +174,7 @@ async def test_a_worker_killed_while_it_closes_positions_closes_them_once(
         return outcome
 
     monkeypatch.setitem(work_queue.HANDLERS, "close_positions", killed_once)
-    await challenges.cancel(MANAGER, challenge, "enough")
+    await challenges.cancel_challenge(MANAGER, challenge, "enough")
     await settle()
     await hurry()
     await settle()
@@ -194,9 +194,9 @@ async def test_only_the_brands_managers_cancel_and_they_say_why(database: str) -
         (MANAGER, challenge, "x" * 501, InvalidInput),
     ):
         with pytest.raises(refusal):
-            await challenges.cancel(who, target, why)
-    await challenges.cancel(MANAGER, challenge, "x")
+            await challenges.cancel_challenge(who, target, why)
+    await challenges.cancel_challenge(MANAGER, challenge, "x")
     with pytest.raises(InvalidTransition):
-        await challenges.cancel(MANAGER, challenge, "again")
+        await challenges.cancel_challenge(MANAGER, challenge, "again")
     await events.stamp()
     await books_hold()

@@ -51,7 +51,7 @@ async def test_over_a_weekend_what_has_no_fresh_quote_waits_and_what_was_closed_
     [job] = await rows("select status, attempts, waits_for_batch, outcome from jobs where kind = 'close_account'")
     assert (job["status"], job["attempts"], job["waits_for_batch"]) == ("QUEUED", 0, newest + 1)
     assert job["outcome"] == "waits for quotes: XX01USD"
-    assert (await system.read()).evaluated_through == newest, "who waits for quotes does not hold them up"
+    assert (await system.read_state()).evaluated_through == newest, "who waits for quotes does not hold them up"
 
     await _quotes(world, SUNDAY + timedelta(seconds=1), EURUSD="1.08")
     assert await _open(account) == ["XX01USD"]

@@ -8,18 +8,18 @@ from domain.orders import Verb
 from domain.positions import Side
 from domain.rule_table import Rule
 from services import admin, decision_context
-from services.decision_context import Decided
+from services.decision_context import AccountContext
 from tests.services.test_snapshots import unseen, written
 from tests.services.world import EVALUATION, MANAGER, World, a_world, act, changed, settle
 
 POLICY = {"fee_bps": Decimal(10), "slippage": "BID_ASK"}
 
 
-async def of(account: int, *symbols: str) -> Decided:
-    return await decision_context.of_account(account, symbols or None)
+async def of(account: int, *symbols: str) -> AccountContext:
+    return await decision_context.account_context(account, symbols or None)
 
 
-def allowed(decided: Decided) -> set[Verb]:
+def allowed(decided: AccountContext) -> set[Verb]:
     return {one.verb for one in decided.context.permissions if one.refusal is None}
 
 
@@ -113,9 +113,9 @@ async def test_an_account_that_was_lost_permits_nothing_and_leads_nowhere(databa
 
 async def test_an_account_without_a_challenge_has_a_context_too(database: str) -> None:
     await a_world(database)
-    account = await admin.create(MANAGER, mode="AUDITION", key="k1", group="DEMO")
+    account = await admin.create_account(MANAGER, mode="AUDITION", key="k1", group="DEMO")
     assert allowed(await of(account)) == set()
-    await admin.start(MANAGER, account)
+    await admin.start_account(MANAGER, account)
     decided = await of(account)
     assert (allowed(decided), decided.next_account_id) == ({Verb.OPEN}, None)
     assert [rule.rule for rule in decided.context.rules] == [Rule.LIQUIDATION]

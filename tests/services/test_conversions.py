@@ -32,17 +32,19 @@ FREE = WIDE | {"fee_bps": Decimal(0)}
 
 async def list_instruments(*symbols: str) -> None:
     for symbol in symbols:
-        await instruments.save(ADMIN, Instrument(symbol, symbol[:3], symbol[3:], 5, Decimal("0.01"), Decimal("0.01")))
+        await instruments.save_instrument(
+            ADMIN, Instrument(symbol, symbol[:3], symbol[3:], 5, Decimal("0.01"), Decimal("0.01"))
+        )
 
 
 async def buy_in(world: World, currency: str) -> int:
     """Sell alice an evaluation on an account of the currency; return the account."""
     name = f"DEMO_{currency}"
-    await groups.save(MANAGER, name=name, kind="DEMO", currency=currency, deposit=Decimal(100_000), policy=FREE)
+    await groups.save_group(MANAGER, name=name, kind="DEMO", currency=currency, deposit=Decimal(100_000), policy=FREE)
     step = replace(EVALUATION, account_group=name)
-    program = await programs.create(MANAGER, Draft(f"In {currency}", Decimal(0), "USD", (step,)))
-    await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(1), key=currency)
+    program = await programs.create_program(MANAGER, Draft(f"In {currency}", Decimal(0), "USD", (step,)))
+    await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    wallet = await wallets.deposit_to_wallet(MANAGER, client="alice", currency="USD", amount=Decimal(1), key=currency)
     _, challenge = await purchases.buy(CLIENT, program, wallet, currency)
     await settle()
     return await world.account(challenge)
@@ -55,7 +57,7 @@ async def test_at_the_weekend_the_last_good_rate_is_flagged_with_its_age(databas
     account = await buy_in(world, "EUR")
     await act(account, "OPEN", action_id="open", symbol="BTCUSD", quantity="5", stop_loss="9500")
     await world.quote("9800", symbol="BTCUSD", after=timedelta(hours=20))
-    [shown] = (await snapshots.of_accounts([account]))[account].holdings
+    [shown] = (await snapshots.account_snapshots([account]))[account].holdings
     assert (shown.rate.pairs, shown.rate_age_seconds, shown.rate_stale) == ("EURUSD", 72_001, True)
     reduced = await act(account, "REDUCE", action_id="reduce", symbol="BTCUSD", quantity="1")
     assert reduced.fill
@@ -98,7 +100,9 @@ async def test_a_breach_is_found_by_the_pair_that_is_quoted(database: str, order
     silent, quoted = "BTCUSD", "BTCUSDC"
     await list_instruments("ETHBTC")
     for symbol in order:
-        await instruments.save(ADMIN, Instrument(symbol, "BTC", symbol[3:], 5, Decimal("0.01"), Decimal("0.01")))
+        await instruments.save_instrument(
+            ADMIN, Instrument(symbol, "BTC", symbol[3:], 5, Decimal("0.01"), Decimal("0.01"))
+        )
     world.at += timedelta(seconds=1)
     await quotes.ingest([a_quote(symbol, "60000", world.at) for symbol in (silent, quoted)])
     await world.quote("0.05", symbol="ETHBTC", after=timedelta(seconds=1))

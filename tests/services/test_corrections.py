@@ -20,7 +20,7 @@ from domain.errors import (
 )
 from domain.lifecycles import AccountStatus
 from services import actions, admin, corrections, quotes
-from services.corrections import Corrected
+from services.corrections import Correction
 from services.principals import Principal, Role
 from tests.services.world import (
     ADMIN,
@@ -53,7 +53,7 @@ async def filled(account: int, verb: str, **given: str) -> int:
     return answer.fill.seq
 
 
-async def void(account: int, *fills: int, reason: str = "a bad tick") -> Corrected:
+async def void(account: int, *fills: int, reason: str = "a bad tick") -> Correction:
     return await corrections.void_fills(MANAGER, [(account, fill) for fill in fills], reason)
 
 
@@ -205,8 +205,8 @@ async def test_what_cannot_be_voided_is_refused_and_nothing_is_written(database:
     fill = await filled(account, "OPEN", quantity="10000")
     twin = await filled(other, "OPEN", quantity="10000")
     working = await act(account, "OPEN", action_id="w", side="SHORT", quantity="1000", order="LIMIT", price="1.3")
-    ended = await admin.create(MANAGER, mode="RACE", group="DEMO", key="r1")
-    await admin.start(MANAGER, ended)
+    ended = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="r1")
+    await admin.start_account(MANAGER, ended)
     gone = await filled(ended, "OPEN", quantity="10000")
     await act(ended, "CLOSE", action_id="c")
     await admin.complete(MANAGER, ended)
@@ -219,15 +219,15 @@ async def test_what_cannot_be_voided_is_refused_and_nothing_is_written(database:
         (NotFound, "fillIds[1]", void(other, twin, twin + 1)),
         (NotFound, "fillIds", void(99, 1)),
         (NotFound, "fillIds", corrections.void_fills(STRANGER, [(other, twin)], "not mine")),
-        (NotFound, "accountId", corrections.recompute(STRANGER, other, "not mine", apply=True)),
+        (NotFound, "accountId", corrections.recompute_account(STRANGER, other, "not mine", apply=True)),
         (InvalidInput, "fillIds", corrections.void_fills(MANAGER, [(account, fill), (other, twin)], "two accounts")),
         (InvalidInput, "fillIds", corrections.void_fills(MANAGER, [], "none")),
         (InvalidInput, "fillIds", corrections.void_fills(MANAGER, [(other, twin)] * 251, "many")),
         (InvalidInput, "reason", void(other, twin, reason=" ")),
         (AccountTerminal, None, void(ended, gone)),
-        (AccountTerminal, None, corrections.recompute(ADMIN, ended, "late", apply=False)),
+        (AccountTerminal, None, corrections.recompute_account(ADMIN, ended, "late", apply=False)),
         (Forbidden, None, corrections.void_fills(TRADER, [(other, twin)], "mine")),
-        (Forbidden, None, corrections.recompute(CLIENT, other, "mine", apply=False)),
+        (Forbidden, None, corrections.recompute_account(CLIENT, other, "mine", apply=False)),
     ]
     before = await totals()
     for kind, field, attempt in cases:
@@ -244,7 +244,7 @@ async def test_two_voids_at_once_void_once(database: str) -> None:
     _, account = await world.buy()
     fill = await filled(account, "OPEN", quantity="10000")
     done = await asyncio.gather(*(void(account, fill) for _ in range(4)), return_exceptions=True)
-    assert sorted(type(one).__name__ for one in done) == ["Corrected", *["InvalidTransition"] * 3]
+    assert sorted(type(one).__name__ for one in done) == ["Correction", *["InvalidTransition"] * 3]
     assert await value("select count(*) from ledger where kind = 'correction'") == 1
     await books_hold()
 
@@ -271,24 +271,24 @@ async def test_computing_again_shows_what_differs_and_mends_it_when_told(databas
     position = await value("select seq from positions")
     await world.quote("1.30000", symbol="GBPUSD")
     sound = await figures(account)
-    assert (await corrections.recompute(MANAGER, account, "a look", apply=True)).seq is None
+    assert (await corrections.recompute_account(MANAGER, account, "a look", apply=True)).seq is None
     assert await value("select count(*) from ledger where kind = 'correction'") == 0
     for what, damage in DAMAGES.items():
         async with connection(database) as owner:
             await owner.execute("set session_replication_role = replica")
             await owner.execute(damage)
         damaged, before = await figures(account), await totals()
-        shown = await corrections.recompute(MANAGER, account, "a look", apply=False)
+        shown = await corrections.recompute_account(MANAGER, account, "a look", apply=False)
         assert what.format(fill=fill, position=position) in [one.what for one in shown.differences], (what, shown)
         assert shown.seq is None
         after = await totals()
         assert await figures(account) == damaged
         assert {name for name in after if after[name] != before[name]} == {"audit"}, "but for who looked, nothing"
-        mended = await corrections.recompute(MANAGER, account, "mend it", apply=True)
+        mended = await corrections.recompute_account(MANAGER, account, "mend it", apply=True)
         assert mended.differences == shown.differences
         assert mended.seq == await value("select max(seq) from ledger where kind = 'correction'")
         assert await figures(account) == sound
-        assert (await corrections.recompute(MANAGER, account, "once more", apply=True)).differences == []
+        assert (await corrections.recompute_account(MANAGER, account, "once more", apply=True)).differences == []
     await books_hold()
 
 
@@ -327,7 +327,7 @@ async def test_books_hold_whatever_is_traded_and_voided(database: str, seed: int
     _, account = await world.buy()
     for place in range(40):
         await trade_at_random(world, account, chance, place)
-        assert (await corrections.recompute(MANAGER, account, "check", apply=False)).differences == []
+        assert (await corrections.recompute_account(MANAGER, account, "check", apply=False)).differences == []
     assert await value("select count(*) from fills where status = 'VOID'") > 2
     await books_hold()
     left = await rows("select * from fills where status = 'BOOKED' order by seq")

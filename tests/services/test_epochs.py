@@ -10,7 +10,7 @@ from schema.engine.ids import format_cursor, parse_cursor
 from services import events, quotes
 from services.epochs import Restored, Watch
 from services.jobs import work_queue
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
 from services.views.events import Cursor, CursorExpired, position_of
@@ -117,11 +117,11 @@ async def test_a_process_goes_on_where_the_database_moved_and_lost_nothing(datab
     await watch.look()
     await _tell("first")
     async with read_connection() as conn:
-        await tape().extend(conn)
+        await quote_cache().extend(conn)
     await _execute(database, MOVED)
     await quotes.ingest([a_quote("EURUSD", "1.2", world.at)])
     await _tell("second")
-    await work_queue.drain()
+    await work_queue.do_jobs()
     await watch.look()
     await watch.look()
 

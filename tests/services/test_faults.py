@@ -64,7 +64,7 @@ async def two_about_to_breach(world: World, n: int) -> tuple[int, int]:
     held = [await world.buy(f"{n}-{place}") for place in range(2)]
     for _, account in held:
         await act(account, "OPEN", action_id="a1", quantity="1000000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     for mid in ("1.101", "1.09"):
         world.at += timedelta(seconds=10)
         await ingesting.ingest([a_quote("EURUSD", mid, world.at)])
@@ -91,11 +91,11 @@ async def test_a_pass_that_loses_its_connections_is_begun_again_and_no_account_i
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
             try:
-                await passes.drain(0)
+                await passes.mark_shard(0)
             except quarantine.TROUBLES:  # which the actor logs; then the next message comes
                 stopped += 1
             assert killed, name
-            await passes.drain(0)
+            await passes.mark_shard(0)
         breaches = await rows("select rule from breaches where challenge_id = any($1::bigint[])", list(both))
         assert [row["rule"] for row in breaches] == ["MAX_TOTAL_LOSS"] * 2, name
         await settle()
@@ -121,7 +121,7 @@ async def test_an_account_is_not_blamed_for_a_connection_lost_while_it_is_taken_
 
     monkeypatch.setattr(sql, "write_together", cut_the_second)
     with pytest.raises(quarantine.TROUBLES):
-        await passes.drain(0)
+        await passes.mark_shard(0)
     await settle()
     blamed = await rows("select account_id from ledger where kind = 'mark_failed'")
     assert [row["account_id"] for row in blamed] == [await world.account(spoilt)]
@@ -144,11 +144,11 @@ async def test_a_drain_that_loses_its_connections_owes_nothing_twice(
         with monkeypatch.context() as patch:
             killed = cut(patch, database, module, name, after=after)
             with suppress(*quarantine.TROUBLES):  # which the actor logs; then the next message comes
-                await work_queue.drain()
+                await work_queue.do_jobs()
             assert killed, name
             while await value("select exists (select from jobs where status = 'QUEUED')"):
                 await hurry()
-                await work_queue.drain()
+                await work_queue.do_jobs()
     assert await rows("select status, count(*) as many from purchases group by status") == [{"status": 3, "many": 5}]
     assert await value("select cash from wallets where id = $1", world.wallet) == 7_500
     await books_hold()
@@ -197,7 +197,7 @@ async def test_readers_and_writers_go_on_while_connections_are_killed_again_and_
     async def quote_and_mark() -> None:
         for n in range(8):
             await insist(ingesting.ingest, [a_quote("EURUSD", f"1.100{n}", world.at)])
-            await insist(passes.drain, 0)
+            await insist(passes.mark_shard, 0)
 
     async def kill() -> None:
         for _ in range(6):

@@ -11,7 +11,7 @@ from domain.errors import Forbidden, InvalidInput, NotFound, Refused, VersionCon
 from domain.terms import Policy, Slippage, policy_from_text
 from models.tables.groups import AccountGroup
 from services import groups, programs
-from services.saving import Change
+from services.saving import FieldChange
 from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, a_desk, a_draft, a_group
 
 
@@ -47,35 +47,35 @@ async def test_saving_by_name_changes_the_group_and_keeps_its_id(desk: None) -> 
 
 async def test_what_is_left_out_stays_and_null_is_the_default(desk: None) -> None:
     group_id = await a_group(name="EXTRA", policy={"leverage_max": Decimal(200), "symbols": ["EURUSD"]})
-    saved = await groups.update(MANAGER, "EXTRA", {"policy": {"fee_bps": Decimal(3)}}, expected_version=1)
-    assert saved.changes == [Change("policy.feeBps", "10", "3")]
+    saved = await groups.update_group(MANAGER, "EXTRA", {"policy": {"fee_bps": Decimal(3)}}, expected_version=1)
+    assert saved.changes == [FieldChange("policy.feeBps", "10", "3")]
     assert await _policy(group_id) == replace(
         Policy(), leverage_max=Decimal(200), symbols=("EURUSD",), fee_bps=Decimal(3)
     )
-    saved = await groups.update(MANAGER, "EXTRA", {"default_deposit": Decimal(5000)}, expected_version=2)
-    assert (saved.key, saved.changes) == (group_id, [Change("defaultDeposit", "100000", "5000")])
-    saved = await groups.update(MANAGER, "EXTRA", {"policy": {"symbols": None}})
-    assert saved.changes == [Change("policy.symbols", "EURUSD", "")]
-    saved = await groups.update(MANAGER, "EXTRA", {"policy": None})
+    saved = await groups.update_group(MANAGER, "EXTRA", {"default_deposit": Decimal(5000)}, expected_version=2)
+    assert (saved.key, saved.changes) == (group_id, [FieldChange("defaultDeposit", "100000", "5000")])
+    saved = await groups.update_group(MANAGER, "EXTRA", {"policy": {"symbols": None}})
+    assert saved.changes == [FieldChange("policy.symbols", "EURUSD", "")]
+    saved = await groups.update_group(MANAGER, "EXTRA", {"policy": None})
     assert {change.field for change in saved.changes} == {"policy.leverageMax", "policy.feeBps"}
     assert await _policy(group_id) == Policy()
     assert (await AccountGroup.get(id=group_id)).version == 5
-    assert (await groups.update(MANAGER, "EXTRA", {"kind": "DEMO"})).changes == []
+    assert (await groups.update_group(MANAGER, "EXTRA", {"kind": "DEMO"})).changes == []
     assert (await AccountGroup.get(id=group_id)).version == 5
     for values in ({"currency": None}, {"policy": {"hedging": None}}):
         with pytest.raises(InvalidInput):
-            await groups.update(MANAGER, "EXTRA", values)
+            await groups.update_group(MANAGER, "EXTRA", values)
     with pytest.raises(InvalidInput) as refusal:
-        await groups.update(MANAGER, "NEW", {"kind": "DEMO", "currency": "USD"})
+        await groups.update_group(MANAGER, "NEW", {"kind": "DEMO", "currency": "USD"})
     assert refusal.value.field == "defaultDeposit"
 
 
 async def test_of_two_saves_of_one_version_the_second_is_refused(desk: None) -> None:
     await a_group(name="EXTRA")
-    await groups.update(MANAGER, "EXTRA", {"default_deposit": Decimal(1)}, expected_version=1)
+    await groups.update_group(MANAGER, "EXTRA", {"default_deposit": Decimal(1)}, expected_version=1)
     for name, expected in (("EXTRA", 1), ("EXTRA", 0), ("NEW", 1)):
         with pytest.raises(VersionConflict):
-            await groups.update(MANAGER, name, {"default_deposit": Decimal(2)}, expected_version=expected)
+            await groups.update_group(MANAGER, name, {"default_deposit": Decimal(2)}, expected_version=expected)
 
 
 async def test_saving_is_audited_with_what_was_before(desk: None) -> None:
@@ -144,7 +144,7 @@ async def test_a_bad_field_is_named_and_nothing_written(desk: None) -> None:
 async def test_a_group_keeps_the_kind_that_programs_need(desk: None) -> None:
     await a_group(name="EXTRA", kind="REAL")
     await a_group(name="EXTRA", kind="DEMO")
-    await programs.create(ADMIN, a_draft(), brand="acme")
+    await programs.create_program(ADMIN, a_draft(), brand="acme")
     with pytest.raises(InvalidInput) as refusal:
         await a_group(name="DEMO", kind="REAL")
     assert refusal.value.field == "kind"

@@ -36,7 +36,7 @@ def hour_behind(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def _watch_until(caplog: pytest.LogCaptureFixture, many: int) -> list[str]:
-    task = asyncio.create_task(host_clock.watch())
+    task = asyncio.create_task(host_clock.run_host_clock())
     async with asyncio.timeout(10):
         while len(caplog.records) < many and not host_clock._offset:  # noqa: SLF001
             await asyncio.sleep(0.01)
@@ -59,8 +59,8 @@ async def test_an_hour_is_one_line_and_a_metric(
 
 
 async def test_ends_are_judged_by_the_databases_clock(database: str, hour_behind: None) -> None:
-    assert await host_clock.compare() == pytest.approx(3600, abs=5)
-    assert abs(host_clock.now() - datetime.now(UTC)) < timedelta(seconds=5)
+    assert await host_clock.measure_offset() == pytest.approx(3600, abs=5)
+    assert abs(host_clock.database_time() - datetime.now(UTC)) < timedelta(seconds=5)
     half_an_hour_ago = datetime.now(UTC) - HOUR / 2  # ahead by this process's own clock
     with pytest.raises(InvalidInput):
         await tokens.create_for(ADMIN, role="ADMIN", name="late", expires_at=half_an_hour_ago)
@@ -69,4 +69,4 @@ async def test_ends_are_judged_by_the_databases_clock(database: str, hour_behind
 async def test_a_clock_that_agrees_is_no_line(database: str, caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "services.host_clock")
     assert await _watch_until(caplog, 1) == []
-    assert abs((await host_clock.compare()) or 0) < 5
+    assert abs((await host_clock.measure_offset()) or 0) < 5

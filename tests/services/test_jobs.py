@@ -116,7 +116,7 @@ async def test_two_processes_that_drain_at_once_do_every_job_once(
     world = await a_world(database, cash=10_000)
     for n in range(6):
         await purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")
-    taken = await asyncio.gather(*(work_queue.drain() for _ in range(4)))
+    taken = await asyncio.gather(*(work_queue.do_jobs() for _ in range(4)))
     assert sum(taken) >= 18
     assert min(taken) > 0, "they shared the work"
     assert await rows("select status, count(*) as many from jobs group by status") == [{"status": "DONE", "many": 18}]
@@ -140,7 +140,7 @@ async def test_jobs_are_done_oldest_first_and_each_in_a_commit_of_its_own(databa
     world = await a_world(database)
     for key in ("k1", "k2"):
         await purchases.buy(CLIENT, world.program, world.wallet, key)
-    await work_queue.drain()
+    await work_queue.do_jobs()
     order = await rows("select kind, challenge_id from jobs order by done_at")
     assert [(row["kind"], row["challenge_id"]) for row in order] == [
         (kind, challenge) for kind in ("withdraw_fee", "deposit", "start_account") for challenge in (1, 2)
@@ -254,7 +254,7 @@ async def test_a_job_on_an_account_that_cannot_be_caught_up_ends_dead_and_the_ot
     _, other = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
     for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await work_queue.drain()
+        await work_queue.do_jobs()
     assert await value("select status from jobs where kind = 'close_account'") == "DEAD"
     assert await value("select status from accounts where challenge_id = $1", other) == "ACTIVE"
 

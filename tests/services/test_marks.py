@@ -18,7 +18,7 @@ from services.columnar import passes
 from services.columnar.passes import Marker
 from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.quote_cache import Tape
+from services.quote_cache import QuoteCache
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.reads import read_connection
 from tests.services.world import (
@@ -91,11 +91,11 @@ async def test_an_action_that_commits_between_the_markers_read_and_its_write_is_
     await act(account, "OPEN", action_id="a1", quantity=MILLION)
     await _ingest(world, EURUSD="1.099")
     before(monkeypatch, "write_marks", lambda: act(account, "CLOSE", action_id="a2"))
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await value("select count(*) from fills where verb = 'CLOSE'") == 1
     assert await rows("select unrealised, cash = equity as flat from balances") == [{"unrealised": 0, "flat": True}]
     await _ingest(world, EURUSD="1.05")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await value("select count(*) from breaches") == 0, "it holds nothing any more"
     await books_hold()
 
@@ -106,7 +106,7 @@ async def test_a_mark_computed_from_before_an_action_is_not_written_over_it(
     world = await a_world(database)
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
 
     async def closes() -> None:
         await act(account, "CLOSE", action_id="a2")
@@ -114,7 +114,7 @@ async def test_a_mark_computed_from_before_an_action_is_not_written_over_it(
         await _look()
 
     after_look(monkeypatch, closes)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await rows("select unrealised, cash = equity as flat from balances") == [{"unrealised": 0, "flat": True}]
     await books_hold()
 
@@ -124,19 +124,19 @@ async def test_a_marker_whose_quotes_are_older_than_an_account_waits_until_they_
 ) -> None:
     world = await a_world(database, symbols=2)
     _, account = await world.buy()
-    mine = Tape()
+    mine = QuoteCache()
     monkeypatch.setattr(passes, "tape", lambda: mine)  # the marker is in a process of its own
     await act(account, "OPEN", action_id="a1", quantity="100000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
 
     async def trades() -> None:
         await _ingest(world, EURUSD="1.101", XX01USD="1.102")
         await act(account, "OPEN", action_id="a2", symbol="XX01USD", quantity="100000")
 
     before(monkeypatch, "touched_accounts", trades)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     await _ingest(world, XX01USD="1.103")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await _equity(account) == Decimal(100_000) - Decimal(110) - Decimal("110.2") + 100 + 100
     await books_hold()
 
@@ -148,13 +148,13 @@ async def test_an_account_that_starts_while_a_pass_is_under_way_misses_no_batch(
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
 
     async def starts() -> None:
-        await work_queue.drain()
+        await work_queue.do_jobs()
         await act(await world.account(challenge), "OPEN", action_id="a1", quantity=MILLION)
         await _ingest(world, EURUSD="1.09")
         await _look()  # so that the pass is over this batch, too
 
     after_look(monkeypatch, starts)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await value("select batch from breaches") == 2
     await settle()
     await books_hold()
@@ -178,7 +178,7 @@ async def test_a_row_that_somebody_holds_keeps_none_of_the_others_from_being_wri
     first, *_, last = held  # so few of so many are looked up one by one
     for account in (first, last):
         await act(account, "OPEN", action_id="a1", quantity="100000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     async with connection(database) as other:
         holding = other.transaction()
         await holding.start()
@@ -194,7 +194,7 @@ async def test_a_row_that_somebody_holds_keeps_none_of_the_others_from_being_wri
         await draining
     assert [await _equity(account) for account in (first, last)] == [99_990, 99_990]
     await _ingest(world, EURUSD="1.102")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert [await _equity(account) for account in (first, last)] == [100_090, 100_090]
     await books_hold()
 
@@ -265,7 +265,7 @@ async def test_an_account_that_cannot_be_marked_is_noted_once_and_the_others_go_
         await _ingest(world, EURUSD=mid)
         await settle()
     assert len(await rows(noted, bad)) == 1, "until it changes it is left out"
-    assert (await system.read()).evaluated_through == 4
+    assert (await system.read_state()).evaluated_through == 4
 
     await forget_breaches(database, spoilt)
     await act(bad, "OPEN", action_id="a2", symbol="GBPUSD", quantity="1000")
@@ -282,12 +282,12 @@ async def test_a_changed_instrument_is_taken_up_without_losing_a_batch(database:
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="100000")
     await _ingest(world, EURUSD="1.101")
-    await passes.drain(0)
-    await instruments.save(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
+    await passes.mark_shard(0)
+    await instruments.save_instrument(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
     await _ingest(world, EURUSD="1.102", XAUUSD="2000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await _equity(account) == Decimal(100_000) - 110 + 200
-    assert (await system.read()).evaluated_through == 3
+    assert (await system.read_state()).evaluated_through == 3
     await books_hold()
 
 
@@ -299,15 +299,15 @@ async def test_each_shard_marks_its_own_and_the_slowest_counts(database: str) ->
     await settle()
     for account in (100_001, 100_002):
         await act(account, "OPEN", action_id="a1", quantity=MILLION)
-    await passes.drain(1)
+    await passes.mark_shard(1)
     await _ingest(world, EURUSD="1.09")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await rows("select account_id from breaches") == [{"account_id": 100_002}]
-    assert (await system.read()).evaluated_through == 1
-    await passes.drain(1)
+    assert (await system.read_state()).evaluated_through == 1
+    await passes.mark_shard(1)
     assert await value("select count(*) from breaches") == 2
     await settle()
-    assert (await system.read()).evaluated_through == 2
+    assert (await system.read_state()).evaluated_through == 2
     await books_hold()
 
 
@@ -357,7 +357,7 @@ async def test_a_batch_that_comes_while_marks_are_written_is_judged_before_the_r
     for account in held:
         await act(account, "OPEN", action_id="a1", quantity="100000")
     await _ingest(world, EURUSD="1.1005")
-    await passes.drain(0)  # which writes what was due, too
+    await passes.mark_shard(0)  # which writes what was due, too
     write, written = stored.write_marks, list[tuple[int, int]]()
 
     async def listened(conn: Any, prepared: Any) -> Any:
@@ -367,7 +367,7 @@ async def test_a_batch_that_comes_while_marks_are_written_is_judged_before_the_r
     monkeypatch.setattr(stored, "write_marks", listened)
     await _ingest(world, EURUSD="1.101")
     before(monkeypatch, "write_marks", lambda: _ingest(world, EURUSD="1.102"))
-    await passes.drain(0)
+    await passes.mark_shard(0)
     first, second, third = held
     assert written == [(first, 3), (second, 4), (third, 4), (first, 4)]
     assert [await _equity(account) for account in held] == [100_090] * 3

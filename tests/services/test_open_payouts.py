@@ -30,7 +30,7 @@ async def test_it_is_refused_while_a_payout_is_requested_or_approved(
     database: str, end: Callable[[int], Awaitable[None]]
 ) -> None:
     _, challenge, _ = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
     before = await totals()
     for status in ("REQUESTED", "APPROVED"):
         with pytest.raises(PayoutOpen) as refused:
@@ -38,7 +38,7 @@ async def test_it_is_refused_while_a_payout_is_requested_or_approved(
         assert refused.value.facts == {"challenge": challenge, "payout": payout, "status": status}
         assert await totals() == before
         if status == "REQUESTED":
-            await payouts.approve(MANAGER, payout, "a1")
+            await payouts.approve_payout(MANAGER, payout, "a1")
             before = await totals()
     await settle()
     await end(challenge)
@@ -48,10 +48,10 @@ async def test_it_is_refused_while_a_payout_is_requested_or_approved(
 
 async def test_a_refund_goes_through_once_the_payout_is_turned_down(database: str) -> None:
     _, challenge, _ = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
     with pytest.raises(PayoutOpen):
         await _refund(challenge)
-    await payouts.reject(MANAGER, payout, "a complaint comes first", "d1")
+    await payouts.reject_payout(MANAGER, payout, "a complaint comes first", "d1")
     await _refund(challenge)
     await _refund(challenge)  # the same key: once
     await settle()
@@ -63,7 +63,7 @@ async def test_a_refund_goes_through_once_the_payout_is_turned_down(database: st
 async def test_of_refunds_and_requests_at_once_only_one_kind_succeeds(database: str) -> None:
     _, challenge, _ = await a_winner(database)
     ends = await asyncio.gather(
-        *(elsewhere(payouts.request(CLIENT, challenge, f"p{n}")) for n in range(3)),
+        *(elsewhere(payouts.request_payout(CLIENT, challenge, f"p{n}")) for n in range(3)),
         *(elsewhere(_refund(challenge, f"r{n}")) for n in range(3)),
         return_exceptions=True,
     )
@@ -80,11 +80,11 @@ async def test_of_refunds_and_requests_at_once_only_one_kind_succeeds(database: 
 
 async def test_a_cancelled_challenge_leaves_its_payout_to_be_decided(database: str) -> None:
     _, challenge, account = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await challenges.cancel(MANAGER, challenge, "rules of conduct")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
+    await challenges.cancel_challenge(MANAGER, challenge, "rules of conduct")
     assert await value("select status from payouts") == "REQUESTED"
     assert (await houses())["PAYOUT_HOLD"] == 10_000
-    await payouts.reject(MANAGER, payout, "rules of conduct", "d1")
+    await payouts.reject_payout(MANAGER, payout, "rules of conduct", "d1")
     await settle()
     assert (await houses())["PAYOUT_HOLD"] == 0
     assert await value("select cash from balances where account_id = $1", account) == 110_000
@@ -93,9 +93,9 @@ async def test_a_cancelled_challenge_leaves_its_payout_to_be_decided(database: s
 
 async def test_a_payout_that_was_approved_is_paid_though_its_challenge_is_cancelled(database: str) -> None:
     _, challenge, _ = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await payouts.approve(MANAGER, payout, "a1")
-    await challenges.cancel(MANAGER, challenge, "rules of conduct")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
+    await payouts.approve_payout(MANAGER, payout, "a1")
+    await challenges.cancel_challenge(MANAGER, challenge, "rules of conduct")
     with pytest.raises(PayoutOpen):
         await _refund(challenge)
     await settle()
@@ -107,8 +107,8 @@ async def test_a_payout_that_was_approved_is_paid_though_its_challenge_is_cancel
 
 async def test_a_purchase_that_may_have_a_payout_is_not_set_failed(database: str) -> None:
     _, challenge, _ = await a_winner(database)
-    await payouts.request(CLIENT, challenge, "p1")
+    await payouts.request_payout(CLIENT, challenge, "p1")
     [purchase] = await rows("select id from purchases")
     with pytest.raises(InvalidTransition):
-        await purchases.update(MANAGER, purchase["id"], status=PurchaseStatus.FAILED, reason="x")
+        await purchases.update_purchase(MANAGER, purchase["id"], status=PurchaseStatus.FAILED, reason="x")
     assert await value("select status from payouts") == "REQUESTED"

@@ -96,7 +96,7 @@ async def test_a_verdict_cancels_what_rests_in_its_own_transaction(database: str
     await quotes.ingest([a_quote("GBPUSD", "1.3", world.at)])
     await rests(account, "a3", "1.2", symbol="GBPUSD")
     await quotes.ingest([a_quote("EURUSD", "1.04", world.at + timedelta(seconds=1))])
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await value("select status from challenges where id = $1", challenge) == 3
     assert await told(account) == [
         ("MARKET", "FILLED", None), ("TAKE_PROFIT", "CANCELLED", "PHASE_ENDED"), ("LIMIT", "CANCELLED", "PHASE_ENDED"),
@@ -111,7 +111,7 @@ async def test_an_order_is_cancelled_by_whoever_trades_the_account_and_audited_f
     _, account = await world.buy()
     names = [await rests(account, f"a{n}", price) for n, price in enumerate(("1.09", "1.08", "1.07"))]
     for principal, seq, reason in zip((TRADER, CLIENT, MANAGER), names, (None, "later", "by phone"), strict=True):
-        await orders.cancel(principal, account, seq, reason)
+        await orders.cancel_order(principal, account, seq, reason)
     assert [why for _, _, why in await told(account)] == ["REQUESTED"] * 3
     shown = "select outcome ->> 'shown' as words from orders where account_id = $1 order by seq"
     assert [row["words"] for row in await rows(shown, account)] == [None, "later", None]
@@ -132,16 +132,16 @@ async def test_an_order_that_has_ended_is_not_cancelled(database: str) -> None:
     seq = await rests(account)
     await quotes.ingest([a_quote("EURUSD", "1.08", world.at + timedelta(seconds=1))])  # nobody has looked yet
     with pytest.raises(InvalidTransition) as refused:
-        await orders.cancel(TRADER, account, seq)
+        await orders.cancel_order(TRADER, account, seq)
     assert refused.value.facts["current"] == "FILLED"
     await settle()
     before = await totals()
     gone = await act(account, "OPEN", action_id="a2", side="SHORT", quantity="1000", order="LIMIT", price="1.2")
     assert gone.order_seq
-    await orders.cancel(TRADER, account, gone.order_seq)
+    await orders.cancel_order(TRADER, account, gone.order_seq)
     for name, current in ((seq, "FILLED"), (gone.order_seq, "CANCELLED")):
         with pytest.raises(InvalidTransition) as refused:
-            await orders.cancel(TRADER, account, name)
+            await orders.cancel_order(TRADER, account, name)
         assert refused.value.facts["current"] == current
     assert (await totals())["fills"] == before["fills"] == 1
 
@@ -160,13 +160,13 @@ async def test_an_order_out_of_reach_is_not_found_like_a_missing_one(database: s
     ]
     for principal, name in strangers:
         with pytest.raises(NotFound) as missing:
-            await orders.cancel(principal, account, name)
+            await orders.cancel_order(principal, account, name)
         assert missing.value.field == "orderId"
     with pytest.raises(NotFound):
-        await orders.cancel(TRADER, account + 1, seq)
+        await orders.cancel_order(TRADER, account + 1, seq)
     for reason in ("", "x" * 201, "a\0"):
         with pytest.raises(InvalidInput):
-            await orders.cancel(TRADER, account, seq, reason)
+            await orders.cancel_order(TRADER, account, seq, reason)
     assert await totals() == before
 
 

@@ -40,7 +40,7 @@ async def test_after_three_days_down_each_day_is_judged_as_it_was_and_the_breach
     world = await a_world(database, steps=[pausing])  # a Monday noon
     challenge, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     for mid in ("1.104", "1.098", "1.102"):  # Monday's high and low, and what it ends with
         await _quoted(world, mid)
     await _quoted(world, "1.095", after=timedelta(days=1))  # Tuesday: its day is paused
@@ -81,7 +81,7 @@ async def test_one_killed_between_two_chunks_leaves_the_rest_to_the_next(
     held = [(await world.buy(f"k{n}"))[1] for n in range(5)]
     for account in held:
         await act(account, "OPEN", action_id="a1", quantity="100000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     write, written = stored.write_marks, list[int]()
 
     async def dies_at_the_second(*args: Any) -> Any:
@@ -120,7 +120,7 @@ async def test_one_killed_between_a_verdict_and_its_job_leaves_a_job_that_the_ne
     assert await value("select count(*) from positions where status = 'OPEN'") == 1
 
     await Marker(0).drain()
-    await work_queue.drain()
+    await work_queue.do_jobs()
     assert await value("select count(*) from jobs where kind = 'close_account'") == 1
     assert await value("select count(*) from fills where verb = 'CLOSE'") == 1
     await books_hold()
@@ -131,10 +131,10 @@ async def test_closes_that_race_the_marker_to_a_breach_never_undo_it(database: s
     held = [await world.buy(f"k{n}") for n in range(6)]
     for _, account in held:
         await act(account, "OPEN", action_id="a1", quantity="1000000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     await _quoted(world, "1.09")
     closes = [elsewhere(act(account, "CLOSE", action_id="a2")) for _, account in held]
-    answers = await asyncio.gather(*closes[:3], elsewhere(passes.drain(0)), *closes[3:])
+    answers = await asyncio.gather(*closes[:3], elsewhere(passes.mark_shard(0)), *closes[3:])
     assert [answer.refusal.code for answer in answers if not isinstance(answer, int)] == ["ACCOUNT_NOT_OPEN"] * 6
     await settle()
     assert await rows("select status, count(*) as many from challenges group by status") == [{"status": 3, "many": 6}]

@@ -34,10 +34,10 @@ async def test_a_pass_stops_when_its_time_is_over_and_is_asked_for_again(
     for mid in ("1.101", "1.102", "1.103"):
         await _ingest(world, EURUSD=mid)
     asked.clear()
-    assert [await passes.drain(0, seconds=0) for _ in range(3)] == [1, 1, 1]
+    assert [await passes.mark_shard(0, seconds=0) for _ in range(3)] == [1, 1, 1]
     assert asked == [("evaluator",)] * 3
-    assert (await passes.drain(0), await work_queue.drain(seconds=0)) == (0, 0)
-    assert (await system.read()).evaluated_through == 4
+    assert (await passes.mark_shard(0), await work_queue.do_jobs(seconds=0)) == (0, 0)
+    assert (await system.read_state()).evaluated_through == 4
 
 
 async def test_accounts_that_were_left_behind_are_marked_hours_later(database: str) -> None:

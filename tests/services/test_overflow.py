@@ -10,7 +10,7 @@ from models import quarantine as entries
 from services import actions, admin, decision_context, marking, payouts, quarantine, quotes, snapshots, system
 from services.checks import verify
 from services.columnar.passes import Marker
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from services.unit_of_work.reads import read_connection
 from tests.services.world import (
     ADMIN,
@@ -76,7 +76,7 @@ async def test_an_absurd_quote_that_can_be_borne_is_taken_and_stored(database: s
     assert taken.accepted == 1
     await settle()
     await world.quote("1.1")
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
     await books_hold()
 
 
@@ -97,7 +97,7 @@ async def test_an_account_that_cannot_be_computed_refuses_every_verb_by_name_and
     number = await plant(world, database)
     await world.quote("1.1")
     await world.quote("1.05")
-    assert [entry.account_id for entry in (await system.read()).quarantine] == [bricked]
+    assert [entry.account_id for entry in (await system.read_state()).quarantine] == [bricked]
     assert await value("select marked_through from balances where account_id = $1", sound) > number
     assert await value("select marked_through from balances where account_id = $1", bricked) < number
     closing = [an_action("CLOSE", "a2")]
@@ -109,17 +109,17 @@ async def test_an_account_that_cannot_be_computed_refuses_every_verb_by_name_and
         admin.liquidate(MANAGER, bricked, "why"),
         admin.complete(MANAGER, bricked),
         marking.mark_account(MANAGER, bricked),
-        payouts.request(CLIENT, 1, key="p1"),
-        snapshots.of_accounts([bricked]),
-        decision_context.of_account(bricked),
+        payouts.request_payout(CLIENT, 1, key="p1"),
+        snapshots.account_snapshots([bricked]),
+        decision_context.account_context(bricked),
         quarantine.release_by_hand(MANAGER, bricked, "why"),
     ):
         with pytest.raises(AccountQuarantined, match=f"account {bricked}.*NotStorable"):
             await verb
-    both = await decision_context.of_accounts([bricked, sound])
+    both = await decision_context.account_contexts([bricked, sound])
     assert isinstance(both[bricked], AccountQuarantined)
     assert not isinstance(both[sound], AccountQuarantined)
-    found = [one for one in await verify.run() if one.check == "no account is in quarantine"]
+    found = [one for one in await verify.check_books() if one.check == "no account is in quarantine"]
     assert [one.subject for one in found] == [f"account {bricked}"]
     assert "NotStorable: high_watermark is 3.6" in found[0].message
     noted = await rows("select account_id from ledger where kind = 'mark_failed'")
@@ -137,9 +137,9 @@ async def test_after_a_correction_it_is_judged_by_every_batch_and_released(datab
         await quarantine.release_by_hand(MANAGER, bricked, "not yet")
     async with another_process(database) as other:
         await other.execute("update quotes set bid = 1.101, ask = 1.101 where batch = $1", number)
-    tape().__init__()  # type: ignore[misc] # as after a restart
+    quote_cache().__init__()  # type: ignore[misc] # as after a restart
     await quarantine.release_by_hand(MANAGER, bricked, "the quote of that minute was corrected")
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
     assert await value("select marked_through = (select max(number) from batches) from balances where account_id = $1",
                        bricked)  # fmt: skip
     [noted] = await rows("select reason, before, after from audit where operation = 'releaseQuarantine'")
@@ -159,7 +159,7 @@ async def test_batches_that_cannot_be_corrected_are_passed_over_on_request(datab
     state = await rows("select marked_through, high_watermark from balances where account_id = $1", bricked)
     assert state[0]["marked_through"] > number
     assert state[0]["high_watermark"] < 1_000_000
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
     await world.quote("1.12")
     assert (await act(bricked, "CLOSE", action_id="a2")).fill
     Marker(0).forget()
@@ -177,4 +177,4 @@ async def test_only_staff_releases_and_says_why(database: str) -> None:
     async with read_connection() as conn:
         await entries.quarantine_account(conn, account, 1, "ValueError", "of yesterday")
     await quarantine.release_by_hand(ADMIN, account, "it can be computed")
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0

@@ -148,7 +148,7 @@ async def test_a_shard_that_moves_misses_no_batch_and_marks_none_twice(database:
                 await shared_out(first, second)
     counts = await judged()
     assert [tuple(one.values())[1:] for one in counts] == [(9, 9)] * 6
-    assert (await system.read()).evaluated_through == 10
+    assert (await system.read_state()).evaluated_through == 10
     await books_hold()
 
 
@@ -297,9 +297,9 @@ async def test_the_number_of_shards_changes_under_the_workers(database: str) -> 
         for n, many in enumerate((2, 5, 5, 1, 3, 3)):
             await ingest(world, f"1.10{n}")
             await drained(first, second)
-            through = (await system.read()).evaluated_through
+            through = (await system.read_state()).evaluated_through
             await ownership.set_shard_count(many)
-            assert (await system.read()).evaluated_through == through, "it never goes back"
+            assert (await system.read_state()).evaluated_through == through, "it never goes back"
             await shared_out(first, second)
             assert len(first.markers) + len(second.markers) == many
         old.ending = False
@@ -314,13 +314,13 @@ async def test_the_number_of_shards_changes_under_the_workers(database: str) -> 
 async def test_a_new_desk_has_as_many_shards_as_its_first_worker_wants_and_keeps_them(
     database: str, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await ownership.begin(None)
-    await ownership.begin(3)
+    await ownership.divide_desk(None)
+    await ownership.divide_desk(3)
     assert [state.shard for state in await ownership.shard_states()] == [0, 1, 2]
     async with owners(database, 1) as [owner]:
         assert await shared_out(owner) == [3]
         assert not caplog.records
-        await ownership.begin(4)
+        await ownership.divide_desk(4)
         assert await shared_out(owner) == [3]
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
     assert line == (
@@ -338,12 +338,12 @@ async def test_progress_is_told_while_a_shard_catches_up(database: str, monkeypa
     passed = Marker._pass  # noqa: SLF001
 
     async def look(self: Marker, batch: Any) -> None:
-        seen.append((await system.read()).evaluated_through)
+        seen.append((await system.read_state()).evaluated_through)
         await passed(self, batch)
 
     monkeypatch.setattr(Marker, "_pass", look)
     monkeypatch.setattr(passes, "RECORD_SECONDS", 0)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert seen == [1, 2, 3, 4, 5]
 
 

@@ -26,7 +26,7 @@ from models import purchases as purchase_rows
 from models import sql
 from services import payments, periodic, program_deletion, purchases, refunds
 from services.connections import LOST
-from services.payments import Confirmed
+from services.payments import ConfirmedPayment
 from services.principals import Principal, Role
 from tests.services.test_faults import cut
 from tests.services.world import (
@@ -54,13 +54,13 @@ MADE = ("challenges", "challenge_phases", "accounts", "balances", "ledger", "job
 
 async def _order(world: World, key: str = "k1") -> tuple[int, str]:
     """Order the program for alice; the purchase and its reference."""
-    purchase = await payments.order(CLIENT, world.program, key)
+    purchase = await payments.order_purchase(CLIENT, world.program, key)
     return purchase, await value("select payment_reference from purchases where id = $1", purchase)
 
 
-async def _confirm(reference: str, key: str = "c1", *, who: Principal = PROVIDER, **changes: Any) -> Confirmed:
+async def _confirm(reference: str, key: str = "c1", *, who: Principal = PROVIDER, **changes: Any) -> ConfirmedPayment:
     given: dict[str, Any] = {"amount": PRICE, "currency": "USD"} | changes
-    return await payments.confirm(who, reference=reference, key=key, **given)
+    return await payments.confirm_payment(who, reference=reference, key=key, **given)
 
 
 async def _let_expire(url: str) -> None:
@@ -138,7 +138,7 @@ async def test_the_same_key_is_the_same_answer_another_one_is_told_it_is_paid(da
         with pytest.raises(AlreadyPaid):
             await _confirm(reference, "c2", who=who)
     with pytest.raises(AlreadyPaid):
-        await purchases.update(MANAGER, first.purchase, status=PAID)
+        await purchases.update_purchase(MANAGER, first.purchase, status=PAID)
     assert await totals() == before
 
 
@@ -148,11 +148,11 @@ async def test_confirmations_at_once_activate_once(database: str) -> None:
     keys = ("c1", "c2", "c1", "c3", "c1", "c2")
     answers = await asyncio.gather(
         *(_confirm(reference, key) for key in keys),
-        purchases.update(MANAGER, purchase, status=PAID),
+        purchases.update_purchase(MANAGER, purchase, status=PAID),
         return_exceptions=True,
     )
     kinds = {type(answer).__name__ for answer in answers}
-    assert kinds <= {"Confirmed", "AlreadyPaid", "Saved", "Locked"}
+    assert kinds <= {"ConfirmedPayment", "AlreadyPaid", "Saved", "Locked"}
     assert len([one for one in answers if not isinstance(one, Refused)]) >= 1
     for table in ("challenges", "accounts", "jobs"):
         assert await value(f"select count(*) from {table}") == 1
@@ -165,8 +165,8 @@ async def test_by_hand_a_purchase_is_paid_or_called_off(database: str) -> None:
     world = await a_world(database)
     paid, _ = await _order(world)
     failed, reference = await _order(world, "k2")
-    await purchases.update(MANAGER, paid, status=PAID)
-    await purchases.update(MANAGER, failed, status=FAILED, reason="the client changed her mind")
+    await purchases.update_purchase(MANAGER, paid, status=PAID)
+    await purchases.update_purchase(MANAGER, failed, status=FAILED, reason="the client changed her mind")
     await settle()
     assert await rows("select id, status, paid_from from purchases order by id") == [
         {"id": paid, "status": 3, "paid_from": "OUTSIDE"}, {"id": failed, "status": 4, "paid_from": None},
@@ -174,7 +174,7 @@ async def test_by_hand_a_purchase_is_paid_or_called_off(database: str) -> None:
     with pytest.raises(InvalidTransition):
         await _confirm(reference)
     assert await value("select count(*) from challenges") == 1
-    await purchases.delete(MANAGER, failed, "nothing hangs on it")
+    await purchases.delete_purchase(MANAGER, failed, "nothing hangs on it")
     with pytest.raises(NotFound):
         await _confirm(reference)
     await books_hold()
@@ -189,7 +189,7 @@ async def test_one_that_expires_leaves_nothing_behind_and_its_payment_is_refused
         await other.execute("update purchases set expires_at = now() where payment_reference = $1", late)
     with pytest.raises(PaymentExpired):
         await _confirm(late)
-    await periodic.tick("worker")
+    await periodic.run_round("worker")
     assert await rows("select status, failure_reason from purchases order by id") == [
         {"status": 4, "failure_reason": "PAYMENT_EXPIRED"}, {"status": 0, "failure_reason": None},
     ]  # fmt: skip
@@ -208,11 +208,11 @@ async def test_a_payment_and_the_expiry_at_once_one_of_them_counts(database: str
         await other.execute("select from purchases for no key update")
         confirming = asyncio.create_task(elsewhere(_confirm(reference)))
         await waits(database)
-        assert await payments.expire() == 0, "a payment may be reaching it"
+        assert await payments.expire_orders() == 0, "a payment may be reaching it"
         await other.execute("update purchases set expires_at = now()")
     with pytest.raises(PaymentExpired):
         await confirming
-    assert await payments.expire() == 1
+    assert await payments.expire_orders() == 1
     assert await value("select count(*) from challenges") == 0
 
 
@@ -224,13 +224,13 @@ async def test_one_called_off_while_its_payment_is_confirmed_is_read_again(datab
         confirming = asyncio.create_task(elsewhere(_confirm(reference)))
         await waits(database)
         calling_off = asyncio.create_task(
-            elsewhere(purchases.update(MANAGER, purchase, status=FAILED, reason="too late"))
+            elsewhere(purchases.update_purchase(MANAGER, purchase, status=FAILED, reason="too late"))
         )
         await waits(database, 2)
     await confirming
     with pytest.raises(Locked):
         await calling_off
-    await purchases.update(MANAGER, purchase, status=FAILED, reason="too late")
+    await purchases.update_purchase(MANAGER, purchase, status=FAILED, reason="too late")
     assert await value("select status from challenges") == 4
     await books_hold()
 
@@ -244,7 +244,7 @@ async def test_a_client_has_so_many_unpaid_purchases_and_no_more(
     answers = await asyncio.gather(*(_order(world, f"k{n}") for n in range(5)), return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["TooManyUnpaid"] * 3 + ["tuple"] * 2
     await _let_expire(database)
-    await payments.expire()
+    await payments.expire_orders()
     for key in ("k8", "k9"):
         await _order(world, key)
     with pytest.raises(TooManyUnpaid):
@@ -259,9 +259,9 @@ async def test_a_wallet_is_named_exactly_for_a_payment_from_it(database: str) ->
         (None, Payment.EXTERNAL, "payment"),  # it costs nothing
     ):
         with pytest.raises(InvalidInput) as refused:
-            await purchases.place(CLIENT, world.program, wallet, payment, "k1")
+            await purchases.place_purchase(CLIENT, world.program, wallet, payment, "k1")
         assert refused.value.field == field
-    _, challenge = await purchases.place(CLIENT, world.program, world.wallet, Payment.WALLET, "k1")
+    _, challenge = await purchases.place_purchase(CLIENT, world.program, world.wallet, Payment.WALLET, "k1")
     assert challenge
 
 

@@ -33,7 +33,8 @@ from tests.services.world import (
 async def test_requests_at_once_make_one_payout(database: str) -> None:
     _, challenge, _ = await a_winner(database)
     answers = await asyncio.gather(
-        *(payouts.request(CLIENT, challenge, key) for key in ("p1", "p1", "p2", "p1", "p3")), return_exceptions=True
+        *(payouts.request_payout(CLIENT, challenge, key) for key in ("p1", "p1", "p2", "p1", "p3")),
+        return_exceptions=True,
     )
     made = {answer for answer in answers if isinstance(answer, int)}
     assert len(made) == 1
@@ -46,12 +47,12 @@ async def test_requests_at_once_make_one_payout(database: str) -> None:
 
 async def test_of_decisions_at_once_one_is_taken(database: str) -> None:
     _, challenge, _ = await a_winner(database)
-    payout = await payouts.request(CLIENT, challenge, "p1")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
     deciding = [
-        payouts.approve(MANAGER, payout, "a1"),
-        payouts.reject(MANAGER, payout, "no", "r1"),
-        payouts.cancel(CLIENT, payout, "c1"),
-        payouts.approve(ADMIN, payout, "a2"),
+        payouts.approve_payout(MANAGER, payout, "a1"),
+        payouts.reject_payout(MANAGER, payout, "no", "r1"),
+        payouts.cancel_payout(CLIENT, payout, "c1"),
+        payouts.approve_payout(ADMIN, payout, "a2"),
     ]
     answers = await asyncio.gather(*deciding, return_exceptions=True)
     assert sorted(type(answer).__name__ for answer in answers) == ["InvalidTransition"] * 3 + ["NoneType"]
@@ -62,16 +63,16 @@ async def test_of_decisions_at_once_one_is_taken(database: str) -> None:
 async def test_repeated_with_its_key_nothing_changes_and_with_another_it_is_refused(database: str) -> None:
     world, challenge, _ = await a_winner(database)
     other, _ = await world.buy("k2")
-    payout = await payouts.request(MANAGER, challenge, "p1")
-    await payouts.approve(MANAGER, payout, "a1")
+    payout = await payouts.request_payout(MANAGER, challenge, "p1")
+    await payouts.approve_payout(MANAGER, payout, "a1")
     await settle()
     before = await totals()
-    await payouts.approve(MANAGER, payout, "a1")
-    assert await payouts.request(MANAGER, challenge, "p1") == payout
+    await payouts.approve_payout(MANAGER, payout, "a1")
+    assert await payouts.request_payout(MANAGER, challenge, "p1") == payout
     with pytest.raises(InvalidTransition):
-        await payouts.approve(MANAGER, payout, "a2")
+        await payouts.approve_payout(MANAGER, payout, "a2")
     with pytest.raises(IdempotencyConflict) as conflict:
-        await payouts.request(MANAGER, other, "p1")
+        await payouts.request_payout(MANAGER, other, "p1")
     assert conflict.value.field == "challengeId"
     assert await totals() == before
     audited = await rows(
@@ -91,7 +92,7 @@ async def test_a_request_that_comes_upon_a_breach_is_refused_whoever_finds_it_fi
     await quotes.ingest([a_quote("EURUSD", "1.05", world.at)])
     for _ in range(2):
         with pytest.raises(PayoutNotEligible) as refusal:
-            await payouts.request(CLIENT, challenge, "p1")
+            await payouts.request_payout(CLIENT, challenge, "p1")
         assert [(c.condition, c.met) for c in refusal.value.criteria] == [("FUNDED_PHASE", False)]
         await settle()
     assert await value("select end_reason from challenges") == "MAX_TOTAL_LOSS"
@@ -122,13 +123,13 @@ async def test_a_connection_lost_at_any_step_leaves_it_undone_and_the_next_try_d
         assert killed, name
         await books_hold()
 
-    await cut("insert_payout", lambda: payouts.request(CLIENT, challenge, "p1"))
+    await cut("insert_payout", lambda: payouts.request_payout(CLIENT, challenge, "p1"))
     assert await figures(account) == before
-    payout = await payouts.request(CLIENT, challenge, "p1")
-    await cut("decide_payout", lambda: payouts.approve(MANAGER, payout, "a1"))
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
+    await cut("decide_payout", lambda: payouts.approve_payout(MANAGER, payout, "a1"))
     assert await value("select status from payouts") == "REQUESTED"
-    await payouts.approve(MANAGER, payout, "a1")
-    await cut("mark_paid", work_queue.drain)
+    await payouts.approve_payout(MANAGER, payout, "a1")
+    await cut("mark_paid", work_queue.do_jobs)
     assert await value("select status from payouts") == "APPROVED"
     await value("update jobs set due_at = now() where status = 'QUEUED' returning id")
     await settle()

@@ -112,12 +112,12 @@ async def test_the_profit_is_held_from_the_moment_the_account_completes(
 
 async def test_the_share_is_paid_in_the_accounts_currency_whatever_the_fee_was_paid_in(database: str) -> None:
     world = await a_world(database, steps=[ONE_DAY], policy=FREE)
-    await instruments.save(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
+    await instruments.save_instrument(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
-    await programs.update(
+    await programs.update_program(
         MANAGER, world.program, expected_version=2, changes={"price": Decimal(400), "price_currency": "EUR"}
     )
-    euros = await wallets.deposit(MANAGER, client="alice", currency="EUR", amount=Decimal(400), key="w2")
+    euros = await wallets.deposit_to_wallet(MANAGER, client="alice", currency="EUR", amount=Decimal(400), key="w2")
     _, challenge = await purchases.buy(CLIENT, world.program, euros, "k1")
     await settle()
     await _trades(world, await world.account(challenge), "100000", "1.12")

@@ -35,7 +35,7 @@ async def _a_bestseller(url: str) -> World:
     for n in range(SOLD):
         _, account = await world.buy(f"k{n}")
     await act(account, "OPEN", action_id="a1", quantity="1000")
-    await payments.order(CLIENT, world.program, "outside")
+    await payments.order_purchase(CLIENT, world.program, "outside")
     return world
 
 
@@ -85,10 +85,10 @@ async def test_until_it_is_complete_the_program_cannot_be_sold_or_changed(databa
         await purchases.buy(CLIENT, world.program, world.wallet, "late")
     for change in ({"status": ProgramStatus.DISABLED}, {"changes": {"name": "Another"}}):
         with pytest.raises(InvalidInput) as refused:
-            await programs.update(MANAGER, world.program, expected_version=2, **change)
+            await programs.update_program(MANAGER, world.program, expected_version=2, **change)
         assert refused.value.field == "id"
     reference = await value("select payment_reference from purchases where payment_reference is not null")
-    await payments.confirm(
+    await payments.confirm_payment(
         MANAGER, reference=reference, amount=Decimal(500), currency="USD", key="c1"
     )  # begins a challenge
     while not (gone := await _delete(world))["programs"]:
@@ -130,7 +130,7 @@ async def test_no_portion_goes_while_a_payout_of_any_challenge_is_open(database:
     world, challenge, _ = await a_winner(database)
     for n in range(2, 4):
         await world.buy(f"k{n}")
-    payout = await payouts.request(CLIENT, challenge, "p1")
+    payout = await payouts.request_payout(CLIENT, challenge, "p1")
     with pytest.raises(PayoutOpen) as refused:
         await _delete(world)
     assert refused.value.facts == {"challenge": challenge, "payout": payout, "status": "REQUESTED"}

@@ -18,7 +18,7 @@ from domain.lifecycles import PurchaseStatus
 from services import purchases, refunds
 from services.jobs import work_queue
 from services.principals import Principal, Role
-from services.saving import Saved
+from services.saving import SavedObject
 from tests.services.world import (
     CLIENT,
     MANAGER,
@@ -51,11 +51,11 @@ async def test_notes_are_changed_one_by_one_and_cleared(database: str) -> None:
     purchase, _ = await _buy(world)
     notes = {"external_reference": "INV-7", "comment": "by phone", "tags": ["vip", "spring"]}
     read = "select external_reference, comment, tags, updated_at > created_at as touched from purchases"
-    await purchases.update(MANAGER, purchase, changes=notes)
+    await purchases.update_purchase(MANAGER, purchase, changes=notes)
     assert (await rows(read))[0] == notes | {"touched": False}, "the market's clock has not moved"
-    await purchases.update(MANAGER, purchase, changes={"comment": None, "tags": ["vip"]})
+    await purchases.update_purchase(MANAGER, purchase, changes={"comment": None, "tags": ["vip"]})
     assert (await rows(read))[0] == {"external_reference": "INV-7", "comment": None, "tags": ["vip"], "touched": False}
-    await purchases.update(MANAGER, purchase, changes={"tags": None})
+    await purchases.update_purchase(MANAGER, purchase, changes={"tags": None})
     assert (await rows(read))[0]["tags"] == []
     audited = await rows("select before ->> 'comment' as before, after ->> 'comment' as after from audit "
                          "where operation = 'updatePurchase' order by id")  # fmt: skip
@@ -69,7 +69,7 @@ async def test_notes_of_two_at_once_are_both_kept(database: str) -> None:
     async with another_process(database) as other:
         await other.execute("select from purchases for no key update")
         both = [
-            asyncio.create_task(elsewhere(purchases.update(MANAGER, purchase, changes=changes)))
+            asyncio.create_task(elsewhere(purchases.update_purchase(MANAGER, purchase, changes=changes)))
             for changes in ({"comment": "by phone"}, {"tags": ["vip"]})
         ]
         await waits(database, 2)
@@ -92,7 +92,7 @@ async def test_bad_input_is_named_and_others_may_not(database: str) -> None:
     purchase, _ = await _buy(world)
     for changes, field in BAD:
         with pytest.raises(InvalidInput) as named:
-            await purchases.update(MANAGER, purchase, changes=changes)
+            await purchases.update_purchase(MANAGER, purchase, changes=changes)
         assert named.value.field == field
     cases: list[tuple[Principal, int, dict[str, Any], type[Refused]]] = [
         (CLIENT, purchase, {}, Forbidden),
@@ -104,10 +104,10 @@ async def test_bad_input_is_named_and_others_may_not(database: str) -> None:
     ]
     for who, target, given, refusal in cases:
         with pytest.raises(refusal):
-            await purchases.update(who, target, **given)
+            await purchases.update_purchase(who, target, **given)
     for who, target, kind in ((CLIENT, purchase, Forbidden), (STRANGER, purchase, NotFound), (MANAGER, 99, NotFound)):
         with pytest.raises(kind):
-            await purchases.delete(who, target, "x")
+            await purchases.delete_purchase(who, target, "x")
     assert await value("select count(*) from audit where operation in ('updatePurchase', 'deletePurchase')") == 0
 
 
@@ -115,14 +115,14 @@ async def test_paid_by_hand_is_paid_outside_and_the_activation_goes_on_once(data
     world = await a_world(database)
     bought = [await _buy(world, f"k{n}") for n in range(4)]
     ends = await asyncio.gather(
-        elsewhere(work_queue.drain()),
-        *(elsewhere(purchases.update(MANAGER, purchase, status=PAID)) for purchase, _ in bought),
+        elsewhere(work_queue.do_jobs()),
+        *(elsewhere(purchases.update_purchase(MANAGER, purchase, status=PAID)) for purchase, _ in bought),
         return_exceptions=True,
     )
     await settle()
-    by_hand = sum(isinstance(end, Saved) for end in ends[1:])
+    by_hand = sum(isinstance(end, SavedObject) for end in ends[1:])
     outside: int = await value("select count(*) from purchases where paid_from = 'OUTSIDE'")
-    assert {type(end) for end in ends[1:]} <= {Saved, InvalidTransition}
+    assert {type(end) for end in ends[1:]} <= {SavedObject, InvalidTransition}
     assert outside <= by_hand, "one that the wallet has paid is PAID already"
     assert await _cash(world) == (2000 - 500 * (4 - outside), 0)
     assert await value("select count(*) from purchases where status = 3") == 4
@@ -134,7 +134,7 @@ async def test_paid_by_hand_is_paid_outside_and_the_activation_goes_on_once(data
 async def test_paid_by_hand_before_any_job_moves_no_money(database: str) -> None:
     world = await a_world(database)
     purchase, _ = await _buy(world)
-    await purchases.update(MANAGER, purchase, status=PAID, changes={"external_reference": "wire 12"})
+    await purchases.update_purchase(MANAGER, purchase, status=PAID, changes={"external_reference": "wire 12"})
     assert await _cash(world) == (2000, 0)
     await books_hold()
     await settle()
@@ -143,15 +143,15 @@ async def test_paid_by_hand_before_any_job_moves_no_money(database: str) -> None
     ]
     assert await value("select count(*) from transfers where kind = 'FEE'") == 0
     with pytest.raises(InvalidTransition):
-        await purchases.update(MANAGER, purchase, status=PAID)
+        await purchases.update_purchase(MANAGER, purchase, status=PAID)
     await books_hold()
 
 
 async def test_failed_by_hand_calls_the_challenge_off_and_active_ones_do_not_fail(database: str) -> None:
     world = await a_world(database)
     purchase, challenge = await _buy(world)
-    await purchases.update(MANAGER, purchase, status=FAILED, reason="chargeback")
-    await purchases.update(MANAGER, purchase, status=FAILED, reason="again")  # no change
+    await purchases.update_purchase(MANAGER, purchase, status=FAILED, reason="chargeback")
+    await purchases.update_purchase(MANAGER, purchase, status=FAILED, reason="again")  # no change
     await settle()
     assert await rows("select status, failure_reason from purchases") == [{"status": 4, "failure_reason": "chargeback"}]
     assert await value("select end_reason from challenges where id = $1", challenge) == "PURCHASE_FAILED"
@@ -160,7 +160,7 @@ async def test_failed_by_hand_calls_the_challenge_off_and_active_ones_do_not_fai
     active, _ = await _buy(world, "k2")
     await settle()
     with pytest.raises(InvalidTransition):
-        await purchases.update(MANAGER, active, status=FAILED, reason="chargeback")
+        await purchases.update_purchase(MANAGER, active, status=FAILED, reason="chargeback")
     await books_hold()
 
 
@@ -171,14 +171,14 @@ async def test_a_linked_purchase_is_deleted_only_when_failed_or_refunded_and_its
     bought = [await _buy(world, f"k{n}") for n in range(3)]
     (failed, _), (refunded, challenge), (active, _) = bought
     with pytest.raises(PurchaseLinked):
-        await purchases.delete(MANAGER, failed, "x")
-    await purchases.update(MANAGER, failed, status=FAILED, reason="x")
+        await purchases.delete_purchase(MANAGER, failed, "x")
+    await purchases.update_purchase(MANAGER, failed, status=FAILED, reason="x")
     await settle()
     await refunds.refund(MANAGER, refunded, reason="x", key="r1")
     with pytest.raises(PurchaseLinked):
-        await purchases.delete(MANAGER, active, "x")
+        await purchases.delete_purchase(MANAGER, active, "x")
     for purchase in (failed, refunded):
-        await purchases.delete(MANAGER, purchase, "cleared")
+        await purchases.delete_purchase(MANAGER, purchase, "cleared")
         await books_hold()
     assert [row["id"] for row in await rows("select id from purchases")] == [active]
     assert await value("select purchase_id from challenges where id = $1", challenge) is None
@@ -189,7 +189,7 @@ async def test_a_linked_purchase_is_deleted_only_when_failed_or_refunded_and_its
     await settle()
     assert await value("select count(*) from jobs where status <> 'DONE'") == 0
     with pytest.raises(NotFound):
-        await purchases.delete(MANAGER, failed, "again")
+        await purchases.delete_purchase(MANAGER, failed, "again")
 
 
 async def test_a_purchase_without_a_challenge_is_deleted_and_its_reservation_ends(database: str) -> None:
@@ -199,7 +199,7 @@ async def test_a_purchase_without_a_challenge_is_deleted_and_its_reservation_end
         await other.execute("delete from jobs; delete from days; update accounts set challenge_id = null")
         await other.execute("delete from challenge_phases")
         await other.execute("delete from challenges where id = $1", challenge)
-    await purchases.delete(MANAGER, purchase, "no challenge")
+    await purchases.delete_purchase(MANAGER, purchase, "no challenge")
     assert await _cash(world) == (2000, 0)
     assert await value("select count(*) from purchases") == 0
     await books_hold()
@@ -219,4 +219,4 @@ async def test_a_purchase_whose_payout_is_open_stays(database: str) -> None:
             challenge,
         )
     with pytest.raises(PayoutOpen):
-        await purchases.delete(MANAGER, purchase, "x")
+        await purchases.delete_purchase(MANAGER, purchase, "x")

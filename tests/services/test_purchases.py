@@ -134,7 +134,7 @@ async def test_short_of_money_nothing_is_written_and_the_key_is_free(database: s
         await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     assert refused.value.facts == {"price": 500, "free": 499}
     assert await totals() == before
-    await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(1), key="w2")
+    await wallets.deposit_to_wallet(MANAGER, client="alice", currency="USD", amount=Decimal(1), key="w2")
     await purchases.buy(CLIENT, world.program, world.wallet, "k1")
 
 
@@ -154,8 +154,8 @@ async def test_a_program_for_nothing_takes_the_same_steps_without_a_transfer(dat
 async def test_what_is_not_the_clients_is_not_found_and_what_does_not_fit_is_refused(database: str) -> None:
     world = await a_world(database)
     program, wallet = world.program, world.wallet
-    euros = await wallets.deposit(MANAGER, client="alice", currency="EUR", amount=Decimal(1000), key="w2")
-    bobs = await wallets.deposit(MANAGER, client="bob", currency="USD", amount=Decimal(1000), key="w3")
+    euros = await wallets.deposit_to_wallet(MANAGER, client="alice", currency="EUR", amount=Decimal(1000), key="w2")
+    bobs = await wallets.deposit_to_wallet(MANAGER, client="bob", currency="USD", amount=Decimal(1000), key="w3")
     stranger = Principal(9, "app", Role.CLIENT, "other", "alice")
     before = await totals()
     cases: list[tuple[type[Exception], str, Principal, int, int]] = [
@@ -175,7 +175,7 @@ async def test_what_is_not_the_clients_is_not_found_and_what_does_not_fit_is_ref
 
     for status in (ProgramStatus.DISABLED, ProgramStatus.ARCHIVED):
         version: int = await value("select version from programs")
-        await programs.update(MANAGER, program, expected_version=version, status=status)
+        await programs.update_program(MANAGER, program, expected_version=version, status=status)
         with pytest.raises(ProgramNotAvailable):
             await purchases.buy(CLIENT, program, wallet, "k1")
     assert await totals() == before | {"audit": before["audit"] + 2}
@@ -185,9 +185,9 @@ async def test_what_was_sold_stays_as_it_was_whatever_becomes_of_the_program_and
     world = await a_world(database)
     challenge, account = await world.buy()
     harsh: dict[str, Any] = {"steps": (changed(EVALUATION, max_daily_loss_pct=Decimal("0.5")),), "price": Decimal(1)}
-    await programs.update(MANAGER, world.program, expected_version=2, changes=harsh)
-    await groups.save(MANAGER, name="REAL", kind="REAL", currency="USD", deposit=Decimal(7_000))
-    await groups.save(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(50_000))
+    await programs.update_program(MANAGER, world.program, expected_version=2, changes=harsh)
+    await groups.save_group(MANAGER, name="REAL", kind="REAL", currency="USD", deposit=Decimal(7_000))
+    await groups.save_group(MANAGER, name="DEMO", kind="DEMO", currency="USD", deposit=Decimal(50_000))
 
     opened = await act(account, "OPEN", action_id="a1", quantity="1000000")
     assert opened.status == "EXECUTED", "the group's new policy would not have it"
@@ -214,7 +214,7 @@ async def test_an_edit_waits_for_the_sale_that_has_read_the_program(
     world, lock, edits = await a_world(database), wallet_rows.lock_wallet, list[asyncio.Task[Any]]()
 
     async def meanwhile_edited(conn: Any, wallet: int) -> Any:
-        off_sale = programs.update(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
+        off_sale = programs.update_program(MANAGER, world.program, expected_version=2, status=ProgramStatus.DISABLED)
         edits.append(asyncio.create_task(off_sale, context=Context()))
         await waits(database)
         return await lock(conn, wallet)
@@ -228,7 +228,7 @@ async def test_an_edit_waits_for_the_sale_that_has_read_the_program(
 
 async def test_receipts_of_two_clients_do_not_meet(database: str) -> None:
     world = await a_world(database)
-    bobs = await wallets.deposit(MANAGER, client="bob", currency="USD", amount=Decimal(1000), key="w2")
+    bobs = await wallets.deposit_to_wallet(MANAGER, client="bob", currency="USD", amount=Decimal(1000), key="w2")
     bob = replace(CLIENT, subject="bob")
     mine = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     assert await purchases.buy(bob, world.program, bobs, "k1") != mine

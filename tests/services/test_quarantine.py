@@ -94,7 +94,7 @@ async def test_an_account_that_cannot_be_read_stops_none_of_the_others(database:
     for mid in ("1.09", "1.08", "1.04"):
         await world.quote(mid)
     assert await value("select count(*) from fills where account_id = $1", sound) == 2, "its stop-loss was filled"
-    now = await system.read()
+    now = await system.read_state()
     assert (now.evaluated_through, now.quarantined) == (now.newest_batch, 1)
     [entry] = now.quarantine
     assert entry.account_id == spoilt
@@ -102,10 +102,10 @@ async def test_an_account_that_cannot_be_read_stops_none_of_the_others(database:
     noted = await rows("select seq, facts from ledger where account_id = $1 and kind = 'mark_failed'", spoilt)
     assert [row["seq"] for row in noted] == [entry.seq], "noted once"
     assert json.loads(noted[0]["facts"]) == {"error": entry.error, "message": entry.message}
-    assert str(spoilt) in (await system.figures()).warnings["accounts"]
+    assert str(spoilt) in (await system.read_figures()).warnings["accounts"]
     with pytest.raises(AccountUnreadable, match=str(spoilt)):
         await act(spoilt, "CLOSE", action_id="a2")
-    violations = await verify.run()
+    violations = await verify.check_books()
     assert {violation.subject for violation in violations} >= {f"account {spoilt}"}
     assert not [violation for violation in violations if str(sound) in violation.subject]
 
@@ -122,9 +122,9 @@ async def test_an_account_leaves_the_quarantine_once_it_has_been_put_right_and_m
     async with another_process(database) as other:
         await other.execute("update accounts set policy = $2 where id = $1", spoilt, policy)
     await world.quote("1.2")
-    assert (await system.read()).quarantined == 1, "nobody has looked"
+    assert (await system.read_state()).quarantined == 1, "nobody has looked"
     await marking.mark_account(MANAGER, spoilt)
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
     for account in (spoilt, sound):
         batch = await value("select batch from fills where account_id = $1 order by seq desc limit 1", account)
         assert batch == await value("select number from batches order by number desc offset 1 limit 1")
@@ -138,7 +138,7 @@ async def test_a_marker_that_begins_lets_those_out_that_it_can_read(database: st
     async with read_connection() as conn:
         await entries.quarantine_account(conn, spoilt, 1, "ValueError", "of yesterday's version")
     await Marker(0).drain()
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
 
 
 async def test_where_the_ledger_cannot_be_written_the_quarantine_alone_says_why(
@@ -154,7 +154,7 @@ async def test_where_the_ledger_cannot_be_written_the_quarantine_alone_says_why(
     await spoil(database, spoilt, "policy")
     await world.quote("1.09")
     await world.quote("1.08")
-    [entry] = (await system.read()).quarantine
+    [entry] = (await system.read_state()).quarantine
     assert (entry.account_id, entry.error) == (spoilt, "ValueError")
     assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0
 
@@ -180,11 +180,11 @@ async def test_a_job_that_cannot_be_read_is_given_up_and_the_others_are_done(dat
         await other.execute(insert, "close_account", challenge, None, "{}")
     for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await work_queue.drain()
+        await work_queue.do_jobs()
     found = await rows("select kind, account_id, status, outcome from jobs where done_at is null order by id")
     assert [row["status"] for row in found] == ["DEAD"] * 3
     assert "polish_the_brass" in found[0]["outcome"]
-    assert "are given up" in (await system.figures()).warnings["jobs"]
+    assert "are given up" in (await system.read_figures()).warnings["jobs"]
     await world.buy("k3")
 
 
@@ -199,7 +199,7 @@ async def test_a_job_of_an_account_that_cannot_be_read_is_given_up_and_the_other
     await quotes.ingest([a_quote("EURUSD", "1.1", world.at)])
     for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await work_queue.drain()
+        await work_queue.do_jobs()
     kinds = "select account_id, status from jobs where kind = 'close_positions' order by id"
     assert await rows(kinds) == [
         {"account_id": spoilt, "status": "DEAD"},
@@ -215,7 +215,7 @@ async def test_an_activation_waits_for_an_account_that_cannot_be_read_and_goes_o
     await spoil(database, account, "policy")
     for _ in range(work_queue.ATTEMPTS_MAX + 1):
         await hurry()
-        await work_queue.drain()
+        await work_queue.do_jobs()
     [dead] = await rows("select id, status from jobs")
     assert dead["status"] == "DEAD"
     assert await value("select status from challenges") == ChallengeStatus.ACTIVE
@@ -238,7 +238,7 @@ async def test_a_sale_is_not_ended_over_an_account_that_cannot_be_read(database:
     for ending in (
         refunds.refund(MANAGER, 1, reason="goodwill", key="r1"),
         program_deletion.delete_program(MANAGER, world.program, "the end"),
-        purchases.update(MANAGER, 1, status=PurchaseStatus.FAILED, reason="chargeback"),
+        purchases.update_purchase(MANAGER, 1, status=PurchaseStatus.FAILED, reason="chargeback"),
     ):
         with pytest.raises(AccountUnreadable):
             await ending
@@ -247,7 +247,7 @@ async def test_a_sale_is_not_ended_over_an_account_that_cannot_be_read(database:
 
 async def test_a_payment_for_terms_that_cannot_be_read_is_refused_and_may_come_again(database: str) -> None:
     world = await a_world(database)
-    await payments.order(CLIENT, world.program, "card")
+    await payments.order_purchase(CLIENT, world.program, "card")
     reference = await value("select payment_reference from purchases")
     async with another_process(database) as conn:
         await conn.execute("alter table terms disable trigger user")
@@ -255,7 +255,7 @@ async def test_a_payment_for_terms_that_cannot_be_read_is_refused_and_may_come_a
     terms._kept.clear()  # noqa: SLF001 - as another process would read them
     before = await totals()
     with pytest.raises(TermsUnreadable):
-        await payments.confirm(MANAGER, reference=reference, amount=Decimal(500), currency="USD", key="c1")
+        await payments.confirm_payment(MANAGER, reference=reference, amount=Decimal(500), currency="USD", key="c1")
     assert await totals() == before
 
 
@@ -265,7 +265,7 @@ async def test_verify_names_a_breach_whose_terms_cannot_be_read_and_goes_on(data
     await act(account, "OPEN", action_id="a1", quantity="1000000")
     await world.quote("1.08")
     await spoil(database, account, "terms")
-    found = await verify.run()
+    found = await verify.check_books()
     assert any("its terms or its evidence cannot be read" in violation.message for violation in found)
 
 
@@ -288,7 +288,7 @@ async def test_while_the_server_cannot_write_no_account_is_to_blame(
         patch.setattr(UnitOfWork, "flush", failing)
         with pytest.raises(raised):
             await Marker(0).drain()
-    assert (await system.read()).quarantined == 0
+    assert (await system.read_state()).quarantined == 0
     await Marker(0).drain()
     assert await value("select count(*) from fills where account_id = $1", sound) == 2, "its stop-loss was filled"
     assert await value("select count(*) from ledger where kind = 'mark_failed'") == 0

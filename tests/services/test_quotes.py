@@ -134,10 +134,10 @@ async def test_too_many_quotes_at_once_are_refused_whole(database: str) -> None:
 
 
 async def test_time_passes_in_an_empty_batch_live_only_and_not_before_the_first_quotes(database: str) -> None:
-    assert not await quotes.tick(timedelta(0)), "no market yet"
+    assert not await quotes.append_empty_batch(timedelta(0)), "no market yet"
     world = await a_world(database, replay=False)
-    assert not await quotes.tick(timedelta(hours=1)), "the newest is young"
-    assert await quotes.tick(timedelta(0))
+    assert not await quotes.append_empty_batch(timedelta(hours=1)), "the newest is young"
+    assert await quotes.append_empty_batch(timedelta(0))
     empty = (await rows("select number, quotes, market_time from batches order by number"))[-1]
     assert (empty["number"], empty["quotes"]) == (2, 0)
     assert empty["market_time"] > world.at
@@ -145,7 +145,7 @@ async def test_time_passes_in_an_empty_batch_live_only_and_not_before_the_first_
 
 async def test_a_replays_time_does_not_pass_by_itself(database: str) -> None:
     await a_world(database)
-    assert not await quotes.tick(timedelta(0))
+    assert not await quotes.append_empty_batch(timedelta(0))
     assert await value("select count(*) from batches") == 1
 
 
@@ -164,7 +164,7 @@ async def test_symbols_without_end_share_one_counter(database: str, monkeypatch:
         {"symbol": "X0B", "reason": "UNKNOWN_SYMBOL", "count": 1},
         {"symbol": "X0C", "reason": "UNKNOWN_SYMBOL", "count": 1},
     ]
-    assert (await system.figures()).dropped == {"UNKNOWN_SYMBOL": 17, "NOT_POSITIVE": 1}
+    assert (await system.read_figures()).dropped == {"UNKNOWN_SYMBOL": 17, "NOT_POSITIVE": 1}
 
 
 async def test_a_request_makes_few_batches_and_fewer_while_many_wait(
@@ -186,5 +186,5 @@ async def test_a_request_makes_few_batches_and_fewer_while_many_wait(
     assert await offer(10) == 10, "few are always taken"
     with pytest.raises(TooManyBatches):
         await offer(11)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert await offer(11) == 11

@@ -18,9 +18,9 @@ CONTENT: dict[str, Any] = {"amount": Decimal("1.50"), "to": "bob"}
 async def _ask(content: dict[str, Any] = CONTENT, *, key: str = "k1", answer: int = 1, who: Any = CLIENT) -> Any:
     """Do something under the key; the answer, or the stored one."""
     async with transaction() as work:
-        if stored := await receipts.claim(work, who, "give", key, content):
+        if stored := await receipts.claim_key(work, who, "give", key, content):
             return stored
-        await receipts.keep(work, who, "give", key, {"answer": answer})
+        await receipts.store_answer(work, who, "give", key, {"answer": answer})
     return {"answer": answer}
 
 
@@ -52,7 +52,7 @@ async def test_of_many_at_once_one_does_it(database: str) -> None:
 async def test_a_refusal_leaves_no_receipt(database: str) -> None:
     async def refused() -> None:
         async with transaction() as work:
-            await receipts.claim(work, CLIENT, "give", "k1", CONTENT)
+            await receipts.claim_key(work, CLIENT, "give", "k1", CONTENT)
             raise NotFound
 
     with pytest.raises(NotFound):

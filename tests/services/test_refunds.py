@@ -84,7 +84,7 @@ async def test_the_same_key_is_the_same_refund_and_another_content_a_conflict(da
     assert await _cash(world) == (2000, 0)
 
 
-@pytest.mark.parametrize("rival", [work_queue.drain, lambda: passes.drain(0)])
+@pytest.mark.parametrize("rival", [work_queue.do_jobs, lambda: passes.mark_shard(0)])
 async def test_a_refund_beside_the_activation_gives_back_what_was_taken(
     database: str, rival: Callable[[], Coroutine[Any, Any, int]]
 ) -> None:
@@ -115,7 +115,7 @@ async def test_what_failed_before_the_fee_was_taken_has_nothing_to_give_back_and
     unpaid, _ = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
     with pytest.raises(InvalidTransition):
         await refunds.refund(MANAGER, unpaid, reason="x", key="r1")
-    await purchases.update(MANAGER, unpaid, status=PurchaseStatus.FAILED, reason="by hand")
+    await purchases.update_purchase(MANAGER, unpaid, status=PurchaseStatus.FAILED, reason="by hand")
     with pytest.raises(FeeNotTaken):
         await refunds.refund(MANAGER, unpaid, reason="x", key="r1")
 
@@ -134,7 +134,7 @@ async def test_what_failed_before_the_fee_was_taken_has_nothing_to_give_back_and
 async def test_what_was_paid_outside_is_not_given_back_from_inside(database: str) -> None:
     world = await a_world(database)
     purchase, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k1")
-    await purchases.update(MANAGER, purchase, status=PurchaseStatus.PAID)
+    await purchases.update_purchase(MANAGER, purchase, status=PurchaseStatus.PAID)
     await settle()
     assert await value("select status from challenges where id = $1", challenge) == 1
     await refunds.refund(MANAGER, purchase, reason="x", key="r1")

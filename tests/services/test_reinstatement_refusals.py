@@ -60,14 +60,14 @@ async def test_while_a_payout_is_open_nothing_is_set_aside(database: str) -> Non
     world = await a_world(database, steps=[OPEN_ENDED], policy=FREE)
     challenge, account = await world.buy()
     await wins(world, account)
-    payout = await payouts.request(MANAGER, challenge, "p1")
+    payout = await payouts.request_payout(MANAGER, challenge, "p1")
     await act(account, "OPEN", action_id="z", quantity="100000")
     span = await bad_print(world)
     await world.quote("1.11", after=timedelta(0))
     await void(span)
     with pytest.raises(PayoutOpen):
         await reinstate(challenge)
-    await payouts.reject(MANAGER, payout, "not yet", "p2")
+    await payouts.reject_payout(MANAGER, payout, "not yet", "p2")
     await reinstate(challenge)
     await books_hold()
 

@@ -136,7 +136,7 @@ async def fails_again(challenge: int) -> None:
     async with root_transaction(LockRoot.of_challenge(challenge)) as work:
         case = await rows_of.read_case(work.conn, challenge)
         with pytest.raises(StillBroken) as broken:
-            await reinstatements.run_again(work.conn, work.locked_accounts[case["account_id"]], case, [])
+            await reinstatements.replay_run(work.conn, work.locked_accounts[case["account_id"]], case, [])
     facts = broken.value.facts
     found = {name: facts[name] for name in ("rule", "batch", "at", "level", "observed")}
     assert found == {
@@ -153,7 +153,7 @@ async def test_a_run_computed_again_with_every_quote_fails_as_it_did(database: s
     """The fold over stored fills and quotes finds the very breach that the desk found."""
     world, challenges = await journeys.begin(database, ENDING, 6)
     journey = journeys.a_journey(seed, steps=90, accounts=6)
-    await journeys.play(world, challenges, journey, lambda: passes.drain(0))
+    await journeys.play(world, challenges, journey, lambda: passes.mark_shard(0))
     await settle()
     failed = [one for one in challenges if await status(one) is ChallengeStatus.FAILED]
     assert failed, "the journey breaks something"
@@ -169,9 +169,9 @@ async def test_payouts_and_adjustments_are_computed_again_as_they_were(database:
     world = await a_world(database, steps=[step], policy=FREE, cash=5_000)
     challenge, account = await world.buy()
     await wins(world, account)
-    await payouts.reject(MANAGER, await payouts.request(MANAGER, challenge, "p1"), "not yet", "p2")
+    await payouts.reject_payout(MANAGER, await payouts.request_payout(MANAGER, challenge, "p1"), "not yet", "p2")
     await world.quote("1.11", after=DAY)
-    await payouts.approve(MANAGER, await payouts.request(MANAGER, challenge, "p3", Decimal(4_000)), "p4")
+    await payouts.approve_payout(MANAGER, await payouts.request_payout(MANAGER, challenge, "p3", Decimal(4_000)), "p4")
     await settle()
     for key, amount, counts in (("g1", "250", True), ("g2", "1000", False), ("g3", "-70", True)):
         await adjustments.adjust(MANAGER, account, Decimal(amount), counts_as_profit=counts, reason="so", key=key)
@@ -359,7 +359,7 @@ async def test_a_funded_run_pays_what_it_goes_on_with(database: str) -> None:
     challenge, account = await world.buy()
     await wins(world, account)
     await world.quote("1.11", after=2 * DAY)
-    await payouts.approve(MANAGER, await payouts.request(MANAGER, challenge, "p1"), "p2")
+    await payouts.approve_payout(MANAGER, await payouts.request_payout(MANAGER, challenge, "p1"), "p2")
     await settle()
     await wins(world, account, "x", start="1.11", end="1.112")
     await world.quote("1.112", after=DAY)
@@ -374,9 +374,9 @@ async def test_a_funded_run_pays_what_it_goes_on_with(database: str) -> None:
     assert await equity_of(new) == 100_000 + profit
     await books_hold()
     with pytest.raises(PayoutNotEligible):
-        await payouts.request(CLIENT, challenge, "p3")  # on the day after the first one
+        await payouts.request_payout(CLIENT, challenge, "p3")  # on the day after the first one
     await world.quote("1.112", after=DAY)
-    await payouts.request(CLIENT, challenge, "p4")
+    await payouts.request_payout(CLIENT, challenge, "p4")
     assert await value("select profit from payouts where account_id = $1", new) == profit
     await books_hold()
 

@@ -15,7 +15,7 @@ from services.columnar import passes
 from services.jobs import work_queue
 from services.principals import Principal, Role
 from services.unit_of_work.openings import catch_up_many, transaction
-from services.views.events import Wanted, missed
+from services.views.events import EventFilter, missed_events
 from tests.services.world import (
     CLIENT,
     EVALUATION,
@@ -125,10 +125,10 @@ async def test_the_client_is_told_though_its_challenge_is_gone(database: str) ->
     await events.stamp()
     await program_deletion.delete_program(MANAGER, world.program, "discontinued")
     await events.stamp()
-    told = await missed(CLIENT, Wanted(client="alice"), 0, 10**9, 100)
+    told = await missed_events(CLIENT, EventFilter(client="alice"), 0, 10**9, 100)
     assert [(event.name, event.challenge_id) for event in told][-1] == ("prop.challenge.cancelled", challenge)
     bob = Principal(8, "app", Role.CLIENT, "acme", "bob")
-    assert await missed(bob, Wanted(), 0, 10**9, 100) == []
+    assert await missed_events(bob, EventFilter(), 0, 10**9, 100) == []
     await books_hold()
 
 
@@ -169,7 +169,7 @@ async def test_beside_sales_each_is_sold_and_deleted_or_refused(database: str) -
         *(elsewhere(purchases.buy(CLIENT, world.program, world.wallet, f"k{n}")) for n in range(6)),
         elsewhere(program_deletion.delete_program(MANAGER, world.program, "x")),
         *(elsewhere(purchases.buy(CLIENT, world.program, world.wallet, f"l{n}")) for n in range(6)),
-        elsewhere(work_queue.drain()),
+        elsewhere(work_queue.do_jobs()),
         return_exceptions=True,
     )
     sales, deleted = [*ends[:6], *ends[7:13]], ends[6]
@@ -193,7 +193,7 @@ async def test_a_job_taken_before_and_the_marker_beside_it_find_it_gone(database
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.2", world.at)])
     await asyncio.gather(
-        elsewhere(passes.drain(0)), elsewhere(program_deletion.delete_program(MANAGER, world.program, "x"))
+        elsewhere(passes.mark_shard(0)), elsewhere(program_deletion.delete_program(MANAGER, world.program, "x"))
     )
     await work_queue._attempt(taken)  # noqa: SLF001
     assert await rows("select status, outcome from jobs where id = $1", taken.id) == [
@@ -216,7 +216,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
     world = await a_world(database)
     _, account = await world.buy()
     await act(account, "OPEN", action_id="t1", quantity="1000000")
-    await passes.drain(0)
+    await passes.mark_shard(0)
     held = passes._markers().setdefault(0, passes.Marker(0))  # noqa: SLF001 - the moment is inside
     touched = stored.touched_accounts
 
@@ -237,7 +237,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
 
     monkeypatch.setattr(stored, "touched_accounts", deleted_behind_its_back)
     monkeypatch.setattr(quarantine, "catch_up_many", noted)
-    await passes.drain(0)
+    await passes.mark_shard(0)
     assert [[root.challenge for root in roots] for roots in swept] == [[1], [None]], "the first locked nothing"
     assert await rows("select marked_through, equity from balances where account_id = $1", account) == [
         {"marked_through": 2, "equity": Decimal(88_900)}
@@ -251,7 +251,7 @@ async def test_an_account_whose_program_goes_between_the_markers_look_and_its_sw
 async def test_a_program_that_was_edited_is_deleted_with_what_was_sold_before(database: str) -> None:
     world = await a_world(database)
     await world.buy("k1")
-    await programs.update(MANAGER, world.program, expected_version=2, changes={"steps": (EVALUATION,)})
+    await programs.update_program(MANAGER, world.program, expected_version=2, changes={"steps": (EVALUATION,)})
     await world.buy("k2")
     counters = await program_deletion.delete_program(MANAGER, world.program, "x")
     assert (counters["phases"], counters["challenges"], counters["cancelled"]) == (1, 2, 2)

@@ -77,7 +77,7 @@ async def test_a_restart_in_mid_pass_and_in_mid_job_loses_nothing_and_repeats_no
     for n, (module, name) in enumerate(MOMENTS):
         challenge, account = await world.buy(f"k{n}")
         await act(account, "OPEN", action_id="a1", quantity="1000000")
-        await passes.drain(0)
+        await passes.mark_shard(0)
         for mid in ("1.101", "1.09"):
             world.at += timedelta(minutes=1)
             await quotes.ingest([a_quote("EURUSD", mid, world.at)])
@@ -88,8 +88,8 @@ async def test_a_restart_in_mid_pass_and_in_mid_job_loses_nothing_and_repeats_no
                 await settle()
             assert restarted == [name]
             with suppress(*quarantine.TROUBLES):  # each dead connection of the pool is found out once
-                await passes.drain(0)
-        await passes.drain(0)
+                await passes.mark_shard(0)
+        await passes.mark_shard(0)
         await persist()
         assert await value("select max(number) from batches") == accepted
         assert await rows("select rule, batch from breaches where challenge_id = $1", challenge) == [

@@ -17,8 +17,8 @@ from services import admin, corrections, instruments, periodic, quotes, retentio
 from services.checks import verify
 from services.columnar import passes
 from services.columnar.passes import Marker
-from services.quote_cache import Tape
-from services.retention import Forgotten, Round
+from services.quote_cache import QuoteCache
+from services.retention import Retention, Round
 from services.unit_of_work.reads import read_connection
 from tests.services.corruptions import a_worked_desk
 from tests.services.world import (
@@ -78,22 +78,22 @@ async def test_metrics_go_by_whole_months_and_nothing_else_is_missed(
     async with another_process(database) as owner:
         for month in (first, date(2020, 2, 1), date(2020, 1, 1)):
             await _a_month(owner, month)
-    assert await retention.forget() == Round(0, 0, 0), "for ever, unless the operator says otherwise"
+    assert await retention.delete_old_rows() == Round(0, 0, 0), "for ever, unless the operator says otherwise"
 
     keeping(metrics_keep_days=age + 1)
     async with another_process(database) as reader:
         assert await reader.fetchval("select count(*) from metrics") > 0
         async with asyncio.timeout(20):
-            assert (await retention.forget()).months_of_metrics == 0, "who reads them is not waited for"
-    rounds = await asyncio.gather(*(retention.forget() for _ in range(3)))
+            assert (await retention.delete_old_rows()).months_of_metrics == 0, "who reads them is not waited for"
+    rounds = await asyncio.gather(*(retention.delete_old_rows() for _ in range(3)))
     assert sum(one.months_of_metrics for one in rounds) == 2
     assert await value("select count(*) from metrics") == 0
-    assert (await retention.read()).metrics == datetime(2020, 3, 1, tzinfo=UTC)
+    assert (await retention.read_retention()).metrics == datetime(2020, 3, 1, tzinfo=UTC)
     await world.quote("1.10020")
     assert await value("select count(*) from metrics") == 1
-    assert (await retention.forget()).months_of_metrics == 0, "a part of it is younger"
+    assert (await retention.delete_old_rows()).months_of_metrics == 0, "a part of it is younger"
     keeping(metrics_keep_days=age)
-    assert (await retention.forget()).months_of_metrics == 1
+    assert (await retention.delete_old_rows()).months_of_metrics == 1
     assert await value("select count(*) from metrics") == 1
     await books_hold()
     with pytest.raises(asyncpg.InvalidParameterValueError):
@@ -107,8 +107,8 @@ async def test_quotes_go_as_far_as_all_accounts_are_marked_and_each_symbols_last
     await quotes.ingest([a_quote("GBPUSD", "1.30000", world.at)])  # batch 2, and never again
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000")
-    alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="alone")
-    await admin.start(MANAGER, alone)
+    alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="alone")
+    await admin.start_account(MANAGER, alone)
     await act(alone, "OPEN", action_id="b1", quantity="1000", order="LIMIT", price="0.5")
     for mid in ("1.10010", "1.10020", "1.10030"):
         await world.quote(mid, after=timedelta(hours=2))
@@ -116,8 +116,10 @@ async def test_quotes_go_as_far_as_all_accounts_are_marked_and_each_symbols_last
     assert await value("select min(marked_through) from balances where live") == newest, "an order that rests, too"
 
     keeping(quotes_keep_days=30)
-    await periodic.tick("worker")
-    assert await retention.read() == Forgotten(0, 0, None), "the market's clock is months behind, the real one is not"
+    await periodic.run_round("worker")
+    assert await retention.read_retention() == Retention(0, 0, None), (
+        "the market's clock is months behind, the real one is not"
+    )
     await _age(database)
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("EURUSD", "1.10040", world.at)])
@@ -125,8 +127,8 @@ async def test_quotes_go_as_far_as_all_accounts_are_marked_and_each_symbols_last
     await _age(database)
     async with another_process(database) as owner:  # its shard went on without one that could not be marked
         await owner.execute("update shards set through = $1", newest + 2)
-    await retention.forget()
-    assert (await retention.read()).quotes == newest
+    await retention.delete_old_rows()
+    assert (await retention.read_retention()).quotes == newest
     assert [tuple(row.values()) for row in await rows(KEPT)] == [("EURUSD", newest), ("GBPUSD", 2)]
     assert await value("select min(number) from batches") == newest + 1
     await books_hold()
@@ -136,12 +138,12 @@ async def test_quotes_go_as_far_as_all_accounts_are_marked_and_each_symbols_last
     assert exact == Decimal("0.5"), "1,000 from 1.1 to 1.1005"
     async with another_process(database) as owner:
         await owner.execute("insert into shards (shard) values (1)")
-    assert (await retention.forget()).batches == 0, "a shard has judged nothing yet"
+    assert (await retention.delete_old_rows()).batches == 0, "a shard has judged nothing yet"
     async with another_process(database) as owner:
         await owner.execute("delete from shards where shard = 1")
-    await retention.forget()
-    assert (await retention.read()).quotes == newest + 1, "never the newest batch, however old"
-    assert (await verify.counts())["forgotten_batches"] == newest + 1
+    await retention.delete_old_rows()
+    assert (await retention.read_retention()).quotes == newest + 1, "never the newest batch, however old"
+    assert (await verify.count_rows())["forgotten_batches"] == newest + 1
     await books_hold()
 
 
@@ -149,11 +151,11 @@ async def test_a_marker_that_slept_does_not_go_on_with_rates_of_before(
     database: str, keeping: Callable[..., None], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await a_world(database)
-    await instruments.save(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
+    await instruments.save_instrument(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote("EURGBP", "0.85000", world.at), a_quote("GBPUSD", "1.30000", world.at)])
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000", symbol="EURGBP")
-    slept, tape = Marker(0), Tape()
+    slept, tape = Marker(0), QuoteCache()
 
     async def another_process_drains() -> None:
         with monkeypatch.context() as there:
@@ -165,7 +167,7 @@ async def test_a_marker_that_slept_does_not_go_on_with_rates_of_before(
     await world.quote("1.10010")
     await _age(database)
     keeping(quotes_keep_days=30)
-    await retention.forget()
+    await retention.delete_old_rows()
     await another_process_drains()
     await quotes.ingest([a_quote("EURGBP", "0.85100", world.at + timedelta(minutes=1))])
     await another_process_drains()
@@ -178,7 +180,7 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
 ) -> None:
     """And a process that slept meanwhile begins anew instead of passing over what it has missed."""
     world = await a_worked_desk(database)
-    slept, tape = Marker(0), Tape()
+    slept, tape = Marker(0), QuoteCache()
     await slept.drain()
     async with read_connection() as conn:
         await tape.extend(conn)
@@ -193,16 +195,16 @@ async def test_proofs_and_corrections_need_no_quote_that_is_gone(
     await books_hold()
     async with another_process(database) as other:
         await other.execute("select pg_advisory_xact_lock($1)", AdvisoryLock.RETENTION)
-        assert await retention.forget() == Round(0, 0, 0), "another one is at it"
-    rounds = await asyncio.gather(*(retention.forget() for _ in range(4)))
+        assert await retention.delete_old_rows() == Round(0, 0, 0), "another one is at it"
+    rounds = await asyncio.gather(*(retention.delete_old_rows() for _ in range(4)))
     newest = await value("select max(number) from batches")
     assert sum(one.batches for one in rounds) == newest - 1 - 2, "two went before"
-    assert (await retention.read()).quotes == newest - 1
+    assert (await retention.read_retention()).quotes == newest - 1
     await books_hold()
     assert await value("select count(*) from breaches") == breaches > 0, "derived again from their evidence"
 
     for account in [row["account_id"] for row in await rows("select account_id from fills where status = 'VOID'")]:
-        assert (await corrections.recompute(MANAGER, account, "again", apply=False)).differences == []
+        assert (await corrections.recompute_account(MANAGER, account, "again", apply=False)).differences == []
     trading = await value("select max(account_id) from positions where status = 'OPEN'")
     bad = await value("select max(seq) from fills where account_id = $1 and verb = 'REDUCE'", trading)
     await corrections.void_fills(MANAGER, [(trading, bad)], "a bad tick, of a quote long gone")
@@ -234,5 +236,5 @@ async def _killed_half_way(monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as patched:
         patched.setattr(stored, "delete_old_batches", killed)
         with pytest.raises(ConnectionResetError):
-            await retention.forget()
-    assert (await retention.read()).quotes == 2
+            await retention.delete_old_rows()
+    assert (await retention.read_retention()).quotes == 2

@@ -26,7 +26,7 @@ async def _contents() -> list[dict[str, Any]]:
 
 
 async def test_it_is_complete_and_marked_as_a_sample(database: str) -> None:
-    await sample.seed()
+    await sample.seed_sample()
     assert (await Brand.get()).sample
     assert await _counts() == dict(zip(COUNTED, (1, 4, 2, 2, 5, 1, 2), strict=True))
     assert {program.status for program in await Program.all()} == {ProgramStatus.ACTIVE}
@@ -35,15 +35,15 @@ async def test_it_is_complete_and_marked_as_a_sample(database: str) -> None:
 
 async def test_a_replay_without_quotes_gets_its_money_once_they_are_there(database: str) -> None:
     await make_replay(database)
-    await sample.seed()
+    await sample.seed_sample()
     assert await _counts() == dict(zip(COUNTED, (1, 4, 2, 2, 5, 0, 0), strict=True))
     await quotes.ingest([a_quote("EURUSD", "1.1", START)])
-    await sample.seed()
+    await sample.seed_sample()
     assert tuple(await pool().fetchrow("select client, cash from wallets")) == ("alice", sample.CASH)
 
 
 async def test_each_role_has_a_token_that_works(database: str) -> None:
-    texts = await sample.seed()
+    texts = await sample.seed_sample()
     assert set(texts) == set(sample.ROLES)
     for role, text in texts.items():
         bearer = await tokens.authenticate(text)
@@ -55,23 +55,23 @@ async def test_each_role_has_a_token_that_works(database: str) -> None:
 
 
 async def test_again_it_changes_nothing_and_keeps_its_tokens(database: str) -> None:
-    first = await sample.seed()
-    await brands.save(ADMIN, name="acme", title="Acme Trading")  # the page's own example
-    await groups.update(ADMIN, "PROP_DEMO_USD", {"policy": {"leverage_max": Decimal(200)}}, brand="demo")
-    await brands.save(ADMIN, name="demo", title="Ours")
-    await instruments.update(ADMIN, "EURUSD", {"quantity_step": Decimal(1), "quantity_min": Decimal(1)})
+    first = await sample.seed_sample()
+    await brands.save_brand(ADMIN, name="acme", title="Acme Trading")  # the page's own example
+    await groups.update_group(ADMIN, "PROP_DEMO_USD", {"policy": {"leverage_max": Decimal(200)}}, brand="demo")
+    await brands.save_brand(ADMIN, name="demo", title="Ours")
+    await instruments.update_instrument(ADMIN, "EURUSD", {"quantity_step": Decimal(1), "quantity_min": Decimal(1)})
     await Program.filter(name=sample.PROGRAMS[0].name).update(name="Renamed")
     before = await _contents()
-    assert await sample.seed(first) == first
+    assert await sample.seed_sample(first) == first
     assert await _contents() == before
 
 
 async def test_a_token_that_is_lost_is_made_anew_and_one_that_was_ended_is_not(database: str) -> None:
-    first = await sample.seed()
+    first = await sample.seed_sample()
     bearer = await tokens.authenticate(first["TRADER"])
     assert bearer is not None
-    await tokens.revoke(ADMIN, bearer.token_id)
-    second = await sample.seed({"ADMIN": first["ADMIN"], "MANAGER": "pd_unknown", "CLIENT": first["FEED"]})
+    await tokens.revoke_token(ADMIN, bearer.token_id)
+    second = await sample.seed_sample({"ADMIN": first["ADMIN"], "MANAGER": "pd_unknown", "CLIENT": first["FEED"]})
     assert second["ADMIN"] == first["ADMIN"]
     assert "TRADER" not in second
     for role in ("MANAGER", "CLIENT", "FEED"):
@@ -82,21 +82,21 @@ async def test_a_token_that_is_lost_is_made_anew_and_one_that_was_ended_is_not(d
 
 
 async def test_a_first_start_that_was_cut_short_goes_on(database: str) -> None:
-    await brands.save(ADMIN, name="demo", title="Demo (sample data)", sample=True)
-    assert set(await sample.seed()) == set(sample.ROLES)
+    await brands.save_brand(ADMIN, name="demo", title="Demo (sample data)", sample=True)
+    assert set(await sample.seed_sample()) == set(sample.ROLES)
     assert (await _counts())["programs"] == 2
 
 
 async def test_a_database_with_real_brands_is_not_touched_unless_told(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme")
-    assert await sample.seed() == {}
+    await brands.save_brand(ADMIN, name="acme", title="Acme")
+    assert await sample.seed_sample() == {}
     assert (await _counts())["brands"] == 1
-    await sample.seed(beside_real_brands=True)
+    await sample.seed_sample(beside_real_brands=True)
     assert (await _counts())["brands"] == 2
 
 
 def test_it_has_the_groups_that_the_presets_name() -> None:
-    named = {step["accountGroup"] for preset in presets.every() for step in preset.program["steps"]}
+    named = {step["accountGroup"] for preset in presets.all_presets() for step in preset.program["steps"]}
     assert named == set(sample.GROUPS)
 
 

@@ -48,8 +48,8 @@ async def test_programs_of_one_client_share_and_another_client_has_its_own(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     world = await a_world(database, price=0)
-    other = await programs.create(MANAGER, Draft("Other", Decimal(0), "USD", (EVALUATION,)))
-    await programs.update(MANAGER, other, expected_version=1, status=ProgramStatus.ACTIVE)
+    other = await programs.create_program(MANAGER, Draft("Other", Decimal(0), "USD", (EVALUATION,)))
+    await programs.update_program(MANAGER, other, expected_version=1, status=ProgramStatus.ACTIVE)
     _allow(monkeypatch, client=3, program=2)
     mine = [
         await _sell([f"{program}.{n}" for n in range(3)], program, world.wallet) for program in (world.program, other)
@@ -57,7 +57,7 @@ async def test_programs_of_one_client_share_and_another_client_has_its_own(
     assert [[type(end) for end in ends].count(tuple) for ends in mine] == [2, 1]
     [refusal, *_] = [end for end in mine[1] if isinstance(end, TooManyChallenges)]
     assert (refusal.field, refusal.facts) == (None, {"open": 3, "most": 3})
-    wallet = await wallets.deposit(MANAGER, client="bob", currency="USD", amount=Decimal(1), key="b")
+    wallet = await wallets.deposit_to_wallet(MANAGER, client="bob", currency="USD", amount=Decimal(1), key="b")
     assert type((await _sell(["b1"], world.program, wallet, BOB))[0]) is tuple
 
 
@@ -70,7 +70,7 @@ async def test_the_same_key_is_answered_beyond_the_share_and_an_end_makes_room(
     assert await purchases.buy(CLIENT, world.program, world.wallet, "k1") == first
     with pytest.raises(TooManyChallenges):
         await purchases.buy(CLIENT, world.program, world.wallet, "k2")
-    await challenges.cancel(MANAGER, first[1], "asked for")
+    await challenges.cancel_challenge(MANAGER, first[1], "asked for")
     assert await purchases.buy(CLIENT, world.program, world.wallet, "k2") != first
     await books_hold()
 
@@ -81,14 +81,20 @@ async def test_an_unpaid_purchase_has_its_share_so_that_its_payment_is_never_ref
     world = await a_world(database)
     _allow(monkeypatch, client=2, program=2)
     ends: list[object] = await asyncio.gather(
-        *(elsewhere(purchases.place(CLIENT, world.program, None, Payment.EXTERNAL, f"e{n}")) for n in range(3)),
-        *(elsewhere(purchases.place(CLIENT, world.program, world.wallet, Payment.WALLET, f"w{n}")) for n in range(3)),
+        *(
+            elsewhere(purchases.place_purchase(CLIENT, world.program, None, Payment.EXTERNAL, f"e{n}"))
+            for n in range(3)
+        ),
+        *(
+            elsewhere(purchases.place_purchase(CLIENT, world.program, world.wallet, Payment.WALLET, f"w{n}"))
+            for n in range(3)
+        ),
         return_exceptions=True,
     )
     assert [type(end) for end in ends].count(tuple) == 2
     assert {type(end) for end in ends if isinstance(end, Refused)} == {TooManyChallenges}
     for unpaid in await rows("select payment_reference, price from purchases where payment_reference is not null"):
-        await payments.confirm(
+        await payments.confirm_payment(
             MANAGER, reference=unpaid["payment_reference"], amount=unpaid["price"], currency="USD",
             key=unpaid["payment_reference"],
         )  # fmt: skip

@@ -24,7 +24,7 @@ from tests.services.world import (
 
 
 async def taken(account: int) -> Snapshot:
-    return (await snapshots.of_accounts([account]))[account]
+    return (await snapshots.account_snapshots([account]))[account]
 
 
 async def unseen(world: World, mid: str, after: timedelta = timedelta(minutes=1)) -> None:
@@ -113,13 +113,13 @@ async def test_nobody_waits_for_a_snapshot_and_it_waits_for_nobody(database: str
 async def test_many_accounts_of_every_kind_are_shown_together(database: str) -> None:
     world = await a_world(database, steps=[changed(EVALUATION)])
     _, running = await world.buy()
-    pending = await admin.create(MANAGER, mode="AUDITION", key="k1")
-    ended = await admin.create(MANAGER, mode="AUDITION", key="k2", group="DEMO")
-    await admin.start(MANAGER, ended)
+    pending = await admin.create_account(MANAGER, mode="AUDITION", key="k1")
+    ended = await admin.create_account(MANAGER, mode="AUDITION", key="k2", group="DEMO")
+    await admin.start_account(MANAGER, ended)
     await act(ended, "OPEN", action_id="a1", quantity="1000")
     await admin.liquidate(MANAGER, ended, "drill")
     await unseen(world, "1.2")
-    found = await snapshots.of_accounts([running, pending, ended])
+    found = await snapshots.account_snapshots([running, pending, ended])
     assert {one: now.account.status.name for one, now in found.items()} == {
         running: "ACTIVE",
         pending: "PENDING",

@@ -11,7 +11,7 @@ from domain.instruments import Instrument
 from models import quotes as stored
 from models.quotes import Clocks
 from services import instruments, quote_cache, quotes
-from services.quote_cache import Tape, market_time
+from services.quote_cache import QuoteCache, market_time
 from services.unit_of_work.reads import read_connection
 from tests.services.world import ADMIN, START, World, a_quote, a_world
 
@@ -34,7 +34,7 @@ async def test_what_is_remembered_is_what_is_stored_at_every_batch(
     monkeypatch.setattr(quote_cache, "BATCHES_KEPT", 4)
     world = await a_world(database)
     await _runs(world, 3)
-    mine = Tape()
+    mine = QuoteCache()
     async with read_connection() as conn:
         for _ in range(3):  # the third time it forgets the oldest
             await mine.extend(conn)
@@ -48,7 +48,7 @@ async def test_what_is_remembered_is_what_is_stored_at_every_batch(
 
 async def test_tasks_that_read_the_same_batches_at_once_remember_them_once(database: str) -> None:
     world = await a_world(database)
-    mine = Tape()
+    mine = QuoteCache()
 
     async def extend() -> None:
         async with read_connection() as conn:
@@ -64,13 +64,13 @@ async def test_tasks_that_read_the_same_batches_at_once_remember_them_once(datab
 
 async def test_a_new_instrument_is_known_at_the_next_look(database: str) -> None:
     await a_world(database)
-    mine = Tape()
+    mine = QuoteCache()
     async with read_connection() as conn:
         await mine.extend(conn)
         before = mine.catalogue
         await mine.extend(conn)
         assert mine.catalogue is before
-    await instruments.save(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
+    await instruments.save_instrument(ADMIN, Instrument("XAUUSD", "XAU", "USD", 2, Decimal("0.01"), Decimal("0.01")))
     async with read_connection() as conn:
         await mine.extend(conn)
     assert "XAUUSD" in mine.catalogue.instruments
@@ -80,7 +80,7 @@ async def test_a_new_instrument_is_known_at_the_next_look(database: str) -> None
 async def test_what_converts_a_currency_stays_what_it_was_whatever_is_listed_or_saved_later(database: str) -> None:
     await a_world(database)
     for symbol, quote in (("EURUSDT", "USDT"), ("AAAUSD", "USD"), ("EURUSD", "USD")):  # dollars all, and EURUSD again
-        await instruments.save(ADMIN, Instrument(symbol, "EUR", quote, 5, Decimal(10), Decimal(1000)))
+        await instruments.save_instrument(ADMIN, Instrument(symbol, "EUR", quote, 5, Decimal(10), Decimal(1000)))
     async with read_connection() as conn:
         catalogue = await stored.read_catalogue(conn)
     assert catalogue.instruments["EURUSD"].quantity_step == 10

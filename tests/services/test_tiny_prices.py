@@ -14,7 +14,7 @@ TICK = Decimal("0.000000000001")
 
 async def test_a_coin_of_twelve_places_is_quoted_traded_and_marked_exactly(database: str) -> None:
     world = await a_world(database, steps=(EVALUATION,))
-    await instruments.save(ADMIN, Instrument("PEPUSD", "ETH", "USD", 12, Decimal(1), Decimal(1)))
+    await instruments.save_instrument(ADMIN, Instrument("PEPUSD", "ETH", "USD", 12, Decimal(1), Decimal(1)))
     _, account = await world.buy()
 
     async def quote(bid: Decimal) -> None:
@@ -33,7 +33,7 @@ async def test_a_coin_of_twelve_places_is_quoted_traded_and_marked_exactly(datab
     assert await value("select price from orders where type = 'STOP_LOSS'") == Decimal("0.000122")
     for ticks in (1, 2, 3):
         await quote(BID + 1000 * ticks * TICK)
-        now = (await snapshots.of_accounts([account]))[account]
+        now = (await snapshots.account_snapshots([account]))[account]
         assert now.account.unrealised == ticks * 1000 * TICK * 800_000_000
     await books_hold()
     await quote(Decimal("0.000121999999"))

@@ -14,11 +14,11 @@ from tests.services.builders import ADMIN, CLIENT, MANAGER, STRANGER, TRADER
 @pytest.fixture
 async def two_brands(database: str) -> None:
     for name in ("acme", "other"):
-        await brands.save(ADMIN, name=name, title=name)
+        await brands.save_brand(ADMIN, name=name, title=name)
 
 
 async def test_the_text_is_told_once_and_only_its_hash_is_kept(two_brands: None) -> None:
-    text = await tokens.create(role="CLIENT", brand="acme", name="app", subject="alice")
+    text = await tokens.create_token(role="CLIENT", brand="acme", name="app", subject="alice")
     (row,) = await Token.all()
     head, prefix, secret = text.split("_", 2)
     assert (head, len(prefix), row.prefix) == ("pd", 8, f"pd_{prefix}")
@@ -29,7 +29,7 @@ async def test_the_text_is_told_once_and_only_its_hash_is_kept(two_brands: None)
 
 
 async def test_no_two_tokens_are_alike(two_brands: None) -> None:
-    made = [(await tokens.create(role="FEED", brand=None, name="feed")).split("_", 2) for _ in range(3)]
+    made = [(await tokens.create_token(role="FEED", brand=None, name="feed")).split("_", 2) for _ in range(3)]
     assert len({prefix for _, prefix, _ in made}) == len({secret for _, _, secret in made}) == 3
 
 
@@ -39,21 +39,21 @@ async def test_an_unknown_text_is_nobody(database: str) -> None:
 
 
 async def test_a_revoked_token_is_nobody(two_brands: None) -> None:
-    text = await tokens.create(role="ADMIN", brand=None, name="root")
+    text = await tokens.create_token(role="ADMIN", brand=None, name="root")
     (row,) = await Token.all()
-    await tokens.revoke(ADMIN, row.id)
+    await tokens.revoke_token(ADMIN, row.id)
     assert await tokens.authenticate(text) is None
 
 
 async def test_a_token_works_until_it_expires(two_brands: None) -> None:
-    text = await tokens.create(role="ADMIN", brand=None, name="root")
+    text = await tokens.create_token(role="ADMIN", brand=None, name="root")
     for seconds, known in ((-1, False), (60, True)):
         await Token.all().update(expires_at=datetime.now(UTC) + timedelta(seconds=seconds))
         assert (await tokens.authenticate(text) is not None) is known
 
 
 async def test_its_last_use_is_noted_at_most_once_a_minute(two_brands: None) -> None:
-    text = await tokens.create(role="ADMIN", brand=None, name="root")
+    text = await tokens.create_token(role="ADMIN", brand=None, name="root")
     assert (await Token.get()).last_used_at is None
     for seconds, moved in ((120, True), (30, False)):
         before = datetime.now(UTC) - timedelta(seconds=seconds)
@@ -77,14 +77,14 @@ BAD = [
 async def test_a_token_that_does_not_fit_its_role_is_refused(two_brands: None) -> None:
     for role, brand, subject, name, field in BAD:
         with pytest.raises(InvalidInput) as refusal:
-            await tokens.create(role=role, brand=brand, name=name, subject=subject)
+            await tokens.create_token(role=role, brand=brand, name=name, subject=subject)
         assert refusal.value.field == field, role
     assert await Token.all().count() == 0
 
 
 async def test_a_token_of_a_missing_brand_is_refused(two_brands: None) -> None:
     with pytest.raises(NotFound):
-        await tokens.create(role="TRADER", brand="nobody", name="x")
+        await tokens.create_token(role="TRADER", brand="nobody", name="x")
 
 
 async def test_a_manager_makes_traders_and_clients_of_its_brand_and_nobody_else(two_brands: None) -> None:
@@ -114,16 +114,16 @@ async def test_a_manager_revokes_its_own_traders_only(two_brands: None) -> None:
     colleague = await tokens.create_for(ADMIN, role="MANAGER", brand="acme", name="y")
     for principal, token_id in ((STRANGER, issued.id), (MANAGER, colleague.id), (MANAGER, 10**9)):
         with pytest.raises(NotFound):
-            await tokens.revoke(principal, token_id)
-    await tokens.revoke(MANAGER, issued.id)
+            await tokens.revoke_token(principal, token_id)
+    await tokens.revoke_token(MANAGER, issued.id)
     first = (await Token.get(id=issued.id)).revoked_at
-    await tokens.revoke(MANAGER, issued.id)
+    await tokens.revoke_token(MANAGER, issued.id)
     assert first is not None
     assert (await Token.get(id=issued.id)).revoked_at == first
 
 
 async def test_a_reissued_token_ends_the_earlier_one(two_brands: None) -> None:
-    first = await tokens.reissue(role="FEED", brand=None, name="feed")
-    second = await tokens.reissue(role="FEED", brand=None, name="feed")
+    first = await tokens.reissue_token(role="FEED", brand=None, name="feed")
+    second = await tokens.reissue_token(role="FEED", brand=None, name="feed")
     assert await tokens.authenticate(first) is None
     assert await tokens.authenticate(second) is not None

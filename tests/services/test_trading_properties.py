@@ -104,12 +104,12 @@ async def pay(desk: Desk) -> None:
     account, name = desk.chance.choice(list(desk.challenges)), desk.name()
     flat = [an_action("CLOSE", f"{name}{side}", side=side) for side in ("LONG", "SHORT")]
     await actions.submit(TRADER, account, "r1", flat)
-    payout = await payouts.request(CLIENT, desk.challenges[account], name)
+    payout = await payouts.request_payout(CLIENT, desk.challenges[account], name)
     desk.done["payout"] += 1
     if desk.chance.random() < 0.5:
-        await payouts.approve(MANAGER, payout, name)
+        await payouts.approve_payout(MANAGER, payout, name)
     else:
-        await payouts.reject(MANAGER, payout, "not yet", name)
+        await payouts.reject_payout(MANAGER, payout, "not yet", name)
 
 
 async def adjust(desk: Desk) -> None:
@@ -120,7 +120,7 @@ async def adjust(desk: Desk) -> None:
 
 
 async def work(desk: Desk) -> None:
-    await work_queue.drain()
+    await work_queue.do_jobs()
 
 
 DOINGS: Sequence[Callable[[Desk], Awaitable[None]]] = (
@@ -179,8 +179,8 @@ async def a_desk(url: str, seed: int) -> Desk:
     await world.quote("1.15")
     for _, account in sold:
         await act(account, "CLOSE", action_id="second")
-    alone = await admin.create(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start(MANAGER, alone)
+    alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
+    await admin.start_account(MANAGER, alone)
     owned = {account: challenge for challenge, account in sold}
     return Desk(world, random.Random(seed), owned, [*owned, alone], (Marker(0), Marker(0)))
 

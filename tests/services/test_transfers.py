@@ -15,7 +15,7 @@ from tests.services.world import MANAGER, World, a_world, books_hold, rows, tota
 
 async def _move(source: Holder, target: Holder, amount: str, kind: str = "WITHDRAWAL") -> int:
     async with transaction() as work:
-        return await transfers.move(
+        return await transfers.transfer(
             work, brand="acme", kind=kind, money="REAL", currency="USD", source=source, target=target,
             amount=Decimal(amount), cause="a test",
         )  # fmt: skip
@@ -56,7 +56,7 @@ async def test_what_is_reserved_is_not_free(database: str) -> None:
 
 async def test_transfers_both_ways_at_once_neither_lock_each_other_out_nor_lose_a_cent(database: str) -> None:
     world = await a_world(database)
-    other = await wallets.deposit(MANAGER, client="bob", currency="USD", amount=Decimal(2000), key="w2")
+    other = await wallets.deposit_to_wallet(MANAGER, client="bob", currency="USD", amount=Decimal(2000), key="w2")
     ways: list[tuple[Holder, Holder]] = [(Wallet(world.wallet), House("TREASURY")), (House("TREASURY"), Wallet(other))]
     await asyncio.gather(*(_move(*ways[n % 2], amount="10", kind="FEE") for n in range(40)))
     assert await _balances(world) == {"EXTERNAL": -4000, "TREASURY": 0, "wallet": 1800}

@@ -14,9 +14,12 @@ MANY = 6
 async def test_of_many_that_save_at_once_each_is_told_what_it_replaced(database: str) -> None:
     await a_desk()
     await asyncio.gather(
-        *(brands.save(ADMIN, name="new", title=f"Title {number}") for number in range(MANY)),
+        *(brands.save_brand(ADMIN, name="new", title=f"Title {number}") for number in range(MANY)),
         *(a_group(name="NEW", deposit=Decimal(number + 1)) for number in range(MANY)),
-        *(instruments.save(ADMIN, replace(EURUSD, symbol="NEW", price_precision=number)) for number in range(MANY)),
+        *(
+            instruments.save_instrument(ADMIN, replace(EURUSD, symbol="NEW", price_precision=number))
+            for number in range(MANY)
+        ),
     )
     for operation, name in (("saveBrand", "new"), ("saveAccountGroup", None), ("saveInstrument", "NEW")):
         told = await pool().fetch(

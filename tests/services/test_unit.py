@@ -71,7 +71,7 @@ async def test_a_unit_keeps_to_the_batch_it_looked_at(database: str) -> None:
         await elsewhere(quotes.ingest([a_quote("EURUSD", "1.2", world.at)]))
         await elsewhere(_look())  # the tape runs on under this process's other tasks
         moment = work.moment
-        assert work.tape.newest == seen + 1
+        assert work.quotes.newest == seen + 1
         assert (moment.batch, moment.at, moment.market["EURUSD"].mid) == (seen, world.at, Decimal("1.1"))
         assert work.locked_account(account).account.marked_through == seen
 
@@ -141,7 +141,7 @@ async def test_a_deadlock_is_busy_for_one_and_nothing_for_the_other(database: st
 
 
 async def test_models_and_statements_share_the_transaction(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    await brands.save_brand(ADMIN, name="acme", title="Acme Prop")
 
     async def change_and_fail() -> None:
         async with transaction() as work:
@@ -157,7 +157,7 @@ async def test_models_and_statements_share_the_transaction(database: str) -> Non
 
 
 async def test_a_lock_not_had_in_time_is_busy_whoever_asks_for_it(database: str) -> None:
-    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    await brands.save_brand(ADMIN, name="acme", title="Acme Prop")
 
     async def with_sql() -> None:
         async with transaction() as work:
@@ -257,4 +257,4 @@ async def test_a_sweep_of_many_accounts_takes_as_many_statements_as_one_of_one(n
         counts.append(len(statements))
     assert counts[1] == counts[2], counts  # the driver's questions about types come with the first
     assert await value("select count(*) from breaches") == 12
-    await passes.drain(0)
+    await passes.mark_shard(0)

@@ -11,13 +11,13 @@ from tests.services.world import value
 async def test_the_books_of_a_desk_that_has_worked_hold(database: str) -> None:
     await a_worked_desk(database)
     told: list[tuple[str, int]] = []
-    assert await verify.run(lambda doing, done: told.append((doing, done))) == []
+    assert await verify.check_books(lambda doing, done: told.append((doing, done))) == []
     assert [done for _, done in told] == sorted(done for _, done in told)
-    assert (await verify.counts())["challenges"] == 7
+    assert (await verify.count_rows())["challenges"] == 7
 
 
 async def test_the_books_of_a_desk_that_has_done_nothing_hold(database: str) -> None:
-    assert await verify.run() == []
+    assert await verify.check_books() == []
 
 
 async def test_whatever_is_planted_is_found_and_named(database: str) -> None:
@@ -35,7 +35,7 @@ async def test_whatever_is_planted_is_found_and_named(database: str) -> None:
     cash = await value("select trim_scale(cash) from wallets where id = $1", world.wallet)
     wallet = f"holds {cash + 1}, its transfers sum to {cash}"
     assert Violation("wallets sum their transfers", f"wallet {world.wallet}", wallet) in told
-    assert await verify.run() == [], "every corruption was taken back"
+    assert await verify.check_books() == [], "every corruption was taken back"
 
 
 async def _planted(owner: Connection, statements: str) -> list[Violation]:
@@ -44,7 +44,7 @@ async def _planted(owner: Connection, statements: str) -> list[Violation]:
     await transaction.start()
     try:
         await owner.execute(statements)
-        return await verify.check(owner)
+        return await verify.check_within(owner)
     finally:
         await transaction.rollback()
 

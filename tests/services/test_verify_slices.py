@@ -96,7 +96,7 @@ async def test_an_account_that_is_planted_is_found_in_the_books_of_a_desk(databa
     world = await a_world(database)
     for symbol, precision in (("ETHBTC", 6), ("BTCUSD", 2)):
         step = Decimal("0.0001")
-        await instruments.save(ADMIN, Instrument(symbol, symbol[:3], symbol[3:], precision, step, step))
+        await instruments.save_instrument(ADMIN, Instrument(symbol, symbol[:3], symbol[3:], precision, step, step))
     world.at += timedelta(minutes=1)
     await world.quote("65000.00", symbol="BTCUSD")
     await world.quote("0.050000", symbol="ETHBTC", after=timedelta(seconds=1))
@@ -113,7 +113,7 @@ async def test_an_account_that_is_planted_is_found_in_the_books_of_a_desk(databa
     async with connection(database) as owner:
         await owner.execute("set session_replication_role = replica")
         await owner.execute("update fills set realised = 0, cumulative = false where account_id = $1", account)
-    found = [(v.subject, v.message) for v in await verify.run() if v.check == "slices sum to the whole"]
+    found = [(v.subject, v.message) for v in await verify.check_books() if v.check == "slices sum to the whole"]
     assert found == [
         (f"account {account}", "gained 0.065 by slicing: of 251 amounts too many were rounded in its favour")
     ]

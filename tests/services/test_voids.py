@@ -33,7 +33,7 @@ FIRST = PageRequest(20)
 
 
 async def hit(span: Span, by: Principal = MANAGER, window: PageRequest = FIRST) -> list[int]:
-    page = await lists.page(by, CHALLENGES, await voids.hits(span), window)
+    page = await lists.list_page(by, CHALLENGES, await voids.hits(span), window)
     return [row["id"] for row in page.rows]
 
 
@@ -96,7 +96,7 @@ async def test_who_failed_while_the_quotes_stood_is_listed_before_and_after(data
 async def test_who_was_converted_by_the_quotes_is_listed_too(database: str) -> None:
     """A position in another instrument, whose profit the bad quote converted."""
     world = await a_world(database, policy=FREE)
-    await instruments.save(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
+    await instruments.save_instrument(ADMIN, Instrument("EURGBP", "EUR", "GBP", 5, Decimal(1), Decimal(1000)))
     world.at += timedelta(minutes=1)
     await quotes.ingest([a_quote("GBPUSD", "1.3", world.at), a_quote("EURGBP", "0.85", world.at)])
     challenge, account = await world.buy()

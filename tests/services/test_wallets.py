@@ -19,7 +19,7 @@ async def desk(database: str) -> None:
 
 
 async def _deposit(principal: Any = MANAGER, **changes: Any) -> int:
-    return await wallets.deposit(
+    return await wallets.deposit_to_wallet(
         principal, **{"client": "alice", "currency": "USD", "amount": Decimal(250), "key": "k1", **changes}
     )
 
@@ -30,10 +30,10 @@ async def _cash() -> list[Decimal]:
 
 async def test_a_wallet_is_opened_once(desk: None) -> None:
     async with transaction() as work:
-        first = await wallets.open(work, "acme", "alice", "USD")
-        assert await wallets.open(work, "acme", "alice", "USD") == first
-        assert await wallets.open(work, "acme", "alice", "EUR") != first
-        assert await wallets.open(work, "other", "alice", "USD") != first
+        first = await wallets.open_wallet(work, "acme", "alice", "USD")
+        assert await wallets.open_wallet(work, "acme", "alice", "USD") == first
+        assert await wallets.open_wallet(work, "acme", "alice", "EUR") != first
+        assert await wallets.open_wallet(work, "other", "alice", "USD") != first
 
 
 async def test_a_deposit_comes_from_outside_in_a_pair(desk: None) -> None:
@@ -99,7 +99,7 @@ async def test_an_admin_deposits_in_the_brand_it_names(desk: None) -> None:
 
 
 async def _withdraw(wallet_id: int, principal: Any = MANAGER, **changes: Any) -> None:
-    await wallets.withdraw(principal, wallet_id, **{"amount": Decimal(100), "key": "k1", **changes})
+    await wallets.withdraw_from_wallet(principal, wallet_id, **{"amount": Decimal(100), "key": "k1", **changes})
 
 
 async def test_a_withdrawal_leaves_for_outside_once_a_key_even_at_once(desk: None) -> None:

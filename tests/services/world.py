@@ -98,9 +98,9 @@ async def rows(sql: str, *args: object) -> list[dict[str, Any]]:
 
 async def settle() -> None:
     """Do what the workers would: passes and jobs, until nothing waits."""
-    await passes.drain(0)
-    while await work_queue.drain():
-        await passes.drain(0)
+    await passes.mark_shard(0)
+    while await work_queue.do_jobs():
+        await passes.mark_shard(0)
 
 
 def an_action(verb: str = "OPEN", action_id: str = "a1", *, symbol: str = "EURUSD", side: str = "LONG",
@@ -135,29 +135,29 @@ async def a_world(
     start = START if replay else await value("select clock_timestamp()")
     if replay:
         await make_replay(url)
-    await brands.save(ADMIN, name="acme", title="Acme Prop")
+    await brands.save_brand(ADMIN, name="acme", title="Acme Prop")
     for symbol, base in (("EURUSD", "EUR"), ("GBPUSD", "GBP")):
         instrument = Instrument(symbol, base, "USD", 5, Decimal(1), Decimal(1000))
-        await instruments.save(ADMIN, instrument)
+        await instruments.save_instrument(ADMIN, instrument)
     quoted = ["EURUSD", *[f"XX{n:02}USD" for n in range(1, symbols)]]
     for symbol in quoted[1:]:
-        await instruments.save(ADMIN, Instrument(symbol, "EUR", "USD", 5, Decimal(1), Decimal(1000)))
+        await instruments.save_instrument(ADMIN, Instrument(symbol, "EUR", "USD", 5, Decimal(1), Decimal(1000)))
     await quotes.ingest([a_quote(symbol, mid, start) for symbol in quoted])
     for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
-        await groups.save(
+        await groups.save_group(
             MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=policy or WIDE
         )
     draft = Draft("Two phases", Decimal(price), "USD", tuple(steps))
-    program = await programs.create(MANAGER, draft)
-    await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
-    wallet = await wallets.deposit(MANAGER, client="alice", currency="USD", amount=Decimal(cash), key="w1")
-    await passes.drain(0)
+    program = await programs.create_program(MANAGER, draft)
+    await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    wallet = await wallets.deposit_to_wallet(MANAGER, client="alice", currency="USD", amount=Decimal(cash), key="w1")
+    await passes.mark_shard(0)
     return World(program, wallet, start, tuple(quoted))
 
 
 async def books_hold() -> None:
     """Nothing that `verify` knows to look for is wrong."""
-    found = await verify.run()
+    found = await verify.check_books()
     assert not found, found
 
 

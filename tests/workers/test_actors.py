@@ -51,7 +51,7 @@ def counted(monkeypatch: pytest.MonkeyPatch, does: Callable[[int], Any]) -> list
         calls.append(len(calls) + 1)
         await does(calls[-1])
 
-    monkeypatch.setattr(work_queue, "drain", drain)
+    monkeypatch.setattr(work_queue, "do_jobs", drain)
     return calls
 
 
@@ -124,7 +124,7 @@ def test_each_actor_does_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
 
         return note
 
-    monkeypatch.setattr(work_queue, "drain", noting("jobs"))
+    monkeypatch.setattr(work_queue, "do_jobs", noting("jobs"))
     monkeypatch.setattr(Works, "evaluate", noting("batches"))
     monkeypatch.setattr(marking, "mark_all", noting("accounts"))
     broker = StubBroker(middleware=[*actors.middleware(), AsyncIO()])

@@ -59,7 +59,7 @@ def drained(monkeypatch: pytest.MonkeyPatch, does: Callable[[int], Any]) -> list
         calls.append(len(calls) + 1)
         await does(calls[-1])
 
-    monkeypatch.setattr(work_queue, "drain", drain)
+    monkeypatch.setattr(work_queue, "do_jobs", drain)
     return calls
 
 

@@ -100,7 +100,7 @@ async def test_whatever_befalls_workers_each_batch_is_judged_once(database: str)
 
 
 async def _is_through(batch: int) -> bool:
-    return (await system.read()).evaluated_through >= batch
+    return (await system.read_state()).evaluated_through >= batch
 
 
 @pytest.mark.campaign

@@ -108,10 +108,10 @@ async def _prepare(server: Server) -> list[str]:
     await migrate(server.url)
     await open_database(server.url, pool_size=2, name="bench")
     try:
-        await brands.save(ADMIN, name=BRAND, title="Bench")
-        admin = await tokens.create(role=Role.ADMIN, brand=None, name="admin", subject=None)
-        manager = await tokens.create(role=Role.MANAGER, brand=BRAND, name="manager", subject=None)
-        desk = await tokens.create(role=Role.TRADER, brand=BRAND, name="desk", subject=None)
+        await brands.save_brand(ADMIN, name=BRAND, title="Bench")
+        admin = await tokens.create_token(role=Role.ADMIN, brand=None, name="admin", subject=None)
+        manager = await tokens.create_token(role=Role.MANAGER, brand=BRAND, name="manager", subject=None)
+        desk = await tokens.create_token(role=Role.TRADER, brand=BRAND, name="desk", subject=None)
         scope = {"challenges": [str(CHALLENGE)]}
         bot = await tokens.create_for(ADMIN, role=Role.TRADER, brand=BRAND, name="bot", scope=scope)
     finally:

@@ -45,7 +45,7 @@ async def _mark(url: str, population: Population, ready: Event, stop: Event) -> 
         began = time.monotonic()
         passes += 1
         await quotes.ingest(population.quotes(MOVE * (passes % 2)))
-        await marker_passes.drain(0)
+        await marker_passes.mark_shard(0)
         ready.set()
         await asyncio.sleep(max(PAUSE_SECONDS - (time.monotonic() - began), 0))
     await close_database()

@@ -84,7 +84,7 @@ async def seconds_of_ingesting(
 ) -> tuple[list[float], list[float]]:
     """QUOTES quotes through the API, and the bare insert of as many rows, by turns."""
     taken, bare = [], []
-    token = await tokens.create(role="FEED", brand=None, name="bench feed")
+    token = await tokens.create_token(role="FEED", brand=None, name="bench feed")
     async with connection(url) as conn, Client(address, token) as client:
         for number in range(rounds + 1):  # the first warms up
             offered: list[Quote] = []
@@ -110,12 +110,12 @@ async def _seconds_of_inserting(conn: Any, batch: int, quotes: list[Quote]) -> f
 async def seconds_to_breach(url: str, address: str, population: Population, rounds: int) -> list[float]:
     """From the answer to quotes that break one account's limit until a subscriber has the event; every symbol moves."""
     await quotes.ingest(population.quotes(Decimal(0)))  # at which the victims neither gain nor lose
-    await passes.drain(0)
+    await passes.mark_shard(0)
     async with connection(url) as conn:
         await conn.execute("update balances set marked_through = (select max(number) from batches) where live")
         await conn.execute(VICTIMS, FIRST + 5, population.symbols[0], BASE, rounds, STEP)
-    feed = await tokens.create(role="FEED", brand=None, name="bench feed")
-    manager = await tokens.create(role="MANAGER", brand="bench", name="bench")
+    feed = await tokens.create_token(role="FEED", brand=None, name="bench feed")
+    manager = await tokens.create_token(role="MANAGER", brand="bench", name="bench")
     told, taken = asyncio.Queue[tuple[int, float]](), []
 
     def hear(event: Event) -> None:

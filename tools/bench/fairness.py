@@ -47,9 +47,9 @@ async def bearers(server: Server) -> tuple[str, str]:
     """New tokens of an honest manager and of the hostile client."""
     await open_database(server.url, pool_size=1, name="bench")
     try:
-        await brands.save(Principal(1, "bench", Role.ADMIN), name=RIVALS, title="Rivals")
-        honest = await tokens.create(role=Role.MANAGER, brand=MANAGER.brand, name="honest")
-        return honest, await tokens.create(role=Role.CLIENT, brand=RIVALS, name="hostile", subject=HOSTILE)
+        await brands.save_brand(Principal(1, "bench", Role.ADMIN), name=RIVALS, title="Rivals")
+        honest = await tokens.create_token(role=Role.MANAGER, brand=MANAGER.brand, name="honest")
+        return honest, await tokens.create_token(role=Role.CLIENT, brand=RIVALS, name="hostile", subject=HOSTILE)
     finally:
         await close_database()
 

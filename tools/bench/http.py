@@ -82,7 +82,7 @@ async def manager(server: Server) -> str:
     """Return a new token of a manager who may read the bench's challenges."""
     await open_database(server.url, pool_size=1, name="bench")
     try:
-        return await tokens.create(role=Role.MANAGER, brand=BRAND, name="pages", subject=None)
+        return await tokens.create_token(role=Role.MANAGER, brand=BRAND, name="pages", subject=None)
     finally:
         await close_database()
 

@@ -106,24 +106,24 @@ async def populate(url: str, accounts: int, symbols: int) -> Population:
     """Fill an empty desk, its database open, with active phases whose accounts hold HELD positions each."""
     names = tuple(f"S{n:04}{'GBP' if n % 10 == 9 else 'USD'}" for n in range(symbols))
     population = Population(accounts, names)
-    await brands.save(ADMIN, name="bench", title="Bench")
+    await brands.save_brand(ADMIN, name="bench", title="Bench")
     async with connection(url) as conn:
         await conn.execute(INSTRUMENTS, [*names, "GBPUSD"])
         await conn.execute("update catalogue_version set version = version + 1")
     await quotes.ingest(population.quotes(Decimal(0)))
     for name, kind in (("DEMO", "DEMO"), ("REAL", "REAL")):
-        await groups.save(MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=WIDE)
-    wallet = await wallets.deposit(MANAGER, client="carol", currency="USD", amount=Decimal(1), key="w")
+        await groups.save_group(MANAGER, name=name, kind=kind, currency="USD", deposit=Decimal(100_000), policy=WIDE)
+    wallet = await wallets.deposit_to_wallet(MANAGER, client="carol", currency="USD", amount=Decimal(1), key="w")
     hour = datetime.now(UTC).hour  # the day has just begun, so none ends while we measure
     for n, limits in enumerate(LIMITS):
         step = Step(1, PhaseType.EVALUATION, "Evaluation", "DEMO", max_daily_loss_pct=Decimal(5),
                     max_total_loss_pct=Decimal(10), profit_target_pct=Decimal(8), limits=limits)  # fmt: skip
         draft = Draft(f"Program {n}", Decimal(0), "USD", (step,), day_start=time(hour))
-        program = await programs.create(MANAGER, draft)
-        await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+        program = await programs.create_program(MANAGER, draft)
+        await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
         await purchases.buy(CLIENT, program, wallet, f"k{n}")
-    await work_queue.drain()
-    await passes.drain(0)
+    await work_queue.do_jobs()
+    await passes.mark_shard(0)
     async with connection(url) as conn:
         for statement in (CHALLENGES, ACCOUNTS, PHASES, BALANCES):
             await conn.execute(statement, FIRST, accounts)

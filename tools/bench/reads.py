@@ -94,11 +94,11 @@ async def fill(url: str, histories: Iterable[tuple[list[int], int]]) -> None:
 async def take(account: int, times: int) -> dict[str, float]:
     """Seconds that each read of the account takes, the median of many."""
     reads: dict[str, Callable[[], Awaitable[Any]]] = {
-        "snapshot": lambda: snapshots.of_accounts([account]),
-        "decision context": lambda: decision_context.of_account(account),
+        "snapshot": lambda: snapshots.account_snapshots([account]),
+        "decision context": lambda: decision_context.account_context(account),
     }
     for name, listing in PAGES.items():
-        reads[f"{name} page"] = lambda listing=listing: lists.pages(listing, "account", [account], (), PAGE)  # type: ignore[misc]
+        reads[f"{name} page"] = lambda listing=listing: lists.nested_pages(listing, "account", [account], (), PAGE)  # type: ignore[misc]
     return {name: await _taken(read, times) for name, read in reads.items()}
 
 

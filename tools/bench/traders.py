@@ -66,11 +66,13 @@ class Trader:
 
 async def hire(population: Population, many: int) -> list[Trader]:
     """Sell so many challenges of their own and start them; their accounts have consecutive numbers."""
-    await groups.save(MANAGER, name="TRADERS", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=POLICY)
-    program = await programs.create(MANAGER, Draft("Traders", Decimal(0), "USD", (STEP,)))
-    await programs.update(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
+    await groups.save_group(
+        MANAGER, name="TRADERS", kind="DEMO", currency="USD", deposit=Decimal(100_000), policy=POLICY
+    )
+    program = await programs.create_program(MANAGER, Draft("Traders", Decimal(0), "USD", (STEP,)))
+    await programs.update_program(MANAGER, program, expected_version=1, status=ProgramStatus.ACTIVE)
     bought = [await _sell(program, f"trader{n}") for n in range(many)]
-    while await work_queue.drain():
+    while await work_queue.do_jobs():
         pass
     async with read_connection() as conn:
         found = [(await challenges.read_challenge(conn, challenge))["account_id"] for challenge in bought]
@@ -80,7 +82,7 @@ async def hire(population: Population, many: int) -> list[Trader]:
 
 async def _sell(program: int, client: str) -> int:
     """Sell the program to a client of its own; return the challenge."""
-    wallet = await wallets.deposit(MANAGER, client=client, currency="USD", amount=Decimal(1), key=client)
+    wallet = await wallets.deposit_to_wallet(MANAGER, client=client, currency="USD", amount=Decimal(1), key=client)
     buyer = replace(CLIENT, subject=client)
     return (await purchases.buy(buyer, program, wallet, client))[1]
 
