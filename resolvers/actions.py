@@ -35,7 +35,7 @@ class ActionQuery:
         name = parse_ledger_id(key)
         if name is None:
             return None
-        page = await lists.page(info.context.principal, ACTIONS, (("name", name),), PageRequest(1))
+        page = await lists.list_page(info.context.principal, ACTIONS, (("name", name),), PageRequest(1))
         return stored_result(page.rows[0]) if page.rows else None
 
     @query("Results that submitting these actions would have now; nothing is written.", *TRADERS, refusals=True)
@@ -68,6 +68,6 @@ class ActionMutation:
     @mutation("Cancel a working order.", *TRADERS)
     async def cancel_order(self, info: Info, data: Input[CancelOrderInput]) -> CancelOrderPayload:
         account_id, seq = required_name(data.order_id, "orderId")
-        await orders.cancel(info.context.principal, account_id, seq, data.reason, data.shown_reason)
-        rows = await lists.by_ids(info.context.principal, ORDERS_NAMED, "id", [data.order_id])
+        await orders.cancel_order(info.context.principal, account_id, seq, data.reason, data.shown_reason)
+        rows = await lists.rows_by_ids(info.context.principal, ORDERS_NAMED, "id", [data.order_id])
         return CancelOrderPayload(order=Order.of(rows[data.order_id]))

@@ -59,7 +59,7 @@ async def _change_with_reason(
 class AdminMutation:
     @mutation("Open an account outside any challenge.", *STAFF)
     async def create_account(self, info: Info, data: Input[CreateAccountInput]) -> CreateAccountPayload:
-        account_id = await admin.create(
+        account_id = await admin.create_account(
             info.context.principal,
             mode=data.mode,
             key=data.idempotency_key,
@@ -73,7 +73,7 @@ class AdminMutation:
 
     @mutation("Give a pending account its initial balance and activate it; an active account stays as it is.", *STAFF)
     async def start_account(self, info: Info, data: Input[StartAccountInput]) -> StartAccountPayload:
-        return StartAccountPayload(account=await _change(info, data.account_id, admin.start))
+        return StartAccountPayload(account=await _change(info, data.account_id, admin.start_account))
 
     @mutation(
         "End an account. It is read-only at once, and COMPLETED when its positions have been closed at fresh quotes.",

@@ -17,7 +17,7 @@ from services.views.lists import BRANDS
 class BrandMutation:
     @mutation("Create a brand, or change its title.", Role.ADMIN)
     async def save_brand(self, info: Info, data: Input[SaveBrandInput]) -> SaveBrandPayload:
-        saved = await brands.update(
+        saved = await brands.update_brand(
             info.context.principal,
             data.name,
             input_fields(data, "name", "expected_version"),

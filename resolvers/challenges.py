@@ -41,7 +41,7 @@ class ChallengeQuery:
 
     @query("Number of challenges in each state.", *READERS)
     async def challenge_counters(self, info: Info, where: Filter[ChallengeFilter] = None) -> ChallengeCounters:
-        return ChallengeCounters.of(*await lists.by_status(info.context.principal, filters_of(where)))
+        return ChallengeCounters.of(*await lists.count_by_status(info.context.principal, filters_of(where)))
 
     @query("Challenge with this id; null if it does not exist or the token may not read it.", *READERS)
     async def challenge(self, info: Info, key: Id) -> Challenge | None:
@@ -69,5 +69,5 @@ class ChallengeMutation:
     @mutation("Cancel a running challenge without a verdict.", Role.ADMIN, Role.MANAGER)
     async def cancel_challenge(self, info: Info, data: Input[CancelChallengeInput]) -> CancelChallengePayload:
         challenge_id = required(data.id, "id")
-        await challenges.cancel(info.context.principal, challenge_id, data.reason, data.shown_reason)
+        await challenges.cancel_challenge(info.context.principal, challenge_id, data.reason, data.shown_reason)
         return CancelChallengePayload(challenge=await read_back(info, CHALLENGES, challenge_id))

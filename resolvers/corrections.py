@@ -44,7 +44,7 @@ class CorrectionMutation:
     )
     async def recompute_account(self, info: Info, data: Input[RecomputeAccountInput]) -> RecomputeAccountPayload:
         account_id = required(data.account_id, "accountId")
-        done = await corrections.recompute(
+        done = await corrections.recompute_account(
             info.context.principal, account_id, data.reason, apply=data.apply, shown=data.shown_reason
         )
         return correction_payload(RecomputeAccountPayload, await read_back(info, ACCOUNTS, account_id), done)

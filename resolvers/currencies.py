@@ -25,7 +25,7 @@ class CurrencyQuery:
 class CurrencyMutation:
     @mutation("Create a currency, or change its decimal places or par group.", Role.ADMIN)
     async def save_currency(self, info: Info, data: Input[SaveCurrencyInput]) -> SaveCurrencyPayload:
-        saved = await currencies.update(
+        saved = await currencies.update_currency(
             info.context.principal,
             data.code,
             input_fields(data, "code", "expected_version"),

@@ -19,7 +19,7 @@ from schema.ticks import ChallengeTick
 from services.availability import availability
 from services.principals import Role
 from services.views import events
-from services.views.events import BEGINNING, Cursor, Wanted
+from services.views.events import BEGINNING, Cursor, EventFilter
 from services.views.lists import ACCOUNTS, Listing
 from services.views.ticks import TICKS, Watched
 
@@ -55,7 +55,7 @@ class EventSubscription:
         Role.FEED,
     )
     async def feed_events(self, info: Info, after: After = None) -> AsyncIterator[FeedEvent]:
-        stream = info.context.events.subscribe(info.context.principal, Wanted(of_desk=True), _feed_cursor(after))
+        stream = info.context.events.subscribe(info.context.principal, EventFilter(of_desk=True), _feed_cursor(after))
         try:
             async for event in stream:
                 yield FeedEvent.of(event)
@@ -98,11 +98,11 @@ async def _newest(info: Info, listing: Listing, watched: Watched) -> AsyncIterat
             return
 
 
-def _event_selection(where: ChallengeEventFilter | None) -> Wanted:
+def _event_selection(where: ChallengeEventFilter | None) -> EventFilter:
     if where is None:
-        return Wanted()
+        return EventFilter()
     ids, names = where.challenge_ids, where.names
-    return Wanted(
+    return EventFilter(
         challenges=None if ids is None else frozenset(number for text in ids if (number := parse_id(text)) is not None),
         names=None if names is None else frozenset(names),
         client=where.client,

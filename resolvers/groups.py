@@ -35,7 +35,7 @@ class GroupMutation:
         values = input_fields(data, "name", "brand", "expected_version")
         if data.policy:
             values["policy"] = input_fields(data.policy)
-        saved = await groups.update(
+        saved = await groups.update_group(
             info.context.principal, data.name, values, brand=data.brand, expected_version=data.expected_version
         )
         return SaveAccountGroupPayload(

@@ -36,7 +36,7 @@ class InstrumentMutation:
         values = input_fields(data, "symbol", "expected_version")
         if data.guard:
             values["guard"] = input_fields(data.guard)
-        saved = await instruments.update(
+        saved = await instruments.update_instrument(
             info.context.principal,
             data.symbol,
             values,

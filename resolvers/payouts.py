@@ -45,23 +45,27 @@ class PayoutMutation:
     )
     async def request_payout(self, info: Info, data: Input[RequestPayoutInput]) -> RequestPayoutPayload:
         challenge = required(data.challenge_id, "challengeId")
-        payout = await payouts.request(info.context.principal, challenge, data.idempotency_key, data.amount)
+        payout = await payouts.request_payout(info.context.principal, challenge, data.idempotency_key, data.amount)
         return RequestPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Approve a requested payout; it is paid afterwards.", *DECIDERS)
     async def approve_payout(self, info: Info, data: Input[ApprovePayoutInput]) -> ApprovePayoutPayload:
         payout = required(data.id, "id")
-        await payouts.approve(info.context.principal, payout, data.idempotency_key)
+        await payouts.approve_payout(info.context.principal, payout, data.idempotency_key)
         return ApprovePayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Reject a requested payout; its profit returns to the account.", *DECIDERS)
     async def reject_payout(self, info: Info, data: Input[RejectPayoutInput]) -> RejectPayoutPayload:
         payout = required(data.id, "id")
-        await payouts.reject(info.context.principal, payout, data.reason, data.idempotency_key, data.shown_reason)
+        await payouts.reject_payout(
+            info.context.principal, payout, data.reason, data.idempotency_key, data.shown_reason
+        )
         return RejectPayoutPayload(payout=await read_back(info, PAYOUTS, payout))
 
     @mutation("Cancel a requested payout; its profit returns to the account.", *PAYEES)
     async def cancel_payout(self, info: Info, data: Input[CancelPayoutInput]) -> CancelPayoutPayload:
         payout = required(data.id, "id")
-        await payouts.cancel(info.context.principal, payout, data.idempotency_key, data.reason, data.shown_reason)
+        await payouts.cancel_payout(
+            info.context.principal, payout, data.idempotency_key, data.reason, data.shown_reason
+        )
         return CancelPayoutPayload(payout=await read_back(info, PAYOUTS, payout))

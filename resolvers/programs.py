@@ -78,13 +78,13 @@ class ProgramQuery:
     )
     async def validate_program(self, info: Info, data: Input[CreateProgramInput]) -> ProgramValidation:
         brand, draft = _draft(data)
-        wrong = await programs.validate(info.context.principal, draft, brand=brand)
+        wrong = await programs.validate_program(info.context.principal, draft, brand=brand)
         now = await info.context.loaders.market_time()
         return validation_of(draft, problem_errors(wrong), now)
 
     @query("Rules of known firms, as starting points for programs.", Role.ADMIN, Role.MANAGER)
     async def program_presets(self) -> list[ProgramPreset]:
-        return [ProgramPreset(**asdict(preset)) for preset in presets.every()]
+        return [ProgramPreset(**asdict(preset)) for preset in presets.all_presets()]
 
 
 @strawberry.type
@@ -92,14 +92,14 @@ class ProgramMutation:
     @mutation("Create a program with its phases; it starts DISABLED.", Role.ADMIN, Role.MANAGER)
     async def create_program(self, info: Info, data: Input[CreateProgramInput]) -> CreateProgramPayload:
         brand, draft = _draft(data)
-        program_id = await programs.create(info.context.principal, draft, brand=brand)
+        program_id = await programs.create_program(info.context.principal, draft, brand=brand)
         return CreateProgramPayload(program=await read_back(info, PROGRAMS, program_id))
 
     @mutation("Change a program: its fields, its status, or all its phases.", Role.ADMIN, Role.MANAGER)
     async def update_program(self, info: Info, data: Input[UpdateProgramInput]) -> UpdateProgramPayload:
         program_id, changes = required(data.id, "id"), _fields(input_fields(data, "id", "expected_version"))
         status = changes.pop("status", None)
-        saved = await programs.update(
+        saved = await programs.update_program(
             info.context.principal, program_id, expected_version=data.expected_version, changes=changes, status=status
         )
         return UpdateProgramPayload(program=await read_back(info, PROGRAMS, program_id), changes=field_changes(saved))

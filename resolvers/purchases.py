@@ -56,7 +56,7 @@ class PurchaseMutation:
     @mutation("Buy a program that is on sale. A worker then activates the challenge.", Role.CLIENT)
     async def buy_challenge(self, info: Info, data: Input[BuyChallengeInput]) -> BuyChallengePayload:
         program_id, wallet_id = required(data.program_id, "programId"), data.wallet_id
-        purchase_id, challenge_id = await purchases.place(
+        purchase_id, challenge_id = await purchases.place_purchase(
             info.context.principal,
             program_id,
             None if wallet_id is None else required(wallet_id, "walletId"),
@@ -73,7 +73,7 @@ class PurchaseMutation:
         Role.PAYMENTS,
     )
     async def confirm_payment(self, info: Info, data: Input[ConfirmPaymentInput]) -> ConfirmPaymentPayload:
-        paid = await payments.confirm(
+        paid = await payments.confirm_payment(
             info.context.principal,
             reference=data.reference,
             amount=data.amount,
@@ -87,7 +87,7 @@ class PurchaseMutation:
     async def update_purchase(self, info: Info, data: Input[UpdatePurchaseInput]) -> UpdatePurchasePayload:
         purchase_id = required(data.id, "id")
         changes = {name: value for name in NOTES if (value := getattr(data, name)) is not UNSET}
-        saved = await purchases.update(
+        saved = await purchases.update_purchase(
             info.context.principal,
             purchase_id,
             changes=changes,
@@ -106,7 +106,7 @@ class PurchaseMutation:
     )
     async def delete_purchase(self, info: Info, data: Input[DeletePurchaseInput]) -> DeletePurchasePayload:
         purchase_id = required(data.id, "id")
-        await purchases.delete(info.context.principal, purchase_id, data.reason)
+        await purchases.delete_purchase(info.context.principal, purchase_id, data.reason)
         return DeletePurchasePayload(purchase_id=ID(str(purchase_id)))
 
     @mutation(

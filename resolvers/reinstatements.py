@@ -48,7 +48,7 @@ class ReinstatementMutation:
         self, info: Info, data: Input[ReinstateChallengesInput]
     ) -> ReinstateChallengesPayload:
         span = Span(data.symbol, data.source_from, data.source_before)
-        bulk = await bulk_reinstatements.order(
+        bulk = await bulk_reinstatements.order_reinstatements(
             info.context.principal, span, data.reason, data.idempotency_key, data.shown_reason
         )
         return ReinstateChallengesPayload(bulk_reinstatement=await read_back(info, BULK_REINSTATEMENTS, bulk))

@@ -57,5 +57,5 @@ class TokenMutation:
     @mutation("Revoke a token at once. A MANAGER can revoke TRADER and CLIENT tokens.", Role.ADMIN, Role.MANAGER)
     async def revoke_api_token(self, info: Info, data: Input[RevokeApiTokenInput]) -> RevokeApiTokenPayload:
         token_id = required(data.id, "id")
-        await tokens.revoke(info.context.principal, token_id)
+        await tokens.revoke_token(info.context.principal, token_id)
         return RevokeApiTokenPayload(api_token=await read_back(info, TOKENS, token_id))

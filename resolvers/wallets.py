@@ -55,7 +55,7 @@ class WalletQuery:
 class WalletMutation:
     @mutation("Deposit money from outside into a client's wallet.", Role.ADMIN, Role.MANAGER)
     async def deposit_to_wallet(self, info: Info, data: Input[DepositToWalletInput]) -> DepositToWalletPayload:
-        wallet_id = await wallets.deposit(
+        wallet_id = await wallets.deposit_to_wallet(
             info.context.principal,
             client=data.client,
             currency=data.currency,
@@ -68,7 +68,7 @@ class WalletMutation:
     @mutation("Withdraw money from a client's wallet to outside; at most its `free` money.", Role.ADMIN, Role.MANAGER)
     async def withdraw_from_wallet(self, info: Info, data: Input[WithdrawFromWalletInput]) -> WithdrawFromWalletPayload:
         wallet_id = required(data.wallet_id, "walletId")
-        await wallets.withdraw(
+        await wallets.withdraw_from_wallet(
             info.context.principal,
             wallet_id,
             amount=data.amount,

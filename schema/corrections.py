@@ -12,7 +12,7 @@ from schema.differences import Difference
 from schema.engine.ids import ledger_id
 from schema.inputs import INTERNAL, SHOWN
 from schema.payloads import Payload
-from services.corrections import Corrected, Name
+from services.corrections import Correction, Name
 
 
 @strawberry.input(description="Filled orders to void together with their fills.")
@@ -71,7 +71,7 @@ def ledger_names(ids: Sequence[ID], field: str) -> list[Name]:
 
 
 def correction_payload(
-    kind: type[CorrectionPayloadT], account: Account | None, corrected: Corrected
+    kind: type[CorrectionPayloadT], account: Account | None, corrected: Correction
 ) -> CorrectionPayloadT:
     """Return the payload of this type for a correction."""
     return kind(

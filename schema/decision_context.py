@@ -22,9 +22,9 @@ from schema.engine.request_context import Info
 from schema.engine.row_types import object_of_row
 from schema.rule_progress import RuleProgress
 from schema.snapshots import AccountSnapshot
-from services.decision_context import Decided
+from services.decision_context import AccountContext
 from services.views.lists import ACCOUNTS, ACTIONS, ORDERS
-from services.views.shown import shown
+from services.views.shown import readable_rows
 
 if TYPE_CHECKING:
     from schema.accounts import Account
@@ -175,10 +175,10 @@ class DecisionContext:
         "liquidation level."
     )
     day: TradingDay | None = field(description="Current trading day; null if no phase is running.")
-    decided: strawberry.Private[Decided]
+    decided: strawberry.Private[AccountContext]
 
     @classmethod
-    def of(cls, decided: Decided) -> Self:
+    def of(cls, decided: AccountContext) -> Self:
         now = decided.context
         account = now.snapshot.account
         phase = account.phase
@@ -207,7 +207,9 @@ class DecisionContext:
 
     @computed("The newest 50 decision actions with their results, newest first.")
     def recent_actions(self, info: Info) -> list[Annotated["DecisionActionResult", strawberry.lazy("schema.actions")]]:
-        return [object_of_row(ACTIONS, row) for row in shown(info.context.principal, ACTIONS, self.decided.actions)]
+        return [
+            object_of_row(ACTIONS, row) for row in readable_rows(info.context.principal, ACTIONS, self.decided.actions)
+        ]
 
     @computed(
         "Account on which the challenge continues in its next phase; null while this account is the one to trade."

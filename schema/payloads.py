@@ -8,7 +8,7 @@ from strawberry import UNSET
 
 from domain.errors import REGISTRY, InvalidProgram, Problem, Refused
 from schema.enums import ErrorCode
-from services.saving import Saved
+from services.saving import SavedObject
 
 
 @strawberry.type(description="A reason why a mutation was refused.")
@@ -48,7 +48,7 @@ class SavePayload(Payload):
     )
 
 
-def field_changes(saved: Saved) -> list[FieldChange]:
+def field_changes(saved: SavedObject) -> list[FieldChange]:
     """Return the changed fields of a save for the API."""
     return [FieldChange(field=field, before=before, after=after) for field, before, after in saved.changes]
 
