@@ -240,6 +240,11 @@ class Tokens(Group):
 class FastPaths(Group):
     """Fast paths"""
 
+    fast_marker: bool = True
+    """Whether a batch of quotes marks the accounts of a shard in columns; `false`: each account is folded by itself,
+    under its row lock"""
+    fast_group_commit: bool = True
+    """Whether actions that are submitted at the same time share a transaction; `false`: each submission has its own"""
     fast_lists: bool = True
     """Whether lists are read and answered column by column; `false`: graphql-core resolves each field of each object"""
     fast_fan_out: bool = True

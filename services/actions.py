@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from config.settings import settings
 from domain import execution, proposals
 from domain.accounts import Account, Journal
 from domain.errors import InvalidInput, NotFound
@@ -56,6 +57,8 @@ async def submit(principal: Principal, account_id: int, run: str, actions: Seque
 
 
 async def _submit(submission: Submission) -> list[ActionResult]:
+    if not settings().fast_group_commit:
+        return await _alone(submission)
     return await group_commit().answer(submission, _execute, _alone)
 
 

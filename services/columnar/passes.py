@@ -248,7 +248,8 @@ class Marker:
         Where very many need more, the others are marked on meanwhile.
         """
         assert self.book is not None, "the shard is loaded"
-        for account_id in await asyncio.to_thread(self.book.mark, batch):
+        is_fast = settings().fast_marker
+        for account_id in await asyncio.to_thread(self.book.mark, batch) if is_fast else self.book.ids():
             self.waiting.setdefault(account_id, batch.number - 1)
         self.through = batch.number
         await self._catch_up()

@@ -1,8 +1,56 @@
-"""The main job once, through the services: a challenge that fails, and one that passes and is paid."""
+"""The main use case through the services, with every fast path on and with every one off.
 
+A challenge fails, and another one passes and is paid.
+"""
+
+from collections.abc import Iterator
 from datetime import timedelta
+from typing import Any
 
+import pytest
+
+from config.settings import FastPaths, settings
+from domain.columnar.shard import AccountShard
+from services.group_commit import GroupCommit
 from tests.services.world import a_world, act, rows, value
+
+
+@pytest.fixture(params=[True, False], ids=["fast", "plain"], autouse=True)
+def is_fast(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[bool]:
+    """Turn every fast path on or off."""
+    for name in FastPaths.model_fields:
+        monkeypatch.setenv(f"PROPDESK_{name.upper()}", str(request.param).lower())
+    settings.cache_clear()
+    yield request.param
+    settings.cache_clear()
+
+
+async def test_the_switches_turn_the_fast_paths_off(
+    database: str, is_fast: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls = {"mark": 0, "group commit": 0}
+    mark, answer = AccountShard.mark, GroupCommit.answer
+
+    def counted_mark(*args: Any) -> Any:
+        calls["mark"] += 1
+        return mark(*args)
+
+    async def counted_answer(*args: Any) -> Any:
+        calls["group commit"] += 1
+        return await answer(*args)
+
+    monkeypatch.setattr(AccountShard, "mark", counted_mark)
+    monkeypatch.setattr(GroupCommit, "answer", counted_answer)
+    world = await a_world(database)
+    _, account = await world.buy()
+    await act(account, "OPEN", action_id="a1", quantity="100000")
+    await world.quote("1.10100")
+
+    marked, opened_profit = (await rows("select marked_through, unrealised from balances"))[0].values()
+    assert marked == await value("select max(number) from batches")
+    assert opened_profit > 0
+    assert calls == {"mark": calls["mark"], "group commit": int(is_fast)}
+    assert bool(calls["mark"]) == is_fast
 
 
 async def test_a_daily_loss_fails_the_challenge_and_closes_its_positions(database: str) -> None:
