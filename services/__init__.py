@@ -1,1 +1,1 @@
-"""Use cases: what the desk does for those who ask. Transactions begin and end in `unit` alone."""
+"""Use cases of the desk. Transactions begin and end in `unit_of_work` alone."""

@@ -1,4 +1,4 @@
-"""What a principal reaches: its brand, and within it what its role or its token's scope allows."""
+"""Access to accounts: the brand of the principal, and within it what its role or its token's scope allows."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from services.principals import Principal, Role
 
 @dataclass(frozen=True, slots=True)
 class AccountAccess:
-    """An account, as far as access to it goes."""
+    """The figures of an account that decide who may access it."""
 
     brand: str
     account_id: int
@@ -18,7 +18,7 @@ class AccountAccess:
 
 
 def can_access(principal: Principal, target: AccountAccess) -> bool:
-    """May the principal see the account, and, if its role trades at all, trade on it?"""
+    """Return whether the principal may see the account and, if its role trades, trade on it."""
     if not principal.sees(target.brand):
         return False
     match principal.role:
@@ -33,7 +33,7 @@ def can_access(principal: Principal, target: AccountAccess) -> bool:
 
 
 def _in_scope(principal: Principal, target: AccountAccess) -> bool:
-    """A scope without entries is the whole brand; a challenge's later accounts are in it."""
+    """Return whether the token's scope names the account. An empty scope covers the whole brand."""
     lists = {
         "owners": target.owner,
         "clones": target.clone,

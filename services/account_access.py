@@ -1,4 +1,4 @@
-"""Accounts as far as access to them goes, kept in memory: a trader's action does not ask where it belongs."""
+"""A cache of who may access which account, so that a trader's action needs no query for it."""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -17,7 +17,7 @@ from services.unit_of_work.unit import UnitOfWork
 KEPT = 100_000
 
 _kept: PerDatabase[dict[int, AccountAccess]] = PerDatabase(dict)
-"""None of a target changes while its lock root exists; and that, the root's own transaction finds out."""
+"""Cached entries never change while their lock root exists; the transaction of a root that is gone raises NotFound."""
 
 
 @asynccontextmanager
@@ -40,7 +40,7 @@ async def trading_transaction(
 
 
 async def cached_lock_root(principal: Principal, account_id: int) -> LockRoot:
-    """The lock root of an account the principal may trade, as far as is remembered. Raises NotFound for any other."""
+    """Return the lock root of an account that the principal may trade, from the cache if possible. Raises NotFound."""
     target = _kept().get(account_id) or await _look_up(account_id)
     if target is None or not can_access(principal, target):
         raise NotFound("accountId", account=account_id)

@@ -1,4 +1,4 @@
-"""Synthetic accounts: opened, funded, started, ended."""
+"""The life of a synthetic account: it is opened, funded, started and ended."""
 
 import json
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ PHASE_MODE = {PhaseType.EVALUATION: Mode.EVALUATION, PhaseType.FUNDED: Mode.FUND
 
 @dataclass(frozen=True, slots=True)
 class NewAccount:
-    """What an account is to be, beside its group."""
+    """The properties of an account to be opened that do not come from its group."""
 
     mode: Mode
     owner: str | None = None
@@ -32,13 +32,13 @@ class NewAccount:
 async def open_for_phase(
     work: UnitOfWork, brand: str, client: str, challenge_id: int, phase: PhaseTerms
 ) -> LockedAccount:
-    """A PENDING account in the phase's frozen group, held by the unit."""
+    """Open a PENDING account with the phase's frozen group; the unit of work holds its lock."""
     opening = NewAccount(PHASE_MODE[phase.type], client, challenge_id=challenge_id, phase_index=phase.index)
     return await open_account(work, brand, phase.group, opening)
 
 
 async def open_account(work: UnitOfWork, brand: str, group: Group, opening: NewAccount) -> LockedAccount:
-    """A PENDING account that keeps the group's currency, deposit and policy as they are now; held by the unit."""
+    """Open a PENDING account with the group's present currency, deposit and policy; the unit of work holds its lock."""
     account_id = await accounts.insert_account(
         work.conn,
         brand=brand,
@@ -83,7 +83,7 @@ async def fund_account(work: UnitOfWork, held: LockedAccount) -> None:
 
 
 async def activate_account(work: UnitOfWork, held: LockedAccount, facts: Facts | None = None) -> None:
-    """Make a funded account active. One that was locked meanwhile stays locked, and unlocks to ACTIVE."""
+    """Make a funded account active. A locked account stays locked; unlocking makes it ACTIVE."""
     account = held.account
     locked = account.status is AccountStatus.LOCKED and account.locked_from is AccountStatus.PENDING
     if not locked:
@@ -105,7 +105,7 @@ async def activate_account(work: UnitOfWork, held: LockedAccount, facts: Facts |
 async def start_phase(
     work: UnitOfWork, held: LockedAccount, *, phase_id: int, challenge_id: int, phase: PhaseTerms
 ) -> None:
-    """Make the account active and begin its phase: day 1, start balance and equity."""
+    """Make the account active and begin its phase: day 1, start balance, start equity."""
     await activate_account(work, held, {"phase_index": phase.index})
     assert held.stored.terms, "an account of a phase has terms"
     calendar = held.stored.calendar
@@ -124,7 +124,7 @@ async def start_phase(
 
 
 async def end_account(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
-    """Move the account to a terminal status and keep its final snapshot."""
+    """Move the account to a terminal status and store its final figures."""
     account = held.account
     assert not account.positions, "an account ends flat"
     assert not account.orders, "and nothing of it rests"
@@ -138,7 +138,7 @@ async def end_account(work: UnitOfWork, held: LockedAccount, status: AccountStat
 
 
 async def _result(work: UnitOfWork, held: LockedAccount) -> Facts:
-    """Return the account's final figures, in its currency; `profit` is of trading and of adjustments that count."""
+    """Return the account's final figures in its currency; `profit` includes the adjustments that count as profit."""
     account = held.account
     past = await accounts.trading_history(work.conn, account.id)
     unwritten = sum(fill.account == account.id for fill in work.journal.fills)

@@ -1,4 +1,4 @@
-"""Decision actions: proposed by a trader or an AI, gated, executed, answered once; or only previewed."""
+"""Decision actions of a trader or an AI: a batch passes the gates, is executed and stored, or is only previewed."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -29,18 +29,18 @@ BATCH_MAX = 250
 
 @dataclass(frozen=True, slots=True)
 class Preview:
-    """What a batch would be answered, with no seq where nothing is stored, and the account as it would leave it."""
+    """The results that a batch would have, without seq because nothing is stored, and the account after the batch."""
 
     results: list[ActionResult]
     after: Snapshot
 
 
 async def submit(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> list[ActionResult]:
-    """Submit a batch to one account, in one transaction; one result each, in the order of the input.
+    """Submit a batch of actions to one account in one transaction. Return one result per action, in the same order.
 
-    Raises InvalidInput for an empty or too large batch or an unusable run, NotFound for an account that is not the
-    principal's to trade. An action that cannot be read, and a gate's refusal, are results, not errors. A refusal
-    without seq left no trace: its id may be sent again, and is then judged anew.
+    Raises InvalidInput for an empty batch, a batch that is too large or an unusable run, NotFound for an account that
+    the principal may not trade. An action that cannot be read and a refusal by a gate are results, not errors. A
+    refusal without seq is not stored: its id may be sent again and is then checked anew.
     """
     batch = _checked(account_id, run, actions)
     of = await account_access.cached_lock_root(principal, account_id)
@@ -63,18 +63,18 @@ async def _submit(submission: Submission) -> list[ActionResult]:
 
 
 async def _alone(submission: Submission) -> list[ActionResult]:
-    """Execute them in a transaction of their own."""
+    """Execute the actions in a transaction of their own."""
     account_id = submission.account_id
     async with account_access.trading_transaction(submission.principal, account_id, submission.asked) as work:
         held = work.locked_accounts.get(account_id)
         if held is None:
-            held = await work.load_account(account_id)  # it has ended: every action is refused
+            held = await work.load_account(account_id)  # the account has ended: every action is refused
             held.stored = replace(held.stored, has_stored_answer=True)
         return await _execute(work, held, submission)
 
 
 async def _execute(work: UnitOfWork, held: LockedAccount, submission: Submission) -> list[ActionResult]:
-    """Execute or refuse the actions on an account under lock, or answer again those that it knows."""
+    """Execute or refuse each action on the locked account; a stored action returns its stored result."""
     keys = [action.key for action in submission.actions]
     known = await orders.stored_results(work.conn, submission.account_id, keys) if held.stored.has_stored_answer else {}
     before = held.account
@@ -89,7 +89,7 @@ async def _execute(work: UnitOfWork, held: LockedAccount, submission: Submission
 def _note(
     work: UnitOfWork, principal: Principal, before: Account, after: Account, run: str, results: Sequence[ActionResult]
 ) -> None:
-    """The batch's row of the audit."""
+    """Add the batch to the audit chain."""
     counts = Counter("replayed" if result.replayed else result.status.value.lower() for result in results)
     work.audit(
         principal,
@@ -103,7 +103,7 @@ def _note(
 
 
 async def preview(principal: Principal, account_id: int, run: str, actions: Sequence[Action]) -> Preview:
-    """What `submit` would answer now: the same fold, gates and fills on a copy, nothing locked and nothing written.
+    """Return what `submit` would return now: the same fold, gates and fills on a copy, without locks and writes.
 
     Raises what `submit` raises.
     """
@@ -121,7 +121,9 @@ async def preview(principal: Principal, account_id: int, run: str, actions: Sequ
 
 
 async def tradable_lock_root(principal: Principal, account_id: int, field: str) -> LockRoot:
-    """The lock root of an account the principal may trade. Raises NotFound naming the field for any other."""
+    """Return the lock root of an account that the principal may trade. Raises NotFound, naming the field, for any
+    other.
+    """
     async with read_connection() as conn:
         found = await accounts.root_of(conn, account_id)
     if found is None or not can_access(principal, AccountAccess(**found)):
@@ -131,13 +133,13 @@ async def tradable_lock_root(principal: Principal, account_id: int, field: str) 
 
 @dataclass(frozen=True, slots=True)
 class CheckedBatch:
-    """A batch parted into the actions to be judged and, by their place, those refused because they cannot be read."""
+    """A batch divided into actions to be executed and, by their place in the batch, actions that cannot be read."""
 
     judged: list[Action]
     refused: dict[int, ActionResult]
 
     def with_results(self, judged: Sequence[ActionResult]) -> list[ActionResult]:
-        """One result for each action, in the order of the input."""
+        """Return one result per action, in the order of the batch."""
         if not self.refused:
             return list(judged)
         others = iter(judged)
@@ -146,7 +148,7 @@ class CheckedBatch:
 
 
 def _checked(account_id: int, run: str, actions: Sequence[Action]) -> CheckedBatch:
-    """The actions as they can be judged and stored. What is wrong with one is its own trouble, and not the batch's."""
+    """Check the batch and make its actions storable. A fault of one action refuses that action, not the batch."""
     if not 1 <= len(actions) <= BATCH_MAX:
         raise InvalidInput("actions", size_max=BATCH_MAX, size=len(actions))
     if fault := text_fault(run, proposals.TEXT_MAX):

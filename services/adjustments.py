@@ -1,4 +1,4 @@
-"""Booking an amount on an account by hand, against the firm's synthetic capital."""
+"""Adjustments: a manager books an amount on an account against the firm's synthetic capital."""
 
 from decimal import Decimal
 
@@ -30,7 +30,7 @@ async def adjust(
     key: str,
     shown: str | None = None,
 ) -> None:
-    """Book a signed amount on an account, in its currency, and judge it; the same key and content again does nothing.
+    """Book a signed amount on an account, in its currency, and judge the account. The same key and content books once.
 
     Raises Forbidden, NotFound, InvalidInput, IdempotencyConflict, AccountTerminal, InvalidTransition (not funded yet).
     """
@@ -60,7 +60,7 @@ async def adjust(
 
 
 async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
-    """The account, caught up and funded, what catching up found written. Raises AccountTerminal, InvalidTransition."""
+    """Return the account, caught up, funded and written. Raises AccountTerminal, InvalidTransition."""
     if account_id not in work.locked_accounts:
         await work.load_account(account_id)
         await work.catch_up()
@@ -77,7 +77,7 @@ async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
 async def _book(
     work: UnitOfWork, held: LockedAccount, amount: Decimal, facts: Facts, *, counts_as_profit: bool
 ) -> None:
-    """Move the amount between the account and the firm's capital, and judge the account by its new figures."""
+    """Transfer the amount between the account and the firm's capital, and judge the account by its new figures."""
     account = held.account
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(account.id)
     source, target = sides if amount > 0 else sides[::-1]

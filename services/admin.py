@@ -1,4 +1,4 @@
-"""Accounts by hand: what managers and admins do to them, each verb one row of the audit."""
+"""What managers and admins do with accounts by hand; each operation is one audit entry."""
 
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
@@ -34,21 +34,21 @@ from services.unit_of_work.locked_account import LockedAccount
 from services.unit_of_work.openings import root_transaction, transaction
 from services.unit_of_work.unit import UnitOfWork
 
-TEXT_MAX = 100  # of owner and clone
+TEXT_MAX = 100  # characters, of owner and clone
 AUDITION = Group("AUDITION", GroupKind.DEMO, "USDC", Decimal(100_000))
-"""Where an account is opened for which no group is named: the source's defaults."""
+"""The group of an account that is opened without naming a group."""
 
 FREE = (Mode.AUDITION, Mode.RACE)
-"""Of the accounts that no challenge opens."""
+"""Modes of accounts that are opened by hand; all others belong to challenges."""
 
 OPEN = frozenset({AccountStatus.ACTIVE, AccountStatus.PAUSED, AccountStatus.LOCKED})
 NEEDED = frozenset({ChallengeStatus.PENDING, ChallengeStatus.ACTIVE, ChallengeStatus.PASSED})
-"""What a phase is while its challenge needs the account: one that has passed ends it itself."""
+"""Statuses of a phase whose challenge still needs the account; a passed phase ends its account itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Toggle:
-    """A move of an account's status that anybody may take back."""
+    """A change of an account's status that can be undone."""
 
     operation: str
     kind: Kind
@@ -78,10 +78,10 @@ async def create_account(
     parent_id: int | None = None,
     brand: str | None = None,
 ) -> int:
-    """Open a PENDING account outside any challenge, its group's policy frozen on it; answers its number.
+    """Open a PENDING account outside any challenge, with a copy of its group's policy. Return its number.
 
-    The same key and content again answers the same account. Raises Forbidden, IdempotencyConflict, InvalidInput,
-    ModeReserved, NotFound.
+    The same key and content return the same account. Raises Forbidden, IdempotencyConflict, InvalidInput, ModeReserved,
+    NotFound.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
@@ -133,7 +133,7 @@ def _terms(account: Account) -> Facts:
 
 
 async def start_account(principal: Principal, account_id: int) -> None:
-    """Fund a PENDING account and make it active; one that is active stays as it is.
+    """Fund a PENDING account and make it active; an active account stays as it is.
 
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountInChallenge: a challenge starts its own.
     """
@@ -150,7 +150,8 @@ async def start_account(principal: Principal, account_id: int) -> None:
 
 
 async def pause(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """Pause an ACTIVE account: it takes no actions until it is resumed. The audit has `reason`, the ledger `shown`.
+    """Pause an ACTIVE account: it takes no actions until it is resumed. `reason` goes to the audit, `shown` to the
+    ledger.
 
     Raises Forbidden, InvalidInput without a reason, NotFound, InvalidTransition, AccountTerminal.
     """
@@ -158,22 +159,22 @@ async def pause(principal: Principal, account_id: int, reason: str, shown: str |
 
 
 async def resume(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """Resume a PAUSED account. Raises as `pause`."""
+    """Resume a PAUSED account. Raises what `pause` raises."""
     await _switch(principal, account_id, RESUME, checked_reason(reason, shown))
 
 
 async def lock(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """PENDING, ACTIVE or PAUSED to LOCKED. Raises as `pause`."""
+    """Lock a PENDING, ACTIVE or PAUSED account. Raises what `pause` raises."""
     await _switch(principal, account_id, LOCK, checked_reason(reason, shown))
 
 
 async def unlock(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """LOCKED to the status before. Raises as `pause`."""
+    """Give a LOCKED account its status from before the lock. Raises what `pause` raises."""
     await _switch(principal, account_id, UNLOCK, checked_reason(reason, shown))
 
 
 async def _switch(principal: Principal, account_id: int, switch: Toggle, reason: Reason) -> None:
-    """Raises Forbidden, NotFound, InvalidTransition, AccountTerminal."""
+    """Change the account's status. Raises Forbidden, NotFound, InvalidTransition, AccountTerminal."""
     async with _held(principal, account_id) as (work, held):
         before = held.account
         target = switch.target or before.locked_from or AccountStatus.ACTIVE
@@ -193,7 +194,7 @@ async def _switch(principal: Principal, account_id: int, switch: Toggle, reason:
 
 
 async def _check_called_off(work: UnitOfWork, held: LockedAccount) -> None:
-    """An account whose challenge was cancelled, or deleted with its program, is locked for good."""
+    """Raise AccountInChallenge if the challenge was cancelled or deleted: its account stays locked."""
     account, challenge_id = held.account, held.stored.challenge_id
     if account.mode in FREE:
         return
@@ -202,7 +203,8 @@ async def _check_called_off(work: UnitOfWork, held: LockedAccount) -> None:
 
 
 async def complete(principal: Principal, account_id: int) -> None:
-    """End the account: read-only, orders cancelled, closed at fresh quotes, COMPLETED as soon as it is flat.
+    """End the account: read-only at once, orders cancelled, positions closed at fresh quotes, COMPLETED once it is
+    flat.
 
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountEnding, and AccountInChallenge while its
     challenge needs it.
@@ -214,9 +216,9 @@ async def complete(principal: Principal, account_id: int) -> None:
 
 
 async def liquidate(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
-    """End the account by force, LIQUIDATED as soon as it is flat; a running phase fails by the rule LIQUIDATION.
+    """End the account by force: LIQUIDATED once it is flat; a running phase fails by the rule LIQUIDATION.
 
-    Raises as `complete`, and InvalidInput without a reason.
+    Raises what `complete` raises, and InvalidInput without a reason.
     """
     why = checked_reason(reason, shown)
     async with _held(principal, account_id) as (work, held):
@@ -234,7 +236,7 @@ async def liquidate(principal: Principal, account_id: int, reason: str, shown: s
 
 async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus, reason: Reason) -> None:
     _check(held.account, OPEN, status)
-    await work.flush()  # catching up may just have ended its phase: what follows reads what is written
+    await work.flush()  # catching up may have ended its phase: the checks below read the written rows
     account = held.account
     if held.stored.challenge_id is not None:
         phase, _ = await challenges.phase_end(work.conn, account.id)
@@ -249,7 +251,7 @@ async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus, rea
 
 @asynccontextmanager
 async def _held(principal: Principal, account_id: int) -> AsyncIterator[tuple[UnitOfWork, LockedAccount]]:
-    """The account under its lock, caught up, whatever its state. Raises Forbidden, NotFound."""
+    """Open the account under its lock, caught up, in any status. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
         yield work, work.locked_accounts.get(account_id) or await work.load_account(account_id)
@@ -272,7 +274,7 @@ def _note(
     reason: str = "",
     facts: Facts | None = None,
 ) -> None:
-    """The account's row of the audit: what it was and is, with the version of its ledger."""
+    """Add the operation to the audit chain, with the account's state and ledger version before and after."""
     work.audit(
         principal,
         operation,

@@ -1,11 +1,11 @@
-"""Fair shares of what all callers want: a bearer and a brand may hold so many places, and the rest wait in turn.
+"""Admission: fair shares of the connection pool. A bearer and a brand may hold a limited number; the rest wait in turn.
 
-Whoever waits is served by turns: brand after brand, within a brand bearer after bearer, and each bearer's own in their
-order. So one that asks a thousand times waits for itself, and delays another by one place at most.
+Waiting bearers are served round-robin: brand after brand, within a brand bearer after bearer, and each bearer's
+requests in order. So a bearer with a thousand requests waits for itself and delays another bearer by one place at most.
 
-While others ask as well, a bearer holds half as many places as it may, and one that has held more places on average
-than its share is slow: it holds one, out of the few that all slow bearers share. A bearer of which no statement is
-known yet holds one until it came back quickly, so that one that begins with many long statements begins with one.
+While others wait, a bearer may hold half as many places. A bearer that on average held more than its share counts as
+slow: it may hold one place, from the few that all slow bearers share. A bearer without a known statement holds one
+place until that came back quickly.
 """
 
 import asyncio
@@ -22,20 +22,20 @@ from services.per_database import PerDatabase
 from services.telemetry import ADMISSION_REFUSALS, SLOWED
 from services.usage import ConnectionUse, RecentBearers
 
-CALLERS_SHARE = 0.8  # of the pool; the rest is for work that is nobody's own: events, ticks, actions that go together
-SLOW_SHARE = 0.2  # of the pool, for all slow bearers together
-SLOW_BRAND = 1  # places that all slow bearers of a brand hold
-OVER_BRAND = 2  # places of a brand over its share: so its slow bearers leave one to the others
-QUICK_SECONDS = 0.1  # of a first place: its bearer may then hold several
+CALLERS_SHARE = 0.8  # of the pool; the rest is for shared work: events, ticks, group commits
+SLOW_SHARE = 0.2  # of the pool, for all slow bearers
+SLOW_BRAND = 1  # places that all slow bearers of a brand may hold
+OVER_BRAND = 2  # places of a brand over its share, so that its slow bearers leave one to the others
+QUICK_SECONDS = 0.1  # of a first place that is quick: its bearer may then hold several
 RETRY_SECONDS_MIN = 1.0
-KEEP_SECONDS = 60.0  # for which a bearer that neither holds a place nor waits is remembered, and its use
+KEEP_SECONDS = 60.0  # for which an idle bearer and its use are remembered
 KEEP_MAX = 10_000  # bearers
 
 _Granted = asyncio.Future[None]
 
 
 class Bearer(Protocol):
-    """Who wants a place."""
+    """A caller as admission sees it: a bearer and its brand."""
 
     @property
     def bearer(self) -> Hashable: ...
@@ -55,24 +55,24 @@ class _Brand:
 
 @dataclass(eq=False, slots=True)
 class Share:
-    """A bearer's: how many places it holds, and what of it waits."""
+    """One bearer's places: how many it holds, and which requests of it wait."""
 
     key: Hashable
     brand: _Brand
     use: ConnectionUse
     waiting: OrderedDict[_Granted, float] = field(default_factory=OrderedDict)  # since when, in the order they came
-    since: float = 0.0  # when it came to hold a place, while it does
-    is_known: bool = False  # a place came back quickly, since it was slow
-    is_slow: bool = False  # over its share, while others ask
-    holds_slow: bool = False  # its place is one of those of slow bearers
-    runs_low: bool = False  # others ask, and it is slow, or nothing is known of it: its reads let others go first
+    since: float = 0.0  # when it got its newest place, while it holds one
+    is_known: bool = False  # a place came back quickly since it was slow
+    is_slow: bool = False  # over its share while others wait
+    holds_slow: bool = False  # its place is one of those for slow bearers
+    runs_low: bool = False  # others wait, and it is slow or unknown: its reads run at low priority
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How many places there are, how many a brand and a bearer may hold, how many of a bearer may wait, how long.
+    """Limits of places: in all, per brand, per bearer; of waiting requests per bearer; and of waiting time.
 
-    Without the last two everybody waits until it is its turn.
+    Without the last two, everybody waits for its turn.
     """
 
     places: int
@@ -84,8 +84,8 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class Averages:
-    """While others ask: how many places a brand and a bearer may hold on average, how many a bearer of which quick
-    statements are known may hold at once, and all slow bearers together.
+    """Limits of average use while others wait: places per brand and per bearer, places at once of a bearer whose
+    statements are known to be quick, and places of all slow bearers.
     """
 
     brand: float
@@ -95,7 +95,7 @@ class Averages:
 
 
 class _Row:
-    """Bearers that wait, by turns: brand after brand, in each bearer after bearer."""
+    """A two-level round-robin queue of waiting bearers: brand after brand, in each brand bearer after bearer."""
 
     def __init__(self) -> None:
         self._of: OrderedDict[_Brand, OrderedDict[Share, None]] = OrderedDict()
@@ -104,11 +104,11 @@ class _Row:
         return bool(self._of)
 
     def add(self, share: Share) -> None:
-        """Put it at the end of its brand's, if it is not in the row."""
+        """Append the bearer to its brand's queue, if it is not in it."""
         self._of.setdefault(share.brand, OrderedDict()).setdefault(share)
 
     def remove(self, share: Share) -> None:
-        """Take it out, if it is in the row."""
+        """Remove the bearer, if it is in the queue."""
         shares = self._of.get(share.brand)
         if shares is not None and share in shares:
             del shares[share]
@@ -116,14 +116,14 @@ class _Row:
                 del self._of[share.brand]
 
     def pass_over(self, brand: _Brand) -> None:
-        """Let all other brands have their turn before it."""
+        """Move the brand behind all other brands."""
         if brand in self._of:
             self._of.move_to_end(brand)
 
     def pop(self, brands: Callable[[_Brand], bool], bearers: Callable[[Share], bool]) -> Share | None:
-        """Take out the first bearer that may have a place, and put its brand at the end.
+        """Remove and return the first bearer that may have a place, and move its brand to the end.
 
-        Who may not holds a place, so that as many are passed over as there are places.
+        A bearer that may not have one holds places, so at most as many are skipped as there are places.
         """
         for brand, shares in self._of.items():
             if brands(brand):
@@ -136,13 +136,13 @@ class _Row:
 
 
 class FairShare:
-    """The places and who waits for one. Used from one event loop.
+    """The places and the requests that wait for one. Used from one event loop.
 
-    While a place is free nobody waits who may have it.
+    A request never waits while there is a free place that it may have.
     """
 
     def __init__(self, limits: Limits, averages: Averages | None = None) -> None:
-        """Without averages nobody is slow."""
+        """Without `averages` no bearer counts as slow."""
         self.limits = limits
         self.averages = averages
         self._free = limits.places
@@ -150,25 +150,25 @@ class FairShare:
         self._shares: dict[Hashable, Share] = {}
         self._brands: dict[Hashable, _Brand] = {}
         self._row, self._slow_row = _Row(), _Row()
-        self._idle: OrderedDict[Share, float] = OrderedDict()  # remembered, since when
+        self._idle: OrderedDict[Share, float] = OrderedDict()  # idle bearers, and since when
         self._bearers, self._of_brands = RecentBearers(), RecentBearers()
 
     def check_room(self, party: Bearer) -> None:
-        """Raises Busy where as many of the bearer's wait as may: of a document nothing need be begun then."""
+        """Raise Busy if too many requests of the bearer wait already: then no part of a document needs to begin."""
         share = self._shares.get(party.bearer)
         if share is not None and self.limits.waiting is not None and len(share.waiting) >= self.limits.waiting:
             raise self._busy(share, "queue", asyncio.get_running_loop().time())
 
     def note_work_for_many(self) -> None:
-        """Somebody asks who takes no place: work that is shared by several bearers."""
+        """Record a request of shared work, which takes no place."""
         now = monotonic()
         self._bearers.note(None, now)
         self._of_brands.note(None, now)
 
     def take(self, party: Bearer, *, writes: bool = False) -> Share | None:
-        """A place at once, to be given back; None where the party has to wait.
+        """Return a place, or None if the caller has to wait.
 
-        What `writes` may hold what others wait for, so that its bearer's being slow does not keep it waiting.
+        A request that `writes` may hold locks that others wait for, so it does not wait because its bearer is slow.
         """
         now = monotonic()
         share = self._shares.get(party.bearer) or self._open(party, now)
@@ -184,9 +184,10 @@ class FairShare:
         return None
 
     async def wait(self, party: Bearer, *, patient: bool = False) -> Share:
-        """A place when it is the party's turn, where there was none to take.
+        """Wait for the caller's turn and return its place.
 
-        Raises Busy where as many of the bearer's wait as may, or its turn does not come in time; not to the `patient`.
+        Raises Busy if too many requests of the bearer wait, or the turn does not come in time; a `patient` caller waits
+        on.
         """
         share = self._shares[party.bearer]
         loop = asyncio.get_running_loop()
@@ -212,7 +213,9 @@ class FairShare:
         return share
 
     def give(self, share: Share, *, unused: bool = False) -> None:
-        """Give a place back, to whoever's turn it is. One that was `unused`, or cut off, says nothing of its bearer."""
+        """Return a place and serve the next in turn. A place that was `unused` or cut off does not count in the
+        bearer's average.
+        """
         now = monotonic()
         share.is_known = share.is_known or (not unused and now - share.since < QUICK_SECONDS)
         self._free += 1
@@ -221,7 +224,7 @@ class FairShare:
         if share.holds_slow and not share.use.places:
             self._hold_slow(share, -1)
         if share.waiting:
-            self._row.remove(share)  # it has just had a turn
+            self._row.remove(share)  # it has just been served
             self._slow_row.remove(share)
             self._enlist(share, now)
         self._row.pass_over(share.brand)
@@ -231,7 +234,7 @@ class FairShare:
         self._forget(share, now)
 
     def _next(self, now: float) -> Share | None:
-        """Take out of its row the bearer whose turn it is, if any may have a place; slow ones come last."""
+        """Remove and return the next bearer that may have a place; slow bearers come last."""
         share = None
         if self._row:
             share = self._row.pop(
@@ -246,10 +249,10 @@ class FairShare:
         return share
 
     def _serve(self, share: Share, now: float) -> None:
-        """Give it a place, and let it wait at the end of its row for more."""
+        """Give the bearer a place; if more of its requests wait, it queues again."""
         while share.waiting:
             granted, _ = share.waiting.popitem(last=False)
-            if not granted.done():  # else it is cancelled, and its task has not had its turn yet
+            if not granted.done():  # else it is cancelled, and its task has not run since
                 self._grant(share, now)
                 granted.set_result(None)
                 break
@@ -270,14 +273,14 @@ class FairShare:
         self._slow_free -= by
 
     def _may(self, share: Share, now: float) -> bool:
-        """May it have a place more now, if one is free?"""
+        """Return whether the bearer may have one more place now, if one is free."""
         brand = share.brand
         if share.use.places >= self._most(share, now) or brand.use.places >= self._most_of_brand(brand, now):
             return False
         return not share.is_slow or (self._slow_free > 0 and brand.slow < SLOW_BRAND)
 
     def _most(self, share: Share, now: float) -> int:
-        """Return how many places it may hold now, having looked whether it is slow."""
+        """Return how many places the bearer may hold now, after updating whether it is slow."""
         if self.averages is None or not self._bearers.asks_beside(share.key, now):
             share.is_slow = share.runs_low = False
             return self.limits.bearer
@@ -289,7 +292,7 @@ class FairShare:
         return self.averages.known if share.is_known and not is_slow else 1
 
     def _most_of_brand(self, brand: _Brand, now: float) -> int:
-        """Return how many places it may hold now, having looked whether it is over its share."""
+        """Return how many places the brand may hold now, after updating whether it is over its share."""
         if self.averages is None or not self._of_brands.asks_beside(brand.key, now):
             brand.is_over = False
             return self.limits.brand
@@ -300,7 +303,7 @@ class FairShare:
         return min(OVER_BRAND, self.limits.brand) if is_over else self.limits.brand
 
     def _enlist(self, share: Share, now: float) -> None:
-        """Put the bearer into the row in which it waits for its turn, if it waits."""
+        """Put the bearer into its queue, if requests of it wait."""
         self._most(share, now)
         row, other = (self._slow_row, self._row) if share.is_slow else (self._row, self._slow_row)
         other.remove(share)
@@ -310,7 +313,7 @@ class FairShare:
             row.remove(share)
 
     def _leave(self, share: Share, granted: _Granted) -> None:
-        """Wait no longer."""
+        """Remove the request from the waiting ones."""
         now = monotonic()
         share.waiting.pop(granted, None)
         self._enlist(share, now)
@@ -325,7 +328,7 @@ class FairShare:
         return share
 
     def _forget(self, share: Share, now: float) -> None:
-        """Remember of a bearer that neither holds a place nor waits for one what it has used, for a while."""
+        """Remember the use of a bearer that neither holds a place nor waits, for a while."""
         if share.use.places or share.waiting or self._shares.get(share.key) is not share:
             return
         self._idle.pop(share, None)
@@ -333,7 +336,7 @@ class FairShare:
         self.forget(now)
 
     def forget(self, now: float) -> None:
-        """Remember nothing of bearers that have been idle for KEEP_SECONDS, nor of more than KEEP_MAX."""
+        """Forget bearers that have been idle for KEEP_SECONDS, and the oldest beyond KEEP_MAX."""
         while self._idle:
             share, since = next(iter(self._idle.items()))
             if now - since < KEEP_SECONDS and len(self._idle) <= KEEP_MAX:
@@ -347,7 +350,7 @@ class FairShare:
                 del self._brands[share.brand.key]
 
     def _busy(self, share: Share, reason: str, now: float) -> Busy:
-        """The refusal; to come back takes about as long as the bearer's oldest has waited by now."""
+        """Return the refusal; its retry time is how long the bearer's oldest request has waited."""
         ADMISSION_REFUSALS.labels(reason).inc()
         oldest = next(iter(share.waiting.values()), now)
         wait = round(max(now - oldest, RETRY_SECONDS_MIN), 1)
@@ -365,17 +368,19 @@ class FairShare:
 
 
 def _of_pool() -> FairShare:
-    """Shares of the pool. Of a small one each gets a connection, and callers together never the last."""
+    """Return the limits for a pool of this size. In a small pool each bearer gets one connection, and callers never get
+    the last.
+    """
     given, size = settings(), database.pool().get_max_size()
     places = max(1, min(size - 1, int(size * CALLERS_SHARE)))
     brand = max(1, min(places, int(size * given.pool_share_brand)))
     bearer = max(1, min(brand, int(size * given.pool_share_bearer)))
     limits = Limits(places, brand, bearer, given.queue_bearer_max, given.queue_seconds_max)
-    if given.database_share_bearer >= bearer:  # which no average exceeds
+    if given.database_share_bearer >= bearer:  # a limit that no average exceeds
         return FairShare(limits)
     known, slow = max(1, bearer // 2), max(1, int(size * SLOW_SHARE))
     return FairShare(limits, Averages(given.database_share_brand, given.database_share_bearer, known, slow))
 
 
 admission = PerDatabase(_of_pool)
-"""To the pool of the database this process works on."""
+"""Admission to the pool of the open database."""

@@ -1,8 +1,8 @@
-"""Whether the database of this process can be worked on: one task looks, and everybody else asks it.
+"""Availability of the database: one task checks it, and everybody else reads the result (a circuit breaker).
 
-While it is away nobody tries to connect but that task: whoever wants a connection is refused at once, so that no
-request hangs, and a server that comes back is not met by a thousand attempts. Whoever can wait (subscriptions, endless
-tasks) waits here. It is logged once when the database goes and once when it is back.
+While the database is away only that task connects: every other request for a connection is refused at once, so that no
+request hangs and a returning server is not met by a thousand attempts. Subscriptions and endless tasks wait here. One
+log line says that the database is away, one that it is back.
 """
 
 import asyncio
@@ -24,40 +24,40 @@ __all__ = ["AWAY", "Away", "availability", "outage"]
 
 Value = TypeVar("Value")
 
-LOOK_SECONDS = 1.0  # between looks at a database that is there
-RETRY_SECONDS = 0.2  # between looks at one that is away
+LOOK_SECONDS = 1.0  # between checks of a database that is there
+RETRY_SECONDS = 0.2  # between checks of one that is away
 COMPLAINT_SECONDS = 60.0  # between log lines about work that fails although the database is there
 
 log = logging.getLogger(__name__)
 
 
 class Availability:
-    """Of one open database. Used from one event loop."""
+    """The availability of one database. Used from one event loop."""
 
     def __init__(self) -> None:
         self.reason: str | None = None  # why the database is away; None while it is not
         self.standing: Standing | None = None  # of the primary that was there last
         self._since = 0.0
-        self._begun = self._ended = 0  # looks
-        self._looked = asyncio.Event()  # set, and replaced, when a look has ended
+        self._begun = self._ended = 0  # number of checks
+        self._looked = asyncio.Event()  # set and replaced after each check
         self._suspected = asyncio.Event()
         self._suspicion: BaseException | None = None
         self._complained_at = -COMPLAINT_SECONDS
         self._watched = False
 
     def check(self) -> None:
-        """Raises Away while the database is."""
+        """Raise Away while the database is away."""
         if self.reason is not None:
             raise Away(self.reason)
 
     def suspect(self, error: BaseException) -> None:
-        """A connection was lost, or could not be opened: have a look at once."""
+        """Check at once: a connection was lost, or could not be opened."""
         if not isinstance(error, Away):
             self._suspicion = error
             self._suspected.set()
 
     async def settled(self) -> None:
-        """Wait until a look that begins after now has found the database there."""
+        """Wait until a check that begins after now has found the database."""
         if not self._watched:
             await asyncio.sleep(RETRY_SECONDS)
             return
@@ -66,10 +66,7 @@ class Availability:
             await self._looked.wait()
 
     async def outlast(self, read: Callable[[], Awaitable[Value]], seconds: float | None = None) -> Value:
-        """Read, again and again while the database is away; for so many seconds, or without end.
-
-        Raises Away then, and whatever else the read raises.
-        """
+        """Read, and repeat while the database is away, for so many seconds or without limit. Raises Away after that."""
         try:
             async with asyncio.timeout(seconds):
                 while True:
@@ -84,7 +81,7 @@ class Availability:
             raise Away(self.reason or "it was away for too long") from None
 
     async def watch(self) -> None:
-        """Look until cancelled."""
+        """Check the database until cancelled."""
         lookout = database.lookout()
         self._watched = True
         try:
@@ -108,7 +105,7 @@ class Availability:
         self._suspected.clear()
         try:
             standing = await lookout.look()
-        except (Problem, asyncpg.PostgresError, *AWAY) as error:  # whatever keeps it from taking a connection
+        except (Problem, asyncpg.PostgresError, *AWAY) as error:  # any reason that keeps it from connecting
             self._gone(str(error) or type(error).__name__)
         else:
             self._there(standing, suspicion)
@@ -140,4 +137,4 @@ class Availability:
 
 
 availability = PerDatabase(Availability)
-"""That of the database this process works on."""
+"""Availability of the open database."""

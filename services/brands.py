@@ -18,7 +18,7 @@ NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
 
 
 async def save_brand(principal: Principal, *, name: str, title: str, sample: bool = False) -> str:
-    """Make the brand, or change its title; return its name. `sample` marks a new one that is no firm.
+    """Create the brand, or change its title; return its name. `sample` marks a new brand as sample data.
 
     Raises what `update_brand` raises.
     """
@@ -33,7 +33,7 @@ async def update_brand(
     expected_version: int | None = None,
     sample: bool = False,
 ) -> SavedObject:
-    """Make the brand, or change its title if `values` has one. ADMIN only.
+    """Create the brand, or change its title if `values` has one. ADMIN only.
 
     Raises Forbidden, InvalidInput, VersionConflict.
     """
@@ -61,11 +61,11 @@ async def update_brand(
 
 
 async def brand_exists(name: str) -> bool:
-    """Is there such a brand?"""
+    """Return whether the brand exists."""
     return NAME.fullmatch(name) is not None and await Brand.filter(name=name).exists()
 
 
 async def require_brand(name: str) -> None:
-    """Raises NotFound where there is no such brand. Call it inside the unit that goes on to use the brand."""
+    """Raise NotFound if there is no such brand. Call it inside the unit of work that uses the brand."""
     if not await brand_exists(name):
         raise NotFound("brand", brand=name)

@@ -1,6 +1,6 @@
-"""Setting many verdicts aside: each challenge that was hit has a job, which leaves that of the next one.
+"""Bulk reinstatements: verdicts of many challenges are set aside, one job per challenge.
 
-So other work has its turn between two of them, and what was stopped goes on where it was.
+Each job queues the next one, so that other jobs get their turn and a stopped bulk goes on where it was.
 """
 
 from domain.errors import InvalidInput, Locked, Refused
@@ -24,10 +24,11 @@ KIND = "reinstate"
 async def order_reinstatements(
     principal: Principal, span: Span, reason: str, key: str, shown: str | None = None
 ) -> int:
-    """Set aside the verdict of every challenge of one's brand that void quotes of the span hit; return the bulk's id.
+    """Set aside the verdict of every challenge of the brand that void quotes of the span affected; return the bulk's
+    id.
 
-    It is done by jobs; the bulk says how far they are. The same key and content again answers the same bulk. Raises
-    Forbidden, InvalidInput, IdempotencyConflict.
+    Jobs do it; the bulk shows their progress. The same key and content return the same bulk. Raises Forbidden,
+    InvalidInput, IdempotencyConflict.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
@@ -67,7 +68,7 @@ async def _owe_next(work: UnitOfWork, bulk_id: int) -> None:
 
 
 async def reinstate_one(work: UnitOfWork, job: Job) -> str:
-    """Set the verdict on the job's challenge aside, or note why not, and leave the job of the next challenge."""
+    """Set aside the verdict on the job's challenge, or record why not, and queue the next challenge's job."""
     assert job.challenge_id, "the job names its challenge"
     bulk_id = int(job.facts["bulk"])
     await rows.lock_bulk(work.conn, bulk_id)
@@ -93,7 +94,7 @@ async def reinstate_one(work: UnitOfWork, job: Job) -> str:
 
 
 async def resume_bulks() -> None:
-    """Give every bulk that has come to a halt its next job: the challenge of its last one may have been deleted."""
+    """Queue the next job of every stalled bulk: the challenge of its last job may have been deleted."""
     async with read_connection() as conn:
         halted = await rows.stalled_bulks(conn)
     for bulk_id in halted:

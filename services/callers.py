@@ -1,7 +1,7 @@
-"""Who a piece of work is for, how long it may take, and whether anybody still waits for its answer.
+"""Callers: whom a piece of work is for, how long it may take, and whether anybody still waits for the answer.
 
-A caller is bound where the bearer of a request is known; every task that works for it finds it in its context. Nobody
-is bound in workers and commands, nor in tasks that work for many callers at once.
+The caller is set where a request's bearer is known; every task that works for it finds it in its context. Workers,
+commands and tasks for many callers have none.
 """
 
 import asyncio
@@ -15,20 +15,20 @@ from services.per_database import PerDatabase
 from services.principals import Principal
 from services.telemetry import STOPPED
 
-STRANGERS = ""  # the brand of all callers without a token: no brand has this name
+STRANGERS = ""  # brand of all callers without a token: no brand has this name
 
 
 class StoppableWork(Protocol):
-    """Something that a caller's task waits for, or does, and that may be stopped."""
+    """Work of a caller's task that can be stopped."""
 
     def stop(self) -> None: ...
 
 
-LOOK_SECONDS = 0.1  # between looks for documents whose time is over
+LOOK_SECONDS = 0.1  # between checks for documents whose time is over
 
 
 class Clock:
-    """Stops the documents whose time is over. One timer for all of them: two calls for each would cost it more."""
+    """The timer that stops documents whose time is over; one for all, as two timer calls per document cost more."""
 
     def __init__(self) -> None:
         self._due: dict[Caller, float] = {}
@@ -36,13 +36,13 @@ class Clock:
         self._loop = asyncio.get_running_loop()
 
     def begin(self, caller: "Caller", seconds: float) -> None:
-        """Stop the caller's document after so many seconds, unless it has ended by then."""
+        """Stop the caller's document after so many seconds, unless it ends before."""
         self._due[caller] = self._loop.time() + seconds
         if self._timer is None:
             self._timer = self._loop.call_later(LOOK_SECONDS, self._look)
 
     def end(self, caller: "Caller") -> None:
-        """The document is answered."""
+        """Remove the caller: the document is answered."""
         self._due.pop(caller, None)
 
     def _look(self) -> None:
@@ -59,74 +59,74 @@ clock = PerDatabase(Clock)
 class Caller:
     """The bearer of one document. Used from one event loop.
 
-    Its reads, and what a mutation waits for before its transaction begins, are stopped when its time is over; reads
-    also when nobody waits for the answer. From the beginning of a transaction on a mutation's root field is finished,
-    so that nothing is committed and then answered as a failure.
+    Reads, and a mutation's waiting before its transaction begins, are stopped when the document's time is over; reads
+    also when nobody waits for the answer. Once a mutation's transaction has begun, the root field is finished, so that
+    nothing is committed and then answered as a failure.
     """
 
     __slots__ = ("_clock", "_mutates", "_refusal", "_seconds_max", "bearer", "brand", "in_doubt", "pledged", "waiting")
 
     def __init__(self, bearer: Hashable, brand: Hashable, seconds_max: float) -> None:
-        """`seconds_max`: how long the execution of its document may take."""
+        """`seconds_max`: how long the document may execute."""
         self.bearer = bearer
         self.brand = brand
-        self.pledged = False  # the root field of the mutation is to be finished
-        self.in_doubt = False  # a commit was sent for that root field: what fails from now on does not undo it
+        self.pledged = False  # the root field of the mutation is finished in any case
+        self.in_doubt = False  # a commit was sent for that root field: a later failure does not undo it
         self.waiting: set[StoppableWork] = set()
         self._seconds_max = seconds_max
-        self._clock: Clock | None = None  # once it is executed
-        self._refusal: type[Refused] | None = None  # of what is still to be done
+        self._clock: Clock | None = None  # time, once it executes
+        self._refusal: type[Refused] | None = None  # stoppable work that is not done
         self._mutates = False
 
     @classmethod
     def of(cls, bearer: Principal | None, address: str, seconds_max: float) -> "Caller":
-        """The caller of a request; callers without a token go by their address."""
+        """Return the caller of a request; a caller without a token is identified by its address."""
         if bearer is None:
             return cls(address, STRANGERS, seconds_max)
         key = bearer.key
         return cls(key, key if bearer.brand is None else bearer.brand, seconds_max)
 
     def begin(self, *, mutates: bool) -> None:
-        """Execute its document: from now on its time runs."""
+        """Start the document's time."""
         self._mutates, self._clock = mutates, clock()
         self._clock.begin(self, self._seconds_max)
 
     def end(self) -> None:
-        """The document is answered."""
+        """End the document: it is answered."""
         if self._clock is not None:
             self._clock.end(self)
 
     def begin_field(self) -> None:
-        """Begin a root field of a mutation, of which nothing is committed yet."""
+        """Begin a root field of a mutation; nothing of it is committed yet."""
         self.pledged = self.in_doubt = False
 
     def pledge(self) -> None:
-        """Something may be committed from now on: the root field is finished."""
+        """Note that something may be committed from now on: the root field is finished."""
         self.pledged = True
 
     def check(self) -> None:
-        """Raises TimeLimit or CallerGone where the work is not to go on."""
+        """Raise TimeLimit or CallerGone if the work is to stop."""
         if self._refusal is not None and not self.pledged:
             raise self.refusal()
 
     def refusal(self) -> Refused:
-        """Why its work was stopped."""
+        """Return why its work was stopped."""
         assert self._refusal is not None, "it was stopped"
         return TimeLimit(seconds_max=f"{self._seconds_max:g}") if self._refusal is TimeLimit else self._refusal()
 
     @property
     def reads(self) -> bool:
-        """Is its document a query, whose lists may be a moment old?"""
+        """Return whether the document is a query, whose lists may come from a standby."""
         return self._clock is not None and not self._mutates
 
     def leave(self) -> bool:
-        """Stop its reads, as nobody waits for the answer. False for a mutation, which is finished."""
+        """Stop its reads: nobody waits for the answer. Return False for a mutation, which is finished."""
         if not self._mutates:
             self.stop(CallerGone)
         return not self._mutates
 
     def stop(self, refusal: type[Refused]) -> None:
-        """Refuse whatever is not done yet, and end what it waits for; a root field that is pledged goes on."""
+        """Refuse all work that is not done yet and end its waits; a pledged root field goes on."""
         if self._refusal is None:
             self._refusal = refusal
             if self._clock is not None:
@@ -138,12 +138,12 @@ class Caller:
 
 _caller: ContextVar[Caller | None] = ContextVar("caller", default=None)
 current = _caller.get
-"""The caller of this task; None where it works for nobody, or for many."""
+"""Return the caller of this task; None if it works for nobody or for many."""
 
 
 @contextmanager
 def acting_for(caller: Caller) -> Iterator[None]:
-    """Work for the caller, in this task and those it starts."""
+    """Set the caller for this task and the tasks that it starts."""
     token = _caller.set(caller)
     try:
         yield
@@ -153,12 +153,12 @@ def acting_for(caller: Caller) -> Iterator[None]:
 
 
 class Stoppable:
-    """A part of a task's work that its caller may stop: instead of being cancelled, the task gets the refusal."""
+    """A part of a task that its caller may stop: the task gets the refusal instead of a cancellation."""
 
     __slots__ = ("_caller", "_stopped", "_task")
 
     def __init__(self, caller: Caller) -> None:
-        """Raises what the caller's `check` raises."""
+        """Raise what the caller's `check` raises."""
         caller.check()
         task = asyncio.current_task()
         assert task is not None, "callers are served by tasks"
@@ -171,19 +171,19 @@ class Stoppable:
         self._task.cancel()
 
     def leave(self) -> None:
-        """From now on the part is not to be stopped."""
+        """Exclude the part from stopping from now on."""
         self._caller.waiting.discard(self)
 
     def end(self, raised: BaseException | None) -> None:
-        """The part has ended. Raises the refusal where it was stopped."""
+        """End the part. Raises the refusal if it was stopped."""
         self.leave()
-        if self._stopped and self._task.uncancel() == 0 and raised is not None:  # else others have cancelled it, too
+        if self._stopped and self._task.uncancel() == 0 and raised is not None:  # else others have cancelled it as well
             raise self._caller.refusal() from raised
 
 
 @contextmanager
 def stoppable() -> Iterator[None]:
-    """Wait inside, until the caller's work is to be stopped. Raises TimeLimit, CallerGone."""
+    """Wait inside; stopping the caller ends the wait. Raises TimeLimit, CallerGone."""
     caller = current()
     if caller is None:
         yield

@@ -1,4 +1,4 @@
-"""A list of currencies and instruments, brought into the desk: what is missing is made, and differences are shown."""
+"""Loading a list of currencies and instruments: missing entries are created, differences are shown."""
 
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -13,7 +13,7 @@ from services.unit_of_work.openings import transaction
 
 
 class EntryOutcome(StrEnum):
-    """What became of an entry of the list."""
+    """The result for one entry of the list."""
 
     NEW = "NEW"
     CHANGED = "CHANGED"
@@ -24,7 +24,7 @@ class EntryOutcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CatalogueEntry:
-    """An entry of the list: its code or symbol, what became of it, and why or in which fields it differs."""
+    """One entry of the list: code or symbol, result, and the reason or the fields that differ."""
 
     name: str
     outcome: EntryOutcome
@@ -35,9 +35,9 @@ class CatalogueEntry:
 async def load_catalogue(
     principal: Principal, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
 ) -> AsyncIterator[CatalogueEntry]:
-    """Make the entries that are missing, each in a transaction of its own; with `update` change those that differ.
+    """Create missing entries, each in a transaction of its own; with `update`, change those that differ.
 
-    A refused entry does not stop the others. Nothing is written in a dry run.
+    A refused entry does not stop the others. A dry run writes nothing.
     """
     for entry in listed:
         async with transaction() as work:

@@ -1,4 +1,4 @@
-"""Calling a challenge off: by hand, or because its purchase failed, was refunded, or its program is deleted."""
+"""Cancelling a challenge: by hand, or because its purchase failed, was refunded, or its program is deleted."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -22,11 +22,11 @@ from services.unit_of_work.unit import UnitOfWork
 
 REASON_MAX = 500
 UNDER_WAY = frozenset({PurchaseStatus.PENDING, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED})
-"""Of a purchase whose challenge has not begun."""
+"""Statuses of a purchase whose challenge has not begun."""
 
 
 def checked_reason(internal: str, shown: str | None = None) -> Reason:
-    """Return the reason for what is done by hand. Raises InvalidInput for a text that says nothing, or too much."""
+    """Return the reason of an operation by hand. Raises InvalidInput for an empty or too long text."""
     for field, text in (("reason", internal), ("shownReason", shown)):
         if text is not None and (fault := text_fault(text, REASON_MAX)):
             raise InvalidInput(field, reason=fault)
@@ -34,19 +34,19 @@ def checked_reason(internal: str, shown: str | None = None) -> Reason:
 
 
 async def check_payouts(work: UnitOfWork, ids: Sequence[int]) -> None:
-    """Check that no payout of the challenges is open; the unit holds them, so that none is requested meanwhile.
+    """Check that no payout of the challenges is open; their locks keep new payouts out.
 
-    Raises PayoutOpen naming the payout, or the challenge alone where its payout is still to be written.
+    Raises PayoutOpen naming the payout, or the challenge alone if its payout is not written yet.
     """
     if found := await rows.first_open_payout(work.conn, ids):
         raise PayoutOpen("id", **{name: fact for name, fact in found.items() if fact is not None})
 
 
 async def cancel_challenge(principal: Principal, challenge_id: int, reason: str, shown: str | None = None) -> None:
-    """End a running challenge without a verdict; its account is locked, its positions close at fresh quotes.
+    """End a running challenge without a verdict: its account is locked, its positions close at fresh quotes.
 
-    A purchase still being activated fails with it. A payout that is open stays open, to be decided or paid.
-    Raises Forbidden, InvalidInput, NotFound, InvalidTransition.
+    A purchase that is still being activated fails. An open payout stays open. Raises Forbidden, InvalidInput, NotFound,
+    InvalidTransition.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
@@ -55,7 +55,7 @@ async def cancel_challenge(principal: Principal, challenge_id: int, reason: str,
     if brand is None or not principal.sees(brand):
         raise NotFound("id", id=challenge_id)
     async with root_transaction(LockRoot.of_challenge(challenge_id)) as work:
-        await work.flush()  # a verdict that catching up came upon goes before
+        await work.flush()  # a verdict that catching up wrote comes first
         card = await rows.read_challenge(work.conn, challenge_id)
         await call_off(work, challenge_id, "CANCELLED", why)
         work.audit(
@@ -71,9 +71,9 @@ async def cancel_challenge(principal: Principal, challenge_id: int, reason: str,
 
 
 async def call_off(work: UnitOfWork, challenge_id: int, end_reason: str, reason: Reason) -> None:
-    """Cancel a running challenge and its phases, lock its account, fail a purchase still being activated.
+    """Cancel a running challenge and its phases, lock its account, fail a purchase that is still being activated.
 
-    The unit holds the challenge and has written what catching up found. Raises InvalidTransition for one that has
+    The unit of work holds the challenge and has written what catching up changed. Raises InvalidTransition if it has
     ended.
     """
     card = await rows.read_challenge(work.conn, challenge_id)
@@ -96,7 +96,7 @@ async def call_off(work: UnitOfWork, challenge_id: int, end_reason: str, reason:
 
 
 async def _fail_purchase(work: UnitOfWork, challenge_id: int, end_reason: str, reason: Reason) -> None:
-    """FAILED; what is reserved for it on the wallet is free again."""
+    """Set the purchase FAILED; its reservation on the wallet ends."""
     card = await rows.read_challenge(work.conn, challenge_id)
     status = PurchaseStatus(card["purchase_status"])
     if status is PurchaseStatus.PENDING:
@@ -115,7 +115,7 @@ async def _fail_purchase(work: UnitOfWork, challenge_id: int, end_reason: str, r
 
 
 def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> None:
-    """Lock an account that has not ended: cancel its orders, end its phase and that one's last day, close positions."""
+    """Lock an account that has not ended: cancel its orders, end its phase and day, close its positions."""
     account = held.account
     if account.status in ACCOUNT_ENDS:
         return
@@ -133,7 +133,7 @@ def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> No
         {"reason": end_reason},
         status=AccountStatus.LOCKED,
         locked_from=account.locked_from or account.status,
-        read_only=True,  # for good: whoever unlocks it cannot trade on it either
+        read_only=True,  # for good: an unlocked account cannot trade on it either
         phase=phase,
     )
     if account.positions:
@@ -142,9 +142,9 @@ def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> No
 
 
 async def close_positions(work: UnitOfWork, job: Job) -> str:
-    """Close what an account that was locked for good still holds.
+    """Close the positions that are left on an account that is locked for good.
 
-    Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
+    Raises WaitForQuotes while a position has no fresh quote of its own; closed positions stay closed.
     """
     assert job.account_id, "the job names its account"
     held = work.locked_accounts.get(job.account_id)
