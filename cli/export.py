@@ -17,13 +17,13 @@ from config.errors import Problem
 from config.logs import configure_logging
 from config.settings import Settings, load_settings
 from services import exports
-from services.exports import Kind
+from services.exports import ExportKind
 
 BROKEN_PIPE = 141  # as a shell says it of a process that the signal ended
 
 
 def export(
-    what: Annotated[Kind, typer.Argument(help="What to export")],
+    what: Annotated[ExportKind, typer.Argument(help="What to export")],
     since: Annotated[str, typer.Option("--from", help="The first instant: 2026-03-01, or 2026-03-01T09:00:00+01:00")],
     until: Annotated[str, typer.Option("--to", help="The first instant no more; a date alone begins at 00:00 UTC")],
     brand: Annotated[str | None, typer.Option(help="Only this brand's rows")] = None,
@@ -110,8 +110,8 @@ class Target:
 
 
 async def _write(
-    ready: Settings, target: Target, what: Kind, since: datetime, until: datetime, brand: str | None
+    ready: Settings, target: Target, what: ExportKind, since: datetime, until: datetime, brand: str | None
 ) -> int:
     return await read_from_desk(
-        ready, "export", lambda: exports.write(what, since, until, brand, target.write), again=target.begin_anew
+        ready, "export", lambda: exports.export_rows(what, since, until, brand, target.write), again=target.begin_anew
     )

@@ -21,7 +21,7 @@ from config.settings import Settings, load_settings
 from domain.instruments import Currency, Guard, GuardMode, Instrument, InstrumentKind
 from domain.quote_guard import DEFAULTS
 from services import catalogue
-from services.catalogue import Line, Outcome
+from services.catalogue import CatalogueEntry, EntryOutcome
 from services.principals import Principal, Role
 
 OPERATOR = Principal(0, "cli", Role.ADMIN)
@@ -54,27 +54,27 @@ def load(
         outcomes = asyncio.run(_load(ready, listed, update=update, dry_run=dry_run))
     would = "would be " if dry_run else ""
     typer.echo(
-        f"{outcomes[Outcome.NEW]} {would}new, {outcomes[Outcome.CHANGED]} {would}changed, "
-        f"{outcomes[Outcome.DIFFERENT]} different and left alone, {outcomes[Outcome.UNCHANGED]} unchanged, "
-        f"{outcomes[Outcome.REFUSED]} refused"
+        f"{outcomes[EntryOutcome.NEW]} {would}new, {outcomes[EntryOutcome.CHANGED]} {would}changed, "
+        f"{outcomes[EntryOutcome.DIFFERENT]} different and left alone, {outcomes[EntryOutcome.UNCHANGED]} unchanged, "
+        f"{outcomes[EntryOutcome.REFUSED]} refused"
     )
-    if outcomes[Outcome.REFUSED]:
+    if outcomes[EntryOutcome.REFUSED]:
         raise typer.Exit(1)
 
 
 async def _load(
     settings: Settings, listed: Sequence[Currency | Instrument], *, update: bool, dry_run: bool
-) -> Counter[Outcome]:
-    outcomes: Counter[Outcome] = Counter()
+) -> Counter[EntryOutcome]:
+    outcomes: Counter[EntryOutcome] = Counter()
     async with open_desk(settings, "instruments"):
-        async for line in catalogue.load(OPERATOR, listed, update=update, dry_run=dry_run):
+        async for line in catalogue.load_catalogue(OPERATOR, listed, update=update, dry_run=dry_run):
             outcomes[line.outcome] += 1
-            if line.outcome is not Outcome.UNCHANGED:
+            if line.outcome is not EntryOutcome.UNCHANGED:
                 typer.echo(_text(line))
     return outcomes
 
 
-def _text(line: Line) -> str:
+def _text(line: CatalogueEntry) -> str:
     differences = ", ".join(f"{one.field} {one.before or 'none'} -> {one.after or 'none'}" for one in line.differences)
     why = differences or line.refusal
     return f"{line.outcome.lower():9} {line.name}" + (f": {why}" if why else "")

@@ -98,7 +98,7 @@ def token(
 
     async def create(ready: Settings) -> str:
         async with open_desk(ready, "token"):
-            return await tokens.create(role=role.upper(), brand=brand, name=name, subject=client)
+            return await tokens.create_token(role=role.upper(), brand=brand, name=name, subject=client)
 
     with running_database(settings) as ready:
         typer.echo(asyncio.run(create(ready)))

@@ -14,7 +14,7 @@ from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
 
-async def open(work: UnitOfWork, brand: str, client: str, currency: str) -> int:  # noqa: A001 - what one does with a wallet
+async def open_wallet(work: UnitOfWork, brand: str, client: str, currency: str) -> int:
     """The client's wallet in the currency, made if there is none. Raises InvalidInput, NotFound."""
     if fault := validation.text_fault(client, 100):
         raise InvalidInput("client", reason=fault)
@@ -23,7 +23,7 @@ async def open(work: UnitOfWork, brand: str, client: str, currency: str) -> int:
     return await rows.ensure_wallet(brand, client, currency)
 
 
-async def deposit(
+async def deposit_to_wallet(
     principal: Principal, *, client: str, currency: str, amount: Decimal, key: str, brand: str | None = None
 ) -> int:
     """Put money from outside into a client's wallet, made if there is none; answers the wallet's id.
@@ -34,13 +34,13 @@ async def deposit(
     brand = principal.brand_for(brand)
     content = {"brand": brand, "client": client, "currency": currency, "amount": amount}
     async with transaction() as work:
-        if seen := await receipts.claim(work, principal, "depositToWallet", key, content):
+        if seen := await receipts.claim_key(work, principal, "depositToWallet", key, content):
             return int(seen["wallet"])
-        await brands.require(brand)
-        wallet_id = await open(work, brand, client, currency)
+        await brands.require_brand(brand)
+        wallet_id = await open_wallet(work, brand, client, currency)
         if fault := validation.amount_range(work.catalogue.currencies[currency].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
-        await transfers.move(
+        await transfers.transfer(
             work,
             brand=brand,
             kind="TOP_UP",
@@ -52,11 +52,11 @@ async def deposit(
             cause=f"deposit {key}",
         )
         _note(work, principal, "depositToWallet", brand, wallet_id, {"amount": plain_text(amount), "key": key})
-        await receipts.keep(work, principal, "depositToWallet", key, {"wallet": wallet_id})
+        await receipts.store_answer(work, principal, "depositToWallet", key, {"wallet": wallet_id})
     return wallet_id
 
 
-async def withdraw(
+async def withdraw_from_wallet(
     principal: Principal, wallet_id: int, *, amount: Decimal, key: str, reason: str | None = None
 ) -> None:
     """Let money leave a client's wallet for outside.
@@ -67,14 +67,14 @@ async def withdraw(
     principal.require(Role.ADMIN, Role.MANAGER)
     operation, content = "withdrawFromWallet", {"walletId": wallet_id, "amount": amount, "reason": reason}
     async with transaction() as work:
-        if await receipts.claim(work, principal, operation, key, content):
+        if await receipts.claim_key(work, principal, operation, key, content):
             return
         wallet = await rows.lock_wallet(work.conn, wallet_id)
         if wallet is None or not principal.sees(wallet["brand"]):
             raise NotFound("walletId", wallet=wallet_id)
         if fault := validation.amount_range(work.catalogue.currencies[wallet["currency"]].minor_units).fault(amount):
             raise InvalidInput("amount", reason=fault)
-        await transfers.move(
+        await transfers.transfer(
             work,
             brand=wallet["brand"],
             kind="WITHDRAWAL",
@@ -87,7 +87,7 @@ async def withdraw(
         )
         moved = {"amount": plain_text(amount), "key": key}
         _note(work, principal, operation, wallet["brand"], wallet_id, moved, reason or "")
-        await receipts.keep(work, principal, operation, key, {"wallet": wallet_id})
+        await receipts.store_answer(work, principal, operation, key, {"wallet": wallet_id})
 
 
 def _note(

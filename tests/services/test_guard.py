@@ -15,7 +15,7 @@ from domain.quote_guard import QuoteFinding
 from domain.quotes import Quote
 from services import events, instruments, quote_guard, quotes, system
 from services.principals import Principal, Role
-from services.quote_cache import tape
+from services.quote_cache import quote_cache
 from tests.services.world import ADMIN, World, a_quote, a_world, act, another_process, books_hold, rows, settle, value
 
 SECOND = timedelta(seconds=1)
@@ -26,7 +26,7 @@ HOLD = {"mode": GuardMode.HOLD, "move_pct": Decimal(5), "spread_pct": Decimal(2)
 async def a_guarded_world(url: str, guard: Mapping[str, Any] = HOLD, **world: Any) -> World:
     """A desk whose EURUSD, at 1.1, has this guard."""
     found = await a_world(url, **world)
-    await instruments.update(ADMIN, "EURUSD", {"guard": guard})
+    await instruments.update_instrument(ADMIN, "EURUSD", {"guard": guard})
     return found
 
 
@@ -64,7 +64,7 @@ async def test_a_tenfold_quote_for_a_moment_fails_nobody_and_is_told(database: s
     taken = await hand_in(world, "11")
     assert (taken.accepted, taken.batches, taken.dropped) == (0, [], [])
     assert taken.suspect == [("EURUSD", QuoteFinding.MOVE, True, 1)]
-    [held] = (await system.read()).suspect
+    [held] = (await system.read_state()).suspect
     assert (held.symbol, held.source, held.finding) == ("EURUSD", "feed", QuoteFinding.MOVE)
     filled = await act(account, "INCREASE", action_id="a2", quantity="1000", side="SHORT")
     assert filled.fill
@@ -74,7 +74,7 @@ async def test_a_tenfold_quote_for_a_moment_fails_nobody_and_is_told(database: s
     assert await value("select status from challenge_phases where account_id = $1", account) == 1
     assert await value("select count(*) from positions where status = 'OPEN'") == 1, "no stop-loss was triggered"
     assert await value("select max(ask) from quotes where symbol = 'EURUSD'") < 2
-    assert (await dropped(), (await system.read()).suspect) == (1, [])
+    assert (await dropped(), (await system.read_state()).suspect) == (1, [])
     assert await told() == [("HELD", "MOVE", 1), ("DROPPED", "MOVE", 1)]
     await books_hold()
 
@@ -117,7 +117,7 @@ async def test_two_requests_at_once_decide_one_after_the_other(database: str) ->
 async def test_what_is_held_is_remembered_by_a_process_that_has_just_begun(database: str) -> None:
     world = await a_guarded_world(database)
     await hand_in(world, "0.9")
-    tape().__init__()  # type: ignore[misc] # as after a restart
+    quote_cache().__init__()  # type: ignore[misc] # as after a restart
     quotes._checked().clear()  # noqa: SLF001
     assert (await hand_in(world, "0.9")).accepted == 1
 
@@ -175,11 +175,11 @@ async def test_a_held_quote_that_nothing_decides_is_dropped_in_time(database: st
     at = await value("select clock_timestamp()")
     await quotes.ingest([a_quote("EURUSD", "1.1", at)], FEED)
     await quotes.ingest([a_quote("EURUSD", "0.9", at + SECOND / 100)], FEED)
-    assert await quote_guard.expire() == 0
+    assert await quote_guard.expire_suspects() == 0
     async with another_process(database) as other:
         await other.execute("update suspect_quotes set held_at = held_at - interval '2 seconds'")
-    assert [await quote_guard.expire(), await quote_guard.expire()] == [1, 0]
-    assert (await dropped(), (await system.read()).suspect) == (1, [])
+    assert [await quote_guard.expire_suspects(), await quote_guard.expire_suspects()] == [1, 0]
+    assert (await dropped(), (await system.read_state()).suspect) == (1, [])
     assert await told() == [("HELD", "MOVE", 1), ("DROPPED", "MOVE", 1)]
     assert world.at <= at
 
@@ -204,15 +204,15 @@ async def test_however_a_replay_hands_its_quotes_in_the_same_are_accepted(databa
 
 async def test_a_guard_is_saved_by_field_and_its_figures_have_bounds(database: str) -> None:
     await a_world(database)
-    saved = await instruments.update(ADMIN, "EURUSD", {"guard": {"move_pct": Decimal(3)}})
+    saved = await instruments.update_instrument(ADMIN, "EURUSD", {"guard": {"move_pct": Decimal(3)}})
     assert [(one.field, one.before, one.after) for one in saved.changes] == [("guard.movePct", "0", "3")]
-    await instruments.update(ADMIN, "EURUSD", {"guard": None})
+    await instruments.update_instrument(ADMIN, "EURUSD", {"guard": None})
     assert await value("select guard_move_pct from instruments where symbol = 'EURUSD'") == 5, "that of the kind"
-    await instruments.update(ADMIN, "USDJPY", {
+    await instruments.update_instrument(ADMIN, "USDJPY", {
         "base_currency": "USD", "quote_currency": "JPY", "price_precision": 3, "quantity_step": Decimal(1),
         "quantity_min": Decimal(1),
     })  # fmt: skip
     assert await value("select guard_mode from instruments where symbol = 'USDJPY'") == "WARN"
     for name, wrong in {"move_pct": -1, "move_seconds": 0, "spread_pct": 201, "frozen_seconds": 86_401}.items():
         with pytest.raises(InvalidInput, match="guard"):
-            await instruments.update(ADMIN, "EURUSD", {"guard": {name: Decimal(wrong)}})
+            await instruments.update_instrument(ADMIN, "EURUSD", {"guard": {name: Decimal(wrong)}})
