@@ -53,7 +53,7 @@ class DroppedQuote:
         description="Reason. UNKNOWN_SYMBOL; NOT_FINITE: price is infinite or not a number; NOT_POSITIVE: price is "
         "zero or negative; CROSSED: bid above ask; LATE: older than an accepted quote; FUTURE: source time ahead of "
         "the clock; OUT_OF_RANGE: price of 1e10 or more, or one at which an open position would be worth more than "
-        "1e13; TOO_PRECISE: more decimal places than the instrument has, beyond floating-point noise; MALFORMED: not "
+        "1e13; TOO_PRECISE: more decimal places than the desk keeps, beyond floating-point noise; MALFORMED: not "
         "an object of exactly `symbol`, `bid`, `ask` and `time`, each text or a number; INVALID_TIME: not RFC 3339 "
         "text with an offset, or a time that does not exist, such as a leap second."
     )
