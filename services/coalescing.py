@@ -1,4 +1,4 @@
-"""Reads that many ask for at the same time, coalesced: one statement at a time, each for all that wait for one."""
+"""Coalesced reads: one statement at a time, each for all callers that wait for it."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -10,9 +10,10 @@ Value = TypeVar("Value")
 
 
 class Coalesced(Generic[Key, Value]):
-    """Reads values by key. A read begins after everyone it answers has asked, so no answer is older than its question.
+    """Reads of values by key. Used from one event loop.
 
-    Used from one event loop. Whoever asks while a read is under way is answered by the next one.
+    A read begins after everyone whom it answers has asked, so no answer is older than its question. A question during a
+    read is answered by the next read.
     """
 
     def __init__(self, read: Callable[[Collection[Key]], Awaitable[Mapping[Key, Value]]]) -> None:
@@ -21,7 +22,7 @@ class Coalesced(Generic[Key, Value]):
         self._task: asyncio.Task[None] | None = None
 
     def ask(self, key: Key) -> "asyncio.Future[Value | None]":
-        """Return what will be the value of the key, None where there is none. It raises what the read raises."""
+        """Return the future value of the key; None if there is none. It raises what the read raises."""
         answer: asyncio.Future[Value | None] = asyncio.get_running_loop().create_future()
         self._waiting.append((key, answer))
         if self._task is None:
@@ -29,7 +30,7 @@ class Coalesced(Generic[Key, Value]):
         return answer
 
     async def get(self, key: Key) -> Value | None:
-        """Return the value of the key, as `ask` has it."""
+        """Return the value of the key as `ask` has it."""
         return await self.ask(key)
 
     async def _run(self) -> None:

@@ -1,4 +1,4 @@
-"""What the fold needs of a loaded account's surroundings."""
+"""The conditions of a loaded account: what the fold needs besides the account and the quotes."""
 
 from datetime import timedelta
 
@@ -9,7 +9,7 @@ from models.loaded import LoadedAccount
 
 
 def conditions_of(loaded: LoadedAccount, catalogue: Catalogue) -> Conditions:
-    """What the fold needs besides the account and the quotes."""
+    """Return what the fold needs besides the account and the quotes."""
     interval = timedelta(minutes=settings().mark_ledger_minutes)
     terms = loaded.terms.phase(loaded.phase_index) if loaded.terms and loaded.phase_index else None
     return Conditions(catalogue, interval, loaded.calendar, terms, settings().stored_refusals_day_max)

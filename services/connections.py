@@ -1,6 +1,6 @@
-"""How work gets a connection: of the pool by its caller's share, or one of those kept for the desk's own life signs.
+"""Connections: from the pool by the caller's share, or from a small pool kept for readiness, heartbeats and tokens.
 
-While the database is away there is none, and who asks is refused at once (Away).
+While the database is away every request for one is refused at once (Away).
 """
 
 from contextlib import suppress
@@ -25,25 +25,25 @@ LOST = (
     asyncpg.OperatorInterventionError,
     asyncpg.PostgresConnectionError,
 )
-"""How a connection shows that it has gone; what was under way may or may not be committed."""
+"""Errors of a lost connection; the statement may or may not be committed."""
 
 SHORT = (asyncpg.InsufficientResourcesError, asyncpg.PostgresSystemError, asyncpg.ReadOnlySQLTransactionError)
-"""How a server that is there shows that it cannot write now: its disk is full, or fails. No statement is to blame."""
+"""Errors of a server that cannot write now: its disk is full or fails. No statement is to blame."""
 
-RELEASE_SECONDS = 10  # for the server to answer that a connection is reset; without a limit a broken one never returns
+RELEASE_SECONDS = 10  # for the server to confirm a reset; without a limit a broken connection never returns
 
 
 class Lease:
-    """A connection of the pool. A release that is cut off while it waits closes the connection.
+    """A connection of the pool. A release that is cancelled closes the connection.
 
-    A task that has one waits for no second one: its caller's share could be used up by such tasks.
+    A task that has one must not wait for a second one: such tasks could use up the caller's share.
     """
 
     __slots__ = ("_conn", "_part", "_places", "_share")
-    commits: ClassVar[bool] = False  # what is done with the connection may be committed, so the caller cannot stop it
+    commits: ClassVar[bool] = False  # the work may be committed, so the caller cannot stop it
 
     async def __aenter__(self) -> Connection:
-        """Raises Away while the database is."""
+        """Raise Away while the database is away."""
         availability().check()
         with timed(POOL_WAIT_SECONDS):
             caller = current()
@@ -72,7 +72,7 @@ class Lease:
         return self._conn
 
     def _pool(self, share: Share | None) -> asyncpg.Pool:
-        """Return the pool for the place: reads that let others go first do so in the server, where it can be told."""
+        """Return the pool for the place: low-priority reads use connections that the server itself slows down."""
         low = database.low_pool() if share is not None and share.runs_low and not self.commits else None
         return low if low is not None and low.get_size() - low.get_idle_size() < low.get_max_size() else database.pool()
 
@@ -96,7 +96,7 @@ class Lease:
 
 
 class OnStandby(Lease):
-    """A connection of the standby, by the caller's share of the primary's. What goes wrong with it is the standby's."""
+    """A connection of the standby, by the caller's share of the primary's pool. Its faults are the standby's alone."""
 
     __slots__ = ()
 
@@ -109,20 +109,20 @@ class OnStandby(Lease):
         return await pool.acquire()
 
     def _report(self, raised: BaseException | None) -> None:
-        """Whoever asked the standby goes to the primary."""
+        """Report nothing: the reader goes to the primary."""
 
 
 class Committing(Lease):
-    """The connection of a transaction that writes. Until it is there the caller may stop the work, and no longer."""
+    """The connection of a writing transaction. The caller may stop the work only until it is there."""
 
     __slots__ = ()
     commits = True
 
 
 class control:  # noqa: N801 - used like a function
-    """A connection beyond the pool, however busy that is: for readiness, heartbeats and tokens, and short statements.
+    """A connection outside the pool, for readiness, heartbeats and tokens, and for short statements.
 
-    Whoever uses it has one at a time, whatever the number of requests.
+    Each user has one at a time, however many requests there are.
     """
 
     __slots__ = ("_conn",)
@@ -138,7 +138,7 @@ class control:  # noqa: N801 - used like a function
 
 
 async def _acquired(pool: asyncpg.Pool) -> Connection:
-    """Raises Away where no connection can be opened, for whatever reason."""
+    """Acquire a connection. Raises Away if none can be opened, for any reason."""
     try:
         return await pool.acquire()
     except (Problem, asyncpg.PostgresError) as error:
@@ -150,11 +150,11 @@ async def _acquired(pool: asyncpg.Pool) -> Connection:
 
 
 def _report(raised: BaseException | None) -> None:
-    """Have the database looked at where the error may mean that it is away."""
+    """Have the database checked if the error may mean that it is away."""
     if raised is not None and (error := outage(raised)) is not None:
         availability().suspect(error)
 
 
 async def _release(conn: Connection) -> None:
-    with suppress(*LOST):  # the pool has thrown the connection away, and what was done with it is done
+    with suppress(*LOST):  # the pool has closed the connection; its work is done
         await asyncpg_internals.release(conn, RELEASE_SECONDS)

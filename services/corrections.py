@@ -1,4 +1,4 @@
-"""Voiding what was booked, and computing an account again from the fills that remain."""
+"""Corrections: fills are voided, and the account is computed again from the fills that remain."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -25,12 +25,12 @@ STAFF = (Role.ADMIN, Role.MANAGER)
 VOIDS_MAX = 250
 
 Name = tuple[int, int]
-"""What an order or a fill is called: its account, and the ledger row that made it."""
+"""The identity of an order or a fill: its account, and the ledger row that made it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What was done: the account's correction row if one was written, and what it changed."""
+    """The result: the account's correction row, if one was written, and the changes."""
 
     account_id: int
     seq: int | None
@@ -38,7 +38,7 @@ class Correction:
 
 
 async def void_orders(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Correction:
-    """Void filled orders of one account with their fills; the account becomes what the fills that remain come to.
+    """Void filled orders of one account with their fills; the account is computed again from the fills that remain.
 
     Raises Forbidden, NotFound, InvalidInput (no order, too many, of several accounts, no reason), InvalidTransition
     (an order that is not FILLED), LaterFillsNeedIt, AccountTerminal, PayoutOpen.
@@ -56,7 +56,7 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
 
 
 async def void_fills(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Correction:
-    """Void booked fills of one account with their orders; raises what `void_orders` does."""
+    """Void booked fills of one account with their orders. Raises what `void_orders` raises."""
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "fillIds")
     async with root_transaction(await tradable_lock_root(principal, account_id, "fillIds")) as work:
@@ -73,7 +73,7 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str, s
 async def recompute_account(
     principal: Principal, account_id: int, reason: str, *, apply: bool, shown: str | None = None
 ) -> Correction:
-    """Compute an account again from its booked fills, and say what differs; written only if told to `apply` it.
+    """Compute an account again from its booked fills and return the differences; write them only with `apply`.
 
     Raises Forbidden, NotFound, InvalidInput (no reason), AccountTerminal, PayoutOpen, and LaterFillsNeedIt (fills that
     never held).
@@ -102,9 +102,9 @@ async def _correct(
     orders: Collection[Order],
     reason: Reason,
 ) -> Correction:
-    """Correct the held account, and note it; a phase or a day that has been closed owes the closing again.
+    """Correct the locked account and audit it; a closed phase or day queues its closing again.
 
-    Raises PayoutOpen while profit of the account is held for a payout: it may be the profit that is being voided.
+    Raises PayoutOpen while profit of the account is held for a payout: that profit may be the voided one.
     """
     challenge_id = held.stored.challenge_id
     if challenge_id and (payout := await payouts.lock_open_payout(work.conn, challenge_id)):
@@ -122,7 +122,7 @@ async def _correct(
 
 
 async def _close_again(work: UnitOfWork, before: Account, after: Account) -> None:
-    """Owe the closing of positions that a correction opened again after their phase, or a CLOSE_DAY, closed them."""
+    """Queue the closing of positions that a correction opened again after a phase or a CLOSE_DAY had closed them."""
     if before.phase is None or not after.positions:
         return
     kind, facts = "close_account", Facts()
@@ -165,7 +165,7 @@ def _audit(
 
 
 async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
-    """The account, caught up. Raises AccountTerminal for one that has ended."""
+    """Return the account, caught up. Raises AccountTerminal if it has ended."""
     at_rest = account_id not in work.locked_accounts
     held = await work.load_account(account_id) if at_rest else work.locked_accounts[account_id]
     if held.account.status in ACCOUNT_ENDS:
@@ -176,7 +176,7 @@ async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
 
 
 async def _books(work: UnitOfWork, account: Account) -> Books:
-    """What is kept of the account, what catching it up has just added included."""
+    """Return what is stored of the account, including the rows that catching up has just added."""
     await work.flush()
     account_id = account.id
     stored, positions = (
@@ -188,7 +188,7 @@ async def _books(work: UnitOfWork, account: Account) -> Books:
 
 
 def _only_account(names: Sequence[Name], field: str) -> int:
-    """The one account that all of them belong to."""
+    """Return the one account that all of them belong to."""
     if not 1 <= len(names) <= VOIDS_MAX:
         raise InvalidInput(field, size_max=VOIDS_MAX, size=len(names))
     first, *others = sorted({account for account, _ in names})
@@ -211,7 +211,7 @@ def _check_fill(field: str, account_id: int, seq: int, fill: Fill | None) -> Non
 
 
 def _check_move(field: str, thing: str, current: Status, target: Status, hint: Facts) -> None:
-    """Raises InvalidTransition naming the field where the life cycle has no such move."""
+    """Raise InvalidTransition, naming the field, if the life cycle has no such move."""
     try:
         move(thing, current, target)
     except InvalidTransition as refused:

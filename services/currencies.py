@@ -29,7 +29,7 @@ MINOR_UNITS = Range(most=Decimal(PLACES), places=0)
 async def update_currency(
     principal: Principal, code: str, values: Mapping[str, Any], *, expected_version: int | None = None
 ) -> SavedObject:
-    """Make the currency, or change these of its minor units and par group. ADMIN only.
+    """Create the currency, or change its minor units and par group. ADMIN only.
 
     The minor units of a currency in use may only rise: amounts booked in it stay whole. The par group may change while
     no open position and no working order is valued by conversion: it decides what those are worth. A group that bears

@@ -1,4 +1,4 @@
-"""What accounts may do now, read at one point in time, with nothing written and nothing locked."""
+"""Decision contexts: what accounts may do now, read at one point in time without locks or writes."""
 
 from collections import defaultdict
 from collections.abc import Sequence
@@ -16,14 +16,12 @@ from services.unit_of_work.reads import read_snapshot
 from services.views.eligibility import cycle_of, cycles_of
 
 RECENT_ACTIONS = 50
-ROWS_MAX = 1_000  # that one list of an account may look at; conditions without an index are none here
+ROWS_MAX = 1_000  # rows that one list of an account may read; conditions without an index do not occur here
 
 
 @dataclass(frozen=True, slots=True)
 class AccountContext:
-    """The context, and the account's rows beside it: its resting orders and its last actions, newest first, the account
-    that its challenge has moved on to, if it has.
-    """
+    """A context, the account's working orders and newest actions, and the account that its challenge is on now."""
 
     context: DecisionContext
     orders: list[Row]
@@ -32,7 +30,7 @@ class AccountContext:
 
 
 async def account_context(account_id: int, symbols: Sequence[str] | None = None) -> AccountContext:
-    """The account's context. The caller has made sure that it is in sight. Raises why it cannot be computed."""
+    """Return the account's context. The caller has checked its visibility. Raises if it cannot be computed."""
     found = (await account_contexts([account_id], symbols))[account_id]
     if isinstance(found, Refused):
         raise found
@@ -42,7 +40,7 @@ async def account_context(account_id: int, symbols: Sequence[str] | None = None)
 async def account_contexts(
     ids: Sequence[int], symbols: Sequence[str] | None = None, moment: Moment | None = None
 ) -> dict[int, AccountContext | Refused]:
-    """The contexts of accounts that are visible, at a moment or at the newest market; or why there is none.
+    """Return the contexts of visible accounts, at a moment or at the newest market, or the reason why there is none.
 
     All are read at one point in time.
     """
@@ -77,5 +75,5 @@ def _by_parent(rows: Sequence[Row]) -> defaultdict[int, list[Row]]:
 
 
 def _other(current: int | None, own: int) -> int | None:
-    """The account its challenge is on now, unless that is the account itself."""
+    """Return the account that its challenge is on now, unless that is this account."""
     return None if current == own else current

@@ -1,7 +1,7 @@
-"""Notices that the database went back: that it was restored to a moment before what this process has seen.
+"""Epochs: notices that the database was restored to a moment before what this process has read.
 
-Event numbers, batches and versions of accounts are given anew then, so nothing that the process holds in memory is true
-any more, and it ends. After a failover that lost nothing it goes on.
+Event numbers, batches and versions of accounts are then given again, so nothing in this process's memory is valid, and
+the process ends. After a failover without loss it goes on.
 """
 
 import asyncio
@@ -24,19 +24,19 @@ log = logging.getLogger(__name__)
 
 
 class Restored(Unrecoverable):
-    """The database has lost what this process has seen."""
+    """The database has lost rows that this process has read."""
 
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at the epochs once a second. `head`: the newest event that the process has passed on."""
+    """Checks the epochs once a second. `head` returns the newest event that the process has passed on."""
 
     head: Callable[[], int] = lambda: 0
     seen: EpochHistory | None = None
     of_former: tuple[int, int] | None = None  # event and batch seen of the primary before, until its end is known
 
     async def run(self) -> None:
-        """Look until cancelled. Raises Restored; while the database is away, its watch says so."""
+        """Check until cancelled. Raises Restored; while the database is away, its own watch reports that."""
         fence.before_moves.append(self.remember)
         try:
             while True:
@@ -50,16 +50,16 @@ class Watch:
             fence.before_moves.remove(self.remember)
 
     def remember(self) -> None:
-        """Another primary is met: what is seen from now on is its own, and not what it may have lost."""
+        """Note a new primary: from now on only rows of that primary count as read."""
         if self.of_former is None:
             self.of_former = self.head(), quote_cache().newest
 
     async def look(self) -> None:
-        """Compare the database with what was seen of it. Raises Restored."""
+        """Compare the database with what was read from it before. Raises Restored."""
         head, newest = self.of_former or (
             self.head(),
             quote_cache().newest,
-        )  # before the look, which must not be behind them
+        )  # read before the check, which must not be behind them
         async with read_connection() as conn:
             life = await events.epoch_history(conn)
         before, self.seen = self.seen, life
@@ -68,7 +68,7 @@ class Watch:
         known, there = ({epoch.epoch for epoch in one.epochs} for one in (before, life))
         new = [(epoch.position, epoch.batch) for epoch in life.epochs if epoch.epoch not in known]
         if not known <= there:
-            new.append((0, 0))  # what was seen of an epoch that is gone is gone with it
+            new.append((0, 0))  # reads of an epoch that is gone do not count
         position, batch = max(before.position, head), max(before.batch, newest)
         kept_position, kept_batch = (min(kept) for kept in zip((life.position, life.batch), *new, strict=True))
         if kept_position < position or kept_batch < batch:

@@ -1,4 +1,4 @@
-"""The stamper: what transactions left in the outbox gets its dense position, and subscribers' processes are told."""
+"""The stamper gives committed events of the outbox their dense position and notifies the subscribers' processes."""
 
 import asyncio
 import logging
@@ -17,7 +17,7 @@ RETRY_SECONDS = 0.5
 
 
 async def stamp() -> int:
-    """Stamp everything committed so far, then notify; answers how many events."""
+    """Stamp all committed events, then notify; return how many there were."""
     async with read_connection() as conn:
         waiting = await events.stamper_work(conn)
     if not waiting.events and not waiting.has_moved:
@@ -35,7 +35,7 @@ async def stamp() -> int:
 
 
 async def run_stamper(stop: asyncio.Event) -> None:
-    """Stamp after every commit of this process, and once a second for those of processes that died before."""
+    """Stamp after every commit of this process, and once a second for processes that ended before they could."""
     wake = stamper_wakeup.stamper_event()
     while not stop.is_set():
         try:
@@ -48,7 +48,7 @@ async def run_stamper(stop: asyncio.Event) -> None:
         except AWAY as error:
             availability().suspect(error)
             await availability().settled()
-        except Exception as error:  # noqa: BLE001 - whatever it was, what is committed stays to be stamped
+        except Exception as error:  # noqa: BLE001 - after any fault the committed events are still to be stamped
             log.warning("events cannot be stamped for now: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 

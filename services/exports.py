@@ -1,4 +1,4 @@
-"""Ledger, transfers and audit as files for whoever keeps or checks the books."""
+"""Exports of ledger, transfers and audit as CSV files."""
 
 from datetime import datetime
 from enum import StrEnum
@@ -24,10 +24,10 @@ STATEMENTS = {
 
 
 async def export_rows(kind: ExportKind, since: datetime, until: datetime, brand: str | None, sink: Sink) -> int:
-    """Stream the rows from `since` to before `until` to the sink as CSV; answers how many.
+    """Stream the rows from `since` to before `until` to the sink as CSV; return how many there were.
 
-    Ledger and transfers by the market's time, the audit by the time of recording; all of one snapshot, whatever is
-    written meanwhile. Raises InvalidInput for an empty stretch of time, NotFound for a brand that is not there.
+    Ledger and transfers go by market time, the audit by recording time; all are read in one snapshot. Raises
+    InvalidInput for an empty span, NotFound for an unknown brand.
     """
     if since >= until:
         raise InvalidInput("to", reason="must be after from", since=since.isoformat(), until=until.isoformat())

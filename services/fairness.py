@@ -1,4 +1,4 @@
-"""Work on many things, divided: the event loop gets a turn between any two."""
+"""Long loops that let the event loop run other tasks between their items."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterable
@@ -8,7 +8,7 @@ Item = TypeVar("Item")
 
 
 async def in_turns(items: Iterable[Item]) -> AsyncIterator[Item]:
-    """Yield the items, and let others use the event loop between them."""
+    """Yield the items, with a turn of the event loop between them."""
     is_first = True
     for item in items:
         if not is_first:

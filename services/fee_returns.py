@@ -1,4 +1,4 @@
-"""The fee of a purchase that comes back with the first payout, where the terms say so."""
+"""The fee of a purchase that is returned with the first payout, if the terms say so."""
 
 from dataclasses import dataclass
 from decimal import Decimal
@@ -13,7 +13,7 @@ from services.unit_of_work.unit import UnitOfWork
 
 @dataclass(frozen=True, slots=True)
 class FeeReturn:
-    """A fee that is due to the client together with a payout."""
+    """A fee that is returned to the client with a payout."""
 
     purchase: int
     brand: str
@@ -23,10 +23,10 @@ class FeeReturn:
 
 
 async def due(work: UnitOfWork, challenge_id: int) -> FeeReturn | None:
-    """Return the fee that the challenge's next payout brings back, its purchase locked.
+    """Return the fee that the challenge's next payout returns, with its purchase locked.
 
-    None without such a term, after the first payout, and where there was no fee, or it was refunded, or the purchase
-    is deleted. A price paid outside comes back to the client's wallet, like the payout itself.
+    None without such a term, after the first payout, without a fee, after a refund, or if the purchase is deleted. A
+    price paid outside is returned to the client's wallet, like the payout.
     """
     card = await challenges.read_challenge(work.conn, challenge_id)
     terms = terms_from_text(card["body"])
@@ -43,7 +43,7 @@ async def due(work: UnitOfWork, challenge_id: int) -> FeeReturn | None:
 
 
 async def pay_fee_return(work: UnitOfWork, fee: FeeReturn, payout_id: int) -> None:
-    """Move the fee from the treasury to the wallet, which is locked, and note the payout it came with."""
+    """Transfer the fee from the treasury to the locked wallet, and record the payout it came with."""
     await transfers.transfer(
         work,
         brand=fee.brand,

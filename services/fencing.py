@@ -1,4 +1,4 @@
-"""The fence of a shard: a marker's transactions prove, each in itself, that its process still owns the shard."""
+"""The fence of a shard: each transaction of a marker proves that its process still owns the shard."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,12 +10,12 @@ from models.sql import Connection
 
 
 class ShardLost(Exception):
-    """Another process owns the shard by now; what was under way is not committed."""
+    """Another process owns the shard now; the transaction is rolled back."""
 
 
 @dataclass(frozen=True, slots=True)
 class Fence:
-    """A shard's owner and the fencing number that it got with the shard."""
+    """A shard, its owner and the owner's fencing number."""
 
     shard: int
     owner: str
@@ -27,7 +27,7 @@ _fence = ContextVar[Fence | None]("fence", default=None)
 
 @contextmanager
 def fenced(fence: Fence | None) -> Iterator[None]:
-    """Let every transaction that this task begins inside demand that the fence stands; None demands nothing."""
+    """Let every transaction that this task begins inside require the fence; None requires nothing."""
     token = _fence.set(fence)
     try:
         yield
@@ -36,7 +36,9 @@ def fenced(fence: Fence | None) -> Iterator[None]:
 
 
 async def require_fence(conn: Connection) -> None:
-    """Keep the shard's next owner waiting until this transaction ends. Raises ShardLost where there is one already."""
+    """Block a change of the shard's owner until this transaction ends. Raises ShardLost if the owner has changed
+    already.
+    """
     fence = _fence.get()
     if fence is not None and not await ownership.holds_fence(conn, fence.shard, fence.owner, fence.number):
         raise ShardLost(fence.shard)

@@ -1,10 +1,10 @@
-"""What is submitted at the same time shares a transaction: one after the other in it, each as if it were alone.
+"""Group commit: submissions that wait at the same time share a transaction, executed one after the other.
 
-A submission that comes while others are being written waits for them, and then goes with all that came meanwhile; one
-that comes alone goes at once. Those that wait go by turns, one of each bearer; their transaction is nobody's own, so
-it takes no connection of a bearer's share. A submission that cannot go along (somebody holds its root, or the
-transaction failed) goes alone, by its bearer's share: one that was written after all is known by its actions and
-answered again.
+A submission that comes during a transaction waits and shares the next one; with no transaction under way it goes at
+once. Waiting submissions take turns, one per bearer; the shared transaction takes no connection of a bearer's share. A
+submission that cannot join (its root is locked, or the transaction failed) gets a transaction of its own, by its
+bearer's share; if it was committed after all, its stored results are returned. PROPDESK_FAST_GROUP_COMMIT=false gives
+each submission a transaction of its own.
 """
 
 import asyncio
@@ -29,18 +29,18 @@ from services.unit_of_work.unit import UnitOfWork
 log = logging.getLogger(__name__)
 
 ACTIONS_MAX = 16
-"""Of one transaction, unless a single submission has more."""
+"""Actions of one transaction, unless a single submission has more."""
 
 TRANSACTIONS = 8
-"""At once, while there are so many actions for each of them."""
+"""Transactions at once while there are ACTIONS_MAX actions for each."""
 
 FEW = 2
-"""So many at once when there are fewer: one is executed here while the other is written there."""
+"""Transactions at once otherwise: one executes while the other is written."""
 
 
 @dataclass(eq=False, slots=True)
 class Submission:
-    """A batch for one account; `answer` is None where it is to go alone."""
+    """A batch for one account; `answer` is None if it gets a transaction of its own."""
 
     principal: Principal
     account_id: int
@@ -48,7 +48,7 @@ class Submission:
     run: str
     actions: Sequence[Action]
     answer: asyncio.Future[list[ActionResult] | None] = field(default_factory=asyncio.Future)
-    apart: bool = False  # it goes alone
+    apart: bool = False  # it gets a transaction of its own
 
     @property
     def asked(self) -> list[ActionKey]:
@@ -60,29 +60,29 @@ Alone = Callable[[Submission], Awaitable[list[ActionResult]]]
 
 
 class GroupCommit:
-    """Where submissions wait, and who serves them."""
+    """The queue of submissions and the tasks that commit them."""
 
     def __init__(self) -> None:
         self._waiting: RoundRobin[Submission] = RoundRobin()
-        self._actions = 0  # of those that wait
+        self._actions = 0  # of waiting submissions
         self._behind: dict[LockRoot, list[Submission]] = {}  # of each root that is being written: those that came since
-        self._apart: Counter[LockRoot] = Counter()  # roots of those that go alone
+        self._apart: Counter[LockRoot] = Counter()  # roots of submissions that go alone
         self._serving: set[asyncio.Task[None]] = set()
 
     async def answer(self, submission: Submission, execute: Execute, alone: Alone) -> list[ActionResult]:
-        """The results, once they are committed; `alone` answers a submission that cannot go along.
+        """Return the results after the commit; `alone` executes a submission that cannot join.
 
-        Raises Busy where too many of the bearer wait already; TimeLimit.
+        Raises Busy if too many submissions of the bearer wait already, TimeLimit.
         """
         self._waiting.check_room(submission.principal.key)
         if caller := current():
             caller.check()
             caller.pledge()
-            caller.in_doubt = True  # from here on others decide when it is committed
+            caller.in_doubt = True  # from here on other tasks decide when it is committed
         self._waiting.append(submission.principal.key, submission)
         self._actions += len(submission.actions)
         if len(self._serving) < self._most():
-            task = asyncio.create_task(self._serve(execute), context=Context())  # the work of many, nobody's own
+            task = asyncio.create_task(self._serve(execute), context=Context())  # the work of many callers
             self._serving.add(task)
         try:
             answered = await submission.answer
@@ -92,14 +92,14 @@ class GroupCommit:
                 self._apart -= Counter([submission.of])
 
     def _most(self) -> int:
-        """How many transactions there may be at once."""
+        """Return how many transactions there may be at once."""
         return TRANSACTIONS if self._actions >= ACTIONS_MAX else FEW
 
     async def _serve(self, execute: Execute) -> None:
         try:
             while len(self._serving) <= self._most() and (some := self._take()):
                 await self._write(some, execute)
-        finally:  # at once: whoever comes now must find that nobody serves any more
+        finally:  # at once: the next submission must find no serving task
             self._serving.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     async def _write(self, some: Sequence[Submission], execute: Execute) -> None:
@@ -113,7 +113,7 @@ class GroupCommit:
                     if held := work.locked_accounts.get(one.account_id):
                         answers[one] = await execute(work, held, one)
             committed = True
-        except Exception as error:  # noqa: BLE001 - each goes alone, and meets its own
+        except Exception as error:  # noqa: BLE001 - each goes alone and meets its own error
             log.debug("%d submissions go alone: %r", len(some), error)
         finally:
             for one in some:
@@ -124,7 +124,7 @@ class GroupCommit:
                 self._follow(one)
 
     def _follow(self, one: Submission) -> None:
-        """Those that came behind it are next; or go alone, too, each after the one before."""
+        """Queue the submissions behind it next; or send each off alone, in order."""
         behind = self._behind.pop(one.of)
         if one.apart:
             for later in behind:
@@ -135,15 +135,15 @@ class GroupCommit:
             self._actions += sum(len(later.actions) for later in behind)
 
     def _let_go(self, one: Submission) -> None:
-        if not one.answer.done():  # else whoever submitted it has gone
+        if not one.answer.done():  # else its caller has gone
             one.apart = True
             self._apart[one.of] += 1
             one.answer.set_result(None)
 
     def _take(self) -> list[Submission]:
-        """The next to go together, each of a root of its own. Nobody overtakes another of the same root.
+        """Return the next submissions to share a transaction, each with a root of its own, in order per root.
 
-        One whose root is being written waits for that; one whose root is busy otherwise goes alone, after its holder.
+        A submission whose root is being written waits for that; one whose root is otherwise busy goes alone.
         """
         some: list[Submission] = []
         many = 0
@@ -151,7 +151,7 @@ class GroupCommit:
             one = self._waiting.pop()
             self._actions -= len(one.actions)
             if one.answer.done():
-                continue  # whoever submitted it has gone
+                continue  # its caller has gone
             if one.of in self._behind:
                 self._behind[one.of].append(one)
             elif one.of in self._apart or not is_idle(one.of):
@@ -164,4 +164,4 @@ class GroupCommit:
 
 
 group_commit = PerDatabase(GroupCommit)
-"""That of the database this process works on."""
+"""Group commit on the open database."""

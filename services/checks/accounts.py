@@ -1,4 +1,4 @@
-"""Accounts computed again from what is written: the chain of each ledger, the holdings, the marks."""
+"""Checks that compute accounts again from what is stored: ledger chains, holdings, marks."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ from models.sql import Connection
 
 
 class Violation(NamedTuple):
-    """What is wrong: the check that found it, the object it is wrong with, and how."""
+    """A violation: the check, the object that is wrong, and how it is wrong."""
 
     check: str
     subject: str
@@ -32,7 +32,9 @@ class Violation(NamedTuple):
 
 
 async def ledgers_are_intact(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """seq runs from 1 without a gap, balances add up, hashes chain, and the account's row bears the last of each."""
+    """Check that each ledger's seq has no gap, balances add up, hashes chain, and the account's row has the newest of
+    each.
+    """
     found: list[Violation] = []
     heads = await reading.ledger_heads(conn, ids)
     last = dict.fromkeys(heads, (0, GENESIS, ZERO))
@@ -54,7 +56,7 @@ def _ledger(subject: str, message: str) -> Violation:
 
 
 def _breaks(before: tuple[int, bytes, object], row: asyncpg.Record) -> list[str]:
-    """What is wrong with a row that follows (seq, hash, balance)."""
+    """Return what is wrong with a row that follows (seq, hash, balance)."""
     seq, head, balance = before
     told = []
     if row["seq"] != seq + 1:
@@ -78,9 +80,9 @@ def _breaks(before: tuple[int, bytes, object], row: asyncpg.Record) -> list[str]
 
 
 async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Replaying an account's booked fills gives each one's profit, fee and position, and in the end every position.
+    """Check that replaying an account's booked fills gives the stored profit, fee and position of each.
 
-    Fees are those of the account's policy. A position without a fill is empty, and only a correction leaves one.
+    Fees are those of the account's policy. Only a correction leaves a position without a fill, and it is empty.
     """
     policies = {one.account.id: one.account.policy for one in (await accounts.load_accounts(conn, ids)).loaded}
     kept, corrected = await reading.positions_by_account(conn, ids), await reading.corrected_accounts(conn, ids)
@@ -104,7 +106,7 @@ async def positions_are_their_fills(conn: Connection, ids: Sequence[int]) -> lis
 
 
 def _fills(fills: Sequence[Fill], replayed: Replay, policy: Policy) -> Iterator[tuple[str, str]]:
-    """The fills whose own figures are not what their prices give, and how."""
+    """Return the fills whose figures do not follow from their prices, and how they differ."""
     again = {fill.seq: fill for fill in replayed.fills}
     for fill in replayed.uncovered:
         yield f"fill {fill.account}-{fill.seq}", f"closes {plain(fill.quantity)}, which is more than was open"
@@ -121,7 +123,7 @@ def _fills(fills: Sequence[Fill], replayed: Replay, policy: Policy) -> Iterator[
 
 
 def _position(kept: Position | None, replayed: Position | None, corrected: bool) -> str | None:
-    """How a position as kept differs from its fills, if it does."""
+    """Return how a stored position differs from its fills."""
     if kept is None:
         return "has fills and is missing"
     if replayed is None:
@@ -139,13 +141,13 @@ def _told(position: Position) -> str:
 
 
 async def accounts_can_be_read(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Policy, terms, positions and orders of an account are what this version can read."""
+    """Check that this version can read policy, terms, positions and orders of every account."""
     read = await accounts.load_accounts(conn, ids)
     return [Violation("accounts can be read", f"account {u.account_id}", str(u.refusal)) for u in read.unreadable]
 
 
 async def no_account_is_in_quarantine(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Every account can be brought to the newest batch: what cannot be is behind, and its figures are old."""
+    """Check that every account can be brought to the newest batch; a quarantined account has old figures."""
     return [
         Violation(
             "no account is in quarantine",
@@ -157,9 +159,9 @@ async def no_account_is_in_quarantine(conn: Connection, ids: Sequence[int]) -> l
 
 
 async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """Unrealised profit is that of the open positions at the quotes as of the batch the account is marked through.
+    """Check that unrealised profit is that of the open positions at the quotes of the account's marked batch.
 
-    Whatever might convert is read, since only the quotes there are say what did.
+    All quotes that may convert are read, since only they show which pair converted.
     """
     catalogue = await quotes.read_catalogue(conn)
     every = [one.account for one in (await accounts.load_accounts(conn, ids)).loaded]
@@ -175,13 +177,13 @@ async def marks_are_exact(conn: Connection, ids: Sequence[int]) -> list[Violatio
 
 
 def _is_priced(symbol: str, account: Account, market: Market, catalogue: Catalogue) -> bool:
-    """Does the market know the instrument's price and a rate into the account's currency?"""
+    """Return whether the market has a price of the instrument and a rate into the account's currency."""
     quote_currency = catalogue.instruments[symbol].quote_currency
     return symbol in market and catalogue.rate(quote_currency, account.currency, market) is not None
 
 
 def _mark(account: Account, market: Mapping[str, Quote | None], catalogue: Catalogue) -> str | None:
-    """What is wrong with an account's unrealised profit, if something is."""
+    """Return what is wrong with an account's unrealised profit, or None."""
     known = {symbol: quote for symbol, quote in market.items() if quote is not None}
     if missing := [symbol for symbol, _ in account.positions if not _is_priced(symbol, account, known, catalogue)]:
         return f"holds positions, and no quote prices {', '.join(missing)} up to batch {account.marked_through}"

@@ -1,4 +1,4 @@
-"""The audit computed again from what is written: each chain dense, intact, and as long as its head says."""
+"""Checks that compute the audit chains again from what is stored."""
 
 import json
 
@@ -12,7 +12,7 @@ from services.checks.accounts import Violation
 
 
 async def audits_are_intact(conn: Connection) -> list[Violation]:
-    """seq runs from 1 without a gap, hashes chain, and the head bears the last of each."""
+    """Check that each chain's seq has no gap, hashes chain, and the head has the newest of each."""
     found: list[Violation] = []
     heads = await reading.audit_heads(conn)
     last = dict.fromkeys(heads, (0, GENESIS))

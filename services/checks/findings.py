@@ -1,4 +1,4 @@
-"""Breaches derived again from the terms as sold, the evidence they carry and the ledger row they rest on."""
+"""Checks that derive breaches again from the terms as sold, their evidence and their ledger row."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -22,7 +22,7 @@ Figures = Mapping[str, Decimal]
 
 
 async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
-    """Each breach's limit is the one sold, and its level, observation and headroom follow from its evidence."""
+    """Check that each breach's limit is as sold and that level, observation and headroom follow from its evidence."""
     found: list[Violation] = []
     async for row in reading.iterate_breaches(conn):
         subject = f"breach {row['id']} ({row['rule']})"
@@ -31,7 +31,7 @@ async def breaches_can_be_derived(conn: Connection) -> list[Violation]:
 
 
 def _faults(row: asyncpg.Record) -> list[str]:
-    """What is wrong with a breach; one whose terms or evidence this version cannot read is named too."""
+    """Return what is wrong with a breach, also if this version cannot read its terms or evidence."""
     try:
         return _limit(row) if row["rule"] in LEVEL_RULE else _count(row)
     except (ArithmeticError, LookupError, TypeError, ValueError) as error:
@@ -39,7 +39,7 @@ def _faults(row: asyncpg.Record) -> list[str]:
 
 
 def _count(row: asyncpg.Record) -> list[str]:
-    """What is wrong with a breach of a number of days, or of positions."""
+    """Return what is wrong with a breach of a number of days or of positions."""
     rule = COUNT_RULE.get(row["rule"])
     if rule is None or rule.effect is Effect.DELAYS:
         return ["is of a rule that ends no phase"]
@@ -51,10 +51,10 @@ def _count(row: asyncpg.Record) -> list[str]:
 
 
 def _limit(row: asyncpg.Record) -> list[str]:
-    """What is wrong with a breach of a level of money."""
+    """Return what is wrong with a breach of a level of money."""
     rule = LEVEL_RULE[row["rule"]]
     limit = rule.limit(_phase(row), policy_from_text(row["policy"]))
-    # The first edition's evidence lacks the axes and the figure that came later.
+    # Evidence of the first edition lacks the axes and one figure that were added later.
     evidence = {"day_withdrawn": "0"} | limit_facts(Limit()) | json.loads(row["derivation"])
     told = []
     if any(evidence.get(name) != value for name, value in limit_facts(limit).items()):
@@ -95,7 +95,7 @@ def _opened(mark: Mapping[str, str]) -> Decimal:
 
 
 def _rests(row: asyncpg.Record, figures: Figures) -> bool:
-    """Do balance and equity stand in the ledger row the breach rests on?"""
+    """Return whether balance and equity are in the ledger row that the breach rests on."""
     equity = row["ledger_equity"]
     return equity is not None and (row["ledger_balance"], Decimal(equity)) == (figures["balance"], figures["equity"])
 

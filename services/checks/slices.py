@@ -1,6 +1,6 @@
-"""What an account's fills come to exactly, against what was booked: nobody gains by slicing an order.
+"""Checks that compare the exact value of an account's fills with what was booked: slicing an order gains nothing.
 
-Nothing here is computed by the code that books.
+This module shares no code with the booking.
 """
 
 from collections.abc import Sequence
@@ -19,12 +19,12 @@ from services.checks.accounts import Violation
 PART_OF_BPS = Decimal("0.0001")
 HALF_A_UNIT = Decimal("0.000000005")
 CHANCE = Decimal(4)
-"""Errors of rounding that fall either way by chance add up to less than four times the root of their squares' sum."""
+"""Factor of the root of the squared rounding errors' sum: random errors stay below four times that root."""
 
 
 @dataclass(slots=True)
 class Holding:
-    """A position from flat to flat, as booked and to 96 digits."""
+    """A position from flat to flat: the booked figures and the exact ones, to 96 digits."""
 
     seq: int  # of the position
     quantity: Decimal = ZERO
@@ -33,7 +33,7 @@ class Holding:
     fees: Decimal = ZERO
     booked_profit: Decimal = ZERO
     booked_fees: Decimal = ZERO
-    tolerance: Decimal = EIGHTH  # a unit, and what the cost basis rounds in its 18th place
+    tolerance: Decimal = EIGHTH  # one unit, and the rounding of the cost basis at its 18th digit
     slices: int = 0
 
     def take(self, fill: Fill, fee_bps: Decimal) -> None:
@@ -55,16 +55,16 @@ class Holding:
 
     @property
     def gained(self) -> Decimal:
-        """What was booked of profit beyond the exact sum, and of fees below it."""
+        """Return the booked profit beyond the exact sum plus the fees below it."""
         profit, fees = EXACT.subtract(self.booked_profit, self.profit), EXACT.subtract(self.fees, self.booked_fees)
         return EXACT.add(profit, fees)
 
     def settle(self) -> None:
-        """Take what is booked so far as exact: only what follows is compared."""
+        """Take what is booked so far as exact: only later fills are compared."""
         self.profit, self.fees = self.booked_profit, self.booked_fees
 
     def fault(self) -> str | None:
-        """What is wrong where the sums booked are further than a unit from the exact ones, or fees below them."""
+        """Return what is wrong if booked sums are more than one unit from the exact ones, or fees below them."""
         apart = EXACT.abs(EXACT.subtract(self.booked_profit, self.profit))
         if apart <= self.tolerance and ZERO <= EXACT.subtract(self.booked_fees, self.fees) < EIGHTH:
             return None
@@ -79,18 +79,18 @@ class Slices:
 
     fee_bps: Decimal
     holdings: dict[tuple[str, Side], Holding] = field(default_factory=dict)
-    faults: dict[int, str] = field(default_factory=dict)  # by position, the first of each
-    roundings: int = 0  # of closed positions, and of fills of the first edition, each of which was rounded by itself
-    gained: Decimal = ZERO  # what the account gained by them
-    squares: Decimal = ZERO  # the sum of squares of what each may be off
+    faults: dict[int, str] = field(default_factory=dict)  # by position, the first fill of each
+    roundings: int = 0  # of closed positions, and of fills of the first edition, which were rounded one by one
+    gained: Decimal = ZERO  # the account's gain by rounding
+    squares: Decimal = ZERO  # sum of the squares of the possible errors
 
     def take(self, fill: Fill) -> None:
         key = fill.symbol, fill.side
         holding = self.holdings.setdefault(key, Holding(fill.position_seq))
         if not fill.verb.adds and fill.quantity > holding.quantity:
-            return  # more than is open: another check names it
+            return  # more than is open: another check reports it
         holding.take(fill, self.fee_bps)
-        if not fill.cumulative:  # it may be off by half a unit of its fee, and of its profit in both currencies
+        if not fill.cumulative:  # half a unit of its fee, and of its profit in both currencies
             self._round(holding.gained, ONE if fill.verb.adds else EXACT.add(fill.rate, Decimal(2)))
             holding.settle()
         elif fault := holding.fault():
@@ -101,14 +101,14 @@ class Slices:
             del self.holdings[key]
 
     def _round(self, gained: Decimal, halves: Decimal) -> None:
-        """Count an amount that was rounded by itself: what it gave, and how many halves of a unit it may be off."""
+        """Count an amount that was rounded by itself: its gain, and its largest error in halves of a unit."""
         most = multiply(HALF_A_UNIT, halves)
         self.roundings += 1
         self.gained = EXACT.add(self.gained, gained)
         self.squares = EXACT.add(self.squares, multiply(most, most))
 
     def fault(self) -> str | None:
-        """What is wrong where rounding fell in the account's favour by more than chance explains."""
+        """Return what is wrong if rounding favoured the account by more than chance explains."""
         if self.gained <= multiply(CHANCE, EXACT.sqrt(self.squares)):
             return None
         return f"{_outcome(self.gained)} by slicing: of {self.roundings} amounts too many were rounded in its favour"
@@ -119,10 +119,10 @@ def _outcome(gained: Decimal) -> str:
 
 
 async def slices_sum_to_the_whole(conn: Connection, ids: Sequence[int]) -> list[Violation]:
-    """However an order was sliced, what is booked is within a unit of the exact sum after each of its fills.
+    """Check that what is booked is within one unit of the exact sum after each fill, however an order was sliced.
 
-    What was rounded by itself (a position once it is closed, and each fill of the first edition) favours an account by
-    no more than chance explains.
+    Amounts that were rounded by themselves (a closed position, each fill of the first edition) favour an account by no
+    more than chance explains.
     """
     every = {
         one.account.id: Slices(one.account.policy.fee_bps) for one in (await accounts.load_accounts(conn, ids)).loaded

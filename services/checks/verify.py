@@ -1,7 +1,7 @@
-"""Do the books hold? A list of checks, each named by what must be true; what is not comes back as values.
+"""`propdesk verify`: a list of checks, each named by what must be true; violations are returned as values.
 
-Everything is read in one snapshot: the desk may go on working meanwhile. Checks of sets are statements, of which
-`models` has the text; accounts and breaches are computed again from what is written, by the functions that made them.
+Everything is read in one snapshot, so the desk may go on working. Checks of sets are SQL statements in `models`;
+accounts and breaches are computed again from what is stored, by the functions that made them.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -84,28 +84,28 @@ OF_ACCOUNTS: tuple[Callable[[Connection, Sequence[int]], Awaitable[list[Violatio
     slices_sum_to_the_whole,
     marks_are_exact,
 )
-STEPS = len(OF_SETS) + 2  # of progress, before the accounts: the sets, the breaches, the audit
+STEPS = len(OF_SETS) + 2  # of progress before the accounts: the sets, the breaches, the audit
 CHECKS = STEPS + len(OF_ACCOUNTS)
 
 UNREADABLE = (ArithmeticError, AssertionError, LookupError, TypeError, ValueError)
 
 Report = Callable[[str, int], None]
-"""Told what is being checked and how many steps are done: one a check, and one an account."""
+"""Called with the current check and the number of finished steps: one per check, and one per account."""
 
 
 async def check_books(report_progress: Report | None = None) -> list[Violation]:
-    """Check everything and answer what is wrong, named; nothing where the books hold."""
+    """Run every check and return the violations, none if the books are right."""
     async with read_snapshot() as conn:
         return await check_within(conn, report_progress)
 
 
 async def record_violations(conn: Connection, violations: Sequence[Violation]) -> None:
-    """Write down how many there are, for readiness and metrics; the check itself may have read a standby."""
+    """Store the number of violations for readiness and metrics; the checks themselves may have read a standby."""
     await system.write_book_check(conn, len(violations))
 
 
 async def check_within(conn: Connection, report_progress: Report | None = None) -> list[Violation]:
-    """The same, in a transaction of the caller's."""
+    """Run every check in a transaction of the caller's and return the violations."""
     report = report_progress or (lambda doing, done: None)
     found: list[Violation] = []
     for done, holds in enumerate(OF_SETS):
@@ -119,7 +119,7 @@ async def check_within(conn: Connection, report_progress: Report | None = None) 
 
 
 async def _accounts(conn: Connection, report: Report) -> list[Violation]:
-    """The accounts, some at a time, so that memory does not grow with the desk."""
+    """Yield the accounts in portions, so that memory does not grow with the desk."""
     found: list[Violation] = []
     done, last = STEPS, 0
     while ids := await reading.next_account_ids(conn, last, ACCOUNTS_AT_ONCE):
@@ -133,7 +133,9 @@ async def _accounts(conn: Connection, report: Report) -> list[Violation]:
 async def _each(
     holds: Callable[[Connection, Sequence[int]], Awaitable[list[Violation]]], conn: Connection, ids: Sequence[int]
 ) -> list[Violation]:
-    """What a check finds in the accounts; where one of them cannot be read, that, and what it finds in the others."""
+    """Return the violations of a check in the accounts; an account that cannot be read is a violation, and the rest are
+    checked.
+    """
     if len(ids) == 1:
         return await _computed(holds, f"account {ids[0]}", holds(conn, ids))
     try:
@@ -145,7 +147,7 @@ async def _each(
 async def _computed(
     holds: Callable[..., Awaitable[list[Violation]]], subject: str, computing: Awaitable[list[Violation]]
 ) -> list[Violation]:
-    """What a check finds; where what is written cannot even be read, that."""
+    """Return the violations of a check; stored data that cannot be read is a violation."""
     try:
         return await computing
     except UNREADABLE as error:
@@ -157,8 +159,8 @@ def _name(holds: Callable[..., object]) -> str:
 
 
 async def count_rows() -> dict[str, int]:
-    """How much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches, forgotten_batches,
-    events.
+    """Return how much there is to check: accounts, ledger_rows, fills, challenges, transfers, batches,
+    forgotten_batches, events.
     """
     async with read_snapshot() as conn:
         return dict(await reading.row_counts(conn))

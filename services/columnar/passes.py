@@ -1,7 +1,7 @@
-"""The marker: every new batch against every live account of a shard, in columns; what needs more is caught up.
+"""The marker: each new batch marks every live account of a shard in columns; accounts that need more are folded singly.
 
-Memory is only ever ahead of the database by what can be computed again. Whatever goes wrong, the book is thrown away
-and loaded anew.
+The memory is never ahead of the database by anything that cannot be computed again. After any fault the shard is loaded
+anew. PROPDESK_FAST_MARKER=false folds every account by itself, under its row lock.
 """
 
 import asyncio
@@ -37,51 +37,51 @@ from services.unit_of_work.reads import read_connection, read_snapshot
 from services.unit_of_work.roots import LockRoot
 
 CHUNK = 2_500
-"""Their rows are locked together, for about 20 ms, or 40 where rows are appended: as long as an action may wait."""
+"""Rows locked together, for about 20 ms, or 40 ms if ledger rows are appended: how long an action may wait."""
 PERSISTED_AT_ONCE = 8 * CHUNK
-RECORD_SECONDS = 1.0  # between two notes of how far a shard has been judged while it catches up
+RECORD_SECONDS = 1.0  # between two records of the progress during a catch-up
 STIRRED_EVERY = timedelta(hours=1)
-"""An order may rest for weeks: its account's mark must not stay behind, as no quote after it can be forgotten."""
+"""How often accounts with only working orders are written: quotes after their mark cannot be deleted."""
 ROOTS_PER_SWEEP = 500
 
 
 def lock_root(account_id: int, challenge_id: int | None) -> LockRoot:
-    """The lock root of an account."""
+    """Return the lock root of an account."""
     return LockRoot.of_account(account_id) if challenge_id is None else LockRoot.of_challenge(challenge_id)
 
 
 class Marker:
-    """One shard's book and how far it has been judged. Used by one task at a time.
+    """The accounts of one shard in columns, and the batch that they are judged through. Used by one task at a time.
 
-    With a fence it writes nothing once the shard has another owner: ShardLost.
+    With a fence it raises ShardLost instead of writing once the shard has another owner.
     """
 
     def __init__(self, shard: int, fence: Fence | None = None) -> None:
         self.shard = shard
         self.fence = fence
-        self.ending = False  # is the shard to be handed over after the batch that is under way?
+        self.ending = False  # the shard is handed over after the current batch
         self.alone = asyncio.Lock()
         self.forget()
 
     def forget(self) -> None:
-        """Throw the memory away; the next pass loads it again."""
+        """Drop the memory; the next pass loads the shard again."""
         self.book: AccountShard | None = None
         self.catalogue: Catalogue | None = None
-        self.shards = 0  # how many there are
-        self.horizon = ""  # of what was read last
+        self.shards = 0  # number of shards of the desk
+        self.horizon = ""  # of the last read of changed accounts
         self.through = 0
         self.recorded: int | None = None
         self.recorded_at = -math.inf  # monotonic
         self.challenges: dict[int, int | None] = {}  # by account
         self.waiting: dict[int, int] = {}  # to be caught up, in order: through which batch each has been judged
-        self.failed: dict[int, int] = {}  # accounts that cannot be read or marked, at which version
-        self.named: set[int] = set()  # those in quarantine, as far as this marker knows
+        self.failed: dict[int, int] = {}  # accounts that cannot be read or marked, and their version
+        self.named: set[int] = set()  # accounts in quarantine, as this marker last read them
         self.persisted_at: datetime | None = None
-        self.persisted_to = 0  # the account whose mark was the last to be written
+        self.persisted_to = 0  # the last account whose mark was written
         self.stirred_at: datetime | None = None
 
     async def drain(self, seconds: float = math.inf) -> int:
-        """Pass until no batch is left, or for about `seconds`; return how many batches were judged."""
+        """Judge until no batch is left, or for about `seconds`; return how many batches were judged."""
         judged = 0
         ends_at = time.monotonic() + seconds
         async with self.alone:
@@ -90,7 +90,7 @@ class Marker:
                     while not self.ending and ((batches := await self._look()) or self.waiting):
                         judged += await self._pass_all(batches, ends_at)
                         await self._catch_up()
-                        await self._rest()  # before the batch is said to be judged
+                        await self._rest()  # before the batch counts as judged
                         await self._record()
                         if time.monotonic() >= ends_at:
                             wakeups.request("evaluator")
@@ -105,7 +105,7 @@ class Marker:
         return judged
 
     async def _pass_all(self, batches: Sequence[Batch], ends_at: float) -> int:
-        """Judge batch by batch, until `ends_at` or a handing over; return how many. Says now and then how far it is."""
+        """Judge batch by batch until `ends_at` or a handover; return how many. Records the progress now and then."""
         for judged, batch in enumerate(batches, 1):
             with timed(PASS_SECONDS.labels(str(self.shard))):
                 await self._pass(batch)
@@ -116,7 +116,7 @@ class Marker:
         return len(batches)
 
     async def hand_over(self) -> None:
-        """End after the batch that is under way and write what is not written: the next owner goes on from there."""
+        """End after the current batch and write what is not written, so that the next owner goes on from there."""
         self.ending = True
         async with self.alone:
             try:
@@ -128,7 +128,7 @@ class Marker:
                 self.forget()
 
     async def _look(self) -> list[Batch]:
-        """Learn of new batches, then of accounts that changed: those are loaded again. Answers the batches."""
+        """Read new batches and load accounts again that others changed. Return the batches."""
         async with read_connection() as conn:
             await quote_cache().extend(conn)
         if self.book is None or self.catalogue is not quote_cache().catalogue:
@@ -144,7 +144,7 @@ class Marker:
         return batches
 
     async def _changed(self) -> list[int]:
-        """The accounts that are not here as others left them; those that live no more are dropped."""
+        """Return the accounts that others changed; drop those that are no longer live."""
         assert self.book is not None, "the shard is loaded"
         async with read_connection() as conn:
             horizon = await marks.snapshot_horizon(conn)
@@ -160,7 +160,7 @@ class Marker:
         return [account_id for account_id, seq in lives if not self.book.has(account_id, seq)]
 
     async def _cured(self) -> list[int]:
-        """Accounts that have left the quarantine because somebody has marked them by hand."""
+        """Return accounts that left the quarantine because somebody marked them by hand."""
         if not self.failed:
             return []
         async with read_connection() as conn:
@@ -168,13 +168,13 @@ class Marker:
         return [account_id for account_id in self.failed if account_id not in self.named]
 
     async def _release(self, ids: Iterable[int]) -> None:
-        """Let accounts out of quarantine: they have been read and marked, or are at rest."""
+        """Release accounts from quarantine: they were read and marked, or are at rest."""
         if self.named and (cured := self.named.intersection(ids)):
             await quarantine.release(sorted(cured))
             self.named -= cured
 
     async def _begin(self) -> None:
-        """Load the shard; it has been judged as far as its oldest account has been marked."""
+        """Load the shard; it is judged through the batch of its least marked account."""
         self.forget()
         async with read_snapshot() as conn:
             self.horizon = await marks.snapshot_horizon(conn)
@@ -198,15 +198,15 @@ class Marker:
         await self._reload(left_out)
 
     async def _reload(self, ids: Sequence[int]) -> None:
-        """Take accounts as they are stored now; one that is behind the shard has to be caught up first.
+        """Load accounts as they are stored now; an account behind the shard waits to be caught up.
 
-        One that cannot be read, or not be put into the book, goes into quarantine.
+        An account that cannot be read or loaded goes into quarantine.
         """
         assert self.book is not None, "the shard is loaded"
         for start in range(0, len(ids), CHUNK):
             async with read_connection() as conn:
                 read = await accounts.load_accounts(conn, ids[start : start + CHUNK])
-                await quote_cache().extend(conn)  # so that none of them is ahead of this process's copy of the quotes
+                await quote_cache().extend(conn)  # so that no account is ahead of this process's quotes
                 batches = {one.account.marked_through for one in read.loaded}
                 markets = {batch: await quote_cache().market(conn, batch) for batch in batches}
             faults = {one.account_id: one.reason for one in read.unreadable}
@@ -214,7 +214,7 @@ class Marker:
             for one in read.loaded:
                 try:
                     self._put(one, markets[one.account.marked_through])
-                except Exception as error:  # noqa: BLE001 - it is that account's alone
+                except Exception as error:  # noqa: BLE001 - the fault is that account's alone
                     faults[one.account.id] = error
             for account_id, reason in faults.items():
                 await self._isolate(account_id, reason)
@@ -235,7 +235,7 @@ class Marker:
         self.book.put(account, conditions_of(one, quote_cache().catalogue), market)
 
     async def _isolate(self, account_id: int, reason: Exception) -> None:
-        """Go on without the account until it changes, or is marked by hand."""
+        """Go on without the account until it changes or is marked by hand."""
         assert self.book is not None, "the shard is loaded"
         self.book.drop(account_id)
         self.waiting.pop(account_id, None)
@@ -243,9 +243,9 @@ class Marker:
         self.named.add(account_id)
 
     async def _pass(self, batch: Batch) -> None:
-        """Mark the shard by one batch: what needs more is caught up, what is due is written at once.
+        """Mark the shard by one batch: fold the accounts that need it, write the rows that are due.
 
-        Where very many need more, the others are marked on meanwhile.
+        If many accounts need the fold, later batches go on marking the others.
         """
         assert self.book is not None, "the shard is loaded"
         is_fast = settings().fast_marker
@@ -259,7 +259,7 @@ class Marker:
             await self._persist(batch)
 
     async def _persist(self, batch: Batch) -> None:
-        """Write what has moved, from where the last time ended; a batch that comes meanwhile is judged first."""
+        """Write changed marks, continuing after the last written account; a new batch comes first."""
         assert self.book is not None, "the shard is loaded"
         if self.stirred_at is None or batch.market_time - self.stirred_at >= STIRRED_EVERY:
             self.book.stir()
@@ -268,21 +268,23 @@ class Marker:
             self.persisted_at = batch.market_time
 
     async def _rest(self) -> None:
-        """Write every mark that is not written yet, as long as no batch and no account waits.
+        """Write every changed mark if no batch and no account waits.
 
-        When the market falls silent, the figures that the API reads are those of the newest judged batch.
+        So the API reads figures of the newest judged batch while the market is silent.
         """
         if not self.waiting and not await self._is_behind():
             await self._write_dirty(CHUNK)
 
     async def _is_behind(self) -> bool:
-        """Is there a batch that has not been judged?"""
+        """Return whether a batch is not judged yet."""
         async with read_connection() as conn:
             await quote_cache().extend(conn)
         return quote_cache().newest > self.through
 
     async def _write_dirty(self, at_once: int) -> bool:
-        """Write what has moved, from where the last time ended. False where a batch that came is to be judged first."""
+        """Write changed marks, continuing after the last written account. Return False if a new batch is to be judged
+        first.
+        """
         assert self.book is not None, "the shard is loaded"
         dirty = self.book.dirty()
         dirty = np.roll(dirty, -int(np.searchsorted(dirty, self.persisted_to, side="right")))
@@ -295,7 +297,7 @@ class Marker:
         return True
 
     async def _write(self, ids: Ints) -> None:
-        """Write marks in chunks; accounts held or changed by others are loaded again."""
+        """Write marks in chunks; load accounts again that others hold or changed."""
         assert self.book is not None, "the shard is loaded"
         chunks = [ids[start : start + CHUNK].tolist() for start in range(0, len(ids), CHUNK)]
         ahead = await self._prepare(chunks[0] if chunks else [])
@@ -306,26 +308,26 @@ class Marker:
             await self._reload(again)
 
     async def _prepare(self, ids: Sequence[int]) -> PreparedMarks:
-        """In a thread, so that the database is sent what is ready; nothing moves the book meanwhile."""
+        """Prepare marks for the database in a thread; the shard does not change in the meantime."""
         book = self.book
         assert book is not None, "the shard is loaded"
         return await asyncio.to_thread(lambda: marks.prepare_marks(book.marks(ids)))
 
     async def _write_chunk(self, ahead: PreparedMarks, following: Sequence[int]) -> tuple[Flags, PreparedMarks]:
-        """Write what is ready; meanwhile the next is made ready."""
+        """Write the prepared marks while the next ones are prepared."""
         if not len(ahead.marks):
             return np.zeros(0, np.bool_), await self._prepare(following)
         try:
             async with write_transaction() as conn:
                 await marks.stage_marks(conn, ahead)
                 return await asyncio.gather(marks.write_marks(conn, ahead), self._prepare(following))
-        except Locked:  # somebody holds one of them for long
+        except Locked:  # another transaction holds one of them for long
             async with write_transaction() as conn:
                 await marks.stage_marks(conn, ahead)
                 return await marks.write_unlocked_marks(conn, ahead), await self._prepare(following)
 
     async def _catch_up(self) -> None:
-        """Catch up the accounts that have waited longest, under their locks, and take them as they are then."""
+        """Fold the accounts that have waited longest, under their locks, and load them again."""
         chunk = list(islice(self.waiting, ROOTS_PER_SWEEP))
         if not chunk:
             return
@@ -356,9 +358,9 @@ _markers: PerDatabase[dict[int, Marker]] = PerDatabase(dict)
 
 
 async def mark_shard(shard: int, seconds: float = math.inf) -> int:
-    """Judge what waits in a shard; return how many batches. Its book stays in memory for the next time.
+    """Judge the waiting batches of a shard; return how many. The shard stays in memory for the next call.
 
-    After about `seconds` it stops, and the evaluator is asked to go on.
+    After about `seconds` it stops and asks the evaluator to go on.
     """
     marker = _markers().setdefault(shard, Marker(shard))
     return await marker.drain(seconds)
