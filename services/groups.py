@@ -1,4 +1,4 @@
-"""Account groups: where a phase's accounts are opened, with what deposit and under which execution policy."""
+"""Account groups: deposit, currency and execution policy of the accounts that a phase opens."""
 
 import json
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ POLICY = {
     "fee_bps": Range(most=Decimal(10_000)),
     "quote_age_seconds_max": Range(least=Decimal(1), most=Decimal(86_400), places=0),
     "position_equity_pct_max": Range(most=Decimal(100_000), above=True),  # with leverage a position exceeds the equity
-    "liquidation_pct": Range(most=HUNDRED, below=True),  # at 100 an account would be liquidated as it starts
+    "liquidation_pct": Range(most=HUNDRED, below=True),  # at 100 an account would be liquidated at its start
 }
 
 
@@ -49,7 +49,7 @@ async def save_group(
     policy: Mapping[str, Any] | None = None,
     brand: str | None = None,
 ) -> int:
-    """Make the brand's group of this name, or change these fields of it; return its id."""
+    """Create the brand's group of this name, or change these fields of it; return its id."""
     values: dict[str, Any] = {"kind": kind, "currency": currency, "default_deposit": deposit}
     if policy is not None:
         values["policy"] = policy
@@ -64,7 +64,7 @@ async def update_group(
     brand: str | None = None,
     expected_version: int | None = None,
 ) -> SavedObject:
-    """Make the brand's group of this name, or change some of its fields. Accounts opened before keep their policy.
+    """Create the brand's group of this name, or change some of its fields. Accounts opened before keep their policy.
 
     `values` may have kind, currency, default_deposit, and policy with some fields of Policy. What is left out stays;
     None is the default, of the whole policy or of one of its fields.
@@ -123,7 +123,7 @@ def _columns(fields: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _facts(name: str, fields: Mapping[str, Any]) -> Facts:
-    """The group as the audit keeps it."""
+    """Return the group as audit facts."""
     return {
         "name": name,
         "kind": str(fields["kind"]),
@@ -134,7 +134,9 @@ def _facts(name: str, fields: Mapping[str, Any]) -> Facts:
 
 
 def _merged(work: UnitOfWork, stored: Mapping[str, Any] | None, values: Mapping[str, Any]) -> dict[str, Any]:
-    """All fields of the group with these values. Raises InvalidInput or NotFound naming the first that cannot be."""
+    """Return all fields of the group with these values. Raises InvalidInput or NotFound, naming the first unusable
+    field.
+    """
     policy = values.get("policy", {})
     base = Policy() if stored is None or policy is None else stored["policy"]
     fields = filled_fields(stored, {name: value for name, value in values.items() if name != "policy"}, {}, NEEDED)
@@ -153,7 +155,7 @@ def _check_deposit(work: UnitOfWork, currency: str, deposit: Decimal) -> None:
 
 
 def _policy(work: UnitOfWork, base: Policy, values: Mapping[str, Any]) -> Policy:
-    """The policy with these fields changed; the first that cannot be used is refused by name."""
+    """Return the policy with these fields changed. Raises InvalidInput, naming the first unusable field."""
     policy = replace(base, **{name: _value(work, name, value) for name, value in values.items()})
     if not (policy.long_allowed or policy.short_allowed):
         raise InvalidInput("policy.longAllowed", reason="long or short must be allowed")
@@ -161,7 +163,7 @@ def _policy(work: UnitOfWork, base: Policy, values: Mapping[str, Any]) -> Policy
 
 
 def _value(work: UnitOfWork, name: str, value: Any) -> Any:
-    """The value of one field of a policy, of the field's own type; None is its default."""
+    """Return the value of a policy's field in the field's own type; None stands for its default."""
     if value is None and hasattr(DEFAULT, name):
         return getattr(DEFAULT, name)
     if within := POLICY.get(name):
@@ -182,6 +184,6 @@ def _value(work: UnitOfWork, name: str, value: Any) -> Any:
 
 
 async def _check_programs(work: UnitOfWork, group_id: int, kind: GroupKind) -> None:
-    """A group that programs use keeps its kind: their phases were judged by it."""
+    """Raise InvalidInput if a group that programs use would change its kind: their phases depend on it."""
     if any(kind_for(PhaseType(phase_type)) is not kind for phase_type in await rows.phase_types(work.conn, group_id)):
         raise InvalidInput("kind", reason="phases of programs need the kind it has")

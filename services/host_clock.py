@@ -1,7 +1,7 @@
-"""The database's clock, as this process knows it: what ends and begins is judged by one clock on every host.
+"""The database's clock as this process knows it, so that all hosts judge times by one clock.
 
-A process asks for the database's time now and then and remembers how far its own is from it. A difference that matters
-is one line in the log and a metric, `propdesk_clock_offset_seconds`. Nobody here knows which of the clocks is wrong.
+A process reads the database's time now and then and remembers its own offset. A large offset is logged once and is the
+metric `propdesk_clock_offset_seconds`. It does not show which of the clocks is wrong.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ from services.telemetry import CLOCK_OFFSET
 
 OFFSET_SECONDS_MAX = 5.0  # beyond it the log says so
 WATCH_SECONDS = 10
-QUESTION_SECONDS_MAX = 1.0  # a longer one tells too little
+QUESTION_SECONDS_MAX = 1.0  # a slower answer says too little
 
 log = logging.getLogger(__name__)
 
@@ -24,12 +24,12 @@ _offset = timedelta(0)  # of the database's clock from ours
 
 
 def database_time() -> datetime:
-    """The database's time, as far as it is known."""
+    """Return the database's time by the last measured offset."""
     return datetime.now(UTC) + _offset
 
 
 async def run_host_clock() -> None:
-    """Compare the clocks until cancelled."""
+    """Measure the offset until cancelled."""
     differs = False
     while True:
         try:
@@ -51,7 +51,7 @@ async def run_host_clock() -> None:
 
 
 async def measure_offset() -> float | None:
-    """Ask the database for its time; return by how many seconds it is ahead of ours. None: the answer took too long."""
+    """Return by how many seconds the database's clock is ahead of ours; None if the answer took too long."""
     global _offset
     async with control() as conn:
         began, before = time.monotonic(), datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""Instruments: what can be traded, and under which names feeds quote it."""
+"""Instruments: what can be traded, and the names that feeds use for it."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
@@ -24,7 +24,7 @@ from services.unit_of_work.unit import UnitOfWork
 
 TURN = "catalogue"  # symbols, aliases and currencies are saved one at a time: each is checked against all others
 ALIASES_MAX = 20
-NAMED_MAX = 20  # positions and orders that a refusal names
+NAMED_MAX = 20  # positions and orders that a refusal lists
 PRECISION = Range(most=Decimal(PRICE_PLACES), places=0)
 QUANTITY = amount_range(PLACES)
 NOTIONAL = amount_range(PLACES, above=False)
@@ -47,7 +47,7 @@ NEEDED = ("quote_currency", "price_precision", "quantity_step", "quantity_min")
 
 
 async def save_instrument(principal: Principal, instrument: Instrument) -> str:
-    """Make the instrument, or change all its fields; return its symbol. Raises what `update_instrument` raises."""
+    """Create the instrument, or change all its fields; return its symbol. Raises what `update_instrument` raises."""
     values = {field.name: getattr(instrument, field.name) for field in fields(instrument) if field.name != "symbol"}
     await update_instrument(principal, instrument.symbol, values)
     return instrument.symbol
@@ -56,7 +56,7 @@ async def save_instrument(principal: Principal, instrument: Instrument) -> str:
 async def update_instrument(
     principal: Principal, symbol: str, values: Mapping[str, Any], *, expected_version: int | None = None
 ) -> SavedObject:
-    """Make the instrument of this symbol, or change these fields of Instrument. ADMIN only.
+    """Create the instrument of this symbol, or change these fields of Instrument. ADMIN only.
 
     `values` may have guard with some fields of Guard; what is left out stays, and None is the default of the kind.
     The currencies of an existing one stay: its positions were valued in them. Retiring it is refused while positions
@@ -94,7 +94,7 @@ async def update_instrument(
 
 
 def _merged(symbol: str, before: Instrument | None, values: Mapping[str, Any]) -> Instrument:
-    """The instrument with these values, its aliases sorted."""
+    """Return the instrument with these values, its aliases sorted."""
     stored = None if before is None else {field.name: getattr(before, field.name) for field in fields(before)}
     given = {name: value for name, value in values.items() if name != "guard"}
     listed = Instrument(**{**filled_fields(stored, given, DEFAULTS, NEEDED), "symbol": symbol})
@@ -103,7 +103,7 @@ def _merged(symbol: str, before: Instrument | None, values: Mapping[str, Any]) -
 
 
 def _guard(kind: InstrumentKind, before: Instrument | None, values: Guard | Mapping[str, Any] | None) -> Guard:
-    """The guard with these fields; of a new instrument, and where the value is None, those of its kind."""
+    """Return the guard with these fields; None stands for the default of the instrument's kind."""
     if isinstance(values, Guard):
         return values
     of_kind = GUARDS[kind]
@@ -126,14 +126,14 @@ async def _write(work: UnitOfWork, listed: Instrument, row: InstrumentRow | None
 
 
 async def _require_unused(work: UnitOfWork, symbol: str) -> None:
-    """Raise InUse naming open positions and working orders. Trading is stopped, so none can come up after the look."""
+    """Raise InUse naming open positions and working orders. Trading is locked, so none can be added later."""
     holders = await rows.holders(work.conn, symbol, NAMED_MAX)
     if holders:
         raise InUse("status", **{kind: ", ".join(names) for kind, names in holders.items()})
 
 
 def instrument_facts(instrument: Instrument) -> Facts:
-    """The instrument as the audit keeps it."""
+    """Return the instrument as audit facts."""
     facts = asdict(instrument) | {"aliases": list(instrument.aliases), "guard": _texts(asdict(instrument.guard))}
     return _texts(facts)
 

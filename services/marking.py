@@ -1,4 +1,4 @@
-"""Marking to market without the marker: one account by hand, or every one, each under its lock."""
+"""Marking to market without the columnar marker: one account or all of them, each under its lock."""
 
 from dataclasses import dataclass
 from datetime import timedelta
@@ -15,7 +15,7 @@ from services.unit_of_work.reads import read_connection
 from services.unit_of_work.unit import UnitOfWork
 
 OVERDUE = 2 * STIRRED_EVERY
-"""An account that no batch has marked for so long was left behind: it could not be marked, and nothing tries again."""
+"""The age of a mark at which an account counts as left behind: it could not be marked, and nothing tries again."""
 
 
 async def mark_account(principal: Principal, account_id: int) -> None:
@@ -46,16 +46,16 @@ def _note(work: UnitOfWork, principal: Principal, held: LockedAccount) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Marked:
-    """How many accounts were brought to the newest batch, and how many could not be: their ledgers say why."""
+    """How many accounts were brought to the newest batch, and how many failed; their ledgers have the reason."""
 
     accounts: int
     failed: int
 
 
 async def mark_all(principal: Principal | None = None, *, behind: timedelta | None = None) -> Marked:
-    """Bring every live account to the newest batch; one that cannot be marked is noted and passed over.
+    """Bring every live account to the newest batch; a failure is recorded, and the others go on.
 
-    With `behind` only those that no batch recorded within that time has marked.
+    With `behind`, only accounts that no batch recorded within that time has marked.
     """
     async with read_connection() as conn:
         live = await marks.live_accounts(conn, behind)

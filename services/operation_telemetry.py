@@ -1,4 +1,4 @@
-"""Each operation of the API as an operator sees it: a span, a line's facts, a duration, its errors counted."""
+"""Telemetry of each API operation: a span, facts of the log line, a duration, counts of errors."""
 
 import time
 from dataclasses import dataclass, field
@@ -15,7 +15,7 @@ from services.telemetry import ERRORS, REQUEST_SECONDS
 
 @dataclass(slots=True)
 class Operation:
-    """What is known of an operation when it ends. `root` is its root field, or `several`: words of the schema alone.
+    """An operation at its end. `root` is its root field, or `several`: words of the schema alone.
 
     `name` is the client's word, for the span; it never becomes a label.
     """
@@ -23,12 +23,12 @@ class Operation:
     type: str = "none"
     root: str = "none"
     name: str | None = None
-    codes: list[str] = field(default_factory=list)  # of the errors beside the data
+    codes: list[str] = field(default_factory=list)  # of errors next to the data
     span: Span | None = None  # where the operator records them
 
 
 class operation:  # noqa: N801 - used like a function
-    """Around one operation. A subscription is as long as it lasts, and is not counted among the durations."""
+    """Measure one operation. A subscription lasts as long as its socket and does not count among the durations."""
 
     __slots__ = ("_about", "_began", "_request_id", "_role", "_seen", "_span")
 

@@ -1,4 +1,4 @@
-"""Working orders, cancelled by whoever trades the account."""
+"""Cancelling working orders."""
 
 from domain import working_orders
 from domain.errors import InvalidInput, NotFound
@@ -17,11 +17,10 @@ REASON_MAX = 200
 async def cancel_order(
     principal: Principal, account_id: int, seq: int, reason: str | None = None, shown: str | None = None
 ) -> None:
-    """Cancel an order that still works once the account is up to date; what is shown is kept with it.
+    """Cancel a working order after its account is caught up; the ledger gets the reason that is shown.
 
-    That is `shown`; of a client or a trader its `reason`.
-
-    Raises NotFound for one out of reach, InvalidTransition for one that has ended.
+    That is `shown`; for a client or a trader its `reason`. Raises NotFound for an order that is not visible,
+    InvalidTransition for one that has ended.
     """
     for field, text in (("reason", reason), ("shownReason", shown)):
         if text is not None and (fault := text_fault(text, REASON_MAX)):
@@ -46,7 +45,7 @@ async def cancel_order(
 
 
 async def _status(work: UnitOfWork, account_id: int, seq: int) -> OrderStatus:
-    """As it is now: the quotes since may have ended it. Raises NotFound where there is no such order."""
+    """Return the order as it is now: newer quotes may have ended it. Raises NotFound."""
     order = work.journal.orders.get((account_id, seq))
     status = order.status if order else await orders.order_status(work.conn, account_id, seq)
     if status is None:

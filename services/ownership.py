@@ -1,6 +1,6 @@
-"""The shards that this process owns: its share of them, each as long as its session lives, each with a fence.
+"""Ownership of shards: this process's share of them, each held by a session lock and a fence.
 
-Every worker looks at the same locks and comes to the same shares; nobody hands them out.
+Every worker reads the same locks and computes the same shares; there is no coordinator.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from services.unit_of_work.reads import read_connection
 
 __all__ = ["Ownership", "ShardState", "divide_desk", "set_shard_count", "shard_states"]
 
-KINDS = ("worker", "marker")  # of processes that own shards
+KINDS = ("worker", "marker")  # kinds of processes that own shards
 BLOCKED_SECONDS_MAX = 0.5  # that a former owner's transaction may keep the next one waiting
 
 log = logging.getLogger(__name__)
@@ -36,23 +36,23 @@ class Ownership:
     def __init__(self, url: str, process: str, lease_seconds: float) -> None:
         """`url` leads straight to the server, past any pooler. `process` is the name of its heartbeat."""
         self.markers: dict[int, Marker] = {}
-        self.batches = asyncio.Event()  # somebody has said that there are batches
-        self.shares = asyncio.Event()  # something may have changed in who owns what
+        self.batches = asyncio.Event()  # another process has notified that batches wait
+        self.shares = asyncio.Event()  # the ownership of shards may have changed
         self._url = url
         self._process = process
         self._lease = lease_seconds
         self._session = LeasedSession(
             url, name=f"shards-{process}", lease_seconds=lease_seconds, channel=CHANNEL, hear=self._hear
         )
-        self._shards = 0  # how many there are
-        self._number: int | None = None  # this worker's among those present
+        self._shards = 0  # number of shards
+        self._number: int | None = None  # this worker's number among those present
         self._changing = asyncio.Lock()
-        self._present = frozenset[int]()  # the sessions of all workers, at the last look
+        self._present = frozenset[int]()  # sessions of all workers at the last look
         self._is_ending = False
 
     @property
     def has_all(self) -> bool:
-        """Whether no other worker owns a shard."""
+        """Return whether no other worker owns a shard."""
         return bool(self.markers) and len(self.markers) == self._shards
 
     def _hear(self, said: str) -> None:
@@ -65,12 +65,12 @@ class Ownership:
             self.batches.set()
 
     async def announce_batches(self) -> None:
-        """Tell the other workers that batches wait; each looks at its own shards."""
+        """Notify the other workers that batches wait; each looks at its own shards."""
         async with read_connection() as conn:
             await rows.notify_workers(conn, f"{BATCHES} {self._process}")
 
     def _lose(self) -> None:
-        """The session is gone, and all its locks with it: stop, and keep nothing."""
+        """Stop every marker: the session is gone, and all its locks with it."""
         if self.markers:
             log.warning("lost shard %s: the session that held the locks has ended", _listed(self.markers))
         self._forget()
@@ -82,7 +82,7 @@ class Ownership:
         self._number = None
 
     async def keep(self) -> list[int]:
-        """Have this worker's share of the shards, and no more; return those that it has just taken.
+        """Take or give up shards to own exactly this worker's share; return the shards just taken.
 
         Raises what a connection raises.
         """
@@ -119,7 +119,7 @@ class Ownership:
         return taken
 
     async def take_free(self) -> list[int]:
-        """Take every shard that nobody owns, without being present as a worker; return them all."""
+        """Take every shard that nobody owns, without counting as a worker; return them all."""
         async with self._changing:
             if not self._session.is_open:
                 await self._session.open()
@@ -142,7 +142,7 @@ class Ownership:
         return True
 
     async def _raise_fence(self, conn: Connection, shard: int) -> tuple[int, str | None] | None:
-        """Raise the fence; where a former owner that was stopped in mid-transaction is in the way, end its session."""
+        """Raise the fence; end the session of a former owner that was stopped within a transaction and blocks it."""
         raising = asyncio.ensure_future(rows.raise_fence(conn, shard, self._process, self._shards))
         try:
             done, _ = await asyncio.wait([raising], timeout=BLOCKED_SECONDS_MAX)
@@ -155,9 +155,9 @@ class Ownership:
             raising.cancel()
 
     async def _end_left(self) -> None:
-        """End what workers that are gone have left open: a stopped one may hold locks that others wait for.
+        """End the sessions of workers that are gone: a stopped worker may hold locks that others wait for.
 
-        A worker is gone when its session is; what it had open is older than the silence that ended it.
+        A worker is gone when its session is; its transactions are older than the silence that ended it.
         """
         name = parse(self._url).application_name
         others = f"^{re.escape(name(''))}((?:{'|'.join(KINDS)})-.*)$"
@@ -167,7 +167,7 @@ class Ownership:
             log.warning("ended %d sessions of workers that are not there any more", ended)
 
     async def _give_up(self, shards: list[int], *, unwritten: bool = False) -> None:
-        """Hand the shards over, each between two batches. `unwritten`: they are other shards by now."""
+        """Hand the shards over, each between two batches. `unwritten`: the desk's shards have changed."""
         if not shards:
             return
         markers = {shard: self.markers[shard] for shard in shards}
@@ -194,13 +194,13 @@ class Ownership:
             log.warning("shard %d is handed over as it is stored: %s", fence.shard, error)
 
     def drop(self, marker: Marker) -> None:
-        """Forget a marker that has found another owner's fence."""
+        """Drop a marker that found another owner's fence."""
         if self.markers.get(marker.shard) is marker:
             del self.markers[marker.shard]
         self.shares.set()
 
     async def end(self) -> None:
-        """Hand everything over and be present no more."""
+        """Hand everything over and leave."""
         async with self._changing:
             self._is_ending = True
             try:
@@ -213,7 +213,7 @@ class Ownership:
                 self._forget()
 
     async def _require_one_desk(self) -> None:
-        """Raises Problem where the session and the pool are connected to two databases."""
+        """Raise Problem if the session and the pool are connected to different databases."""
         async with read_connection() as conn:
             ours = await rows.desk_created_at(conn)
         if await self._session.run(rows.desk_created_at) != ours:
@@ -224,16 +224,16 @@ class Ownership:
 
 
 async def shard_states() -> list[ShardState]:
-    """Return every shard with its owner and how far it is, in order."""
+    """Return every shard with its owner and progress, in order."""
     async with read_connection() as conn:
         return await rows.shard_states(conn)
 
 
 async def set_shard_count(shards: int) -> tuple[int, int]:
-    """Divide the accounts into so many shards; return how many there were and how many there are now.
+    """Divide the accounts into so many shards; return the old and the new number.
 
-    Workers follow at once: each gives up what it owns and takes its share of the new ones. Raises Locked where a
-    worker writes for long.
+    Workers follow at once: each gives up its shards and takes its share of the new ones. Raises Locked if a worker
+    writes for long.
     """
     async with transaction() as work:
         counts = await rows.set_shard_count(work.conn, shards)
@@ -242,7 +242,7 @@ async def set_shard_count(shards: int) -> tuple[int, int]:
 
 
 async def divide_desk(wanted: int | None) -> None:
-    """Divide a desk that no worker has worked for yet into so many shards; on any other its own number counts."""
+    """Divide a desk without workers so far into so many shards; any other desk keeps its number."""
     if wanted is None:
         return
     async with transaction() as work:

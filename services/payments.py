@@ -1,4 +1,4 @@
-"""Payments from outside: a purchase waits under a reference, a confirmation activates it once, or it expires."""
+"""Payments from outside: a purchase waits under a reference; a confirmation activates it once, or it expires."""
 
 import secrets
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from services.unit_of_work.unit import UnitOfWork
 
 EXPIRED_AT_ONCE = 1_000
 ALPHABET, LENGTH = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16
-"""Of a reference: short enough to be typed, with 80 random bits that nobody guesses."""
+"""Length of a reference: short enough to be typed, with 80 random bits."""
 
 
 @dataclass(frozen=True, slots=True)
 class ConfirmedPayment:
-    """A purchase whose payment has been confirmed, and the challenge that begins with it."""
+    """A purchase whose payment is confirmed, and its challenge."""
 
     purchase: int
     challenge: int
@@ -34,8 +34,8 @@ class ConfirmedPayment:
 async def order_purchase(principal: Principal, program_id: int, key: str) -> int:
     """Sell the program for a payment from outside: a PENDING purchase without a challenge. Return its id.
 
-    Raises NotFound, ProgramNotAvailable, TooManyChallenges, TooManyUnpaid, IdempotencyConflict, and InvalidInput where
-    nothing is to be paid; then nothing is written.
+    Raises NotFound, ProgramNotAvailable, TooManyChallenges, TooManyUnpaid, IdempotencyConflict, and InvalidInput if the
+    price is zero; then nothing is written.
     """
     buyer = sales.require_buyer(principal)
     content = {"programId": program_id, "walletId": None, "payment": Payment.EXTERNAL.value}
@@ -59,7 +59,7 @@ async def order_purchase(principal: Principal, program_id: int, key: str) -> int
 async def confirm_payment(
     principal: Principal, *, reference: str, amount: Decimal, currency: str, key: str
 ) -> ConfirmedPayment:
-    """Accept the payment a provider received, and activate the purchase it is for; the same key does nothing more.
+    """Accept the payment that a provider received, and activate its purchase. The same key does so once.
 
     `amount` and `currency` are those of the payment and must be the price. Raises Forbidden, NotFound,
     IdempotencyConflict, AlreadyPaid, PaymentExpired, PaymentMismatch, InvalidTransition.
@@ -106,16 +106,16 @@ async def _lock(work: UnitOfWork, principal: Principal, reference: str) -> Purch
 
 
 async def check_payment(work: UnitOfWork, row: Purchase, amount: Decimal, currency: str) -> None:
-    """Check a payment against the locked purchase it is for. Raises as AwaitedPayment.check does."""
+    """Check a payment against its locked purchase. Raises what AwaitedPayment.check raises."""
     assert row.expires_at is not None, "whatever waits for a payment expires"
     awaited = AwaitedPayment(row.status, row.price, row.currency_id, row.expires_at, row.failure_reason)
     awaited.check(amount, currency, work.clocks.real_time)
 
 
 async def activate_purchase(work: UnitOfWork, row: Purchase) -> int:
-    """Set a locked purchase PAID and begin its challenge; the deposit is owed. Return the challenge's id.
+    """Set a locked purchase PAID, begin its challenge and queue the deposit. Return the challenge's id.
 
-    No wallet or house account moves: the money is outside the desk.
+    No wallet or house account changes: the money is outside the desk.
     """
     buyer = Buyer(row.brand_id, row.client)
     challenge_id, account_id = await sales.begin_challenge(work, buyer, row.id, row.terms_id)
@@ -129,7 +129,7 @@ async def activate_purchase(work: UnitOfWork, row: Purchase) -> int:
 async def expire_orders() -> int:
     """Fail purchases whose payment did not come in time; return how many.
 
-    Nothing hangs on them: no challenge, account, reservation or job was made.
+    They have no challenge, account, reservation or job.
     """
     async with transaction() as work:
         late = await purchases.lock_expired(work.conn, work.clocks.real_time, EXPIRED_AT_ONCE)

@@ -1,7 +1,7 @@
 """Payouts: a funded phase's profit leaves the account, and the trader's share reaches the wallet.
 
-The whole profit lies in PAYOUT_HOLD from the request until it is paid or turned down. Whatever becomes of the phase
-meanwhile, the request stays open until a manager, or its passing, decides it.
+The whole profit is in PAYOUT_HOLD from the request until it is paid or rejected. Whatever happens to the phase in the
+meantime, the request stays open until a manager decides it or the phase passes.
 """
 
 from dataclasses import replace
@@ -35,7 +35,7 @@ EVENTS = {status: f"prop.payout.{status.lower()}" for status in PayoutStatus}
 
 
 async def request_payout(principal: Principal, challenge_id: int, key: str, amount: Decimal | None = None) -> int:
-    """Ask for profit of a challenge's funded phase; it is held at once. Return the payout's id.
+    """Request a payout of a challenge's funded phase; its profit is held at once. Return the payout's id.
 
     `amount` is the gross profit that leaves the account, in its currency; None is all but the buffer of the terms.
     Raises Forbidden, NotFound, IdempotencyConflict, InvalidInput, and PayoutNotEligible with every criterion.
@@ -62,7 +62,7 @@ async def request_payout(principal: Principal, challenge_id: int, key: str, amou
 
 
 def _may(principal: Principal, owned: Any) -> bool:
-    """Is it of the principal's brand, and a client's own?"""
+    """Return whether the payout is of the principal's brand and, for a client, its own."""
     own = principal.role is not Role.CLIENT or principal.subject == owned["client"]
     return own and principal.sees(owned["brand"])
 
@@ -82,7 +82,7 @@ async def _due(work: UnitOfWork, held: LockedAccount, requested: Decimal | None)
 
 
 async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
-    """The account on the way to a payout, its phase begun."""
+    """Return the locked account whose phase the payout is of."""
     account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
     least = percent(account.phase.initial_balance, terms.profitable_day_pct)
@@ -94,7 +94,7 @@ async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
 async def _open(
     work: UnitOfWork, held: LockedAccount, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
 ) -> int:
-    """Write a payout, move its profit into the hold, and tell; one that is approved is owed."""
+    """Write a payout, move its profit into the hold, and emit its event; the payment of an approved one is queued."""
     account = held.account
     assert account.phase, "the profit is a phase's"
     card = await challenges.read_challenge(work.conn, challenge_id)
@@ -122,13 +122,13 @@ async def _open(
 
 
 def _share(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, profit: Decimal) -> Decimal:
-    """The client's part of a profit, in whole minor units."""
+    """Return the client's share of a profit, in whole minor units."""
     minor_units = work.catalogue.currencies[held.account.currency].minor_units
     return domain.share(profit, terms.profit_split, minor_units)[0]
 
 
 async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
-    """Move profit from the account into the hold or, negative, back; neither is a loss or a gain."""
+    """Move profit from the account into the hold or, if negative, back; it counts as neither loss nor gain."""
     sides: tuple[AccountHolder, House] = AccountHolder(held.account.id), House("PAYOUT_HOLD")
     source, target = sides if profit > 0 else sides[::-1]
     await transfers.transfer(
@@ -149,7 +149,7 @@ async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout
 
 
 def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
-    """Emit the event of the payout's new status; once it is approved its payment is owed."""
+    """Emit the event of the payout's new status; the payment of an approved payout is queued."""
     brand, account_id = held.account.brand, held.account.id
     work.emit(EVENTS[status], brand=brand, challenge_id=challenge_id, payload=payload)
     if status is PayoutStatus.APPROVED:
@@ -158,13 +158,13 @@ def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: Payo
 
 
 async def approve_payout(principal: Principal, payout_id: int, key: str) -> None:
-    """Let a requested payout be paid. Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict."""
+    """Approve a requested payout. Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict."""
     principal.require(Role.MANAGER, Role.ADMIN)
     await _decide(principal, payout_id, "approvePayout", PayoutStatus.APPROVED, key)
 
 
 async def reject_payout(principal: Principal, payout_id: int, reason: str, key: str, shown: str | None = None) -> None:
-    """Turn a requested payout down: its profit returns to the account.
+    """Reject a requested payout: its profit returns to the account.
 
     Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, and InvalidInput without a reason.
     """
@@ -177,7 +177,7 @@ async def reject_payout(principal: Principal, payout_id: int, reason: str, key: 
 async def cancel_payout(
     principal: Principal, payout_id: int, key: str, reason: str | None = None, shown: str | None = None
 ) -> None:
-    """Withdraw a requested payout: its profit returns to the account. What a client says is told as it is.
+    """Withdraw a requested payout: its profit returns to the account. A client's own reason is shown as it is.
 
     Raises Forbidden, NotFound, InvalidTransition, IdempotencyConflict, InvalidInput.
     """
@@ -188,7 +188,7 @@ async def cancel_payout(
 
 
 def _checked(internal: str | None, shown: str | None) -> Reason:
-    """Raises InvalidInput for a text that says nothing, or too much."""
+    """Raise InvalidInput for an empty or too long text."""
     for field, text in (("reason", internal), ("shownReason", shown)):
         if text is not None and (fault := validation.text_fault(text, REASON_MAX)):
             raise InvalidInput(field, reason=fault)
@@ -204,7 +204,7 @@ async def _decide(
     reason: Reason | None = None,
     told: str | None = None,
 ) -> None:
-    """Move a REQUESTED payout to `target`, with what follows from it for the money; `told` is what the client reads."""
+    """Move a REQUESTED payout to `target`, with the transfers that follow; `told` is the reason shown to the client."""
     async with read_connection() as conn:
         owned = await payouts.owner_of_payout(conn, payout_id)
     if owned is None or not _may(principal, owned):
@@ -227,7 +227,7 @@ async def _decide(
 
 
 async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: PayoutStatus, told: str | None) -> None:
-    """What a decision does to the account, and whom it tells."""
+    """Write a decision's effect on the account and emit its event."""
     terms, payout_id = held.conditions.terms, payout["id"]
     assert terms, "an account with a payout has terms"
     if target is PayoutStatus.APPROVED:
@@ -247,11 +247,11 @@ async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: Pa
 
 
 async def request_final_payout(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
-    """At the end of a funded phase: hold the whole profit and owe the payout, approved by the desk itself.
+    """At the end of a funded phase: hold the whole profit and queue the payout, approved by the desk itself.
 
-    A payout that is still open is approved, with what was earned since added to it: a challenge has one payout at a
-    time. A profit that the phase's own conditions do not allow waits, requested, for a manager to decide, and an
-    approved payout is paid before it. Nothing is owed without a profit. The account is flat.
+    An open payout is approved, with what was earned since added to it: a challenge has one payout at a time. A profit
+    that the phase's own conditions do not allow waits, requested, for a manager's decision, and an approved payout is
+    paid before it. Without a profit there is no payout. The account is flat.
     """
     assert held.account.phase, "its phase has just ended"
     profit = max(ZERO, held.account.cash - held.account.phase.initial_balance)
@@ -282,9 +282,9 @@ async def request_final_payout(work: UnitOfWork, held: LockedAccount, challenge_
 
 
 async def pay_payout(work: UnitOfWork, job: Job) -> str:
-    """APPROVED to PAID: the held profit returns to the firm's capital, the share goes to the client's wallet.
+    """APPROVED to PAID: the held profit returns to the firm's capital, the client's share goes to its wallet.
 
-    With the first payout the fee comes back too, if the terms say so.
+    With the first payout the fee is returned too, if the terms say so.
     """
     payout = await payouts.lock_payout(work.conn, job.facts["payout"])
     status = PayoutStatus(payout["status"])

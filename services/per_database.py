@@ -1,4 +1,4 @@
-"""Values a process keeps for the database it has open: the next one opened, on its own event loop, gets new ones."""
+"""Values per open database: opening another database, on its own event loop, makes new ones."""
 
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -11,7 +11,7 @@ Value = TypeVar("Value")
 
 
 class PerDatabase(Generic[Value]):
-    """One value for the open database, made when first asked for."""
+    """One value for the open database, made at its first use."""
 
     def __init__(self, make: Callable[[], Value]) -> None:
         self._make = make

@@ -1,4 +1,4 @@
-"""What has to happen without anybody asking: heartbeats, looking for what waits, time passing without quotes."""
+"""Periodic work: heartbeats, looking for waiting work, and empty batches while there are no quotes."""
 
 import hashlib
 import logging
@@ -23,37 +23,37 @@ TICK_AFTER = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 5
 SILENT_SECONDS = 3600
 DAY_SECONDS = 86_400
-PAYMENTS_SECONDS = 10  # between looks for purchases that were not paid in time
-MARK_SECONDS = 3600  # between looks for accounts that were left behind
-BULK_SECONDS = 60  # between looks for bulk reinstatements that have come to a halt
-RETENTION_SECONDS = 60  # a backlog goes round by round, so that no tick takes long
+PAYMENTS_SECONDS = 10  # between looks for unpaid purchases
+MARK_SECONDS = 3600  # between looks for accounts left behind
+BULK_SECONDS = 60  # between looks for stalled bulk reinstatements
+RETENTION_SECONDS = 60  # a backlog is deleted in rounds, so that no round takes long
 
 HOST_CHARACTERS_MAX = 24
-VERSION_SECONDS = 30  # between looks for the migrations of a newer version
-SLOT_LOOKS = 10  # for each slot, at most: most looks find it taken
+VERSION_SECONDS = 30  # between looks for migrations of a newer version
+SLOT_LOOKS = 10  # for each slot, at most: most looks would find it taken
 
 log = logging.getLogger(__name__)
 
 STARTED_AT = datetime.now(UTC)
 
 _looked: PerDatabase[dict[str, float]] = PerDatabase(dict)
-"""When this process last looked for a slot of each name, monotonic."""
+"""Monotonic time at which this process last looked for a slot, by name."""
 
 
 @dataclass(frozen=True, slots=True)
 class Pending:
-    """What waits to be done by the process that has ticked."""
+    """Work that waits for this process."""
 
-    jobs: bool  # some are due
-    shards: list[int]  # of its own, those with batches to judge
-    overdue: bool  # accounts are to be looked for that were left behind
+    jobs: bool  # due jobs exist
+    shards: list[int]  # its own shards with batches to judge
+    overdue: bool  # it is time to look for accounts left behind
 
 
 def process_name(kind: str) -> str:
-    """What this process is called in heartbeats, as the owner of shards, and in the names of its connections.
+    """Return this process's name in heartbeats, ownership of shards and database connections.
 
-    In containers everybody's number is 1, and the host's name tells them apart. A long one is cut, as PostgreSQL cuts
-    the names of connections.
+    It has the host's name because every container's process number is 1. A long name is cut as PostgreSQL cuts
+    application names.
     """
     host = socket.gethostname()
     if len(host) > HOST_CHARACTERS_MAX:
@@ -62,10 +62,10 @@ def process_name(kind: str) -> str:
 
 
 async def run_round(kind: str, faults: Mapping[str, str] = MappingProxyType({})) -> Pending:
-    """One round of a process of this kind, twice a second. Every step may be repeated.
+    """Do one round of a process of this kind, twice a second. Every step may be repeated.
 
-    `faults`: the last fault of each of its endless tasks that is not well, by the task's name. Return what is left for
-    the process itself to do: nothing of it goes through the broker.
+    `faults`: the last fault of each of its failing endless tasks, by name. Return the work that is left for the process
+    itself; none of it goes through the broker.
     """
     process = process_name(kind)
     async with control() as conn:
@@ -94,7 +94,7 @@ async def run_round(kind: str, faults: Mapping[str, str] = MappingProxyType({}))
 
 
 async def _take_slot(conn: Connection, name: str, seconds: int) -> bool:
-    """Take the current slot of a periodic task, unless another process has; looks for it now and then only."""
+    """Take the current slot of a periodic task, unless another process has it; most calls do not look."""
     looked, now = _looked(), time.monotonic()
     if now < looked.get(name, -math.inf) + seconds / SLOT_LOOKS:
         return False

@@ -1,4 +1,4 @@
-"""Presets: the rules of known firms as data, each with the public page they are from and the day it was read."""
+"""Presets: the rules of known firms as data, each with its public source page and the day it was read."""
 
 import json
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Preset:
-    """`program` is the API's CreateProgramInput; `notes` say where each part is from, and what ours leaves out."""
+    """`program` is the API's CreateProgramInput; `notes` name the source of each part and what is left out."""
 
     name: str
     title: str
@@ -22,7 +22,7 @@ class Preset:
 
 @cache
 def all_presets() -> tuple[Preset, ...]:
-    """All presets, by name."""
+    """Return all presets, by name."""
     found = (file for file in files("domain").joinpath("presets").iterdir() if file.name.endswith(".json"))
     return tuple(sorted((_read(file.name, file.read_text("utf-8")) for file in found), key=lambda one: one.name))
 

@@ -1,4 +1,4 @@
-"""Who asks: a named token, its role, and the brand it cannot look beyond."""
+"""Principals: the bearer of a token, its role, and the brand it is limited to."""
 
 from collections.abc import Hashable
 from dataclasses import dataclass, field
@@ -23,7 +23,7 @@ BRANDLESS = frozenset({Role.ADMIN, Role.FEED})
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """The bearer of a token. `subject` is the client a CLIENT speaks for; `scope` narrows what a TRADER reaches."""
+    """The bearer of a token. `subject` is the client of a CLIENT token; `scope` narrows the access of a TRADER."""
 
     token_id: int
     name: str
@@ -31,38 +31,38 @@ class Principal:
     brand: str | None = None  # None: every brand
     subject: str | None = None
     scope: dict[str, Any] = field(default_factory=dict, hash=False)
-    expires_at: datetime | None = field(default=None, compare=False)  # of a JWT; a token's row says when it ends
-    request: str = field(default="", compare=False)  # the id of what is being asked, for the audit
+    expires_at: datetime | None = field(default=None, compare=False)  # of a JWT; a token's row has its own end
+    request: str = field(default="", compare=False)  # the request's id, for the audit
 
     @property
     def key(self) -> Hashable:
-        """What tells this bearer from others: its token, or the subject and brand of its JWT."""
+        """The bearer's identity: its token, or the subject and brand of its JWT."""
         return self.token_id, self.brand, self.name
 
     @property
     def actor(self) -> str:
-        """As audit rows and receipts name the bearer; it outlives the token, so that a new one can retry."""
+        """The bearer's name in audit rows and receipts; a new token of the same name can retry a request."""
         return f"{self.role.lower()}:{self.subject or self.name}"
 
     @property
     def is_staff(self) -> bool:
-        """Does the bearer act for the firm?"""
+        """Whether the bearer acts for the firm."""
         return self.role in (Role.ADMIN, Role.MANAGER)
 
     @property
     def is_audited(self) -> bool:
-        """Is what the bearer changes written to the audit: staff, and a payment provider's confirmations."""
+        """Whether the bearer's changes are audited: staff, and a payment provider's confirmations."""
         return self.is_staff or self.role is Role.PAYMENTS
 
     def require(self, *roles: Role) -> None:
-        """Raises Forbidden for any other role."""
+        """Raise Forbidden for any other role."""
         if self.role not in roles:
             raise Forbidden(role=self.role.value)
 
     def brand_for(self, asked: str | None) -> str:
-        """The brand to work in: one's own; an admin names it.
+        """Return the brand to work in: the principal's own, or the one that an admin names.
 
-        Raises NotFound for another's, exactly like a missing one, and InvalidInput where an admin names none.
+        Raises NotFound for another brand exactly like for a missing one, and InvalidInput if an admin names none.
         """
         if self.brand is not None and asked not in (None, self.brand):
             raise NotFound("brand", brand=asked)
@@ -72,5 +72,5 @@ class Principal:
         return brand
 
     def sees(self, brand: str) -> bool:
-        """Is the brand one's own, or is one bound to none?"""
+        """Return whether the principal has this brand, or every brand."""
         return self.brand in (None, brand)

@@ -1,7 +1,7 @@
-"""Deleting a program: what runs is called off, and all that was sold of it goes, a portion in each transaction.
+"""Deletion of a program: running challenges are cancelled and its sales deleted, a portion per transaction.
 
-Accounts, their ledger, transfers, payouts, events and the audit stay; what went is kept as JSON in `removed_sales`. A
-deletion that was stopped goes on when it is asked for again; until then the program is off sale for good.
+Accounts, their ledger, transfers, payouts, events and the audit stay; deleted sales are kept as JSON in
+`removed_sales`. A deletion that was stopped goes on when it is requested again; until then the program stays off sale.
 """
 
 import json
@@ -44,11 +44,11 @@ COUNTERS = (
 async def delete_program(
     principal: Principal, program_id: int, reason: str, shown: str | None = None
 ) -> dict[str, int]:
-    """Delete the program, or as much of what was sold of it as the time of one request allows.
+    """Delete the program, or as many of its sales as the time of one request allows.
 
-    Return how many rows of each table went and how many challenges were `cancelled`, since the deletion began; it is
-    complete when `programs` is 1, else it goes on when asked for again. Raises Forbidden, InvalidInput, NotFound,
-    PayoutOpen while the payout of a challenge is open, AccountUnreadable; portions that went before stay gone.
+    Return the number of deleted rows by table and of challenges `cancelled` since the deletion began; it is complete
+    when `programs` is 1, else it goes on when requested again. Raises Forbidden, InvalidInput, NotFound, PayoutOpen
+    while a challenge's payout is open, AccountUnreadable; portions deleted before stay deleted.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     why = checked_reason(reason, shown)
@@ -59,7 +59,7 @@ async def delete_program(
             raise NotFound("id", id=program_id)
         if found := await rows.open_payout_of_program(
             conn, program_id
-        ):  # before anything goes; each portion looks again
+        ):  # before the first portion; each portion checks again
             raise PayoutOpen("id", **found)
     counters = await _delete_portion(principal, program_id, brand, why)
     while not counters["programs"] and time.monotonic() < ends_at:
@@ -71,7 +71,7 @@ async def delete_program(
 async def _delete_portion(principal: Principal, program_id: int, brand: str, reason: Reason) -> dict[str, int]:
     """Delete some sales in one transaction, with the last of them the program; return the counters so far.
 
-    Whoever else deletes the program has the next portion: what went meanwhile is left out.
+    If two requests delete the program, each takes another portion.
     """
     most = settings().removal_portion
     async with read_connection() as conn:
@@ -80,7 +80,7 @@ async def _delete_portion(principal: Principal, program_id: int, brand: str, rea
         if not await rows.lock_program_for_deletion(work.conn, program_id):
             raise NotFound("id", id=program_id)
         work.check_readable()
-        await work.flush()  # what catching up found goes before
+        await work.flush()  # writes what catching up changed, before the rows are deleted
         challenges = await rows.challenges_of_program(work.conn, program_id, chosen)
         gone = Counter(await _end(work, brand, challenges, reason))
         bought = await _purchases(work, program_id, challenges, most - len(challenges))
@@ -98,14 +98,14 @@ async def _delete_portion(principal: Principal, program_id: int, brand: str, rea
 
 
 def chain(digest: str, sales: Sequence[DeletedSale]) -> str:
-    """Return the hash over all sales so far: of each, sha256 of the hash before it and its JSON, as hex."""
+    """Return the hash over all deleted sales: sha256 of the hash before and the sale's JSON, as hex."""
     for sale in sales:
         digest = sha256(f"{digest}{sale.body}".encode()).hexdigest()
     return digest
 
 
 async def _end(work: UnitOfWork, brand: str, challenges: Sequence[int], reason: Reason) -> dict[str, int]:
-    """Call off what runs, and lock what is left of the others: nothing will ask for it any more."""
+    """Cancel running challenges, and lock the remaining accounts of the others."""
     await check_payouts(work, challenges)
     await rows.lock_wallets(work.conn, await rows.purchases_of(work.conn, challenges))
     running = await rows.running_challenges(work.conn, challenges)
@@ -123,7 +123,7 @@ async def _end(work: UnitOfWork, brand: str, challenges: Sequence[int], reason: 
 
 
 async def _purchases(work: UnitOfWork, program_id: int, challenges: Sequence[int], room: int) -> list[int]:
-    """Return the purchases that go with the challenges; with the last challenges, those that have none as well."""
+    """Return the purchases of the challenges; with the last challenges, purchases without one as well."""
     bought = await rows.purchases_of(work.conn, challenges)
     if len(await rows.some_challenges(work.conn, program_id, len(challenges) + 1)) > len(challenges):
         return bought
@@ -154,9 +154,9 @@ async def _finish(
 
 
 async def _sales(work: UnitOfWork, challenges: Sequence[int], bought: Sequence[int]) -> list[DeletedSale]:
-    """What proves afterwards what was sold and how it was judged: a row for each challenge, and each purchase without.
+    """Keep a record of what was sold and how it was judged: one row per challenge, and per purchase without one.
 
-    The terms stay where they are, under the hash that purchases and challenges name.
+    The terms stay stored under the hash that purchases and challenges name.
     """
     facts = {row.id: purchases.purchase_facts(row) for row in await Purchase.filter(id__in=list(bought)).order_by("id")}
     sales = []
@@ -170,7 +170,7 @@ async def _sales(work: UnitOfWork, challenges: Sequence[int], bought: Sequence[i
 def _verdicts(
     ran: Sequence[asyncpg.Record], phases: Sequence[asyncpg.Record], breaches: Sequence[asyncpg.Record]
 ) -> list[Facts]:
-    """Each challenge with how its phases ended and every breach with its evidence."""
+    """Return each challenge with the end of its phases and every breach with its evidence."""
     phases_of: defaultdict[int, list[Facts]] = defaultdict(list)
     for row in phases:
         phases_of[row["challenge_id"]].append(_facts(row) | {"status": ChallengeStatus(row["status"]).name})
@@ -193,7 +193,7 @@ def _facts(row: asyncpg.Record) -> Facts:
 
 
 def _fact(value: Any) -> Any:
-    """A column as JSON has it: decimals and moments as text."""
+    """Return a column as JSON has it: decimals and times as text."""
     if isinstance(value, str | int | None):
         return value
     return value.isoformat() if hasattr(value, "isoformat") else plain(value)

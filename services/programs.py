@@ -1,4 +1,4 @@
-"""Programs: what is sold, saved as one aggregate with its phases, and frozen into terms when it is bought."""
+"""Programs: saved as one aggregate with their phases, and frozen into terms at a sale."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ from services.unit_of_work.unit import UnitOfWork
 FIELDS = tuple(field.name for field in fields(Draft))
 DEFAULTS = {field.name: field.default for field in fields(Draft) if field.default is not MISSING}
 HEAD = ("name", "description", "price", "price_currency", "sort_index", "zone", "day_start")
-COLUMNS = {"price_currency": "price_currency_id"}  # where the model's field has another name
+COLUMNS = {"price_currency": "price_currency_id"}  # fields with another name in the model
 NUMBERS = (
     "duration_days",
     "max_daily_loss_pct",
@@ -49,7 +49,7 @@ NUMBERS = (
 
 
 async def validate_program(principal: Principal, draft: Draft, *, brand: str | None = None) -> list[Problem]:
-    """Everything that would keep the draft from being saved; nothing is written. Raises Forbidden, NotFound."""
+    """Return every problem that keeps the draft from being saved. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     async with transaction() as work:
@@ -59,7 +59,7 @@ async def validate_program(principal: Principal, draft: Draft, *, brand: str | N
 
 
 async def create_program(principal: Principal, draft: Draft, *, brand: str | None = None) -> int:
-    """Save a new program, DISABLED; answers its id. Raises Forbidden, NotFound, InvalidProgram with every problem."""
+    """Save a new program, DISABLED; return its id. Raises Forbidden, NotFound, InvalidProgram with every problem."""
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
     async with transaction() as work:
@@ -122,9 +122,9 @@ async def update_program(
 
 
 async def freeze_terms(work: UnitOfWork, program_id: int) -> tuple[Terms, str, str]:
-    """The program as it is now: terms, their canonical text, its sha256. The sale has locked it.
+    """Return the program's terms as of now, their canonical text and its sha256. The sale has locked the program.
 
-    Deposits, currencies and policies are the groups'. Raises NotFound.
+    Deposits, currencies and policies come from the groups. Raises NotFound.
     """
     sold = await rows.read_program_for_sale(work.conn, program_id)
     if not sold:
@@ -145,13 +145,13 @@ async def freeze_terms(work: UnitOfWork, program_id: int) -> tuple[Terms, str, s
 
 
 async def stored_program(work: UnitOfWork, program: Program) -> Draft:
-    """The program as it was saved."""
+    """Return the program as it was saved."""
     steps = tuple(_step(row) for row in await rows.program_phases(work.conn, program.id))
     return Draft(steps=steps, **{name: getattr(program, COLUMNS.get(name, name)) for name in HEAD})
 
 
 def program_facts(draft: Draft, status: ProgramStatus, version: int) -> Facts:
-    """The program as the audit keeps it: numbers that are not whole as text."""
+    """Return the program as audit facts: numbers that are not whole as text."""
     steps = [
         {
             "phase_type": step.phase_type.name,
@@ -177,7 +177,7 @@ def _fact(number: Decimal | int) -> str | int:
 
 
 async def _judge(work: UnitOfWork, brand: str, draft: Draft) -> tuple[list[Problem], dict[str, int]]:
-    """The draft's problems, and the ids of the groups it names, locked against change."""
+    """Return the draft's problems, and the ids of its groups, locked against change."""
     asked = [step.account_group for step in draft.steps if text_fault(step.account_group, NAME_MAX) is None]
     named = await groups.lock_groups(work.conn, brand, asked)
     kinds = {row["name"]: GroupKind(row["kind"]) for row in named}
@@ -196,7 +196,7 @@ def _head(draft: Draft) -> dict[str, Any]:
 
 
 def _columns(draft: Draft) -> dict[str, Any]:
-    """The draft's head as fields of the model."""
+    """Return the draft's head as fields of the model."""
     return {COLUMNS.get(name, name): getattr(draft, name) for name in HEAD}
 
 

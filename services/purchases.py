@@ -1,4 +1,4 @@
-"""Purchases: bought by clients, noted and moved by managers, deleted where nothing hangs on them any more."""
+"""Purchases: bought by clients, annotated and moved by managers, deleted once nothing depends on them."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -41,9 +41,9 @@ BY_HAND = (PurchaseStatus.PAID, PurchaseStatus.FAILED)
 async def place_purchase(
     principal: Principal, program_id: int, wallet_id: int | None, payment: Payment, key: str
 ) -> tuple[int, int | None]:
-    """Sell the program, paid as the client chooses; return the ids of purchase and, once there is one, challenge.
+    """Sell the program, paid as the client chooses; return the ids of the purchase and, if it has begun, the challenge.
 
-    Raises InvalidInput, and as `buy` and `payments.order_purchase` do.
+    Raises InvalidInput, and what `buy` and `payments.order_purchase` raise.
     """
     if payment is Payment.EXTERNAL:
         if wallet_id is not None:
@@ -77,7 +77,7 @@ async def buy(principal: Principal, program_id: int, wallet_id: int, key: str) -
 
 
 async def _reserve(work: UnitOfWork, buyer: Buyer, wallet_id: int, terms: Terms) -> None:
-    """Set the price aside on the client's wallet, so that two purchases cannot spend the same money."""
+    """Reserve the price on the client's wallet, so that two purchases cannot spend the same money."""
     wallet = await wallets.lock_wallet(work.conn, wallet_id)
     if wallet is None or (wallet["brand"], wallet["client"]) != (buyer.brand, buyer.client):
         raise NotFound("walletId", wallet=wallet_id)
@@ -91,7 +91,7 @@ async def _reserve(work: UnitOfWork, buyer: Buyer, wallet_id: int, terms: Terms)
 
 @dataclass(frozen=True, slots=True)
 class ChangeablePurchase:
-    """A purchase the principal may change: its brand and program, and the lock roots of its challenges."""
+    """A purchase that the principal may change: its brand and program, and the lock roots of its challenges."""
 
     id: int
     brand: str
@@ -104,7 +104,7 @@ class ChangeablePurchase:
 
 
 async def changeable_purchase(principal: Principal, purchase_id: int) -> ChangeablePurchase:
-    """Raises Forbidden, and NotFound for a purchase of another brand like for a missing one."""
+    """Return the purchase that the principal may change. Raises Forbidden, NotFound."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with read_connection() as conn:
         found = await purchases.read_purchase(conn, purchase_id)
@@ -116,7 +116,7 @@ async def changeable_purchase(principal: Principal, purchase_id: int) -> Changea
 async def lock_purchase(work: UnitOfWork, reached: ChangeablePurchase) -> Purchase:
     """Lock the purchase's row, after its challenges and its program.
 
-    Raises NotFound where it was deleted, and Locked where it was paid, so that a challenge began, since it was read.
+    Raises NotFound if it was deleted, and Locked if it was paid, and a challenge began, since it was read.
     """
     if reached.program is not None:
         await purchases.lock_program(work.conn, reached.program)
@@ -130,7 +130,7 @@ async def lock_purchase(work: UnitOfWork, reached: ChangeablePurchase) -> Purcha
 
 
 def purchase_facts(purchase: Purchase) -> Facts:
-    """The purchase as the audit keeps it."""
+    """Return the purchase as audit facts."""
     return {
         "id": purchase.id,
         "client": purchase.client,
@@ -157,7 +157,7 @@ async def update_purchase(
     reason: str = "",
     shown: str | None = None,
 ) -> SavedObject:
-    """Change the firm's notes, and the status along the moves a manager may make.
+    """Change the firm's notes, and the status as far as a manager may.
 
     `changes` may have external_reference, comment and tags; None clears. PAID says that the price was paid outside:
     the reservation ends and nothing moves; one that waits for its payment is activated. FAILED calls the challenge
@@ -170,7 +170,7 @@ async def update_purchase(
     why = checked_reason(reason, shown) if is_due else Reason("")
     async with catch_up_many(reached.roots if status is not None else []) as work:
         work.check_readable()
-        await work.flush()  # what catching up found goes before
+        await work.flush()  # writes what catching up changed
         row = await lock_purchase(work, reached)
         before = purchase_facts(row)
         if status is not None and status != row.status:
@@ -192,7 +192,7 @@ async def update_purchase(
 
 
 def _notes(changes: Mapping[str, Any]) -> dict[str, Any]:
-    """The notes as they are stored. Raises InvalidInput."""
+    """Return the notes as they are stored. Raises InvalidInput."""
     notes = dict(changes)
     for name, length_max in TEXTS.items():
         text = notes.get(name)
@@ -232,7 +232,7 @@ async def _move_by_hand(
 
 
 async def _running(work: UnitOfWork, reached: ChangeablePurchase) -> asyncpg.Record | None:
-    """The challenge of the purchase that has not ended, if there is one."""
+    """Return the purchase's challenge that has not ended, or None."""
     for challenge_id in reached.challenges:
         card = await challenges.read_challenge(work.conn, challenge_id)
         if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
@@ -241,7 +241,7 @@ async def _running(work: UnitOfWork, reached: ChangeablePurchase) -> asyncpg.Rec
 
 
 async def _paid_outside(work: UnitOfWork, reached: ChangeablePurchase, row: Purchase) -> None:
-    """PENDING to PAID without a transfer: what was reserved is free again; the deposit is owed."""
+    """PENDING to PAID without a transfer: the reservation ends, and the deposit is queued."""
     assert row.wallet_id is not None, "one without a wallet has a payment reference"
     await wallets.lock_wallet(work.conn, row.wallet_id)
     await wallets.add_reservation(work.conn, row.wallet_id, -row.price)
@@ -253,14 +253,14 @@ async def _paid_outside(work: UnitOfWork, reached: ChangeablePurchase, row: Purc
 
 
 async def delete_purchase(principal: Principal, purchase_id: int, reason: str) -> None:
-    """Remove a purchase that has no challenge, or that failed or was refunded; its challenge and verdicts stay.
+    """Delete a purchase without a challenge, or one that failed or was refunded; its challenge and verdicts stay.
 
     Raises Forbidden, InvalidInput, NotFound, PurchaseLinked, PayoutOpen.
     """
     reached = await changeable_purchase(principal, purchase_id)
     checked_reason(reason)
     async with catch_up_many(reached.roots) as work:
-        await work.flush()  # what catching up found goes before
+        await work.flush()  # writes what catching up changed
         row = await lock_purchase(work, reached)
         status = row.status
         if reached.challenges and status not in (PurchaseStatus.FAILED, PurchaseStatus.REFUNDED):

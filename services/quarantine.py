@@ -1,6 +1,7 @@
-"""Accounts that cannot be read or marked: noted on their ledger, named to operators, passed over by the marker.
+"""Quarantine of accounts that cannot be read or marked: recorded on their ledger, listed for operators, skipped by the
+marker.
 
-One such account stops none of the others. It leaves the quarantine as soon as it has been caught up again.
+Other accounts are not affected. An account leaves the quarantine as soon as it has been caught up again.
 """
 
 import logging
@@ -36,14 +37,14 @@ __all__ = [
 log = logging.getLogger(__name__)
 
 TROUBLES = (Locked, ShardLost, *LOST, *SHORT)
-"""The database's or the shard's, and no account's fault: the pass ends and is begun again."""
+"""Faults of the database or the shard, not of an account: the pass ends and is begun again."""
 
 
 async def catch_up_all(of: Mapping[int, LockRoot]) -> dict[int, int]:
-    """Catch accounts up in one transaction, or one by one where that fails.
+    """Catch accounts up in one transaction, or one by one if that fails.
 
-    Return those that could not be, each with its version; they are in quarantine, and none of the others is any more.
-    Raises the database's troubles.
+    Return the accounts that failed, with their versions; they are in quarantine, and the others are not. Raises the
+    faults in TROUBLES.
     """
     try:
         async with catch_up_many(sorted(set(of.values()), key=str)) as work:
@@ -67,7 +68,7 @@ async def _one_by_one(of: Mapping[int, LockRoot]) -> dict[int, int]:
                     await rows.release_accounts(work.conn, [account_id])
         except TROUBLES:
             raise
-        except Exception as error:  # noqa: BLE001 - it is logged and noted
+        except Exception as error:  # noqa: BLE001 - it is logged and recorded
             reason = error
         else:
             if account_id in work.unreadable:
@@ -78,9 +79,9 @@ async def _one_by_one(of: Mapping[int, LockRoot]) -> dict[int, int]:
 
 
 async def isolate(of: LockRoot, account_id: int, reason: Exception) -> int:
-    """Put an account into quarantine and note that on its ledger, once for each version. Return its version then.
+    """Put an account into quarantine and record that on its ledger, once per version. Return its version after that.
 
-    Where its ledger cannot be written, the quarantine alone says why. Raises the database's troubles.
+    If its ledger cannot be written, the quarantine alone has the reason. Raises the faults in TROUBLES.
     """
     reason = _cause(reason)
     with about(account=account_id, challenge=of.challenge):
@@ -120,9 +121,9 @@ async def _note(work: UnitOfWork, account_id: int, error: str, message: str) -> 
 
 @asynccontextmanager
 async def isolating(of: LockRoot, account_id: int) -> AsyncIterator[None]:
-    """Put the account into quarantine where the body fails over it; every such failure is refused by name.
+    """Put the account into quarantine if the body fails because of it, and refuse the request.
 
-    Raises AccountUnreadable and AccountQuarantined, and whatever else the body refuses.
+    Raises AccountUnreadable and AccountQuarantined, and any other refusal of the body.
     """
     try:
         yield
@@ -137,29 +138,29 @@ async def isolating(of: LockRoot, account_id: int) -> AsyncIterator[None]:
 
 
 def _cause(error: Exception) -> Exception:
-    """What was raised first, where a refusal only passes it on."""
+    """Return the original error of a refusal that passes it on."""
     passed_on = isinstance(error, AccountUnreadable | AccountQuarantined)
     return error.__cause__ if passed_on and isinstance(error.__cause__, Exception) else error
 
 
 async def entries_of_accounts(accounts: Sequence[int]) -> dict[int, QuarantineEntry]:
-    """Why accounts are in quarantine, those of them that are."""
+    """Return why accounts are in quarantine, for those that are."""
     async with read_connection() as conn:
         return await rows.entries_of_accounts(conn, accounts)
 
 
 async def release(accounts: Sequence[int]) -> None:
-    """Take accounts out of quarantine: they have been read and marked."""
+    """Release accounts from quarantine: they were read and marked."""
     async with write_transaction() as conn:
         await rows.release_accounts(conn, list(accounts))
     log.info("accounts that left the quarantine: %s", ", ".join(map(str, accounts)))
 
 
 async def release_by_hand(principal: Principal, account_id: int, reason: str, *, pass_over: bool = False) -> None:
-    """Compute the account again under its lock and let it out of quarantine; one that is not in it stays as it is.
+    """Compute the account again under its lock and release it from quarantine; any other account stays as it is.
 
     With `pass_over` it goes on from the newest quotes: the batches since its last mark neither mark nor judge it.
-    Raises Forbidden, NotFound, InvalidInput without a reason; AccountUnreadable and AccountQuarantined where it still
+    Raises Forbidden, NotFound, InvalidInput without a reason; AccountUnreadable and AccountQuarantined if it still
     cannot be read or computed.
     """
     principal.require(Role.ADMIN, Role.MANAGER)

@@ -1,4 +1,4 @@
-"""What follows a sale, job by job, each writing its successor: fee taken, deposit made, account started."""
+"""The jobs after a sale, each queueing the next: the fee is taken, the deposit made, the account started."""
 
 from domain.lifecycles import ChallengeStatus, PurchaseStatus, move
 from domain.reasons import Reason
@@ -18,7 +18,7 @@ async def _advance(
     event: str,
     paid_from: str | None = None,
 ) -> str | None:
-    """Move the job's purchase on; answers why not, where its cause is gone."""
+    """Move the job's purchase to its next status; return why not, if its reason is gone."""
     assert job.challenge_id, "the job of a purchase has its challenge"
     card = await challenges.read_challenge(work.conn, job.challenge_id)
     if card["purchase_id"] is None:
@@ -37,7 +37,7 @@ async def _advance(
 
 
 async def withdraw_fee(work: UnitOfWork, job: Job) -> str:
-    """PENDING to PAID: the reserved price goes from the wallet to the firm's treasury."""
+    """PENDING to PAID: transfer the reserved price from the wallet to the firm's treasury."""
     event = "prop.purchase.paid"
     if gone := await _advance(work, job, PurchaseStatus.PENDING, PurchaseStatus.PAID, event, "WALLET"):
         return gone
@@ -62,7 +62,7 @@ async def withdraw_fee(work: UnitOfWork, job: Job) -> str:
 
 
 async def deposit_balance(work: UnitOfWork, job: Job) -> str:
-    """PAID to ACCOUNT_CREATED: the first account gets its initial balance."""
+    """PAID to ACCOUNT_CREATED: deposit the first account's initial balance."""
     event = "prop.purchase.account_created"
     if gone := await _advance(work, job, PurchaseStatus.PAID, PurchaseStatus.ACCOUNT_CREATED, event):
         return gone
@@ -73,7 +73,7 @@ async def deposit_balance(work: UnitOfWork, job: Job) -> str:
 
 
 async def start_account(work: UnitOfWork, job: Job) -> str:
-    """ACCOUNT_CREATED to ACTIVE: the account starts and its phase begins."""
+    """ACCOUNT_CREATED to ACTIVE: start the account and its phase."""
     event = "prop.purchase.active"
     if gone := await _advance(work, job, PurchaseStatus.ACCOUNT_CREATED, PurchaseStatus.ACTIVE, event):
         return gone
@@ -88,7 +88,7 @@ async def start_account(work: UnitOfWork, job: Job) -> str:
 
 
 async def give_up(work: UnitOfWork, job: Job, reason: str) -> None:
-    """An activation that cannot go on: purchase FAILED, challenge CANCELLED, account LOCKED; a reservation ends."""
+    """End a failed activation: purchase FAILED, challenge CANCELLED, account LOCKED, reservation released."""
     assert job.challenge_id
     card = await challenges.read_challenge(work.conn, job.challenge_id)
     if card["purchase_id"] is not None and PurchaseStatus(card["purchase_status"]) in UNDER_WAY:

@@ -1,6 +1,7 @@
-"""An account closes: its orders are cancelled, its positions closed at the first fresh quotes, and it ends.
+"""Closing accounts: orders are cancelled, positions closed at the first fresh quotes, and the account ends.
 
-After a verdict it ends as its phase did, and what follows is owed; outside a running phase as the job says.
+After a verdict it ends as its phase did, and the next phase or payout is queued; outside a running phase as the job
+says.
 """
 
 from domain import execution, working_orders
@@ -14,17 +15,17 @@ from services.unit_of_work.locked_account import LockedAccount
 from services.unit_of_work.unit import UnitOfWork
 
 REASONS = {AccountStatus.COMPLETED: "COMPLETION", AccountStatus.LIQUIDATED: "LIQUIDATION"}
-"""What forced the orders that close an account, where it is not the end of its phase."""
+"""Reasons of forced orders that close an account for anything but the end of its phase."""
 
 
 def close_positions_now(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
-    """Cancel what rests and close what has a fresh quote of its own; the rest stays open."""
+    """Cancel working orders and close positions that have a fresh quote of their own; the others stay open."""
     account = working_orders.cancel(held.account, None, reason, work.now, work.batch, work.journal)
     held.account = execution.close_all(account, reason, work.moment, held.conditions, work.journal)
 
 
 async def end_once_flat(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> None:
-    """Close what can be closed; once flat the account ends with the status, else a job is owed that goes on.
+    """Close what can be closed. A flat account ends with the status, else a job is queued that goes on.
 
     The account is read-only already.
     """
@@ -41,9 +42,9 @@ async def end_once_flat(work: UnitOfWork, held: LockedAccount, status: AccountSt
 
 
 async def close_account(work: UnitOfWork, job: Job) -> str:
-    """Close what is open. Once flat: ended as the job says or by the phase's end, then payout or next phase.
+    """Close open positions. A flat account ends as the job or its phase says, then payout or next phase follow.
 
-    Raises WaitForQuotes while a position has no fresh quote of its own; what could be closed stays closed.
+    Raises WaitForQuotes while a position has no fresh quote of its own; closed positions stay closed.
     """
     assert job.account_id, "it is an account that closes"
     held = work.locked_accounts.get(job.account_id)
@@ -62,9 +63,10 @@ async def close_account(work: UnitOfWork, job: Job) -> str:
 
 
 async def close_day(work: UnitOfWork, job: Job) -> str:
-    """Close what a finding with the consequence CLOSE_DAY found open; the phase runs on, and judges each fill.
+    """Close the positions that were open at a finding with consequence CLOSE_DAY; the phase goes on and judges each
+    fill.
 
-    Raises WaitForQuotes while such a position has no fresh quote of its own; what could be closed stays closed.
+    Raises WaitForQuotes while such a position has no fresh quote of its own; closed positions stay closed.
     """
     assert job.account_id, "the job names its account"
     held = work.locked_accounts.get(job.account_id)
@@ -85,7 +87,7 @@ async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus) -> 
 
 
 def _close_all(work: UnitOfWork, held: LockedAccount, reason: str) -> None:
-    """Raises WaitForQuotes where something is left open."""
+    """Raise WaitForQuotes if a position is still open."""
     close_positions_now(work, held, reason)
     if held.account.positions:
         raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))

@@ -1,4 +1,4 @@
-"""A job as its handler sees it."""
+"""A job as its handler receives it."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +18,7 @@ class Job:
 
     @property
     def root(self) -> LockRoot:
-        """The lock root it works under."""
+        """The lock root that the job works under."""
         if self.challenge_id is not None:
             return LockRoot.of_challenge(self.challenge_id)
         assert self.account_id is not None, "a job has a lock root"
@@ -26,4 +26,4 @@ class Job:
 
 
 class WaitForQuotes(Exception):
-    """Nothing is wrong: the rest of the job needs quotes that have not come yet; what it did is kept."""
+    """The rest of the job needs quotes that have not come yet; what it has done is kept, and nothing is wrong."""

@@ -1,4 +1,4 @@
-"""The worker queue: a job is taken, done and marked in one transaction; there is no lease and nothing to fence."""
+"""The work queue: a job is taken, done and marked in one transaction, so it needs no lease and no fence."""
 
 import asyncio
 import json
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 ATTEMPTS_MAX = 10
 DELAY_FIRST = timedelta(seconds=0.25)
 DELAY_MAX = timedelta(minutes=10)
-DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: that uses up no attempt, however long it lasts
+DELAY_SHORT = timedelta(seconds=5)  # while the server cannot write: no attempt is used up, however long it lasts
 
 HANDLERS: dict[str, Callable[[UnitOfWork, Job], Awaitable[str]]] = {
     "withdraw_fee": activation.withdraw_fee,
@@ -49,7 +49,7 @@ _draining = PerDatabase(asyncio.Lock)
 
 
 async def do_jobs(seconds: float = math.inf) -> int:
-    """Do every job that is due, oldest first, one at a time in this process; return how many were taken.
+    """Do every due job, oldest first, one at a time in this process; return how many were taken.
 
     After `seconds` no further job is begun, and the work queue is asked to go on.
     """
@@ -69,7 +69,7 @@ async def do_jobs(seconds: float = math.inf) -> int:
 
 
 async def _attempt_alone(job: Job) -> str:
-    """Attempt the job; where even its failure cannot be kept as it should, it is given up, and the others go on."""
+    """Attempt the job. If even its failure cannot be stored, the job is dead, and the others go on."""
     try:
         return await _attempt(job)
     except TROUBLES:
@@ -91,11 +91,10 @@ async def _take() -> Job | None:
 
 
 async def _attempt(job: Job) -> str:
-    """Do the job; a failure is kept as its outcome, and tried again later, ever more rarely.
+    """Do the job. A failure is stored and tried again later, at growing intervals.
 
-    While somebody else has its locks, or the disk of the database is full, it uses up no attempt.
-
-    Answers `done`, `postponed`, `failed` or `dead`.
+    It uses up no attempt while another transaction holds its locks, or the database's disk is full. Returns `done`,
+    `postponed`, `failed` or `dead`.
     """
     if job.attempts > ATTEMPTS_MAX:
         return await _bury(job, "its worker died at each attempt")
@@ -121,7 +120,7 @@ async def _do(job: Job) -> str:
     try:
         async with root_transaction(job.root) as work:
             if not await jobs.lock_queued_job(work.conn, job.id):
-                return "done"  # by another worker, meanwhile
+                return "done"  # by another worker in the meantime
             try:
                 outcome = await HANDLERS[job.kind](work, job)
             except WaitForQuotes as waiting:
@@ -136,10 +135,10 @@ async def _do(job: Job) -> str:
 
 
 async def _bury(job: Job, reason: str) -> str:
-    """Give the job up, without catching its accounts up: that may be what fails.
+    """Mark the job dead without catching its accounts up, which may be what fails.
 
-    A sale ends with the job that should activate it, but not over an account that cannot be read: it could not be
-    locked, and the job can be retried once it is read again.
+    A sale fails with the job that should activate it, except over an account that cannot be read: it could not be
+    locked, and the job can be retried once it is readable.
     """
     async with catch_up_many([job.root], mark=False) as work:
         if await jobs.lock_queued_job(work.conn, job.id):
@@ -151,7 +150,7 @@ async def _bury(job: Job, reason: str) -> str:
 
 
 async def retry(principal: Principal, job_id: int) -> None:
-    """Queue a dead job again. Raises Forbidden, NotFound for one of another brand, InvalidTransition."""
+    """Queue a dead job again. Raises Forbidden, NotFound for a job of another brand, InvalidTransition."""
     principal.require(Role.ADMIN, Role.MANAGER)
     async with transaction() as work:
         job = await jobs.lock_job(work.conn, job_id)
