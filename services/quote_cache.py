@@ -1,6 +1,6 @@
-"""This process's copy of the quotes: batches are immutable and dense, so what has been read stays true.
+"""The quote cache: this process's copy of the batches, which are immutable and numbered without gaps.
 
-The newest batches are kept in memory, older ones are read again from the database when an account needs them.
+The newest batches are kept in memory; older ones are read from the database when an account needs them.
 """
 
 from bisect import bisect_right
@@ -19,7 +19,7 @@ BATCHES_KEPT = 20_000
 
 
 class QuoteCache:
-    """Batches floor < n <= newest, and per symbol every quote of them with the one before."""
+    """The batches with floor < n <= newest, and by symbol each of their quotes and the newest one before."""
 
     def __init__(self) -> None:
         self.catalogue = Catalogue({}, {})
@@ -31,7 +31,7 @@ class QuoteCache:
         self._history: dict[str, tuple[list[int], list[Quote]]] = {}
 
     async def extend(self, conn: Connection, seen: Clocks | None = None) -> Clocks:
-        """Read what is new; answers the clocks as the database shows them, unless they were just `seen`."""
+        """Read new batches; return the clocks as the database has them, or `seen` if they were just read."""
         now = seen or await quotes.read_clocks(conn)
         if now.catalogue_version != self._catalogue_version:
             self.catalogue = await quotes.read_catalogue(conn)
@@ -45,12 +45,12 @@ class QuoteCache:
         return now
 
     async def _read_on(self, conn: Connection, through: int) -> None:
-        """Append what follows. Where some of it has been forgotten while this process slept, begin anew."""
+        """Append new batches. If some were deleted while this process slept, start the cache anew."""
         after = self.newest
         found = await quotes.read_batches(conn, after, through)
         if len(found) < through - after:
             base = await quotes.read_market(conn, through)
-            if through > self.newest:  # another task may have been faster, here and below
+            if through > self.newest:  # another task may have read more, here and below
                 self._begin(through, base)
             return
         for batch in found:
@@ -76,7 +76,7 @@ class QuoteCache:
             self.latest = {**self.latest, **{quote.symbol: quote for quote in batch.quotes}}
 
     def _trim(self) -> None:
-        """Halve the memory when it is full, keeping each symbol's newest quote at the new floor."""
+        """Halve a full cache, keeping each symbol's newest quote at the new floor."""
         if len(self._batches) < 2 * BATCHES_KEPT:
             return
         self._batches = self._batches[-BATCHES_KEPT:]
@@ -86,7 +86,7 @@ class QuoteCache:
             del numbers[:first], known[:first]
 
     async def market(self, conn: Connection, as_of: int) -> Mapping[str, Quote]:
-        """The newest quote of every symbol at a batch."""
+        """Return the newest quote of every symbol as of a batch."""
         if as_of >= self.newest:
             return self.latest
         if self._floor is None or as_of < self._floor:
@@ -98,7 +98,7 @@ class QuoteCache:
         return found
 
     async def batches(self, conn: Connection, after: int, through: int) -> list[Batch]:
-        """The batches numbered after < n <= through, which is at most the newest."""
+        """Return the batches with after < n <= through; `through` is at most the newest."""
         if after >= through:
             return []
         if self._floor is None or after < self._floor:
@@ -107,11 +107,11 @@ class QuoteCache:
 
 
 quote_cache = PerDatabase(QuoteCache)
-"""The tape of the database this process works on."""
+"""The quote cache of the open database."""
 
 
 def market_time(now: Clocks) -> datetime:
-    """The market's time: in replay the newest batch's, else the database's now, never behind the newest batch.
+    """Return the market time: in a replay the newest batch's, else the database's now, never behind the newest batch.
 
     Raises NoMarket in a replay that has not begun.
     """

@@ -1,4 +1,4 @@
-"""The guards of instruments at work: what they hold is kept, counted and told, and does not wait for ever."""
+"""Quote guards at work: suspect quotes are stored, counted, reported as events, and dropped after a time."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ EVENT = "prop.feed.suspect"
 
 
 def emit_findings(work: UnitOfWork, notes: Sequence[Note]) -> None:
-    """Write one event for each symbol, outcome and finding among the news, with the last of its quotes."""
+    """Write one event per symbol, outcome and finding, with the newest of its quotes."""
     news: dict[tuple[str, GuardOutcome, QuoteFinding], list[Note]] = {}
     for note in notes:
         if note.is_news:
@@ -45,18 +45,18 @@ def _facts(note: Note, count: int) -> Facts:
 
 
 def dropped_quotes(notes: Sequence[Note]) -> Counter[tuple[str, Dropped]]:
-    """The held quotes that were given up, as the counters of dropped quotes name them."""
+    """Return the suspect quotes that were dropped, as the counters name them."""
     return Counter((note.quote.symbol, Dropped.SUSPECT) for note in notes if note.outcome is GuardOutcome.DROPPED)
 
 
 def count_findings(notes: Sequence[Note]) -> None:
-    """Add to this process's metrics; after the commit."""
+    """Count the findings in this process's metrics, after the commit."""
     for note in notes:
         SUSPECT_QUOTES.labels(note.outcome.lower(), note.finding.lower()).inc()
 
 
 async def expire_suspects() -> int:
-    """Drop the held quotes that no other has decided in time; answers how many. In a replay the next quotes do it."""
+    """Drop suspect quotes that were not confirmed in time; return how many. In a replay the next quotes do it."""
     async with read_connection() as conn:
         if not await suspects.has_due_suspects(conn):
             return 0

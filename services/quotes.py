@@ -1,4 +1,4 @@
-"""Taking in quotes: screened, numbered in commit order, appended; every marker is told."""
+"""Ingestion of quotes: checked, numbered in commit order, appended, and announced to the markers."""
 
 import asyncio
 from collections import Counter
@@ -22,14 +22,14 @@ from services.principals import Principal
 from services.unit_of_work.openings import transaction
 from services.unit_of_work.unit import UnitOfWork
 
-QUOTES_MAX = 5_000  # of a request: screening them takes some 20 ms of the event loop
+QUOTES_MAX = 5_000  # of a request: checking them takes about 20 ms of the event loop
 SYMBOL_MAX = 32
 FEW_BATCHES = 10  # of one request while the markers are far behind
 FUTURE_SECONDS_MAX = 5  # how far a source's clock may run ahead of the database's
 
 
 _checked: PerDatabase[dict[str, Checked]] = PerDatabase(dict)
-"""By symbol the prices at which every open position is known to be bearable."""
+"""By symbol, the prices at which every open position is known to fit its limits."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,18 +37,20 @@ class Ingested:
     batches: list[int]
     newest_batch: int | None
     accepted: int
-    dropped: list[tuple[str, str, int]]  # symbol, reason, how many
-    rounded: int = 0  # of the accepted: whose float noise was rounded away
-    suspect: list[tuple[str, QuoteFinding, bool, int]] = field(default_factory=list)  # symbol, why, held back, how many
+    dropped: list[tuple[str, str, int]]  # symbol, reason, count
+    rounded: int = 0  # accepted quotes whose floating-point noise was rounded away
+    suspect: list[tuple[str, QuoteFinding, bool, int]] = field(
+        default_factory=list
+    )  # symbol, finding, held back, count
 
 
 async def ingest(
     offered: Sequence[Quote], principal: Principal | None = None, unreadable: Sequence[tuple[str, Dropped]] = ()
 ) -> Ingested:
-    """Accept what can be accepted, in as few batches as hide nothing; count the rest by symbol and reason.
+    """Accept the valid quotes, in as few batches as keep every price visible; count the others by symbol and reason.
 
-    `unreadable` holds symbol and reason of what was handed in beside them and is no quote.
-    Raises InvalidInput for more than QUOTES_MAX of both, TooManyBatches for more batches than a request may make.
+    `unreadable` has symbol and reason of inputs that are no quotes. Raises InvalidInput for more than QUOTES_MAX in
+    all, TooManyBatches for more batches than a request may make.
     """
     size = len(offered) + len(unreadable)
     if size > QUOTES_MAX:
@@ -58,7 +60,7 @@ async def ingest(
         await work.refresh_market()  # the lock may have been waited for
         screened = await _screen(work, offered, principal)
         taken, _, dropped, rounded = screened.quotes
-        await asyncio.sleep(0)  # screening many takes milliseconds
+        await asyncio.sleep(0)  # checking many quotes takes milliseconds
         parts = divide_into_batches(taken, by_time=work.mode == "REPLAY")
         await _require_few(work, len(parts))
         new = _number(work, parts)
@@ -89,7 +91,7 @@ class _Screened(NamedTuple):
 
 
 async def _screen(work: UnitOfWork, offered: Sequence[Quote], principal: Principal | None) -> _Screened:
-    """Part the quotes; where a price is far from those checked, with a look at the largest positions."""
+    """Divide the quotes into batches; check the largest positions if a price is far from the checked ones."""
     listings, watches = await quotes.read_listings(work.conn)
     listed = [_listed(quote, work.catalogue) for quote in offered]
     latest = None if work.mode == "REPLAY" else work.clocks.real_time + timedelta(seconds=FUTURE_SECONDS_MAX)
@@ -102,20 +104,20 @@ async def _screen(work: UnitOfWork, offered: Sequence[Quote], principal: Princip
 
     found = screened(None)
     if not found.bearing.is_checked:
-        await name_locks.stop_trading(work.conn)  # what it opens would not be among the largest
+        await name_locks.stop_trading(work.conn)  # an account opened from here on is not among the largest
         found = screened(await quotes.largest_positions(work.conn))
     return found
 
 
 def _suspected(notes: Sequence[Note]) -> Iterator[tuple[str, QuoteFinding, bool]]:
-    """The quotes of this request that were suspect: symbol, why, and whether they are held back."""
+    """Return the suspect quotes of this request: symbol, finding, and whether they are held back."""
     for note in notes:
         if note.outcome in (GuardOutcome.HELD, GuardOutcome.WARNED):
             yield note.quote.symbol, note.finding, note.outcome is GuardOutcome.HELD
 
 
 async def _require_few(work: UnitOfWork, batches: int) -> None:
-    """Raise TooManyBatches beyond what a request may make: while many wait to be judged, only FEW_BATCHES."""
+    """Raise TooManyBatches beyond a request's limit: FEW_BATCHES while many batches wait to be judged."""
     most = settings().batches_request_max
     if FEW_BATCHES < batches <= most and await quotes.unjudged_batches(work.conn) > most:
         most = FEW_BATCHES
@@ -124,13 +126,13 @@ async def _require_few(work: UnitOfWork, batches: int) -> None:
 
 
 def _listed(quote: Quote, catalogue: Catalogue) -> Quote:
-    """The quote under its instrument's symbol, where the feed calls that by another name."""
+    """Return the quote under its instrument's symbol; a feed may use an alias."""
     symbol = catalogue.names.get(quote.symbol, quote.symbol)
     return quote if symbol == quote.symbol else replace(quote, symbol=symbol)
 
 
 def _note(work: UnitOfWork, principal: Principal, new: Sequence[Batch], taken: int, dropped: int) -> None:
-    """The row of the audit, where an admin handed the quotes in."""
+    """Audit quotes that an admin sent."""
     newest = new[-1].number if new else work.clocks.number
     work.audit(
         principal,
@@ -143,12 +145,12 @@ def _note(work: UnitOfWork, principal: Principal, new: Sequence[Batch], taken: i
 
 
 def _countable(symbol: str) -> str:
-    """A symbol as the counters name it: whatever was sent, it is short, and text PostgreSQL can hold."""
+    """Return a symbol as the counters name it: short, and text that PostgreSQL can store."""
     return symbol.encode(errors="replace").decode().replace("\0", "?")[:SYMBOL_MAX]
 
 
 def _number(work: UnitOfWork, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]:
-    """Number the parts after the newest batch. In replay a batch is of its quotes' time, never back."""
+    """Number the batches after the newest one. In a replay a batch has its quotes' time, never an earlier one."""
     number, last = work.clocks.number, work.clocks.market_time
     batches = []
     for part in parts:
@@ -160,7 +162,7 @@ def _number(work: UnitOfWork, parts: Sequence[tuple[Quote, ...]]) -> list[Batch]
 
 
 async def append_empty_batch(older_than: timedelta) -> bool:
-    """Append an empty batch if the newest is older: days end, and limits of time are judged, without quotes too.
+    """Append an empty batch if the newest is older, so that days end and time limits are judged without quotes.
 
     Never in a replay, and not before the first quotes.
     """
@@ -183,5 +185,5 @@ def _is_old(work: UnitOfWork, older_than: timedelta) -> bool:
 
 
 def wake_markers() -> None:
-    """Tell the workers that batches wait."""
+    """Notify the workers that batches wait."""
     wakeups.request("evaluator")

@@ -1,6 +1,6 @@
-"""Idempotent mutations: same key and content, same answer; same key and other content, a refusal.
+"""Receipts of idempotent mutations: the same key and content return the same answer, other content is refused.
 
-The receipt is the transaction's first write, so a twin waits for it; a refusal rolls it back and leaves none.
+The receipt is the transaction's first write, so a duplicate waits for it; a refusal rolls it back.
 """
 
 from decimal import Decimal
@@ -14,7 +14,7 @@ from models import receipts
 from services.principals import Principal
 from services.unit_of_work.unit import UnitOfWork
 
-TEXT_MAX = 200  # of the key, and of a text it stands for
+TEXT_MAX = 200  # characters, of the key, and of a text that it stands for
 
 
 def _key(principal: Principal, operation: str, key: str) -> tuple[str, str, str, str]:
@@ -29,9 +29,9 @@ def _check_text(field: str, text: str, *, empty: bool = False) -> None:
 async def claim_key(
     work: UnitOfWork, principal: Principal, operation: str, key: str, content: dict[str, Any]
 ) -> dict[str, Any] | None:
-    """The stored answer to the same content, or None: go on.
+    """Return the stored answer to the same content, or None to go on.
 
-    Raises IdempotencyConflict naming the field that differs, InvalidInput one that cannot be kept.
+    Raises IdempotencyConflict, naming the field that differs; InvalidInput for a value that cannot be stored.
     """
     _check_text("idempotencyKey", key)
     for name, value in content.items():
@@ -51,5 +51,5 @@ async def claim_key(
 async def store_answer(
     work: UnitOfWork, principal: Principal, operation: str, key: str, answer: dict[str, Any]
 ) -> None:
-    """Store the answer beside the claim."""
+    """Store the answer with the claim."""
     await receipts.write_receipt_answer(work.conn, _key(principal, operation, key), canonical(answer))

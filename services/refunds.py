@@ -1,4 +1,4 @@
-"""Refunds: a fee that was taken goes back to the wallet it came from, once, and the challenge ends with it."""
+"""Refunds: a paid fee is returned to its wallet, once, and the challenge ends."""
 
 from decimal import Decimal
 
@@ -17,7 +17,7 @@ from services.unit_of_work.unit import UnitOfWork
 
 
 async def refund(principal: Principal, purchase_id: int, *, reason: str, key: str, shown: str | None = None) -> None:
-    """Give a purchase's fee back and call its challenge off; the account is locked.
+    """Return a purchase's fee and cancel its challenge; the account is locked.
 
     What was paid from the wallet returns there; what was paid outside the firm returns outside. The same key and
     content again moves nothing. Raises Forbidden, InvalidInput, NotFound, InvalidTransition, FeeNotTaken,
@@ -30,7 +30,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
         if await receipts.claim_key(work, principal, "refundPurchase", key, content) is not None:
             return
         work.check_readable()
-        await work.flush()  # what catching up found goes before
+        await work.flush()  # writes what catching up changed
         row = await lock_purchase(work, reached)
         target = move("purchase", row.status, PurchaseStatus.REFUNDED)
         if row.paid_from is None:
@@ -62,7 +62,7 @@ async def refund(principal: Principal, purchase_id: int, *, reason: str, key: st
 
 
 async def _end(work: UnitOfWork, challenge_id: int, reason: Reason) -> None:
-    """Call the challenge off if it runs; lock the account of one that has ended."""
+    """Cancel the challenge if it runs; lock the account of one that has ended."""
     card = await challenges.read_challenge(work.conn, challenge_id)
     if card["status"] in (ChallengeStatus.PENDING, ChallengeStatus.ACTIVE):
         await call_off(work, challenge_id, "REFUNDED", reason)

@@ -1,6 +1,6 @@
-"""Setting aside a verdict that rested on void quotes: the phase has a new run, computed again without them.
+"""Reinstatements: a verdict that rested on void quotes is set aside, and the phase gets a new run without them.
 
-The failed run, its account, its verdict and the evidence stay as they are; the new run is linked to it.
+The failed run, its account, its verdict and its evidence stay; the new run is linked to it.
 """
 
 import json
@@ -45,12 +45,12 @@ from services.unit_of_work.reads import read_connection
 from services.unit_of_work.roots import LockRoot
 from services.unit_of_work.unit import UnitOfWork
 
-QUOTES_AT_ONCE = 1_000  # between two of which other tasks have their turn
+QUOTES_AT_ONCE = 1_000  # between two of which other tasks run
 
 
 @dataclass(frozen=True, slots=True)
 class Reinstated:
-    """What was done, or would be: the figures of the new run that differ, and the fills it goes on without."""
+    """The result: the figures of the new run that differ, and the fills that are left out."""
 
     reinstatement_id: int | None  # None: nothing was done
     differences: list[Difference]
@@ -65,7 +65,7 @@ class Plan:
     challenge_id: int
     failed: LockedAccount
     recomputation: Recomputation
-    account: Account  # as it would go on, still under the failed account's number
+    account: Account  # as it would go on, under the failed account's number
 
     @property
     def differences(self) -> list[Difference]:
@@ -79,9 +79,9 @@ class Plan:
 async def reinstate(
     principal: Principal, challenge_id: int, reason: str, key: str, *, apply: bool, shown: str | None = None
 ) -> Reinstated:
-    """Set the verdict on a failed challenge aside; without `apply` only say what would differ.
+    """Set the verdict on a failed challenge aside; without `apply` only return what would differ.
 
-    The same key and content again answers the same. Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict,
+    The same key and content return the same result. Raises Forbidden, InvalidInput, NotFound, IdempotencyConflict,
     InvalidTransition (the challenge has not failed, or its purchase is not active), AlreadyReinstated, PayoutOpen,
     VerdictStands, StillBroken, QuotesForgotten, TooManyQuotes.
     """
@@ -105,8 +105,8 @@ async def reinstate(
 
 
 async def recompute_run(work: UnitOfWork, challenge_id: int) -> Plan:
-    """Compute the failed run again without void quotes; nothing is written. Raises as `reinstate`."""
-    await work.flush()  # a verdict that catching up came upon goes before
+    """Compute the failed run again without void quotes; nothing is written. Raises what `reinstate` raises."""
+    await work.flush()  # writes a verdict that catching up found
     case = await rows.read_case(work.conn, challenge_id)
     _check(case, challenge_id)
     await check_payouts(work, [challenge_id])
@@ -124,14 +124,14 @@ async def recompute_run(work: UnitOfWork, challenge_id: int) -> Plan:
 async def replay_run(
     conn: Connection, failed: LockedAccount, case: asyncpg.Record, spans: Collection[Span]
 ) -> Recomputation:
-    """Compute a failed run again up to its verdict without the quotes of the spans. Raises as `reinstate`."""
+    """Compute a failed run again up to its verdict, without the quotes of the spans. Raises what `reinstate` raises."""
     rerun = Rerun(_beginning(failed, case), failed.conditions, spans)
     await _Replay(conn, rerun).play(case)
     return rerun.finish()
 
 
 def _check(case: asyncpg.Record, challenge_id: int) -> None:
-    """Raises AlreadyReinstated, and InvalidTransition where there is no verdict to set aside, or no sale behind it."""
+    """Raise AlreadyReinstated, or InvalidTransition if there is no verdict to set aside or no sale behind it."""
     status = ChallengeStatus(case["status"])
     if status is not ChallengeStatus.FAILED and case["reinstated_before"]:
         raise AlreadyReinstated("id", challenge=challenge_id, status=status.name)
@@ -143,7 +143,7 @@ def _check(case: asyncpg.Record, challenge_id: int) -> None:
 
 
 async def _is_moved(work: UnitOfWork, account: Account, standing: list[StandingVoid]) -> bool:
-    """Did void quotes move the account while they stood?"""
+    """Return whether void quotes moved the account while they were the newest."""
     for one in standing:
         moved = holdings_moved_by(one.span.symbol, work.catalogue)
         symbols = [symbol for symbol, currency in moved if currency == account.currency]
@@ -153,7 +153,7 @@ async def _is_moved(work: UnitOfWork, account: Account, standing: list[StandingV
 
 
 def _beginning(failed: LockedAccount, case: asyncpg.Record) -> Account:
-    """The account as its run began."""
+    """Return the account as it was when its run began."""
     at, batch = case["start_at"], case["start_batch"]
     if case["figures"] is not None:
         return reinstatements.of_facts(failed.account, json.loads(case["figures"]), at, batch)
@@ -163,14 +163,14 @@ def _beginning(failed: LockedAccount, case: asyncpg.Record) -> Account:
 
 
 class _Replay:
-    """Reads what a run computed again asks for, a portion at a time."""
+    """Reads the quotes and actions for a run that is computed again, a portion at a time."""
 
     def __init__(self, conn: Connection, rerun: Rerun) -> None:
         self.conn, self.rerun = conn, rerun
         self.read, self.most = 0, settings().reinstatement_quotes_max
 
     async def play(self, case: asyncpg.Record) -> None:
-        """Bring the run to its verdict, or to where it would have passed. Raises what `recompute_run` does."""
+        """Compute the run up to its verdict, or to where it would have passed. Raises what `recompute_run` raises."""
         rerun, batch = self.rerun, case["batch"]
         bookings = await rows.bookings(self.conn, case["account_id"], case["start_seq"], case["end_seq"])
         first = next((one.batch for one in bookings if one.fill), batch)
@@ -185,7 +185,7 @@ class _Replay:
         await self._bring(case["market_time"], batch)
 
     async def _bring(self, at: datetime, batch: int) -> None:
-        """Bring the run to a moment; only quotes that move what it holds are read."""
+        """Bring the run to a time; only quotes that move its positions are read."""
         rerun = self.rerun
         while rerun.account.positions and not rerun.ended:
             after = rerun.account.marked_through
@@ -201,7 +201,7 @@ class _Replay:
 
 
 async def carry_out(work: UnitOfWork, principal: Principal, plan: Plan, reason: Reason) -> int:
-    """Open the new run on an account of its own and let the challenge go on; return the reinstatement's id."""
+    """Open the new run on a new account and continue the challenge; return the reinstatement's id."""
     case, challenge_id, failed = plan.case, plan.challenge_id, plan.failed
     opened, told = await _open(work, plan, reason), reason.told("REINSTATED")
     assert opened.account.phase, "the new run has begun"
@@ -244,7 +244,9 @@ async def carry_out(work: UnitOfWork, principal: Principal, plan: Plan, reason: 
 
 
 async def _open(work: UnitOfWork, plan: Plan, reason: Reason) -> LockedAccount:
-    """Open, fund and start the new run's account: its result so far is booked as profit or loss, its capital apart."""
+    """Open, fund and start the new run's account; its result so far is booked as profit or loss, apart from its
+    capital.
+    """
     case, terms, phase = plan.case, plan.failed.conditions.terms, run_of(plan.account)
     assert terms, "a run has terms"
     opened = await accounts.open_for_phase(work, case["brand"], case["client"], plan.challenge_id, terms)
@@ -272,7 +274,7 @@ async def _open(work: UnitOfWork, plan: Plan, reason: Reason) -> LockedAccount:
 
 
 async def _book(work: UnitOfWork, opened: LockedAccount, amount: Decimal, facts: Facts) -> None:
-    """Move the amount between the account and the firm's capital."""
+    """Transfer the amount between the account and the firm's capital."""
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(opened.account.id)
     source, target = sides if amount > 0 else sides[::-1]
     await transfers.transfer(

@@ -1,7 +1,7 @@
-"""What need not be kept for ever is forgotten as the settings say: delivered events, metric snapshots, quotes.
+"""Retention: delivered events, metrics and quotes are deleted at the ages that the settings give.
 
-Ages are by the real clock, in a replay too. It goes in portions, each a transaction: who is killed between two leaves
-the rest to the next round, and of two that come at once one does nothing.
+Ages are by the real clock, also in a replay. Each portion is a transaction: a killed process leaves the rest to the
+next round, and of two processes at once one does nothing.
 """
 
 from collections.abc import Awaitable, Callable
@@ -14,17 +14,17 @@ from models.sql import Connection
 from services.unit_of_work.openings import write_transaction
 from services.unit_of_work.reads import read_connection
 
-PORTIONS_MAX = 10  # of each kind in one round: between two rounds a process gives its signs of life
+PORTIONS_MAX = 10  # of each kind in one round: between two rounds a process sends its heartbeat
 EVENTS_AT_ONCE = 10_000
 QUOTES_AT_ONCE = 20_000
 
 Portion = Callable[[Connection, int], Awaitable[int]]
-"""Forget a portion of what is older than so many days; answers how much, 0 when nothing is left to forget."""
+"""Deletes a portion of what is older than so many days; returns how many rows, 0 when nothing is left."""
 
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """What one round has forgotten."""
+    """What one round has deleted."""
 
     events: int
     batches: int
@@ -33,15 +33,15 @@ class Round:
 
 @dataclass(frozen=True, slots=True)
 class Retention:
-    """What is no longer kept."""
+    """The oldest data that is kept."""
 
-    events: int  # up to this position; 0: none
-    quotes: int  # of batches up to this one, but for the last of each symbol; 0: none
-    metrics: datetime | None  # recorded before this
+    events: int  # events up to this position are deleted; 0: none
+    quotes: int  # quotes up to this batch are deleted, except the newest of each symbol; 0: none
+    metrics: datetime | None  # metrics recorded before this are deleted
 
 
 async def delete_old_rows() -> Round:
-    """Forget what is older than it is kept; of a large backlog a part, so that it is called again and again."""
+    """Delete what is older than its retention; a large backlog takes many calls."""
     kept = settings()
     return Round(
         events=await _in_portions(kept.events_keep_days, _events),
@@ -70,6 +70,6 @@ async def _quotes(conn: Connection, days: int) -> int:
 
 
 async def read_retention() -> Retention:
-    """What has been forgotten so far."""
+    """Return how far old data has been deleted."""
     async with read_connection() as conn:
         return Retention(**await retention.retained_from(conn))

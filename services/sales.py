@@ -1,4 +1,4 @@
-"""A sale: the purchase is ordered under frozen terms; once its payment is certain, its challenge begins."""
+"""Sales: a purchase is written under frozen terms; its challenge begins once its payment is certain."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,7 +27,7 @@ class Buyer:
 
 @dataclass(frozen=True, slots=True)
 class AwaitedFrom:
-    """Where the price of an order is to come from: a wallet, or outside under a reference until `expires_at`."""
+    """The source of an order's payment: a wallet, or outside under a reference until `expires_at`."""
 
     wallet_id: int | None = None
     reference: str | None = None
@@ -35,7 +35,7 @@ class AwaitedFrom:
 
 
 def require_buyer(principal: Principal) -> Buyer:
-    """Return the client a principal buys for. Raises Forbidden for any role but CLIENT."""
+    """Return the client that a principal buys for. Raises Forbidden for any role but CLIENT."""
     principal.require(Role.CLIENT)
     brand, client = principal.brand, principal.subject
     assert brand, "a client belongs to a brand"
@@ -44,10 +44,10 @@ def require_buyer(principal: Principal) -> Buyer:
 
 
 async def take_share(work: UnitOfWork, buyer: Buyer, program_id: int) -> OpenCounts:
-    """Check that the client may have another open challenge of the program; return what it has.
+    """Check that the client may have another open challenge of the program; return what it has open.
 
-    Its other sales wait until this one has committed, so that none is counted too late. Whoever orders from outside
-    takes a share at once: the payment that begins the challenge is never refused for it. Raises TooManyChallenges.
+    Its other sales wait until this one has committed, so that none is missed. An order paid from outside counts at
+    once: the payment that begins its challenge is never refused for the limit. Raises TooManyChallenges.
     """
     await name_locks.lock_name(work.conn, f"sales to {buyer.client} of {buyer.brand}")
     share = await purchases.count_open(work.conn, buyer.brand, buyer.client, program_id)
@@ -69,7 +69,7 @@ async def lock_program(work: UnitOfWork, brand: str, program_id: int) -> Frozen:
 
 
 async def write_purchase(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment: AwaitedFrom) -> int:
-    """Write a PENDING purchase and the terms it was sold under; return its id."""
+    """Write a PENDING purchase and its terms; return its id."""
     terms, body, digest = frozen
     await challenges.insert_terms(work.conn, digest, terms, body)
     purchase = await Purchase.create(
@@ -90,7 +90,7 @@ async def write_purchase(work: UnitOfWork, buyer: Buyer, frozen: Frozen, payment
 
 
 async def begin_challenge(work: UnitOfWork, buyer: Buyer, purchase_id: int, digest: str) -> tuple[int, int]:
-    """Write the challenge of a purchase: every phase sold, the first one on a PENDING account.
+    """Write the challenge of a purchase: every phase, the first one on a PENDING account.
 
     Return the ids of challenge and account. Raises TermsUnreadable.
     """

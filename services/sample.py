@@ -1,4 +1,4 @@
-"""The sample brand `demo`: made up, marked as such, there to be tried out."""
+"""The sample brand `demo`: invented data, marked as such, for trying the desk."""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -86,24 +86,24 @@ PROGRAMS = (
 async def seed_sample(
     kept: Mapping[str, str] = MappingProxyType({}), *, beside_real_brands: bool = False
 ) -> dict[str, str]:
-    """Make the sample data on a new desk; return its tokens, by role.
+    """Create the sample data on a new desk; return its tokens, by role.
 
-    On a desk that has it nothing is made again and nothing put back. `kept` are tokens returned before: those that
-    still work stay, and one that was ended by hand is not replaced.
-    Returns no token, and touches nothing, where the desk has only brands of its own, unless `beside_real_brands`.
+    Existing sample data is not created again or reset. `kept` are tokens returned before: working ones stay, and one
+    that was revoked by hand is not replaced. Returns no token and changes nothing if the desk has only brands of its
+    own, unless `beside_real_brands`.
     """
-    if await tokens.is_valid(_name(Role.ADMIN)) is None:  # tokens come last: a start that was cut short goes on here
+    if await tokens.is_valid(_name(Role.ADMIN)) is None:  # tokens come last: an interrupted start goes on here
         if not beside_real_brands and await Brand.filter(sample=False).exists():
             return {}
         await _make()
-    with suppress(NoMarket):  # money moves at the market's time: a replay without quotes gets it at its next start
+    with suppress(NoMarket):  # transfers have market time: a replay without quotes gets the money at its next start
         await wallets.deposit_to_wallet(SEEDER, brand=BRAND, client=CLIENT, currency="USD", amount=CASH, key="sample")
     texts = {role.value: await _token(role, kept.get(role.value)) for role in reversed(ROLES)}
     return {role.value: text for role in ROLES if (text := texts[role.value]) is not None}
 
 
 async def _make() -> None:
-    """Make what is missing of brand, instruments, groups and programs."""
+    """Create the missing brand, instruments, groups and programs."""
     await brands.save_brand(SEEDER, name=BRAND, title="Demo (sample data)", sample=True)
     for instrument in INSTRUMENTS:
         if not await InstrumentRow.filter(symbol=instrument.symbol).exists():
@@ -122,7 +122,7 @@ def _name(role: Role) -> str:
 
 
 async def _token(role: Role, kept: str | None) -> str | None:
-    """The token of a role: the kept one, else a new one; None where it was ended by hand."""
+    """Return a role's token: the kept one, else a new one; None if it was revoked by hand."""
     bearer = None if kept is None else await tokens.authenticate(kept)
     if bearer is not None and (bearer.name, bearer.role) == (_name(role), role):
         return kept

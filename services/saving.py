@@ -1,4 +1,4 @@
-"""Saves: a field that is left out stays, a version may be expected, and the answer says what changed."""
+"""Saving objects: a field that is left out stays, a version may be expected, and the result lists the changes."""
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from domain.validation import api_name
 
 
 class FieldChange(NamedTuple):
-    """One field of a saved object before and after, as text; None where it had no value or the object is new."""
+    """One field of a saved object before and after, as text; None if it had no value or the object is new."""
 
     field: str
     before: str | None
@@ -19,7 +19,7 @@ class FieldChange(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class SavedObject:
-    """A saved object's key, and its facts as the audit keeps them; `before` is None for a new one."""
+    """A saved object's key and its audit facts; `before` is None for a new one."""
 
     key: int | str
     before: Facts | None
@@ -32,7 +32,7 @@ class SavedObject:
 
 
 def field_changes(before: Facts | None, after: Facts) -> list[FieldChange]:
-    """The fields that differ, nested ones as `policy.leverageMax`, in the order of `after`."""
+    """Return the fields that differ, nested ones as `policy.leverageMax`, in the order of `after`."""
     old, new = _flat(before or {}), _flat(after)
     names = dict.fromkeys([*new, *old])
     return [FieldChange(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
@@ -73,8 +73,8 @@ def filled_fields(
 ) -> dict[str, Any]:
     """Return all fields of an object: the value to save, else the stored one, else the default.
 
-    A value of None stands for the default. Raises InvalidInput for None where there is no default, and for a field
-    that is needed to make the object and has no value.
+    A value of None stands for the default. Raises InvalidInput for None without a default, and for a field without a
+    value that a new object needs.
     """
     for name, value in values.items():
         if value is None and name not in defaults:

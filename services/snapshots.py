@@ -1,4 +1,4 @@
-"""Accounts as they stand now: brought to the newest market on a copy, with nothing written and nothing locked."""
+"""Accounts as of the newest market, computed on copies without locks or writes."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -34,7 +34,7 @@ class Present:
     account: Account
     moment: Moment
     conditions: Conditions
-    ended: tuple[Day, ...]  # days that the mark would end, not written yet
+    ended: tuple[Day, ...]  # days that the mark would end
 
     @property
     def snapshot(self) -> Snapshot:
@@ -43,14 +43,14 @@ class Present:
 
 
 async def newest_moment() -> Moment:
-    """The newest market. Raises NoMarket where there is none yet."""
+    """Return the newest market. Raises NoMarket if there is none yet."""
     async with read_connection() as conn:
         clocks = await quote_cache().extend(conn)
         return Moment(await quote_cache().market(conn, clocks.number), market_time(clocks), clocks.number)
 
 
 async def present_accounts(ids: Sequence[int], moment: Moment) -> dict[int, Present | Refused]:
-    """The accounts as of a moment, or why not. The caller has made sure that they are in sight."""
+    """Return the accounts as of a moment, or the reason why not. The caller has checked their visibility."""
     async with consistent() as conn:
         read = await accounts.load_accounts(conn, ids)
     return await each_present(read, moment, lambda one: one)
@@ -59,7 +59,7 @@ async def present_accounts(ids: Sequence[int], moment: Moment) -> dict[int, Pres
 async def each_present(
     read: LoadResult, moment: Moment | None, make: Callable[[Present], Made]
 ) -> dict[int, Made | Refused]:
-    """What is made of each account at a moment, or at the newest market; or why it cannot be read or computed."""
+    """Return what `make` makes of each account at a moment or the newest market, or why it cannot be computed."""
     found: dict[int, Made | Refused] = {one.account_id: one.refusal for one in read.unreadable}
     async for one in in_turns(await _those_of(read.loaded, moment)):
         found[one.stored.account.id] = make(one)
@@ -74,7 +74,7 @@ async def each_present(
 
 
 async def _those_of(loaded: Sequence[LoadedAccount], moment: Moment | None) -> list[Present]:
-    """All of the accounts at a moment; none where one of them cannot be computed."""
+    """Return all accounts at a moment; none if one of them cannot be computed."""
     try:
         return await bring_to_present(loaded, moment)
     except AccountQuarantined as refusal:
@@ -83,17 +83,17 @@ async def _those_of(loaded: Sequence[LoadedAccount], moment: Moment | None) -> l
 
 
 async def account_snapshots(ids: Sequence[int]) -> dict[int, Snapshot]:
-    """The snapshots of those accounts that can be read. The caller has made sure that they are in sight."""
+    """Return the snapshots of the readable accounts. The caller has checked their visibility."""
     async with consistent() as conn:
         loaded = (await accounts.load_accounts(conn, ids)).loaded
     return {one.stored.account.id: one.snapshot for one in await bring_to_present(loaded)}
 
 
 async def bring_to_present(loaded: Sequence[LoadedAccount], moment: Moment | None = None) -> list[Present]:
-    """Bring copies of accounts, read at one point in time, to a moment, or to the newest market.
+    """Bring copies of accounts, read at one point in time, to a moment or to the newest market.
 
-    One that has been written at a later batch since is brought to the newest market instead.
-    Raises AccountQuarantined for one that cannot be computed.
+    If one was written at a later batch, all are brought to the newest market. Raises AccountQuarantined for an account
+    that cannot be computed.
     """
     newest = max((one.account.marked_through for one in loaded), default=0)
     if moment is None or newest > moment.batch:
@@ -103,7 +103,7 @@ async def bring_to_present(loaded: Sequence[LoadedAccount], moment: Moment | Non
 
 
 async def _brought(conn: Connection, one: LoadedAccount, moment: Moment) -> Present:
-    """What the unit does to an account it holds, with a journal that is thrown away. Raises AccountQuarantined."""
+    """Bring a copy to the moment as the unit of work would, without its journal. Raises AccountQuarantined."""
     conditions = conditions_of(one, quote_cache().catalogue)
     account, through, unwritten = one.account, one.account.marked_through, Journal()
     market, batches = moment.market, list[Batch]()

@@ -1,4 +1,4 @@
-"""Waking this process's own stamper after a commit, from wherever the commit was."""
+"""Wake-up of this process's stamper after a commit."""
 
 import asyncio
 
@@ -6,13 +6,13 @@ _stamp: asyncio.Event | None = None
 
 
 def stamper_event() -> asyncio.Event:
-    """The event the process's stamper waits on."""
+    """Return the event that the process's stamper waits on."""
     global _stamp
     _stamp = asyncio.Event()
     return _stamp
 
 
 def stamp_soon() -> None:
-    """Events wait in the outbox; without a stamper in this process another one's poll finds them."""
+    """Wake the stamper; without one in this process, another process's poll finds the events."""
     if _stamp is not None:
         _stamp.set()

@@ -1,9 +1,9 @@
-"""Reads that may be a moment old: from a standby, as long as it is near enough; else, and always in doubt, the primary.
+"""Reads from a standby, if it is near enough; else, and whenever in doubt, from the primary.
 
-Before each of them the primary is asked, once for all that ask at the same time, how far its log is written out and
-whether the bearer has written lately, in whatever process. A standby that has replayed that far shows all that was
-committed when the read was asked for. Where it has not within a moment, a bearer that has written goes to the primary;
-any other gets what the standby has, which is at most `read_lag_seconds_max` old.
+Before each read the primary is asked, once for all callers that ask at the same time, how far its log is written and
+whether the bearer has written lately in any process. A standby that has replayed that far shows everything committed
+before the read. If it has not within a moment, a bearer that has written goes to the primary; any other reads from the
+standby, which is at most `read_lag_seconds_max` behind.
 """
 
 import asyncio
@@ -32,28 +32,28 @@ from services.unit_of_work.reads import read_connection, read_snapshot
 
 Value = TypeVar("Value")
 
-LOOK_SECONDS = 0.5  # between looks at the standby
-ANSWER_SECONDS_MAX = 3.0  # of a look; a standby that takes longer is away
-SAMPLES_MAX = 1_000  # of these looks; a lag that is longer than their time is not told apart
-PATIENCE_SECONDS = 0.03  # that a read waits for the standby to come as far as the primary was
-FIRST_LOOK_SECONDS = 0.001  # of these waits, each twice as long as the one before
-ANNOUNCE_SECONDS = 1.0  # between announcements of one bearer's writing, of one process
+LOOK_SECONDS = 0.5  # between checks of the standby
+ANSWER_SECONDS_MAX = 3.0  # of a check; a slower standby is away
+SAMPLES_MAX = 1_000  # of checks remembered; a longer lag is not measured
+PATIENCE_SECONDS = 0.03  # that a read waits for the standby
+FIRST_LOOK_SECONDS = 0.001  # first such wait; each further one is twice as long
+ANNOUNCE_SECONDS = 1.0  # between announcements of one bearer's writes, per process
 WRITES_SECONDS = 120.0  # after an announcement, in which the bearer counts as writing: longer than any mutation takes
 ANNOUNCED_MAX = 10_000  # bearers remembered
 
 UNABLE = (asyncpg.PostgresError, *AWAY)
-"""Whatever the standby answers in place of how far it is: the primary is asked then."""
+"""Errors of a standby that is away: the primary answers instead."""
 
 log = logging.getLogger(__name__)
 
 
 class Standby:
-    """What this process knows of its standby. Used from one event loop."""
+    """This process's view of its standby. Used from one event loop."""
 
     def __init__(self) -> None:
-        self.reason: str | None = "it has not been looked at yet"  # why it is not asked; None while it is
+        self.reason: str | None = "it has not been looked at yet"  # why it is not used; None while it is
         self._was_told = False  # the log, of a standby that is not asked
-        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)  # when the primary was how far
+        self._samples: deque[tuple[float, int]] = deque(maxlen=SAMPLES_MAX)  # time and position of the primary
         self._announced: dict[str, float] = {}
         self._session: asyncpg.Connection | None = None
         self._standing: Coalesced[str, tuple[int, bool]] = Coalesced(_standing)
@@ -61,7 +61,7 @@ class Standby:
         self._announcing: Coalesced[str, bool] = Coalesced(_announce)
 
     async def announce(self, caller: Caller) -> None:
-        """Let every process know that the bearer writes, before it does."""
+        """Announce to every process that the bearer writes, before it does."""
         key, now = repr(caller.bearer), time.monotonic()
         if now - self._announced.get(key, -ANNOUNCE_SECONDS) < ANNOUNCE_SECONDS:
             return
@@ -85,7 +85,7 @@ class Standby:
         return "written" if has_written and not has_replayed else None
 
     async def _comes_to(self, position: int) -> bool:
-        """Wait a moment for the standby to show what the primary had at this position."""
+        """Wait a moment until the standby has replayed the primary's position."""
         wait, ends_at = FIRST_LOOK_SECONDS, time.monotonic() + PATIENCE_SECONDS
         while True:
             if await self._position() >= position:
@@ -96,14 +96,14 @@ class Standby:
             wait *= 2
 
     async def _position(self) -> int:
-        """How far the standby has replayed. Raises one of AWAY."""
+        """Return how far the standby has replayed. Raises one of AWAY."""
         replay = await self._replay.get(None)
         assert replay is not None, "it was asked for"
         position: int = replay["position"]
         return position
 
     async def _looked(self, keys: Collection[None]) -> dict[None, asyncpg.Record]:
-        """Ask the standby how far it is. Raises one of AWAY, also for one of an older timeline."""
+        """Ask the standby how far it is. Raises one of AWAY, also for an older timeline."""
         async with asyncio.timeout(ANSWER_SECONDS_MAX):
             if self._session is None or self._session.is_closed():
                 try:
@@ -124,7 +124,7 @@ class Standby:
         return dict.fromkeys(keys, replay)
 
     async def watch(self) -> None:
-        """Look at the standby until cancelled."""
+        """Check the standby until cancelled."""
         try:
             while True:
                 await self._look()
@@ -154,11 +154,11 @@ class Standby:
             self._asked()
 
     def _lag(self, position: int) -> float:
-        """How long ago the primary was as far as the standby is now, by our own clock alone."""
+        """Return how many seconds ago the primary was where the standby is now, by this process's clock."""
         now, since = time.monotonic(), None
         while self._samples and self._samples[0][1] <= position:
             since = self._samples.popleft()[0]
-        if since is None:  # the primary was farther at every look that is remembered
+        if since is None:  # the primary was farther at every remembered check
             return now - self._samples[0][0] + LOOK_SECONDS
         self._samples.appendleft((since, position))
         return now - since
@@ -187,20 +187,20 @@ async def _announce(bearers: Collection[str]) -> dict[str, bool]:
 
 
 standby = PerDatabase(Standby)
-"""That of the database this process works on."""
+"""The standby of the open database."""
 
 
 async def announce_write() -> None:
-    """The caller is about to write: what it reads afterwards, in whatever process, holds that."""
+    """Announce that the caller is about to write: its later reads, in any process, include the change."""
     caller = current()
     if caller is not None and standby_pool() is not None:
         await standby().announce(caller)
 
 
 async def moment_old(read: Callable[[Connection], Awaitable[Value]], *, whole: bool) -> Value:
-    """Read from the standby where the caller's document is a query and the standby is near enough; else the primary.
+    """Read from the standby if the caller's document is a query and the standby is near enough; else from the primary.
 
-    `whole`: all statements of the read are to see the same. Raises what the read raises, and Away.
+    `whole`: all statements of the read see one snapshot. Raises what the read raises, and Away.
     """
     caller = current()
     if caller is not None and caller.reads and standby_pool() is not None:
@@ -222,5 +222,5 @@ async def moment_old(read: Callable[[Connection], Awaitable[Value]], *, whole: b
 
 
 def _view(lease: type[read_connection] | type[OnStandby], *, whole: bool) -> AbstractAsyncContextManager[Connection]:
-    """A connection, in a transaction where several statements are to see the same."""
+    """Return a connection, in a snapshot if several statements are to see the same."""
     return read_snapshot(lease) if whole else lease()
