@@ -82,7 +82,7 @@ async def _due(work: UnitOfWork, held: LockedAccount, requested: Decimal | None)
 
 
 async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
-    """Return the locked account whose phase the payout is of."""
+    """Return the figures that decide about a payout of the account; its phase has begun."""
     account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
     least = percent(account.phase.initial_balance, terms.profitable_day_pct)

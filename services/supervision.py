@@ -1,7 +1,7 @@
-"""The endless tasks of a process, each under one supervisor: a fault is logged, counted and restarted with back-off.
+"""Supervision of a process's endless tasks: a fault is logged and counted, and the task is restarted with back-off.
 
-A task that does not stay up ends its process, so that whoever runs the process notices and starts a new one. Used from
-one event loop; the state may be read from any thread.
+A task that keeps failing ends its process, so that the process manager starts a new one. Used from one event loop; the
+state may be read from any thread.
 """
 
 import asyncio
@@ -17,13 +17,13 @@ from services.telemetry import TASK_FAULTS
 
 RESTART_SECONDS = 0.5  # before the first restart; each further one waits twice as long
 RESTART_SECONDS_MAX = 30.0
-STEADY_SECONDS = 60.0  # a task that ran for so long is well again
+STEADY_SECONDS = 60.0  # a task that has run this long counts as well again
 
 log = logging.getLogger(__name__)
 
 
 class Unrecoverable(Exception):
-    """A fault that no restart of the task mends: the process ends at once, for its successor to begin anew."""
+    """A fault that no restart of the task repairs: the process ends at once, so that its successor starts anew."""
 
 
 Work = Callable[[], Awaitable[None]]
@@ -31,17 +31,17 @@ Work = Callable[[], Awaitable[None]]
 
 @dataclass(slots=True)
 class Task:
-    """What is known of one endless task."""
+    """The state of one endless task."""
 
     name: str
-    failures: int = 0  # in a row, with less than STEADY_SECONDS between them
-    fault: str = ""  # the last one's message
+    failures: int = 0  # failures in a row, with less than STEADY_SECONDS between them
+    fault: str = ""  # message of the last failure
     began: float = 0.0  # monotonic
     running: bool = False
 
     @property
     def is_well(self) -> bool:
-        """Whether it runs and has not failed a moment ago."""
+        """Whether the task runs and has not failed recently."""
         return not self.failures or (self.running and time.monotonic() - self.began > RESTART_SECONDS_MAX)
 
     @property
@@ -53,14 +53,14 @@ class Supervisor:
     """Runs the endless tasks of one process."""
 
     def __init__(self, failures_max: int, end: Callable[[], None]) -> None:
-        """After `failures_max` failures of one task in a row `end` is called, which has to end the process."""
+        """After `failures_max` failures of one task in a row `end` is called, which ends the process."""
         self.tasks: dict[str, Task] = {}
         self.lost: str | None = None  # the task because of which the process ends
         self._failures_max = failures_max
         self._end = end
 
     async def keep(self, name: str, work: Work) -> None:
-        """Run the work until cancelled, again and again: an endless task that returns has failed, too."""
+        """Run the work until cancelled, restarting it; an endless task that returns has failed as well."""
         task = self.tasks[name] = Task(name)
         try:
             while await self._survives(task, work):  # noqa: ASYNC110 - it waits for time, not for an event
@@ -69,12 +69,12 @@ class Supervisor:
             task.running = False
 
     async def _survives(self, task: Task, work: Work) -> bool:
-        """Run the work once; return whether it is to be run again."""
+        """Run the work once; return whether it is to be restarted."""
         task.began, task.running = time.monotonic(), True
         try:
             await work()
             fault: Exception = RuntimeError("it returned, and should never do so")
-        except Exception as error:  # noqa: BLE001 - whatever it is, it is logged, counted and shown
+        except Exception as error:  # noqa: BLE001 - any fault is logged, counted and shown
             fault = error
         finally:
             task.running = False
@@ -98,17 +98,17 @@ class Supervisor:
         return False
 
     def unwell(self) -> dict[str, str]:
-        """Return the last fault of each task that is not well, by its name."""
+        """Return the last fault of each failing task, by its name."""
         return {task.name: task.fault for task in list(self.tasks.values()) if not task.is_well}
 
 
 def end_process() -> None:
-    """Ask this process to end in its orderly way, as an operator's SIGTERM does."""
+    """End this process in its orderly way, as SIGTERM does."""
     os.kill(os.getpid(), signal.SIGTERM)
 
 
 def require_all_kept(supervisor: Supervisor) -> None:
-    """Raise Problem when the process has ended because a task did not stay up, so that it exits with an error."""
+    """Raise Problem if the process has ended because a task kept failing, so that it exits with an error."""
     if supervisor.lost is not None:
         task = supervisor.tasks[supervisor.lost]
         raise Problem(f"the task '{task.name}' failed {task.failures} times in a row ({task.fault}); see the log")

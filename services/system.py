@@ -1,4 +1,4 @@
-"""The desk about itself, for operators and for whoever hands in quotes in lock-step."""
+"""The state of the desk, for operators and for feeds that wait for each batch to be evaluated."""
 
 import asyncio
 from collections.abc import Collection
@@ -21,7 +21,7 @@ from services.unit_of_work.reads import read_connection
 QUARANTINE_SHOWN_MAX = 100
 SUSPECTS_SHOWN_MAX = 1000
 READ_SECONDS_MAX = 5  # of all figures
-SIGN_SECONDS_MAX = 15  # a worker gives a sign twice a second
+SIGN_SECONDS_MAX = 15  # a worker sends a heartbeat twice a second
 LAG_SECONDS_MAX = 60  # a batch is judged within one
 
 
@@ -37,38 +37,38 @@ class System:
     dropped: list[dict[str, Any]]  # symbol, reason, count, last_at
     quarantined: int  # accounts that cannot be read or marked
     quarantine: list[QuarantineEntry]  # the first of them
-    suspect: list[StoredSuspect]  # quotes that are held back until another decides
+    suspect: list[StoredSuspect]  # quotes that are held back until another confirms them
 
 
 @dataclass(frozen=True, slots=True)
 class SystemLoad:
-    """How far behind the desk is, and how large. Times are in seconds."""
+    """The backlog and the size of the desk. Times are in seconds."""
 
     lag_batches: int  # batches that a shard has not judged
-    lag_seconds: float  # how long the oldest of them has waited
-    job_wait_seconds: float  # how long the oldest job that could be done has waited
-    events_waiting: int  # events that are committed and have no position yet
+    lag_seconds: float  # age of the oldest of them
+    job_wait_seconds: float  # age of the oldest job that could be done
+    events_waiting: int  # committed events without a position
     database_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
 class SystemFigures:
-    """What the database knows of the desk, for who watches it from outside. Ages are in seconds."""
+    """Figures of the desk from the database, for monitoring. Ages are in seconds."""
 
     system: System
     load: SystemLoad
-    migrated: bool  # the schema has all that this program needs
-    newer: list[str]  # migrations that ran and this program does not know: it is older than the schema
-    ages: dict[str, float]  # by kind of process, since one of that kind gave a sign
-    shards: list[ShardState]  # who owns each, and how far it is
-    quote_ages: dict[str, float]  # by symbol, since the source time of its newest quote; none in a replay
-    dropped: dict[str, int]  # quotes not taken, by reason
-    faults: dict[str, str]  # of the processes' endless tasks that are not well
-    book_check: tuple[int, float] | None  # violations that the newest check of the books found, and its age
+    migrated: bool  # the schema has everything that this program needs
+    newer: list[str]  # applied migrations that this program does not know: it is older than the schema
+    ages: dict[str, float]  # by kind of process, seconds since the last heartbeat of that kind
+    shards: list[ShardState]  # owner and progress of each
+    quote_ages: dict[str, float]  # by symbol, seconds since the source time of its newest quote; empty in a replay
+    dropped: dict[str, int]  # rejected quotes, by reason
+    faults: dict[str, str]  # failing endless tasks of the processes
+    book_check: tuple[int, float] | None  # violations found by the newest check of the books, and its age
 
     @property
     def warnings(self) -> dict[str, str]:
-        """What needs somebody's attention and keeps the rest of the desk from nothing, by part."""
+        """Return faults that need attention but stop nothing else, by part."""
         found = {}
         if many := self.system.quarantined:
             named = ", ".join(str(entry.account_id) for entry in self.system.quarantine)
@@ -84,7 +84,7 @@ class SystemFigures:
 
     @property
     def missing(self) -> dict[str, str]:
-        """What keeps the desk from doing its work, by part, with what there is to know of it."""
+        """Return faults that keep the desk from working, by part."""
         found = {}
         if not self.migrated:
             found["migrations"] = "the schema is older than this program; run: propdesk migrate"
@@ -100,7 +100,7 @@ class SystemFigures:
 
 
 async def read_state() -> System:
-    """The state of now. While a job can be done, the newest batch does not count as evaluated."""
+    """Return the present state. While a job can be done, the newest batch does not count as evaluated."""
     async with read_connection() as conn:
         return await _read(conn)
 
@@ -129,15 +129,15 @@ async def _read(conn: Connection) -> System:
 
 
 async def read_load() -> SystemLoad:
-    """The load of now; apart from the state, which is asked for often."""
+    """Return the present load; it is read less often than the state."""
     async with read_connection() as conn:
         return SystemLoad(**await system.read_load(conn))
 
 
 async def read_figures() -> SystemFigures:
-    """All of it, read anew, however busy the pool is. Who asks at the same time gets the same figures.
+    """Read all figures anew, on a connection outside the pool. Callers at the same time share one read.
 
-    Raises TimeoutError where that takes too long: those who ask later wait for nothing that hangs.
+    Raises TimeoutError if that takes too long; later callers do not wait for a read that hangs.
     """
     found = await _figures().get(None)
     assert found is not None, "they were read"

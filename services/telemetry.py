@@ -1,7 +1,7 @@
-"""What this process measures of its own work, for Prometheus: one registry, one name for each figure.
+"""Metrics of this process's own work, for Prometheus: one registry, one name for each figure.
 
-Times are in seconds. Labels are words of ours only, never a client's, so that the number of series is bounded. What
-stands in the database is not measured but asked for when somebody looks (`services/standing.py`).
+Times are in seconds. Labels have fixed values, never a client's text, so that the number of series is bounded. Figures
+in the database are not measured here; they are read when somebody asks (`services/system.py`).
 """
 
 import time
@@ -165,7 +165,7 @@ STOPPED = Counter(
 
 
 class timed:  # noqa: N801 - used like a function
-    """Observe how long the body took, whether it raised or not."""
+    """Observe how long the body took, also if it raised."""
 
     __slots__ = ("_began", "_histogram")
 

@@ -1,4 +1,4 @@
-"""API tokens: made once, shown once, kept as a hash, revocable."""
+"""API tokens: created once, shown once, stored as a hash, revocable."""
 
 import asyncio
 import hashlib
@@ -32,19 +32,19 @@ KNOWN_MAX = 10_000  # bearers that a process remembers
 SCOPE_MAX = 1_000  # entries of one of a scope's lists
 
 Scope = Mapping[str, Sequence[str]]
-"""By `owners`, `clones`, `challenges`, `accounts`: what is reached; without an entry, the whole brand."""
+"""Scope of a TRADER token by `owners`, `clones`, `challenges`, `accounts`; without an entry, the whole brand."""
 
 
 @dataclass(frozen=True, slots=True)
 class Issued:
-    """A new token; its text is nowhere else."""
+    """A new token; its text is stored nowhere."""
 
     id: int
     text: str
 
 
 async def create_token(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
-    """Make a token for the operator at the machine; answers its text, `pd_<prefix>_<secret>`, once.
+    """Create a token for the operator at the machine; return its text, `pd_<prefix>_<secret>`, once.
 
     Raises InvalidInput, NotFound.
     """
@@ -63,9 +63,9 @@ async def create_for(
     scope: Scope | None = None,
     expires_at: datetime | None = None,
 ) -> Issued:
-    """Make a token on behalf of a principal: a MANAGER makes TRADER, CLIENT and PAYMENTS tokens of its brand.
+    """Create a token for a principal: a MANAGER creates TRADER, CLIENT and PAYMENTS tokens of its brand.
 
-    `scope` narrows what a TRADER reaches. Raises Forbidden, InvalidInput, NotFound.
+    `scope` narrows the access of a TRADER. Raises Forbidden, InvalidInput, NotFound.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     if principal.role is Role.MANAGER:
@@ -90,7 +90,7 @@ async def create_for(
 
 
 async def bootstrap(secret: str, *, name: str, request: str) -> str:
-    """Make the desk's first ADMIN token for whoever knows the operator's secret; answers its text, once.
+    """Create the desk's first ADMIN token for a caller with the operator's secret; return its text, once.
 
     `request` is the request's id, for the audit. Raises Forbidden, alike for a wrong secret, for a desk that has none,
     and for one that has or had an ADMIN token; InvalidInput.
@@ -111,7 +111,7 @@ async def bootstrap(secret: str, *, name: str, request: str) -> str:
 
 
 async def revoke_token(principal: Principal, token_id: int) -> None:
-    """End a token at once; ending it again changes nothing. A MANAGER ends what it may make, of its brand.
+    """Revoke a token at once; revoking it again changes nothing. A MANAGER revokes what it may create, in its brand.
 
     Raises Forbidden, NotFound.
     """
@@ -140,7 +140,7 @@ def _may_revoke(principal: Principal, token: Token) -> bool:
 
 
 async def reissue_token(*, role: str, brand: str | None, name: str, subject: str | None = None) -> str:
-    """Make a token and revoke every earlier one of the same name; answers its text, once."""
+    """Create a token and revoke every earlier one of the same name; return its text, once."""
     checked = _checked(role, brand, name, subject)
     async with transaction():
         await Token.filter(name=name, revoked_at=None).update(revoked_at=RawSQL("now()"))
@@ -148,19 +148,19 @@ async def reissue_token(*, role: str, brand: str | None, name: str, subject: str
 
 
 async def is_valid(name: str) -> bool | None:
-    """Is there a token of this name that works? None where none was ever made."""
+    """Return whether a token of this name works; None if there never was one."""
     async with read_connection() as conn:
         return await rows.is_valid(conn, name)
 
 
 async def ended(ids: Collection[int]) -> set[int]:
-    """Those of the tokens that are revoked or have expired."""
+    """Return the tokens that are revoked or have expired."""
     async with control() as conn:
         return await rows.ended_tokens(conn, ids)
 
 
 async def is_brand(name: str) -> bool:
-    """Is there the brand that a JWT names?"""
+    """Return whether the brand that a JWT names exists."""
     if not brands.NAME.fullmatch(name):
         return False
     async with control() as conn:
@@ -168,13 +168,13 @@ async def is_brand(name: str) -> bool:
 
 
 async def authenticate(text: str) -> Principal | None:
-    """The bearer of this token; None when it is unknown, revoked or expired. Call it outside any unit."""
+    """Return the bearer of this token; None if it is unknown, revoked or expired. Call it outside any transaction."""
     digest = _digest(text)
     return await _looked_up(digest, _lookup().ask(digest))
 
 
 class Recalled:
-    """The bearer that a token had when it was last looked up. To look it up anew has begun."""
+    """The bearer of a token at its last lookup, while a new lookup is under way."""
 
     __slots__ = ("_answer", "_digest", "bearer")
 
@@ -185,14 +185,14 @@ class Recalled:
         self._answer.add_done_callback(mark_retrieved)
 
     async def confirmed(self) -> Principal | None:
-        """The bearer as `authenticate` has it, looked up since this was made."""
+        """Return the bearer as `authenticate` looks it up after this object was made."""
         return await _looked_up(self._digest, self._answer)
 
 
 def recall(text: str) -> Recalled | None:
-    """The bearer of a token that was valid a while ago; None for one that is not remembered.
+    """Return the bearer of a token that was valid a while ago, or None.
 
-    What is done for it before it is confirmed may only read, and nothing of it may be told.
+    Until the lookup confirms it, work for that bearer may only read, and no answer may be sent.
     """
     digest = _digest(text)
     bearer = _known().get(digest)
@@ -227,13 +227,13 @@ async def _touched(ids: Collection[int]) -> dict[int, bool]:
 
 
 _known = PerDatabase(dict[bytes, Principal])
-"""By digest the bearers of tokens that were valid when they were last looked up."""
+"""By digest, the bearers of tokens that were valid at their last lookup."""
 _lookup = PerDatabase(lambda: Coalesced(_valid))
 _touch = PerDatabase(lambda: Coalesced(_touched))
 
 
 def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Role:
-    """The role, once everything fits it; else InvalidInput names the field."""
+    """Return the role if everything fits it. Raises InvalidInput, naming the field."""
     if role not in list(Role):
         raise InvalidInput("role", reason=f"must be one of {', '.join(Role)}")
     known = Role(role)
@@ -248,7 +248,7 @@ def _checked(role: str, brand: str | None, name: str, subject: str | None) -> Ro
 
 
 def _narrowed(role: Role, scope: Scope) -> Scope:
-    """The scope without its empty lists, each entry checked; else InvalidInput names the list."""
+    """Return the scope without its empty lists, each entry checked. Raises InvalidInput, naming the list."""
     given = {name: list(entries) for name, entries in scope.items() if entries}
     if given and role is not Role.TRADER:
         raise InvalidInput("scope", reason="narrows a TRADER token, and only that")
@@ -262,7 +262,7 @@ def _narrowed(role: Role, scope: Scope) -> Scope:
 
 
 def _entry_fault(name: str, entry: str) -> str | None:
-    """What is wrong with an entry of one of a scope's lists, if anything."""
+    """Return what is wrong with an entry of a scope's list, or None."""
     if name in ("challenges", "accounts"):
         return None if re.fullmatch("[1-9][0-9]{0,17}", entry) else "must be the number of an object"
     return text_fault(entry, 100)

@@ -1,4 +1,4 @@
-"""Cash moves in pairs that share a transfer number: money is moved, never made."""
+"""Transfers: cash moves in pairs of legs that share a transfer number, so that no money is created."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class AccountHolder:
 Holder = Wallet | House | AccountHolder
 
 Settle: TypeAlias = Callable[[Account, Decimal], Account]
-"""What the cash an account got (or, negative, gave) does to its other figures."""
+"""The effect of a transfer's amount (negative if paid) on an account's other figures."""
 
 LEDGER_KIND = {"DEPOSIT": Kind.DEPOSIT, "PAYOUT_PROFIT": Kind.PAYOUT, "ADJUSTMENT": Kind.ADJUSTMENT}
 _RANK = {AccountHolder: 0, Wallet: 1, House: 2}
@@ -52,11 +52,11 @@ async def transfer(
     facts: Facts | None = None,
     settle: Settle = days.transfer,
 ) -> int:
-    """Move `amount` (positive) from source to target; return the transfer's number.
+    """Transfer `amount` (positive) from source to target; return the transfer's number. `money` is REAL or SYNTHETIC.
 
-    `money` is REAL or SYNTHETIC. An account must be held by the unit; it gets a ledger row, which says the `facts` too,
-    and `settle` returns it with the figures that follow from its new cash and the signed amount. Raises
-    InsufficientFunds where a wallet's free cash does not cover it.
+    An account must be locked by the unit of work; it gets a ledger row with the `facts`, and `settle` returns it with
+    the figures that follow from its new cash and the signed amount. Raises InsufficientFunds if a wallet's free cash is
+    too low.
     """
     assert amount > 0, "direction is in the holders, not in the sign"
     number = await wallets.next_transfer(work.conn, brand)
@@ -74,7 +74,7 @@ async def transfer(
 
 
 async def _book(work: UnitOfWork, holder: Wallet | House, delta: Decimal, brand: str, currency: str) -> dict[str, int]:
-    """Change the holder's cash; return how a leg names it."""
+    """Change the holder's cash; return the holder's name in a leg."""
     if isinstance(holder, House):
         return {"house_account_id": await wallets.add_to_house(work.conn, brand, currency, holder.purpose, delta)}
     if not await wallets.add_cash(work.conn, holder.id, delta):
@@ -85,10 +85,10 @@ async def _book(work: UnitOfWork, holder: Wallet | House, delta: Decimal, brand:
 def _book_account(
     work: UnitOfWork, holder: AccountHolder, delta: Decimal, kind: Kind, facts: Facts, settle: Settle
 ) -> dict[str, int]:
-    """Change the account's cash with a row of its ledger; return how a leg names it.
+    """Change the account's cash with a ledger row; return the account's name in a leg.
 
-    The leg names the account's ledger row, not the row the transfer: numbers have gaps where a process was killed,
-    and a ledger is to come out the same.
+    The leg names the ledger row, and the row does not name the transfer: transfer numbers have gaps after a killed
+    process, and ledgers must be reproducible.
     """
     held = work.locked_account(holder.id)
     booked = work.journal.append(held.account, kind, work.now, work.batch, facts, delta)

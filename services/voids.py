@@ -1,4 +1,4 @@
-"""Declaring quotes void, and finding the challenges that failed while they stood."""
+"""Voiding quotes, and finding the challenges that failed because of them."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -23,10 +23,10 @@ END_OF_TIME = datetime.max.replace(tzinfo=UTC)
 async def void_quotes(
     principal: Principal, symbol: str, source_from: datetime, source_before: datetime, reason: str
 ) -> int:
-    """Declare the quotes of a symbol void that have source times in the span; return the void's id.
+    """Void the quotes of a symbol with source times in the span; return the void's id.
 
-    Nothing that was marked, dealt or judged by them changes. The same span again answers the void there is. Raises
-    Forbidden, NotFound without such an instrument, and InvalidInput for a span that has not passed or has no quote.
+    Marks, trades and verdicts that used them stay. The same span returns the same void. Raises Forbidden, NotFound
+    without such an instrument, and InvalidInput for a span that has not passed or has no quote.
     """
     principal.require(Role.ADMIN)
     checked_reason(reason)
@@ -71,9 +71,9 @@ def _check(span: Span, now: datetime) -> None:
 
 
 async def hits(span: Span) -> Filters:
-    """The filter of challenges that failed at or after quotes of the span, on an account that those had moved.
+    """Return the filter of challenges that failed at or after void quotes of the span that moved their account.
 
-    The account held a position whose value such a quote moves, at a time when the quote was the symbol's newest.
+    Such an account had a position whose value the quote moves, at a time when the quote was the symbol's newest.
     """
     async with read_connection() as conn:
         await quote_cache().extend(conn)
@@ -81,7 +81,7 @@ async def hits(span: Span) -> Filters:
 
 
 async def hits_in(conn: Connection, span: Span, catalogue: Catalogue) -> Filters:
-    """The same, on a connection of the caller's."""
+    """Return the same filter on a connection of the caller's."""
     reach = await voids.void_reach(conn, span)
     if reach is None:
         return (("hit", ([], [], NEVER, END_OF_TIME, END_OF_TIME)),)

@@ -1,4 +1,4 @@
-"""Wallets: a client's real cash, one a currency."""
+"""Wallets: a client's real cash, one wallet per currency."""
 
 from decimal import Decimal
 
@@ -15,7 +15,7 @@ from services.unit_of_work.unit import UnitOfWork
 
 
 async def open_wallet(work: UnitOfWork, brand: str, client: str, currency: str) -> int:
-    """The client's wallet in the currency, made if there is none. Raises InvalidInput, NotFound."""
+    """Return the client's wallet in the currency, created if there is none. Raises InvalidInput, NotFound."""
     if fault := validation.text_fault(client, 100):
         raise InvalidInput("client", reason=fault)
     if currency not in work.catalogue.currencies:
@@ -26,9 +26,9 @@ async def open_wallet(work: UnitOfWork, brand: str, client: str, currency: str) 
 async def deposit_to_wallet(
     principal: Principal, *, client: str, currency: str, amount: Decimal, key: str, brand: str | None = None
 ) -> int:
-    """Put money from outside into a client's wallet, made if there is none; answers the wallet's id.
+    """Deposit money from outside into a client's wallet, created if there is none; return the wallet's id.
 
-    The same key and content again moves nothing. Raises Forbidden, IdempotencyConflict, InvalidInput, NotFound.
+    The same key and content deposit once. Raises Forbidden, IdempotencyConflict, InvalidInput, NotFound.
     """
     principal.require(Role.ADMIN, Role.MANAGER)
     brand = principal.brand_for(brand)
@@ -59,9 +59,9 @@ async def deposit_to_wallet(
 async def withdraw_from_wallet(
     principal: Principal, wallet_id: int, *, amount: Decimal, key: str, reason: str | None = None
 ) -> None:
-    """Let money leave a client's wallet for outside.
+    """Withdraw money from a client's wallet.
 
-    The same key and content again moves nothing. Raises Forbidden, IdempotencyConflict, InvalidInput, NotFound, and
+    The same key and content withdraw once. Raises Forbidden, IdempotencyConflict, InvalidInput, NotFound, and
     InsufficientFunds for more than is free.
     """
     principal.require(Role.ADMIN, Role.MANAGER)

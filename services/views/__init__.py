@@ -1,1 +1,1 @@
-"""The questions the API asks: every list and card, within what the principal may see."""
+"""The reads of the API: every list and object, within the principal's visibility."""

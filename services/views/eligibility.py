@@ -1,4 +1,4 @@
-"""What a payout of an account's phase still lacks."""
+"""Payout eligibility: the criteria that an account's phase meets or lacks."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -18,7 +18,7 @@ from services.unit_of_work.reads import read_connection
 
 
 async def payout_criteria(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Criterion]]:
-    """Every criterion of a payout at a moment, or at the newest market; none of an account in quarantine."""
+    """Return every payout criterion at a moment or at the newest market; nothing for an account in quarantine."""
     async with read_connection() as conn:
         read = await accounts.load_accounts(conn, ids)
         cycles = await cycles_of(conn, read.loaded)
@@ -27,7 +27,7 @@ async def payout_criteria(ids: Sequence[int], moment: Moment | None = None) -> d
 
 
 async def cycles_of(conn: Connection, loaded: Collection[LoadedAccount]) -> dict[int, Cycle]:
-    """By account what has passed since its last payout; none of those that are not in a funded phase."""
+    """Return the payout cycle of each account in a funded phase: what has happened since its last payout."""
     asked = {
         one.account.id: (phase.day, percent(phase.initial_balance, terms.profitable_day_pct))
         for one in loaded
@@ -38,7 +38,7 @@ async def cycles_of(conn: Connection, loaded: Collection[LoadedAccount]) -> dict
 
 
 def cycle_of(one: Present, cycles: Mapping[int, Cycle]) -> Cycle | None:
-    """What has passed since the account's last payout, the days that its mark would end included."""
+    """Return the account's payout cycle, including the days that its mark would end."""
     cycle, terms = cycles.get(one.account.id), one.conditions.terms
     if cycle is None or terms is None:
         return None

@@ -1,4 +1,4 @@
-"""The stream of stamped events, and what of it a subscriber may have."""
+"""The stream of stamped events, and the part of it that a subscriber may have."""
 
 import json
 import logging
@@ -36,25 +36,25 @@ __all__ = [
 
 
 class CursorExpired(Exception):
-    """The events after this cursor are not all there: read the state anew, and subscribe without a cursor."""
+    """Some events after this cursor are no longer kept: read the state anew, and subscribe without a cursor."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"{reason} Read the state anew and subscribe without a cursor.")
 
 
 class Cursor(NamedTuple):
-    """A place in the stream, as subscribers name it: right after an event, or before the first one."""
+    """A place in the stream as subscribers name it: right after an event, or before the first one."""
 
     challenge_id: int
     number: int
-    epoch: int = 0  # in which the event was written: after a restore another one may bear its number
+    epoch: int = 0  # of the event: after a restore another event may have its number
 
 
 BEGINNING = Cursor(0, 0)
 
 
 class ChallengeScope(NamedTuple):
-    """The accounts of a challenge and who trades them, by which it may be in a trader's scope."""
+    """The accounts of a challenge and their traders, which decide whether a trader's scope includes it."""
 
     accounts: frozenset[int] = frozenset()
     clones: frozenset[str] = frozenset()
@@ -65,7 +65,7 @@ NOWHERE = ChallengeScope()
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """What happened, where in the order of all events, and whose it is."""
+    """An event: its facts, its place in the order of all events, and its owner."""
 
     position: int  # among all events
     brand_position: int  # among those of its brand
@@ -75,20 +75,20 @@ class Event:
     name: str
     payload: dict[str, Any]
     market_time: datetime
-    client: str | None  # whose challenge it was
+    client: str | None  # of the challenge
     recorded_at: datetime  # just before its transaction committed
     reach: ChallengeScope = NOWHERE  # when it was read
-    epoch: int = 0  # of the database's life, in which it was written
+    epoch: int = 0  # of the database, when the event was written
 
 
 @dataclass(frozen=True, slots=True)
 class EventFilter:
-    """A subscriber's filter; None is no bound."""
+    """A subscriber's filter; None does not filter."""
 
     challenges: frozenset[int] | None = None
     names: frozenset[str] | None = None
     client: str | None = None
-    of_desk: bool = False  # events of the desk itself, and of no challenge
+    of_desk: bool = False  # events of the desk itself, without a challenge
 
     def fits(self, event: Event) -> bool:
         return (
@@ -100,7 +100,7 @@ class EventFilter:
 
 @dataclass(frozen=True, slots=True)
 class SubscriptionTerms:
-    """On which a subscriber gets events: those in its visibility that it wants."""
+    """A subscription's terms: events that are visible to the principal and pass its filter."""
 
     visibility: Visibility
     wanted: EventFilter
@@ -110,9 +110,9 @@ class SubscriptionTerms:
         return cls(Visibility(brand=DESK) if wanted.of_desk else visibility_of(principal), wanted)
 
     def admit(self, event: Event, reach: ChallengeScope) -> bool:
-        """May the subscriber have it, and does it want it? `reach` is what is known of its challenge by now.
+        """Return whether the subscriber may have and wants the event; the same as the conditions of `missed_events`.
 
-        The same as the conditions of `missed_events`.
+        `reach` is what is known of its challenge by now.
         """
         visibility = self.visibility
         return (
@@ -157,7 +157,7 @@ def _event(row: Row) -> Event:
 
 
 def _payload(row: Row) -> dict[str, Any]:
-    """The event's facts; of facts that cannot be read the text, so that the events behind it are not held up."""
+    """Return the event's facts, or their text if they cannot be read, so that later events are not held up."""
     try:
         facts: dict[str, Any] = json.loads(row["payload"])
     except ValueError as error:
@@ -167,15 +167,15 @@ def _payload(row: Row) -> dict[str, Any]:
 
 
 async def stream_extent() -> StreamExtent:
-    """How far the stream goes now."""
+    """Return how far the stream goes now, and how far its oldest events are deleted."""
     async with read_connection() as conn:
         return await rows.stream_extent(conn)
 
 
 async def position_of(visibility: Visibility, cursor: Cursor) -> int:
-    """Return the position after which the cursor's events come.
+    """Return the position after which the cursor's events begin.
 
-    Raises CursorExpired for one that names no event that is kept and visible, as after the restore of a backup.
+    Raises CursorExpired for a cursor whose event is not kept or not visible, as after the restore of a backup.
     """
     async with read_connection() as conn:
         if cursor == BEGINNING:
@@ -191,18 +191,18 @@ async def position_of(visibility: Visibility, cursor: Cursor) -> int:
 
 
 async def events_after(position: int, most: int) -> list[Event]:
-    """The next events of every brand, in order."""
+    """Return the next events of every brand, in order."""
     async with read_connection() as conn:
         return [_event(row) for row in await rows.events_after(conn, position, most)]
 
 
 async def missed_events(principal: Principal, wanted: EventFilter, after: int, through: int, most: int) -> list[Event]:
-    """Events with after < position <= through that the principal may have and wants, in order, at most `most`."""
+    """Return at most `most` events with after < position <= through that the principal may have and wants, in order."""
     return await events_between(SubscriptionTerms.of(principal, wanted), after, through, most)
 
 
 async def events_between(terms: SubscriptionTerms, after: int, through: int, most: int) -> list[Event]:
-    """The same on a subscriber's terms. Raises CursorExpired where some of what follows `after` is no longer kept."""
+    """Return the events that meet the terms. Raises CursorExpired if events after `after` are no longer kept."""
     wanted = terms.wanted
     async with read_connection() as conn:
         found = await rows.missed_events(

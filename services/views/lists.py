@@ -1,4 +1,4 @@
-"""Pages, counts and single rows of every list, for whoever asks."""
+"""Pages, counts and single rows of every list."""
 
 from collections import defaultdict
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -93,15 +93,15 @@ __all__ = [
 
 @dataclass(frozen=True, slots=True)
 class ListPage:
-    """The rows of one page in their order, and whether the list goes on after it.
+    """The rows of one page in order, and whether the list goes on after it.
 
-    `end` has the keys up to which it has looked, where it came to the limit of rows before it was full.
+    `end` has the keys up to which rows were read, if the limit of rows was reached before the page was full.
     """
 
     rows: list[Row]
     more: bool = False
     linked: Mapping[Listing, Mapping[int, Row]] = field(default_factory=dict)
-    """By listing the rows, by id, that the page leads to and that were read with it."""
+    """By listing, the rows by id that were read with the page because its links lead to them."""
     end: tuple[Any, ...] | None = None
 
 
@@ -118,7 +118,7 @@ def _counted(extent: RowCount) -> RowCount:
 
 
 async def _read(listing: Listing, filters: Filters, read: Callable[[Connection], Awaitable[Value]]) -> Value:
-    """Read what may be a moment old; in a transaction where several statements are to see the same."""
+    """Read from a standby if possible; in one snapshot if several statements are to see the same."""
     return await moment_old(read, whole=may_search(listing, filters))
 
 
@@ -159,7 +159,7 @@ async def count_by_status(principal: Principal, filters: Filters) -> tuple[dict[
 async def rows_by_ids(
     principal: Principal, listing: Listing, key: str, ids: Collection[int | str]
 ) -> dict[int | str, Row]:
-    """The rows of these ids in the principal's visibility, by their column `key`; what is not in sight is not there."""
+    """Return the rows of these ids, by their column `key`, that are visible to the principal."""
     async with read_connection() as conn:
         found = await rows.fetch_by_ids(conn, listing, visibility_of(principal), ids)
     return {row[key]: row for row in readable_rows(principal, listing, found)}
@@ -173,9 +173,9 @@ async def nested_pages(
     window: PageRequest,
     principal: Principal | None = None,
 ) -> dict[int, ListPage]:
-    """The same page of every parent's nested list. The parents were read in sight, so what they own is too.
+    """Return the same page of every parent's nested list.
 
-    Where that does not follow, the principal has to be told.
+    The parents were visible, so what they own is, too; where that does not follow, pass the principal.
     """
     most = settings().list_rows_max
     visibility = _sight(principal)
@@ -193,8 +193,8 @@ async def nested_pages(
 async def first_rows(
     principal: Principal, listing: Listing, parent: str, ids: Collection[int], most: int
 ) -> dict[int, list[Row]]:
-    """The first rows of every parent's nested list, as many at most; whether others follow is not asked."""
-    window = PageRequest(most - 1)  # a page is read with a row more: here that is the last of those asked for
+    """Return the first rows of every parent's nested list, at most so many; it is not known whether others follow."""
+    window = PageRequest(most - 1)  # a page reads one row more: here that row is the last one
     async with read_connection() as conn:
         found, _ = await rows.fetch_nested_pages(
             conn, listing, parent, ids, (), window, settings().list_rows_max, visibility_of(principal)

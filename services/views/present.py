@@ -1,7 +1,7 @@
-"""Rows of lists whose figures move with the market, brought to the moment of an answer.
+"""List rows whose figures move with the market, brought to the moment of an answer.
 
-A row read by itself shows its account as a mark at that moment would leave it, so that no two fields of one answer
-disagree. Pages answered by columns show what the marker has written: it writes everything as soon as it idles.
+A row read by itself shows its account as a mark at that moment would leave it, so that fields of one answer agree.
+Pages answered in columns show what the marker has written; it writes everything when it is idle.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ DAY_FIGURES = ("day_start_balance", "day_start_equity", "day_low", "day_high", "
 
 
 class PresentListing(NamedTuple):
-    """A listing whose rows move: the account that moves one, if any does, and what of the row is other at a moment."""
+    """A listing whose rows move with the market: the account of a row, and the row's figures at a moment."""
 
     account: Callable[[Row], int | None]
     figures: Callable[[Row, Present], dict[str, Any]]
@@ -65,5 +65,5 @@ MOVING: dict[Listing, PresentListing] = {
 
 
 def with_present_figures(listing: Listing, row: Row, present: Present) -> Row:
-    """The row with its figures of the moment."""
+    """Return the row with its figures at the moment."""
     return {**row, **MOVING[listing].figures(row, present)}

@@ -1,4 +1,4 @@
-"""How far the phases of accounts are from their limits."""
+"""Progress of the phases of accounts towards their limits."""
 
 from collections.abc import Sequence
 
@@ -13,9 +13,10 @@ from services.views.eligibility import cycle_of, cycles_of
 
 
 async def rule_progress(ids: Sequence[int], moment: Moment | None = None) -> dict[int, list[Progress] | Refused]:
-    """Every configured rule of each account's phase at a moment, or at the newest market; none before it has started.
+    """Return every configured rule of each account's phase, at a moment or at the newest market; none before it
+    started.
 
-    Of an account that cannot be read or computed, why.
+    For an account that cannot be read or computed, return the reason.
     """
     async with read_connection() as conn:
         read = await accounts.load_accounts(conn, ids)

@@ -1,6 +1,6 @@
-"""Rows as clients and traders read them: reasons of the first edition without what only the firm is to know.
+"""Rows as clients and traders may read them: without internal reasons of the first edition.
 
-What is written today holds no such reason: the internal one stands in the audit.
+What is written today has no internal reason outside the audit.
 """
 
 import json
@@ -34,7 +34,7 @@ def _ledger(row: Row) -> Row:
 
 
 def _reason(column: str, code: str) -> Callable[[Row], Row]:
-    """A mask of facts that may have a reason; few have."""
+    """Return a mask for facts in this column that may have a reason; few have one."""
 
     def masked(row: Row) -> Row:
         text: str | None = row[column]
@@ -52,7 +52,7 @@ def _event(row: Row) -> Row:
 
 
 def _transfer(row: Row) -> Row:
-    """Without the key under which staff moved money by hand: it may be a reference of the firm's own."""
+    """Return the row without the key of a manual transfer: it may be an internal reference of the firm."""
     return {**row, "cause": row["cause"].partition(" ")[0]} if row["kind"] in BY_HAND_KINDS else row
 
 
@@ -68,6 +68,6 @@ MASKS: dict[Listing, Callable[[Row], Row]] = {
 
 
 def readable_rows(principal: Principal | None, listing: Listing, rows: Sequence[Row]) -> list[Row]:
-    """Return the rows as the principal may read them; without one, as they are."""
+    """Return the rows as the principal may read them; all of each row without a principal."""
     mask = MASKS.get(listing) if principal and principal.role in OUTSIDERS else None
     return list(rows) if mask is None else [mask(row) for row in rows]

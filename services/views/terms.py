@@ -9,6 +9,6 @@ from services.unit_of_work.reads import read_connection
 
 
 async def terms_by_hash(hashes: Collection[str]) -> dict[str, Terms | TermsUnreadable]:
-    """The terms of these hashes, or their refusal. Who names a hash has seen a sale that has them."""
+    """Return the terms of these hashes, or their refusal. A caller who knows a hash has read a sale that has it."""
     async with read_connection() as conn:
         return await terms.read_terms(conn, hashes)

@@ -1,4 +1,4 @@
-"""Ticks: what changes all the time, of which only the newest counts."""
+"""Ticks: versions of accounts and challenges, of which only the newest counts."""
 
 from collections import defaultdict
 from collections.abc import Collection
@@ -15,7 +15,7 @@ Watched = tuple[Literal["account", "challenge"], int]
 
 
 async def tick_versions(watched: Collection[Watched]) -> dict[Watched, str]:
-    """A text for each that is there, another one whenever it has changed: at most one statement a kind."""
+    """Return a text for each that exists, which changes with each change of it: at most one statement per kind."""
     ids: defaultdict[Literal["account", "challenge"], list[int]] = defaultdict(list)
     for kind, key in watched:
         ids[kind].append(key)

@@ -1,4 +1,4 @@
-"""What a principal may see, for every list and card."""
+"""Visibility: the rows that a principal may read, for every list and object."""
 
 from collections.abc import Callable
 from typing import Any, TypeVar
@@ -29,7 +29,7 @@ def visibility_of(principal: Principal) -> Visibility:
 
 
 def _scope(scope: dict[str, Any]) -> tuple[tuple[str, ...], tuple[str, ...], tuple[int, ...], tuple[int, ...]] | None:
-    """Owners, clones, challenges, accounts; a scope without entries is the whole brand."""
+    """Return the scope's owners, clones, challenges and accounts; an empty scope covers the whole brand."""
     owners, clones = _items(scope, "owners", str), _items(scope, "clones", str)
     challenges, accounts = _items(scope, "challenges", int), _items(scope, "accounts", int)
     return (owners, clones, challenges, accounts) if owners or clones or challenges or accounts else None
