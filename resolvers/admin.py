@@ -73,7 +73,7 @@ class AdminMutation:
 
     @mutation("Give a pending account its initial balance and activate it; an active account stays as it is.", *STAFF)
     async def start_account(self, info: Info, data: Input[StartAccountInput]) -> StartAccountPayload:
-        return StartAccountPayload(account=await _change(info, data.account_id, admin.start_account))
+        return StartAccountPayload(account=await _change(info, data.account_id, admin.start_by_hand))
 
     @mutation(
         "End an account. It is read-only at once, and COMPLETED when its positions have been closed at fresh quotes.",

@@ -132,7 +132,7 @@ def _terms(account: Account) -> Facts:
     return {"currency": account.currency, "starting_balance": text_of(account.starting_balance)}
 
 
-async def start_account(principal: Principal, account_id: int) -> None:
+async def start_by_hand(principal: Principal, account_id: int) -> None:
     """Fund a PENDING account and make it active; an active account stays as it is.
 
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountInChallenge: a challenge starts its own.

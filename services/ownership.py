@@ -20,7 +20,7 @@ from models.sql import Connection
 from services.columnar.passes import Marker
 from services.fencing import Fence
 from services.unit_of_work.openings import transaction
-from services.unit_of_work.reads import read_connection
+from services.unit_of_work.reads import read_connection, write_connection
 
 __all__ = ["Ownership", "ShardState", "divide_desk", "set_shard_count", "shard_states"]
 
@@ -66,7 +66,7 @@ class Ownership:
 
     async def announce_batches(self) -> None:
         """Notify the other workers that batches wait; each looks at its own shards."""
-        async with read_connection() as conn:
+        async with write_connection() as conn:
             await rows.notify_workers(conn, f"{BATCHES} {self._process}")
 
     def _lose(self) -> None:

@@ -17,7 +17,7 @@ from models.sql import Connection
 from services import bulk_reinstatements, payments, quote_guard, quotes, retention
 from services.connections import control
 from services.per_database import PerDatabase
-from services.unit_of_work.reads import read_connection
+from services.unit_of_work.reads import write_connection
 
 TICK_AFTER = timedelta(seconds=60)
 HEARTBEAT_SECONDS = 5
@@ -70,7 +70,7 @@ async def run_round(kind: str, faults: Mapping[str, str] = MappingProxyType({}))
     process = process_name(kind)
     async with control() as conn:
         await system.write_heartbeat(conn, process, kind, STARTED_AT, dict(faults))
-    async with read_connection() as conn:
+    async with write_connection() as conn:
         waiting = await system.waiting_work(conn, process, TICK_AFTER)
         await _look_for_newer(conn)
         if await _take_slot(conn, "housekeeping", DAY_SECONDS):

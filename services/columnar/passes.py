@@ -33,7 +33,7 @@ from services.per_database import PerDatabase
 from services.quote_cache import quote_cache
 from services.telemetry import PASS_SECONDS, timed
 from services.unit_of_work.openings import write_transaction
-from services.unit_of_work.reads import read_connection, read_snapshot
+from services.unit_of_work.reads import read_connection, read_snapshot, write_connection
 from services.unit_of_work.roots import LockRoot
 
 CHUNK = 2_500
@@ -348,7 +348,7 @@ class Marker:
     async def _record(self) -> None:
         judged = min([self.through, *self.waiting.values()])
         owner, fence = (self.fence.owner, self.fence.number) if self.fence else (None, None)
-        async with read_connection() as conn:
+        async with write_connection() as conn:
             if not await marks.record_progress(conn, self.shard, judged, owner, fence):
                 raise ShardLost(self.shard)
         self.recorded, self.recorded_at = judged, time.monotonic()

@@ -22,7 +22,7 @@ from services.principals import Principal, Role
 from services.quarantine import TROUBLES
 from services.telemetry import JOB_SECONDS
 from services.unit_of_work.openings import catch_up_many, root_transaction, transaction
-from services.unit_of_work.reads import read_connection
+from services.unit_of_work.reads import write_connection
 from services.unit_of_work.unit import UnitOfWork
 
 log = logging.getLogger(__name__)
@@ -76,13 +76,13 @@ async def _attempt_alone(job: Job) -> str:
         raise
     except Exception as error:
         log.exception("job %s (%s) cannot be attempted", job.id, job.kind)
-        async with read_connection() as conn:
+        async with write_connection() as conn:
             await jobs.mark_job_dead(conn, job.id, f"{type(error).__name__}: {error}")
         return "dead"
 
 
 async def _take() -> Job | None:
-    async with read_connection() as conn:
+    async with write_connection() as conn:
         row = await jobs.take_job(conn)
     if row is None:
         return None
@@ -107,7 +107,7 @@ async def _attempt(job: Job) -> str:
         buried = job.attempts >= ATTEMPTS_MAX and counts
         if not buried:
             wait = DELAY_SHORT if is_short else min(DELAY_FIRST * 2**job.attempts, DELAY_MAX)
-            async with read_connection() as conn:  # raises where the database is away, which is no failure of the job
+            async with write_connection() as conn:  # raises where the database is away, which is no failure of the job
                 await jobs.delay_job(conn, job.id, wait, reason, counts=counts)
         trace = None if is_short else error
         log.warning("job %s (%s) failed at attempt %s: %s", job.id, job.kind, job.attempts, reason, exc_info=trace)
@@ -128,7 +128,7 @@ async def _do(job: Job) -> str:
                 return "postponed"
             await jobs.finish_job(work.conn, job.id, outcome)
     except NotFound:
-        async with read_connection() as conn:
+        async with write_connection() as conn:
             if not await jobs.finish_if_gone(conn, job.id, "its challenge has been deleted"):
                 raise
     return "done"

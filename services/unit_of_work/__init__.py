@@ -1,6 +1,6 @@
 """The one place that begins and ends transactions.
 
-`openings` has the transactions, `reads` the connections that only read. A `UnitOfWork` is what a use case works with
+`openings` has the transactions, `reads` the connections without one. A `UnitOfWork` is what a use case works with
 inside a transaction: it collects changes, events, jobs and audit entries, which are written together before the commit.
 The stamper and the workers are woken after the commit, never inside it.
 

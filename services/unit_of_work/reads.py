@@ -1,4 +1,4 @@
-"""Connections for reads."""
+"""Connections without a transaction of the unit of work: for reads, and for single statements that write."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -9,6 +9,12 @@ from services.connections import Lease
 
 class read_connection(Lease):  # noqa: N801 - used like the functions beside it
     """A connection for reads, without a transaction."""
+
+    __slots__ = ()
+
+
+class write_connection(Lease):  # noqa: N801 - used like the functions beside it
+    """A connection for single statements that write; each commits by itself."""
 
     __slots__ = ()
 

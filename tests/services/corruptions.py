@@ -41,7 +41,7 @@ async def a_worked_desk(url: str) -> World:
     await adjustments.adjust(MANAGER, corrected, Decimal(2), counts_as_profit=True, reason="a gesture", key="g1")
     await adjustments.adjust(MANAGER, corrected, Decimal(-1), counts_as_profit=False, reason="too much", key="g2")
     alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="alone")
-    await admin.start_account(MANAGER, alone)
+    await admin.start_by_hand(MANAGER, alone)
     await admin.lock(MANAGER, alone, "a question")
     _, trading = await world.buy("trades")
     await act(trading, "OPEN", action_id="t1", quantity="300000")

@@ -44,7 +44,7 @@ OTHER = Principal(9, "other desk", Role.MANAGER, "other")
 async def an_account(mode: str = "AUDITION", key: str = "k1", **given: Any) -> int:
     """One that has started."""
     account = await admin.create_account(MANAGER, mode=mode, key=key, **given)
-    await admin.start_account(MANAGER, account)
+    await admin.start_by_hand(MANAGER, account)
     return account
 
 
@@ -132,7 +132,7 @@ async def test_what_cannot_be_opened_is_refused_by_name_and_nothing_is_written(d
 async def test_starting_funds_the_account_once_and_an_active_one_stays_as_it_is(database: str) -> None:
     await a_world(database)
     account = await admin.create_account(MANAGER, mode="AUDITION", key="k")
-    outcomes = await asyncio.gather(*(admin.start_account(MANAGER, account) for _ in range(4)))
+    outcomes = await asyncio.gather(*(admin.start_by_hand(MANAGER, account) for _ in range(4)))
     assert outcomes == [None] * 4
     assert await kinds(account) == ["account_created", "deposit", "account_started"]
     [balance] = await rows("select cash, equity, high_watermark, live from balances where account_id = $1", account)
@@ -148,10 +148,10 @@ async def test_a_challenge_starts_its_own_account(database: str) -> None:
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "b1")
     account = await world.account(challenge)
     with pytest.raises(AccountInChallenge):
-        await admin.start_account(MANAGER, account)
+        await admin.start_by_hand(MANAGER, account)
     await settle()
     seq = await value("select seq from balances where account_id = $1", account)
-    await admin.start_account(MANAGER, account)
+    await admin.start_by_hand(MANAGER, account)
     assert await value("select seq from balances where account_id = $1", account) == seq
     await books_hold()
 
@@ -194,7 +194,7 @@ async def test_nothing_can_be_done_with_an_account_that_has_ended(database: str)
         account = await an_account(key=key)
         await (admin.complete(MANAGER, account) if key == "completed" else admin.liquidate(MANAGER, account, "why"))
         ended = await rows("select * from accounts where id = $1", account)
-        for verb in (admin.start_account, admin.complete):
+        for verb in (admin.start_by_hand, admin.complete):
             with pytest.raises(AccountTerminal):
                 await verb(MANAGER, account)
         for reasoned in (admin.liquidate, admin.pause, admin.resume, admin.lock, admin.unlock):
@@ -221,7 +221,7 @@ async def test_another_brands_account_is_answered_like_a_missing_one(database: s
     account = await an_account()
     told = []
     for number in (account, 999):
-        for verb in (admin.start_account, admin.complete):
+        for verb in (admin.start_by_hand, admin.complete):
             with pytest.raises(NotFound) as refused:
                 await verb(OTHER, number)
             told.append((str(refused.value).replace(str(number), "n"), refused.value.field))

@@ -175,7 +175,7 @@ async def test_what_cannot_be_booked_is_refused_and_leaves_nothing(database: str
     _, challenge = await purchases.buy(CLIENT, world.program, world.wallet, "k2")
     pending = await world.account(challenge)
     ended = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start_account(MANAGER, ended)
+    await admin.start_by_hand(MANAGER, ended)
     await admin.complete(MANAGER, ended)
     before = await totals()
     for amount, counts in (("0", True), ("0.001", True), ("-100000.01", True), ("-100000", False), ("NaN", True)):
@@ -199,7 +199,7 @@ async def test_what_cannot_be_booked_is_refused_and_leaves_nothing(database: str
 async def test_an_account_of_no_challenge_is_adjusted_too(database: str) -> None:
     await a_world(database)
     alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start_account(MANAGER, alone)
+    await admin.start_by_hand(MANAGER, alone)
     await _adjust(alone, "250", counts=False)
     await _adjust(alone, "-50", counts=True, key="k2")
     assert await value("select cash from balances where account_id = $1", alone) == 100_200

@@ -81,7 +81,7 @@ async def test_what_the_life_cycle_does_not_allow_is_refused_and_leaves_no_row(d
     to = {"PAUSED": admin.pause, "LOCKED": admin.lock}
     for status, verbs in MISPLACED:
         if status == "ACTIVE":
-            await admin.start_account(MANAGER, account)
+            await admin.start_by_hand(MANAGER, account)
         elif status != "PENDING":
             await to[status](MANAGER, account, "on the way")
         before = await rows("select seq, head from balances"), await value("select count(*) from audit")
@@ -91,7 +91,7 @@ async def test_what_the_life_cycle_does_not_allow_is_refused_and_leaves_no_row(d
             assert refused.value.field == "accountId"
         if status in ("PAUSED", "LOCKED"):
             with pytest.raises(InvalidTransition):
-                await admin.start_account(MANAGER, account)
+                await admin.start_by_hand(MANAGER, account)
         assert before == (await rows("select seq, head from balances"), await value("select count(*) from audit"))
     await books_hold()
 

@@ -142,7 +142,7 @@ async def opened(url: str, case: Case, first: Batch) -> LoadedAccount:
 
 async def by_hand() -> int:
     account = await admin.create_account(MANAGER, mode="AUDITION", key="k1", group="DEMO")
-    await admin.start_account(MANAGER, account)
+    await admin.start_by_hand(MANAGER, account)
     return account
 
 

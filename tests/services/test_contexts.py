@@ -115,7 +115,7 @@ async def test_an_account_without_a_challenge_has_a_context_too(database: str) -
     await a_world(database)
     account = await admin.create_account(MANAGER, mode="AUDITION", key="k1", group="DEMO")
     assert allowed(await of(account)) == set()
-    await admin.start_account(MANAGER, account)
+    await admin.start_by_hand(MANAGER, account)
     decided = await of(account)
     assert (allowed(decided), decided.next_account_id) == ({Verb.OPEN}, None)
     assert [rule.rule for rule in decided.context.rules] == [Rule.LIQUIDATION]

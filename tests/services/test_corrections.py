@@ -206,7 +206,7 @@ async def test_what_cannot_be_voided_is_refused_and_nothing_is_written(database:
     twin = await filled(other, "OPEN", quantity="10000")
     working = await act(account, "OPEN", action_id="w", side="SHORT", quantity="1000", order="LIMIT", price="1.3")
     ended = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="r1")
-    await admin.start_account(MANAGER, ended)
+    await admin.start_by_hand(MANAGER, ended)
     gone = await filled(ended, "OPEN", quantity="10000")
     await act(ended, "CLOSE", action_id="c")
     await admin.complete(MANAGER, ended)

@@ -103,7 +103,7 @@ async def test_only_what_falls_into_the_time_and_the_brand_is_written(database: 
     account = await an_account()
     await world.quote("1.2", after=timedelta(hours=1))
     theirs = await admin.create_account(OTHER, mode="AUDITION", key="k")
-    await admin.start_account(OTHER, theirs)
+    await admin.start_by_hand(OTHER, theirs)
     later = START + timedelta(hours=1)
     assert {row["account_id"] for row in await _written(ExportKind.LEDGER, START, later)} == {str(account)}
     assert {row["account_id"] for row in await _written(ExportKind.LEDGER, later, FAR_OFF)} == {str(theirs)}

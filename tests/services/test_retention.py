@@ -108,7 +108,7 @@ async def test_quotes_go_as_far_as_all_accounts_are_marked_and_each_symbols_last
     _, account = await world.buy()
     await act(account, "OPEN", action_id="a1", quantity="1000")
     alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="alone")
-    await admin.start_account(MANAGER, alone)
+    await admin.start_by_hand(MANAGER, alone)
     await act(alone, "OPEN", action_id="b1", quantity="1000", order="LIMIT", price="0.5")
     for mid in ("1.10010", "1.10020", "1.10030"):
         await world.quote(mid, after=timedelta(hours=2))

@@ -115,7 +115,7 @@ async def test_many_accounts_of_every_kind_are_shown_together(database: str) -> 
     _, running = await world.buy()
     pending = await admin.create_account(MANAGER, mode="AUDITION", key="k1")
     ended = await admin.create_account(MANAGER, mode="AUDITION", key="k2", group="DEMO")
-    await admin.start_account(MANAGER, ended)
+    await admin.start_by_hand(MANAGER, ended)
     await act(ended, "OPEN", action_id="a1", quantity="1000")
     await admin.liquidate(MANAGER, ended, "drill")
     await unseen(world, "1.2")

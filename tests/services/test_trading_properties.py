@@ -180,7 +180,7 @@ async def a_desk(url: str, seed: int) -> Desk:
     for _, account in sold:
         await act(account, "CLOSE", action_id="second")
     alone = await admin.create_account(MANAGER, mode="RACE", group="DEMO", key="race")
-    await admin.start_account(MANAGER, alone)
+    await admin.start_by_hand(MANAGER, alone)
     owned = {account: challenge for challenge, account in sold}
     return Desk(world, random.Random(seed), owned, [*owned, alone], (Marker(0), Marker(0)))
 
