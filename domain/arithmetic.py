@@ -11,7 +11,7 @@ from domain import money
 from domain.columnar.fixed_point import UNIT, Ints, scale, units
 
 Amount = TypeVar("Amount", Decimal, Ints)
-HUNDREDTH = 100 * UNIT
+PERCENT_UNIT = 100 * UNIT
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,7 @@ class Arithmetic(Generic[Amount]):
 DECIMAL: Arithmetic[Decimal] = Arithmetic(lambda amount: amount, money.percent, max, min)
 COLUMN: Arithmetic[Ints] = Arithmetic(
     amount=lambda amount: np.array(units(amount), np.int64),
-    percent=lambda column, pct: scale(column, units(pct), HUNDREDTH),
+    percent=lambda column, pct: scale(column, units(pct), PERCENT_UNIT),
     higher=np.maximum,
     lower=np.minimum,
 )

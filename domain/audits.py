@@ -31,7 +31,7 @@ class Entry:
 
 def link(head: bytes, seq: int, entry: Entry, recorded_at: datetime) -> bytes:
     """Return the hash of the row that follows the one whose hash is `head`."""
-    told = [
+    content = [
         entry.chain,
         seq,
         entry.actor,
@@ -45,5 +45,5 @@ def link(head: bytes, seq: int, entry: Entry, recorded_at: datetime) -> bytes:
         entry.request_id,
         microseconds(recorded_at),
     ]
-    text = json.dumps(told, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(head + text.encode()).digest()

@@ -82,20 +82,20 @@ def is_zone(text: str) -> bool:
 
 def offset_of(text: str) -> timedelta | None:
     """The offset that `GMT+3`, `UTC-05:30` and the like mean; None for any other text, and beyond those in use."""
-    found = _OFFSET.fullmatch(text)
-    if found is None:
+    match = _OFFSET.fullmatch(text)
+    if match is None:
         return None
-    size = timedelta(hours=int(found["hours"]), minutes=int(found["minutes"] or 0))
-    offset = -size if found["sign"] == "-" else size
+    size = timedelta(hours=int(match["hours"]), minutes=int(match["minutes"] or 0))
+    offset = -size if match["sign"] == "-" else size
     return offset if _EARLIEST <= offset <= _LATEST else None
 
 
 def zone_warning(text: str) -> str | None:
     """What may surprise in a valid zone, or None: the sign of IANA's Etc/GMT zones is reversed."""
-    found = _ETC.fullmatch(text)
-    if found is None:
+    match = _ETC.fullmatch(text)
+    if match is None:
         return None
-    ahead, hours = found["sign"] == "-", found["hours"]
+    ahead, hours = match["sign"] == "-", match["hours"]
     meant, other = ("UTC+", "GMT-") if ahead else ("UTC-", "GMT+")
     return (
         f"{text} is {meant}{hours}: the sign of an Etc/GMT zone is reversed. "

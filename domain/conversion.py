@@ -10,7 +10,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import NamedTuple
 
-from domain.frozen import lazy
+from domain.frozen import cached
 from domain.money import ONE, divide, multiply, round18
 from domain.quotes import Market
 
@@ -80,11 +80,11 @@ class Conversion:
         """
         return self._direct if any(symbol in market for symbol in self._direct) else self._every
 
-    @lazy
+    @cached
     def _direct(self) -> frozenset[str]:
         return frozenset(pair.symbol for pair in self.direct)
 
-    @lazy
+    @cached
     def _every(self) -> frozenset[str]:
         return self._direct.union(pair.symbol for path in self.over_third for pair in path)
 

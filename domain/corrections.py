@@ -86,7 +86,7 @@ def differences(
     """Return every figure that is kept otherwise than the fills give it."""
     replayed = computed.replayed
     marked = replace(account, positions=replayed.holdings)
-    told: list[tuple[str, object, object]] = [
+    figures: list[tuple[str, object, object]] = [
         ("cash", account.cash, computed.cash),
         ("ledger balance", books.cash, computed.cash),
         ("realised", account.realised, replayed.realised),
@@ -95,13 +95,13 @@ def differences(
     ]
     for fill in books.fills:
         now = computed.fills[fill.seq]
-        told += [(f"fill {fill.seq} {name}", getattr(fill, name), getattr(now, name)) for name in FILL_FIGURES]
+        figures += [(f"fill {fill.seq} {name}", getattr(fill, name), getattr(now, name)) for name in FILL_FIGURES]
     for seq, position in sorted(computed.positions.items()):
         kept = books.positions.get(seq)
-        told += [
+        figures += [
             (f"position {seq} {name}", getattr(kept, name, None), getattr(position, name)) for name in POSITION_FIGURES
         ]
-    return [Difference(what, _text(kept), _text(now)) for what, kept, now in told if kept != now]
+    return [Difference(what, _text(kept), _text(now)) for what, kept, now in figures if kept != now]
 
 
 def _text(value: object) -> str:

@@ -16,7 +16,7 @@ from domain.gates import GateUnit
 from domain.holdings import age_seconds
 from domain.instruments import Instrument
 from domain.limit_progress import Progress
-from domain.money import EIGHTH, EXACT, ZERO, divide, multiply, plain, round8
+from domain.money import AMOUNT_UNIT, EXACT, ZERO, divide, multiply, plain, round8
 from domain.orders import Action, Refusal, RefusalReason, Verb
 from domain.payouts import Cycle
 from domain.positions import Side
@@ -208,8 +208,8 @@ def largest_order(account: Account, symbol: str, side: Side, moment: Moment, con
     ticket, refusal = ask(steps)[0], ask(steps + 1)[1]
     assert refusal, "the boundary lies between what passes and what does not"
     notional = multiply(multiply(ticket.quantity, ticket.price), ticket.rate.value)
-    asked = notional.quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
-    return LargestOrder(side, verb, ticket.quantity, asked, refusal)
+    rounded_up = notional.quantize(AMOUNT_UNIT, rounding=ROUND_CEILING, context=EXACT)
+    return LargestOrder(side, verb, ticket.quantity, rounded_up, refusal)
 
 
 def _least(instrument: Instrument, side: Side, account: Account, moment: Moment) -> int:

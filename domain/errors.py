@@ -1,17 +1,18 @@
-"""Refusals: what the desk will not do, why, and whether asking again may help.
+"""Refusals: requests that the desk rejects, each with a code, a message and whether a retry may succeed (`transient`).
 
     Refused
-    ├── InvalidInput          a field's value cannot be used; names the field
-    ├── InvalidProgram        everything that is wrong with a program at once
-    ├── Forbidden             your role may not do this
-    ├── NotFound              no such object, or not yours to see
-    ├── InvalidTransition     the life cycle has no such move
+    ├── InvalidInput          the value of a field is not valid; names the field
+    ├── InvalidProgram        every fault of a program, each with its path
+    ├── Forbidden             the role of the token does not allow this
+    ├── NotFound              the object does not exist, or the token may not read it
+    ├── InvalidTransition     the object's state does not allow this change
     ├── VersionConflict       the object changed since it was read
     ├── IdempotencyConflict   the key was used for another request; names the field
-    ├── ProgramNotAvailable, InsufficientFunds, WalletCurrencyMismatch, ...
+    ├── ProgramNotAvailable, InsufficientFunds, WalletMismatch, ...
     └── NoMarket, Locked, Busy   transient: try again
 
-A refusal is an answer and carries facts; a fault is an assertion and crashes. The docstring is the message.
+A refusal is a result of the API and carries facts. A fault of the code is an assertion and raises.
+The first line of a class's docstring is the message for users; the facts follow it.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ REGISTRY: dict[str, type["Refused"]] = {}
 
 
 class Refused(Exception):
-    """The desk will not do this."""
+    """The desk rejects the request."""
 
     code: ClassVar[str] = "REFUSED"
     transient: ClassVar[bool] = False
@@ -34,9 +35,9 @@ class Refused(Exception):
     def __init__(self, field: str | None = None, **facts: object) -> None:
         self.field = field
         self.facts = facts
-        told = ", ".join(f"{_called(name, field)} {_text(value)}".strip() for name, value in facts.items())
+        facts_text = ", ".join(f"{_called(name, field)} {_text(value)}".strip() for name, value in facts.items())
         message = (self.__doc__ or "").strip().splitlines()[0].rstrip(".")
-        super().__init__(f"{message}: {told}." if told else f"{message}.")
+        super().__init__(f"{message}: {facts_text}." if facts_text else f"{message}.")
 
     def __init_subclass__(cls) -> None:
         REGISTRY[cls.code] = cls
@@ -97,20 +98,20 @@ class IdempotencyConflict(Refused):
 
 
 class ProgramNotAvailable(Refused):
-    """The program is not on sale."""
+    """The program is not on sale; choose an active program."""
 
     code = "PROGRAM_NOT_AVAILABLE"
 
 
 class InsufficientFunds(Refused):
-    """The wallet does not hold enough free cash."""
+    """The wallet has too little free cash; deposit more or reduce the amount."""
 
     code = "INSUFFICIENT_FUNDS"
     transient = True
 
 
 class WalletMismatch(Refused):
-    """The wallet is not in the currency of the price."""
+    """The wallet's currency differs from the currency of the price; use a wallet in that currency."""
 
     code = "WALLET_MISMATCH"
 
@@ -122,7 +123,7 @@ class PaymentMismatch(Refused):
 
 
 class PaymentExpired(Refused):
-    """The payment came too late; the purchase is no longer open."""
+    """The payment came after the purchase expired; make a new purchase."""
 
     code = "PAYMENT_EXPIRED"
 
@@ -197,9 +198,9 @@ class AccountQuarantined(Refused):
 
     @classmethod
     def because_of(cls, error: Exception, *accounts: int) -> "AccountQuarantined":
-        """Return the refusal for accounts of which computing or storing one raised the error.
+        """Return the refusal for accounts, one of which could not be computed or stored because of the error.
 
-        Its text is told where it names the account's figures alone; else it is for the quarantine and the log.
+        The text of NotStorable is included, because it names only the account's own figures; else the class name is.
         """
         kind = type(error).__name__
         reason = f"{kind}: {error}" if isinstance(error, NotStorable) else kind
@@ -231,7 +232,7 @@ class LaterFillsNeedIt(Refused):
 
 
 class VerdictStands(Refused):
-    """The verdict does not rest on void quotes; it cannot be set aside."""
+    """The verdict does not rest on void quotes, so it cannot be set aside."""
 
     code = "VERDICT_STANDS"
 
@@ -249,7 +250,7 @@ class AlreadyReinstated(Refused):
 
 
 class QuotesForgotten(Refused):
-    """The quotes needed to recompute the run are no longer kept."""
+    """The quotes needed to recompute the run are older than the retention period and were deleted."""
 
     code = "QUOTES_FORGOTTEN"
 
@@ -261,14 +262,14 @@ class TooManyQuotes(Refused):
 
 
 class NoMarket(Refused):
-    """The desk has no quotes yet."""
+    """The desk has no quotes yet; try again after the first quotes are ingested."""
 
     code = "NO_MARKET"
     transient = True
 
 
 class Locked(Refused):
-    """The desk could not lock the rows in time, and nothing was changed."""
+    """The desk could not lock the rows in time; nothing was changed, try again."""
 
     code = "LOCKED"
     transient = True
@@ -282,14 +283,14 @@ class Busy(Refused):
 
 
 class TimeLimit(Refused):
-    """The document took as long as it may; this field was not answered, and nothing of it was done."""
+    """The document reached its time limit. This field changed nothing; request less, or try again."""
 
     code = "TIME_LIMIT"
     transient = True
 
 
 class CallerGone(Refused):
-    """The client went away before its answer."""
+    """The client disconnected before the response."""
 
     code = "CALLER_GONE"
 
@@ -308,14 +309,14 @@ class TooManyActions(Refused):
 
 
 class Forbidden(Refused):
-    """Your role may not do this."""
+    """The role of the token does not allow this operation."""
 
     code = "FORBIDDEN"
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a program. `path` is the API's, such as steps[0].profitTargetPct."""
+    """One fault of a program. `path` is in the API's spelling, such as steps[0].profitTargetPct."""
 
     path: str
     code: str
@@ -323,7 +324,7 @@ class Problem:
 
 
 class InvalidProgram(Refused):
-    """The program cannot be saved as it is."""
+    """The program has faults and was not saved; correct the fields in the message."""
 
     code = "INVALID_PROGRAM"
 

@@ -87,8 +87,8 @@ def answer_again(stored: ActionResult, action: Action) -> ActionResult:
 def _execute(
     account: Account, action: Action, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, ActionResult]:
-    asked, quote, at, batch = account.seq + 1, moment.market.get(action.symbol), moment.at, moment.batch
-    told: Facts = {"run": action.run, "action": action.action_id}
+    seq, quote, at, batch = account.seq + 1, moment.market.get(action.symbol), moment.at, moment.batch
+    source: Facts = {"run": action.run, "action": action.action_id}
     seen = quote.facts if quote else {}
     refusal, order, fill = None, None, None
     try:
@@ -98,17 +98,17 @@ def _execute(
         account, is_stored = _counted(account, refused, at, conditions)
         if not is_stored:
             return account, ActionResult(account.id, None, action, status, refusal, seen, None, None, at, batch)
-        account = journal.append(account, Kind.ACTION_REJECTED, at, batch, told | {"code": refusal.code})
+        account = journal.append(account, Kind.ACTION_REJECTED, at, batch, source | {"code": refusal.code})
     else:
         status = ActionStatus.EXECUTED
         if ticket.verb is Verb.PROTECT:
-            account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, told)
-            account, order = protection.amend(account, ticket, asked, at, batch, journal)
+            account = journal.append(account, Kind.ACTION_ACCEPTED, at, batch, source)
+            account, order = protection.amend(account, ticket, seq, at, batch, journal)
         else:
-            accepted = Kind.ACTION_ACCEPTED, told, ZERO
+            accepted = Kind.ACTION_ACCEPTED, source, ZERO
             account, order, fill = _deal(account, ticket, accepted, moment, conditions, journal)
             status = ActionStatus.WORKING if fill is None else status
-    return account, ActionResult(account.id, asked, action, status, refusal, seen, order, fill, at, batch)
+    return account, ActionResult(account.id, seq, action, status, refusal, seen, order, fill, at, batch)
 
 
 def _counted(account: Account, refused: GateRefused, at: datetime, conditions: Conditions) -> tuple[Account, bool]:
@@ -125,11 +125,11 @@ def _deal(
     account: Account, ticket: OrderTicket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, Order, Fill | None]:
     """Return the order of an admitted action: it rests, or it is filled at once."""
-    asked, at, batch = account.seq + 1, moment.at, moment.batch
+    seq, at, batch = account.seq + 1, moment.at, moment.batch
     status, ended_at = (OrderStatus.WORKING, None) if ticket.rests else (OrderStatus.FILLED, at)
     order = Order(
-        account.id, asked + 1, ticket.action.symbol, ticket.side, ticket.verb, ticket.quantity, status,
-        "ACTION", at, batch, asked, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit, ended_at,
+        account.id, seq + 1, ticket.action.symbol, ticket.side, ticket.verb, ticket.quantity, status,
+        "ACTION", at, batch, seq, ticket.type, ticket.own_price, ticket.stop_loss, ticket.take_profit, ended_at,
     )  # fmt: skip
     if ticket.rests:
         return working_orders.place(account, order, journal, accepted), order, None

@@ -1,7 +1,7 @@
-"""Frozen values, changed by making another, and what is computed of one when it is first asked for.
+"""Helpers for frozen dataclasses: a fast constructor, a fast `replace`, attributes computed on first access.
 
 `dataclasses.replace` reads every field and runs the constructor: 12 us for an account, a dozen times an action.
-`replace` copies the fields of one without slots as they are, in a twelfth of the time.
+The `replace` here copies the fields of a value without slots as they are, in a twelfth of the time.
 """
 
 import dataclasses
@@ -15,47 +15,47 @@ _make, _set = object.__new__, object.__setattr__
 
 
 def fast_init(kind: type[Value]) -> type[Value]:
-    """Let the constructor of a frozen dataclass without slots fill all fields at once: in a third of the time.
+    """Give a frozen dataclass without slots a constructor that sets all fields at once, in a third of the time.
 
-    Its own sets one after the other. What a default factory makes is shared, so it must never be changed in place.
+    All instances share the object that a default factory returns, so it must never be changed in place.
     """
-    given, parameters = list[str](), list[str]()
+    items, parameters = list[str](), list[str]()
     scope: dict[str, Any] = {"__set": _set}
     for field in dataclasses.fields(kind):  # type: ignore[arg-type] # it is a dataclass
         default = field.default if field.default_factory is dataclasses.MISSING else field.default_factory()
         has_default = default is not dataclasses.MISSING
         scope |= {f"_{field.name}": default} if has_default else {}
         parameters.append(f"{field.name}=_{field.name}" if has_default else field.name)
-        given.append(f"{field.name!r}: {field.name}")
-    source = f"def __init__(self, {', '.join(parameters)}): __set(self, '__dict__', {{{', '.join(given)}}})"
+        items.append(f"{field.name!r}: {field.name}")
+    source = f"def __init__(self, {', '.join(parameters)}): __set(self, '__dict__', {{{', '.join(items)}}})"
     exec(source, scope)
     kind.__init__ = scope["__init__"]  # type: ignore[method-assign] # as `dataclass` does
     return kind
 
 
 def memoize_last(function: Function) -> Function:
-    """Remember a pure function's last answer, and give it again to the very same arguments."""
-    known: tuple[tuple[Any, ...], Any] = ((object(),), None)
+    """Return the pure function with a memory of its last result, for a call with identical arguments."""
+    remembered: tuple[tuple[Any, ...], Any] = ((object(),), None)
 
-    def answer(*arguments: Any) -> Any:
-        nonlocal known
-        before, answered = known
-        if len(before) != len(arguments) or not all(map(is_, before, arguments)):
-            answered = function(*arguments)
-            known = arguments, answered
-        return answered
+    def remembering(*arguments: Any) -> Any:
+        nonlocal remembered
+        previous, result = remembered
+        if len(previous) != len(arguments) or not all(map(is_, previous, arguments)):
+            result = function(*arguments)
+            remembered = arguments, result
+        return result
 
-    return answer  # type: ignore[return-value] # it is called alike
+    return remembering  # type: ignore[return-value] # the wrapper has the same signature
 
 
 if TYPE_CHECKING:
     from dataclasses import replace as replace
     from functools import cached_property
 
-    lazy = cached_property
+    cached = cached_property
 else:
 
-    class lazy:  # noqa: N801 - used like `property`
+    class cached:  # noqa: N801 - used like `property`
         """An attribute that is computed on first access. Works on frozen classes without slots, and takes no lock."""
 
         def __init__(self, compute: Callable[[Any], Any]) -> None:
@@ -75,7 +75,7 @@ else:
             fields, names = value.__dict__ | changes, kind.__dataclass_fields__
         except AttributeError:
             return dataclasses.replace(value, **changes)
-        if len(fields) != len(names):  # what was computed of the value before may not be so of the one after
+        if len(fields) != len(names):  # drop cached attributes: they may differ for the new value
             assert changes.keys() <= names.keys(), f"{kind.__name__} has no such field"
             fields = {name: fields[name] for name in names}
         after = _make(kind)

@@ -9,8 +9,8 @@ from enum import StrEnum
 from functools import cached_property
 
 from domain.conversion import AT_PAR, Conversion, Pair, Rate, conversion
-from domain.frozen import lazy
-from domain.money import HUNDREDTH, ONE, ZERO, multiply
+from domain.frozen import cached
+from domain.money import ONE, PERCENT, ZERO, multiply
 from domain.quotes import Market
 
 _LETTERS = r"A-Za-z0-9._/#+&!@$^=:()\[\]%~\-"
@@ -51,20 +51,20 @@ class Guard:
     spread_pct: Decimal = ZERO  # the widest spread, of the mid
     frozen_seconds: int = 0  # for so long the price may stand still while quotes come
 
-    @lazy
+    @cached
     def window(self) -> timedelta:
         """For how long a move is measured against the last good quote."""
         return timedelta(seconds=self.move_seconds)
 
-    @lazy
+    @cached
     def move_share(self) -> Decimal:
         """Return the largest move as a share of the lower mid."""
-        return multiply(self.move_pct, HUNDREDTH)
+        return multiply(self.move_pct, PERCENT)
 
-    @lazy
+    @cached
     def spread_share(self) -> Decimal:
         """Return the widest spread as a share of the mid."""
-        return multiply(self.spread_pct, HUNDREDTH)
+        return multiply(self.spread_pct, PERCENT)
 
 
 @dataclass(frozen=True, slots=True)

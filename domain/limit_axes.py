@@ -74,11 +74,11 @@ def axis_faults(limits: Mapping[str, Axes], sizes: Mapping[str, Decimal | int]) 
         if name not in AXES:
             yield at, "is not a limit"
             continue
-        given = {axis: value for axis, value in axes.items() if value is not None}
-        for axis, value in given.items():
-            if fault := _axis_fault(name, axis, value) or _idle_fault(sizes[name], name, axis, given):
+        inputs = {axis: value for axis, value in axes.items() if value is not None}
+        for axis, value in inputs.items():
+            if fault := _axis_fault(name, axis, value) or _idle_fault(sizes[name], name, axis, inputs):
                 yield f"{at}.{api_name(axis)}", fault
-        if "amount" in given and name in PERCENTAGES and sizes[name]:
+        if "amount" in inputs and name in PERCENTAGES and sizes[name]:
             yield f"{at}.amount", f"stands instead of {api_name(PERCENTAGES[name])}, not beside it"
 
 
@@ -86,19 +86,19 @@ def _default(name: str) -> Limit | PositionsLimit:
     return _PHASE.positions if name == "max_positions" else DEFAULTS[name]
 
 
-def _idle_fault(size: Decimal | int, name: str, axis: str, given: Axes) -> str | None:
+def _idle_fault(size: Decimal | int, name: str, axis: str, inputs: Axes) -> str | None:
     """Return why an axis that differs from its default has no effect on this step, or None."""
-    if given[axis] == getattr(_default(name), axis):
+    if inputs[axis] == getattr(_default(name), axis):
         return None
-    if name == "max_positions" and axis == "consequence" and given.get("enforced") != Enforcement.BREACH:
+    if name == "max_positions" and axis == "consequence" and inputs.get("enforced") != Enforcement.BREACH:
         return "has no effect: a gate only refuses"
-    if axis == "lock_at" and given.get("trail", Trail.STATIC) == Trail.STATIC:
+    if axis == "lock_at" and inputs.get("trail", Trail.STATIC) == Trail.STATIC:
         return "only a trailing limit can lock"
-    if axis == "trail_by" and given.get("trail") != Trail.TRAIL_END_OF_DAY:
+    if axis == "trail_by" and inputs.get("trail") != Trail.TRAIL_END_OF_DAY:
         return "has no effect: only TRAIL_END_OF_DAY follows a figure of a day's end"
-    if "amount" not in given and not size:
+    if "amount" not in inputs and not size:
         return f"has no effect without {api_name(SIZES[name])}{' or an amount' if name in PERCENTAGES else ''}"
-    return "has no effect beside an amount" if axis == "percent_of" and "amount" in given else None
+    return "has no effect beside an amount" if axis == "percent_of" and "amount" in inputs else None
 
 
 def _axis_fault(name: str, axis: str, value: Any) -> str | None:

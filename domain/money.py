@@ -17,11 +17,11 @@ TWO = Decimal(2)
 HUNDRED = Decimal(100)
 PLACES = 8
 PRICE_PLACES = 12  # the most an instrument's prices may have; a mid has one more
-HUNDREDTH = Decimal("0.01")
+PERCENT = Decimal("0.01")
 HALF = Decimal("0.5")
-EIGHTH = Decimal("0.00000001")
+AMOUNT_UNIT = Decimal("0.00000001")
 TWELFTH = Decimal("0.000000000001")
-EIGHTEENTH = Decimal("0.000000000000000001")
+COST_UNIT = Decimal("0.000000000000000001")
 DIGITS_MAX = 20  # before the point: what numeric(28, 8) holds
 AMOUNT_MAX = Decimal(10) ** DIGITS_MAX  # exclusive
 PLACES_READ = 30  # a number whose first digit comes later is none that anybody means
@@ -59,17 +59,17 @@ quantize = EXACT.quantize
 
 def round8(value: Decimal) -> Decimal:
     """Return the value booked: eight places, half-even."""
-    return quantize(value, EIGHTH)
+    return quantize(value, AMOUNT_UNIT)
 
 
 def ceil8(value: Decimal) -> Decimal:
     """Return a fee as booked: eight places, rounded up."""
-    return value.quantize(EIGHTH, ROUND_CEILING, EXACT)
+    return value.quantize(AMOUNT_UNIT, ROUND_CEILING, EXACT)
 
 
 def round18(value: Decimal) -> Decimal:
     """Return a cost basis or a conversion rate: eighteen places, half-even."""
-    return quantize(value, EIGHTEENTH)
+    return quantize(value, COST_UNIT)
 
 
 def round_price(value: Decimal) -> Decimal:
@@ -79,7 +79,7 @@ def round_price(value: Decimal) -> Decimal:
 
 def percent(value: Decimal, pct: Decimal) -> Decimal:
     """`pct` hundredths of the value, rounded to eight places."""
-    return quantize(multiply(multiply(value, pct), HUNDREDTH), EIGHTH)
+    return quantize(multiply(multiply(value, pct), PERCENT), AMOUNT_UNIT)
 
 
 def denoise(value: Decimal, step: Decimal, tolerance: Decimal) -> Decimal:

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from domain.frozen import fast_init, replace
 from domain.money import (
-    EIGHTH,
+    AMOUNT_UNIT,
     EXACT,
     ONE,
     ZERO,
@@ -109,10 +109,10 @@ class Position:
 
     def unrealised(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Open profit at the mark in the account's currency; `rate` converts the quote currency into it."""
-        worth = quantize(multiply(self.quantity, mark), EIGHTH)
-        in_quote = (worth - quantize(self.cost_basis, EIGHTH)) * self.side.sign
+        worth = quantize(multiply(self.quantity, mark), AMOUNT_UNIT)
+        in_quote = (worth - quantize(self.cost_basis, AMOUNT_UNIT)) * self.side.sign
         return in_quote if rate == ONE else round8(multiply(in_quote, rate))
 
     def notional(self, mark: Decimal, rate: Decimal) -> Decimal:
         """Exposure at the mark, positive, in the account's currency."""
-        return quantize(multiply(multiply(self.quantity, mark), rate), EIGHTH)
+        return quantize(multiply(multiply(self.quantity, mark), rate), AMOUNT_UNIT)

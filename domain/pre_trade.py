@@ -12,12 +12,12 @@ from domain import valuation, working_orders
 from domain.accounts import Account
 from domain.conversion import Rate
 from domain.fills import Deal, deal
-from domain.frozen import lazy, replace
+from domain.frozen import cached, replace
 from domain.instruments import Catalogue, Instrument
 from domain.money import (
     AMOUNT_MAX,
-    EIGHTH,
-    HUNDREDTH,
+    AMOUNT_UNIT,
+    PERCENT,
     PLACES,
     ZERO,
     NotAnAmount,
@@ -138,7 +138,7 @@ class OrderTicket:
             self.own_price = self.stop_loss = self.take_profit = None
             self.market = market
 
-    @lazy
+    @cached
     def instrument(self) -> Instrument:
         return self.catalogue.instruments[self.action.symbol]
 
@@ -146,23 +146,23 @@ class OrderTicket:
     def buys(self) -> bool:
         return buys(self.verb, self.side)
 
-    @lazy
+    @cached
     def own_price(self) -> Decimal | None:
         """At which a LIMIT or STOP triggers. Raises GateRefused where it cannot be used."""
         return None if self.action.price is None else _price(self, "price", self.action.price)
 
-    @lazy
+    @cached
     def stop_loss(self) -> Decimal | None:
         return self._protection(OrderType.STOP_LOSS, "stop_loss", self.action.stop_loss)
 
-    @lazy
+    @cached
     def take_profit(self) -> Decimal | None:
         return self._protection(OrderType.TAKE_PROFIT, "take_profit", self.action.take_profit)
 
     def _protection(self, kind: OrderType, name: str, text: str | None) -> Decimal | None:
         return None if text is None or kind in self.removed else _price(self, name, text)
 
-    @lazy
+    @cached
     def removed(self) -> tuple[OrderType, ...]:
         """Return what a PROTECT takes away."""
         if self.verb is not Verb.PROTECT:
@@ -182,7 +182,7 @@ class OrderTicket:
             raise GateRefused(NO_POSITION)
         return self.position
 
-    @lazy
+    @cached
     def market(self) -> Market:
         """The price at which the gates judge the order: the current one, unless the order waits for its own price."""
         own = self.own_price
@@ -199,11 +199,11 @@ class OrderTicket:
         """Return whether the order waits for its price. An order whose price is reached is filled at the quote."""
         return self.market is not self.quoted
 
-    @lazy
+    @cached
     def price(self) -> Decimal:
         return valuation.deal_price(self.market[self.action.symbol], self.buys, self.policy.slippage)
 
-    @lazy
+    @cached
     def exit_price(self) -> Decimal:
         """The price at which the position could be closed at the moment of the deal: its price less the spread."""
         assert self.quote, "the price gate has passed"
@@ -214,17 +214,17 @@ class OrderTicket:
         )
         return self.price + (sell - buy)
 
-    @lazy
+    @cached
     def rate(self) -> Rate:
         """The last good rate from the quote currency into the account's currency."""
         return valuation.rate_of(self.action.symbol, self.account.currency, self.market, self.catalogue)
 
-    @lazy
+    @cached
     def quantity(self) -> Decimal:
         """Return the size asked for, in the instrument's units. Raises GateRefused where it cannot be read."""
         return _size(self)
 
-    @lazy
+    @cached
     def deal(self) -> Deal:
         before = self.position or Position(0, self.action.symbol, self.side, self.at)
         return deal(
@@ -236,14 +236,14 @@ class OrderTicket:
             fee_bps=self.policy.fee_bps,
         )
 
-    @lazy
+    @cached
     def unrealised(self) -> Decimal:
         """Open profit of all holdings after the deal."""
         after, others = self.deal.after, self.others.values()
         positions = (*others, after) if after.quantity else others
         return valuation.unrealised(self.account, self.market, self.catalogue, positions)
 
-    @lazy
+    @cached
     def after(self) -> RiskFigures:
         """Return what the account comes to by the deal, at the same marks."""
         account, market, deal, catalogue = self.account, self.market, self.deal, self.catalogue
@@ -262,10 +262,10 @@ class OrderTicket:
             return working + 1
         if self.stop_loss is None and self.take_profit is None:
             return working
-        given = {OrderType.STOP_LOSS: self.stop_loss, OrderType.TAKE_PROFIT: self.take_profit}
-        wanted = {kind for kind, price in given.items() if price is not None}
+        prices = {OrderType.STOP_LOSS: self.stop_loss, OrderType.TAKE_PROFIT: self.take_profit}
+        exits = {kind for kind, price in prices.items() if price is not None}
         there = {order.type for order in working_orders.protecting(self.account, self.action.symbol, self.side)}
-        return working + len(wanted - there)
+        return working + len(exits - there)
 
 
 def _removes(text: str) -> bool:
@@ -283,7 +283,7 @@ def _price(ticket: OrderTicket, name: str, text: str) -> Decimal:
     places = ticket.instrument.price_precision
     try:
         step = Decimal(1).scaleb(-places)
-        value = denoise(parse_number(text), step, min(NOISE, multiply(step, HUNDREDTH)))
+        value = denoise(parse_number(text), step, min(NOISE, multiply(step, PERCENT)))
     except NotAnAmount as fault:
         raise GateRefused(NO_PRICE, observed=text[:64], name=name, fault=fault) from None
     if value <= 0:
@@ -318,12 +318,12 @@ def _size(ticket: OrderTicket) -> Decimal:
     if action.quantity is not None:
         return _read("quantity", action.quantity, ticket.instrument.quantity_step, NOISE)
     if action.lots is not None:
-        return _units_of_lots(ticket, _read("lots", action.lots, EIGHTH, NOISE_OF_PART))
+        return _units_of_lots(ticket, _read("lots", action.lots, AMOUNT_UNIT, NOISE_OF_PART))
     if action.notional is not None:
-        value = _read("notional", action.notional, EIGHTH, NOISE_OF_PART)
+        value = _read("notional", action.notional, AMOUNT_UNIT, NOISE_OF_PART)
         return floor_step(divide(value, multiply(ticket.price, ticket.rate.value)), ticket.instrument.quantity_step)
     if action.fraction is not None:
-        return _part(ticket, _read("fraction", action.fraction, EIGHTH, NOISE_OF_PART))
+        return _part(ticket, _read("fraction", action.fraction, AMOUNT_UNIT, NOISE_OF_PART))
     if ticket.verb not in (Verb.CLOSE, Verb.PROTECT):
         raise GateRefused(SIZE_MISSING)
     return ticket.holding.quantity

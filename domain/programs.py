@@ -186,18 +186,18 @@ def kind_for(phase_type: PhaseType) -> GroupKind:
 
 def problems(draft: Draft, groups: Mapping[str, GroupKind], currencies: Mapping[str, Currency]) -> list[Problem]:
     """Return everything that is wrong with the draft, in the order of its fields; `groups` are the brand's."""
-    found = [Problem(path, InvalidInput.code, message) for path, message in _head(draft, currencies)]
+    faults = [Problem(path, InvalidInput.code, message) for path, message in _head(draft, currencies)]
     if draft.price_currency not in currencies:
-        found.append(Problem("priceCurrency", NotFound.code, f"there is no currency {draft.price_currency!r}"))
-    found += [Problem(path, InvalidInput.code, message) for path, message in _shape(draft.steps)]
+        faults.append(Problem("priceCurrency", NotFound.code, f"there is no currency {draft.price_currency!r}"))
+    faults += [Problem(path, InvalidInput.code, message) for path, message in _shape(draft.steps)]
     for place, step in enumerate(draft.steps[:STEPS_MAX]):
         at = f"steps[{place}]"
-        found += [Problem(f"{at}.{path}", InvalidInput.code, message) for path, message in _step(step)]
+        faults += [Problem(f"{at}.{path}", InvalidInput.code, message) for path, message in _step(step)]
         if step.payout.get("fee_back") and not draft.price:
             message = "has no effect: the program costs nothing"
-            found.append(Problem(f"{at}.payout.feeBack", InvalidInput.code, message))
-        found += _group(f"{at}.accountGroup", step, groups)
-    return found
+            faults.append(Problem(f"{at}.payout.feeBack", InvalidInput.code, message))
+        faults += _group(f"{at}.accountGroup", step, groups)
+    return faults
 
 
 def _head(draft: Draft, currencies: Mapping[str, Currency]) -> Faults:

@@ -8,9 +8,9 @@ from decimal import Decimal
 from enum import StrEnum
 from typing import NamedTuple
 
-from domain.frozen import lazy
+from domain.frozen import cached
 from domain.ledger import Facts
-from domain.money import EXACT, HALF, HUNDREDTH, ONE, PLACES, denoise, plain, quantize, round18
+from domain.money import EXACT, HALF, ONE, PERCENT, PLACES, denoise, plain, quantize, round18
 
 
 @dataclass(frozen=True)
@@ -20,17 +20,17 @@ class Quote:
     ask: Decimal
     source_time: datetime
 
-    @lazy
+    @cached
     def mid(self) -> Decimal:
         """Exact, so with a place more than bid and ask: what is worth something is rounded, never the price."""
         return EXACT.multiply(EXACT.add(self.bid, self.ask), HALF)
 
-    @lazy
+    @cached
     def inverse(self) -> Decimal:
         """The value of one unit of the quote currency in the other currency, with 18 decimal places."""
         return round18(EXACT.divide(ONE, self.mid))
 
-    @lazy
+    @cached
     def facts(self) -> Facts:
         """Return what a ledger row or an answer says of it; never changed in place."""
         return {"bid": plain(self.bid), "ask": plain(self.ask), "source_time": self.source_time.isoformat()}
@@ -138,7 +138,7 @@ def _without_noise(price: Decimal, listing: Listing) -> Decimal:
     for step in (Decimal(1).scaleb(-listing.price_precision), listing.step):
         if quantize(price, listing.step) == price:
             break
-        price = denoise(price, step, min(max(step * NOISE, price * FLOAT_NOISE), step * HUNDREDTH))
+        price = denoise(price, step, min(max(step * NOISE, price * FLOAT_NOISE), step * PERCENT))
     return price
 
 

@@ -16,7 +16,7 @@ from domain.arithmetic import DECIMAL
 from domain.frozen import memoize_last
 from domain.ledger import Facts
 from domain.limit_levels import LevelFigures
-from domain.money import EIGHTH, EXACT, HUNDRED, ONE, ZERO, divide, multiply, plain, round8
+from domain.money import AMOUNT_UNIT, EXACT, HUNDRED, ONE, ZERO, divide, multiply, plain, round8
 from domain.rule_table import COUNT_RULES, LEVEL_RULE, LOSS_RULES, Effect, LevelRule, Rule, run_of
 from domain.terms import Consequence, Enforcement, Limit, PhaseTerms, PhaseType, Policy, Touch, limit_facts
 
@@ -304,5 +304,5 @@ def best_day_holds(pct: Decimal, best: Decimal, net: Decimal) -> bool:
 
 def best_day_needs(pct: Decimal, best: Decimal) -> Decimal:
     """Return the least net profit, in eight places, at which the best day's share is small enough."""
-    needed = divide(multiply(best, HUNDRED), pct).quantize(EIGHTH, rounding=ROUND_CEILING, context=EXACT)
+    needed = divide(multiply(best, HUNDRED), pct).quantize(AMOUNT_UNIT, rounding=ROUND_CEILING, context=EXACT)
     return max(ZERO, needed)

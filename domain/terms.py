@@ -13,7 +13,7 @@ from functools import lru_cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin, get_type_hints
 
-from domain.frozen import lazy
+from domain.frozen import cached
 from domain.money import ZERO, plain
 
 TERMS_VERSION = 1
@@ -134,12 +134,12 @@ class Policy:
     position_equity_pct_max: Decimal = Decimal(50)
     liquidation_pct: Decimal = Decimal(50)  # of the starting balance; at or below it the account is liquidated
 
-    @lazy
+    @cached
     def quote_age_max(self) -> timedelta:
         """The maximum age of a quote for dealing."""
         return timedelta(seconds=self.quote_age_seconds_max)
 
-    @lazy
+    @cached
     def liquidation(self) -> "Limit":
         """Return the policy's own limit of loss."""
         return Limit(pct=self.liquidation_pct, percent_of=PercentOf.INITIAL, touch=Touch.REACHED)

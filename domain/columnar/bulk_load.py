@@ -95,17 +95,20 @@ def load_shard(stored: StoredShard, markets: Mapping[int, Market], group_of: Gro
     needs_fold = accounts.needs_single_load | ~np.isin(accounts.through, list(markets)) | _too_large(accounts)
     screens = _screens(stored)
     needs_fold |= screens.needs_fold
-    open_profit, holdings = _held(stored, markets, group_of, needs_fold)
+    open_profit, holdings = _holdings(stored, markets, group_of, needs_fold)
     equity = accounts.cash + accounts.unrealised
     needs_fold |= (screens.low >= equity) | (equity >= screens.high)
     keep = np.flatnonzero(~needs_fold)
     place = np.cumsum(~needs_fold) - 1  # of each account among those kept
-    kept = [(lane, at, ~needs_fold[at], figures) for lane, at, figures in holdings]
+    kept = [(position_group, at, ~needs_fold[at], figures) for position_group, at, figures in holdings]
     return LoadedShard(
         accounts.id[keep],
         stored.heads[keep],
         {name: column[keep] for name, column in _figures(stored, screens, open_profit).items()},
-        [(lane, place[at[stay]], {n: c[stay] for n, c in figures.items()}) for lane, at, stay, figures in kept],
+        [
+            (position_group, place[at[stay]], {n: c[stay] for n, c in figures.items()})
+            for position_group, at, stay, figures in kept
+        ],
         accounts.id[needs_fold].tolist(),
     )
 
@@ -129,7 +132,7 @@ def _screens(stored: StoredShard) -> LimitScreen:
     return answer
 
 
-def _held(
+def _holdings(
     stored: StoredShard, markets: Mapping[int, Market], group_of: GroupOf, needs_fold: Flags
 ) -> tuple[Ints, list[tuple[PositionGroup, Ints, dict[str, Ints]]]]:
     """Return each account's open profit and the positions by group; flag in `needs_fold` what does not fit."""
@@ -144,14 +147,14 @@ def _held(
     needs_fold[at[large]] = True
     fits = ~needs_fold[at]
     open_profit, holdings = np.zeros(accounts.length, np.int64), []
-    for lane, these in _lanes(stored, at, group_of):
+    for position_group, these in _grouped_positions(stored, at, group_of):
         these = these[fits[these]]
         limit = factors_max(positions.quantity[these], share[these])
         figures = {"quantity": positions.quantity[these], "cost": cost[these], "price_max": limit}
-        profit, beyond = _profits(lane, accounts.through[at[these]], figures, markets)
+        profit, beyond = _profits(position_group, accounts.through[at[these]], figures, markets)
         needs_fold[at[these][beyond]] = True
         open_profit[at[these]] += profit
-        holdings.append((lane, at[these], figures | {"profit": profit}))
+        holdings.append((position_group, at[these], figures | {"profit": profit}))
     return open_profit, holdings
 
 
@@ -170,7 +173,7 @@ def _round_cost(positions: StoredPositions) -> Ints:
     return rounded
 
 
-def _lanes(stored: StoredShard, at: Ints, group_of: GroupOf) -> Iterator[tuple[PositionGroup, Ints]]:
+def _grouped_positions(stored: StoredShard, at: Ints, group_of: GroupOf) -> Iterator[tuple[PositionGroup, Ints]]:
     """Yield each position group with the indexes of its positions."""
     positions, group = stored.positions, stored.accounts.group[at]
     key = (group * len(stored.symbols) + positions.symbol) * 2 + positions.short
@@ -187,15 +190,15 @@ def _lanes(stored: StoredShard, at: Ints, group_of: GroupOf) -> Iterator[tuple[P
 
 
 def _profits(
-    lane: PositionGroup, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]
+    position_group: PositionGroup, through: Ints, figures: dict[str, Ints], markets: Mapping[int, Market]
 ) -> tuple[Ints, Flags]:
     """Return each position's open profit at the batch its account was marked through, and whether it does not fit."""
     profit, beyond = np.zeros(len(through), np.int64), np.ones(len(through), np.bool_)
     for batch in sorted(set(through.tolist())):
         at, market = np.flatnonzero(through == batch), markets[batch]
-        if lane.is_priced(market):
+        if position_group.is_priced(market):
             quantity, cost, limit = (figures[name][at] for name in ("quantity", "cost", "price_max"))
-            profit[at], beyond[at] = lane.profits(quantity, cost, limit, market)
+            profit[at], beyond[at] = position_group.profits(quantity, cost, limit, market)
     return profit, beyond
 
 
@@ -216,13 +219,13 @@ def _figures(stored: StoredShard, screens: LimitScreen, open_profit: Ints) -> di
         "trails",
         "new_peak",
     )
-    held = np.zeros(accounts.length, np.bool_)
-    held[np.searchsorted(accounts.id, stored.positions.account)] = True
+    has_positions = np.zeros(accounts.length, np.bool_)
+    has_positions[np.searchsorted(accounts.id, stored.positions.account)] = True
     return {
         **{name: getattr(accounts, name) for name in names},
         **{name: getattr(screens, name) for name in looks},
         "open_profit": open_profit,
-        "holds": held,
+        "holds": has_positions,
         "unmarked": np.ones(accounts.length, np.bool_),
         "day_ends_at": np.where(runs, accounts.day_ends_at, NEVER),
         "metric_due_at": np.where(runs, accounts.metric_due_at, NEVER),

@@ -11,7 +11,7 @@ from decimal import Decimal
 import numpy as np
 
 from domain import limit_levels
-from domain.arithmetic import COLUMN, HUNDREDTH
+from domain.arithmetic import COLUMN, PERCENT_UNIT
 from domain.columnar.account_rows import AccountRows
 from domain.columnar.fixed_point import LEAST, MOST, UNIT, Columns, Flags, Ints, scale, units
 from domain.lifecycles import ChallengeStatus
@@ -179,7 +179,7 @@ def accounts_to_judge(rows: AccountRows, equity: Ints, observed: Flags) -> tuple
 
 def _trailing(rows: AccountRows, at: Ints, high: Ints) -> Ints:
     """Return `low` under new equity highs; a share of the way to the floor is rounded towards equity."""
-    gap = rows.trail_gap[at] + scale(high, rows.trail_pct[at], HUNDREDTH)
+    gap = rows.trail_gap[at] + scale(high, rows.trail_pct[at], PERCENT_UNIT)
     floor = np.minimum(high - gap, rows.trail_stop[at])
     share = rows.trail_share[at]
     look = np.where(share == UNIT, floor, high + scale(floor - high, share, UNIT) + 1)

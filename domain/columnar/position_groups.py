@@ -1,4 +1,4 @@
-"""Holdings in columns, repriced a lane at a time: one quote, one mark, one sign, one rate for all of them."""
+"""Open positions in columns, repriced one group at a time: a group shares quote, mark price, side and rate."""
 
 from dataclasses import dataclass
 from typing import Generic, TypeVar

@@ -93,7 +93,7 @@ class AccountShard:
 
     def fill(self, stored: StoredShard, markets: dict[int, Market]) -> list[int]:
         """Add many new accounts; `markets` are by `marked_through`. Return the ids left out, to be `put` singly."""
-        loaded = load_shard(stored, markets, self._lane)
+        loaded = load_shard(stored, markets, self._position_group)
         rows = np.array([self._take(one) for one in loaded.ids.tolist()], np.int64)
         self._rows.set(rows, **loaded.figures)
         self._heads[rows] = loaded.heads
@@ -135,13 +135,13 @@ class AccountShard:
 
     def _seat(self, row: int, account: Account, conditions: Conditions, market: Market) -> None:
         """Set the row's figures and add its positions to groups. Raises ValueError before it changes anything."""
-        held, slippage = account.positions.values(), account.policy.slippage
-        profits = [position_unrealised(position, account, market, self._catalogue) for position in held]
+        positions, slippage = account.positions.values(), account.policy.slippage
+        profits = [position_unrealised(position, account, market, self._catalogue) for position in positions]
         figures = figures_of(account, sum(profits, ZERO), conditions.terms)
         watched: set[str] = set()
-        for position, profit in zip(held, [units(profit) for profit in profits], strict=True):
-            group = self._lane(position.symbol, position.side, slippage, account.currency)
-            if fixed := _fixed(position, len(held)):
+        for position, profit in zip(positions, [units(profit) for profit in profits], strict=True):
+            group = self._position_group(position.symbol, position.side, slippage, account.currency)
+            if fixed := _fixed(position, len(positions)):
                 group.put(row, row=row, profit=profit, **fixed)
                 self._seats[row].append((group, row))
             else:
@@ -154,7 +154,7 @@ class AccountShard:
         self._watched[row] = frozenset(watched)
         self._rows.set(row, **figures)
 
-    def _lane(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> PositionGroup:
+    def _position_group(self, symbol: str, side: Side, slippage: Slippage, currency: str) -> PositionGroup:
         key = symbol, side, slippage, self._catalogue.par(currency)
         if key not in self._lanes:
             group = self._lanes[key] = PositionGroup(symbol, side, slippage, currency, self._catalogue)
@@ -303,11 +303,11 @@ class AccountShard:
             peak_equity=rows.peak_equity[at],
         )
 
-    def written(self, marks: MarkRows, taken: Flags) -> None:
-        """Record which marks the database took; an account replaced since they were computed stays as it is."""
+    def written(self, marks: MarkRows, accepted: Flags) -> None:
+        """Record the marks that the database accepted. An account replaced since their computation stays unchanged."""
         rows, at = self._rows, marks.place
         here = (rows.id[at] == marks.id) & (rows.through[at] != NEVER)
-        n = np.flatnonzero(taken & here & (rows.seq[at] == marks.seq) & ~rows.unmarked[at])
+        n = np.flatnonzero(accepted & here & (rows.seq[at] == marks.seq) & ~rows.unmarked[at])
         at = at[n]
         self._heads[at] = marks.head[n]
         rows.seq[at] = marks.seq_after[n]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from domain.lifecycles import FillStatus
-from domain.money import EIGHTEENTH, EIGHTH, EXACT, ONE, ZERO, divide, multiply, plain, round8
+from domain.money import AMOUNT_UNIT, COST_UNIT, EXACT, ONE, ZERO, divide, multiply, plain, round8
 from domain.orders import Fill
 from domain.positions import Side
 from models import accounts
@@ -33,7 +33,7 @@ class Holding:
     fees: Decimal = ZERO
     booked_profit: Decimal = ZERO
     booked_fees: Decimal = ZERO
-    tolerance: Decimal = EIGHTH  # one unit, and the rounding of the cost basis at its 18th digit
+    tolerance: Decimal = AMOUNT_UNIT  # one unit, and the rounding of the cost basis at its 18th digit
     slices: int = 0
 
     def take(self, fill: Fill, fee_bps: Decimal) -> None:
@@ -50,7 +50,7 @@ class Holding:
         self.fees = EXACT.add(self.fees, fee)
         self.booked_profit += fill.realised
         self.booked_fees += fill.fee
-        self.tolerance = EXACT.add(self.tolerance, multiply(EIGHTEENTH, fill.rate))
+        self.tolerance = EXACT.add(self.tolerance, multiply(COST_UNIT, fill.rate))
         self.slices += 1
 
     @property
@@ -66,7 +66,7 @@ class Holding:
     def fault(self) -> str | None:
         """Return what is wrong if booked sums are more than one unit from the exact ones, or fees below them."""
         apart = EXACT.abs(EXACT.subtract(self.booked_profit, self.profit))
-        if apart <= self.tolerance and ZERO <= EXACT.subtract(self.booked_fees, self.fees) < EIGHTH:
+        if apart <= self.tolerance and ZERO <= EXACT.subtract(self.booked_fees, self.fees) < AMOUNT_UNIT:
             return None
         booked = f"realised {plain(self.booked_profit)} for fees of {plain(self.booked_fees)}"
         exact = f"exactly it is {plain(round8(self.profit))} for {plain(round8(self.fees))}"

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 
 from cli.generator import SHAPES, GeneratedQuote, walk
-from domain.money import EIGHTH
+from domain.money import AMOUNT_UNIT
 from domain.quotes import Quote, fault
 
 START = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -35,7 +35,7 @@ def test_each_round_quotes_every_symbol_a_step_later() -> None:
 def test_every_quote_is_one_the_desk_takes_and_stays_near_its_start() -> None:
     for rows in rounds(20_000):
         for row in rows:
-            assert fault(Quote(*row), EIGHTH, None, None) is None, row
+            assert fault(Quote(*row), AMOUNT_UNIT, None, None) is None, row
             assert abs(row.bid / SHAPES[row.symbol].price - 1) < 1, row
 
 

@@ -11,7 +11,7 @@ from domain.columnar.account_rows import ALWAYS, NEVER, time_of
 from domain.columnar.bulk_load import StoredAccounts, StoredPositions, StoredShard, TermsGroup
 from domain.columnar.fixed_point import units
 from domain.ledger import microseconds
-from domain.money import EIGHTH
+from domain.money import AMOUNT_UNIT
 from domain.positions import Position, Side
 from domain.verdicts import Conditions
 
@@ -72,7 +72,7 @@ def _account(account: Account, its: Conditions, groups: list[TermsGroup]) -> dic
 
 
 def _position(account: Account, position: Position, symbols: Sequence[str]) -> dict[str, Any]:
-    whole = position.cost_basis.quantize(EIGHTH, rounding=ROUND_DOWN)
+    whole = position.cost_basis.quantize(AMOUNT_UNIT, rounding=ROUND_DOWN)
     return {
         "account": account.id,
         "symbol": symbols.index(position.symbol),

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.money import EIGHTH
+from domain.money import AMOUNT_UNIT
 from domain.quotes import Dropped, Listing, Quote, divide_into_batches, fault, screen
 from tests.domain.builders import NOON, a_quote
 
@@ -36,11 +36,11 @@ FAULTS = [
 
 @pytest.mark.parametrize(("quote", "reason"), [c[1:] for c in FAULTS], ids=[c[0] for c in FAULTS])
 def test_a_quote_is_taken_or_dropped_for_a_reason(quote: Quote, reason: Dropped | None) -> None:
-    assert fault(quote, EIGHTH, last=NOON - SECOND, latest=NOON + SECOND) is reason
+    assert fault(quote, AMOUNT_UNIT, last=NOON - SECOND, latest=NOON + SECOND) is reason
 
 
 def test_the_first_quote_of_a_symbol_is_never_late() -> None:
-    assert fault(a_quote(source_time=NOON - 1000 * SECOND), EIGHTH, last=None, latest=None) is None
+    assert fault(a_quote(source_time=NOON - 1000 * SECOND), AMOUNT_UNIT, last=None, latest=None) is None
 
 
 def test_each_quote_taken_moves_the_time_the_next_is_held_against() -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from domain.frozen import fast_init, lazy, memoize_last, replace
+from domain.frozen import cached, fast_init, memoize_last, replace
 from domain.orders import ActionResult, Fill, Order
 from tests.domain.builders import NOON, a_challenger, a_quote
 
@@ -17,7 +17,7 @@ class Sum:
     left: int
     right: int = 1
 
-    @lazy
+    @cached
     def total(self) -> int:
         """What both make."""
         return self.left + self.right
