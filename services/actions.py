@@ -66,23 +66,25 @@ async def _alone(submission: Submission) -> list[ActionResult]:
     """Execute the actions in a transaction of their own."""
     account_id = submission.account_id
     async with account_access.trading_transaction(submission.principal, account_id, submission.asked) as work:
-        held = work.locked_accounts.get(account_id)
-        if held is None:
-            held = await work.load_account(account_id)  # the account has ended: every action is refused
-            held.stored = replace(held.stored, has_stored_answer=True)
-        return await _execute(work, held, submission)
+        locked = work.locked_accounts.get(account_id)
+        if locked is None:
+            locked = await work.load_account(account_id)  # the account has ended: every action is refused
+            locked.stored = replace(locked.stored, has_stored_answer=True)
+        return await _execute(work, locked, submission)
 
 
-async def _execute(work: UnitOfWork, held: LockedAccount, submission: Submission) -> list[ActionResult]:
+async def _execute(work: UnitOfWork, locked: LockedAccount, submission: Submission) -> list[ActionResult]:
     """Execute or refuse each action on the locked account; a stored action returns its stored result."""
     keys = [action.key for action in submission.actions]
-    known = await orders.stored_results(work.conn, submission.account_id, keys) if held.stored.has_stored_answer else {}
-    before = held.account
-    held.account, results = execution.submit(
-        before, submission.actions, known, work.moment, held.conditions, work.journal
+    known = (
+        await orders.stored_results(work.conn, submission.account_id, keys) if locked.stored.has_stored_answer else {}
+    )
+    before = locked.account
+    locked.account, results = execution.submit(
+        before, submission.actions, known, work.moment, locked.conditions, work.journal
     )
     if submission.principal.is_audited and any(result.seq is not None for result in results):
-        _note(work, submission.principal, before, held.account, submission.run, results)
+        _note(work, submission.principal, before, locked.account, submission.run, results)
     return results
 
 

@@ -40,12 +40,12 @@ async def adjust(
     async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
         if await receipts.claim_key(work, principal, "adjustAccount", key, content) is not None:
             return
-        held = await _held(work, account_id)
-        before = held.account
+        locked = await _held(work, account_id)
+        before = locked.account
         minor_units = work.catalogue.currencies[before.currency].minor_units
-        adjustments.check(before, held.conditions.terms, amount, minor_units, counts_as_profit=counts_as_profit)
+        adjustments.check(before, locked.conditions.terms, amount, minor_units, counts_as_profit=counts_as_profit)
         facts = why.facts | {"counts_as_profit": counts_as_profit}
-        await _book(work, held, amount, facts, counts_as_profit=counts_as_profit)
+        await _book(work, locked, amount, facts, counts_as_profit=counts_as_profit)
         work.audit(
             principal,
             "adjustAccount",
@@ -54,7 +54,7 @@ async def adjust(
             brand=before.brand,
             reason=reason,
             before=_figures(before),
-            after=_figures(held.account) | {"amount": plain(amount), "counts_as_profit": counts_as_profit},
+            after=_figures(locked.account) | {"amount": plain(amount), "counts_as_profit": counts_as_profit},
         )
         await receipts.store_answer(work, principal, "adjustAccount", key, {"account": account_id})
 
@@ -65,20 +65,20 @@ async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
         await work.load_account(account_id)
         await work.catch_up()
     await work.flush()
-    held = work.locked_accounts[account_id]
-    status = held.account.status
+    locked = work.locked_accounts[account_id]
+    status = locked.account.status
     if status in ACCOUNT_ENDS:
         raise AccountTerminal("accountId", account=account_id, status=status.value)
-    if AccountStatus.PENDING in (status, held.account.locked_from):
+    if AccountStatus.PENDING in (status, locked.account.locked_from):
         raise InvalidTransition("accountId", thing="account", current=status.value, target="adjusted")
-    return held
+    return locked
 
 
 async def _book(
-    work: UnitOfWork, held: LockedAccount, amount: Decimal, facts: Facts, *, counts_as_profit: bool
+    work: UnitOfWork, locked: LockedAccount, amount: Decimal, facts: Facts, *, counts_as_profit: bool
 ) -> None:
     """Transfer the amount between the account and the firm's capital, and judge the account by its new figures."""
-    account = held.account
+    account = locked.account
     sides: tuple[House, AccountHolder] = House("CAPITAL"), AccountHolder(account.id)
     source, target = sides if amount > 0 else sides[::-1]
     await transfers.transfer(
@@ -94,13 +94,13 @@ async def _book(
         facts=facts,
         settle=lambda booked, moved: adjustments.settle(booked, moved, counts_as_profit=counts_as_profit),
     )
-    held.account = days.recount(held.account, held.conditions.terms)
-    if phase := held.account.phase:
+    locked.account = days.recount(locked.account, locked.conditions.terms)
+    if phase := locked.account.phase:
         if not counts_as_profit:
             await challenges.set_initial_balance(work.conn, phase.id, phase.initial_balance)
         if phase.running:
-            days.record_day(held.account, work.journal, closed=False)
-    held.account = judge_account(held.account, work.market, held.conditions, work.journal, work.now)
+            days.record_day(locked.account, work.journal, closed=False)
+    locked.account = judge_account(locked.account, work.market, locked.conditions, work.journal, work.now)
 
 
 def _figures(account: Account) -> Facts:

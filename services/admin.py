@@ -92,10 +92,10 @@ async def create_account(
         await brands.require_brand(brand)
         opening = NewAccount(_free_mode(mode), _named("owner", owner), _named("clone", clone), parent_id)
         await _check_parent(work, brand, parent_id)
-        held = await accounts.open_account(work, brand, await _group(work, brand, group), opening)
-        _note(work, principal, "createAccount", None, held.account, facts=content | _terms(held.account))
-        await receipts.store_answer(work, principal, "createAccount", key, {"account": held.account.id})
-    return held.account.id
+        locked = await accounts.open_account(work, brand, await _group(work, brand, group), opening)
+        _note(work, principal, "createAccount", None, locked.account, facts=content | _terms(locked.account))
+        await receipts.store_answer(work, principal, "createAccount", key, {"account": locked.account.id})
+    return locked.account.id
 
 
 def _free_mode(mode: str) -> Mode:
@@ -137,16 +137,16 @@ async def start_by_hand(principal: Principal, account_id: int) -> None:
 
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountInChallenge: a challenge starts its own.
     """
-    async with _held(principal, account_id) as (work, held):
-        before = held.account
+    async with _held(principal, account_id) as (work, locked):
+        before = locked.account
         if before.status is AccountStatus.ACTIVE:
             return
         _check(before, {AccountStatus.PENDING}, AccountStatus.ACTIVE)
         if before.mode not in FREE:
             raise AccountInChallenge("accountId", account=account_id)
-        await accounts.fund_account(work, held)
-        await accounts.activate_account(work, held)
-        _note(work, principal, "startAccount", before, held.account)
+        await accounts.fund_account(work, locked)
+        await accounts.activate_account(work, locked)
+        _note(work, principal, "startAccount", before, locked.account)
 
 
 async def pause(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
@@ -175,13 +175,13 @@ async def unlock(principal: Principal, account_id: int, reason: str, shown: str 
 
 async def _switch(principal: Principal, account_id: int, switch: Toggle, reason: Reason) -> None:
     """Change the account's status. Raises Forbidden, NotFound, InvalidTransition, AccountTerminal."""
-    async with _held(principal, account_id) as (work, held):
-        before = held.account
+    async with _held(principal, account_id) as (work, locked):
+        before = locked.account
         target = switch.target or before.locked_from or AccountStatus.ACTIVE
         _check(before, switch.sources, target)
         if switch is UNLOCK:
-            await _check_called_off(work, held)
-        held.account = work.journal.append(
+            await _check_called_off(work, locked)
+        locked.account = work.journal.append(
             before,
             switch.kind,
             work.now,
@@ -190,12 +190,12 @@ async def _switch(principal: Principal, account_id: int, switch: Toggle, reason:
             status=move("account", before.status, target),
             locked_from=before.status if target is AccountStatus.LOCKED else None,
         )
-        _note(work, principal, switch.operation, before, held.account, reason.internal)
+        _note(work, principal, switch.operation, before, locked.account, reason.internal)
 
 
-async def _check_called_off(work: UnitOfWork, held: LockedAccount) -> None:
+async def _check_called_off(work: UnitOfWork, locked: LockedAccount) -> None:
     """Raise AccountInChallenge if the challenge was cancelled or deleted: its account stays locked."""
-    account, challenge_id = held.account, held.stored.challenge_id
+    account, challenge_id = locked.account, locked.stored.challenge_id
     if account.mode in FREE:
         return
     if challenge_id is None or (await challenges.phase_end(work.conn, account.id))[0] is ChallengeStatus.CANCELLED:
@@ -209,10 +209,10 @@ async def complete(principal: Principal, account_id: int) -> None:
     Raises Forbidden, NotFound, InvalidTransition, AccountTerminal, AccountEnding, and AccountInChallenge while its
     challenge needs it.
     """
-    async with _held(principal, account_id) as (work, held):
-        before = held.account
-        await _end(work, held, AccountStatus.COMPLETED, Reason(""))
-        _note(work, principal, "completeAccount", before, held.account)
+    async with _held(principal, account_id) as (work, locked):
+        before = locked.account
+        await _end(work, locked, AccountStatus.COMPLETED, Reason(""))
+        _note(work, principal, "completeAccount", before, locked.account)
 
 
 async def liquidate(principal: Principal, account_id: int, reason: str, shown: str | None = None) -> None:
@@ -221,32 +221,32 @@ async def liquidate(principal: Principal, account_id: int, reason: str, shown: s
     Raises what `complete` raises, and InvalidInput without a reason.
     """
     why = checked_reason(reason, shown)
-    async with _held(principal, account_id) as (work, held):
-        before = held.account
+    async with _held(principal, account_id) as (work, locked):
+        before = locked.account
         if before.phase is not None and before.phase.running:
-            market, catalogue = work.market, held.conditions.catalogue
-            held.account = liquidate_by_hand(before, market, catalogue, why.facts, work.now, work.journal)
-            closing.close_positions_now(work, held, closing.REASONS[AccountStatus.LIQUIDATED])
-            if not held.account.positions:
-                await accounts.end_account(work, held, AccountStatus.LIQUIDATED)
+            market, catalogue = work.market, locked.conditions.catalogue
+            locked.account = liquidate_by_hand(before, market, catalogue, why.facts, work.now, work.journal)
+            closing.close_positions_now(work, locked, closing.REASONS[AccountStatus.LIQUIDATED])
+            if not locked.account.positions:
+                await accounts.end_account(work, locked, AccountStatus.LIQUIDATED)
         else:
-            await _end(work, held, AccountStatus.LIQUIDATED, why)
-        _note(work, principal, "liquidateAccount", before, held.account, reason)
+            await _end(work, locked, AccountStatus.LIQUIDATED, why)
+        _note(work, principal, "liquidateAccount", before, locked.account, reason)
 
 
-async def _end(work: UnitOfWork, held: LockedAccount, status: AccountStatus, reason: Reason) -> None:
-    _check(held.account, OPEN, status)
+async def _end(work: UnitOfWork, locked: LockedAccount, status: AccountStatus, reason: Reason) -> None:
+    _check(locked.account, OPEN, status)
     await work.flush()  # catching up may have ended its phase: the checks below read the written rows
-    account = held.account
-    if held.stored.challenge_id is not None:
+    account = locked.account
+    if locked.stored.challenge_id is not None:
         phase, _ = await challenges.phase_end(work.conn, account.id)
         if phase in NEEDED:
             raise AccountInChallenge("accountId", account=account.id, phase=phase.name)
     if await jobs.has_closing_job(work.conn, account.id):
         raise AccountEnding("accountId", account=account.id)
     facts = {"end": status.value} | reason.facts
-    held.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)
-    await closing.end_once_flat(work, held, status)
+    locked.account = work.journal.append(account, Kind.ACCOUNT_CLOSING, work.now, work.batch, facts, read_only=True)
+    await closing.end_once_flat(work, locked, status)
 
 
 @asynccontextmanager

@@ -83,8 +83,8 @@ async def call_off(work: UnitOfWork, challenge_id: int, end_reason: str, reason:
     if phase_id := await rows.active_phase(work.conn, challenge_id):
         work.moves.phases.append(PhaseMove(phase_id, cancelled, work.now, end_reason))
     work.moves.challenges.append(ChallengeMove(challenge_id, cancelled, work.now, end_reason))
-    if held := work.locked_accounts.get(card["account_id"]):
-        secure_account(work, held, end_reason)
+    if locked := work.locked_accounts.get(card["account_id"]):
+        secure_account(work, locked, end_reason)
     payload = {
         "purchase": card["purchase_id"],
         "account": card["account_id"],
@@ -114,9 +114,9 @@ async def _fail_purchase(work: UnitOfWork, challenge_id: int, end_reason: str, r
     work.emit(PURCHASE_FAILED, brand=card["brand"], challenge_id=challenge_id, payload=payload)
 
 
-def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> None:
+def secure_account(work: UnitOfWork, locked: LockedAccount, end_reason: str) -> None:
     """Lock an account that has not ended: cancel its orders, end its phase and day, close its positions."""
-    account = held.account
+    account = locked.account
     if account.status in ACCOUNT_ENDS:
         return
     account = working_orders.cancel(account, None, end_reason, work.now, work.batch, work.journal)
@@ -125,7 +125,7 @@ def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> No
     phase = account.phase
     if phase is not None and phase.running:
         phase = replace(phase, status=ChallengeStatus.CANCELLED)
-    held.account = work.journal.append(
+    locked.account = work.journal.append(
         account,
         Kind.ACCOUNT_LOCKED,
         work.now,
@@ -137,7 +137,7 @@ def secure_account(work: UnitOfWork, held: LockedAccount, end_reason: str) -> No
         phase=phase,
     )
     if account.positions:
-        challenge_id = held.stored.challenge_id
+        challenge_id = locked.stored.challenge_id
         work.enqueue("close_positions", brand=account.brand, challenge_id=challenge_id, account_id=account.id)
 
 
@@ -147,10 +147,12 @@ async def close_positions(work: UnitOfWork, job: Job) -> str:
     Raises WaitForQuotes while a position has no fresh quote of its own; closed positions stay closed.
     """
     assert job.account_id, "the job names its account"
-    held = work.locked_accounts.get(job.account_id)
-    if held is None or held.account.status in ACCOUNT_ENDS:
+    locked = work.locked_accounts.get(job.account_id)
+    if locked is None or locked.account.status in ACCOUNT_ENDS:
         return "the account has ended"
-    held.account = execution.close_all(held.account, "CHALLENGE_CANCELLED", work.moment, held.conditions, work.journal)
-    if held.account.positions:
-        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in held.account.positions})))
+    locked.account = execution.close_all(
+        locked.account, "CHALLENGE_CANCELLED", work.moment, locked.conditions, work.journal
+    )
+    if locked.account.positions:
+        raise WaitForQuotes(", ".join(sorted({symbol for symbol, _ in locked.account.positions})))
     return "closed"

@@ -46,13 +46,13 @@ async def void_orders(principal: Principal, names: Sequence[Name], reason: str, 
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "orderIds")
     async with root_transaction(await tradable_lock_root(principal, account_id, "orderIds")) as work:
-        held = await _held(work, account_id)
-        books = await _books(work, held.account)
+        locked = await _held(work, account_id)
+        books = await _books(work, locked.account)
         orders = await rows.account_orders(work.conn, account_id, [seq for _, seq in names])
         for place, (_, seq) in enumerate(names):
             _check_order(f"orderIds[{place}]", account_id, seq, orders.get(seq))
         voided = {fill.seq for fill in books.fills if fill.order_seq in orders}
-        return await _correct(work, principal, "voidOrder", held, books, voided, list(orders.values()), why)
+        return await _correct(work, principal, "voidOrder", locked, books, voided, list(orders.values()), why)
 
 
 async def void_fills(principal: Principal, names: Sequence[Name], reason: str, shown: str | None = None) -> Correction:
@@ -60,14 +60,14 @@ async def void_fills(principal: Principal, names: Sequence[Name], reason: str, s
     principal.require(*STAFF)
     why, account_id = checked_reason(reason, shown), _only_account(names, "fillIds")
     async with root_transaction(await tradable_lock_root(principal, account_id, "fillIds")) as work:
-        held = await _held(work, account_id)
-        books = await _books(work, held.account)
+        locked = await _held(work, account_id)
+        books = await _books(work, locked.account)
         booked = {fill.seq: fill for fill in books.fills}
         for place, (_, seq) in enumerate(names):
             _check_fill(f"fillIds[{place}]", account_id, seq, booked.get(seq))
         voided = {seq for _, seq in names}
         orders = await rows.account_orders(work.conn, account_id, [booked[seq].order_seq for seq in voided])
-        return await _correct(work, principal, "voidFill", held, books, voided, list(orders.values()), why)
+        return await _correct(work, principal, "voidFill", locked, books, voided, list(orders.values()), why)
 
 
 async def recompute_account(
@@ -81,14 +81,14 @@ async def recompute_account(
     principal.require(*STAFF)
     why = checked_reason(reason, shown)
     async with root_transaction(await tradable_lock_root(principal, account_id, "accountId")) as work:
-        held = await _held(work, account_id)
-        books = await _books(work, held.account)
+        locked = await _held(work, account_id)
+        books = await _books(work, locked.account)
         computed = corrections.outcome(books, (), work.now)
-        found = corrections.differences(held.account, books, computed, work.moment, work.catalogue)
+        found = corrections.differences(locked.account, books, computed, work.moment, work.catalogue)
         if apply and found:
-            return await _correct(work, principal, "recomputeAccount", held, books, (), [], why)
+            return await _correct(work, principal, "recomputeAccount", locked, books, (), [], why)
         after: Facts = {"differences": len(found), "apply": apply}
-        _audit(work, principal, "recomputeAccount", held, reason, {}, after)
+        _audit(work, principal, "recomputeAccount", locked, reason, {}, after)
         return Correction(account_id, None, found)
 
 
@@ -96,7 +96,7 @@ async def _correct(
     work: UnitOfWork,
     principal: Principal,
     operation: str,
-    held: LockedAccount,
+    locked: LockedAccount,
     books: Books,
     voided: Collection[int],
     orders: Collection[Order],
@@ -106,18 +106,18 @@ async def _correct(
 
     Raises PayoutOpen while profit of the account is held for a payout: that profit may be the voided one.
     """
-    challenge_id = held.stored.challenge_id
+    challenge_id = locked.stored.challenge_id
     if challenge_id and (payout := await payouts.lock_open_payout(work.conn, challenge_id)):
-        raise PayoutOpen(None, account=held.account.id, payout=payout["id"])
-    before, computed = held.account, corrections.outcome(books, voided, work.now)
+        raise PayoutOpen(None, account=locked.account.id, payout=payout["id"])
+    before, computed = locked.account, corrections.outcome(books, voided, work.now)
     found = corrections.differences(before, books, computed, work.moment, work.catalogue)
-    held.account = corrections.correct(
-        before, books, computed, orders, reason.facts, work.moment, held.conditions, work.journal
+    locked.account = corrections.correct(
+        before, books, computed, orders, reason.facts, work.moment, locked.conditions, work.journal
     )
-    after = held.account
+    after = locked.account
     await _close_again(work, before, after)
     told = {"orders": " ".join(f"{order.account}-{order.seq}" for order in orders)} if orders else {}
-    _audit(work, principal, operation, held, reason.internal, _figures(before), _figures(after) | told)
+    _audit(work, principal, operation, locked, reason.internal, _figures(before), _figures(after) | told)
     return Correction(after.id, before.seq + 1, found)
 
 
@@ -146,12 +146,12 @@ def _audit(
     work: UnitOfWork,
     principal: Principal,
     operation: str,
-    held: LockedAccount,
+    locked: LockedAccount,
     reason: str,
     before: Facts,
     after: Facts,
 ) -> None:
-    account = held.account
+    account = locked.account
     work.audit(
         principal,
         operation,
@@ -167,12 +167,12 @@ def _audit(
 async def _held(work: UnitOfWork, account_id: int) -> LockedAccount:
     """Return the account, caught up. Raises AccountTerminal if it has ended."""
     at_rest = account_id not in work.locked_accounts
-    held = await work.load_account(account_id) if at_rest else work.locked_accounts[account_id]
-    if held.account.status in ACCOUNT_ENDS:
-        raise AccountTerminal(None, account=account_id, status=held.account.status.value)
+    locked = await work.load_account(account_id) if at_rest else work.locked_accounts[account_id]
+    if locked.account.status in ACCOUNT_ENDS:
+        raise AccountTerminal(None, account=account_id, status=locked.account.status.value)
     if at_rest:
         await work.catch_up()
-    return held
+    return locked
 
 
 async def _books(work: UnitOfWork, account: Account) -> Books:

@@ -110,8 +110,8 @@ class GroupCommit:
                 [one.of for one in some], [asked for one in some for asked in one.asked]
             ) as work:
                 for one in some:
-                    if held := work.locked_accounts.get(one.account_id):
-                        answers[one] = await execute(work, held, one)
+                    if locked := work.locked_accounts.get(one.account_id):
+                        answers[one] = await execute(work, locked, one)
             committed = True
         except Exception as error:  # noqa: BLE001 - each goes alone and meets its own error
             log.debug("%d submissions go alone: %r", len(some), error)

@@ -27,12 +27,12 @@ async def mark_account(principal: Principal, account_id: int) -> None:
     of = await tradable_lock_root(principal, account_id, "accountId")
     async with quarantine.isolating(of, account_id), root_transaction(of) as work:
         await quarantine_rows.release_accounts(work.conn, [account_id])
-        if held := work.locked_accounts.get(account_id):
-            _note(work, principal, held)
+        if locked := work.locked_accounts.get(account_id):
+            _note(work, principal, locked)
 
 
-def _note(work: UnitOfWork, principal: Principal, held: LockedAccount) -> None:
-    before, after = held.stored.account, held.account
+def _note(work: UnitOfWork, principal: Principal, locked: LockedAccount) -> None:
+    before, after = locked.stored.account, locked.account
     work.audit(
         principal,
         "markAccountToMarket",

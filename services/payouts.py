@@ -50,12 +50,12 @@ async def request_payout(principal: Principal, challenge_id: int, key: str, amou
         if seen := await receipts.claim_key(work, principal, operation, key, content):
             return int(seen["payout"])
         await work.flush()  # the days that have just ended count
-        held = work.locked_account((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
-        terms, profit = await _due(work, held, amount)
-        payout_id = await _open(work, held, challenge_id, terms, profit, PayoutStatus.REQUESTED)
+        locked = work.locked_account((await challenges.read_challenge(work.conn, challenge_id))["account_id"])
+        terms, profit = await _due(work, locked, amount)
+        payout_id = await _open(work, locked, challenge_id, terms, profit, PayoutStatus.REQUESTED)
         after = {"challenge": challenge_id, "profit": plain(profit)}
         work.audit(
-            principal, operation, object_kind="payout", object_id=payout_id, brand=held.account.brand, after=after
+            principal, operation, object_kind="payout", object_id=payout_id, brand=locked.account.brand, after=after
         )
         await receipts.store_answer(work, principal, operation, key, {"payout": payout_id})
     return payout_id
@@ -67,23 +67,23 @@ def _may(principal: Principal, owned: Any) -> bool:
     return own and principal.sees(owned["brand"])
 
 
-async def _due(work: UnitOfWork, held: LockedAccount, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
+async def _due(work: UnitOfWork, locked: LockedAccount, requested: Decimal | None) -> tuple[PhaseTerms, Decimal]:
     """Return the phase's terms and the profit that leaves the account. Raises InvalidInput, PayoutNotEligible."""
-    minor_units = work.catalogue.currencies[held.account.currency].minor_units
+    minor_units = work.catalogue.currencies[locked.account.currency].minor_units
     if requested is not None and (fault := validation.amount_range(minor_units).fault(requested)):
         raise InvalidInput("amount", reason=fault, found=requested)
-    if held.account.phase is None:
+    if locked.account.phase is None:
         raise PayoutNotEligible(domain.no_phase())
-    standing = replace(await _standing(work, held), requested=requested)
+    standing = replace(await _standing(work, locked), requested=requested)
     criteria = domain.criteria(standing)
     if not domain.is_met(criteria):
         raise PayoutNotEligible(criteria)
     return standing.terms, standing.amount
 
 
-async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
+async def _standing(work: UnitOfWork, locked: LockedAccount) -> Standing:
     """Return the figures that decide about a payout of the account; its phase has begun."""
-    account, terms, calendar = held.account, held.conditions.terms, held.stored.calendar
+    account, terms, calendar = locked.account, locked.conditions.terms, locked.stored.calendar
     assert terms and calendar and account.phase, "an account of a challenge has terms"
     least = percent(account.phase.initial_balance, terms.profitable_day_pct)
     cycle = (await payouts.payout_cycles(work.conn, {account.id: (account.phase.day, least)}))[account.id]
@@ -92,13 +92,13 @@ async def _standing(work: UnitOfWork, held: LockedAccount) -> Standing:
 
 
 async def _open(
-    work: UnitOfWork, held: LockedAccount, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
+    work: UnitOfWork, locked: LockedAccount, challenge_id: int, terms: PhaseTerms, profit: Decimal, status: PayoutStatus
 ) -> int:
     """Write a payout, move its profit into the hold, and emit its event; the payment of an approved one is queued."""
-    account = held.account
+    account = locked.account
     assert account.phase, "the profit is a phase's"
     card = await challenges.read_challenge(work.conn, challenge_id)
-    amount = _share(work, held, terms, profit)
+    amount = _share(work, locked, terms, profit)
     payout_id = await payouts.insert_payout(
         work.conn,
         brand=account.brand,
@@ -115,42 +115,42 @@ async def _open(
         day_profit=rules.profit_today(account),
         at=work.now,
     )
-    await _hold(work, held, terms, payout_id, profit)
+    await _hold(work, locked, terms, payout_id, profit)
     payload = {"payout": payout_id, "account": account.id, "profit": plain(profit), "amount": plain(amount)}
-    _tell(work, held, challenge_id, status, payload)
+    _tell(work, locked, challenge_id, status, payload)
     return payout_id
 
 
-def _share(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, profit: Decimal) -> Decimal:
+def _share(work: UnitOfWork, locked: LockedAccount, terms: PhaseTerms, profit: Decimal) -> Decimal:
     """Return the client's share of a profit, in whole minor units."""
-    minor_units = work.catalogue.currencies[held.account.currency].minor_units
+    minor_units = work.catalogue.currencies[locked.account.currency].minor_units
     return domain.share(profit, terms.profit_split, minor_units)[0]
 
 
-async def _hold(work: UnitOfWork, held: LockedAccount, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
+async def _hold(work: UnitOfWork, locked: LockedAccount, terms: PhaseTerms, payout_id: int, profit: Decimal) -> None:
     """Move profit from the account into the hold or, if negative, back; it counts as neither loss nor gain."""
-    sides: tuple[AccountHolder, House] = AccountHolder(held.account.id), House("PAYOUT_HOLD")
+    sides: tuple[AccountHolder, House] = AccountHolder(locked.account.id), House("PAYOUT_HOLD")
     source, target = sides if profit > 0 else sides[::-1]
     await transfers.transfer(
         work,
-        brand=held.account.brand,
+        brand=locked.account.brand,
         kind="PAYOUT_PROFIT",
         money="SYNTHETIC",
-        currency=held.account.currency,
+        currency=locked.account.currency,
         source=source,
         target=target,
         amount=abs(profit),
         cause=f"payout {payout_id}",
     )
-    held.account = domain.settle_floors(held.account, terms, profit)
-    if held.account.phase and held.account.phase.running:
-        held.account = days.observe(held.account)
-        days.record_day(held.account, work.journal, closed=False)
+    locked.account = domain.settle_floors(locked.account, terms, profit)
+    if locked.account.phase and locked.account.phase.running:
+        locked.account = days.observe(locked.account)
+        days.record_day(locked.account, work.journal, closed=False)
 
 
-def _tell(work: UnitOfWork, held: LockedAccount, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
+def _tell(work: UnitOfWork, locked: LockedAccount, challenge_id: int, status: PayoutStatus, payload: Facts) -> None:
     """Emit the event of the payout's new status; the payment of an approved payout is queued."""
-    brand, account_id = held.account.brand, held.account.id
+    brand, account_id = locked.account.brand, locked.account.id
     work.emit(EVENTS[status], brand=brand, challenge_id=challenge_id, payload=payload)
     if status is PayoutStatus.APPROVED:
         facts = {"payout": payload["payout"]}
@@ -216,8 +216,8 @@ async def _decide(
         payout = await payouts.lock_payout(work.conn, payout_id)
         status = PayoutStatus(payout["status"])
         await payouts.decide_payout(work.conn, payout_id, move("payout", status, target), work.now, told)
-        held = work.locked_account(payout["account_id"])
-        await _follow(work, held, payout, target, told)
+        locked = work.locked_account(payout["account_id"])
+        await _follow(work, locked, payout, target, told)
         before, after = {"status": status.value}, {"status": target.value, "profit": plain(payout["profit"])}
         work.audit(
             principal, operation, object_kind="payout", object_id=payout_id, brand=payout["brand"],
@@ -226,59 +226,59 @@ async def _decide(
         await receipts.store_answer(work, principal, operation, key, {"payout": payout_id})
 
 
-async def _follow(work: UnitOfWork, held: LockedAccount, payout: Any, target: PayoutStatus, told: str | None) -> None:
+async def _follow(work: UnitOfWork, locked: LockedAccount, payout: Any, target: PayoutStatus, told: str | None) -> None:
     """Write a decision's effect on the account and emit its event."""
-    terms, payout_id = held.conditions.terms, payout["id"]
+    terms, payout_id = locked.conditions.terms, payout["id"]
     assert terms, "an account with a payout has terms"
     if target is PayoutStatus.APPROVED:
-        anew = domain.reset_floor(held.account, terms)
-        if anew != held.account:
+        anew = domain.reset_floor(locked.account, terms)
+        if anew != locked.account:
             facts = {"cause": f"payout {payout_id}", "floor": terms.payout.floor.value}
-            held.account = work.journal.append(anew, Kind.PAYOUT, work.now, work.batch, facts)
+            locked.account = work.journal.append(anew, Kind.PAYOUT, work.now, work.batch, facts)
     else:
-        await _hold(work, held, terms, payout_id, -payout["profit"])
+        await _hold(work, locked, terms, payout_id, -payout["profit"])
     payload = {
         "payout": payout_id,
-        "account": held.account.id,
+        "account": locked.account.id,
         "profit": plain(payout["profit"]),
         "amount": plain(payout["amount"]),
     }
-    _tell(work, held, payout["challenge_id"], target, payload | ({"reason": told} if told else {}))
+    _tell(work, locked, payout["challenge_id"], target, payload | ({"reason": told} if told else {}))
 
 
-async def request_final_payout(work: UnitOfWork, held: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
+async def request_final_payout(work: UnitOfWork, locked: LockedAccount, challenge_id: int, phase: PhaseTerms) -> None:
     """At the end of a funded phase: hold the whole profit and queue the payout, approved by the desk itself.
 
     An open payout is approved, with what was earned since added to it: a challenge has one payout at a time. A profit
     that the phase's own conditions do not allow waits, requested, for a manager's decision, and an approved payout is
     paid before it. Without a profit there is no payout. The account is flat.
     """
-    assert held.account.phase, "its phase has just ended"
-    profit = max(ZERO, held.account.cash - held.account.phase.initial_balance)
+    assert locked.account.phase, "its phase has just ended"
+    profit = max(ZERO, locked.account.cash - locked.account.phase.initial_balance)
     waiting = await payouts.lock_open_payout(work.conn, challenge_id)
-    is_earned = not profit or domain.is_met(domain.earned(await _standing(work, held)))
+    is_earned = not profit or domain.is_met(domain.earned(await _standing(work, locked)))
     if waiting and waiting["status"] == PayoutStatus.APPROVED and not is_earned:
         await _pay(work, waiting)
         waiting = None
     if waiting is None:
         if profit:
             status = PayoutStatus.APPROVED if is_earned else PayoutStatus.REQUESTED
-            await _open(work, held, challenge_id, phase, profit, status)
+            await _open(work, locked, challenge_id, phase, profit, status)
         return
     total = waiting["profit"] + profit
-    amount = _share(work, held, phase, total)
+    amount = _share(work, locked, phase, total)
     if profit:
         await payouts.raise_payout(work.conn, waiting["id"], total, amount)
-        await _hold(work, held, phase, waiting["id"], profit)
+        await _hold(work, locked, phase, waiting["id"], profit)
     if waiting["status"] == PayoutStatus.REQUESTED and is_earned:
         await payouts.decide_payout(work.conn, waiting["id"], PayoutStatus.APPROVED, work.now)
         payload = {
             "payout": waiting["id"],
-            "account": held.account.id,
+            "account": locked.account.id,
             "profit": plain(total),
             "amount": plain(amount),
         }
-        _tell(work, held, challenge_id, PayoutStatus.APPROVED, payload)
+        _tell(work, locked, challenge_id, PayoutStatus.APPROVED, payload)
 
 
 async def pay_payout(work: UnitOfWork, job: Job) -> str:

@@ -1,4 +1,4 @@
-"""A desk that has done everything there is to do, and what somebody with its owner's password might change in it."""
+"""A desk that has used every feature, and corruptions of its rows that an owner's password would allow."""
 
 from collections.abc import Iterator
 from datetime import timedelta

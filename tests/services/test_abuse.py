@@ -1,4 +1,4 @@
-"""Many at once against one account: no limit is passed, nothing that was committed is lost."""
+"""Concurrent requests against one account: no limit is exceeded, and nothing committed is lost."""
 
 import asyncio
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The database path and the backtest agree to the last digit: the same quotes and actions leave the same rows."""
+"""The desk and the backtest agree to the last digit: the same quotes and actions leave the same rows."""
 
 import json
 import random

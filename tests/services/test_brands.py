@@ -1,4 +1,4 @@
-"""Brands, and the walls between them."""
+"""Brands, and the separation between them."""
 
 import pytest
 

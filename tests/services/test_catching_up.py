@@ -1,4 +1,4 @@
-"""Whoever brings the accounts up to date, in columns or under locks, often or late, leaves the same books."""
+"""Accounts end with the same books whether they are marked in columns or folded under locks, often or late."""
 
 import asyncio
 import random

@@ -1,4 +1,4 @@
-"""The decision context of real accounts: what it promises, the services keep."""
+"""Decision contexts of real accounts: the services accept what a context says is possible."""
 
 from datetime import timedelta
 from decimal import Decimal

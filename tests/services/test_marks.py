@@ -1,4 +1,4 @@
-"""The marker, pass by pass: what happens between its reads and its writes, and what it cannot mark."""
+"""The marker, pass by pass: changes between its reads and its writes, and accounts that it cannot mark."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

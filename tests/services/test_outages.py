@@ -1,4 +1,4 @@
-"""The evaluator is away, killed or beside another: what it missed is judged as if it had not been, and only once."""
+"""The evaluator is away, killed, or runs twice: missed batches are judged as if it had been there, and once."""
 
 import asyncio
 from datetime import timedelta

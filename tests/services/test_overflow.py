@@ -1,4 +1,4 @@
-"""No quote and no order that is accepted bricks an account; one that was bricked all the same is let out by hand."""
+"""No accepted quote or order makes an account unusable; an unusable account can be released by hand."""
 
 from decimal import Decimal
 

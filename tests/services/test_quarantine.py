@@ -1,4 +1,4 @@
-"""What cannot be read stops nothing but itself: an account, its policy, terms, position or order, and a job."""
+"""An account, policy, position, order or job that cannot be read stops nothing else."""
 
 import json
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What is older than it is kept goes; what the desk or a proof still needs stays, and nobody notices the difference."""
+"""Old data is deleted; what the desk or a proof still needs stays, and answers do not change."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""Submissions that share a transaction: each has its own answer, and none suffers from another's trouble."""
+"""Group commit: each submission has its own answer, and a failing one affects no other."""
 
 import asyncio
 from typing import Any

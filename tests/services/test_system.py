@@ -1,4 +1,4 @@
-"""The desk about itself: what is evaluated, what waits, who lives."""
+"""The state of the desk: evaluated batches, the backlog, heartbeats."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The process's copy of the quotes says what the database says."""
+"""The quote cache agrees with the database."""
 
 import asyncio
 from datetime import datetime, timedelta

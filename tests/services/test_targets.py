@@ -1,4 +1,4 @@
-"""What is kept of an account in memory is checked where it decides: when its lock root is gone it is read anew."""
+"""A cached account access is read anew when its lock root is gone."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Money is moved, never made: two rows, one number, and never more than is free."""
+"""Transfers create no money: two legs, one number, and never more than the free cash."""
 
 import asyncio
 from decimal import Decimal

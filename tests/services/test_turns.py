@@ -1,4 +1,4 @@
-"""Whoever saves a name waits for who else saves it: the audit tells each what it replaced."""
+"""Saves of one name wait for each other, so that the audit of each has the values it replaced."""
 
 import asyncio
 from dataclasses import replace

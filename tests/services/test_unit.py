@@ -1,4 +1,4 @@
-"""The transaction unit: locks, commits, what goes with them, and how many statements they take."""
+"""The unit of work: locks, commits, wake-ups after them, and the number of statements."""
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator

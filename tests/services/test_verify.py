@@ -1,4 +1,4 @@
-"""The books of a desk that has worked hold; whatever is planted in them is found and named."""
+"""`verify` finds nothing wrong on a desk that has worked, and names every fault that is planted."""
 
 from config.database import connection
 from models.sql import Connection
