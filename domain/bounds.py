@@ -35,7 +35,7 @@ class Largest(NamedTuple):
 
 
 class Checked(NamedTuple):
-    """The prices of a symbol at which every open position is known to be bearable, both ends included."""
+    """The range of a symbol's prices that every open position can be valued at, both ends included."""
 
     least: Decimal
     most: Decimal
@@ -68,7 +68,7 @@ class Bearing:
         self._followed = dict[str, Checked]()  # by symbol the range of prices checked, which its newest quote is in
 
     def bears(self, quote: Quote) -> bool:
-        """May the quote be accepted after those before?"""
+        """Return whether the quote may be accepted after the quotes before it."""
         symbol = quote.symbol
         checked = self._followed.get(symbol)
         if checked is not None and checked.least <= quote.bid and quote.ask <= checked.most:

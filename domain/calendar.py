@@ -81,7 +81,7 @@ def is_zone(text: str) -> bool:
 
 
 def offset_of(text: str) -> timedelta | None:
-    """The offset that `GMT+3`, `UTC-05:30` and the like mean; None for any other text, and beyond those in use."""
+    """Return the offset of a text such as `GMT+3` or `UTC-05:30`; None for other texts and for offsets not in use."""
     match = _OFFSET.fullmatch(text)
     if match is None:
         return None
@@ -91,7 +91,7 @@ def offset_of(text: str) -> timedelta | None:
 
 
 def zone_warning(text: str) -> str | None:
-    """What may surprise in a valid zone, or None: the sign of IANA's Etc/GMT zones is reversed."""
+    """Return a warning for an Etc/GMT zone, whose sign IANA reverses; None for any other zone."""
     match = _ETC.fullmatch(text)
     if match is None:
         return None

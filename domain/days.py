@@ -101,7 +101,7 @@ def _seen(phase: PhaseRun, balance: Decimal, equity: Decimal) -> dict[str, Any]:
 
 
 def transfer(account: Account, amount: Decimal) -> Account:
-    """Let the figures move with cash that a transfer brought (or, negative, took): it is no gain and no loss.
+    """Shift the figures by the cash of a transfer (negative: a withdrawal), which is no gain and no loss.
 
     A withdrawal lowers no floor of its day: the day's loss goes on counting from where the day began.
     """

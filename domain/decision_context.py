@@ -31,7 +31,7 @@ NOTHING_OPEN = RefusalReason("NO_POSITION", "No position is open.")
 
 @dataclass(frozen=True, slots=True)
 class VerbPermission:
-    """May the account do this at all now? `refusal` says why not."""
+    """Whether a verb is allowed on the account now; `refusal` has the reason if it is not."""
 
     verb: Verb
     refusal: Refusal | None
@@ -39,9 +39,9 @@ class VerbPermission:
 
 @dataclass(frozen=True, slots=True)
 class GateHeadroom:
-    """A gate's limit, how much of it is taken, and what is left; negative beyond it.
+    """A gate's limit, the part of it in use, and the rest, which is negative beyond the limit.
 
-    What is taken of a limit on one position is the largest position's notional; a new position has all of it.
+    For a limit on one position, the part in use is the largest position's notional; a new position has the whole limit.
     """
 
     code: str
@@ -82,7 +82,7 @@ class TradableSymbol:
 
 @dataclass(frozen=True, slots=True)
 class DecisionContext:
-    """All of it, at one market."""
+    """The figures an agent needs to decide on its next actions, all at one market."""
 
     snapshot: Snapshot
     permissions: tuple[VerbPermission, ...]
@@ -185,7 +185,7 @@ def _tradable(account: Account, symbol: str, moment: Moment, conditions: Conditi
 
 
 def largest_order(account: Account, symbol: str, side: Side, moment: Moment, conditions: Conditions) -> LargestOrder:
-    """The largest order that adds to the side now; exact, because the gates are asked about it and the next step."""
+    """Return the largest order that adds to the side now; exact: the gates check it and the next larger step."""
     verb = Verb.INCREASE if (symbol, side) in account.positions else Verb.OPEN
 
     @cache
@@ -213,7 +213,7 @@ def largest_order(account: Account, symbol: str, side: Side, moment: Moment, con
 
 
 def _least(instrument: Instrument, side: Side, account: Account, moment: Moment) -> int:
-    """The steps of the smallest order: by the least quantity, and where there is a price by the least notional."""
+    """Return the steps of the smallest order: by the least quantity, and if there is a price, by the least notional."""
     quantity, quote = instrument.quantity_min, moment.market.get(instrument.symbol)
     if quote is not None:
         price = valuation.deal_price(quote, side is Side.LONG, account.policy.slippage)

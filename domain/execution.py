@@ -112,7 +112,7 @@ def _execute(
 
 
 def _counted(account: Account, refused: GateRefused, at: datetime, conditions: Conditions) -> tuple[Account, bool]:
-    """Return the account with the refusal counted; and is it to be stored?"""
+    """Return the account with the refusal counted, and whether the refusal is to be stored."""
     if not refused.recorded:
         return account, False
     phase = account.phase
@@ -124,7 +124,7 @@ def _counted(account: Account, refused: GateRefused, at: datetime, conditions: C
 def _deal(
     account: Account, ticket: OrderTicket, accepted: Entry, moment: Moment, conditions: Conditions, journal: Journal
 ) -> tuple[Account, Order, Fill | None]:
-    """Return the order of an admitted action: it rests, or it is filled at once."""
+    """Return the order of an admitted action, working or filled at once."""
     seq, at, batch = account.seq + 1, moment.at, moment.batch
     status, ended_at = (OrderStatus.WORKING, None) if ticket.rests else (OrderStatus.FILLED, at)
     order = Order(

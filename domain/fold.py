@@ -53,7 +53,7 @@ def catch_up(
 
 
 def advance(account: Account, market: Market, at: datetime, conditions: Conditions, journal: Journal) -> Account:
-    """Let the market's clock run on to `at` without a quote: days whose boundary has passed end and are judged."""
+    """Advance the account to market time `at` without a quote: end and judge each day whose boundary has passed."""
     before = account.phase
     account = _end_days(account, market, at, account.marked_through, conditions, journal)
     return account if account.phase is before else replace(account, marked_at=at)

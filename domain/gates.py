@@ -299,7 +299,7 @@ def exposure_is_within(ticket: OrderTicket) -> None:
 
 
 class Gate(NamedTuple):
-    """A check, the verbs it applies to, and whether a resting order meets it again when its price is reached."""
+    """A check, the verbs it applies to, and whether it is repeated when a working order's price is reached."""
 
     check: Callable[[OrderTicket], None]
     verbs: frozenset[Verb]

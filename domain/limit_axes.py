@@ -1,4 +1,4 @@
-"""The axes of a phase's limits, by name as a manager writes them: which there are, and what is wrong with them."""
+"""The axes of a phase's limits by their names in the API, and the validation of their values."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import fields

@@ -70,7 +70,7 @@ def _open(bound: Bound, balance: Decimal) -> bool:
 
 
 def _moves_with_equity(bound: Bound, phase: PhaseRun) -> bool:
-    """Does a new high of equity raise this floor? Not once it has stopped; the way to it grows even then."""
+    """Return whether a new high of equity raises this floor. A locked floor does not; its early warning does."""
     if bound.rule is not TRAILING.rule or bound.limit.trail is not Trail.TRAIL_INTRADAY:
         return False
     return bound.share < 1 or bound.level != limit_levels.trail_stop(bound.limit, phase.initial_balance, DECIMAL)

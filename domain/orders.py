@@ -59,7 +59,7 @@ def buys(verb: Verb, side: Side) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Action:
-    """One proposal, its numbers still text: each is judged by itself, so a bad one does not sink the batch."""
+    """One proposed action with its numbers as text. Each is judged alone: an invalid one rejects no other."""
 
     run: str
     action_id: str
@@ -118,7 +118,7 @@ def _text(value: object) -> str | None:
 @fast_init
 @dataclass(frozen=True)
 class Order:
-    """What an action, or the desk, wants done.
+    """The intent of an action or of the desk's own order.
 
     A resting order that lowers exposure ends with its position. With the verb CLOSE it closes all of it as it then is,
     with REDUCE its quantity, or what is left of the position if that is less.

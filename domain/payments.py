@@ -1,4 +1,4 @@
-"""How a purchase is paid, and whether a payment that arrived from outside is the one it waits for."""
+"""Payment of a purchase: its source, and the match of an external payment with the expected price."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,7 +18,7 @@ class Payment(StrEnum):
 
 
 class PaidFrom(StrEnum):
-    """Where the price of a purchase came from: the client's wallet, or outside the desk."""
+    """The source of a purchase's price: the client's wallet, or a payment outside the desk."""
 
     WALLET = "WALLET"
     OUTSIDE = "OUTSIDE"

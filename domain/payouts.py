@@ -56,16 +56,16 @@ class Criterion:
 
 @dataclass(frozen=True, slots=True)
 class Cycle:
-    """What has passed since a phase's last payout, or since its start; turned down payouts do not count.
+    """The figures since a phase's last payout, or since its start; rejected payouts do not count.
 
     Of days that have ended: the counts are of those after `day`; the profits are of `day` too, from the payout on.
     """
 
     open: int = 0  # payouts of the challenge that are not paid yet
-    day: int = 0  # the number of the day on which the last one was asked for; 0 before the first
+    day: int = 0  # the number of the day on which the last one was requested; 0 before the first
     days_traded: int = 0
     days_profitable: int = 0
-    day_profit: Decimal = ZERO  # made on `day` when the payout was asked for
+    day_profit: Decimal = ZERO  # made on `day` when the payout was requested
     profit: Decimal = ZERO
     best_day_profit: Decimal = ZERO
 
@@ -141,7 +141,7 @@ def _told(criterion: Criterion) -> str:
 
 
 def is_met(criteria: Sequence[Criterion]) -> bool:
-    """May the payout be asked for?"""
+    """Return whether the payout may be requested."""
     return all(criterion.met for criterion in criteria)
 
 
@@ -186,7 +186,7 @@ def _days_of_phase(standing: Standing) -> Iterator[Criterion]:
 
 
 def _now(standing: Standing) -> Iterator[Criterion]:
-    """What no passing of days can change, but for the floors of the day."""
+    """Return the conditions that time alone does not change, except the floors of the day."""
     account = standing.account
     open_payouts, positions = Decimal(standing.cycle.open), Decimal(len(account.positions))
     yield Criterion(Condition.NO_OPEN_PAYOUT, open_payouts, ZERO, met=not open_payouts)
@@ -198,7 +198,7 @@ def _now(standing: Standing) -> Iterator[Criterion]:
 
 
 def _part(standing: Standing) -> Iterator[Criterion]:
-    """Of a payout of a part of the profit: the least amount that leaves, and the least profit that stays."""
+    """Return the conditions of a partial payout: the least amount to pay, and the least profit to leave."""
     terms, amount = standing.terms.payout, standing.amount
     if terms.min_amount or terms.min_buffer or standing.requested is not None:
         least = max(terms.min_amount, ONE.scaleb(-standing.minor_units))
@@ -223,7 +223,7 @@ def _above_floors(standing: Standing) -> Criterion:
 
 
 def _days(standing: Standing) -> Iterator[Criterion]:
-    """What days decide. The day of a payout belongs to what was before it."""
+    """Return the conditions that depend on days. The day of a payout counts for the cycle before it."""
     terms, cycle, phase = standing.terms, standing.cycle, standing.phase
     is_new = phase.day > cycle.day
     profitable = is_new and days_profitable(standing.account, terms) > phase.days_profitable
@@ -272,7 +272,7 @@ def settle_floors(account: Account, terms: PhaseTerms, profit: Decimal) -> Accou
 
 
 def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
-    """Let the day's floor go with profit of earlier days where it could not stay below what is left.
+    """Lower the day's floor by paid profit of earlier days if the account would otherwise reach the floor.
 
     Today's gain leaves first, so what is lost today goes on counting.
     """
@@ -288,7 +288,7 @@ def _ease(account: Account, terms: PhaseTerms, profit: Decimal) -> Account:
 
 
 def reset_floor(account: Account, terms: PhaseTerms) -> Account:
-    """Let the floor trail anew once a payout is approved, if the terms say so."""
+    """Restart the trailing floor once a payout is approved, if the terms say so."""
     if account.phase is None or terms.payout.floor is not PayoutFloor.RESET:
         return account
     anew = replace(

@@ -1,4 +1,4 @@
-"""One action against one account at one market, and what follows from it: what the gates look at.
+"""The order ticket: one action on one account at one market, with the figures that the gates check.
 
 Price, size and exposure are computed when they are first asked for; what cannot be read is refused then, and an
 action that is not supported at once: a ticket has a verb, a side and a type.
@@ -82,7 +82,7 @@ class GateRefused(Exception):
 
 
 class RiskFigures(NamedTuple):
-    """What the exposure limits compare: an account at its marks, now or after a deal that adds; nothing is booked.
+    """The figures of exposure limits: an account at its marks, now or after a deal that adds. Nothing is booked.
 
     Amounts are in the account's currency.
     """
@@ -112,7 +112,7 @@ def action_is_supported(action: Action) -> tuple[Verb, Side, OrderType]:
 
 
 class OrderTicket:
-    """One action against one account at one market, with what follows from it.
+    """One action on one account at one market, with the figures derived from it.
 
     An order that is to rest is judged as if the market stood at its own price.
     Raises GateRefused where the action is not supported: the gate before all others.
@@ -269,7 +269,7 @@ class OrderTicket:
 
 
 def _removes(text: str) -> bool:
-    """Does a PROTECT say with this text that there shall be none? Trading platforms show none as 0."""
+    """Return whether the text of a PROTECT removes the exit: NONE, or 0 as trading platforms show it."""
     if text.strip().upper() == "NONE":
         return True
     try:

@@ -41,7 +41,7 @@ POSITIONS_MAX = 10_000
 class Step:
     """A phase of a program. `account_group` is a group's name; `limits` has the axes of each limit by its name.
 
-    `warn_at` are shares of each limit at which its use is told; `payout` has fields of PayoutTerms.
+    `warn_at` are shares of each limit at which a warning is sent; `payout` has fields of PayoutTerms.
     """
 
     phase_index: int
@@ -115,7 +115,7 @@ PAYOUT = {
 
 
 def limits_data(step: Step) -> dict[str, dict[str, str]]:
-    """Return the axes that were given, as text: what is stored."""
+    """Return the axes of the draft as stored, as text."""
     return {
         name: {axis: _plain_text(value) for axis, value in axes.items() if value is not None}
         for name, axes in step.limits.items()
@@ -123,7 +123,7 @@ def limits_data(step: Step) -> dict[str, dict[str, str]]:
 
 
 def payout_data(step: Step) -> dict[str, str | int]:
-    """What was given of the payout's terms, amounts as text: what is stored."""
+    """Return the payout terms of the draft as stored, amounts as text."""
     return {
         name: value if isinstance(value, int) else _plain_text(value)
         for name, value in step.payout.items()

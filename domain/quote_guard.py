@@ -160,7 +160,7 @@ def _stands_still(watch: Watch, guard: Guard, quote: Quote) -> bool:
 
 
 def life(finding: QuoteFinding, guard: Guard) -> timedelta:
-    """How long a held quote waits for another to decide."""
+    """Return how long a held quote waits for a second quote to confirm or refute it."""
     return (
         max(guard.window, timedelta(seconds=guard.frozen_seconds)) if finding is QuoteFinding.FROZEN else guard.window
     )
@@ -213,7 +213,7 @@ def _dropped(watch: Watch, *, is_news: bool = True) -> tuple[Note, ...]:
 
 
 class Guards:
-    """The guards of all symbols over the quotes of one request, with what is to be noted."""
+    """The guards of all symbols over the quotes of one request, with the notes to write."""
 
     def __init__(self, catalogue: Catalogue, watches: Mapping[str, Watch], source: str) -> None:
         self._instruments, self._source = catalogue.instruments, source

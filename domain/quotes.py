@@ -182,7 +182,7 @@ def screen(
 
 
 def divide_into_batches(quotes: Iterable[Quote], *, by_time: bool) -> list[tuple[Quote, ...]]:
-    """Cut accepted quotes, in order, so that no batch holds two of one symbol: none can hide what another did.
+    """Divide accepted quotes, in order, into batches with one quote per symbol, so that no quote hides another.
 
     `by_time` (replay) also begins a batch at every new source time, so that the cut does not depend on how
     the quotes were handed in.

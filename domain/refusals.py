@@ -22,7 +22,7 @@ class Refusals:
 def counted(
     before: Refusals | None, seq: int, at: datetime, day_ends_at: datetime | None, stored_max: int
 ) -> tuple[Refusals, bool]:
-    """Count one more refusal at this market time; and may it be stored?
+    """Count one more refusal at this market time, and return whether it may be stored.
 
     `seq` is the number of the ledger row that would tell it, `day_ends_at` the end of a running phase's trading day.
     """

@@ -113,7 +113,7 @@ class Rerun:
         self._keep(journal)
 
     def advance(self, at: datetime, batch: int) -> None:
-        """Let the clock run on to a moment, by whose batch all good quotes have been taken. Raises StillBroken."""
+        """Advance the clock to a moment at which all valid quotes up to `batch` are applied. Raises StillBroken."""
         journal = Journal()
         account = replace(self.account, marked_through=max(self.account.marked_through, batch))
         account = fold.advance(account, self.market, at, self.conditions, journal)

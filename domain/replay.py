@@ -33,7 +33,7 @@ class Replay:
 
     @property
     def holdings(self) -> dict[tuple[str, Side], Position]:
-        """What is open in the end."""
+        """The positions open at the end."""
         return {(p.symbol, p.side): p for _, p in sorted(self.positions.items()) if p.quantity}
 
 

@@ -1,4 +1,4 @@
-"""The rules of a phase, one row each: what judging, progress, verify and the columns of many accounts read.
+"""The rules of a phase, one row each, as read by verdicts, progress, verify and the columnar fast path.
 
 A level rule compares balance or equity with a level; a count rule compares a number of days or positions with the
 number sold. Findings are written in the order of the rows, total loss first, as the source lists them. Which figure is

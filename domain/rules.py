@@ -145,7 +145,7 @@ def warn(account: Account, terms: PhaseTerms, batch: int, at: datetime) -> list[
 
 
 def liquidation_by_hand(account: Account, why: Facts, batch: int, at: datetime) -> Finding:
-    """The evidence of a liquidation that was ordered: the level and what is left to it, which may be much, and why."""
+    """The evidence of an ordered liquidation: the level, the distance to it, which may be large, and the reason."""
     finding = _broken(account, liquidation_bound(account), account.equity, batch, at)
     return replace(finding, derivation=finding.derivation | {"by_hand": True} | why)
 

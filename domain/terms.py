@@ -90,7 +90,7 @@ class Consequence(StrEnum):
 
     @property
     def blocks(self) -> bool:
-        """May nothing be opened until the next day?"""
+        """Return whether opening is forbidden until the next day."""
         return self in (Consequence.PAUSE_DAY, Consequence.CLOSE_DAY)
 
 

@@ -32,7 +32,7 @@ class Range:
 
 
 def amount_range(minor_units: int, *, above: bool = True) -> Range:
-    """Money in a currency's minor units, below what the columnar book holds; 0 counts unless `above`."""
+    """Return the range of money in a currency's minor units, within the int64 columns; 0 is allowed unless `above`."""
     return Range(above=above, below=True, places=minor_units)
 
 

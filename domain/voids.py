@@ -24,7 +24,7 @@ class Span:
 
 
 def is_void(fill: Fill, spans: Collection[Span]) -> bool:
-    """Was the fill dealt, or converted, at a void quote?
+    """Return whether the fill was dealt or converted at a void quote.
 
     Of a rate over two pairs only the older quote's time is known: it stands for both.
     """

@@ -1,4 +1,4 @@
-"""Orders that rest on an account: placed under the name of their ledger row, and ended once, with the reason."""
+"""Working orders of an account: each is placed under its ledger row's seq and ended once, with a reason."""
 
 from collections.abc import Iterable
 from datetime import datetime

@@ -77,7 +77,7 @@ class StoredShard:
 
 @dataclass(frozen=True, slots=True)
 class LoadedShard:
-    """What `AccountShard.fill` takes: account figures by name, and positions by group with their accounts' indexes."""
+    """The input of `AccountShard.fill`: account figures by name, and positions by group with account indexes."""
 
     ids: Ints
     heads: Hashes

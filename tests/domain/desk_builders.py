@@ -1,4 +1,4 @@
-"""Tapes, holdings and terms for the fold and its columnar twin: a handful of symbols, par and not par."""
+"""Quotes, positions and terms for tests of the fold and of the shard: a few symbols, with and without conversion."""
 
 from collections.abc import Sequence
 from dataclasses import replace

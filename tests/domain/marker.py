@@ -1,4 +1,4 @@
-"""What services/columnar/passes.py does around the book, with dictionaries for a database."""
+"""A marking pass around the shard as in services/columnar/passes.py, with dictionaries for a database."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import fields, replace

@@ -1,4 +1,4 @@
-"""An account played by hand: actions and quotes in turn, through the fold, with everything that happened kept."""
+"""An account driven through the fold by actions and quotes, with every event kept."""
 
 from datetime import datetime, timedelta
 from decimal import Decimal

@@ -1,4 +1,4 @@
-"""Whatever text an action is made of, it is answered, and what is refused leaves no trace but its refusal."""
+"""Actions of arbitrary text: each gets a result, and a refused one changes nothing but the count of refusals."""
 
 from decimal import Decimal
 from typing import Any

@@ -1,4 +1,4 @@
-"""The columnar book: it never misses what the fold would find, and agrees with it to the last digit."""
+"""The columnar shard: it flags every account that the fold would act on, and agrees with it to the last digit."""
 
 from collections.abc import Sequence
 from dataclasses import replace

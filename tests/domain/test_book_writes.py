@@ -1,4 +1,4 @@
-"""What the book gives to be written, and what it makes of the answer."""
+"""Marks that the shard hands over for writing, and its state after the database's answer."""
 
 from dataclasses import replace
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""Voids in memory: whatever is traded and voided, in whatever order, the account is what remains."""
+"""Voided fills in memory: after any order of trades and voids, the account equals the remaining fills."""
 
 from collections import defaultdict
 from dataclasses import dataclass, field, replace

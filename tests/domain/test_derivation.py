@@ -1,4 +1,4 @@
-"""A stranger derives every verdict again: from the terms as sold, the ledger and the quotes, by sums of its own.
+"""Independent derivation of every verdict from the terms as sold, the ledger and the quotes.
 
 `derive` shares nothing with the desk but what is published: the terms' text, the ledger's rows, and the quotes.
 """

@@ -1,4 +1,4 @@
-"""How far the limits are: the book's thresholds never miss a verdict, and people read the same figures."""
+"""Distance to the limits: the shard's thresholds miss no verdict, and the progress shows the same figures."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What the trader gets, what the house keeps; what must hold before, and what leaves the floors as they were."""
+"""Payouts: the shares of trader and house, the conditions before one, and the floors after it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta

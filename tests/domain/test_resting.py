@@ -1,4 +1,4 @@
-"""Orders that rest: counted, brought to life by a fill, and never left behind by what they belong to."""
+"""Working orders: counted, triggered by a fill, and ended together with the position they belong to."""
 
 from dataclasses import replace
 from datetime import timedelta

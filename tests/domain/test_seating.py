@@ -1,4 +1,4 @@
-"""A shard put into the book whole: what is sure to be as most are, to the last digit; the rest is left out."""
+"""Bulk load of a shard: loaded rows equal those loaded one by one; accounts that do not fit are left out."""
 
 from dataclasses import replace
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""How shards are shared: evenly, whoever comes and goes, and none moves without need."""
+"""Shards are distributed evenly among workers, and as few as possible move when a worker joins or leaves."""
 
 from hypothesis import given
 from hypothesis import strategies as st

@@ -1,4 +1,4 @@
-"""Slicing an order gives nothing away: whatever the slices, the same is booked, and within a unit of the exact sum."""
+"""Sliced orders: any slices book the same figures, within one unit of the exact sum."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""Entries that rest are reached by every batch in order: filled at the quote, refused by a gate, or left waiting."""
+"""Working entries at each batch in order: filled at the quote, refused by a gate, or left working."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""Values changed by making another are those that `dataclasses.replace` makes."""
+"""Frozen values: `replace` returns the same as `dataclasses.replace`."""
 
 import dataclasses
 from dataclasses import dataclass, field

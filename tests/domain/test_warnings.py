@@ -1,4 +1,4 @@
-"""Early warnings: a share of a limit is used up, and subscribers hear of it once a day, before it is too late."""
+"""Early warnings: once a day when a share of a limit is used up, before the limit is reached."""
 
 from dataclasses import replace
 from datetime import timedelta
