@@ -3,7 +3,7 @@
 import gc
 import sys
 from importlib import import_module
-from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 
 import typer
@@ -12,7 +12,7 @@ from typer.core import TyperGroup
 from cli.errors import exit_status
 from cli.supervisor import end_with_supervisor
 
-COMMANDS = {  # where each is; only the one that is asked for is imported, as all of them take seconds
+COMMANDS = {  # module and attribute of each; only the requested one is imported, as importing all takes seconds
     "up": "cli.up:up",
     "serve": "cli.serve:serve",
     "work": "cli.work:work",
@@ -27,7 +27,7 @@ COMMANDS = {  # where each is; only the one that is asked for is imported, as al
     "export": "cli.export:export",
     "feed": "cli.feed:feed",
 }
-DEVELOPERS = {  # of a checkout; `tools` is not in the wheel
+DEVELOPER_COMMANDS = {  # only in a checkout: the wheel does not contain `tools`
     "demo": "tools.demo:demo",
     "bench": "tools.bench.main:bench",
     "export-schema": "tools.export_schema:export_schema",
@@ -38,25 +38,28 @@ DEVELOPERS = {  # of a checkout; `tools` is not in the wheel
     "export-settings": "tools.export_settings:export_settings",
     "export-dashboard": "tools.dashboard:export_dashboard",
 }
-if find_spec("tools"):
-    COMMANDS |= DEVELOPERS
-HIDDEN = {"feed"}  # a child of `up`
+CHECKOUT = Path(__file__).resolve().parents[1]
+if (CHECKOUT / "pyproject.toml").is_file() and (
+    CHECKOUT / "tools"
+).is_dir():  # another project's `tools` does not count
+    COMMANDS |= DEVELOPER_COMMANDS
+HIDDEN = {"feed"}  # `up` starts it
 
 
 class Commands(TyperGroup):
-    """The commands, each imported when it is first looked at."""
+    """The commands; each is imported when it is first requested."""
 
     def list_commands(self, ctx: Any) -> list[str]:
         return list(COMMANDS)
 
     def get_command(self, ctx: Any, name: str) -> Any:
-        for one in [name] if name in COMMANDS else COMMANDS:  # one of them may be what was meant
+        for one in [name] if name in COMMANDS else COMMANDS:  # all of them, to suggest a similar name
             self.commands.setdefault(one, _command(one))
         return self.commands.get(name)
 
 
 def _import(module: str) -> Any:
-    """Import without garbage collection: what is imported stays, and looking at it takes a sixth of the start."""
+    """Import without garbage collection: imported objects stay, and collecting takes a sixth of the start."""
     gc.disable()
     try:
         return import_module(module)
@@ -86,7 +89,7 @@ def propdesk() -> None:
 
 
 def main() -> None:
-    """The console script."""
+    """Run the console script."""
     end_with_supervisor()
     sys.exit(exit_status(app))
 

@@ -1,4 +1,4 @@
-"""`propdesk work`: workers' processes, as a service manager or `propdesk up` runs them."""
+"""`propdesk work`: worker processes, started by a service manager or by `propdesk up`."""
 
 import asyncio
 from importlib import import_module
@@ -14,16 +14,16 @@ from config.settings import Settings
 from workers import main as worker
 
 PROCESSES_MAX = 64
-LOADED_LATER = ("models.tables", "config.broker_postgres")  # by whoever opens the database, and the broker
+LOADED_LATER = ("models.tables", "config.broker_postgres")  # imported when the database and the broker are opened
 
 
 def work(
     processes: Annotated[
         int,
-        typer.Option(min=1, max=PROCESSES_MAX, help="Run so many workers, which share the memory of what they load"),
+        typer.Option(min=1, max=PROCESSES_MAX, help="Number of worker processes; they share the memory of loaded code"),
     ] = 1,
 ) -> None:
-    """Run a worker: jobs, marks and what is periodic. Several answer their metrics at ports one after the other."""
+    """Run workers: jobs, marks and periodic work. Each worker serves its metrics on its own port, counting upwards."""
     settings = begin("worker")
     if processes == 1:
         _work(settings)

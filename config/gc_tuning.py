@@ -1,27 +1,27 @@
-"""How often Python looks for garbage that refers to itself.
+"""Settings of Python's cyclic garbage collector.
 
-A look at an object takes up to two microseconds, and stops everything else: an answer of many rows may keep all that
-was made since the look before. So looks are small and frequent; what they look at altogether is the same.
+A collection takes up to two microseconds an object and stops everything else, and a response of many rows may keep all
+objects made since the last collection alive. So collections are small and frequent.
 """
 
 import gc
 
-# Objects that were made, and are not gone again, before the youngest are looked at: 5 to 10 ms. Python's own 700 make
-# it look after every few actions.
+# New objects before the young generation is collected, which takes 5 to 10 ms. Python's default of 700 collects after
+# every few actions.
 OBJECTS = 5_000
-MIDDLE = 5  # looks at the youngest before those that outlived one are looked at, too
-OLD = 200  # of these before all are looked at, however busy the process is
-OLD_WHEN_IDLE = 1  # the same, where it is idle
-KEPT_MAX = 200_000  # objects that outlived an idle moment, before these are looked at, too: some are garbage by then
+MIDDLE = 5  # collections of the young generation before one of the middle generation
+OLD = 200  # collections of the middle generation before a full one, however busy the process is
+OLD_WHEN_IDLE = 1  # the same in an idle process
+KEPT_MAX = 200_000  # objects frozen while idle before they are collected again: some are garbage by then
 
-_kept = 0  # objects that are not looked at, as of the last look at all of them
+_kept = 0  # number of frozen objects after the last full collection
 
 
 def settle() -> None:
-    """What is loaded stays for good: do not look at it any more, and at all that comes after it seldom.
+    """Freeze every object loaded at start (gc.freeze) and collect less often afterwards.
 
-    A process that serves calls it once, when all is loaded: a look at the whole of it stops everything else for as
-    long as dozens of actions take, and took a fifth of the processor's time.
+    A serving process calls it once, after loading. A full collection of these objects would stop everything else for
+    as long as dozens of actions take; it used a fifth of the processor's time.
     """
     global _kept
     gc.collect()
@@ -31,9 +31,9 @@ def settle() -> None:
 
 
 def tidy() -> None:
-    """Look now at what was made since the last time, if some garbage may have grown old: nobody waits for the process.
+    """Collect now, while the process is idle, if the oldest generation may hold garbage.
 
-    What outlives it is not looked at again, as that takes as long each time, until there is much of it.
+    The surviving objects are frozen, so that the next collection is short, until KEPT_MAX of them have been frozen.
     """
     global _kept
     if gc.get_count()[2] < OLD_WHEN_IDLE:

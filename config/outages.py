@@ -1,13 +1,13 @@
-"""How PostgreSQL shows that it is away for now, as opposed to a statement that is wrong."""
+"""Errors that show that the database is unavailable, as opposed to a wrong statement."""
 
 import asyncpg
 from tortoise.exceptions import DBConnectionError
 
-CAUSES_MAX = 5  # of an error, one behind the other
+CAUSES_MAX = 5  # links of the chain of causes that are searched
 
 
 class Away(ConnectionError):
-    """The database is known to be away; nothing was asked of it."""
+    """The database is known to be unavailable, so no statement was sent."""
 
 
 AWAY = (
@@ -20,15 +20,15 @@ AWAY = (
     asyncpg.PostgresSystemError,
     asyncpg.TransactionRollbackError,
     asyncpg.ReadOnlySQLTransactionError,
-    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that takes no connections for now
+    asyncpg.ObjectNotInPrerequisiteStateError,  # a database that does not accept connections
     asyncpg.InvalidAuthorizationSpecificationError,
     asyncpg.InvalidCatalogNameError,
     asyncpg.InternalClientError,
     DBConnectionError,
 )
-"""What a statement raises while the database is away, or too busy: the same statement may succeed later.
+"""Errors of a statement while the database is unavailable or too busy: the same statement may succeed later.
 
-Every other error of PostgreSQL is the statement's own, and is raised again by each attempt.
+Every other error of PostgreSQL is caused by the statement itself, so each new attempt raises it again.
 """
 
 _OF_THE_STATEMENT = (
@@ -37,11 +37,11 @@ _OF_THE_STATEMENT = (
     asyncpg.LockNotAvailableError,
     ValueError,
 )
-"""Of these the ones that are the statement's own trouble, or another transaction's: the server is there."""
+"""Errors of AWAY that the statement or another transaction causes while the server is available."""
 
 
 def outage(error: BaseException | None) -> BaseException | None:
-    """The error, or that of its causes, by which the database shows that it is away; None where it is not."""
+    """Return the error in the chain of causes that shows that the database is unavailable, or None."""
     for _ in range(CAUSES_MAX):
         if error is None:
             return None

@@ -1,6 +1,6 @@
-"""What systemd is told of a process: that it is ready, that it is alive, that it ends (sd_notify).
+"""Notifications to systemd (sd_notify): the process is ready, alive or stopping.
 
-Without NOTIFY_SOCKET, as under `propdesk up` or in a container, nobody is told anything.
+Without NOTIFY_SOCKET, as under `propdesk up` or in a container, nothing is sent.
 """
 
 import asyncio
@@ -16,7 +16,7 @@ log = logging.getLogger(__name__)
 
 
 def tell(state: str) -> None:
-    """Send a state to systemd; one that cannot be reached is logged, and changes nothing."""
+    """Send a state to systemd. A failure is logged and otherwise ignored."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
@@ -31,7 +31,7 @@ def tell(state: str) -> None:
 
 
 async def tell_alive_for_ever() -> None:
-    """Tell systemd that this event loop goes round, until cancelled; a process silent for WatchdogSec is ended."""
+    """Tell systemd that this event loop runs, until cancelled. A process silent for WatchdogSec is ended."""
     while True:
         tell(ALIVE)
         await asyncio.sleep(ALIVE_SECONDS)

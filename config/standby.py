@@ -1,4 +1,4 @@
-"""The standby that answers what may be a moment old: a pool of its own, and one session by which it is watched."""
+"""Connections to the standby database, which serves reads that may lag: a pool, and one session that watches it."""
 
 import asyncpg
 
@@ -11,7 +11,7 @@ _pool: asyncpg.Pool | None = None
 
 
 async def open_standby(url: str, *, pool_size: int, name: str, statement_seconds: float) -> None:
-    """Make ready a pool of at most `pool_size` connections to the standby. Connects to nothing yet: it may be away."""
+    """Create a pool of at most `pool_size` connections to the standby, without connecting: it may be unavailable."""
     global _url, _pool
     assert _pool is None, "a process has one standby open at a time"
     settings = {"jit": "off", "statement_timeout": f"{statement_seconds}s", "random_page_cost": "1.1"}
@@ -36,11 +36,11 @@ async def close_standby() -> None:
 
 
 def standby_pool() -> asyncpg.Pool | None:
-    """The pool of the standby; None where the operator has named none."""
+    """Return the pool of the standby, or None if no standby is configured."""
     return _pool
 
 
 async def standby_session() -> asyncpg.Connection:
-    """Open a session with the standby, for whoever watches it."""
+    """Open the session that watches the standby."""
     assert _url is not None, "open_standby comes first"
     return await open_session(_url, process="lookout", writes=False, timeout=CONNECT_SECONDS_MAX)

@@ -1,4 +1,4 @@
-"""The Dramatiq actors: evaluator, mark to market, work queue. Each does all that waits, whatever called it."""
+"""The Dramatiq actors: evaluator, mark to market, work queue. A message makes an actor do all work that is due."""
 
 import dramatiq
 from dramatiq import Broker, Middleware
@@ -10,40 +10,39 @@ from workers.works import Works
 MINUTE, HOUR = 60_000, 3_600_000  # in milliseconds, as Dramatiq counts
 
 TIME_LIMITS = {
-    # Loading a large shard, or catching an account up over a million batches, takes minutes; what takes longer waits
-    # for something that never comes. Cancelled, the shard's memory is thrown away and the next message loads it anew.
+    # Loading a large shard, or catching an account up over a million batches, takes minutes; a longer run is stuck.
+    # After a cancellation the shard's memory is discarded and the next message loads it again.
     "evaluator": 10 * MINUTE,
-    # It goes over the accounts that were left behind, a few of very many, each as slow as it may be for the evaluator.
+    # It marks the few accounts that the evaluator left behind; each may be as slow as in the evaluator.
     "mark_to_market": 10 * MINUTE,
-    # A job is one transaction of milliseconds. One that is cancelled is rolled back, has used up an attempt, and is due
-    # again.
+    # A job is one transaction of milliseconds. A cancelled job is rolled back, counts as an attempt, and is due again.
     "work_queue": 5 * MINUTE,
 }
 MAX_RETRIES = 0
-"""A message carries nothing: the jobs and batches it announces stand in tables, where each job counts its own attempts
-and the periodic loop looks every half second. A message tried again would only come late."""
+"""A message carries no data: jobs and batches are rows of tables, each job counts its own attempts, and the periodic
+loop looks every half second. A repeated message would only come late."""
 
 MAX_AGE = HOUR
-"""A message that waited longer announces what was done or announced again long ago. Not shorter, because its age is
-measured by two machines' clocks."""
+"""In milliseconds. The work of an older message was done or announced again long ago. The limit is not shorter, because
+the clocks of two machines measure the age."""
 
 
 def middleware() -> list[Middleware]:
-    """Return what gives the actors' options their meaning."""
+    """Return the middleware that implements the actors' options."""
     return [AgeLimit(), TimeLimit(), Retries()]
 
 
 def declare(broker: Broker) -> Works:
-    """Make `evaluator()`, `mark_to_market()` and `work_queue()` known to a broker that has the middleware.
+    """Declare `evaluator()`, `mark_to_market()` and `work_queue()` on a broker that has the middleware.
 
-    Return what they do, so that others can have it done, too.
+    Return their work, so that other callers can start it too.
     """
     works = Works({name: limit / 1000 for name, limit in TIME_LIMITS.items()})
 
     async def evaluator() -> None:
-        """Bring the accounts through every new batch: mark them, judge them, write the verdicts.
+        """Mark the accounts at every new batch, judge them and write the verdicts.
 
-        Each worker does so with its own shards, and whoever gets the message tells the others.
+        Each worker does so for its own shards; the worker that receives the message notifies the others.
         """
         await works.evaluate()
 

@@ -1,4 +1,4 @@
-"""The end of a worker: within a bound of its own, whether or not its broker answers."""
+"""Worker shutdown within a time limit, even if the broker does not respond."""
 
 import logging
 import threading
@@ -8,17 +8,17 @@ from dramatiq import Broker, Worker
 
 from config import broker as brokers
 
-STOP_SECONDS_MAX = 10  # for the messages that are being worked on
-BROKER_SECONDS_MAX = 2  # after that, for acknowledgements and for closing connections
+STOP_SECONDS_MAX = 10  # for the messages in progress
+BROKER_SECONDS_MAX = 2  # then for acknowledgements and for closing connections
 
 log = logging.getLogger(__name__)
 
 
 def end(worker: Worker, broker: Broker) -> None:
-    """Stop the worker and disconnect its broker, within the sum of both bounds.
+    """Stop the worker and disconnect its broker, within the sum of both time limits.
 
-    Dramatiq's waits add up and its acknowledgements are repeated for ever, so a broker that does not answer would keep
-    the process alive. Messages that were not acknowledged are delivered to another worker.
+    Dramatiq's timeouts add up and it repeats acknowledgements for ever, so a broker that does not respond would keep
+    the process alive. The broker delivers unacknowledged messages to another worker.
     """
 
     def stop() -> None:

